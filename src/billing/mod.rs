@@ -1,0 +1,1 @@
+//! Rating, posting, statements: usage records become money.

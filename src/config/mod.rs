@@ -1,0 +1,1 @@
+//! Settings of the process: listeners, folders, secrets. Read once at the start.

@@ -1,0 +1,1 @@
+//! Append-only segments of usage records: frame, group commit, recovery.

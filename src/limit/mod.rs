@@ -1,0 +1,1 @@
+//! Admission arithmetic with the clock passed in.

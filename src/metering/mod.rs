@@ -1,0 +1,1 @@
+//! Evidence capture and usage records → journal.

@@ -1,0 +1,1 @@
+//! The OAuth2 authorization server: one endpoint a file.

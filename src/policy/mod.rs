@@ -1,0 +1,1 @@
+//! Policy files → checked → compiled compiled snapshot.

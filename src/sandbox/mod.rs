@@ -1,0 +1,1 @@
+//! Catalog, order, logistics and payment upstreams to develop against: real HTTP servers with state.

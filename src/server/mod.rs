@@ -1,0 +1,1 @@
+//! Sockets and process: listeners, workers, lifecycle, assembly.

@@ -1,0 +1,1 @@
+//! Connections to internal backends: endpoints, pools, balancing.

@@ -1,0 +1,14 @@
+//! Every test that needs the whole binary, a socket or a store; the folders mirror the product.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod admin;
+mod billing;
+mod cli;
+mod gateway;
+mod journal;
+mod metering;
+mod oauth;
+mod policy;
+mod sandbox;
+mod store;
+mod support;
