@@ -1,2 +1,14 @@
-//! The words of the product as types: ids, scopes, apps, plans, usage, money, ledger, statements. Values and rules only:
-//! no I/O, no async, no clock read, no serialization.
+//! The words of the product as types: ids, scopes, apps, plans, usage, money, ledger, statements.
+//!
+//! Values and rules only: no I/O, no async, no clock read, no serialization.
+
+pub mod api_key;
+pub mod id;
+pub mod identity;
+pub mod location;
+pub mod money;
+pub mod plan;
+pub mod principal;
+pub mod scope;
+pub mod time;
+pub mod usage;

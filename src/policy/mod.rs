@@ -1,1 +1,5 @@
-//! Policy files → checked → compiled compiled snapshot.
+//! Policy files → checked → compiled [`snapshot::Snapshot`].
+
+pub mod expression;
+pub mod route_table;
+pub mod snapshot;

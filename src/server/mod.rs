@@ -1,1 +1,3 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
+
+pub mod clock;

@@ -1,0 +1,120 @@
+//! Names and ids. Each is a cheap-to-clone shared string of its own type, so that a merchant can never be
+//! passed where an app is meant. Validity: 1 to 128 visible ASCII characters.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest id or name accepted, in bytes.
+pub const MAX_ID_LENGTH: usize = 128;
+
+/// A text that cannot be an id or a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 128 visible ASCII characters; got {length} bytes{hint}")]
+pub struct InvalidId {
+    length: usize,
+    hint: &'static str,
+}
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    let length = text.len();
+    if length == 0 || length > MAX_ID_LENGTH {
+        return Err(InvalidId { length, hint: "" });
+    }
+    if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(InvalidId { length, hint: ", some of them not visible ASCII" });
+    }
+    Ok(())
+}
+
+macro_rules! text_id {
+    ($(#[doc = $doc:literal] $name:ident),+ $(,)?) => {$(
+        #[doc = $doc]
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes `text` as an id.
+            ///
+            /// # Errors
+            /// [`InvalidId`] unless it has 1 to 128 visible ASCII characters.
+            pub fn new(text: &str) -> Result<Self, InvalidId> {
+                check(text)?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::new(text)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+text_id! {
+    /// An outside organisation.
+    PartnerId,
+    /// A registered client; its text is the OAuth2 `client_id`.
+    AppId,
+    /// An API key's public id, safe to log.
+    KeyId,
+    /// A user of the platform: a shop.
+    MerchantId,
+    /// A merchant's consent.
+    GrantId,
+    /// A subscription of an app to an API product.
+    SubscriptionId,
+    /// A route's name in the policy files.
+    RouteName,
+    /// An upstream's name in the policy files.
+    UpstreamName,
+    /// An API product's name in the policy files.
+    ProductName,
+    /// A plan's name in the policy files.
+    PlanName,
+    /// A limit's name in the policy files; partners see it in `RateLimit-Policy`.
+    LimitName,
+    /// A node of the fleet; one journal belongs to each.
+    NodeId,
+    /// The content hash that names a policy snapshot, in hexadecimal.
+    SnapshotHash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_visible_ascii_of_bounded_length() {
+        assert_eq!(AppId::new("app_1").unwrap().as_str(), "app_1");
+        for bad in ["", "a b", "a\n", "é", &"x".repeat(129)] {
+            assert!(AppId::new(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Plans: the limits, fees and revenue share under which an app uses API products.
+//!
+//! A plan has versions with effective dates. A usage record is rated by the version in force at its own time,
+//! so a price change never touches what has already been used.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::id::{LimitName, PlanName};
+use super::location::Location;
+use super::money::{Currency, Rounding};
+use super::time::Timestamp;
+
+/// One version of a plan, written `standard@3`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlanRef {
+    /// The plan.
+    pub name: PlanName,
+    /// The version, from 1.
+    pub version: u32,
+}
+
+impl fmt::Display for PlanRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
+/// A plan with all its versions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Its name.
+    pub name: PlanName,
+    /// Its versions by rising effective date; never empty.
+    pub versions: Vec<PlanVersion>,
+}
+
+impl Plan {
+    /// The version in force at `at`; `None` before the first.
+    #[must_use]
+    pub fn version_at(&self, at: Timestamp) -> Option<&PlanVersion> {
+        self.versions.iter().rev().find(|version| version.effective_from <= at)
+    }
+}
+
+/// One version of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanVersion {
+    /// Its name and number.
+    pub reference: PlanRef,
+    /// From when it applies.
+    pub effective_from: Timestamp,
+    /// How fast its apps may call.
+    pub limits: Vec<Limit>,
+    /// What its apps pay.
+    pub tariff: Tariff,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// A named limit on requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name, unique in its plan version; partners see it in `RateLimit-Policy`.
+    pub name: LimitName,
+    /// How much it lets through.
+    pub rate: Rate,
+    /// What is counted together.
+    pub per: LimitKey,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// A rate for the generic cell rate algorithm: over any stretch of time `t`, at most
+/// `burst + t × requests ÷ window` requests pass, and never more than `burst` at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rate {
+    /// Requests per window.
+    pub requests: NonZeroU32,
+    /// The window; not zero.
+    pub window: Duration,
+    /// How many may come at once.
+    pub burst: NonZeroU32,
+}
+
+/// What a plan's limit counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LimitKey {
+    /// All calls of an app.
+    App,
+    /// The calls of an app to each route by itself.
+    AppAndRoute,
+}
+
+/// What the apps of a plan version pay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tariff {
+    /// The currency of fees. A revenue share is in its transaction's own currency.
+    pub currency: Currency,
+    /// How decimals become minor units.
+    pub rounding: Rounding,
+    /// The service fee, if calls have one.
+    pub fee: Option<Fee>,
+    /// The revenue share, if transactions have one.
+    pub share: Option<Share>,
+}
+
+/// A service fee for each billable unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fee {
+    /// Price of a unit in major units; at least zero, up to 12 digits after the point.
+    pub per_unit: Decimal,
+    /// Units free of charge in each period, consumed first.
+    pub free_units: u64,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// The platform's share of each transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// Percentage of the transaction's amount, 0 to 100.
+    pub percent: Decimal,
+    /// Where it stands.
+    pub source: Location,
+}

@@ -1,0 +1,74 @@
+//! Who a request turned out to be.
+
+use std::sync::Arc;
+
+use super::id::{AppId, GrantId, MerchantId, PartnerId};
+use super::identity::{Environment, Subscription};
+use super::scope::ScopeSet;
+
+/// Who a request turned out to be.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// Nobody in particular: the request carried no credential.
+    Anonymous,
+    /// An app, perhaps on behalf of a merchant.
+    App(Arc<Caller>),
+}
+
+/// An app that proved itself, with what it may do.
+#[derive(Debug)]
+pub struct Caller {
+    /// The app.
+    pub app: Arc<AppFacts>,
+    /// The kind of credential that proved it.
+    pub credential: CredentialKind,
+    /// The credential's public id (a key id or a token's `jti`), safe to log.
+    pub credential_id: Arc<str>,
+    /// On whose behalf it acts.
+    pub merchant: Option<MerchantId>,
+    /// The consent behind it.
+    pub grant: Option<GrantId>,
+    /// What this credential permits.
+    pub scopes: ScopeSet,
+}
+
+/// What the data plane needs to know of an app; loaded once and shared by all its credentials.
+#[derive(Debug)]
+pub struct AppFacts {
+    /// The app.
+    pub id: AppId,
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// Where its calls may go.
+    pub environment: Environment,
+    /// The most that any credential of it can permit.
+    pub scopes: ScopeSet,
+    /// What it has subscribed to.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// The kinds of credential that the data plane takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// An API key.
+    ApiKey,
+    /// An OAuth2 access token.
+    AccessToken,
+}
+
+impl CredentialKind {
+    /// The name used in usage records and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::AccessToken => "access_token",
+        }
+    }
+
+    /// The kind of that [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::ApiKey, Self::AccessToken].into_iter().find(|kind| kind.name() == name)
+    }
+}

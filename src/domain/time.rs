@@ -1,0 +1,234 @@
+//! Points in time, billing periods, and the [`Clock`] through which everything else learns the time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// Where the time comes from. Passed in everywhere, so that a test decides what time it is.
+pub trait Clock: Send + Sync {
+    /// The time of day, for records, tokens and expiry.
+    fn now(&self) -> Timestamp;
+
+    /// Time since an arbitrary start that never steps back, for limits, timeouts and latency.
+    fn monotonic(&self) -> Duration;
+}
+
+/// A clock that stands still until it is moved: for tests and simulations.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    #[must_use]
+    pub fn at(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.as_micros()))
+    }
+
+    /// Moves the clock ahead.
+    pub fn advance(&self, span: Duration) {
+        self.0.fetch_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.now().since(Timestamp::default())
+    }
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From microseconds since the epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From seconds since the epoch; saturates.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since the epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This time and `span` later; saturates.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(timestamp) => timestamp.fmt(f),
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+/// A text that is not a time or a period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTime {
+    /// Not an RFC 3339 time.
+    #[error("{0:?} is not an RFC 3339 time such as 2026-11-24T08:00:00Z")]
+    Timestamp(String),
+    /// Not a month.
+    #[error("{0:?} is not a billing period such as 2026-11")]
+    Period(String),
+    /// Not a known time zone.
+    #[error("{0:?} is not a time zone of the IANA database such as Asia/Shanghai")]
+    Zone(String),
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| InvalidTime::Timestamp(text.to_owned()))?;
+        Ok(Self(timestamp.as_microsecond()))
+    }
+}
+
+/// The platform's time zone, in which billing periods begin and end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// A zone of the IANA database, by name.
+    ///
+    /// # Errors
+    /// [`InvalidTime::Zone`] if there is none of that name.
+    pub fn named(name: &str) -> Result<Self, InvalidTime> {
+        TimeZone::get(name).map(Self).map_err(|_| InvalidTime::Zone(name.to_owned()))
+    }
+
+    /// UTC.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
+/// A billing period: one calendar month, such as `2026-11`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Period {
+    year: i16,
+    month: i8,
+}
+
+impl Period {
+    /// The period in which `at` falls in the platform's zone.
+    #[must_use]
+    pub fn of(at: Timestamp, zone: &Zone) -> Self {
+        let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let date = zone.0.to_datetime(at).date();
+        Self { year: date.year(), month: date.month() }
+    }
+
+    /// The period after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        if self.month == 12 {
+            Self { year: self.year.saturating_add(1), month: 1 }
+        } else {
+            Self { year: self.year, month: self.month.saturating_add(1) }
+        }
+    }
+
+    /// The first moment of the period in the platform's zone.
+    #[must_use]
+    pub fn start(self, zone: &Zone) -> Timestamp {
+        let start = Date::new(self.year, self.month, 1)
+            .ok()
+            .and_then(|date| zone.0.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible().ok());
+        Timestamp(start.map_or(0, jiff::Timestamp::as_microsecond))
+    }
+
+    /// The first moment after the period in the platform's zone.
+    #[must_use]
+    pub fn end(self, zone: &Zone) -> Timestamp {
+        self.next().start(zone)
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl FromStr for Period {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let invalid = || InvalidTime::Period(text.to_owned());
+        let (year, month) = text.split_once('-').ok_or_else(invalid)?;
+        if year.len() != 4 || month.len() != 2 {
+            return Err(invalid());
+        }
+        let year: i16 = year.parse().map_err(|_| invalid())?;
+        let month: i8 = month.parse().map_err(|_| invalid())?;
+        if !(2000..=9998).contains(&year) || !(1..=12).contains(&month) {
+            return Err(invalid());
+        }
+        Ok(Self { year, month })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_follows_the_platforms_zone() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let at: Timestamp = "2026-10-31T16:00:00Z".parse().unwrap();
+        assert_eq!(Period::of(at, &zone).to_string(), "2026-11");
+        assert_eq!(Period::of(at, &Zone::utc()).to_string(), "2026-10");
+        assert_eq!("2026-11".parse::<Period>().unwrap().start(&zone), at);
+        assert_eq!("2026-12".parse::<Period>().unwrap().next().to_string(), "2027-01");
+    }
+
+    #[test]
+    fn a_time_is_written_as_rfc_3339() {
+        let at: Timestamp = "2026-11-24T08:00:00.5+08:00".parse().unwrap();
+        assert_eq!(at.to_string(), "2026-11-24T00:00:00.5Z");
+    }
+
+    #[test]
+    fn what_is_no_period_is_refused() {
+        for bad in ["2026", "2026-13", "2026-00", "26-11", "2026-1", "+026-11", "2026-11-01", ""] {
+            assert!(bad.parse::<Period>().is_err(), "{bad:?} was taken");
+        }
+    }
+}

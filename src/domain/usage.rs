@@ -1,0 +1,110 @@
+//! Usage records: what is kept of one metered call.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::id::{AppId, GrantId, MerchantId, NodeId, PartnerId, ProductName, RouteName, SnapshotHash};
+use super::money::Amount;
+use super::plan::PlanRef;
+use super::principal::CredentialKind;
+use super::time::Timestamp;
+
+/// One call of a known app. `id` is unique and ordered by time (UUID version 7); it is the request id too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsageRecord {
+    /// The record's id.
+    pub id: Uuid,
+    /// When the request arrived.
+    pub at: Timestamp,
+    /// The node that served it.
+    pub node: NodeId,
+    /// The policy snapshot that decided it.
+    pub snapshot: SnapshotHash,
+    /// Who called.
+    pub app: AppId,
+    /// Whose app it is.
+    pub partner: PartnerId,
+    /// The kind of credential.
+    pub credential: CredentialKind,
+    /// The credential's public id.
+    pub credential_id: String,
+    /// On whose behalf.
+    pub merchant: Option<MerchantId>,
+    /// By which consent.
+    pub grant: Option<GrantId>,
+    /// The route, once one was found.
+    pub route: Option<RouteName>,
+    /// What was subscribed to and under which plan version, once that was known.
+    pub subscribed: Option<(ProductName, PlanRef)>,
+    /// The HTTP method.
+    pub method: String,
+    /// The status that the caller got.
+    pub status: u16,
+    /// From arrival to the end of the answer.
+    pub latency: Duration,
+    /// Bytes of the request body.
+    pub bytes_in: u64,
+    /// Bytes of the response body.
+    pub bytes_out: u64,
+    /// The stable code of the gateway's refusal, if it refused the call.
+    pub refusal: Option<String>,
+    /// What the call is worth.
+    pub evidence: Evidence,
+}
+
+/// What was learnt about a call's worth.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evidence {
+    /// Nothing to pay: refused, failed, or on a route without a meter.
+    Free,
+    /// To be rated.
+    Billable {
+        /// How many units, at least 1.
+        units: u64,
+        /// The transaction that passed through, if the route has one.
+        transaction: Option<Transaction>,
+    },
+    /// Billable, but the evidence could not be read; someone must resolve it.
+    Exception {
+        /// What could not be read and why, without the body's contents.
+        reason: String,
+    },
+}
+
+/// A transaction of a merchant that passed through the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// The upstream's id of it, such as an order id.
+    pub id: String,
+    /// What it is worth; at least zero.
+    pub amount: Amount,
+    /// Which way the money goes.
+    pub kind: TransactionKind,
+}
+
+/// Which way a transaction's money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionKind {
+    /// To the merchant.
+    Sale,
+    /// Back to the buyer.
+    Refund,
+}
+
+impl TransactionKind {
+    /// The name used in policies, records and answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Refund => "refund",
+        }
+    }
+
+    /// The kind of that [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Sale, Self::Refund].into_iter().find(|kind| kind.name() == name)
+    }
+}

@@ -1,0 +1,246 @@
+//! One immutable compiled set of policy files, named by its content hash.
+//!
+//! A snapshot holds no counters, connections or caches: those outlive it. A request pins one at its start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+
+use super::expression::Expression;
+use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
+use crate::domain::identity::Environment;
+use crate::domain::location::Location;
+use crate::domain::plan::{Plan, Rate};
+use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::time::Zone;
+
+/// One compiled set of policy files.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Hash of the files' content: sets that are equal in content have the same.
+    pub hash: SnapshotHash,
+    /// Settings of the platform as a whole.
+    pub platform: Platform,
+    /// All routes; a route's place in it is its [`Route::index`].
+    pub routes: Vec<Arc<Route>>,
+    /// The routes by host, method and path.
+    pub table: super::route_table::RouteTable,
+    /// All upstreams; a route names one by its place in it.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Every scope that may be asked for.
+    pub scopes: HashMap<Scope, ScopeText>,
+    /// What apps can subscribe to.
+    pub products: HashMap<ProductName, ApiProduct>,
+    /// Under which terms.
+    pub plans: HashMap<crate::domain::id::PlanName, Plan>,
+}
+
+/// Settings of the platform as a whole.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// The platform's name, shown on pages.
+    pub name: String,
+    /// The zone in which billing periods begin and end.
+    pub zone: Zone,
+    /// Whether confidential apps must use PKCE too.
+    pub requires_pkce: bool,
+    /// How long an access token lives.
+    pub access_token_lifetime: Duration,
+    /// How long a refresh token lives without use.
+    pub refresh_token_lifetime: Duration,
+    /// How long an authorization code lives (RFC 6749 section 4.1.2: at most 10 minutes).
+    pub code_lifetime: Duration,
+}
+
+/// What a scope means, in the merchant's words.
+#[derive(Debug, Clone)]
+pub struct ScopeText {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
+}
+
+/// A set of routes offered together.
+#[derive(Debug, Clone)]
+pub struct ApiProduct {
+    /// Its name.
+    pub name: ProductName,
+    /// Its title, shown to partners.
+    pub title: String,
+    /// The routes in it.
+    pub routes: Vec<RouteName>,
+    /// Whether its calls cost money; then each of its routes has a meter.
+    pub billable: bool,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// An internal backend cluster.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: UpstreamName,
+    /// Its environment; a caller of the other one has no way to reach it. `None`: both may.
+    pub environment: Option<Environment>,
+    /// Its endpoints; never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// One server of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// Host, method and path pattern → upstream, with the policy that applies.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: RouteName,
+    /// Its place in [`Snapshot::routes`].
+    pub index: usize,
+    /// Hosts it answers for, in lower case without port; empty: any host.
+    pub hosts: Vec<String>,
+    /// Methods it answers to.
+    pub methods: Vec<Method>,
+    /// The path pattern, such as `/api/orders/{id}`; `{*rest}` takes the rest of the path.
+    pub path: String,
+    /// The upstream's place in [`Snapshot::upstreams`].
+    pub upstream: usize,
+    /// What the upstream sees as path.
+    pub rewrite: Rewrite,
+    /// Who may call.
+    pub access: Access,
+    /// Limit for each client address, for callers without a credential.
+    pub address_limit: Option<AddressLimit>,
+    /// How long the upstream may take until its response head has come.
+    pub timeout: Duration,
+    /// Longest request body, in bytes.
+    pub max_body: u64,
+    /// Fields set on the request to the upstream.
+    pub set_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is billable and what is captured of it.
+    pub meter: Option<Meter>,
+    /// When the answer may leave, relative to its usage record.
+    pub durability: Durability,
+    /// The API products that have this route.
+    pub products: Vec<ProductName>,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// What the upstream sees as path. The query is passed on as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rewrite {
+    /// The path as it came.
+    Keep,
+    /// A template filled with path parameters.
+    Template(Vec<PathPart>),
+}
+
+/// A piece of a rewritten path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPart {
+    /// Text as it stands.
+    Literal(String),
+    /// A path parameter by name, percent-encoded as it came.
+    Parameter(String),
+}
+
+/// Who may call a route.
+#[derive(Debug)]
+pub enum Access {
+    /// Anyone; a credential, if sent, must be good, and then its app's limits apply.
+    Anonymous,
+    /// An app that proves itself.
+    App(Requirements),
+}
+
+/// What an app must bring.
+#[derive(Debug)]
+pub struct Requirements {
+    /// Scopes that the credential must have.
+    pub scopes: ScopeSet,
+    /// Whether it must act for a merchant.
+    pub merchant: MerchantBinding,
+    /// A last condition.
+    pub condition: Option<Expression>,
+}
+
+/// Whether a call must be on behalf of a merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MerchantBinding {
+    /// No.
+    Optional,
+    /// Yes, by a merchant's grant.
+    Required,
+}
+
+/// A limit for each client address.
+#[derive(Debug)]
+pub struct AddressLimit {
+    /// Its name in `RateLimit-Policy`.
+    pub name: crate::domain::id::LimitName,
+    /// How much it lets through.
+    pub rate: Rate,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// When an answer may leave, relative to its usage record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// After its record is on disk.
+    Durable,
+    /// At once; the record is on disk within the journal's flush interval.
+    Buffered,
+}
+
+/// What is billable on a route, and the evidence that is captured of it.
+#[derive(Debug)]
+pub struct Meter {
+    /// Whether the call is billable; without it: a 2xx answer.
+    pub when: Option<Expression>,
+    /// How many units it is; without it: 1.
+    pub units: Option<Expression>,
+    /// The transaction that passes through.
+    pub transaction: Option<TransactionMeter>,
+    /// Which bodies the expressions read.
+    pub bodies: BodiesRead,
+    /// How much of a body is captured, in bytes.
+    pub max_capture: usize,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// Which bodies a meter's expressions read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BodiesRead {
+    /// The request's.
+    pub request: bool,
+    /// The response's.
+    pub response: bool,
+}
+
+/// How a transaction is read from a call.
+#[derive(Debug)]
+pub struct TransactionMeter {
+    /// Gives its id, a string.
+    pub id: Expression,
+    /// Gives its amount, a decimal string or an exact number.
+    pub amount: Expression,
+    /// Gives its currency code.
+    pub currency: Expression,
+    /// Which way the money goes.
+    pub kind: crate::domain::usage::TransactionKind,
+}
