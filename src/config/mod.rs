@@ -1,1 +1,3 @@
 //! Settings of the process: listeners, folders, secrets. Read once at the start.
+
+pub mod settings;

@@ -1,1 +1,4 @@
 //! Admission arithmetic with the clock passed in.
+
+pub mod cell;
+pub mod gcra;

@@ -1,0 +1,105 @@
+//! What a process is told at its start, and the bounds within which it serves.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::id::NodeId;
+
+/// Settings of `tollgate dev`.
+#[derive(Debug, Clone)]
+pub struct DevSettings {
+    /// Port for partners; 0 picks a free one.
+    pub port: u16,
+    /// Port for administrators; 0 picks a free one.
+    pub admin_port: u16,
+    /// The data folder; without one, a temporary folder that is removed at the end.
+    pub data: Option<PathBuf>,
+    /// The policy folder.
+    pub policies: PathBuf,
+    /// Where to write what a client needs to know, once it serves.
+    pub ready_file: Option<PathBuf>,
+    /// How many cores serve.
+    pub workers: NonZeroUsize,
+}
+
+/// Settings of `tollgate serve`.
+#[derive(Debug, Clone)]
+pub struct ServeSettings {
+    /// Where partners connect.
+    pub listen: SocketAddr,
+    /// Where administrators connect.
+    pub admin_listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The policy folder.
+    pub policies: PathBuf,
+    /// How many cores serve.
+    pub workers: NonZeroUsize,
+    /// The node's name; its journal carries it.
+    pub node: NodeId,
+    /// The store's address; without one, SQLite in the data folder.
+    pub store: Option<String>,
+    /// The address by which the world knows this gateway, such as `https://api.example.com`; the OAuth2 issuer.
+    pub public_url: Option<String>,
+    /// Tells when the process serves, as `ready_file` of [`DevSettings`] does.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// Bounds of the data plane, each with what happens beyond it.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Bytes of request line and header fields; beyond: 431.
+    pub head_bytes: usize,
+    /// How long a request head may take, also the longest idle time between requests; beyond: closed.
+    pub head_time: Duration,
+    /// Connections of each core; beyond: new ones wait in the kernel's backlog.
+    pub connections_per_worker: usize,
+    /// HTTP/2 streams of a connection; beyond: refused by the protocol.
+    pub streams_per_connection: u32,
+    /// Every such span a body must have made `body_progress` bytes of progress; beyond: 408.
+    pub body_time: Duration,
+    /// Bytes of progress in each `body_time`, unless the body ends.
+    pub body_progress: u64,
+    /// How long an upstream may be silent within a response body; beyond: the answer is cut.
+    pub upstream_silence: Duration,
+    /// How long a client may refuse to take any byte; beyond: closed.
+    pub write_stall: Duration,
+    /// How long an idle upstream connection is kept.
+    pub upstream_idle: Duration,
+    /// Idle upstream connections that a core keeps for each endpoint.
+    pub idle_per_endpoint: usize,
+    /// Limiter cells of the process; beyond: the one spent soonest is forgotten.
+    pub limiter_cells: usize,
+    /// Credentials whose verification is remembered; beyond: the least used is verified again.
+    pub cached_credentials: u64,
+    /// How long a verification is remembered.
+    pub credential_time: Duration,
+    /// Longest body of a call to the gateway's own endpoints, such as the OAuth2 server.
+    pub control_body: u64,
+    /// How long an orderly stop waits for requests in flight.
+    pub drain_time: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32 * 1024,
+            head_time: Duration::from_secs(30),
+            connections_per_worker: 20_000,
+            streams_per_connection: 128,
+            body_time: Duration::from_secs(20),
+            body_progress: 4 * 1024,
+            upstream_silence: Duration::from_secs(60),
+            write_stall: Duration::from_secs(30),
+            upstream_idle: Duration::from_secs(30),
+            idle_per_endpoint: 256,
+            limiter_cells: 1_000_000,
+            cached_credentials: 200_000,
+            credential_time: Duration::from_secs(60),
+            control_body: 64 * 1024,
+            drain_time: Duration::from_secs(12),
+        }
+    }
+}

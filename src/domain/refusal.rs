@@ -1,0 +1,236 @@
+//! Every reason for which the gateway itself refuses a call: one closed set, shared by answer, record and metric.
+//!
+//! The status of each stands in `gateway::respond`, the only place with status codes on the data plane.
+
+use std::time::Duration;
+
+use super::id::LimitName;
+use super::scope::ScopeSet;
+
+/// Why the gateway refused a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The message could be read in two ways, or breaks RFC 9110 or 9112.
+    MessageMalformed(&'static str),
+    /// A transfer coding other than a single `chunked` (RFC 9112, section 6.1).
+    TransferCodingUnsupported,
+    /// The path could be read in two ways: encoded slashes, dot segments, bad UTF-8.
+    PathAmbiguous(&'static str),
+    /// More header bytes than the listener takes.
+    HeadersTooLarge {
+        /// The most it takes, in bytes.
+        limit: usize,
+    },
+    /// A longer body than the route takes.
+    BodyTooLarge {
+        /// The most it takes, in bytes.
+        limit: u64,
+    },
+    /// The body came slower than the listener waits for.
+    BodyTooSlow,
+    /// A method that this gateway never serves, such as `CONNECT`.
+    MethodNotServed,
+    /// No route has this host and path.
+    RouteUnknown,
+    /// A route has this path, but not this method.
+    MethodNotAllowed {
+        /// The methods that it has, for the `Allow` field.
+        allow: String,
+    },
+    /// The route wants a credential and there is none.
+    CredentialMissing,
+    /// More than one credential.
+    CredentialRepeated,
+    /// A credential that proves nothing.
+    CredentialInvalid(&'static str),
+    /// The app, its partner or its merchant is suspended.
+    Suspended,
+    /// The app has no subscription to an API product with this route.
+    NotSubscribed,
+    /// The app lives in another environment than the upstream.
+    EnvironmentMismatch,
+    /// The credential lacks scopes.
+    ScopeMissing {
+        /// Those that it lacks.
+        missing: ScopeSet,
+    },
+    /// The route wants a merchant's grant behind the call.
+    MerchantMissing,
+    /// The route's condition is not met.
+    ConditionUnmet,
+    /// A limit is used up.
+    LimitReached {
+        /// Which.
+        limit: LimitName,
+        /// After how long one call would pass.
+        retry_after: Duration,
+    },
+    /// No endpoint of the upstream takes a connection.
+    UpstreamUnreachable,
+    /// The upstream took longer than the route allows.
+    UpstreamTimeout,
+    /// The upstream broke the protocol or the connection.
+    UpstreamBroken,
+    /// What the gateway must know or keep is out of reach for the moment.
+    Unavailable(&'static str),
+}
+
+/// Who can do something about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller changes the request.
+    Caller,
+    /// The platform mends the gateway or its settings.
+    Platform,
+    /// The upstream's owner mends it.
+    Upstream,
+}
+
+impl Fault {
+    /// The name used in problem documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Platform => "platform",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+impl Refusal {
+    /// The stable code, as in problem documents, usage records and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MessageMalformed(_) => "message_malformed",
+            Self::TransferCodingUnsupported => "transfer_coding_unsupported",
+            Self::PathAmbiguous(_) => "path_ambiguous",
+            Self::HeadersTooLarge { .. } => "headers_too_large",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::MethodNotServed => "method_not_served",
+            Self::RouteUnknown => "route_unknown",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::CredentialMissing => "credential_missing",
+            Self::CredentialRepeated => "credential_repeated",
+            Self::CredentialInvalid(_) => "credential_invalid",
+            Self::Suspended => "suspended",
+            Self::NotSubscribed => "not_subscribed",
+            Self::EnvironmentMismatch => "environment_mismatch",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::MerchantMissing => "merchant_missing",
+            Self::ConditionUnmet => "condition_unmet",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// What happened, the same for each occurrence.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::MessageMalformed(_) => "The message is malformed",
+            Self::TransferCodingUnsupported => "The transfer coding is not supported",
+            Self::PathAmbiguous(_) => "The path is ambiguous",
+            Self::HeadersTooLarge { .. } => "The header fields are too large",
+            Self::BodyTooLarge { .. } => "The body is too large",
+            Self::BodyTooSlow => "The body came too slowly",
+            Self::MethodNotServed => "The method is not served here",
+            Self::RouteUnknown => "There is no such route",
+            Self::MethodNotAllowed { .. } => "The route does not have this method",
+            Self::CredentialMissing => "A credential is needed",
+            Self::CredentialRepeated => "More than one credential was sent",
+            Self::CredentialInvalid(_) => "The credential is not valid",
+            Self::Suspended => "The app, partner or merchant is suspended",
+            Self::NotSubscribed => "The app has no subscription with this route",
+            Self::EnvironmentMismatch => "The app belongs to another environment",
+            Self::ScopeMissing { .. } => "The credential lacks a scope",
+            Self::MerchantMissing => "A merchant's grant is needed",
+            Self::ConditionUnmet => "The route's condition is not met",
+            Self::LimitReached { .. } => "A limit is used up",
+            Self::UpstreamUnreachable => "The upstream cannot be reached",
+            Self::UpstreamTimeout => "The upstream took too long",
+            Self::UpstreamBroken => "The upstream broke off",
+            Self::Unavailable(_) => "The gateway cannot serve this for the moment",
+        }
+    }
+
+    /// What is wrong with this one and what to do about it.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::MessageMalformed(what) | Self::PathAmbiguous(what) => (*what).to_owned(),
+            Self::TransferCodingUnsupported => {
+                "Send Transfer-Encoding with the single value chunked, or a Content-Length.".to_owned()
+            }
+            Self::HeadersTooLarge { limit } => {
+                format!("Request line and header fields together may have {limit} bytes.")
+            }
+            Self::BodyTooLarge { limit } => format!("This route takes bodies of up to {limit} bytes."),
+            Self::BodyTooSlow => "Send the body without long pauses.".to_owned(),
+            Self::MethodNotServed => "Use the methods that the API reference lists.".to_owned(),
+            Self::RouteUnknown => "Check host and path against the API reference.".to_owned(),
+            Self::MethodNotAllowed { allow } => format!("This path has: {allow}."),
+            Self::CredentialMissing => {
+                "Send Authorization: Bearer with an access token, or X-Api-Key.".to_owned()
+            }
+            Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
+            Self::CredentialInvalid(why) => (*why).to_owned(),
+            Self::Suspended => "Ask the platform's administrators.".to_owned(),
+            Self::NotSubscribed => "Subscribe the app to an API product that has this route.".to_owned(),
+            Self::EnvironmentMismatch => {
+                "Use a live app for live upstreams and a sandbox app for the sandbox.".to_owned()
+            }
+            Self::ScopeMissing { missing } => format!("Missing: {missing}."),
+            Self::MerchantMissing => {
+                "Use an access token that a merchant granted (authorization code flow).".to_owned()
+            }
+            Self::ConditionUnmet => "The platform's policy does not allow this call.".to_owned(),
+            Self::LimitReached { limit, retry_after } => {
+                format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
+            }
+            Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => {
+                "The call may or may not have had an effect; try again later.".to_owned()
+            }
+            Self::Unavailable(what) => format!("{what}; try again shortly."),
+        }
+    }
+
+    /// Who can do something about it.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => Fault::Upstream,
+            Self::Unavailable(_) => Fault::Platform,
+            Self::MessageMalformed(_)
+            | Self::TransferCodingUnsupported
+            | Self::PathAmbiguous(_)
+            | Self::HeadersTooLarge { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow
+            | Self::MethodNotServed
+            | Self::RouteUnknown
+            | Self::MethodNotAllowed { .. }
+            | Self::CredentialMissing
+            | Self::CredentialRepeated
+            | Self::CredentialInvalid(_)
+            | Self::Suspended
+            | Self::NotSubscribed
+            | Self::EnvironmentMismatch
+            | Self::ScopeMissing { .. }
+            | Self::MerchantMissing
+            | Self::ConditionUnmet
+            | Self::LimitReached { .. } => Fault::Caller,
+        }
+    }
+}
+
+/// `span` in seconds, rounded up: waiting that long is surely enough.
+#[must_use]
+pub fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0))
+}
