@@ -1,1 +1,7 @@
-//! Bytes in a request → principal.
+//! Bytes in a request → [`crate::domain::principal::Principal`].
+
+pub mod access_token;
+pub mod directory;
+pub mod freshness;
+pub mod presented;
+pub mod source;

@@ -1,1 +1,4 @@
 //! Connections to internal backends: endpoints, pools, balancing.
+
+pub mod balance;
+pub mod pool;

@@ -1,0 +1,29 @@
+//! Where identities come from when they are not remembered.
+
+use async_trait::async_trait;
+
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+
+/// The source is out of reach; what it would have said is unknown.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store of identities is out of reach: {0}")]
+pub struct SourceUnavailable(pub String);
+
+/// Looks identities up. Only called off the data plane's threads.
+#[async_trait]
+pub trait IdentitySource: Send + Sync {
+    /// The key of that hash.
+    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable>;
+    /// The app.
+    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
+    /// The partner.
+    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable>;
+    /// The app's subscriptions.
+    async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable>;
+    /// The grant.
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
+    /// The merchant.
+    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable>;
+}
