@@ -1,0 +1,191 @@
+//! Header fields that cross the gateway: hop-by-hop ones end here (RFC 9110, section 7.6.1), credentials and
+//! identity from outside are dropped, and the upstream learns who calls.
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+
+use crate::credential::directory::IdentityFields;
+
+/// Who calls, if it is an app.
+pub const X_TOLLGATE_APP: HeaderName = HeaderName::from_static("x-tollgate-app");
+/// On whose behalf.
+pub const X_TOLLGATE_MERCHANT: HeaderName = HeaderName::from_static("x-tollgate-merchant");
+/// What it may do.
+pub const X_TOLLGATE_SCOPES: HeaderName = HeaderName::from_static("x-tollgate-scopes");
+/// The request's id.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// What a connection adds to each of its requests.
+#[derive(Debug)]
+pub struct ConnectionFields {
+    /// The client's address.
+    pub forwarded_for: HeaderValue,
+    /// `http` or `https`.
+    pub forwarded_proto: HeaderValue,
+}
+
+/// Takes out of a request what must not reach the upstream.
+pub fn clean_request(headers: &mut HeaderMap, version: Version) {
+    remove_nominated(headers);
+    let outside: Vec<HeaderName> = headers.keys().filter(|name| is_dropped(name)).cloned().collect();
+    for name in outside {
+        headers.remove(name);
+    }
+    if version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+}
+
+/// Whether a request field from outside ends at the gateway.
+fn is_dropped(name: &HeaderName) -> bool {
+    match *name {
+        CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION | HOST
+        | PROXY_AUTHORIZATION => true,
+        _ => is_dropped_by_name(name.as_str()),
+    }
+}
+
+fn is_dropped_by_name(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'x') => is_ours(name),
+        Some(b'f') => name == "forwarded",
+        Some(b'h') => name == "http2-settings",
+        Some(b'k') => name == "keep-alive",
+        Some(b'p') => name == "proxy-connection",
+        Some(b't') => name == "traceparent" || name == "tracestate",
+        _ => false,
+    }
+}
+
+/// Names that only the gateway sets, also as an upstream behind CGI would read them (`X_Tollgate_App`).
+fn is_ours(name: &str) -> bool {
+    const OURS: [&str; 5] = ["x-tollgate-", "x-forwarded-", "x-request-id", "x-api-key", "x-real-ip"];
+    OURS.iter().any(|ours| {
+        name.len() >= ours.len()
+            && name
+                .bytes()
+                .zip(ours.bytes())
+                .all(|(byte, wanted)| byte == wanted || (byte == b'_' && wanted == b'-'))
+    })
+}
+
+/// Removes the fields that `Connection` nominates. What the gateway itself sets comes later.
+fn remove_nominated(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+    headers.remove(CONNECTION);
+}
+
+/// HTTP/2 splits cookies into crumbs; HTTP/1.1 has one `Cookie` (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookie);
+    }
+}
+
+/// Sets what the upstream learns of the call.
+pub fn set_request(
+    headers: &mut HeaderMap,
+    connection: &ConnectionFields,
+    host: Option<HeaderValue>,
+    request_id: &HeaderValue,
+    traceparent: HeaderValue,
+    identity: Option<&IdentityFields>,
+) {
+    headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
+    headers.insert(X_FORWARDED_PROTO, connection.forwarded_proto.clone());
+    if let Some(host) = host {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    headers.insert(X_REQUEST_ID, request_id.clone());
+    headers.insert(TRACEPARENT, traceparent);
+    if let Some(identity) = identity {
+        headers.insert(X_TOLLGATE_APP, identity.app.clone());
+        headers.insert(X_TOLLGATE_SCOPES, identity.scopes.clone());
+        if let Some(merchant) = &identity.merchant {
+            headers.insert(X_TOLLGATE_MERCHANT, merchant.clone());
+        }
+    }
+}
+
+/// Takes out of a response what is between the gateway and the upstream only. The length is framed afresh, but
+/// for answers without a body, whose `Content-Length` tells of another (RFC 9110, section 8.6).
+pub fn clean_response(headers: &mut HeaderMap, has_body: bool) {
+    remove_nominated(headers);
+    for name in [TRANSFER_ENCODING, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, TRAILER, PROXY_AUTHENTICATE] {
+        headers.remove(name);
+    }
+    if has_body {
+        headers.remove(CONTENT_LENGTH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn what_is_ours_or_between_two_hops_does_not_cross() {
+        let mut sent = headers(&[
+            ("accept", "*/*"),
+            ("connection", "close, X-Secret"),
+            ("x-secret", "1"),
+            ("x-tollgate-app", "forged"),
+            ("x_tollgate_app", "forged"),
+            ("x-tollgate_merchant", "forged"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-real-ip", "1.2.3.4"),
+            ("authorization", "Bearer t"),
+            ("x-api-key", "tg_live_x"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABk"),
+            ("te", "trailers"),
+            ("traceparent", "00-0-0-0"),
+            ("content-length", "5"),
+            ("x-custom", "kept"),
+        ]);
+        clean_request(&mut sent, Version::HTTP_11);
+        let mut left: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "x-custom"]);
+    }
+
+    #[test]
+    fn cookie_crumbs_become_one_cookie() {
+        let mut sent = headers(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        clean_request(&mut sent, Version::HTTP_2);
+        assert_eq!(sent.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}
