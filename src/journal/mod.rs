@@ -1,1 +1,14 @@
 //! Append-only segments of usage records: frame, group commit, recovery.
+//!
+//! The journal knows no usage records, only bytes. What was acknowledged is on disk; what is on disk is read back
+//! exactly once, in order, under a sequence number without gaps.
+
+pub mod committer;
+pub mod error;
+pub mod frame;
+pub mod journal;
+pub mod reader;
+pub mod recover;
+pub mod segment;
+pub mod state;
+pub mod writer;

@@ -1,0 +1,51 @@
+//! Why the journal could not do what was asked.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the journal could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file or folder could not be used.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has the folder.
+    #[error("another process uses the journal in {}", .0.display())]
+    Locked(PathBuf),
+    /// The folder belongs to another node.
+    #[error("the journal in {} belongs to node {found}, not to {expected}", folder.display())]
+    OtherNode {
+        /// The folder.
+        folder: PathBuf,
+        /// The node in its segments.
+        found: String,
+        /// The node that was to open it.
+        expected: String,
+    },
+    /// A record longer than [`super::frame::MAX_PAYLOAD`].
+    #[error("a record of {0} bytes is longer than the journal takes")]
+    TooLong(usize),
+    /// The disk does not keep up: nothing more is taken until it does.
+    #[error("the journal is full: the disk does not keep up")]
+    Full,
+    /// Writing or syncing failed; the record is not acknowledged.
+    #[error("the journal could not be written")]
+    NotCommitted,
+    /// The journal is closed.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+impl JournalError {
+    /// Wraps an I/O error with its path.
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

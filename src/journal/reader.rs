@@ -1,0 +1,177 @@
+//! Reads committed records in order, across segments, while the committer appends.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::frame::{Decoded, FRAME_HEADER, MAX_PAYLOAD, SEGMENT_HEADER, Sequence, decode, resynchronise};
+use super::segment;
+use super::state::State;
+
+/// What a reader found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A record.
+    Record(Sequence, Vec<u8>),
+    /// Records that rot has made unreadable, first and last.
+    Lost(Sequence, Sequence),
+}
+
+/// Reads a journal from a position on.
+#[derive(Debug)]
+pub struct Reader {
+    folder: PathBuf,
+    state: Arc<State>,
+    position: Sequence,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    path: PathBuf,
+    first: Sequence,
+    buffer: Vec<u8>,
+    offset: usize,
+}
+
+const CHUNK: usize = 256 << 10;
+
+impl Reader {
+    pub(super) fn new(folder: PathBuf, state: Arc<State>, position: Sequence) -> Self {
+        Self { folder, state, position, open: None }
+    }
+
+    /// The last record that was read.
+    #[must_use]
+    pub fn position(&self) -> Sequence {
+        self.position
+    }
+
+    /// Goes back to `position`, to read what follows again.
+    pub fn rewind(&mut self, position: Sequence) {
+        self.position = position;
+        self.open = None;
+    }
+
+    /// Up to `max` further entries; empty if all that is committed has been read.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
+        let committed = self.state.committed();
+        let mut batch = Vec::new();
+        while batch.len() < max && self.position < committed {
+            let Some(open) = self.open_segment()? else { break };
+            match open.next(committed)? {
+                Some((sequence, payload)) => self.take(sequence, payload, &mut batch),
+                None if !self.go_on(committed, &mut batch)? => break,
+                None => {}
+            }
+        }
+        Ok(batch)
+    }
+
+    fn take(&mut self, sequence: Sequence, payload: Vec<u8>, batch: &mut Vec<Entry>) {
+        if sequence <= self.position {
+            return;
+        }
+        self.note_loss(sequence, batch);
+        self.position = sequence;
+        batch.push(Entry::Record(sequence, payload));
+    }
+
+    /// Tells of the records between the position and `next`, if any are missing.
+    fn note_loss(&mut self, next: Sequence, batch: &mut Vec<Entry>) {
+        let first = self.position + 1;
+        if first < next {
+            tracing::error!(first, last = next - 1, "journal records are lost to rot");
+            batch.push(Entry::Lost(first, next - 1));
+            self.position = next - 1;
+        }
+    }
+
+    /// The segment that holds the next record.
+    fn open_segment(&mut self) -> Result<Option<&mut Open>, JournalError> {
+        if self.open.is_none() {
+            let segments = segment::list(&self.folder)?;
+            let wanted = self.position + 1;
+            let place = segments.iter().rposition(|segment| segment.first <= wanted).unwrap_or(0);
+            let Some(found) = segments.get(place) else { return Ok(None) };
+            self.open = Some(Open::new(found.path.clone(), found.first)?);
+        }
+        Ok(self.open.as_mut())
+    }
+
+    /// At the end of a segment: goes to the next, if there is one. What the next begins after was lost.
+    fn go_on(&mut self, committed: Sequence, batch: &mut Vec<Entry>) -> Result<bool, JournalError> {
+        let current = self.open.as_ref().map_or(0, |open| open.first);
+        let next = segment::list(&self.folder)?.into_iter().find(|segment| segment.first > current);
+        match next {
+            Some(next) => {
+                self.note_loss(next.first.min(committed + 1), batch);
+                self.open = Some(Open::new(next.path, next.first)?);
+                Ok(true)
+            }
+            None => {
+                self.open = None;
+                self.note_loss(committed + 1, batch);
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl Open {
+    fn new(path: PathBuf, first: Sequence) -> Result<Self, JournalError> {
+        let mut file = File::open(&path).map_err(JournalError::io(&path))?;
+        file.seek(SeekFrom::Start(SEGMENT_HEADER as u64)).map_err(JournalError::io(&path))?;
+        Ok(Self { file, path, first, buffer: Vec::new(), offset: 0 })
+    }
+
+    /// The next whole record up to `committed`; `None` at the segment's end.
+    fn next(&mut self, committed: Sequence) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
+        loop {
+            match decode(&self.buffer[self.offset..]) {
+                Decoded::Record { sequence, .. } if sequence > committed => return Ok(None),
+                Decoded::Record { sequence, payload, length } => {
+                    let payload = payload.to_vec();
+                    self.offset += length;
+                    return Ok(Some((sequence, payload)));
+                }
+                Decoded::End | Decoded::Broken => {
+                    if !self.fill()? && !self.skip_rot() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads on; false at the end of the file.
+    fn fill(&mut self) -> Result<bool, JournalError> {
+        self.buffer.drain(..self.offset);
+        self.offset = 0;
+        let mut chunk = vec![0; CHUNK];
+        let read = self.file.read(&mut chunk).map_err(JournalError::io(&self.path))?;
+        self.buffer.extend_from_slice(&chunk[..read]);
+        Ok(read > 0)
+    }
+
+    /// Steps over what is broken, to the next whole record; false if there is none.
+    fn skip_rot(&mut self) -> bool {
+        let rest = &self.buffer[self.offset..];
+        if rest.len() > MAX_PAYLOAD + FRAME_HEADER + CHUNK {
+            tracing::error!(file = %self.path.display(), "a journal segment has rot in it");
+        }
+        match resynchronise(rest, 0) {
+            Some(skip) => {
+                self.offset += skip;
+                true
+            }
+            None => false,
+        }
+    }
+}
