@@ -1,0 +1,9 @@
+//! What stands in each kind of policy file. The doc comments here become the descriptions that editors show.
+
+pub mod plans;
+pub mod platform;
+pub mod products;
+pub mod routes;
+pub mod scopes;
+pub mod text;
+pub mod upstreams;

@@ -1,0 +1,94 @@
+//! `plans/*.yaml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{DecimalText, DurationText};
+
+/// One plan with all its versions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// The plan's name.
+    pub plan: String,
+    /// The API products that can be used under it.
+    pub products: Vec<String>,
+    /// Its versions by rising number and date. Never change one that is in force: add a new one.
+    pub versions: Vec<VersionEntry>,
+}
+
+/// One version of a plan.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionEntry {
+    /// 1, 2, 3 …
+    pub version: u32,
+    /// From when it applies, such as 2026-01-01T00:00:00Z.
+    pub effective_from: String,
+    /// The currency of its fees (ISO 4217).
+    pub currency: String,
+    /// How fractions of a cent are rounded; half-up when left out.
+    pub rounding: Option<RoundingName>,
+    /// How fast its apps may call.
+    #[serde(default)]
+    pub limits: Vec<LimitEntry>,
+    /// What each call costs.
+    pub fee: Option<FeeEntry>,
+    /// The platform's share of each sale.
+    pub share: Option<ShareEntry>,
+}
+
+/// How fractions of a cent are rounded.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundingName {
+    /// Half away from zero: 0.005 becomes 0.01.
+    HalfUp,
+    /// Half to the even neighbour: 0.005 becomes 0.00.
+    HalfEven,
+}
+
+/// How fast an app may call.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitEntry {
+    /// The limit's name; partners see it in the RateLimit header fields.
+    pub name: String,
+    /// How many requests in each window.
+    pub requests: u32,
+    /// The window.
+    pub window: DurationText,
+    /// How many may come at once; as many as `requests` when left out.
+    pub burst: Option<u32>,
+    /// What is counted together; all calls of an app when left out.
+    pub per: Option<LimitKeyName>,
+}
+
+/// What is counted together.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitKeyName {
+    /// All calls of an app.
+    App,
+    /// The calls of an app to each route by itself.
+    AppAndRoute,
+}
+
+/// What each billable call costs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeeEntry {
+    /// Price of a unit in the version's currency; up to 12 digits after the point.
+    pub per_unit: DecimalText,
+    /// Units free of charge in each month, used up first.
+    #[serde(default)]
+    pub free_units: u64,
+}
+
+/// The platform's share of each sale, in the sale's own currency.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShareEntry {
+    /// Percent of the sale's amount, 0 to 100.
+    pub percent: DecimalText,
+}

@@ -1,0 +1,33 @@
+//! `platform.yaml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::DurationText;
+
+/// Settings of the platform as a whole.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformFile {
+    /// The platform's name, shown to merchants on the login and consent pages.
+    pub name: String,
+    /// The time zone in which billing periods begin and end, such as Asia/Shanghai.
+    pub time_zone: String,
+    /// Settings of the OAuth2 server.
+    pub oauth: OAuthSection,
+}
+
+/// Settings of the OAuth2 server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OAuthSection {
+    /// Whether apps that can keep a secret must use PKCE too. Public apps always must.
+    #[serde(default)]
+    pub require_pkce: bool,
+    /// How long an access token lives.
+    pub access_token_lifetime: DurationText,
+    /// How long a refresh token lives without being used.
+    pub refresh_token_lifetime: DurationText,
+    /// How long an authorization code lives; at most 10m.
+    pub code_lifetime: DurationText,
+}

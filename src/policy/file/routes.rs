@@ -1,0 +1,118 @@
+//! `routes/*.yaml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{DurationText, SizeText};
+
+/// Routes: which request goes where, and under which conditions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoutesFile {
+    /// The routes, in any order: the most specific path wins.
+    pub routes: Vec<RouteEntry>,
+}
+
+/// One route.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteEntry {
+    /// Its name, unique in the whole set.
+    pub name: String,
+    /// Host names that it answers for; any host when left out.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Methods, such as [GET].
+    pub methods: Vec<String>,
+    /// The path; {name} stands for one segment, {*name} for the rest.
+    pub path: String,
+    /// The upstream that serves it.
+    pub upstream: String,
+    /// The path that the upstream sees, such as /orders/{id}; the same path when left out.
+    pub rewrite: Option<String>,
+    /// Who may call.
+    pub access: AccessEntry,
+    /// How long the upstream may take to begin its answer; 30s when left out.
+    pub timeout: Option<DurationText>,
+    /// Longest request body; 1MiB when left out.
+    pub max_body: Option<SizeText>,
+    /// Header fields set on the request to the upstream.
+    #[serde(default)]
+    pub set_headers: BTreeMap<String, String>,
+    /// What is billable; `meter: {}` counts every 2xx answer as one unit.
+    pub meter: Option<MeterEntry>,
+    /// Whether the answer waits until its usage record is on disk. For money.
+    #[serde(default)]
+    pub durable: bool,
+}
+
+/// Who may call a route.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccessEntry {
+    /// Whether callers without a credential may; each is then limited by its address.
+    #[serde(default)]
+    pub anonymous: bool,
+    /// The limit for each address; needed with `anonymous`.
+    pub address_limit: Option<AddressLimitEntry>,
+    /// Scopes that a credential must have.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Whether the call must be on behalf of a merchant.
+    #[serde(default)]
+    pub merchant: bool,
+    /// A last condition, in CEL, over `request`, `principal` and `source`.
+    pub condition: Option<String>,
+}
+
+/// A limit for each client address.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressLimitEntry {
+    /// How many requests in each window.
+    pub requests: u32,
+    /// The window.
+    pub window: DurationText,
+    /// How many may come at once; as many as `requests` when left out.
+    pub burst: Option<u32>,
+}
+
+/// What is billable on a route. Expressions are CEL over `request`, `response` and `principal`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeterEntry {
+    /// Whether the call is billable; a 2xx answer when left out.
+    pub when: Option<String>,
+    /// How many units it is; 1 when left out.
+    pub units: Option<String>,
+    /// The transaction that passes through, of which the platform takes its share.
+    pub transaction: Option<TransactionEntry>,
+    /// How much of a body is read for the expressions; 256KiB when left out.
+    pub max_capture: Option<SizeText>,
+}
+
+/// How a transaction is read from a call.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TransactionEntry {
+    /// Its id, such as response.body.id.
+    pub id: String,
+    /// Its amount, such as response.body.total_amount.
+    pub amount: String,
+    /// Its currency, such as response.body.currency.
+    pub currency: String,
+    /// Which way the money goes.
+    pub kind: TransactionKindName,
+}
+
+/// Which way a transaction's money goes.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TransactionKindName {
+    /// To the merchant.
+    Sale,
+    /// Back to the buyer.
+    Refund,
+}
