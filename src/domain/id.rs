@@ -88,6 +88,8 @@ text_id! {
     MerchantId,
     /// A merchant's consent.
     GrantId,
+    /// The refresh tokens that descend from one authorization.
+    FamilyId,
     /// A subscription of an app to an API product.
     SubscriptionId,
     /// A route's name in the policy files.

@@ -2,6 +2,7 @@
 
 use super::id::{AppId, GrantId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SubscriptionId};
 use super::scope::ScopeSet;
+pub use super::secret_hash::SecretHash;
 use super::time::Timestamp;
 
 /// Where an app's calls may go. A sandbox app never reaches a live upstream.

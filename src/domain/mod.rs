@@ -11,5 +11,6 @@ pub mod plan;
 pub mod principal;
 pub mod refusal;
 pub mod scope;
+pub mod secret_hash;
 pub mod time;
 pub mod usage;
