@@ -1,1 +1,31 @@
 //! What must survive a restart, in SQLite or PostgreSQL. The only module that names sqlx.
+//!
+//! Invariant: every statement is one text that means the same in both stores (`$1` placeholders, times as `i64`
+//! microseconds, money as `i64` minor units, decimals and lists as text). One file an aggregate, each with its
+//! statements and its rows; domain types are converted by hand. The data plane never calls this module.
+//!
+//! A statement is run by `on!(arm, executor => …)`, which expands its body once for each store. The arm is
+//! `store.reader()`, `store.writer()`, or, for several statements of several files that must happen together,
+//! `transaction.connection()` of a [`transaction::Transaction`]. Many rows go in by `insert_rows!`.
+
+#[macro_use]
+mod arm;
+#[macro_use]
+mod row;
+
+pub mod app;
+pub mod error;
+pub mod grant;
+pub mod key;
+pub mod merchant;
+mod migrations;
+pub mod open;
+pub mod page;
+pub mod partner;
+pub mod subscription;
+pub mod transaction;
+
+pub use error::StoreError;
+pub use open::Store;
+pub use page::Page;
+pub use transaction::Transaction;

@@ -1,1 +1,29 @@
+//! What both stores promise. Each test of a `contract_*` file is run once on SQLite and once on PostgreSQL.
 
+mod contract_identity;
+mod seed;
+
+/// Declares each test once for each store. A test takes the open store.
+macro_rules! contract {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let place = crate::support::stores::Place::sqlite();
+                let store = place.open().await;
+                super::$test(store.clone()).await;
+                store.close().await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let place = crate::support::stores::Place::postgres().await;
+                let store = place.open().await;
+                super::$test(store.clone()).await;
+                store.close().await;
+            })+
+        }
+    };
+}
+use contract;

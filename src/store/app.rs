@@ -1,0 +1,267 @@
+//! Apps and their client secrets, of which only hashes are kept.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::{MAX_LIST, Page};
+use super::row::{all, hash, known, parse};
+use super::transaction::Transaction;
+use crate::domain::id::{AppId, PartnerId};
+use crate::domain::identity::{App, ClientKind, Environment, SecretHash, Standing};
+use crate::domain::time::Timestamp;
+
+row! {
+    AppRow {
+        id: String,
+        partner: String,
+        name: String,
+        environment: String,
+        kind: String,
+        redirect_uris: String,
+        scopes: String,
+        default_scopes: String,
+        requires_pkce: bool,
+        standing: String,
+        created_at: i64,
+    }
+}
+
+row! {
+    SecretRow { hash: Vec<u8> }
+}
+
+macro_rules! select_app {
+    ($tail:literal) => {
+        concat!(
+            "select id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
+             standing, created_at from app ",
+            $tail
+        )
+    };
+}
+
+impl TryFrom<AppRow> for App {
+    type Error = StoreError;
+
+    fn try_from(row: AppRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("app.id", &row.id)?,
+            partner: parse("app.partner", &row.partner)?,
+            name: row.name,
+            environment: known("app.environment", Environment::named(&row.environment))?,
+            kind: known("app.kind", ClientKind::named(&row.kind))?,
+            redirect_uris: serde_json::from_str(&row.redirect_uris)
+                .map_err(|_| StoreError::corrupt("app.redirect_uris"))?,
+            scopes: parse("app.scopes", &row.scopes)?,
+            default_scopes: parse("app.default_scopes", &row.default_scopes)?,
+            requires_pkce: row.requires_pkce,
+            standing: known("app.standing", Standing::named(&row.standing))?,
+            created_at: Timestamp::from_micros(row.created_at),
+        })
+    }
+}
+
+/// A list of texts as a JSON array.
+fn to_json(texts: &[String]) -> String {
+    serde_json::Value::from(texts.to_vec()).to_string()
+}
+
+impl Store {
+    /// Registers an app, with its first client secret if it can keep one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its id is taken, [`StoreError::Missing`] without its partner;
+    /// [`StoreError::Unavailable`].
+    pub async fn create_app(&self, app: &App, secret: Option<SecretHash>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.insert_app(app).await?;
+        if let Some(secret) = secret {
+            transaction.insert_secret(&app.id, secret, app.created_at).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// The app of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
+        let row: Option<AppRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_app!("where id = $1")).bind(id.as_str()).fetch_optional(db).await
+        })?;
+        row.map(App::try_from).transpose()
+    }
+
+    /// A page of all apps.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn apps(&self, page: &Page) -> Result<Vec<App>, StoreError> {
+        let rows: Vec<AppRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_app!("where id > $1 order by id limit $2"))
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// A page of a partner's apps.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn apps_of(&self, partner: &PartnerId, page: &Page) -> Result<Vec<App>, StoreError> {
+        let rows: Vec<AppRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_app!("where partner = $1 and id > $2 order by id limit $3"))
+                .bind(partner.as_str())
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Changes an app's name, redirect URIs, scopes, default scopes and need for PKCE; the rest of it never changes,
+    /// but for its standing, which has [`Store::set_app_standing`].
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn update_app(&self, app: &App) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query(
+                "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, requires_pkce = $6 \
+                 where id = $1",
+            )
+            .bind(app.id.as_str())
+            .bind(&app.name)
+            .bind(to_json(&app.redirect_uris))
+            .bind(app.scopes.to_string())
+            .bind(app.default_scopes.to_string())
+            .bind(app.requires_pkce)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
+    }
+
+    /// Says whether an app may act.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn set_app_standing(&self, id: &AppId, standing: Standing) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query("update app set standing = $2 where id = $1")
+                .bind(id.as_str())
+                .bind(standing.name())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
+    }
+
+    /// The hashes of the client secrets that prove the app now; newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn app_secrets(&self, id: &AppId) -> Result<Vec<SecretHash>, StoreError> {
+        let rows: Vec<SecretRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select hash from app_secret where app = $1 and revoked_at is null \
+                 order by created_at desc limit $2",
+            )
+            .bind(id.as_str())
+            .bind(MAX_LIST)
+            .fetch_all(db)
+            .await
+        })?;
+        rows.iter().map(|row| hash("app_secret.hash", &row.hash).map(SecretHash)).collect()
+    }
+
+    /// Adds a client secret beside those that the app has.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app, [`StoreError::Conflict`] if it has had that secret;
+    /// [`StoreError::Unavailable`].
+    pub async fn add_app_secret(
+        &self,
+        id: &AppId,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.insert_secret(id, secret, now).await?;
+        transaction.commit().await
+    }
+
+    /// Revokes all of an app's client secrets but `kept`; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn revoke_app_secrets(
+        &self,
+        id: &AppId,
+        kept: Option<SecretHash>,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let kept = kept.map(|hash| hash.0.to_vec()).unwrap_or_default();
+        let revoked = on!(self.writer(), db => {
+            sqlx::query(
+                "update app_secret set revoked_at = $3 where app = $1 and hash <> $2 and revoked_at is null",
+            )
+            .bind(id.as_str())
+            .bind(kept)
+            .bind(at.as_micros())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(revoked)
+    }
+}
+
+impl Transaction {
+    async fn insert_app(&mut self, app: &App) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, \
+                 requires_pkce, standing, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            )
+            .bind(app.id.as_str())
+            .bind(app.partner.as_str())
+            .bind(&app.name)
+            .bind(app.environment.name())
+            .bind(app.kind.name())
+            .bind(to_json(&app.redirect_uris))
+            .bind(app.scopes.to_string())
+            .bind(app.default_scopes.to_string())
+            .bind(app.requires_pkce)
+            .bind(app.standing.name())
+            .bind(app.created_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("partner"))
+    }
+
+    async fn insert_secret(
+        &mut self,
+        app: &AppId,
+        secret: SecretHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("insert into app_secret (app, hash, created_at) values ($1, $2, $3)")
+                .bind(app.as_str())
+                .bind(&secret.0[..])
+                .bind(now.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app"))
+    }
+}

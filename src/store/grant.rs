@@ -1,0 +1,171 @@
+//! Grants. Invariant: at most one that is not revoked for each merchant and app; the schema enforces it.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::Page;
+use super::row::{all, parse, time};
+use super::transaction::Transaction;
+use crate::domain::id::{AppId, GrantId, MerchantId};
+use crate::domain::identity::Grant;
+use crate::domain::scope::ScopeSet;
+use crate::domain::time::Timestamp;
+
+row! {
+    GrantRow {
+        id: String,
+        merchant: String,
+        app: String,
+        scopes: String,
+        created_at: i64,
+        revoked_at: Option<i64>,
+    }
+}
+
+macro_rules! select_grant {
+    ($tail:literal) => {
+        concat!("select id, merchant, app, scopes, created_at, revoked_at from merchant_grant ", $tail)
+    };
+}
+
+impl TryFrom<GrantRow> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: GrantRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("merchant_grant.id", &row.id)?,
+            merchant: parse("merchant_grant.merchant", &row.merchant)?,
+            app: parse("merchant_grant.app", &row.app)?,
+            scopes: parse("merchant_grant.scopes", &row.scopes)?,
+            created_at: Timestamp::from_micros(row.created_at),
+            revoked_at: time(row.revoked_at),
+        })
+    }
+}
+
+impl Store {
+    /// Records a merchant's consent: widens its active grant to the app by `scopes`, or makes one of id `new_id`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a merchant or app; [`StoreError::Unavailable`].
+    pub async fn grant_consent(
+        &self,
+        (merchant, app): (&MerchantId, &AppId),
+        scopes: &ScopeSet,
+        new_id: &GrantId,
+        now: Timestamp,
+    ) -> Result<Grant, StoreError> {
+        let grant = Grant {
+            id: new_id.clone(),
+            merchant: merchant.clone(),
+            app: app.clone(),
+            scopes: scopes.clone(),
+            created_at: now,
+            revoked_at: None,
+        };
+        let mut transaction = self.begin().await?;
+        let mut active = transaction.active_grant(&grant).await?;
+        if !active.scopes.covers(scopes) {
+            active.scopes = active.scopes.union(scopes);
+            transaction.set_grant_scopes(&active).await?;
+        }
+        transaction.commit().await?;
+        Ok(active)
+    }
+
+    /// The grant of that id, revoked or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+        let row: Option<GrantRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_grant!("where id = $1")).bind(id.as_str()).fetch_optional(db).await
+        })?;
+        row.map(Grant::try_from).transpose()
+    }
+
+    /// A page of the grants that a merchant gave, revoked ones too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn grants_of_merchant(
+        &self,
+        merchant: &MerchantId,
+        page: &Page,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let rows: Vec<GrantRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_grant!("where merchant = $1 and id > $2 order by id limit $3"))
+                .bind(merchant.as_str())
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// A page of the grants that an app was given, revoked ones too.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn grants_of_app(&self, app: &AppId, page: &Page) -> Result<Vec<Grant>, StoreError> {
+        let rows: Vec<GrantRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_grant!("where app = $1 and id > $2 order by id limit $3"))
+                .bind(app.as_str())
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Takes a grant back; one that is revoked already keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a grant; [`StoreError::Unavailable`].
+    pub async fn revoke_grant(&self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query("update merchant_grant set revoked_at = coalesce(revoked_at, $2) where id = $1")
+                .bind(id.as_str())
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("grant", changed)
+    }
+}
+
+impl Transaction {
+    /// The active grant of that merchant to that app, locked; `grant` itself if there was none.
+    async fn active_grant(&mut self, grant: &Grant) -> Result<Grant, StoreError> {
+        let row: GrantRow = on!(self.connection(), db => {
+            sqlx::query_as(
+                "insert into merchant_grant (id, merchant, app, scopes, created_at) values ($1, $2, $3, $4, $5) \
+                 on conflict (merchant, app) where revoked_at is null do update set merchant = excluded.merchant \
+                 returning id, merchant, app, scopes, created_at, revoked_at",
+            )
+            .bind(grant.id.as_str())
+            .bind(grant.merchant.as_str())
+            .bind(grant.app.as_str())
+            .bind(grant.scopes.to_string())
+            .bind(grant.created_at.as_micros())
+            .fetch_one(db)
+            .await
+        })
+        .map_err(|error| StoreError::from(error).for_missing("merchant or app"))?;
+        row.try_into()
+    }
+
+    async fn set_grant_scopes(&mut self, grant: &Grant) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update merchant_grant set scopes = $2 where id = $1")
+                .bind(grant.id.as_str())
+                .bind(grant.scopes.to_string())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+}

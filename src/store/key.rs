@@ -1,0 +1,122 @@
+//! API keys. A key is found by its hash; the key itself is nowhere.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::MAX_LIST;
+use super::row::{all, parse, time};
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{AppId, KeyId};
+use crate::domain::identity::KeyRecord;
+use crate::domain::time::Timestamp;
+
+row! {
+    KeyRow {
+        id: String,
+        app: String,
+        scopes: Option<String>,
+        created_at: i64,
+        expires_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
+}
+
+macro_rules! select_key {
+    ($tail:literal) => {
+        concat!("select id, app, scopes, created_at, expires_at, revoked_at from api_key ", $tail)
+    };
+}
+
+impl TryFrom<KeyRow> for KeyRecord {
+    type Error = StoreError;
+
+    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("api_key.id", &row.id)?,
+            app: parse("api_key.app", &row.app)?,
+            scopes: row.scopes.map(|scopes| parse("api_key.scopes", &scopes)).transpose()?,
+            created_at: Timestamp::from_micros(row.created_at),
+            expires_at: time(row.expires_at),
+            revoked_at: time(row.revoked_at),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a new key's record under its hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if id or hash is taken, [`StoreError::Missing`] without its app;
+    /// [`StoreError::Unavailable`].
+    pub async fn create_key(&self, key: &KeyRecord, hash: &KeyHash) -> Result<(), StoreError> {
+        on!(self.writer(), db => {
+            sqlx::query(
+                "insert into api_key (id, hash, app, scopes, created_at, expires_at, revoked_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(key.id.as_str())
+            .bind(&hash.0[..])
+            .bind(key.app.as_str())
+            .bind(key.scopes.as_ref().map(ToString::to_string))
+            .bind(key.created_at.as_micros())
+            .bind(key.expires_at.map(Timestamp::as_micros))
+            .bind(key.revoked_at.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app"))
+    }
+
+    /// The key of that hash, whether it still works or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
+        let row: Option<KeyRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_key!("where hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
+        })?;
+        row.map(KeyRecord::try_from).transpose()
+    }
+
+    /// The key of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let row: Option<KeyRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_key!("where id = $1")).bind(id.as_str()).fetch_optional(db).await
+        })?;
+        row.map(KeyRecord::try_from).transpose()
+    }
+
+    /// An app's keys, revoked ones too, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn keys_of(&self, app: &AppId) -> Result<Vec<KeyRecord>, StoreError> {
+        let rows: Vec<KeyRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_key!("where app = $1 order by created_at desc, id limit $2"))
+                .bind(app.as_str())
+                .bind(MAX_LIST)
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Revokes a key; one that is revoked already keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
+    pub async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query("update api_key set revoked_at = coalesce(revoked_at, $2) where id = $1")
+                .bind(id.as_str())
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("API key", changed)
+    }
+}

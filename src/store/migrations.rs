@@ -1,0 +1,78 @@
+//! The steps by which a store's schema came to be: the same numbers in both stores, in order, never changed once released.
+//!
+//! All that are missing are applied in one transaction, by one process at a time: a kill leaves the old schema.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+use super::arm::Arm;
+use super::error::StoreError;
+use super::open::Store;
+use super::transaction::Exclusive;
+
+/// A step: its number, its name, and its text for each store.
+struct Step {
+    number: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! step {
+    ($number:literal, $name:literal, $file:literal) => {
+        Step {
+            number: $number,
+            name: $name,
+            sqlite: include_str!(concat!("migrations/sqlite/", $file)),
+            postgres: include_str!(concat!("migrations/postgres/", $file)),
+        }
+    };
+}
+
+const STEPS: &[Step] = &[step!(1, "identity", "0001_identity.sql")];
+
+/// Brings the store's schema up to this program's.
+pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Migration).await?;
+    let applied = match transaction.connection() {
+        Arm::Sqlite(connection) => migrator(|step| step.sqlite).run_direct(None, connection, false).await,
+        Arm::Postgres(connection) => migrator(|step| step.postgres).run_direct(None, connection, false).await,
+    };
+    applied.map_err(explain)?;
+    transaction.commit().await
+}
+
+fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {
+    let migrations = STEPS
+        .iter()
+        .map(|step| {
+            let (name, text) = (step.name.into(), text(step).into_sql_str());
+            Migration::new(step.number, name, MigrationType::Simple, text, false)
+        })
+        .collect();
+    let mut migrator = Migrator::with_migrations(migrations);
+    // The transaction is the lock.
+    migrator.set_locking(false);
+    migrator
+}
+
+fn explain(error: sqlx::migrate::MigrateError) -> StoreError {
+    let known = STEPS.last().map_or(0, |step| step.number);
+    match error {
+        sqlx::migrate::MigrateError::VersionMissing(found) if found > known => {
+            StoreError::NewerSchema { found, known }
+        }
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_numbered_from_one_without_a_gap() {
+        assert!(STEPS.iter().zip(1..).all(|(step, number)| step.number == number));
+    }
+}

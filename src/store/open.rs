@@ -1,0 +1,138 @@
+//! Opening a store by its address, and the bounds of its connections.
+//!
+//! SQLite: a write-ahead log, every commit on disk before it is acknowledged, one writer and a few readers.
+//! A store belongs to the runtime that opened it: the control plane's.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::arm::Arm;
+use super::error::StoreError;
+use super::migrations;
+
+/// Readers of a SQLite file; each is a thread of its own.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL of each node.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a call waits for a free connection; beyond: [`StoreError::Unavailable`].
+const ACQUIRE_TIME: Duration = Duration::from_secs(10);
+/// How long a statement waits for another process's lock on a SQLite file.
+const BUSY_TIME: Duration = Duration::from_secs(5);
+/// How long PostgreSQL works on a statement, waits for a lock, and keeps an idle transaction.
+const POSTGRES_TIMES: [(&str, &str); 3] =
+    [("statement_timeout", "30s"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")];
+
+/// What must survive a restart. Cheap to clone; all clones share their connections.
+#[derive(Clone)]
+pub struct Store {
+    inner: Inner,
+}
+
+#[derive(Clone)]
+enum Inner {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.inner {
+            Inner::Sqlite { .. } => "Store(sqlite)",
+            Inner::Postgres(_) => "Store(postgres)",
+        })
+    }
+}
+
+impl Store {
+    /// Opens the store at `sqlite:/path/file.db` (made if it is not there, in a folder that is) or
+    /// `postgres://user@host/database`, and brings its schema up to this program's.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`], [`StoreError::Unavailable`], or [`StoreError::NewerSchema`].
+    pub async fn open(address: &str) -> Result<Self, StoreError> {
+        let inner = if let Some(path) = address.strip_prefix("sqlite:") {
+            open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await?
+        } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            open_postgres(address).await?
+        } else {
+            return Err(StoreError::Address { reason: "it begins with neither".to_owned() });
+        };
+        let store = Self { inner };
+        migrations::run(&store).await?;
+        Ok(store)
+    }
+
+    /// Waits for what is running and closes all connections, of all clones.
+    pub async fn close(&self) {
+        match &self.inner {
+            Inner::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Inner::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        on!(self.reader(), db => sqlx::query("select 1").execute(db).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Where statements run that change nothing.
+    pub(super) fn reader(&self) -> Arm<&SqlitePool, &PgPool> {
+        match &self.inner {
+            Inner::Sqlite { read, .. } => Arm::Sqlite(read),
+            Inner::Postgres(pool) => Arm::Postgres(pool),
+        }
+    }
+
+    /// Where single statements run that change something.
+    pub(super) fn writer(&self) -> Arm<&SqlitePool, &PgPool> {
+        match &self.inner {
+            Inner::Sqlite { write, .. } => Arm::Sqlite(write),
+            Inner::Postgres(pool) => Arm::Postgres(pool),
+        }
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Inner, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIME);
+    let writer = options.clone().create_if_missing(true);
+    let write = bounded(sqlite_pool(), 1).connect_with(writer).await?;
+    let read = bounded(sqlite_pool(), SQLITE_READERS).connect_lazy_with(options.read_only(true));
+    Ok(Inner::Sqlite { read, write })
+}
+
+/// A file's connections are threads: kept for as long as the store is.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+}
+
+async fn open_postgres(address: &str) -> Result<Inner, StoreError> {
+    let options = PgConnectOptions::from_str(address)
+        .map_err(|_| StoreError::Address { reason: "PostgreSQL's address does not parse".to_owned() })?
+        .application_name("tollgate")
+        .options(POSTGRES_TIMES);
+    let pool = bounded(PgPoolOptions::new(), POSTGRES_CONNECTIONS).connect_with(options).await?;
+    Ok(Inner::Postgres(pool))
+}
+
+fn bounded<DB: sqlx::Database>(options: PoolOptions<DB>, connections: u32) -> PoolOptions<DB> {
+    options.max_connections(connections).acquire_timeout(ACQUIRE_TIME)
+}

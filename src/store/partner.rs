@@ -1,0 +1,93 @@
+//! Partners.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::Page;
+use super::row::{all, known, parse};
+use crate::domain::id::PartnerId;
+use crate::domain::identity::{Partner, Standing};
+use crate::domain::time::Timestamp;
+
+row! {
+    PartnerRow { id: String, name: String, standing: String, created_at: i64 }
+}
+
+impl TryFrom<PartnerRow> for Partner {
+    type Error = StoreError;
+
+    fn try_from(row: PartnerRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("partner.id", &row.id)?,
+            name: row.name,
+            standing: known("partner.standing", Standing::named(&row.standing))?,
+            created_at: Timestamp::from_micros(row.created_at),
+        })
+    }
+}
+
+impl Store {
+    /// Registers a partner.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its id is taken; [`StoreError::Unavailable`].
+    pub async fn create_partner(&self, partner: &Partner) -> Result<(), StoreError> {
+        on!(self.writer(), db => {
+            sqlx::query("insert into partner (id, name, standing, created_at) values ($1, $2, $3, $4)")
+                .bind(partner.id.as_str())
+                .bind(&partner.name)
+                .bind(partner.standing.name())
+                .bind(partner.created_at.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// The partner of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
+        let row: Option<PartnerRow> = on!(self.reader(), db => {
+            sqlx::query_as("select id, name, standing, created_at from partner where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(Partner::try_from).transpose()
+    }
+
+    /// A page of all partners.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn partners(&self, page: &Page) -> Result<Vec<Partner>, StoreError> {
+        let rows: Vec<PartnerRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select id, name, standing, created_at from partner where id > $1 order by id limit $2",
+            )
+            .bind(page.cursor())
+            .bind(page.limit())
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+
+    /// Says whether a partner's apps may act.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a partner; [`StoreError::Unavailable`].
+    pub async fn set_partner_standing(&self, id: &PartnerId, standing: Standing) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query("update partner set standing = $2 where id = $1")
+                .bind(id.as_str())
+                .bind(standing.name())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("partner", changed)
+    }
+}

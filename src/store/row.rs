@@ -1,0 +1,49 @@
+//! Rows and the way from their columns to domain types. A row that does not parse is an error, never a panic.
+
+use std::str::FromStr;
+
+use super::error::StoreError;
+use crate::domain::time::Timestamp;
+
+/// Declares a struct whose fields are columns of the same names, readable from both stores.
+macro_rules! row {
+    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+        #[derive(Debug)]
+        struct $name { $($field: $type),+ }
+        row!(@from sqlx::sqlite::SqliteRow, $name, $($field),+);
+        row!(@from sqlx::postgres::PgRow, $name, $($field),+);
+    };
+    (@from $row:ty, $name:ident, $($field:ident),+) => {
+        impl<'r> sqlx::FromRow<'r, $row> for $name {
+            fn from_row(row: &'r $row) -> Result<Self, sqlx::Error> {
+                use sqlx::Row;
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+    };
+}
+
+/// Parses the text of column `what`.
+pub(super) fn parse<T: FromStr>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::corrupt(what))
+}
+
+/// Takes a value that was looked up by the text of column `what`.
+pub(super) fn known<T>(what: &'static str, value: Option<T>) -> Result<T, StoreError> {
+    value.ok_or_else(|| StoreError::corrupt(what))
+}
+
+/// Takes the 32 bytes of column `what`.
+pub(super) fn hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::corrupt(what))
+}
+
+/// A time of a column that may be null.
+pub(super) fn time(micros: Option<i64>) -> Option<Timestamp> {
+    micros.map(Timestamp::from_micros)
+}
+
+/// Turns rows into domain values; stops at the first that does not parse.
+pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().map(T::try_from).collect()
+}

@@ -1,0 +1,138 @@
+//! Subscriptions. Invariant: an app never has two that are in force for the same API product at the same time.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::MAX_LIST;
+use super::row::{all, parse, time};
+use super::transaction::Transaction;
+use crate::domain::id::{AppId, SubscriptionId};
+use crate::domain::identity::Subscription;
+use crate::domain::time::Timestamp;
+
+row! {
+    SubscriptionRow {
+        id: String,
+        app: String,
+        product: String,
+        plan: String,
+        starts_at: i64,
+        ends_at: Option<i64>,
+    }
+}
+
+impl TryFrom<SubscriptionRow> for Subscription {
+    type Error = StoreError;
+
+    fn try_from(row: SubscriptionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("subscription.id", &row.id)?,
+            app: parse("subscription.app", &row.app)?,
+            product: parse("subscription.product", &row.product)?,
+            plan: parse("subscription.plan", &row.plan)?,
+            from: Timestamp::from_micros(row.starts_at),
+            until: time(row.ends_at),
+        })
+    }
+}
+
+impl Store {
+    /// Subscribes an app to an API product.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it has a subscription to that product for some of the time, or the id is taken;
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.lock_app(&subscription.app).await?;
+        if transaction.overlaps(subscription).await? {
+            return Err(StoreError::Conflict { what: "subscription.product".to_owned() });
+        }
+        transaction.insert_subscription(subscription).await?;
+        transaction.commit().await
+    }
+
+    /// Ends a subscription at `at`, unless it ends before that.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
+    pub async fn end_subscription(&self, id: &SubscriptionId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query(
+                "update subscription set ends_at = case when ends_at < $2 then ends_at else $2 end where id = $1",
+            )
+            .bind(id.as_str())
+            .bind(at.as_micros())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("subscription", changed)
+    }
+
+    /// An app's subscriptions, past ones too, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn subscriptions_of(&self, app: &AppId) -> Result<Vec<Subscription>, StoreError> {
+        let rows: Vec<SubscriptionRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select id, app, product, plan, starts_at, ends_at from subscription where app = $1 \
+                 order by case when ends_at is null then 0 else 1 end, starts_at desc, id limit $2",
+            )
+            .bind(app.as_str())
+            .bind(MAX_LIST)
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+}
+
+impl Transaction {
+    /// Keeps others from subscribing this app until the end of the transaction.
+    async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
+        let found = on!(self.connection(), db => {
+            sqlx::query("update app set standing = standing where id = $1")
+                .bind(app.as_str())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("app", found)
+    }
+
+    async fn overlaps(&mut self, subscription: &Subscription) -> Result<bool, StoreError> {
+        let found: Option<i64> = on!(self.connection(), db => {
+            sqlx::query_scalar(
+                "select starts_at from subscription where app = $1 and product = $2 \
+                 and (ends_at is null or ends_at > $3) and starts_at < $4 limit 1",
+            )
+            .bind(subscription.app.as_str())
+            .bind(subscription.product.as_str())
+            .bind(subscription.from.as_micros())
+            .bind(subscription.until.map_or(i64::MAX, Timestamp::as_micros))
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(found.is_some())
+    }
+
+    async fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into subscription (id, app, product, plan, starts_at, ends_at) \
+                 values ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(subscription.id.as_str())
+            .bind(subscription.app.as_str())
+            .bind(subscription.product.as_str())
+            .bind(subscription.plan.as_str())
+            .bind(subscription.from.as_micros())
+            .bind(subscription.until.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Several statements, of several files, that happen together or not at all.
+//!
+//! A file adds its statements as methods of [`Transaction`], run by `on!(self.connection(), db => …)`; callers outside
+//! the store take one by [`Store::begin`], call these methods, and [`Transaction::commit`]. In SQLite there is
+//! one writer at a time, so a transaction waits for the one before it: keep it short, and await nothing else in it.
+
+use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+
+use super::arm::Arm;
+use super::error::StoreError;
+use super::open::Store;
+
+/// Changes that take effect when committed; dropped, they never happened.
+pub struct Transaction {
+    inner: Arm<sqlx::Transaction<'static, Sqlite>, sqlx::Transaction<'static, Postgres>>,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction")
+    }
+}
+
+/// What only one transaction of the whole fleet may do at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusive {
+    /// Change the schema.
+    Migration,
+    /// Rate, post and close periods.
+    Billing,
+}
+
+impl Exclusive {
+    /// The key of its advisory lock in PostgreSQL.
+    fn key(self) -> i64 {
+        match self {
+            Self::Migration => 0x746f_6c6c_0001,
+            Self::Billing => 0x746f_6c6c_0002,
+        }
+    }
+}
+
+impl Store {
+    /// Begins a transaction that may write. SQLite's takes the write lock at once (`BEGIN IMMEDIATE`), so that it
+    /// never fails half-way for having read too early.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin(&self) -> Result<Transaction, StoreError> {
+        let inner = match self.writer() {
+            Arm::Sqlite(pool) => Arm::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Arm::Postgres(pool) => Arm::Postgres(pool.begin().await?),
+        };
+        Ok(Transaction { inner })
+    }
+}
+
+impl Transaction {
+    /// Makes all of it happen.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; then it may have happened or not, and the caller must look.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        on!(self.inner, transaction => transaction.commit().await)?;
+        Ok(())
+    }
+
+    /// Waits until no other transaction holds `what`, and holds it to the end of this one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], also when the wait takes too long.
+    pub async fn hold(&mut self, what: Exclusive) -> Result<(), StoreError> {
+        match self.connection() {
+            // It is the only writer already.
+            Arm::Sqlite(_) => Ok(()),
+            Arm::Postgres(connection) => {
+                sqlx::query("select pg_advisory_xact_lock($1)").bind(what.key()).execute(connection).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// What its statements run on.
+    pub(super) fn connection(&mut self) -> Arm<&mut SqliteConnection, &mut PgConnection> {
+        match &mut self.inner {
+            Arm::Sqlite(transaction) => Arm::Sqlite(&mut *transaction),
+            Arm::Postgres(transaction) => Arm::Postgres(&mut *transaction),
+        }
+    }
+}

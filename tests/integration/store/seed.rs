@@ -1,0 +1,56 @@
+//! A partner with one app and a merchant, for tests that need someone to be there.
+
+use tollgate::domain::id::{AppId, MerchantId, PartnerId};
+use tollgate::domain::identity::{App, ClientKind, Environment, Merchant, Partner, SecretHash, Standing};
+use tollgate::domain::time::Timestamp;
+use tollgate::store::Store;
+
+pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(super) const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+
+pub(super) fn partner(id: &str) -> Partner {
+    Partner {
+        id: PartnerId::new(id).unwrap(),
+        name: "杭州软件 Ltd".to_owned(),
+        standing: Standing::Active,
+        created_at: START,
+    }
+}
+
+pub(super) fn app(id: &str, partner: &str) -> App {
+    App {
+        id: AppId::new(id).unwrap(),
+        partner: PartnerId::new(partner).unwrap(),
+        name: "Order \"helper\"".to_owned(),
+        environment: Environment::Sandbox,
+        kind: ClientKind::Confidential,
+        redirect_uris: vec![
+            "http://127.0.0.1:9999/callback".to_owned(),
+            "https://a.example/?q=\"x\"".to_owned(),
+        ],
+        scopes: "order:read order:write".parse().unwrap(),
+        default_scopes: "order:read".parse().unwrap(),
+        requires_pkce: true,
+        standing: Standing::Active,
+        created_at: START,
+    }
+}
+
+pub(super) fn merchant(id: &str, username: &str) -> Merchant {
+    Merchant {
+        id: MerchantId::new(id).unwrap(),
+        username: username.to_owned(),
+        name: "小店".to_owned(),
+        standing: Standing::Active,
+        created_at: START,
+    }
+}
+
+/// Puts `partner_1` with `app_1`, and `merchant_1`, into the store.
+pub(super) async fn seed(store: &Store) -> (App, Merchant) {
+    let (app, merchant) = (app("app_1", "partner_1"), merchant("merchant_1", "shop"));
+    store.create_partner(&partner("partner_1")).await.unwrap();
+    store.create_app(&app, Some(SecretHash::of("secret"))).await.unwrap();
+    store.create_merchant(&merchant, PASSWORD_HASH).await.unwrap();
+    (app, merchant)
+}
