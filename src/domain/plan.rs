@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::id::{LimitName, PlanName};
+use super::id::{LimitName, PlanName, ProductName};
 use super::location::Location;
 use super::money::{Currency, Rounding};
 use super::time::Timestamp;
@@ -34,6 +34,8 @@ impl fmt::Display for PlanRef {
 pub struct Plan {
     /// Its name.
     pub name: PlanName,
+    /// The API products that can be used under it.
+    pub products: Vec<ProductName>,
     /// Its versions by rising effective date; never empty.
     pub versions: Vec<PlanVersion>,
 }

@@ -1,8 +1,13 @@
 //! Policy files → checked → compiled [`snapshot::Snapshot`].
 
+pub mod compile;
 pub mod diagnostic;
 pub mod expression;
 pub mod file;
+pub mod load;
 pub mod route_table;
+pub mod schema;
+pub mod shape;
 pub mod snapshot;
+pub mod source;
 pub mod tree;

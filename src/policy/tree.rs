@@ -29,6 +29,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// A document with nothing in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { value: Value::Null, values: HashMap::new(), keys: HashMap::new() }
+    }
+
     /// Parses a document.
     ///
     /// # Errors
@@ -41,7 +47,7 @@ impl Tree {
             (place, message.lines().next().unwrap_or_default().to_owned())
         })?;
         let lines: Vec<&str> = text.lines().collect();
-        let mut tree = Self { value: Value::Null, values: HashMap::new(), keys: HashMap::new() };
+        let mut tree = Self::empty();
         tree.value = tree.convert(root, String::new(), &lines);
         Ok(tree)
     }

@@ -1,1 +1,4 @@
+//! Policy sets from files, as administrators write them.
 
+mod broken;
+mod shipped;

@@ -1,0 +1,8 @@
+//! Well-shaped files → a snapshot: names resolved, texts parsed, rules across files checked, all errors at once.
+
+mod basics;
+mod plans;
+mod routes;
+mod set;
+
+pub use set::compile;

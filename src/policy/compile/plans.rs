@@ -1,0 +1,147 @@
+//! `plans/*.yaml`.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+
+use super::super::file::plans::{LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry};
+use super::super::load::Document;
+use super::super::shape::suggest;
+use super::super::source::Kind;
+use super::basics::duration;
+use super::routes::rate;
+use super::set::{Compiling, Products};
+use crate::domain::id::{LimitName, PlanName, ProductName};
+use crate::domain::money::{Currency, Rounding};
+use crate::domain::plan::{Fee, Limit, LimitKey, Plan, PlanRef, PlanVersion, Share, Tariff};
+use crate::domain::time::Timestamp;
+
+pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
+    let mut plans: HashMap<PlanName, Plan> = HashMap::new();
+    let known: Vec<String> = products.keys().map(ProductName::to_string).collect();
+    for document in compiling.of(Kind::Plans) {
+        let Some(file) = document.decode::<PlanFile>() else { continue };
+        let Some(name) = compiling.take(document, "/plan", PlanName::new(&file.plan)) else { continue };
+        let mut for_products = Vec::new();
+        for (index, product) in file.products.iter().enumerate() {
+            match products.keys().find(|known| known.as_str() == product) {
+                Some(product) => for_products.push(product.clone()),
+                None => {
+                    let message = format!("there is no API product {product}");
+                    compiling.wrong(
+                        document,
+                        &format!("/products/{index}"),
+                        message,
+                        suggest(product, &known),
+                    );
+                }
+            }
+        }
+        let versions = versions(compiling, document, &name, &file);
+        let plan = Plan { name: name.clone(), products: for_products, versions };
+        if plans.insert(name.clone(), plan).is_some() {
+            compiling.wrong(document, "/plan", format!("there is a plan {name} already"), None);
+        }
+    }
+    plans
+}
+
+fn versions(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    name: &PlanName,
+    file: &PlanFile,
+) -> Vec<PlanVersion> {
+    let mut versions: Vec<PlanVersion> = Vec::new();
+    if file.versions.is_empty() {
+        compiling.wrong(document, "/versions", "a plan needs at least one version".to_owned(), None);
+    }
+    for (index, entry) in file.versions.iter().enumerate() {
+        let pointer = format!("/versions/{index}");
+        let Some(version) = version(compiling, document, (&pointer, name), entry) else { continue };
+        let rises = versions.last().is_none_or(|last| {
+            last.reference.version < version.reference.version && last.effective_from < version.effective_from
+        });
+        if !rises || version.reference.version == 0 {
+            let message = "versions stand by rising number (from 1) and rising date".to_owned();
+            compiling.wrong(document, &format!("{pointer}/version"), message, None);
+        }
+        versions.push(version);
+    }
+    versions
+}
+
+fn version(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    (pointer, name): (&str, &PlanName),
+    entry: &VersionEntry,
+) -> Option<PlanVersion> {
+    let effective_from: Option<Timestamp> =
+        compiling.take(document, &format!("{pointer}/effective_from"), entry.effective_from.parse());
+    let currency: Option<Currency> =
+        compiling.take(document, &format!("{pointer}/currency"), entry.currency.parse());
+    let mut limits: Vec<Limit> = Vec::new();
+    for (index, limit) in entry.limits.iter().enumerate() {
+        let pointer = format!("{pointer}/limits/{index}");
+        let Some(limit) = self::limit(compiling, document, &pointer, limit) else { continue };
+        if limits.iter().any(|other| other.name == limit.name) {
+            compiling.wrong(document, &pointer, format!("there is a limit {} already", limit.name), None);
+        }
+        limits.push(limit);
+    }
+    let fee = entry.fee.as_ref().map(|fee| {
+        let pointer = format!("{pointer}/fee/per_unit");
+        let price = fee.per_unit.decimal();
+        let per_unit = decimal(compiling, document, &pointer, price, Decimal::from(1_000_000_000_i64))?;
+        Some(Fee { per_unit, free_units: fee.free_units, source: document.key_location(&pointer) })
+    });
+    let share = entry.share.as_ref().map(|share| {
+        let pointer = format!("{pointer}/share/percent");
+        let percent = decimal(compiling, document, &pointer, share.percent.decimal(), Decimal::ONE_HUNDRED)?;
+        Some(Share { percent, source: document.key_location(&pointer) })
+    });
+    let rounding = match entry.rounding {
+        None | Some(RoundingName::HalfUp) => Rounding::HalfUp,
+        Some(RoundingName::HalfEven) => Rounding::HalfEven,
+    };
+    Some(PlanVersion {
+        reference: PlanRef { name: name.clone(), version: entry.version },
+        effective_from: effective_from?,
+        limits,
+        tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share: share.flatten() },
+        source: document.location(pointer),
+    })
+}
+
+fn limit(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    entry: &LimitEntry,
+) -> Option<Limit> {
+    let name = compiling.take(document, &format!("{pointer}/name"), LimitName::new(&entry.name));
+    let window = duration(compiling, document, &format!("{pointer}/window"), &entry.window)?;
+    let rate = rate(compiling, document, pointer, (entry.requests, window, entry.burst))?;
+    let per = match entry.per {
+        None | Some(LimitKeyName::App) => LimitKey::App,
+        Some(LimitKeyName::AppAndRoute) => LimitKey::AppAndRoute,
+    };
+    Some(Limit { name: name?, rate, per, source: document.location(pointer) })
+}
+
+/// A decimal from 0 to `most` with at most 12 digits after the point.
+fn decimal(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    value: Option<Decimal>,
+    most: Decimal,
+) -> Option<Decimal> {
+    let value = value.filter(|value| *value >= Decimal::ZERO && *value <= most && value.scale() <= 12);
+    if value.is_none() {
+        let message = format!("this must be a decimal from 0 to {most} with up to 12 digits after the point");
+        compiling.wrong(document, pointer, message, None);
+    }
+    value
+}

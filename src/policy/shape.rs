@@ -1,0 +1,193 @@
+//! Whether a file has the shape of its kind: every departure from the schema, in the product's words.
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use super::schema;
+use super::source::Kind;
+use super::tree::{Place, Tree, escape};
+
+/// A departure from the schema.
+#[derive(Debug)]
+pub struct Misshape {
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+/// Everything in `tree` that departs from the schema of `kind`.
+#[must_use]
+pub fn check(kind: Kind, tree: &Tree) -> Vec<Misshape> {
+    let schema = schema::of(kind);
+    let Ok(validator) = jsonschema::validator_for(&schema) else {
+        return vec![Misshape {
+            place: tree.place(""),
+            message: "the schema is broken".to_owned(),
+            help: None,
+        }];
+    };
+    errors(&validator, &schema, tree)
+}
+
+fn errors(validator: &Validator, schema: &Value, tree: &Tree) -> Vec<Misshape> {
+    let mut found = Vec::new();
+    for error in validator.iter_errors(&tree.value) {
+        explain(&error, schema, tree, &mut found);
+    }
+    found
+}
+
+fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut Vec<Misshape>) {
+    let pointer = error.instance_path().as_str();
+    let mut add = |place: Place, message: String, help: Option<String>| {
+        found.push(Misshape { place, message, help });
+    };
+    let here = tree.place(pointer);
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = known_keys(error, schema);
+            for key in unexpected {
+                let place = tree.key_place(&format!("{pointer}/{}", escape(key)));
+                add(place, format!("there is no key {key} here"), suggest(key, &known));
+            }
+        }
+        ValidationErrorKind::Required { property } => {
+            let key = property.as_str().unwrap_or_default();
+            add(here, format!("the key {key} is missing"), None);
+        }
+        ValidationErrorKind::Type { .. } => {
+            add(here, format!("this should be {}", wanted_type(error, schema)), None);
+        }
+        ValidationErrorKind::Enum { options } => {
+            let options: Vec<String> = strings(options);
+            let given = error.instance().as_str().unwrap_or_default();
+            let help = suggest(given, &options);
+            add(here, format!("{} is not one of: {}", error.instance(), options.join(", ")), help);
+        }
+        // A key that may be left out is "this or nothing": what is wrong is wrong with this.
+        ValidationErrorKind::AnyOf { context } if context.len() == 2 => {
+            for inner in context.iter().take(1).flatten() {
+                explain(inner, schema, tree, found);
+            }
+        }
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
+            let options = constants(error, schema);
+            let given = error.instance().as_str().unwrap_or_default();
+            if options.is_empty() {
+                add(here, format!("{} cannot stand here", error.instance()), None);
+            } else {
+                let help = suggest(given, &options);
+                add(here, format!("{} is not one of: {}", error.instance(), options.join(", ")), help);
+            }
+        }
+        ValidationErrorKind::Pattern { .. } => {
+            let description = described(error, schema);
+            add(here, format!("{} has the wrong form", error.instance()), description);
+        }
+        _ => add(here, error.to_string(), None),
+    }
+}
+
+/// The part of the schema that an error comes from, without the keyword.
+fn part<'s>(error: &ValidationError<'_>, schema: &'s Value) -> Option<&'s Value> {
+    let path = error.schema_path().as_str();
+    let outer = path.rsplit_once('/').map_or("", |(outer, _)| outer);
+    follow(schema, outer)
+}
+
+/// Walks a schema path, through `$ref` as the validator did.
+fn follow<'s>(schema: &'s Value, path: &str) -> Option<&'s Value> {
+    let mut at = schema;
+    for step in path.split('/').skip(1) {
+        if step == "$ref" {
+            let reference = at.get("$ref")?.as_str()?.strip_prefix('#')?;
+            at = schema.pointer(reference)?;
+        } else {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            at = match at {
+                Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+                other => other.get(&step)?,
+            };
+        }
+    }
+    Some(at)
+}
+
+fn known_keys(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let properties = part(error, schema).and_then(|part| part.get("properties")).and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn wanted_type(error: &ValidationError<'_>, schema: &Value) -> String {
+    let wanted = part(error, schema).and_then(|part| part.get("type")).cloned().unwrap_or(Value::Null);
+    let name = |kind: &str| match kind {
+        "object" => "a map (key: value)",
+        "array" => "a list",
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "null" => "nothing",
+        _ => "something else",
+    };
+    match &wanted {
+        Value::String(kind) => name(kind).to_owned(),
+        Value::Array(kinds) => {
+            let names: Vec<&str> =
+                kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").map(name).collect();
+            names.join(" or ")
+        }
+        _ => "of another type".to_owned(),
+    }
+}
+
+fn described(error: &ValidationError<'_>, schema: &Value) -> Option<String> {
+    part(error, schema)?.get("description")?.as_str().map(str::to_owned)
+}
+
+/// The constants of a `oneOf` of documented enum values.
+fn constants(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let part = part(error, schema);
+    let options =
+        part.and_then(|part| part.get("oneOf").or_else(|| part.get("anyOf"))).and_then(Value::as_array);
+    options
+        .into_iter()
+        .flatten()
+        .flat_map(|option| {
+            let option = option
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|reference| schema.pointer(reference.strip_prefix('#')?))
+                .unwrap_or(option);
+            let nested = option.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+            nested
+                .chain(std::iter::once(option))
+                .filter_map(|option| option.get("const")?.as_str())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn strings(options: &Value) -> Vec<String> {
+    options.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// "did you mean" for the known name that is nearest to `given`; else the list of all.
+#[must_use]
+pub fn suggest(given: &str, known: &[String]) -> Option<String> {
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(given, name), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match nearest {
+        Some((_, name)) => Some(format!("did you mean {name}?")),
+        None if known.is_empty() => None,
+        None => Some(format!("there are: {}", known.join(", "))),
+    }
+}

@@ -1,0 +1,147 @@
+//! The files of a policy folder: which there are, of which kind, and what their texts hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::domain::id::SnapshotHash;
+
+/// Longest policy file, in bytes.
+pub const MAX_FILE: u64 = 4 << 20;
+/// Most files in a set.
+pub const MAX_FILES: usize = 2000;
+
+/// The kinds of policy file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `platform.yaml`.
+    Platform,
+    /// `scopes.yaml`.
+    Scopes,
+    /// `upstreams.yaml`.
+    Upstreams,
+    /// `products.yaml`.
+    Products,
+    /// `routes/*.yaml`.
+    Routes,
+    /// `plans/*.yaml`.
+    Plans,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Platform, Self::Scopes, Self::Upstreams, Self::Products, Self::Routes, Self::Plans];
+
+    /// The kind of the file at `path`, relative to the folder.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        match path {
+            "platform.yaml" => Some(Self::Platform),
+            "scopes.yaml" => Some(Self::Scopes),
+            "upstreams.yaml" => Some(Self::Upstreams),
+            "products.yaml" => Some(Self::Products),
+            _ if path.starts_with("routes/") => Some(Self::Routes),
+            _ if path.starts_with("plans/") => Some(Self::Plans),
+            _ => None,
+        }
+    }
+
+    /// The name of its schema: `platform`, `scopes` …
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Scopes => "scopes",
+            Self::Upstreams => "upstreams",
+            Self::Products => "products",
+            Self::Routes => "routes",
+            Self::Plans => "plans",
+        }
+    }
+}
+
+/// A policy file.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Its path, relative to the folder.
+    pub path: Arc<str>,
+    /// Its kind; `None` if the folder has no place for it.
+    pub kind: Option<Kind>,
+    /// Its text, or why it cannot be read.
+    pub text: Result<String, String>,
+}
+
+/// The files of a set, by path.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// The files.
+    pub files: Vec<SourceFile>,
+}
+
+impl Source {
+    /// Reads the YAML files of a folder. A file that cannot be read is in the set with the reason.
+    ///
+    /// # Errors
+    /// The folder itself cannot be read, or holds too many files.
+    pub fn read(folder: &Path) -> Result<Self, String> {
+        let mut paths = Vec::new();
+        collect(folder, &mut paths).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+        paths.sort();
+        if paths.len() > MAX_FILES {
+            return Err(format!("{} has more than {MAX_FILES} policy files", folder.display()));
+        }
+        let files = paths.iter().map(|path| read_file(folder, path)).collect();
+        Ok(Self { files })
+    }
+
+    /// The hash that names this content.
+    #[must_use]
+    pub fn hash(&self, values: &str) -> Option<SnapshotHash> {
+        let mut context = Context::new(&SHA256);
+        for file in &self.files {
+            let text = file.text.as_deref().unwrap_or_default();
+            for part in [&*file.path, text] {
+                context.update(&(part.len() as u64).to_le_bytes());
+                context.update(part.as_bytes());
+            }
+        }
+        context.update(values.as_bytes());
+        let hex: String =
+            context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        SnapshotHash::new(&hex).ok()
+    }
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, paths)?;
+        } else if name.ends_with(".yaml") || name.ends_with(".yml") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_file(folder: &Path, path: &Path) -> SourceFile {
+    let relative = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+    SourceFile { kind: Kind::of(&relative), path: relative.into(), text: read_text(path) }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let length = fs::metadata(path).map_err(|error| format!("the file cannot be read: {error}"))?.len();
+    if length > MAX_FILE {
+        return Err(format!("the file has {length} bytes; a policy file may have {MAX_FILE}"));
+    }
+    let bytes = fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    String::from_utf8(bytes)
+        .map_err(|error| format!("the file is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+}
