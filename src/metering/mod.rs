@@ -1,1 +1,7 @@
 //! Evidence capture and usage records → journal.
+
+pub mod capture;
+pub mod drain;
+pub mod evidence;
+pub mod json;
+pub mod record;

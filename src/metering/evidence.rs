@@ -1,0 +1,236 @@
+//! What a served call is worth, read from its request and response as its route's meter says.
+//!
+//! A billable call whose evidence cannot be read becomes an exception. It is never dropped and never guessed.
+
+use crate::domain::money::{Amount, Currency};
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::usage::{Evidence, Transaction};
+use crate::policy::expression::{Field, Variables};
+use crate::policy::snapshot::{Meter, TransactionMeter};
+
+use super::capture::Capture;
+use super::json;
+
+/// Longest transaction id, in bytes.
+const MAX_TRANSACTION_ID: usize = 200;
+
+/// What is known of a served call.
+pub struct CallFacts<'c> {
+    /// The method.
+    pub method: &'c str,
+    /// The normal path.
+    pub path: &'c str,
+    /// The path's parameters.
+    pub params: &'c [(String, String)],
+    /// The query as it came.
+    pub query: &'c str,
+    /// The status that the upstream gave.
+    pub status: u16,
+    /// Who called.
+    pub principal: &'c Principal,
+    /// The request's body.
+    pub request: &'c Capture,
+    /// The response's body.
+    pub response: &'c Capture,
+}
+
+/// Reads what a call is worth.
+#[must_use]
+pub fn read(meter: &Meter, facts: &CallFacts<'_>) -> Evidence {
+    let is_success = (200..300).contains(&facts.status);
+    if meter.when.is_none() && !is_success {
+        return Evidence::Free;
+    }
+    if meter.when.is_none() && meter.units.is_none() && meter.transaction.is_none() {
+        return Evidence::Billable { units: 1, transaction: None };
+    }
+    // A failed call without a body that can be read is free; a billable one is an exception.
+    match try_read(meter, facts) {
+        Ok(evidence) => evidence,
+        Err(_) if !is_success => Evidence::Free,
+        Err(reason) => Evidence::Exception { reason },
+    }
+}
+
+fn try_read(meter: &Meter, facts: &CallFacts<'_>) -> Result<Evidence, String> {
+    let variables = variables(meter, facts)?;
+    if let Some(when) = &meter.when
+        && !when.evaluate_bool(&variables).map_err(|error| error.to_string())?
+    {
+        return Ok(Evidence::Free);
+    }
+    let units = match &meter.units {
+        Some(units) => units.evaluate_units(&variables).map_err(|error| error.to_string())?,
+        None => 1,
+    };
+    let transaction = meter.transaction.as_ref().map(|meter| transaction(meter, &variables)).transpose()?;
+    if units == 0 && transaction.is_none() {
+        return Ok(Evidence::Free);
+    }
+    Ok(Evidence::Billable { units, transaction })
+}
+
+fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transaction, String> {
+    let id = meter.id.evaluate_text(variables).map_err(|error| error.to_string())?;
+    if id.is_empty() || id.len() > MAX_TRANSACTION_ID {
+        return Err(format!("{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes", meter.id.source()));
+    }
+    let code = meter.currency.evaluate_text(variables).map_err(|error| error.to_string())?;
+    let currency: Currency = code.parse().map_err(|error| format!("{}: {error}", meter.currency.source()))?;
+    let value = meter.amount.evaluate_decimal(variables).map_err(|error| error.to_string())?;
+    if value.is_sign_negative() && !value.is_zero() {
+        return Err(format!("{}: a transaction's amount is not below zero", meter.amount.source()));
+    }
+    let amount =
+        Amount::exact(value, currency).map_err(|error| format!("{}: {error}", meter.amount.source()))?;
+    Ok(Transaction { id, amount, kind: meter.kind })
+}
+
+fn variables(meter: &Meter, facts: &CallFacts<'_>) -> Result<Variables, String> {
+    let mut request = request_fields(facts.method, facts.path, facts.params, facts.query);
+    if meter.bodies.request {
+        request.push(("body", body(facts.request).map_err(|what| format!("the request's body: {what}"))?));
+    }
+    let mut response = vec![("status", Field::integer(i64::from(facts.status)))];
+    if meter.bodies.response {
+        response.push(("body", body(facts.response).map_err(|what| format!("the response's body: {what}"))?));
+    }
+    let mut variables = Variables::default();
+    variables.add("request", request);
+    variables.add("response", response);
+    variables.add("principal", principal_fields(facts.principal));
+    Ok(variables)
+}
+
+fn body(capture: &Capture) -> Result<Field, String> {
+    json::read(capture.body().ok_or("it is longer than the meter captures")?)
+}
+
+/// The fields of `request` but for the body.
+#[must_use]
+pub fn request_fields(
+    method: &str,
+    path: &str,
+    params: &[(String, String)],
+    query: &str,
+) -> Vec<(&'static str, Field)> {
+    vec![
+        ("method", Field::text(method)),
+        ("path", Field::text(path)),
+        ("params", Field::map(params.iter().map(|(name, value)| (name.clone(), value)))),
+        (
+            "query",
+            Field::map(
+                form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value)),
+            ),
+        ),
+    ]
+}
+
+/// The fields of `principal`.
+#[must_use]
+pub fn principal_fields(principal: &Principal) -> Vec<(&'static str, Field)> {
+    let caller: Option<&Caller> = match principal {
+        Principal::Anonymous => None,
+        Principal::App(caller) => Some(caller),
+    };
+    let scopes = caller.map(|caller| caller.scopes.clone()).unwrap_or_default();
+    vec![
+        ("app", Field::optional(caller.map(|caller| caller.app.id.as_str()))),
+        ("partner", Field::optional(caller.map(|caller| caller.app.partner.as_str()))),
+        (
+            "merchant",
+            Field::optional(caller.and_then(|caller| caller.merchant.as_ref()).map(|id| id.as_str())),
+        ),
+        ("environment", Field::optional(caller.map(|caller| caller.app.environment.name()))),
+        ("scopes", Field::texts(scopes.iter().map(|scope| scope.as_str()))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::location::Location;
+    use crate::domain::usage::TransactionKind;
+    use crate::policy::expression::{Expression, FOR_METERS};
+    use crate::policy::snapshot::BodiesRead;
+
+    use super::*;
+
+    fn expression(text: &str) -> Expression {
+        Expression::compile(text, Location { file: "r.yaml".into(), line: 7, column: 3 }, FOR_METERS).unwrap()
+    }
+
+    fn order_meter() -> Meter {
+        Meter {
+            when: None,
+            units: None,
+            transaction: Some(TransactionMeter {
+                id: expression("response.body.id"),
+                amount: expression("response.body.total_amount"),
+                currency: expression("response.body.currency"),
+                kind: TransactionKind::Sale,
+            }),
+            bodies: BodiesRead { request: false, response: true },
+            max_capture: 1000,
+            source: Location { file: "r.yaml".into(), line: 7, column: 3 },
+        }
+    }
+
+    fn evidence(status: u16, body: &[u8]) -> Evidence {
+        let mut response = Capture::up_to(1000);
+        response.push(body);
+        let facts = CallFacts {
+            method: "POST",
+            path: "/api/orders",
+            params: &[],
+            query: "",
+            status,
+            principal: &Principal::Anonymous,
+            request: &Capture::nothing(),
+            response: &response,
+        };
+        read(&order_meter(), &facts)
+    }
+
+    #[test]
+    fn a_sale_is_read_exactly() {
+        for body in [
+            &br#"{"id":"o-1","total_amount":"100.00","currency":"CNY","items":[{"a":1.5e3}]}"#[..],
+            br#"{"id":"o-1","total_amount":100.00,"currency":"CNY"}"#,
+            br#"{"id":"o-1","total_amount":100,"currency":"CNY"}"#,
+        ] {
+            let Evidence::Billable { units: 1, transaction: Some(sale) } = evidence(201, body) else {
+                panic!("{:?}", evidence(201, body));
+            };
+            assert_eq!((sale.id.as_str(), sale.amount.minor), ("o-1", 10_000));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_exception_and_a_failed_call_is_free() {
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(2000));
+        for body in [
+            "",
+            "nonsense",
+            "[]",
+            "{}",
+            r#"{"id":"o","total_amount":"1.005","currency":"CNY"}"#,
+            r#"{"id":"o","total_amount":"-1","currency":"CNY"}"#,
+            r#"{"id":"o","total_amount":"1","currency":"XXY"}"#,
+            r#"{"id":"o","total_amount":"1","total_amount":"2","currency":"CNY"}"#,
+            r#"{"id":"","total_amount":"1","currency":"CNY"}"#,
+            r#"{"id":null,"total_amount":"1","currency":"CNY"}"#,
+            r#"{"id":"o","total_amount":1e400,"currency":"CNY"}"#,
+            r#"{"id":"o","total_amount":"1","currency":"CNY"} x"#,
+            r#"{"id":"\ud800","total_amount":"1","currency":"CNY"}"#,
+            &deep,
+            &long,
+        ] {
+            assert!(matches!(evidence(201, body.as_bytes()), Evidence::Exception { .. }), "{body:?}");
+            assert_eq!(evidence(409, body.as_bytes()), Evidence::Free);
+        }
+        let Evidence::Exception { reason } = evidence(200, br#"{"id":"secret-id"}"#) else { panic!() };
+        assert!(reason.contains("r.yaml:7:3") && !reason.contains("secret-id"), "{reason}");
+    }
+}

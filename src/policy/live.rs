@@ -1,0 +1,161 @@
+//! The snapshot in force, and how the last attempt to change it went. The only module that names `arc_swap`.
+//!
+//! A set that is wrong changes nothing and is loud; one that is equal in content is no swap.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use super::load::{LoadError, Values, load};
+use super::snapshot::Snapshot;
+use crate::domain::id::SnapshotHash;
+use crate::domain::time::{Clock, Timestamp};
+
+/// May refuse a snapshot that is right in itself, for what came before it.
+pub type Admit = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
+
+/// How the policies stand.
+#[derive(Debug, Clone)]
+pub struct PolicyStatus {
+    /// The snapshot in force.
+    pub hash: SnapshotHash,
+    /// Since when.
+    pub active_since: Timestamp,
+    /// Why the last attempt to change it failed; `None` if it did not.
+    pub last_error: Option<LoadError>,
+    /// When the last attempt was.
+    pub last_attempt: Timestamp,
+}
+
+/// What came of an attempt to reload.
+#[derive(Debug)]
+pub enum Reloaded {
+    /// Another snapshot is in force now.
+    Swapped(SnapshotHash),
+    /// The files are as they were.
+    Unchanged(SnapshotHash),
+}
+
+/// The snapshot in force.
+pub struct Live {
+    snapshot: ArcSwap<Snapshot>,
+    status: ArcSwap<PolicyStatus>,
+    version: AtomicU64,
+    failures: AtomicU64,
+    folder: PathBuf,
+    values: Arc<dyn Values>,
+    admit: Admit,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Live({}, version {})", self.status().hash, self.version())
+    }
+}
+
+impl Live {
+    /// Loads the set in `folder` for the first time.
+    ///
+    /// # Errors
+    /// [`LoadError`] if it is wrong, or `admit` refuses it.
+    pub fn open(
+        folder: &Path,
+        values: Arc<dyn Values>,
+        admit: Admit,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LoadError> {
+        let snapshot = load(folder, &*values)?;
+        admit(&snapshot).map_err(LoadError::Unreadable)?;
+        let now = clock.now();
+        let hash = snapshot.hash.clone();
+        let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            status: ArcSwap::from_pointee(status),
+            version: AtomicU64::new(1),
+            failures: AtomicU64::new(0),
+            folder: folder.to_owned(),
+            values,
+            admit,
+            clock,
+        })
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Rises with each swap: one relaxed load tells a core whether its view is still right.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Attempts that failed.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// How the policies stand.
+    #[must_use]
+    pub fn status(&self) -> Arc<PolicyStatus> {
+        self.status.load_full()
+    }
+
+    /// The folder of the set.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the set again and puts it in force if it is right. Slow: not for the data plane's threads.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then the snapshot in force stays.
+    pub fn reload(&self) -> Result<Reloaded, LoadError> {
+        let attempted_at = self.clock.now();
+        let loaded = load(&self.folder, &*self.values)
+            .and_then(|snapshot| (self.admit)(&snapshot).map_err(LoadError::Unreadable).map(|()| snapshot));
+        let before = self.status();
+        match loaded {
+            Err(error) => {
+                tracing::error!("the policies were not changed:\n{error}");
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                let last_error = Some(error.clone());
+                self.status.store(Arc::new(PolicyStatus {
+                    last_error,
+                    last_attempt: attempted_at,
+                    ..(*before).clone()
+                }));
+                Err(error)
+            }
+            Ok(snapshot) if snapshot.hash == before.hash => {
+                self.status.store(Arc::new(PolicyStatus {
+                    last_error: None,
+                    last_attempt: attempted_at,
+                    ..(*before).clone()
+                }));
+                Ok(Reloaded::Unchanged(before.hash.clone()))
+            }
+            Ok(snapshot) => {
+                let hash = snapshot.hash.clone();
+                self.snapshot.store(Arc::new(snapshot));
+                self.version.fetch_add(1, Ordering::AcqRel);
+                self.status.store(Arc::new(PolicyStatus {
+                    hash: hash.clone(),
+                    active_since: attempted_at,
+                    last_error: None,
+                    last_attempt: attempted_at,
+                }));
+                tracing::info!(%hash, "policies are in force");
+                Ok(Reloaded::Swapped(hash))
+            }
+        }
+    }
+}
