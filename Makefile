@@ -1,0 +1,17 @@
+# Works on a fresh machine that has cargo, make and bash. `make test` installs what the tests need besides (tests/setup.sh).
+
+.PHONY: run test prove
+
+# Everything in one process: http://127.0.0.1:8080 for partners, http://127.0.0.1:8081 for administrators.
+run:
+	cargo run --release --locked -- dev
+
+# Every test. tests/setup.sh leaves the addresses of the servers that it started in target/test.env.
+test:
+	tests/setup.sh
+	set -a && . ./target/test.env && cargo test --locked
+
+# The long proofs: crash loops, millions of random cases, big periods. They are the tests marked #[ignore].
+prove:
+	tests/setup.sh
+	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Gives the tests the servers that they need: PostgreSQL and Redis, and Python's requests for the clients from outside.
+#
+# Installs by apt-get what is not there. Starts a PostgreSQL of its own, beside any other, unless TOLLGATE_TEST_POSTGRES
+# names one. Writes addresses to target/test.env. Run again, it changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+        echo "tests/setup.sh: needs root to run: $*" >&2
+        return 1
+    fi
+}
+
+# The newest PostgreSQL's own commands; Debian does not put them on the PATH.
+postgres_commands() {
+    ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1
+}
+
+install_missing() {
+    local missing=()
+    [ -n "$(postgres_commands)" ] || missing+=(postgresql)
+    command -v redis-server >/dev/null || missing+=(redis-server)
+    python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
+    [ ${#missing[@]} = 0 ] && return
+    if ! command -v apt-get >/dev/null; then
+        echo "tests/setup.sh: please install ${missing[*]}; there is no apt-get here" >&2
+        return 1
+    fi
+    echo "tests/setup.sh: installing ${missing[*]}" >&2
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# PostgreSQL refuses to run as root, so root runs it as the user of Debian's package.
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Prints the port of the tests' own server. It trusts any local user and does not wait for the disk: for tests alone.
+start_postgres() {
+    local commands data
+    commands=$(postgres_commands)
+    data=/var/tmp/tollgate-test-postgres-$(id -u)
+    if ! as_postgres test -s "$data/PG_VERSION"; then
+        as_postgres "$commands/initdb" -D "$data" -U postgres --auth=trust --encoding=UTF8 --locale=C >/dev/null
+    fi
+    if ! as_postgres "$commands/pg_ctl" -D "$data" status >/dev/null; then
+        as_postgres "$commands/pg_ctl" -D "$data" -w -l "$data/server.log" -o \
+            "-p $(free_port) -k $data -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300" start >/dev/null
+    fi
+    # The fourth line of this file is the port (PostgreSQL's documentation, "Database File Layout").
+    as_postgres sed -n 4p "$data/postmaster.pid"
+}
+
+install_missing
+mkdir -p target
+if [ -z "${TOLLGATE_TEST_POSTGRES:-}" ]; then
+    TOLLGATE_TEST_POSTGRES="postgres://postgres@127.0.0.1:$(start_postgres)/postgres"
+fi
+printf 'TOLLGATE_TEST_POSTGRES=%q\n' "$TOLLGATE_TEST_POSTGRES" >target/test.env
