@@ -119,20 +119,15 @@ impl Store {
         all(rows)
     }
 
-    /// Takes a grant back; one that is revoked already keeps its time.
+    /// Takes a grant back, and with it its refresh tokens; one that is revoked already keeps its time.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such a grant; [`StoreError::Unavailable`].
     pub async fn revoke_grant(&self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
-            sqlx::query("update merchant_grant set revoked_at = coalesce(revoked_at, $2) where id = $1")
-                .bind(id.as_str())
-                .bind(at.as_micros())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("grant", changed)
+        let mut transaction = self.begin().await?;
+        transaction.mark_grant_revoked(id, at).await?;
+        transaction.revoke_families_of(id, at).await?;
+        transaction.commit().await
     }
 }
 
@@ -155,6 +150,29 @@ impl Transaction {
         })
         .map_err(|error| StoreError::from(error).for_missing("merchant or app"))?;
         row.try_into()
+    }
+
+    /// When a grant was revoked, if it was. Keeps it from being revoked until the end of the transaction.
+    pub(super) async fn revocation_of(&mut self, id: &GrantId) -> Result<Option<Timestamp>, StoreError> {
+        let revoked_at: Option<Option<i64>> = on!(self.connection(), db => {
+            sqlx::query_scalar("update merchant_grant set id = id where id = $1 returning revoked_at")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(time(revoked_at.flatten()))
+    }
+
+    async fn mark_grant_revoked(&mut self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query("update merchant_grant set revoked_at = coalesce(revoked_at, $2) where id = $1")
+                .bind(id.as_str())
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("grant", changed)
     }
 
     async fn set_grant_scopes(&mut self, grant: &Grant) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use super::arm::Arm;
 use super::error::StoreError;
 use super::open::Store;
-use super::transaction::Exclusive;
+use super::transaction::{Exclusive, Transaction};
 
 /// A step: its number, its name, and its text for each store.
 struct Step {
@@ -29,18 +29,33 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1, "identity", "0001_identity.sql")];
+const STEPS: &[Step] = &[step!(1, "identity", "0001_identity.sql"), step!(2, "oauth", "0002_oauth.sql")];
 
 /// Brings the store's schema up to this program's.
 pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
+    match apply(&mut transaction).await {
+        Ok(()) => transaction.commit().await,
+        Err(error) => {
+            transaction.roll_back().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn apply(transaction: &mut Transaction) -> Result<(), StoreError> {
+    if let Arm::Postgres(connection) = transaction.connection() {
+        // A step, or the wait for another node's, may take longer than a statement of every day.
+        sqlx::raw_sql("set local statement_timeout = 0; set local lock_timeout = 0")
+            .execute(connection)
+            .await?;
+    }
     transaction.hold(Exclusive::Migration).await?;
     let applied = match transaction.connection() {
         Arm::Sqlite(connection) => migrator(|step| step.sqlite).run_direct(None, connection, false).await,
         Arm::Postgres(connection) => migrator(|step| step.postgres).run_direct(None, connection, false).await,
     };
-    applied.map_err(explain)?;
-    transaction.commit().await
+    applied.map_err(explain)
 }
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

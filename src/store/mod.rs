@@ -14,14 +14,19 @@ mod arm;
 mod row;
 
 pub mod app;
+pub mod authorization_code;
 pub mod error;
+mod expiry;
 pub mod grant;
 pub mod key;
+pub mod login_session;
 pub mod merchant;
 mod migrations;
 pub mod open;
 pub mod page;
 pub mod partner;
+pub mod refresh_token;
+pub mod signing_key;
 pub mod subscription;
 pub mod transaction;
 

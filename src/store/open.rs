@@ -65,8 +65,13 @@ impl Store {
             return Err(StoreError::Address { reason: "it begins with neither".to_owned() });
         };
         let store = Self { inner };
-        migrations::run(&store).await?;
-        Ok(store)
+        match migrations::run(&store).await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Waits for what is running and closes all connections, of all clones.

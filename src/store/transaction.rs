@@ -32,11 +32,11 @@ pub enum Exclusive {
 }
 
 impl Exclusive {
-    /// The key of its advisory lock in PostgreSQL.
-    fn key(self) -> i64 {
+    /// The first key of its advisory lock in PostgreSQL; the second is the schema, as one database may hold several.
+    fn key(self) -> i32 {
         match self {
-            Self::Migration => 0x746f_6c6c_0001,
-            Self::Billing => 0x746f_6c6c_0002,
+            Self::Migration => 0x7467_0001,
+            Self::Billing => 0x7467_0002,
         }
     }
 }
@@ -66,6 +66,15 @@ impl Transaction {
         Ok(())
     }
 
+    /// Makes none of it happen. Dropping does the same, some time later.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; none of it happens then, too.
+    pub async fn roll_back(self) -> Result<(), StoreError> {
+        on!(self.inner, transaction => transaction.rollback().await)?;
+        Ok(())
+    }
+
     /// Waits until no other transaction holds `what`, and holds it to the end of this one.
     ///
     /// # Errors
@@ -75,7 +84,10 @@ impl Transaction {
             // It is the only writer already.
             Arm::Sqlite(_) => Ok(()),
             Arm::Postgres(connection) => {
-                sqlx::query("select pg_advisory_xact_lock($1)").bind(what.key()).execute(connection).await?;
+                sqlx::query("select pg_advisory_xact_lock($1, hashtext(coalesce(current_schema(), '')))")
+                    .bind(what.key())
+                    .execute(connection)
+                    .await?;
                 Ok(())
             }
         }

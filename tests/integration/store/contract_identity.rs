@@ -1,7 +1,5 @@
 //! Partners, apps, subscriptions, keys, merchants and grants.
 
-use std::time::Duration;
-
 use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::id::{AppId, GrantId, KeyId, PartnerId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, SecretHash, Standing, Subscription};
@@ -10,7 +8,7 @@ use tollgate::domain::time::Timestamp;
 use tollgate::store::{Page, Store, StoreError};
 
 use super::contract;
-use super::seed::{PASSWORD_HASH, START, app, merchant, partner, seed};
+use super::seed::{PASSWORD_HASH, START, app, later, merchant, partner, seed};
 
 contract! {
     a_partner_comes_back_as_it_went_in,
@@ -26,10 +24,6 @@ contract! {
     consent_widens_the_active_grant,
     of_many_consents_at_once_one_grant_comes,
     what_is_not_there_is_missing,
-}
-
-fn later(seconds: u64) -> Timestamp {
-    START.plus(Duration::from_secs(seconds))
 }
 
 fn scopes(text: &str) -> ScopeSet {

@@ -1,6 +1,9 @@
 //! What both stores promise. Each test of a `contract_*` file is run once on SQLite and once on PostgreSQL.
 
 mod contract_identity;
+mod contract_oauth;
+mod contract_refresh;
+mod opening;
 mod seed;
 
 /// Declares each test once for each store. A test takes the open store.

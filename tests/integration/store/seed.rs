@@ -1,12 +1,21 @@
 //! A partner with one app and a merchant, for tests that need someone to be there.
 
-use tollgate::domain::id::{AppId, MerchantId, PartnerId};
-use tollgate::domain::identity::{App, ClientKind, Environment, Merchant, Partner, SecretHash, Standing};
+use std::time::Duration;
+
+use tollgate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use tollgate::domain::identity::{
+    App, ClientKind, Environment, Grant, Merchant, Partner, SecretHash, Standing,
+};
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(super) const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+
+/// That long after [`START`].
+pub(super) fn later(seconds: u64) -> Timestamp {
+    START.plus(Duration::from_secs(seconds))
+}
 
 pub(super) fn partner(id: &str) -> Partner {
     Partner {
@@ -53,4 +62,11 @@ pub(super) async fn seed(store: &Store) -> (App, Merchant) {
     store.create_app(&app, Some(SecretHash::of("secret"))).await.unwrap();
     store.create_merchant(&merchant, PASSWORD_HASH).await.unwrap();
     (app, merchant)
+}
+
+/// The same, with a grant of the merchant to the app.
+pub(super) async fn seed_grant(store: &Store) -> Grant {
+    let (app, merchant) = seed(store).await;
+    let id = GrantId::new("grant_1").unwrap();
+    store.grant_consent((&merchant.id, &app.id), &app.scopes, &id, START).await.unwrap()
 }

@@ -1,0 +1,207 @@
+//! Authorization codes: read before they are checked, then redeemed at most once.
+//!
+//! Invariant: a code that comes again revokes the refresh tokens that it gave, even those that are only
+//! just being made (RFC 9700, section 4.5).
+
+use super::error::StoreError;
+use super::open::Store;
+use super::row::{parse, time};
+use super::transaction::Transaction;
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
+use crate::domain::scope::ScopeSet;
+use crate::domain::secret_hash::CodeHash;
+use crate::domain::time::Timestamp;
+
+/// What an authorization code stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeRecord {
+    /// Who may redeem it.
+    pub app: AppId,
+    /// Who consented.
+    pub merchant: MerchantId,
+    /// The consent.
+    pub grant: GrantId,
+    /// The family of the refresh tokens that it will give: a new id.
+    pub family: FamilyId,
+    /// The redirect URI of the request, if it had one: the redemption must have the same.
+    pub redirect_uri: Option<String>,
+    /// What it gives.
+    pub scopes: ScopeSet,
+    /// The PKCE challenge (S256), if the request had one.
+    pub challenge: Option<String>,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// From when it no longer works.
+    pub expires_at: Timestamp,
+    /// When it was redeemed.
+    pub redeemed_at: Option<Timestamp>,
+}
+
+/// What came of a redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redeemed {
+    /// It is the first, and the only one that will ever get this answer.
+    First(CodeRecord),
+    /// The code was redeemed before; the refresh tokens that it gave are revoked now.
+    Again(CodeRecord),
+    /// There is no such code.
+    Unknown,
+}
+
+row! {
+    CodeRow {
+        app: String,
+        merchant: String,
+        grant_id: String,
+        family: String,
+        redirect_uri: Option<String>,
+        scopes: String,
+        challenge: Option<String>,
+        issued_at: i64,
+        expires_at: i64,
+        redeemed_at: Option<i64>,
+    }
+}
+
+macro_rules! code_sql {
+    ($head:literal, $tail:literal) => {
+        concat!(
+            $head,
+            " app, merchant, grant_id, family, redirect_uri, scopes, challenge, issued_at, expires_at, redeemed_at ",
+            $tail
+        )
+    };
+}
+
+impl TryFrom<CodeRow> for CodeRecord {
+    type Error = StoreError;
+
+    fn try_from(row: CodeRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            app: parse("authorization_code.app", &row.app)?,
+            merchant: parse("authorization_code.merchant", &row.merchant)?,
+            grant: parse("authorization_code.grant_id", &row.grant_id)?,
+            family: parse("authorization_code.family", &row.family)?,
+            redirect_uri: row.redirect_uri,
+            scopes: parse("authorization_code.scopes", &row.scopes)?,
+            challenge: row.challenge,
+            issued_at: Timestamp::from_micros(row.issued_at),
+            expires_at: Timestamp::from_micros(row.expires_at),
+            redeemed_at: time(row.redeemed_at),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a new code's record under its hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without its app, merchant or grant, [`StoreError::Conflict`] if hash or family is
+    /// taken; [`StoreError::Unavailable`].
+    pub async fn store_code(&self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
+        on!(self.writer(), db => {
+            sqlx::query(
+                "insert into authorization_code (hash, app, merchant, grant_id, family, redirect_uri, scopes, \
+                 challenge, issued_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            )
+            .bind(&hash.0[..])
+            .bind(code.app.as_str())
+            .bind(code.merchant.as_str())
+            .bind(code.grant.as_str())
+            .bind(code.family.as_str())
+            .bind(code.redirect_uri.as_deref())
+            .bind(code.scopes.to_string())
+            .bind(code.challenge.as_deref())
+            .bind(code.issued_at.as_micros())
+            .bind(code.expires_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app, merchant or grant"))
+    }
+
+    /// The code of that hash, so that the client, the redirect URI and the verifier can be checked before it is
+    /// redeemed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn code(&self, hash: &CodeHash) -> Result<Option<CodeRecord>, StoreError> {
+        let row: Option<CodeRow> = on!(self.reader(), db => {
+            sqlx::query_as(code_sql!("select", "from authorization_code where hash = $1"))
+                .bind(&hash.0[..])
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(CodeRecord::try_from).transpose()
+    }
+
+    /// Redeems a code. Whether it has expired is for the caller to see.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn redeem_code(&self, hash: &CodeHash, now: Timestamp) -> Result<Redeemed, StoreError> {
+        let mut transaction = self.begin().await?;
+        if let Some(code) = transaction.mark_redeemed(hash, now).await? {
+            transaction.commit().await?;
+            return Ok(Redeemed::First(code));
+        }
+        let Some(code) = transaction.mark_replayed(hash, now).await? else { return Ok(Redeemed::Unknown) };
+        transaction.revoke_family(&code.family, now).await?;
+        transaction.commit().await?;
+        Ok(Redeemed::Again(code))
+    }
+}
+
+impl Transaction {
+    /// The code, if this is its first redemption.
+    async fn mark_redeemed(
+        &mut self,
+        hash: &CodeHash,
+        now: Timestamp,
+    ) -> Result<Option<CodeRecord>, StoreError> {
+        let row: Option<CodeRow> = on!(self.connection(), db => {
+            sqlx::query_as(code_sql!(
+                "update authorization_code set redeemed_at = $2 where hash = $1 and redeemed_at is null returning",
+                ""
+            ))
+            .bind(&hash.0[..])
+            .bind(now.as_micros())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(CodeRecord::try_from).transpose()
+    }
+
+    async fn mark_replayed(
+        &mut self,
+        hash: &CodeHash,
+        now: Timestamp,
+    ) -> Result<Option<CodeRecord>, StoreError> {
+        let row: Option<CodeRow> = on!(self.connection(), db => {
+            sqlx::query_as(code_sql!(
+                "update authorization_code set replayed_at = coalesce(replayed_at, $2) where hash = $1 returning",
+                ""
+            ))
+            .bind(&hash.0[..])
+            .bind(now.as_micros())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(CodeRecord::try_from).transpose()
+    }
+
+    /// When the code that gives `family` came again, if it did. Keeps it from coming again until the end of the
+    /// transaction.
+    pub(super) async fn replay_of(&mut self, family: &FamilyId) -> Result<Option<Timestamp>, StoreError> {
+        let replayed_at: Option<Option<i64>> = on!(self.connection(), db => {
+            sqlx::query_scalar(
+                "update authorization_code set family = family where family = $1 returning replayed_at",
+            )
+            .bind(family.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(time(replayed_at.flatten()))
+    }
+}

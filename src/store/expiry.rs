@@ -1,0 +1,40 @@
+//! Forgets what has expired, a bounded number of rows at a time.
+
+use super::error::StoreError;
+use super::open::Store;
+use crate::domain::time::Timestamp;
+
+/// Most rows of a table that one call forgets.
+const MAX_FORGOTTEN: i64 = 1_000;
+
+/// Children before what they refer to.
+const STATEMENTS: [&str; 4] = [
+    "delete from authorization_code where hash in \
+     (select hash from authorization_code where expires_at < $1 limit $2)",
+    "delete from login_session where hash in (select hash from login_session where expires_at < $1 limit $2)",
+    "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
+    "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
+     and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",
+];
+
+impl Store {
+    /// Forgets codes, sessions and refresh tokens that expired before `before`; gives how many rows went. Call again
+    /// until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn forget_expired(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for statement in STATEMENTS {
+            forgotten += on!(self.writer(), db => {
+                sqlx::query(statement)
+                    .bind(before.as_micros())
+                    .bind(MAX_FORGOTTEN)
+                    .execute(db)
+                    .await
+                    .map(|done| done.rows_affected())
+            })?;
+        }
+        Ok(forgotten)
+    }
+}

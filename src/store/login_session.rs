@@ -1,0 +1,127 @@
+//! Browser sessions of merchants. The cookie holds the session's id; the store holds only its hash.
+
+use std::fmt;
+
+use super::error::StoreError;
+use super::open::Store;
+use super::row::{hash, parse};
+use crate::domain::id::MerchantId;
+use crate::domain::secret_hash::SessionHash;
+use crate::domain::time::Timestamp;
+
+/// A browser in which a merchant has logged in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginSession {
+    /// Who has logged in.
+    pub merchant: MerchantId,
+    /// What the session's forms prove themselves with against cross-site requests.
+    pub csrf_secret: [u8; 32],
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for LoginSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoginSession({} until {})", self.merchant, self.expires_at)
+    }
+}
+
+row! {
+    SessionRow { merchant: String, csrf_secret: Vec<u8>, created_at: i64, expires_at: i64 }
+}
+
+impl TryFrom<SessionRow> for LoginSession {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            merchant: parse("login_session.merchant", &row.merchant)?,
+            csrf_secret: hash("login_session.csrf_secret", &row.csrf_secret)?,
+            created_at: Timestamp::from_micros(row.created_at),
+            expires_at: Timestamp::from_micros(row.expires_at),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a new session under the hash of its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the id is taken, [`StoreError::Missing`] without such a merchant;
+    /// [`StoreError::Unavailable`].
+    pub async fn create_login_session(
+        &self,
+        hash: &SessionHash,
+        session: &LoginSession,
+    ) -> Result<(), StoreError> {
+        on!(self.writer(), db => {
+            sqlx::query(
+                "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
+                 values ($1, $2, $3, $4, $5)",
+            )
+            .bind(&hash.0[..])
+            .bind(session.merchant.as_str())
+            .bind(&session.csrf_secret[..])
+            .bind(session.created_at.as_micros())
+            .bind(session.expires_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("merchant"))
+    }
+
+    /// The session of that id, if it has not expired at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn login_session(
+        &self,
+        hash: &SessionHash,
+        now: Timestamp,
+    ) -> Result<Option<LoginSession>, StoreError> {
+        let row: Option<SessionRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select merchant, csrf_secret, created_at, expires_at from login_session \
+                 where hash = $1 and expires_at > $2",
+            )
+            .bind(&hash.0[..])
+            .bind(now.as_micros())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(LoginSession::try_from).transpose()
+    }
+
+    /// Logs one browser out; does nothing without such a session.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn delete_login_session(&self, hash: &SessionHash) -> Result<(), StoreError> {
+        on!(self.writer(), db => {
+            sqlx::query("delete from login_session where hash = $1")
+                .bind(&hash.0[..])
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Logs a merchant out of all browsers, as a change of password or a suspension does; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn delete_login_sessions_of(&self, merchant: &MerchantId) -> Result<u64, StoreError> {
+        let deleted = on!(self.writer(), db => {
+            sqlx::query("delete from login_session where merchant = $1")
+                .bind(merchant.as_str())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(deleted)
+    }
+}

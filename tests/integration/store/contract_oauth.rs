@@ -1,0 +1,150 @@
+//! Authorization codes, browser sessions, signing keys, and what expires.
+
+use tollgate::domain::id::{FamilyId, MerchantId};
+use tollgate::domain::identity::Grant;
+use tollgate::domain::secret_hash::{CodeHash, SessionHash};
+use tollgate::store::authorization_code::{CodeRecord, Redeemed};
+use tollgate::store::login_session::LoginSession;
+use tollgate::store::signing_key::StoredSigningKey;
+use tollgate::store::{Store, StoreError};
+
+use super::contract;
+use super::seed::{START, later, seed, seed_grant};
+
+contract! {
+    a_code_comes_back_as_it_went_in,
+    a_code_is_redeemed_once,
+    of_a_hundred_redemptions_at_once_exactly_one_is_the_first,
+    a_session_is_found_until_it_expires_or_ends,
+    signing_keys_come_newest_first,
+    what_has_expired_is_forgotten,
+}
+
+fn code(grant: &Grant) -> CodeRecord {
+    CodeRecord {
+        app: grant.app.clone(),
+        merchant: grant.merchant.clone(),
+        grant: grant.id.clone(),
+        family: FamilyId::new("family_1").unwrap(),
+        redirect_uri: Some("http://127.0.0.1:9999/callback".to_owned()),
+        scopes: grant.scopes.clone(),
+        challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
+        issued_at: START,
+        expires_at: later(60),
+        redeemed_at: None,
+    }
+}
+
+async fn a_code_comes_back_as_it_went_in(store: Store) {
+    let grant = seed_grant(&store).await;
+    let full = code(&grant);
+    let bare = CodeRecord {
+        family: FamilyId::new("family_2").unwrap(),
+        redirect_uri: None,
+        challenge: None,
+        ..full.clone()
+    };
+    store.store_code(&CodeHash::of("full"), &full).await.unwrap();
+    store.store_code(&CodeHash::of("bare"), &bare).await.unwrap();
+    assert_eq!(store.code(&CodeHash::of("full")).await.unwrap(), Some(full.clone()));
+    assert_eq!(store.code(&CodeHash::of("bare")).await.unwrap(), Some(bare));
+    assert_eq!(store.code(&CodeHash::of("other")).await.unwrap(), None);
+    let taken = store.store_code(&CodeHash::of("full"), &full).await.unwrap_err();
+    assert!(matches!(taken, StoreError::Conflict { .. }), "{taken}");
+}
+
+async fn a_code_is_redeemed_once(store: Store) {
+    let grant = seed_grant(&store).await;
+    let (hash, fresh) = (CodeHash::of("code"), code(&grant));
+    store.store_code(&hash, &fresh).await.unwrap();
+    let redeemed = CodeRecord { redeemed_at: Some(later(1)), ..fresh };
+    let first = store.redeem_code(&hash, later(1)).await.unwrap();
+    assert_eq!(first, Redeemed::First(redeemed.clone()));
+    let second = store.redeem_code(&hash, later(2)).await.unwrap();
+    assert_eq!(second, Redeemed::Again(redeemed.clone()));
+    assert_eq!(store.code(&hash).await.unwrap(), Some(redeemed));
+    let other = store.redeem_code(&CodeHash::of("other"), later(1)).await.unwrap();
+    assert_eq!(other, Redeemed::Unknown);
+}
+
+async fn of_a_hundred_redemptions_at_once_exactly_one_is_the_first(store: Store) {
+    let grant = seed_grant(&store).await;
+    let hash = CodeHash::of("code");
+    store.store_code(&hash, &code(&grant)).await.unwrap();
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move { store.redeem_code(&hash, later(number)).await.unwrap() })
+        })
+        .collect();
+    let (mut first, mut again) = (0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            Redeemed::First(_) => first += 1,
+            Redeemed::Again(_) => again += 1,
+            Redeemed::Unknown => panic!("the code was there"),
+        }
+    }
+    assert_eq!((first, again), (1, 99));
+}
+
+fn session(merchant: &MerchantId) -> LoginSession {
+    LoginSession {
+        merchant: merchant.clone(),
+        csrf_secret: [9; 32],
+        created_at: START,
+        expires_at: later(60),
+    }
+}
+
+async fn a_session_is_found_until_it_expires_or_ends(store: Store) {
+    let (_, merchant) = seed(&store).await;
+    let session = session(&merchant.id);
+    let hashes = ["one", "two", "three"].map(SessionHash::of);
+    for hash in &hashes {
+        store.create_login_session(hash, &session).await.unwrap();
+    }
+    assert_eq!(store.login_session(&hashes[0], later(59)).await.unwrap(), Some(session));
+    assert_eq!(store.login_session(&hashes[0], later(60)).await.unwrap(), None);
+    store.delete_login_session(&hashes[0]).await.unwrap();
+    store.delete_login_session(&hashes[0]).await.unwrap();
+    assert_eq!(store.login_session(&hashes[0], START).await.unwrap(), None);
+    assert_eq!(store.delete_login_sessions_of(&merchant.id).await.unwrap(), 2);
+    assert_eq!(store.login_session(&hashes[2], START).await.unwrap(), None);
+}
+
+async fn signing_keys_come_newest_first(store: Store) {
+    let old = StoredSigningKey {
+        kid: "old".to_owned(),
+        algorithm: "ES256".to_owned(),
+        sealed: vec![0, 255, 1],
+        created_at: START,
+        retired_at: None,
+    };
+    let new = StoredSigningKey { kid: "new".to_owned(), created_at: later(1), ..old.clone() };
+    store.insert_signing_key(&old).await.unwrap();
+    store.insert_signing_key(&new).await.unwrap();
+    match store.insert_signing_key(&old).await {
+        Err(StoreError::Conflict { what }) => assert_eq!(what, "signing_key.kid"),
+        other => panic!("expected a conflict, got {other:?}"),
+    }
+    store.retire_signing_key("old", later(2)).await.unwrap();
+    store.retire_signing_key("old", later(3)).await.unwrap();
+    let old = StoredSigningKey { retired_at: Some(later(2)), ..old };
+    assert_eq!(store.signing_keys().await.unwrap(), [new, old]);
+    assert!(matches!(store.retire_signing_key("none", START).await, Err(StoreError::Missing { .. })));
+}
+
+async fn what_has_expired_is_forgotten(store: Store) {
+    let grant = seed_grant(&store).await;
+    store.store_code(&CodeHash::of("code"), &code(&grant)).await.unwrap();
+    store.create_login_session(&SessionHash::of("one"), &session(&grant.merchant)).await.unwrap();
+    super::contract_refresh::start(&store, &grant, "family_1", later(60)).await;
+    super::contract_refresh::start(&store, &grant, "family_2", later(61)).await;
+    assert_eq!(store.forget_expired(later(60)).await.unwrap(), 0);
+    assert_eq!(store.forget_expired(later(61)).await.unwrap(), 4);
+    assert_eq!(store.forget_expired(later(61)).await.unwrap(), 0);
+    assert_eq!(store.code(&CodeHash::of("code")).await.unwrap(), None);
+    let kept = super::contract_refresh::hash("family_2");
+    assert!(store.refresh_token(&kept).await.unwrap().is_some());
+}
