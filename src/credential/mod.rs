@@ -3,5 +3,6 @@
 pub mod access_token;
 pub mod directory;
 pub mod freshness;
+pub mod password;
 pub mod presented;
 pub mod source;

@@ -9,6 +9,7 @@ pub mod location;
 pub mod money;
 pub mod plan;
 pub mod principal;
+pub mod random;
 pub mod refusal;
 pub mod scope;
 pub mod secret_hash;
