@@ -107,6 +107,17 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// Prepares a request to the gateway's own endpoints: they learn the client's address, and nothing forged.
+pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_id: &HeaderValue) {
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
+    headers.insert(X_FORWARDED_PROTO, connection.forwarded_proto.clone());
+    headers.insert(X_REQUEST_ID, request_id.clone());
+}
+
 /// Sets what the upstream learns of the call.
 pub fn set_request(
     headers: &mut HeaderMap,

@@ -1,5 +1,17 @@
 //! The data plane. Start with `pipeline.rs`: a request's life as one straight function.
 
+pub mod admit;
+pub mod answer;
+pub mod authorize;
+pub mod control;
 pub mod fields;
+pub mod forward;
 pub mod head;
+pub mod pipeline;
+pub mod recording;
+pub mod request_id;
+pub mod respond;
 pub mod target;
+pub mod upload;
+pub mod view;
+pub mod worker;

@@ -1,1 +1,4 @@
 //! Metrics, access log and tracing set-up.
+
+pub mod counters;
+pub mod metrics;

@@ -107,6 +107,12 @@ where
         }
     }
 
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Requests under way.
     #[must_use]
     pub fn in_flight(&self) -> usize {

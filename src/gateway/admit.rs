@@ -1,0 +1,108 @@
+//! Whether a permitted call comes too fast: every limit of the caller's plan, or the route's limit for its address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::authorize::Permit;
+use crate::credential::directory::Identity;
+use crate::domain::id::LimitName;
+use crate::domain::plan::{Limit, LimitKey, Rate};
+use crate::domain::refusal::{Refusal, whole_seconds};
+use crate::limit::cell::{Cell, CellKey, LocalCells};
+use crate::limit::gcra::{Verdict, admit as ask, reset_after};
+use crate::policy::snapshot::Route;
+
+/// What the tightest limit said; becomes the `RateLimit` fields of the answer.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The limit.
+    pub limit: LimitName,
+    /// Its rate.
+    pub rate: Rate,
+    /// How many more may pass at once.
+    pub remaining: u32,
+    /// After how long it is as if never used.
+    pub reset: Duration,
+}
+
+/// Counts a call against its limits; gives the tightest, if there is any.
+///
+/// # Errors
+/// [`Refusal::LimitReached`] with what that limit says; a refused call uses up nothing of that limit.
+pub fn admit(
+    cells: &mut LocalCells,
+    route: &Route,
+    permit: &Permit<'_>,
+    identity: Option<&Arc<Identity>>,
+    (address, now): (IpAddr, Duration),
+) -> Result<Option<Admission>, (Refusal, Admission)> {
+    match (&permit.subscribed, identity) {
+        (Some((_, version)), Some(identity)) => {
+            let mut tightest: Option<Admission> = None;
+            for limit in &version.limits {
+                let cell = cells.find(key(limit, identity, route), now);
+                let admission = count(&cell, &limit.name, &limit.rate, now)?;
+                if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
+                    tightest = Some(admission);
+                }
+            }
+            Ok(tightest)
+        }
+        _ => match &route.address_limit {
+            Some(limit) => {
+                let cell = cells.find(CellKey::address(address, route.name.clone()), now);
+                count(&cell, &limit.name, &limit.rate, now).map(Some)
+            }
+            None => Ok(None),
+        },
+    }
+}
+
+fn key(limit: &Limit, identity: &Identity, route: &Route) -> CellKey {
+    let app = identity.caller.app.id.clone();
+    match limit.per {
+        LimitKey::App => CellKey::App(app, limit.name.clone()),
+        LimitKey::AppAndRoute => CellKey::AppAndRoute(app, limit.name.clone(), route.name.clone()),
+    }
+}
+
+fn count(
+    cell: &Arc<Cell>,
+    name: &LimitName,
+    rate: &Rate,
+    now: Duration,
+) -> Result<Admission, (Refusal, Admission)> {
+    let verdict = ask(cell, rate, now);
+    let admission =
+        |remaining| Admission { limit: name.clone(), rate: *rate, remaining, reset: reset_after(cell, now) };
+    match verdict {
+        Verdict::Admitted { remaining } => Ok(admission(remaining)),
+        Verdict::Refused { retry_after } => {
+            Err((Refusal::LimitReached { limit: name.clone(), retry_after }, admission(0)))
+        }
+    }
+}
+
+impl Admission {
+    /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11): requests per window, and how many at once.
+    #[must_use]
+    pub fn policy_field(&self) -> HeaderValue {
+        let Self { limit, rate, .. } = self;
+        let window = whole_seconds(rate.window);
+        field(&format!("\"{limit}\";q={};w={window};tollgate-burst={}", rate.requests, rate.burst))
+    }
+
+    /// `RateLimit`: how many may pass at once now, and in how many seconds the burst is whole again.
+    #[must_use]
+    pub fn state_field(&self) -> HeaderValue {
+        field(&format!("\"{}\";r={};t={}", self.limit, self.remaining, whole_seconds(self.reset)))
+    }
+}
+
+/// A field of a structured string; a limit's name with a quote in it does not come from a checked policy.
+fn field(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}

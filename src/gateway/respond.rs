@@ -1,0 +1,136 @@
+//! Refusals and the gateway's own answers as HTTP: the only place of the data plane with status codes.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::admit::Admission;
+use super::answer::Answer;
+use super::fields::X_REQUEST_ID;
+use crate::domain::refusal::{Refusal, whole_seconds};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The status of a refusal.
+#[must_use]
+pub fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::MessageMalformed(_) | Refusal::PathAmbiguous(_) | Refusal::CredentialRepeated => {
+            StatusCode::BAD_REQUEST
+        }
+        Refusal::TransferCodingUnsupported => StatusCode::NOT_IMPLEMENTED,
+        Refusal::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        Refusal::MethodNotServed | Refusal::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::RouteUnknown => StatusCode::NOT_FOUND,
+        Refusal::CredentialMissing | Refusal::CredentialInvalid(_) => StatusCode::UNAUTHORIZED,
+        Refusal::Suspended
+        | Refusal::NotSubscribed
+        | Refusal::EnvironmentMismatch
+        | Refusal::ScopeMissing { .. }
+        | Refusal::MerchantMissing
+        | Refusal::ConditionUnmet => StatusCode::FORBIDDEN,
+        Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::UpstreamUnreachable | Refusal::UpstreamBroken => StatusCode::BAD_GATEWAY,
+        Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// A refusal as a problem document (RFC 9457).
+#[must_use]
+pub fn refuse(
+    refusal: &Refusal,
+    request_id: &HeaderValue,
+    admission: Option<&Admission>,
+) -> Response<Answer> {
+    let status = status(refusal);
+    let mut problem = serde_json::json!({
+        "type": format!("urn:tollgate:problem:{}", refusal.code()),
+        "title": refusal.title(),
+        "status": status.as_u16(),
+        "detail": refusal.detail(),
+        "code": refusal.code(),
+        "fault": refusal.fault().name(),
+        "request_id": request_id.to_str().unwrap_or_default(),
+    });
+    if let Refusal::LimitReached { limit, .. } = refusal {
+        problem["violated-policies"] = serde_json::json!([limit.as_str()]);
+    }
+    let mut response = Response::new(Answer::Own(Some(Bytes::from(problem.to_string()))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_REQUEST_ID, request_id.clone());
+    add_refusal_fields(headers, refusal);
+    if let Some(admission) = admission {
+        add_limit(headers, admission);
+    }
+    response
+}
+
+fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
+    match refusal {
+        // RFC 6750, section 3.1: no error code for a request without a credential.
+        Refusal::CredentialMissing => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tollgate\""));
+        }
+        Refusal::CredentialInvalid(_) => {
+            let challenge = "Bearer realm=\"tollgate\", error=\"invalid_token\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        Refusal::CredentialRepeated => {
+            let challenge = "Bearer realm=\"tollgate\", error=\"invalid_request\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        Refusal::ScopeMissing { missing } => {
+            let challenge =
+                format!("Bearer realm=\"tollgate\", error=\"insufficient_scope\", scope=\"{missing}\"");
+            headers.extend(HeaderValue::from_str(&challenge).ok().map(|value| (WWW_AUTHENTICATE, value)));
+        }
+        Refusal::MethodNotAllowed { allow } => {
+            headers.extend(HeaderValue::from_str(allow).ok().map(|value| (ALLOW, value)));
+        }
+        Refusal::LimitReached { retry_after, .. } => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after).max(1)));
+        }
+        Refusal::Unavailable(_) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(1));
+        }
+        // What remains of the message cannot be read for sure, so nothing further is read from the connection.
+        Refusal::MessageMalformed(_)
+        | Refusal::TransferCodingUnsupported
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::BodyTooSlow
+        | Refusal::HeadersTooLarge { .. } => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Refusal::PathAmbiguous(_)
+        | Refusal::MethodNotServed
+        | Refusal::RouteUnknown
+        | Refusal::Suspended
+        | Refusal::NotSubscribed
+        | Refusal::EnvironmentMismatch
+        | Refusal::MerchantMissing
+        | Refusal::ConditionUnmet
+        | Refusal::UpstreamUnreachable
+        | Refusal::UpstreamTimeout
+        | Refusal::UpstreamBroken => {}
+    }
+}
+
+/// Adds the `RateLimit` fields of a limit.
+pub fn add_limit(headers: &mut HeaderMap, admission: &Admission) {
+    headers.insert(RATELIMIT_POLICY, admission.policy_field());
+    headers.insert(RATELIMIT, admission.state_field());
+}
+
+/// Puts the request's id on an answer that did not come from [`refuse`].
+pub fn add_request_id(headers: &mut HeaderMap, request_id: &HeaderValue) {
+    headers.insert(X_REQUEST_ID, request_id.clone());
+}

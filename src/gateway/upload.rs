@@ -1,0 +1,150 @@
+//! The request body on its way to the upstream: counted, bounded, paced and, if the route's meter reads it, copied.
+//!
+//! Trailers of requests end here: nothing on this path needs them, and they could smuggle identity fields.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::domain::refusal::Refusal;
+use crate::metering::capture::Capture;
+
+/// Bounds of a request body.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadBounds {
+    /// Longest body, in bytes.
+    pub max: u64,
+    /// In each such span there must be `progress` bytes, or the end.
+    pub time: Duration,
+    /// Bytes of progress.
+    pub progress: u64,
+}
+
+/// What became of a request body; shared between the body, which the upstream's connection owns, and the pipeline.
+#[derive(Debug, Default)]
+pub struct UploadOutcome {
+    /// Bytes that came.
+    pub bytes: u64,
+    /// Why it was cut off.
+    pub refusal: Option<Refusal>,
+    /// The copy for the meter.
+    pub capture: Capture,
+}
+
+/// A body to an upstream.
+pub enum Upload {
+    /// None at all.
+    Empty,
+    /// Streamed from the client.
+    Streaming(Box<Streaming>),
+}
+
+/// A body that streams from the client.
+pub struct Streaming {
+    incoming: Incoming,
+    bounds: UploadBounds,
+    outcome: Rc<RefCell<UploadOutcome>>,
+    pace: Option<Pace>,
+}
+
+struct Pace {
+    sleep: Pin<Box<Sleep>>,
+    bytes_before: u64,
+}
+
+/// The body was cut off; [`UploadOutcome::refusal`] says why.
+#[derive(Debug, thiserror::Error)]
+#[error("the request body was cut off")]
+pub struct CutOff;
+
+impl Upload {
+    /// A body within bounds, whose fate is told in `outcome`.
+    pub fn new(incoming: Incoming, bounds: UploadBounds, outcome: Rc<RefCell<UploadOutcome>>) -> Self {
+        if incoming.is_end_stream() {
+            return Self::Empty;
+        }
+        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, pace: None }))
+    }
+}
+
+impl Streaming {
+    fn cut(&self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        self.outcome.borrow_mut().refusal = Some(refusal);
+        Poll::Ready(Some(Err(CutOff)))
+    }
+
+    /// A client that makes too little progress is cut off. The timer exists only once the body had to be waited for.
+    fn poll_pace(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        let bytes = self.outcome.borrow().bytes;
+        let UploadBounds { time, progress, .. } = self.bounds;
+        let pace = self
+            .pace
+            .get_or_insert_with(|| Pace { sleep: Box::pin(tokio::time::sleep(time)), bytes_before: bytes });
+        loop {
+            ready!(pace.sleep.as_mut().poll(context));
+            if bytes.saturating_sub(pace.bytes_before) < progress {
+                return self.cut(Refusal::BodyTooSlow);
+            }
+            pace.bytes_before = bytes;
+            pace.sleep.as_mut().reset(Instant::now() + time);
+        }
+    }
+
+    fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        loop {
+            let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+                Poll::Pending => return self.poll_pace(context),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(_))) => {
+                    return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
+                }
+                Poll::Ready(Some(Ok(frame))) => frame,
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            let mut outcome = self.outcome.borrow_mut();
+            outcome.bytes = outcome.bytes.saturating_add(data.len() as u64);
+            if outcome.bytes > self.bounds.max {
+                drop(outcome);
+                return self.cut(Refusal::BodyTooLarge { limit: self.bounds.max });
+            }
+            outcome.capture.push(&data);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Streaming(streaming) => streaming.poll_data(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Streaming(streaming) => streaming.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Streaming(streaming) => streaming.incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A snapshot as one core sees it: with that core's connection pools and counters. Made when a core first meets a
+//! snapshot; pools and counters of what stays the same are carried over.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::upload::Upload;
+use crate::policy::snapshot::{Endpoint, Route, Snapshot};
+use crate::telemetry::counters::{CoreCounters, RouteCounters};
+use crate::upstream::pool::{Pool, PoolBounds};
+
+/// A snapshot as one core sees it.
+pub struct View {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    version: u64,
+    pools: Vec<Vec<Rc<Pool<Upload>>>>,
+    counters: Vec<OnceCell<Arc<RouteCounters>>>,
+}
+
+impl View {
+    /// The view of `snapshot`, with the pools of `before` where the endpoints are the same.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, version: u64, before: Option<&Self>, bounds: PoolBounds) -> Self {
+        let known: HashMap<&Endpoint, &Rc<Pool<Upload>>> = before
+            .into_iter()
+            .flat_map(|before| before.pools.iter().flatten())
+            .map(|pool| (pool.endpoint(), pool))
+            .collect();
+        let pool = |endpoint: &Endpoint| match known.get(endpoint) {
+            Some(pool) => Rc::clone(pool),
+            None => Rc::new(Pool::new(endpoint.clone(), bounds)),
+        };
+        let pools =
+            snapshot.upstreams.iter().map(|upstream| upstream.endpoints.iter().map(pool).collect()).collect();
+        let counters = snapshot.routes.iter().map(|_| OnceCell::new()).collect();
+        Self { snapshot, version, pools, counters }
+    }
+
+    /// The version of the live policies that this is the view of.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The pools of a route's upstream.
+    #[must_use]
+    pub fn pools(&self, route: &Route) -> &[Rc<Pool<Upload>>] {
+        &self.pools[route.upstream]
+    }
+
+    /// The counters of a route.
+    #[must_use]
+    pub fn counters(&self, route: &Route, core: &CoreCounters) -> &RouteCounters {
+        self.counters[route.index].get_or_init(|| core.route(&route.name))
+    }
+}

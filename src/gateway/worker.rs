@@ -1,0 +1,103 @@
+//! What one core has for its requests. Nothing in it is shared with another core but what is behind an `Arc`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::control::ControlPlane;
+use super::request_id::RequestIds;
+use super::view::View;
+use crate::config::settings::Bounds;
+use crate::credential::directory::Directory;
+use crate::domain::id::NodeId;
+use crate::domain::time::Clock;
+use crate::journal::writer::Writer;
+use crate::limit::cell::LocalCells;
+use crate::policy::live::Live;
+use crate::telemetry::counters::CoreCounters;
+use crate::upstream::pool::PoolBounds;
+
+/// What all cores share.
+pub struct Shared {
+    /// The policies in force.
+    pub live: Arc<Live>,
+    /// Credentials.
+    pub directory: Arc<Directory>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// This node.
+    pub node: NodeId,
+    /// Bounds of the data plane.
+    pub bounds: Bounds,
+    /// Where calls to the gateway's own endpoints go.
+    pub control: ControlPlane,
+}
+
+/// One core.
+pub struct Worker {
+    /// What all cores share.
+    pub shared: Arc<Shared>,
+    /// Limiter cells.
+    pub cells: RefCell<LocalCells>,
+    /// The way into the journal.
+    pub journal: RefCell<Writer>,
+    /// Counters.
+    pub counters: Arc<CoreCounters>,
+    /// Request ids.
+    pub ids: RequestIds,
+    /// For picking endpoints.
+    pub random: RefCell<fastrand::Rng>,
+    view: RefCell<Rc<View>>,
+}
+
+/// Cells that a core keeps at hand.
+const LOCAL_CELLS: usize = 65_536;
+
+impl Worker {
+    /// A core with its seed for ids and picks.
+    #[must_use]
+    pub fn new(
+        shared: Arc<Shared>,
+        cells: Arc<crate::limit::cell::Cells>,
+        journal: Writer,
+        counters: Arc<CoreCounters>,
+        seed: u64,
+    ) -> Self {
+        let version = shared.live.version();
+        let view = View::new(shared.live.load(), version, None, pool_bounds(&shared.bounds));
+        Self {
+            cells: RefCell::new(LocalCells::new(cells, LOCAL_CELLS)),
+            journal: RefCell::new(journal),
+            counters,
+            ids: RequestIds::new(seed),
+            random: RefCell::new(fastrand::Rng::with_seed(seed)),
+            view: RefCell::new(Rc::new(view)),
+            shared,
+        }
+    }
+
+    /// The view of the snapshot in force; a request pins it at its start.
+    pub fn view(&self) -> Rc<View> {
+        let version = self.shared.live.version();
+        if self.view.borrow().version() == version {
+            return self.view.borrow().clone();
+        }
+        let before = self.view.borrow().clone();
+        let bounds = pool_bounds(&self.shared.bounds);
+        let view = Rc::new(View::new(self.shared.live.load(), version, Some(&before), bounds));
+        *self.view.borrow_mut() = view.clone();
+        view
+    }
+
+    /// What the core does at regular times: hands usage records over and forgets spent limiter cells.
+    pub fn tick(&self, sweep: bool) {
+        self.journal.borrow_mut().flush();
+        if sweep {
+            self.cells.borrow_mut().sweep(self.shared.clock.monotonic());
+        }
+    }
+}
+
+fn pool_bounds(bounds: &Bounds) -> PoolBounds {
+    PoolBounds { idle: bounds.idle_per_endpoint, idle_time: bounds.upstream_idle, head_bytes: 64 * 1024 }
+}

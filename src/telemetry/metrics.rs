@@ -1,0 +1,166 @@
+//! The `/metrics` page: OpenMetrics text, summed over the cores when it is asked for. Labels are names from policy
+//! files and closed sets, so their number is bounded by the policies, never by what callers send.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::counters::{CoreCounters, LATENCY_BOUNDS, RouteCounters};
+
+/// A figure that something outside the cores tells.
+pub struct Gauge {
+    /// Its name.
+    pub name: &'static str,
+    /// `gauge` or `counter`.
+    pub kind: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// Reads it.
+    pub read: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Everything that is measured.
+#[derive(Default)]
+pub struct Metrics {
+    cores: Vec<Arc<CoreCounters>>,
+    gauges: Vec<Gauge>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Metrics({} cores, {} gauges)", self.cores.len(), self.gauges.len())
+    }
+}
+
+#[derive(Default)]
+struct RouteSum {
+    by_class: [u64; 6],
+    latency: [u64; LATENCY_BOUNDS.len() + 1],
+    latency_sum: u64,
+}
+
+impl RouteSum {
+    fn add(&mut self, counters: &RouteCounters) {
+        for (sum, count) in self.by_class.iter_mut().zip(&counters.by_class) {
+            *sum += count.get();
+        }
+        for (sum, count) in self.latency.iter_mut().zip(&counters.latency) {
+            *sum += count.get();
+        }
+        self.latency_sum += counters.latency_sum.get();
+    }
+}
+
+impl Metrics {
+    /// The metrics of these cores and gauges.
+    #[must_use]
+    pub fn new(cores: Vec<Arc<CoreCounters>>, gauges: Vec<Gauge>) -> Self {
+        Self { cores, gauges }
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut page);
+        page
+    }
+
+    fn write(&self, page: &mut String) -> std::fmt::Result {
+        self.write_routes(page)?;
+        self.write_refusals(page)?;
+        let sum = |pick: fn(&CoreCounters) -> u64| self.cores.iter().map(|core| pick(core)).sum::<u64>();
+        let cores: [(&str, &str, &str, u64); 5] = [
+            ("tollgate_connections", "gauge", "Connections open now.", sum(|core| core.connections.get())),
+            (
+                "tollgate_connections_accepted",
+                "counter",
+                "Connections accepted.",
+                sum(|core| core.accepted.get()),
+            ),
+            (
+                "tollgate_usage_records",
+                "counter",
+                "Usage records written to the journal.",
+                sum(|core| core.usage_records.get()),
+            ),
+            (
+                "tollgate_usage_exceptions",
+                "counter",
+                "Usage records whose evidence could not be read.",
+                sum(|core| core.exceptions.get()),
+            ),
+            (
+                "tollgate_usage_records_lost",
+                "counter",
+                "Usage records that the journal did not take.",
+                sum(|core| core.lost_records.get()),
+            ),
+        ];
+        for (name, kind, help, value) in cores {
+            write_single(page, name, kind, help, value)?;
+        }
+        for gauge in &self.gauges {
+            write_single(page, gauge.name, gauge.kind, gauge.help, (gauge.read)())?;
+        }
+        page.write_str("# EOF\n")
+    }
+
+    fn write_routes(&self, page: &mut String) -> std::fmt::Result {
+        let mut routes: BTreeMap<String, RouteSum> = BTreeMap::new();
+        for core in &self.cores {
+            core.each_route(|route, counters| routes.entry(route.to_string()).or_default().add(counters));
+            routes.entry("-".to_owned()).or_default().add(&core.unrouted);
+        }
+        page.write_str(
+            "# HELP tollgate_requests Answers by route and status class; route - met no route.\n",
+        )?;
+        page.write_str("# TYPE tollgate_requests counter\n")?;
+        for (route, sum) in &routes {
+            for (class, count) in sum.by_class.iter().enumerate().filter(|(_, count)| **count > 0) {
+                writeln!(page, "tollgate_requests_total{{route=\"{route}\",class=\"{class}xx\"}} {count}")?;
+            }
+        }
+        page.write_str("# HELP tollgate_request_seconds From a request's arrival to its answer's end.\n")?;
+        page.write_str("# TYPE tollgate_request_seconds histogram\n")?;
+        for (route, sum) in &routes {
+            write_histogram(page, route, sum)?;
+        }
+        Ok(())
+    }
+
+    fn write_refusals(&self, page: &mut String) -> std::fmt::Result {
+        let mut refusals: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for core in &self.cores {
+            core.each_refusal(|code, count| *refusals.entry(code).or_default() += count);
+        }
+        page.write_str("# HELP tollgate_refusals Calls that the gateway refused, by code.\n")?;
+        page.write_str("# TYPE tollgate_refusals counter\n")?;
+        refusals.iter().try_for_each(|(code, count)| {
+            writeln!(page, "tollgate_refusals_total{{code=\"{code}\"}} {count}")
+        })
+    }
+}
+
+fn write_histogram(page: &mut String, route: &str, sum: &RouteSum) -> std::fmt::Result {
+    let mut below = 0;
+    for (bound, count) in LATENCY_BOUNDS.iter().zip(&sum.latency) {
+        below += count;
+        let (seconds, micros) = (bound / 1_000_000, bound % 1_000_000);
+        writeln!(
+            page,
+            "tollgate_request_seconds_bucket{{route=\"{route}\",le=\"{seconds}.{micros:06}\"}} {below}"
+        )?;
+    }
+    let all: u64 = sum.latency.iter().sum();
+    writeln!(page, "tollgate_request_seconds_bucket{{route=\"{route}\",le=\"+Inf\"}} {all}")?;
+    let (seconds, micros) = (sum.latency_sum / 1_000_000, sum.latency_sum % 1_000_000);
+    writeln!(page, "tollgate_request_seconds_sum{{route=\"{route}\"}} {seconds}.{micros:06}")?;
+    writeln!(page, "tollgate_request_seconds_count{{route=\"{route}\"}} {all}")
+}
+
+fn write_single(page: &mut String, name: &str, kind: &str, help: &str, value: u64) -> std::fmt::Result {
+    let suffix = if kind == "counter" { "_total" } else { "" };
+    writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}")
+}
