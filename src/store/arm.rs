@@ -2,6 +2,9 @@
 //!
 //! sqlx's types differ for each store, so the body is compiled twice; its text is written once.
 
+use std::io;
+use std::time::Duration;
+
 /// Something of SQLite's or the same of PostgreSQL's.
 pub(super) enum Arm<S, P> {
     Sqlite(S),
@@ -16,10 +19,23 @@ pub(super) enum Arm<S, P> {
 macro_rules! on {
     ($arm:expr, $executor:ident => $body:expr) => {
         match $arm {
-            $crate::store::arm::Arm::Sqlite($executor) => $body,
-            $crate::store::arm::Arm::Postgres($executor) => $body,
+            $crate::store::arm::Arm::Sqlite($executor) => $crate::store::arm::in_time(async { $body }).await,
+            $crate::store::arm::Arm::Postgres($executor) => {
+                $crate::store::arm::in_time(async { $body }).await
+            }
         }
     };
+}
+
+/// How long a statement may take in all, with the wait for a connection. It is above the store's own bounds, which give
+/// better answers, and there for a server that has fallen silent.
+const ANSWER_TIME: Duration = Duration::from_secs(45);
+
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let late = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+    tokio::time::timeout(ANSWER_TIME, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Most parameters that one statement may bind: SQLite's bound (`SQLITE_MAX_VARIABLE_NUMBER`), the lower of the two.
@@ -53,4 +69,37 @@ macro_rules! insert_rows {
         }
         .await
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+    use crate::store::{Page, Store};
+
+    #[tokio::test]
+    async fn many_rows_go_in_by_few_statements_and_none_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", folder.path().join("store.db").display());
+        let store = Store::open(&address).await.unwrap();
+        let ids: Vec<String> = (0..20_000).map(|number| format!("partner_{number}")).collect();
+        for expected in [20_000, 0] {
+            let mut transaction = store.begin().await.unwrap();
+            let inserted = insert_rows!(
+                transaction,
+                "insert into partner (id, name, standing, created_at) ",
+                4,
+                ids,
+                "on conflict (id) do nothing",
+                |row, id| {
+                    row.push_bind(id).push_bind("x").push_bind("active").push_bind(0_i64);
+                }
+            )
+            .unwrap();
+            transaction.commit().await.unwrap();
+            assert_eq!(inserted, expected);
+        }
+        assert_eq!(store.partners(&Page::first()).await.unwrap().len(), 100);
+        store.close().await;
+    }
 }

@@ -25,6 +25,7 @@ mod migrations;
 pub mod open;
 pub mod page;
 pub mod partner;
+mod refresh_family;
 pub mod refresh_token;
 pub mod signing_key;
 pub mod subscription;

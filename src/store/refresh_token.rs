@@ -1,4 +1,4 @@
-//! Refresh tokens: families, rotation, and what a replay does (RFC 9700, section 4.14.2).
+//! Refresh tokens: rotation, and what a replay does (RFC 9700, section 4.14.2).
 //!
 //! A token stays redeemable until a successor of it is first used, so that an answer that was lost strands nobody; a retry
 //! gives another successor. The first use of any successor spends its parent and its siblings. A spent token that
@@ -6,34 +6,15 @@
 
 use super::error::StoreError;
 use super::open::Store;
+pub use super::refresh_family::{RefreshFamily, Started};
 use super::row::{parse, time};
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
-use crate::domain::scope::ScopeSet;
+use crate::domain::id::FamilyId;
 use crate::domain::secret_hash::RefreshTokenHash;
 use crate::domain::time::Timestamp;
 
 /// Most unused successors of one token; beyond: the oldest is forgotten.
 pub const MAX_SUCCESSORS: i64 = 8;
-
-/// The refresh tokens that descend from one authorization: all give the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefreshFamily {
-    /// Its id.
-    pub id: FamilyId,
-    /// Who may use its tokens.
-    pub app: AppId,
-    /// On whose behalf.
-    pub merchant: MerchantId,
-    /// By which consent.
-    pub grant: GrantId,
-    /// What its tokens give.
-    pub scopes: ScopeSet,
-    /// When the first token was made.
-    pub created_at: Timestamp,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-}
 
 /// A refresh token that is about to be given to an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,15 +46,6 @@ impl RefreshToken {
     }
 }
 
-/// What came of the start of a family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Started {
-    /// Its first token works.
-    Alive,
-    /// The authorization code that gave it came again, or its grant was revoked, meanwhile: it was born revoked.
-    Revoked,
-}
-
 /// What came of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
@@ -88,35 +60,7 @@ pub enum Rotation {
 }
 
 row! {
-    FamilyRow {
-        id: String,
-        app: String,
-        merchant: String,
-        grant_id: String,
-        scopes: String,
-        created_at: i64,
-        revoked_at: Option<i64>,
-    }
-}
-
-row! {
     TokenRow { family: String, parent: Option<Vec<u8>>, issued_at: i64, expires_at: i64, spent_at: Option<i64> }
-}
-
-impl TryFrom<FamilyRow> for RefreshFamily {
-    type Error = StoreError;
-
-    fn try_from(row: FamilyRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: parse("refresh_family.id", &row.id)?,
-            app: parse("refresh_family.app", &row.app)?,
-            merchant: parse("refresh_family.merchant", &row.merchant)?,
-            grant: parse("refresh_family.grant_id", &row.grant_id)?,
-            scopes: parse("refresh_family.scopes", &row.scopes)?,
-            created_at: Timestamp::from_micros(row.created_at),
-            revoked_at: time(row.revoked_at),
-        })
-    }
 }
 
 macro_rules! select_token {
@@ -126,26 +70,6 @@ macro_rules! select_token {
 }
 
 impl Store {
-    /// Starts a family with its first token.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if its id or the token's hash is taken, [`StoreError::Missing`] without its app,
-    /// merchant or grant; [`StoreError::Unavailable`].
-    pub async fn start_refresh_family(
-        &self,
-        family: &RefreshFamily,
-        token: &NewRefreshToken,
-    ) -> Result<Started, StoreError> {
-        let mut transaction = self.begin().await?;
-        let replayed_at = transaction.replay_of(&family.id).await?;
-        let withdrawn_at = transaction.revocation_of(&family.grant).await?;
-        let revoked_at = replayed_at.or(withdrawn_at).or(family.revoked_at);
-        transaction.insert_family(&RefreshFamily { revoked_at, ..family.clone() }, token).await?;
-        transaction.insert_token(&family.id, None, token, family.created_at).await?;
-        transaction.commit().await?;
-        Ok(if revoked_at.is_some() { Started::Revoked } else { Started::Alive })
-    }
-
     /// The refresh token of that hash, valid or not, so that the client can be checked before it is rotated.
     ///
     /// # Errors
@@ -155,19 +79,11 @@ impl Store {
             sqlx::query_as(select_token!("where hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
         })?;
         let Some(token) = token else { return Ok(None) };
-        let family: Option<FamilyRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select id, app, merchant, grant_id, scopes, created_at, revoked_at from refresh_family \
-                 where id = $1",
-            )
-            .bind(token.family)
-            .fetch_optional(db)
-            .await
-        })?;
+        let family = parse("refresh_token.family", &token.family)?;
         // The family may have been swept away since.
-        let Some(family) = family else { return Ok(None) };
+        let Some(family) = self.refresh_family(&family).await? else { return Ok(None) };
         Ok(Some(RefreshToken {
-            family: family.try_into()?,
+            family,
             issued_at: Timestamp::from_micros(token.issued_at),
             expires_at: Timestamp::from_micros(token.expires_at),
             spent_at: time(token.spent_at),
@@ -211,83 +127,9 @@ impl Store {
         transaction.commit().await?;
         Ok(Rotation::Rotated(family))
     }
-
-    /// Revokes a family; one that is revoked already keeps its time. Gives whether there was one that was not.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn revoke_refresh_family(&self, id: &FamilyId, at: Timestamp) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let revoked = transaction.revoke_family(id, at).await?;
-        transaction.commit().await?;
-        Ok(revoked > 0)
-    }
-
-    /// Revokes all families of a grant; gives how many. [`Store::revoke_grant`] does this too.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn revoke_refresh_families_of(
-        &self,
-        grant: &GrantId,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut transaction = self.begin().await?;
-        let revoked = transaction.revoke_families_of(grant, at).await?;
-        transaction.commit().await?;
-        Ok(revoked)
-    }
 }
 
 impl Transaction {
-    pub(super) async fn revoke_family(&mut self, id: &FamilyId, at: Timestamp) -> Result<u64, StoreError> {
-        let revoked = on!(self.connection(), db => {
-            sqlx::query("update refresh_family set revoked_at = $2 where id = $1 and revoked_at is null")
-                .bind(id.as_str())
-                .bind(at.as_micros())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        Ok(revoked)
-    }
-
-    pub(super) async fn revoke_families_of(
-        &mut self,
-        grant: &GrantId,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let revoked = on!(self.connection(), db => {
-            sqlx::query("update refresh_family set revoked_at = $2 where grant_id = $1 and revoked_at is null")
-                .bind(grant.as_str())
-                .bind(at.as_micros())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        Ok(revoked)
-    }
-
-    /// The family of a token. An update is what locks a row in both stores.
-    async fn lock_family_of(
-        &mut self,
-        token: &RefreshTokenHash,
-        now: Timestamp,
-    ) -> Result<Option<RefreshFamily>, StoreError> {
-        let row: Option<FamilyRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update refresh_family set touched_at = $2 \
-                 where id = (select family from refresh_token where hash = $1) \
-                 returning id, app, merchant, grant_id, scopes, created_at, revoked_at",
-            )
-            .bind(&token.0[..])
-            .bind(now.as_micros())
-            .fetch_optional(db)
-            .await
-        })?;
-        row.map(RefreshFamily::try_from).transpose()
-    }
-
     async fn token(&mut self, hash: &RefreshTokenHash) -> Result<TokenRow, StoreError> {
         let row = on!(self.connection(), db => {
             sqlx::query_as(select_token!("where hash = $1")).bind(&hash.0[..]).fetch_one(db).await
@@ -337,44 +179,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn extend_family(&mut self, id: &FamilyId, expires_at: Timestamp) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query("update refresh_family set expires_at = $2 where id = $1 and expires_at < $2")
-                .bind(id.as_str())
-                .bind(expires_at.as_micros())
-                .execute(db)
-                .await
-                .map(|_| ())
-        })?;
-        Ok(())
-    }
-
-    async fn insert_family(
-        &mut self,
-        family: &RefreshFamily,
-        token: &NewRefreshToken,
-    ) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
-                "insert into refresh_family (id, app, merchant, grant_id, scopes, created_at, touched_at, \
-                 expires_at, revoked_at) values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
-            )
-            .bind(family.id.as_str())
-            .bind(family.app.as_str())
-            .bind(family.merchant.as_str())
-            .bind(family.grant.as_str())
-            .bind(family.scopes.to_string())
-            .bind(family.created_at.as_micros())
-            .bind(token.expires_at.as_micros())
-            .bind(family.revoked_at.map(Timestamp::as_micros))
-            .execute(db)
-            .await
-            .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app, merchant or grant"))
-    }
-
-    async fn insert_token(
+    pub(super) async fn insert_token(
         &mut self,
         family: &FamilyId,
         parent: Option<&RefreshTokenHash>,

@@ -1,5 +1,8 @@
 //! Opening a store: again, by many at once, with newer data, and by an address that names none.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use tollgate::store::{Page, Store, StoreError};
 
 use super::seed::partner;
@@ -56,6 +59,32 @@ async fn a_row_that_does_not_parse_is_an_error(place: Place) {
     store.close().await;
 }
 
+/// Not a test by itself: the process that the next one kills.
+#[tokio::test]
+async fn child_that_opens_a_store() {
+    let Ok(address) = std::env::var("TOLLGATE_TEST_STORE") else { return };
+    Store::open(&address).await.unwrap().close().await;
+}
+
+/// Kills a process at a time that falls somewhere in its migrations, ever a little later.
+async fn a_killed_migration_leaves_a_store_that_opens(place: Place) {
+    for round in 0..8 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["store::opening::child_that_opens_a_store", "--exact"])
+            .env("TOLLGATE_TEST_STORE", place.address())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(8 + round * 6)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let store = place.open().await;
+    store.create_partner(&partner("partner_1")).await.unwrap();
+    store.close().await;
+}
+
 /// Each of the above, once for each store.
 macro_rules! both {
     ($($test:ident),+ $(,)?) => {
@@ -71,6 +100,7 @@ both! {
     opening_again_keeps_what_is_there,
     many_may_open_a_fresh_store_at_once,
     newer_data_is_refused,
+    a_killed_migration_leaves_a_store_that_opens,
     a_row_that_does_not_parse_is_an_error,
 }
 
