@@ -22,7 +22,7 @@ const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL of each node.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a call waits for a free connection; beyond: [`StoreError::Unavailable`].
-const ACQUIRE_TIME: Duration = Duration::from_secs(10);
+const ACQUIRE_TIME: Duration = Duration::from_secs(5);
 /// How long a statement waits for another process's lock on a SQLite file.
 const BUSY_TIME: Duration = Duration::from_secs(5);
 /// How long PostgreSQL works on a statement, waits for a lock, and keeps an idle transaction.

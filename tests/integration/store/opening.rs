@@ -66,9 +66,10 @@ async fn child_that_opens_a_store() {
     Store::open(&address).await.unwrap().close().await;
 }
 
-/// Kills a process at a time that falls somewhere in its migrations, ever a little later.
+/// Kills a process ever a little later, until one has opened the store before it could be killed.
 async fn a_killed_migration_leaves_a_store_that_opens(place: Place) {
-    for round in 0..8 {
+    let mut lifetime = Duration::from_millis(2);
+    loop {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["store::opening::child_that_opens_a_store", "--exact"])
             .env("TOLLGATE_TEST_STORE", place.address())
@@ -76,9 +77,12 @@ async fn a_killed_migration_leaves_a_store_that_opens(place: Place) {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        tokio::time::sleep(Duration::from_millis(8 + round * 6)).await;
+        tokio::time::sleep(lifetime).await;
         child.kill().unwrap();
-        child.wait().unwrap();
+        match child.wait().unwrap().code() {
+            None => lifetime = lifetime * 5 / 4,
+            Some(code) => break assert_eq!(code, 0, "the child could not open the store"),
+        }
     }
     let store = place.open().await;
     store.create_partner(&partner("partner_1")).await.unwrap();
