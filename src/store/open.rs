@@ -25,6 +25,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const ACQUIRE_TIME: Duration = Duration::from_secs(5);
 /// How long a statement waits for another process's lock on a SQLite file.
 const BUSY_TIME: Duration = Duration::from_secs(5);
+/// How long to wait before the next attempt, where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// How long PostgreSQL works on a statement, waits for a lock, and keeps an idle transaction.
 const POSTGRES_TIMES: [(&str, &str); 3] =
     [("statement_timeout", "30s"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")];
@@ -119,9 +121,33 @@ async fn open_sqlite(path: &Path) -> Result<Inner, StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIME);
     let writer = options.clone().create_if_missing(true);
-    let write = bounded(sqlite_pool(), 1).connect_with(writer).await?;
+    let write = patiently(|| bounded(sqlite_pool(), 1).connect_with(writer.clone())).await?;
     let read = bounded(sqlite_pool(), SQLITE_READERS).connect_lazy_with(options.read_only(true));
     Ok(Inner::Sqlite { read, write })
+}
+
+/// Opens a file that another process may be opening or closing: for the moment in which it switches to the write-ahead log,
+/// or recovers it, SQLite says `SQLITE_BUSY` at once, whatever the time to wait.
+async fn patiently<F>(mut connect: impl FnMut() -> F) -> Result<SqlitePool, sqlx::Error>
+where
+    F: Future<Output = Result<SqlitePool, sqlx::Error>>,
+{
+    let mut waited = Duration::ZERO;
+    loop {
+        match connect().await {
+            Err(error) if is_busy(&error) && waited < BUSY_TIME => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+                waited += BUSY_PAUSE;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether it is `SQLITE_BUSY`, which the low byte of the extended code says.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// A file's connections are threads: kept for as long as the store is.
