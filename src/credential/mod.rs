@@ -6,3 +6,4 @@ pub mod freshness;
 pub mod password;
 pub mod presented;
 pub mod source;
+mod stored;

@@ -1,4 +1,12 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
 
 pub mod clock;
+pub mod connection;
+pub mod error;
+pub mod lifecycle;
+pub mod listener;
+pub mod node;
+pub mod paced;
 pub mod random;
+pub mod secret_file;
+pub mod worker_thread;

@@ -1,0 +1,40 @@
+//! The store as the source of identities.
+
+use async_trait::async_trait;
+
+use super::source::{IdentitySource, SourceUnavailable};
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::store::Store;
+
+fn out_of_reach(error: impl std::fmt::Display) -> SourceUnavailable {
+    SourceUnavailable(error.to_string())
+}
+
+#[async_trait]
+impl IdentitySource for Store {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+        self.key_by_hash(hash).await.map_err(out_of_reach)
+    }
+
+    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
+        Self::app(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
+        Self::partner(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
+        self.subscriptions_of(app).await.map_err(out_of_reach)
+    }
+
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+        Self::grant(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
+        Self::merchant(self, id).await.map_err(out_of_reach)
+    }
+}

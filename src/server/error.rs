@@ -1,0 +1,45 @@
+//! Why a node cannot start or go on.
+
+use std::path::PathBuf;
+
+use crate::journal::error::JournalError;
+use crate::policy::load::LoadError;
+use crate::store::StoreError;
+
+/// Why a node cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file or folder cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The policies are wrong.
+    #[error("the policies cannot be loaded:\n{0}")]
+    Policies(#[from] LoadError),
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The journal cannot be used.
+    #[error("the journal cannot be used")]
+    Journal(#[from] JournalError),
+    /// The signing key, or a password, cannot be made or read.
+    #[error("{0}")]
+    Secrets(String),
+    /// Threads or runtimes cannot be had.
+    #[error("the system gives no threads")]
+    Threads(#[source] std::io::Error),
+}

@@ -1,0 +1,242 @@
+//! A node: everything that one process runs, put together, and taken apart in order.
+//!
+//! Start: store, policies, keys, journal, control plane, cores. Stop, the other way round: cores drain, then the
+//! journal closes, then what it holds is drained into the store.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use axum::Router;
+use tokio::task::JoinHandle as Task;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ServerError;
+use super::worker_thread::{self, Core};
+use super::{listener, secret_file};
+use crate::config::settings::Bounds;
+use crate::credential::access_token::{TokenSigner, TokenVerifier};
+use crate::credential::directory::Directory;
+use crate::domain::id::NodeId;
+use crate::domain::random::Random;
+use crate::domain::time::Clock;
+use crate::gateway::control::ControlPlane;
+use crate::gateway::worker::Shared;
+use crate::journal::journal::{Journal, JournalSettings};
+use crate::limit::cell::Cells;
+use crate::oauth;
+use crate::policy::live::{Admit, Live};
+use crate::policy::load::Values;
+use crate::policy::watch::{PolicyWatch, watch};
+use crate::store::Store;
+use crate::telemetry::counters::CoreCounters;
+
+/// What a node is made of.
+pub struct NodeSettings {
+    /// Where partners connect.
+    pub listen: SocketAddr,
+    /// How many cores serve.
+    pub workers: usize,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The policy folder.
+    pub policies: PathBuf,
+    /// Values of `${env:NAME}` in policy files.
+    pub values: Arc<dyn Values>,
+    /// The node's name.
+    pub node: NodeId,
+    /// The store's address; without one, SQLite in the data folder.
+    pub store: Option<String>,
+    /// The address by which the world knows this gateway; without one, the one it listens on.
+    pub public_url: Option<String>,
+    /// Bounds of the data plane.
+    pub bounds: Bounds,
+}
+
+/// What the surfaces of a node share.
+#[derive(Clone)]
+pub struct Services {
+    /// What survives a restart.
+    pub store: Store,
+    /// The policies in force.
+    pub live: Arc<Live>,
+    /// Credentials.
+    pub directory: Arc<Directory>,
+    /// Signs access tokens.
+    pub signer: Arc<TokenSigner>,
+    /// The OAuth2 issuer: the address by which the world knows this gateway.
+    pub issuer: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// A running node.
+pub struct Node {
+    /// What its surfaces share.
+    pub services: Services,
+    /// Where partners connect.
+    pub address: SocketAddr,
+    /// The journal.
+    pub journal: Journal,
+    /// What each core counts.
+    pub counters: Vec<Arc<CoreCounters>>,
+    /// Limiter cells.
+    pub cells: Arc<Cells>,
+    stop: CancellationToken,
+    cores: Vec<JoinHandle<()>>,
+    sweeping: Task<()>,
+    _watch: PolicyWatch,
+}
+
+impl Node {
+    /// Starts a node on the current runtime, which becomes its control plane.
+    ///
+    /// # Errors
+    /// [`ServerError`] by the first part that cannot be had; nothing keeps running then.
+    pub async fn start(
+        settings: NodeSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, ServerError> {
+        let file = |source| ServerError::File { path: settings.data.clone(), source };
+        fs::create_dir_all(&settings.data).map_err(file)?;
+        let listeners = listener::listen(settings.listen, settings.workers.max(1))
+            .map_err(|source| ServerError::Listen { address: settings.listen.to_string(), source })?;
+        let address = listeners[0].local_addr().map_err(ServerError::Threads)?;
+        let store = open_store(&settings).await?;
+        let live = Arc::new(Live::open(&settings.policies, settings.values.clone(), admit(), clock.clone())?);
+        let watch = watch(&live)
+            .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
+        let issuer = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
+        let control = tokio::runtime::Handle::current();
+        let bounds = settings.bounds.clone();
+        let remembered = (bounds.cached_credentials, bounds.credential_time);
+        let source = Arc::new(store.clone());
+        let directory =
+            Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), remembered));
+        let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
+        let node = settings.node.to_string();
+        let (journal, recovery) = Journal::open(JournalSettings::new(settings.data.join("journal"), node))?;
+        tracing::info!(?recovery, "the journal is open");
+        let shared = Arc::new(Shared {
+            live: services.live.clone(),
+            directory: services.directory.clone(),
+            clock: services.clock.clone(),
+            node: settings.node.clone(),
+            control: ControlPlane::new(router(&services), control),
+            bounds,
+        });
+        let stop = CancellationToken::new();
+        let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
+        let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
+        let sweeping = tokio::spawn(sweep(cells.clone(), services.clock.clone()));
+        Ok(Self { services, address, journal, counters, cells, stop, cores, sweeping, _watch: watch })
+    }
+
+    /// Stops in order: requests in flight finish, then all that was used is on disk.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.sweeping.abort();
+        let (cores, journal) = (self.cores, self.journal);
+        let ended = tokio::task::spawn_blocking(move || {
+            for core in cores {
+                if core.join().is_err() {
+                    tracing::error!("a core died");
+                }
+            }
+            journal.close();
+        });
+        if ended.await.is_err() {
+            tracing::error!("the node did not stop in order");
+        }
+        self.services.store.close().await;
+    }
+}
+
+/// The gateway's own endpoints on the partners' port.
+fn router(_services: &Services) -> Router {
+    Router::new()
+}
+
+/// Every right snapshot may be in force.
+fn admit() -> Admit {
+    Box::new(|_| Ok(()))
+}
+
+async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
+    let address = match &settings.store {
+        Some(address) => address.clone(),
+        None => format!("sqlite:{}", settings.data.join("tollgate.db").display()),
+    };
+    Ok(Store::open(&address).await?)
+}
+
+async fn signing(
+    settings: &NodeSettings,
+    store: &Store,
+    issuer: &str,
+    (clock, random): (&dyn Clock, &dyn Random),
+) -> Result<(TokenSigner, TokenVerifier), ServerError> {
+    let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
+    let path = settings.data.join("sealing.key");
+    let sealing = secret_file::read_or_make(&path, || {
+        let mut key = vec![0; 32];
+        random.fill(&mut key).map_err(|error| secrets(&error))?;
+        Ok(key)
+    })?;
+    let sealing: [u8; 32] =
+        sealing.try_into().map_err(|_| secrets(&format!("{} is not a key of 32 bytes", path.display())))?;
+    let mut keys = oauth::keys::load_or_create(store, &sealing, random, clock.now())
+        .await
+        .map_err(|error| secrets(&error))?;
+    let verifier = TokenVerifier::new(&keys, issuer);
+    if keys.is_empty() {
+        return Err(secrets(&"there is no signing key"));
+    }
+    Ok((TokenSigner::new(keys.swap_remove(0), issuer.to_owned()), verifier))
+}
+
+type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);
+
+fn start_cores(
+    listeners: Vec<std::net::TcpListener>,
+    journal: &Journal,
+    shared: &Arc<Shared>,
+    cells: &Arc<Cells>,
+    (services, stop): (&Services, &CancellationToken),
+) -> Result<Cores, ServerError> {
+    let mut cores = Vec::new();
+    let mut counters = Vec::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let mut seed = [0; 8];
+        services.random.fill(&mut seed).map_err(|error| ServerError::Secrets(error.to_string()))?;
+        let counted = Arc::<CoreCounters>::default();
+        counters.push(counted.clone());
+        let core = Core {
+            number,
+            listener,
+            journal: journal.writer(),
+            counters: counted,
+            seed: u64::from_le_bytes(seed),
+        };
+        cores.push(
+            worker_thread::start(core, shared.clone(), cells.clone(), stop.clone())
+                .map_err(ServerError::Threads)?,
+        );
+    }
+    Ok((cores, counters))
+}
+
+/// Forgets spent limiter cells now and then.
+async fn sweep(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
+    let mut interval = tokio::time::interval(std::time::Duration::from_secs(30));
+    loop {
+        interval.tick().await;
+        cells.sweep(clock.monotonic());
+    }
+}

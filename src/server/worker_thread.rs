@@ -1,0 +1,131 @@
+//! One core's thread: a runtime of its own that accepts, serves, ticks and drains.
+
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection;
+use crate::gateway::worker::{Shared, Worker};
+use crate::journal::writer::Writer;
+use crate::limit::cell::Cells;
+use crate::telemetry::counters::CoreCounters;
+
+/// How often a core hands its usage records to the journal: the bound on what a crash can lose of buffered ones.
+pub const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
+/// Ticks between sweeps of limiter cells.
+const TICKS_PER_SWEEP: u64 = 500;
+/// How long accepting rests after the process ran out of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// What a core is made of.
+pub struct Core {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its socket.
+    pub listener: StdListener,
+    /// Its way into the journal.
+    pub journal: Writer,
+    /// Its counters.
+    pub counters: Arc<CoreCounters>,
+    /// Its seed for ids and picks.
+    pub seed: u64,
+}
+
+/// Starts a core. It stops once `stop` is cancelled and its connections have ended, or the drain time is over.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn start(
+    core: Core,
+    shared: Arc<Shared>,
+    cells: Arc<Cells>,
+    stop: CancellationToken,
+) -> std::io::Result<JoinHandle<()>> {
+    let name = format!("core-{}", core.number);
+    std::thread::Builder::new().name(name).spawn(move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "a core has no runtime");
+                return;
+            }
+        };
+        LocalSet::new().block_on(&runtime, run(core, shared, cells, stop));
+    })
+}
+
+async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: CancellationToken) {
+    let listener = match TcpListener::from_std(core.listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "a core has no listener");
+            return;
+        }
+    };
+    let worker = Rc::new(Worker::new(shared, cells, core.journal, core.counters, core.seed));
+    let connections = TaskTracker::new();
+    let ticking = tokio::task::spawn_local(tick(worker.clone()));
+    accept(&worker, &listener, &connections, &stop).await;
+    // New connections go to the other processes on this port, if there are any; those in the backlog are served.
+    drop(listener);
+    connections.close();
+    let drained = tokio::time::timeout(worker.shared.bounds.drain_time, connections.wait()).await;
+    if drained.is_err() {
+        tracing::warn!(connections = connections.len(), "connections are cut: the drain time is over");
+    }
+    ticking.abort();
+    worker.tick(false);
+}
+
+async fn accept(
+    worker: &Rc<Worker>,
+    listener: &TcpListener,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(worker.shared.bounds.connections_per_worker));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = async {
+                let permit = room.clone().acquire_owned().await;
+                listener.accept().await.map(|accepted| (accepted, permit))
+            } => accepted,
+        };
+        match accepted {
+            Ok(((stream, address), permit)) => {
+                worker.counters.accepted.add(1);
+                worker.counters.connections.add(1);
+                let serving = connection::serve(worker.clone(), stream, address, stop.clone());
+                let worker = worker.clone();
+                connections.spawn_local(async move {
+                    serving.await;
+                    worker.counters.connections.subtract(1);
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn tick(worker: Rc<Worker>) {
+    let mut interval = tokio::time::interval(FLUSH_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for number in 1_u64.. {
+        interval.tick().await;
+        worker.tick(number % TICKS_PER_SWEEP == 0);
+    }
+}
