@@ -1,1 +1,28 @@
 //! The `tollgate` command: one file a command.
+//!
+//! Invariant: with `--output json`, standard output holds one JSON value and nothing else; messages for people go to
+//! standard error. Commands of administration speak to a running node's admin API and never open its store.
+
+mod app;
+mod arguments;
+mod dev;
+mod exceptions;
+mod failure;
+mod grant;
+mod key;
+mod ledger;
+mod merchant;
+mod node;
+mod partner;
+mod plan;
+mod policy;
+mod query;
+mod run;
+mod sandbox;
+mod screen;
+mod serve;
+mod statement;
+mod subscription;
+mod usage;
+
+pub use run::main;

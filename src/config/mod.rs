@@ -1,3 +1,4 @@
 //! Settings of the process: listeners, folders, secrets. Read once at the start.
 
+pub mod environment;
 pub mod settings;

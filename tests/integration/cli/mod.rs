@@ -1,1 +1,34 @@
+//! The real program, run as a person or a script runs it.
 
+mod arguments;
+mod policy;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The program with those arguments, in a clean environment.
+pub(crate) fn tollgate(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+    command
+}
+
+/// What became of a run.
+pub(crate) struct Finished {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Finished {
+    finished(tollgate(arguments).output().unwrap())
+}
+
+pub(crate) fn finished(output: Output) -> Finished {
+    Finished {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}

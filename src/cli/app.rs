@@ -1,0 +1,178 @@
+//! `tollgate app`: partners' registered clients.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::failure::Outcome;
+use super::node::{Node, NodeArguments};
+use super::query::{segment, with_query};
+use super::screen::{Column, Screen};
+use super::subscription;
+
+#[derive(Debug, Args)]
+pub(super) struct AppArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Environment {
+    /// Real orders, real money
+    Live,
+    /// Trials
+    Sandbox,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Register an app; its client secret is shown this once
+    Create(NewApp),
+    /// All apps, or one partner's
+    List {
+        /// Only apps of this partner
+        #[arg(long, value_name = "ID")]
+        partner: Option<String>,
+    },
+    /// One app
+    Show {
+        /// The app's id, which is its OAuth2 client_id
+        id: String,
+    },
+    /// Stop an app at once: its keys and tokens no longer work
+    Suspend {
+        /// The app's id
+        id: String,
+    },
+    /// Let a suspended app act again
+    Resume {
+        /// The app's id
+        id: String,
+    },
+    /// Make another client secret, shown this once; the old ones keep working
+    Secret {
+        /// The app's id
+        id: String,
+        /// Revoke all older secrets at once
+        #[arg(long)]
+        revoke_others: bool,
+    },
+    /// Let an app use an API product under a plan
+    Subscribe {
+        /// The app's id
+        id: String,
+        /// The API product's name in the policies
+        #[arg(long, value_name = "NAME")]
+        product: String,
+        /// The plan's name in the policies
+        #[arg(long, value_name = "NAME")]
+        plan: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct NewApp {
+    /// The partner whose app it is
+    #[arg(long, value_name = "ID")]
+    partner: String,
+    /// Its name, shown to merchants when they consent
+    #[arg(long)]
+    name: String,
+    /// Where its calls may go
+    #[arg(long, value_enum, default_value = "sandbox")]
+    environment: Environment,
+    /// It cannot keep a secret (a browser or native app): it gets none, and must use PKCE
+    #[arg(long)]
+    public: bool,
+    /// Where authorization answers may go; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// A scope that it may ask for; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    scopes: Vec<String>,
+    /// A scope that it gets when it asks for none; may be given several times [default: all its scopes]
+    #[arg(long = "default-scope", value_name = "SCOPE")]
+    default_scopes: Vec<String>,
+    /// It must use PKCE although it keeps a secret
+    #[arg(long)]
+    require_pkce: bool,
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("partner", "/partner"),
+    ("name", "/name"),
+    ("environment", "/environment"),
+    ("kind", "/kind"),
+    ("standing", "/standing"),
+];
+
+const DETAILS: &[Column] = &[
+    ("id", "/id"),
+    ("client secret", "/client_secret"),
+    ("partner", "/partner"),
+    ("name", "/name"),
+    ("environment", "/environment"),
+    ("kind", "/kind"),
+    ("redirect URIs", "/redirect_uris"),
+    ("scopes", "/scopes"),
+    ("default scopes", "/default_scopes"),
+    ("requires PKCE", "/requires_pkce"),
+    ("standing", "/standing"),
+    ("created", "/created_at"),
+    ("revoked secrets", "/revoked_secrets"),
+];
+
+/// Told with every secret.
+pub(super) const SHOWN_ONCE: &str =
+    "Keep this secret now: it is shown this once, and only its hash is stored.";
+
+pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create(app) => create(&node, app, screen),
+        Action::List { partner } => {
+            let path = with_query("/admin/apps", &[("partner", partner.as_deref())]);
+            screen.list(&node.list(&path)?, COLUMNS, "No apps: tollgate app create --help")
+        }
+        Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, DETAILS),
+        Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, DETAILS),
+        Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, DETAILS),
+        Action::Secret { id, revoke_others } => {
+            let made = node.post(&path(&id, "/secrets"), &json!({ "revoke_others": revoke_others }))?;
+            show_with_secret(&made, screen)
+        }
+        Action::Subscribe { id, product, plan } => {
+            subscription::create(&node, (&id, &product, &plan), screen)
+        }
+    }
+}
+
+fn create(node: &Node, app: NewApp, screen: &Screen) -> Outcome {
+    let mut body = json!({
+        "partner": app.partner,
+        "name": app.name,
+        "environment": match app.environment {
+            Environment::Live => "live",
+            Environment::Sandbox => "sandbox",
+        },
+        "kind": if app.public { "public" } else { "confidential" },
+        "redirect_uris": app.redirect_uris,
+        "scopes": app.scopes,
+        "requires_pkce": app.require_pkce || app.public,
+    });
+    if !app.default_scopes.is_empty() {
+        body["default_scopes"] = json!(app.default_scopes);
+    }
+    show_with_secret(&node.post("/admin/apps", &body)?, screen)
+}
+
+fn show_with_secret(app: &Value, screen: &Screen) -> Outcome {
+    screen.entry(app, DETAILS)?;
+    if app["client_secret"].is_string() { screen.note(SHOWN_ONCE) } else { Ok(()) }
+}
+
+fn path(id: &str, action: &str) -> String {
+    format!("/admin/apps/{}{action}", segment(id))
+}

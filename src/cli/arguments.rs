@@ -1,0 +1,66 @@
+//! The command line as clap parses it. Each command's own arguments stand in its file.
+
+use clap::{Parser, Subcommand};
+
+use super::screen::Format;
+use super::{
+    app, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve, statement,
+    subscription, usage,
+};
+
+const AFTER_HELP: &str = "\
+To look around:
+  tollgate dev                                  everything in one process, with a demo partner
+  tollgate policy check policies/               is this set of policies right?
+
+To administer a running node (its address and token come from TOLLGATE_ADMIN_URL and TOLLGATE_ADMIN_TOKEN):
+  tollgate app list                             who calls
+  tollgate usage --period 2026-11               what they used
+  tollgate statement close --period 2026-10     what they owe
+
+Exit status: 0 done, 1 it failed, 2 bad usage, 3 the input was invalid.";
+
+/// API gateway and open-platform proxy for e-commerce: identity, limits, routing, metering and money in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, after_help = AFTER_HELP, propagate_version = true)]
+pub(super) struct Arguments {
+    /// How results are written: tables for people, or one JSON value for programs
+    #[arg(long, global = true, value_enum, default_value = "human", value_name = "FORMAT")]
+    pub output: Format,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start everything in one process: gateway, admin API, sandbox upstreams, a demo partner
+    Dev(dev::DevArguments),
+    /// Start a production node
+    Serve(serve::ServeArguments),
+    /// Start the sandbox upstreams alone: catalog, order, logistics, payment
+    Sandbox(sandbox::SandboxArguments),
+    /// Check policy files, or write their JSON Schemas
+    Policy(policy::PolicyArguments),
+    /// Outside organisations: ISVs, suppliers, carriers
+    Partner(partner::PartnerArguments),
+    /// Partners' registered clients, their secrets and subscriptions
+    App(app::AppArguments),
+    /// API keys of apps
+    Key(key::KeyArguments),
+    /// Merchants, on whose behalf apps act
+    Merchant(merchant::MerchantArguments),
+    /// Merchants' consents to apps
+    Grant(grant::GrantArguments),
+    /// Which app uses which API product under which plan
+    Subscription(subscription::SubscriptionArguments),
+    /// Plans that the policies in force offer
+    Plan(plan::PlanArguments),
+    /// What was called, and what it is worth
+    Usage(usage::UsageArguments),
+    /// Closed billing periods
+    Statement(statement::StatementArguments),
+    /// The double-entry books
+    Ledger(ledger::LedgerArguments),
+    /// Billable calls whose evidence could not be read, which someone must resolve
+    Exceptions(exceptions::ExceptionsArguments),
+}

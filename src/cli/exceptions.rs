@@ -1,0 +1,21 @@
+//! `tollgate exceptions`: billable calls whose evidence could not be read.
+
+use clap::Args;
+
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct ExceptionsArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+const COLUMNS: &[Column] =
+    &[("usage record", "/usage"), ("at", "/at"), ("app", "/app"), ("route", "/route"), ("why", "/reason")];
+
+pub(super) fn run(arguments: &ExceptionsArguments, screen: &Screen) -> Outcome {
+    let exceptions = arguments.node.node()?.list("/admin/exceptions")?;
+    screen.list(&exceptions, COLUMNS, "No exceptions: all evidence was read.")
+}

@@ -1,0 +1,47 @@
+//! How a command ends, and the exit status that says so.
+
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked. Bad usage never gets this far: clap answers it with status 2.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It could not be done: status 1.
+    Failed(anyhow::Error),
+    /// What it was given is wrong: status 3. The text says what, and what would be right.
+    Invalid(String),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What a command returns.
+pub(super) type Outcome = Result<(), Failure>;
+
+impl Failure {
+    /// The exit status of scripts' contract.
+    pub(super) fn status(&self) -> ExitCode {
+        match self {
+            Self::Failed(_) => ExitCode::from(1),
+            Self::Invalid(_) => ExitCode::from(3),
+        }
+    }
+
+    /// What to tell the person at the terminal.
+    pub(super) fn message(&self) -> String {
+        match self {
+            // "{:#}": with its causes.
+            Self::Failed(error) => format!("tollgate: {error:#}"),
+            Self::Invalid(text) => text.clone(),
+        }
+    }
+
+    /// Whether the reader of standard output went away, as `head` does: no failure of ours.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,89 @@
+//! `tollgate key`: API keys.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::app::SHOWN_ONCE;
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::query::{segment, with_query};
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct KeyArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make an API key for an app; it is shown this once
+    Create {
+        /// The app that it proves
+        #[arg(long, value_name = "ID")]
+        app: String,
+        /// A scope of the key; may be given several times [default: all scopes of the app]
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// From when it no longer works, such as 2027-01-01T00:00:00Z [default: it works until revoked]
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// An app's keys, revoked ones too; never the keys themselves
+    List {
+        /// The app
+        #[arg(long, value_name = "ID")]
+        app: String,
+    },
+    /// Make a key useless at once
+    Revoke {
+        /// The key's id (key_…), not the key
+        id: String,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("key", "/key"),
+    ("app", "/app"),
+    ("scopes", "/scopes"),
+    ("created", "/created_at"),
+    ("expires", "/expires_at"),
+    ("revoked", "/revoked_at"),
+];
+
+const LISTED: &[Column] = &[
+    ("id", "/id"),
+    ("app", "/app"),
+    ("scopes", "/scopes"),
+    ("created", "/created_at"),
+    ("expires", "/expires_at"),
+    ("revoked", "/revoked_at"),
+];
+
+pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create { app, scopes, expires_at } => {
+            let mut body = json!({ "app": app });
+            if !scopes.is_empty() {
+                body["scopes"] = json!(scopes);
+            }
+            if let Some(expires_at) = expires_at {
+                body["expires_at"] = json!(expires_at);
+            }
+            screen.entry(&node.post("/admin/keys", &body)?, COLUMNS)?;
+            screen.note(SHOWN_ONCE)
+        }
+        Action::List { app } => {
+            let keys = node.list(&with_query("/admin/keys", &[("app", Some(&app))]))?;
+            screen.list(&keys, LISTED, "No keys: tollgate key create --app ID")
+        }
+        Action::Revoke { id } => {
+            let path = format!("/admin/keys/{}/revoke", segment(&id));
+            screen.entry(&node.post(&path, &json!({}))?, COLUMNS)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `tollgate merchant`: shops, on whose behalf apps act.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::query::segment;
+use super::screen::{Column, Screen};
+
+/// Longest password file, in bytes.
+const MAX_PASSWORD_FILE: u64 = 4096;
+
+#[derive(Debug, Args)]
+pub(super) struct MerchantArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Register a merchant
+    Create {
+        /// What it logs in with
+        #[arg(long)]
+        username: String,
+        /// The shop's name
+        #[arg(long)]
+        name: String,
+        /// A file that holds its password, - for standard input [default: one is made, and shown this once]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// All merchants
+    List,
+    /// One merchant
+    Show {
+        /// The merchant's id
+        id: String,
+    },
+    /// Keep a merchant from logging in, and apps from acting for it, at once
+    Suspend {
+        /// The merchant's id
+        id: String,
+    },
+    /// Let a suspended merchant log in and be acted for again
+    Resume {
+        /// The merchant's id
+        id: String,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("username", "/username"),
+    ("password", "/password"),
+    ("name", "/name"),
+    ("standing", "/standing"),
+    ("created", "/created_at"),
+];
+
+const LISTED: &[Column] = &[
+    ("id", "/id"),
+    ("username", "/username"),
+    ("name", "/name"),
+    ("standing", "/standing"),
+    ("created", "/created_at"),
+];
+
+pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create { username, name, password_file } => {
+            let mut body = json!({ "username": username, "name": name });
+            if let Some(file) = &password_file {
+                body["password"] = json!(password(file)?);
+            }
+            let merchant = node.post("/admin/merchants", &body)?;
+            screen.entry(&merchant, COLUMNS)?;
+            if merchant["password"].is_string() {
+                screen.note("Keep this password now: it is shown this once, and only its hash is stored.")?;
+            }
+            Ok(())
+        }
+        Action::List => screen.list(
+            &node.list("/admin/merchants")?,
+            LISTED,
+            "No merchants yet: tollgate merchant create --help",
+        ),
+        Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, COLUMNS),
+        Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
+        Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),
+    }
+}
+
+/// The password in `file`, without the line's end that editors put after it.
+fn password(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().lock().take(MAX_PASSWORD_FILE).read_to_string(&mut text)?;
+    } else {
+        let opened = std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+        opened.take(MAX_PASSWORD_FILE).read_to_string(&mut text)?;
+    }
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn path(id: &str, action: &str) -> String {
+    format!("/admin/merchants/{}{action}", segment(id))
+}

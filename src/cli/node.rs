@@ -1,0 +1,197 @@
+//! The admin API of a running node, as commands use it: JSON in, JSON out, problems as failures.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
+use clap::Args;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::query::with_query;
+use crate::config::environment;
+
+/// Longest answer that a command takes, in bytes: a statement of a busy app.
+const MAX_ANSWER: usize = 512 << 20;
+/// How long a command waits for an answer; closing a big period takes its time.
+const ANSWER_TIME: Duration = Duration::from_secs(15 * 60);
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Most pages of a list: a server that never says that it is done is not followed for ever.
+const MAX_PAGES: usize = 100_000;
+
+const NO_TOKEN: &str = "no admin token: set TOLLGATE_ADMIN_TOKEN, or give --admin-token-file FILE; \
+     for `tollgate dev --ready-file FILE`, give the same --ready-file FILE here";
+
+/// Which node to speak to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Which node")]
+pub(super) struct NodeArguments {
+    /// The admin address of the node [default: http://127.0.0.1:8081]
+    #[arg(long, global = true, value_name = "URL", env = "TOLLGATE_ADMIN_URL")]
+    admin_url: Option<String>,
+    /// A file that holds the admin token; without it, the environment variable TOLLGATE_ADMIN_TOKEN does
+    #[arg(long, global = true, value_name = "FILE", env = "TOLLGATE_ADMIN_TOKEN_FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// The ready file of a `tollgate dev`: it has address and token, and goes before both
+    #[arg(long, global = true, value_name = "FILE", env = "TOLLGATE_READY_FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub(super) struct Node {
+    url: String,
+    authorization: HeaderValue,
+    runtime: tokio::runtime::Runtime,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl NodeArguments {
+    /// Ready to speak to the node; does not connect yet.
+    pub(super) fn node(&self) -> Result<Node, Failure> {
+        let (url, token) = match &self.ready_file {
+            Some(file) => from_ready_file(file)?,
+            None => {
+                (self.admin_url.clone().unwrap_or_else(|| "http://127.0.0.1:8081".to_owned()), self.token()?)
+            }
+        };
+        if !url.starts_with("http://") {
+            return Err(anyhow!("the admin address begins with http://; {url} does not").into());
+        }
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| anyhow!("the admin token holds characters that no token has"))?;
+        authorization.set_sensitive(true);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIME));
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Node { url: url.trim_end_matches('/').to_owned(), authorization, runtime, client })
+    }
+
+    fn token(&self) -> anyhow::Result<String> {
+        if let Some(file) = &self.admin_token_file {
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            return Ok(text.trim().to_owned());
+        }
+        environment::variable("TOLLGATE_ADMIN_TOKEN").ok_or_else(|| anyhow!(NO_TOKEN))
+    }
+}
+
+fn from_ready_file(file: &std::path::Path) -> anyhow::Result<(String, String)> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let ready: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?;
+    let field = |name: &str| {
+        let text = ready[name].as_str().map(str::to_owned);
+        text.ok_or_else(|| anyhow!("{} has no {name}: is it a ready file?", file.display()))
+    };
+    Ok((field("admin_url")?, field("admin_token")?))
+}
+
+impl Node {
+    /// The JSON at `path`.
+    pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
+        parse(&self.send(Method::GET, path, None, "application/json")?)
+    }
+
+    /// What `path` answers in the media type `accept`, as it is.
+    pub(super) fn download(&self, path: &str, accept: &'static str) -> Result<Bytes, Failure> {
+        self.send(Method::GET, path, None, accept)
+    }
+
+    /// Sends `body` to `path`.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        parse(&self.send(Method::POST, path, Some(body), "application/json")?)
+    }
+
+    /// All entries of the list at `path`, page by page.
+    pub(super) fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        let mut entries = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut page = self.get(&with_query(path, &[("after", cursor.as_deref())]))?;
+            let Value::Array(mut items) = page["items"].take() else {
+                return Err(anyhow!("{} answers with no list at {path}", self.url).into());
+            };
+            entries.append(&mut items);
+            match page["next"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(entries),
+            }
+        }
+        Err(anyhow!("the list at {path} does not end").into())
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        accept: &'static str,
+    ) -> Result<Bytes, Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(ACCEPT, accept)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::from(body.map(Value::to_string).unwrap_or_default()))
+            .with_context(|| format!("{} is no address of a node", self.url))?;
+        let answered = self.runtime.block_on(async {
+            tokio::time::timeout(ANSWER_TIME, self.exchange(request))
+                .await
+                .context("the node does not answer")?
+        });
+        let (response, body) = answered?;
+        if response.status().is_success() { Ok(body) } else { Err(problem(&response, &body)) }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(Response<()>, Bytes)> {
+        let response: Response<Incoming> = self.client.request(request).await.with_context(|| {
+            format!(
+                "no node answers at {}: is one running? --admin-url and TOLLGATE_ADMIN_URL say where",
+                self.url
+            )
+        })?;
+        let (head, body) = response.into_parts();
+        let Ok(body) = Limited::new(body, MAX_ANSWER).collect().await else {
+            bail!("the node's answer broke off");
+        };
+        Ok((Response::from_parts(head, ()), body.to_bytes()))
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Value, Failure> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    Ok(serde_json::from_slice(body)
+        .context("the node's answer is no JSON; is that address its admin port?")?)
+}
+
+/// A refusal (RFC 9457) in a person's words: what is wrong, then each field that is.
+fn problem(response: &Response<()>, body: &[u8]) -> Failure {
+    let status = response.status();
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let Some(detail) = problem["detail"].as_str().or_else(|| problem["title"].as_str()) else {
+        return anyhow!("the node answers {status}").into();
+    };
+    let fields = problem["errors"].as_array().into_iter().flatten().map(|error| {
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        format!("\n  {}: {}", text("pointer"), text("detail"))
+    });
+    let message = format!("{detail}{}", fields.collect::<String>());
+    if matches!(status.as_u16(), 400 | 422) {
+        return Failure::Invalid(format!("tollgate: {message}"));
+    }
+    anyhow!(message).into()
+}

@@ -1,0 +1,68 @@
+//! `tollgate plan`: what the policies in force offer. Plans are changed in the policy files, not here.
+
+use clap::{Args, Subcommand};
+
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::query::segment;
+use super::screen::{Column, Format, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All plans, with the version in force
+    List,
+    /// One plan with all its versions
+    Show {
+        /// The plan's name
+        name: String,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("plan", "/name"),
+    ("version", "/current/version"),
+    ("since", "/current/effective_from"),
+    ("products", "/products"),
+    ("fee", "/current/fee/per_unit"),
+    ("currency", "/current/currency"),
+    ("free", "/current/fee/free_units"),
+    ("share %", "/current/share/percent"),
+];
+
+const VERSIONS: &[Column] = &[
+    ("version", "/version"),
+    ("from", "/effective_from"),
+    ("fee", "/fee/per_unit"),
+    ("currency", "/currency"),
+    ("free", "/fee/free_units"),
+    ("share %", "/share/percent"),
+    ("limits", "/limits_text"),
+    ("file", "/source"),
+];
+
+pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::List => {
+            screen.list(&node.list("/admin/plans")?, COLUMNS, "The policies in force have no plans.")
+        }
+        Action::Show { name } => {
+            let plan = node.get(&format!("/admin/plans/{}", segment(&name)))?;
+            match screen.format() {
+                Format::Json => screen.json(&plan),
+                Format::Human => {
+                    let versions = plan["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+                    screen.list(versions, VERSIONS, "The plan has no versions.")
+                }
+            }
+        }
+    }
+}

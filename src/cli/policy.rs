@@ -1,0 +1,136 @@
+//! `tollgate policy`: is a set of policy files right, and what may stand in them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::failure::{Failure, Outcome};
+use super::node::NodeArguments;
+use super::screen::{Format, Screen};
+use crate::config::environment;
+use crate::policy::load::{LoadError, Values, load};
+use crate::policy::schema;
+use crate::policy::snapshot::Snapshot;
+
+#[derive(Debug, Args)]
+pub(super) struct PolicyArguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Check a folder of policy files; every mistake is shown with its place and what would be right
+    ///
+    /// Exit status 3 if the set is not right. Values of ${env:NAME} come from the environment of this command.
+    Check {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Write the JSON Schemas of the policy files, with which editors complete and check them
+    Schema {
+        /// Write one file for each kind into this folder, instead of all to standard output
+        #[arg(long, value_name = "DIR")]
+        write: Option<PathBuf>,
+    },
+    /// How the policies of a running node stand
+    Status {
+        #[command(flatten)]
+        node: NodeArguments,
+    },
+    /// Have a running node read its policy files now
+    Reload {
+        #[command(flatten)]
+        node: NodeArguments,
+    },
+}
+
+pub(super) fn run(arguments: PolicyArguments, screen: &Screen) -> Outcome {
+    match arguments.action {
+        Action::Check { folder } => check(&folder, screen),
+        Action::Schema { write: None } => print_schemas(screen),
+        Action::Schema { write: Some(folder) } => write_schemas(&folder, screen),
+        Action::Status { node } => screen.entry(&node.node()?.get("/admin/policy")?, STATUS),
+        Action::Reload { node } => {
+            screen.entry(&node.node()?.post("/admin/policy/reload", &json!({}))?, STATUS)
+        }
+    }
+}
+
+const STATUS: &[(&str, &str)] = &[
+    ("policies", "/hash"),
+    ("outcome", "/outcome"),
+    ("in force since", "/active_since"),
+    ("last attempt", "/last_attempt"),
+    ("last error", "/last_error/text"),
+];
+
+/// `${env:NAME}` in policy files, from this process's environment.
+#[derive(Debug, Clone, Copy)]
+struct Environment;
+
+impl Values for Environment {
+    fn value(&self, name: &str) -> Option<String> {
+        environment::variable(name)
+    }
+}
+
+fn check(folder: &Path, screen: &Screen) -> Outcome {
+    match load(folder, &Environment) {
+        Ok(snapshot) => right(folder, &snapshot, screen),
+        Err(LoadError::Unreadable(reason)) => Err(anyhow::anyhow!(reason).into()),
+        Err(LoadError::Invalid(report)) => {
+            if screen.format() == Format::Json {
+                screen.json(&report.to_json())?;
+            }
+            Err(Failure::Invalid(report.to_string()))
+        }
+    }
+}
+
+fn right(folder: &Path, snapshot: &Snapshot, screen: &Screen) -> Outcome {
+    let counts = [
+        ("routes", snapshot.routes.len()),
+        ("upstreams", snapshot.upstreams.len()),
+        ("products", snapshot.products.len()),
+        ("plans", snapshot.plans.len()),
+        ("scopes", snapshot.scopes.len()),
+    ];
+    match screen.format() {
+        Format::Json => {
+            let mut result = json!({"valid": true, "errors": [], "hash": snapshot.hash.as_str()});
+            for (name, count) in counts {
+                result[name] = json!(count);
+            }
+            screen.json(&result)
+        }
+        Format::Human => {
+            let counts = counts.map(|(name, count)| format!("{count} {name}")).join(", ");
+            let hash = snapshot.hash.as_str();
+            screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))
+        }
+    }
+}
+
+fn print_schemas(screen: &Screen) -> Outcome {
+    let schemas: Map<String, Value> = schema::all().into_iter().collect();
+    screen.json(&Value::Object(schemas))
+}
+
+fn write_schemas(folder: &Path, screen: &Screen) -> Outcome {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut written = Vec::new();
+    for (name, schema) in schema::all() {
+        let path = folder.join(name);
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema)?);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        written.push(path.display().to_string());
+    }
+    match screen.format() {
+        Format::Json => screen.json(&json!({ "written": written })),
+        Format::Human => screen.text(&written.join("\n")),
+    }
+}

@@ -1,0 +1,72 @@
+//! `tollgate serve`: a production node.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::dev::all_cores;
+use super::failure::{Failure, Outcome};
+use crate::config::environment;
+use crate::config::settings::ServeSettings;
+use crate::domain::id::NodeId;
+
+const LONG_HELP: &str = "\
+Secrets come from the environment, never from the command line, which other users of the machine can read:
+  TOLLGATE_ADMIN_TOKEN   the token of the admin API; at least 32 characters
+  TOLLGATE_STORE         the store's address, such as postgres://tollgate@db/tollgate
+                         [default: a SQLite file in the data folder]";
+
+#[derive(Debug, Args)]
+#[command(after_help = LONG_HELP)]
+pub(super) struct ServeArguments {
+    /// The policy folder; changes in it take effect at once, unless they are wrong
+    #[arg(long, value_name = "DIR", env = "TOLLGATE_POLICIES")]
+    policies: PathBuf,
+    /// The data folder: the journal of usage, and the store unless TOLLGATE_STORE names another
+    #[arg(long, default_value = "data", value_name = "DIR", env = "TOLLGATE_DATA")]
+    data: PathBuf,
+    /// Where partners connect
+    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS", env = "TOLLGATE_LISTEN")]
+    listen: SocketAddr,
+    /// Where administrators connect: keep it inside your network
+    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN")]
+    admin_listen: SocketAddr,
+    /// How many cores serve partners [default: all]
+    #[arg(long, value_name = "N", env = "TOLLGATE_WORKERS")]
+    workers: Option<NonZeroUsize>,
+    /// This node's name; its journal carries it, so it must be the same after a restart
+    #[arg(long, default_value = "node-1", value_name = "NAME", env = "TOLLGATE_NODE")]
+    node: NodeId,
+    /// The address by which partners know this gateway, such as https://api.example.com; the OAuth2 issuer
+    #[arg(long, value_name = "URL", env = "TOLLGATE_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Once it serves, write its addresses to this file
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+impl ServeArguments {
+    fn settings(self) -> Result<ServeSettings, Failure> {
+        std::fs::create_dir_all(&self.data)
+            .with_context(|| format!("cannot make {}", self.data.display()))?;
+        Ok(ServeSettings {
+            listen: self.listen,
+            admin_listen: self.admin_listen,
+            data: self.data,
+            policies: self.policies,
+            workers: self.workers.unwrap_or_else(all_cores),
+            node: self.node,
+            store: environment::variable("TOLLGATE_STORE"),
+            public_url: self.public_url,
+            ready_file: self.ready_file,
+        })
+    }
+}
+
+pub(super) fn run(arguments: ServeArguments) -> Outcome {
+    let settings = arguments.settings()?;
+    Err(anyhow::anyhow!("this build cannot serve yet: node {}", settings.node).into())
+}

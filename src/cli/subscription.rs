@@ -1,0 +1,77 @@
+//! `tollgate subscription`: which app uses which API product under which plan.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::failure::Outcome;
+use super::node::{Node, NodeArguments};
+use super::query::{segment, with_query};
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct SubscriptionArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Let an app use an API product under a plan
+    Create {
+        /// The app
+        #[arg(long, value_name = "ID")]
+        app: String,
+        /// The API product's name in the policies
+        #[arg(long, value_name = "NAME")]
+        product: String,
+        /// The plan's name in the policies
+        #[arg(long, value_name = "NAME")]
+        plan: String,
+    },
+    /// An app's subscriptions, past ones too
+    List {
+        /// The app
+        #[arg(long, value_name = "ID")]
+        app: String,
+    },
+    /// End a subscription now; what was used under it is still billed
+    End {
+        /// The subscription's id
+        id: String,
+        /// The app whose it is
+        #[arg(long, value_name = "ID")]
+        app: String,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("app", "/app"),
+    ("product", "/product"),
+    ("plan", "/plan"),
+    ("from", "/from"),
+    ("until", "/until"),
+];
+
+pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create { app, product, plan } => create(&node, (&app, &product, &plan), screen),
+        Action::List { app } => {
+            let subscriptions = node.list(&with_query("/admin/subscriptions", &[("app", Some(&app))]))?;
+            screen.list(&subscriptions, COLUMNS, "No subscriptions: tollgate app subscribe --help")
+        }
+        Action::End { id, app } => {
+            let path = format!("/admin/subscriptions/{}/end", segment(&id));
+            screen.entry(&node.post(&path, &json!({ "app": app }))?, COLUMNS)
+        }
+    }
+}
+
+/// Subscribes an app to a product under a plan; `tollgate app subscribe` does it too.
+pub(super) fn create(node: &Node, (app, product, plan): (&str, &str, &str), screen: &Screen) -> Outcome {
+    let body = json!({ "app": app, "product": product, "plan": plan });
+    screen.entry(&node.post("/admin/subscriptions", &body)?, COLUMNS)
+}

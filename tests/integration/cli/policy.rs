@@ -1,0 +1,81 @@
+//! `tollgate policy check` and `schema` on the shipped policies and on broken ones.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::run;
+
+/// A copy of the shipped policies in which `from` of `file` is `to`.
+fn changed(file: &str, from: &str, to: &str) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), copy.path());
+    let path = copy.path().join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from:?}");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_shipped_policies_are_right() {
+    let checked = run(&["policy", "check", "policies/"]);
+    assert_eq!((checked.status, checked.err.as_str()), (0, ""));
+    assert!(checked.out.starts_with("policies/ is right: "), "{}", checked.out);
+    let checked = run(&["policy", "check", "policies/", "--output", "json"]);
+    let json: Value = serde_json::from_str(&checked.out).unwrap();
+    assert_eq!((checked.status, &json["valid"]), (0, &Value::Bool(true)));
+    assert_eq!(json["upstreams"], 4);
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_place_and_what_would_be_right() {
+    let folder = changed("plans/standard.yaml", "per_unit", "per_unti");
+    let path = folder.path().to_str().unwrap();
+    let checked = run(&["policy", "check", path]);
+    assert_eq!((checked.status, checked.out.as_str()), (3, ""));
+    for part in ["plans/standard.yaml:", "per_unti: 0.01", "per_unit"] {
+        assert!(checked.err.contains(part), "no {part:?} in {}", checked.err);
+    }
+    let checked = run(&["--output", "json", "policy", "check", path]);
+    assert_eq!(checked.status, 3);
+    let json: Value = serde_json::from_str(&checked.out).unwrap();
+    assert_eq!(json["valid"], false);
+    assert_eq!(json["errors"][0]["file"], "plans/standard.yaml");
+    assert!(json["errors"][0]["line"].as_u64().unwrap() > 1, "{json}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_failure_and_not_a_mistake_in_it() {
+    let checked = run(&["policy", "check", "no-such-folder"]);
+    assert_eq!((checked.status, checked.out.as_str()), (1, ""));
+    assert!(checked.err.contains("no-such-folder"), "{}", checked.err);
+}
+
+#[test]
+fn the_schemas_are_those_beside_the_shipped_policies() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = run(&["policy", "schema", "--write", folder.path().to_str().unwrap()]);
+    assert_eq!((written.status, written.out.lines().count()), (0, 6), "{}", written.err);
+    let printed: Value = serde_json::from_str(&run(&["policy", "schema"]).out).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/schema").join(entry.file_name());
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        assert_eq!(text, std::fs::read_to_string(shipped).unwrap());
+        let name = entry.file_name().into_string().unwrap();
+        assert_eq!(printed[&name], serde_json::from_str::<Value>(&text).unwrap());
+    }
+}
