@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Outcome;
+use crate::config::environment;
 use crate::config::settings::DevSettings;
+use crate::server;
+use crate::telemetry::logs;
 
 #[derive(Debug, Args)]
 pub(super) struct DevArguments {
@@ -50,5 +53,6 @@ pub(super) fn all_cores() -> NonZeroUsize {
 
 pub(super) fn run(arguments: DevArguments) -> Outcome {
     let settings = arguments.settings();
-    Err(anyhow::anyhow!("this build cannot serve yet: {settings:?}").into())
+    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
+    server::dev::run(&settings).map_err(|error| anyhow::Error::new(error).into())
 }

@@ -1,8 +1,16 @@
 //! `tollgate sandbox`: the sandbox upstreams alone.
 
+use std::io::Write;
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::failure::Outcome;
+use crate::config::environment;
+use crate::sandbox::{Sandbox, SandboxAddresses};
+use crate::server;
+use crate::server::clock::SystemClock;
+use crate::telemetry::logs;
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxArguments {
@@ -12,5 +20,17 @@ pub(super) struct SandboxArguments {
 }
 
 pub(super) fn run(arguments: SandboxArguments) -> Outcome {
-    Err(anyhow::anyhow!("this build has no sandbox yet: port {}", arguments.port).into())
+    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
+    let addresses = SandboxAddresses::from_port(arguments.port);
+    server::control_plane::runtime()?.block_on(async {
+        let sandbox = Sandbox::start(addresses, Arc::new(SystemClock::new())).await?;
+        let SandboxAddresses { catalog, order, logistics, payment } = sandbox.addresses();
+        writeln!(
+            std::io::stdout(),
+            "catalog http://{catalog}\norder http://{order}\nlogistics http://{logistics}\npayment http://{payment}"
+        )?;
+        tokio::signal::ctrl_c().await?;
+        sandbox.shutdown().await;
+        Ok(())
+    })
 }

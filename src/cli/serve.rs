@@ -12,6 +12,11 @@ use super::failure::{Failure, Outcome};
 use crate::config::environment;
 use crate::config::settings::ServeSettings;
 use crate::domain::id::NodeId;
+use crate::server;
+use crate::telemetry::logs;
+
+/// Shortest admin token: what is shorter can be guessed.
+const MIN_TOKEN_LENGTH: usize = 32;
 
 const LONG_HELP: &str = "\
 Secrets come from the environment, never from the command line, which other users of the machine can read:
@@ -68,5 +73,12 @@ impl ServeArguments {
 
 pub(super) fn run(arguments: ServeArguments) -> Outcome {
     let settings = arguments.settings()?;
-    Err(anyhow::anyhow!("this build cannot serve yet: node {}", settings.node).into())
+    let token = environment::variable("TOLLGATE_ADMIN_TOKEN").filter(|token| token.len() >= MIN_TOKEN_LENGTH);
+    let token = token.with_context(|| {
+        format!(
+            "TOLLGATE_ADMIN_TOKEN must hold the admin API's token, of at least {MIN_TOKEN_LENGTH} characters"
+        )
+    })?;
+    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
+    server::serve::run(&settings, &token).map_err(|error| anyhow::Error::new(error).into())
 }

@@ -38,13 +38,9 @@ impl SandboxAddresses {
         Self::from_port(0)
     }
 
-    /// The ports that the shipped policies name when nothing else is said: 9101 to 9104 on loopback.
+    /// Four ports on loopback from `first` on; 0 picks free ones. The shipped policies name 9101 to 9104.
     #[must_use]
-    pub fn usual() -> Self {
-        Self::from_port(9101)
-    }
-
-    fn from_port(first: u16) -> Self {
+    pub fn from_port(first: u16) -> Self {
         let address = |offset: u16| {
             let port = if first == 0 { 0 } else { first.saturating_add(offset) };
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))

@@ -2,6 +2,9 @@
 
 pub mod clock;
 pub mod connection;
+pub mod control_plane;
+pub mod demo;
+pub mod dev;
 pub mod error;
 pub mod lifecycle;
 pub mod listener;
@@ -9,4 +12,5 @@ pub mod node;
 pub mod paced;
 pub mod random;
 pub mod secret_file;
+pub mod serve;
 pub mod worker_thread;

@@ -1,4 +1,5 @@
 //! Metrics, access log and tracing set-up.
 
 pub mod counters;
+pub mod logs;
 pub mod metrics;

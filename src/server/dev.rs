@@ -1,0 +1,167 @@
+//! `tollgate dev`: sandbox upstreams, a node and a demonstration set in one process.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::clock::SystemClock;
+use super::demo::{self, Demo, DemoApp};
+use super::error::ServerError;
+use super::node::{Node, NodeSettings};
+use super::random::MachineRandom;
+use super::{control_plane, lifecycle, secret_file};
+use crate::config::settings::{Bounds, DevSettings};
+use crate::domain::id::NodeId;
+use crate::domain::random::{Random, new_secret};
+use crate::domain::time::Clock;
+use crate::policy::load::Values;
+use crate::sandbox::{Sandbox, SandboxAddresses};
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`ServerError`] by the first part that cannot be had.
+pub fn run(settings: &DevSettings) -> Result<(), ServerError> {
+    let runtime = control_plane::runtime()?;
+    let temporary = match settings.data {
+        Some(_) => None,
+        None => Some(TemporaryFolder::make()?),
+    };
+    let data = settings.data.clone().or_else(|| temporary.as_ref().map(|folder| folder.0.clone()));
+    let result = runtime.block_on(serve(settings, &data.unwrap_or_default()));
+    drop(temporary);
+    result
+}
+
+async fn serve(settings: &DevSettings, data: &Path) -> Result<(), ServerError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(MachineRandom::new());
+    let sandbox = Sandbox::start(SandboxAddresses::free(), clock.clone())
+        .await
+        .map_err(|source| ServerError::Listen { address: "127.0.0.1".to_owned(), source })?;
+    let node = NodeSettings {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
+        workers: settings.workers.get(),
+        data: data.to_owned(),
+        policies: settings.policies.clone(),
+        values: Arc::new(SandboxValues(sandbox.addresses())),
+        node: NodeId::new("dev").map_err(|error| ServerError::Secrets(error.to_string()))?,
+        store: None,
+        public_url: None,
+        bounds: Bounds::default(),
+    };
+    let node = Node::start(node, clock, random.clone()).await?;
+    let demo = demo::make(&node.services).await?;
+    let admin_token =
+        new_secret("tga_", &*random).map_err(|error| ServerError::Secrets(error.to_string()))?;
+    let admin_listen = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.admin_port));
+    let admin = control_plane::serve_admin(&node, admin_listen, &admin_token).await?;
+    let ready = ready(&node, admin.address(), &admin_token, &demo);
+    if let Some(path) = &settings.ready_file {
+        secret_file::write(path, ready.to_string().as_bytes())?;
+    }
+    tell(&ready);
+    lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    admin.stop().await;
+    node.stop().await;
+    sandbox.shutdown().await;
+    Ok(())
+}
+
+/// What a client needs to know.
+fn ready(node: &Node, admin: SocketAddr, admin_token: &str, demo: &Demo) -> Value {
+    let app = |demo: &DemoApp| {
+        json!({
+            "name": demo.app.name,
+            "client_id": demo.app.id.as_str(),
+            "client_secret": demo.secret,
+            "api_key": demo.api_key,
+            "redirect_uri": demo.app.redirect_uris[0],
+        })
+    };
+    let merchants: Vec<Value> = demo
+        .merchants
+        .iter()
+        .map(|demo| {
+            let merchant = &demo.merchant;
+            json!({"id": merchant.id.as_str(), "username": merchant.username, "password": demo.password})
+        })
+        .collect();
+    json!({
+        "base_url": format!("http://{}", node.address),
+        "admin_url": format!("http://{admin}"),
+        "admin_token": admin_token,
+        "app": app(&demo.app),
+        "other_app": app(&demo.other_app),
+        "public_app": {
+            "client_id": demo.public_app.app.id.as_str(),
+            "redirect_uri": demo.public_app.app.redirect_uris[0],
+        },
+        "merchants": merchants,
+    })
+}
+
+/// Prints what to try. A closed standard output is no reason to stop.
+fn tell(ready: &Value) {
+    let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (base, key) = (text("/base_url"), text("/app/api_key"));
+    let client = text("/app/client_id");
+    let redirect: String = form_urlencoded::byte_serialize(text("/app/redirect_uri").as_bytes()).collect();
+    let lines = [
+        format!("Tollgate serves {base} (partners) and {} (administrators).", text("/admin_url")),
+        "Try:".to_owned(),
+        format!("  curl {base}/api/products?page_size=3"),
+        format!("  curl -H 'X-Api-Key: {key}' {base}/api/products/p-1001"),
+        "In a browser, as a merchant:".to_owned(),
+        format!("  {base}/oauth/authorize?client_id={client}&response_type=code&redirect_uri={redirect}"),
+        format!("  user {}, password {}", text("/merchants/0/username"), text("/merchants/0/password")),
+        "As an administrator:".to_owned(),
+        format!(
+            "  export TOLLGATE_ADMIN_URL={} TOLLGATE_ADMIN_TOKEN={}",
+            text("/admin_url"),
+            text("/admin_token")
+        ),
+        "  tollgate app list".to_owned(),
+    ];
+    let _ = writeln!(std::io::stdout(), "{}", lines.join("\n"));
+}
+
+/// The sandbox upstreams' addresses as values of policy files.
+struct SandboxValues(SandboxAddresses);
+
+impl Values for SandboxValues {
+    fn value(&self, name: &str) -> Option<String> {
+        let address = match name {
+            "TOLLGATE_UPSTREAM_CATALOG" => self.0.catalog,
+            "TOLLGATE_UPSTREAM_ORDER" => self.0.order,
+            "TOLLGATE_UPSTREAM_LOGISTICS" => self.0.logistics,
+            "TOLLGATE_UPSTREAM_PAYMENT" => self.0.payment,
+            _ => return crate::config::environment::variable(name),
+        };
+        Some(address.to_string())
+    }
+}
+
+/// A data folder that is removed at the end.
+struct TemporaryFolder(std::path::PathBuf);
+
+impl TemporaryFolder {
+    fn make() -> Result<Self, ServerError> {
+        let name = new_secret("tollgate-", &MachineRandom::new());
+        let name = name.map_err(|error| ServerError::Secrets(error.to_string()))?;
+        let path = std::env::temp_dir().join(&name[..25]);
+        std::fs::create_dir(&path).map_err(|source| ServerError::File { path: path.clone(), source })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "a temporary folder stays");
+        }
+    }
+}

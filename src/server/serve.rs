@@ -1,0 +1,63 @@
+//! `tollgate serve`: a production node.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::clock::SystemClock;
+use super::error::ServerError;
+use super::node::{Node, NodeSettings};
+use super::random::MachineRandom;
+use super::{control_plane, lifecycle, secret_file};
+use crate::config::environment;
+use crate::config::settings::{Bounds, ServeSettings};
+use crate::domain::random::Random;
+use crate::domain::time::Clock;
+use crate::policy::load::Values;
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`ServerError`] by the first part that cannot be had.
+pub fn run(settings: &ServeSettings, admin_token: &str) -> Result<(), ServerError> {
+    control_plane::runtime()?.block_on(serve(settings, admin_token))
+}
+
+async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), ServerError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(MachineRandom::new());
+    let node = NodeSettings {
+        listen: settings.listen,
+        workers: settings.workers.get(),
+        data: settings.data.clone(),
+        policies: settings.policies.clone(),
+        values: Arc::new(Environment),
+        node: settings.node.clone(),
+        store: settings.store.clone(),
+        public_url: settings.public_url.clone(),
+        bounds: Bounds::default(),
+    };
+    let node = Node::start(node, clock, random).await?;
+    let admin = control_plane::serve_admin(&node, settings.admin_listen, admin_token).await?;
+    if let Some(path) = &settings.ready_file {
+        let ready = json!({
+            "base_url": format!("http://{}", node.address),
+            "admin_url": format!("http://{}", admin.address()),
+        });
+        secret_file::write(path, ready.to_string().as_bytes())?;
+    }
+    tracing::info!(partners = %node.address, administrators = %admin.address(), "serving");
+    lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    admin.stop().await;
+    node.stop().await;
+    Ok(())
+}
+
+/// Values of policy files from the environment.
+struct Environment;
+
+impl Values for Environment {
+    fn value(&self, name: &str) -> Option<String> {
+        environment::variable(name)
+    }
+}
