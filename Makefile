@@ -1,6 +1,6 @@
 # Works on a fresh machine that has cargo, make and bash. `make test` installs what the tests need besides (tests/setup.sh).
 
-.PHONY: run test prove
+.PHONY: run test prove bench
 
 # Everything in one process: http://127.0.0.1:8080 for partners, http://127.0.0.1:8081 for administrators.
 run:
@@ -15,3 +15,8 @@ test:
 prove:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
+
+# The side-by-side run against the peers that are installed; the figures go to benches/results. Options:
+# python3 benches/peers --help
+bench:
+	python3 benches/peers

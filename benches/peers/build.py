@@ -1,0 +1,32 @@
+"""Builds the programs of this project that a run needs, by cargo."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from cases import BenchError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tollgate(profile: str) -> Path:
+    return _built(profile, "--bin", "tollgate")
+
+
+def upstream(profile: str) -> Path:
+    return _built(profile, "--bench", "upstream")
+
+
+def _built(profile: str, kind: str, name: str) -> Path:
+    """Builds one target and returns the program; cargo's own messages go to the terminal."""
+    command = ["cargo", "build", "--locked", "--profile", profile, kind, name]
+    command.append("--message-format=json-render-diagnostics")
+    try:
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    except FileNotFoundError as missing:
+        raise BenchError("cargo is not installed: see https://rustup.rs") from missing
+    for line in ended.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == name:
+            return Path(message["executable"])
+    raise BenchError(f"cargo could not build {name}")

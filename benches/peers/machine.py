@@ -1,0 +1,48 @@
+"""The machine that a run is made on: what it must have, and how it is described in the results."""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from cases import BenchError
+from measure import Cores
+
+# Tool, and the Debian package that has it.
+TOOLS = {"wrk": "wrk", "taskset": "util-linux", "openssl": "openssl"}
+
+
+def require_tools() -> None:
+    for tool, package in TOOLS.items():
+        if not shutil.which(tool):
+            raise BenchError(f"{tool} is not installed (Debian: apt-get install {package})")
+
+
+def pick_cores() -> Cores:
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise BenchError("two cores are needed: one for the proxy, one for load and upstream")
+    return Cores(proxy=allowed[0], others=allowed[1])
+
+
+def description() -> dict[str, str]:
+    return {
+        "processor": f"{_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores",
+        "memory": f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) / 1024 / 1024:.0f} GiB",
+        "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        "wrk": _wrk_version(),
+    }
+
+
+def _field(file: str, name: str) -> str:
+    for line in Path(file).read_text().splitlines():
+        if line.startswith(name):
+            return line.split(":", 1)[1].strip()
+    return "unknown"
+
+
+def _wrk_version() -> str:
+    # wrk has no option for this; it tells its version and ends with status 1.
+    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+    return (told.stdout + told.stderr).split("[")[0].replace("wrk", "").strip()

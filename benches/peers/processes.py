@@ -1,0 +1,118 @@
+"""Starts processes on a chosen core, and reads what they use from /proc."""
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+from cases import BenchError
+
+START_SECONDS = 30
+STOP_SECONDS = 20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A process on one core (None: on any), alive inside `with`. What it prints goes to `output`."""
+
+    def __init__(
+        self, command: list[str], core: int | None, output: Path, environment: dict[str, str] | None = None
+    ) -> None:
+        self.command = command
+        self.output = output
+        self._file = output.open("wb")
+        # taskset replaces itself by the command, so the process id is the command's own.
+        self._child = subprocess.Popen(
+            command if core is None else ["taskset", "-c", str(core), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.terminate()
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._file.close()
+
+    def wait_for_port(self, port: int) -> None:
+        """Returns when something listens on `port`; fails when the process ends first or takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while not _listens(port):
+            if self._child.poll() is not None:
+                raise BenchError(f"{self.command[0]} ended at its start: {self.last_words()}")
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.command[0]} does not listen after {START_SECONDS} s: {self.last_words()}")
+            time.sleep(0.02)
+
+    def last_words(self) -> str:
+        """The end of what it printed."""
+        return self.output.read_text(errors="replace")[-2000:].strip() or "it printed nothing"
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found.extend(tree(int(child)))
+    return found
+
+
+def cpu_nanoseconds(pids: list[int]) -> int:
+    """Time on a core of all threads since their start. The first field of schedstat is exact, not sampled by ticks."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                total += int(task.read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a thread that ended just now; workers do not
+    if total == 0:
+        raise BenchError("this kernel keeps no /proc/PID/task/*/schedstat; CPU time cannot be measured")
+    return total
+
+
+def resident_mib(pids: list[int]) -> float:
+    """Resident memory; pages that processes share are counted once for each."""
+    kib = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                kib += int(line.split()[1])
+    return kib / 1024
+
+
+def busy_seconds(core: int) -> float:
+    """How long a core has been at work for anybody, since boot (sampled by ticks)."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        fields = line.split()
+        if fields[0] == f"cpu{core}":
+            user, nice, system, _idle, _wait, interrupt, soft = (int(field) for field in fields[1:8])
+            return (user + nice + system + interrupt + soft) / os.sysconf("SC_CLK_TCK")
+    raise BenchError(f"/proc/stat knows no core {core}")

@@ -1,0 +1,1 @@
+"""The proxies that are compared, one a file; `peer.py` says what each must offer."""
