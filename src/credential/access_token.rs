@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{AppId, GrantId, MerchantId};
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
@@ -69,6 +69,8 @@ pub struct VerifiedToken {
     pub merchant: Option<MerchantId>,
     /// By which consent (`grant`).
     pub grant: Option<GrantId>,
+    /// The family of refresh tokens that it came with (`family`); revoked with it.
+    pub family: Option<FamilyId>,
     /// What it permits (`scope`).
     pub scopes: ScopeSet,
     /// Until when (`exp`).
@@ -86,11 +88,13 @@ pub struct NewToken {
     pub merchant: Option<MerchantId>,
     /// By which consent.
     pub grant: Option<GrantId>,
+    /// The family of refresh tokens that it comes with.
+    pub family: Option<FamilyId>,
     /// What it permits.
     pub scopes: ScopeSet,
 }
 
-/// The claims of RFC 9068, section 2.2, and two of our own.
+/// The claims of RFC 9068, section 2.2, and three of our own.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -102,6 +106,8 @@ struct Claims {
     merchant: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
     iat: i64,
     exp: i64,
     jti: String,
@@ -207,6 +213,7 @@ impl TokenSigner {
             scope: token.scopes.to_string(),
             merchant: token.merchant.map(|merchant| merchant.to_string()),
             grant: token.grant.map(|grant| grant.to_string()),
+            family: token.family.map(|family| family.to_string()),
             iat: now.as_seconds(),
             exp: now.plus(lifetime).as_seconds(),
             jti: token.id,
@@ -286,11 +293,13 @@ fn explain(kind: &jsonwebtoken::errors::ErrorKind) -> TokenError {
 fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
     let merchant = claims.merchant.as_deref().map(MerchantId::new).transpose();
     let grant = claims.grant.as_deref().map(GrantId::new).transpose();
+    let family = claims.family.as_deref().map(FamilyId::new).transpose();
     Ok(VerifiedToken {
         id: claims.jti.clone(),
         app: AppId::new(&claims.client_id).map_err(|_| TokenError::Claims)?,
         merchant: merchant.map_err(|_| TokenError::Claims)?,
         grant: grant.map_err(|_| TokenError::Claims)?,
+        family: family.map_err(|_| TokenError::Claims)?,
         scopes: claims.scope.parse().map_err(|_| TokenError::Claims)?,
         expires_at: Timestamp::from_seconds(claims.exp),
     })
@@ -313,6 +322,7 @@ mod tests {
             app: AppId::new("app_1").unwrap(),
             merchant: Some(MerchantId::new("mer_1").unwrap()),
             grant: Some(GrantId::new("gr_1").unwrap()),
+            family: None,
             scopes: "order:read order:write".parse().unwrap(),
         }
     }

@@ -16,7 +16,7 @@ use super::freshness::{Changes, Stamp};
 use super::presented::Presented;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::{ApiKey, KeyHash};
-use crate::domain::id::{AppId, GrantId, KeyId, MerchantId};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind};
 use crate::domain::refusal::Refusal;
@@ -126,6 +126,11 @@ impl Directory {
         self.changes.bump(grant.as_str());
     }
 
+    /// Forgets the access tokens that came with a family of refresh tokens.
+    pub fn forget_family(&self, family: &FamilyId) {
+        self.changes.bump(family.as_str());
+    }
+
     /// Forgets the tokens that act for a merchant.
     pub fn forget_merchant(&self, merchant: &MerchantId) {
         self.changes.bump(merchant.as_str());
@@ -166,7 +171,7 @@ impl Directory {
 
     async fn load_once(self: Arc<Self>, presented: Owned) -> Remembered {
         let now = self.loader.clock.now();
-        let mut stamps = Vec::with_capacity(3);
+        let mut stamps = Vec::with_capacity(4);
         let outcome = match &presented {
             Owned::ApiKey(hash) => self.load_key(hash, now, &mut stamps).await,
             Owned::AccessToken(token) => self.load_token(token, now, &mut stamps).await,
@@ -225,6 +230,13 @@ impl Directory {
         stamps.push(self.changes.stamp(token.app.as_str()));
         stamps.extend(token.merchant.as_ref().map(|merchant| self.changes.stamp(merchant.as_str())));
         stamps.extend(token.grant.as_ref().map(|grant| self.changes.stamp(grant.as_str())));
+        stamps.extend(token.family.as_ref().map(|family| self.changes.stamp(family.as_str())));
+        if let Some(family) = &token.family
+            && self.loader.source.is_family_revoked(family).await?
+        {
+            let revoked = "The access token was revoked.";
+            return Err(Failure::Refused(Refusal::CredentialInvalid(revoked)));
+        }
         let app = self.active_app(&token.app).await?;
         let granted = self.granted_scopes(&token).await?;
         let facts = self.facts(&app).await?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 
 /// The source is out of reach; what it would have said is unknown.
@@ -24,6 +24,8 @@ pub trait IdentitySource: Send + Sync {
     async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable>;
     /// The grant.
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
+    /// Whether the family of refresh tokens was revoked, and with it the access tokens that came with them.
+    async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable>;
     /// The merchant.
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable>;
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::store::Store;
 
@@ -32,6 +32,11 @@ impl IdentitySource for Store {
 
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
         Self::grant(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable> {
+        let family = self.refresh_family(id).await.map_err(out_of_reach)?;
+        Ok(family.is_some_and(|family| family.revoked_at.is_some()))
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {

@@ -1,3 +1,19 @@
 //! The OAuth2 authorization server: one endpoint a file.
+//!
+//! Served on the partners' port; the data plane hands these calls over to the control plane's runtime.
 
+pub mod authorize;
+pub mod client_request;
+pub mod consent;
+pub mod error;
 pub mod keys;
+pub mod login;
+pub mod metadata;
+pub mod pages;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect;
+pub mod router;
+pub mod session;
+pub mod throttle;
+pub mod token;

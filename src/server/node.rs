@@ -27,6 +27,7 @@ use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
 use crate::oauth;
+use crate::oauth::router::{OAuth, hashing};
 use crate::policy::live::{Admit, Live};
 use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
@@ -159,8 +160,18 @@ impl Node {
 }
 
 /// The gateway's own endpoints on the partners' port.
-fn router(_services: &Services) -> Router {
-    Router::new()
+fn router(services: &Services) -> Router {
+    oauth::router::router(OAuth {
+        store: services.store.clone(),
+        live: services.live.clone(),
+        directory: services.directory.clone(),
+        signer: services.signer.clone(),
+        issuer: services.issuer.clone(),
+        clock: services.clock.clone(),
+        random: services.random.clone(),
+        hashing: hashing(),
+        throttle: Arc::default(),
+    })
 }
 
 /// Every right snapshot may be in force.

@@ -1,0 +1,141 @@
+//! An authorization request: from what was sent to what it means, fully checked (RFC 6749, section 4.1.1).
+
+use super::error::{AuthorizeError, PageError};
+use super::parameters::Parameters;
+use super::pkce;
+use super::redirect;
+use super::router::OAuth;
+use crate::domain::id::AppId;
+use crate::domain::identity::{App, ClientKind, Partner, Standing};
+use crate::domain::scope::ScopeSet;
+
+/// A checked authorization request.
+#[derive(Debug)]
+pub struct ClientRequest {
+    /// Who asks.
+    pub app: App,
+    /// Whose app it is.
+    pub partner: Partner,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// The redirect URI as the request had it, if it had one.
+    pub sent_redirect_uri: Option<String>,
+    /// What it asks for.
+    pub scopes: ScopeSet,
+    /// To be given back as it is.
+    pub state: Option<String>,
+    /// The PKCE challenge.
+    pub challenge: Option<String>,
+}
+
+/// Why a request is not good.
+#[derive(Debug)]
+pub enum RequestError {
+    /// The user is told.
+    Page(PageError),
+    /// The app is told, at its redirect URI.
+    Redirect {
+        /// Where.
+        redirect_uri: String,
+        /// Its state.
+        state: Option<String>,
+        /// What.
+        error: AuthorizeError,
+    },
+}
+
+impl From<PageError> for RequestError {
+    fn from(error: PageError) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl ClientRequest {
+    /// Checks the request in `query`.
+    ///
+    /// # Errors
+    /// [`RequestError`]: a page while it is not sure where to redirect to, a redirect from then on.
+    pub async fn read(oauth: &OAuth, query: &str) -> Result<Self, RequestError> {
+        let parameters = Parameters::parse(query);
+        let (app, partner) = app(oauth, &parameters).await?;
+        let redirect_uri = redirect_uri(&app, &parameters)?;
+        let state = parameters.get("state").map(str::to_owned);
+        let checked = check(oauth, &app, &parameters);
+        match checked {
+            Ok((scopes, challenge)) => {
+                let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
+                Ok(Self { app, partner, redirect_uri, sent_redirect_uri, scopes, state, challenge })
+            }
+            Err(error) => Err(RequestError::Redirect { redirect_uri, state, error }),
+        }
+    }
+}
+
+async fn app(oauth: &OAuth, parameters: &Parameters) -> Result<(App, Partner), PageError> {
+    // With a repeated client_id or redirect_uri nobody knows whom to tell.
+    if matches!(parameters.repeated(), Some("client_id" | "redirect_uri")) {
+        return Err(PageError::UnknownApp);
+    }
+    let id = parameters.get("client_id").and_then(|id| AppId::new(id).ok()).ok_or(PageError::UnknownApp)?;
+    let app = oauth.store.app(&id).await?.filter(|app| app.standing == Standing::Active);
+    let app = app.ok_or(PageError::UnknownApp)?;
+    let partner = oauth.store.partner(&app.partner).await?;
+    let partner =
+        partner.filter(|partner| partner.standing == Standing::Active).ok_or(PageError::UnknownApp)?;
+    Ok((app, partner))
+}
+
+fn redirect_uri(app: &App, parameters: &Parameters) -> Result<String, PageError> {
+    match (parameters.get("redirect_uri"), app.redirect_uris.as_slice()) {
+        (Some(uri), registered) if redirect::is_registered(registered, uri) => Ok(uri.to_owned()),
+        (None, [only]) => Ok(only.clone()),
+        _ => Err(PageError::UnknownRedirect),
+    }
+}
+
+fn check(
+    oauth: &OAuth,
+    app: &App,
+    parameters: &Parameters,
+) -> Result<(ScopeSet, Option<String>), AuthorizeError> {
+    let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
+    if let Some(name) = parameters.repeated() {
+        return Err(AuthorizeError::InvalidRequest(format!("{name} was sent more than once")));
+    }
+    match parameters.get("response_type") {
+        Some("code") => {}
+        Some(_) => return Err(AuthorizeError::UnsupportedResponseType),
+        None => return Err(invalid("response_type is missing")),
+    }
+    Ok((scopes(oauth, app, parameters)?, challenge(oauth, app, parameters)?))
+}
+
+fn scopes(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<ScopeSet, AuthorizeError> {
+    let Some(text) = parameters.get("scope") else { return Ok(app.default_scopes.clone()) };
+    let asked: ScopeSet =
+        text.parse().map_err(|_| AuthorizeError::InvalidScope("scope is malformed".to_owned()))?;
+    let snapshot = oauth.live.load();
+    let unknown =
+        asked.iter().find(|scope| !snapshot.scopes.contains_key(*scope) || !app.scopes.contains(scope));
+    match unknown {
+        Some(scope) => Err(AuthorizeError::InvalidScope(format!("this app cannot ask for {scope}"))),
+        None if asked.is_empty() => Ok(app.default_scopes.clone()),
+        None => Ok(asked),
+    }
+}
+
+fn challenge(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Option<String>, AuthorizeError> {
+    let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
+    let is_required =
+        app.kind == ClientKind::Public || app.requires_pkce || oauth.live.load().platform.requires_pkce;
+    match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
+        (None, None) if is_required => {
+            Err(invalid("code_challenge is missing: this app must use PKCE with S256"))
+        }
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(invalid("code_challenge_method has no code_challenge")),
+        (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => Ok(Some(challenge.to_owned())),
+        (Some(_), Some("S256")) => Err(invalid("code_challenge is not an S256 challenge")),
+        (Some(_), _) => Err(invalid("code_challenge_method must be S256")),
+    }
+}

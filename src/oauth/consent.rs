@@ -1,0 +1,70 @@
+//! `POST /oauth/consent`: the merchant's answer, and the code that the app gets.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::authorize::refuse;
+use super::client_request::{ClientRequest, RequestError};
+use super::error::{AuthorizeError, PageError, see_other};
+use super::parameters::Parameters;
+use super::redirect::with_parameters;
+use super::router::OAuth;
+use super::session::{self, Session};
+use crate::domain::id::{FamilyId, GrantId, InvalidId};
+use crate::domain::random::{new_id, new_secret};
+use crate::domain::secret_hash::CodeHash;
+use crate::store::authorization_code::CodeRecord;
+
+/// Takes the merchant's answer.
+pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, form: String) -> Response {
+    let form = Parameters::parse(&form);
+    match decide(&oauth, &headers, &form).await {
+        Ok(response) => response,
+        Err(error) => refuse(&oauth, error),
+    }
+}
+
+async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
+    let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
+    if !session::is_same_origin(oauth, headers) || !session::is_own_form(&session, form.get("csrf")) {
+        return Err(PageError::StaleForm.into());
+    }
+    let request = ClientRequest::read(oauth, form.get("request").unwrap_or_default()).await?;
+    if form.get("decision") != Some("allow") {
+        let (redirect_uri, state) = (request.redirect_uri, request.state);
+        return Err(RequestError::Redirect { redirect_uri, state, error: AuthorizeError::AccessDenied });
+    }
+    let code = issue(oauth, &session, &request).await?;
+    let mut parameters = vec![("code", code.as_str())];
+    parameters.extend(request.state.as_deref().map(|state| ("state", state)));
+    parameters.push(("iss", &oauth.issuer));
+    Ok(see_other(&with_parameters(&request.redirect_uri, &parameters)))
+}
+
+/// Records the consent and makes a code of 256 random bits, of which only the hash is kept.
+async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Result<String, PageError> {
+    let no_chance = |error| PageError::Unavailable(Box::new(error));
+    let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
+    let now = oauth.clock.now();
+    let new_grant = GrantId::new(&new_id("gr_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?;
+    let of = (&session.merchant.id, &request.app.id);
+    let grant = oauth.store.grant_consent(of, &request.scopes, &new_grant, now).await?;
+    // A wider grant is to be seen by tokens that are remembered with the narrower one.
+    oauth.directory.forget_grant(&grant.id);
+    let code = new_secret("tgc_", &*oauth.random).map_err(no_chance)?;
+    let record = CodeRecord {
+        app: request.app.id.clone(),
+        merchant: session.merchant.id.clone(),
+        grant: grant.id,
+        family: FamilyId::new(&new_id("fam_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
+        redirect_uri: request.sent_redirect_uri.clone(),
+        scopes: request.scopes.clone(),
+        challenge: request.challenge.clone(),
+        issued_at: now,
+        expires_at: now.plus(oauth.live.load().platform.code_lifetime),
+        redeemed_at: None,
+    };
+    oauth.store.store_code(&CodeHash::of(&code), &record).await?;
+    Ok(code)
+}

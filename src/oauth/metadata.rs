@@ -1,0 +1,34 @@
+//! What clients can find out by themselves: the key set (RFC 7517) and the server's metadata (RFC 8414).
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::router::OAuth;
+
+/// `GET /oauth/jwks`.
+pub async fn key_set(State(oauth): State<OAuth>) -> Json<Value> {
+    Json(oauth.signer.key_set())
+}
+
+/// `GET /.well-known/oauth-authorization-server`.
+pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
+    let issuer = &oauth.issuer;
+    let snapshot = oauth.live.load();
+    let mut scopes: Vec<&str> = snapshot.scopes.keys().map(|scope| scope.as_str()).collect();
+    scopes.sort_unstable();
+    Json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth/authorize"),
+        "token_endpoint": format!("{issuer}/oauth/token"),
+        "jwks_uri": format!("{issuer}/oauth/jwks"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "ui_locales_supported": ["en", "zh"],
+    }))
+}

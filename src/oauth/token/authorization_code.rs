@@ -1,0 +1,102 @@
+//! `grant_type=authorization_code` (RFC 6749, section 4.1.3).
+//!
+//! A code gives tokens once. Everything is checked before it is redeemed, so that a replay with a wrong verifier or
+//! by another app revokes nothing; a replay that is right in everything revokes what the code gave.
+
+use axum::response::Response;
+
+use super::super::error::TokenEndpointError;
+use super::super::parameters::Parameters;
+use super::super::pkce;
+use super::super::router::OAuth;
+use super::response;
+use crate::credential::access_token::NewToken;
+use crate::domain::identity::App;
+use crate::domain::random::new_secret;
+use crate::domain::secret_hash::{CodeHash, RefreshTokenHash};
+use crate::store::authorization_code::{CodeRecord, Redeemed};
+use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Started};
+
+const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
+    "the code is unknown, used, expired, or was given to another client or redirect_uri",
+);
+
+/// Exchanges a code for an access token and a refresh token.
+///
+/// # Errors
+/// [`TokenEndpointError`].
+pub async fn exchange(
+    oauth: &OAuth,
+    app: &App,
+    parameters: &Parameters,
+) -> Result<Response, TokenEndpointError> {
+    let code = parameters.get("code").ok_or(TokenEndpointError::InvalidRequest("code is missing"))?;
+    let hash = CodeHash::of(code);
+    let now = oauth.clock.now();
+    let record = oauth.store.code(&hash).await?.ok_or(INVALID)?;
+    if record.app != app.id || record.expires_at <= now {
+        return Err(INVALID);
+    }
+    check_redirect_uri(&record, parameters)?;
+    check_verifier(&record, parameters)?;
+    match oauth.store.redeem_code(&hash, now).await? {
+        Redeemed::First(record) => give(oauth, record).await,
+        Redeemed::Again(record) => {
+            tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");
+            oauth.directory.forget_family(&record.family);
+            Err(INVALID)
+        }
+        Redeemed::Unknown => Err(INVALID),
+    }
+}
+
+/// The redirect URI of the authorization request, if it had one, stands in for PKCE where there is none.
+fn check_redirect_uri(record: &CodeRecord, parameters: &Parameters) -> Result<(), TokenEndpointError> {
+    match (&record.redirect_uri, parameters.get("redirect_uri")) {
+        (Some(asked), Some(sent)) if asked == sent => Ok(()),
+        (Some(_), None) if record.challenge.is_some() => Ok(()),
+        (Some(_), _) => Err(INVALID),
+        (None, _) => Ok(()),
+    }
+}
+
+fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), TokenEndpointError> {
+    match (&record.challenge, parameters.get("code_verifier")) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(TokenEndpointError::InvalidRequest("code_verifier without a code_challenge")),
+        (Some(challenge), Some(verifier)) if pkce::matches(verifier, challenge) => Ok(()),
+        (Some(_), _) => Err(TokenEndpointError::InvalidGrant("code_verifier is missing or does not fit")),
+    }
+}
+
+async fn give(oauth: &OAuth, record: CodeRecord) -> Result<Response, TokenEndpointError> {
+    let now = oauth.clock.now();
+    let refresh_token = new_secret("tgr_", &*oauth.random)
+        .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
+    let family = RefreshFamily {
+        id: record.family.clone(),
+        app: record.app.clone(),
+        merchant: record.merchant.clone(),
+        grant: record.grant.clone(),
+        scopes: record.scopes.clone(),
+        created_at: now,
+        revoked_at: None,
+    };
+    let first = NewRefreshToken {
+        hash: RefreshTokenHash::of(&refresh_token),
+        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+    };
+    match oauth.store.start_refresh_family(&family, &first).await? {
+        Started::Alive => {}
+        Started::Revoked => return Err(INVALID),
+    }
+    let new = NewToken {
+        id: String::new(),
+        app: record.app,
+        merchant: Some(record.merchant),
+        grant: Some(record.grant),
+        family: Some(record.family),
+        scopes: record.scopes,
+    };
+    response::answer(oauth, new, Some(&refresh_token))
+}

@@ -1,0 +1,82 @@
+//! Which app asks for a token, and whether it is that app (RFC 6749, section 2.3).
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::error::TokenEndpointError;
+use super::super::parameters::Parameters;
+use super::super::router::OAuth;
+use crate::domain::id::AppId;
+use crate::domain::identity::{App, ClientKind, Standing};
+use crate::domain::secret_hash::SecretHash;
+
+/// What the request brings to prove who asks.
+struct Presented {
+    id: String,
+    secret: Option<String>,
+    basic: bool,
+}
+
+/// The app that asks. A confidential one has proved itself by its secret.
+///
+/// # Errors
+/// [`TokenEndpointError::InvalidClient`], or [`TokenEndpointError::InvalidRequest`] for two methods at once.
+pub async fn authenticate(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<App, TokenEndpointError> {
+    let presented = present(headers, parameters)?;
+    let invalid = TokenEndpointError::InvalidClient { basic: presented.basic };
+    let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
+    let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
+    let partner = oauth.store.partner(&app.partner).await?;
+    let is_active = app.standing == Standing::Active
+        && partner.is_some_and(|partner| partner.standing == Standing::Active);
+    let proves_itself = match (app.kind, &presented.secret) {
+        (ClientKind::Public, None) => true,
+        (ClientKind::Public, Some(_)) | (ClientKind::Confidential, None) => false,
+        (ClientKind::Confidential, Some(secret)) => {
+            let hash = SecretHash::of(secret);
+            let known = oauth.store.app_secrets(&id).await?;
+            known.iter().any(|known| verify_slices_are_equal(&known.0, &hash.0).is_ok())
+        }
+    };
+    if is_active && proves_itself { Ok(app) } else { Err(invalid) }
+}
+
+fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
+    let in_form = parameters.get("client_secret").map(str::to_owned);
+    let Some(basic) = headers.get(header::AUTHORIZATION) else {
+        let id =
+            parameters.get("client_id").ok_or(TokenEndpointError::InvalidRequest("client_id is missing"))?;
+        return Ok(Presented { id: id.to_owned(), secret: in_form, basic: false });
+    };
+    if in_form.is_some() {
+        return Err(TokenEndpointError::InvalidRequest("the client authenticates in two ways at once"));
+    }
+    let invalid = || TokenEndpointError::InvalidClient { basic: true };
+    let (id, secret) = basic.to_str().ok().and_then(decode_basic).ok_or_else(invalid)?;
+    if parameters.get("client_id").is_some_and(|other| other != id) {
+        return Err(TokenEndpointError::InvalidRequest("client_id differs from the one that authenticates"));
+    }
+    Ok(Presented { id, secret: Some(secret), basic: true })
+}
+
+/// Id and secret, each form-encoded, in HTTP Basic (RFC 6749, section 2.3.1).
+fn decode_basic(value: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decode(id)?, form_decode(secret)?))
+}
+
+fn form_decode(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
+}

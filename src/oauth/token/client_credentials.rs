@@ -1,0 +1,37 @@
+//! `grant_type=client_credentials` (RFC 6749, section 4.4): an app for itself, on behalf of no merchant.
+
+use axum::response::Response;
+
+use super::super::error::TokenEndpointError;
+use super::super::parameters::Parameters;
+use super::super::router::OAuth;
+use super::response;
+use crate::credential::access_token::NewToken;
+use crate::domain::identity::{App, ClientKind};
+use crate::domain::scope::ScopeSet;
+
+/// Gives an access token, and no refresh token: the app can always ask again.
+///
+/// # Errors
+/// [`TokenEndpointError`].
+pub fn exchange(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Response, TokenEndpointError> {
+    if app.kind == ClientKind::Public {
+        return Err(TokenEndpointError::UnauthorizedClient);
+    }
+    let scopes = match parameters.get("scope") {
+        Some(text) => text.parse::<ScopeSet>().map_err(|_| TokenEndpointError::InvalidScope)?,
+        None => app.default_scopes.clone(),
+    };
+    if !app.scopes.covers(&scopes) {
+        return Err(TokenEndpointError::InvalidScope);
+    }
+    let new = NewToken {
+        id: String::new(),
+        app: app.id.clone(),
+        merchant: None,
+        grant: None,
+        family: None,
+        scopes,
+    };
+    response::answer(oauth, new, None)
+}

@@ -1,0 +1,77 @@
+//! `grant_type=refresh_token` (RFC 6749, section 6), with rotation.
+//!
+//! A token stays good until its successor is first used, so that a lost answer can be asked for again; from then on
+//! it is a replay, which revokes the family (RFC 9700, section 4.14.2).
+
+use axum::response::Response;
+
+use super::super::error::TokenEndpointError;
+use super::super::parameters::Parameters;
+use super::super::router::OAuth;
+use super::response;
+use crate::credential::access_token::NewToken;
+use crate::domain::identity::App;
+use crate::domain::random::new_secret;
+use crate::domain::scope::ScopeSet;
+use crate::domain::secret_hash::RefreshTokenHash;
+use crate::store::refresh_token::{NewRefreshToken, Rotation};
+
+const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
+    "the refresh token is unknown, expired, revoked, or was given to another client",
+);
+
+/// Exchanges a refresh token for an access token and the next refresh token.
+///
+/// # Errors
+/// [`TokenEndpointError`].
+pub async fn exchange(
+    oauth: &OAuth,
+    app: &App,
+    parameters: &Parameters,
+) -> Result<Response, TokenEndpointError> {
+    let token = parameters
+        .get("refresh_token")
+        .ok_or(TokenEndpointError::InvalidRequest("refresh_token is missing"))?;
+    let hash = RefreshTokenHash::of(token);
+    // Another app's token is refused before anything happens to it.
+    let known = oauth.store.refresh_token(&hash).await?.ok_or(INVALID)?;
+    if known.family.app != app.id {
+        return Err(INVALID);
+    }
+    let scopes = scopes(&known.family.scopes, parameters)?;
+    let successor = new_secret("tgr_", &*oauth.random)
+        .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
+    let now = oauth.clock.now();
+    let new = NewRefreshToken {
+        hash: RefreshTokenHash::of(&successor),
+        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+    };
+    let family = match oauth.store.rotate_refresh_token(&hash, &new, now).await? {
+        Rotation::Rotated(family) => family,
+        Rotation::Replayed(family) => {
+            tracing::warn!(app = %family.app, grant = %family.grant, "a refresh token was replayed; its family is revoked");
+            oauth.directory.forget_family(&family.id);
+            return Err(INVALID);
+        }
+        Rotation::Ended(_) | Rotation::Unknown => return Err(INVALID),
+    };
+    let new = NewToken {
+        id: String::new(),
+        app: family.app,
+        merchant: Some(family.merchant),
+        grant: Some(family.grant),
+        family: Some(family.id),
+        scopes,
+    };
+    response::answer(oauth, new, Some(&successor))
+}
+
+/// What is asked for: all of it, or less.
+fn scopes(granted: &ScopeSet, parameters: &Parameters) -> Result<ScopeSet, TokenEndpointError> {
+    let Some(text) = parameters.get("scope") else { return Ok(granted.clone()) };
+    let asked: ScopeSet = text.parse().map_err(|_| TokenEndpointError::InvalidScope)?;
+    if asked.is_empty() || !granted.covers(&asked) {
+        return Err(TokenEndpointError::InvalidScope);
+    }
+    Ok(asked)
+}

@@ -1,0 +1,45 @@
+//! The answer with tokens (RFC 6749, section 5.1).
+
+use axum::Json;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::super::error::TokenEndpointError;
+use super::super::router::OAuth;
+use crate::credential::access_token::NewToken;
+use crate::domain::random::new_id;
+
+/// Signs an access token and answers with it, and with the refresh token if there is one. `new.id` is set here.
+///
+/// # Errors
+/// [`TokenEndpointError::Unavailable`].
+pub fn answer(
+    oauth: &OAuth,
+    new: NewToken,
+    refresh_token: Option<&str>,
+) -> Result<Response, TokenEndpointError> {
+    let unavailable =
+        |error: Box<dyn std::error::Error + Send + Sync>| TokenEndpointError::Unavailable(error);
+    let lifetime = oauth.live.load().platform.access_token_lifetime;
+    let scope = new.scopes.to_string();
+    let id = new_id("tok_", &*oauth.random).map_err(|error| unavailable(Box::new(error)))?;
+    let signed = oauth
+        .signer
+        .sign(NewToken { id, ..new }, oauth.clock.now(), lifetime)
+        .map_err(|error| unavailable(Box::new(error)))?;
+    let mut body = json!({
+        "access_token": signed,
+        "token_type": "Bearer",
+        "expires_in": lifetime.as_secs(),
+        "scope": scope,
+    });
+    if let (Some(refresh_token), Value::Object(members)) = (refresh_token, &mut body) {
+        members.insert("refresh_token".to_owned(), refresh_token.into());
+    }
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::PRAGMA, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((headers, Json(body)).into_response())
+}
