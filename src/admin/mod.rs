@@ -1,1 +1,30 @@
-//! The management API: one noun a file.
+//! The management API, on a port of its own: one noun a file.
+//!
+//! Invariants: everything below `/admin` needs the admin token; every change to who may call is told to the data plane
+//! before it is answered; a secret is in one answer and never again. Statuses stand in `problem.rs` alone.
+//! Policies are not changed here: they are files.
+
+mod answer;
+mod app;
+mod app_fields;
+mod fields;
+mod grant;
+mod health;
+mod key;
+mod merchant;
+mod page;
+mod parameters;
+mod partner;
+mod plan;
+mod policy;
+mod problem;
+mod redirect_uri;
+mod router;
+mod show;
+mod state;
+mod subscription;
+mod token;
+
+pub use router::router;
+pub use state::{AdminState, Invalidation};
+pub use token::{AdminToken, WeakToken};

@@ -1,1 +1,7 @@
+//! The admin API over real HTTP, on a fresh store and a copy of the shipped policies.
 
+mod identity;
+mod open;
+mod policy;
+mod strict;
+pub(crate) mod world;

@@ -3,32 +3,9 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::run;
-
-/// A copy of the shipped policies in which `from` of `file` is `to`.
-fn changed(file: &str, from: &str, to: &str) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), copy.path());
-    let path = copy.path().join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{file} has no {from:?}");
-    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use crate::support::folder;
 
 #[test]
 fn the_shipped_policies_are_right() {
@@ -43,7 +20,8 @@ fn the_shipped_policies_are_right() {
 
 #[test]
 fn a_mistake_is_shown_with_its_place_and_what_would_be_right() {
-    let folder = changed("plans/standard.yaml", "per_unit", "per_unti");
+    let folder = folder::policies();
+    folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
     let path = folder.path().to_str().unwrap();
     let checked = run(&["policy", "check", path]);
     assert_eq!((checked.status, checked.out.as_str()), (3, ""));

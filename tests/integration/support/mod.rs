@@ -1,1 +1,2 @@
+pub(crate) mod folder;
 pub(crate) mod stores;

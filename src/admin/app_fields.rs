@@ -1,0 +1,80 @@
+//! What a new app may look like, checked against itself and the policies in force.
+
+use super::fields::{self, Fields};
+use super::problem::Problem;
+use super::redirect_uri;
+use crate::domain::id::PartnerId;
+use crate::domain::identity::{ClientKind, Environment};
+use crate::domain::scope::ScopeSet;
+use crate::policy::snapshot::Snapshot;
+
+/// An app that someone wants registered.
+#[derive(Debug)]
+pub(super) struct NewApp {
+    pub(super) partner: PartnerId,
+    pub(super) name: String,
+    pub(super) environment: Environment,
+    pub(super) kind: ClientKind,
+    pub(super) redirect_uris: Vec<String>,
+    pub(super) scopes: ScopeSet,
+    pub(super) default_scopes: ScopeSet,
+    pub(super) requires_pkce: bool,
+}
+
+/// Reads a new app from a body.
+///
+/// # Errors
+/// [`Problem::Invalid`] with all that is wrong.
+pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, Problem> {
+    let partner = body.required("partner", fields::text::<PartnerId>);
+    let name = body.required("name", fields::name);
+    let environment = body.optional("environment", fields::one_of(Environment::named, "live or sandbox"));
+    let kind = body.optional("kind", fields::one_of(ClientKind::named, "confidential or public"));
+    let redirect_uris = body.optional("redirect_uris", redirect_uris);
+    let scopes = body.required("scopes", |value| known(fields::scopes(value)?, policies));
+    let default_scopes = body.optional("default_scopes", fields::scopes);
+    let requires_pkce = body.optional("requires_pkce", fields::flag);
+    if let (Some(scopes), Some(Some(default))) = (&scopes, &default_scopes)
+        && !scopes.covers(default)
+    {
+        let beyond = scopes.missing(default);
+        body.wrong("default_scopes", format!("must be within scopes; {beyond} is not"));
+    }
+    if let (Some(Some(ClientKind::Public)), Some(Some(false))) = (kind, requires_pkce) {
+        body.wrong("requires_pkce", "a public app always needs PKCE (RFC 9700, section 2.1.1)".to_owned());
+    }
+    let built = (|| {
+        let scopes = scopes?;
+        let kind = kind?.unwrap_or(ClientKind::Confidential);
+        Some(NewApp {
+            partner: partner?,
+            name: name?,
+            environment: environment?.unwrap_or(Environment::Sandbox),
+            kind,
+            redirect_uris: redirect_uris?.unwrap_or_default(),
+            default_scopes: default_scopes?.unwrap_or_else(|| scopes.clone()),
+            scopes,
+            requires_pkce: requires_pkce?.unwrap_or(kind == ClientKind::Public),
+        })
+    })();
+    body.finish(built)
+}
+
+/// Scopes that the policies in force know.
+pub(super) fn known(scopes: ScopeSet, policies: &Snapshot) -> Result<ScopeSet, String> {
+    let unknown: ScopeSet =
+        scopes.iter().filter(|scope| !policies.scopes.contains_key(*scope)).cloned().collect();
+    if unknown.is_empty() {
+        return Ok(scopes);
+    }
+    let known: ScopeSet = policies.scopes.keys().cloned().collect();
+    Err(format!("the policies have no scope {unknown}; there are: {known}"))
+}
+
+fn redirect_uris(value: &serde_json::Value) -> Result<Vec<String>, String> {
+    let uris = fields::texts(value)?;
+    for uri in &uris {
+        redirect_uri::check(uri)?;
+    }
+    Ok(uris)
+}

@@ -1,0 +1,126 @@
+//! Merchants: shops, on whose behalf apps act.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, created, ok};
+use super::fields::{self, Fields};
+use super::page::page;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
+use super::show;
+use super::state::AdminState;
+use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError};
+use crate::domain::id::MerchantId;
+use crate::domain::identity::{Merchant, Standing};
+use crate::domain::random::new_id;
+
+/// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
+pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+    let username = body.required("username", username);
+    let name = body.required("name", fields::name);
+    let sent = body.optional("password", new_password);
+    let built = (|| Some((username?, name?, sent?)))();
+    let (username, name, sent) = body.finish(built)?;
+    let made = match sent {
+        Some(_) => None,
+        None => Some(new_id("", &*state.random)?),
+    };
+    let merchant = Merchant {
+        id: MerchantId::new(&new_id("mer_", &*state.random)?).map_err(|_| Problem::Internal)?,
+        username,
+        name,
+        standing: Standing::Active,
+        created_at: state.clock.now(),
+    };
+    let password = sent.or_else(|| made.clone()).unwrap_or_default();
+    state.store.create_merchant(&merchant, &hash(&state, password).await?).await?;
+    tracing::info!(merchant = %merchant.id, "a merchant was registered");
+    let mut shown = show::merchant(&merchant);
+    if let Some(made) = made {
+        shown["password"] = json!(made);
+    }
+    created(&format!("/admin/merchants/{}", merchant.id), shown)
+}
+
+/// `POST /admin/merchants/{id}/password`.
+pub(super) async fn set_password(
+    State(state): State<Arc<AdminState>>,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let password = body.required("password", new_password);
+    let password = body.finish(password)?;
+    let merchant = find(&state, &id).await?;
+    state.store.set_merchant_password(&merchant.id, &hash(&state, password).await?).await?;
+    tracing::info!(merchant = %merchant.id, "a merchant got another password");
+    ok(show::merchant(&merchant))
+}
+
+/// `GET /admin/merchants`.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let paging = parameters.page();
+    parameters.finish()?;
+    let merchants = state.store.merchants(&paging.page).await?;
+    ok(page(&merchants, paging.size, |merchant| merchant.id.as_str(), show::merchant))
+}
+
+/// `GET /admin/merchants/{id}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
+    ok(show::merchant(&find(&state, &id).await?))
+}
+
+/// `POST /admin/merchants/{id}/suspend`.
+pub(super) async fn suspend(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+    body.finish(Some(()))?;
+    set_standing(&state, &id, Standing::Suspended).await
+}
+
+/// `POST /admin/merchants/{id}/resume`.
+pub(super) async fn resume(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+    body.finish(Some(()))?;
+    set_standing(&state, &id, Standing::Active).await
+}
+
+async fn set_standing(state: &AdminState, id: &str, standing: Standing) -> Answer {
+    let merchant = find(state, id).await?;
+    state.store.set_merchant_standing(&merchant.id, standing).await?;
+    state.invalidation.forget_merchant(&merchant.id);
+    tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");
+    ok(show::merchant(&Merchant { standing, ..merchant }))
+}
+
+async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {
+    let missing = Problem::NotFound("merchant");
+    let Ok(id) = MerchantId::new(id) else { return Err(missing) };
+    state.store.merchant(&id).await?.ok_or(missing)
+}
+
+/// Hashes a password off this runtime's threads; only so many at once.
+async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
+    let _permit = state.hashing.acquire().await.map_err(|_| Problem::Internal)?;
+    let mut salt = [0; 16];
+    state.random.fill(&mut salt)?;
+    let hashed = tokio::task::spawn_blocking(move || password::hash(&password, &salt)).await;
+    hashed.map_err(|_| Problem::Internal)?.map_err(|error| match error {
+        // The length was checked with the other fields.
+        PasswordError::Length => Problem::Internal,
+        PasswordError::Unavailable => Problem::Unavailable("The hash of passwords"),
+    })
+}
+
+fn username(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or("must be a string")?;
+    let is_right = (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_right { Ok(text.to_owned()) } else { Err("must have 1 to 100 visible ASCII characters".to_owned()) }
+}
+
+fn new_password(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or("must be a string")?;
+    if (MIN_PASSWORD_LENGTH..=MAX_PASSWORD_LENGTH).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} bytes"))
+}

@@ -1,0 +1,86 @@
+//! Plans and API products of the policies in force. They are changed in the policy files, not here.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ok};
+use super::page::whole;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::domain::id::{ProductName, RouteName};
+use crate::domain::plan::{Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::time::Timestamp;
+use crate::policy::snapshot::ApiProduct;
+
+/// `GET /admin/plans`.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    let (policies, now) = (state.policies.load(), state.clock.now());
+    let mut plans: Vec<&Plan> = policies.plans.values().collect();
+    plans.sort_by(|one, other| one.name.cmp(&other.name));
+    ok(whole(&plans, |plan| shown(plan, now)))
+}
+
+/// `GET /admin/plans/{name}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(name): Id) -> Answer {
+    let policies = state.policies.load();
+    let plan = policies.plans.get(name.as_str()).ok_or(Problem::NotFound("plan"))?;
+    ok(shown(plan, state.clock.now()))
+}
+
+/// `GET /admin/products`.
+pub(super) async fn products(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    let policies = state.policies.load();
+    let mut products: Vec<&ApiProduct> = policies.products.values().collect();
+    products.sort_by(|one, other| one.name.cmp(&other.name));
+    ok(whole(&products, |product| {
+        json!({
+            "name": product.name.as_str(),
+            "title": product.title,
+            "billable": product.billable,
+            "routes": product.routes.iter().map(RouteName::as_str).collect::<Vec<_>>(),
+            "source": product.source.to_string(),
+        })
+    }))
+}
+
+fn shown(plan: &Plan, now: Timestamp) -> Value {
+    json!({
+        "name": plan.name.as_str(),
+        "products": plan.products.iter().map(ProductName::as_str).collect::<Vec<_>>(),
+        "current": plan.version_at(now).map(version),
+        "versions": plan.versions.iter().map(version).collect::<Vec<_>>(),
+    })
+}
+
+fn version(version: &PlanVersion) -> Value {
+    let tariff = &version.tariff;
+    json!({
+        "version": version.reference.version,
+        "effective_from": version.effective_from.to_string(),
+        "currency": tariff.currency.to_string(),
+        "limits": version.limits.iter().map(limit).collect::<Vec<_>>(),
+        "fee": tariff.fee.as_ref().map(|fee| {
+            json!({ "per_unit": fee.per_unit.to_string(), "free_units": fee.free_units })
+        }),
+        "share": tariff.share.as_ref().map(|share| json!({ "percent": share.percent.to_string() })),
+        "source": version.source.to_string(),
+    })
+}
+
+fn limit(limit: &Limit) -> Value {
+    json!({
+        "name": limit.name.as_str(),
+        "requests": limit.rate.requests,
+        "window_seconds": limit.rate.window.as_secs(),
+        "burst": limit.rate.burst,
+        "per": match limit.per {
+            LimitKey::App => "app",
+            LimitKey::AppAndRoute => "app_and_route",
+        },
+    })
+}

@@ -1,0 +1,75 @@
+//! The paths of the admin API, and the layers around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::problem::Problem;
+use super::state::AdminState;
+use super::{answer, app, grant, health, key, merchant, partner, plan, policy, subscription, token};
+
+/// The admin API over `state`, to be served on a port that only administrators reach.
+pub fn router(state: AdminState) -> Router {
+    let state = Arc::new(state);
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .nest("/admin", admin(&state))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        // From the inside out: a panic becomes a problem, and every answer gets its request's id.
+        .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(from_fn_with_state(state.clone(), answer::finish))
+        .with_state(state)
+}
+
+/// What needs the admin token, unknown paths too: without it, nobody learns which there are.
+fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
+    identities()
+        .route("/plans", get(plan::list))
+        .route("/plans/{name}", get(plan::get))
+        .route("/products", get(plan::products))
+        .route("/policy", get(policy::status))
+        .route("/policy/reload", post(policy::reload))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), token::require))
+}
+
+fn identities() -> Router<Arc<AdminState>> {
+    Router::new()
+        .route("/partners", get(partner::list).post(partner::create))
+        .route("/partners/{id}", get(partner::get))
+        .route("/partners/{id}/suspend", post(partner::suspend))
+        .route("/partners/{id}/resume", post(partner::resume))
+        .route("/apps", get(app::list).post(app::create))
+        .route("/apps/{id}", get(app::get))
+        .route("/apps/{id}/suspend", post(app::suspend))
+        .route("/apps/{id}/resume", post(app::resume))
+        .route("/apps/{id}/secrets", post(app::add_secret))
+        .route("/keys", get(key::list).post(key::create))
+        .route("/keys/{id}", get(key::get))
+        .route("/keys/{id}/revoke", post(key::revoke))
+        .route("/merchants", get(merchant::list).post(merchant::create))
+        .route("/merchants/{id}", get(merchant::get))
+        .route("/merchants/{id}/suspend", post(merchant::suspend))
+        .route("/merchants/{id}/resume", post(merchant::resume))
+        .route("/merchants/{id}/password", post(merchant::set_password))
+        .route("/grants", get(grant::list))
+        .route("/grants/{id}", get(grant::get))
+        .route("/grants/{id}/revoke", post(grant::revoke))
+        .route("/subscriptions", get(subscription::list).post(subscription::create))
+        .route("/subscriptions/{id}/end", post(subscription::end))
+}
+
+async fn no_such_path() -> Problem {
+    Problem::NoSuchPath
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::MethodNotAllowed
+}

@@ -1,0 +1,71 @@
+//! What the admin API works on; all of it is passed in.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::token::AdminToken;
+use crate::credential::directory::Directory;
+use crate::domain::id::{AppId, GrantId, KeyId, MerchantId};
+use crate::domain::random::Random;
+use crate::domain::time::Clock;
+use crate::policy::live::Live;
+use crate::store::Store;
+
+/// Told of every change to who may call, so that nothing that was remembered outlives it.
+pub trait Invalidation: Send + Sync {
+    /// An app, its partner, or its subscriptions changed.
+    fn forget_app(&self, app: &AppId);
+    /// An API key changed.
+    fn forget_key(&self, key: &KeyId);
+    /// A grant changed.
+    fn forget_grant(&self, grant: &GrantId);
+    /// A merchant changed.
+    fn forget_merchant(&self, merchant: &MerchantId);
+}
+
+impl Invalidation for Directory {
+    fn forget_app(&self, app: &AppId) {
+        Self::forget_app(self, app);
+    }
+
+    fn forget_key(&self, key: &KeyId) {
+        Self::forget_key(self, key);
+    }
+
+    fn forget_grant(&self, grant: &GrantId) {
+        Self::forget_grant(self, grant);
+    }
+
+    fn forget_merchant(&self, merchant: &MerchantId) {
+        Self::forget_merchant(self, merchant);
+    }
+}
+
+/// What the admin API works on.
+pub struct AdminState {
+    /// What survives a restart.
+    pub store: Store,
+    /// The policies in force.
+    pub policies: Arc<Live>,
+    /// The data plane's memory of credentials.
+    pub invalidation: Arc<dyn Invalidation>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for ids and secrets.
+    pub random: Arc<dyn Random>,
+    /// What an administrator proves himself with.
+    pub token: AdminToken,
+    /// How many passwords may be hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
+    pub hashing: Arc<Semaphore>,
+    /// The text of `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Why the node should get no calls now, beside its store being out of reach; `Ok` if it should.
+    pub readiness: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+impl std::fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AdminState({:?}, {:?})", self.store, self.policies)
+    }
+}

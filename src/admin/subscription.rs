@@ -1,0 +1,105 @@
+//! Subscriptions: which app uses which API product under which plan of the policies in force.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+
+use super::answer::{Answer, created, ok};
+use super::app;
+use super::fields::{self, Fields};
+use super::page::whole;
+use super::parameters::{Id, Parameters};
+use super::problem::{FieldError, Problem};
+use super::show;
+use super::state::AdminState;
+use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
+use crate::domain::identity::Subscription;
+use crate::domain::random::new_id;
+use crate::policy::snapshot::Snapshot;
+use crate::store::StoreError;
+
+/// `POST /admin/subscriptions`.
+pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+    let policies = state.policies.load();
+    let app = body.required("app", fields::text::<AppId>);
+    let product = body.required("product", fields::text::<ProductName>);
+    let plan = body.required("plan", fields::text::<PlanName>);
+    let misfit =
+        product.as_ref().zip(plan.as_ref()).and_then(|(product, plan)| misfit(&policies, product, plan));
+    if let Some(FieldError { pointer, detail }) = misfit {
+        body.wrong(&pointer, detail);
+    }
+    let built = (|| Some((app?, product?, plan?)))();
+    let (app, product, plan) = body.finish(built)?;
+    let id = SubscriptionId::new(&new_id("sub_", &*state.random)?).map_err(|_| Problem::Internal)?;
+    let subscription = Subscription { id, app, product, plan, from: state.clock.now(), until: None };
+    state.store.subscribe(&subscription).await.map_err(|error| match error {
+        StoreError::Conflict { .. } => {
+            let product = &subscription.product;
+            Problem::Conflict(format!("The app has a subscription to {product} already; end that one first."))
+        }
+        StoreError::Missing { .. } => Problem::Invalid(vec![FieldError {
+            pointer: "/app".to_owned(),
+            detail: format!("there is no app {}", subscription.app),
+        }]),
+        other => other.into(),
+    })?;
+    state.invalidation.forget_app(&subscription.app);
+    tracing::info!(app = %subscription.app, product = %subscription.product, plan = %subscription.plan, "subscribed");
+    created(&format!("/admin/subscriptions?app={}", subscription.app), show::subscription(&subscription))
+}
+
+/// What keeps a product from being used under a plan.
+fn misfit(policies: &Snapshot, product: &ProductName, plan: &PlanName) -> Option<FieldError> {
+    let wrong = |field: &str, detail: String| Some(FieldError { pointer: field.to_owned(), detail });
+    if !policies.products.contains_key(product) {
+        let known = listed(policies.products.keys().map(ProductName::as_str));
+        return wrong("product", format!("the policies have no API product {product}; there are: {known}"));
+    }
+    let Some(found) = policies.plans.get(plan) else {
+        let known = listed(policies.plans.keys().map(PlanName::as_str));
+        return wrong("plan", format!("the policies have no plan {plan}; there are: {known}"));
+    };
+    if !found.products.contains(product) {
+        let known = listed(found.products.iter().map(ProductName::as_str));
+        return wrong("plan", format!("the plan {plan} is not for {product}; it is for: {known}"));
+    }
+    None
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.join(", ")
+}
+
+/// `GET /admin/subscriptions?app=`.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let app = parameters.required::<AppId>("app");
+    parameters.finish()?;
+    let subscriptions = match app {
+        Some(app) => state.store.subscriptions_of(&app).await?,
+        None => Vec::new(),
+    };
+    ok(whole(&subscriptions, show::subscription))
+}
+
+/// `POST /admin/subscriptions/{id}/end`, with the app in the body.
+pub(super) async fn end(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
+    let app = body.required("app", fields::text::<AppId>);
+    let app = body.finish(app)?;
+    let app = app::find(&state, app.as_str()).await?;
+    let found = of_app(&state, &app.id, &id).await?;
+    state.store.end_subscription(&found.id, state.clock.now()).await?;
+    state.invalidation.forget_app(&app.id);
+    tracing::info!(subscription = %found.id, app = %app.id, "a subscription was ended");
+    ok(show::subscription(&of_app(&state, &app.id, &id).await?))
+}
+
+async fn of_app(state: &AdminState, app: &AppId, id: &str) -> Result<Subscription, Problem> {
+    let subscriptions = state.store.subscriptions_of(app).await?;
+    subscriptions
+        .into_iter()
+        .find(|one| one.id.as_str() == id)
+        .ok_or(Problem::NotFound("subscription of that app"))
+}

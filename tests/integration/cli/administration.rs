@@ -1,0 +1,117 @@
+//! Commands of administration against a listening admin API.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Finished, finished, tollgate};
+use crate::admin::world::{TOKEN, World, text};
+
+/// Runs the program off this runtime's thread, since the admin API answers on it.
+async fn run(world: &World, arguments: &[&str]) -> Finished {
+    let mut command: Command = tollgate(arguments);
+    command.env("TOLLGATE_ADMIN_URL", format!("http://{}", world.address)).env("TOLLGATE_ADMIN_TOKEN", TOKEN);
+    finished(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+}
+
+async fn json(world: &World, arguments: &[&str]) -> Value {
+    let answer = run(world, &[arguments, &["--output", "json"]].concat()).await;
+    assert_eq!(answer.status, 0, "{arguments:?}: {}", answer.err);
+    serde_json::from_str(&answer.out).unwrap()
+}
+
+#[tokio::test]
+async fn a_partner_gets_an_app_a_subscription_and_a_key() {
+    let world = World::new().await;
+    let partner = json(&world, &["partner", "create", "--name", "Bright Apps"]).await;
+    let partner = text(&partner, "id");
+    let scopes = ["--scope", "order:read", "--scope", "order:write", "--default-scope", "order:read"];
+    let create =
+        ["app", "create", "--partner", &partner, "--name", "Shop", "--redirect-uri", "https://a.example/cb"];
+    let app = json(&world, &[&create[..], &scopes[..]].concat()).await;
+    assert!(text(&app, "client_secret").starts_with("tgs_"));
+    let id = text(&app, "id");
+    let subscribed =
+        json(&world, &["app", "subscribe", &id, "--product", "storefront", "--plan", "standard"]).await;
+    assert_eq!(subscribed["plan"], "standard");
+    let key = json(&world, &["key", "create", "--app", &id, "--scope", "order:read"]).await;
+    let revoked = json(&world, &["key", "revoke", &text(&key, "id")]).await;
+    assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
+    assert_eq!(json(&world, &["key", "list", "--app", &id]).await[0]["id"], key["id"]);
+    assert_eq!(json(&world, &["app", "suspend", &id]).await["standing"], "suspended");
+    assert_eq!(json(&world, &["app", "list", "--partner", &partner]).await[0]["standing"], "suspended");
+    assert_eq!(json(&world, &["app", "resume", &id]).await["standing"], "active");
+    let secret = json(&world, &["app", "secret", &id, "--revoke-others"]).await;
+    assert_eq!(secret["revoked_secrets"], 1);
+    let ended = json(&world, &["subscription", "end", &text(&subscribed, "id"), "--app", &id]).await;
+    assert_eq!(ended["until"], "2026-11-24T08:00:00Z");
+}
+
+#[tokio::test]
+async fn people_get_tables_and_messages_beside_them() {
+    let world = World::new().await;
+    let empty = run(&world, &["partner", "list"]).await;
+    assert_eq!((empty.status, empty.out.as_str()), (0, ""));
+    assert!(empty.err.contains("tollgate partner create"), "{}", empty.err);
+    run(&world, &["partner", "create", "--name", "Bright\u{a0}Apps"]).await;
+    let listed = run(&world, &["partner", "list"]).await;
+    let mut lines = listed.out.lines();
+    assert!(lines.next().unwrap().trim_start().starts_with("id"), "{}", listed.out);
+    assert!(lines.next().unwrap().contains("partner_"), "{}", listed.out);
+    let made = run(&world, &["merchant", "create", "--username", "shop", "--name", "小店"]).await;
+    assert!(
+        made.out.contains("password") && made.err.contains("shown this once"),
+        "{}{}",
+        made.out,
+        made.err
+    );
+    let plans = run(&world, &["plan", "list"]).await;
+    assert!(plans.out.contains("standard") && plans.out.contains("2.5"), "{}", plans.out);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_field_by_field_with_status_3() {
+    let world = World::new().await;
+    let arguments =
+        ["app", "create", "--partner", "p", "--name", "a", "--scope", "order:raed", "--output", "json"];
+    let answer = run(&world, &arguments).await;
+    assert_eq!((answer.status, answer.out.as_str()), (3, ""));
+    assert!(answer.err.contains("/scopes: ") && answer.err.contains("order:read"), "{}", answer.err);
+    let missing = run(&world, &["app", "show", "app_x"]).await;
+    assert_eq!((missing.status, missing.err.trim()), (1, "tollgate: There is no such app."));
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_told_as_such() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "wrong\n").unwrap();
+    let answer = run(&world, &["app", "list", "--admin-token-file", file.to_str().unwrap()]).await;
+    assert_eq!(answer.status, 1);
+    assert!(answer.err.contains("admin token"), "{}", answer.err);
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let answer = run(&world, &["app", "list", "--admin-token-file", file.to_str().unwrap()]).await;
+    assert_eq!(answer.status, 0, "{}", answer.err);
+}
+
+#[tokio::test]
+async fn a_list_of_several_pages_comes_whole() {
+    let world = World::new().await;
+    for _ in 0..101 {
+        world.partner().await;
+    }
+    assert_eq!(json(&world, &["partner", "list"]).await.as_array().unwrap().len(), 101);
+}
+
+#[tokio::test]
+async fn the_policies_of_a_node_are_read_anew() {
+    let world = World::new().await;
+    assert_eq!(json(&world, &["policy", "reload"]).await["outcome"], "unchanged");
+    crate::support::folder::change(&world.policies, "products.yaml", "storefront:", "shopfront:");
+    let broken = run(&world, &["policy", "reload"]).await;
+    assert_eq!(broken.status, 3);
+    assert!(broken.err.contains("plans/"), "{}", broken.err);
+    let status = run(&world, &["policy", "status"]).await;
+    assert!(status.out.contains("last error"), "{}", status.out);
+}
