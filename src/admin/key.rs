@@ -36,8 +36,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
         Problem::NotFound(_) => wrong("/app", format!("there is no app {app}")),
         other => other,
     })?;
-    if let Some(beyond) = scopes.as_ref().map(|scopes| app.scopes.missing(scopes)).filter(|s| !s.is_empty())
-    {
+    if let Some(beyond) = scopes.as_ref().map(|scopes| app.scopes.missing(scopes)).filter(|s| !s.is_empty()) {
         return Err(wrong("/scopes", format!("must be within the app's scopes; {beyond} is not")));
     }
     let mut random = Zeroizing::new([0; 32]);

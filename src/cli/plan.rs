@@ -44,7 +44,7 @@ const VERSIONS: &[Column] = &[
     ("currency", "/currency"),
     ("free", "/fee/free_units"),
     ("share %", "/share/percent"),
-    ("limits", "/limits_text"),
+    ("limits", "/limits"),
     ("file", "/source"),
 ];
 

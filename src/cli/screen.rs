@@ -105,7 +105,11 @@ fn cell(value: Option<&Value>) -> String {
             let parts: Vec<String> = parts.iter().map(|part| cell(Some(part))).collect();
             parts.join(" ")
         }
-        Some(object @ Value::Object(_)) => object.to_string(),
+        Some(Value::Object(fields)) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}={}", cell(Some(value)))).collect();
+            fields.join(" ")
+        }
     }
 }
 

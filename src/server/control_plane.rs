@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::administration;
 use super::error::ServerError;
 use super::node::Node;
 
@@ -33,12 +33,12 @@ pub struct AdminServer {
 /// Serves the admin API of `node` on `listen`.
 ///
 /// # Errors
-/// [`ServerError::Listen`].
+/// [`ServerError::Listen`], or [`ServerError::Secrets`] for a token that could be guessed.
 pub async fn serve_admin(node: &Node, listen: SocketAddr, token: &str) -> Result<AdminServer, ServerError> {
     let unheard = |source| ServerError::Listen { address: listen.to_string(), source };
     let listener = TcpListener::bind(listen).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
-    let router = router(node, token);
+    let router = administration::router(node, token)?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let server = tokio::spawn(async move {
@@ -49,10 +49,6 @@ pub async fn serve_admin(node: &Node, listen: SocketAddr, token: &str) -> Result
         }
     });
     Ok(AdminServer { address, stop, server })
-}
-
-fn router(_node: &Node, _token: &str) -> Router {
-    Router::new()
 }
 
 impl AdminServer {

@@ -1,5 +1,6 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
 
+mod administration;
 pub mod clock;
 pub mod connection;
 pub mod control_plane;
