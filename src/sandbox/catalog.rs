@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{World, amount, integer, money, object};
 use super::problem::Refused;
-use super::state::{CURRENCY, Product};
+use super::record::{CURRENCY, Product};
 use crate::domain::time::Timestamp;
 
 const MAX_STOCK: i64 = 1_000_000_000;

@@ -6,7 +6,8 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 use super::problem::Refused;
-use super::state::{CURRENCY, State};
+use super::record::CURRENCY;
+use super::state::State;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::time::{Clock, Timestamp};
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::http::{World, object, optional_merchant, text};
 use super::problem::Refused;
-use super::state::{Order, OrderStatus, event};
+use super::record::{Order, OrderStatus, event};
 
 /// Its routes.
 pub fn router(world: World) -> Router {

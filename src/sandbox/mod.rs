@@ -6,6 +6,7 @@ pub mod logistics;
 pub mod orders;
 pub mod payments;
 pub mod problem;
+pub mod record;
 pub mod seed;
 mod start;
 pub mod state;

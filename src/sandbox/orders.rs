@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::http::{World, integer, merchant, money, object, text};
 use super::problem::Refused;
-use super::state::{CURRENCY, MAX_ITEMS, Order, Receiver};
+use super::record::{CURRENCY, Order, Receiver};
+use super::state::MAX_ITEMS;
 
 /// Orders in one list.
 const MAX_LISTED: usize = 200;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{World, amount, merchant, money, object, text};
 use super::problem::Refused;
-use super::state::{CURRENCY, Payment};
+use super::record::{CURRENCY, Payment};
 
 /// Its routes.
 pub fn router(world: World) -> Router {

@@ -1,6 +1,6 @@
 //! Products to begin with: combined from lists, the same each time.
 
-use super::state::Product;
+use super::record::Product;
 use crate::domain::time::Timestamp;
 
 const STYLES: [(&str, &str); 10] = [
