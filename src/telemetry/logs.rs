@@ -9,7 +9,6 @@ const WAITING_LINES: usize = 10_000;
 
 /// Begins to log, as `filter` says (such as `info` or `tollgate=debug`). What waits is written when the guard is
 /// dropped. A second call changes nothing.
-#[must_use]
 pub fn start(filter: Option<&str>) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)

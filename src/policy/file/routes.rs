@@ -24,7 +24,7 @@ pub struct RouteEntry {
     /// Host names that it answers for; any host when left out.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// Methods, such as [GET].
+    /// Methods, such as `[GET]`.
     pub methods: Vec<String>,
     /// The path; {name} stands for one segment, {*name} for the rest.
     pub path: String,
