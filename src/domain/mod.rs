@@ -3,8 +3,10 @@
 //! Values and rules only: no I/O, no async, no clock read, no serialization.
 
 pub mod api_key;
+pub mod charge;
 pub mod id;
 pub mod identity;
+pub mod ledger;
 pub mod location;
 pub mod money;
 pub mod plan;
@@ -13,5 +15,6 @@ pub mod random;
 pub mod refusal;
 pub mod scope;
 pub mod secret_hash;
+pub mod statement;
 pub mod time;
 pub mod usage;

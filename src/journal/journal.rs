@@ -86,6 +86,12 @@ impl Journal {
         Reader::new(self.settings.folder.clone(), self.state.clone(), position)
     }
 
+    /// How it is kept.
+    #[must_use]
+    pub fn settings(&self) -> &JournalSettings {
+        &self.settings
+    }
+
     /// What the journal tells about itself.
     #[must_use]
     pub fn state(&self) -> &Arc<State> {

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::error::ServerError;
 use super::worker_thread::{self, Core};
 use super::{listener, secret_file};
+use crate::billing::plans;
+use crate::billing::recorder::Recorder;
 use crate::config::settings::Bounds;
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
 use crate::credential::directory::Directory;
@@ -26,6 +28,7 @@ use crate::gateway::control::ControlPlane;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
+use crate::metering::drain::{DrainState, drain};
 use crate::oauth;
 use crate::oauth::router::{OAuth, hashing};
 use crate::policy::live::{Admit, Live};
@@ -83,13 +86,17 @@ pub struct Node {
     pub address: SocketAddr,
     /// The journal.
     pub journal: Journal,
+    /// How far the journal has been drained into the store.
+    pub drained: Arc<DrainState>,
     /// What each core counts.
     pub counters: Vec<Arc<CoreCounters>>,
     /// Limiter cells.
     pub cells: Arc<Cells>,
     stop: CancellationToken,
+    stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
     sweeping: Task<()>,
+    draining: Task<()>,
     _watch: PolicyWatch,
 }
 
@@ -109,7 +116,7 @@ impl Node {
             .map_err(|source| ServerError::Listen { address: settings.listen.to_string(), source })?;
         let address = listeners[0].local_addr().map_err(ServerError::Threads)?;
         let store = open_store(&settings).await?;
-        let live = Arc::new(Live::open(&settings.policies, settings.values.clone(), admit(), clock.clone())?);
+        let live = Arc::new(open_policies(&settings, &store, clock.clone()).await?);
         let watch = watch(&live)
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
@@ -136,7 +143,22 @@ impl Node {
         let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let sweeping = tokio::spawn(sweep(cells.clone(), services.clock.clone()));
-        Ok(Self { services, address, journal, counters, cells, stop, cores, sweeping, _watch: watch })
+        let stop_drain = CancellationToken::new();
+        let (draining, drained) = start_drain(&services, &journal, &settings.node, &stop_drain);
+        Ok(Self {
+            services,
+            address,
+            journal,
+            drained,
+            counters,
+            cells,
+            stop,
+            stop_drain,
+            cores,
+            sweeping,
+            draining,
+            _watch: watch,
+        })
     }
 
     /// Stops in order: requests in flight finish, then all that was used is on disk.
@@ -154,6 +176,11 @@ impl Node {
         });
         if ended.await.is_err() {
             tracing::error!("the node did not stop in order");
+        }
+        // Now that the journal is closed, what it holds is all there is to drain.
+        self.stop_drain.cancel();
+        if self.draining.await.is_err() {
+            tracing::error!("the drain died; what the journal holds is recorded at the next start");
         }
         self.services.store.close().await;
     }
@@ -174,9 +201,22 @@ fn router(services: &Services) -> Router {
     })
 }
 
-/// Every right snapshot may be in force.
-fn admit() -> Admit {
-    Box::new(|_| Ok(()))
+/// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused.
+async fn open_policies(
+    settings: &NodeSettings,
+    store: &Store,
+    clock: Arc<dyn Clock>,
+) -> Result<Live, ServerError> {
+    let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
+    let control = tokio::runtime::Handle::current();
+    let opening = tokio::task::spawn_blocking(move || {
+        let register: Admit = Box::new(move |snapshot| {
+            control.block_on(plans::register(&store, snapshot)).map_err(|error| error.to_string())
+        });
+        Live::open(&folder, values, register, clock)
+    });
+    let opened = opening.await.map_err(|error| ServerError::Secrets(error.to_string()))?;
+    Ok(opened?)
 }
 
 async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
@@ -241,6 +281,27 @@ fn start_cores(
         );
     }
     Ok((cores, counters))
+}
+
+/// Begins to move usage records from the journal to the books.
+fn start_drain(
+    services: &Services,
+    journal: &Journal,
+    node: &NodeId,
+    stop: &CancellationToken,
+) -> (Task<()>, Arc<DrainState>) {
+    let state = Arc::<DrainState>::default();
+    let recorder = Recorder::new(
+        services.store.clone(),
+        node.to_string(),
+        services.live.clone(),
+        services.clock.clone(),
+    );
+    let kept = (journal.state().clone(), journal.settings().clone());
+    let stop = stop.clone();
+    let stopped = async move { stop.cancelled().await };
+    let draining = drain(journal.reader(0), kept, Arc::new(recorder), state.clone(), stopped);
+    (tokio::spawn(draining), state)
 }
 
 /// Forgets spent limiter cells now and then.

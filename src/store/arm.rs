@@ -39,7 +39,6 @@ pub(super) async fn in_time<T>(
 }
 
 /// Most parameters that one statement may bind: SQLite's bound (`SQLITE_MAX_VARIABLE_NUMBER`), the lower of the two.
-#[allow(dead_code, reason = "for the tables of billing")]
 pub(super) const MAX_PARAMETERS: usize = 32_766;
 
 /// Inserts many rows in as few statements as there may be, within a transaction, and gives the number of rows that went in.
@@ -50,7 +49,6 @@ pub(super) const MAX_PARAMETERS: usize = 32_766;
 /// insert_rows!(transaction, "insert into posting (entry, account) ", 2, postings, "",
 ///     |tuple, posting| { tuple.push_bind(posting.entry).push_bind(posting.account); })?
 /// ```
-#[allow(unused_macros, reason = "for the tables of billing")]
 macro_rules! insert_rows {
     ($transaction:expr, $head:literal, $columns:literal, $rows:expr, $tail:literal,
      |$tuple:ident, $row:ident| $bind:block) => {

@@ -29,7 +29,11 @@ macro_rules! step {
     };
 }
 
-const STEPS: &[Step] = &[step!(1, "identity", "0001_identity.sql"), step!(2, "oauth", "0002_oauth.sql")];
+const STEPS: &[Step] = &[
+    step!(1, "identity", "0001_identity.sql"),
+    step!(2, "oauth", "0002_oauth.sql"),
+    step!(3, "billing", "0003_billing.sql"),
+];
 
 /// Brings the store's schema up to this program's.
 pub(super) async fn run(store: &Store) -> Result<(), StoreError> {

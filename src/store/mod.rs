@@ -15,21 +15,26 @@ mod row;
 
 pub mod app;
 pub mod authorization_code;
+pub mod charge;
 pub mod error;
 mod expiry;
 pub mod grant;
 pub mod key;
+pub mod ledger;
 pub mod login_session;
 pub mod merchant;
 mod migrations;
 pub mod open;
 pub mod page;
 pub mod partner;
+pub mod plan_version;
 mod refresh_family;
 pub mod refresh_token;
 pub mod signing_key;
+pub mod statement;
 pub mod subscription;
 pub mod transaction;
+pub mod usage;
 
 pub use error::StoreError;
 pub use open::Store;

@@ -1,0 +1,164 @@
+//! Statements as JSON, CSV and printable HTML.
+
+use askama::Template;
+use serde_json::{Value, json};
+
+use crate::domain::charge::{Charge, ChargeKind, Price};
+use crate::domain::statement::{Statement, StatementLine, StatementStatus};
+
+/// A statement as JSON. What is final is hashed in this form, so the status is not in it.
+#[must_use]
+pub fn to_json(statement: &Statement) -> Value {
+    json!({
+        "partner": statement.partner.as_str(),
+        "app": statement.app.as_str(),
+        "period": statement.period.to_string(),
+        "currency": statement.currency.code(),
+        "lines": statement.lines.iter().map(line_to_json).collect::<Vec<_>>(),
+        "total": statement.total.to_string(),
+    })
+}
+
+/// A statement with its status, as the admin API shows it.
+#[must_use]
+pub fn to_json_with_status(statement: &Statement) -> Value {
+    let mut value = to_json(statement);
+    value["status"] = match &statement.status {
+        StatementStatus::Draft => json!("draft"),
+        StatementStatus::Final { .. } => json!("final"),
+    };
+    if let StatementStatus::Final { number, closed_at, hash } = &statement.status {
+        value["number"] = json!(number);
+        value["closed_at"] = json!(closed_at.to_string());
+        value["hash"] = json!(hash);
+    }
+    value
+}
+
+fn line_to_json(line: &StatementLine) -> Value {
+    let mut value = json!({
+        "kind": line.key.kind.name(),
+        "plan": line.key.plan.to_string(),
+        "product": line.key.product.as_str(),
+        "service_period": line.key.service_period.to_string(),
+        "charges": line.charges,
+        "amount": line.amount.to_string(),
+        "currency": line.key.currency.code(),
+        "rule": line.rule.to_string(),
+    });
+    match line.key.kind {
+        ChargeKind::ServiceFee => {
+            value["units"] = json!(line.quantity);
+            value["free_units"] = json!(line.free);
+            value["unit_price"] = json!(line.rate.normalize().to_string());
+        }
+        ChargeKind::RevenueShare => {
+            value["transactions"] = json!(line.quantity);
+            value["base"] = json!(line.base.map(|base| base.to_string()));
+            value["percent"] = json!(line.rate.normalize().to_string());
+        }
+    }
+    value
+}
+
+/// A charge, down to the usage record, plan version and rule that made it.
+#[must_use]
+pub fn charge_to_json(charge: &Charge) -> Value {
+    let price = match &charge.price {
+        Price::Units { charged, free, each } => {
+            json!({"units": charged, "free_units": free, "unit_price": each.normalize().to_string()})
+        }
+        Price::Share { transaction, base, percent } => json!({
+            "transaction": transaction,
+            "base": base.to_string(),
+            "percent": percent.normalize().to_string(),
+        }),
+    };
+    json!({
+        "usage": charge.usage.to_string(),
+        "kind": charge.line.kind.name(),
+        "plan": charge.line.plan.to_string(),
+        "product": charge.line.product.as_str(),
+        "service_period": charge.line.service_period.to_string(),
+        "amount": charge.exact.normalize().to_string(),
+        "currency": charge.line.currency.code(),
+        "price": price,
+        "rule": charge.rule.to_string(),
+    })
+}
+
+/// Statements as CSV, a row a line.
+///
+/// # Errors
+/// What the CSV writer says.
+pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "period",
+        "partner",
+        "app",
+        "kind",
+        "plan",
+        "product",
+        "service_period",
+        "quantity",
+        "free",
+        "rate",
+        "base",
+        "amount",
+        "currency",
+        "rule",
+    ])?;
+    for line in statements.iter().flat_map(|statement| &statement.lines) {
+        let key = &line.key;
+        writer.write_record([
+            key.period.to_string(),
+            inert(key.partner.as_str()),
+            inert(key.app.as_str()),
+            key.kind.name().to_owned(),
+            inert(&key.plan.to_string()),
+            inert(key.product.as_str()),
+            key.service_period.to_string(),
+            line.quantity.to_string(),
+            line.free.to_string(),
+            line.rate.normalize().to_string(),
+            line.base.map(|base| base.to_string()).unwrap_or_default(),
+            line.amount.to_string(),
+            key.currency.to_string(),
+            inert(&line.rule.to_string()),
+        ])?;
+    }
+    let bytes =
+        writer.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))?;
+    Ok(String::from_utf8(bytes).unwrap_or_default())
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn inert(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Statements</title><style>
+body{font:11pt/1.4 system-ui,sans-serif;margin:2cm}section{break-after:page}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-align:right}small{color:#555}
+@page{size:A4;margin:1.5cm}@media print{body{margin:0}}</style></head><body>
+{% for statement in statements %}<section><h1>Statement {{ statement.period }}</h1>
+<p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.status %}{% when StatementStatus::Draft %}Draft: the period is open.{% when StatementStatus::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
+<table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Rate</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
+{% for line in statement.lines %}<tr><td>{{ line.key.kind.name() }}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ line.rate.normalize() }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
+{% endfor %}</tbody><tfoot><tr><th colspan="8">Total</th><th class="n">{{ statement.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
+)]
+struct Page<'a> {
+    statements: &'a [Statement],
+}
+
+/// Statements as a page to print.
+///
+/// # Errors
+/// What the template engine says.
+pub fn to_html(statements: &[Statement]) -> Result<String, askama::Error> {
+    Page { statements }.render()
+}

@@ -1,0 +1,105 @@
+//! The prices of every plan version that was ever in force: usage is rated by them even after they left the files.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::row::parse;
+use crate::domain::location::Location;
+use crate::domain::money::{Rounding, parse_decimal};
+use crate::domain::plan::{Fee, PlanRef, Share, Tariff};
+
+row! {
+    TariffRow {
+        currency: String,
+        rounding: String,
+        fee: Option<String>,
+        free_units: i64,
+        fee_file: Option<String>,
+        fee_line: Option<i64>,
+        fee_column: Option<i64>,
+        share: Option<String>,
+        share_file: Option<String>,
+        share_line: Option<i64>,
+        share_column: Option<i64>,
+    }
+}
+
+impl TryFrom<TariffRow> for Tariff {
+    type Error = StoreError;
+
+    fn try_from(row: TariffRow) -> Result<Self, StoreError> {
+        let rounding = match row.rounding.as_str() {
+            "half-up" => Rounding::HalfUp,
+            "half-even" => Rounding::HalfEven,
+            _ => return Err(StoreError::corrupt("plan_version.rounding")),
+        };
+        let decimal = |text: &str| parse_decimal(text).map_err(|_| StoreError::corrupt("plan_version.fee"));
+        let fee = row.fee.as_deref().map(decimal).transpose()?.map(|per_unit| Fee {
+            per_unit,
+            free_units: u64::try_from(row.free_units).unwrap_or(0),
+            source: location(row.fee_file.as_deref(), row.fee_line, row.fee_column),
+        });
+        let share = row.share.as_deref().map(decimal).transpose()?.map(|percent| Share {
+            percent,
+            source: location(row.share_file.as_deref(), row.share_line, row.share_column),
+        });
+        Ok(Self { currency: parse("plan_version.currency", &row.currency)?, rounding, fee, share })
+    }
+}
+
+fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Location {
+    let part = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(1);
+    Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
+}
+
+impl Store {
+    /// The prices of a plan version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn tariff(&self, plan: &PlanRef) -> Result<Option<Tariff>, StoreError> {
+        let row: Option<TariffRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
+                 share_line, share_column from plan_version where plan = $1 and version = $2",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Tariff::try_from).transpose()
+    }
+
+    /// Keeps the prices of a plan version; one that is kept already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_tariff(&self, plan: &PlanRef, tariff: &Tariff) -> Result<(), StoreError> {
+        let fee = tariff.fee.as_ref();
+        let share = tariff.share.as_ref();
+        on!(self.writer(), db => {
+            sqlx::query(
+                "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
+                 fee_column, share, share_file, share_line, share_column) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .bind(tariff.currency.to_string())
+            .bind(tariff.rounding.name())
+            .bind(fee.map(|fee| fee.per_unit.to_string()))
+            .bind(fee.map_or(0, |fee| super::usage::integer(fee.free_units)))
+            .bind(fee.map(|fee| fee.source.file.to_string()))
+            .bind(fee.map(|fee| i64::from(fee.source.line)))
+            .bind(fee.map(|fee| i64::from(fee.source.column)))
+            .bind(share.map(|share| share.percent.to_string()))
+            .bind(share.map(|share| share.source.file.to_string()))
+            .bind(share.map(|share| i64::from(share.source.line)))
+            .bind(share.map(|share| i64::from(share.source.column)))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Closed periods and final statements.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::transaction::Transaction;
+use crate::domain::id::AppId;
+use crate::domain::time::{Period, Timestamp};
+
+/// A final statement as kept: its content is the bytes that its hash is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStatement {
+    /// Its number; 0 until it is kept.
+    pub number: i64,
+    /// Whose app.
+    pub partner: String,
+    /// Which app.
+    pub app: String,
+    /// The period.
+    pub period: String,
+    /// The currency.
+    pub currency: String,
+    /// When it was closed.
+    pub closed_at: Timestamp,
+    /// SHA-256 of the content, in hexadecimal.
+    pub hash: String,
+    /// JSON.
+    pub content: String,
+}
+
+row! {
+    StatementRow {
+        number: i64,
+        partner: String,
+        app: String,
+        period: String,
+        currency: String,
+        closed_at: i64,
+        hash: String,
+        content: String,
+    }
+}
+
+row! {
+    ClosedRow { closed_at: i64 }
+}
+
+row! {
+    NumberRow { number: i64 }
+}
+
+impl From<StatementRow> for KeptStatement {
+    fn from(row: StatementRow) -> Self {
+        Self {
+            number: row.number,
+            partner: row.partner,
+            app: row.app,
+            period: row.period,
+            currency: row.currency,
+            closed_at: Timestamp::from_micros(row.closed_at),
+            hash: row.hash,
+            content: row.content,
+        }
+    }
+}
+
+impl Store {
+    /// The final statements of a period; of one app if it is named.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn statements(
+        &self,
+        period: Period,
+        app: Option<&AppId>,
+    ) -> Result<Vec<KeptStatement>, StoreError> {
+        let rows: Vec<StatementRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select * from statement where period = $1 and ($2 = '' or app = $2) order by app, currency",
+            )
+            .bind(period.to_string())
+            .bind(app.map_or("", AppId::as_str))
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(KeptStatement::from).collect())
+    }
+
+    /// When a period was closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn closed_at(&self, period: Period) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<ClosedRow> = on!(self.reader(), db => {
+            sqlx::query_as("select closed_at from closed_period where period = $1")
+                .bind(period.to_string())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(row.map(|row| Timestamp::from_micros(row.closed_at)))
+    }
+}
+
+impl Transaction {
+    /// Whether a period is closed, as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_closed(&mut self, period: Period) -> Result<bool, StoreError> {
+        let row: Option<ClosedRow> = on!(self.connection(), db => {
+            sqlx::query_as("select closed_at from closed_period where period = $1")
+                .bind(period.to_string())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(row.is_some())
+    }
+
+    /// Closes a period.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it is closed; [`StoreError::Unavailable`].
+    pub async fn close_period(&mut self, period: Period, now: Timestamp) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("insert into closed_period (period, closed_at) values ($1, $2)")
+                .bind(period.to_string())
+                .bind(now.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// The sums of all lines of a period, as this transaction sees them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn next_statement_number(&mut self) -> Result<i64, StoreError> {
+        let row: NumberRow = on!(self.connection(), db => {
+            sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) as number from statement")
+                .fetch_one(db)
+                .await
+        })?;
+        Ok(row.number)
+    }
+
+    /// Keeps a final statement.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if there is one; [`StoreError::Unavailable`].
+    pub async fn insert_statement(&mut self, statement: &KeptStatement) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into statement (number, partner, app, period, currency, closed_at, hash, content) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(statement.number)
+            .bind(&statement.partner)
+            .bind(&statement.app)
+            .bind(&statement.period)
+            .bind(&statement.currency)
+            .bind(statement.closed_at.as_micros())
+            .bind(&statement.hash)
+            .bind(&statement.content)
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}
