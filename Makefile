@@ -4,7 +4,7 @@
 
 # Everything in one process: http://127.0.0.1:8080 for partners, http://127.0.0.1:8081 for administrators.
 run:
-	cargo run --release --locked -- dev
+	cargo run --release --locked -- dev --ready-file target/ready.json
 
 # Every test. tests/setup.sh leaves the addresses of the servers that it started in target/test.env.
 test:

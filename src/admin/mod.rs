@@ -11,6 +11,7 @@ mod fields;
 mod grant;
 mod health;
 mod key;
+mod ledger;
 mod merchant;
 mod page;
 mod parameters;
@@ -22,8 +23,10 @@ mod redirect_uri;
 mod router;
 mod show;
 mod state;
+mod statement;
 mod subscription;
 mod token;
+mod usage;
 
 pub use router::router;
 pub use state::{AdminState, Invalidation};

@@ -24,6 +24,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// The two ids that the path has in its places for them.
+#[derive(Debug)]
+pub(super) struct Ids(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((one, other)) = ids.map_err(|_| Problem::NoSuchPath)?;
+        Ok(Self(one, other))
+    }
+}
+
 /// The parameters of a query.
 #[derive(Debug)]
 pub(super) struct Parameters {

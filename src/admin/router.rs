@@ -9,7 +9,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::problem::Problem;
 use super::state::AdminState;
-use super::{answer, app, grant, health, key, merchant, partner, plan, policy, subscription, token};
+use super::{
+    answer, app, grant, health, key, ledger, merchant, partner, plan, policy, statement, subscription, token,
+    usage,
+};
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
 pub fn router(state: AdminState) -> Router {
@@ -30,6 +33,7 @@ pub fn router(state: AdminState) -> Router {
 /// What needs the admin token, unknown paths too: without it, nobody learns which there are.
 fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
     identities()
+        .merge(books())
         .route("/plans", get(plan::list))
         .route("/plans/{name}", get(plan::get))
         .route("/products", get(plan::products))
@@ -64,6 +68,18 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/grants/{id}/revoke", post(grant::revoke))
         .route("/subscriptions", get(subscription::list).post(subscription::create))
         .route("/subscriptions/{id}/end", post(subscription::end))
+}
+
+fn books() -> Router<Arc<AdminState>> {
+    Router::new()
+        .route("/usage", get(usage::list))
+        .route("/usage/{id}", get(usage::get))
+        .route("/exceptions", get(usage::exceptions))
+        .route("/statements", get(statement::list).post(statement::close))
+        .route("/statements/{period}/{app}", get(statement::get))
+        .route("/statements/{period}/{app}/charges", get(statement::charges))
+        .route("/ledger/check", get(ledger::checked))
+        .route("/ledger/accounts", get(ledger::accounts))
 }
 
 async fn no_such_path() -> Problem {

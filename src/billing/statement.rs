@@ -55,7 +55,8 @@ pub async fn close(
     early: CloseEarly,
 ) -> Result<Closed, StatementError> {
     let end = period.end(zone);
-    if now < end && early == CloseEarly::Refused {
+    let is_early = now < end && early == CloseEarly::Refused;
+    if is_early && store.closed_at(period).await?.is_none() {
         return Err(StatementError::StillOpen(period, end));
     }
     let mut transaction = store.begin().await?;

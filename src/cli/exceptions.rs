@@ -12,10 +12,16 @@ pub(super) struct ExceptionsArguments {
     node: NodeArguments,
 }
 
-const COLUMNS: &[Column] =
-    &[("usage record", "/usage"), ("at", "/at"), ("app", "/app"), ("route", "/route"), ("why", "/reason")];
+const COLUMNS: &[Column] = &[
+    ("usage record", "/id"),
+    ("at", "/at"),
+    ("app", "/app"),
+    ("route", "/route"),
+    ("plan", "/plan"),
+    ("why", "/reason"),
+];
 
 pub(super) fn run(arguments: &ExceptionsArguments, screen: &Screen) -> Outcome {
-    let exceptions = arguments.node.node()?.list("/admin/exceptions")?;
+    let exceptions = arguments.node.node()?.list("/admin/exceptions?limit=500")?;
     screen.list(&exceptions, COLUMNS, "No exceptions: all evidence was read.")
 }

@@ -16,19 +16,14 @@ pub(super) struct LedgerArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Do the books balance, and is all that was used in them? Exit status 3 if not
+    /// Do the books balance, and agree with the statements and the usage? Exit status 3 if not
     Check,
-    /// All accounts with their balances
+    /// All accounts with their balances: above zero is owed to the platform, below zero is what it earned
     Accounts,
 }
 
-const CHECKED: &[Column] = &[
-    ("balanced", "/balanced"),
-    ("entries", "/entries"),
-    ("postings", "/postings"),
-    ("usage records", "/usage_records"),
-    ("wrong", "/wrong"),
-];
+const CHECKED: &[Column] =
+    &[("balanced", "/balanced"), ("accounts", "/accounts"), ("trial balance", "/trial_balance")];
 
 const ACCOUNTS: &[Column] = &[("account", "/account"), ("balance", "/balance"), ("currency", "/currency")];
 
@@ -38,10 +33,13 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
         Action::Check => {
             let checked = node.get("/admin/ledger/check")?;
             screen.entry(&checked, CHECKED)?;
-            if checked["balanced"].as_bool() == Some(true) {
+            if checked["balanced"] == true {
                 return Ok(());
             }
-            Err(Failure::Invalid("tollgate: the ledger does not balance".to_owned()))
+            let findings = checked["findings"].as_array().into_iter().flatten();
+            let findings: Vec<String> =
+                findings.map(|finding| format!("\n  {}", finding.as_str().unwrap_or_default())).collect();
+            Err(Failure::Invalid(format!("tollgate: the books are not right:{}", findings.concat())))
         }
         Action::Accounts => {
             screen.list(&node.list("/admin/ledger/accounts")?, ACCOUNTS, "Nothing was posted yet.")

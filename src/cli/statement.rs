@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
@@ -24,24 +24,29 @@ pub(super) struct StatementArguments {
 enum Action {
     /// Close a billing period: its statements are made, and never change again
     ///
-    /// Closing again changes nothing and shows the same statements. A period that still runs cannot be closed; what
-    /// arrives late is in the next period's statement, as an adjustment.
+    /// Closing it again changes nothing and shows the same statements. What arrives late, or is corrected, is on the
+    /// next period's statement. A period that still runs is closed only if you ask for it with --early.
     Close {
         /// The period, such as 2026-11
         #[arg(long, value_name = "MONTH")]
         period: Period,
+        /// Close it although it still runs: what is used in it from now on is billed with the next period
+        #[arg(long)]
+        early: bool,
     },
-    /// One app's statement, line by line
-    Show(Which),
-    /// All statements, newest period first
+    /// The statements of a period: final if it is closed, as they stand now if it runs
     List {
+        /// The period, such as 2026-11 [default: the one that runs]
+        #[arg(long, value_name = "MONTH")]
+        period: Option<Period>,
         /// Only this app's
         #[arg(long, value_name = "ID")]
         app: Option<String>,
-        /// Only this period's
-        #[arg(long, value_name = "MONTH")]
-        period: Option<Period>,
     },
+    /// One app's statement, line by line
+    Show(Which),
+    /// Each charge behind one app's statement, with its usage record, plan version and rule: why was this charged?
+    Charges(Which),
     /// Write one app's statement as a file for a program or a printer
     Export {
         #[command(flatten)]
@@ -75,7 +80,7 @@ impl Which {
 enum ExportFormat {
     /// All of it, exactly
     Json,
-    /// A line for each line, for a spreadsheet
+    /// A row for each line, for a spreadsheet
     Csv,
     /// A page to print
     Html,
@@ -91,50 +96,92 @@ impl ExportFormat {
     }
 }
 
-const COLUMNS: &[Column] =
-    &[("period", "/period"), ("app", "/app"), ("totals", "/totals_text"), ("closed", "/closed_at")];
+const COLUMNS: &[Column] = &[
+    ("period", "/period"),
+    ("app", "/app"),
+    ("partner", "/partner"),
+    ("total", "/total"),
+    ("currency", "/currency"),
+    ("status", "/status"),
+    ("number", "/number"),
+    ("closed", "/closed_at"),
+];
 
 const LINES: &[Column] = &[
     ("kind", "/kind"),
-    ("what", "/text"),
     ("plan", "/plan"),
-    ("quantity", "/quantity"),
+    ("product", "/product"),
+    ("used in", "/service_period"),
+    ("charges", "/charges"),
+    ("units", "/units"),
+    ("free", "/free_units"),
+    ("each", "/unit_price"),
+    ("percent", "/percent"),
+    ("of", "/base"),
     ("amount", "/amount"),
     ("currency", "/currency"),
-    ("file", "/source"),
+    ("rule", "/rule"),
+];
+
+const CHARGES: &[Column] = &[
+    ("usage record", "/usage"),
+    ("kind", "/kind"),
+    ("plan", "/plan"),
+    ("amount", "/amount"),
+    ("currency", "/currency"),
+    ("price", "/price"),
+    ("rule", "/rule"),
 ];
 
 pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Close { period } => {
-            let closed = node.post("/admin/statements", &json!({ "period": period.to_string() }))?;
-            let statements = closed["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-            screen.list(statements, COLUMNS, "The period is closed; nothing was used in it.")
+        Action::Close { period, early } => {
+            let body = json!({ "period": period.to_string(), "early": early });
+            close(&node.post("/admin/statements", &body)?, period, screen)
         }
-        Action::Show(which) => {
-            let statement = node.get(&which.path())?;
-            if screen.format() == Format::Json {
-                return screen.json(&statement);
-            }
-            let lines = statement["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
-            screen.list(lines, LINES, "The statement has no lines.")?;
-            screen.entry(&statement, COLUMNS)
-        }
-        Action::List { app, period } => {
+        Action::List { period, app } => {
             let period = period.map(|period| period.to_string());
             let query = [("app", app.as_deref()), ("period", period.as_deref())];
             let statements = node.list(&with_query("/admin/statements", &query))?;
-            screen.list(&statements, COLUMNS, "No statements yet: tollgate statement close --period MONTH")
+            screen.list(&statements, COLUMNS, "Nothing was used in that period.")
+        }
+        Action::Show(which) => show(&node.list(&which.path())?, screen),
+        Action::Charges(which) => {
+            let charges = node.list(&format!("{}/charges", which.path()))?;
+            screen.list(&charges, CHARGES, "Nothing was charged in that period.")
         }
         Action::Export { which, format, to } => {
             let exported = node.download(&which.path(), format.media_type())?;
             match to {
-                Some(file) => std::fs::write(&file, &exported)
-                    .with_context(|| format!("cannot write {}", file.display()))
-                    .map_err(Into::into),
+                Some(file) => Ok(std::fs::write(&file, &exported)
+                    .with_context(|| format!("cannot write {}", file.display()))?),
                 None => screen.text(&String::from_utf8_lossy(&exported)),
             }
         }
     }
+}
+
+fn close(closed: &Value, period: Period, screen: &Screen) -> Outcome {
+    if screen.format() == Format::Json {
+        return screen.json(closed);
+    }
+    let statements = closed["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    screen.list(statements, COLUMNS, "Nothing was used in that period.")?;
+    let again = if closed["was_closed"] == true { " already; nothing has changed" } else { "" };
+    screen.note(&format!("Period {period} is closed{again}."))
+}
+
+/// An app has a statement for each currency that it was charged in.
+fn show(statements: &[Value], screen: &Screen) -> Outcome {
+    if screen.format() == Format::Json {
+        return screen.json(&Value::from(statements.to_vec()));
+    }
+    for statement in statements {
+        let lines = statement["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+        screen.list(lines, LINES, "The statement has no lines.")?;
+        screen.text("")?;
+        screen.entry(statement, COLUMNS)?;
+    }
+    Ok(())
 }

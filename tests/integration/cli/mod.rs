@@ -3,6 +3,7 @@
 mod administration;
 mod arguments;
 mod policy;
+mod readme;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

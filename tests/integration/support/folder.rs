@@ -16,6 +16,14 @@ pub(crate) fn policies() -> TempDir {
     copy
 }
 
+/// A folder that looks like the project to someone who stands in it: with `policies/` and `target/`.
+pub(crate) fn copy_of_policies_in_a_project() -> TempDir {
+    let project = tempfile::tempdir().unwrap();
+    copy_folder(&shipped_policies(), &project.path().join("policies"));
+    std::fs::create_dir(project.path().join("target")).unwrap();
+    project
+}
+
 /// Puts `to` for the first `from` in a file.
 pub(crate) fn change(folder: &TempDir, file: &str, from: &str, to: &str) {
     let path = folder.path().join(file);

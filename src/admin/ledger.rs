@@ -1,0 +1,53 @@
+//! The double-entry books: seen and checked, never changed from here.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ok};
+use super::page::whole;
+use super::parameters::Parameters;
+use super::state::AdminState;
+use crate::billing::check;
+use crate::domain::money::{Amount, Currency};
+use crate::store::ledger::Balance;
+
+/// `GET /admin/ledger/check`: whether the books balance, and agree with the statements and the usage.
+pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    let checked = check::check(&state.store).await?;
+    let sums: serde_json::Map<String, Value> = checked
+        .trial_balance
+        .iter()
+        .map(|(currency, minor)| (currency.clone(), json!(amount(*minor, currency))))
+        .collect();
+    ok(json!({
+        "balanced": checked.findings.is_empty(),
+        "accounts": checked.balances.len(),
+        "trial_balance": sums,
+        "findings": checked.findings,
+    }))
+}
+
+/// `GET /admin/ledger/accounts`.
+pub(super) async fn accounts(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    ok(whole(&state.store.balances().await?, shown))
+}
+
+fn shown(balance: &Balance) -> Value {
+    json!({
+        "account": balance.account,
+        "currency": balance.currency,
+        "balance": amount(balance.minor, &balance.currency),
+    })
+}
+
+/// In major units; a currency that this program does not know keeps its minor ones.
+fn amount(minor: i64, currency: &str) -> String {
+    match currency.parse::<Currency>() {
+        Ok(currency) => Amount { minor, currency }.to_string(),
+        Err(_) => minor.to_string(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Statements of open and closed periods, down to each charge; and the closing of a period.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use serde_json::json;
+
+use super::answer::{Answer, ok};
+use super::fields::{self, Fields};
+use super::page::whole;
+use super::parameters::{Ids, Parameters};
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::billing::export::{charge_to_json, to_csv, to_html, to_json_with_status};
+use crate::billing::statement::{self, CloseEarly, StatementError};
+use crate::domain::id::AppId;
+use crate::domain::statement::Statement;
+use crate::domain::time::Period;
+use crate::store::usage::MAX_LISTED;
+
+/// Charges of a full page, as the store gives them.
+const PAGE: usize = MAX_LISTED as usize;
+
+/// `GET /admin/statements?period=&app=`; without a period, the drafts of the one that runs.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let period = parameters.optional::<Period>("period");
+    let app = parameters.optional::<AppId>("app");
+    parameters.finish()?;
+    let running = || Period::of(state.clock.now(), &state.policies.load().platform.zone);
+    let statements = statement::show(&state.store, period.unwrap_or_else(running), app.as_ref()).await?;
+    ok(whole(&statements, to_json_with_status))
+}
+
+/// `POST /admin/statements`: closes a period. Closing it again changes nothing.
+pub(super) async fn close(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+    let period = body.required("period", fields::text::<Period>);
+    let early = body.optional("early", fields::flag);
+    let built = period.zip(early);
+    let (period, early) = body.finish(built)?;
+    let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
+    let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
+    let closed = statement::close(&state.store, period, (&zone, now), early).await?;
+    tracing::info!(%period, again = closed.was_closed, "a billing period was closed");
+    let mut answer = whole(&statement::show(&state.store, period, None).await?, to_json_with_status);
+    answer["period"] = json!(period.to_string());
+    answer["was_closed"] = json!(closed.was_closed);
+    ok(answer)
+}
+
+/// `GET /admin/statements/{period}/{app}`, a statement for each currency, as JSON, CSV or HTML, as `Accept` says.
+pub(super) async fn get(
+    State(state): State<Arc<AdminState>>,
+    Ids(period, app): Ids,
+    headers: HeaderMap,
+) -> Answer {
+    let statements = find(&state, &period, &app).await?;
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (media_type, text) = match accepted {
+        "text/csv" => ("text/csv; charset=utf-8", to_csv(&statements).map_err(|_| Problem::Internal)?),
+        "text/html" => ("text/html; charset=utf-8", to_html(&statements).map_err(|_| Problem::Internal)?),
+        _ => return ok(whole(&statements, to_json_with_status)),
+    };
+    Ok(([(CONTENT_TYPE, media_type)], text).into_response())
+}
+
+async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
+    let missing = Problem::NotFound("statement: nothing was used by that app in that period");
+    let (Ok(period), Ok(app)) = (period.parse::<Period>(), AppId::new(app)) else { return Err(missing) };
+    let statements = statement::show(&state.store, period, Some(&app)).await?;
+    if statements.is_empty() { Err(missing) } else { Ok(statements) }
+}
+
+/// `GET /admin/statements/{period}/{app}/charges`: each charge with its usage record, plan version and rule.
+pub(super) async fn charges(
+    State(state): State<Arc<AdminState>>,
+    Ids(period, app): Ids,
+    mut parameters: Parameters,
+) -> Answer {
+    let after = parameters.optional::<String>("after").unwrap_or_default();
+    parameters.finish()?;
+    let missing = Problem::NotFound("statement");
+    let (Ok(period), Ok(app)) = (period.parse::<Period>(), AppId::new(&app)) else { return Err(missing) };
+    let mut charges = state.store.charges(period, &app, &after).await?;
+    let is_full = charges.len() >= PAGE;
+    if is_full {
+        // The page may end between a record's fee and its share: then both come with the next.
+        let last = charges.last().map(|charge| charge.usage);
+        charges.retain(|charge| Some(charge.usage) != last);
+    }
+    let next = charges.last().filter(|_| is_full).map(|charge| charge.usage.to_string());
+    let mut answer = whole(&charges, charge_to_json);
+    answer["next"] = json!(next);
+    ok(answer)
+}
+
+impl From<StatementError> for Problem {
+    fn from(error: StatementError) -> Self {
+        match error {
+            StatementError::StillOpen(period, end) => Self::Conflict(format!(
+                "Period {period} runs until {end}; close it after that. To close it now, say so (\"early\": true, or \
+                 --early on the command line): what is used in it from now on is billed with the next period."
+            )),
+            StatementError::Store(error) => error.into(),
+            StatementError::Money(error) => {
+                tracing::error!(%error, "a statement does not add up");
+                Self::Internal
+            }
+        }
+    }
+}

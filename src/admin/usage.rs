@@ -1,0 +1,89 @@
+//! Usage records as they were recorded, and the exceptions among them. Nothing here changes them.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ok};
+use super::page::whole;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::domain::id::AppId;
+use crate::domain::money::{Amount, Currency};
+use crate::domain::time::{Period, Timestamp};
+use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use crate::store::usage::UsageRow;
+
+/// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first, at most `limit`.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let app = parameters.optional::<AppId>("app");
+    let span = span(&state, &mut parameters);
+    let limit = limit(&mut parameters);
+    parameters.finish()?;
+    let rows = state.store.usage(app.as_ref(), span, limit).await?;
+    ok(whole(&rows, shown))
+}
+
+/// The time that is asked about: a period, or from one time to another; without either, the period that runs.
+fn span(state: &AdminState, parameters: &mut Parameters) -> (Timestamp, Timestamp) {
+    let (now, policies) = (state.clock.now(), state.policies.load());
+    let zone = &policies.platform.zone;
+    let period = parameters.optional::<Period>("period");
+    let (from, to) = (parameters.optional::<Timestamp>("from"), parameters.optional::<Timestamp>("to"));
+    if period.is_some() && (from.is_some() || to.is_some()) {
+        parameters.wrong("period", "give either period, or from and to".to_owned());
+    }
+    let period = period.unwrap_or_else(|| Period::of(now, zone));
+    (from.unwrap_or_else(|| period.start(zone)), to.unwrap_or_else(|| period.end(zone)))
+}
+
+fn limit(parameters: &mut Parameters) -> i64 {
+    let limit = parameters.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
+        parameters.wrong("limit", format!("must be 1 to {MAX_PAGE_SIZE}"));
+    }
+    i64::from(limit)
+}
+
+/// `GET /admin/usage/{id}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
+    let row = state.store.usage_record(&id).await?;
+    ok(shown(&row.ok_or(Problem::NotFound("usage record"))?))
+}
+
+/// `GET /admin/exceptions`: billable calls whose evidence could not be read.
+pub(super) async fn exceptions(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let limit = limit(&mut parameters);
+    parameters.finish()?;
+    ok(whole(&state.store.usage_exceptions(limit).await?, shown))
+}
+
+fn shown(row: &UsageRow) -> Value {
+    let transaction = row.transaction.as_ref().map(|(id, kind, minor, currency)| {
+        let amount = currency.parse::<Currency>().ok().map(|currency| Amount { minor: *minor, currency });
+        json!({
+            "id": id,
+            "kind": kind,
+            "amount": amount.map(|amount| amount.to_string()),
+            "currency": currency,
+        })
+    });
+    json!({
+        "id": row.id,
+        "at": row.at.to_string(),
+        "app": row.app,
+        "merchant": row.merchant,
+        "route": row.route,
+        "plan": row.plan.as_ref().map(|(name, version)| format!("{name}@{version}")),
+        "method": row.method,
+        "status": row.status,
+        "latency_us": u64::try_from(row.latency.as_micros()).unwrap_or(u64::MAX),
+        "refusal": row.refusal,
+        "outcome": row.outcome,
+        "units": row.units,
+        "transaction": transaction,
+        "reason": row.reason,
+    })
+}

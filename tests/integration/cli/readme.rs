@@ -1,0 +1,169 @@
+//! The README is true: its tour runs, and its table of codes is that of the program.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tollgate::domain::refusal::Refusal;
+use tollgate::domain::scope::ScopeSet;
+use tollgate::gateway::respond;
+
+use super::{finished, tollgate};
+use crate::support::folder;
+
+const START: &str = "<!-- codes: written by a test, see tests/integration/cli/readme.rs -->\n";
+const END: &str = "<!-- end of codes -->";
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// A running `tollgate dev`, stopped when dropped.
+struct Dev(Child);
+
+impl Dev {
+    /// Waits until it has written `ready`.
+    fn start(folder: &Path, ready: &str) -> Self {
+        let mut command = tollgate(&["dev", "--port", "0", "--admin-port", "0", "--ready-file", ready]);
+        let process = command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut dev = Self(process.unwrap());
+        let patience = Instant::now() + Duration::from_secs(60);
+        while !folder.join(ready).exists() {
+            assert!(dev.0.try_wait().unwrap().is_none(), "tollgate dev ended");
+            assert!(Instant::now() < patience, "tollgate dev does not get ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        dev
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // Already gone, perhaps.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines that the README tells a newcomer to type.
+fn tour() -> String {
+    let readme = readme();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_tour_runs_from_its_first_line_to_its_last() {
+    let folder = folder::copy_of_policies_in_a_project();
+    let _dev = Dev::start(folder.path(), "target/ready.json");
+    let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &tour()]).current_dir(folder.path());
+    bash.env("PATH", path).env("TMPDIR", folder.path()).env_remove("TOLLGATE_READY_FILE");
+    let done = finished(bash.output().unwrap());
+    assert_eq!(done.status, 0, "{}\n{}", done.out, done.err);
+    let seen = [
+        "\"sku\"",
+        "ratelimit: \"calls\"",
+        "\"total_amount\":\"100.00\"",
+        "place-order",
+        "revenue_share",
+        "plans/standard.yaml:",
+        "balanced",
+        "policies/ is right",
+        "exit status 3",
+        "\"code\":\"suspended\"",
+        "final",
+        "2.50",
+    ];
+    for part in seen {
+        assert!(done.out.contains(part), "no {part:?} in what the tour shows:\n{}\n{}", done.out, done.err);
+    }
+}
+
+/// `TOLLGATE_WRITE_GENERATED=1 cargo test the_codes` writes them anew.
+#[test]
+fn the_codes_in_the_readme_are_those_of_the_program() {
+    let readme = readme();
+    let (before, rest) = readme.split_once(START).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let expected = format!("{before}{START}{}{END}{after}", table());
+    if std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &expected).unwrap();
+    }
+    assert!(
+        readme == expected || std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some(),
+        "the table of codes differs from the program; see the comment on this test"
+    );
+}
+
+fn table() -> String {
+    let mut table =
+        "| code | status | what happened | who can do something about it |\n| --- | --- | --- | --- |\n"
+            .to_owned();
+    for refusal in each() {
+        let status = respond::status(&refusal).as_u16();
+        let (code, title, fault) = (refusal.code(), refusal.title(), refusal.fault().name());
+        table.push_str(&format!("| `{code}` | {status} | {title} | {fault} |\n"));
+    }
+    table
+}
+
+/// One of each. A new one does not compile here until it stands in the list.
+fn each() -> Vec<Refusal> {
+    let limit = "calls".parse().unwrap();
+    let all = vec![
+        Refusal::MessageMalformed(""),
+        Refusal::TransferCodingUnsupported,
+        Refusal::PathAmbiguous(""),
+        Refusal::HeadersTooLarge { limit: 0 },
+        Refusal::BodyTooLarge { limit: 0 },
+        Refusal::BodyTooSlow,
+        Refusal::MethodNotServed,
+        Refusal::RouteUnknown,
+        Refusal::MethodNotAllowed { allow: String::new() },
+        Refusal::CredentialMissing,
+        Refusal::CredentialRepeated,
+        Refusal::CredentialInvalid(""),
+        Refusal::Suspended,
+        Refusal::NotSubscribed,
+        Refusal::EnvironmentMismatch,
+        Refusal::ScopeMissing { missing: ScopeSet::none() },
+        Refusal::MerchantMissing,
+        Refusal::ConditionUnmet,
+        Refusal::LimitReached { limit, retry_after: Duration::ZERO },
+        Refusal::UpstreamUnreachable,
+        Refusal::UpstreamTimeout,
+        Refusal::UpstreamBroken,
+        Refusal::Unavailable(""),
+    ];
+    for refusal in &all {
+        match refusal {
+            Refusal::MessageMalformed(_)
+            | Refusal::TransferCodingUnsupported
+            | Refusal::PathAmbiguous(_)
+            | Refusal::HeadersTooLarge { .. }
+            | Refusal::BodyTooLarge { .. }
+            | Refusal::BodyTooSlow
+            | Refusal::MethodNotServed
+            | Refusal::RouteUnknown
+            | Refusal::MethodNotAllowed { .. }
+            | Refusal::CredentialMissing
+            | Refusal::CredentialRepeated
+            | Refusal::CredentialInvalid(_)
+            | Refusal::Suspended
+            | Refusal::NotSubscribed
+            | Refusal::EnvironmentMismatch
+            | Refusal::ScopeMissing { .. }
+            | Refusal::MerchantMissing
+            | Refusal::ConditionUnmet
+            | Refusal::LimitReached { .. }
+            | Refusal::UpstreamUnreachable
+            | Refusal::UpstreamTimeout
+            | Refusal::UpstreamBroken
+            | Refusal::Unavailable(_) => {}
+        }
+    }
+    all
+}
