@@ -1,1 +1,4 @@
+//! The authorization server as browsers and clients see it, through the gateway.
 
+mod authorize;
+mod token;

@@ -1,2 +1,6 @@
+//! What tests share.
+
+pub(crate) mod dev;
 pub(crate) mod folder;
+pub(crate) mod http;
 pub(crate) mod stores;

@@ -1,0 +1,143 @@
+//! The authorization endpoint and its pages.
+
+use crate::support::dev::{Dev, input, parameter};
+use crate::support::http::{self, FORM, form};
+
+const CHALLENGE: &str =
+    "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+#[test]
+fn an_unknown_app_or_redirect_uri_is_told_on_a_page_and_never_redirected() {
+    let dev = Dev::start();
+    let (app, uri) = (dev.told("/app/client_id"), dev.told("/app/redirect_uri"));
+    for query in [
+        String::new(),
+        "client_id=nobody&response_type=code".to_owned(),
+        format!("client_id={app}&response_type=code&redirect_uri=https://evil.example/cb"),
+        format!("client_id={app}&response_type=code&redirect_uri={uri}/"),
+        format!("client_id={app}&client_id={app}&response_type=code&redirect_uri={uri}"),
+        format!("client_id={app}&response_type=code&redirect_uri={uri}&redirect_uri={uri}"),
+    ] {
+        let answer = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.header("location").is_none() && answer.text().contains("<!doctype html>"), "{query}");
+    }
+}
+
+#[test]
+fn other_mistakes_go_back_to_the_app_with_state_and_issuer() {
+    let dev = Dev::start();
+    let base = format!(
+        "client_id={}&redirect_uri={}&state=a%2Bb%20%26",
+        dev.told("/app/client_id"),
+        dev.told("/app/redirect_uri")
+    );
+    let public = format!(
+        "client_id={}&redirect_uri={}&state=a%2Bb%20%26&response_type=code",
+        dev.told("/public_app/client_id"),
+        dev.told("/public_app/redirect_uri")
+    );
+    for (query, error) in [
+        (base.clone(), "invalid_request"),
+        (format!("{base}&response_type=token"), "unsupported_response_type"),
+        (format!("{base}&response_type=code&scope=catalog:write"), "invalid_scope"),
+        (format!("{base}&response_type=code&scope=nonsense"), "invalid_scope"),
+        (format!("{base}&response_type=code&scope=order:read&scope=order:read"), "invalid_request"),
+        (
+            format!("{base}&response_type=code&code_challenge=abc&code_challenge_method=S256"),
+            "invalid_request",
+        ),
+        (
+            format!("{base}&response_type=code&code_challenge=abc&code_challenge_method=plain"),
+            "invalid_request",
+        ),
+        (format!("{base}&response_type=code&code_challenge_method=S256"), "invalid_request"),
+        (public, "invalid_request"),
+    ] {
+        let answer = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+        assert_eq!(answer.status, 303, "{query}: {}", answer.text());
+        let location = answer.header("location").unwrap();
+        assert_eq!(parameter(location, "error").as_deref(), Some(error), "{query}");
+        assert_eq!(parameter(location, "state").as_deref(), Some("a+b &"), "{query}");
+        assert_eq!(parameter(location, "iss").as_deref(), Some(dev.base()), "{query}");
+    }
+}
+
+#[test]
+fn a_public_app_gets_a_code_with_pkce_on_any_loopback_port() {
+    let dev = Dev::start();
+    let query = format!(
+        "client_id={}&response_type=code&redirect_uri=http://127.0.0.1:54321/callback&state=s&{CHALLENGE}",
+        dev.told("/public_app/client_id")
+    );
+    let location = dev.consent(&query, 1);
+    assert!(location.starts_with("http://127.0.0.1:54321/callback?code="), "{location}");
+    let code = parameter(&location, "code").unwrap();
+    let fields = [
+        ("client_id", dev.told("/public_app/client_id")),
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", "http://127.0.0.1:54321/callback"),
+        ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+    ];
+    let answer = http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&fields));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn pages_cannot_be_framed_scripted_or_stored_and_speak_the_browsers_language() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
+    let page = dev.get(&format!("/oauth/authorize?{query}"), &[("Accept-Language", "zh-CN,zh;q=0.9")]);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert!(page.text().contains("登录"));
+    assert!(!page.text().contains("<script"));
+}
+
+#[test]
+fn a_merchant_may_say_no_and_a_strange_form_is_refused() {
+    let dev = Dev::start();
+    let base = dev.base();
+    let query = format!("client_id={}&response_type=code&state=x", dev.told("/app/client_id"));
+    let (username, password) = (dev.told("/merchants/0/username"), dev.told("/merchants/0/password"));
+    let login = form(&[("request", &query), ("username", username), ("password", password)]);
+    let foreign =
+        http::request(base, "POST", "/oauth/login", &[FORM, ("Origin", "https://evil.example")], &login);
+    assert_eq!(foreign.status, 400);
+    let answer = http::request(base, "POST", "/oauth/login", &[FORM, ("Origin", base)], &login);
+    let cookie = answer.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let page = dev.get(answer.header("location").unwrap(), &[("Cookie", cookie)]);
+    for expected in ["Shop Manager", "Bright Apps", "West Lake Tea House", "See your orders"] {
+        assert!(page.text().contains(expected), "no {expected} in {}", page.text());
+    }
+    let csrf = input(&page.text(), "csrf");
+    for wrong in ["", "0000"] {
+        let consent = form(&[("request", &query), ("csrf", wrong), ("decision", "allow")]);
+        let answer = http::request(base, "POST", "/oauth/consent", &[FORM, ("Cookie", cookie)], &consent);
+        assert_eq!(answer.status, 400, "csrf {wrong:?}");
+    }
+    let consent = form(&[("request", &query), ("csrf", &csrf), ("decision", "deny")]);
+    let answer = http::request(base, "POST", "/oauth/consent", &[FORM, ("Cookie", cookie)], &consent);
+    let location = answer.header("location").unwrap();
+    assert_eq!(parameter(location, "error").as_deref(), Some("access_denied"));
+    assert_eq!(parameter(location, "state").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_name_get_the_same_page_and_guessing_is_slowed() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
+    let attempt = |username: &str| {
+        let login = form(&[("request", &query), ("username", username), ("password", "wrong-password")]);
+        http::request(dev.base(), "POST", "/oauth/login", &[FORM], &login)
+    };
+    let (known, unknown) = (attempt(dev.told("/merchants/0/username")), attempt("nobody"));
+    assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
+    assert!(known.text().contains("wrong"), "{}", known.text());
+    let slowed = (0..12).map(|_| attempt("somebody")).find(|answer| answer.status == 429);
+    assert!(slowed.is_some_and(|answer| answer.header("retry-after").is_some()));
+}

@@ -1,0 +1,226 @@
+//! The real binary as `tollgate dev`, driven from outside.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::http::{self, Answer, FORM, form};
+
+/// A running `tollgate dev`.
+pub(crate) struct Dev {
+    child: Child,
+    folder: TempDir,
+    pub(crate) ready: Value,
+}
+
+impl Dev {
+    /// With the shipped policies.
+    pub(crate) fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), |_| {})
+    }
+
+    /// With the shipped policies, changed before the start.
+    pub(crate) fn with_policies(change: impl FnOnce(&Path)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), change)
+    }
+
+    fn start_in(folder: TempDir, change: impl FnOnce(&Path)) -> Self {
+        let policies = folder.path().join("policies");
+        if !policies.exists() {
+            copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &policies);
+        }
+        change(&policies);
+        let ready_file = folder.path().join("ready.json");
+        let _ = std::fs::remove_file(&ready_file);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["dev", "--port", "0", "--admin-port", "0", "--policies"])
+            .arg(&policies)
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            .arg("--ready-file")
+            .arg(&ready_file)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut dev = Self { child, folder, ready: Value::Null };
+        wait_for("the ready file", || {
+            if let Some(status) = dev.child.try_wait().unwrap() {
+                panic!("tollgate ended with {status}:\n{}", dev.log());
+            }
+            ready_file.exists()
+        });
+        dev.ready = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
+        dev
+    }
+
+    /// SIGKILL, and a new process on the same data.
+    pub(crate) fn kill_and_restart(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        drop(self);
+        Self::start_in(folder, |_| {})
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; gives the exit status.
+    pub(crate) fn terminate(&mut self) -> std::process::ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn policies(&self) -> PathBuf {
+        self.folder.path().join("policies")
+    }
+
+    /// What the ready file has at a JSON Pointer.
+    #[track_caller]
+    pub(crate) fn told(&self, pointer: &str) -> &str {
+        self.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}"))
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        self.told("/base_url")
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        http::request(self.base(), "GET", path, headers, "")
+    }
+
+    /// A call of the admin API.
+    #[track_caller]
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.told("/admin_token"));
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        http::request(self.told("/admin_url"), method, path, &headers, body)
+    }
+
+    /// Logs a merchant in and consents; gives the location that the browser is sent to.
+    #[track_caller]
+    pub(crate) fn consent(&self, query: &str, merchant: usize) -> String {
+        let base = self.base();
+        let page = self.get(&format!("/oauth/authorize?{query}"), &[]);
+        assert_eq!(page.status, 200, "{}", page.text());
+        let username = self.told(&format!("/merchants/{merchant}/username"));
+        let password = self.told(&format!("/merchants/{merchant}/password"));
+        let login = form(&[("request", query), ("username", username), ("password", password)]);
+        let answer = http::request(base, "POST", "/oauth/login", &[FORM], &login);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let page = self.get(answer.header("location").unwrap(), &[("Cookie", &cookie)]);
+        assert_eq!(page.status, 200, "{}", page.text());
+        let csrf = input(&page.text(), "csrf");
+        let consent = form(&[("request", query), ("csrf", &csrf), ("decision", "allow")]);
+        let answer = http::request(base, "POST", "/oauth/consent", &[FORM, ("Cookie", &cookie)], &consent);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer.header("location").unwrap().to_owned()
+    }
+
+    /// An authorization code for the first app.
+    #[track_caller]
+    pub(crate) fn code(&self, merchant: usize) -> String {
+        let query = format!(
+            "client_id={}&response_type=code&redirect_uri={}",
+            self.told("/app/client_id"),
+            self.told("/app/redirect_uri")
+        );
+        parameter(&self.consent(&query, merchant), "code").expect("a code")
+    }
+
+    /// A call of the token endpoint by the first app.
+    #[track_caller]
+    pub(crate) fn token_call(&self, fields: &[(&str, &str)]) -> Answer {
+        let mut all = vec![
+            ("client_id", self.told("/app/client_id")),
+            ("client_secret", self.told("/app/client_secret")),
+        ];
+        all.extend(fields);
+        http::request(self.base(), "POST", "/oauth/token", &[FORM], &form(&all))
+    }
+
+    /// An access token of the first app for a merchant, as an Authorization value.
+    #[track_caller]
+    pub(crate) fn bearer(&self, merchant: usize) -> String {
+        let code = self.code(merchant);
+        let redirect_uri = self.told("/app/redirect_uri");
+        let answer = self.token_call(&[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", redirect_uri),
+        ]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        format!("Bearer {}", answer.json()["access_token"].as_str().unwrap())
+    }
+
+    /// Places an order; `None` if there was no whole answer.
+    pub(crate) fn order(&self, bearer: &str, product: &str) -> Option<Answer> {
+        let body = format!(
+            r#"{{"items":[{{"product_id":"{product}","quantity":1}}],"currency":"CNY",
+            "receiver":{{"name":"李雷","phone":"13800000000","address":"杭州"}}}}"#
+        );
+        let headers = [("Authorization", bearer), ("Content-Type", "application/json")];
+        http::try_request(self.base(), "POST", "/api/orders", &headers, &body)
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a condition holds; fails after a time that is far beyond what it takes.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < patience, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The value of a hidden input of a page.
+#[track_caller]
+pub(crate) fn input(page: &str, name: &str) -> String {
+    let at = page.find(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("no input {name} in {page}"));
+    let value = page[at..].split("value=\"").nth(1).unwrap();
+    value[..value.find('"').unwrap()].replace("&#38;", "&").replace("&amp;", "&")
+}
+
+/// A parameter of a URL's query.
+pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
+    let query = url.split_once('?')?.1;
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
