@@ -29,6 +29,7 @@ pub(super) async fn reload(State(state): State<Arc<AdminState>>, fields: Fields)
         Ok(Reloaded::Unchanged(_)) => "unchanged",
         Err(LoadError::Invalid(report)) => return Err(Problem::PolicyInvalid(report)),
         Err(LoadError::Unreadable(reason)) => return Err(Problem::PolicyUnreadable(reason)),
+        Err(LoadError::Refused(reason)) => return Err(Problem::PolicyRefused(reason)),
     };
     let mut answer = shown(&state);
     answer["outcome"] = json!(outcome);

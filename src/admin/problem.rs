@@ -46,6 +46,8 @@ pub(super) enum Problem {
     PolicyInvalid(Report),
     /// The policy files cannot be read; the policies in force stay.
     PolicyUnreadable(String),
+    /// The policy files are right in themselves, but cannot follow those in force, which stay.
+    PolicyRefused(String),
     /// Something that the answer needs is out of reach for now.
     Unavailable(&'static str),
     /// A fault of ours; the log has it.
@@ -58,7 +60,7 @@ impl Problem {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::NoSuchPath | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::PolicyRefused(_) => StatusCode::CONFLICT,
             Self::NotJson(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -84,6 +86,7 @@ impl Problem {
             Self::Invalid(_) => "fields_invalid",
             Self::PolicyInvalid(_) => "policy_invalid",
             Self::PolicyUnreadable(_) => "policy_unreadable",
+            Self::PolicyRefused(_) => "policy_refused",
             Self::Unavailable(_) => "unavailable",
             Self::Internal => "internal",
         }
@@ -103,6 +106,7 @@ impl Problem {
             Self::Invalid(_) => "Some fields are wrong",
             Self::PolicyInvalid(_) => "The policy files are wrong",
             Self::PolicyUnreadable(_) => "The policy files cannot be read",
+            Self::PolicyRefused(_) => "The policies cannot follow those in force",
             Self::Unavailable(_) => "Out of reach for now",
             Self::Internal => "A fault of the gateway",
         }
@@ -114,7 +118,10 @@ impl Problem {
             Self::NoSuchPath => "The admin API has no such path.".to_owned(),
             Self::MethodNotAllowed => "The path is right, the method is not; see Allow.".to_owned(),
             Self::NotFound(what) => format!("There is no such {what}."),
-            Self::Conflict(text) | Self::NotJson(text) | Self::PolicyUnreadable(text) => text.clone(),
+            Self::Conflict(text)
+            | Self::NotJson(text)
+            | Self::PolicyUnreadable(text)
+            | Self::PolicyRefused(text) => text.clone(),
             Self::UnsupportedMediaType => "Send the body with Content-Type: application/json.".to_owned(),
             Self::BodyTooLarge => "The admin API takes bodies of up to 256 KiB.".to_owned(),
             Self::BodyTimeout => "The body must be there within 20 seconds.".to_owned(),
@@ -149,6 +156,7 @@ impl Problem {
             | Self::BodyTooLarge
             | Self::BodyTimeout
             | Self::PolicyUnreadable(_)
+            | Self::PolicyRefused(_)
             | Self::Unavailable(_)
             | Self::Internal => None,
         }

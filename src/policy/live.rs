@@ -3,8 +3,8 @@
 //! A set that is wrong changes nothing and is loud; one that is equal in content is no swap.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
@@ -48,6 +48,8 @@ pub struct Live {
     values: Arc<dyn Values>,
     admit: Admit,
     clock: Arc<dyn Clock>,
+    /// One reload at a time: a slow one must not put an older set over a newer.
+    turn: Mutex<()>,
 }
 
 impl std::fmt::Debug for Live {
@@ -68,7 +70,7 @@ impl Live {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LoadError> {
         let snapshot = load(folder, &*values)?;
-        admit(&snapshot).map_err(LoadError::Unreadable)?;
+        admit(&snapshot).map_err(LoadError::Refused)?;
         let now = clock.now();
         let hash = snapshot.hash.clone();
         let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
@@ -81,6 +83,7 @@ impl Live {
             values,
             admit,
             clock,
+            turn: Mutex::new(()),
         })
     }
 
@@ -119,43 +122,36 @@ impl Live {
     /// # Errors
     /// [`LoadError`]; then the snapshot in force stays.
     pub fn reload(&self) -> Result<Reloaded, LoadError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let attempted_at = self.clock.now();
-        let loaded = load(&self.folder, &*self.values)
-            .and_then(|snapshot| (self.admit)(&snapshot).map_err(LoadError::Unreadable).map(|()| snapshot));
         let before = self.status();
-        match loaded {
+        let outcome = load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, &before.hash));
+        let mut status = PolicyStatus { last_error: None, last_attempt: attempted_at, ..(*before).clone() };
+        match &outcome {
+            Ok(Reloaded::Unchanged(_)) => {}
+            Ok(Reloaded::Swapped(hash)) => {
+                tracing::info!(%hash, "policies are in force");
+                (status.hash, status.active_since) = (hash.clone(), attempted_at);
+            }
             Err(error) => {
                 tracing::error!("the policies were not changed:\n{error}");
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                let last_error = Some(error.clone());
-                self.status.store(Arc::new(PolicyStatus {
-                    last_error,
-                    last_attempt: attempted_at,
-                    ..(*before).clone()
-                }));
-                Err(error)
-            }
-            Ok(snapshot) if snapshot.hash == before.hash => {
-                self.status.store(Arc::new(PolicyStatus {
-                    last_error: None,
-                    last_attempt: attempted_at,
-                    ..(*before).clone()
-                }));
-                Ok(Reloaded::Unchanged(before.hash.clone()))
-            }
-            Ok(snapshot) => {
-                let hash = snapshot.hash.clone();
-                self.snapshot.store(Arc::new(snapshot));
-                self.version.fetch_add(1, Ordering::AcqRel);
-                self.status.store(Arc::new(PolicyStatus {
-                    hash: hash.clone(),
-                    active_since: attempted_at,
-                    last_error: None,
-                    last_attempt: attempted_at,
-                }));
-                tracing::info!(%hash, "policies are in force");
-                Ok(Reloaded::Swapped(hash))
+                status.last_error = Some(error.clone());
             }
         }
+        self.status.store(Arc::new(status));
+        outcome
+    }
+
+    /// Puts a right snapshot in force, unless it is the one in force or is refused.
+    fn activate(&self, snapshot: Snapshot, in_force: &SnapshotHash) -> Result<Reloaded, LoadError> {
+        if snapshot.hash == *in_force {
+            return Ok(Reloaded::Unchanged(snapshot.hash));
+        }
+        (self.admit)(&snapshot).map_err(LoadError::Refused)?;
+        let hash = snapshot.hash.clone();
+        self.snapshot.store(Arc::new(snapshot));
+        self.version.fetch_add(1, Ordering::AcqRel);
+        Ok(Reloaded::Swapped(hash))
     }
 }

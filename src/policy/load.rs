@@ -40,6 +40,9 @@ pub enum LoadError {
     /// The files are wrong.
     #[error("{0}")]
     Invalid(Report),
+    /// The files are right in themselves, but cannot follow what was in force before.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Loads the policy set in `folder`.

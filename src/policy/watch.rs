@@ -1,10 +1,10 @@
 //! Reloads policies when their folder changes. What changed is not looked at: the whole set is read again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{Debouncer, NoCache, new_debouncer_opt};
+use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, NoCache, new_debouncer_opt};
 
 use super::live::Live;
 
@@ -28,11 +28,11 @@ impl std::fmt::Debug for PolicyWatch {
 /// The operating system does not let the folder be watched.
 pub fn watch(live: &Arc<Live>) -> Result<PolicyWatch, notify_debouncer_full::notify::Error> {
     let watched = live.clone();
-    // One reload at a time; the outcome is in the status and the log.
-    let turn = Mutex::new(());
-    let on_change = move |_: notify_debouncer_full::DebounceEventResult| {
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = watched.reload();
+    let on_change = move |events: DebounceEventResult| {
+        if may_have_changed(&events) {
+            // The outcome is in the status and the log.
+            let _ = watched.reload();
+        }
     };
     let config = notify_debouncer_full::notify::Config::default();
     let mut debouncer = new_debouncer_opt::<_, RecommendedWatcher, NoCache>(
@@ -44,4 +44,38 @@ pub fn watch(live: &Arc<Live>) -> Result<PolicyWatch, notify_debouncer_full::not
     )?;
     debouncer.watch(live.folder(), RecursiveMode::Recursive)?;
     Ok(PolicyWatch { _debouncer: debouncer })
+}
+
+/// Whether the folder's content may be another. Being read is no change: reading the set would set off the next reading.
+/// When the watcher itself erred, events may be lost, so the set is read.
+fn may_have_changed(events: &DebounceEventResult) -> bool {
+    match events {
+        Ok(events) => events.iter().any(|event| !matches!(event.kind, EventKind::Access(_))),
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify_debouncer_full::DebouncedEvent;
+    use notify_debouncer_full::notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+    use notify_debouncer_full::notify::{Error, Event};
+
+    use super::*;
+
+    fn events(kinds: &[EventKind]) -> DebounceEventResult {
+        let event = |kind: &EventKind| DebouncedEvent::new(Event::new(*kind), std::time::Instant::now());
+        Ok(kinds.iter().map(event).collect())
+    }
+
+    #[test]
+    fn reading_the_files_is_no_change_of_them() {
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(!may_have_changed(&events(&[opened, closed])));
+        assert!(may_have_changed(&events(&[opened, EventKind::Modify(ModifyKind::Any)])));
+        assert!(may_have_changed(&events(&[EventKind::Create(CreateKind::File)])));
+        assert!(may_have_changed(&events(&[EventKind::Other])));
+        assert!(may_have_changed(&Err(vec![Error::generic("events were lost")])));
+    }
 }

@@ -84,10 +84,10 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
         "there is no API product store",
         Some("storefront"),
     );
-    check(standard, "window: 10s", "window: 10 seconds", "has the wrong form", Some("10s"));
+    check(standard, "window: 1m", "window: 1 minute", "has the wrong form", Some("10s"));
     check(standard, "percent: 2.5", "percent: 250", "from 0 to 100", None);
     check(standard, "currency: CNY", "currency: RMB", "ISO 4217", None);
-    check(standard, "burst: 20", "burst: 0", "at least 1", None);
+    check(standard, "burst: 2000", "burst: 0", "at least 1", None);
     check(standard, "per_unit: 0.01", "per_unit: -0.01", "from 0", None);
     check(
         "products.yaml",

@@ -1,0 +1,113 @@
+//! Policies change while they are in force: at once, as a whole, or not at all.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tollgate::domain::time::{ManualClock, Timestamp};
+use tollgate::policy::live::{Admit, Live, Reloaded};
+use tollgate::policy::load::{LoadError, NoValues};
+use tollgate::policy::watch::watch;
+
+use crate::support::folder::{change, policies};
+
+const PLAN: &str = "plans/standard.yaml";
+
+fn open(folder: &Path, admit: Admit) -> Arc<Live> {
+    let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
+    Arc::new(Live::open(folder, Arc::new(NoValues), admit, Arc::new(clock)).unwrap())
+}
+
+fn percent(live: &Live) -> String {
+    let snapshot = live.load();
+    let share = snapshot.plans["standard"].versions[0].tariff.share.clone().unwrap();
+    share.percent.to_string()
+}
+
+#[track_caller]
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < give_up, "it never came to pass that {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_change_on_disk_is_in_force_soon_and_a_broken_one_never() {
+    let folder = policies();
+    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let _watch = watch(&live).unwrap();
+    change(&folder, PLAN, "percent: 2.5", "percent: 3");
+    wait_until("the change is in force", || percent(&live) == "3");
+    let hash = live.status().hash.clone();
+
+    change(&folder, PLAN, "percent: 3", "percent: 300");
+    wait_until("the mistake is told", || live.status().last_error.is_some());
+    assert_eq!((percent(&live).as_str(), &live.status().hash), ("3", &hash));
+    let error = live.status().last_error.clone().unwrap().to_string();
+    assert!(error.contains("plans/standard.yaml:16:") && error.contains("percent: 300"), "{error}");
+
+    change(&folder, PLAN, "percent: 300", "percent: 4");
+    wait_until("the mended set is in force", || percent(&live) == "4");
+    assert!(live.status().last_error.is_none());
+    assert_eq!(live.failures(), 1);
+}
+
+#[test]
+fn a_set_of_the_same_content_is_no_swap() {
+    let folder = policies();
+    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let (before, version) = (live.load(), live.version());
+    change(&folder, PLAN, "percent: 2.5", "percent: 2.5");
+    assert!(matches!(live.reload(), Ok(Reloaded::Unchanged(_))));
+    assert!(Arc::ptr_eq(&before, &live.load()));
+    assert_eq!(live.version(), version);
+}
+
+#[test]
+fn a_set_that_cannot_follow_the_one_in_force_is_refused() {
+    let folder = policies();
+    let follows = Arc::new(AtomicBool::new(true));
+    let may = follows.clone();
+    let admit: Admit = Box::new(move |_| match may.load(Ordering::SeqCst) {
+        true => Ok(()),
+        false => Err("standard@1 is in force and has another price now".to_owned()),
+    });
+    let live = open(folder.path(), admit);
+    follows.store(false, Ordering::SeqCst);
+    change(&folder, PLAN, "percent: 2.5", "percent: 3");
+    let Err(LoadError::Refused(reason)) = live.reload() else { panic!("it was taken") };
+    assert!(reason.contains("standard@1"), "{reason}");
+    assert_eq!((percent(&live).as_str(), live.failures()), ("2.5", 1));
+}
+
+#[test]
+fn two_hundred_reloads_some_broken_never_show_a_reader_half_a_set() {
+    let folder = policies();
+    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                let snapshot = live.load();
+                assert_eq!((snapshot.upstreams.len(), snapshot.routes.is_empty()), (4, false));
+                seen += 1;
+            }
+            seen
+        });
+        let mut now = "2.5".to_owned();
+        for round in 1..=200_u32 {
+            let next = if round % 5 == 0 { "no".to_owned() } else { format!("{}.{}", round % 97, round) };
+            change(&folder, PLAN, &format!("percent: {now}"), &format!("percent: {next}"));
+            assert_eq!(live.reload().is_err(), round % 5 == 0, "round {round}");
+            now = next;
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
+    assert_eq!(live.failures(), 40);
+    assert_eq!(live.version(), 1 + 160);
+}
