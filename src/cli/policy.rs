@@ -81,7 +81,9 @@ impl Values for Environment {
 fn check(folder: &Path, screen: &Screen) -> Outcome {
     match load(folder, &Environment) {
         Ok(snapshot) => right(folder, &snapshot, screen),
-        Err(LoadError::Unreadable(reason) | LoadError::Refused(reason)) => Err(anyhow::anyhow!(reason).into()),
+        Err(LoadError::Unreadable(reason) | LoadError::Refused(reason)) => {
+            Err(anyhow::anyhow!(reason).into())
+        }
         Err(LoadError::Invalid(report)) => {
             if screen.format() == Format::Json {
                 screen.json(&report.to_json())?;

@@ -125,7 +125,8 @@ impl Live {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let attempted_at = self.clock.now();
         let before = self.status();
-        let outcome = load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, &before.hash));
+        let outcome =
+            load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, &before.hash));
         let mut status = PolicyStatus { last_error: None, last_attempt: attempted_at, ..(*before).clone() };
         match &outcome {
             Ok(Reloaded::Unchanged(_)) => {}
