@@ -17,8 +17,10 @@ const TIERS: &[&[&str]] = &[
 ];
 
 /// Imports within one tier that are meant, each with its reason.
-const SIDEWAYS: &[(&str, &str, &str)] =
-    &[("upstream", "policy", "the snapshot's endpoints are what a pool connects to")];
+const SIDEWAYS: &[(&str, &str, &str)] = &[
+    ("upstream", "policy", "the snapshot's endpoints are what a pool connects to"),
+    ("billing", "metering", "what metering drains from the journal is what billing records"),
+];
 
 /// Everything that lies at the top of the repository.
 const TOP_LEVEL: &[&str] = &[
