@@ -9,7 +9,7 @@ run:
 # Every test. tests/setup.sh leaves the addresses of the servers that it started in target/test.env.
 test:
 	tests/setup.sh
-	set -a && . ./target/test.env && cargo test --locked
+	set -a && . ./target/test.env && cargo test --locked --no-fail-fast
 
 # The long proofs: crash loops, millions of random cases, big periods. They are the tests marked #[ignore].
 prove:

@@ -40,7 +40,8 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 fn web_address(text: &str) -> Result<String, String> {
     let wrong = || format!("{text:?} must name a host, with no user before it");
     let uri: Uri = text.parse().map_err(|_| wrong())?;
-    let authority = uri.authority().ok_or_else(wrong)?;
+    // "https:host" is no absolute URI: it parses as a host with a port.
+    let authority = uri.scheme().and(uri.authority()).ok_or_else(wrong)?;
     if authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(wrong());
     }
