@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use crate::config::environment;
 use crate::config::settings::DevSettings;
 use crate::server;
@@ -54,5 +54,5 @@ pub(super) fn all_cores() -> NonZeroUsize {
 pub(super) fn run(arguments: DevArguments) -> Outcome {
     let settings = arguments.settings();
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::dev::run(&settings).map_err(|error| anyhow::Error::new(error).into())
+    server::dev::run(&settings).map_err(Failure::of_server)
 }

@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::policy::load::LoadError;
+use crate::server::error::ServerError;
+
 /// Why a command did not do what it was asked. Bad usage never gets this far: clap answers it with status 2.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -15,6 +18,16 @@ pub(super) enum Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl Failure {
+    /// Why a node did not start or run. A set of policies that is not right is invalid input.
+    pub(super) fn of_server(error: ServerError) -> Self {
+        match error {
+            ServerError::Policies(LoadError::Invalid(report)) => Self::Invalid(report.to_string()),
+            other => Self::Failed(other.into()),
+        }
     }
 }
 

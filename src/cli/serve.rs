@@ -80,5 +80,5 @@ pub(super) fn run(arguments: ServeArguments) -> Outcome {
         )
     })?;
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::serve::run(&settings, &token).map_err(|error| anyhow::Error::new(error).into())
+    server::serve::run(&settings, &token).map_err(Failure::of_server)
 }

@@ -3,7 +3,9 @@
 mod administration;
 mod arguments;
 mod policy;
+mod process;
 mod readme;
+mod serve;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

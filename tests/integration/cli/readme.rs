@@ -1,13 +1,14 @@
 //! The README is true: its tour runs, and its table of codes is that of the program.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use tollgate::domain::refusal::Refusal;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::gateway::respond;
 
+use super::process::Process;
 use super::{finished, tollgate};
 use crate::support::folder;
 
@@ -16,33 +17,6 @@ const END: &str = "<!-- end of codes -->";
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
-}
-
-/// A running `tollgate dev`, stopped when dropped.
-struct Dev(Child);
-
-impl Dev {
-    /// Waits until it has written `ready`.
-    fn start(folder: &Path, ready: &str) -> Self {
-        let mut command = tollgate(&["dev", "--port", "0", "--admin-port", "0", "--ready-file", ready]);
-        let process = command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut dev = Self(process.unwrap());
-        let patience = Instant::now() + Duration::from_secs(60);
-        while !folder.join(ready).exists() {
-            assert!(dev.0.try_wait().unwrap().is_none(), "tollgate dev ended");
-            assert!(Instant::now() < patience, "tollgate dev does not get ready");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        dev
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // Already gone, perhaps.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The lines that the README tells a newcomer to type.
@@ -55,7 +29,9 @@ fn tour() -> String {
 #[test]
 fn the_tour_runs_from_its_first_line_to_its_last() {
     let folder = folder::copy_of_policies_in_a_project();
-    let _dev = Dev::start(folder.path(), "target/ready.json");
+    let mut dev = tollgate(&["dev", "--port", "0", "--admin-port", "0", "--ready-file", "target/ready.json"]);
+    dev.current_dir(folder.path());
+    let dev = Process::start(dev, &folder.path().join("target/ready.json"));
     let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
@@ -63,6 +39,7 @@ fn the_tour_runs_from_its_first_line_to_its_last() {
     bash.env("PATH", path).env("TMPDIR", folder.path()).env_remove("TOLLGATE_READY_FILE");
     let done = finished(bash.output().unwrap());
     assert_eq!(done.status, 0, "{}\n{}", done.out, done.err);
+    assert_eq!(dev.stop().code(), Some(0));
     let seen = [
         "\"sku\"",
         "ratelimit: \"calls\"",

@@ -1,0 +1,93 @@
+//! `tollgate serve` and `tollgate dev` as processes: start, stop, and what keeps them from starting.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::process::Process;
+use super::{Finished, finished, tollgate};
+use crate::support::folder;
+
+const TOKEN: &str = "a-token-of-this-test-with-32-characters";
+
+fn serve(folder: &Path, more: &[&str]) -> Command {
+    let base = ["serve", "--policies", "policies", "--data", "data", "--listen", "127.0.0.1:0"];
+    let mut command = tollgate(&[&base[..], &["--admin-listen", "127.0.0.1:0"], more].concat());
+    command.current_dir(folder).env("TOLLGATE_ADMIN_TOKEN", TOKEN);
+    command
+}
+
+fn fails(mut command: Command) -> Finished {
+    finished(command.output().unwrap())
+}
+
+#[test]
+fn a_node_keeps_what_it_was_told_over_an_orderly_stop() {
+    let project = folder::copy_of_policies_in_a_project();
+    let ready = project.path().join("ready.json");
+    let mut seen = Vec::new();
+    for round in 0..2 {
+        let node = Process::start(serve(project.path(), &["--ready-file", "ready.json"]), &ready);
+        let addresses: Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = tollgate(&[arguments, &["--output", "json"]].concat());
+            command.env("TOLLGATE_ADMIN_URL", addresses["admin_url"].as_str().unwrap());
+            let done = finished(command.env("TOLLGATE_ADMIN_TOKEN", TOKEN).output().unwrap());
+            assert_eq!(done.status, 0, "{}", done.err);
+            serde_json::from_str::<Value>(&done.out).unwrap()
+        };
+        if round == 0 {
+            run(&["partner", "create", "--name", "Bright Apps"]);
+        }
+        assert_eq!(run(&["ledger", "check"])["balanced"], true);
+        seen.push(run(&["partner", "list"]));
+        assert_eq!(node.stop().code(), Some(0));
+        std::fs::remove_file(&ready).unwrap();
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0][0]["name"], "Bright Apps");
+}
+
+#[test]
+fn a_node_without_a_good_admin_token_does_not_start() {
+    let project = folder::copy_of_policies_in_a_project();
+    for token in ["", "short"] {
+        let mut command = serve(project.path(), &[]);
+        let done = fails({
+            command.env("TOLLGATE_ADMIN_TOKEN", token);
+            command
+        });
+        assert_eq!(done.status, 1);
+        assert!(done.err.contains("TOLLGATE_ADMIN_TOKEN") && done.err.contains("32"), "{}", done.err);
+    }
+}
+
+#[test]
+fn a_node_with_wrong_policies_does_not_start_and_says_where_they_are_wrong() {
+    let project = folder::copy_of_policies_in_a_project();
+    let plan = project.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("percent", "precent")).unwrap();
+    let done = fails(serve(project.path(), &[]));
+    assert_eq!(done.status, 3, "{}", done.err);
+    assert!(done.err.contains("plans/standard.yaml:") && done.err.contains("precent"), "{}", done.err);
+    let mut dev = tollgate(&["dev", "--port", "0", "--admin-port", "0"]);
+    dev.current_dir(project.path());
+    assert_eq!(fails(dev).status, 3);
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let project = folder::copy_of_policies_in_a_project();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for option in ["--listen", "--admin-listen"] {
+        let mut command = tollgate(&["serve", "--policies", "policies", "--data", "data", option, &address]);
+        let free = if option == "--listen" { "TOLLGATE_ADMIN_LISTEN" } else { "TOLLGATE_LISTEN" };
+        command.current_dir(project.path()).env("TOLLGATE_ADMIN_TOKEN", TOKEN).env(free, "127.0.0.1:0");
+        let done = fails(command);
+        assert_eq!(done.status, 1);
+        assert!(done.err.contains(&address), "{option}: {}", done.err);
+    }
+}
