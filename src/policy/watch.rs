@@ -56,6 +56,7 @@ fn may_have_changed(events: &DebounceEventResult) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits by the machine's clock")]
 mod tests {
     use notify_debouncer_full::DebouncedEvent;
     use notify_debouncer_full::notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
