@@ -168,6 +168,7 @@ mod tests {
         let plan = PlanRef { name: PlanName::new("p").unwrap(), version: 1 };
         let transaction = amount.map(|minor| Transaction {
             id: "o-1".to_owned(),
+            of: None,
             amount: Amount { minor: minor.abs(), currency: "CNY".parse().unwrap() },
             kind: if minor < 0 { TransactionKind::Refund } else { TransactionKind::Sale },
         });

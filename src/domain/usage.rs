@@ -77,10 +77,23 @@ pub enum Evidence {
 pub struct Transaction {
     /// The upstream's id of it, such as an order id.
     pub id: String,
+    /// Of a refund, the id of the sale whose money it gives back, if that is not its own.
+    pub of: Option<String>,
     /// What it is worth; at least zero.
     pub amount: Amount,
     /// Which way the money goes.
     pub kind: TransactionKind,
+}
+
+impl Transaction {
+    /// The id of the sale: of a refund, the one whose money it gives back.
+    #[must_use]
+    pub fn sale(&self) -> &str {
+        match self.kind {
+            TransactionKind::Sale => &self.id,
+            TransactionKind::Refund => self.of.as_deref().unwrap_or(&self.id),
+        }
+    }
 }
 
 /// Which way a transaction's money goes.

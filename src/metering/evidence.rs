@@ -5,7 +5,7 @@
 use crate::domain::money::{Amount, Currency};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::usage::{Evidence, Transaction};
-use crate::policy::expression::{Field, Variables};
+use crate::policy::expression::{Expression, Field, Variables};
 use crate::policy::snapshot::{Meter, TransactionMeter};
 
 use super::capture::Capture;
@@ -71,10 +71,8 @@ fn try_read(meter: &Meter, facts: &CallFacts<'_>) -> Result<Evidence, String> {
 }
 
 fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transaction, String> {
-    let id = meter.id.evaluate_text(variables).map_err(|error| error.to_string())?;
-    if id.is_empty() || id.len() > MAX_TRANSACTION_ID {
-        return Err(format!("{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes", meter.id.source()));
-    }
+    let id = transaction_id(&meter.id, variables)?;
+    let of = meter.of.as_ref().map(|of| transaction_id(of, variables)).transpose()?;
     let code = meter.currency.evaluate_text(variables).map_err(|error| error.to_string())?;
     let currency: Currency = code.parse().map_err(|error| format!("{}: {error}", meter.currency.source()))?;
     let value = meter.amount.evaluate_decimal(variables).map_err(|error| error.to_string())?;
@@ -83,7 +81,15 @@ fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transa
     }
     let amount =
         Amount::exact(value, currency).map_err(|error| format!("{}: {error}", meter.amount.source()))?;
-    Ok(Transaction { id, amount, kind: meter.kind })
+    Ok(Transaction { id, of, amount, kind: meter.kind })
+}
+
+fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
+    let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
+    if id.is_empty() || id.len() > MAX_TRANSACTION_ID {
+        return Err(format!("{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes", expression.source()));
+    }
+    Ok(id)
 }
 
 fn variables(meter: &Meter, facts: &CallFacts<'_>) -> Result<Variables, String> {
@@ -166,6 +172,7 @@ mod tests {
             units: None,
             transaction: Some(TransactionMeter {
                 id: expression("response.body.id"),
+                of: None,
                 amount: expression("response.body.total_amount"),
                 currency: expression("response.body.currency"),
                 kind: TransactionKind::Sale,
@@ -177,6 +184,10 @@ mod tests {
     }
 
     fn evidence(status: u16, body: &[u8]) -> Evidence {
+        evidence_by(&order_meter(), status, body)
+    }
+
+    fn evidence_by(meter: &Meter, status: u16, body: &[u8]) -> Evidence {
         let mut response = Capture::up_to(1000);
         response.push(body);
         let facts = CallFacts {
@@ -189,7 +200,22 @@ mod tests {
             request: &Capture::nothing(),
             response: &response,
         };
-        read(&order_meter(), &facts)
+        read(meter, &facts)
+    }
+
+    #[test]
+    fn a_refund_names_its_sale_or_is_an_exception() {
+        let mut meter = order_meter();
+        let transaction = meter.transaction.as_mut().unwrap();
+        transaction.kind = TransactionKind::Refund;
+        transaction.of = Some(expression("response.body.order_id"));
+        let body = br#"{"id":"r-1","order_id":"o-1","total_amount":"1.00","currency":"CNY"}"#;
+        let Evidence::Billable { transaction: Some(refund), .. } = evidence_by(&meter, 201, body) else {
+            panic!("{:?}", evidence_by(&meter, 201, body));
+        };
+        assert_eq!((refund.id.as_str(), refund.sale()), ("r-1", "o-1"));
+        let nameless = br#"{"id":"r-1","total_amount":"1.00","currency":"CNY"}"#;
+        assert!(matches!(evidence_by(&meter, 201, nameless), Evidence::Exception { .. }));
     }
 
     #[test]

@@ -75,6 +75,7 @@ enum WireEvidence<'a> {
 #[derive(Serialize, Deserialize)]
 struct WireTransaction<'a> {
     id: &'a str,
+    of: Option<&'a str>,
     minor: i64,
     currency: &'a str,
     kind: &'a str,
@@ -92,6 +93,7 @@ pub fn encode(record: &UsageRecord, out: Vec<u8>) -> Result<Vec<u8>, RecordError
             units: *units,
             transaction: transaction.as_ref().map(|transaction| WireTransaction {
                 id: &transaction.id,
+                of: transaction.of.as_deref(),
                 minor: transaction.amount.minor,
                 currency: transaction.amount.currency.code(),
                 kind: transaction.kind.name(),
@@ -176,6 +178,7 @@ fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
                 None => None,
                 Some(wire) => Some(Transaction {
                     id: wire.id.to_owned(),
+                    of: wire.of.map(str::to_owned),
                     amount: Amount { minor: wire.minor, currency: wire.currency.parse()? },
                     kind: TransactionKind::named(wire.kind)
                         .ok_or(RecordError::Unknown("transaction kind"))?,
@@ -219,6 +222,7 @@ mod tests {
                     units: 1,
                     transaction: Some(Transaction {
                         id: "o-1".to_owned(),
+                        of: (status % 2 == 0).then(|| "o-0".to_owned()),
                         amount: Amount { minor, currency: "CNY".parse().unwrap() },
                         kind: TransactionKind::Sale,
                     }),

@@ -237,6 +237,8 @@ pub struct BodiesRead {
 pub struct TransactionMeter {
     /// Gives its id, a string.
     pub id: Expression,
+    /// Gives the id of the sale that a refund is of, a string; without it, the refund's own.
+    pub of: Option<Expression>,
     /// Gives its amount, a decimal string or an exact number.
     pub amount: Expression,
     /// Gives its currency code.

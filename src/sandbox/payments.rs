@@ -57,9 +57,12 @@ async fn refund(
 ) -> Result<(StatusCode, Json<Value>), Refused> {
     let merchant = merchant(&headers)?;
     let amount = amount(&object(&body)?, "amount")?;
-    let refund = world.state().refund(&merchant, &id, amount)?;
+    let mut state = world.state();
+    let refund = state.refund(&merchant, &id, amount)?;
+    let order = &state.payment(Some(&merchant), &id)?.order;
     let answer = json!({
-        "id": refund, "payment_id": id, "amount": money(amount), "currency": CURRENCY, "status": "succeeded",
+        "id": refund, "payment_id": id, "order_id": order, "amount": money(amount), "currency": CURRENCY,
+        "status": "succeeded",
     });
     Ok((StatusCode::CREATED, Json(answer)))
 }

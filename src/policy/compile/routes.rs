@@ -273,13 +273,18 @@ impl One<'_, '_> {
         let units = self.optional_expression("/meter/units", entry.units.as_deref());
         let transaction = entry.transaction.as_ref().map(|entry| {
             let id = self.expression("/meter/transaction/id", &entry.id, FOR_METERS);
+            let of = self.optional_expression("/meter/transaction/of", entry.of.as_deref());
             let amount = self.expression("/meter/transaction/amount", &entry.amount, FOR_METERS);
             let currency = self.expression("/meter/transaction/currency", &entry.currency, FOR_METERS);
             let kind = match entry.kind {
                 TransactionKindName::Sale => TransactionKind::Sale,
                 TransactionKindName::Refund => TransactionKind::Refund,
             };
-            Some(TransactionMeter { id: id?, amount: amount?, currency: currency?, kind })
+            if kind == TransactionKind::Sale && entry.of.is_some() {
+                let message = "only a refund is of another transaction".to_owned();
+                self.wrong("/meter/transaction/of", message, None);
+            }
+            Some(TransactionMeter { id: id?, of: of?, amount: amount?, currency: currency?, kind })
         });
         let max_capture = self.size("/meter/max_capture", entry.max_capture.as_ref(), MAX_CAPTURE)?;
         if max_capture > CAPTURE_LIMIT {
@@ -291,8 +296,9 @@ impl One<'_, '_> {
             None => None,
         };
         let reads = |variable: &str| {
-            let of_transaction =
-                transaction.iter().flat_map(|meter| [&meter.id, &meter.amount, &meter.currency]);
+            let of_transaction = transaction.iter().flat_map(|meter| {
+                [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of)
+            });
             when.iter()
                 .chain(units.iter())
                 .chain(of_transaction)

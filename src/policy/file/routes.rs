@@ -99,6 +99,8 @@ pub struct MeterEntry {
 pub struct TransactionEntry {
     /// Its id, such as response.body.id.
     pub id: String,
+    /// Of a refund, the id of the sale whose money it gives back, such as response.body.order_id; its own id when left out.
+    pub of: Option<String>,
     /// Its amount, such as response.body.total_amount.
     pub amount: String,
     /// Its currency, such as response.body.currency.
