@@ -87,7 +87,10 @@ fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transa
 fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
     let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
     if id.is_empty() || id.len() > MAX_TRANSACTION_ID {
-        return Err(format!("{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes", expression.source()));
+        return Err(format!(
+            "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes",
+            expression.source()
+        ));
     }
     Ok(id)
 }

@@ -296,9 +296,9 @@ impl One<'_, '_> {
             None => None,
         };
         let reads = |variable: &str| {
-            let of_transaction = transaction.iter().flat_map(|meter| {
-                [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of)
-            });
+            let of_transaction = transaction
+                .iter()
+                .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
             when.iter()
                 .chain(units.iter())
                 .chain(of_transaction)
