@@ -8,149 +8,157 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use super::error::JournalError;
 use super::frame::{self, Sequence};
+use super::inbox::{Batch, Inbox};
 use super::segment;
 use super::state::State;
+use crate::domain::time::Clock;
 
-/// Most bytes of payload in one group.
-const MAX_GROUP: usize = 8 << 20;
 /// How long to wait before a failed group is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-
-/// Records from one core: lengths (u32, little endian) and payloads in turn.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) records: Vec<u8>,
-    pub(super) waiters: Vec<oneshot::Sender<Result<Sequence, JournalError>>>,
-}
+/// How often a failing group is tried when the journal closes: a second in all, then the stop goes on without it.
+const CLOSING_ATTEMPTS: u32 = 5;
+/// Bytes of the framing buffer that are kept from one group to the next.
+const KEPT_BUFFER: usize = 1 << 20;
 
 pub(super) struct Committer {
     pub(super) folder: PathBuf,
     pub(super) node: String,
     pub(super) segment_bytes: u64,
     pub(super) state: Arc<State>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) open: Option<(File, u64)>,
     pub(super) last: Sequence,
+    pub(super) framed: Vec<u8>,
 }
 
 impl Committer {
-    /// Runs until every writer is gone and what they sent is on disk, or cannot be put there.
-    pub(super) fn run(mut self, inbox: &Receiver<Batch>) {
+    /// Runs until every writer is gone and what they sent is on disk.
+    ///
+    /// # Errors
+    /// [`JournalError::NotCommitted`] if the last of it could not be put there.
+    pub(super) fn run(mut self, inbox: &Inbox) -> Result<(), JournalError> {
         let mut group = Batch::default();
-        let mut is_open = true;
-        while is_open || !group.records.is_empty() {
-            is_open = collect(inbox, &mut group, self.state.is_failing()) && is_open;
+        let mut closing_attempts = 0;
+        loop {
+            let is_open = inbox.collect(&mut group);
             if group.records.is_empty() {
-                continue;
-            }
-            match self.commit(&group.records) {
-                Ok(()) => acknowledge(&mut group, self.last),
-                Err(error) => {
-                    self.give_up(&error);
-                    for waiter in group.waiters.drain(..) {
-                        let _ = waiter.send(Err(JournalError::NotCommitted));
-                    }
-                    if !is_open {
-                        tracing::error!(
-                            bytes = group.records.len(),
-                            "the journal closes with records not on disk"
-                        );
-                        return;
-                    }
+                match is_open {
+                    true => continue,
+                    false => return Ok(()),
                 }
             }
+            let first = self.last + 1;
+            if let Err(error) = self.commit(&group) {
+                self.give_up(&error);
+                group.refuse(|| JournalError::NotCommitted);
+                closing_attempts += u32::from(!is_open);
+                if closing_attempts >= CLOSING_ATTEMPTS {
+                    tracing::error!(records = group.count, "the journal closes with records not on disk");
+                    return Err(JournalError::NotCommitted);
+                }
+                std::thread::sleep(RETRY_AFTER);
+                continue;
+            }
+            group.acknowledge(first);
+            inbox.done(group.records.len());
+            group = Batch::default();
         }
     }
 
-    fn commit(&mut self, records: &[u8]) -> Result<(), JournalError> {
-        let mut framed = Vec::with_capacity(records.len() + records.len() / 4);
+    fn commit(&mut self, group: &Batch) -> Result<(), JournalError> {
+        self.framed.clear();
+        self.framed.shrink_to(KEPT_BUFFER);
         let mut sequence = self.last;
-        for payload in payloads(records) {
+        for payload in group.payloads() {
             sequence += 1;
-            frame::encode(&mut framed, sequence, payload);
+            frame::encode(&mut self.framed, sequence, payload);
         }
-        let folder = self.folder.clone();
-        let (file, length) = self.segment()?;
-        file.write_all(&framed).and_then(|()| file.sync_data()).map_err(JournalError::io(folder))?;
-        *length += framed.len() as u64;
+        self.write()?;
         self.last = sequence;
-        self.state.is_failing.store(false, Ordering::Relaxed);
+        if self.state.is_failing.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the journal can be written again");
+        }
         self.state.groups.fetch_add(1, Ordering::Relaxed);
-        self.state.bytes.fetch_add(framed.len() as u64, Ordering::Relaxed);
+        self.state.bytes.fetch_add(self.framed.len() as u64, Ordering::Relaxed);
         self.state.committed.send_replace(sequence);
         Ok(())
     }
 
-    /// The segment to append to; a new one if there is none or it is full.
-    fn segment(&mut self) -> Result<&mut (File, u64), JournalError> {
-        if self.open.as_ref().is_some_and(|(_, length)| *length >= self.segment_bytes) {
+    fn write(&mut self) -> Result<(), JournalError> {
+        self.prepare_segment()?;
+        let Some((file, length)) = &mut self.open else { return Err(JournalError::NotCommitted) };
+        file.write_all(&self.framed).map_err(JournalError::io(&self.folder))?;
+        let begun = self.clock.monotonic();
+        file.sync_data().map_err(JournalError::io(&self.folder))?;
+        let took = self.clock.monotonic().saturating_sub(begun).as_micros();
+        self.state.last_sync_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        *length += self.framed.len() as u64;
+        Ok(())
+    }
+
+    /// Has a segment to append to; a new one if there is none or it is full.
+    fn prepare_segment(&mut self) -> Result<(), JournalError> {
+        if self.open.as_ref().is_none_or(|(_, length)| *length >= self.segment_bytes) {
             self.open = None;
+            self.open = Some(segment::create(&self.folder, &self.node, self.last + 1)?);
         }
-        match &mut self.open {
-            Some(open) => Ok(open),
-            empty => Ok(empty.insert(segment::create(&self.folder, &self.node, self.last + 1)?)),
-        }
+        Ok(())
     }
 
     fn give_up(&mut self, error: &JournalError) {
-        tracing::error!(%error, source = ?std::error::Error::source(error), "the journal could not be written");
         if let Some((file, length)) = self.open.take() {
             // What the failed write left is cut, so that its sequences are free for the next segment. Should
-            // that fail too, recovery and readers skip it: a later segment repeats its sequences.
+            // that fail too, recovery and readers pass over it: a later segment repeats its sequences.
             let _ = file.set_len(length).and_then(|()| file.sync_all());
         }
         self.state.failures.fetch_add(1, Ordering::Relaxed);
-        self.state.is_failing.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Takes all that has arrived into `group`; waits if there is nothing. Gives false once every writer is gone.
-fn collect(inbox: &Receiver<Batch>, group: &mut Batch, is_failing: bool) -> bool {
-    if group.records.is_empty() {
-        match inbox.recv() {
-            Ok(batch) => add(group, batch),
-            Err(_) => return false,
-        }
-    } else if is_failing {
-        match inbox.recv_timeout(RETRY_AFTER) {
-            Ok(batch) => add(group, batch),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return false,
+        if !self.state.is_failing.swap(true, Ordering::Relaxed) {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "the journal cannot be written; it is tried again");
         }
     }
-    while group.records.len() < MAX_GROUP {
-        match inbox.try_recv() {
-            Ok(batch) => add(group, batch),
-            Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Disconnected) => return false,
-        }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::domain::time::ManualClock;
+    use crate::journal::frame::Sequence;
+    use crate::journal::inbox::{Waiter, inbox};
+    use crate::journal::reader::{Entry, Reader};
+
+    /// A pipe takes what is written and then refuses `fdatasync`: what a disk does that fails at the worst time.
+    #[test]
+    fn after_a_failed_sync_nothing_is_acknowledged_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Arc::new(State::new(0));
+        let (_keep, pipe) = std::io::pipe().unwrap();
+        let committer = Committer {
+            folder: folder.path().to_owned(),
+            node: "n".to_owned(),
+            segment_bytes: 1 << 20,
+            state: state.clone(),
+            clock: Arc::new(ManualClock::default()),
+            open: Some((File::from(OwnedFd::from(pipe)), 0)),
+            last: 0,
+            framed: Vec::new(),
+        };
+        let (outbox, inbox) = inbox(8, 1 << 20);
+        let (tell, hear) = tokio::sync::oneshot::channel::<Result<Sequence, JournalError>>();
+        let records = [&1_u32.to_le_bytes()[..], b"a"].concat();
+        outbox.send(Batch { records, count: 1, waiters: vec![Waiter { place: 0, tell }] }).ok().unwrap();
+        let thread = std::thread::spawn(move || committer.run(&inbox));
+        assert!(matches!(hear.blocking_recv().unwrap(), Err(JournalError::NotCommitted)));
+        drop(outbox);
+        thread.join().unwrap().unwrap();
+        assert_eq!((state.failures(), state.is_failing(), state.committed()), (1, false, 1));
+        let read = Reader::new(folder.path().to_owned(), state, 0).next_batch(9).unwrap();
+        assert_eq!(read, [Entry::Record(1, b"a".to_vec())]);
     }
-    true
-}
-
-fn add(group: &mut Batch, batch: Batch) {
-    group.records.extend_from_slice(&batch.records);
-    group.waiters.extend(batch.waiters);
-}
-
-fn acknowledge(group: &mut Batch, last: Sequence) {
-    group.records.clear();
-    for waiter in group.waiters.drain(..) {
-        let _ = waiter.send(Ok(last));
-    }
-}
-
-fn payloads(mut records: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = records.split_first_chunk::<4>()?;
-        let (payload, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        records = rest;
-        Some(payload)
-    })
 }

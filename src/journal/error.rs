@@ -28,6 +28,9 @@ pub enum JournalError {
         /// The node that was to open it.
         expected: String,
     },
+    /// A node's name that a segment's header cannot hold.
+    #[error("a node's name has 1 to 128 bytes, not {0}")]
+    NodeName(usize),
     /// A record longer than [`super::frame::MAX_PAYLOAD`].
     #[error("a record of {0} bytes is longer than the journal takes")]
     TooLong(usize),

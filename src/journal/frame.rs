@@ -10,7 +10,8 @@ pub const FRAME_HEADER: usize = 16;
 /// Bytes of a segment's header.
 pub const SEGMENT_HEADER: usize = 160;
 const MAGIC: &[u8; 8] = b"TGJRNL01";
-const MAX_NODE: usize = 128;
+/// Longest node name, in bytes.
+pub const MAX_NODE: usize = 128;
 
 /// A record's place in its node's journal, from 1, without gaps.
 pub type Sequence = u64;
@@ -66,9 +67,29 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
     Decoded::Record { sequence: u64::from_le_bytes(sequence), payload, length: FRAME_HEADER + payload_length }
 }
 
-/// The offset of the next whole record after a broken one at the start of `bytes`, if there is any.
+/// The bytes of a broken record that is all there but for its contents: rot, since a torn write leaves less than the
+/// record's length. `expected` is the sequence that it should have.
+#[must_use]
+pub fn rotten(bytes: &[u8], expected: Sequence) -> Option<usize> {
+    let (length, sequence) = (array(bytes, 0)?, array(bytes, 8)?);
+    let payload = u32::from_le_bytes(length) as usize;
+    let whole = FRAME_HEADER + payload;
+    let is_likely = u64::from_le_bytes(sequence) == expected || whole == bytes.len();
+    (is_likely && payload <= MAX_PAYLOAD && whole <= bytes.len()).then_some(whole)
+}
+
+/// The offset of the next whole record after a broken one at the start of `bytes`, if there is any. `after` is the
+/// sequence before the broken one.
 #[must_use]
 pub fn resynchronise(bytes: &[u8], after: Sequence) -> Option<usize> {
+    // The broken record's length is believed if it leads to the right record: what looks like a record inside a
+    // payload must not pass for one.
+    if let Some(length) = array(bytes, 0) {
+        let next = FRAME_HEADER + u32::from_le_bytes(length) as usize;
+        if matches!(bytes.get(next..).map(decode), Some(Decoded::Record { sequence, .. }) if sequence == after.saturating_add(2)) {
+            return Some(next);
+        }
+    }
     (1..bytes.len().saturating_sub(FRAME_HEADER)).find(
         |offset| matches!(decode(&bytes[*offset..]), Decoded::Record { sequence, .. } if sequence > after),
     )
@@ -92,7 +113,7 @@ pub struct SegmentHeader {
 }
 
 impl SegmentHeader {
-    /// The header's bytes. A node's name beyond 128 bytes is cut; ids are never that long.
+    /// The header's bytes. A node's name has at most [`MAX_NODE`] bytes; the journal opens with no other.
     #[must_use]
     pub fn encode(&self) -> [u8; SEGMENT_HEADER] {
         let mut bytes = [0; SEGMENT_HEADER];
@@ -133,7 +154,7 @@ mod tests {
         fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes);
             let _ = SegmentHeader::decode(&bytes);
-            let _ = resynchronise(&bytes, 0);
+            let _ = (resynchronise(&bytes, 0), rotten(&bytes, 1));
         }
 
         #[test]

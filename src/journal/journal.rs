@@ -3,17 +3,18 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::committer::{Batch, Committer};
+use super::committer::Committer;
 use super::error::JournalError;
-use super::frame::Sequence;
+use super::frame::{MAX_NODE, Sequence};
+use super::inbox::{Outbox, inbox};
 use super::reader::Reader;
 use super::recover::{Recovery, recover};
 use super::segment;
 use super::state::State;
 use super::writer::Writer;
+use crate::domain::time::Clock;
 
 /// How a journal is kept.
 #[derive(Debug, Clone)]
@@ -26,6 +27,11 @@ pub struct JournalSettings {
     pub segment_bytes: u64,
     /// Batches that may wait for the committer; beyond, the cores keep theirs.
     pub waiting_batches: usize,
+    /// Bytes that may wait for the disk; beyond, the cores keep theirs.
+    pub waiting_bytes: usize,
+    /// A position that was read before, such as the store's: what is appended comes after it even if the folder
+    /// was lost since, so that no record hides behind a position already passed.
+    pub resume_after: Sequence,
     /// Drained segments that are kept all the same.
     pub kept_segments: usize,
 }
@@ -34,7 +40,15 @@ impl JournalSettings {
     /// The usual settings for a folder.
     #[must_use]
     pub fn new(folder: PathBuf, node: String) -> Self {
-        Self { folder, node, segment_bytes: 64 << 20, waiting_batches: 256, kept_segments: 8 }
+        Self {
+            folder,
+            node,
+            segment_bytes: 64 << 20,
+            waiting_batches: 256,
+            waiting_bytes: 32 << 20,
+            resume_after: 0,
+            kept_segments: 8,
+        }
     }
 }
 
@@ -43,8 +57,8 @@ impl JournalSettings {
 pub struct Journal {
     settings: JournalSettings,
     state: Arc<State>,
-    outbox: SyncSender<Batch>,
-    committer: JoinHandle<()>,
+    outbox: Outbox,
+    committer: JoinHandle<Result<(), JournalError>>,
     _lock: File,
 }
 
@@ -52,20 +66,33 @@ impl Journal {
     /// Opens the journal, mending what a crash left, and starts its committer.
     ///
     /// # Errors
-    /// [`JournalError::Locked`] if another process has it, [`JournalError::OtherNode`], [`JournalError::Io`].
-    pub fn open(settings: JournalSettings) -> Result<(Self, Recovery), JournalError> {
+    /// [`JournalError::Locked`] if another process has it, [`JournalError::OtherNode`], [`JournalError::NodeName`],
+    /// [`JournalError::Io`].
+    pub fn open(settings: JournalSettings, clock: Arc<dyn Clock>) -> Result<(Self, Recovery), JournalError> {
+        if settings.node.is_empty() || settings.node.len() > MAX_NODE {
+            return Err(JournalError::NodeName(settings.node.len()));
+        }
         fs::create_dir_all(&settings.folder).map_err(JournalError::io(&settings.folder))?;
+        if let Some(parent) = settings.folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            segment::sync_folder(parent)?;
+        }
         let lock = lock(&settings)?;
         let recovery = recover(&settings.folder, &settings.node)?;
-        let state = Arc::new(State::new(recovery.last));
-        let (outbox, inbox) = sync_channel(settings.waiting_batches);
+        let last = recovery.last.max(settings.resume_after);
+        if last > recovery.last {
+            tracing::error!(journal = recovery.last, store = last, "the journal is behind the store: was it lost?");
+        }
+        let state = Arc::new(State::new(last));
+        let (outbox, inbox) = inbox(settings.waiting_batches, settings.waiting_bytes);
         let committer = Committer {
             folder: settings.folder.clone(),
             node: settings.node.clone(),
             segment_bytes: settings.segment_bytes,
             state: state.clone(),
+            clock,
             open: None,
-            last: recovery.last,
+            last,
+            framed: Vec::new(),
         };
         let committer = std::thread::Builder::new()
             .name("journal".to_owned())
@@ -107,11 +134,12 @@ impl Journal {
     }
 
     /// Waits until all is on disk. Every writer must be gone.
-    pub fn close(self) {
+    ///
+    /// # Errors
+    /// [`JournalError::NotCommitted`] if the disk did not take the last records.
+    pub fn close(self) -> Result<(), JournalError> {
         drop(self.outbox);
-        if self.committer.join().is_err() {
-            tracing::error!("the journal's committer died");
-        }
+        self.committer.join().unwrap_or(Err(JournalError::Closed))
     }
 }
 

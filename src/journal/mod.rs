@@ -3,9 +3,10 @@
 //! The journal knows no usage records, only bytes. What was acknowledged is on disk; what is on disk is read back
 //! exactly once, in order, under a sequence number without gaps.
 
-pub mod committer;
+mod committer;
 pub mod error;
 pub mod frame;
+mod inbox;
 #[expect(clippy::module_inception, reason = "the journal is the main thing of its folder")]
 pub mod journal;
 pub mod reader;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::JournalError;
-use super::frame::{Decoded, FRAME_HEADER, MAX_PAYLOAD, SEGMENT_HEADER, Sequence, decode, resynchronise};
+use super::frame::{Decoded, SEGMENT_HEADER, Sequence, decode, resynchronise};
 use super::segment;
 use super::state::State;
 
@@ -38,6 +38,8 @@ struct Open {
 }
 
 const CHUNK: usize = 256 << 10;
+/// Bytes of payload after which a batch is long enough.
+const MAX_BATCH_BYTES: usize = 4 << 20;
 
 impl Reader {
     pub(super) fn new(folder: PathBuf, state: Arc<State>, position: Sequence) -> Self {
@@ -56,17 +58,23 @@ impl Reader {
         self.open = None;
     }
 
-    /// Up to `max` further entries; empty if all that is committed has been read.
+    /// Up to `max` further entries, and not many more than 4 MiB of them; empty if all that is committed has been
+    /// read.
     ///
     /// # Errors
     /// [`JournalError::Io`].
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
         let committed = self.state.committed();
         let mut batch = Vec::new();
-        while batch.len() < max && self.position < committed {
+        let mut bytes = 0;
+        while batch.len() < max && bytes < MAX_BATCH_BYTES && self.position < committed {
+            let position = self.position;
             let Some(open) = self.open_segment()? else { break };
-            match open.next(committed)? {
-                Some((sequence, payload)) => self.take(sequence, payload, &mut batch),
+            match open.next(position, committed)? {
+                Some((sequence, payload)) => {
+                    bytes += payload.len();
+                    self.take(sequence, payload, &mut batch);
+                }
                 None if !self.go_on(committed, &mut batch)? => break,
                 None => {}
             }
@@ -131,8 +139,8 @@ impl Open {
         Ok(Self { file, path, first, buffer: Vec::new(), offset: 0 })
     }
 
-    /// The next whole record up to `committed`; `None` at the segment's end.
-    fn next(&mut self, committed: Sequence) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
+    /// The next whole record up to `committed`, after `position`; `None` at the segment's end.
+    fn next(&mut self, position: Sequence, committed: Sequence) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
         loop {
             match decode(&self.buffer[self.offset..]) {
                 Decoded::Record { sequence, .. } if sequence > committed => return Ok(None),
@@ -142,7 +150,7 @@ impl Open {
                     return Ok(Some((sequence, payload)));
                 }
                 Decoded::End | Decoded::Broken => {
-                    if !self.fill()? && !self.skip_rot() {
+                    if !self.fill()? && !self.skip_rot(position) {
                         return Ok(None);
                     }
                 }
@@ -161,12 +169,9 @@ impl Open {
     }
 
     /// Steps over what is broken, to the next whole record; false if there is none.
-    fn skip_rot(&mut self) -> bool {
+    fn skip_rot(&mut self, position: Sequence) -> bool {
         let rest = &self.buffer[self.offset..];
-        if rest.len() > MAX_PAYLOAD + FRAME_HEADER + CHUNK {
-            tracing::error!(file = %self.path.display(), "a journal segment has rot in it");
-        }
-        match resynchronise(rest, 0) {
+        match resynchronise(rest, position) {
             Some(skip) => {
                 self.offset += skip;
                 true

@@ -16,7 +16,8 @@ pub struct SegmentFile {
     pub first: Sequence,
 }
 
-/// The segments of `folder` by rising sequence. Other files are left alone.
+/// The segments of `folder` by rising sequence. Other files are left alone; a store keeps sequences as signed
+/// integers, so no segment begins beyond those.
 ///
 /// # Errors
 /// [`JournalError::Io`] if the folder cannot be read.
@@ -26,7 +27,8 @@ pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
         let path = entry.map_err(JournalError::io(folder))?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let is_segment = path.extension().is_some_and(|extension| extension == "segment");
-        if let (true, Some(first)) = (is_segment, stem.and_then(|stem| stem.parse().ok())) {
+        let first = stem.and_then(|stem| stem.parse::<i64>().ok()).and_then(|first| Sequence::try_from(first).ok());
+        if let (true, Some(first)) = (is_segment, first) {
             segments.push(SegmentFile { path, first });
         }
     }

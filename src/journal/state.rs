@@ -15,6 +15,7 @@ pub struct State {
     pub(super) failures: AtomicU64,
     pub(super) is_failing: AtomicBool,
     pub(super) rejected: AtomicU64,
+    pub(super) last_sync_micros: AtomicU64,
 }
 
 impl State {
@@ -26,6 +27,7 @@ impl State {
             failures: AtomicU64::default(),
             is_failing: AtomicBool::default(),
             rejected: AtomicU64::default(),
+            last_sync_micros: AtomicU64::default(),
         }
     }
 
@@ -63,6 +65,12 @@ impl State {
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// How long the last `fdatasync` took, in microseconds.
+    #[must_use]
+    pub fn last_sync_micros(&self) -> u64 {
+        self.last_sync_micros.load(Ordering::Relaxed)
     }
 
     /// Records that were not taken, since the disk did not keep up.

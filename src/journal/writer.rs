@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, TrySendError};
 
 use tokio::sync::oneshot;
 
-use super::committer::Batch;
 use super::error::JournalError;
 use super::frame::{MAX_PAYLOAD, Sequence};
+use super::inbox::{Batch, Outbox, Undelivered, Waiter};
 use super::state::State;
 
 /// Bytes after which a core hands over without being told to.
@@ -21,15 +20,15 @@ const MAX_BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Writer {
     buffer: Batch,
-    outbox: SyncSender<Batch>,
+    outbox: Outbox,
     state: Arc<State>,
 }
 
-/// Resolves once a durable record is on disk, with a sequence at or after its own.
+/// Resolves once a durable record is on disk, with its sequence.
 pub type Committed = oneshot::Receiver<Result<Sequence, JournalError>>;
 
 impl Writer {
-    pub(super) fn new(outbox: SyncSender<Batch>, state: Arc<State>) -> Self {
+    pub(super) fn new(outbox: Outbox, state: Arc<State>) -> Self {
         Self { buffer: Batch::default(), outbox, state }
     }
 
@@ -45,14 +44,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a record and hands it over at once; the result resolves when it is on disk.
+    /// Takes a record and hands it over at once; the result resolves when it is on disk. A record whose result is
+    /// [`JournalError::NotCommitted`] is not given up: it is written once the disk takes it.
     ///
     /// # Errors
     /// [`JournalError::TooLong`], or [`JournalError::Full`] if the disk does not keep up.
     pub fn append_durable(&mut self, payload: &[u8]) -> Result<Committed, JournalError> {
         self.push(payload)?;
-        let (waiter, committed) = oneshot::channel();
-        self.buffer.waiters.push(waiter);
+        let (tell, committed) = oneshot::channel();
+        self.buffer.waiters.push(Waiter { place: self.buffer.count - 1, tell });
         self.flush();
         Ok(committed)
     }
@@ -68,13 +68,19 @@ impl Writer {
         if self.buffer.records.is_empty() {
             return;
         }
-        match self.outbox.try_send(std::mem::take(&mut self.buffer)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(batch)) => self.buffer = batch,
-            Err(TrySendError::Disconnected(batch)) => {
-                for waiter in batch.waiters {
-                    let _ = waiter.send(Err(JournalError::Closed));
+        let capacity = self.buffer.records.len().min(HAND_OVER_AT);
+        match self.outbox.send(std::mem::take(&mut self.buffer)) {
+            // About as much as last time comes again: one allocation a batch, none a record.
+            Ok(()) => self.buffer.records = Vec::with_capacity(capacity),
+            Err(Undelivered::Full(batch)) => {
+                self.buffer = batch;
+                if self.state.is_failing() {
+                    self.buffer.refuse(|| JournalError::NotCommitted);
                 }
+            }
+            Err(Undelivered::Closed(mut batch)) => {
+                self.state.rejected.fetch_add(batch.count, Ordering::Relaxed);
+                batch.refuse(|| JournalError::Closed);
             }
         }
     }
@@ -90,15 +96,16 @@ impl Writer {
         let length = u32::try_from(payload.len()).map_err(|_| JournalError::TooLong(payload.len()))?;
         self.buffer.records.extend_from_slice(&length.to_le_bytes());
         self.buffer.records.extend_from_slice(payload);
+        self.buffer.count += 1;
         Ok(())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // The last batch of a core that stops; the committer is still there to take it.
+        self.flush();
         if !self.buffer.records.is_empty() {
-            let _ = self.outbox.send(std::mem::take(&mut self.buffer));
+            self.outbox.leave(std::mem::take(&mut self.buffer));
         }
     }
 }

@@ -41,8 +41,21 @@ fn gauges(node: &Node) -> Vec<Gauge> {
     let journal = || node.journal.state().clone();
     let (groups, bytes, failures, failing, rejected) =
         (journal(), journal(), journal(), journal(), journal());
+    let (committed, synced) = (journal(), journal());
     let (cells, live, broken) = (node.cells.clone(), node.services.live.clone(), node.services.live.clone());
     vec![
+        gauge(
+            "tollgate_journal_committed",
+            "gauge",
+            "Sequence of the last usage record on disk.",
+            Box::new(move || committed.committed()),
+        ),
+        gauge(
+            "tollgate_journal_sync_microseconds",
+            "gauge",
+            "How long the last sync to the disk took.",
+            Box::new(move || synced.last_sync_micros()),
+        ),
         gauge(
             "tollgate_journal_groups",
             "counter",

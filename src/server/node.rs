@@ -129,7 +129,8 @@ impl Node {
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), remembered));
         let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
         let node = settings.node.to_string();
-        let (journal, recovery) = Journal::open(JournalSettings::new(settings.data.join("journal"), node))?;
+        let journal_settings = JournalSettings::new(settings.data.join("journal"), node);
+        let (journal, recovery) = Journal::open(journal_settings, services.clock.clone())?;
         tracing::info!(?recovery, "the journal is open");
         let shared = Arc::new(Shared {
             live: services.live.clone(),
@@ -172,7 +173,9 @@ impl Node {
                     tracing::error!("a core died");
                 }
             }
-            journal.close();
+            if let Err(error) = journal.close() {
+                tracing::error!(%error, "the last usage records are not on disk");
+            }
         });
         if ended.await.is_err() {
             tracing::error!("the node did not stop in order");

@@ -1,17 +1,24 @@
 //! The journal over real files, across crashes.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod damage;
+mod faults;
 
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate::domain::time::ManualClock;
 use tollgate::journal::error::JournalError;
 use tollgate::journal::journal::{Journal, JournalSettings};
 use tollgate::journal::reader::{Entry, Reader};
 use tollgate::journal::recover::Recovery;
 
 fn open(folder: &Path) -> (Journal, Recovery) {
-    Journal::open(JournalSettings::new(folder.to_owned(), "node-1".to_owned())).unwrap()
+    try_open(JournalSettings::new(folder.to_owned(), "node-1".to_owned())).unwrap()
+}
+
+fn try_open(settings: JournalSettings) -> Result<(Journal, Recovery), JournalError> {
+    Journal::open(settings, Arc::new(ManualClock::default()))
 }
 
 fn read_all(reader: &mut Reader) -> Vec<Entry> {
@@ -50,7 +57,7 @@ fn what_was_acknowledged_is_read_back_in_order_after_a_restart() {
     let (journal, recovery) = open(folder.path());
     assert_eq!(recovery, Recovery::default());
     append_durably(&journal, &["a", "b"]);
-    journal.close();
+    journal.close().unwrap();
     let (journal, recovery) = open(folder.path());
     assert_eq!((recovery.last, recovery.cut_bytes), (2, 0));
     append_durably(&journal, &["c"]);
@@ -58,7 +65,7 @@ fn what_was_acknowledged_is_read_back_in_order_after_a_restart() {
     assert_eq!(payloads(&entries), ["a", "b", "c"]);
     assert!(matches!(entries[2], Entry::Record(3, _)));
     assert_eq!(payloads(&read_all(&mut journal.reader(2))), ["c"]);
-    journal.close();
+    journal.close().unwrap();
 }
 
 #[test]
@@ -67,26 +74,32 @@ fn records_of_many_cores_are_each_there_once() {
     let mut settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
     settings.segment_bytes = 4096;
     settings.kept_segments = 1;
-    let (journal, _) = Journal::open(settings).unwrap();
-    std::thread::scope(|scope| {
-        for core in 0..4 {
-            let mut writer = journal.writer();
-            scope.spawn(move || {
-                for number in 0..500 {
-                    let payload = format!("{core}-{number}");
-                    if number % 50 == 0 {
-                        writer.append_durable(payload.as_bytes()).unwrap().blocking_recv().unwrap().unwrap();
-                    } else {
-                        writer.append(payload.as_bytes()).unwrap();
-                    }
-                }
-            });
+    let (journal, _) = try_open(settings).unwrap();
+    let write = |core: usize| {
+        let mut writer = journal.writer();
+        let mut acknowledged = Vec::new();
+        for number in 0..500 {
+            let payload = format!("{core}-{number}");
+            if number % 50 == 0 {
+                let committed = writer.append_durable(payload.as_bytes()).unwrap();
+                acknowledged.push((committed.blocking_recv().unwrap().unwrap(), payload));
+            } else {
+                writer.append(payload.as_bytes()).unwrap();
+            }
         }
+        acknowledged
+    };
+    let acknowledged: Vec<_> = std::thread::scope(|scope| {
+        let cores: Vec<_> = (0..4).map(|core| scope.spawn(move || write(core))).collect();
+        cores.into_iter().flat_map(|core| core.join().unwrap()).collect()
     });
     append_durably(&journal, &["end"]);
     let mut reader = journal.reader(0);
     let mut read = payloads(&read_all(&mut reader));
     assert_eq!(read.len(), 2001);
+    for (sequence, payload) in &acknowledged {
+        assert_eq!(&read[usize::try_from(*sequence).unwrap() - 1], payload, "acknowledged at its own place");
+    }
     let of_core_0: Vec<&String> = read.iter().filter(|payload| payload.starts_with("0-")).collect();
     assert!(of_core_0.iter().enumerate().all(|(at, payload)| **payload == format!("0-{at}")));
     read.sort();
@@ -96,7 +109,7 @@ fn records_of_many_cores_are_each_there_once() {
     assert!(before > 3, "{before} segments");
     journal.release(reader.position()).unwrap();
     assert_eq!(tollgate::journal::segment::list(folder.path()).unwrap().len(), 2);
-    journal.close();
+    journal.close().unwrap();
 }
 
 #[test]
@@ -104,7 +117,7 @@ fn a_torn_tail_is_cut_wherever_it_was_torn() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());
     append_durably(&journal, &["first", "second"]);
-    journal.close();
+    journal.close().unwrap();
     let segment = last_segment(folder.path());
     let whole = fs::read(&segment).unwrap();
     for length in 161..whole.len() {
@@ -113,7 +126,7 @@ fn a_torn_tail_is_cut_wherever_it_was_torn() {
         assert!(recovery.quarantined.is_empty());
         let expected: &[&str] = if length >= whole.len() - 22 { &["first"] } else { &[] };
         assert_eq!(payloads(&read_all(&mut journal.reader(0))), expected, "cut at {length}");
-        journal.close();
+        journal.close().unwrap();
     }
 }
 
@@ -122,7 +135,7 @@ fn rot_is_kept_aside_and_reported_and_the_rest_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());
     append_durably(&journal, &["first", "second", "third"]);
-    journal.close();
+    journal.close().unwrap();
     let segment = last_segment(folder.path());
     let mut bytes = fs::read(&segment).unwrap();
     let at = bytes.windows(6).position(|window| window == b"second").unwrap();
@@ -130,68 +143,85 @@ fn rot_is_kept_aside_and_reported_and_the_rest_is_read() {
     fs::write(&segment, &bytes).unwrap();
     let (journal, recovery) = open(folder.path());
     assert_eq!((recovery.last, recovery.quarantined.len()), (3, 1));
+    assert_eq!(recovery.missing, [(2, 2)]);
     assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["first", "lost 2-2", "third"]);
     append_durably(&journal, &["fourth"]);
     assert!(matches!(read_all(&mut journal.reader(3))[..], [Entry::Record(4, _)]));
-    journal.close();
+    journal.close().unwrap();
 }
 
 #[test]
 fn a_folder_in_use_or_of_another_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = open(folder.path());
-    let again = Journal::open(JournalSettings::new(folder.path().to_owned(), "node-1".to_owned()));
+    let again = try_open(JournalSettings::new(folder.path().to_owned(), "node-1".to_owned()));
     assert!(matches!(again, Err(JournalError::Locked(_))));
     append_durably(&journal, &["a"]);
-    journal.close();
-    let other = Journal::open(JournalSettings::new(folder.path().to_owned(), "node-2".to_owned()));
+    journal.close().unwrap();
+    let other = try_open(JournalSettings::new(folder.path().to_owned(), "node-2".to_owned()));
     assert!(matches!(other, Err(JournalError::OtherNode { .. })));
 }
 
-/// Not a test by itself: the process that the next test kills.
 #[test]
-fn child_that_appends_until_it_is_killed() {
-    let Ok(folder) = std::env::var("TOLLGATE_TEST_JOURNAL") else { return };
-    let (journal, recovery) = open(Path::new(&folder));
-    let mut writer = journal.writer();
-    for number in recovery.last.. {
-        let payload = format!("record {number}");
-        writer.append_durable(payload.as_bytes()).unwrap().blocking_recv().unwrap().unwrap();
-        println!("acknowledged {number}");
+fn rot_in_the_last_record_is_told_from_a_torn_tail() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    append_durably(&journal, &["first", "second"]);
+    journal.close().unwrap();
+    let segment = last_segment(folder.path());
+    let mut bytes = fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    for _ in 0..2 {
+        let (journal, recovery) = open(folder.path());
+        assert_eq!((recovery.last, recovery.cut_bytes, recovery.missing), (2, 0, vec![(2, 2)]));
+        assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["first", "lost 2-2"]);
+        journal.close().unwrap();
     }
+    let (journal, _) = open(folder.path());
+    append_durably(&journal, &["third"]);
+    assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["first", "lost 2-2", "third"]);
+    journal.close().unwrap();
 }
 
 #[test]
-fn a_killed_process_loses_nothing_that_it_acknowledged() {
+fn what_looks_like_a_record_inside_a_rotten_one_does_not_pass_for_one() {
     let folder = tempfile::tempdir().unwrap();
-    let mut acknowledged = Vec::new();
-    for round in 1..=10 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["journal::child_that_appends_until_it_is_killed", "--exact", "--nocapture"])
-            .env("TOLLGATE_TEST_JOURNAL", folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut seen = 0;
-        for line in lines {
-            if let Some(number) = line.strip_prefix("acknowledged ") {
-                acknowledged.push(number.parse::<u64>().unwrap());
-                seen += 1;
-            }
-            if seen == round * 7 {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
+    let mut forged = b"x".to_vec();
+    tollgate::journal::frame::encode(&mut forged, 2, b"forged");
+    let (journal, _) = open(folder.path());
+    let mut writer = journal.writer();
+    for payload in [b"first".as_slice(), &forged, b"third"] {
+        writer.append_durable(payload).unwrap().blocking_recv().unwrap().unwrap();
     }
-    let (journal, recovery) = open(folder.path());
-    let read = payloads(&read_all(&mut journal.reader(0)));
-    assert_eq!(read.len() as u64, recovery.last);
-    for number in &acknowledged {
-        assert_eq!(read.iter().filter(|payload| **payload == format!("record {number}")).count(), 1);
+    drop(writer);
+    journal.close().unwrap();
+    let segment = last_segment(folder.path());
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"forged").unwrap() - 17;
+    bytes[at] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let (journal, _) = open(folder.path());
+    assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["first", "lost 2-2", "third"]);
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_journal_that_was_lost_goes_on_after_the_position_that_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
+    settings.resume_after = 1000;
+    let (journal, _) = try_open(settings).unwrap();
+    append_durably(&journal, &["new"]);
+    assert!(matches!(read_all(&mut journal.reader(1000))[..], [Entry::Record(1001, _)]));
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_name_that_no_segment_can_hold_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [String::new(), "n".repeat(129)] {
+        let opened = try_open(JournalSettings::new(folder.path().to_owned(), name));
+        assert!(matches!(opened, Err(JournalError::NodeName(_))));
     }
-    assert!(acknowledged.len() >= 7 * 55);
-    journal.close();
 }
