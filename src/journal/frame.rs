@@ -86,7 +86,8 @@ pub fn resynchronise(bytes: &[u8], after: Sequence) -> Option<usize> {
     // payload must not pass for one.
     if let Some(length) = array(bytes, 0) {
         let next = FRAME_HEADER + u32::from_le_bytes(length) as usize;
-        if matches!(bytes.get(next..).map(decode), Some(Decoded::Record { sequence, .. }) if sequence == after.saturating_add(2)) {
+        if matches!(bytes.get(next..).map(decode), Some(Decoded::Record { sequence, .. }) if sequence == after.saturating_add(2))
+        {
             return Some(next);
         }
     }

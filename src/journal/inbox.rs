@@ -159,9 +159,8 @@ impl Inbox {
 
     /// What a core left comes after all that it sent before.
     fn collect_left_behind(&self, group: &mut Batch) -> bool {
-        let left = std::mem::take(
-            &mut *self.shared.left_behind.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let left =
+            std::mem::take(&mut *self.shared.left_behind.lock().unwrap_or_else(PoisonError::into_inner));
         left.into_iter().for_each(|batch| group.add(batch));
         false
     }

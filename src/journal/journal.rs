@@ -80,7 +80,11 @@ impl Journal {
         let recovery = recover(&settings.folder, &settings.node)?;
         let last = recovery.last.max(settings.resume_after);
         if last > recovery.last {
-            tracing::error!(journal = recovery.last, store = last, "the journal is behind the store: was it lost?");
+            tracing::error!(
+                journal = recovery.last,
+                store = last,
+                "the journal is behind the store: was it lost?"
+            );
         }
         let state = Arc::new(State::new(last));
         let (outbox, inbox) = inbox(settings.waiting_batches, settings.waiting_bytes);

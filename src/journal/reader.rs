@@ -140,7 +140,11 @@ impl Open {
     }
 
     /// The next whole record up to `committed`, after `position`; `None` at the segment's end.
-    fn next(&mut self, position: Sequence, committed: Sequence) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
+    fn next(
+        &mut self,
+        position: Sequence,
+        committed: Sequence,
+    ) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
         loop {
             match decode(&self.buffer[self.offset..]) {
                 Decoded::Record { sequence, .. } if sequence > committed => return Ok(None),

@@ -27,7 +27,8 @@ pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
         let path = entry.map_err(JournalError::io(folder))?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let is_segment = path.extension().is_some_and(|extension| extension == "segment");
-        let first = stem.and_then(|stem| stem.parse::<i64>().ok()).and_then(|first| Sequence::try_from(first).ok());
+        let first =
+            stem.and_then(|stem| stem.parse::<i64>().ok()).and_then(|first| Sequence::try_from(first).ok());
         if let (true, Some(first)) = (is_segment, first) {
             segments.push(SegmentFile { path, first });
         }

@@ -129,7 +129,8 @@ impl Node {
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), remembered));
         let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
         let node = settings.node.to_string();
-        let journal_settings = JournalSettings::new(settings.data.join("journal"), node);
+        let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);
+        journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
         let (journal, recovery) = Journal::open(journal_settings, services.clock.clone())?;
         tracing::info!(?recovery, "the journal is open");
         let shared = Arc::new(Shared {
