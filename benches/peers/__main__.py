@@ -43,7 +43,7 @@ def main() -> int:
             date=f"{datetime.date.today()}",
             tokens=f"{options.tokens} different ones of {options.apps} apps take turns",
         )
-        with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder, upstream(options, cores, folder) as port:
+        with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder, upstream(cores, folder) as port:
             entries = prepare(options, results, Path(folder), port)
             run_all(entries, options, results, cores)
         report.write(results, options.cases, options.results)
@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--proxies", type=proxies_named, default=PROXIES, help="names with commas between [all]")
     parser.add_argument("--tokens", type=int, default=1000, help="different tokens in rotation [%(default)s]")
     parser.add_argument("--apps", type=int, default=1000, help="apps that the tokens belong to [%(default)s]")
-    parser.add_argument("--profile", default="dist", help="cargo profile of what is built here [%(default)s]")
+    parser.add_argument("--profile", default="dist", help="cargo profile that Tollgate is built by [%(default)s]")
     parser.add_argument("--tollgate", type=Path, help="take this program instead of building one")
     parser.add_argument("--results", type=Path, default=build.ROOT / "benches/results", help="folder for the results")
     return parser.parse_args()
@@ -90,9 +90,9 @@ def command(options: argparse.Namespace) -> str:
 
 
 @contextlib.contextmanager
-def upstream(options: argparse.Namespace, cores: measure.Cores, folder: str) -> Iterator[int]:
+def upstream(cores: measure.Cores, folder: str) -> Iterator[int]:
     port = processes.free_port()
-    program = build.upstream(options.profile)
+    program = build.upstream()
     with processes.Process([str(program), str(port)], cores.others, Path(folder, "upstream")) as process:
         process.wait_for_port(port)
         yield port

@@ -12,6 +12,9 @@ from measure import Sample
 
 YARDSTICK = "HAProxy"
 
+# Share of its core that a proxy may lose before requests/s and latency say little.
+QUIET = 0.05
+
 HEAD = """\
 | proxy | CPU µs/request | × HAProxy | requests/s at saturation | p50 / p99 ms at saturation | RSS MiB under load |
 | --- | --- | --- | --- | --- | --- |
@@ -70,9 +73,17 @@ def markdown(results: Results, cases: list[Case]) -> str:
 def _facts(results: Results) -> str:
     facts = dict(results.machine) | {"versions": ", ".join(f"{n} {v}" for n, v in results.versions.items())}
     facts |= {"tokens": results.tokens, "measured": results.date, "command": f"`{results.command}`"}
-    disturbed = max((sample.disturbed for sample in results.samples), default=0.0)
-    facts["disturbance"] = f"other processes had at most {disturbed:.0%} of the proxy's core during a run"
+    facts["disturbance"] = _disturbance([sample.disturbed for sample in results.samples])
     return "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
+
+
+def _disturbance(shares: list[float]) -> str:
+    if not shares:
+        return "no run was made"
+    told = f"other processes had {_spread(shares, '.0%')} of the proxy's core"
+    if statistics.median(shares) < QUIET:
+        return told
+    return f"{told}: **requests/s and latency of this run say little**; CPU time per request suffers by some percent"
 
 
 def _table(results: Results, case: Case) -> str:

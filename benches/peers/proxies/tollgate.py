@@ -13,9 +13,11 @@ from proxies.tollgate_client import Node
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 
 DOES = {
-    "bare": "`tollgate serve --workers 1`: an anonymous route with a limit by client address; metrics and usage records on",
-    "policy": "`tollgate serve --workers 1`: ES256 access tokens from its own token endpoint (a verification is remembered), "
-    "subscription, scope, plan limit by app, a priced usage record in the journal",
+    "bare": "`tollgate serve --workers 1`: an anonymous route, limited by client address; anonymous calls are counted in "
+    "metrics and leave no usage record",
+    "policy": "`tollgate serve --workers 1`: ES256 access tokens from its own token endpoint; a verification is remembered for a "
+    "minute at most, which nearly all calls find after the warm-up; subscription, scope, plan limit by app, usage record "
+    "in the journal",
 }
 
 
