@@ -1,1 +1,5 @@
+//! From a call to the books.
 
+mod books;
+mod crash;
+mod recorder;

@@ -1,1 +1,9 @@
+//! The data plane from outside.
 
+mod bodies;
+mod credentials;
+mod framing;
+mod lifecycle;
+mod limits;
+mod reload;
+mod upstreams;

@@ -79,6 +79,12 @@ impl Connection {
         Some(answer)
     }
 
+    /// Reads until the connection is closed.
+    pub(crate) fn read_all(&mut self, text: &mut String) {
+        while self.fill().is_some() {}
+        text.push_str(&String::from_utf8_lossy(&self.buffer));
+    }
+
     pub(crate) fn exchange(&mut self, request: &str) -> Option<Answer> {
         self.send(request.as_bytes());
         self.receive()

@@ -3,4 +3,5 @@
 pub(crate) mod dev;
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod origin;
 pub(crate) mod stores;

@@ -1,0 +1,77 @@
+//! Wrong credentials of each kind, each with its own clear answer.
+
+use crate::support::dev::Dev;
+use crate::support::http::{self, Answer};
+
+#[track_caller]
+fn check(answer: &Answer, status: u16, code: &str, challenge: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let id = answer.header("x-request-id").unwrap();
+    assert_eq!(answer.json()["request_id"], id);
+    let given = answer.header("www-authenticate").unwrap_or_default();
+    assert!(given.contains(challenge) && (challenge.is_empty() == given.is_empty()), "{given:?}");
+}
+
+#[test]
+fn each_wrong_credential_is_refused_in_its_own_words() {
+    let dev = Dev::start();
+    let key = dev.told("/app/api_key").to_owned();
+    let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('a') { 'b' } else { 'a' });
+    let unknown = "tg_test_0000000000000000000000000000000000000000000";
+    let get = |headers: &[(&str, &str)]| dev.get("/api/orders", headers);
+    check(&get(&[]), 401, "credential_missing", "Bearer realm");
+    assert!(!get(&[]).header("www-authenticate").unwrap().contains("error"));
+    let invalid = "error=\"invalid_token\"";
+    check(&get(&[("X-Api-Key", "nonsense")]), 401, "credential_invalid", invalid);
+    check(&get(&[("X-Api-Key", &mistyped)]), 401, "credential_invalid", invalid);
+    check(&get(&[("X-Api-Key", unknown)]), 401, "credential_invalid", invalid);
+    check(&get(&[("Authorization", "Bearer a.b.c")]), 401, "credential_invalid", invalid);
+    check(&get(&[("Authorization", "Basic YTpi")]), 401, "credential_invalid", invalid);
+    let twice = [("X-Api-Key", key.as_str()), ("Authorization", "Bearer x")];
+    check(&get(&twice), 400, "credential_repeated", "invalid_request");
+    check(&get(&[("X-Api-Key", &key)]), 403, "merchant_missing", "");
+    let query = dev.get(&format!("/api/orders?access_token={key}"), &[]);
+    check(&query, 401, "credential_missing", "Bearer realm");
+    let write = http::request(dev.base(), "PUT", "/api/products/p-1001", &[("X-Api-Key", &key)], "{}");
+    check(&write, 403, "not_subscribed", "");
+}
+
+#[test]
+fn a_key_works_in_both_fields_and_a_bad_one_is_refused_even_where_none_is_needed() {
+    let dev = Dev::start();
+    let key = dev.told("/app/api_key");
+    assert_eq!(dev.get("/api/products", &[("X-Api-Key", key)]).status, 200);
+    assert_eq!(dev.get("/api/products", &[("Authorization", &format!("bearer {key}"))]).status, 200);
+    assert_eq!(dev.get("/api/products", &[("X-Api-Key", "nonsense")]).status, 401);
+}
+
+#[test]
+fn a_token_of_one_merchant_never_reads_anothers_orders() {
+    let dev = Dev::start();
+    let (first, second) = (dev.bearer(0), dev.bearer(1));
+    let order = dev.order(&first, "p-1001").unwrap();
+    let id = order.json()["id"].as_str().unwrap().to_owned();
+    for path in [format!("/api/orders/{id}"), format!("/api/logistics/orders/{id}")] {
+        assert_eq!(dev.get(&path, &[("Authorization", &first)]).status, 200);
+        assert_eq!(dev.get(&path, &[("Authorization", &second)]).status, 404);
+    }
+}
+
+#[test]
+fn suspending_an_app_and_revoking_a_grant_act_on_the_next_call() {
+    let dev = Dev::start();
+    let bearer = dev.bearer(0);
+    let orders = || dev.get("/api/orders", &[("Authorization", &bearer)]).status;
+    assert_eq!(orders(), 200);
+    let app = dev.told("/app/client_id");
+    assert!(dev.admin("POST", &format!("/admin/apps/{app}/suspend"), "").status < 300);
+    assert_eq!(orders(), 403);
+    assert!(dev.admin("POST", &format!("/admin/apps/{app}/resume"), "").status < 300);
+    assert_eq!(orders(), 200);
+    let grants = dev.admin("GET", &format!("/admin/grants?app={app}"), "").json();
+    let grant = grants["items"][0]["id"].as_str().unwrap().to_owned();
+    let revoked = dev.admin("POST", &format!("/admin/grants/{grant}/revoke"), "");
+    assert!(revoked.status < 300, "{}", revoked.text());
+    assert_eq!(orders(), 401);
+}
