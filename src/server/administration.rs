@@ -42,6 +42,7 @@ fn gauges(node: &Node) -> Vec<Gauge> {
     let (groups, bytes, failures, failing, rejected) =
         (journal(), journal(), journal(), journal(), journal());
     let (committed, synced) = (journal(), journal());
+    let drained = node.drained.clone();
     let (cells, live, broken) = (node.cells.clone(), node.services.live.clone(), node.services.live.clone());
     vec![
         gauge(
@@ -85,6 +86,12 @@ fn gauges(node: &Node) -> Vec<Gauge> {
             "counter",
             "Records that the journal did not take.",
             Box::new(move || rejected.rejected()),
+        ),
+        gauge(
+            "tollgate_journal_recorded",
+            "gauge",
+            "The last record of the journal that is in the books; behind committed by what waits.",
+            Box::new(move || drained.recorded()),
         ),
         gauge(
             "tollgate_limiter_cells",

@@ -16,7 +16,9 @@ fn period(dev: &Dev) -> String {
 }
 
 pub(super) fn usage_count(dev: &Dev, query: &str) -> usize {
-    dev.admin("GET", &format!("/admin/usage?limit=1000{query}"), "").json()["items"].as_array().map_or(0, Vec::len)
+    dev.admin("GET", &format!("/admin/usage?limit=1000{query}"), "").json()["items"]
+        .as_array()
+        .map_or(0, Vec::len)
 }
 
 #[test]
@@ -52,7 +54,8 @@ fn two_hundred_buyers_race_for_fifty_and_the_books_have_each_sale_once() {
     let dev = Dev::start();
     let bearer = dev.bearer(0);
     let answers: Vec<u16> = std::thread::scope(|scope| {
-        let buyers: Vec<_> = (0..200).map(|_| scope.spawn(|| dev.order(&bearer, "p-1050").unwrap().status)).collect();
+        let buyers: Vec<_> =
+            (0..200).map(|_| scope.spawn(|| dev.order(&bearer, "p-1050").unwrap().status)).collect();
         buyers.into_iter().map(|buyer| buyer.join().unwrap()).collect()
     });
     assert_eq!(answers.iter().filter(|status| **status == 201).count(), 50);
@@ -90,5 +93,8 @@ fn refused_calls_of_a_known_app_are_records_without_a_price() {
     assert_eq!(dev.get("/api/orders", &[("X-Api-Key", key)]).status, 403);
     wait_for("the usage record", || usage_count(&dev, "") == 1);
     let item = dev.admin("GET", "/admin/usage?limit=1", "").json()["items"][0].clone();
-    assert_eq!((item["outcome"].as_str(), item["refusal"].as_str()), (Some("free"), Some("merchant_missing")));
+    assert_eq!(
+        (item["outcome"].as_str(), item["refusal"].as_str()),
+        (Some("free"), Some("merchant_missing"))
+    );
 }

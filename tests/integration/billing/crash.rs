@@ -37,7 +37,9 @@ fn prove(kills: usize) {
     }
     let accepted = accepted.into_inner().unwrap();
     assert!(accepted.len() >= kills * 5);
-    wait_for("the drain", || dev.admin("GET", "/metrics", "").text().contains("tollgate") && is_drained(&dev));
+    wait_for("the drain", || {
+        dev.admin("GET", "/metrics", "").text().contains("tollgate") && is_drained(&dev)
+    });
     for (record, _) in &accepted {
         let item = dev.admin("GET", &format!("/admin/usage/{record}"), "");
         assert_eq!(item.status, 200, "order of record {record} is not in the books");
@@ -56,9 +58,8 @@ fn prove(kills: usize) {
 /// Whether all that is committed has been recorded.
 fn is_drained(dev: &Dev) -> bool {
     let page = dev.admin("GET", "/metrics", "").text();
-    let figure = |name: &str| {
-        page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok())
-    };
+    let figure =
+        |name: &str| page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
     match (figure("tollgate_journal_committed "), figure("tollgate_journal_recorded ")) {
         (Some(committed), Some(recorded)) => committed == recorded,
         _ => panic!("no journal figures in {page}"),

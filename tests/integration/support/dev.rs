@@ -67,10 +67,10 @@ impl Dev {
         Self::start_in(folder, |_| {})
     }
 
-    /// SIGKILL.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    /// SIGKILL, now; others may be using it.
+    pub(crate) fn kill_now(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
     }
 
     /// SIGTERM; gives the exit status.

@@ -44,13 +44,19 @@ impl Place {
 
     /// Runs a statement behind the store's back.
     pub(crate) async fn tamper(&self, sql: &str) {
+        self.try_tamper(sql).await.unwrap();
+    }
+
+    /// Tries a statement behind the store's back.
+    pub(crate) async fn try_tamper(&self, sql: &str) -> Result<(), sqlx::Error> {
         match self {
             Self::Folder(_) => {
-                let mut file = sqlx::SqliteConnection::connect(&self.address()).await.unwrap();
-                sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut file).await.unwrap();
-                file.close().await.unwrap();
+                let mut file = sqlx::SqliteConnection::connect(&self.address()).await?;
+                let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut file).await;
+                file.close().await?;
+                done.map(|_| ())
             }
-            Self::Schema(schema) => execute(&format!("set search_path to {schema}; {sql}")).await,
+            Self::Schema(schema) => try_execute(&format!("set search_path to {schema}; {sql}")).await,
         }
     }
 }
@@ -74,6 +80,10 @@ fn server() -> String {
 }
 
 async fn execute(sql: &str) {
+    try_execute(sql).await.unwrap();
+}
+
+async fn try_execute(sql: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(&server()).await.unwrap_or_else(|error| {
         panic!(
             "These tests need a PostgreSQL server, and none answers: {error}. Start one, or name another in \
@@ -81,6 +91,7 @@ async fn execute(sql: &str) {
             server()
         )
     });
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await;
+    connection.close().await?;
+    done.map(|_| ())
 }
