@@ -83,6 +83,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
                     id: format!("o-{sequence}"),
                     amount: Amount { minor: minor.abs(), currency: "CNY".parse().unwrap() },
                     kind: if minor < 0 { TransactionKind::Refund } else { TransactionKind::Sale },
+                    of: None,
                 }),
             },
         }),
