@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Gives the tests the servers that they need: PostgreSQL and Redis, and Python's requests for the clients from outside.
+# Gives the tests the servers that they need, PostgreSQL and Redis, and what the clients from outside are made of: curl, and
+# Python's requests.
 #
 # Installs by apt-get what is not there. Starts a PostgreSQL of its own, beside any other, unless TOLLGATE_TEST_POSTGRES
 # names one. Writes addresses to target/test.env. Run again, it changes nothing.
@@ -22,6 +23,8 @@ install_missing() {
     local missing=()
     [ -n "$(postgres_commands)" ] || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v curl >/dev/null || missing+=(curl)
+    [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
     [ ${#missing[@]} = 0 ] && return
     if ! command -v apt-get >/dev/null; then
