@@ -66,7 +66,7 @@ pub(crate) struct World {
     pub(crate) forgotten: Arc<Forgotten>,
     pub(crate) clock: Arc<ManualClock>,
     client: Client<HttpConnector, Full<Bytes>>,
-    _place: Place,
+    pub(crate) place: Place,
 }
 
 /// What was answered.
@@ -118,7 +118,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router(state)).await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, store, policies, forgotten, clock, client, _place: place }
+        Self { address, store, policies, forgotten, clock, client, place }
     }
 
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answered {

@@ -115,3 +115,21 @@ async fn the_policies_of_a_node_are_read_anew() {
     let status = run(&world, &["policy", "status"]).await;
     assert!(status.out.contains("last error"), "{}", status.out);
 }
+
+#[tokio::test]
+async fn books_that_do_not_balance_end_with_status_3() {
+    let world = World::new().await;
+    let right = run(&world, &["ledger", "check"]).await;
+    assert_eq!(right.status, 0, "{}", right.err);
+    let tampered = "insert into ledger_transaction values ('theft', 0, '2026-11', 'CNY'); \
+                    insert into ledger_posting values ('theft', 0, 'platform:revenue:fees', -100);";
+    world.place.tamper(tampered).await;
+    let wrong = run(&world, &["ledger", "check", "--output", "json"]).await;
+    assert_eq!(wrong.status, 3);
+    assert!(wrong.err.contains("theft") && wrong.err.contains("trial balance"), "{}", wrong.err);
+    let json: Value = serde_json::from_str(&wrong.out).unwrap();
+    assert_eq!(
+        (&json["balanced"], &json["trial_balance"]["CNY"]),
+        (&Value::Bool(false), &Value::from("-1.00"))
+    );
+}
