@@ -222,7 +222,7 @@ mod tests {
                     units: 1,
                     transaction: Some(Transaction {
                         id: "o-1".to_owned(),
-                        of: (status % 2 == 0).then(|| "o-0".to_owned()),
+                        of: status.is_multiple_of(2).then(|| "o-0".to_owned()),
                         amount: Amount { minor, currency: "CNY".parse().unwrap() },
                         kind: TransactionKind::Sale,
                     }),
