@@ -1,4 +1,4 @@
-//! Tollgate: API gateway and open-platform proxy for e-commerce.
+#![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod admin;
 pub mod billing;
