@@ -42,6 +42,7 @@ def main() -> int:
             command=command(options),
             date=f"{datetime.date.today()}",
             tokens=f"{options.tokens} different ones of {options.apps} apps take turns",
+            note=options.note,
         )
         with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder, upstream(cores, folder) as port:
             entries = prepare(options, results, Path(folder), port)
@@ -64,6 +65,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--apps", type=int, default=1000, help="apps that the tokens belong to [%(default)s]")
     parser.add_argument("--profile", default="dist", help="cargo profile that Tollgate is built by [%(default)s]")
     parser.add_argument("--tollgate", type=Path, help="take this program instead of building one")
+    parser.add_argument("--note", default="", help="a remark for the head of the results")
     parser.add_argument("--results", type=Path, default=build.ROOT / "benches/results", help="folder for the results")
     return parser.parse_args()
 
@@ -106,8 +108,14 @@ def peers(options: argparse.Namespace) -> list[Peer]:
     if "nginx" in options.proxies:
         chosen.append(Nginx())
     if "tollgate" in options.proxies:
-        chosen.append(Tollgate(options.tollgate or build.tollgate(options.profile)))
+        chosen.append(tollgate(options))
     return chosen
+
+
+def tollgate(options: argparse.Namespace) -> Tollgate:
+    if options.tollgate:
+        return Tollgate(options.tollgate.resolve(), "a program given")
+    return Tollgate(build.tollgate(options.profile), build.commit())
 
 
 def prepare(options: argparse.Namespace, results: report.Results, folder: Path, upstream_port: int) -> list[Entry]:

@@ -18,6 +18,14 @@ def upstream() -> Path:
     return _built("dev", "--bench", "upstream")
 
 
+def commit() -> str:
+    """The commit that is built, and whether the tree has changes beside it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or "no commit known"
+
+
 def _built(profile: str, kind: str, name: str) -> Path:
     """Builds one target and returns the program; cargo's own messages go to the terminal."""
     command = ["cargo", "build", "--locked", "--profile", profile, kind, name]

@@ -31,6 +31,8 @@ class Sample:
     round: int
     requests: int
     cpu_us_per_request: float
+    # The same by thread name; they add up to it.
+    threads_us_per_request: dict[str, float]
     requests_per_second: float
     p50_ms: float
     p99_ms: float
@@ -51,20 +53,23 @@ def run(site: Site, target: Target, proxy: str, round_number: int, seconds: int,
         pids = processes.tree(process.pid)
         usage = target.usage or output
         usage_before = size(usage)
-        began, cpu_before, busy_before = time.monotonic(), *_clocks(pids, cores)
+        began, cpu_before, busy_before = time.monotonic(), processes.cpu_seconds(pids), processes.busy_seconds(cores.proxy)
         counted = load.drive(site, target.tokens, cores.others, seconds)
-        elapsed, cpu_after, busy_after = time.monotonic() - began, *_clocks(pids, cores)
+        cpu_after, busy_after = processes.cpu_seconds(pids), processes.busy_seconds(cores.proxy)
+        elapsed = time.monotonic() - began
         resident = processes.resident_mib(pids)
         check_answers(site, target.tokens)
     # Read after the end, so that records on their way are counted too.
     usage_bytes = (size(usage) - usage_before) / max(counted.requests, 1)
-    cpu = cpu_after - cpu_before
+    threads = {name: spent - cpu_before.get(name, 0.0) for name, spent in cpu_after.items()}
+    cpu = sum(threads.values())
     return Sample(
         case=site.case.name,
         proxy=proxy,
         round=round_number,
         requests=counted.requests,
         cpu_us_per_request=cpu * 1e6 / max(counted.requests, 1),
+        threads_us_per_request={name: spent * 1e6 / max(counted.requests, 1) for name, spent in threads.items()},
         requests_per_second=counted.requests / counted.seconds,
         p50_ms=counted.p50_ms,
         p99_ms=counted.p99_ms,
@@ -73,11 +78,6 @@ def run(site: Site, target: Target, proxy: str, round_number: int, seconds: int,
         disturbed=max(0.0, (busy_after - busy_before - cpu) / elapsed),
         void=counted.failure or _missing_usage(site, usage_bytes),
     )
-
-
-def _clocks(pids: list[int], cores: Cores) -> tuple[float, float]:
-    """Seconds of CPU time: the proxy's own, and all work on its core."""
-    return processes.cpu_nanoseconds(pids) / 1e9, processes.busy_seconds(cores.proxy)
 
 
 def _missing_usage(site: Site, usage_bytes: float) -> str | None:

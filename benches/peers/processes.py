@@ -84,18 +84,20 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu_nanoseconds(pids: list[int]) -> int:
-    """Time on a core of all threads since their start. The first field of schedstat is exact, not sampled by ticks."""
-    total = 0
+def cpu_seconds(pids: list[int]) -> dict[str, float]:
+    """Time on a core since their start, by thread name. The first field of schedstat is exact, not sampled by ticks."""
+    spent: dict[str, float] = {}
     for pid in pids:
-        for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        for task in Path(f"/proc/{pid}/task").iterdir():
             try:
-                total += int(task.read_text().split()[0])
+                name = (task / "comm").read_text().strip()
+                nanoseconds = int((task / "schedstat").read_text().split()[0])
             except (FileNotFoundError, ProcessLookupError):
                 continue  # a thread that ended just now; workers do not
-    if total == 0:
+            spent[name] = spent.get(name, 0.0) + nanoseconds / 1e9
+    if not any(spent.values()):
         raise BenchError("this kernel keeps no /proc/PID/task/*/schedstat; CPU time cannot be measured")
-    return total
+    return spent
 
 
 def resident_mib(pids: list[int]) -> float:

@@ -15,6 +15,9 @@ YARDSTICK = "HAProxy"
 # Share of its core that a proxy may lose before requests/s and latency say little.
 QUIET = 0.05
 
+# A thread that costs less a request is not named.
+LEAST_US = 0.05
+
 HEAD = """\
 | proxy | CPU µs/request | × HAProxy | requests/s at saturation | p50 / p99 ms at saturation | RSS MiB under load |
 | --- | --- | --- | --- | --- | --- |
@@ -38,6 +41,7 @@ class Results:
     command: str
     date: str
     tokens: str
+    note: str
     versions: dict[str, str] = field(default_factory=dict)
     # (case, proxy) to how the proxy does the case, and to why it was left out.
     does: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -73,6 +77,7 @@ def markdown(results: Results, cases: list[Case]) -> str:
 def _facts(results: Results) -> str:
     facts = dict(results.machine) | {"versions": ", ".join(f"{n} {v}" for n, v in results.versions.items())}
     facts |= {"tokens": results.tokens, "measured": results.date, "command": f"`{results.command}`"}
+    facts |= {"note": results.note} if results.note else {}
     facts["disturbance"] = _disturbance([sample.disturbed for sample in results.samples])
     return "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
 
@@ -118,10 +123,19 @@ def _spread(figures: list[float], form: str) -> str:
 
 def _notes(results: Results, case: Case) -> str:
     notes = [f"- {proxy}: {text}." for (name, proxy), text in results.does.items() if name == case.name]
+    notes += [_threads(proxy, runs) for proxy in results.versions if (runs := results.of(case, proxy))]
     notes += [f"- {proxy} left out: {why}." for (name, proxy), why in results.skipped.items() if name == case.name]
     voids = [sample for sample in results.samples if sample.case == case.name and sample.void]
     notes += [f"- {sample.proxy}, round {sample.round} does not count: {sample.void}." for sample in voids]
-    return "\n".join(notes) + "\n"
+    return "\n".join(note for note in notes if note) + "\n"
+
+
+def _threads(proxy: str, runs: list[Sample]) -> str:
+    """Where the CPU time of a proxy with several threads went; threads that did next to nothing are left out."""
+    names = {name for run in runs for name in run.threads_us_per_request}
+    spent = {name: statistics.median(run.threads_us_per_request.get(name, 0.0) for run in runs) for name in names}
+    told = [f"{name} {us:.1f}" for name, us in sorted(spent.items(), key=lambda item: -item[1]) if us >= LEAST_US]
+    return f"- {proxy}'s threads, µs/request: {', '.join(told)}." if len(told) > 1 else ""
 
 
 def _json(results: Results, cases: list[Case]) -> dict[str, object]:
@@ -144,6 +158,7 @@ def _json(results: Results, cases: list[Case]) -> dict[str, object]:
         "command": results.command,
         "date": results.date,
         "tokens": results.tokens,
+        "note": results.note,
         "versions": results.versions,
         "summaries": summaries,
         "skipped": skipped,

@@ -24,12 +24,13 @@ DOES = {
 class Tollgate(Peer):
     name = "Tollgate"
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, source: str) -> None:
         self.program = program
+        self.source = source
 
     def version(self) -> str:
         told = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=True).stdout
-        return told.split()[-1]
+        return f"{told.split()[-1]} ({self.source})"
 
     def obstacle(self, case: Case) -> str | None:
         return None if case.name in DOES else "its policies have no route for this case"
