@@ -2,8 +2,8 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -50,6 +50,8 @@ fn is_dropped(name: &HeaderName) -> bool {
     match *name {
         CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION | HOST
         | PROXY_AUTHORIZATION => true,
+        // Answered by this hop: the body is sent on as it comes.
+        EXPECT => true,
         _ => is_dropped_by_name(name.as_str()),
     }
 }

@@ -241,9 +241,13 @@ async fn hold(
 ) -> Result<Answer, Refusal> {
     let max = recording.max_capture();
     let mut held = Vec::new();
+    let mut is_whole = false;
     let end = loop {
         match incoming.frame().await {
-            None => break End::Whole,
+            None => {
+                is_whole = true;
+                break End::Whole;
+            }
             Some(Err(_)) => break End::UpstreamBroke,
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
@@ -255,7 +259,7 @@ async fn hold(
             }
         }
     };
-    let is_whole = end == End::Whole && incoming.is_end_stream();
+    let is_whole = is_whole || (end == End::Whole && incoming.is_end_stream());
     let unrecorded =
         |_| Refusal::Unavailable("The call took effect, but its usage could not be recorded yet");
     if let Some(committed) = recording.finish_durably(end).map_err(unrecorded)? {

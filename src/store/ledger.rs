@@ -87,8 +87,8 @@ impl Store {
     pub async fn uncharged(&self) -> Result<Vec<String>, StoreError> {
         let rows: Vec<CauseRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select u.id as cause from usage u join plan_version v on v.plan = u.plan and v.version = u.plan_version \
-                 where u.outcome = 'billable' and ((v.fee is not null and not exists \
+                "select u.id as cause from usage u left join plan_version v on v.plan = u.plan and v.version = u.plan_version \
+                 where u.outcome = 'billable' and (v.plan is null or (v.fee is not null and not exists \
                  (select 1 from charge c where c.usage = u.id and c.kind = 'service_fee')) \
                  or (v.share is not null and u.transaction_id is not null and not exists \
                  (select 1 from charge c where c.usage = u.id and c.kind = 'revenue_share'))) limit 100",
