@@ -1,3 +1,5 @@
+//! Tollgate: API gateway and open-platform proxy for e-commerce.
+#![doc = ""]
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod admin;
