@@ -40,8 +40,8 @@ const TOP_LEVEL: &[&str] = &[
     "tests",
 ];
 
-/// What git does not keep.
-const UNTRACKED: &[&str] = &[".git", "target", "data"];
+/// What git does not keep: each developer has his own.
+const UNTRACKED: &[&str] = &[".git", ".cargo", "target", "data"];
 
 /// Longest file, in lines; [`LONG_FILES`] may be longer.
 const MAX_LINES: usize = 400;
