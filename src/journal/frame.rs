@@ -91,7 +91,7 @@ pub fn resynchronise(bytes: &[u8], after: Sequence) -> Option<usize> {
             return Some(next);
         }
     }
-    (1..bytes.len().saturating_sub(FRAME_HEADER)).find(
+    (1..bytes.len().saturating_sub(FRAME_HEADER - 1)).find(
         |offset| matches!(decode(&bytes[*offset..]), Decoded::Record { sequence, .. } if sequence > after),
     )
 }
@@ -184,6 +184,13 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             prop_assert_eq!(decode(&bytes), Decoded::Broken);
         }
+    }
+
+    #[test]
+    fn an_empty_record_at_the_very_end_is_found_behind_rot() {
+        let mut bytes = vec![0; 36];
+        encode(&mut bytes, 2, b"");
+        assert_eq!(resynchronise(&bytes, 0), Some(36));
     }
 
     #[test]

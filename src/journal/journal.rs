@@ -59,7 +59,20 @@ pub struct Journal {
     state: Arc<State>,
     outbox: Outbox,
     committer: JoinHandle<Result<(), JournalError>>,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A folder's lock. It is given back by name when dropped: closing alone would leave it with any process that was
+/// forked meanwhile and has not yet closed what it inherited.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the journal's lock could not be given back");
+        }
+    }
 }
 
 impl Journal {
@@ -160,7 +173,7 @@ pub fn release(settings: &JournalSettings, position: Sequence) -> Result<(), Jou
     Ok(())
 }
 
-fn lock(settings: &JournalSettings) -> Result<File, JournalError> {
+fn lock(settings: &JournalSettings) -> Result<Lock, JournalError> {
     let path = settings.folder.join("lock");
     let file = OpenOptions::new()
         .create(true)
@@ -169,7 +182,7 @@ fn lock(settings: &JournalSettings) -> Result<File, JournalError> {
         .open(&path)
         .map_err(JournalError::io(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(JournalError::Locked(settings.folder.clone())),
         Err(TryLockError::Error(source)) => Err(JournalError::Io { path, source }),
     }
