@@ -73,24 +73,31 @@ async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Stateme
     if statements.is_empty() { Err(missing) } else { Ok(statements) }
 }
 
-/// `GET /admin/statements/{period}/{app}/charges`: each charge with its usage record, plan version and rule.
+/// `GET /admin/statements/{period}/{app}/charges?line=`: each charge, of one line if it is named, with its usage record, plan
+/// version and rule.
 pub(super) async fn charges(
     State(state): State<Arc<AdminState>>,
     Ids(period, app): Ids,
     mut parameters: Parameters,
 ) -> Answer {
     let after = parameters.optional::<String>("after").unwrap_or_default();
+    let line = parameters.optional::<String>("line");
     parameters.finish()?;
     let missing = Problem::NotFound("statement");
     let (Ok(period), Ok(app)) = (period.parse::<Period>(), AppId::new(&app)) else { return Err(missing) };
-    let mut charges = state.store.charges(period, &app, &after).await?;
+    let mut charges = match line {
+        None => state.store.charges(period, &app, &after).await?,
+        Some(line) => statement::charges_of(&state.store, (period, &app), &line, &after)
+            .await?
+            .ok_or(Problem::NotFound("statement line"))?,
+    };
     let is_full = charges.len() >= PAGE;
     if is_full {
         // The page may end between a record's fee and its share: then both come with the next.
-        let last = charges.last().map(|charge| charge.usage);
-        charges.retain(|charge| Some(charge.usage) != last);
+        let last = charges.last().map(|kept| kept.charge.usage);
+        charges.retain(|kept| Some(kept.charge.usage) != last);
     }
-    let next = charges.last().filter(|_| is_full).map(|charge| charge.usage.to_string());
+    let next = charges.last().filter(|_| is_full).map(|kept| kept.charge.usage.to_string());
     let mut answer = whole(&charges, charge_to_json);
     answer["next"] = json!(next);
     ok(answer)

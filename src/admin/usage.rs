@@ -10,11 +10,12 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::billing::exceptions;
 use crate::domain::id::AppId;
-use crate::domain::money::{Amount, Currency};
 use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::store::usage::UsageRow;
+use crate::store::usage_exception::UsageException;
 
 /// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first, at most `limit`.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
@@ -53,30 +54,43 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(shown(&row.ok_or(Problem::NotFound("usage record"))?))
 }
 
-/// `GET /admin/exceptions`: billable calls whose evidence could not be read.
+/// `GET /admin/exceptions`: what could not be rated or read, and nobody has resolved.
 pub(super) async fn exceptions(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let limit = limit(&mut parameters);
     parameters.finish()?;
-    ok(whole(&state.store.usage_exceptions(limit).await?, shown))
+    ok(whole(&exceptions::list(&state.store, limit).await?, shown_exception))
+}
+
+fn shown_exception(exception: &UsageException) -> Value {
+    json!({
+        "id": exception.id,
+        "kind": exception.kind.name(),
+        "at": exception.at.to_string(),
+        "usage": exception.usage,
+        "app": exception.app,
+        "waits_for_sale": exception.sale,
+        "reason": exception.reason,
+    })
 }
 
 fn shown(row: &UsageRow) -> Value {
-    let transaction = row.transaction.as_ref().map(|(id, kind, minor, currency)| {
-        let amount = currency.parse::<Currency>().ok().map(|currency| Amount { minor: *minor, currency });
+    let transaction = row.transaction.as_ref().map(|transaction| {
         json!({
-            "id": id,
-            "kind": kind,
-            "amount": amount.map(|amount| amount.to_string()),
-            "currency": currency,
+            "id": transaction.id,
+            "of": transaction.of,
+            "kind": transaction.kind.name(),
+            "amount": transaction.amount.to_string(),
+            "currency": transaction.amount.currency.code(),
         })
     });
     json!({
         "id": row.id,
         "at": row.at.to_string(),
-        "app": row.app,
+        "app": row.app.as_str(),
         "merchant": row.merchant,
         "route": row.route,
-        "plan": row.plan.as_ref().map(|(name, version)| format!("{name}@{version}")),
+        "product": row.subscribed.as_ref().map(|(product, _)| product.as_str()),
+        "plan": row.subscribed.as_ref().map(|(_, plan)| plan.to_string()),
         "method": row.method,
         "status": row.status,
         "latency_us": u64::try_from(row.latency.as_micros()).unwrap_or(u64::MAX),

@@ -1,46 +1,54 @@
 //! Statements as JSON, CSV and printable HTML.
 
 use askama::Template;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::domain::charge::{Charge, ChargeKind, Price};
-use crate::domain::statement::{Statement, StatementLine, StatementStatus};
+use crate::domain::charge::{ChargeKind, Price};
+use crate::domain::statement::{Statement, StatementLine, StatementStanding};
+use crate::store::charge::KeptCharge;
 
-/// A statement as JSON. What is final is hashed in this form, so the status is not in it.
+/// A statement as JSON. What is final is hashed in this form, so its standing is not in it.
 #[must_use]
 pub fn to_json(statement: &Statement) -> Value {
+    let totals = &statement.totals;
     json!({
         "partner": statement.partner.as_str(),
         "app": statement.app.as_str(),
         "period": statement.period.to_string(),
         "currency": statement.currency.code(),
         "lines": statement.lines.iter().map(line_to_json).collect::<Vec<_>>(),
-        "total": statement.total.to_string(),
+        "fees": totals.fees.to_string(),
+        "share": totals.share.to_string(),
+        "adjustments": totals.adjustments.to_string(),
+        "total": totals.total.to_string(),
     })
 }
 
-/// A statement with its status, as the admin API shows it.
+/// A statement with its standing, as the admin API shows it.
 #[must_use]
 pub fn to_json_with_status(statement: &Statement) -> Value {
     let mut value = to_json(statement);
-    value["status"] = match &statement.status {
-        StatementStatus::Draft => json!("draft"),
-        StatementStatus::Final { .. } => json!("final"),
-    };
-    if let StatementStatus::Final { number, closed_at, hash } = &statement.status {
-        value["number"] = json!(number);
-        value["closed_at"] = json!(closed_at.to_string());
-        value["hash"] = json!(hash);
+    match &statement.standing {
+        StatementStanding::Draft => value["status"] = json!("draft"),
+        StatementStanding::Final { number, closed_at, hash } => {
+            value["status"] = json!("final");
+            value["number"] = json!(number);
+            value["closed_at"] = json!(closed_at.to_string());
+            value["hash"] = json!(hash);
+        }
     }
     value
 }
 
 fn line_to_json(line: &StatementLine) -> Value {
     let mut value = json!({
+        "id": line.key.id().to_string(),
         "kind": line.key.kind.name(),
         "plan": line.key.plan.to_string(),
         "product": line.key.product.as_str(),
         "service_period": line.key.service_period.to_string(),
+        "is_adjustment": line.key.is_adjustment(),
         "charges": line.charges,
         "amount": line.amount.to_string(),
         "currency": line.key.currency.code(),
@@ -50,41 +58,51 @@ fn line_to_json(line: &StatementLine) -> Value {
         ChargeKind::ServiceFee => {
             value["units"] = json!(line.quantity);
             value["free_units"] = json!(line.free);
-            value["unit_price"] = json!(line.rate.normalize().to_string());
+            value["unit_price"] = json!(plain(line.rate));
         }
-        ChargeKind::RevenueShare => {
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             value["transactions"] = json!(line.quantity);
             value["base"] = json!(line.base.map(|base| base.to_string()));
-            value["percent"] = json!(line.rate.normalize().to_string());
+            value["percent"] = json!(plain(line.rate));
         }
     }
     value
 }
 
-/// A charge, down to the usage record, plan version and rule that made it.
+/// A charge, down to the usage record, plan version and rule that made it. `amount` is exact; `posted` is what it adds to
+/// its line, which is rounded as a whole.
 #[must_use]
-pub fn charge_to_json(charge: &Charge) -> Value {
-    let price = match &charge.price {
-        Price::Units { charged, free, each } => {
-            json!({"units": charged, "free_units": free, "unit_price": each.normalize().to_string()})
-        }
-        Price::Share { transaction, base, percent } => json!({
-            "transaction": transaction,
-            "base": base.to_string(),
-            "percent": percent.normalize().to_string(),
-        }),
+pub fn charge_to_json(kept: &KeptCharge) -> Value {
+    let KeptCharge { charge, cause } = kept;
+    let (amount, price) = match &charge.price {
+        Price::Units { charged, free, each } => (
+            each.checked_mul(Decimal::from(*charged)).map(plain),
+            json!({"units": charged, "free_units": free, "unit_price": plain(*each)}),
+        ),
+        Price::Percent { transaction, base, percent } => (
+            Some(charge.amount().to_string()),
+            json!({"transaction": transaction, "base": base.to_string(), "percent": plain(*percent)}),
+        ),
     };
     json!({
         "usage": charge.usage.to_string(),
+        "line": charge.line.id().to_string(),
         "kind": charge.line.kind.name(),
         "plan": charge.line.plan.to_string(),
         "product": charge.line.product.as_str(),
         "service_period": charge.line.service_period.to_string(),
-        "amount": charge.exact.normalize().to_string(),
+        "amount": amount,
+        "posted": charge.amount().to_string(),
         "currency": charge.line.currency.code(),
         "price": price,
         "rule": charge.rule.to_string(),
+        "ledger_cause": cause,
     })
+}
+
+/// A price or percentage without digits that say nothing.
+fn plain(value: Decimal) -> String {
+    value.normalize().to_string()
 }
 
 /// Statements as CSV, a row a line.
@@ -108,6 +126,7 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
         "amount",
         "currency",
         "rule",
+        "line",
     ])?;
     for line in statements.iter().flat_map(|statement| &statement.lines) {
         let key = &line.key;
@@ -121,11 +140,12 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
             key.service_period.to_string(),
             line.quantity.to_string(),
             line.free.to_string(),
-            line.rate.normalize().to_string(),
+            plain(line.rate),
             line.base.map(|base| base.to_string()).unwrap_or_default(),
             line.amount.to_string(),
             key.currency.to_string(),
             inert(&line.rule.to_string()),
+            inert(&key.id().to_string()),
         ])?;
     }
     let bytes =
@@ -133,9 +153,18 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
     Ok(String::from_utf8(bytes).unwrap_or_default())
 }
 
-/// A text that no spreadsheet takes for a formula.
+/// A text that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers are left alone.
 fn inert(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// What a line is for, in words.
+fn words(line: &StatementLine) -> &'static str {
+    match line.key.kind {
+        ChargeKind::ServiceFee => "Service fee",
+        ChargeKind::RevenueShare => "Share of sales",
+        ChargeKind::ShareReversal => "Share given back for refunds",
+    }
 }
 
 #[derive(Template)]
@@ -146,10 +175,10 @@ body{font:11pt/1.4 system-ui,sans-serif;margin:2cm}section{break-after:page}tabl
 th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-align:right}small{color:#555}
 @page{size:A4;margin:1.5cm}@media print{body{margin:0}}</style></head><body>
 {% for statement in statements %}<section><h1>Statement {{ statement.period }}</h1>
-<p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.status %}{% when StatementStatus::Draft %}Draft: the period is open.{% when StatementStatus::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
-<table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Rate</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
-{% for line in statement.lines %}<tr><td>{{ line.key.kind.name() }}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ line.rate.normalize() }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
-{% endfor %}</tbody><tfoot><tr><th colspan="8">Total</th><th class="n">{{ statement.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
+<p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.standing %}{% when StatementStanding::Draft %}Draft: the period is open.{% when StatementStanding::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
+<table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Price or %</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
+{% for line in statement.lines %}<tr><td>{{ self::words(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ line.rate.normalize() }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
+{% endfor %}</tbody><tfoot><tr><td colspan="8">Service fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
 )]
 struct Page<'a> {
     statements: &'a [Statement],

@@ -1,7 +1,9 @@
 //! Plan versions are kept when a snapshot takes effect: a price never changes under what was used by it.
 
-use crate::domain::plan::Tariff;
+use crate::domain::location::Location;
+use crate::domain::plan::{PlanRef, PlanVersion, Tariff};
 use crate::policy::snapshot::Snapshot;
+use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError};
 
 /// Why a snapshot's plans cannot take effect.
@@ -13,32 +15,51 @@ pub enum PlanError {
     )]
     Changed {
         /// The plan version.
-        plan: String,
+        plan: PlanRef,
         /// Where it stands.
-        place: String,
+        place: Location,
     },
     /// The store cannot be used.
     #[error("the plans cannot be kept")]
     Store(#[from] StoreError),
 }
 
-/// Keeps every plan version of `snapshot`.
+/// Keeps the prices of every plan version of `snapshot`.
 ///
 /// # Errors
 /// [`PlanError::Changed`] if one has other prices than before; then none is kept.
 pub async fn register(store: &Store, snapshot: &Snapshot) -> Result<(), PlanError> {
-    let versions: Vec<_> = snapshot.plans.values().flat_map(|plan| &plan.versions).collect();
+    let mut versions: Vec<&PlanVersion> = snapshot.plans.values().flat_map(|plan| &plan.versions).collect();
+    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
+    let mut are_kept = true;
     for version in &versions {
-        let kept = store.tariff(&version.reference).await?;
-        if kept.is_some_and(|kept| !is_same_price(&kept, &version.tariff)) {
-            let (plan, place) = (version.reference.to_string(), version.source.to_string());
-            return Err(PlanError::Changed { plan, place });
+        are_kept &= is_kept(version, store.tariff(&version.reference).await?.as_ref())?;
+    }
+    if are_kept {
+        return Ok(());
+    }
+    let mut transaction = store.begin().await?;
+    // Another node may be keeping the same versions with other prices.
+    transaction.hold(Exclusive::Billing).await?;
+    for version in &versions {
+        if !is_kept(version, transaction.tariff(&version.reference).await?.as_ref())? {
+            transaction.keep_tariff(&version.reference, &version.tariff).await?;
         }
     }
-    for version in versions {
-        store.keep_tariff(&version.reference, &version.tariff).await?;
-    }
+    transaction.commit().await?;
     Ok(())
+}
+
+/// Whether a version is kept already, with these prices.
+fn is_kept(version: &PlanVersion, kept: Option<&Tariff>) -> Result<bool, PlanError> {
+    match kept {
+        None => Ok(false),
+        Some(kept) if is_same_price(kept, &version.tariff) => Ok(true),
+        Some(_) => {
+            let (plan, place) = (version.reference.clone(), version.source.clone());
+            Err(PlanError::Changed { plan, place })
+        }
+    }
 }
 
 /// Whether two tariffs price alike; where they stand does not matter.

@@ -1,257 +1,292 @@
-//! Usage record × plan version → charges. Pure: no clock, no store, no float.
+//! What a call is worth × plan version × what was counted before → charges. Pure: no clock, no store, no float.
 //!
-//! A fee is exact to the last digit of its price; its line is rounded once, and what is posted is the difference
-//! that a charge makes to the rounded line, so line and ledger are always equal. A share is rounded for each
-//! transaction, since the transaction's parties see it.
+//! A fee follows from how many units an app used in a service period: a call's fee is what the units after it come to,
+//! rounded, less what the units before it came to. So fees of any size add up to the exact sum, rounded once,
+//! however calls are ordered or grouped. A share is rounded for each sale; refunds give back the portion of it that
+//! they are of the sale, never more.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
+use super::totals::{Totals, fee_key, sale_key};
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
-use crate::domain::money::{Amount, Currency, MoneyError};
+use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::money::{Amount, Currency, MoneyError, Rounding};
 use crate::domain::plan::{Fee, PlanRef, Share, Tariff};
-use crate::domain::time::Period;
+use crate::domain::running_total::Sale;
+use crate::domain::time::{Period, Timestamp};
 use crate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
 
-/// The sums of a line so far.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LineTotal {
-    /// Units, free ones too.
+/// Most minor units of a transaction that are believed: more is an exception, and no sum of them overflows.
+pub const MAX_TRANSACTION: i64 = 1_000_000_000_000_000;
+/// Most units of a call that are believed.
+pub const MAX_UNITS: u64 = 1_000_000_000_000;
+
+/// A billable call, as far as rating goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Billable {
+    /// Its usage record.
+    pub usage: Uuid,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whose app called.
+    pub partner: PartnerId,
+    /// The app.
+    pub app: AppId,
+    /// The API product.
+    pub product: ProductName,
+    /// The plan version in force.
+    pub plan: PlanRef,
+    /// How many units.
     pub units: u64,
-    /// The exact amount in major units.
-    pub exact: Decimal,
-    /// The rounded amount in minor units: what has been posted.
-    pub posted: i64,
+    /// The transaction that passed through.
+    pub transaction: Option<Transaction>,
 }
 
-/// Where a usage record is charged.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The plan version.
-    pub plan: PlanRef,
-    /// The period on whose statement it stands.
+impl Billable {
+    /// What is billable of a usage record: nothing if its evidence says so or could not be read, or if the call was under
+    /// no plan.
+    #[must_use]
+    pub fn of(usage: &UsageRecord) -> Option<Self> {
+        let Evidence::Billable { units, transaction } = &usage.evidence else { return None };
+        let (product, plan) = usage.subscribed.clone()?;
+        Some(Self {
+            usage: usage.id,
+            at: usage.at,
+            partner: usage.partner.clone(),
+            app: usage.app.clone(),
+            product,
+            plan,
+            units: *units,
+            transaction: transaction.clone(),
+        })
+    }
+}
+
+/// Where charges go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Booking {
+    /// The period on whose statement they stand.
     pub period: Period,
-    /// The period in which it was used.
+    /// The period in which the service was used.
     pub service_period: Period,
 }
 
-/// A charge, the sums of its line after it, and what it adds to the ledger in minor units.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rated {
-    /// The charge.
-    pub charge: Charge,
-    /// The sums of its line with it.
-    pub total: LineTotal,
-    /// What it adds to the rounded line.
-    pub posting: i64,
+/// Why a transaction, or a whole call, was not rated. Someone must resolve it; it is never guessed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unrated {
+    /// More than is believed, or more than arithmetic can hold exactly.
+    #[error("its amount or units are too large to be believed")]
+    TooLarge,
+    /// A refund of a sale that is not known, or not yet.
+    #[error("it refunds {sale}, of which no sale with a share in {currency} is known")]
+    SaleUnknown {
+        /// The sale's id.
+        sale: String,
+        /// The refund's currency.
+        currency: Currency,
+    },
+    /// A sale of that id was rated before, with another amount.
+    #[error("sale {sale} was rated before, at {before}")]
+    SaleDiffers {
+        /// The sale's id.
+        sale: String,
+        /// Its amount then.
+        before: Amount,
+    },
 }
 
-/// Rates a usage record. `total_of` gives a line's sums so far.
+impl From<MoneyError> for Unrated {
+    fn from(_: MoneyError) -> Self {
+        Self::TooLarge
+    }
+}
+
+/// What rating a call came to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rated {
+    /// Its charges: at most one of each kind.
+    pub charges: Vec<Charge>,
+    /// Why its transaction has no charge although it should.
+    pub unrated: Option<Unrated>,
+}
+
+/// Rates a call, and counts it in `totals`.
 ///
 /// # Errors
-/// [`MoneyError::Overflow`].
+/// [`Unrated::TooLarge`] if the units are; nothing is counted then.
 pub fn rate(
-    usage: &UsageRecord,
-    context: &Context,
+    call: &Billable,
     tariff: &Tariff,
-    mut total_of: impl FnMut(&LineKey) -> LineTotal,
-) -> Result<Vec<Rated>, MoneyError> {
-    let Evidence::Billable { units, transaction } = &usage.evidence else { return Ok(Vec::new()) };
-    let mut rated = Vec::new();
+    booking: Booking,
+    totals: &mut Totals,
+) -> Result<Rated, Unrated> {
+    let mut rated = Rated::default();
     if let Some(fee) = &tariff.fee {
-        let line = line(usage, context, ChargeKind::ServiceFee, tariff.currency);
-        if let Some(line) = line {
-            let before = total_of(&line);
-            rated.push(rate_fee(usage, (line, before), (fee, *units), tariff)?);
-        }
+        rated.charges.push(rate_fee(call, (fee, tariff), booking, totals)?);
     }
-    if let (Some(share), Some(transaction)) = (&tariff.share, transaction) {
-        let line = line(usage, context, ChargeKind::RevenueShare, transaction.amount.currency);
-        if let Some(line) = line {
-            let before = total_of(&line);
-            rated.push(rate_share(usage, (line, before), (share, transaction), tariff)?);
-        }
+    match rate_transaction(call, tariff, booking, totals) {
+        Ok(charge) => rated.charges.extend(charge),
+        Err(unrated) => rated.unrated = Some(unrated),
     }
     Ok(rated)
 }
 
-fn line(usage: &UsageRecord, context: &Context, kind: ChargeKind, currency: Currency) -> Option<LineKey> {
-    let (product, _) = usage.subscribed.as_ref()?;
-    Some(LineKey {
-        partner: usage.partner.clone(),
-        app: usage.app.clone(),
-        period: context.period,
-        service_period: context.service_period,
-        kind,
-        plan: context.plan.clone(),
-        product: product.clone(),
-        currency,
-    })
-}
-
 fn rate_fee(
-    usage: &UsageRecord,
-    (line, before): (LineKey, LineTotal),
-    (fee, units): (&Fee, u64),
-    tariff: &Tariff,
-) -> Result<Rated, MoneyError> {
-    let free = fee.free_units.saturating_sub(before.units).min(units);
-    let charged = units.saturating_sub(free);
-    let exact = fee.per_unit.checked_mul(Decimal::from(charged)).ok_or(MoneyError::Overflow)?;
-    let sum = before.exact.checked_add(exact).ok_or(MoneyError::Overflow)?;
-    let posted = Amount::rounded(sum, line.currency, tariff.rounding)?.minor;
-    let total =
-        LineTotal { units: before.units.checked_add(units).ok_or(MoneyError::Overflow)?, exact: sum, posted };
-    let posting = posted.checked_sub(before.posted).ok_or(MoneyError::Overflow)?;
+    call: &Billable,
+    (fee, tariff): (&Fee, &Tariff),
+    booking: Booking,
+    totals: &mut Totals,
+) -> Result<Charge, Unrated> {
+    if call.units > MAX_UNITS {
+        return Err(Unrated::TooLarge);
+    }
+    let key = fee_key(call, booking.service_period);
+    let before = totals.units(&key);
+    let after = before.checked_add(call.units).ok_or(Unrated::TooLarge)?;
+    let free = fee.free_units.saturating_sub(before).min(call.units);
+    let charged = call.units.saturating_sub(free);
+    let posted = |units| line_amount(units, fee, (tariff.currency, tariff.rounding));
+    let minor = posted(after)?.minor.checked_sub(posted(before)?.minor).ok_or(Unrated::TooLarge)?;
     let price = Price::Units { charged, free, each: fee.per_unit };
-    Ok(Rated {
-        charge: Charge { usage: usage.id, line, price, exact, rule: fee.source.clone() },
-        total,
-        posting,
+    totals.set_units(key, after);
+    Ok(Charge {
+        usage: call.usage,
+        line: line(call, booking, ChargeKind::ServiceFee, tariff.currency),
+        price,
+        minor,
+        rule: fee.source.clone(),
     })
 }
 
-fn rate_share(
-    usage: &UsageRecord,
-    (line, before): (LineKey, LineTotal),
+/// What `units` of a service period come to, rounded.
+fn line_amount(
+    units: u64,
+    fee: &Fee,
+    (currency, rounding): (Currency, Rounding),
+) -> Result<Amount, MoneyError> {
+    Amount::rounded(price_of(units.saturating_sub(fee.free_units), fee)?, currency, rounding)
+}
+
+fn price_of(charged: u64, fee: &Fee) -> Result<Decimal, MoneyError> {
+    exact_product(fee.per_unit, Decimal::from(charged))
+}
+
+/// The product with all its digits; a decimal would drop the last ones silently.
+fn exact_product(one: Decimal, other: Decimal) -> Result<Decimal, MoneyError> {
+    let product = one.checked_mul(other).ok_or(MoneyError::Overflow)?;
+    let digits = one.scale().checked_add(other.scale());
+    if digits == Some(product.scale()) || product.is_zero() { Ok(product) } else { Err(MoneyError::Overflow) }
+}
+
+/// Rates the transaction of a call alone, and counts it in `totals`.
+///
+/// # Errors
+/// [`Unrated`]; nothing is counted then.
+pub fn rate_transaction(
+    call: &Billable,
+    tariff: &Tariff,
+    booking: Booking,
+    totals: &mut Totals,
+) -> Result<Option<Charge>, Unrated> {
+    let Some(transaction) = &call.transaction else { return Ok(None) };
+    if !(0..=MAX_TRANSACTION).contains(&transaction.amount.minor) {
+        return Err(Unrated::TooLarge);
+    }
+    let key = sale_key(call, transaction);
+    let known = totals.sale(&key).cloned();
+    match (transaction.kind, known, &tariff.share) {
+        (TransactionKind::Sale, None, Some(share)) => {
+            let (charge, sale) = rate_sale(call, (share, transaction), tariff, booking)?;
+            totals.set_sale(key, sale);
+            Ok(Some(charge))
+        }
+        (TransactionKind::Sale, None, None) => Ok(None),
+        // A retry that the upstream answered as before: the same sale has its share already.
+        (TransactionKind::Sale, Some(sale), _) if sale.amount == transaction.amount => Ok(None),
+        (TransactionKind::Sale, Some(sale), _) => {
+            Err(Unrated::SaleDiffers { sale: transaction.id.clone(), before: sale.amount })
+        }
+        (TransactionKind::Refund, Some(mut sale), _) => {
+            let charge = rate_refund(call, (&mut sale, transaction), booking)?;
+            totals.set_sale(key, sale);
+            Ok(Some(charge))
+        }
+        (TransactionKind::Refund, None, Some(_)) => Err(Unrated::SaleUnknown {
+            sale: transaction.sale().to_owned(),
+            currency: transaction.amount.currency,
+        }),
+        (TransactionKind::Refund, None, None) => Ok(None),
+    }
+}
+
+fn rate_sale(
+    call: &Billable,
     (share, transaction): (&Share, &Transaction),
     tariff: &Tariff,
-) -> Result<Rated, MoneyError> {
-    let base = match transaction.kind {
-        TransactionKind::Sale => transaction.amount,
-        TransactionKind::Refund => transaction.amount.negated()?,
+    booking: Booking,
+) -> Result<(Charge, Sale), Unrated> {
+    let base = transaction.amount;
+    let hundredth = Decimal::new(1, 2);
+    let value = exact_product(exact_product(share.percent, hundredth)?, base.to_decimal())?;
+    let taken = Amount::rounded(value, base.currency, tariff.rounding)?;
+    let sale = Sale {
+        product: call.product.clone(),
+        plan: call.plan.clone(),
+        percent: share.percent,
+        rounding: tariff.rounding,
+        rule: share.source.clone(),
+        amount: base,
+        share: taken,
+        refunded: 0,
+        returned: 0,
     };
-    let part = share.percent.checked_div(Decimal::ONE_HUNDRED).ok_or(MoneyError::Overflow)?;
-    let value = base.to_decimal().checked_mul(part).ok_or(MoneyError::Overflow)?;
-    let amount = Amount::rounded(value, base.currency, tariff.rounding)?;
-    let exact = amount.to_decimal();
-    let total = LineTotal {
-        units: before.units.checked_add(1).ok_or(MoneyError::Overflow)?,
-        exact: before.exact.checked_add(exact).ok_or(MoneyError::Overflow)?,
-        posted: before.posted.checked_add(amount.minor).ok_or(MoneyError::Overflow)?,
+    let charge = Charge {
+        usage: call.usage,
+        line: line(call, booking, ChargeKind::RevenueShare, base.currency),
+        price: Price::Percent { transaction: transaction.id.clone(), base, percent: share.percent },
+        minor: taken.minor,
+        rule: share.source.clone(),
     };
-    let price = Price::Share { transaction: transaction.id.clone(), base, percent: share.percent };
-    let charge = Charge { usage: usage.id, line, price, exact, rule: share.source.clone() };
-    Ok(Rated { charge, total, posting: amount.minor })
+    Ok((charge, sale))
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::arithmetic_side_effects, reason = "a test may overflow loudly")]
-    use std::collections::HashMap;
-    use std::time::Duration;
+/// Gives back of the sale's share what its refunds so far make due, less what was given back before. What is refunded
+/// beyond the sale gives nothing more.
+fn rate_refund(
+    call: &Billable,
+    (sale, transaction): (&mut Sale, &Transaction),
+    booking: Booking,
+) -> Result<Charge, Unrated> {
+    let whole = sale.amount.minor;
+    let asked = sale.refunded.checked_add(transaction.amount.minor).ok_or(Unrated::TooLarge)?;
+    let refunded = asked.min(whole);
+    let due = if whole == 0 { 0 } else { sale.share.portion(refunded, whole, sale.rounding)?.minor };
+    let minor = sale.returned.checked_sub(due).ok_or(Unrated::TooLarge)?;
+    let counted = refunded.checked_sub(sale.refunded).ok_or(Unrated::TooLarge)?;
+    let base = Amount { minor: counted, currency: sale.amount.currency }.negated()?;
+    (sale.refunded, sale.returned) = (refunded, due);
+    let mut line = line(call, booking, ChargeKind::ShareReversal, base.currency);
+    (line.product, line.plan) = (sale.product.clone(), sale.plan.clone());
+    Ok(Charge {
+        usage: call.usage,
+        line,
+        price: Price::Percent { transaction: transaction.id.clone(), base, percent: sale.percent },
+        minor,
+        rule: sale.rule.clone(),
+    })
+}
 
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, SnapshotHash};
-    use crate::domain::location::Location;
-    use crate::domain::money::{Rounding, parse_decimal};
-    use crate::domain::principal::CredentialKind;
-    use crate::domain::time::Timestamp;
-
-    fn rule() -> Location {
-        Location { file: "plans/p.yaml".into(), line: 3, column: 1 }
-    }
-
-    fn tariff(price: &str, free: u64, percent: &str) -> Tariff {
-        Tariff {
-            currency: "CNY".parse().unwrap(),
-            rounding: Rounding::HalfUp,
-            fee: Some(Fee { per_unit: parse_decimal(price).unwrap(), free_units: free, source: rule() }),
-            share: Some(Share { percent: parse_decimal(percent).unwrap(), source: rule() }),
-        }
-    }
-
-    fn usage(units: u64, amount: Option<i64>) -> UsageRecord {
-        let plan = PlanRef { name: PlanName::new("p").unwrap(), version: 1 };
-        let transaction = amount.map(|minor| Transaction {
-            id: "o-1".to_owned(),
-            of: None,
-            amount: Amount { minor: minor.abs(), currency: "CNY".parse().unwrap() },
-            kind: if minor < 0 { TransactionKind::Refund } else { TransactionKind::Sale },
-        });
-        UsageRecord {
-            id: Uuid::from_u128(1),
-            at: Timestamp::default(),
-            node: NodeId::new("n").unwrap(),
-            snapshot: SnapshotHash::new("s").unwrap(),
-            app: AppId::new("a").unwrap(),
-            partner: PartnerId::new("p").unwrap(),
-            credential: CredentialKind::ApiKey,
-            credential_id: "k".to_owned(),
-            merchant: None,
-            grant: None,
-            route: None,
-            subscribed: Some((ProductName::new("shop").unwrap(), plan)),
-            method: "GET".to_owned(),
-            status: 200,
-            latency: Duration::ZERO,
-            bytes_in: 0,
-            bytes_out: 0,
-            refusal: None,
-            evidence: Evidence::Billable { units, transaction },
-        }
-    }
-
-    fn context() -> Context {
-        let period: Period = "2026-11".parse().unwrap();
-        let plan = PlanRef { name: PlanName::new("p").unwrap(), version: 1 };
-        Context { plan, period, service_period: period }
-    }
-
-    fn rate_all(usages: &[UsageRecord], tariff: &Tariff) -> (HashMap<LineKey, LineTotal>, i64, Vec<Charge>) {
-        let mut totals = HashMap::new();
-        let (mut posted, mut charges) = (0, Vec::new());
-        for usage in usages {
-            let rated = rate(usage, &context(), tariff, |line| totals.get(line).copied().unwrap_or_default())
-                .unwrap();
-            for one in rated {
-                posted += one.posting;
-                totals.insert(one.charge.line.clone(), one.total);
-                charges.push(one.charge);
-            }
-        }
-        (totals, posted, charges)
-    }
-
-    #[test]
-    fn an_order_of_100_yuan_costs_a_fen_and_two_yuan_fifty() {
-        let (_, posted, charges) = rate_all(&[usage(1, Some(10_000))], &tariff("0.01", 0, "2.5"));
-        assert_eq!(posted, 251);
-        let amounts: Vec<String> =
-            charges.iter().map(|charge| charge.exact.normalize().to_string()).collect();
-        assert_eq!(amounts, ["0.01", "2.5"]);
-    }
-
-    #[test]
-    fn the_free_allowance_is_used_up_first() {
-        let (totals, posted, charges) = rate_all(&[usage(3, None), usage(3, None)], &tariff("1", 4, "0"));
-        assert_eq!(posted, 200);
-        assert_eq!(charges[1].price, Price::Units { charged: 2, free: 1, each: Decimal::ONE });
-        assert_eq!(totals.values().next().unwrap().units, 6);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_posted_is_the_line_rounded_once(units in prop::collection::vec(0_u64..50, 1..60), price in 0_i64..200_000, free in 0_u64..100) {
-            let price = Decimal::new(price, 6);
-            let tariff = tariff(&price.to_string(), free, "0");
-            let usages: Vec<UsageRecord> = units.iter().map(|units| usage(*units, None)).collect();
-            let (totals, posted, _) = rate_all(&usages, &tariff);
-            let charged = units.iter().sum::<u64>().saturating_sub(free);
-            let exact = price * Decimal::from(charged);
-            let expected = Amount::rounded(exact, tariff.currency, Rounding::HalfUp).unwrap().minor;
-            prop_assert_eq!(posted, expected);
-            prop_assert_eq!(totals.values().map(|total| total.posted).sum::<i64>(), expected);
-        }
-
-        #[test]
-        fn a_full_refund_gives_back_exactly_what_was_taken(minor in 0_i64..1_000_000_000, percent in 0_i64..10_000) {
-            let tariff = tariff("0", 0, &Decimal::new(percent, 2).to_string());
-            let (_, posted, _) = rate_all(&[usage(1, Some(minor)), usage(1, Some(-minor))], &tariff);
-            prop_assert_eq!(posted, 0);
-        }
+fn line(call: &Billable, booking: Booking, kind: ChargeKind, currency: Currency) -> LineKey {
+    LineKey {
+        partner: call.partner.clone(),
+        app: call.app.clone(),
+        period: booking.period,
+        currency,
+        service_period: booking.service_period,
+        kind,
+        product: call.product.clone(),
+        plan: call.plan.clone(),
     }
 }

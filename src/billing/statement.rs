@@ -1,13 +1,19 @@
 //! Closing periods, and the statements of open and closed ones.
+//!
+//! A statement is its lines, and its lines are the sums of their charges. Closing a period lets it take no more charges,
+//! and keeps what it came to under a number and a hash; what comes later is an adjustment on a later statement.
+
+use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::export::to_json;
-use crate::domain::id::AppId;
-use crate::domain::money::{Amount, MoneyError};
-use crate::domain::statement::{Statement, StatementLine, StatementStatus};
+use crate::domain::charge::LineKey;
+use crate::domain::id::{AppId, PartnerId};
+use crate::domain::money::{Currency, MoneyError};
+use crate::domain::statement::{Statement, StatementLine, StatementStanding, Totals};
 use crate::domain::time::{Period, Timestamp, Zone};
-use crate::store::charge::KeptLine;
+use crate::store::charge::KeptCharge;
 use crate::store::statement::KeptStatement;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError};
@@ -54,41 +60,42 @@ pub async fn close(
     (zone, now): (&Zone, Timestamp),
     early: CloseEarly,
 ) -> Result<Closed, StatementError> {
-    let end = period.end(zone);
-    let is_early = now < end && early == CloseEarly::Refused;
-    if is_early && store.closed_at(period).await?.is_none() {
-        return Err(StatementError::StillOpen(period, end));
-    }
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
-    if transaction.is_closed(period).await? {
+    let was_closed = transaction.closed_periods().await?.contains(&period);
+    if was_closed {
         transaction.roll_back().await?;
-        return Ok(Closed { was_closed: true, statements: store.statements(period, None).await? });
+        return Ok(Closed { was_closed, statements: store.statements(period, None).await? });
     }
-    // Nobody else rates or closes while this holds, so what is read beside it is what is closed.
-    let drafts = drafts(store, period, None).await?;
-    let mut number = transaction.next_statement_number().await?;
+    let end = period.end(zone);
+    if now < end && early == CloseEarly::Refused {
+        return Err(StatementError::StillOpen(period, end));
+    }
+    let first = transaction.next_statement_number().await?;
+    let statements = arrange(transaction.line_totals(period).await?, period)?;
+    let kept: Vec<KeptStatement> =
+        (first..).zip(&statements).map(|(number, statement)| keep(number, statement, now)).collect();
+    transaction.insert_statements(&kept).await?;
     transaction.close_period(period, now).await?;
-    for draft in drafts {
-        let content = to_json(&draft).to_string();
-        let kept = KeptStatement {
-            number,
-            partner: draft.partner.to_string(),
-            app: draft.app.to_string(),
-            period: period.to_string(),
-            currency: draft.currency.to_string(),
-            closed_at: now,
-            hash: hash(&content),
-            content,
-        };
-        transaction.insert_statement(&kept).await?;
-        number = number.saturating_add(1);
-    }
     transaction.commit().await?;
-    Ok(Closed { was_closed: false, statements: store.statements(period, None).await? })
+    Ok(Closed { was_closed, statements: kept })
 }
 
-/// The statements of a period, final or draft; of one app if it is named.
+fn keep(number: i64, statement: &Statement, now: Timestamp) -> KeptStatement {
+    let content = to_json(statement).to_string();
+    KeptStatement {
+        number,
+        partner: statement.partner.to_string(),
+        app: statement.app.to_string(),
+        period: statement.period.to_string(),
+        currency: statement.currency.to_string(),
+        closed_at: now,
+        hash: hash(&content),
+        content,
+    }
+}
+
+/// The statements of a period, of one app if it is named: final if the period is closed, else as they would be now.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -97,65 +104,58 @@ pub async fn show(
     period: Period,
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
-    let mut statements = drafts(store, period, app).await?;
+    let mut statements = arrange(store.line_totals(period, app).await?, period)?;
     for kept in store.statements(period, app).await? {
         let found = statements.iter_mut().find(|statement| {
-            statement.app.as_str() == kept.app && statement.currency.code() == kept.currency
+            statement.app.as_str() == kept.app
+                && statement.partner.as_str() == kept.partner
+                && statement.currency.code() == kept.currency
         });
         if let Some(statement) = found {
-            statement.status =
-                StatementStatus::Final { number: kept.number, closed_at: kept.closed_at, hash: kept.hash };
+            let KeptStatement { number, closed_at, hash, .. } = kept;
+            statement.standing = StatementStanding::Final { number, closed_at, hash };
         }
     }
     Ok(statements)
 }
 
-/// The statements as their charges make them now.
+/// The charges behind the line of that [`LineKey::id`], in the order of their usage records from `after` on; `None` without
+/// such a line.
 ///
 /// # Errors
 /// [`StatementError`].
-pub async fn drafts(
+pub async fn charges_of(
     store: &Store,
-    period: Period,
-    app: Option<&AppId>,
-) -> Result<Vec<Statement>, StatementError> {
-    let mut statements: Vec<Statement> = Vec::new();
-    for kept in store.statement_lines(period, app).await? {
-        let line = line(kept);
-        let key = &line.key;
-        match statements.last_mut() {
-            Some(last) if last.app == key.app && last.currency == key.currency => {
-                last.total = last.total.checked_add(line.amount)?;
-                last.lines.push(line);
-            }
-            _ => statements.push(Statement {
-                partner: key.partner.clone(),
-                app: key.app.clone(),
-                period,
-                currency: key.currency,
-                total: line.amount,
-                lines: vec![line],
-                status: StatementStatus::Draft,
-            }),
-        }
-    }
-    Ok(statements)
-}
-
-fn line(kept: KeptLine) -> StatementLine {
-    let currency = kept.line.currency;
-    StatementLine {
-        charges: kept.charges,
-        quantity: kept.charged,
-        free: kept.free,
-        rate: kept.rate,
-        base: kept.base.map(|minor| Amount { minor, currency }),
-        amount: Amount { minor: kept.posted, currency },
-        rule: kept.rule,
-        key: kept.line,
+    (period, app): (Period, &AppId),
+    line: &str,
+    after: &str,
+) -> Result<Option<Vec<KeptCharge>>, StatementError> {
+    let lines = store.line_totals(period, Some(app)).await?;
+    match lines.into_iter().find(|candidate| candidate.key.id().to_string() == line) {
+        Some(line) => Ok(Some(store.charges_of_line(&line.key, after).await?)),
+        None => Ok(None),
     }
 }
 
-fn hash(content: &str) -> String {
+/// Lines as draft statements: one for each app, partner and currency, in this order; adjustments last.
+pub(super) fn arrange(lines: Vec<StatementLine>, period: Period) -> Result<Vec<Statement>, MoneyError> {
+    let mut by_party: BTreeMap<(AppId, PartnerId, Currency), Vec<StatementLine>> = BTreeMap::new();
+    for line in lines {
+        let LineKey { app, partner, currency, .. } = &line.key;
+        by_party.entry((app.clone(), partner.clone(), *currency)).or_default().push(line);
+    }
+    let statement = |((app, partner, currency), mut lines): (_, Vec<StatementLine>)| {
+        lines.sort_by(|one, other| {
+            let adjustments_last = one.key.is_adjustment().cmp(&other.key.is_adjustment());
+            adjustments_last.then_with(|| one.key.cmp(&other.key))
+        });
+        let totals = Totals::of(&lines, currency)?;
+        Ok(Statement { standing: StatementStanding::Draft, partner, app, period, currency, lines, totals })
+    };
+    by_party.into_iter().map(statement).collect()
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn hash(content: &str) -> String {
     digest(&SHA256, content.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

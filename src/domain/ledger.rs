@@ -1,84 +1,141 @@
-//! The ledger: accounts, postings, and transactions that can only be made balanced.
+//! The ledger: accounts, and transactions that cannot be made unless they balance.
+//!
+//! Debits are above zero, credits below; so an account's balance is the sum of its postings, and all balances sum to zero.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::id::PartnerId;
-use super::money::{Currency, MoneyError};
+use super::id::{AppId, MerchantId, PartnerId};
+use super::money::{Amount, Currency};
+use super::time::{Period, Timestamp};
 
-/// An account. Each party has one for each purpose and currency.
+/// An account; there is one of it for each currency.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Account {
-    /// What a partner owes the platform.
-    Receivable(PartnerId),
-    /// What the platform earned by service fees.
+    /// What a partner owes the platform: `partner:ID:receivable`.
+    PartnerReceivable(PartnerId),
+    /// What a merchant owes the platform: `merchant:ID:receivable`.
+    MerchantReceivable(MerchantId),
+    /// Service fees that the platform earned: `platform:revenue:fees`.
     FeeRevenue,
-    /// What the platform earned by its share of transactions.
+    /// Shares of transactions that the platform earned: `platform:revenue:share`.
     ShareRevenue,
 }
 
 impl fmt::Display for Account {
-    /// The stable text: `partner:ID:receivable`, `platform:revenue:fees`, `platform:revenue:share`.
+    /// The stable text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Receivable(partner) => write!(f, "partner:{partner}:receivable"),
+            Self::PartnerReceivable(partner) => write!(f, "partner:{partner}:receivable"),
+            Self::MerchantReceivable(merchant) => write!(f, "merchant:{merchant}:receivable"),
             Self::FeeRevenue => f.write_str("platform:revenue:fees"),
             Self::ShareRevenue => f.write_str("platform:revenue:share"),
         }
     }
 }
 
-/// A text that is no account.
+/// A text that names no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an account")]
-pub struct InvalidAccount(String);
+#[error("{0:?} is not an account such as partner:acme:receivable or platform:revenue:fees")]
+pub struct UnknownAccount(String);
 
 impl FromStr for Account {
-    type Err = InvalidAccount;
+    type Err = UnknownAccount;
 
-    fn from_str(text: &str) -> Result<Self, InvalidAccount> {
-        let invalid = || InvalidAccount(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, UnknownAccount> {
+        let unknown = || UnknownAccount(text.chars().take(160).collect());
         match text {
-            "platform:revenue:fees" => Ok(Self::FeeRevenue),
-            "platform:revenue:share" => Ok(Self::ShareRevenue),
-            _ => {
-                let partner = text.strip_prefix("partner:").and_then(|rest| rest.strip_suffix(":receivable"));
-                partner.and_then(|id| PartnerId::new(id).ok()).map(Self::Receivable).ok_or_else(invalid)
-            }
+            "platform:revenue:fees" => return Ok(Self::FeeRevenue),
+            "platform:revenue:share" => return Ok(Self::ShareRevenue),
+            _ => {}
         }
+        let party = text.strip_suffix(":receivable").ok_or_else(unknown)?;
+        if let Some(partner) = party.strip_prefix("partner:") {
+            return PartnerId::new(partner).map(Self::PartnerReceivable).map_err(|_| unknown());
+        }
+        let merchant = party.strip_prefix("merchant:").ok_or_else(unknown)?;
+        MerchantId::new(merchant).map(Self::MerchantReceivable).map_err(|_| unknown())
     }
 }
 
-/// One side of a transaction: a debit above zero, a credit below.
+/// One side of a ledger transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
     /// The account.
     pub account: Account,
-    /// Minor units.
-    pub minor: i64,
+    /// A debit above zero, a credit below.
+    pub amount: Amount,
 }
 
-/// Postings of one currency that sum to zero.
+/// What a ledger transaction is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The app on whose statement it shows.
+    pub app: AppId,
+    /// The statement's period.
+    pub period: Period,
+    /// When what caused it happened.
+    pub at: Timestamp,
+}
+
+/// Why postings are no ledger transaction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unbalanced {
+    /// Nothing moves.
+    #[error("a ledger transaction moves money between at least two accounts")]
+    Empty,
+    /// A posting moves nothing.
+    #[error("a posting to {0} moves nothing")]
+    Nothing(Account),
+    /// An account stands on both sides, or twice on one.
+    #[error("{0} stands in a ledger transaction more than once")]
+    Twice(Account),
+    /// More than one currency.
+    #[error("a ledger transaction in {0} and {1}: each currency is balanced by itself")]
+    Mixed(Currency, Currency),
+    /// What goes out does not come in.
+    #[error("postings come to {0} minor units, not to zero")]
+    Sum(i128),
+}
+
+/// Postings of one currency that sum to zero, and what caused them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerTransaction {
     cause: String,
+    about: About,
     currency: Currency,
     postings: Vec<Posting>,
 }
 
 impl LedgerTransaction {
-    /// Moves `minor` from the credit account to the debit account; below zero, the other way round.
+    /// A balanced transaction. The same `cause` is posted once, ever.
     ///
     /// # Errors
-    /// [`MoneyError::Overflow`] for the one amount that has no opposite.
-    pub fn transfer(
-        cause: String,
-        (debit, credit): (Account, Account),
-        (minor, currency): (i64, Currency),
-    ) -> Result<Self, MoneyError> {
-        let opposite = minor.checked_neg().ok_or(MoneyError::Overflow)?;
-        let postings = vec![Posting { account: debit, minor }, Posting { account: credit, minor: opposite }];
-        Ok(Self { cause, currency, postings })
+    /// [`Unbalanced`], by the first fault found.
+    pub fn new(cause: String, about: About, postings: Vec<Posting>) -> Result<Self, Unbalanced> {
+        let [first, rest @ ..] = postings.as_slice() else { return Err(Unbalanced::Empty) };
+        if rest.is_empty() {
+            return Err(Unbalanced::Empty);
+        }
+        let currency = first.amount.currency;
+        let mut sum: i128 = 0;
+        for (place, posting) in postings.iter().enumerate() {
+            if posting.amount.currency != currency {
+                return Err(Unbalanced::Mixed(currency, posting.amount.currency));
+            }
+            if posting.amount.minor == 0 {
+                return Err(Unbalanced::Nothing(posting.account.clone()));
+            }
+            if postings.iter().take(place).any(|other| other.account == posting.account) {
+                return Err(Unbalanced::Twice(posting.account.clone()));
+            }
+            // Far fewer than 2^64 postings of 64 bits each fit in memory.
+            sum = sum.saturating_add(i128::from(posting.amount.minor));
+        }
+        if sum != 0 {
+            return Err(Unbalanced::Sum(sum));
+        }
+        Ok(Self { cause, about, currency, postings })
     }
 
     /// What caused it: unique, so that a replay changes nothing.
@@ -87,13 +144,19 @@ impl LedgerTransaction {
         &self.cause
     }
 
+    /// What it is about.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
     /// Its currency.
     #[must_use]
     pub fn currency(&self) -> Currency {
         self.currency
     }
 
-    /// Its postings; they sum to zero.
+    /// Its postings: at least two, of different accounts, which sum to zero.
     #[must_use]
     pub fn postings(&self) -> &[Posting] {
         &self.postings
@@ -104,13 +167,64 @@ impl LedgerTransaction {
 mod tests {
     use super::*;
 
+    fn about() -> About {
+        About {
+            app: AppId::new("app_1").unwrap(),
+            period: "2026-11".parse().unwrap(),
+            at: Timestamp::default(),
+        }
+    }
+
+    fn posting(account: &str, minor: i64, currency: &str) -> Posting {
+        let currency = currency.parse().unwrap();
+        Posting { account: account.parse().unwrap(), amount: Amount { minor, currency } }
+    }
+
+    #[track_caller]
+    fn check(postings: &[(&str, i64, &str)], expected: Option<&str>) {
+        let postings = postings.iter().map(|(account, minor, code)| posting(account, *minor, code)).collect();
+        let made = LedgerTransaction::new("cause".to_owned(), about(), postings);
+        assert_eq!(made.err().map(|error| error.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn only_a_balanced_transaction_can_be_made() {
+        let (partner, fees, share) =
+            ("partner:acme:receivable", "platform:revenue:fees", "platform:revenue:share");
+        check(&[(partner, 3, "CNY"), (fees, -1, "CNY"), (share, -2, "CNY")], None);
+        let moves = "a ledger transaction moves money between at least two accounts";
+        check(&[], Some(moves));
+        check(&[(partner, 0, "CNY")], Some(moves));
+        check(&[(partner, 3, "CNY"), (fees, -2, "CNY")], Some("postings come to 1 minor units, not to zero"));
+        check(
+            &[(partner, 3, "CNY"), (fees, -3, "USD")],
+            Some("a ledger transaction in CNY and USD: each currency is balanced by itself"),
+        );
+        check(
+            &[(partner, 0, "CNY"), (fees, 0, "CNY")],
+            Some("a posting to partner:acme:receivable moves nothing"),
+        );
+        check(
+            &[(fees, 3, "CNY"), (fees, -3, "CNY")],
+            Some("platform:revenue:fees stands in a ledger transaction more than once"),
+        );
+        let huge = &[(partner, i64::MAX, "CNY"), (fees, i64::MAX, "CNY"), (share, 2, "CNY")];
+        check(huge, Some("postings come to 18446744073709551616 minor units, not to zero"));
+    }
+
     #[test]
     fn an_account_survives_its_text() {
-        for account in
-            [Account::FeeRevenue, Account::ShareRevenue, Account::Receivable(PartnerId::new("p:1").unwrap())]
-        {
+        let odd = PartnerId::new("a:receivable:b").unwrap();
+        for account in [
+            Account::FeeRevenue,
+            Account::ShareRevenue,
+            Account::PartnerReceivable(odd),
+            Account::MerchantReceivable(MerchantId::new("merchant:1").unwrap()),
+        ] {
             assert_eq!(account.to_string().parse::<Account>().unwrap(), account);
         }
-        assert!("partner::receivable".parse::<Account>().is_err());
+        for bad in ["", "platform:revenue", "partner::receivable", "partner:a", "shop:a:receivable"] {
+            assert!(bad.parse::<Account>().is_err(), "{bad:?} was taken");
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod principal;
 pub mod random;
 pub mod refusal;
+pub mod running_total;
 pub mod scope;
 pub mod secret_hash;
 pub mod statement;

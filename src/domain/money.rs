@@ -116,6 +116,12 @@ impl Rounding {
         }
     }
 
+    /// The rounding of that [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::HalfUp, Self::HalfEven].into_iter().find(|rounding| rounding.name() == name)
+    }
+
     fn strategy(self) -> RoundingStrategy {
         match self {
             Self::HalfUp => RoundingStrategy::MidpointAwayFromZero,
@@ -193,6 +199,26 @@ impl Amount {
         Ok(Self { minor, currency: self.currency })
     }
 
+    /// The part of this amount that `part` is of `whole`, rounded to minor units. All three are at least zero, and the
+    /// portion of the whole is the amount itself.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`] if it does not fit, one is below zero, or there is no whole.
+    pub fn portion(self, part: i64, whole: i64, rounding: Rounding) -> Result<Self, MoneyError> {
+        if self.minor < 0 || part < 0 || whole <= 0 {
+            return Err(MoneyError::Overflow);
+        }
+        let (product, whole) = (i128::from(self.minor) * i128::from(part), i128::from(whole));
+        let (quotient, rest) = (product / whole, product % whole);
+        let is_up = match (rest * 2).cmp(&whole) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => rounding == Rounding::HalfUp || quotient % 2 == 1,
+            std::cmp::Ordering::Greater => true,
+        };
+        let minor = i64::try_from(quotient + i128::from(is_up)).map_err(|_| MoneyError::Overflow)?;
+        Ok(Self { minor, currency: self.currency })
+    }
+
     /// The same amount with the opposite sign.
     ///
     /// # Errors
@@ -255,6 +281,21 @@ mod tests {
         assert_eq!(round("0.005", Rounding::HalfEven), 0);
         assert_eq!(round("-0.005", Rounding::HalfUp), -1);
         assert_eq!(round("0.015", Rounding::HalfEven), 2);
+    }
+
+    #[test]
+    fn a_portion_is_rounded_by_name_and_the_whole_is_itself() {
+        let portion = |minor, part, whole, rounding| {
+            Amount { minor, currency: cny() }.portion(part, whole, rounding).map(|amount| amount.minor)
+        };
+        assert_eq!(portion(3, 50, 100, Rounding::HalfUp), Ok(2));
+        assert_eq!(portion(3, 50, 100, Rounding::HalfEven), Ok(2));
+        assert_eq!(portion(1, 50, 100, Rounding::HalfEven), Ok(0));
+        assert_eq!(portion(1, 50, 100, Rounding::HalfUp), Ok(1));
+        assert_eq!(portion(i64::MAX, i64::MAX, i64::MAX, Rounding::HalfUp), Ok(i64::MAX));
+        for (minor, part, whole) in [(i64::MAX, 3, 2), (1, 1, 0), (-1, 1, 1), (1, -1, 1)] {
+            assert_eq!(portion(minor, part, whole, Rounding::HalfUp), Err(MoneyError::Overflow));
+        }
     }
 
     #[test]

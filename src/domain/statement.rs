@@ -1,65 +1,99 @@
-//! Statements: what an app owes for a period, line by line.
+//! Statements: what one app comes to in one period and currency, line by line.
 
 use rust_decimal::Decimal;
 
-use super::charge::LineKey;
+use super::charge::{ChargeKind, LineKey};
 use super::id::{AppId, PartnerId};
 use super::location::Location;
-use super::money::{Amount, Currency};
+use super::money::{Amount, Currency, MoneyError};
 use super::time::{Period, Timestamp};
 
-/// What an app owes for a period in one currency.
+/// What one app comes to in one period and currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// Whose app.
+    /// Whether it can still change.
+    pub standing: StatementStanding,
+    /// Who owes it.
     pub partner: PartnerId,
-    /// Which app.
+    /// For which app.
     pub app: AppId,
     /// For which period.
     pub period: Period,
     /// In which currency.
     pub currency: Currency,
-    /// Its lines, in order.
+    /// Its lines, in the order of their keys.
     pub lines: Vec<StatementLine>,
-    /// Their sum.
-    pub total: Amount,
-    /// Whether it can still change.
-    pub status: StatementStatus,
+    /// What they come to.
+    pub totals: Totals,
 }
 
 /// Whether a statement can still change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StatementStatus {
-    /// Its period is open.
+pub enum StatementStanding {
+    /// Its period is open: this is what it would be now.
     Draft,
-    /// It is frozen.
+    /// Its period is closed.
     Final {
-        /// Its number.
+        /// Its number, from 1, without a gap.
         number: i64,
-        /// When it was closed.
+        /// When its period was closed.
         closed_at: Timestamp,
         /// SHA-256 of its content, in hexadecimal.
         hash: String,
     },
 }
 
-/// One line.
+/// One line of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementLine {
-    /// What it sums up.
+    /// What its charges have in common.
     pub key: LineKey,
-    /// Charges in it.
+    /// How many charges it sums up.
     pub charges: u64,
-    /// Units that cost something, or transactions.
+    /// Units that cost something; of a share, transactions.
     pub quantity: u64,
-    /// Units of the free allowance.
+    /// Units that were free of charge.
     pub free: u64,
-    /// Price of a unit in the line's currency, or percentage.
+    /// Price of a unit in major units; of a share, the percentage.
     pub rate: Decimal,
-    /// Sum of the transactions' amounts, for a share.
+    /// Of a share, the sum of the amounts of which it is a percentage.
     pub base: Option<Amount>,
     /// What it comes to, rounded once.
     pub amount: Amount,
     /// The rule in the policy files.
     pub rule: Location,
+}
+
+/// What the lines of a statement come to. Adjustments, of whatever kind, are summed by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Service fees of the period.
+    pub fees: Amount,
+    /// Shares of the period's sales, less what refunds gave back.
+    pub share: Amount,
+    /// What earlier periods, closed already, turned out to come to more or less.
+    pub adjustments: Amount,
+    /// All of it.
+    pub total: Amount,
+}
+
+impl Totals {
+    /// The sums of `lines`.
+    ///
+    /// # Errors
+    /// [`MoneyError::MixedCurrencies`]; [`MoneyError::Overflow`].
+    pub fn of(lines: &[StatementLine], currency: Currency) -> Result<Self, MoneyError> {
+        let zero = Amount::zero(currency);
+        let mut totals = Self { fees: zero, share: zero, adjustments: zero, total: zero };
+        for line in lines {
+            let sum = match (line.key.is_adjustment(), line.key.kind) {
+                (true, _) => &mut totals.adjustments,
+                (false, ChargeKind::ServiceFee) => &mut totals.fees,
+                (false, ChargeKind::RevenueShare | ChargeKind::ShareReversal) => &mut totals.share,
+            };
+            *sum = sum.checked_add(line.amount)?;
+            totals.total = totals.total.checked_add(line.amount)?;
+        }
+        Ok(totals)
+    }
 }

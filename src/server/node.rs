@@ -295,12 +295,8 @@ fn start_drain(
     stop: &CancellationToken,
 ) -> (Task<()>, Arc<DrainState>) {
     let state = Arc::<DrainState>::default();
-    let recorder = Recorder::new(
-        services.store.clone(),
-        node.to_string(),
-        services.live.clone(),
-        services.clock.clone(),
-    );
+    let recorder =
+        Recorder::new(services.store.clone(), node.clone(), services.live.clone(), services.clock.clone());
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };

@@ -69,6 +69,18 @@ macro_rules! insert_rows {
     };
 }
 
+/// Appends `(value, value, …)` to a statement that is being built, of at least one value.
+macro_rules! push_list {
+    ($statement:expr, $values:expr) => {{
+        $statement.push("(");
+        let mut list = $statement.separated(", ");
+        for value in $values {
+            list.push_bind(value);
+        }
+        $statement.push(")");
+    }};
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]

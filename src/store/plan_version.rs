@@ -2,7 +2,8 @@
 
 use super::error::StoreError;
 use super::open::Store;
-use super::row::parse;
+use super::row::{known, parse};
+use super::transaction::Transaction;
 use crate::domain::location::Location;
 use crate::domain::money::{Rounding, parse_decimal};
 use crate::domain::plan::{Fee, PlanRef, Share, Tariff};
@@ -27,11 +28,7 @@ impl TryFrom<TariffRow> for Tariff {
     type Error = StoreError;
 
     fn try_from(row: TariffRow) -> Result<Self, StoreError> {
-        let rounding = match row.rounding.as_str() {
-            "half-up" => Rounding::HalfUp,
-            "half-even" => Rounding::HalfEven,
-            _ => return Err(StoreError::corrupt("plan_version.rounding")),
-        };
+        let rounding = known("plan_version.rounding", Rounding::named(&row.rounding))?;
         let decimal = |text: &str| parse_decimal(text).map_err(|_| StoreError::corrupt("plan_version.fee"));
         let fee = row.fee.as_deref().map(decimal).transpose()?.map(|per_unit| Fee {
             per_unit,
@@ -51,37 +48,48 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
     Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
 }
 
+const SELECT: &str = "select currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
+                      share_line, share_column from plan_version where plan = $1 and version = $2";
+
 impl Store {
     /// The prices of a plan version.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn tariff(&self, plan: &PlanRef) -> Result<Option<Tariff>, StoreError> {
+        let (name, version) = (plan.name.as_str(), i64::from(plan.version));
         let row: Option<TariffRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
-                 share_line, share_column from plan_version where plan = $1 and version = $2",
-            )
-            .bind(plan.name.as_str())
-            .bind(i64::from(plan.version))
-            .fetch_optional(db)
-            .await
+            sqlx::query_as(SELECT).bind(name).bind(version).fetch_optional(db).await
+        })?;
+        row.map(Tariff::try_from).transpose()
+    }
+}
+
+impl Transaction {
+    /// The prices of a plan version, as this transaction sees them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Tariff>, StoreError> {
+        let (name, version) = (plan.name.as_str(), i64::from(plan.version));
+        let row: Option<TariffRow> = on!(self.connection(), db => {
+            sqlx::query_as(SELECT).bind(name).bind(version).fetch_optional(db).await
         })?;
         row.map(Tariff::try_from).transpose()
     }
 
-    /// Keeps the prices of a plan version; one that is kept already stays as it is.
+    /// Keeps the prices of a plan version.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn keep_tariff(&self, plan: &PlanRef, tariff: &Tariff) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] if they are kept already; [`StoreError::Unavailable`].
+    pub async fn keep_tariff(&mut self, plan: &PlanRef, tariff: &Tariff) -> Result<(), StoreError> {
         let fee = tariff.fee.as_ref();
         let share = tariff.share.as_ref();
-        on!(self.writer(), db => {
+        on!(self.connection(), db => {
             sqlx::query(
                 "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
                  fee_column, share, share_file, share_line, share_column) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(plan.name.as_str())
             .bind(i64::from(plan.version))

@@ -1,7 +1,10 @@
-//! Closed periods and final statements.
+//! Closed periods and final statements. Append-only, by triggers of both stores.
+
+use std::collections::BTreeSet;
 
 use super::error::StoreError;
 use super::open::Store;
+use super::row::parse;
 use super::transaction::Transaction;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
@@ -75,7 +78,8 @@ impl Store {
     ) -> Result<Vec<KeptStatement>, StoreError> {
         let rows: Vec<StatementRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select * from statement where period = $1 and ($2 = '' or app = $2) order by app, currency",
+                "select * from statement where period = $1 and ($2 = '' or app = $2) \
+                 order by app, partner, currency",
             )
             .bind(period.to_string())
             .bind(app.map_or("", AppId::as_str))
@@ -101,18 +105,15 @@ impl Store {
 }
 
 impl Transaction {
-    /// Whether a period is closed, as this transaction sees it.
+    /// All closed periods, as this transaction sees them.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn is_closed(&mut self, period: Period) -> Result<bool, StoreError> {
-        let row: Option<ClosedRow> = on!(self.connection(), db => {
-            sqlx::query_as("select closed_at from closed_period where period = $1")
-                .bind(period.to_string())
-                .fetch_optional(db)
-                .await
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn closed_periods(&mut self) -> Result<BTreeSet<Period>, StoreError> {
+        let rows: Vec<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as("select period from closed_period").fetch_all(db).await
         })?;
-        Ok(row.is_some())
+        rows.iter().map(|(period,)| parse("closed_period.period", period)).collect()
     }
 
     /// Closes a period.
@@ -131,10 +132,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// The sums of all lines of a period, as this transaction sees them.
+    /// The number of the next final statement: they are numbered from 1, without a gap.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    /// [`StoreError::Unavailable`].
     pub async fn next_statement_number(&mut self) -> Result<i64, StoreError> {
         let row: NumberRow = on!(self.connection(), db => {
             sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) as number from statement")
@@ -144,28 +145,28 @@ impl Transaction {
         Ok(row.number)
     }
 
-    /// Keeps a final statement.
+    /// Keeps final statements.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if there is one; [`StoreError::Unavailable`].
-    pub async fn insert_statement(&mut self, statement: &KeptStatement) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
-                "insert into statement (number, partner, app, period, currency, closed_at, hash, content) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(statement.number)
-            .bind(&statement.partner)
-            .bind(&statement.app)
-            .bind(&statement.period)
-            .bind(&statement.currency)
-            .bind(statement.closed_at.as_micros())
-            .bind(&statement.hash)
-            .bind(&statement.content)
-            .execute(db)
-            .await
-            .map(|_| ())
-        })?;
+    pub async fn insert_statements(&mut self, statements: &[KeptStatement]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into statement (number, partner, app, period, currency, closed_at, hash, content) ",
+            8,
+            statements,
+            "",
+            |row, statement| {
+                row.push_bind(statement.number)
+                    .push_bind(&statement.partner)
+                    .push_bind(&statement.app)
+                    .push_bind(&statement.period)
+                    .push_bind(&statement.currency)
+                    .push_bind(statement.closed_at.as_micros())
+                    .push_bind(&statement.hash)
+                    .push_bind(&statement.content);
+            }
+        )?;
         Ok(())
     }
 }

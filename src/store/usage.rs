@@ -1,13 +1,16 @@
-//! Usage records, what was lost of them, and how far each node's journal has been recorded.
+//! Usage records as they were recorded. Append-only, by triggers of both stores.
 
 use std::time::Duration;
 
 use super::error::StoreError;
 use super::open::Store;
+use super::row::parse;
 use super::transaction::Transaction;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::money::Amount;
+use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{Evidence, UsageRecord};
+use crate::domain::usage::{self, Evidence, TransactionKind, UsageRecord};
 
 /// Most rows that a listing gives.
 pub const MAX_LISTED: i64 = 1000;
@@ -21,32 +24,23 @@ pub struct Recorded {
     pub usage: UsageRecord,
 }
 
-/// Something in a journal that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalLoss {
-    /// The first place.
-    pub first: u64,
-    /// The last place.
-    pub last: u64,
-    /// Why.
-    pub reason: String,
-}
-
 /// A usage record as listings show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UsageRow {
     /// Its id.
     pub id: String,
     /// When.
     pub at: Timestamp,
     /// Which app.
-    pub app: String,
+    pub app: AppId,
+    /// Whose app.
+    pub partner: PartnerId,
     /// On whose behalf.
     pub merchant: Option<String>,
     /// Which route.
     pub route: Option<String>,
-    /// Under which plan version.
-    pub plan: Option<(String, i64)>,
+    /// Which API product, and under which plan version.
+    pub subscribed: Option<(ProductName, PlanRef)>,
     /// The method.
     pub method: String,
     /// The status.
@@ -58,15 +52,11 @@ pub struct UsageRow {
     /// `free`, `billable` or `exception`.
     pub outcome: String,
     /// Units.
-    pub units: i64,
-    /// The transaction: id, kind, minor units, currency.
-    pub transaction: Option<(String, String, i64, String)>,
-    /// Why it is an exception.
+    pub units: u64,
+    /// The transaction that passed through.
+    pub transaction: Option<usage::Transaction>,
+    /// Why its evidence could not be read.
     pub reason: Option<String>,
-}
-
-row! {
-    PositionRow { sequence: i64 }
 }
 
 row! {
@@ -74,8 +64,10 @@ row! {
         id: String,
         at: i64,
         app: String,
+        partner: String,
         merchant: Option<String>,
         route: Option<String>,
+        product: Option<String>,
         plan: Option<String>,
         plan_version: Option<i64>,
         method: String,
@@ -85,6 +77,7 @@ row! {
         outcome: String,
         units: i64,
         transaction_id: Option<String>,
+        transaction_of: Option<String>,
         transaction_kind: Option<String>,
         amount: Option<i64>,
         currency: Option<String>,
@@ -92,59 +85,67 @@ row! {
     }
 }
 
-impl From<ListedRow> for UsageRow {
-    fn from(row: ListedRow) -> Self {
-        let transaction = match (row.transaction_id, row.transaction_kind, row.amount, row.currency) {
-            (Some(id), Some(kind), Some(minor), Some(currency)) => Some((id, kind, minor, currency)),
+impl TryFrom<ListedRow> for UsageRow {
+    type Error = StoreError;
+
+    fn try_from(row: ListedRow) -> Result<Self, StoreError> {
+        let transaction = transaction(&row)?;
+        let subscribed = match (&row.product, &row.plan, row.plan_version) {
+            (Some(product), Some(plan), Some(version)) => {
+                Some((parse("usage.product", product)?, plan_ref("usage.plan", plan, version)?))
+            }
             _ => None,
         };
-        Self {
+        Ok(Self {
             id: row.id,
             at: Timestamp::from_micros(row.at),
-            app: row.app,
+            app: parse("usage.app", &row.app)?,
+            partner: parse("usage.partner", &row.partner)?,
             merchant: row.merchant,
             route: row.route,
-            plan: row.plan.zip(row.plan_version),
+            subscribed,
             method: row.method,
             status: row.status,
             latency: Duration::from_micros(u64::try_from(row.latency).unwrap_or(0)),
             refusal: row.refusal,
             outcome: row.outcome,
-            units: row.units,
+            units: count("usage.units", row.units)?,
             transaction,
             reason: row.reason,
-        }
+        })
     }
 }
 
-const LISTED: &str = "select id, at, app, merchant, route, plan, plan_version, method, status, latency, refusal, \
-                      outcome, units, transaction_id, transaction_kind, amount, currency, reason from usage ";
+fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError> {
+    let (Some(id), Some(kind), Some(minor), Some(currency)) =
+        (&row.transaction_id, &row.transaction_kind, row.amount, &row.currency)
+    else {
+        return Ok(None);
+    };
+    let kind = TransactionKind::named(kind).ok_or_else(|| StoreError::corrupt("usage.transaction_kind"))?;
+    let amount = Amount { minor, currency: parse("usage.currency", currency)? };
+    Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind }))
+}
+
+const LISTED: &str = "select id, at, app, partner, merchant, route, product, plan, plan_version, method, status, \
+                      latency, refusal, outcome, units, transaction_id, transaction_of, transaction_kind, amount, \
+                      currency, reason from usage ";
 
 impl Store {
-    /// How far a node's journal has been recorded.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn journal_position(&self, node: &str) -> Result<u64, StoreError> {
-        let row: Option<PositionRow> = on!(self.reader(), db => {
-            sqlx::query_as("select sequence from journal_position where node = $1").bind(node).fetch_optional(db).await
-        })?;
-        Ok(row.map_or(0, |row| u64::try_from(row.sequence).unwrap_or(0)))
-    }
-
     /// An app's usage from `from` to `to`, newest first; of all apps if none is named.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn usage(
         &self,
         app: Option<&AppId>,
         (from, to): (Timestamp, Timestamp),
         limit: i64,
     ) -> Result<Vec<UsageRow>, StoreError> {
-        let sql = format!(
-            "{LISTED} where ($1 = '' or app = $1) and at >= $2 and at < $3 order by id desc limit $4"
-        );
+        // Two texts, so that each is answered from an index.
+        let which = if app.is_some() { "app = $1" } else { "$1 = ''" };
+        let sql =
+            format!("{LISTED} where {which} and at >= $2 and at < $3 order by at desc, id desc limit $4");
         let rows: Vec<ListedRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(app.map_or("", AppId::as_str))
@@ -154,78 +155,54 @@ impl Store {
                 .fetch_all(db)
                 .await
         })?;
-        Ok(rows.into_iter().map(UsageRow::from).collect())
+        super::row::all(rows)
     }
 
     /// One usage record.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn usage_record(&self, id: &str) -> Result<Option<UsageRow>, StoreError> {
         let sql = format!("{LISTED} where id = $1");
         let row: Option<ListedRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await
         })?;
-        Ok(row.map(UsageRow::from))
-    }
-
-    /// The exceptions, newest first: billable calls whose evidence could not be read.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn usage_exceptions(&self, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
-        let sql = format!("{LISTED} where outcome = 'exception' order by at desc limit $1");
-        let rows: Vec<ListedRow> = on!(self.reader(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit.clamp(1, MAX_LISTED)).fetch_all(db).await
-        })?;
-        Ok(rows.into_iter().map(UsageRow::from).collect())
+        row.map(UsageRow::try_from).transpose()
     }
 }
 
 impl Transaction {
-    /// How far a node's journal has been recorded, as this transaction sees it.
+    /// Usage records by their ids, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn usage_records(&mut self, ids: &[String]) -> Result<Vec<UsageRow>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<ListedRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new(LISTED);
+            statement.push(" where id in ");
+            push_list!(statement, ids);
+            statement.push(" order by at, id");
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Keeps usage records; gives the places of those whose ids are kept from another place, and stay as they are.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn journal_position(&mut self, node: &str) -> Result<u64, StoreError> {
-        let row: Option<PositionRow> = on!(self.connection(), db => {
-            sqlx::query_as("select sequence from journal_position where node = $1").bind(node).fetch_optional(db).await
-        })?;
-        Ok(row.map_or(0, |row| u64::try_from(row.sequence).unwrap_or(0)))
-    }
-
-    /// Moves a node's position.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn set_journal_position(&mut self, node: &str, sequence: u64) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
-                "insert into journal_position (node, sequence) values ($1, $2) \
-                 on conflict (node) do update set sequence = excluded.sequence",
-            )
-            .bind(node)
-            .bind(integer(sequence))
-            .execute(db)
-            .await
-            .map(|_| ())
-        })?;
-        Ok(())
-    }
-
-    /// Keeps usage records.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if one is there already; [`StoreError::Unavailable`].
-    pub async fn insert_usage(&mut self, records: &[Recorded]) -> Result<(), StoreError> {
-        insert_rows!(
+    pub async fn insert_usage(&mut self, records: &[Recorded]) -> Result<Vec<u64>, StoreError> {
+        let inserted = insert_rows!(
             self,
             "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, merchant, \
-             route, product, plan, plan_version, method, status, latency, bytes_in, bytes_out, refusal, outcome, \
-             units, transaction_id, transaction_kind, amount, currency, reason) ",
-            27,
+             consent, route, product, plan, plan_version, method, status, latency, bytes_in, bytes_out, refusal, \
+             outcome, units, transaction_id, transaction_of, transaction_kind, amount, currency, reason) ",
+            29,
             records,
-            "",
+            "on conflict do nothing",
             |row, recorded| {
                 let usage = &recorded.usage;
                 let subscribed = usage.subscribed.as_ref();
@@ -240,6 +217,7 @@ impl Transaction {
                     .push_bind(usage.credential.name())
                     .push_bind(&usage.credential_id)
                     .push_bind(usage.merchant.as_ref().map(|id| id.as_str()))
+                    .push_bind(usage.grant.as_ref().map(|id| id.as_str()))
                     .push_bind(usage.route.as_ref().map(|name| name.as_str()))
                     .push_bind(subscribed.map(|(product, _)| product.as_str()))
                     .push_bind(subscribed.map(|(_, plan)| plan.name.as_str()))
@@ -253,42 +231,44 @@ impl Transaction {
                     .push_bind(worth.outcome)
                     .push_bind(worth.units)
                     .push_bind(worth.transaction.map(|transaction| transaction.id.as_str()))
+                    .push_bind(worth.transaction.and_then(|transaction| transaction.of.as_deref()))
                     .push_bind(worth.transaction.map(|transaction| transaction.kind.name()))
                     .push_bind(worth.transaction.map(|transaction| transaction.amount.minor))
                     .push_bind(worth.transaction.map(|transaction| transaction.amount.currency.to_string()))
                     .push_bind(worth.reason);
             }
         )?;
-        Ok(())
+        if usize::try_from(inserted) == Ok(records.len()) {
+            return Ok(Vec::new());
+        }
+        self.recorded_elsewhere(records).await
     }
 
-    /// Notes what could not be read of a node's journal.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn insert_losses(&mut self, node: &str, losses: &[JournalLoss]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into journal_loss (node, first, last, reason) ",
-            4,
-            losses,
-            "on conflict do nothing",
-            |row, loss| {
-                row.push_bind(node)
-                    .push_bind(integer(loss.first))
-                    .push_bind(integer(loss.last))
-                    .push_bind(&loss.reason);
-            }
-        )?;
-        Ok(())
+    /// The places of `records` at which they are not kept.
+    async fn recorded_elsewhere(&mut self, records: &[Recorded]) -> Result<Vec<u64>, StoreError> {
+        let rows: Vec<PlaceRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new("select id, node, sequence from usage where id in ");
+            push_list!(statement, records.iter().map(|recorded| recorded.usage.id.to_string()));
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        let is_kept = |recorded: &&Recorded| {
+            let (id, node) = (recorded.usage.id.to_string(), recorded.usage.node.as_str());
+            let sequence = integer(recorded.sequence);
+            rows.iter().any(|row| row.id == id && row.node == node && row.sequence == sequence)
+        };
+        Ok(records.iter().filter(|recorded| !is_kept(recorded)).map(|one| one.sequence).collect())
     }
+}
+
+row! {
+    PlaceRow { id: String, node: String, sequence: i64 }
 }
 
 /// Evidence as columns.
 struct Worth<'e> {
     outcome: &'static str,
     units: i64,
-    transaction: Option<&'e crate::domain::usage::Transaction>,
+    transaction: Option<&'e usage::Transaction>,
     reason: Option<&'e str>,
 }
 
@@ -309,7 +289,18 @@ impl<'e> Worth<'e> {
     }
 }
 
-/// A count as a column; counts never come near its bound.
+/// A count as a column; those that are summed have bounds far below.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A count from a column.
+pub(super) fn count(what: &'static str, value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::corrupt(what))
+}
+
+/// A plan version from its columns.
+pub(super) fn plan_ref(what: &'static str, name: &str, version: i64) -> Result<PlanRef, StoreError> {
+    let version = u32::try_from(version).map_err(|_| StoreError::corrupt(what))?;
+    Ok(PlanRef { name: parse(what, name)?, version })
 }

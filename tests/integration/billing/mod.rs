@@ -2,4 +2,29 @@
 
 mod books;
 mod crash;
+mod exceptions;
+mod late;
+mod ledger;
+mod rating;
 mod recorder;
+mod seed;
+mod split;
+
+/// Declares each test once for each store. A test takes the place of a fresh one.
+macro_rules! on_both_stores {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(crate::support::stores::Place::sqlite()).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(crate::support::stores::Place::postgres().await).await;
+            })+
+        }
+    };
+}
+use on_both_stores;

@@ -1,0 +1,245 @@
+//! One batch of calls in the making: rated, posted and written within one transaction of the store, all or nothing.
+//!
+//! A call that cannot be rated becomes an exception; it never holds up the others.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::error::BillingError;
+use super::lines;
+use super::posting::{Origin, post};
+use super::rating::{Billable, Booking, Unrated, rate, rate_transaction};
+use super::totals::{Totals, sale_key};
+use crate::domain::charge::Charge;
+use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::time::{Period, Timestamp, Zone};
+use crate::domain::usage::TransactionKind;
+use crate::store::Transaction;
+use crate::store::charge::KeptCharge;
+use crate::store::transaction::Exclusive;
+use crate::store::usage::UsageRow;
+use crate::store::usage_exception::{ExceptionKind, Resolution, ResolutionOutcome, UsageException};
+
+/// Plan versions whose prices are remembered. A version never changes, so what is remembered stays true.
+const REMEMBERED_TARIFFS: u64 = 10_000;
+
+/// Prices by plan version.
+pub(super) type Tariffs = moka::sync::Cache<PlanRef, Arc<Tariff>>;
+
+/// An empty memory of prices.
+pub(super) fn tariffs() -> Tariffs {
+    moka::sync::Cache::new(REMEMBERED_TARIFFS)
+}
+
+/// When and where the books are kept.
+#[derive(Debug, Clone)]
+pub struct BooksTime {
+    /// The zone in which periods begin and end.
+    pub zone: Zone,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A batch in the making.
+pub(super) struct Books<'t> {
+    transaction: &'t mut Transaction,
+    time: BooksTime,
+    known: Tariffs,
+    closed: BTreeSet<Period>,
+    totals: Totals,
+    charges: Vec<(Timestamp, Charge)>,
+    new_sales: HashSet<String>,
+    exceptions: Vec<UsageException>,
+    resolutions: Vec<Resolution>,
+}
+
+impl<'t> Books<'t> {
+    /// Begins a batch of `calls`. Nobody else rates or closes until the transaction ends.
+    pub(super) async fn open(
+        transaction: &'t mut Transaction,
+        time: BooksTime,
+        known: Tariffs,
+        calls: &[Billable],
+    ) -> Result<Self, BillingError> {
+        transaction.hold(Exclusive::Billing).await?;
+        let closed = transaction.closed_periods().await?;
+        let distinct = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>();
+        let apps = distinct(calls.iter().map(|call| call.app.to_string()).collect());
+        let service =
+            distinct(calls.iter().map(|call| Period::of(call.at, &time.zone).to_string()).collect());
+        let transactions = calls.iter().filter_map(|call| call.transaction.as_ref());
+        let sales = distinct(transactions.map(|transaction| transaction.sale().to_owned()).collect());
+        let totals =
+            Totals::loaded(transaction.unit_totals(&apps, &service).await?, transaction.sales(&sales).await?);
+        let (charges, exceptions, resolutions) = (Vec::new(), Vec::new(), Vec::new());
+        let new_sales = HashSet::new();
+        Ok(Self { transaction, time, known, closed, totals, charges, new_sales, exceptions, resolutions })
+    }
+
+    /// Rates calls: refunds after the rest, so that one finds the sale that came with it; then the refunds of earlier
+    /// batches that waited for these sales.
+    pub(super) async fn rate(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
+        let (refunds, others): (Vec<_>, Vec<_>) = calls.iter().partition(|call| is_refund(call));
+        for call in others.into_iter().chain(refunds) {
+            if let Err((kind, unrated)) = self.rate_one(call).await? {
+                self.note(call, kind, unrated.as_ref());
+            }
+        }
+        self.rate_waiting().await
+    }
+
+    /// Rates a call. What could not be rated is given, for the caller to deal with.
+    pub(super) async fn rate_one(
+        &mut self,
+        call: &Billable,
+    ) -> Result<Result<(), (ExceptionKind, Option<Unrated>)>, BillingError> {
+        let Some(tariff) = self.tariff(&call.plan).await? else {
+            return Ok(Err((ExceptionKind::Plan, None)));
+        };
+        let booking = self.booking(call.at);
+        Ok(match rate(call, &tariff, booking, &mut self.totals) {
+            Ok(rated) => {
+                self.keep(call, rated.charges);
+                rated.unrated.map_or(Ok(()), |unrated| Err((ExceptionKind::Transaction, Some(unrated))))
+            }
+            Err(unrated) => Err((ExceptionKind::Evidence, Some(unrated))),
+        })
+    }
+
+    /// Rates the transaction of a call whose fee was charged before.
+    pub(super) async fn rate_its_transaction(
+        &mut self,
+        call: &Billable,
+    ) -> Result<Result<(), Unrated>, BillingError> {
+        let Some(tariff) = self.tariff(&call.plan).await? else {
+            return Err(BillingError::PlanUnknown(call.plan.clone()));
+        };
+        let booking = self.booking(call.at);
+        let rated = rate_transaction(call, &tariff, booking, &mut self.totals);
+        Ok(rated.map(|charge| self.keep(call, charge)))
+    }
+
+    /// Refunds that came before their sales are rated as soon as these have.
+    pub(super) async fn rate_waiting(&mut self) -> Result<(), BillingError> {
+        let sales: Vec<String> = self.new_sales.drain().collect();
+        let waiting = self.transaction.waiting_for(&sales).await?;
+        let ids: Vec<String> = waiting.iter().filter_map(|exception| exception.usage.clone()).collect();
+        for row in self.transaction.usage_records(&ids).await? {
+            let Some(call) = billable(&row) else { continue };
+            let is_for_it = call
+                .transaction
+                .as_ref()
+                .is_some_and(|refund| self.totals.sale(&sale_key(&call, refund)).is_some());
+            if is_for_it && self.rate_its_transaction(&call).await?.is_ok() {
+                let reason = "the sale that it refunds has come".to_owned();
+                self.resolve(&call, ResolutionOutcome::Rated, "tollgate", reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how a call's exception was resolved.
+    pub(super) fn resolve(
+        &mut self,
+        call: &Billable,
+        outcome: ResolutionOutcome,
+        resolver: &str,
+        reason: String,
+    ) {
+        let (exception, at) = (exception_id(call), self.time.now);
+        let resolver = resolver.to_owned();
+        self.resolutions.push(Resolution { exception, outcome, at, resolver, reason });
+    }
+
+    /// Notes exceptions that were found before rating.
+    pub(super) fn note_all(&mut self, exceptions: Vec<UsageException>) {
+        self.exceptions.extend(exceptions);
+    }
+
+    /// Writes all of it; it takes effect when the transaction is committed.
+    pub(super) async fn write(self, origin: &Origin) -> Result<(), BillingError> {
+        let Self { transaction, charges, totals, exceptions, resolutions, .. } = self;
+        let (posted, transactions) = post(origin, charges)?;
+        let kept: Vec<KeptCharge> =
+            posted.into_iter().map(|one| KeptCharge { charge: one.charge, cause: one.cause }).collect();
+        transaction.insert_charges(&kept).await?;
+        transaction.add_to_lines(&lines::sum(kept.iter().map(|kept| &kept.charge))?).await?;
+        transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
+        transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
+        transaction.post(&transactions).await?;
+        transaction.insert_exceptions(&exceptions).await?;
+        transaction.insert_resolutions(&resolutions).await?;
+        Ok(())
+    }
+
+    fn keep(&mut self, call: &Billable, charges: impl IntoIterator<Item = Charge>) {
+        if let Some(transaction) = call.transaction.as_ref().filter(|_| !is_refund(call)) {
+            self.new_sales.insert(transaction.id.clone());
+        }
+        self.charges.extend(charges.into_iter().map(|charge| (call.at, charge)));
+    }
+
+    fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
+        let sale = match unrated {
+            Some(Unrated::SaleUnknown { sale, .. }) => Some(sale.clone()),
+            Some(Unrated::TooLarge | Unrated::SaleDiffers { .. }) | None => None,
+        };
+        let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
+        self.exceptions.push(UsageException {
+            id: exception_id(call),
+            kind,
+            at: call.at,
+            usage: Some(call.usage.to_string()),
+            app: Some(call.app.to_string()),
+            sale,
+            reason: unrated.map_or_else(plan_unknown, ToString::to_string),
+        });
+    }
+
+    /// A call's own period while it is open; else the current one, or the first open one after that.
+    fn booking(&self, at: Timestamp) -> Booking {
+        let service_period = Period::of(at, &self.time.zone);
+        let mut period = service_period;
+        if self.closed.contains(&period) {
+            period = period.next().max(Period::of(self.time.now, &self.time.zone));
+        }
+        while self.closed.contains(&period) {
+            period = period.next();
+        }
+        Booking { period, service_period }
+    }
+
+    async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
+        if let Some(known) = self.known.get(plan) {
+            return Ok(Some(known));
+        }
+        let tariff = self.transaction.tariff(plan).await?.map(Arc::new);
+        if let Some(tariff) = &tariff {
+            self.known.insert(plan.clone(), tariff.clone());
+        }
+        Ok(tariff)
+    }
+}
+
+fn is_refund(call: &Billable) -> bool {
+    call.transaction.as_ref().is_some_and(|transaction| transaction.kind == TransactionKind::Refund)
+}
+
+fn exception_id(call: &Billable) -> String {
+    format!("usage:{}", call.usage)
+}
+
+/// A call as it was recorded; `None` if it was under no plan.
+pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
+    let (product, plan) = row.subscribed.clone()?;
+    Some(Billable {
+        usage: row.id.parse().ok()?,
+        at: row.at,
+        partner: row.partner.clone(),
+        app: row.app.clone(),
+        product,
+        plan,
+        units: row.units,
+        transaction: row.transaction.clone(),
+    })
+}

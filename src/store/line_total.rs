@@ -1,0 +1,213 @@
+//! The sums of statement lines: kept beside the charges that they sum up, in the same transactions.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::row::{known, parse};
+use super::running_total::location;
+use super::transaction::Transaction;
+use super::usage::{count, integer, plan_ref};
+use crate::domain::charge::{ChargeKind, LineKey};
+use crate::domain::id::AppId;
+use crate::domain::money::{Amount, parse_decimal};
+use crate::domain::statement::StatementLine;
+use crate::domain::time::Period;
+
+/// A line's key as columns.
+pub(super) struct LineColumns<'c> {
+    pub(super) partner: &'c str,
+    pub(super) app: &'c str,
+    pub(super) period: &'c str,
+    pub(super) service_period: &'c str,
+    pub(super) kind: &'c str,
+    pub(super) product: &'c str,
+    pub(super) plan: (&'c str, i64),
+    pub(super) currency: &'c str,
+}
+
+/// A line's key from its columns.
+pub(super) fn line_key(columns: LineColumns<'_>) -> Result<LineKey, StoreError> {
+    Ok(LineKey {
+        partner: parse("charge.partner", columns.partner)?,
+        app: parse("charge.app", columns.app)?,
+        period: parse("charge.period", columns.period)?,
+        currency: parse("charge.currency", columns.currency)?,
+        service_period: parse("charge.service_period", columns.service_period)?,
+        kind: known("charge.kind", ChargeKind::named(columns.kind))?,
+        product: parse("charge.product", columns.product)?,
+        plan: plan_ref("charge.plan", columns.plan.0, columns.plan.1)?,
+    })
+}
+
+row! {
+    LineRow {
+        partner: String,
+        app: String,
+        period: String,
+        service_period: String,
+        kind: String,
+        product: String,
+        plan: String,
+        plan_version: i64,
+        currency: String,
+        charges: i64,
+        quantity: i64,
+        free: i64,
+        rate: String,
+        base: Option<i64>,
+        minor: i64,
+        rule_file: String,
+        rule_line: i64,
+        rule_column: i64,
+    }
+}
+
+impl TryFrom<LineRow> for StatementLine {
+    type Error = StoreError;
+
+    fn try_from(row: LineRow) -> Result<Self, StoreError> {
+        let key = line_key(LineColumns {
+            partner: &row.partner,
+            app: &row.app,
+            period: &row.period,
+            service_period: &row.service_period,
+            kind: &row.kind,
+            product: &row.product,
+            plan: (&row.plan, row.plan_version),
+            currency: &row.currency,
+        })?;
+        let currency = key.currency;
+        Ok(Self {
+            charges: count("line_total.charges", row.charges)?,
+            quantity: count("line_total.quantity", row.quantity)?,
+            free: count("line_total.free", row.free)?,
+            rate: parse_decimal(&row.rate).map_err(|_| StoreError::corrupt("line_total.rate"))?,
+            base: row.base.map(|minor| Amount { minor, currency }),
+            amount: Amount { minor: row.minor, currency },
+            rule: location(&row.rule_file, row.rule_line, row.rule_column),
+            key,
+        })
+    }
+}
+
+const TOTALS: &str = "select * from line_total ";
+
+/// The same from the charges themselves. A line has one rate and rule, those of its plan version.
+const REBUILT: &str = "select partner, app, period, service_period, kind, product, plan, plan_version, currency, \
+                       count(*) as charges, cast(sum(quantity) as bigint) as quantity, \
+                       cast(sum(free) as bigint) as free, min(rate) as rate, cast(sum(base) as bigint) as base, \
+                       cast(sum(minor) as bigint) as minor, min(rule_file) as rule_file, \
+                       min(rule_line) as rule_line, min(rule_column) as rule_column from charge ";
+
+const GROUPED: &str =
+    " group by partner, app, period, service_period, kind, product, plan, plan_version, currency";
+
+/// Lines of a period, of one app if it is named.
+fn of_period(select: &str, app: Option<&AppId>, tail: &str) -> String {
+    let which = if app.is_some() { "app = $2" } else { "$2 = ''" };
+    format!("{select} where period = $1 and {which} {tail}")
+}
+
+impl Store {
+    /// The lines of a period, in no order; of one app if it is named.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn line_totals(
+        &self,
+        period: Period,
+        app: Option<&AppId>,
+    ) -> Result<Vec<StatementLine>, StoreError> {
+        let sql = of_period(TOTALS, app, "");
+        self.lines(sql, period, app).await
+    }
+
+    /// The same, summed up anew from their charges.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn rebuilt_lines(&self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
+        let sql = of_period(REBUILT, None, GROUPED);
+        self.lines(sql, period, None).await
+    }
+
+    async fn lines(
+        &self,
+        sql: String,
+        period: Period,
+        app: Option<&AppId>,
+    ) -> Result<Vec<StatementLine>, StoreError> {
+        let rows: Vec<LineRow> = on!(self.reader(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(period.to_string())
+                .bind(app.map_or("", AppId::as_str))
+                .fetch_all(db)
+                .await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Every period that has charges, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn charged_periods(&self) -> Result<Vec<Period>, StoreError> {
+        let rows: Vec<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as("select distinct period from line_total order by period").fetch_all(db).await
+        })?;
+        rows.iter().map(|(period,)| parse("line_total.period", period)).collect()
+    }
+}
+
+impl Transaction {
+    /// The lines of a period, in no order, as this transaction sees them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn line_totals(&mut self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
+        let sql = of_period(TOTALS, None, "");
+        let rows: Vec<LineRow> = on!(self.connection(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(period.to_string()).bind("").fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Adds what new charges come to to the sums of their lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the period is closed; [`StoreError::Unavailable`].
+    pub async fn add_to_lines(&mut self, lines: &[StatementLine]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into line_total (partner, app, period, service_period, kind, product, plan, plan_version, \
+             currency, charges, quantity, free, rate, base, minor, rule_file, rule_line, rule_column) ",
+            18,
+            lines,
+            "on conflict (period, app, partner, currency, service_period, kind, product, plan, plan_version) \
+             do update set charges = line_total.charges + excluded.charges, \
+             quantity = line_total.quantity + excluded.quantity, free = line_total.free + excluded.free, \
+             base = line_total.base + excluded.base, minor = line_total.minor + excluded.minor",
+            |row, line| {
+                let key = &line.key;
+                row.push_bind(key.partner.as_str())
+                    .push_bind(key.app.as_str())
+                    .push_bind(key.period.to_string())
+                    .push_bind(key.service_period.to_string())
+                    .push_bind(key.kind.name())
+                    .push_bind(key.product.as_str())
+                    .push_bind(key.plan.name.as_str())
+                    .push_bind(i64::from(key.plan.version))
+                    .push_bind(key.currency.to_string())
+                    .push_bind(integer(line.charges))
+                    .push_bind(integer(line.quantity))
+                    .push_bind(integer(line.free))
+                    .push_bind(line.rate.to_string())
+                    .push_bind(line.base.map(|base| base.minor))
+                    .push_bind(line.amount.minor)
+                    .push_bind(line.rule.file.to_string())
+                    .push_bind(i64::from(line.rule.line))
+                    .push_bind(i64::from(line.rule.column));
+            }
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! What could not be rated or read, and how each was resolved. Both are append-only.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::row::known;
+use super::transaction::Transaction;
+use super::usage::MAX_LISTED;
+use crate::domain::time::Timestamp;
+
+/// What could not be rated or read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageException {
+    /// Its id: `usage:ID` or `journal:NODE:FIRST-LAST`.
+    pub id: String,
+    /// What is wrong.
+    pub kind: ExceptionKind,
+    /// When the call was; of what could not be read, when that was noticed.
+    pub at: Timestamp,
+    /// The usage record, if it could be read.
+    pub usage: Option<String>,
+    /// The app, if it is known.
+    pub app: Option<String>,
+    /// The id of the sale for which a refund waits.
+    pub sale: Option<String>,
+    /// What is wrong, in words.
+    pub reason: String,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExceptionKind {
+    /// The evidence could not be read, or is too large to be believed: nothing was charged.
+    Evidence,
+    /// The plan version is not known: nothing was charged.
+    Plan,
+    /// The transaction could not be rated: the call's fee was charged.
+    Transaction,
+    /// Records of a journal could not be read at all.
+    Journal,
+}
+
+impl ExceptionKind {
+    /// The name used in the store and in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Plan => "plan",
+            Self::Transaction => "transaction",
+            Self::Journal => "journal",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Evidence, Self::Plan, Self::Transaction, Self::Journal]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// How an exception was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The exception's id.
+    pub exception: String,
+    /// What was done.
+    pub outcome: ResolutionOutcome,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub resolver: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was done about an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolutionOutcome {
+    /// It was rated after all.
+    Rated,
+    /// Nothing is charged for it.
+    Waived,
+}
+
+impl ResolutionOutcome {
+    /// The name used in the store and in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rated => "rated",
+            Self::Waived => "waived",
+        }
+    }
+}
+
+row! {
+    ExceptionRow {
+        id: String,
+        kind: String,
+        at: i64,
+        usage: Option<String>,
+        app: Option<String>,
+        sale: Option<String>,
+        reason: String,
+    }
+}
+
+impl TryFrom<ExceptionRow> for UsageException {
+    type Error = StoreError;
+
+    fn try_from(row: ExceptionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            kind: known("usage_exception.kind", ExceptionKind::named(&row.kind))?,
+            at: Timestamp::from_micros(row.at),
+            usage: row.usage,
+            app: row.app,
+            sale: row.sale,
+            reason: row.reason,
+        })
+    }
+}
+
+const OPEN: &str = "select e.id, e.kind, e.at, e.usage, e.app, e.sale, e.reason from usage_exception e \
+                    where not exists (select 1 from exception_resolution r where r.exception = e.id) ";
+
+impl Store {
+    /// Exceptions that nobody has resolved, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<UsageException>, StoreError> {
+        let sql = format!("{OPEN} order by e.at desc, e.id limit $1");
+        let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit.clamp(1, MAX_LISTED)).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+}
+
+impl Transaction {
+    /// An exception that nobody has resolved.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_exception(&mut self, id: &str) -> Result<Option<UsageException>, StoreError> {
+        let sql = format!("{OPEN} and e.id = $1");
+        let row: Option<ExceptionRow> = on!(self.connection(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await
+        })?;
+        row.map(UsageException::try_from).transpose()
+    }
+
+    /// Open exceptions that wait for one of these sales.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn waiting_for(&mut self, sales: &[String]) -> Result<Vec<UsageException>, StoreError> {
+        if sales.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<ExceptionRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new(OPEN);
+            statement.push(" and e.sale in ");
+            push_list!(statement, sales);
+            statement.push(" order by e.at, e.id");
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Notes exceptions; one that is noted already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn insert_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into usage_exception (id, kind, at, usage, app, sale, reason) ",
+            7,
+            exceptions,
+            "on conflict do nothing",
+            |row, exception| {
+                row.push_bind(&exception.id)
+                    .push_bind(exception.kind.name())
+                    .push_bind(exception.at.as_micros())
+                    .push_bind(exception.usage.as_deref())
+                    .push_bind(exception.app.as_deref())
+                    .push_bind(exception.sale.as_deref())
+                    .push_bind(&exception.reason);
+            }
+        )?;
+        Ok(())
+    }
+
+    /// Notes how exceptions were resolved.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if one was resolved before; [`StoreError::Unavailable`].
+    pub async fn insert_resolutions(&mut self, resolutions: &[Resolution]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into exception_resolution (exception, outcome, at, resolver, reason) ",
+            5,
+            resolutions,
+            "",
+            |row, resolution| {
+                row.push_bind(&resolution.exception)
+                    .push_bind(resolution.outcome.name())
+                    .push_bind(resolution.at.as_micros())
+                    .push_bind(&resolution.resolver)
+                    .push_bind(&resolution.reason);
+            }
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Calls, prices and a store that knows them.
+
+use std::time::Duration;
+
+use tollgate::billing::books::BooksTime;
+use tollgate::billing::rating::Billable;
+use tollgate::billing::recorder::record_batch;
+use tollgate::domain::id::{
+    AppId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
+};
+use tollgate::domain::location::Location;
+use tollgate::domain::money::{Amount, Currency, Rounding, parse_decimal};
+use tollgate::domain::plan::{Fee, PlanRef, Share, Tariff};
+use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::time::{Period, Timestamp, Zone};
+use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use tollgate::metering::drain::Drained;
+use tollgate::store::Store;
+use uuid::Uuid;
+
+pub(super) fn cny() -> Currency {
+    "CNY".parse().unwrap()
+}
+
+pub(super) fn period(text: &str) -> Period {
+    text.parse().unwrap()
+}
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(super) fn november() -> Timestamp {
+    at("2026-11-24T08:00:00Z")
+}
+
+/// The books at a time, in Shanghai.
+pub(super) fn time(now: Timestamp) -> BooksTime {
+    BooksTime { zone: zone(), now }
+}
+
+pub(super) fn zone() -> Zone {
+    Zone::named("Asia/Shanghai").unwrap()
+}
+
+pub(super) fn app(name: &str) -> AppId {
+    AppId::new(name).unwrap()
+}
+
+pub(super) fn node(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+pub(super) fn plan(name: &str, version: u32) -> PlanRef {
+    PlanRef { name: PlanName::new(name).unwrap(), version }
+}
+
+pub(super) fn rule(line: u32) -> Location {
+    Location { file: "plans/standard.yaml".into(), line, column: 7 }
+}
+
+/// A price for each unit after the free ones, and a percentage of sales.
+pub(super) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
+    Tariff {
+        currency: cny(),
+        rounding: Rounding::HalfUp,
+        fee: Some(Fee { per_unit: parse_decimal(per_unit).unwrap(), free_units, source: rule(12) }),
+        share: Some(Share { percent: parse_decimal(percent).unwrap(), source: rule(14) }),
+    }
+}
+
+pub(super) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
+    let mut transaction = store.begin().await.unwrap();
+    transaction.keep_tariff(plan, tariff).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+pub(super) fn sale(id: &str, minor: i64) -> Transaction {
+    let amount = Amount { minor, currency: cny() };
+    Transaction { id: id.to_owned(), of: None, amount, kind: TransactionKind::Sale }
+}
+
+pub(super) fn refund(of: &str, minor: i64) -> Transaction {
+    let of = Some(of.to_owned());
+    Transaction { id: format!("r-{minor}"), of, kind: TransactionKind::Refund, ..sale("", minor) }
+}
+
+/// The usage record of number `id`, of `app_1` of `partner_1`, under `standard@1`.
+pub(super) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> UsageRecord {
+    UsageRecord {
+        id: Uuid::from_u128(id),
+        at: november(),
+        node: node("node-1"),
+        snapshot: SnapshotHash::new("abc").unwrap(),
+        app: app("app_1"),
+        partner: PartnerId::new("partner_1").unwrap(),
+        credential: CredentialKind::AccessToken,
+        credential_id: "token".to_owned(),
+        merchant: Some(MerchantId::new("merchant_1").unwrap()),
+        grant: None,
+        route: Some(RouteName::new("place-order").unwrap()),
+        subscribed: Some((ProductName::new("storefront").unwrap(), plan("standard", 1))),
+        method: "POST".to_owned(),
+        status: 201,
+        latency: Duration::from_micros(250),
+        bytes_in: 1,
+        bytes_out: 2,
+        refusal: None,
+        evidence: Evidence::Billable { units, transaction },
+    }
+}
+
+pub(super) fn call(units: u64, transaction: Option<Transaction>) -> Billable {
+    Billable::of(&usage(1, units, transaction)).unwrap()
+}
+
+/// Records as the journal of `node-1` gives them, from place `first` on.
+pub(super) fn journal(first: u64, records: &[UsageRecord]) -> (Vec<Drained>, u64) {
+    let last = first + u64::try_from(records.len()).unwrap() - 1;
+    let drained =
+        (first..).zip(records).map(|(sequence, record)| Drained::Usage(sequence, Box::new(record.clone())));
+    (drained.collect(), last)
+}
+
+/// Records them at `now`.
+pub(super) async fn record_at(store: &Store, now: Timestamp, first: u64, records: &[UsageRecord]) {
+    record_batch(store, &node("node-1"), journal(first, records), time(now)).await.unwrap();
+}
+
+/// Records them in November.
+pub(super) async fn record(store: &Store, first: u64, records: &[UsageRecord]) {
+    record_at(store, november(), first, records).await;
+}
+
+#[track_caller]
+pub(super) fn none(findings: &[String]) {
+    assert!(findings.is_empty(), "{findings:#?}");
+}
