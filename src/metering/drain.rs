@@ -17,8 +17,10 @@ use crate::journal::state::State;
 
 /// Most records in one batch.
 const MAX_BATCH: usize = 1000;
-/// How long to wait before a failed batch is tried again.
+/// How long to wait at first before a failed batch is tried again; twice as long each time.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Longest wait between tries.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// What stands at a place of the journal.
 #[derive(Debug)]
@@ -80,13 +82,17 @@ pub async fn drain(
     let mut committed = journal.subscribe();
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
+    let mut retry_after = RETRY_AFTER;
     match sink.position().await {
         Ok(position) => state.recorded.store(position, Ordering::Release),
         Err(error) => tracing::error!(%error, "the journal's position is not known yet"),
     }
     loop {
         match step(&mut reader, &settings, &*sink, &state).await {
-            Ok(true) => continue,
+            Ok(true) => {
+                retry_after = RETRY_AFTER;
+                continue;
+            }
             Ok(false) if is_stopping => return,
             Ok(false) => {}
             Err(error) => {
@@ -95,6 +101,13 @@ pub async fn drain(
                 if is_stopping {
                     return;
                 }
+                // New records are no reason to try sooner: a sink that is down is asked ever less often.
+                tokio::select! {
+                    () = &mut stop => is_stopping = true,
+                    () = tokio::time::sleep(retry_after) => {}
+                }
+                retry_after = (retry_after * 2).min(MAX_RETRY_AFTER);
+                continue;
             }
         }
         tokio::select! {

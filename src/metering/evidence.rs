@@ -6,7 +6,7 @@ use crate::domain::money::{Amount, Currency};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::usage::{Evidence, Transaction};
 use crate::policy::expression::{Expression, Field, Variables};
-use crate::policy::snapshot::{Meter, TransactionMeter};
+use crate::policy::snapshot::{BodiesRead, Meter, TransactionMeter};
 
 use super::capture::Capture;
 use super::json;
@@ -44,21 +44,26 @@ pub fn read(meter: &Meter, facts: &CallFacts<'_>) -> Evidence {
     if meter.when.is_none() && meter.units.is_none() && meter.transaction.is_none() {
         return Evidence::Billable { units: 1, transaction: None };
     }
-    // A failed call without a body that can be read is free; a billable one is an exception.
-    match try_read(meter, facts) {
-        Ok(evidence) => evidence,
-        Err(_) if !is_success => Evidence::Free,
-        Err(reason) => Evidence::Exception { reason },
-    }
+    let read = match is_billable(meter, facts) {
+        Ok(false) => return Evidence::Free,
+        // A failed call of which nobody can say whether it is billable is free.
+        Err(_) if !is_success => return Evidence::Free,
+        Ok(true) => read_worth(meter, facts),
+        Err(reason) => Err(reason),
+    };
+    read.unwrap_or_else(|reason| Evidence::Exception { reason })
 }
 
-fn try_read(meter: &Meter, facts: &CallFacts<'_>) -> Result<Evidence, String> {
-    let variables = variables(meter, facts)?;
-    if let Some(when) = &meter.when
-        && !when.evaluate_bool(&variables).map_err(|error| error.to_string())?
-    {
-        return Ok(Evidence::Free);
-    }
+/// What `when` says; bodies are read for it only if it reads them.
+fn is_billable(meter: &Meter, facts: &CallFacts<'_>) -> Result<bool, String> {
+    let Some(when) = &meter.when else { return Ok(true) };
+    let bodies =
+        BodiesRead { request: when.reads("request", "body"), response: when.reads("response", "body") };
+    when.evaluate_bool(&variables(bodies, facts)?).map_err(|error| error.to_string())
+}
+
+fn read_worth(meter: &Meter, facts: &CallFacts<'_>) -> Result<Evidence, String> {
+    let variables = variables(meter.bodies, facts)?;
     let units = match &meter.units {
         Some(units) => units.evaluate_units(&variables).map_err(|error| error.to_string())?,
         None => 1,
@@ -95,13 +100,13 @@ fn transaction_id(expression: &Expression, variables: &Variables) -> Result<Stri
     Ok(id)
 }
 
-fn variables(meter: &Meter, facts: &CallFacts<'_>) -> Result<Variables, String> {
+fn variables(bodies: BodiesRead, facts: &CallFacts<'_>) -> Result<Variables, String> {
     let mut request = request_fields(facts.method, facts.path, facts.params, facts.query);
-    if meter.bodies.request {
+    if bodies.request {
         request.push(("body", body(facts.request).map_err(|what| format!("the request's body: {what}"))?));
     }
     let mut response = vec![("status", Field::integer(i64::from(facts.status)))];
-    if meter.bodies.response {
+    if bodies.response {
         response.push(("body", body(facts.response).map_err(|what| format!("the response's body: {what}"))?));
     }
     let mut variables = Variables::default();
@@ -161,7 +166,6 @@ mod tests {
     use crate::domain::location::Location;
     use crate::domain::usage::TransactionKind;
     use crate::policy::expression::{Expression, FOR_METERS};
-    use crate::policy::snapshot::BodiesRead;
 
     use super::*;
 
@@ -233,6 +237,29 @@ mod tests {
             };
             assert_eq!((sale.id.as_str(), sale.amount.minor), ("o-1", 10_000));
         }
+    }
+
+    #[test]
+    fn a_failed_call_that_its_meter_calls_billable_is_an_exception_when_it_cannot_be_read() {
+        let mut response = Capture::up_to(1000);
+        response.push(b"nonsense");
+        let request = Capture::nothing();
+        let facts = |status| CallFacts {
+            method: "POST",
+            path: "/api/orders",
+            params: &[],
+            query: "",
+            status,
+            principal: &Principal::Anonymous,
+            request: &request,
+            response: &response,
+        };
+        let meter = Meter { when: Some(expression("response.status < 410")), ..order_meter() };
+        assert!(matches!(read(&meter, &facts(402)), Evidence::Exception { .. }));
+        assert_eq!(read(&meter, &facts(500)), Evidence::Free);
+        let meter = Meter { when: Some(expression("response.body.ok == true")), ..order_meter() };
+        assert!(matches!(read(&meter, &facts(200)), Evidence::Exception { .. }));
+        assert_eq!(read(&meter, &facts(500)), Evidence::Free);
     }
 
     #[test]
