@@ -2,24 +2,28 @@
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State as Shared};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State as Shared;
+use axum::response::Response;
 use axum::routing::{get, put};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{World, amount, integer, money, object};
+use super::body::Fields;
+use super::paging::Paging;
 use super::problem::Refused;
-use super::record::{CURRENCY, Product};
+use super::record::{CURRENCY, Product, money};
+use super::shelf::ProductChange;
+use super::world::{Id, World};
 use crate::domain::time::Timestamp;
 
+/// Highest stock that can be set.
 const MAX_STOCK: i64 = 1_000_000_000;
-const MAX_PAGE: usize = 500;
+
+/// What can be changed of a product, and what may come along unchanged when a whole product is sent back.
+const CHANGEABLE: [&str; 4] = ["name", "name_en", "price", "stock"];
+const GIVEN: [&str; 4] = ["id", "sku", "currency", "updated_at"];
 
 /// Its routes.
-pub fn router(world: World) -> Router {
+pub(super) fn router(world: World) -> Router {
     Router::new()
         .route("/products", get(list))
         .route("/products/{id}", get(show).put(update))
@@ -27,68 +31,54 @@ pub fn router(world: World) -> Router {
         .with_state(world)
 }
 
-#[derive(Deserialize)]
-struct ListQuery {
-    page: Option<usize>,
-    page_size: Option<usize>,
-    updated_since: Option<String>,
-}
-
-async fn list(Shared(world): Shared<World>, Query(query): Query<ListQuery>) -> Result<Response, Refused> {
+async fn list(Shared(world): Shared<World>, paging: Paging) -> Result<Response, Refused> {
     let since: Option<Timestamp> =
-        query.updated_since.as_deref().map(str::parse).transpose().map_err(|_| Refused::Invalid {
-            field: "updated_since",
-            right: "a time such as 2026-11-24T08:00:00Z".to_owned(),
+        paging.parameter("updated_since").map(str::parse).transpose().map_err(|_| {
+            Refused::invalid("updated_since", "a time with its zone, such as 2026-11-24T08:00:00Z")
         })?;
-    let page = query.page.unwrap_or(1);
-    let size = query.page_size.unwrap_or(100);
-    if page == 0 || !(1..=MAX_PAGE).contains(&size) {
-        let right = format!("page from 1, page_size from 1 to {MAX_PAGE}");
-        return Err(Refused::Invalid { field: "page", right });
-    }
-    let state = world.state();
-    let mut matching =
-        state.products().filter(|product| since.is_none_or(|since| product.updated_at >= since));
-    let products: Vec<Value> =
-        matching.by_ref().skip((page - 1).saturating_mul(size)).take(size).map(to_json).collect();
-    let has_more = matching.next().is_some();
-    drop(matching);
-    drop(state);
-    let mut response = Json(products).into_response();
-    let since = query.updated_since.map(|since| format!("&updated_since={since}")).unwrap_or_default();
-    let next =
-        format!("</api/products?page={}&page_size={size}{since}>; rel=\"next\"", page.saturating_add(1));
-    if let (true, Ok(link)) = (has_more, HeaderValue::from_str(&next)) {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    let page = world.step(|state, _| {
+        let is_new = |product: &&Product| since.is_none_or(|since| product.updated_at >= since);
+        paging.cut(state.products().filter(is_new), to_json)
+    });
+    Ok(paging.answer(page))
 }
 
-async fn show(Shared(world): Shared<World>, Path(id): Path<String>) -> Result<Json<Value>, Refused> {
-    Ok(Json(to_json(world.state().product(&id)?)))
+async fn show(Shared(world): Shared<World>, Id(id): Id) -> Result<Json<Value>, Refused> {
+    world.step(|state, _| Ok(Json(to_json(state.product(&id)?))))
 }
 
-async fn update(
-    Shared(world): Shared<World>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Json<Value>, Refused> {
-    let body = object(&body)?;
-    let price = body.get("price").map(|_| amount(&body, "price")).transpose()?;
-    let stock = body.get("stock").map(|_| integer(&body, "stock", 0..=MAX_STOCK)).transpose()?;
-    if price.is_none() && stock.is_none() {
-        return Err(Refused::Invalid { field: "body", right: "price, stock, or both".to_owned() });
+async fn update(Shared(world): Shared<World>, Id(id): Id, body: Fields) -> Result<Json<Value>, Refused> {
+    if let Some(unknown) = body.names().find(|name| !CHANGEABLE.contains(name) && !GIVEN.contains(name)) {
+        return Err(body.invalid(unknown, &format!("left out: a product has {}", CHANGEABLE.join(", "))));
     }
-    Ok(Json(to_json(world.state().update_product(&id, (price, stock), world.now())?)))
+    let change = ProductChange {
+        name: body.optional("name", Fields::text)?,
+        name_en: body.optional("name_en", Fields::text)?,
+        price: body.optional("price", Fields::amount)?,
+        stock: body.optional("stock", stock)?,
+    };
+    if change == ProductChange::default() {
+        return Err(Refused::Malformed(format!(
+            "The body must have at least one of {}",
+            CHANGEABLE.join(", ")
+        )));
+    }
+    world.step(|state, now| {
+        let product = state.product(&id)?;
+        body.must_be("id", &product.id)?;
+        body.must_be("sku", &product.sku)?;
+        body.must_be("currency", CURRENCY)?;
+        Ok(Json(to_json(state.update_product(&id, change, now)?)))
+    })
 }
 
-async fn set_stock(
-    Shared(world): Shared<World>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Json<Value>, Refused> {
-    let stock = integer(&object(&body)?, "stock", 0..=MAX_STOCK)?;
-    Ok(Json(to_json(world.state().update_product(&id, (None, Some(stock)), world.now())?)))
+async fn set_stock(Shared(world): Shared<World>, Id(id): Id, body: Fields) -> Result<Json<Value>, Refused> {
+    let change = ProductChange { stock: Some(stock(&body, "stock")?), ..ProductChange::default() };
+    world.step(|state, now| Ok(Json(to_json(state.update_product(&id, change, now)?))))
+}
+
+fn stock(body: &Fields, name: &str) -> Result<i64, Refused> {
+    body.integer(name, 0..=MAX_STOCK)
 }
 
 fn to_json(product: &Product) -> Value {

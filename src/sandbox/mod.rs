@@ -1,14 +1,20 @@
-//! Catalog, order, logistics and payment upstreams to develop against: real HTTP servers with state, in memory only.
+//! Catalog, order, logistics and payment upstreams to develop against: real HTTP servers with one state, in memory only.
+//!
+//! They stand behind the gateway and believe the `X-Tollgate-…` fields that it sends. Nothing survives a restart.
 
-pub mod catalog;
-pub mod http;
-pub mod logistics;
-pub mod orders;
-pub mod payments;
-pub mod problem;
-pub mod record;
-pub mod seed;
+mod body;
+mod catalog;
+mod kept_orders;
+mod logistics;
+mod orders;
+mod paging;
+mod payments;
+mod problem;
+mod record;
+mod seed;
+mod shelf;
 mod start;
-pub mod state;
+mod state;
+mod world;
 
 pub use start::{Sandbox, SandboxAddresses};

@@ -1,23 +1,25 @@
-//! The order upstream.
+//! The order upstream. An order is its merchant's alone.
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, State as Shared};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::http::{World, integer, merchant, money, object, text};
+use super::body::Fields;
+use super::paging::Paging;
 use super::problem::Refused;
-use super::record::{CURRENCY, Order, Receiver};
+use super::record::{CURRENCY, Item, Order, Receiver, Wanted, money};
 use super::state::MAX_ITEMS;
+use super::world::{Id, Merchant, World};
 
-/// Orders in one list.
-const MAX_LISTED: usize = 200;
+/// Most pieces of one product in one line.
+const MAX_QUANTITY: i64 = 1_000_000;
 
 /// Its routes.
-pub fn router(world: World) -> Router {
+pub(super) fn router(world: World) -> Router {
     Router::new()
         .route("/orders", get(list).post(place))
         .route("/orders/{id}", get(show))
@@ -27,83 +29,62 @@ pub fn router(world: World) -> Router {
 
 async fn place(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    body: Bytes,
+    Merchant(merchant): Merchant,
+    body: Fields,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
-    let merchant = merchant(&headers)?;
-    let body = object(&body)?;
-    if body.get("currency").is_some_and(|currency| currency != CURRENCY) {
-        return Err(Refused::Invalid { field: "currency", right: CURRENCY.to_owned() });
-    }
-    let (items, receiver) = (items(&body)?, receiver(&body)?);
-    let mut state = world.state();
-    let order = state.place_order(&merchant, &items, receiver, world.now())?;
-    Ok((StatusCode::CREATED, Json(to_json(order))))
+    body.must_be("currency", CURRENCY)?;
+    let (wanted, receiver) = (wanted(&body)?, receiver(&body)?);
+    let order =
+        world.step(|state, now| Ok(to_json(state.place_order(&merchant, &wanted, receiver, now)?)))?;
+    Ok((StatusCode::CREATED, Json(order)))
 }
 
-fn items(body: &Value) -> Result<Vec<(String, i64)>, Refused> {
-    let items = body
-        .get("items")
-        .and_then(Value::as_array)
-        .filter(|items| (1..=MAX_ITEMS).contains(&items.len()))
-        .ok_or_else(|| Refused::Invalid {
-            field: "items",
-            right: format!("a list of 1 to {MAX_ITEMS} items"),
-        })?;
-    items
-        .iter()
-        .map(|item| Ok((text(item, "product_id")?, integer(item, "quantity", 1..=1_000_000)?)))
-        .collect()
+fn wanted(body: &Fields) -> Result<Vec<Wanted>, Refused> {
+    let items = body.objects("items", 1..=MAX_ITEMS)?;
+    let wanted = items.iter().map(|item| {
+        Ok(Wanted {
+            product: item.text("product_id")?,
+            quantity: item.integer("quantity", 1..=MAX_QUANTITY)?,
+        })
+    });
+    wanted.collect()
 }
 
-fn receiver(body: &Value) -> Result<Receiver, Refused> {
-    let receiver = body.get("receiver").filter(|receiver| receiver.is_object()).ok_or_else(|| {
-        Refused::Invalid { field: "receiver", right: "an object with name, phone and address".to_owned() }
-    })?;
+fn receiver(body: &Fields) -> Result<Receiver, Refused> {
+    let receiver = body.object("receiver", "an object with name, phone and address")?;
     Ok(Receiver {
-        name: text(receiver, "name")?,
-        phone: text(receiver, "phone")?,
-        address: text(receiver, "address")?,
+        name: receiver.text("name")?,
+        phone: receiver.text("phone")?,
+        address: receiver.text("address")?,
     })
 }
 
-async fn list(Shared(world): Shared<World>, headers: HeaderMap) -> Result<Json<Vec<Value>>, Refused> {
-    let merchant = merchant(&headers)?;
-    let mut state = world.state();
-    let orders: Vec<Value> = state.orders(&merchant, world.now()).take(MAX_LISTED).map(to_json).collect();
-    Ok(Json(orders))
+async fn list(Shared(world): Shared<World>, Merchant(merchant): Merchant, paging: Paging) -> Response {
+    paging.answer(world.step(|state, _| paging.cut(state.orders(&merchant), to_json)))
 }
 
 async fn show(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
+    Merchant(merchant): Merchant,
+    Id(id): Id,
 ) -> Result<Json<Value>, Refused> {
-    let merchant = merchant(&headers)?;
-    Ok(Json(to_json(world.state().order(Some(&merchant), &id, world.now())?)))
+    world.step(|state, _| Ok(Json(to_json(state.order(Some(&merchant), &id)?))))
 }
 
 async fn cancel(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
+    Merchant(merchant): Merchant,
+    Id(id): Id,
 ) -> Result<Json<Value>, Refused> {
-    let merchant = merchant(&headers)?;
-    Ok(Json(to_json(world.state().cancel_order(&merchant, &id, world.now())?)))
+    world.step(|state, now| Ok(Json(to_json(state.cancel_order(&merchant, &id, now)?))))
 }
 
 fn to_json(order: &Order) -> Value {
-    let items: Vec<Value> = order
-        .items
-        .iter()
-        .map(
-            |item| json!({"product_id": item.product, "quantity": item.quantity, "price": money(item.price)}),
-        )
-        .collect();
+    let item = |item: &Item| json!({"product_id": item.product, "quantity": item.quantity, "price": money(item.price)});
     json!({
         "id": order.id,
-        "status": order.status.name(),
-        "items": items,
+        "status": order.status(),
+        "items": order.items.iter().map(item).collect::<Vec<_>>(),
         "total_amount": money(order.total),
         "refunded_amount": money(order.refunded),
         "currency": CURRENCY,

@@ -2,20 +2,20 @@
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State as Shared};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State as Shared;
+use axum::http::uri::Scheme;
+use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{World, amount, merchant, money, object, text};
+use super::body::Fields;
 use super::problem::Refused;
-use super::record::{CURRENCY, Payment};
+use super::record::{CURRENCY, Order, Payment, Stage, money};
+use super::world::{Id, Merchant, World};
 
 /// Its routes.
-pub fn router(world: World) -> Router {
+pub(super) fn router(world: World) -> Router {
     Router::new()
         .route("/payments", post(start))
         .route("/payments/{id}", get(show))
@@ -26,84 +26,104 @@ pub fn router(world: World) -> Router {
 
 async fn start(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    body: Bytes,
+    Merchant(merchant): Merchant,
+    body: Fields,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
-    let merchant = merchant(&headers)?;
-    let body = object(&body)?;
-    let order = text(&body, "order_id")?;
-    if body.get("provider").is_some_and(|provider| provider != "alipay") {
-        return Err(Refused::Invalid { field: "provider", right: "alipay".to_owned() });
-    }
-    let mut state = world.state();
-    let payment = state.start_payment(&merchant, &order, world.now())?;
-    Ok((StatusCode::CREATED, Json(to_json(payment, &world.pay_url))))
+    body.must_be("provider", "alipay")?;
+    let order = body.text("order_id")?;
+    let return_url = body.optional("return_url", |body, name| web_address(name, &body.text(name)?))?;
+    let payment = world.step(|state, _| {
+        let (order, payment) = state.start_payment(&merchant, &order, return_url)?;
+        Ok(to_json(order, payment, &world))
+    })?;
+    Ok((StatusCode::CREATED, Json(payment)))
 }
 
 async fn show(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
+    Merchant(merchant): Merchant,
+    Id(id): Id,
 ) -> Result<Json<Value>, Refused> {
-    let merchant = merchant(&headers)?;
-    Ok(Json(to_json(world.state().payment(Some(&merchant), &id)?, &world.pay_url)))
+    world.step(|state, _| {
+        let (order, payment) = state.payment(Some(&merchant), &id)?;
+        Ok(Json(to_json(order, payment, &world)))
+    })
 }
 
 async fn refund(
     Shared(world): Shared<World>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    body: Bytes,
+    Merchant(merchant): Merchant,
+    Id(id): Id,
+    body: Fields,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
-    let merchant = merchant(&headers)?;
-    let amount = amount(&object(&body)?, "amount")?;
-    let mut state = world.state();
-    let refund = state.refund(&merchant, &id, amount)?;
-    let order = &state.payment(Some(&merchant), &id)?.order;
-    let answer = json!({
-        "id": refund, "payment_id": id, "order_id": order, "amount": money(amount), "currency": CURRENCY,
-        "status": "succeeded",
-    });
+    let amount = body.amount("amount")?;
+    body.must_be("currency", CURRENCY)?;
+    body.optional("reason", Fields::text)?;
+    let answer = world.step(|state, now| {
+        let refund = state.refund(&merchant, &id, amount, now)?;
+        // The sale whose money it gives back is what the platform's share was taken from.
+        let (order, _) = state.payment(Some(&merchant), &id)?;
+        Ok::<_, Refused>(json!({
+            "id": refund, "payment_id": id, "order_id": order.id, "amount": money(amount), "currency": CURRENCY,
+            "status": "succeeded",
+        }))
+    })?;
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-async fn page(Shared(world): Shared<World>, Path(id): Path<String>) -> Result<Html<String>, Refused> {
-    let state = world.state();
-    let payment = state.payment(None, &id)?;
-    let status = if payment.is_paid { "Paid." } else { "<form method=post><button>Pay</button></form>" };
-    // Ids come from this program and amounts from numbers: there is nothing to escape.
-    Ok(Html(format!(
-        "<!doctype html><title>Pay</title><h1>{} {CURRENCY}</h1>{status}",
-        money(payment.amount)
-    )))
+/// The buyer's browser comes here, from anywhere: no merchant is asked for.
+async fn page(Shared(world): Shared<World>, Id(id): Id) -> Result<Html<String>, Refused> {
+    world.step(|state, _| Ok(Html(to_html(state.payment(None, &id)?.0))))
 }
 
-#[derive(Deserialize)]
-struct PayQuery {
-    return_url: Option<String>,
-}
-
-async fn pay(
-    Shared(world): Shared<World>,
-    Path(id): Path<String>,
-    Query(query): Query<PayQuery>,
-) -> Result<Response, Refused> {
-    let paid = to_json(world.state().pay(&id, world.now())?, &world.pay_url);
-    Ok(match query.return_url {
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Redirect::to(&url).into_response()
-        }
-        _ => Json(paid).into_response(),
+/// The form keeps the query of its page, so `return_url` may stand there too.
+async fn pay(Shared(world): Shared<World>, Id(id): Id, uri: Uri) -> Result<Response, Refused> {
+    let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "return_url")
+        .map(|(name, value)| web_address(&name, &value))
+        .transpose()?;
+    world.step(|state, now| {
+        let (order, payment) = state.pay(&id, now)?;
+        Ok(match asked.as_ref().or(payment.return_url.as_ref()) {
+            Some(url) => Redirect::to(url).into_response(),
+            None => Html(to_html(order)).into_response(),
+        })
     })
 }
 
-fn to_json(payment: &Payment, pay_url: &str) -> Value {
+/// An absolute address of the web.
+fn web_address(name: &str, text: &str) -> Result<String, Refused> {
+    let is_web = |uri: &Uri| {
+        uri.host().is_some() && [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme())
+    };
+    let uri = text.parse::<Uri>().ok().filter(is_web);
+    uri.map(|_| text.to_owned())
+        .ok_or_else(|| Refused::invalid(name, "an address such as https://shop.example/paid"))
+}
+
+/// Amounts and statuses are this program's own texts: there is nothing to escape.
+fn to_html(order: &Order) -> String {
+    let rest = match order.stage {
+        Stage::Created => "<form method=post><button>付款 Pay</button></form>".to_owned(),
+        Stage::Paid | Stage::Shipped | Stage::Delivered | Stage::Cancelled | Stage::Expired => {
+            format!("<p id=status>{}</p>", order.payment_status())
+        }
+    };
+    let amount = money(order.total);
+    format!(
+        "<!doctype html><html lang=zh><meta charset=utf-8><title>付款 Pay</title>\
+         <h1>{amount} {CURRENCY}</h1>{rest}</html>"
+    )
+}
+
+fn to_json(order: &Order, payment: &Payment, world: &World) -> Value {
     json!({
         "id": payment.id,
-        "order_id": payment.order,
-        "status": if payment.is_paid { "paid" } else { "created" },
-        "amount": money(payment.amount),
+        "order_id": order.id,
+        "status": order.payment_status(),
+        "amount": money(order.total),
+        "refunded_amount": money(order.refunded),
         "currency": CURRENCY,
-        "pay_url": format!("{pay_url}/{}", payment.id),
+        "pay_url": world.pay_url(&payment.id),
     })
 }

@@ -51,8 +51,7 @@ const THINGS: [(&str, &str, &str, i64); 30] = [
 ];
 
 /// The products: 300, and two with known ids and prices for demonstrations.
-#[must_use]
-pub fn products(now: Timestamp) -> Vec<Product> {
+pub(super) fn products(now: Timestamp) -> Vec<Product> {
     let combined = STYLES.iter().enumerate().flat_map(|(style, (style_zh, style_en))| {
         THINGS.iter().enumerate().map(move |(thing, (zh, en, prefix, price))| {
             let number = style * THINGS.len() + thing + 1;
@@ -64,6 +63,8 @@ pub fn products(now: Timestamp) -> Vec<Product> {
                 name_en: format!("{style_en} {en}"),
                 price: price + premium,
                 stock: i64::try_from(number * 37 % 900 + 100).unwrap_or(100),
+                reserved: 0,
+                sold: 0,
                 updated_at: now,
             }
         })
@@ -79,6 +80,8 @@ pub fn products(now: Timestamp) -> Vec<Product> {
         name_en: name_en.to_owned(),
         price,
         stock,
+        reserved: 0,
+        sold: 0,
         updated_at: now,
     });
     known.chain(combined).collect()

@@ -3,20 +3,24 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::http::World;
+use super::problem::Refused;
+use super::world::World;
 use super::{catalog, logistics, orders, payments};
 use crate::domain::time::Clock;
 
 /// Longest request body, in bytes.
 const MAX_BODY: usize = 256 << 10;
+/// How long calls under way have to end when the sandbox stops.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the sandbox upstreams are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +53,11 @@ impl SandboxAddresses {
     }
 }
 
-/// The running sandbox upstreams.
+/// The running sandbox upstreams. They stop when this is dropped; what they know ends with them.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: SandboxAddresses,
-    stop: CancellationToken,
+    stop: DropGuard,
     servers: Vec<JoinHandle<()>>,
 }
 
@@ -73,7 +77,7 @@ impl Sandbox {
             logistics: logistics.local_addr()?,
             payment: payment.local_addr()?,
         };
-        let world = World::new(clock, format!("http://{}/pay", addresses.payment));
+        let world = World::new(clock, &format!("http://{}/pay", addresses.payment));
         let stop = CancellationToken::new();
         let servers = vec![
             serve(catalog, catalog::router(world.clone()), &stop),
@@ -81,7 +85,7 @@ impl Sandbox {
             serve(logistics, logistics::router(world.clone()), &stop),
             serve(payment, payments::router(world), &stop),
         ];
-        Ok(Self { addresses, stop, servers })
+        Ok(Self { addresses, stop: stop.drop_guard(), servers })
     }
 
     /// Where they are.
@@ -90,19 +94,26 @@ impl Sandbox {
         self.addresses
     }
 
-    /// Stops them.
+    /// Stops them: no new connections, and calls under way have five seconds to end.
     pub async fn shutdown(self) {
-        self.stop.cancel();
-        for server in self.servers {
-            if server.await.is_err() {
-                tracing::error!("a sandbox upstream died");
+        drop(self.stop);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for mut server in self.servers {
+            match tokio::time::timeout_at(deadline, &mut server).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "a sandbox upstream died"),
+                Err(_) => server.abort(),
             }
         }
     }
 }
 
 fn serve(listener: TcpListener, router: Router, stop: &CancellationToken) -> JoinHandle<()> {
-    let router = router.route("/healthz", get(|| async { "ok" })).layer(DefaultBodyLimit::max(MAX_BODY));
+    let router = router
+        .route("/healthz", get(|| async { "ok" }))
+        .fallback(|| async { Refused::NoRoute })
+        .method_not_allowed_fallback(|| async { Refused::NoMethod })
+        .layer(DefaultBodyLimit::max(MAX_BODY));
     let stop = stop.clone();
     tokio::spawn(async move {
         let served =
