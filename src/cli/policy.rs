@@ -76,6 +76,10 @@ impl Values for Environment {
     fn value(&self, name: &str) -> Option<String> {
         environment::variable(name)
     }
+
+    fn file(&self, path: &str) -> Option<String> {
+        environment::file_value(path)
+    }
 }
 
 fn check(folder: &Path, screen: &Screen) -> Outcome {

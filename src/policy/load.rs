@@ -1,24 +1,34 @@
 //! A folder of policy files → a [`Snapshot`], or everything that is wrong with it.
 //!
-//! Two stages: first every file has the shape of its kind, then what it means is checked as a whole.
+//! Two stages: whether every file has the shape of its kind, then what all files mean together. The second looks at
+//! every part that the first let pass, so that all mistakes are told at once.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::compile::compile;
 use super::diagnostic::{Diagnostic, Report};
-use super::shape;
+use super::shape::{self, Part};
 use super::snapshot::Snapshot;
 use super::source::{Kind, Source, SourceFile};
-use super::tree::{Place, Tree};
+use super::tree::{Place, Tree, escape};
 use crate::domain::location::Location;
 
-/// Gives the values of `${env:NAME}` in policy files.
+const KINDS: &str =
+    "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, routes/*.yaml, plans/*.yaml";
+
+/// Gives the values of `${env:NAME}` and `${file:PATH}` in policy files.
 pub trait Values: Send + Sync {
-    /// The value of that name, if there is one.
+    /// The value of the variable of that name, if there is one.
     fn value(&self, name: &str) -> Option<String>;
+
+    /// What the file at that path holds, if it can be read.
+    fn file(&self, _path: &str) -> Option<String> {
+        None
+    }
 }
 
 /// No values at all: every default applies.
@@ -60,40 +70,40 @@ pub fn load(folder: &Path, values: &dyn Values) -> Result<Snapshot, LoadError> {
 /// A [`Report`] of all errors of all files.
 pub fn load_source(source: &Source, values: &dyn Values) -> Result<Snapshot, Report> {
     let mut diagnostics = Vec::new();
-    let documents: Vec<Document> =
-        source.files.iter().filter_map(|file| Document::read(file, &mut diagnostics)).collect();
+    let mut unknown = Vec::new();
+    let mut documents = Vec::new();
+    for file in &source.files {
+        match Document::read(file, &mut diagnostics) {
+            Some(document) => documents.push(document),
+            None => unknown.extend(file.kind),
+        }
+    }
     for kind in [Kind::Platform, Kind::Scopes, Kind::Upstreams, Kind::Products] {
         if !source.files.iter().any(|file| file.kind == Some(kind)) {
             diagnostics.push(missing(kind));
+            unknown.push(kind);
         }
     }
-    if !diagnostics.is_empty() {
-        return Err(report(diagnostics));
-    }
-    compile(source, &documents, values).map_err(report)
-}
-
-fn report(mut diagnostics: Vec<Diagnostic>) -> Report {
-    diagnostics.sort_by(|one, other| {
-        let key = |diagnostic: &Diagnostic| {
-            (diagnostic.location.file.clone(), diagnostic.location.line, diagnostic.location.column)
-        };
-        key(one).cmp(&key(other))
-    });
-    Report { diagnostics }
+    compile(source, Documents { documents: &documents, unknown: &unknown }, values, diagnostics)
+        .map_err(Report::new)
 }
 
 fn missing(kind: Kind) -> Diagnostic {
     let file: Arc<str> = format!("{}.yaml", kind.name()).into();
-    Diagnostic {
-        message: format!("the set has no file {file}"),
-        location: Location { file, line: 1, column: 1 },
-        help: None,
-        source_line: String::new(),
-    }
+    let message = format!("the set has no file {file}");
+    Diagnostic::new(Location { file, line: 1, column: 1 }, message, None, "")
 }
 
-/// A file that has the shape of its kind.
+/// The files of a set that can be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Documents<'d> {
+    /// The files.
+    pub documents: &'d [Document],
+    /// Kinds of which a file cannot be read: what it declares is not known.
+    pub unknown: &'d [Kind],
+}
+
+/// A file that is YAML. Parts of it may not have the shape of its kind; those cannot be decoded.
 #[derive(Debug)]
 pub struct Document {
     /// Its path.
@@ -102,41 +112,93 @@ pub struct Document {
     pub kind: Kind,
     tree: Tree,
     lines: Vec<String>,
+    misshapen: Vec<String>,
 }
 
 impl Document {
     fn read(file: &SourceFile, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let start = Place { line: 1, column: 1 };
         let lines = file.text.as_deref().unwrap_or_default().lines().map(str::to_owned).collect();
-        let mut document = Self { path: file.path.clone(), kind: Kind::Platform, tree: Tree::empty(), lines };
-        let before = diagnostics.len();
-        match (file.kind, &file.text) {
-            (None, _) => diagnostics.push(document.diagnostic(
-                start,
-                "policy sets have no such file".to_owned(),
-                Some(
-                    "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, routes/*.yaml, plans/*.yaml"
-                        .to_owned(),
-                ),
-            )),
-            (Some(_), Err(reason)) => diagnostics.push(document.diagnostic(start, reason.clone(), None)),
-            (Some(kind), Ok(text)) => match Tree::parse(text) {
-                Err((place, message)) => diagnostics.push(document.diagnostic(place, message, None)),
-                Ok(tree) => {
-                    (document.kind, document.tree) = (kind, tree);
-                    for wrong in shape::check(kind, &document.tree) {
-                        diagnostics.push(document.diagnostic(wrong.place, wrong.message, wrong.help));
-                    }
-                }
-            },
+        let mut document = Self {
+            path: file.path.clone(),
+            kind: file.kind.unwrap_or(Kind::Platform),
+            tree: Tree::empty(),
+            lines,
+            misshapen: Vec::new(),
+        };
+        let mut refuse = |place, message, help: Option<&str>| {
+            diagnostics.push(document.diagnostic(place, message, help.map(str::to_owned)));
+        };
+        if file.kind.is_none() {
+            refuse(start, "policy sets have no such file".to_owned(), Some(KINDS));
+            return None;
         }
-        (diagnostics.len() == before).then_some(document)
+        let text = file.text.as_ref().map_err(|reason| refuse(start, reason.clone(), None)).ok()?;
+        document.tree = match Tree::parse(text) {
+            Ok(tree) => tree,
+            Err((place, message)) => {
+                refuse(place, message, None);
+                return None;
+            }
+        };
+        document.check_shape(diagnostics);
+        Some(document)
     }
 
-    /// The file as its type. `None` only if type and schema disagree, which a test rules out.
+    /// Tells of every departure from the shape. Unknown keys are taken out, so that the rest can be decoded.
+    fn check_shape(&mut self, diagnostics: &mut Vec<Diagnostic>) {
+        for wrong in shape::check(self.kind, &self.tree) {
+            diagnostics.push(self.diagnostic(wrong.place, wrong.message, wrong.help));
+            match wrong.part {
+                Part::UnknownKey(pointer) => self.tree.remove(&pointer),
+                Part::Value(pointer) => self.misshapen.push(pointer),
+            }
+        }
+    }
+
+    /// Pointers to the parts of the list or map at `pointer`.
     #[must_use]
-    pub fn decode<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_value(self.tree.value.clone()).ok()
+    pub fn parts(&self, pointer: &str) -> Vec<String> {
+        match self.tree.value.pointer(pointer) {
+            Some(Value::Array(items)) => (0..items.len()).map(|index| format!("{pointer}/{index}")).collect(),
+            Some(Value::Object(entries)) => {
+                entries.keys().map(|key| format!("{pointer}/{}", escape(key))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The keys of the map at `pointer`.
+    pub fn keys(&self, pointer: &str) -> impl Iterator<Item = &str> {
+        let map = self.tree.value.pointer(pointer).and_then(Value::as_object);
+        map.into_iter().flat_map(|map| map.keys().map(String::as_str))
+    }
+
+    /// The text at `pointer`.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> Option<&str> {
+        self.tree.value.pointer(pointer)?.as_str()
+    }
+
+    /// Whether the list or map at `pointer` is there, though parts of it may be misshapen.
+    #[must_use]
+    pub fn has(&self, pointer: &str) -> bool {
+        matches!(self.tree.value.pointer(pointer), Some(Value::Array(_) | Value::Object(_)))
+    }
+
+    /// The part at `pointer` as its type; `None` if it is misshapen, which has been told of.
+    ///
+    /// # Errors
+    /// What is wrong with a part that has its shape but is not of its type, such as a number out of range.
+    pub fn decode<T: DeserializeOwned>(&self, pointer: &str) -> Option<Result<T, Diagnostic>> {
+        let is_within = |inner: &String| {
+            inner.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if self.misshapen.iter().any(is_within) {
+            return None;
+        }
+        let value = self.tree.value.pointer(pointer)?;
+        Some(T::deserialize(value).map_err(|error| self.wrong(pointer, error.to_string(), None)))
     }
 
     /// Where the value at `pointer` stands.
@@ -162,7 +224,7 @@ impl Document {
     }
 
     fn diagnostic(&self, place: Place, message: String, help: Option<String>) -> Diagnostic {
-        let source_line = self.lines.get(place.line as usize - 1).cloned().unwrap_or_default();
-        Diagnostic { location: self.locate(place), message, help, source_line }
+        let line = self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default();
+        Diagnostic::new(self.locate(place), message, help, line)
     }
 }

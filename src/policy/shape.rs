@@ -1,5 +1,7 @@
 //! Whether a file has the shape of its kind: every departure from the schema, in the product's words.
 
+use std::sync::LazyLock;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
@@ -8,9 +10,14 @@ use super::schema;
 use super::source::Kind;
 use super::tree::{Place, Tree, escape};
 
+/// Most departures that are looked for in one file.
+const MAX_ERRORS: usize = 200;
+
 /// A departure from the schema.
 #[derive(Debug)]
 pub struct Misshape {
+    /// What departs.
+    pub part: Part,
     /// Where.
     pub place: Place,
     /// What is wrong.
@@ -19,24 +26,34 @@ pub struct Misshape {
     pub help: Option<String>,
 }
 
+/// What departs from the schema, as a JSON Pointer.
+#[derive(Debug)]
+pub enum Part {
+    /// A value.
+    Value(String),
+    /// A key that the schema does not know; the map is right without it.
+    UnknownKey(String),
+}
+
+/// Each kind's schema; making its validator takes milliseconds.
+static SCHEMAS: LazyLock<Vec<(Kind, Value, Option<Validator>)>> = LazyLock::new(|| {
+    let made = Kind::ALL.into_iter().map(|kind| {
+        let schema = schema::of(kind);
+        let validator = jsonschema::validator_for(&schema).ok();
+        (kind, schema, validator)
+    });
+    made.collect()
+});
+
 /// Everything in `tree` that departs from the schema of `kind`.
 #[must_use]
 pub fn check(kind: Kind, tree: &Tree) -> Vec<Misshape> {
-    let schema = schema::of(kind);
-    let Ok(validator) = jsonschema::validator_for(&schema) else {
-        return vec![Misshape {
-            place: tree.place(""),
-            message: "the schema is broken".to_owned(),
-            help: None,
-        }];
-    };
-    errors(&validator, &schema, tree)
-}
-
-fn errors(validator: &Validator, schema: &Value, tree: &Tree) -> Vec<Misshape> {
     let mut found = Vec::new();
-    for error in validator.iter_errors(&tree.value) {
-        explain(&error, schema, tree, &mut found);
+    for (known, schema, validator) in &*SCHEMAS {
+        if *known == kind {
+            let errors = validator.iter().flat_map(|validator| validator.iter_errors(&tree.value));
+            errors.take(MAX_ERRORS).for_each(|error| explain(&error, schema, tree, &mut found));
+        }
     }
     found
 }
@@ -44,15 +61,21 @@ fn errors(validator: &Validator, schema: &Value, tree: &Tree) -> Vec<Misshape> {
 fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut Vec<Misshape>) {
     let pointer = error.instance_path().as_str();
     let mut add = |place: Place, message: String, help: Option<String>| {
-        found.push(Misshape { place, message, help });
+        found.push(Misshape { part: Part::Value(pointer.to_owned()), place, message, help });
     };
+    let shown = || shown(error.instance());
     let here = tree.place(pointer);
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = known_keys(error, schema);
             for key in unexpected {
-                let place = tree.key_place(&format!("{pointer}/{}", escape(key)));
-                add(place, format!("there is no key {key} here"), suggest(key, &known));
+                let inner = format!("{pointer}/{}", escape(key));
+                found.push(Misshape {
+                    place: tree.key_place(&inner),
+                    part: Part::UnknownKey(inner),
+                    message: format!("there is no key {key} here"),
+                    help: suggest(key, &known),
+                });
             }
         }
         ValidationErrorKind::Required { property } => {
@@ -60,13 +83,16 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
             add(here, format!("the key {key} is missing"), None);
         }
         ValidationErrorKind::Type { .. } => {
-            add(here, format!("this should be {}", wanted_type(error, schema)), None);
+            let wanted = wanted_type(error, schema);
+            let is_scalar = !matches!(&**error.instance(), Value::Null | Value::Array(_) | Value::Object(_));
+            let help = (wanted == "text" && is_scalar).then(|| format!("put it in quotes: \"{}\"", shown()));
+            add(here, format!("this should be {wanted}"), help);
         }
         ValidationErrorKind::Enum { options } => {
             let options: Vec<String> = strings(options);
             let given = error.instance().as_str().unwrap_or_default();
             let help = suggest(given, &options);
-            add(here, format!("{} is not one of: {}", error.instance(), options.join(", ")), help);
+            add(here, format!("{} is not one of: {}", shown(), options.join(", ")), help);
         }
         // A key that may be left out is "this or nothing": what is wrong is wrong with this.
         ValidationErrorKind::AnyOf { context } if context.len() == 2 => {
@@ -78,17 +104,37 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
             let options = constants(error, schema);
             let given = error.instance().as_str().unwrap_or_default();
             if options.is_empty() {
-                add(here, format!("{} cannot stand here", error.instance()), None);
+                add(here, format!("{} cannot stand here", shown()), None);
             } else {
                 let help = suggest(given, &options);
-                add(here, format!("{} is not one of: {}", error.instance(), options.join(", ")), help);
+                add(here, format!("{} is not one of: {}", shown(), options.join(", ")), help);
             }
         }
         ValidationErrorKind::Pattern { .. } => {
             let description = described(error, schema);
-            add(here, format!("{} has the wrong form", error.instance()), description);
+            add(here, format!("{} has the wrong form", shown()), description);
         }
-        _ => add(here, error.to_string(), None),
+        ValidationErrorKind::Minimum { limit } => {
+            add(here, format!("{} is too small: at least {limit}", shown()), None);
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            add(here, format!("{} is too large: at most {limit}", shown()), None);
+        }
+        ValidationErrorKind::MinItems { .. } => add(here, "this list must not be empty".to_owned(), None),
+        _ => add(here, format!("{} cannot stand here", shown()), None),
+    }
+}
+
+/// A value as it is told of: short, whatever it is.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+        Value::String(text) if text.chars().nth(60).is_some() => {
+            format!("{:?}…", text.chars().take(60).collect::<String>())
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The files of a policy folder: which there are, of which kind, and what their texts hold.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use crate::domain::id::SnapshotHash;
 pub const MAX_FILE: u64 = 4 << 20;
 /// Most files in a set.
 pub const MAX_FILES: usize = 2000;
+/// Deepest folder in a set. A link that leads back up ends here.
+const MAX_DEPTH: usize = 8;
 
 /// The kinds of policy file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +91,8 @@ impl Source {
     /// The folder itself cannot be read, or holds too many files.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let mut paths = Vec::new();
-        collect(folder, &mut paths).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+        collect(folder, MAX_DEPTH, &mut paths)
+            .map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
         paths.sort();
         if paths.len() > MAX_FILES {
             return Err(format!("{} has more than {MAX_FILES} policy files", folder.display()));
@@ -115,15 +119,18 @@ impl Source {
     }
 }
 
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with('.') {
+        // Kubernetes keeps the versions of a mounted ConfigMap in folders that begin with a point.
+        if name.starts_with('.') || paths.len() > MAX_FILES {
             continue;
         }
         if path.is_dir() {
-            collect(&path, paths)?;
+            if depth > 0 {
+                collect(&path, depth - 1, paths)?;
+            }
         } else if name.ends_with(".yaml") || name.ends_with(".yml") {
             paths.push(path);
         }
@@ -137,11 +144,16 @@ fn read_file(folder: &Path, path: &Path) -> SourceFile {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| format!("the file cannot be read: {error}"))?.len();
-    if length > MAX_FILE {
-        return Err(format!("the file has {length} bytes; a policy file may have {MAX_FILE}"));
+    let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
+    // Not even opened unless it is a file: opening a pipe would wait for its other end.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("this is not a file".to_owned());
     }
-    let bytes = fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))?;
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("the file is longer than the {MAX_FILE} bytes that a policy file may have"));
+    }
     String::from_utf8(bytes)
         .map_err(|error| format!("the file is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
 }

@@ -1,6 +1,7 @@
 //! YAML text → JSON value, and where in the text each part of it stands. The only module that names `serde_saphyr`.
 //!
-//! A number with a fraction keeps its text, as a JSON string: a price never passes through a float.
+//! A number with a fraction keeps its text, as a JSON string: a price never passes through a float. Depth, size and
+//! aliases are bounded, so no file can exhaust stack or memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,6 +10,15 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
+
+/// Deepest nesting; policies need half of it. What is deeper would need more stack than a thread surely has.
+const MAX_DEPTH: usize = 24;
+/// Most parts of a document, with aliases written out.
+const MAX_NODES: usize = 250_000;
+/// Longest key, in bytes.
+const MAX_KEY: usize = 256;
+/// Most bytes that the pointers to all parts may have together.
+const MAX_POINTERS: usize = 64 << 20;
 
 /// Line and column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,13 +36,14 @@ pub struct Tree {
     pub value: Value,
     values: HashMap<String, Place>,
     keys: HashMap<String, Place>,
+    pointer_bytes: usize,
 }
 
 impl Tree {
     /// A document with nothing in it.
     #[must_use]
     pub fn empty() -> Self {
-        Self { value: Value::Null, values: HashMap::new(), keys: HashMap::new() }
+        Self { value: Value::Null, values: HashMap::new(), keys: HashMap::new(), pointer_bytes: 0 }
     }
 
     /// Parses a document.
@@ -40,16 +51,36 @@ impl Tree {
     /// # Errors
     /// The place, and what is wrong there.
     pub fn parse(text: &str) -> Result<Self, (Place, String)> {
-        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
+            reject_unsupported_tags: true,
+            with_snippet: false,
+            budget: serde_saphyr::budget! {
+                max_depth: MAX_DEPTH,
+                flow_nesting_limit: MAX_DEPTH,
+                max_nodes: MAX_NODES,
+                max_aliases: 1_000,
+                max_anchors: 1_000,
+                max_documents: 1,
+            },
+        };
         let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map_or(Place { line: 1, column: 1 }, |location| place(&location));
-            let message = error.to_string();
-            (place, message.lines().next().unwrap_or_default().to_owned())
+            (place, reworded(&error.to_string()))
         })?;
-        let lines: Vec<&str> = text.lines().collect();
         let mut tree = Self::empty();
-        tree.value = tree.convert(root, String::new(), &lines);
+        tree.value = tree.convert(root, String::new(), text)?;
         Ok(tree)
+    }
+
+    /// Takes the part at `pointer` out of the value; its place stays known.
+    pub(super) fn remove(&mut self, pointer: &str) {
+        let Some((outer, key)) = pointer.rsplit_once('/') else { return };
+        if let Some(Value::Object(object)) = self.value.pointer_mut(outer) {
+            object.remove(&unescape(key));
+        }
     }
 
     /// Where the value at `pointer` stands, or the nearest part around it.
@@ -73,32 +104,51 @@ impl Tree {
         self.keys.get(pointer).copied().unwrap_or_else(|| self.place(pointer))
     }
 
-    fn convert(&mut self, node: Spanned<Node>, pointer: String, lines: &[&str]) -> Value {
+    fn convert(
+        &mut self,
+        node: Spanned<Node>,
+        pointer: String,
+        text: &str,
+    ) -> Result<Value, (Place, String)> {
         let at = place(&node.referenced);
+        self.pointer_bytes += pointer.len();
+        if self.pointer_bytes > MAX_POINTERS {
+            return Err((at, "the file is too large".to_owned()));
+        }
         let value = match node.value {
             Node::Null => Value::Null,
             Node::Bool(value) => Value::Bool(value),
             Node::Integer(value) => Value::from(value),
-            Node::Fraction => Value::String(scalar_text(lines, at)),
+            Node::Fraction(value) => {
+                let spelled = spelling(value, &node.defined, text);
+                let unclear = || (at, "write this number plainly, such as 0.01".to_owned());
+                Value::String(spelled.ok_or_else(unclear)?.to_owned())
+            }
             Node::Text(value) => Value::String(value),
-            Node::List(items) => items
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| self.convert(item, format!("{pointer}/{index}"), lines))
-                .collect(),
+            Node::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for (index, item) in items.into_iter().enumerate() {
+                    list.push(self.convert(item, format!("{pointer}/{index}"), text)?);
+                }
+                Value::Array(list)
+            }
             Node::Map(entries) => {
                 let mut object = serde_json::Map::new();
                 for (key, item) in entries {
+                    let key_place = place(&key.referenced);
+                    if key.value.len() > MAX_KEY {
+                        return Err((key_place, format!("a key has at most {MAX_KEY} bytes")));
+                    }
                     let inner = format!("{pointer}/{}", escape(&key.value));
-                    self.keys.insert(inner.clone(), place(&key.referenced));
-                    let item = self.convert(item, inner, lines);
+                    self.keys.insert(inner.clone(), key_place);
+                    let item = self.convert(item, inner, text)?;
                     object.insert(key.value, item);
                 }
                 Value::Object(object)
             }
         };
         self.values.insert(pointer, at);
-        value
+        Ok(value)
     }
 }
 
@@ -108,16 +158,39 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// The key that was escaped for a JSON Pointer.
+#[must_use]
+pub fn unescape(key: &str) -> String {
+    key.replace("~1", "/").replace("~0", "~")
+}
+
 fn place(location: &serde_saphyr::Location) -> Place {
     let part = |value: u64| u32::try_from(value.max(1)).unwrap_or(u32::MAX);
     Place { line: part(location.line()), column: part(location.column()) }
 }
 
-/// The plain scalar that stands at a place.
-fn scalar_text(lines: &[&str], at: Place) -> String {
-    let line = lines.get(at.line as usize - 1).copied().unwrap_or_default();
-    let from = line.char_indices().nth(at.column as usize - 1).map_or(line.len(), |(index, _)| index);
-    line[from..].split([',', '}', ']', '#', ' ', '\t']).next().unwrap_or_default().to_owned()
+/// A parser's message in the product's voice, without the place that it repeats.
+fn reworded(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let line = line.split(" at line ").next().unwrap_or_default().trim();
+    let twice = line.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split_once(", set "));
+    match twice {
+        Some((key, _)) => format!("the key {key} stands twice in this map"),
+        None if line.contains("budget breached: Documents") => "a policy file is one document".to_owned(),
+        None if line.contains("budget breached") || line.contains("limit exceeded") => {
+            "the file is nested too deeply, or has too many parts".to_owned()
+        }
+        None => line.to_owned(),
+    }
+}
+
+/// How a number was written; `None` if what stands there is not that number, so that no price is ever misread.
+fn spelling<'t>(value: f64, defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
+    let span = defined.span();
+    let from = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    let spelled = text.get(from..from.checked_add(length)?)?.trim();
+    (spelled.parse::<f64>().ok()? == value).then_some(spelled)
 }
 
 /// A YAML node whose parts know their places.
@@ -126,8 +199,8 @@ enum Node {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A number with a fraction or an exponent; its text is taken from the source.
-    Fraction,
+    /// A number with a fraction or an exponent, or a very large one; its text is taken from the source.
+    Fraction(f64),
     Text(String),
     List(Vec<Spanned<Node>>),
     Map(Vec<(Spanned<String>, Spanned<Node>)>),
@@ -169,11 +242,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        Ok(i64::try_from(value).map_or(Node::Fraction, Node::Integer))
+        // As the number is read from its text, what this cast loses is lost to the comparison of both alone.
+        Ok(i64::try_from(value).map_or(Node::Fraction(value as f64), Node::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Fraction)
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Fraction(value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
@@ -213,9 +287,44 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_as_it_is_written_or_not_at_all() {
+        for (text, value) in [
+            ("a: &p 0.10\nb: *p", serde_json::json!({"a": "0.10", "b": "0.10"})),
+            ("{a: 0.10, b: 2}", serde_json::json!({"a": "0.10", "b": 2})),
+            ("é: 茶 # ü\nb: [\"ü\", 0.10]", serde_json::json!({"é": "茶", "b": ["ü", "0.10"]})),
+            ("a: 1_000\nb: 0755", serde_json::json!({"a": "1_000", "b": "0755"})),
+            ("a: 18446744073709551615", serde_json::json!({"a": "18446744073709551615"})),
+            ("a: 1e-2", serde_json::json!({"a": "1e-2"})),
+            ("a: 1\r\nb: 0.5\r\n", serde_json::json!({"a": 1, "b": "0.5"})),
+            ("a: yes\nb: null", serde_json::json!({"a": "yes", "b": null})),
+        ] {
+            assert_eq!(Tree::parse(text).unwrap().value, value, "{text:?}");
+        }
+        for text in ["a: .inf", "a: -.inf", "a: .nan"] {
+            assert!(Tree::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn what_is_too_deep_or_too_large_is_refused() {
+        for unit in ["[", "- ", "{a: ", "? ", "a:\n ", "!!str ", "&a ", "[{a: ", "- - ? "] {
+            for times in [30, 1_000, 100_000] {
+                assert!(Tree::parse(&unit.repeat(times)).is_err(), "{unit:?} × {times}");
+            }
+        }
+        let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Tree::parse(&nested(MAX_DEPTH - 1)).is_ok());
+        assert!(Tree::parse(&nested(MAX_DEPTH + 1)).is_err());
+        assert!(Tree::parse(&format!("{}: 1", "k".repeat(300))).is_err());
+        assert!(Tree::parse(&"- x\n".repeat(MAX_NODES + 1)).is_err());
+        assert_eq!(Tree::parse("a: 1\n---\nb: 1\n").unwrap_err().1, "a policy file is one document");
+    }
+
+    #[test]
     fn what_is_not_yaml_or_repeats_a_key_is_refused_with_its_line() {
         assert_eq!(Tree::parse("a: 1\nb: [1,\n").unwrap_err().0.line, 2);
-        assert_eq!(Tree::parse("a: 1\na: 2\n").unwrap_err().0.line, 2);
+        let (place, message) = Tree::parse("a: 1\na: 2\n").unwrap_err();
+        assert_eq!((place.line, message.as_str()), (2, "the key a stands twice in this map"));
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                     d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\n\
                     g: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n";
@@ -224,8 +333,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_parsed_or_refused(text in "[-a-z0-9:.{}\\[\\]&*#\"' \n]{0,80}") {
+        fn any_text_is_parsed_or_refused(text in "[-a-z0-9:.{}\\[\\]&*#\"' \n]{0,80}|\\PC{0,80}") {
             let _ = Tree::parse(&text);
+        }
+
+        #[test]
+        fn a_price_keeps_each_of_its_digits(whole in 0_u32..1000, fraction in "[0-9]{1,28}", flow: bool) {
+            let price = format!("{whole}.{fraction}");
+            let text = if flow { format!("{{n: [{price}, 1]}}") } else { format!("n:\n  - {price} # c\n  - 1\n") };
+            let tree = Tree::parse(&text).unwrap();
+            prop_assert_eq!(tree.value, serde_json::json!({"n": [price, 1]}));
         }
     }
 }

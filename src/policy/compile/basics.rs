@@ -4,18 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::super::file::platform::PlatformFile;
-use super::super::file::products::ProductsFile;
-use super::super::file::routes::RoutesFile;
-use super::super::file::scopes::ScopesFile;
+use super::super::file::products::ProductEntry;
+use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
-use super::super::file::upstreams::{EnvironmentName, UpstreamsFile};
+use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::{Document, Values};
-use super::super::shape::suggest;
 use super::super::snapshot::{ApiProduct, Endpoint, Platform, Route, ScopeText, Upstream};
 use super::super::source::Kind;
-use super::super::tree::escape;
+use super::super::tree::unescape;
 use super::set::{Compiling, Origin, Products};
-use crate::domain::id::{ProductName, UpstreamName};
+use crate::domain::id::{ProductName, RouteName, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::scope::Scope;
 use crate::domain::time::Zone;
@@ -26,7 +24,7 @@ const MAX_CODE_LIFETIME: Duration = Duration::from_secs(600);
 
 pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let document = compiling.of(Kind::Platform).next()?;
-    let file: PlatformFile = document.decode()?;
+    let file: PlatformFile = compiling.decode(document, "")?;
     let zone = compiling.take(document, "/time_zone", Zone::named(&file.time_zone));
     let oauth = &file.oauth;
     let access = duration(compiling, document, "/oauth/access_token_lifetime", &oauth.access_token_lifetime);
@@ -66,15 +64,28 @@ pub(super) fn duration(
     duration
 }
 
+/// The parts of the map at `pointer` in all files of a kind, decoded, each with its document, pointer and key.
+fn entries<'d, T: serde::de::DeserializeOwned>(
+    compiling: &mut Compiling<'d>,
+    kind: Kind,
+    pointer: &str,
+) -> Vec<(&'d Document, String, String, T)> {
+    let mut entries = Vec::new();
+    for document in compiling.of(kind) {
+        for part in document.parts(pointer) {
+            let Some(entry) = compiling.decode(document, &part) else { continue };
+            let key = unescape(part.rsplit('/').next().unwrap_or_default());
+            entries.push((document, part, key, entry));
+        }
+    }
+    entries
+}
+
 pub(super) fn scopes(compiling: &mut Compiling<'_>) -> HashMap<Scope, ScopeText> {
     let mut scopes = HashMap::new();
-    for document in compiling.of(Kind::Scopes) {
-        let Some(file) = document.decode::<ScopesFile>() else { continue };
-        for (name, entry) in file.scopes {
-            let pointer = format!("/scopes/{}", escape(&name));
-            if let Some(scope) = compiling.take(document, &pointer, name.parse::<Scope>()) {
-                scopes.insert(scope, ScopeText { en: entry.en, zh: entry.zh });
-            }
+    for (document, pointer, name, entry) in entries::<ScopeEntry>(compiling, Kind::Scopes, "/scopes") {
+        if let Some(scope) = compiling.take(document, &pointer, name.parse::<Scope>()) {
+            scopes.insert(scope, ScopeText { en: entry.en, zh: entry.zh });
         }
     }
     scopes
@@ -82,118 +93,105 @@ pub(super) fn scopes(compiling: &mut Compiling<'_>) -> HashMap<Scope, ScopeText>
 
 pub(super) fn upstreams(compiling: &mut Compiling<'_>, values: &dyn Values) -> Vec<Upstream> {
     let mut upstreams = Vec::new();
-    for document in compiling.of(Kind::Upstreams) {
-        let Some(file) = document.decode::<UpstreamsFile>() else { continue };
-        for (name, entry) in file.upstreams {
-            let pointer = format!("/upstreams/{}", escape(&name));
-            let timeout = match &entry.connect_timeout {
-                Some(text) => duration(compiling, document, &format!("{pointer}/connect_timeout"), text),
-                None => Some(CONNECT_TIMEOUT),
-            };
-            if entry.endpoints.is_empty() {
-                compiling.wrong(document, &pointer, format!("upstream {name} has no endpoint"), None);
-            }
-            let mut endpoints = Vec::new();
-            for (index, text) in entry.endpoints.iter().enumerate() {
-                let parsed = substitute(text, values).and_then(|text| endpoint(&text));
-                endpoints.extend(compiling.take(document, &format!("{pointer}/endpoints/{index}"), parsed));
-            }
-            let name = compiling.take(document, &pointer, UpstreamName::new(&name));
-            if let (Some(name), Some(connect_timeout)) = (name, timeout) {
-                let environment = entry.environment.map(|environment| match environment {
-                    EnvironmentName::Live => Environment::Live,
-                    EnvironmentName::Sandbox => Environment::Sandbox,
-                });
-                let source = document.key_location(&pointer);
-                upstreams.push(Upstream { name, environment, endpoints, connect_timeout, source });
-            }
+    for (document, pointer, name, entry) in entries::<UpstreamEntry>(compiling, Kind::Upstreams, "/upstreams")
+    {
+        let timeout = match &entry.connect_timeout {
+            Some(text) => duration(compiling, document, &format!("{pointer}/connect_timeout"), text),
+            None => Some(CONNECT_TIMEOUT),
+        };
+        let mut endpoints = Vec::new();
+        for (index, text) in entry.endpoints.iter().enumerate() {
+            // The text is told of as it is written: what a variable holds may be a secret by mistake.
+            let parsed = substitute(text, values).and_then(|address| {
+                endpoint(&address).ok_or_else(|| format!("{text:?} does not give host:port"))
+            });
+            endpoints.extend(compiling.take(document, &format!("{pointer}/endpoints/{index}"), parsed));
+        }
+        let name = compiling.take(document, &pointer, UpstreamName::new(&name));
+        if let (Some(name), Some(connect_timeout)) = (name, timeout) {
+            let environment = entry.environment.map(|environment| match environment {
+                EnvironmentName::Live => Environment::Live,
+                EnvironmentName::Sandbox => Environment::Sandbox,
+            });
+            let source = document.key_location(&pointer);
+            upstreams.push(Upstream { name, environment, endpoints, connect_timeout, source });
         }
     }
     upstreams
 }
 
-/// Replaces each `${env:NAME}` or `${env:NAME:-default}` by its value.
+/// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
 fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) =
             after.split_once('}').ok_or_else(|| format!("{text:?} has ${{ without }}"))?;
-        let variable = variable.strip_prefix("env:").ok_or_else(|| {
-            format!("${{{variable}}} is not known here; write ${{env:NAME}} or ${{env:NAME:-default}}")
-        })?;
-        let (name, default) = match variable.split_once(":-") {
-            Some((name, default)) => (name, Some(default.to_owned())),
+        let (variable, default) = match variable.split_once(":-") {
+            Some((variable, default)) => (variable, Some(default.to_owned())),
             None => (variable, None),
         };
-        let value =
-            values.value(name).or(default).ok_or_else(|| format!("the variable {name} is not set"))?;
+        let (value, missing) = match variable.split_once(':') {
+            Some(("env", name)) => (values.value(name), format!("the variable {name} is not set")),
+            Some(("file", path)) => (values.file(path), format!("the file {path} cannot be read")),
+            _ => {
+                return Err(format!(
+                    "${{{variable}}} is not known here; write ${{env:NAME}}, ${{env:NAME:-default}} or ${{file:PATH}}"
+                ));
+            }
+        };
         result.push_str(before);
-        result.push_str(&value);
+        result.push_str(value.or(default).ok_or(missing)?.trim());
         rest = after;
     }
     result.push_str(rest);
     Ok(result)
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, String> {
-    let wrong = || format!("{text:?} is not host:port");
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
-    if host.is_empty() || port == 0 || !host.bytes().all(is_host) {
-        return Err(wrong());
-    }
-    Ok(Endpoint { host: host.to_owned(), port })
-}
-
-/// The names of all routes in the files, also of those that are wrong.
-fn declared_routes(compiling: &Compiling<'_>) -> Vec<String> {
-    let files = compiling.of(Kind::Routes).filter_map(Document::decode::<RoutesFile>);
-    files.flat_map(|file| file.routes).map(|route| route.name).collect()
+fn endpoint(text: &str) -> Option<Endpoint> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    let is_host = match bracketed {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        }
+    };
+    is_host.then(|| Endpoint { host: bracketed.unwrap_or(host).to_owned(), port })
 }
 
 pub(super) fn products(compiling: &mut Compiling<'_>, routes: &mut [(Route, Origin<'_>)]) -> Products {
+    let places: HashMap<String, usize> =
+        routes.iter().enumerate().map(|(place, (route, _))| (route.name.to_string(), place)).collect();
     let mut products = Products::new();
-    let known = declared_routes(compiling);
-    for document in compiling.of(Kind::Products) {
-        let Some(file) = document.decode::<ProductsFile>() else { continue };
-        for (name, entry) in file.products {
-            let pointer = format!("/products/{}", escape(&name));
-            let Some(name) = compiling.take(document, &pointer, ProductName::new(&name)) else { continue };
-            let mut names = Vec::new();
-            for (index, route_name) in entry.routes.iter().enumerate() {
-                let pointer = format!("{pointer}/routes/{index}");
-                let found = routes.iter_mut().find(|(route, _)| route.name.as_str() == route_name);
-                let Some((route, _)) = found else {
-                    // A route that is wrong itself has been told of already.
-                    if known.contains(route_name) {
-                        continue;
-                    }
-                    let message = format!("there is no route {route_name}");
-                    compiling.wrong(document, &pointer, message, suggest(route_name, &known));
-                    continue;
-                };
-                if entry.billable && route.meter.is_none() {
-                    let message =
-                        format!("API product {name} is billable, but its route {route_name} has no meter");
-                    let help = format!("add `meter: {{}}` to the route at {}", route.source);
-                    compiling.wrong(document, &pointer, message, Some(help));
-                }
-                route.products.push(name.clone());
-                names.push(route.name.clone());
-            }
-            let source = document.key_location(&pointer);
-            let product = ApiProduct {
-                name: name.clone(),
-                title: entry.title,
-                routes: names,
-                billable: entry.billable,
-                source,
+    for (document, pointer, name, entry) in entries::<ProductEntry>(compiling, Kind::Products, "/products") {
+        let Some(name) = compiling.take(document, &pointer, ProductName::new(&name)) else { continue };
+        let mut names: Vec<RouteName> = Vec::new();
+        for (index, route_name) in entry.routes.iter().enumerate() {
+            let pointer = format!("{pointer}/routes/{index}");
+            let Some(place) = places.get(route_name) else {
+                compiling.dangling(document, &pointer, Kind::Routes, route_name);
+                continue;
             };
-            products.insert(name, product);
+            let route = &mut routes[*place].0;
+            if route.products.contains(&name) {
+                compiling.wrong(document, &pointer, format!("{route_name} is in this list twice"), None);
+                continue;
+            }
+            if entry.billable && route.meter.is_none() {
+                let message =
+                    format!("API product {name} is billable, but its route {route_name} has no meter");
+                let help = format!("add `meter: {{}}` to the route at {}", route.source);
+                compiling.wrong(document, &pointer, message, Some(help));
+            }
+            route.products.push(name.clone());
+            names.push(route.name.clone());
         }
+        let source = document.key_location(&pointer);
+        let (title, billable) = (entry.title, entry.billable);
+        products.insert(name.clone(), ApiProduct { name, title, routes: names, billable, source });
     }
     products
 }

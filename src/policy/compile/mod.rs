@@ -1,6 +1,8 @@
 //! Well-shaped files → a snapshot: names resolved, texts parsed, rules across files checked, all errors at once.
 
+mod access;
 mod basics;
+mod meter;
 mod plans;
 mod routes;
 mod set;

@@ -6,44 +6,39 @@ use rust_decimal::Decimal;
 
 use super::super::file::plans::{LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry};
 use super::super::load::Document;
-use super::super::shape::suggest;
 use super::super::source::Kind;
+use super::access::rate;
 use super::basics::duration;
-use super::routes::rate;
 use super::set::{Compiling, Products};
-use crate::domain::id::{LimitName, PlanName, ProductName};
+use crate::domain::id::{LimitName, PlanName};
+use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
 use crate::domain::plan::{Fee, Limit, LimitKey, Plan, PlanRef, PlanVersion, Share, Tariff};
 use crate::domain::time::Timestamp;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
-    let mut plans: HashMap<PlanName, Plan> = HashMap::new();
-    let known: Vec<String> = products.keys().map(ProductName::to_string).collect();
+    let mut plans: HashMap<PlanName, (Plan, Location)> = HashMap::new();
     for document in compiling.of(Kind::Plans) {
-        let Some(file) = document.decode::<PlanFile>() else { continue };
+        let Some(file) = compiling.decode::<PlanFile>(document, "") else { continue };
         let Some(name) = compiling.take(document, "/plan", PlanName::new(&file.plan)) else { continue };
         let mut for_products = Vec::new();
         for (index, product) in file.products.iter().enumerate() {
-            match products.keys().find(|known| known.as_str() == product) {
-                Some(product) => for_products.push(product.clone()),
+            match products.get_key_value(product.as_str()) {
+                Some((product, _)) => for_products.push(product.clone()),
                 None => {
-                    let message = format!("there is no API product {product}");
-                    compiling.wrong(
-                        document,
-                        &format!("/products/{index}"),
-                        message,
-                        suggest(product, &known),
-                    );
+                    compiling.dangling(document, &format!("/products/{index}"), Kind::Products, product);
                 }
             }
         }
         let versions = versions(compiling, document, &name, &file);
-        let plan = Plan { name: name.clone(), products: for_products, versions };
-        if plans.insert(name.clone(), plan).is_some() {
-            compiling.wrong(document, "/plan", format!("there is a plan {name} already"), None);
+        if let Some((_, first)) = plans.get(&name) {
+            compiling.taken(document, "/plan", &format!("plan {name}"), &first.clone());
+            continue;
         }
+        let plan = Plan { name: name.clone(), products: for_products, versions };
+        plans.insert(name, (plan, document.location("/plan")));
     }
-    plans
+    plans.into_iter().map(|(name, (plan, _))| (name, plan)).collect()
 }
 
 fn versions(
@@ -53,17 +48,14 @@ fn versions(
     file: &PlanFile,
 ) -> Vec<PlanVersion> {
     let mut versions: Vec<PlanVersion> = Vec::new();
-    if file.versions.is_empty() {
-        compiling.wrong(document, "/versions", "a plan needs at least one version".to_owned(), None);
-    }
     for (index, entry) in file.versions.iter().enumerate() {
         let pointer = format!("/versions/{index}");
         let Some(version) = version(compiling, document, (&pointer, name), entry) else { continue };
         let rises = versions.last().is_none_or(|last| {
             last.reference.version < version.reference.version && last.effective_from < version.effective_from
         });
-        if !rises || version.reference.version == 0 {
-            let message = "versions stand by rising number (from 1) and rising date".to_owned();
+        if !rises {
+            let message = "versions stand by rising number and rising date".to_owned();
             compiling.wrong(document, &format!("{pointer}/version"), message, None);
         }
         versions.push(version);

@@ -1,26 +1,76 @@
 //! The set as a whole: each kind of file in the order in which they build on each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::super::diagnostic::Diagnostic;
-use super::super::load::{Document, Values};
+use super::super::load::{Document, Documents, Values};
 use super::super::route_table::{RouteTable, TableError};
+use super::super::shape::suggest;
 use super::super::snapshot::{Access, ApiProduct, Route, Snapshot, Upstream};
 use super::super::source::{Kind, Source};
 use super::{basics, plans, routes};
 use crate::domain::id::{ProductName, SnapshotHash};
+use crate::domain::location::Location;
 
 /// What compiling has come to know, and what is wrong so far.
 pub(super) struct Compiling<'d> {
-    pub(super) documents: &'d [Document],
+    documents: Documents<'d>,
+    /// The names that files declare, also where what they name is wrong itself.
+    declared: Declarations,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Declared names by the kind of file that declares them.
+struct Declarations {
+    scopes: Vec<String>,
+    upstreams: Vec<String>,
+    products: Vec<String>,
+    routes: Vec<String>,
+}
+
+impl Declarations {
+    fn of(documents: &[Document]) -> Self {
+        let of = |kind| documents.iter().filter(move |document| document.kind == kind);
+        let keys =
+            |kind, pointer| of(kind).flat_map(move |document| document.keys(pointer)).map(str::to_owned);
+        let route_names = |document: &Document| {
+            let parts = document.parts("/routes").into_iter();
+            parts
+                .filter_map(|part| document.text(&format!("{part}/name")).map(str::to_owned))
+                .collect::<Vec<_>>()
+        };
+        Self {
+            scopes: keys(Kind::Scopes, "/scopes").collect(),
+            upstreams: keys(Kind::Upstreams, "/upstreams").collect(),
+            products: keys(Kind::Products, "/products").collect(),
+            routes: of(Kind::Routes).flat_map(route_names).collect(),
+        }
+    }
+
+    /// What the kind's names stand for, and the names.
+    fn named(&self, kind: Kind) -> (&'static str, &[String]) {
+        match kind {
+            Kind::Scopes => ("scope", &self.scopes),
+            Kind::Upstreams => ("upstream", &self.upstreams),
+            Kind::Products => ("API product", &self.products),
+            Kind::Routes => ("route", &self.routes),
+            Kind::Platform | Kind::Plans => ("thing", &[]),
+        }
+    }
 }
 
 impl<'d> Compiling<'d> {
     /// The documents of a kind.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &'d Document> + use<'d> {
-        self.documents.iter().filter(move |document| document.kind == kind)
+        self.documents.documents.iter().filter(move |document| document.kind == kind)
+    }
+
+    /// The part of a document as its type; what is wrong with it is noted.
+    pub(super) fn decode<T: DeserializeOwned>(&mut self, document: &Document, pointer: &str) -> Option<T> {
+        document.decode(pointer)?.map_err(|diagnostic| self.diagnostics.push(diagnostic)).ok()
     }
 
     /// Notes that the value at `pointer` is wrong.
@@ -43,18 +93,38 @@ impl<'d> Compiling<'d> {
     ) -> Option<T> {
         value.map_err(|error| self.wrong(document, pointer, error.to_string(), None)).ok()
     }
+
+    /// Notes that `name` leads nowhere. Not when it is declared but wrong itself, or may be declared in a file that
+    /// cannot be read: that has been told of, and one mistake is told once.
+    pub(super) fn dangling(&mut self, document: &Document, pointer: &str, kind: Kind, name: &str) {
+        let (what, known) = self.declared.named(kind);
+        if self.documents.unknown.contains(&kind) || known.iter().any(|known| known == name) {
+            return;
+        }
+        let message = format!("there is no {what} {name}");
+        let help = suggest(name, known);
+        self.wrong(document, pointer, message, help);
+    }
+
+    /// Notes that a name is taken, and by what.
+    pub(super) fn taken(&mut self, document: &Document, pointer: &str, what: &str, first: &Location) {
+        let message = format!("there is a {what} already");
+        self.wrong(document, pointer, message, Some(format!("it stands at {first}")));
+    }
 }
 
-/// Compiles well-shaped documents.
+/// Compiles documents, of which `diagnostics` tell what is wrong already.
 ///
 /// # Errors
-/// Everything that is wrong with what they mean.
+/// Those, and everything that is wrong with what the documents mean.
 pub fn compile(
     source: &Source,
-    documents: &[Document],
+    documents: Documents<'_>,
     values: &dyn Values,
+    diagnostics: Vec<Diagnostic>,
 ) -> Result<Snapshot, Vec<Diagnostic>> {
-    let mut compiling = Compiling { documents, diagnostics: Vec::new() };
+    let declared = Declarations::of(documents.documents);
+    let mut compiling = Compiling { documents, declared, diagnostics };
     let platform = basics::platform(&mut compiling);
     let scopes = basics::scopes(&mut compiling);
     let upstreams = basics::upstreams(&mut compiling, values);
@@ -97,15 +167,21 @@ pub(super) struct Origin<'d> {
 
 fn table(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) -> RouteTable {
     let mut table = RouteTable::default();
+    let mut by_path: BTreeMap<&str, &Route> = BTreeMap::new();
     for (place, (route, origin)) in routes.iter().enumerate() {
+        let first = *by_path.entry(&route.path).or_insert(route);
         let Err(error) = table.insert(&route.hosts, &route.methods, &route.path, place) else { continue };
         let pointer = format!("{}/path", origin.pointer);
         let (message, help) = match error {
             TableError::Pattern(reason) => (format!("{} is not a path pattern: {reason}", route.path), None),
-            TableError::Conflict(with) => (
-                format!("{} cannot stand beside {with}: both match the same paths", route.path),
-                Some("give the parameters at the same place the same name".to_owned()),
-            ),
+            TableError::Conflict(with) => {
+                let other = by_path.get(with.as_str()).map_or(first, |other| *other);
+                let message = format!(
+                    "{} cannot stand beside {with} of route {} ({}): both match the same paths",
+                    route.path, other.name, other.source
+                );
+                (message, Some("give the parameters at the same place the same name".to_owned()))
+            }
             TableError::Duplicate { other } => {
                 let other = &routes[other].0;
                 let message = format!("route {} has this path and method already", other.name);
@@ -117,9 +193,20 @@ fn table(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) -> Route
     table
 }
 
+/// A route that asks for an app, but is in no API product, can be called by nobody.
 fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) {
+    if compiling.documents.unknown.contains(&Kind::Products) {
+        return;
+    }
+    let mut listed: HashSet<&str> = HashSet::new();
+    for document in compiling.of(Kind::Products) {
+        for product in document.parts("/products") {
+            let parts = document.parts(&format!("{product}/routes"));
+            listed.extend(parts.iter().filter_map(|part| document.text(part)));
+        }
+    }
     for (route, origin) in routes {
-        if matches!(route.access, Access::App(_)) && route.products.is_empty() {
+        if matches!(route.access, Access::App(_)) && !listed.contains(route.name.as_str()) {
             let message = format!("nobody can call route {}: it is in no API product", route.name);
             let help = Some("list it in products.yaml, or make it anonymous".to_owned());
             compiling.wrong(origin.document, &format!("{}/name", origin.pointer), message, help);
@@ -127,5 +214,5 @@ fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]
     }
 }
 
-/// The names of API products, to check references against.
+/// API products by name, to check references against.
 pub(super) type Products = HashMap<ProductName, ApiProduct>;

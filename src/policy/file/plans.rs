@@ -12,8 +12,10 @@ pub struct PlanFile {
     /// The plan's name.
     pub plan: String,
     /// The API products that can be used under it.
+    #[schemars(length(min = 1))]
     pub products: Vec<String>,
     /// Its versions by rising number and date. Never change one that is in force: add a new one.
+    #[schemars(length(min = 1))]
     pub versions: Vec<VersionEntry>,
 }
 
@@ -22,6 +24,7 @@ pub struct PlanFile {
 #[serde(deny_unknown_fields)]
 pub struct VersionEntry {
     /// 1, 2, 3 …
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub version: u32,
     /// From when it applies, such as 2026-01-01T00:00:00Z.
     pub effective_from: String,
@@ -55,10 +58,12 @@ pub struct LimitEntry {
     /// The limit's name; partners see it in the RateLimit header fields.
     pub name: String,
     /// How many requests in each window.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub requests: u32,
     /// The window.
     pub window: DurationText,
     /// How many may come at once; as many as `requests` when left out.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
     /// What is counted together; all calls of an app when left out.
     pub per: Option<LimitKeyName>,

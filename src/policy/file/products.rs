@@ -23,5 +23,6 @@ pub struct ProductEntry {
     #[serde(default)]
     pub billable: bool,
     /// The names of its routes.
+    #[schemars(length(min = 1))]
     pub routes: Vec<String>,
 }

@@ -25,6 +25,7 @@ pub struct RouteEntry {
     #[serde(default)]
     pub hosts: Vec<String>,
     /// Methods, such as `[GET]`.
+    #[schemars(length(min = 1))]
     pub methods: Vec<String>,
     /// The path; {name} stands for one segment, {*name} for the rest.
     pub path: String,
@@ -72,10 +73,12 @@ pub struct AccessEntry {
 #[serde(deny_unknown_fields)]
 pub struct AddressLimitEntry {
     /// How many requests in each window.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub requests: u32,
     /// The window.
     pub window: DurationText,
     /// How many may come at once; as many as `requests` when left out.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
 }
 

@@ -48,16 +48,25 @@ impl JsonSchema for DurationText {
 
 /// A size in bytes: `512`, `64KiB`, `1MiB`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-pub struct SizeText(pub String);
+#[serde(untagged)]
+pub enum SizeText {
+    /// With or without a unit.
+    Text(String),
+    /// A number of bytes.
+    Bytes(u64),
+}
 
 impl SizeText {
     /// The size in bytes; `None` if the text is not one.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
-        let digits = self.0.find(|char: char| !char.is_ascii_digit()).unwrap_or(self.0.len());
-        let number: u64 = self.0[..digits].parse().ok()?;
-        let unit: u64 = match &self.0[digits..] {
+        let text = match self {
+            Self::Bytes(bytes) => return Some(*bytes),
+            Self::Text(text) => text,
+        };
+        let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+        let number: u64 = text[..digits].parse().ok()?;
+        let unit: u64 = match &text[digits..] {
             "" | "B" => 1,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
@@ -75,7 +84,8 @@ impl JsonSchema for SizeText {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "string",
+            "type": ["string", "integer"],
+            "minimum": 0,
             "pattern": "^[0-9]{1,12}(B|KiB|MiB|GiB)?$",
             "description": "A size: 512B, 64KiB, 1MiB."
         })

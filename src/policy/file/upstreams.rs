@@ -19,7 +19,9 @@ pub struct UpstreamsFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamEntry {
-    /// Its servers, as host:port. `${env:NAME:-default}` is replaced by the variable NAME.
+    /// Its servers, as host:port. `${env:NAME:-default}` is replaced by the variable NAME, `${file:PATH}` by what the
+    /// file at PATH holds.
+    #[schemars(length(min = 1))]
     pub endpoints: Vec<String>,
     /// Whose calls may reach it: only live apps, only sandbox apps, or (when left out) both.
     pub environment: Option<EnvironmentName>,

@@ -41,18 +41,18 @@ fn a_change_on_disk_is_in_force_soon_and_a_broken_one_never() {
     let _watch = watch(&live).unwrap();
     change(&folder, PLAN, "percent: 2.5", "percent: 3");
     wait_until("the change is in force", || percent(&live) == "3");
-    let hash = live.status().hash.clone();
+    let hash = live.load().hash.clone();
 
     change(&folder, PLAN, "percent: 3", "percent: 300");
-    wait_until("the mistake is told", || live.status().last_error.is_some());
-    assert_eq!((percent(&live).as_str(), &live.status().hash), ("3", &hash));
-    let error = live.status().last_error.clone().unwrap().to_string();
-    assert!(error.contains("plans/standard.yaml:16:") && error.contains("percent: 300"), "{error}");
+    let told = || live.status().last_error.as_ref().map(ToString::to_string).unwrap_or_default();
+    // The watcher may come while the file is being written; what counts is what stands there in the end.
+    wait_until("the mistake is told", || told().contains("percent: 300"));
+    assert_eq!((&live.load().hash, &live.status().hash), (&hash, &hash));
+    assert!(told().contains("plans/standard.yaml:16:"), "{}", told());
 
     change(&folder, PLAN, "percent: 300", "percent: 4");
-    wait_until("the mended set is in force", || percent(&live) == "4");
-    wait_until("the mistake is forgotten", || live.status().last_error.is_none());
-    assert_eq!(live.failures(), 1);
+    wait_until("the mended set is in force", || percent(&live) == "4" && live.status().last_error.is_none());
+    assert!(live.failures() >= 1);
 }
 
 #[test]

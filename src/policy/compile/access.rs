@@ -1,0 +1,81 @@
+//! Who may call a route, and how fast without a credential.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::expression::FOR_CONDITIONS;
+use super::super::file::routes::{AccessEntry, RouteEntry};
+use super::super::load::Document;
+use super::super::snapshot::{Access, AddressLimit, MerchantBinding, Requirements};
+use super::super::source::Kind;
+use super::basics::duration;
+use super::routes::{One, Scopes};
+use super::set::Compiling;
+use crate::domain::id::LimitName;
+use crate::domain::plan::Rate;
+use crate::domain::scope::{Scope, ScopeSet};
+
+impl One<'_, '_> {
+    pub(super) fn access(&mut self, entry: &AccessEntry, known: &Scopes) -> Access {
+        let mut scopes = Vec::new();
+        for (index, text) in entry.scopes.iter().enumerate() {
+            match text.parse::<Scope>() {
+                Ok(scope) if known.contains_key(&scope) => scopes.push(scope),
+                _ => self.dangling(&format!("/access/scopes/{index}"), Kind::Scopes, text),
+            }
+        }
+        let condition = entry
+            .condition
+            .as_deref()
+            .and_then(|text| self.expression("/access/condition", text, FOR_CONDITIONS));
+        if entry.anonymous {
+            if !scopes.is_empty() || entry.merchant || entry.condition.is_some() {
+                let message = "an anonymous route asks for no scopes, merchant or condition".to_owned();
+                self.wrong("/access/anonymous", message, None);
+            }
+            return Access::Anonymous;
+        }
+        let merchant = if entry.merchant { MerchantBinding::Required } else { MerchantBinding::Optional };
+        Access::App(Requirements { scopes: scopes.into_iter().collect::<ScopeSet>(), merchant, condition })
+    }
+
+    /// `Some(None)` if there is none and none is needed.
+    pub(super) fn address_limit(&mut self, entry: &RouteEntry) -> Option<Option<AddressLimit>> {
+        let Some(limit) = &entry.access.address_limit else {
+            if entry.access.anonymous {
+                let message = "an anonymous route needs a limit for each client address".to_owned();
+                let help = Some("add `address_limit: {requests: 60, window: 1m, burst: 20}`".to_owned());
+                self.wrong("/access", message, help);
+                return None;
+            }
+            return Some(None);
+        };
+        let pointer = format!("{}/access/address_limit", self.pointer);
+        let window = duration(self.compiling, self.document, &format!("{pointer}/window"), &limit.window)?;
+        let rate = rate(self.compiling, self.document, &pointer, (limit.requests, window, limit.burst))?;
+        let name = LimitName::new("address").ok()?;
+        Some(Some(AddressLimit { name, rate, source: self.document.key_location(&pointer) }))
+    }
+}
+
+/// A rate from a file's numbers.
+pub(super) fn rate(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    (requests, window, burst): (u32, Duration, Option<u32>),
+) -> Option<Rate> {
+    let (Some(requests), Some(burst)) =
+        (NonZeroU32::new(requests), NonZeroU32::new(burst.unwrap_or(requests)))
+    else {
+        compiling.wrong(document, pointer, "requests and burst must be at least 1".to_owned(), None);
+        return None;
+    };
+    let rate = Rate { requests, window, burst };
+    if window.as_nanos() < u128::from(requests.get()) || burst > requests {
+        let message = "burst may be at most requests, and a window at least 1ns a request".to_owned();
+        compiling.wrong(document, pointer, message, None);
+        return None;
+    }
+    Some(rate)
+}
