@@ -12,7 +12,7 @@ use crate::domain::id::LimitName;
 use crate::domain::plan::{Limit, LimitKey, Rate};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::limit::cell::{Cell, CellKey, LocalCells};
-use crate::limit::gcra::{Verdict, admit as ask, reset_after};
+use crate::limit::gcra::{Verdict, admit as ask, give_back, reset_after};
 use crate::policy::snapshot::Route;
 
 /// What the tightest limit said; becomes the `RateLimit` fields of the answer.
@@ -31,7 +31,7 @@ pub struct Admission {
 /// Counts a call against its limits; gives the tightest, if there is any.
 ///
 /// # Errors
-/// [`Refusal::LimitReached`] with what that limit says; a refused call uses up nothing of that limit.
+/// [`Refusal::LimitReached`] with what that limit says; a refused call uses up nothing of any limit.
 pub fn admit(
     cells: &mut LocalCells,
     route: &Route,
@@ -42,9 +42,13 @@ pub fn admit(
     match (&permit.subscribed, identity) {
         (Some((_, version)), Some(identity)) => {
             let mut tightest: Option<Admission> = None;
-            for limit in &version.limits {
+            for (number, limit) in version.limits.iter().enumerate() {
                 let cell = cells.find(key(limit, identity, route), now);
-                let admission = count(&cell, &limit.name, &limit.rate, now)?;
+                let admission = count(&cell, &limit.name, &limit.rate, now).inspect_err(|_| {
+                    for counted in &version.limits[..number] {
+                        give_back(&cells.find(key(counted, identity, route), now), &counted.rate);
+                    }
+                })?;
                 if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
                     tightest = Some(admission);
                 }

@@ -48,6 +48,15 @@ pub fn admit(cell: &Arc<Cell>, rate: &Rate, now: Duration) -> Verdict {
     }
 }
 
+/// Takes back one request that `cell` admitted under `rate`: it was refused elsewhere.
+pub fn give_back(cell: &Cell, rate: &Rate) {
+    let per_request = rate.window.checked_div(rate.requests.get()).unwrap_or_default();
+    let nanos = u64::try_from(per_request.as_nanos()).unwrap_or(u64::MAX);
+    // 0 means unused; an arrival that was below one request is long past, which is the same.
+    let _: Result<(), std::convert::Infallible> =
+        cell.replace(|arrival| Ok(((), arrival.saturating_sub(nanos))));
+}
+
 /// How long until the limit is as if never used.
 #[must_use]
 pub fn reset_after(cell: &Cell, now: Duration) -> Duration {
@@ -129,6 +138,18 @@ mod tests {
         assert_eq!(retry_after, Duration::from_millis(100));
         assert!(matches!(admit(&cell, &rate, start + retry_after), Verdict::Admitted { remaining: 0 }));
         assert_eq!(reset_after(&cell, start + retry_after), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_used_again() {
+        let cell = Arc::new(Cell::default());
+        let rate = rate_of(100, 10, 20);
+        let now = Duration::from_secs(1000);
+        for _ in 0..3 {
+            assert_eq!(admit(&cell, &rate, now), Verdict::Admitted { remaining: 19 });
+            give_back(&cell, &rate);
+        }
+        assert_eq!(reset_after(&cell, now), Duration::ZERO);
     }
 
     #[test]

@@ -61,6 +61,26 @@ fn no_window_lets_through_more_than_the_plan_says_and_waiting_as_told_is_enough(
 }
 
 #[test]
+fn a_call_that_one_limit_refuses_uses_up_nothing_of_another() {
+    let dev = Dev::with_policies(|policies| {
+        let plan = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&plan).unwrap();
+        let one = "      - {name: calls, requests: 60000, window: 1m, burst: 2000}\n";
+        let two = "      - {name: calls, requests: 1, window: 1h, burst: 5}\n      \
+                   - {name: each, requests: 1, window: 1h, burst: 1, per: app-and-route}\n";
+        assert!(text.contains(one));
+        std::fs::write(&plan, text.replace(one, two)).unwrap();
+    });
+    let key = [("X-Api-Key", dev.told("/app/api_key"))];
+    assert_eq!(dev.get("/api/products/p-1001", &key).status, 200);
+    for _ in 0..10 {
+        let refused = dev.get("/api/products/p-1001", &key);
+        assert_eq!(refused.json()["violated-policies"], serde_json::json!(["each"]));
+    }
+    assert_eq!(dev.get("/api/products", &key).status, 200, "4 of 5 calls are left");
+}
+
+#[test]
 fn a_reload_hands_out_no_fresh_burst() {
     let dev = start();
     let key = dev.told("/app/api_key");
