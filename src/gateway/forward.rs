@@ -123,7 +123,7 @@ async fn try_endpoints(
         tries += 1;
         let picked = pick(pools, failed.as_ref(), now, &mut worker.random.borrow_mut()).cloned();
         let Some(pool) = picked.or_else(|| failed.take()) else {
-            return Err(UpstreamError::Timeout(Duration::ZERO));
+            return Err(UpstreamError::Unready);
         };
         let mut lease = match pool.connection(upstream.connect_timeout, now).await {
             Ok(lease) => lease,
@@ -138,20 +138,36 @@ async fn try_endpoints(
                 return Err(error);
             }
         };
-        match lease.send(request).await? {
-            Ok(response) => return Ok((response, lease)),
+        let again = if lease.may_be_closing() && tries < MAX_TRIES { repeatable(&request) } else { None };
+        match (lease.send(request).await, again) {
+            (Ok(Ok(response)), _) => return Ok((response, lease)),
             // An idle connection that the upstream had just closed: nothing was sent, so any method may go again.
-            Err(unsent) if tries < MAX_TRIES => request = unsent.0,
-            Err(_) => return Err(UpstreamError::Timeout(Duration::ZERO)),
+            (Ok(Err(unsent)), _) if tries < MAX_TRIES => request = unsent.0,
+            (Err(UpstreamError::Closed(_)), Some(again)) => request = again,
+            (Ok(Err(_)), _) => return Err(UpstreamError::Unready),
+            (Err(error), _) => return Err(error),
         }
     }
+}
+
+/// A copy of a request that may be sent twice: idempotent (RFC 9110, section 9.2.2) and without a body.
+fn repeatable(request: &Request<Upload>) -> Option<Request<Upload>> {
+    if !request.method().is_idempotent() || !matches!(request.body(), Upload::Empty) {
+        return None;
+    }
+    let mut copy = Request::new(Upload::Empty);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
 }
 
 fn explain(error: &UpstreamError, upstream: &Upstream) -> Refusal {
     tracing::warn!(upstream = %upstream.name, %error, cause = ?std::error::Error::source(error), "a call failed");
     match error {
         UpstreamError::Connect { .. } | UpstreamError::ConnectTimeout { .. } => Refusal::UpstreamUnreachable,
-        UpstreamError::Broken(_) => Refusal::UpstreamBroken,
+        UpstreamError::Unready => Refusal::UpstreamUnreachable,
+        UpstreamError::Broken(_) | UpstreamError::Closed(_) => Refusal::UpstreamBroken,
         UpstreamError::Timeout(_) => Refusal::UpstreamTimeout,
     }
 }

@@ -47,6 +47,12 @@ pub enum UpstreamError {
     /// The connection broke, or what came was not HTTP.
     #[error("the upstream broke off")]
     Broken(#[source] hyper::Error),
+    /// The connection was closed before any byte of a response.
+    #[error("the upstream closed the connection instead of answering")]
+    Closed(#[source] hyper::Error),
+    /// No endpoint took the request.
+    #[error("no connection of the upstream took the request")]
+    Unready,
     /// The response head took too long.
     #[error("the upstream took longer than {0:?}")]
     Timeout(Duration),
@@ -57,11 +63,14 @@ impl UpstreamError {
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         match self {
-            Self::ConnectTimeout { .. } | Self::Connect { .. } => true,
-            Self::Broken(_) | Self::Timeout(_) => false,
+            Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Unready => true,
+            Self::Broken(_) | Self::Closed(_) | Self::Timeout(_) => false,
         }
     }
 }
+
+/// No server closes a connection that was idle for less.
+const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bounds of a pool.
 #[derive(Debug, Clone, Copy)]
@@ -139,15 +148,15 @@ where
         connect_timeout: Duration,
         now: Duration,
     ) -> Result<Lease<B>, UpstreamError> {
-        let sender = match self.pop(now) {
-            Some(sender) => sender,
-            None => self.connect(connect_timeout).await?,
+        let (sender, rested) = match self.pop(now) {
+            Some(idle) => (idle.sender, now.saturating_sub(idle.since)),
+            None => (self.connect(connect_timeout).await?, Duration::ZERO),
         };
         self.in_flight.set(self.in_flight.get().saturating_add(1));
-        Ok(Lease { pool: self.clone(), sender: Some(sender) })
+        Ok(Lease { pool: self.clone(), sender: Some(sender), rested })
     }
 
-    fn pop(&self, now: Duration) -> Option<SendRequest<B>> {
+    fn pop(&self, now: Duration) -> Option<Idle<B>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(latest) = idle.pop() {
             if now.saturating_sub(latest.since) > self.bounds.idle_time {
@@ -155,7 +164,7 @@ where
                 return None;
             }
             if latest.sender.is_ready() {
-                return Some(latest.sender);
+                return Some(latest);
             }
         }
         None
@@ -194,6 +203,21 @@ where
 pub struct Lease<B> {
     pool: Rc<Pool<B>>,
     sender: Option<SendRequest<B>>,
+    /// How long the connection was idle before this request.
+    rested: Duration,
+}
+
+fn no_answer(error: hyper::Error) -> UpstreamError {
+    use std::error::Error;
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    let is_reset = io.is_some_and(|io| {
+        matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+    });
+    if error.is_incomplete_message() || error.is_closed() || is_reset {
+        UpstreamError::Closed(error)
+    } else {
+        UpstreamError::Broken(error)
+    }
 }
 
 /// A request that was not sent because its idle connection had just been closed.
@@ -205,6 +229,13 @@ where
     B::Data: Send,
     B::Error: Into<BodyError>,
 {
+    /// Whether the upstream may just be closing the connection: it was idle for so long that an idle timeout may end
+    /// it while a request is on its way (RFC 9112, section 9.3.1).
+    #[must_use]
+    pub fn may_be_closing(&self) -> bool {
+        self.rested >= SHORTEST_IDLE_TIMEOUT
+    }
+
     /// Sends a request and waits for the response head.
     ///
     /// # Errors
@@ -218,7 +249,7 @@ where
             Ok(response) => Ok(Ok(response)),
             Err(mut error) => match error.take_message() {
                 Some(request) => Ok(Err(Unsent(request))),
-                None => Err(UpstreamError::Broken(error.into_error())),
+                None => Err(no_answer(error.into_error())),
             },
         }
     }

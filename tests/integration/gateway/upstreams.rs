@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::http::Connection;
 use crate::support::origin::{Origin, point};
 
@@ -71,6 +71,50 @@ fn bytes_after_an_answer_are_never_seen_by_the_next_caller() {
             .unwrap();
         assert!(!answer.text().contains("smuggled"), "{}", answer.text());
     }
+}
+
+/// Closes each connection instead of answering a second request on it.
+fn one_answer_a_connection(answered: &Arc<AtomicUsize>) -> Origin {
+    let answered = answered.clone();
+    let known = std::sync::Mutex::new(std::collections::HashSet::new());
+    Origin::start(move |stream, _| {
+        if known.lock().unwrap().insert(stream.peer_addr().unwrap()) {
+            answered.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+        } else {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    })
+}
+
+#[test]
+fn a_get_that_met_a_closing_idle_connection_is_sent_again_and_a_post_is_not() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let origin = one_answer_a_connection(&answered);
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "catalog", &origin.address);
+        point(policies, "order", &origin.address);
+    });
+    let address = dev.base().strip_prefix("http://").unwrap().to_owned();
+    let get = "GET /api/products HTTP/1.1\r\nHost: a\r\n\r\n";
+    let rest = || {
+        let since = std::time::Instant::now();
+        wait_for("an idle second", || since.elapsed() > std::time::Duration::from_secs(1));
+    };
+    // One connection stays on one core, whose pool has the idle connection.
+    let mut connection = Connection::open(&address);
+    assert_eq!(connection.exchange(get).unwrap().status, 200);
+    rest();
+    assert_eq!(connection.exchange(get).unwrap().status, 200);
+    assert_eq!(answered.load(Ordering::SeqCst), 2);
+    let bearer = dev.bearer(0);
+    let post = format!(
+        "POST /api/orders HTTP/1.1\r\nHost: a\r\nAuthorization: {bearer}\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    assert_eq!(connection.exchange(&post).unwrap().status, 200);
+    rest();
+    let answer = connection.exchange(&post).unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_broken"));
 }
 
 #[test]
