@@ -74,8 +74,10 @@ pub struct Bounds {
     pub limiter_cells: usize,
     /// Credentials whose verification is remembered; beyond: the least used is verified again.
     pub cached_credentials: u64,
-    /// How long a verification is remembered.
+    /// How long a verification is remembered before it is made again.
     pub credential_time: Duration,
+    /// For how long beyond that it is believed while the store is away.
+    pub credential_grace: Duration,
     /// Longest body of a call to the gateway's own endpoints, such as the OAuth2 server.
     pub control_body: u64,
     /// How long an orderly stop waits for requests in flight.
@@ -98,6 +100,7 @@ impl Default for Bounds {
             limiter_cells: 1_000_000,
             cached_credentials: 200_000,
             credential_time: Duration::from_secs(60),
+            credential_grace: Duration::from_secs(600),
             control_body: 64 * 1024,
             drain_time: Duration::from_secs(12),
         }

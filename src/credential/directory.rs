@@ -1,6 +1,9 @@
 //! Credential → [`Identity`], from bounded memory; what is not remembered is loaded once, for all who wait for it,
 //! on the control plane's runtime.
 //!
+//! A memory that has aged is loaded again; while the store is away it is believed for a while longer, so that an outage of
+//! the store is none of the callers that are known.
+//!
 //! Invariant: no change to an app, key, grant or merchant is outlived by what is remembered of it: see
 //! [`super::freshness`]. The key of a memory is the SHA-256 of the credential, so no credential is kept.
 
@@ -23,7 +26,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::{Clock, Timestamp};
 
-/// How long a credential that proves nothing is remembered as such: guessing costs the guesser, not the store.
+/// How long a credential that proves nothing is remembered as such, and how soon a store that is away is asked again:
+/// guessing costs the guesser, not the store.
 const REFUSED_TIME: Duration = Duration::from_secs(5);
 
 /// A credential that was verified, with the fields that tell the upstream about it.
@@ -51,6 +55,21 @@ pub struct IdentityFields {
 struct Remembered {
     outcome: Result<Arc<Identity>, Refusal>,
     stamps: Arc<[Stamp]>,
+    /// From when on it is loaded again.
+    aged_at: Timestamp,
+    /// Until when it is believed if it cannot be.
+    believed_until: Timestamp,
+}
+
+/// How long what was loaded of a credential is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Credentials that are remembered; beyond: the least used is loaded again.
+    pub capacity: u64,
+    /// After this time a credential is loaded again.
+    pub time: Duration,
+    /// For this long beyond it is believed while the store is away.
+    pub grace: Duration,
 }
 
 /// Remembers verified credentials.
@@ -59,6 +78,7 @@ pub struct Directory {
     changes: Changes,
     loader: Arc<Loader>,
     control: tokio::runtime::Handle,
+    memory: Memory,
 }
 
 impl std::fmt::Debug for Directory {
@@ -74,19 +94,19 @@ struct Loader {
 }
 
 impl Directory {
-    /// A directory of up to `capacity` credentials, each remembered for `time`, loading on `control`.
+    /// A directory that loads on `control` and remembers within `memory`.
     #[must_use]
     pub fn new(
         source: Arc<dyn IdentitySource>,
         verifier: Arc<TokenVerifier>,
         clock: Arc<dyn Clock>,
         control: tokio::runtime::Handle,
-        (capacity, time): (u64, Duration),
+        memory: Memory,
     ) -> Self {
-        let remembered =
-            Cache::builder().max_capacity(capacity).expire_after(Lifetimes { known: time }).build();
+        let lifetimes = Lifetimes { known: memory.time.saturating_add(memory.grace) };
+        let remembered = Cache::builder().max_capacity(memory.capacity).expire_after(lifetimes).build();
         let loader = Arc::new(Loader { source, verifier, clock });
-        Self { remembered, changes: Changes::default(), loader, control }
+        Self { remembered, changes: Changes::default(), loader, control, memory }
     }
 
     /// Who a presented credential is at `now`; `None` if nothing was presented.
@@ -103,12 +123,11 @@ impl Directory {
             Presented::ApiKey(text) | Presented::AccessToken(text) => text,
         };
         let hash = sha256(text);
-        if let Some(known) = self.remembered.get(&hash).await
-            && self.is_fresh(&known, now)
-        {
-            return known.outcome.map(Some);
+        let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, now));
+        match known {
+            Some(known) if now < known.aged_at => known.outcome.map(Some),
+            known => self.load(hash, Owned::of(presented)?, known, now).await.map(Some),
         }
-        self.load(hash, Owned::of(presented)?, now).await.map(Some)
     }
 
     /// Forgets what is known of an app and all that its credentials proved.
@@ -136,7 +155,8 @@ impl Directory {
         self.changes.bump(merchant.as_str());
     }
 
-    fn is_fresh(&self, known: &Remembered, now: Timestamp) -> bool {
+    /// Whether nothing has happened since that would make it untrue.
+    fn is_true(&self, known: &Remembered, now: Timestamp) -> bool {
         let alive = match &known.outcome {
             Ok(identity) => identity.expires_at.is_none_or(|expiry| now < expiry),
             // An outage is never remembered: the next caller asks again.
@@ -145,31 +165,33 @@ impl Directory {
         alive && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
     }
 
-    /// Loads what is not remembered, or no longer true, once for all who wait for it.
+    /// Loads what is not remembered, aged, or no longer true, once for all who wait for it. `aged` is what stands if the
+    /// store is away.
     async fn load(
         self: &Arc<Self>,
         hash: [u8; 32],
         presented: Owned,
+        aged: Option<Remembered>,
         now: Timestamp,
     ) -> Result<Arc<Identity>, Refusal> {
-        let (stale, loading) = (self.clone(), self.clone());
+        let (remembering, loading) = (self.clone(), self.clone());
         let entry = self
             .remembered
             .entry(hash)
             .or_insert_with_if(
                 async move {
-                    let task = loading.control.spawn(loading.clone().load_once(presented));
+                    let task = loading.control.spawn(loading.clone().load_once(presented, aged));
                     task.await.unwrap_or_else(|_| {
-                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()))
+                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), now)
                     })
                 },
-                move |known| !stale.is_fresh(known, now),
+                move |known| !remembering.is_true(known, now) || known.aged_at <= now,
             )
             .await;
         entry.into_value().outcome
     }
 
-    async fn load_once(self: Arc<Self>, presented: Owned) -> Remembered {
+    async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
         let now = self.loader.clock.now();
         let mut stamps = Vec::with_capacity(4);
         let outcome = match &presented {
@@ -179,9 +201,22 @@ impl Directory {
         let outcome = match outcome {
             Ok(identity) => Ok(Arc::new(identity)),
             Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(Failure::Source(unavailable)) => return out_of_reach(&unavailable),
+            Err(Failure::Source(unavailable)) => {
+                let nobody = out_of_reach(&unavailable, now);
+                let believed = aged.filter(|aged| {
+                    aged.outcome.is_ok() && now < aged.believed_until && self.is_true(aged, now)
+                });
+                return believed
+                    .map_or(nobody, |aged| Remembered { aged_at: now.plus(REFUSED_TIME), ..aged });
+            }
         };
-        Remembered { outcome, stamps: stamps.into() }
+        let aged_at = now.plus(self.memory.time);
+        Remembered {
+            outcome,
+            stamps: stamps.into(),
+            aged_at,
+            believed_until: aged_at.plus(self.memory.grace),
+        }
     }
 
     async fn load_key(
@@ -340,10 +375,10 @@ impl Owned {
     }
 }
 
-fn out_of_reach(unavailable: &SourceUnavailable) -> Remembered {
+fn out_of_reach(unavailable: &SourceUnavailable, now: Timestamp) -> Remembered {
     tracing::error!(%unavailable, "a credential could not be looked up");
     let outcome = Err(Refusal::Unavailable("The store of identities is out of reach"));
-    Remembered { outcome, stamps: Arc::from([]) }
+    Remembered { outcome, stamps: Arc::from([]), aged_at: now, believed_until: now }
 }
 
 fn sha256(text: &str) -> [u8; 32] {
@@ -363,6 +398,25 @@ impl moka::Expiry<[u8; 32], Remembered> for Lifetimes {
         value: &Remembered,
         _: std::time::Instant,
     ) -> Option<Duration> {
-        Some(if value.outcome.is_ok() { self.known } else { REFUSED_TIME })
+        Some(self.of(value))
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &[u8; 32],
+        value: &Remembered,
+        _: std::time::Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.of(value))
     }
 }
+
+impl Lifetimes {
+    fn of(&self, value: &Remembered) -> Duration {
+        if value.outcome.is_ok() { self.known } else { REFUSED_TIME }
+    }
+}
+
+#[cfg(test)]
+mod tests;

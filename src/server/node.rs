@@ -20,7 +20,7 @@ use crate::billing::plans;
 use crate::billing::recorder::Recorder;
 use crate::config::settings::Bounds;
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
-use crate::credential::directory::Directory;
+use crate::credential::directory::{Directory, Memory};
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -123,10 +123,14 @@ impl Node {
         let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
-        let remembered = (bounds.cached_credentials, bounds.credential_time);
+        let memory = Memory {
+            capacity: bounds.cached_credentials,
+            time: bounds.credential_time,
+            grace: bounds.credential_grace,
+        };
         let source = Arc::new(store.clone());
         let directory =
-            Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), remembered));
+            Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
         let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
         let node = settings.node.to_string();
         let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);

@@ -1,0 +1,166 @@
+//! The directory before a store that comes and goes, at times that the test decides.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::domain::id::PartnerId;
+use crate::domain::identity::{ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::time::ManualClock;
+
+const MEMORY: Memory =
+    Memory { capacity: 100, time: Duration::from_secs(60), grace: Duration::from_secs(600) };
+
+/// Knows every key, as one of the same active app, unless it is away.
+struct Source {
+    is_away: AtomicBool,
+    is_suspended: AtomicBool,
+    loads: AtomicUsize,
+}
+
+impl Source {
+    fn answer<T>(&self, value: T) -> Result<T, SourceUnavailable> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(SourceUnavailable("away".to_owned())),
+            false => Ok(value),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        if self.is_suspended.load(Ordering::SeqCst) { Standing::Suspended } else { Standing::Active }
+    }
+}
+
+#[async_trait]
+impl IdentitySource for Source {
+    async fn key(&self, _: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+        let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
+        let created_at = Timestamp::default();
+        self.answer(Some(KeyRecord { id, app, scopes: None, created_at, expires_at: None, revoked_at: None }))
+    }
+
+    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.answer(Some(App {
+            id: id.clone(),
+            partner: PartnerId::new("partner_1").unwrap(),
+            name: "App".to_owned(),
+            environment: Environment::Live,
+            kind: ClientKind::Confidential,
+            redirect_uris: Vec::new(),
+            scopes: ScopeSet::default(),
+            default_scopes: ScopeSet::default(),
+            requires_pkce: false,
+            standing: self.standing(),
+            created_at: Timestamp::default(),
+        }))
+    }
+
+    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
+        let (name, standing) = ("Partner".to_owned(), Standing::Active);
+        self.answer(Some(Partner { id: id.clone(), name, standing, created_at: Timestamp::default() }))
+    }
+
+    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
+        self.answer(Vec::new())
+    }
+
+    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+        self.answer(None)
+    }
+
+    async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
+        self.answer(false)
+    }
+
+    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
+        self.answer(None)
+    }
+}
+
+struct World {
+    source: Arc<Source>,
+    clock: Arc<ManualClock>,
+    directory: Arc<Directory>,
+    key: ApiKey,
+}
+
+impl World {
+    fn new() -> Self {
+        let is_away = AtomicBool::new(false);
+        let source =
+            Arc::new(Source { is_away, is_suspended: AtomicBool::new(false), loads: AtomicUsize::new(0) });
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000)));
+        let verifier = Arc::new(TokenVerifier::new([], "https://gateway.example"));
+        let control = tokio::runtime::Handle::current();
+        let directory = Arc::new(Directory::new(source.clone(), verifier, clock.clone(), control, MEMORY));
+        Self { source, clock, directory, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
+    }
+
+    async fn identify(&self) -> Result<Option<Arc<Identity>>, Refusal> {
+        self.directory.identify(Presented::ApiKey(self.key.reveal()), self.clock.now()).await
+    }
+
+    fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    fn loads(&self) -> usize {
+        self.source.loads.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn a_known_credential_outlives_an_outage_of_the_store_but_not_for_ever() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    world.source.is_away.store(true, Ordering::SeqCst);
+    for waited in (60..660).step_by(60) {
+        world.later(60);
+        assert!(world.identify().await.is_ok(), "refused {waited} s into an outage");
+    }
+    world.later(60);
+    assert!(matches!(world.identify().await, Err(Refusal::Unavailable(_))));
+    world.source.is_away.store(false, Ordering::SeqCst);
+    assert!(world.identify().await.is_ok(), "the store is back");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_asked_every_few_seconds_only() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    world.source.is_away.store(true, Ordering::SeqCst);
+    world.later(60);
+    assert!(world.identify().await.is_ok());
+    world.source.is_away.store(false, Ordering::SeqCst);
+    let before = world.loads();
+    assert!(world.identify().await.is_ok());
+    assert_eq!(world.loads(), before, "asked again at once");
+    world.later(5);
+    assert!(world.identify().await.is_ok());
+    assert_eq!(world.loads(), before + 1);
+}
+
+#[tokio::test]
+async fn what_aged_is_loaded_again_once_and_a_change_is_seen_then() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    assert!(world.identify().await.is_ok());
+    assert_eq!(world.loads(), 1);
+    world.source.is_suspended.store(true, Ordering::SeqCst);
+    world.later(60);
+    assert!(matches!(world.identify().await, Err(Refusal::Suspended)));
+    assert_eq!(world.loads(), 2);
+}
+
+#[tokio::test]
+async fn a_change_beats_the_memory_even_while_the_store_is_away() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    world.source.is_away.store(true, Ordering::SeqCst);
+    assert!(matches!(world.identify().await, Err(Refusal::Unavailable(_))));
+}
