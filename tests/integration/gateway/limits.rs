@@ -66,7 +66,7 @@ fn a_call_that_one_limit_refuses_uses_up_nothing_of_another() {
         let plan = policies.join("plans/standard.yaml");
         let text = std::fs::read_to_string(&plan).unwrap();
         let one = "      - {name: calls, requests: 60000, window: 1m, burst: 2000}\n";
-        let two = "      - {name: calls, requests: 1, window: 1h, burst: 5}\n      \
+        let two = "      - {name: calls, requests: 5, window: 1h, burst: 5}\n      \
                    - {name: each, requests: 1, window: 1h, burst: 1, per: app-and-route}\n";
         assert!(text.contains(one));
         std::fs::write(&plan, text.replace(one, two)).unwrap();
