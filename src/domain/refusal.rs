@@ -73,6 +73,8 @@ pub enum Refusal {
     UpstreamBroken,
     /// What the gateway must know or keep is out of reach for the moment.
     Unavailable(&'static str),
+    /// The call took effect, but its durable usage record is not on disk.
+    Unrecorded,
 }
 
 /// Who can do something about a refusal.
@@ -126,6 +128,7 @@ impl Refusal {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::Unavailable(_) => "unavailable",
+            Self::Unrecorded => "usage_unrecorded",
         }
     }
 
@@ -156,6 +159,7 @@ impl Refusal {
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
             Self::Unavailable(_) => "The gateway cannot serve this for the moment",
+            Self::Unrecorded => "The call's usage is not recorded yet",
         }
     }
 
@@ -193,11 +197,21 @@ impl Refusal {
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
-            Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => {
+            Self::UpstreamUnreachable => "The call had no effect; try again later.".to_owned(),
+            Self::UpstreamTimeout | Self::UpstreamBroken => {
                 "The call may or may not have had an effect; try again later.".to_owned()
             }
             Self::Unavailable(what) => format!("{what}; try again shortly."),
+            Self::Unrecorded => {
+                "The call took effect. Look at what it made before you send it once more.".to_owned()
+            }
         }
+    }
+
+    /// Whether the upstream may have acted on the call all the same.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        matches!(self, Self::UpstreamTimeout | Self::UpstreamBroken | Self::Unrecorded)
     }
 
     /// Who can do something about it.
@@ -205,7 +219,7 @@ impl Refusal {
     pub fn fault(&self) -> Fault {
         match self {
             Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => Fault::Upstream,
-            Self::Unavailable(_) => Fault::Platform,
+            Self::Unavailable(_) | Self::Unrecorded => Fault::Platform,
             Self::MessageMalformed(_)
             | Self::TransferCodingUnsupported
             | Self::PathAmbiguous(_)

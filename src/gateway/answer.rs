@@ -4,6 +4,7 @@
 //! exactly once to the [`Recording`], and only a wholly read one gives its connection back.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::recording::{End, Recording};
 use super::upload::Upload;
+use super::worker::Worker;
 use crate::upstream::pool::Lease;
 
 /// The body of an answer.
@@ -28,11 +30,19 @@ pub enum Answer {
 pub struct Relay {
     incoming: Incoming,
     lease: Option<Lease<Upload>>,
-    recording: Option<Recording>,
+    books: Option<Books>,
     silence: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     /// Bytes that were read ahead of the caller, to be sent first.
     ahead: Option<Bytes>,
+}
+
+/// How the call of a relayed answer stands in the books.
+enum Books {
+    /// It is recorded at the answer's end.
+    Open(Recording),
+    /// It has been recorded.
+    Closed(Rc<Worker>),
 }
 
 /// The answer was cut short: what the caller has is not the whole.
@@ -49,8 +59,8 @@ pub enum CutShort {
 impl Answer {
     /// Relays `incoming`; its end is told to `recording`.
     pub fn relay(incoming: Incoming, lease: Lease<Upload>, recording: Recording, silence: Duration) -> Self {
-        let (lease, recording) = (Some(lease), Some(recording));
-        let mut relay = Relay { incoming, lease, recording, silence, timer: None, ahead: None };
+        let (lease, books) = (Some(lease), Some(Books::Open(recording)));
+        let mut relay = Relay { incoming, lease, books, silence, timer: None, ahead: None };
         if relay.incoming.is_end_stream() {
             relay.finish(End::Whole);
             return Self::Own(None);
@@ -59,19 +69,22 @@ impl Answer {
     }
 
     /// Relays the rest of `incoming` after `ahead`, which was read already; the call has been recorded.
-    pub fn relay_rest(incoming: Incoming, ahead: Bytes, lease: Lease<Upload>, silence: Duration) -> Self {
-        let (lease, ahead) = (Some(lease), Some(ahead));
-        Self::Relayed(Box::new(Relay { incoming, lease, recording: None, silence, timer: None, ahead }))
+    pub fn relay_rest(incoming: Incoming, ahead: Bytes, lease: Lease<Upload>, worker: Rc<Worker>) -> Self {
+        let silence = worker.shared.bounds.upstream_silence;
+        let (lease, books, ahead) = (Some(lease), Some(Books::Closed(worker)), Some(ahead));
+        Self::Relayed(Box::new(Relay { incoming, lease, books, silence, timer: None, ahead }))
     }
 }
 
 impl Relay {
     fn finish(&mut self, end: End) {
-        if let Some(recording) = self.recording.take() {
-            let now = recording.finish(end);
-            if let (End::Whole, Some(lease)) = (end, self.lease.take()) {
-                lease.give_back(now);
-            }
+        let now = match self.books.take() {
+            Some(Books::Open(recording)) => recording.finish(end),
+            Some(Books::Closed(worker)) => worker.shared.clock.monotonic(),
+            None => return,
+        };
+        if let (End::Whole, Some(lease)) = (end, self.lease.take()) {
+            lease.give_back(now);
         }
         self.lease = None;
     }
@@ -83,7 +96,7 @@ impl Relay {
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
-                if let (Some(data), Some(recording)) = (frame.data_ref(), &mut self.recording) {
+                if let (Some(data), Some(Books::Open(recording))) = (frame.data_ref(), &mut self.books) {
                     recording.saw(data);
                 }
                 if self.incoming.is_end_stream() {

@@ -2,8 +2,8 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -62,7 +62,8 @@ fn is_dropped_by_name(name: &str) -> bool {
         Some(b'f') => name == "forwarded",
         Some(b'h') => name == "http2-settings",
         Some(b'k') => name == "keep-alive",
-        Some(b'p') => name == "proxy-connection",
+        // `Proxy` would become the variable HTTP_PROXY behind CGI (CVE-2016-5385).
+        Some(b'p') => name == "proxy-connection" || name == "proxy",
         Some(b't') => name == "traceparent" || name == "tracestate",
         _ => false,
     }
@@ -78,6 +79,13 @@ fn is_ours(name: &str) -> bool {
                 .zip(ours.bytes())
                 .all(|(byte, wanted)| byte == wanted || (byte == b'_' && wanted == b'-'))
     })
+}
+
+/// Asks the upstream for an answer that the meter can read: whole, and not compressed.
+pub fn ask_for_whole_answer(headers: &mut HeaderMap) {
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.remove(RANGE);
+    headers.remove(IF_RANGE);
 }
 
 /// Removes the fields that `Connection` nominates. What the gateway itself sets comes later.

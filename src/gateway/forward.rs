@@ -1,15 +1,18 @@
 //! A permitted request to its upstream: one try, and further ones only where the upstream surely saw nothing of it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, request};
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::recording::Recording;
 use super::upload::{Upload, UploadOutcome};
 use super::worker::Worker;
 use crate::domain::refusal::Refusal;
@@ -19,7 +22,7 @@ use crate::upstream::balance::pick;
 use crate::upstream::pool::{Lease, Pool, UpstreamError};
 
 /// How long an endpoint is avoided after it refused a connection.
-const AVOIDED_FOR: Duration = Duration::from_secs(2);
+const AVOIDED_FOR: Duration = Duration::from_secs(5);
 /// Connections that are tried for one request.
 const MAX_TRIES: usize = 3;
 
@@ -83,29 +86,55 @@ pub fn frame(
     if is_empty && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
+    // hyper frames a body of unknown length by itself for methods that usually have one, and drops it for others.
+    if request.body().size_hint().exact().is_none() {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     request
 }
 
-/// Sends a request and waits for the head of the answer.
+/// Sends a call's request and waits for the head of the answer.
 ///
 /// # Errors
 /// A refusal of the upstream's, or the request body's own.
 pub async fn send(
     worker: &Worker,
-    (pools, upstream, route): (&[Rc<Pool<Upload>>], &Upstream, &Route),
+    recording: &mut Recording,
     request: Request<Upload>,
-    (upload, now): (&std::cell::RefCell<UploadOutcome>, Duration),
 ) -> Result<(Response<Incoming>, Lease<Upload>), Refusal> {
-    let sending = try_endpoints(worker, pools, upstream, request, now);
-    match timeout(route.timeout, sending).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            Err(upload.borrow_mut().refusal.take().unwrap_or_else(|| explain(&error, upstream)))
+    let view = recording.call.view.clone();
+    let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
+    let route = &view.snapshot.routes[place];
+    let upstream = &view.snapshot.upstreams[route.upstream];
+    recording.hand_over();
+    let sending = try_endpoints(worker, view.pools(route), upstream, request, recording.call.started);
+    let outcome = in_time(sending, route.timeout, &recording.call.upload).await;
+    let (response, lease) = outcome.map_err(|error| {
+        let of_the_body = recording.call.upload.borrow_mut().refusal.take();
+        of_the_body.unwrap_or_else(|| explain(&error, upstream))
+    })?;
+    recording.answered(response.status().as_u16());
+    Ok((response, lease))
+}
+
+/// Gives `sending` the route's time, which begins anew while the request body still makes its way: how slow a caller may be
+/// is not for the upstream's time to say.
+async fn in_time<T>(
+    sending: impl Future<Output = Result<T, UpstreamError>>,
+    time: Duration,
+    upload: &RefCell<UploadOutcome>,
+) -> Result<T, UpstreamError> {
+    let mut sending = std::pin::pin!(sending);
+    let mut seen = 0;
+    loop {
+        if let Ok(outcome) = timeout(time, sending.as_mut()).await {
+            return outcome;
         }
-        Err(_) => {
-            let error = UpstreamError::Timeout(route.timeout);
-            Err(upload.borrow_mut().refusal.take().unwrap_or_else(|| explain(&error, upstream)))
+        let bytes = upload.borrow().bytes;
+        if bytes == seen {
+            return Err(UpstreamError::Timeout(time));
         }
+        seen = bytes;
     }
 }
 
@@ -114,9 +143,10 @@ async fn try_endpoints(
     pools: &[Rc<Pool<Upload>>],
     upstream: &Upstream,
     request: Request<Upload>,
-    now: Duration,
+    started: Duration,
 ) -> Result<(Response<Incoming>, Lease<Upload>), UpstreamError> {
     let mut request = request;
+    let mut now = started;
     let mut failed: Option<Rc<Pool<Upload>>> = None;
     let mut tries = 0;
     loop {
@@ -127,15 +157,16 @@ async fn try_endpoints(
         };
         let mut lease = match pool.connection(upstream.connect_timeout, now).await {
             Ok(lease) => lease,
-            Err(error) if error.is_unsent() && tries < MAX_TRIES && pools.len() > 1 => {
-                tracing::warn!(upstream = %upstream.name, %error, "an endpoint is avoided for a while");
+            Err(error) => {
+                // Connecting may have taken as long as an endpoint is avoided: the time is asked for anew.
+                now = worker.shared.clock.monotonic();
                 pool.avoid_until(now + AVOIDED_FOR);
+                if !error.is_unsent() || tries == MAX_TRIES || pools.len() == 1 {
+                    return Err(error);
+                }
+                tracing::warn!(upstream = %upstream.name, %error, "an endpoint is avoided for a while");
                 failed = Some(pool);
                 continue;
-            }
-            Err(error) => {
-                pool.avoid_until(now + AVOIDED_FOR);
-                return Err(error);
             }
         };
         let again = if lease.may_be_closing() && tries < MAX_TRIES { repeatable(&request) } else { None };
@@ -167,7 +198,9 @@ fn explain(error: &UpstreamError, upstream: &Upstream) -> Refusal {
     match error {
         UpstreamError::Connect { .. } | UpstreamError::ConnectTimeout { .. } => Refusal::UpstreamUnreachable,
         UpstreamError::Unready => Refusal::UpstreamUnreachable,
-        UpstreamError::Broken(_) | UpstreamError::Closed(_) => Refusal::UpstreamBroken,
+        UpstreamError::Broken(_) | UpstreamError::Closed(_) | UpstreamError::Interim(_) => {
+            Refusal::UpstreamBroken
+        }
         UpstreamError::Timeout(_) => Refusal::UpstreamTimeout,
     }
 }

@@ -4,6 +4,7 @@ pub mod admit;
 pub mod answer;
 pub mod authorize;
 pub mod control;
+mod durable;
 pub mod fields;
 pub mod forward;
 pub mod head;

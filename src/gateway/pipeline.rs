@@ -6,25 +6,23 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request, response};
 use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields};
-use super::recording::{self, Call, End, Recording, Target};
-use super::upload::{Upload, UploadBounds, UploadOutcome};
+use super::recording::{Call, Recording, Target};
+use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{forward, head, request_id, respond};
+use super::{durable, forward, head, request_id, respond};
 use crate::credential::presented;
 use crate::domain::refusal::Refusal;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::Route;
-use crate::upstream::pool::Lease;
+use crate::policy::snapshot::{Meter, Route};
 
 /// The connection that a request came on.
 #[derive(Debug)]
@@ -37,38 +35,27 @@ pub struct Peer {
 
 /// Serves a request.
 pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Answer> {
-    let shared = &worker.shared;
-    let at = shared.clock.now();
-    let id = worker.ids.next(at);
-    let request_id = request_id::header_value(&id);
-    let mut call = Call {
-        id,
-        at,
-        started: shared.clock.monotonic(),
-        method: request.method().clone(),
-        view: worker.view(),
-        route: None,
-        identity: None,
-        subscribed: None,
-        upload: Rc::default(),
-        target: None,
-    };
+    let mut recording = Recording::begin(worker.clone(), request.method().clone());
+    let request_id = request_id::header_value(&recording.call.id);
     let mut admission = None;
-    match stages(&worker, &peer, &mut call, &mut admission, (&request_id, request)).await {
-        Ok(Outcome::Own(response)) => response,
-        Ok(Outcome::Upstream(answer, lease)) => {
-            relay(worker, call, admission, (&request_id, answer, lease)).await
+    let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, (&request_id, request)).await;
+    let told = Telling { request_id, admission };
+    match outcome {
+        Ok(Outcome::Own(answer)) => own(recording, &told, answer),
+        Ok(Outcome::Permitted(request)) if recording.call.is_durable() => {
+            durable::forward(worker, recording, request, told).await
         }
-        Err(refusal) => refuse(&worker, &call, &refusal, (&request_id, admission.as_ref())),
+        Ok(Outcome::Permitted(request)) => forward_streaming(&worker, recording, request, &told).await,
+        Err(refusal) => told.refuse(recording, &refusal),
     }
 }
 
-/// What came of the stages.
+/// What came of the stages before the upstream.
 enum Outcome {
     /// An answer of the gateway's own endpoints.
-    Own(Response<Answer>),
-    /// The upstream's answer, of which only the head has come.
-    Upstream(Response<Incoming>, Lease<Upload>),
+    Own(Response<Bytes>),
+    /// A request that the upstream may see.
+    Permitted(Request<Upload>),
 }
 
 async fn stages(
@@ -85,7 +72,7 @@ async fn stages(
         drop(checked);
         let bounds = (request_id, shared.bounds.control_body);
         let answer = shared.control.call(parts, body, &peer.fields, bounds).await?;
-        return Ok(Outcome::Own(own(worker, call, request_id, answer)));
+        return Ok(Outcome::Own(answer));
     }
 
     let view = call.view.clone();
@@ -105,15 +92,10 @@ async fn stages(
     check_room(worker, call, route, &body)?;
 
     let target = forward::target(route, &parts, &checked.path, &parameters)?;
-    call.target = metered_target(route, &checked, &parts, &parameters);
+    call.target = metered_target(call.meter(), &checked, &parts, &parameters);
     drop(checked);
     let upload = upload(worker, call, route, body);
-    let upstream = &view.snapshot.upstreams[route.upstream];
-    let request = to_upstream(worker, peer, call, (route, request_id), (&mut parts, target, upload));
-    let (answer, lease) =
-        forward::send(worker, (view.pools(route), upstream, route), request, (&call.upload, call.started))
-            .await?;
-    Ok(Outcome::Upstream(answer, lease))
+    Ok(Outcome::Permitted(to_upstream(worker, peer, call, (route, request_id), (&mut parts, target, upload))))
 }
 
 fn find_route<'s, 'p>(
@@ -128,6 +110,8 @@ fn find_route<'s, 'p>(
     }
 }
 
+/// Counts the call. One that would be refused is asked for again by the time that it is now: other calls may have been
+/// counted at a later time than this one arrived.
 fn count(
     worker: &Worker,
     (peer, call, route): (&Peer, &Call, &Route),
@@ -135,12 +119,11 @@ fn count(
     told: &mut Option<Admission>,
 ) -> Result<Option<Admission>, Refusal> {
     let cells = &mut worker.cells.borrow_mut();
-    admit(cells, route, permit, call.identity.as_ref(), (peer.address, call.started)).map_err(
-        |(refusal, admission)| {
-            *told = Some(admission);
-            refusal
-        },
-    )
+    let mut ask = |now| admit(cells, route, permit, call.identity.as_ref(), (peer.address, now));
+    ask(call.started).or_else(|_| ask(worker.shared.clock.monotonic())).map_err(|(refusal, admission)| {
+        *told = Some(admission);
+        refusal
+    })
 }
 
 /// Refuses before the upstream sees anything: a body that is too long, or a record that could not be kept.
@@ -148,20 +131,20 @@ fn check_room(worker: &Worker, call: &Call, route: &Route, body: &Incoming) -> R
     if body.size_hint().lower() > route.max_body {
         return Err(Refusal::BodyTooLarge { limit: route.max_body });
     }
-    if recording::is_durable(call) && !worker.journal.borrow().is_ready() {
-        return Err(Refusal::Unavailable("Usage cannot be recorded durably"));
+    if call.meter().is_some() && !worker.journal.borrow().is_ready() {
+        return Err(Refusal::Unavailable("Usage cannot be recorded"));
     }
     Ok(())
 }
 
 /// What the meter's expressions may read of the target; nothing is copied for a meter without expressions.
 fn metered_target(
-    route: &Route,
+    meter: Option<&Meter>,
     head: &head::Head<'_>,
     parts: &request::Parts,
     parameters: &PathParameters<'_, '_>,
 ) -> Option<Target> {
-    let meter = route.meter.as_ref()?;
+    let meter = meter?;
     if meter.when.is_none() && meter.units.is_none() && meter.transaction.is_none() {
         return None;
     }
@@ -173,12 +156,10 @@ fn metered_target(
 }
 
 fn upload(worker: &Worker, call: &Call, route: &Route, body: Incoming) -> Upload {
+    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
+        call.upload.borrow_mut().capture = Capture::up_to(meter.max_capture);
+    }
     let bounds = &worker.shared.bounds;
-    let capture = match &route.meter {
-        Some(meter) if meter.bodies.request && call.identity.is_some() => Capture::up_to(meter.max_capture),
-        _ => Capture::nothing(),
-    };
-    *call.upload.borrow_mut() = UploadOutcome { capture, ..UploadOutcome::default() };
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
     Upload::new(body, bounds, call.upload.clone())
 }
@@ -198,104 +179,66 @@ fn to_upstream(
     let identity = call.identity.as_ref().map(|identity| &identity.fields);
     let traceparent = worker.ids.traceparent(&call.id);
     fields::set_request(&mut headers, &peer.fields, host.clone(), request_id, traceparent, identity);
+    if call.meter().is_some_and(|meter| meter.bodies.response) {
+        fields::ask_for_whole_answer(&mut headers);
+    }
     for (name, value) in &route.set_headers {
         headers.insert(name, value.clone());
     }
     forward::frame(&parts.method, target, host.as_ref(), headers, upload)
 }
 
-/// Sends the upstream's answer on; on a durable route only once its usage record is on disk.
-async fn relay(
-    worker: Rc<Worker>,
-    call: Call,
-    admission: Option<Admission>,
-    (request_id, answer, lease): (&HeaderValue, Response<Incoming>, Lease<Upload>),
-) -> Response<Answer> {
-    let (mut parts, incoming) = answer.into_parts();
-    let has_body = call.method != Method::HEAD && parts.status != StatusCode::NOT_MODIFIED;
-    fields::clean_response(&mut parts.headers, has_body);
-    parts.version = http::Version::HTTP_11;
-    respond::add_request_id(&mut parts.headers, request_id);
-    if let Some(admission) = &admission {
-        respond::add_limit(&mut parts.headers, admission);
-    }
-    let silence = worker.shared.bounds.upstream_silence;
-    let is_durable = recording::is_durable(&call);
-    let recording = Recording::new(worker.clone(), call, parts.status.as_u16());
-    if !is_durable {
-        return Response::from_parts(parts, Answer::relay(incoming, lease, recording, silence));
-    }
-    match hold(&worker, recording, incoming, lease).await {
-        Ok(body) => Response::from_parts(parts, body),
-        Err(refusal) => respond::refuse(&refusal, request_id, admission.as_ref()),
-    }
-}
-
-/// Holds an answer back until its usage record is on disk. Of a body beyond what the meter captures the rest
-/// follows as it comes, after a record that is an exception.
-async fn hold(
-    worker: &Rc<Worker>,
+/// Sends a request on and streams its answer back.
+async fn forward_streaming(
+    worker: &Worker,
     mut recording: Recording,
-    mut incoming: Incoming,
-    lease: Lease<Upload>,
-) -> Result<Answer, Refusal> {
-    let max = recording.max_capture();
-    let mut held = Vec::new();
-    let mut is_whole = false;
-    let end = loop {
-        match incoming.frame().await {
-            None => {
-                is_whole = true;
-                break End::Whole;
-            }
-            Some(Err(_)) => break End::UpstreamBroke,
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { continue };
-                recording.saw(&data);
-                held.extend_from_slice(&data);
-                if held.len() > max {
-                    break End::Whole;
-                }
-            }
-        }
-    };
-    let is_whole = is_whole || (end == End::Whole && incoming.is_end_stream());
-    let unrecorded =
-        |_| Refusal::Unavailable("The call took effect, but its usage could not be recorded yet");
-    if let Some(committed) = recording.finish_durably(end).map_err(unrecorded)? {
-        committed
-            .await
-            .map_err(|_| unrecorded(crate::journal::error::JournalError::Closed))?
-            .map_err(unrecorded)?;
-    }
-    match end {
-        End::UpstreamBroke | End::CallerLeft => Err(Refusal::UpstreamBroken),
-        End::Whole if is_whole => {
-            lease.give_back(worker.shared.clock.monotonic());
-            Ok(Answer::Own((!held.is_empty()).then(|| Bytes::from(held))))
-        }
-        End::Whole => {
+    request: Request<Upload>,
+    told: &Telling,
+) -> Response<Answer> {
+    match forward::send(worker, &mut recording, request).await {
+        Ok((answer, lease)) => {
+            let (parts, incoming) = answer.into_parts();
+            let parts = told.answer_head(&recording.call, parts);
             let silence = worker.shared.bounds.upstream_silence;
-            Ok(Answer::relay_rest(incoming, Bytes::from(held), lease, silence))
+            Response::from_parts(parts, Answer::relay(incoming, lease, recording, silence))
         }
+        Err(refusal) => told.refuse(recording, &refusal),
     }
 }
 
 /// An answer of the gateway's own endpoints.
-fn own(worker: &Worker, call: &Call, request_id: &HeaderValue, answer: Response<Bytes>) -> Response<Answer> {
+fn own(recording: Recording, told: &Telling, answer: Response<Bytes>) -> Response<Answer> {
     let mut answer = answer.map(|bytes| Answer::Own((!bytes.is_empty()).then_some(bytes)));
-    respond::add_request_id(answer.headers_mut(), request_id);
-    recording::served(worker, call, answer.status().as_u16());
+    respond::add_request_id(answer.headers_mut(), &told.request_id);
+    recording.served(answer.status().as_u16());
     answer
 }
 
-fn refuse(
-    worker: &Worker,
-    call: &Call,
-    refusal: &Refusal,
-    (request_id, admission): (&HeaderValue, Option<&Admission>),
-) -> Response<Answer> {
-    let response = respond::refuse(refusal, request_id, admission);
-    recording::refused(worker, call, response.status().as_u16(), refusal.code());
-    response
+/// What every answer to a call tells beside itself.
+pub(super) struct Telling {
+    /// The request's id.
+    pub(super) request_id: HeaderValue,
+    /// What the tightest limit said.
+    pub(super) admission: Option<Admission>,
+}
+
+impl Telling {
+    /// Refuses a call and concludes it.
+    pub(super) fn refuse(&self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
+        let response = respond::refuse(refusal, &self.request_id, self.admission.as_ref());
+        recording.refused(refusal, response.status().as_u16());
+        response
+    }
+
+    /// The head of the upstream's answer as the caller gets it.
+    pub(super) fn answer_head(&self, call: &Call, mut parts: response::Parts) -> response::Parts {
+        let has_body = call.method != Method::HEAD && parts.status != StatusCode::NOT_MODIFIED;
+        fields::clean_response(&mut parts.headers, has_body);
+        parts.version = http::Version::HTTP_11;
+        respond::add_request_id(&mut parts.headers, &self.request_id);
+        if let Some(admission) = &self.admission {
+            respond::add_limit(&mut parts.headers, admission);
+        }
+        parts
+    }
 }

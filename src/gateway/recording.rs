@@ -1,5 +1,5 @@
-//! What is kept of a call until its answer has ended: then it is counted and, for a known app, becomes exactly one
-//! usage record.
+//! A call from its arrival to its conclusion: whatever becomes of it, it is counted once and, if an app made it, ends in
+//! exactly one usage record. One that is dropped before it was concluded is a call whose caller left.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,15 +15,19 @@ use super::worker::Worker;
 use crate::credential::directory::Identity;
 use crate::domain::id::ProductName;
 use crate::domain::plan::PlanRef;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Caller, Principal};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::journal::error::JournalError;
 use crate::journal::writer::Committed;
 use crate::metering::capture::Capture;
 use crate::metering::evidence::{self, CallFacts};
-use crate::metering::record;
-use crate::policy::snapshot::{Durability, Route};
+use crate::metering::record::{self, RecordError};
+use crate::policy::snapshot::{Durability, Meter, Route};
+
+/// The status in records and counters of a call whose caller left before an answer had begun; nobody was sent it.
+const CALLER_LEFT: u16 = 499;
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub enum End {
     CallerLeft,
 }
 
-/// A call from its arrival on.
+/// What is known of a call.
 pub struct Call {
     /// Its id.
     pub id: Uuid,
@@ -76,131 +80,239 @@ impl Call {
     pub fn route(&self) -> Option<&Route> {
         self.route.map(|place| &*self.view.snapshot.routes[place])
     }
+
+    /// Whether its answer must wait for its record.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.identity.is_some() && self.route().is_some_and(|route| route.durability == Durability::Durable)
+    }
+
+    /// The meter, if what it measures will be somebody's to pay.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Meter> {
+        let route = self.route().filter(|_| self.identity.is_some() && self.subscribed.is_some())?;
+        route.meter.as_ref()
+    }
 }
 
-/// A call whose answer is on its way.
+/// How far a call has come.
+enum Stage {
+    /// The upstream has seen nothing of it.
+    Arrived,
+    /// The upstream may have it.
+    HandedOver,
+    /// The upstream's answer has begun.
+    Answered { status: u16, response: Capture, bytes: u64 },
+    /// It is counted, and its record is the journal's.
+    Concluded,
+}
+
+/// A durable call cannot be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecorded {
+    /// The journal does not take it.
+    #[error("the journal did not take a usage record")]
+    Journal(#[from] JournalError),
+    /// A broken serializer.
+    #[error("a usage record cannot be encoded")]
+    Encoding(#[from] RecordError),
+}
+
+/// A call that is not concluded yet.
 pub struct Recording {
+    /// What is known of it.
+    pub call: Call,
     worker: Rc<Worker>,
-    call: Call,
-    status: u16,
-    response: Capture,
-    bytes_out: u64,
+    stage: Stage,
 }
 
 impl Recording {
-    /// Begins when the upstream's answer has begun.
+    /// Begins with a call's arrival.
     #[must_use]
-    pub fn new(worker: Rc<Worker>, call: Call, status: u16) -> Self {
-        let response = match call.route().and_then(|route| route.meter.as_ref()) {
-            Some(meter) if meter.bodies.response && call.identity.is_some() => {
-                Capture::up_to(meter.max_capture)
-            }
-            _ => Capture::nothing(),
+    pub fn begin(worker: Rc<Worker>, method: Method) -> Self {
+        let at = worker.shared.clock.now();
+        let call = Call {
+            id: worker.ids.next(at),
+            at,
+            started: worker.shared.clock.monotonic(),
+            method,
+            view: worker.view(),
+            route: None,
+            identity: None,
+            subscribed: None,
+            upload: Rc::default(),
+            target: None,
         };
-        Self { worker, call, status, response, bytes_out: 0 }
+        Self { call, worker, stage: Stage::Arrived }
     }
 
-    /// How much of the answer the meter captures.
-    #[must_use]
-    pub fn max_capture(&self) -> usize {
-        self.call.route().and_then(|route| route.meter.as_ref()).map_or(0, |meter| meter.max_capture)
+    /// From now on the upstream may act on the call.
+    pub fn hand_over(&mut self) {
+        self.stage = Stage::HandedOver;
+    }
+
+    /// The upstream's answer has begun.
+    pub fn answered(&mut self, status: u16) {
+        let response = match self.call.meter() {
+            Some(meter) if meter.bodies.response => Capture::up_to(meter.max_capture),
+            _ => Capture::nothing(),
+        };
+        self.stage = Stage::Answered { status, response, bytes: 0 };
     }
 
     /// Sees bytes of the answer go by.
     pub fn saw(&mut self, data: &[u8]) {
-        self.bytes_out = self.bytes_out.saturating_add(data.len() as u64);
-        self.response.push(data);
+        if let Stage::Answered { response, bytes, .. } = &mut self.stage {
+            *bytes = bytes.saturating_add(data.len() as u64);
+            response.push(data);
+        }
     }
 
-    /// Ends the call; gives the monotonic time. The record is on disk within the journal's flush interval.
-    pub fn finish(self, end: End) -> Duration {
-        let now = self.worker.shared.clock.monotonic();
-        let evidence = self.evidence(end);
-        conclude(&self.worker, &self.call, (self.status, None), (evidence, self.bytes_out), now);
-        now
+    /// Concludes a call whose answer ended; gives the monotonic time. The record is on disk within the journal's flush
+    /// interval.
+    pub fn finish(mut self, end: End) -> Duration {
+        self.conclude(end)
     }
 
-    /// Ends the call durably: the result resolves when its record is on disk. `None` if there is none to write.
+    /// Concludes a durable call, of which the caller is told `refusal`, or else the upstream's answer. The result resolves
+    /// when the record is on disk; there is none for a call of nobody known.
     ///
     /// # Errors
-    /// [`JournalError`] if the journal does not take it.
-    pub fn finish_durably(self, end: End) -> Result<Option<Committed>, JournalError> {
+    /// [`NotRecorded`]; the call is counted all the same.
+    pub fn finish_durably(
+        mut self,
+        end: End,
+        refusal: Option<Told>,
+    ) -> Result<Option<Committed>, NotRecorded> {
+        let (status, evidence, bytes_out) = self.worth(end);
+        self.stage = Stage::Concluded;
         let now = self.worker.shared.clock.monotonic();
-        let evidence = self.evidence(end);
-        count(&self.worker, &self.call, self.status, now);
-        let facts = (self.status, None);
-        let Some(bytes) = encode(&self.worker, &self.call, facts, (evidence, self.bytes_out), now) else {
-            return Ok(None);
+        let (status, code) = refusal.map_or((status, None), |told| (told.status, Some(told.code)));
+        count(&self.worker, &self.call, status, now);
+        let Some(identity) = &self.call.identity else { return Ok(None) };
+        encode(&self.worker, (&self.call, &identity.caller), (status, code), (evidence, bytes_out), now)
+            .map_err(NotRecorded::from)
+            .and_then(|bytes| Ok(self.worker.journal.borrow_mut().append_durable(&bytes)?))
+            .map(Some)
+            .inspect_err(|error| lost(&self.worker, &self.call, error))
+    }
+
+    /// Concludes a call that one of the gateway's own endpoints answered: those are counted only.
+    pub fn served(mut self, status: u16) {
+        self.stage = Stage::Concluded;
+        count(&self.worker, &self.call, status, self.worker.shared.clock.monotonic());
+    }
+
+    /// Concludes a call that the gateway refused.
+    pub fn refused(mut self, refusal: &Refusal, status: u16) {
+        let evidence =
+            if refusal.may_have_acted() { self.worth(End::UpstreamBroke).1 } else { Evidence::Free };
+        self.stage = Stage::Concluded;
+        self.worker.counters.refused(refusal.code());
+        let told = Told { status, code: refusal.code() };
+        write(&self.worker, &self.call, (told.status, Some(told.code)), (evidence, 0));
+    }
+
+    fn conclude(&mut self, end: End) -> Duration {
+        let (status, evidence, bytes_out) = self.worth(end);
+        self.stage = Stage::Concluded;
+        let code = (status == CALLER_LEFT).then_some("caller_left");
+        write(&self.worker, &self.call, (status, code), (evidence, bytes_out))
+    }
+
+    /// Status, worth and length of an answer that ended so.
+    fn worth(&self, end: End) -> (u16, Evidence, u64) {
+        match &self.stage {
+            Stage::Arrived | Stage::Concluded => (CALLER_LEFT, Evidence::Free, 0),
+            Stage::HandedOver => (CALLER_LEFT, unseen(&self.call), 0),
+            Stage::Answered { status, response, bytes } => {
+                (*status, evidence(&self.call, *status, response, end), *bytes)
+            }
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if !matches!(self.stage, Stage::Concluded) {
+            self.conclude(End::CallerLeft);
+        }
+    }
+}
+
+/// What a caller is told instead of the upstream's answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// The status.
+    pub status: u16,
+    /// The refusal's code.
+    pub code: &'static str,
+}
+
+/// The worth of a call whose answer nobody saw: money may have moved, and it is not for the gateway to guess.
+fn unseen(call: &Call) -> Evidence {
+    let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
+    if moves_money && !call.method.is_safe() {
+        Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
+    } else {
+        Evidence::Free
+    }
+}
+
+fn evidence(call: &Call, status: u16, response: &Capture, end: End) -> Evidence {
+    let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
+    let is_needed = meter.bodies.response || (end == End::UpstreamBroke && meter.transaction.is_some());
+    if end != End::Whole && is_needed && (200..300).contains(&status) {
+        let reason = match end {
+            End::CallerLeft => "the caller left before the answer's end",
+            End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
         };
-        self.worker.journal.borrow_mut().append_durable(&bytes).map(Some)
+        return Evidence::Exception { reason: reason.to_owned() };
     }
-
-    fn evidence(&self, end: End) -> Evidence {
-        let meter = self.call.route().and_then(|route| route.meter.as_ref());
-        let (Some(meter), Some(identity)) = (meter, &self.call.identity) else { return Evidence::Free };
-        if self.call.subscribed.is_none() {
-            return Evidence::Free;
-        }
-        if end != End::Whole && meter.bodies.response && (200..300).contains(&self.status) {
-            let reason = match end {
-                End::CallerLeft => "the caller left before the answer's end",
-                End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
-            };
-            return Evidence::Exception { reason: reason.to_owned() };
-        }
-        if end == End::UpstreamBroke {
-            return Evidence::Free;
-        }
-        let empty = Target { path: String::new(), params: Vec::new(), query: String::new() };
-        let target = self.call.target.as_ref().unwrap_or(&empty);
-        let upload = self.call.upload.borrow();
-        evidence::read(
-            meter,
-            &CallFacts {
-                method: self.call.method.as_str(),
-                path: &target.path,
-                params: &target.params,
-                query: &target.query,
-                status: self.status,
-                principal: &Principal::App(identity.caller.clone()),
-                request: &upload.capture,
-                response: &self.response,
-            },
-        )
+    if end == End::UpstreamBroke {
+        return Evidence::Free;
     }
+    let empty = Target { path: String::new(), params: Vec::new(), query: String::new() };
+    let target = call.target.as_ref().unwrap_or(&empty);
+    let upload = call.upload.borrow();
+    evidence::read(
+        meter,
+        &CallFacts {
+            method: call.method.as_str(),
+            path: &target.path,
+            params: &target.params,
+            query: &target.query,
+            status,
+            principal: &Principal::App(identity.caller.clone()),
+            request: &upload.capture,
+            response,
+        },
+    )
 }
 
-/// Whether a call's answer must wait for its record.
-#[must_use]
-pub fn is_durable(call: &Call) -> bool {
-    call.identity.is_some() && call.route().is_some_and(|route| route.durability == Durability::Durable)
-}
-
-/// Counts a call that one of the gateway's own endpoints answered.
-pub fn served(worker: &Worker, call: &Call, status: u16) {
-    count(worker, call, status, worker.shared.clock.monotonic());
-}
-
-/// Ends a call that the gateway refused with `code`.
-pub fn refused(worker: &Worker, call: &Call, status: u16, code: &'static str) {
-    let now = worker.shared.clock.monotonic();
-    worker.counters.refused(code);
-    conclude(worker, call, (status, Some(code)), (Evidence::Free, 0), now);
-}
-
-fn conclude(
+/// Counts a call and, if an app made it, hands its record to the journal.
+fn write(
     worker: &Worker,
     call: &Call,
-    (status, refusal): (u16, Option<&'static str>),
+    told: (u16, Option<&'static str>),
     worth: (Evidence, u64),
-    now: Duration,
-) {
-    count(worker, call, status, now);
-    let Some(bytes) = encode(worker, call, (status, refusal), worth, now) else { return };
-    if let Err(error) = worker.journal.borrow_mut().append(&bytes) {
-        worker.counters.lost_records.add(1);
-        tracing::error!(%error, request_id = %call.id, "a usage record was not taken by the journal");
+) -> Duration {
+    let now = worker.shared.clock.monotonic();
+    count(worker, call, told.0, now);
+    if let Some(identity) = &call.identity {
+        let written = encode(worker, (call, &identity.caller), told, worth, now)
+            .map_err(NotRecorded::from)
+            .and_then(|bytes| Ok(worker.journal.borrow_mut().append(&bytes)?));
+        if let Err(error) = written {
+            lost(worker, call, &error);
+        }
     }
+    now
+}
+
+fn lost(worker: &Worker, call: &Call, error: &NotRecorded) {
+    worker.counters.lost_records.add(1);
+    tracing::error!(%error, cause = ?std::error::Error::source(error), request_id = %call.id, "a usage record is lost");
 }
 
 fn count(worker: &Worker, call: &Call, status: u16, now: Duration) {
@@ -211,15 +323,14 @@ fn count(worker: &Worker, call: &Call, status: u16, now: Duration) {
     }
 }
 
-/// The usage record's bytes; `None` for a call of nobody known.
+/// The usage record's bytes.
 fn encode(
     worker: &Worker,
-    call: &Call,
+    (call, caller): (&Call, &Caller),
     (status, refusal): (u16, Option<&'static str>),
     (evidence, bytes_out): (Evidence, u64),
     now: Duration,
-) -> Option<Vec<u8>> {
-    let caller = &call.identity.as_ref()?.caller;
+) -> Result<Vec<u8>, RecordError> {
     worker.counters.usage_records.add(1);
     if matches!(evidence, Evidence::Exception { .. }) {
         worker.counters.exceptions.add(1);
@@ -246,6 +357,4 @@ fn encode(
         evidence,
     };
     record::encode(&record, Vec::with_capacity(320))
-        .inspect_err(|error| tracing::error!(%error, "a usage record cannot be encoded"))
-        .ok()
 }

@@ -38,6 +38,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::UpstreamUnreachable | Refusal::UpstreamBroken => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -120,7 +121,8 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::ConditionUnmet
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
-        | Refusal::UpstreamBroken => {}
+        | Refusal::UpstreamBroken
+        | Refusal::Unrecorded => {}
     }
 }
 

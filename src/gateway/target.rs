@@ -36,7 +36,9 @@ fn check_segments(path: &str) -> Result<(), Refusal> {
     let mut rest = path;
     while let Some(at) = rest.find("/.") {
         rest = &rest[at + 2..];
-        if rest.is_empty() || rest == "." || rest.starts_with('/') || rest.starts_with("./") {
+        // Some servers cut `;` and what follows off a segment, and so take `..;` for a dot segment.
+        let after = rest.strip_prefix('.').unwrap_or(rest);
+        if after.is_empty() || after.starts_with(['/', ';']) {
             return Err(Refusal::PathAmbiguous("The path has a dot segment (/./ or /../)."));
         }
     }
@@ -124,6 +126,8 @@ mod tests {
             "/a/./b",
             "/a/../b",
             "/a/..",
+            "/a/..;/b",
+            "/.;x/b",
             "/%2e%2e/a",
             "/.%2E",
             "/a%2fb",

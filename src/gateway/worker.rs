@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::control::ControlPlane;
 use super::request_id::RequestIds;
 use super::view::View;
@@ -45,6 +47,8 @@ pub struct Worker {
     pub counters: Arc<CoreCounters>,
     /// Request ids.
     pub ids: RequestIds,
+    /// Calls that are seen to their end even if their caller leaves.
+    pub durable_calls: TaskTracker,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
     view: RefCell<Rc<View>>,
@@ -70,6 +74,7 @@ impl Worker {
             journal: RefCell::new(journal),
             counters,
             ids: RequestIds::new(seed),
+            durable_calls: TaskTracker::new(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             view: RefCell::new(Rc::new(view)),
             shared,

@@ -90,21 +90,16 @@ impl Cells {
         Self { shards, hasher: RandomState::new(), capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
     }
 
-    /// The cell of `key`. A full shard first drops what is spent at `now`; if nothing is, it forgets the cell that
-    /// would be spent first, so memory stays bounded and the fewest requests are forgiven.
+    /// The cell of `key`. In a full shard a few cells are looked at: those that are spent at `now` are dropped, or else the
+    /// one that would be spent first. So memory stays bounded, a new key costs the same however many there are, and few
+    /// requests are forgiven. A cell that a core holds stays: the limit would count twice.
     pub fn find(&self, key: &CellKey, now: Duration) -> Arc<Cell> {
         let mut shard = self.shard(key);
         if let Some(cell) = shard.get(key) {
             return cell.clone();
         }
         if shard.len() >= self.capacity_per_shard {
-            drop_spent(&mut shard, now);
-        }
-        if shard.len() >= self.capacity_per_shard
-            && let Some(oldest) =
-                shard.iter().min_by_key(|(_, cell)| cell.arrival()).map(|(key, _)| key.clone())
-        {
-            shard.remove(&oldest);
+            make_room(&mut shard, now);
         }
         shard.entry(key.clone()).or_default().clone()
     }
@@ -134,6 +129,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn is_spent(cell: &Cell, now: Duration) -> bool {
     u128::from(cell.arrival()) <= now.as_nanos()
+}
+
+/// Cells that are looked at to make room for one.
+const LOOKED_AT: usize = 16;
+
+fn make_room(shard: &mut HashMap<CellKey, Arc<Cell>>, now: Duration) {
+    let mut looked_at: Vec<(CellKey, u64)> = shard
+        .iter()
+        .filter(|(_, cell)| Arc::strong_count(cell) == 1)
+        .take(LOOKED_AT)
+        .map(|(key, cell)| (key.clone(), cell.arrival()))
+        .collect();
+    looked_at.sort_unstable_by_key(|(_, arrival)| *arrival);
+    for (place, (key, arrival)) in looked_at.iter().enumerate() {
+        if place == 0 || u128::from(*arrival) <= now.as_nanos() {
+            shard.remove(key);
+        }
+    }
 }
 
 fn drop_spent(shard: &mut HashMap<CellKey, Arc<Cell>>, now: Duration) {
@@ -189,6 +202,16 @@ mod tests {
             cells.find(&key(number), Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
         }
         assert!(cells.count() <= 640, "{} cells", cells.count());
+    }
+
+    #[test]
+    fn a_flood_of_new_keys_never_splits_a_limit_that_is_in_use() {
+        let cells = Cells::new(64);
+        let held = cells.find(&key(0), Duration::ZERO);
+        for number in 1..1000 {
+            cells.find(&key(number), Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
+        }
+        assert!(Arc::ptr_eq(&held, &cells.find(&key(0), Duration::ZERO)));
     }
 
     #[test]

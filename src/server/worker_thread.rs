@@ -77,7 +77,12 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
     // New connections go to the other processes on this port, if there are any; those in the backlog are served.
     drop(listener);
     connections.close();
-    let drained = tokio::time::timeout(worker.shared.bounds.drain_time, connections.wait()).await;
+    worker.durable_calls.close();
+    let drained = tokio::time::timeout(worker.shared.bounds.drain_time, async {
+        connections.wait().await;
+        worker.durable_calls.wait().await;
+    })
+    .await;
     if drained.is_err() {
         tracing::warn!(connections = connections.len(), "connections are cut: the drain time is over");
     }

@@ -50,6 +50,9 @@ pub enum UpstreamError {
     /// The connection was closed before any byte of a response.
     #[error("the upstream closed the connection instead of answering")]
     Closed(#[source] hyper::Error),
+    /// A final answer with a status that can only be an interim one, such as an upgrade that nobody asked for.
+    #[error("the upstream answered with status {0}, which ends no request")]
+    Interim(u16),
     /// No endpoint took the request.
     #[error("no connection of the upstream took the request")]
     Unready,
@@ -64,7 +67,7 @@ impl UpstreamError {
     pub fn is_unsent(&self) -> bool {
         match self {
             Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Unready => true,
-            Self::Broken(_) | Self::Closed(_) | Self::Timeout(_) => false,
+            Self::Broken(_) | Self::Closed(_) | Self::Interim(_) | Self::Timeout(_) => false,
         }
     }
 }
@@ -148,12 +151,17 @@ where
         connect_timeout: Duration,
         now: Duration,
     ) -> Result<Lease<B>, UpstreamError> {
-        let (sender, rested) = match self.pop(now) {
-            Some(idle) => (idle.sender, now.saturating_sub(idle.since)),
-            None => (self.connect(connect_timeout).await?, Duration::ZERO),
-        };
+        // Connecting counts as in flight: an endpoint that takes no connection must not look idle.
         self.in_flight.set(self.in_flight.get().saturating_add(1));
-        Ok(Lease { pool: self.clone(), sender: Some(sender), rested })
+        let mut lease = Lease { pool: self.clone(), sender: None, rested: Duration::ZERO };
+        match self.pop(now) {
+            Some(idle) => {
+                lease.rested = now.saturating_sub(idle.since);
+                lease.sender = Some(idle.sender);
+            }
+            None => lease.sender = Some(self.connect(connect_timeout).await?),
+        }
+        Ok(lease)
     }
 
     fn pop(&self, now: Duration) -> Option<Idle<B>> {
@@ -246,6 +254,9 @@ where
     ) -> Result<Result<Response<Incoming>, Unsent<B>>, UpstreamError> {
         let Some(sender) = &mut self.sender else { return Ok(Err(Unsent(request))) };
         match sender.try_send_request(request).await {
+            Ok(response) if response.status().is_informational() => {
+                Err(UpstreamError::Interim(response.status().as_u16()))
+            }
             Ok(response) => Ok(Ok(response)),
             Err(mut error) => match error.take_message() {
                 Some(request) => Ok(Err(Unsent(request))),

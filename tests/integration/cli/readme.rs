@@ -114,6 +114,7 @@ fn each() -> Vec<Refusal> {
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
         Refusal::Unavailable(""),
+        Refusal::Unrecorded,
     ];
     for refusal in &all {
         match refusal {
@@ -139,7 +140,8 @@ fn each() -> Vec<Refusal> {
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken
-            | Refusal::Unavailable(_) => {}
+            | Refusal::Unavailable(_)
+            | Refusal::Unrecorded => {}
         }
     }
     all

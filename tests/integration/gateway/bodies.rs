@@ -80,3 +80,15 @@ fn a_truncated_answer_never_looks_whole() {
     let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
     assert!(connection.exchange("GET /api/products HTTP/1.1\r\nHost: a\r\n\r\n").is_none());
 }
+
+#[test]
+fn a_get_with_a_body_of_unknown_length_keeps_it() {
+    let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+    let dev = Dev::with_policies(|policies| point(policies, "catalog", &origin.address));
+    let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
+    let request =
+        "GET /api/products HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    assert_eq!(connection.exchange(request).unwrap().status, 200);
+    let received = origin.received().unwrap().to_ascii_lowercase();
+    assert!(received.contains("transfer-encoding: chunked\r\n"), "{received}");
+}

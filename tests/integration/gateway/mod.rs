@@ -1,5 +1,6 @@
 //! The data plane from outside.
 
+mod abandoned;
 mod bodies;
 mod credentials;
 mod framing;

@@ -13,10 +13,12 @@ fn an_upstream_that_is_away_or_breaks_off_is_told_as_such() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let breaks = Origin::start(|stream, _| stream.shutdown(std::net::Shutdown::Both).unwrap());
     let nonsense = Origin::answering("this is not HTTP\r\n\r\n");
+    let switches = Origin::answering("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
     for (address, code) in [
         (closed.as_str(), "upstream_unreachable"),
         (breaks.address.as_str(), "upstream_broken"),
         (nonsense.address.as_str(), "upstream_broken"),
+        (switches.address.as_str(), "upstream_broken"),
     ] {
         let dev = Dev::with_policies(|policies| point(policies, "catalog", address));
         let answer = dev.get("/api/products", &[]);

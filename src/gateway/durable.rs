@@ -1,0 +1,109 @@
+//! Calls whose answer waits until their usage record is on disk. Once permitted, such a call is seen to its end even if
+//! its caller leaves: what the upstream did is recorded as it was, not guessed.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::pipeline::Telling;
+use super::recording::{End, Recording, Told};
+use super::upload::Upload;
+use super::worker::Worker;
+use super::{forward, respond};
+use crate::domain::refusal::Refusal;
+use crate::upstream::pool::Lease;
+
+/// Sends a request on, in a task that outlives its caller, and gives the answer once its usage record is on disk.
+pub(super) async fn forward(
+    worker: Rc<Worker>,
+    recording: Recording,
+    request: Request<Upload>,
+    told: Telling,
+) -> Response<Answer> {
+    let request_id = told.request_id.clone();
+    let calls = worker.durable_calls.clone();
+    let serving = calls.spawn_local(answer(worker, recording, request, told));
+    serving.await.unwrap_or_else(|_| respond::refuse(&Refusal::Unrecorded, &request_id, None))
+}
+
+async fn answer(
+    worker: Rc<Worker>,
+    mut recording: Recording,
+    request: Request<Upload>,
+    told: Telling,
+) -> Response<Answer> {
+    let (answer, lease) = match forward::send(&worker, &mut recording, request).await {
+        Ok(answered) => answered,
+        Err(refusal) => return told.refuse(recording, &refusal),
+    };
+    let (parts, incoming) = answer.into_parts();
+    let parts = told.answer_head(&recording.call, parts);
+    let silence = worker.shared.bounds.upstream_silence;
+    let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
+    let held = hold(&mut recording, incoming, (max, silence)).await;
+    match record(recording, &held).await {
+        Ok(()) => Response::from_parts(parts, release(worker, held, lease)),
+        Err(refusal) => {
+            worker.counters.refused(refusal.code());
+            respond::refuse(&refusal, &told.request_id, told.admission.as_ref())
+        }
+    }
+}
+
+/// What came of an answer while it was held back.
+struct Held {
+    bytes: Vec<u8>,
+    end: End,
+    /// What has not been read yet, of an answer that is longer than the meter captures.
+    rest: Option<Incoming>,
+}
+
+/// Reads an answer to its end, or to what the meter captures of it.
+async fn hold(recording: &mut Recording, mut incoming: Incoming, (max, silence): (usize, Duration)) -> Held {
+    let mut bytes = Vec::new();
+    loop {
+        let frame = match timeout(silence, incoming.frame()).await {
+            Ok(None) => return Held { bytes, end: End::Whole, rest: None },
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) | Err(_) => return Held { bytes, end: End::UpstreamBroke, rest: None },
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        recording.saw(&data);
+        bytes.extend_from_slice(&data);
+        if bytes.len() > max {
+            let rest = (!incoming.is_end_stream()).then_some(incoming);
+            return Held { bytes, end: End::Whole, rest };
+        }
+    }
+}
+
+/// Waits until the call's record is on disk.
+async fn record(recording: Recording, held: &Held) -> Result<(), Refusal> {
+    let broken = (held.end == End::UpstreamBroke).then_some(Refusal::UpstreamBroken);
+    let told = broken
+        .as_ref()
+        .map(|refusal| Told { status: respond::status(refusal).as_u16(), code: refusal.code() });
+    if let Some(committed) = recording.finish_durably(held.end, told).map_err(|_| Refusal::Unrecorded)? {
+        committed.await.ok().and_then(Result::ok).ok_or(Refusal::Unrecorded)?;
+    }
+    broken.map_or(Ok(()), Err)
+}
+
+/// The body of a recorded answer. Of one beyond what the meter captures the rest follows as it comes.
+fn release(worker: Rc<Worker>, held: Held, lease: Lease<Upload>) -> Answer {
+    let bytes = Bytes::from(held.bytes);
+    match held.rest {
+        Some(rest) => Answer::relay_rest(rest, bytes, lease, worker),
+        None => {
+            lease.give_back(worker.shared.clock.monotonic());
+            Answer::Own((!bytes.is_empty()).then_some(bytes))
+        }
+    }
+}
