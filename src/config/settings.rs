@@ -102,7 +102,7 @@ impl Default for Bounds {
             credential_time: Duration::from_secs(60),
             credential_grace: Duration::from_secs(600),
             control_body: 64 * 1024,
-            drain_time: Duration::from_secs(12),
+            drain_time: Duration::from_secs(11),
         }
     }
 }

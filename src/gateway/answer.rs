@@ -30,19 +30,13 @@ pub enum Answer {
 pub struct Relay {
     incoming: Incoming,
     lease: Option<Lease<Upload>>,
-    books: Option<Books>,
+    /// The call, unless it was recorded before its answer's end.
+    recording: Option<Recording>,
+    worker: Rc<Worker>,
     silence: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     /// Bytes that were read ahead of the caller, to be sent first.
     ahead: Option<Bytes>,
-}
-
-/// How the call of a relayed answer stands in the books.
-enum Books {
-    /// It is recorded at the answer's end.
-    Open(Recording),
-    /// It has been recorded.
-    Closed(Rc<Worker>),
 }
 
 /// The answer was cut short: what the caller has is not the whole.
@@ -58,9 +52,10 @@ pub enum CutShort {
 
 impl Answer {
     /// Relays `incoming`; its end is told to `recording`.
-    pub fn relay(incoming: Incoming, lease: Lease<Upload>, recording: Recording, silence: Duration) -> Self {
-        let (lease, books) = (Some(lease), Some(Books::Open(recording)));
-        let mut relay = Relay { incoming, lease, books, silence, timer: None, ahead: None };
+    pub fn relay(incoming: Incoming, lease: Lease<Upload>, recording: Recording) -> Self {
+        let (worker, lease, recording) = (recording.worker(), Some(lease), Some(recording));
+        let silence = worker.shared.bounds.upstream_silence;
+        let mut relay = Relay { incoming, lease, recording, worker, silence, timer: None, ahead: None };
         if relay.incoming.is_end_stream() {
             relay.finish(End::Whole);
             return Self::Own(None);
@@ -71,22 +66,25 @@ impl Answer {
     /// Relays the rest of `incoming` after `ahead`, which was read already; the call has been recorded.
     pub fn relay_rest(incoming: Incoming, ahead: Bytes, lease: Lease<Upload>, worker: Rc<Worker>) -> Self {
         let silence = worker.shared.bounds.upstream_silence;
-        let (lease, books, ahead) = (Some(lease), Some(Books::Closed(worker)), Some(ahead));
-        Self::Relayed(Box::new(Relay { incoming, lease, books, silence, timer: None, ahead }))
+        let (lease, ahead) = (Some(lease), Some(ahead));
+        Self::Relayed(Box::new(Relay {
+            incoming,
+            lease,
+            recording: None,
+            worker,
+            silence,
+            timer: None,
+            ahead,
+        }))
     }
 }
 
 impl Relay {
     fn finish(&mut self, end: End) {
-        let now = match self.books.take() {
-            Some(Books::Open(recording)) => recording.finish(end),
-            Some(Books::Closed(worker)) => worker.shared.clock.monotonic(),
-            None => return,
-        };
+        let recorded = self.recording.take().map(|recording| recording.finish(end));
         if let (End::Whole, Some(lease)) = (end, self.lease.take()) {
-            lease.give_back(now);
+            lease.give_back(recorded.unwrap_or_else(|| self.worker.shared.clock.monotonic()));
         }
-        self.lease = None;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
@@ -96,7 +94,7 @@ impl Relay {
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
-                if let (Some(data), Some(Books::Open(recording))) = (frame.data_ref(), &mut self.books) {
+                if let (Some(data), Some(recording)) = (frame.data_ref(), &mut self.recording) {
                     recording.saw(data);
                 }
                 if self.incoming.is_end_stream() {

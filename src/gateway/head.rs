@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version, request};
 
+use super::raw_head::Unseen;
 use super::target;
 use crate::domain::refusal::Refusal;
 
@@ -20,16 +21,19 @@ pub struct Head<'r> {
     pub path: Cow<'r, str>,
 }
 
-/// Checks a head of up to `limit` bytes.
+/// Checks a head of up to `limit` bytes, of which `unseen` was told before hyper took it out.
 ///
 /// # Errors
 /// The first rule that the head breaks.
-pub fn check(parts: &request::Parts, limit: usize) -> Result<Head<'_>, Refusal> {
+pub fn check(parts: &request::Parts, unseen: Unseen, limit: usize) -> Result<Head<'_>, Refusal> {
     check_size(parts, limit)?;
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Refusal::MethodNotServed);
     }
-    check_framing(&parts.headers)?;
+    if unseen.has_fragment {
+        return Err(Refusal::MessageMalformed("The target has a fragment (#)."));
+    }
+    check_framing(&parts.headers, unseen.has_length)?;
     let authority = authority(parts)?;
     Ok(Head { host: host_of(authority)?, path: target::normalise(parts.uri.path())? })
 }
@@ -43,10 +47,10 @@ fn check_size(parts: &request::Parts, limit: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_framing(headers: &HeaderMap, has_length: bool) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
-    if headers.contains_key(CONTENT_LENGTH) {
+    if has_length || headers.contains_key(CONTENT_LENGTH) {
         return Err(Refusal::MessageMalformed("The message has Transfer-Encoding and Content-Length."));
     }
     if codings.next().is_some() {
@@ -112,7 +116,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        check(&parts, 1000).map_or_else(|refusal| refusal.code(), |_| "taken")
+        check(&parts, Unseen::default(), 1000).map_or_else(|refusal| refusal.code(), |_| "taken")
     }
 
     #[test]

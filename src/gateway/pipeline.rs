@@ -14,6 +14,7 @@ use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields};
+use super::raw_head::RawHead;
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
@@ -31,6 +32,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// What it adds to each request.
     pub fields: ConnectionFields,
+    /// What is seen of the head under way.
+    pub raw_head: Rc<RawHead>,
 }
 
 /// Serves a request.
@@ -67,7 +70,7 @@ async fn stages(
 ) -> Result<Outcome, Refusal> {
     let (mut parts, body) = request.into_parts();
     let shared = &worker.shared;
-    let checked = head::check(&parts, shared.bounds.head_bytes)?;
+    let checked = head::check(&parts, peer.raw_head.end(), shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path) {
         drop(checked);
         let bounds = (request_id, shared.bounds.control_body);
@@ -199,8 +202,7 @@ async fn forward_streaming(
         Ok((answer, lease)) => {
             let (parts, incoming) = answer.into_parts();
             let parts = told.answer_head(&recording.call, parts);
-            let silence = worker.shared.bounds.upstream_silence;
-            Response::from_parts(parts, Answer::relay(incoming, lease, recording, silence))
+            Response::from_parts(parts, Answer::relay(incoming, lease, recording))
         }
         Err(refusal) => told.refuse(recording, &refusal),
     }

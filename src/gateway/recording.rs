@@ -146,6 +146,12 @@ impl Recording {
         Self { call, worker, stage: Stage::Arrived }
     }
 
+    /// The core that serves it.
+    #[must_use]
+    pub fn worker(&self) -> Rc<Worker> {
+        self.worker.clone()
+    }
+
     /// From now on the upstream may act on the call.
     pub fn hand_over(&mut self) {
         self.stage = Stage::HandedOver;

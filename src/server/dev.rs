@@ -65,6 +65,7 @@ async fn serve(settings: &DevSettings, data: &Path) -> Result<(), ServerError> {
     }
     tell(&ready);
     lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    node.begin_stop();
     admin.stop().await;
     node.stop().await;
     sandbox.shutdown().await;

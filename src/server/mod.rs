@@ -1,8 +1,10 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
 
 mod administration;
+mod client_stream;
 pub mod clock;
-pub mod connection;
+mod connection;
+mod connections;
 pub mod control_plane;
 pub mod demo;
 pub mod dev;
@@ -10,8 +12,8 @@ pub mod error;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;
-pub mod paced;
 pub mod random;
 pub mod secret_file;
 pub mod serve;
+mod served;
 pub mod worker_thread;

@@ -48,6 +48,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     }
     tracing::info!(partners = %node.address, administrators = %admin.address(), "serving");
     lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    node.begin_stop();
     admin.stop().await;
     node.stop().await;
     Ok(())

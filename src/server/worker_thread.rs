@@ -1,18 +1,20 @@
 //! One core's thread: a runtime of its own that accepts, serves, ticks and drains.
 
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use futures_util::FutureExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use super::connections::Connections;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -22,6 +24,8 @@ use crate::telemetry::counters::CoreCounters;
 pub const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 /// Ticks between sweeps of limiter cells.
 const TICKS_PER_SWEEP: u64 = 500;
+/// Ticks between looks for connections whose time is over.
+const TICKS_PER_LOOK: u64 = 25;
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -71,66 +75,92 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
         }
     };
     let worker = Rc::new(Worker::new(shared, cells, core.journal, core.counters, core.seed));
-    let connections = TaskTracker::new();
-    let ticking = tokio::task::spawn_local(tick(worker.clone()));
-    accept(&worker, &listener, &connections, &stop).await;
-    // New connections go to the other processes on this port, if there are any; those in the backlog are served.
+    let (tasks, connections) = (TaskTracker::new(), Rc::<Connections>::default());
+    let ticking = tokio::task::spawn_local(tick(worker.clone(), connections.clone()));
+    let acceptor = Acceptor::new(worker.clone(), tasks.clone(), connections.clone());
+    acceptor.accept(&listener, &stop).await;
+    connections.stop();
+    // What has connected by now is served; its requests may be there already.
+    acceptor.accept_waiting(&listener);
     drop(listener);
-    connections.close();
+    tasks.close();
     worker.durable_calls.close();
     let drained = tokio::time::timeout(worker.shared.bounds.drain_time, async {
-        connections.wait().await;
+        tasks.wait().await;
         worker.durable_calls.wait().await;
     })
     .await;
     if drained.is_err() {
-        tracing::warn!(connections = connections.len(), "connections are cut: the drain time is over");
+        tracing::warn!(connections = tasks.len(), "connections are cut: the drain time is over");
     }
     ticking.abort();
     worker.tick(false);
 }
 
-async fn accept(
-    worker: &Rc<Worker>,
-    listener: &TcpListener,
-    connections: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    let room = Arc::new(Semaphore::new(worker.shared.bounds.connections_per_worker));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            accepted = async {
-                let permit = room.clone().acquire_owned().await;
-                listener.accept().await.map(|accepted| (accepted, permit))
-            } => accepted,
-        };
-        match accepted {
-            Ok(((stream, address), permit)) => {
-                worker.counters.accepted.add(1);
-                worker.counters.connections.add(1);
-                let serving = connection::serve(worker.clone(), stream, address, stop.clone());
-                let worker = worker.clone();
-                connections.spawn_local(async move {
-                    serving.await;
-                    worker.counters.connections.subtract(1);
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::error!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+/// Takes connections and serves each in a task of its own.
+struct Acceptor {
+    worker: Rc<Worker>,
+    tasks: TaskTracker,
+    connections: Rc<Connections>,
+    room: Arc<Semaphore>,
+}
+
+impl Acceptor {
+    fn new(worker: Rc<Worker>, tasks: TaskTracker, connections: Rc<Connections>) -> Self {
+        let room = Arc::new(Semaphore::new(worker.shared.bounds.connections_per_worker));
+        Self { worker, tasks, connections, room }
+    }
+
+    /// Accepts until `stop`; with all places taken, new connections wait in the kernel.
+    async fn accept(&self, listener: &TcpListener, stop: &CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                accepted = async {
+                    let permit = self.room.clone().acquire_owned().await;
+                    listener.accept().await.map(|accepted| (accepted, permit))
+                } => accepted,
+            };
+            match accepted {
+                Ok((accepted, permit)) => self.serve(accepted, permit.ok()),
+                Err(error) => {
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
             }
         }
     }
+
+    /// Accepts what waits in the kernel, and no more.
+    fn accept_waiting(&self, listener: &TcpListener) {
+        while let Some(Ok(accepted)) = listener.accept().now_or_never() {
+            self.serve(accepted, self.room.clone().try_acquire_owned().ok());
+        }
+    }
+
+    fn serve(&self, (stream, address): (TcpStream, SocketAddr), permit: Option<OwnedSemaphorePermit>) {
+        let worker = self.worker.clone();
+        worker.counters.accepted.add(1);
+        worker.counters.connections.add(1);
+        let serving = connection::serve(worker.clone(), stream, address, self.connections.watch());
+        self.tasks.spawn_local(async move {
+            serving.await;
+            worker.counters.connections.subtract(1);
+            drop(permit);
+        });
+    }
 }
 
-async fn tick(worker: Rc<Worker>) {
+async fn tick(worker: Rc<Worker>, connections: Rc<Connections>) {
     let mut interval = tokio::time::interval(FLUSH_INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for number in 1_u64.. {
         interval.tick().await;
+        connections.tick(worker.shared.clock.monotonic());
+        if number % TICKS_PER_LOOK == 0 {
+            connections.sweep();
+        }
         worker.tick(number % TICKS_PER_SWEEP == 0);
     }
 }

@@ -92,3 +92,31 @@ fn a_get_with_a_body_of_unknown_length_keeps_it() {
     let received = origin.received().unwrap().to_ascii_lowercase();
     assert!(received.contains("transfer-encoding: chunked\r\n"), "{received}");
 }
+
+#[test]
+fn who_still_sends_a_refused_body_gets_the_answer_and_not_a_reset() {
+    let dev = Dev::start();
+    let stream = std::net::TcpStream::connect(dev.base().strip_prefix("http://").unwrap()).unwrap();
+    let mut sending = &stream;
+    let body = vec![b'x'; 4 << 20];
+    let head = format!("POST /api/orders HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    sending.write_all(head.as_bytes()).unwrap();
+    sending.write_all(&body).unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut &stream, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
+#[test]
+fn a_truncated_answer_to_http_1_0_is_a_reset_and_not_an_end() {
+    let origin = Origin::start(|stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    });
+    let dev = Dev::with_policies(|policies| point(policies, "catalog", &origin.address));
+    let mut stream = std::net::TcpStream::connect(dev.base().strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"GET /api/products HTTP/1.0\r\nHost: a\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let ended = std::io::Read::read_to_end(&mut stream, &mut answer);
+    assert!(ended.is_err(), "a whole answer: {}", String::from_utf8_lossy(&answer));
+}
