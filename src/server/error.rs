@@ -27,6 +27,9 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
+    /// The data folder belongs to another process.
+    #[error("another process uses the data folder {}: stop it, or name another folder by --data", .0.display())]
+    DataFolderInUse(PathBuf),
     /// The policies are wrong.
     #[error("the policies cannot be loaded:\n{0}")]
     Policies(#[from] LoadError),

@@ -6,6 +6,7 @@ pub mod clock;
 mod connection;
 mod connections;
 pub mod control_plane;
+mod data_folder;
 pub mod demo;
 pub mod dev;
 pub mod error;

@@ -3,7 +3,6 @@
 //! Start: store, policies, keys, journal, control plane, cores. Stop, the other way round: cores drain, then the
 //! journal closes, then what it holds is drained into the store.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use axum::Router;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
+use super::data_folder::DataFolder;
 use super::error::ServerError;
 use super::worker_thread::{self, Core};
 use super::{listener, secret_file};
@@ -101,6 +101,7 @@ pub struct Node {
     sweeping: Task<()>,
     draining: Task<()>,
     _watch: PolicyWatch,
+    data: DataFolder,
 }
 
 impl Node {
@@ -113,8 +114,7 @@ impl Node {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, ServerError> {
-        let file = |source| ServerError::File { path: settings.data.clone(), source };
-        fs::create_dir_all(&settings.data).map_err(file)?;
+        let data = DataFolder::open(&settings.data)?;
         let listeners = listener::listen(settings.listen, settings.workers.max(1))
             .map_err(|source| ServerError::Listen { address: settings.listen.to_string(), source })?;
         let address = listeners[0].local_addr().map_err(ServerError::Threads)?;
@@ -167,6 +167,7 @@ impl Node {
             sweeping,
             draining,
             _watch: watch,
+            data,
         })
     }
 
@@ -200,6 +201,7 @@ impl Node {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
         self.services.store.close().await;
+        drop(self.data);
     }
 }
 
