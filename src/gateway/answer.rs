@@ -6,15 +6,14 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
 
 use super::recording::{End, Recording};
 use super::upload::Upload;
+use super::watch::Watch;
 use super::worker::Worker;
 use crate::upstream::pool::Lease;
 
@@ -33,8 +32,8 @@ pub struct Relay {
     /// The call, unless it was recorded before its answer's end.
     recording: Option<Recording>,
     worker: Rc<Worker>,
-    silence: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Of the upstream's silence, once it had to be waited for.
+    watch: Option<Watch>,
     /// Bytes that were read ahead of the caller, to be sent first.
     ahead: Option<Bytes>,
 }
@@ -54,8 +53,7 @@ impl Answer {
     /// Relays `incoming`; its end is told to `recording`.
     pub fn relay(incoming: Incoming, lease: Lease<Upload>, recording: Recording) -> Self {
         let (worker, lease, recording) = (recording.worker(), Some(lease), Some(recording));
-        let silence = worker.shared.bounds.upstream_silence;
-        let mut relay = Relay { incoming, lease, recording, worker, silence, timer: None, ahead: None };
+        let mut relay = Relay { incoming, lease, recording, worker, watch: None, ahead: None };
         if relay.incoming.is_end_stream() {
             relay.finish(End::Whole);
             return Self::Own(None);
@@ -65,17 +63,8 @@ impl Answer {
 
     /// Relays the rest of `incoming` after `ahead`, which was read already; the call has been recorded.
     pub fn relay_rest(incoming: Incoming, ahead: Bytes, lease: Lease<Upload>, worker: Rc<Worker>) -> Self {
-        let silence = worker.shared.bounds.upstream_silence;
         let (lease, ahead) = (Some(lease), Some(ahead));
-        Self::Relayed(Box::new(Relay {
-            incoming,
-            lease,
-            recording: None,
-            worker,
-            silence,
-            timer: None,
-            ahead,
-        }))
+        Self::Relayed(Box::new(Relay { incoming, lease, recording: None, worker, watch: None, ahead }))
     }
 }
 
@@ -93,7 +82,9 @@ impl Relay {
         }
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.timer = None;
+                if let Some(watch) = &self.watch {
+                    watch.met();
+                }
                 if let (Some(data), Some(recording)) = (frame.data_ref(), &mut self.recording) {
                     recording.saw(data);
                 }
@@ -111,12 +102,13 @@ impl Relay {
                 Poll::Ready(Some(Err(CutShort::Broken(error))))
             }
             Poll::Pending => {
-                let silence = self.silence;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(silence)));
-                if timer.as_mut().poll(context).is_ready() {
+                let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch());
+                if watch.is_late() {
                     self.finish(End::UpstreamBroke);
                     return Poll::Ready(Some(Err(CutShort::Silent)));
                 }
+                watch.remember(context.waker());
+                watch.expect(self.worker.shared.bounds.upstream_silence);
                 Poll::Pending
             }
         }

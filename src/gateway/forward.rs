@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -10,7 +11,6 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, request};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use super::recording::Recording;
 use super::upload::{Upload, UploadOutcome};
@@ -108,7 +108,7 @@ pub async fn send(
     let upstream = &view.snapshot.upstreams[route.upstream];
     recording.hand_over();
     let sending = try_endpoints(worker, view.pools(route), upstream, request, recording.call.started);
-    let outcome = in_time(sending, route.timeout, &recording.call.upload).await;
+    let outcome = in_time(worker, sending, route.timeout, &recording.call.upload).await;
     let (response, lease) = outcome.map_err(|error| {
         let of_the_body = recording.call.upload.borrow_mut().refusal.take();
         of_the_body.unwrap_or_else(|| explain(&error, upstream))
@@ -120,22 +120,32 @@ pub async fn send(
 /// Gives `sending` the route's time, which begins anew while the request body still makes its way: how slow a caller may be
 /// is not for the upstream's time to say.
 async fn in_time<T>(
+    worker: &Worker,
     sending: impl Future<Output = Result<T, UpstreamError>>,
     time: Duration,
     upload: &RefCell<UploadOutcome>,
 ) -> Result<T, UpstreamError> {
     let mut sending = std::pin::pin!(sending);
+    let mut watch = None;
     let mut seen = 0;
-    loop {
-        if let Ok(outcome) = timeout(time, sending.as_mut()).await {
-            return outcome;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(outcome) = sending.as_mut().poll(context) {
+            return Poll::Ready(outcome);
         }
-        let bytes = upload.borrow().bytes;
-        if bytes == seen {
-            return Err(UpstreamError::Timeout(time));
+        let watch = watch.get_or_insert_with(|| worker.watches.watch());
+        if watch.is_late() {
+            let bytes = upload.borrow().bytes;
+            if bytes == seen {
+                return Poll::Ready(Err(UpstreamError::Timeout(time)));
+            }
+            seen = bytes;
+            watch.met();
         }
-        seen = bytes;
-    }
+        watch.remember(context.waker());
+        watch.expect(time);
+        Poll::Pending
+    })
+    .await
 }
 
 async fn try_endpoints(

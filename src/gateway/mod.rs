@@ -16,4 +16,5 @@ pub mod respond;
 pub mod target;
 pub mod upload;
 pub mod view;
+pub mod watch;
 pub mod worker;

@@ -54,8 +54,11 @@ pub struct Streaming {
     pace: Option<Pace>,
 }
 
+/// How long the client was waited for since it last made progress; what the upstream takes its time for is not in it.
 struct Pace {
     sleep: Pin<Box<Sleep>>,
+    waiting_since: Option<Instant>,
+    waited: Duration,
     bytes_before: u64,
 }
 
@@ -84,16 +87,30 @@ impl Streaming {
     fn poll_pace(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let bytes = self.outcome.borrow().bytes;
         let UploadBounds { time, progress, .. } = self.bounds;
-        let pace = self
-            .pace
-            .get_or_insert_with(|| Pace { sleep: Box::pin(tokio::time::sleep(time)), bytes_before: bytes });
-        loop {
-            ready!(pace.sleep.as_mut().poll(context));
-            if bytes.saturating_sub(pace.bytes_before) < progress {
-                return self.cut(Refusal::BodyTooSlow);
-            }
-            pace.bytes_before = bytes;
-            pace.sleep.as_mut().reset(Instant::now() + time);
+        let pace = self.pace.get_or_insert_with(|| Pace {
+            sleep: Box::pin(tokio::time::sleep(time)),
+            waiting_since: None,
+            waited: Duration::ZERO,
+            bytes_before: bytes,
+        });
+        if bytes.saturating_sub(pace.bytes_before) >= progress {
+            (pace.waited, pace.bytes_before) = (Duration::ZERO, bytes);
+        }
+        if pace.waiting_since.is_none() {
+            let now = Instant::now();
+            pace.waiting_since = Some(now);
+            pace.sleep.as_mut().reset(now + time.saturating_sub(pace.waited));
+        }
+        ready!(pace.sleep.as_mut().poll(context));
+        self.cut(Refusal::BodyTooSlow)
+    }
+
+    /// The client has sent something.
+    fn rest_pace(&mut self) {
+        if let Some(pace) = &mut self.pace
+            && let Some(since) = pace.waiting_since.take()
+        {
+            pace.waited += since.elapsed();
         }
     }
 
@@ -107,6 +124,7 @@ impl Streaming {
                 }
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
+            self.rest_pace();
             let Ok(data) = frame.into_data() else { continue };
             let mut outcome = self.outcome.borrow_mut();
             outcome.bytes = outcome.bytes.saturating_add(data.len() as u64);

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::control::ControlPlane;
 use super::request_id::RequestIds;
 use super::view::View;
+use super::watch::Watches;
 use crate::config::settings::Bounds;
 use crate::credential::directory::Directory;
 use crate::domain::id::NodeId;
@@ -49,6 +50,8 @@ pub struct Worker {
     pub ids: RequestIds,
     /// Calls that are seen to their end even if their caller leaves.
     pub durable_calls: TaskTracker,
+    /// What it waits for.
+    pub watches: Rc<Watches>,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
     view: RefCell<Rc<View>>,
@@ -75,6 +78,7 @@ impl Worker {
             counters,
             ids: RequestIds::new(seed),
             durable_calls: TaskTracker::new(),
+            watches: Rc::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             view: RefCell::new(Rc::new(view)),
             shared,

@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::connections::Watch;
 use crate::config::settings::Bounds;
 use crate::gateway::raw_head::RawHead;
+use crate::gateway::watch::Watch;
 
 /// How long, and how much, a peer may send on after the last answer.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);

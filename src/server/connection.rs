@@ -20,11 +20,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::client_stream::{ClientStream, Shared};
-use super::connections::Watch;
 use super::served::Served;
 use crate::gateway::fields::ConnectionFields;
 use crate::gateway::pipeline::{self, Peer};
 use crate::gateway::raw_head::RawHead;
+use crate::gateway::watch::Watch;
 use crate::gateway::worker::Worker;
 
 /// How HTTP/2 begins (RFC 9113, section 3.4).
@@ -38,7 +38,8 @@ const SEND_BUFFER: usize = 64 << 10;
 const WINDOWS: (u32, u32) = (1 << 20, 256 << 10);
 
 /// Serves a connection to its end. When the core stops, requests in flight finish first.
-pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: SocketAddr, watch: Watch) {
+pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: SocketAddr) {
+    let watch = worker.watches.watch();
     if stream.set_nodelay(true).is_err() {
         return;
     }

@@ -4,7 +4,6 @@ mod administration;
 mod client_stream;
 pub mod clock;
 mod connection;
-mod connections;
 pub mod control_plane;
 mod data_folder;
 pub mod demo;

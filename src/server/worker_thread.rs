@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
-use super::connections::Connections;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -24,8 +23,8 @@ use crate::telemetry::counters::CoreCounters;
 pub const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 /// Ticks between sweeps of limiter cells.
 const TICKS_PER_SWEEP: u64 = 500;
-/// Ticks between looks for connections whose time is over.
-const TICKS_PER_LOOK: u64 = 25;
+/// Ticks between looks for waits whose time is over.
+const TICKS_PER_LOOK: u64 = 5;
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -75,11 +74,11 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
         }
     };
     let worker = Rc::new(Worker::new(shared, cells, core.journal, core.counters, core.seed));
-    let (tasks, connections) = (TaskTracker::new(), Rc::<Connections>::default());
-    let ticking = tokio::task::spawn_local(tick(worker.clone(), connections.clone()));
-    let acceptor = Acceptor::new(worker.clone(), tasks.clone(), connections.clone());
+    let tasks = TaskTracker::new();
+    let ticking = tokio::task::spawn_local(tick(worker.clone()));
+    let acceptor = Acceptor::new(worker.clone(), tasks.clone());
     acceptor.accept(&listener, &stop).await;
-    connections.stop();
+    worker.watches.stop();
     // What has connected by now is served; its requests may be there already.
     acceptor.accept_waiting(&listener);
     drop(listener);
@@ -101,14 +100,13 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
 struct Acceptor {
     worker: Rc<Worker>,
     tasks: TaskTracker,
-    connections: Rc<Connections>,
     room: Arc<Semaphore>,
 }
 
 impl Acceptor {
-    fn new(worker: Rc<Worker>, tasks: TaskTracker, connections: Rc<Connections>) -> Self {
+    fn new(worker: Rc<Worker>, tasks: TaskTracker) -> Self {
         let room = Arc::new(Semaphore::new(worker.shared.bounds.connections_per_worker));
-        Self { worker, tasks, connections, room }
+        Self { worker, tasks, room }
     }
 
     /// Accepts until `stop`; with all places taken, new connections wait in the kernel.
@@ -143,7 +141,7 @@ impl Acceptor {
         let worker = self.worker.clone();
         worker.counters.accepted.add(1);
         worker.counters.connections.add(1);
-        let serving = connection::serve(worker.clone(), stream, address, self.connections.watch());
+        let serving = connection::serve(worker.clone(), stream, address);
         self.tasks.spawn_local(async move {
             serving.await;
             worker.counters.connections.subtract(1);
@@ -152,14 +150,13 @@ impl Acceptor {
     }
 }
 
-async fn tick(worker: Rc<Worker>, connections: Rc<Connections>) {
+async fn tick(worker: Rc<Worker>) {
     let mut interval = tokio::time::interval(FLUSH_INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for number in 1_u64.. {
         interval.tick().await;
-        connections.tick(worker.shared.clock.monotonic());
         if number % TICKS_PER_LOOK == 0 {
-            connections.sweep();
+            worker.watches.sweep(worker.shared.clock.monotonic());
         }
         worker.tick(number % TICKS_PER_SWEEP == 0);
     }

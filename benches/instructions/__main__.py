@@ -1,0 +1,109 @@
+"""Counts the user-space instructions of a request on the core that serves it, under callgrind: `python3 benches/instructions`.
+
+The count hardly depends on what else the machine does, so it shows a change of one in a hundred. What other threads do
+(the books, the journal) is not in it. Caution: valgrind hides some CPU extensions, so cryptography costs more here.
+"""
+
+import argparse
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
+
+import build  # noqa: E402
+import processes  # noqa: E402
+from cases import CASES, BenchError, Case, Site  # noqa: E402
+from proxies.tollgate import Tollgate  # noqa: E402
+
+CONNECTIONS = 8
+TOKENS = 64
+RESULTS = build.ROOT / "benches/results/instructions.json"
+# A core's thread is told by what it ran.
+SERVED = "gateway::pipeline::serve"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benches/instructions", description=__doc__)
+    parser.add_argument("--tollgate", type=Path, help="take this program instead of building one")
+    parser.add_argument("--warm-up", type=int, default=1000, help="requests before counting [%(default)s]")
+    parser.add_argument("--requests", type=int, default=3000, help="requests that are counted [%(default)s]")
+    parser.add_argument("--accept", action="store_true", help="write the counts as the ones to compare with")
+    parser.add_argument("--tolerance", type=float, default=0.03, help="growth that fails [%(default)s]")
+    options = parser.parse_args()
+    try:
+        counts = {case.name: count(case, options) for case in CASES}
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    accepted = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if options.accept:
+        RESULTS.write_text(json.dumps(counts, indent=2) + "\n")
+    failed = False
+    for name, instructions in counts.items():
+        growth = instructions / accepted[name] - 1 if name in accepted else 0.0
+        failed |= growth > options.tolerance and not options.accept
+        print(f"{name:8} {instructions:8,} instructions a request ({growth:+.1%} against the accepted count)")
+    return 1 if failed else 0
+
+
+def count(case: Case, options: argparse.Namespace) -> int:
+    if not shutil.which("valgrind"):
+        raise BenchError("valgrind is not installed (Debian: apt-get install valgrind)")
+    program = options.tollgate or build.tollgate("dist")
+    port = processes.free_port()
+    with tempfile.TemporaryDirectory(prefix="tollgate-instructions-") as name:
+        folder = Path(name)
+        upstream = processes.Process([str(build.upstream()), str(port)], None, folder / "upstream")
+        with upstream:
+            upstream.wait_for_port(port)
+            site = Site(case, folder, processes.free_port(), port, TOKENS, TOKENS)
+            target = Tollgate(program.resolve(), "counted").prepare(site)
+            target.reset()
+            profile = folder / "profile"
+            command = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={profile}"]
+            with processes.Process([*command, *target.command], None, folder / "output", target.environment) as process:
+                process.wait_for_port(site.port)
+                tokens = target.tokens.read_text().split() if target.tokens else []
+                send(site, tokens, options.warm_up)
+                dump(process.pid)
+                send(site, tokens, options.requests)
+                dump(process.pid)
+            return served(folder, options.requests)
+
+
+def send(site: Site, tokens: list[str], requests: int) -> None:
+    connections = [http.client.HTTPConnection("127.0.0.1", site.port, timeout=60) for _ in range(CONNECTIONS)]
+    for number in range(requests):
+        connection = connections[number % CONNECTIONS]
+        headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"} if tokens else {}
+        connection.request("GET", site.case.path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise BenchError(f"GET {site.case.path} gave {answer.status}")
+
+
+def dump(pid: int) -> None:
+    subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
+
+
+def served(folder: Path, requests: int) -> int:
+    """Of the second dump, the thread that served: instructions for each request."""
+    totals = []
+    for file in folder.glob("profile*.2-*"):
+        text = file.read_text()
+        if SERVED in text and (total := re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE)):
+            totals.append(int(total[1]))
+    if not totals:
+        raise BenchError("no thread of the profile served a request")
+    return round(max(totals) / requests)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
