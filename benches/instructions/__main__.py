@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--tollgate", type=Path, help="take this program instead of building one")
     parser.add_argument("--warm-up", type=int, default=1000, help="requests before counting [%(default)s]")
     parser.add_argument("--requests", type=int, default=3000, help="requests that are counted [%(default)s]")
+    parser.add_argument("--keep", type=Path, help="keep the profiles in this folder, for callgrind_annotate")
     parser.add_argument("--accept", action="store_true", help="write the counts as the ones to compare with")
     parser.add_argument("--tolerance", type=float, default=0.03, help="growth that fails [%(default)s]")
     options = parser.parse_args()
@@ -74,19 +75,23 @@ def count(case: Case, options: argparse.Namespace) -> int:
                 dump(process.pid)
                 send(site, tokens, options.requests)
                 dump(process.pid)
+            if options.keep:
+                shutil.copytree(folder, options.keep / case.name, dirs_exist_ok=True)
             return served(folder, options.requests)
 
 
 def send(site: Site, tokens: list[str], requests: int) -> None:
     connections = [http.client.HTTPConnection("127.0.0.1", site.port, timeout=60) for _ in range(CONNECTIONS)]
-    for number in range(requests):
-        connection = connections[number % CONNECTIONS]
-        headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"} if tokens else {}
-        connection.request("GET", site.case.path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise BenchError(f"GET {site.case.path} gave {answer.status}")
+    for first in range(0, requests, CONNECTIONS):
+        # All ask before any is answered, as under load: a core that wakes for each request pays for that too.
+        for number, connection in enumerate(connections, first):
+            headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"} if tokens else {}
+            connection.request("GET", site.case.path, headers=headers)
+        for connection in connections:
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise BenchError(f"GET {site.case.path} gave {answer.status}")
 
 
 def dump(pid: int) -> None:

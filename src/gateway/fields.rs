@@ -2,8 +2,8 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, IF_RANGE, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -21,8 +21,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// What a connection adds to each of its requests.
 #[derive(Debug)]
@@ -36,19 +34,35 @@ pub struct ConnectionFields {
 /// Takes out of a request what must not reach the upstream.
 pub fn clean_request(headers: &mut HeaderMap, version: Version) {
     remove_nominated(headers);
-    let outside: Vec<HeaderName> = headers.keys().filter(|name| is_dropped(name)).cloned().collect();
-    for name in outside {
-        headers.remove(name);
-    }
+    remove_where(headers, is_dropped);
     if version == Version::HTTP_2 {
         join_cookies(headers);
     }
 }
 
-/// Whether a request field from outside ends at the gateway.
+/// Removes the fields whose names are so. One look at each name is cheaper than a search for each that might be there.
+fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) -> bool) {
+    const AT_ONCE: usize = 8;
+    loop {
+        let mut names: [Option<HeaderName>; AT_ONCE] = Default::default();
+        let mut count = 0;
+        for (place, name) in names.iter_mut().zip(headers.keys().filter(|name| is_so(name))) {
+            *place = Some(name.clone());
+            count += 1;
+        }
+        for name in names.into_iter().flatten() {
+            headers.remove(name);
+        }
+        if count < AT_ONCE {
+            return;
+        }
+    }
+}
+
+/// Whether a request field from outside ends at the gateway. `Host` stays: there is one at most, and it was checked.
 fn is_dropped(name: &HeaderName) -> bool {
     match *name {
-        CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION | HOST
+        CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION
         | PROXY_AUTHORIZATION => true,
         // Answered by this hop: the body is sent on as it comes.
         EXPECT => true,
@@ -119,10 +133,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// Prepares a request to the gateway's own endpoints: they learn the client's address, and nothing forged.
 pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_id: &HeaderValue) {
-    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
+    remove_where(headers, |name| is_ours(name.as_str()));
     headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
     headers.insert(X_FORWARDED_PROTO, connection.forwarded_proto.clone());
     headers.insert(X_REQUEST_ID, request_id.clone());
@@ -157,12 +168,11 @@ pub fn set_request(
 /// for answers without a body, whose `Content-Length` tells of another (RFC 9110, section 8.6).
 pub fn clean_response(headers: &mut HeaderMap, has_body: bool) {
     remove_nominated(headers);
-    for name in [TRANSFER_ENCODING, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, TRAILER, PROXY_AUTHENTICATE] {
-        headers.remove(name);
-    }
-    if has_body {
-        headers.remove(CONTENT_LENGTH);
-    }
+    remove_where(headers, |name| match *name {
+        TRANSFER_ENCODING | UPGRADE | TRAILER | PROXY_AUTHENTICATE => true,
+        CONTENT_LENGTH => has_body,
+        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
+    });
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ pub fn frame(
     *request.uri_mut() = Uri::from(target);
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = headers;
-    if let Some(host) = host {
+    // HTTP/1.1 brings its own; of HTTP/2 it is the authority.
+    if let Some(host) = host.filter(|_| !request.headers().contains_key(HOST)) {
         request.headers_mut().insert(HOST, host.clone());
     }
     if is_empty && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
