@@ -5,6 +5,7 @@ use std::fmt;
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{hash, parse};
+use super::transaction::Transaction;
 use crate::domain::id::MerchantId;
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
@@ -109,19 +110,18 @@ impl Store {
         })?;
         Ok(())
     }
+}
 
-    /// Logs a merchant out of all browsers, as a change of password or a suspension does; gives how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn delete_login_sessions_of(&self, merchant: &MerchantId) -> Result<u64, StoreError> {
-        let deleted = on!(self.writer(), db => {
+impl Transaction {
+    /// Logs a merchant out of all browsers, as a change of password or a suspension does.
+    pub(super) async fn delete_login_sessions_of(&mut self, merchant: &MerchantId) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
             sqlx::query("delete from login_session where merchant = $1")
                 .bind(merchant.as_str())
                 .execute(db)
                 .await
-                .map(|done| done.rows_affected())
+                .map(|_| ())
         })?;
-        Ok(deleted)
+        Ok(())
     }
 }
