@@ -257,7 +257,8 @@ async fn signing(
     if keys.is_empty() {
         return Err(secrets(&"there is no signing key"));
     }
-    Ok((TokenSigner::new(keys.swap_remove(0), issuer.to_owned()), verifier))
+    let key = keys.remove(0);
+    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier))
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);
