@@ -83,8 +83,7 @@ async fn stages(
     let checked = head::check(&parts, shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path) {
         drop(checked);
-        let bounds = (request_id, shared.bounds.control_body);
-        let answer = shared.control.call(parts, body, &peer.fields, bounds).await?;
+        let answer = shared.control.call(parts, body, &peer.fields, request_id).await?;
         return Ok(Outcome::Own(own(worker, call, request_id, answer)));
     }
 

@@ -1,5 +1,6 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
 
+pub mod admin_port;
 mod administration;
 pub mod clock;
 pub mod connection;
@@ -7,6 +8,7 @@ pub mod control_plane;
 pub mod demo;
 pub mod dev;
 pub mod error;
+mod housekeeping;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;
