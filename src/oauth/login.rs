@@ -78,10 +78,10 @@ async fn log_in(
         .map_err(PageError::TooManyAttempts)?;
     let checked = find_and_check(oauth, username, form.get("password").unwrap_or_default()).await;
     match checked {
-        Ok(Some(merchant)) => {
+        Ok(Some((merchant, password_hash))) => {
             attempt.give_back();
             session::end(oauth, headers).await?;
-            session::begin(oauth, &merchant.id).await.map(Some)
+            session::begin(oauth, &merchant.id, &password_hash).await
         }
         Ok(None) => Ok(None),
         Err(error) => {
@@ -91,11 +91,12 @@ async fn log_in(
     }
 }
 
+/// The merchant and the hash that its password was checked against, if name and password are right.
 async fn find_and_check(
     oauth: &OAuth,
     username: &str,
     password: &str,
-) -> Result<Option<Merchant>, PageError> {
+) -> Result<Option<(Merchant, String)>, PageError> {
     let found = oauth.store.merchant_login(username).await?;
     check(oauth, found, password.to_owned()).await
 }
@@ -104,7 +105,7 @@ async fn check(
     oauth: &OAuth,
     found: Option<(Merchant, String)>,
     password: String,
-) -> Result<Option<Merchant>, PageError> {
+) -> Result<Option<(Merchant, String)>, PageError> {
     let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| PageError::Unavailable(error);
     let turn = tokio::time::timeout(TURN, oauth.hashing.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| PageError::Busy)?.map_err(|closed| unavailable(Box::new(closed)))?;
@@ -115,7 +116,8 @@ async fn check(
             None => (None, NOBODY.clone()),
         };
         let is_right = password::verify(&password, &stored);
-        merchant.filter(|merchant| is_right && merchant.standing == Standing::Active)
+        let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);
+        merchant.map(|merchant| (merchant, stored))
     });
     checked.await.map_err(|died| unavailable(Box::new(died)))
 }

@@ -38,11 +38,16 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     Ok(merchant.map(|merchant| Session { merchant, csrf: hex(&session.csrf_secret) }))
 }
 
-/// Begins a session; gives its cookie.
+/// Begins a session of a merchant whose password was checked against `password_hash`; gives its cookie, or `None` if the
+/// merchant may no longer log in by it.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
-pub async fn begin(oauth: &OAuth, merchant: &MerchantId) -> Result<HeaderValue, PageError> {
+pub async fn begin(
+    oauth: &OAuth,
+    merchant: &MerchantId,
+    password_hash: &str,
+) -> Result<Option<HeaderValue>, PageError> {
     let unavailable = |error| PageError::Unavailable(Box::new(error));
     let id = new_secret("", &*oauth.random).map_err(unavailable)?;
     let mut csrf_secret = [0; 32];
@@ -54,8 +59,10 @@ pub async fn begin(oauth: &OAuth, merchant: &MerchantId) -> Result<HeaderValue, 
         created_at: now,
         expires_at: now.plus(LIFETIME),
     };
-    oauth.store.create_login_session(&SessionHash::of(&id), &session).await?;
-    set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs()))
+    match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
+        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Ends the session of a request, if it has one.

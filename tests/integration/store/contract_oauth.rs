@@ -98,12 +98,16 @@ fn session(merchant: &MerchantId) -> LoginSession {
     }
 }
 
+async fn begin(store: &Store, hash: &SessionHash, session: &LoginSession) -> bool {
+    store.begin_login_session(hash, session, super::seed::PASSWORD_HASH).await.unwrap()
+}
+
 async fn a_session_is_found_until_it_expires_or_ends(store: Store) {
     let (_, merchant) = seed(&store).await;
     let session = session(&merchant.id);
     let hashes = ["one", "two", "three"].map(SessionHash::of);
     for hash in &hashes {
-        store.create_login_session(hash, &session).await.unwrap();
+        assert!(begin(&store, hash, &session).await);
     }
     assert_eq!(store.login_session(&hashes[0], later(59)).await.unwrap(), Some(session));
     assert_eq!(store.login_session(&hashes[0], later(60)).await.unwrap(), None);
@@ -118,16 +122,19 @@ async fn a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant(store:
     let other = super::seed::merchant("merchant_2", "other");
     store.create_merchant(&other, super::seed::PASSWORD_HASH).await.unwrap();
     let (one, two) = (SessionHash::of("one"), SessionHash::of("two"));
-    store.create_login_session(&two, &session(&other.id)).await.unwrap();
+    assert!(begin(&store, &two, &session(&other.id)).await);
     for step in ["password", "suspended"] {
-        store.create_login_session(&one, &session(&merchant.id)).await.unwrap();
+        assert!(begin(&store, &one, &session(&merchant.id)).await);
         match step {
             "password" => store.set_merchant_password(&merchant.id, "$argon2id$new").await.unwrap(),
             _ => store.set_merchant_standing(&merchant.id, Standing::Suspended).await.unwrap(),
         }
         assert_eq!(store.login_session(&one, START).await.unwrap(), None, "{step}");
+        assert!(!begin(&store, &one, &session(&merchant.id)).await, "begun behind the back of the {step}");
+        store.set_merchant_password(&merchant.id, super::seed::PASSWORD_HASH).await.unwrap();
     }
-    store.create_login_session(&one, &session(&merchant.id)).await.unwrap();
+    store.set_merchant_standing(&merchant.id, Standing::Active).await.unwrap();
+    assert!(begin(&store, &one, &session(&merchant.id)).await);
     store.set_merchant_standing(&merchant.id, Standing::Active).await.unwrap();
     assert!(store.login_session(&one, START).await.unwrap().is_some());
     assert!(store.login_session(&two, START).await.unwrap().is_some());
@@ -161,7 +168,7 @@ async fn signing_keys_come_newest_first(store: Store) {
 async fn what_has_expired_is_forgotten(store: Store) {
     let grant = seed_grant(&store).await;
     store.store_code(&CodeHash::of("code"), &code(&grant)).await.unwrap();
-    store.create_login_session(&SessionHash::of("one"), &session(&grant.merchant)).await.unwrap();
+    assert!(begin(&store, &SessionHash::of("one"), &session(&grant.merchant)).await);
     super::contract_refresh::start(&store, &grant, "family_1", later(60)).await;
     super::contract_refresh::start(&store, &grant, "family_2", later(61)).await;
     assert_eq!(store.forget_expired(later(60)).await.unwrap(), 0);
