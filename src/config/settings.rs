@@ -82,7 +82,7 @@ pub struct Bounds {
     /// Longest body of a call to the gateway's own endpoints, such as the OAuth2 server; beyond: 413. It must be there
     /// within one `body_time`; beyond: 408.
     pub control_body: u64,
-    /// Such calls under way at once, of all cores; beyond: 503.
+    /// Such calls under way at once, of all cores, and a quarter of it for one network; beyond: 503.
     pub control_calls: usize,
     /// How long an orderly stop waits for requests in flight.
     pub drain_time: Duration,

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, request};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use super::fields::{self, ConnectionFields};
+use super::places::{Place, Places};
 use crate::config::settings::Bounds;
 use crate::domain::refusal::Refusal;
 
@@ -28,7 +28,7 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 pub struct ControlPlane {
     router: Router,
     runtime: tokio::runtime::Handle,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     max_body: u64,
     body_time: Duration,
 }
@@ -37,7 +37,7 @@ impl ControlPlane {
     /// Serves `router` on `runtime`, within `bounds`.
     #[must_use]
     pub fn new(router: Router, runtime: tokio::runtime::Handle, bounds: &Bounds) -> Self {
-        let places = Arc::new(Semaphore::new(bounds.control_calls));
+        let places = Arc::new(Places::new(bounds.control_calls));
         Self { router, runtime, places, max_body: bounds.control_body, body_time: bounds.body_time }
     }
 
@@ -63,8 +63,8 @@ impl ControlPlane {
         B::Error: Into<Broken>,
     {
         fields::set_own(&mut parts.headers, connection, request_id);
-        let place = self.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| Refusal::Unavailable("Too many such calls are under way"))?;
+        let place = Places::take(&self.places, &connection.forwarded_for);
+        let place = place.ok_or(Refusal::Unavailable("Too many such calls are under way"))?;
         let body = self.read(body).await?;
         self.serve(Request::from_parts(parts, AxumBody::from(body)), place).await
     }
@@ -88,11 +88,7 @@ impl ControlPlane {
     }
 
     /// A caller that leaves does not give its place back while its call is still being served.
-    async fn serve(
-        &self,
-        request: Request<AxumBody>,
-        place: OwnedSemaphorePermit,
-    ) -> Result<Response<Bytes>, Refusal> {
+    async fn serve(&self, request: Request<AxumBody>, place: Place) -> Result<Response<Bytes>, Refusal> {
         let router = self.router.clone();
         let served = self.runtime.spawn(async move {
             let _place = place;

@@ -8,6 +8,7 @@ pub mod fields;
 pub mod forward;
 pub mod head;
 pub mod pipeline;
+mod places;
 pub mod recording;
 pub mod request_id;
 pub mod respond;
