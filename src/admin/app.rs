@@ -87,7 +87,8 @@ pub(super) async fn resume(State(state): State<Arc<AdminState>>, Id(id): Id, bod
     set_standing(&state, &id, Standing::Active).await
 }
 
-/// `POST /admin/apps/{id}/secrets`: another client secret, in this answer alone.
+/// `POST /admin/apps/{id}/secrets`: another client secret, in this answer alone. With `revoke_others`, the older ones end, and
+/// with them the access tokens that they may have been used for.
 pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
     let revoke_others = body.optional("revoke_others", fields::flag);
     let revoke_others = body.finish(revoke_others)?.unwrap_or(false);
@@ -105,6 +106,10 @@ pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id,
         true => state.store.revoke_app_secrets(&app.id, Some(hash), now).await?,
         false => 0,
     };
+    if revoke_others {
+        // Only now: a token that was asked for with an older secret while it was being revoked is ended too.
+        state.store.end_app_tokens(&app.id, state.clock.now()).await?;
+    }
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, revoked, "an app got another client secret");
     let mut shown = show::app(&app);
@@ -115,6 +120,10 @@ pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id,
 async fn set_standing(state: &AdminState, id: &str, standing: Standing) -> Answer {
     let app = find(state, id).await?;
     state.store.set_app_standing(&app.id, standing).await?;
+    match standing {
+        Standing::Active => {}
+        Standing::Suspended => state.store.end_app_tokens(&app.id, state.clock.now()).await?,
+    }
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
     ok(show::app(&App { standing, ..app }))

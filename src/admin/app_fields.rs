@@ -8,6 +8,10 @@ use crate::domain::identity::{ClientKind, Environment};
 use crate::domain::scope::ScopeSet;
 use crate::policy::snapshot::Snapshot;
 
+/// Longest list of scopes of an app, in bytes as OAuth2 writes it: an access token names them, and a longer one than
+/// the gateway takes could not be used.
+const MAX_SCOPES: usize = 1_500;
+
 /// An app that someone wants registered.
 #[derive(Debug)]
 pub(super) struct NewApp {
@@ -31,7 +35,7 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     let environment = body.optional("environment", fields::one_of(Environment::named, "live or sandbox"));
     let kind = body.optional("kind", fields::one_of(ClientKind::named, "confidential or public"));
     let redirect_uris = body.optional("redirect_uris", redirect_uris);
-    let scopes = body.required("scopes", |value| known(fields::scopes(value)?, policies));
+    let scopes = body.required("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
     if let (Some(scopes), Some(Some(default))) = (&scopes, &default_scopes)
@@ -60,6 +64,13 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     body.finish(built)
 }
 
+fn bounded(scopes: ScopeSet) -> Result<ScopeSet, String> {
+    match scopes.to_string().len() {
+        0..=MAX_SCOPES => Ok(scopes),
+        length => Err(format!("have {length} bytes together; an app may have {MAX_SCOPES}")),
+    }
+}
+
 /// Scopes that the policies in force know.
 pub(super) fn known(scopes: ScopeSet, policies: &Snapshot) -> Result<ScopeSet, String> {
     let unknown: ScopeSet =
@@ -77,4 +88,16 @@ fn redirect_uris(value: &serde_json::Value) -> Result<Vec<String>, String> {
         redirect_uri::check(uri)?;
     }
     Ok(uris)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_has_no_more_scopes_than_a_token_can_name() {
+        let scopes = |count: usize| (0..count).map(|n| format!("{n:059}").parse().unwrap()).collect();
+        assert!(bounded(scopes(25)).is_ok());
+        assert!(bounded(scopes(26)).is_err());
+    }
 }

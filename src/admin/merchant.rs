@@ -1,6 +1,7 @@
 //! Merchants: shops, on whose behalf apps act.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
+
+/// How long a password waits for its turn to be hashed.
+const TURN: Duration = Duration::from_secs(5);
 
 /// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
@@ -98,13 +102,18 @@ async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {
     state.store.merchant(&id).await?.ok_or(missing)
 }
 
-/// Hashes a password off this runtime's threads; only so many at once.
+/// Hashes a password off this runtime's threads; only so many at once, also of those whose callers have left.
 async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
-    let _permit = state.hashing.acquire().await.map_err(|_| Problem::Internal)?;
+    let turn = tokio::time::timeout(TURN, state.hashing.clone().acquire_owned()).await;
+    let turn =
+        turn.map_err(|_| Problem::Unavailable("The hash of passwords"))?.map_err(|_| Problem::Internal)?;
     let mut salt = [0; 16];
     state.random.fill(&mut salt)?;
-    let hashed = tokio::task::spawn_blocking(move || password::hash(&password, &salt)).await;
-    hashed.map_err(|_| Problem::Internal)?.map_err(|error| match error {
+    let hashed = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        password::hash(&password, &salt)
+    });
+    hashed.await.map_err(|_| Problem::Internal)?.map_err(|error| match error {
         // The length was checked with the other fields.
         PasswordError::Length => Problem::Internal,
         PasswordError::Unavailable => Problem::Unavailable("The hash of passwords"),
@@ -119,8 +128,11 @@ fn username(value: &Value) -> Result<String, String> {
 
 fn new_password(value: &Value) -> Result<String, String> {
     let text = value.as_str().ok_or("must be a string")?;
-    if (MIN_PASSWORD_LENGTH..=MAX_PASSWORD_LENGTH).contains(&text.len()) {
+    // A control character cannot come back: the login form takes none.
+    if (MIN_PASSWORD_LENGTH..=MAX_PASSWORD_LENGTH).contains(&text.len())
+        && !text.chars().any(char::is_control)
+    {
         return Ok(text.to_owned());
     }
-    Err(format!("must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} bytes"))
+    Err(format!("must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} bytes and no control characters"))
 }

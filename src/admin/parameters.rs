@@ -11,6 +11,9 @@ use super::problem::{FieldError, Problem};
 use crate::store::Page;
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
+/// Longest cursor of a list, in bytes: ids have 128 at most, and a few lists go by two of them.
+const MAX_CURSOR: usize = 300;
+
 /// The id, or name, that the path has in its place for one.
 #[derive(Debug)]
 pub(super) struct Id(pub(super) String);
@@ -79,6 +82,9 @@ impl Parameters {
     /// Which page: `after`, an id, and `limit`, a number.
     pub(super) fn page(&mut self) -> Paging {
         let after = self.optional::<String>("after").unwrap_or_default();
+        if after.len() > MAX_CURSOR || !after.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.wrong("after", "must be what `next` was".to_owned());
+        }
         let size = self.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);
         if !(1..=MAX_PAGE_SIZE).contains(&size) {
             self.wrong("limit", format!("must be 1 to {MAX_PAGE_SIZE}"));

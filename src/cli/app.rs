@@ -54,7 +54,7 @@ enum Action {
     Secret {
         /// The app's id
         id: String,
-        /// Revoke all older secrets at once
+        /// Revoke all older secrets at once, and the tokens that the app got for itself by them
         #[arg(long)]
         revoke_others: bool,
     },

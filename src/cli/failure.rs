@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use crate::policy::load::LoadError;
 use crate::server::error::ServerError;
 
-/// Why a command did not do what it was asked. Bad usage never gets this far: clap answers it with status 2.
+/// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// It could not be done: status 1.
     Failed(anyhow::Error),
+    /// Bad usage that clap, which answers most of it, cannot see: status 2.
+    Usage(String),
     /// What it was given is wrong: status 3. The text says what, and what would be right.
     Invalid(String),
 }
@@ -39,6 +41,7 @@ impl Failure {
     pub(super) fn status(&self) -> ExitCode {
         match self {
             Self::Failed(_) => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
             Self::Invalid(_) => ExitCode::from(3),
         }
     }
@@ -48,7 +51,7 @@ impl Failure {
         match self {
             // "{:#}": with its causes.
             Self::Failed(error) => format!("tollgate: {error:#}"),
-            Self::Invalid(text) => text.clone(),
+            Self::Usage(text) | Self::Invalid(text) => text.clone(),
         }
     }
 

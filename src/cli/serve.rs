@@ -10,6 +10,7 @@ use clap::Args;
 use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
 use crate::config::environment;
+use crate::config::public_url::PublicUrl;
 use crate::config::settings::ServeSettings;
 use crate::domain::id::NodeId;
 use crate::server;
@@ -45,9 +46,10 @@ pub(super) struct ServeArguments {
     /// This node's name; its journal carries it, so it must be the same after a restart
     #[arg(long, default_value = "node-1", value_name = "NAME", env = "TOLLGATE_NODE")]
     node: NodeId,
-    /// The address by which partners know this gateway, such as https://api.example.com; the OAuth2 issuer
+    /// The address by which partners know this gateway, such as https://api.example.com; the OAuth2 issuer. Must be given
+    /// unless --listen is an address of this machine alone
     #[arg(long, value_name = "URL", env = "TOLLGATE_PUBLIC_URL")]
-    public_url: Option<String>,
+    public_url: Option<PublicUrl>,
     /// Once it serves, write its addresses to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -55,8 +57,14 @@ pub(super) struct ServeArguments {
 
 impl ServeArguments {
     fn settings(self) -> Result<ServeSettings, Failure> {
-        std::fs::create_dir_all(&self.data)
-            .with_context(|| format!("cannot make {}", self.data.display()))?;
+        // The address that it listens on would be the issuer, and 0.0.0.0 is nobody's.
+        if self.public_url.is_none() && !self.listen.ip().is_loopback() {
+            return Err(Failure::Usage(format!(
+                "tollgate: --public-url, or TOLLGATE_PUBLIC_URL, must say by which address partners know this \
+                 gateway, such as https://api.example.com: it listens on {}",
+                self.listen
+            )));
+        }
         Ok(ServeSettings {
             listen: self.listen,
             admin_listen: self.admin_listen,

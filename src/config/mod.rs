@@ -1,4 +1,5 @@
 //! Settings of the process: listeners, folders, secrets. Read once at the start.
 
 pub mod environment;
+pub mod public_url;
 pub mod settings;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::public_url::PublicUrl;
 use crate::domain::id::NodeId;
 
 /// Settings of `tollgate dev`.
@@ -41,8 +42,8 @@ pub struct ServeSettings {
     pub node: NodeId,
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
-    /// The address by which the world knows this gateway, such as `https://api.example.com`; the OAuth2 issuer.
-    pub public_url: Option<String>,
+    /// The address by which the world knows this gateway; without one, the one it listens on, which is this machine's.
+    pub public_url: Option<PublicUrl>,
     /// Tells when the process serves, as `ready_file` of [`DevSettings`] does.
     pub ready_file: Option<PathBuf>,
 }
@@ -78,8 +79,11 @@ pub struct Bounds {
     pub credential_time: Duration,
     /// For how long beyond that it is believed while the store is away.
     pub credential_grace: Duration,
-    /// Longest body of a call to the gateway's own endpoints, such as the OAuth2 server.
+    /// Longest body of a call to the gateway's own endpoints, such as the OAuth2 server; beyond: 413. It must be there
+    /// within one `body_time`; beyond: 408.
     pub control_body: u64,
+    /// Such calls under way at once, of all cores, and a quarter of it for one network; beyond: 503.
+    pub control_calls: usize,
     /// How long an orderly stop waits for requests in flight.
     pub drain_time: Duration,
 }
@@ -102,6 +106,7 @@ impl Default for Bounds {
             credential_time: Duration::from_secs(60),
             credential_grace: Duration::from_secs(600),
             control_body: 64 * 1024,
+            control_calls: 1_024,
             drain_time: Duration::from_secs(11),
         }
     }

@@ -5,18 +5,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
+pub use super::signing_key::{KeyError, SigningKey};
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
-/// Longest access token that is looked at, in bytes.
+/// Longest access token that is made or looked at, in bytes.
 const MAX_TOKEN_LENGTH: usize = 4096;
 
 /// Why a token proves nothing.
@@ -53,11 +50,6 @@ impl TokenError {
     }
 }
 
-/// Why a signing key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("the signing key cannot be used: {0}")]
-pub struct KeyError(&'static str);
-
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
@@ -73,6 +65,8 @@ pub struct VerifiedToken {
     pub family: Option<FamilyId>,
     /// What it permits (`scope`).
     pub scopes: ScopeSet,
+    /// When it was made (`made`, or `iat`).
+    pub made_at: Timestamp,
     /// Until when (`exp`).
     pub expires_at: Timestamp,
 }
@@ -94,7 +88,7 @@ pub struct NewToken {
     pub scopes: ScopeSet,
 }
 
-/// The claims of RFC 9068, section 2.2, and three of our own.
+/// The claims of RFC 9068, section 2.2, and four of our own.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -109,100 +103,33 @@ struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     family: Option<String>,
     iat: i64,
+    /// `iat` in microseconds, so that it is known which tokens were made before an app's secrets were revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<i64>,
     exp: i64,
     jti: String,
-}
-
-/// A P-256 key pair and its `kid`, the key's thumbprint (RFC 7638).
-pub struct SigningKey {
-    kid: String,
-    point: Vec<u8>,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-}
-
-impl std::fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SigningKey({})", self.kid)
-    }
-}
-
-impl SigningKey {
-    /// Makes a key pair, as PKCS#8 DER.
-    ///
-    /// # Errors
-    /// [`KeyError`] if the system gives no randomness.
-    pub fn generate() -> Result<Vec<u8>, KeyError> {
-        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map(|document| document.as_ref().to_vec())
-            .map_err(|_| KeyError("no randomness to make one"))
-    }
-
-    /// Reads a key pair from PKCS#8 DER.
-    ///
-    /// # Errors
-    /// [`KeyError`] if it is not a P-256 key pair.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-            .map_err(|_| KeyError("it is not a P-256 key pair in PKCS#8"))?;
-        let point = pair.public_key().as_ref().to_vec();
-        let (x, y) = coordinates(&point)?;
-        let thumbprint = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, thumbprint.as_bytes());
-        Ok(Self {
-            kid: URL_SAFE_NO_PAD.encode(digest.as_ref()),
-            encoding: EncodingKey::from_ec_der(der),
-            decoding: DecodingKey::from_ec_components(&x, &y)
-                .map_err(|_| KeyError("its point is malformed"))?,
-            point,
-        })
-    }
-
-    /// The key's id.
-    #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
-    /// The public half as a JWK (RFC 7517).
-    #[must_use]
-    pub fn to_jwk(&self) -> serde_json::Value {
-        let (x, y) = coordinates(&self.point).unwrap_or_default();
-        serde_json::json!({
-            "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": self.kid,
-        })
-    }
-}
-
-/// The coordinates of an uncompressed point (SEC 1, section 2.3.3), in base64url.
-fn coordinates(point: &[u8]) -> Result<(String, String), KeyError> {
-    match point {
-        [4, rest @ ..] if rest.len() == 64 => {
-            let (x, y) = rest.split_at(32);
-            Ok((URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y)))
-        }
-        _ => Err(KeyError("its point is malformed")),
-    }
 }
 
 /// Signs access tokens.
 #[derive(Debug)]
 pub struct TokenSigner {
     key: SigningKey,
+    others: Vec<SigningKey>,
     issuer: String,
 }
 
 impl TokenSigner {
-    /// A signer for `issuer`, which is the audience too: the platform's API.
+    /// A signer for `issuer`, which is the audience too: the platform's API. `others` are the keys that signed before and
+    /// whose tokens may be alive.
     #[must_use]
-    pub fn new(key: SigningKey, issuer: String) -> Self {
-        Self { key, issuer }
+    pub fn new(key: SigningKey, others: Vec<SigningKey>, issuer: String) -> Self {
+        Self { key, others, issuer }
     }
 
     /// Signs a token that lives from `now` for `lifetime`.
     ///
     /// # Errors
-    /// [`KeyError`] if signing fails, which only a broken key does.
+    /// [`KeyError`] if signing fails, which only a broken key does, or if the token is longer than any that is looked at.
     pub fn sign(&self, token: NewToken, now: Timestamp, lifetime: Duration) -> Result<String, KeyError> {
         let subject = token.merchant.as_ref().map_or(token.app.as_str(), MerchantId::as_str).to_owned();
         let claims = Claims {
@@ -215,25 +142,31 @@ impl TokenSigner {
             grant: token.grant.map(|grant| grant.to_string()),
             family: token.family.map(|family| family.to_string()),
             iat: now.as_seconds(),
+            made: Some(now.as_micros()),
             exp: now.plus(lifetime).as_seconds(),
             jti: token.id,
         };
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.key.kid.clone());
-        encode(&header, &claims, &self.key.encoding).map_err(|_| KeyError("signing failed"))
+        let signed = encode(&header, &claims, &self.key.encoding).map_err(|_| KeyError("signing failed"))?;
+        if signed.len() > MAX_TOKEN_LENGTH {
+            return Err(KeyError("the token would be too long to be taken: its app has too many scopes"));
+        }
+        Ok(signed)
     }
 
-    /// The key set document (RFC 7517, section 5).
+    /// The key set document (RFC 7517, section 5): each key by which a token may have been signed that holds at `now`.
     #[must_use]
-    pub fn key_set(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [self.key.to_jwk()] })
+    pub fn key_set(&self, now: Timestamp) -> serde_json::Value {
+        let trusted = std::iter::once(&self.key).chain(&self.others).filter(|key| key.is_trusted(now));
+        serde_json::json!({ "keys": trusted.map(SigningKey::to_jwk).collect::<Vec<_>>() })
     }
 }
 
 /// Verifies access tokens.
 pub struct TokenVerifier {
-    keys: HashMap<String, DecodingKey>,
+    keys: HashMap<String, (DecodingKey, Option<Timestamp>)>,
     validation: Validation,
 }
 
@@ -253,7 +186,8 @@ impl TokenVerifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // `exp` is checked by `verify` against the time that it is given.
         validation.validate_exp = false;
-        let keys = keys.into_iter().map(|key| (key.kid.clone(), key.decoding.clone())).collect();
+        let keys = keys.into_iter().map(|key| (key.kid.clone(), (key.decoding.clone(), key.trusted_until)));
+        let keys = keys.collect();
         Self { keys, validation }
     }
 
@@ -271,7 +205,10 @@ impl TokenVerifier {
             return Err(TokenError::Foreign);
         }
         let kid = header.kid.as_deref().ok_or(TokenError::Foreign)?;
-        let key = self.keys.get(kid).ok_or(TokenError::Foreign)?;
+        let (key, trusted_until) = self.keys.get(kid).ok_or(TokenError::Foreign)?;
+        if trusted_until.is_some_and(|end| now >= end) {
+            return Err(TokenError::Foreign);
+        }
         let claims =
             decode::<Claims>(token, key, &self.validation).map_err(|error| explain(error.kind()))?.claims;
         if now >= Timestamp::from_seconds(claims.exp) {
@@ -301,19 +238,23 @@ fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
         grant: grant.map_err(|_| TokenError::Claims)?,
         family: family.map_err(|_| TokenError::Claims)?,
         scopes: claims.scope.parse().map_err(|_| TokenError::Claims)?,
+        made_at: claims.made.map_or(Timestamp::from_seconds(claims.iat), Timestamp::from_micros),
         expires_at: Timestamp::from_seconds(claims.exp),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     fn signer(issuer: &str) -> TokenSigner {
         let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-        TokenSigner::new(key, issuer.to_owned())
+        TokenSigner::new(key, Vec::new(), issuer.to_owned())
     }
 
     fn new_token() -> NewToken {
@@ -342,6 +283,30 @@ mod tests {
         assert_eq!(verified.scopes.to_string(), "order:read order:write");
         let end = NOW.plus(Duration::from_secs(60));
         assert_eq!(verifier.verify(&token, end), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_key_that_retired_is_trusted_for_a_while_and_published_as_long() {
+        let (old, end) = (SigningKey::generate().unwrap(), NOW.plus(Duration::from_secs(30)));
+        let old = SigningKey::from_pkcs8(&old).unwrap().trusted_until(Some(end));
+        let verifier = TokenVerifier::new([&old], "https://a");
+        let kid = old.kid().to_owned();
+        let token = sign(&TokenSigner::new(old, Vec::new(), "https://a".to_owned()));
+        assert!(verifier.verify(&token, NOW).is_ok());
+        assert_eq!(verifier.verify(&token, end), Err(TokenError::Foreign));
+        let old = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap().trusted_until(Some(end));
+        let signer = TokenSigner { others: vec![old], ..signer("https://a") };
+        let published = |now| signer.key_set(now)["keys"].as_array().unwrap().len();
+        assert_eq!((published(NOW), published(end)), (2, 1));
+        assert_ne!(signer.key_set(end)["keys"][0]["kid"], kid.as_str());
+    }
+
+    #[test]
+    fn a_token_that_nobody_would_take_is_not_made() {
+        let signer = signer("https://a");
+        let scopes = (0..70).map(|number| format!("{number:064}").parse().unwrap()).collect();
+        let new = NewToken { scopes, ..new_token() };
+        assert!(signer.sign(new, NOW, Duration::from_secs(60)).is_err());
     }
 
     #[test]

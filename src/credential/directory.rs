@@ -5,25 +5,25 @@
 //! the store is none of the callers that are known.
 //!
 //! Invariant: no change to an app, key, grant or merchant is outlived by what is remembered of it: see
-//! [`super::freshness`]. The key of a memory is the SHA-256 of the credential, so no credential is kept.
+//! [`super::freshness`]. The key of a memory is the SHA-256 of the credential and its kind, so no credential is kept, and one
+//! kind is never taken for another.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use http::HeaderValue;
 use moka::future::Cache;
 
-use super::access_token::{TokenVerifier, VerifiedToken};
+use super::access_token::TokenVerifier;
 use super::freshness::{Changes, Stamp};
+use super::loader::{Failure, Loader};
 use super::presented::Presented;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId};
-use crate::domain::identity::{App, Standing};
-use crate::domain::principal::{AppFacts, Caller, CredentialKind};
+use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::ScopeSet;
 use crate::domain::time::{Clock, Timestamp};
 
 /// How long a credential that proves nothing is remembered as such, and how soon a store that is away is asked again:
@@ -87,12 +87,6 @@ impl std::fmt::Debug for Directory {
     }
 }
 
-struct Loader {
-    source: Arc<dyn IdentitySource>,
-    verifier: Arc<TokenVerifier>,
-    clock: Arc<dyn Clock>,
-}
-
 impl Directory {
     /// A directory that loads on `control` and remembers within `memory`.
     #[must_use]
@@ -105,7 +99,7 @@ impl Directory {
     ) -> Self {
         let lifetimes = Lifetimes { known: memory.time.saturating_add(memory.grace) };
         let remembered = Cache::builder().max_capacity(memory.capacity).expire_after(lifetimes).build();
-        let loader = Arc::new(Loader { source, verifier, clock });
+        let loader = Arc::new(Loader::new(source, verifier, clock));
         Self { remembered, changes: Changes::default(), loader, control, memory }
     }
 
@@ -118,11 +112,11 @@ impl Directory {
         presented: Presented<'_>,
         now: Timestamp,
     ) -> Result<Option<Arc<Identity>>, Refusal> {
-        let text = match presented {
+        let hash = match presented {
             Presented::Nothing => return Ok(None),
-            Presented::ApiKey(text) | Presented::AccessToken(text) => text,
+            Presented::ApiKey(text) => sha256(b"k", text),
+            Presented::AccessToken(text) => sha256(b"t", text),
         };
-        let hash = sha256(text);
         let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, now));
         match known {
             Some(known) if now < known.aged_at => known.outcome.map(Some),
@@ -192,17 +186,22 @@ impl Directory {
     }
 
     async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
-        let now = self.loader.clock.now();
+        let now = self.loader.now();
         let mut stamps = Vec::with_capacity(4);
         let outcome = match &presented {
-            Owned::ApiKey(hash) => self.load_key(hash, now, &mut stamps).await,
-            Owned::AccessToken(token) => self.load_token(token, now, &mut stamps).await,
+            Owned::ApiKey(hash) => self.loader.load_key(hash, (now, &self.changes), &mut stamps).await,
+            Owned::AccessToken(token) => {
+                self.loader.load_token(token, (now, &self.changes), &mut stamps).await
+            }
         };
         let outcome = match outcome {
             Ok(identity) => Ok(Arc::new(identity)),
             Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(Failure::Source(unavailable)) => {
-                let nobody = out_of_reach(&unavailable, now);
+            Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
+                let nobody = match failure {
+                    Failure::Source(unavailable) => out_of_reach(&unavailable, now),
+                    Failure::Busy | Failure::Refused(_) => busy(now),
+                };
                 let believed = aged.filter(|aged| {
                     aged.outcome.is_ok() && now < aged.believed_until && self.is_true(aged, now)
                 });
@@ -218,120 +217,11 @@ impl Directory {
             believed_until: aged_at.plus(self.memory.grace),
         }
     }
-
-    async fn load_key(
-        &self,
-        hash: &KeyHash,
-        now: Timestamp,
-        stamps: &mut Vec<Stamp>,
-    ) -> Result<Identity, Failure> {
-        let unknown =
-            Failure::Refused(Refusal::CredentialInvalid("The API key is unknown or no longer valid."));
-        let Some(mut key) = self.loader.source.key(hash).await? else { return Err(unknown) };
-        // Stamped, then read again: a revocation between the two is seen either way.
-        stamps.push(self.changes.stamp(key.id.as_str()));
-        stamps.push(self.changes.stamp(key.app.as_str()));
-        match self.loader.source.key(hash).await? {
-            Some(again) if again.is_valid(now) => key = again,
-            _ => return Err(unknown),
-        }
-        let app = self.active_app(&key.app).await?;
-        let facts = self.facts(&app).await?;
-        let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
-        Ok(Identity::new(
-            Caller {
-                app: facts,
-                credential: CredentialKind::ApiKey,
-                credential_id: key.id.as_str().into(),
-                merchant: None,
-                grant: None,
-                scopes,
-            },
-            key.expires_at,
-        ))
-    }
-
-    async fn load_token(
-        &self,
-        token: &str,
-        now: Timestamp,
-        stamps: &mut Vec<Stamp>,
-    ) -> Result<Identity, Failure> {
-        let token = self
-            .loader
-            .verifier
-            .verify(token, now)
-            .map_err(|error| Failure::Refused(Refusal::CredentialInvalid(error.explanation())))?;
-        stamps.push(self.changes.stamp(token.app.as_str()));
-        stamps.extend(token.merchant.as_ref().map(|merchant| self.changes.stamp(merchant.as_str())));
-        stamps.extend(token.grant.as_ref().map(|grant| self.changes.stamp(grant.as_str())));
-        stamps.extend(token.family.as_ref().map(|family| self.changes.stamp(family.as_str())));
-        if let Some(family) = &token.family
-            && self.loader.source.is_family_revoked(family).await?
-        {
-            let revoked = "The access token was revoked.";
-            return Err(Failure::Refused(Refusal::CredentialInvalid(revoked)));
-        }
-        let app = self.active_app(&token.app).await?;
-        let granted = self.granted_scopes(&token).await?;
-        let facts = self.facts(&app).await?;
-        let scopes =
-            granted.map_or_else(|| token.scopes.clone(), |granted| token.scopes.intersection(&granted));
-        Ok(Identity::new(
-            Caller {
-                app: facts,
-                credential: CredentialKind::AccessToken,
-                credential_id: token.id.as_str().into(),
-                merchant: token.merchant,
-                grant: token.grant,
-                scopes: scopes.intersection(&app.scopes),
-            },
-            Some(token.expires_at),
-        ))
-    }
-
-    /// The scopes of the grant behind a token; `None` if it acts for no merchant.
-    async fn granted_scopes(&self, token: &VerifiedToken) -> Result<Option<ScopeSet>, Failure> {
-        let Some(grant) = &token.grant else { return Ok(None) };
-        let revoked = Refusal::CredentialInvalid("The merchant's grant was revoked.");
-        let grant = self
-            .loader
-            .source
-            .grant(grant)
-            .await?
-            .filter(|grant| grant.revoked_at.is_none() && grant.app == token.app)
-            .ok_or(Failure::Refused(revoked))?;
-        let merchant = self.loader.source.merchant(&grant.merchant).await?;
-        match merchant {
-            Some(merchant) if merchant.standing == Standing::Active => Ok(Some(grant.scopes)),
-            _ => Err(Failure::Refused(Refusal::Suspended)),
-        }
-    }
-
-    async fn active_app(&self, id: &AppId) -> Result<App, Failure> {
-        let gone = Failure::Refused(Refusal::CredentialInvalid("The app is no longer registered."));
-        let Some(app) = self.loader.source.app(id).await? else { return Err(gone) };
-        let Some(partner) = self.loader.source.partner(&app.partner).await? else { return Err(gone) };
-        if app.standing == Standing::Active && partner.standing == Standing::Active {
-            Ok(app)
-        } else {
-            Err(Failure::Refused(Refusal::Suspended))
-        }
-    }
-
-    async fn facts(&self, app: &App) -> Result<Arc<AppFacts>, Failure> {
-        Ok(Arc::new(AppFacts {
-            id: app.id.clone(),
-            partner: app.partner.clone(),
-            environment: app.environment,
-            scopes: app.scopes.clone(),
-            subscriptions: self.loader.source.subscriptions(&app.id).await?,
-        }))
-    }
 }
 
 impl Identity {
-    fn new(caller: Caller, expires_at: Option<Timestamp>) -> Self {
+    /// A caller who has proved itself, until `expires_at` if its credential ends then.
+    pub(super) fn new(caller: Caller, expires_at: Option<Timestamp>) -> Self {
         let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
         let fields = IdentityFields {
             app: value(caller.app.id.as_str()),
@@ -339,18 +229,6 @@ impl Identity {
             scopes: value(&caller.scopes.to_string()),
         };
         Self { caller: Arc::new(caller), fields, expires_at }
-    }
-}
-
-/// Why no identity came of a credential.
-enum Failure {
-    Refused(Refusal),
-    Source(SourceUnavailable),
-}
-
-impl From<SourceUnavailable> for Failure {
-    fn from(unavailable: SourceUnavailable) -> Self {
-        Self::Source(unavailable)
     }
 }
 
@@ -381,9 +259,18 @@ fn out_of_reach(unavailable: &SourceUnavailable, now: Timestamp) -> Remembered {
     Remembered { outcome, stamps: Arc::from([]), aged_at: now, believed_until: now }
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+/// Not in the log: a flood would fill it.
+fn busy(now: Timestamp) -> Remembered {
+    let outcome = Err(Refusal::Unavailable("Too many credentials are being looked up"));
+    Remembered { outcome, stamps: Arc::from([]), aged_at: now, believed_until: now }
+}
+
+fn sha256(kind: &[u8; 1], text: &str) -> [u8; 32] {
+    let mut digest = Context::new(&SHA256);
+    digest.update(kind);
+    digest.update(text.as_bytes());
     let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    hash.copy_from_slice(digest.finish().as_ref());
     hash
 }
 

@@ -1,9 +1,12 @@
 //! Bytes in a request → [`crate::domain::principal::Principal`].
 
 pub mod access_token;
+pub mod cookie;
 pub mod directory;
 pub mod freshness;
+mod loader;
 pub mod password;
 pub mod presented;
+pub mod signing_key;
 pub mod source;
 mod stored;

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::time::Timestamp;
 
 /// The source is out of reach; what it would have said is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -18,6 +19,8 @@ pub trait IdentitySource: Send + Sync {
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
+    /// From when on the access tokens hold that the app gets for itself, if older ones were ended.
+    async fn tokens_valid_from(&self, app: &AppId) -> Result<Option<Timestamp>, SourceUnavailable>;
     /// The partner.
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable>;
     /// The app's subscriptions.

@@ -6,6 +6,7 @@ use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::time::Timestamp;
 use crate::store::Store;
 
 fn out_of_reach(error: impl std::fmt::Display) -> SourceUnavailable {
@@ -20,6 +21,10 @@ impl IdentitySource for Store {
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
         Self::app(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn tokens_valid_from(&self, app: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
+        self.app_tokens_valid_from(app).await.map_err(out_of_reach)
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {

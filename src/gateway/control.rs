@@ -1,68 +1,179 @@
 //! Calls to the gateway's own endpoints (the OAuth2 server …): they leave the core at once and are served on the
 //! control plane's runtime, where a password may take its time.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, request};
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::fields::{self, ConnectionFields};
+use super::places::{Place, Places};
+use crate::config::settings::Bounds;
 use crate::domain::refusal::Refusal;
 
 /// Longest answer of the gateway's own endpoints, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
+
+/// Why a body broke off, whatever it is that breaks.
+type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 /// The control plane as a core sees it.
 #[derive(Debug, Clone)]
 pub struct ControlPlane {
     router: Router,
     runtime: tokio::runtime::Handle,
+    places: Arc<Places>,
+    max_body: u64,
+    body_time: Duration,
 }
 
 impl ControlPlane {
-    /// Serves `router` on `runtime`.
+    /// Serves `router` on `runtime`, within `bounds`.
     #[must_use]
-    pub fn new(router: Router, runtime: tokio::runtime::Handle) -> Self {
-        Self { router, runtime }
+    pub fn new(router: Router, runtime: tokio::runtime::Handle, bounds: &Bounds) -> Self {
+        let places = Arc::new(Places::new(bounds.control_calls));
+        Self { router, runtime, places, max_body: bounds.control_body, body_time: bounds.body_time }
     }
 
     /// Whether `path` is one of the gateway's own.
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        path.starts_with("/oauth/") || path.starts_with("/.well-known/oauth-authorization-server")
+        path.starts_with("/oauth/") || path == "/.well-known/oauth-authorization-server"
     }
 
-    /// Serves a call with a body of up to `max_body` bytes.
+    /// Serves a call. Its body is read here, as a whole and in one span of time: it is short, or refused.
     ///
     /// # Errors
-    /// [`Refusal::BodyTooLarge`], [`Refusal::MessageMalformed`] or [`Refusal::Unavailable`].
-    pub async fn call(
+    /// [`Refusal::BodyTooLarge`], [`Refusal::BodyTooSlow`], [`Refusal::MessageMalformed`] or [`Refusal::Unavailable`].
+    pub async fn call<B>(
         &self,
         mut parts: request::Parts,
-        body: Incoming,
+        body: B,
         connection: &ConnectionFields,
-        (request_id, max_body): (&HeaderValue, u64),
-    ) -> Result<Response<Bytes>, Refusal> {
+        request_id: &HeaderValue,
+    ) -> Result<Response<Bytes>, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Broken>,
+    {
         fields::set_own(&mut parts.headers, connection, request_id);
-        let limit = usize::try_from(max_body).unwrap_or(usize::MAX);
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Refusal::BodyTooLarge { limit: max_body }
-            } else {
-                Refusal::MessageMalformed("The body broke off or is not well framed.")
-            }
-        })?;
-        let request = Request::from_parts(parts, AxumBody::from(body.to_bytes()));
+        let place = Places::take(&self.places, &connection.forwarded_for);
+        let place = place.ok_or(Refusal::Unavailable("Too many such calls are under way"))?;
+        let body = self.read(body).await?;
+        self.serve(Request::from_parts(parts, AxumBody::from(body)), place).await
+    }
+
+    async fn read<B>(&self, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Broken>,
+    {
+        let limit = self.max_body;
+        if body.size_hint().lower() > limit {
+            return Err(Refusal::BodyTooLarge { limit });
+        }
+        let reading = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        match tokio::time::timeout(self.body_time, reading).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge { limit }),
+            Ok(Err(_)) => Err(Refusal::MessageMalformed("The body broke off or is not well framed.")),
+            Err(_) => Err(Refusal::BodyTooSlow),
+        }
+    }
+
+    /// A caller that leaves does not give its place back while its call is still being served.
+    async fn serve(&self, request: Request<AxumBody>, place: Place) -> Result<Response<Bytes>, Refusal> {
         let router = self.router.clone();
         let served = self.runtime.spawn(async move {
+            let _place = place;
             let (parts, body) =
                 router.oneshot(request).await.unwrap_or_else(|never| match never {}).into_parts();
             let bytes = axum::body::to_bytes(body, MAX_ANSWER).await.unwrap_or_default();
             Response::from_parts(parts, bytes)
         });
         served.await.map_err(|_| Refusal::Unavailable("The control plane did not answer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use std::convert::Infallible;
+
+    use axum::routing::any;
+    use futures_util::{FutureExt, stream};
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    fn plane(bounds: &Bounds) -> ControlPlane {
+        let router = Router::new().route("/oauth/token", any(|body: String| async { body }));
+        ControlPlane::new(router, tokio::runtime::Handle::current(), bounds)
+    }
+
+    async fn call<B>(plane: &ControlPlane, body: B) -> Result<Response<Bytes>, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Broken>,
+    {
+        let (parts, ()) = Request::post("/oauth/token").body(()).unwrap().into_parts();
+        let value = HeaderValue::from_static;
+        let connection =
+            ConnectionFields { forwarded_for: value("127.0.0.1"), forwarded_proto: value("http") };
+        plane.call(parts, body, &connection, &value("id")).await
+    }
+
+    /// A body that begins and never ends.
+    fn endless() -> impl Body<Data = Bytes, Error = Infallible> {
+        let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"grant_type=")))]);
+        StreamBody::new(futures_util::StreamExt::chain(first, stream::pending()))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_in_time_is_refused() {
+        let bounds = Bounds { body_time: Duration::from_millis(10), ..Bounds::default() };
+        assert_eq!(call(&plane(&bounds), endless()).await.err(), Some(Refusal::BodyTooSlow));
+    }
+
+    #[tokio::test]
+    async fn beyond_the_bound_a_call_is_refused_at_once_and_a_place_comes_back() {
+        let plane = plane(&Bounds { control_calls: 1, ..Bounds::default() });
+        let mut waiting = Box::pin(call(&plane, endless()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let refused = call(&plane, Full::<Bytes>::default()).await;
+        assert!(matches!(refused, Err(Refusal::Unavailable(_))));
+        drop(waiting);
+        assert!(call(&plane, Full::<Bytes>::default()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_that_it_is_too_long_is_not_read() {
+        let plane = plane(&Bounds { control_body: 4, ..Bounds::default() });
+        assert_eq!(call(&plane, Full::from("1234")).await.unwrap().into_body(), "1234");
+        let refused = call(&plane, Full::from("12345")).await.err();
+        assert_eq!(refused, Some(Refusal::BodyTooLarge { limit: 4 }));
+    }
+
+    #[tokio::test]
+    async fn only_the_paths_of_its_own_are_the_gateways() {
+        let plane = plane(&Bounds::default());
+        for (path, is_own) in [
+            ("/oauth/token", true),
+            ("/oauth/nothing", true),
+            ("/.well-known/oauth-authorization-server", true),
+            ("/.well-known/oauth-authorization-server-2", false),
+            ("/.well-known/oauth-authorization-server/x", false),
+            ("/oauthx", false),
+        ] {
+            assert_eq!(plane.serves(path), is_own, "{path}");
+        }
     }
 }

@@ -3,10 +3,11 @@
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, IF_RANGE, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
 
 /// Who calls, if it is an app.
@@ -38,6 +39,7 @@ pub fn clean_request(headers: &mut HeaderMap, version: Version) {
     if version == Version::HTTP_2 {
         join_cookies(headers);
     }
+    drop_own_cookies(headers);
 }
 
 /// Removes the fields whose names are so. One look at each name is cheaper than a search for each that might be there.
@@ -131,6 +133,51 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes the gateway's own cookies out of a request; other cookies stay as they are.
+fn drop_own_cookies(headers: &mut HeaderMap) {
+    let has_own = |value: &HeaderValue| pairs(value).any(|pair| cookie::is_own(cookie_name(pair)));
+    if !headers.get_all(COOKIE).iter().any(has_own) {
+        return;
+    }
+    let without_own = |value: &HeaderValue| {
+        let kept: Vec<&[u8]> = pairs(value).filter(|pair| !cookie::is_own(cookie_name(pair))).collect();
+        HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
+    };
+    let kept: Vec<HeaderValue> = headers.get_all(COOKIE).iter().filter_map(without_own).collect();
+    headers.remove(COOKIE);
+    for value in kept {
+        headers.append(COOKIE, value);
+    }
+}
+
+/// Takes what would set one of the gateway's own cookies out of a response.
+fn drop_own_set_cookies(headers: &mut HeaderMap) {
+    // A cookie without a name, `=a=b`, comes back as if it had one (RFC 6265bis, section 5.6).
+    let is_own = |value: &HeaderValue| {
+        let text = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        let named = text.iter().position(|byte| !matches!(byte, b'=' | b' ' | b'\t')).unwrap_or(text.len());
+        cookie::is_own(cookie_name(&text[named..]))
+    };
+    if !headers.get_all(SET_COOKIE).iter().any(is_own) {
+        return;
+    }
+    let kept: Vec<HeaderValue> =
+        headers.get_all(SET_COOKIE).iter().filter(|value| !is_own(value)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for value in kept {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// The pairs of a `Cookie` field.
+fn pairs(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii)
+}
+
+fn cookie_name(pair: &[u8]) -> &[u8] {
+    pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
+}
+
 /// Prepares a request to the gateway's own endpoints: they learn the client's address, and nothing forged.
 pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_id: &HeaderValue) {
     remove_where(headers, |name| is_ours(name.as_str()));
@@ -173,6 +220,7 @@ pub fn clean_response(headers: &mut HeaderMap, has_body: bool) {
         CONTENT_LENGTH => has_body,
         _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
     });
+    drop_own_set_cookies(headers);
 }
 
 #[cfg(test)]
@@ -211,6 +259,39 @@ mod tests {
         let mut left: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["accept", "x-custom"]);
+    }
+
+    #[test]
+    fn the_gateways_own_cookies_never_reach_an_upstream() {
+        for (sent, left) in [
+            (&["tollgate=secret"][..], &[][..]),
+            (&["a=1; tollgate=secret; b=2"], &["a=1; b=2"]),
+            (&["__Host-tollgate=s;c=3", "tollgate-login=l", "d=4"], &["c=3", "d=4"]),
+            (&["a=1;b=2", "tollgates=mine; x-tollgate=y"], &["a=1;b=2", "tollgates=mine; x-tollgate=y"]),
+            (&[" tollgate = spaced "], &[]),
+        ] {
+            let mut fields = HeaderMap::new();
+            for value in sent {
+                fields.append(COOKIE, HeaderValue::from_static(value));
+            }
+            clean_request(&mut fields, Version::HTTP_11);
+            assert_eq!(fields.get_all(COOKIE).iter().collect::<Vec<_>>(), left, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn no_upstream_sets_one_of_the_gateways_own_cookies() {
+        let mut answer = headers(&[
+            ("set-cookie", "basket=1; Path=/"),
+            ("set-cookie", "tollgate=forged; Path=/"),
+            ("set-cookie", "__Host-tollgate=forged; Secure; Path=/"),
+            ("set-cookie", "=tollgate=forged"),
+            ("set-cookie", " tollgate-login =forged"),
+            ("set-cookie", "tollgate2=theirs"),
+        ]);
+        clean_response(&mut answer, true);
+        let left: Vec<_> = answer.get_all(SET_COOKIE).iter().collect();
+        assert_eq!(left, ["basket=1; Path=/", "tollgate2=theirs"]);
     }
 
     #[test]

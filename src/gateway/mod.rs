@@ -9,6 +9,7 @@ pub mod fields;
 pub mod forward;
 pub mod head;
 pub mod pipeline;
+mod places;
 pub mod raw_head;
 pub mod recording;
 pub mod request_id;

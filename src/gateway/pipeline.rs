@@ -73,8 +73,7 @@ async fn stages(
     let checked = head::check(&parts, peer.raw_head.end(), shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path) {
         drop(checked);
-        let bounds = (request_id, shared.bounds.control_body);
-        let answer = shared.control.call(parts, body, &peer.fields, bounds).await?;
+        let answer = shared.control.call(parts, body, &peer.fields, request_id).await?;
         return Ok(Outcome::Own(answer));
     }
 

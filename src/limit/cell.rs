@@ -56,7 +56,7 @@ pub enum CellKey {
     App(AppId, LimitName),
     /// An app on one route.
     AppAndRoute(AppId, LimitName, RouteName),
-    /// A client address on one route; IPv6 by its /64, since a client owns that many.
+    /// A client's [`network`] on one route.
     Address(IpAddr, RouteName),
 }
 
@@ -64,11 +64,16 @@ impl CellKey {
     /// The key of a client address.
     #[must_use]
     pub fn address(address: IpAddr, route: RouteName) -> Self {
-        let network = match address.to_canonical() {
-            IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-        };
-        Self::Address(network, route)
+        Self::Address(network(address), route)
+    }
+}
+
+/// What a client's address counts as: IPv6 by its /64, since a client owns that many.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
     }
 }
 

@@ -3,17 +3,19 @@
 //! Consent is asked each time: a merchant always sees what an app gets, even if it consented before.
 
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::client_request::{ClientRequest, RequestError};
-use super::pages::{self, Language, Question};
+use super::client_request::{ClientRequest, RequestError, normal};
+use super::login_form;
+use super::pages::{self, Language, LoginQuestion, Question};
 use super::router::OAuth;
 use super::session;
 
 /// Shows the page that comes next.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
+    let query = normal(&query);
     match next_page(&oauth, &query, &headers).await {
         Ok(page) => page,
         Err(error) => refuse(&oauth, error),
@@ -35,7 +37,12 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
     let language = Language::preferred(headers);
     let snapshot = oauth.live.load();
     let Some(session) = session::find(oauth, headers).await? else {
-        return Ok(pages::login(language, (&snapshot.platform.name, &request.app.name), query, false));
+        let form = login_form::prepare(oauth, headers)?;
+        let (platform, app) = (&snapshot.platform.name, &request.app.name);
+        let question = LoginQuestion { platform, app, request: query, token: Some(&form.token) };
+        let mut page = pages::login(language, &question, false);
+        page.headers_mut().extend(form.cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        return Ok(page);
     };
     let scopes: Vec<String> = request
         .scopes

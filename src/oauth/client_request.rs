@@ -1,13 +1,28 @@
 //! An authorization request: from what was sent to what it means, fully checked (RFC 6749, section 4.1.1).
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use super::error::{AuthorizeError, PageError};
 use super::parameters::Parameters;
 use super::pkce;
 use super::redirect;
 use super::router::OAuth;
+use super::scopes;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Partner, Standing};
 use crate::domain::scope::ScopeSet;
+
+/// What no URI may have; beyond it, what is not ASCII.
+const UNSENDABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
+/// The query of an authorization request as a URI may have it: what a browser sent unencoded is encoded, so that the request
+/// can be gone on with in a redirect, and means the same.
+#[must_use]
+pub fn normal(query: &str) -> Cow<'_, str> {
+    utf8_percent_encode(query, UNSENDABLE).into()
+}
 
 /// A checked authorization request.
 #[derive(Debug)]
@@ -59,7 +74,8 @@ impl ClientRequest {
         let parameters = Parameters::parse(query);
         let (app, partner) = app(oauth, &parameters).await?;
         let redirect_uri = redirect_uri(&app, &parameters)?;
-        let state = parameters.get("state").map(str::to_owned);
+        // Of several states nobody knows which one the app would know again.
+        let state = parameters.get("state").filter(|_| !parameters.is_faulty("state")).map(str::to_owned);
         let checked = check(oauth, &app, &parameters);
         match checked {
             Ok((scopes, challenge)) => {
@@ -73,7 +89,7 @@ impl ClientRequest {
 
 async fn app(oauth: &OAuth, parameters: &Parameters) -> Result<(App, Partner), PageError> {
     // With a repeated client_id or redirect_uri nobody knows whom to tell.
-    if matches!(parameters.repeated(), Some("client_id" | "redirect_uri")) {
+    if parameters.is_faulty("client_id") || parameters.is_faulty("redirect_uri") {
         return Err(PageError::UnknownApp);
     }
     let id = parameters.get("client_id").and_then(|id| AppId::new(id).ok()).ok_or(PageError::UnknownApp)?;
@@ -100,28 +116,24 @@ fn check(
 ) -> Result<(ScopeSet, Option<String>), AuthorizeError> {
     let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
     if let Some(name) = parameters.repeated() {
-        return Err(AuthorizeError::InvalidRequest(format!("{name} was sent more than once")));
+        return Err(AuthorizeError::InvalidRequest(format!("{} was sent more than once", shown(name))));
+    }
+    if let Some(name) = parameters.malformed() {
+        return Err(AuthorizeError::InvalidRequest(format!("{} is malformed", shown(name))));
     }
     match parameters.get("response_type") {
         Some("code") => {}
         Some(_) => return Err(AuthorizeError::UnsupportedResponseType),
         None => return Err(invalid("response_type is missing")),
     }
-    Ok((scopes(oauth, app, parameters)?, challenge(oauth, app, parameters)?))
+    let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(AuthorizeError::InvalidScope)?;
+    Ok((scopes, challenge(oauth, app, parameters)?))
 }
 
-fn scopes(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<ScopeSet, AuthorizeError> {
-    let Some(text) = parameters.get("scope") else { return Ok(app.default_scopes.clone()) };
-    let asked: ScopeSet =
-        text.parse().map_err(|_| AuthorizeError::InvalidScope("scope is malformed".to_owned()))?;
-    let snapshot = oauth.live.load();
-    let unknown =
-        asked.iter().find(|scope| !snapshot.scopes.contains_key(*scope) || !app.scopes.contains(scope));
-    match unknown {
-        Some(scope) => Err(AuthorizeError::InvalidScope(format!("this app cannot ask for {scope}"))),
-        None if asked.is_empty() => Ok(app.default_scopes.clone()),
-        None => Ok(asked),
-    }
+/// A parameter's name, if an error description may have it (RFC 6749, section 4.1.2.1).
+fn shown(name: &str) -> &str {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && name.len() <= 40;
+    if is_plain { name } else { "a parameter" }
 }
 
 fn challenge(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Option<String>, AuthorizeError> {
@@ -137,5 +149,18 @@ fn challenge(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Option
         (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => Ok(Some(challenge.to_owned())),
         (Some(_), Some("S256")) => Err(invalid("code_challenge is not an S256 challenge")),
         (Some(_), _) => Err(invalid("code_challenge_method must be S256")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_browser_leaves_unencoded_means_the_same_once_it_is_encoded() {
+        let query = "client_id=a&redirect_uri=http://a/cb?x=1&state=中%E4+b%20é";
+        let encoded = normal(query);
+        assert_eq!(encoded, "client_id=a&redirect_uri=http://a/cb?x=1&state=%E4%B8%AD%E4+b%20%C3%A9");
+        assert_eq!(normal(&encoded), encoded);
     }
 }

@@ -1,12 +1,14 @@
 //! `POST /oauth/consent`: the merchant's answer, and the code that the app gets.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::authorize::refuse;
-use super::client_request::{ClientRequest, RequestError};
+use super::client_request::{ClientRequest, RequestError, normal};
 use super::error::{AuthorizeError, PageError, see_other};
+use super::login_form::is_same_origin;
 use super::parameters::Parameters;
 use super::redirect::with_parameters;
 use super::router::OAuth;
@@ -17,20 +19,21 @@ use crate::domain::secret_hash::CodeHash;
 use crate::store::authorization_code::CodeRecord;
 
 /// Takes the merchant's answer.
-pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, form: String) -> Response {
-    let form = Parameters::parse(&form);
-    match decide(&oauth, &headers, &form).await {
-        Ok(response) => response,
-        Err(error) => refuse(&oauth, error),
-    }
+pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
+    let decided = match Parameters::of_form(&body) {
+        Some(form) => decide(&oauth, &headers, &form).await,
+        None => Err(PageError::MalformedForm.into()),
+    };
+    decided.unwrap_or_else(|error| refuse(&oauth, error))
 }
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
     let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
-    if !session::is_same_origin(oauth, headers) || !session::is_own_form(&session, form.get("csrf")) {
+    if !is_same_origin(&oauth.issuer, headers) || !session::is_own_form(&session, form.get("csrf")) {
         return Err(PageError::StaleForm.into());
     }
-    let request = ClientRequest::read(oauth, form.get("request").unwrap_or_default()).await?;
+    let query = normal(form.get("request").unwrap_or_default());
+    let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {
         let (redirect_uri, state) = (request.redirect_uri, request.state);
         return Err(RequestError::Redirect { redirect_uri, state, error: AuthorizeError::AccessDenied });

@@ -6,6 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use crate::credential::access_token::{KeyError, SigningKey};
 use crate::domain::random::{Random, RandomUnavailable};
 use crate::domain::time::Timestamp;
+use crate::policy::snapshot::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::store::signing_key::StoredSigningKey;
 use crate::store::{Store, StoreError};
 
@@ -26,7 +27,8 @@ pub enum KeysError {
     Sealed(String),
 }
 
-/// The keys whose tokens are still good, the one to sign with first; makes one if there is none.
+/// The keys whose tokens are still good, the one to sign with first; makes one if there is none. A retired key is good for as
+/// long as the last token that it may have signed.
 ///
 /// # Errors
 /// [`KeysError`].
@@ -42,7 +44,9 @@ pub async fn load_or_create(
         stored = store.signing_keys().await?;
     }
     stored.sort_by_key(|key| (key.retired_at.is_some(), std::cmp::Reverse(key.created_at)));
-    stored.iter().map(|key| open(key, sealing)).collect()
+    let good_until = |key: &StoredSigningKey| key.retired_at.map(|end| end.plus(MAX_ACCESS_TOKEN_LIFETIME));
+    let good = stored.iter().filter(|key| good_until(key).is_none_or(|end| now < end));
+    good.map(|key| Ok(open(key, sealing)?.trusted_until(good_until(key)))).collect()
 }
 
 async fn create(

@@ -3,17 +3,20 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::authorize::refuse;
-use super::client_request::ClientRequest;
+use super::client_request::{ClientRequest, normal};
 use super::error::{PageError, see_other};
-use super::pages::{self, Language};
+use super::login_form;
+use super::pages::{self, Language, LoginQuestion};
 use super::parameters::Parameters;
 use super::router::OAuth;
 use super::session;
+use super::throttle::address_of;
 use crate::credential::password;
 use crate::domain::identity::{Merchant, Standing};
 
@@ -24,9 +27,9 @@ static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
 
 /// Logs a merchant in and goes on with the authorization request.
-pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, form: String) -> Response {
-    let form = Parameters::parse(&form);
-    let query = form.get("request").unwrap_or_default();
+pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(form) = Parameters::of_form(&body) else { return PageError::MalformedForm.into_response() };
+    let query = normal(form.get("request").unwrap_or_default());
     match log_in(&oauth, &headers, &form).await {
         Err(error) => error.into_response(),
         Ok(Some(cookie)) => {
@@ -34,45 +37,78 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, form: String
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             response
         }
-        Ok(None) => match ClientRequest::read(&oauth, query).await {
-            Ok(request) => {
-                let platform = oauth.live.load().platform.name.clone();
-                pages::login(Language::preferred(&headers), (&platform, &request.app.name), query, true)
-            }
+        Ok(None) => match ClientRequest::read(&oauth, &query).await {
+            Ok(request) => again(&oauth, &headers, (&request, &query)),
             Err(error) => refuse(&oauth, error),
         },
     }
 }
 
-/// The session's cookie; `None` if name or password is wrong.
+/// The login page once more.
+fn again(oauth: &OAuth, headers: &HeaderMap, (request, query): (&ClientRequest, &str)) -> Response {
+    let snapshot = oauth.live.load();
+    let token = login_form::token(oauth, headers);
+    let question = LoginQuestion {
+        platform: &snapshot.platform.name,
+        app: &request.app.name,
+        request: query,
+        token: token.as_deref(),
+    };
+    pages::login(Language::preferred(headers), &question, true)
+}
+
+/// The session's cookie; `None` if name or password is wrong. A session that the browser had ends.
 async fn log_in(
     oauth: &OAuth,
     headers: &HeaderMap,
     form: &Parameters,
 ) -> Result<Option<HeaderValue>, PageError> {
-    if !session::is_same_origin(oauth, headers) || form.repeated().is_some() {
+    if form.malformed().is_some() {
+        return Err(PageError::MalformedForm);
+    }
+    let is_ours = login_form::is_same_origin(&oauth.issuer, headers)
+        && login_form::is_own(oauth, headers, form.get("csrf"));
+    if !is_ours || form.repeated().is_some() {
         return Err(PageError::StaleForm);
     }
     let username = form.get("username").unwrap_or_default();
-    let address = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    oauth.throttle.attempt(username, address, oauth.clock.monotonic()).map_err(PageError::TooManyAttempts)?;
-    let found = oauth.store.merchant_login(username).await?;
-    let password = form.get("password").unwrap_or_default().to_owned();
-    match check(oauth, found, password).await? {
-        Some(merchant) => session::begin(oauth, &merchant.id).await.map(Some),
-        None => Ok(None),
+    let attempt = oauth
+        .throttle
+        .login(username, address_of(headers), oauth.clock.monotonic())
+        .map_err(PageError::TooManyAttempts)?;
+    let checked = find_and_check(oauth, username, form.get("password").unwrap_or_default()).await;
+    match checked {
+        Ok(Some((merchant, password_hash))) => {
+            attempt.give_back();
+            session::end(oauth, headers).await?;
+            session::begin(oauth, &merchant.id, &password_hash).await
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            attempt.give_back();
+            Err(error)
+        }
     }
+}
+
+/// The merchant and the hash that its password was checked against, if name and password are right.
+async fn find_and_check(
+    oauth: &OAuth,
+    username: &str,
+    password: &str,
+) -> Result<Option<(Merchant, String)>, PageError> {
+    let found = oauth.store.merchant_login(username).await?;
+    check(oauth, found, password.to_owned()).await
 }
 
 async fn check(
     oauth: &OAuth,
     found: Option<(Merchant, String)>,
     password: String,
-) -> Result<Option<Merchant>, PageError> {
+) -> Result<Option<(Merchant, String)>, PageError> {
     let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| PageError::Unavailable(error);
     let turn = tokio::time::timeout(TURN, oauth.hashing.clone().acquire_owned()).await;
-    let turn =
-        turn.map_err(|late| unavailable(Box::new(late)))?.map_err(|closed| unavailable(Box::new(closed)))?;
+    let turn = turn.map_err(|_| PageError::Busy)?.map_err(|closed| unavailable(Box::new(closed)))?;
     let checked = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let (merchant, stored) = match found {
@@ -80,7 +116,8 @@ async fn check(
             None => (None, NOBODY.clone()),
         };
         let is_right = password::verify(&password, &stored);
-        merchant.filter(|merchant| is_right && merchant.standing == Standing::Active)
+        let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);
+        merchant.map(|merchant| (merchant, stored))
     });
     checked.await.map_err(|died| unavailable(Box::new(died)))
 }

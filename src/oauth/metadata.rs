@@ -8,7 +8,7 @@ use super::router::OAuth;
 
 /// `GET /oauth/jwks`.
 pub async fn key_set(State(oauth): State<OAuth>) -> Json<Value> {
-    Json(oauth.signer.key_set())
+    Json(oauth.signer.key_set(oauth.clock.now()))
 }
 
 /// `GET /.well-known/oauth-authorization-server`.

@@ -52,12 +52,12 @@ ul{padding-left:1.2rem}.who{color:GrayText;font-size:.9rem}.wrong{color:#b3261e}
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = r#"<!doctype html><html lang="{{ language.code() }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{{ language.pick("Log in", "登录") }} · {{ platform }}</title><link rel="stylesheet" href="/oauth/style.css"></head><body><main>
-<h1>{{ language.pick("Log in to", "登录") }} {{ platform }}</h1>
-<p class="who">{{ language.pick("to go on to", "继续前往") }} {{ app }}</p>
+    source = r#"<!doctype html><html lang="{{ language.code() }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{{ language.pick("Log in", "登录") }} · {{ question.platform }}</title><link rel="stylesheet" href="/oauth/style.css"></head><body><main>
+<h1>{{ language.pick("Log in to", "登录") }} {{ question.platform }}</h1>
+<p class="who">{{ language.pick("to go on to", "继续前往") }} {{ question.app }}</p>
 {% if let Some(wrong) = wrong %}<p class="wrong" role="alert">{{ wrong }}</p>{% endif %}
 <form method="post" action="/oauth/login">
-<input type="hidden" name="request" value="{{ request }}">
+<input type="hidden" name="request" value="{{ question.request }}">{% if let Some(token) = question.token %}<input type="hidden" name="csrf" value="{{ token }}">{% endif %}
 <label for="username">{{ language.pick("User name", "用户名") }}</label><input id="username" name="username" autocomplete="username" required autofocus>
 <label for="password">{{ language.pick("Password", "密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required>
 <button class="main" type="submit">{{ language.pick("Log in", "登录") }}</button>
@@ -65,17 +65,27 @@ ul{padding-left:1.2rem}.who{color:GrayText;font-size:.9rem}.wrong{color:#b3261e}
 )]
 struct LoginPage<'a> {
     language: Language,
-    platform: &'a str,
-    app: &'a str,
-    request: &'a str,
+    question: &'a LoginQuestion<'a>,
     wrong: Option<&'a str>,
 }
 
-/// The login page. `request` is the authorization request that goes on afterwards.
+/// What the login page asks.
+pub struct LoginQuestion<'a> {
+    /// The platform.
+    pub platform: &'a str,
+    /// The app that the merchant comes from.
+    pub app: &'a str,
+    /// The authorization request that goes on afterwards.
+    pub request: &'a str,
+    /// The form's token, for browsers.
+    pub token: Option<&'a str>,
+}
+
+/// The login page.
 #[must_use]
-pub fn login(language: Language, (platform, app): (&str, &str), request: &str, is_wrong: bool) -> Response {
+pub fn login(language: Language, question: &LoginQuestion<'_>, is_wrong: bool) -> Response {
     let wrong = is_wrong.then(|| language.pick("User name or password is wrong.", "用户名或密码错误。"));
-    page(&LoginPage { language, platform, app, request, wrong })
+    page(&LoginPage { language, question, wrong })
 }
 
 /// What the consent page asks.
@@ -108,6 +118,7 @@ pub struct Question<'a> {
 <input type="hidden" name="request" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.csrf }}">
 <button class="main" type="submit" name="decision" value="allow">{{ language.pick("Allow", "允许") }}</button>
 <button type="submit" name="decision" value="deny">{{ language.pick("Deny", "拒绝") }}</button>
+<button type="submit" formaction="/oauth/logout">{{ language.pick("Use another account", "使用其他账号") }}</button>
 </form></main></body></html>"#
 )]
 struct ConsentPage<'a> {
@@ -137,6 +148,22 @@ pub fn error(message: &str) -> Response {
     page(&ErrorPage { message })
 }
 
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<!doctype html><html lang="{{ language.code() }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>Tollgate</title><link rel="stylesheet" href="/oauth/style.css"></head><body><main>
+<h1>{{ language.pick("You are logged out", "您已退出登录") }}</h1></main></body></html>"#
+)]
+struct LoggedOutPage {
+    language: Language,
+}
+
+/// The page after a logout.
+#[must_use]
+pub fn logged_out(language: Language) -> Response {
+    page(&LoggedOutPage { language })
+}
+
 /// The style sheet.
 #[must_use]
 pub fn style() -> Response {
@@ -155,7 +182,8 @@ fn page(template: &impl Template) -> Response {
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // `no-referrer` would have browsers hide the origin of our own forms too.
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     (headers, Html(html)).into_response()

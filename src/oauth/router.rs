@@ -7,10 +7,9 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
-use super::{authorize, consent, login, metadata, pages, token};
+use super::{authorize, consent, error, login, logout, metadata, pages, token};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
-use crate::credential::password;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -33,16 +32,10 @@ pub struct OAuth {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
-    /// How many passwords are hashed at once.
+    /// How many passwords are hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
     pub hashing: Arc<Semaphore>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
-}
-
-/// The places for password hashes under way at once.
-#[must_use]
-pub fn hashing() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(password::MAX_AT_ONCE))
 }
 
 /// The authorization server.
@@ -50,10 +43,13 @@ pub fn router(oauth: OAuth) -> Router {
     Router::new()
         .route("/oauth/authorize", get(authorize::show))
         .route("/oauth/login", post(login::submit))
+        .route("/oauth/logout", post(logout::submit))
         .route("/oauth/consent", post(consent::submit))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(oauth)
 }

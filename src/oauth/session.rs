@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::error::PageError;
 use super::router::OAuth;
+use crate::credential::cookie::{HOST_PREFIX, SESSION};
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_secret;
@@ -29,7 +30,7 @@ pub struct Session {
 /// # Errors
 /// [`PageError::Unavailable`].
 pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>, PageError> {
-    let Some(id) = cookie(headers, cookie_name(oauth)) else { return Ok(None) };
+    let Some(id) = cookie(headers, &cookie_name(oauth, SESSION)) else { return Ok(None) };
     let found = oauth.store.login_session(&SessionHash::of(id), oauth.clock.now()).await?;
     let Some(session) = found else { return Ok(None) };
     let merchant = oauth.store.merchant(&session.merchant).await?;
@@ -37,11 +38,16 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     Ok(merchant.map(|merchant| Session { merchant, csrf: hex(&session.csrf_secret) }))
 }
 
-/// Begins a session; gives its cookie.
+/// Begins a session of a merchant whose password was checked against `password_hash`; gives its cookie, or `None` if the
+/// merchant may no longer log in by it.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
-pub async fn begin(oauth: &OAuth, merchant: &MerchantId) -> Result<HeaderValue, PageError> {
+pub async fn begin(
+    oauth: &OAuth,
+    merchant: &MerchantId,
+    password_hash: &str,
+) -> Result<Option<HeaderValue>, PageError> {
     let unavailable = |error| PageError::Unavailable(Box::new(error));
     let id = new_secret("", &*oauth.random).map_err(unavailable)?;
     let mut csrf_secret = [0; 32];
@@ -53,14 +59,29 @@ pub async fn begin(oauth: &OAuth, merchant: &MerchantId) -> Result<HeaderValue, 
         created_at: now,
         expires_at: now.plus(LIFETIME),
     };
-    oauth.store.create_login_session(&SessionHash::of(&id), &session).await?;
-    let secure = if is_secure(oauth) { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={id}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
-        cookie_name(oauth),
-        LIFETIME.as_secs()
-    );
-    HeaderValue::from_str(&cookie).map_err(|error| PageError::Unavailable(Box::new(error)))
+    match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
+        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Ends the session of a request, if it has one.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub async fn end(oauth: &OAuth, headers: &HeaderMap) -> Result<(), PageError> {
+    match cookie(headers, &cookie_name(oauth, SESSION)) {
+        Some(id) => Ok(oauth.store.delete_login_session(&SessionHash::of(id)).await?),
+        None => Ok(()),
+    }
+}
+
+/// Has the browser forget the session's cookie.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub fn no_cookie(oauth: &OAuth) -> Result<HeaderValue, PageError> {
+    set_cookie(oauth, SESSION, ("", 0))
 }
 
 /// Whether a form's token is the session's.
@@ -69,27 +90,34 @@ pub fn is_own_form(session: &Session, token: Option<&str>) -> bool {
     token.is_some_and(|token| verify_slices_are_equal(token.as_bytes(), session.csrf.as_bytes()).is_ok())
 }
 
-/// Whether a form was sent from our own pages, as far as the browser tells (Fetch Metadata, RFC 6454).
-#[must_use]
-pub fn is_same_origin(oauth: &OAuth, headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        // A page served with `Referrer-Policy: no-referrer` sends `null` for its own origin too.
-        (None, Some("null")) | (None, None) => true,
-        (None, Some(origin)) => origin == oauth.issuer,
-    }
+/// A `Set-Cookie` value for one of our own cookies, with its value and its life in seconds.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub fn set_cookie(
+    oauth: &OAuth,
+    name: &str,
+    (value, seconds): (&str, u64),
+) -> Result<HeaderValue, PageError> {
+    let secure = if is_secure(oauth) { "; Secure" } else { "" };
+    let name = cookie_name(oauth, name);
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&cookie).map_err(|error| PageError::Unavailable(Box::new(error)))
 }
 
-fn cookie_name(oauth: &OAuth) -> &'static str {
-    if is_secure(oauth) { "__Host-tollgate" } else { "tollgate" }
+/// The full name of one of our own cookies.
+#[must_use]
+pub fn cookie_name(oauth: &OAuth, name: &str) -> String {
+    if is_secure(oauth) { format!("{HOST_PREFIX}{name}") } else { name.to_owned() }
 }
 
 fn is_secure(oauth: &OAuth) -> bool {
     oauth.issuer.starts_with("https://")
 }
 
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// The value of a cookie.
+#[must_use]
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -98,6 +126,8 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,26 +1,62 @@
-//! How often somebody may try to log in: by account and by address, in bounded memory.
+//! How often somebody may try to log in, or an app to prove itself: in bounded memory.
+//!
+//! Where it comes from is counted first and always, so that one network can neither try without end nor lock others out:
+//! the tight limit of an account is one of that account from that network. An attempt that turns out right is given
+//! back, so that an owner who logs in often is never told to wait.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use moka::sync::Cache;
 
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
-use crate::limit::cell::Cell;
-use crate::limit::gcra::{Verdict, admit};
+use crate::limit::cell::{Cell, network};
+use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Accounts and addresses that are remembered.
+/// Subjects that are remembered.
 const CAPACITY: u64 = 100_000;
 /// How long one is remembered after its last attempt; by then its limit is as if never used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
+/// Characters of an account's name that count. Longer names are cut: nobody has one, and memory stays bounded.
+const NAME_LENGTH: usize = 100;
 
-/// Counts login attempts.
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    /// Logins from a network.
+    Network(IpAddr),
+    /// Logins to an account from a network.
+    AccountFrom(String, IpAddr),
+    /// Logins to an account from anywhere.
+    Account(String),
+    /// Apps of a network that try to prove themselves.
+    Apps(IpAddr),
+}
+
+/// Counts attempts.
 pub struct Throttle {
-    cells: Cache<String, Arc<Cell>>,
+    cells: Cache<Subject, Arc<Cell>>,
+    by_network: Rate,
+    by_account_and_network: Rate,
     by_account: Rate,
-    by_address: Rate,
+    by_apps: Rate,
+}
+
+/// An attempt that was let through. It counts against whom it is for unless it is given back.
+#[must_use = "an attempt that turns out right is to be given back"]
+pub struct Attempt<'t>(Vec<(Arc<Cell>, &'t Rate)>);
+
+impl Attempt<'_> {
+    /// It was right, or proved nothing either way: it does not count.
+    pub fn give_back(self) {
+        for (cell, rate) in &self.0 {
+            give_back(cell, rate);
+        }
+    }
 }
 
 impl Default for Throttle {
@@ -29,49 +65,135 @@ impl Default for Throttle {
         let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         Self {
             cells: Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED_FOR).build(),
-            by_account: rate(number(20), number(10)),
-            by_address: rate(number(200), number(50)),
+            by_network: rate(number(200), number(50)),
+            by_account_and_network: rate(number(20), number(10)),
+            by_account: rate(number(400), number(200)),
+            by_apps: rate(number(600), number(300)),
         }
     }
 }
 
 impl Throttle {
-    /// Counts an attempt at `now`, a monotonic time.
+    /// Counts a login to `account` from `address` at `now`, a monotonic time.
     ///
     /// # Errors
     /// The seconds to wait if there were too many.
-    pub fn attempt(&self, account: &str, address: &str, now: Duration) -> Result<(), u64> {
-        // Long names are cut: nobody has one, and memory stays bounded.
-        let account: String = account.chars().take(100).collect();
-        for (key, rate) in [
-            (format!("account {account}"), &self.by_account),
-            (format!("address {address}"), &self.by_address),
+    pub fn login(&self, account: &str, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
+        let network = network(address);
+        let account: String = account.chars().take(NAME_LENGTH).collect();
+        self.count(Subject::Network(network), &self.by_network, now)?;
+        let mut attempt = Attempt(Vec::with_capacity(2));
+        for (subject, rate) in [
+            (Subject::AccountFrom(account.clone(), network), &self.by_account_and_network),
+            (Subject::Account(account), &self.by_account),
         ] {
-            let cell = self.cells.get_with(key, Arc::default);
-            if let Verdict::Refused { retry_after } = admit(&cell, rate, now) {
-                return Err(whole_seconds(retry_after).max(1));
+            match self.count(subject, rate, now) {
+                Ok(cell) => attempt.0.push((cell, rate)),
+                Err(wait) => {
+                    // What one limit refuses uses up nothing of another.
+                    attempt.give_back();
+                    return Err(wait);
+                }
             }
         }
-        Ok(())
+        Ok(attempt)
     }
+
+    /// Counts an app's attempt to prove itself from `address` at `now`, a monotonic time.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many that failed.
+    pub fn app(&self, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
+        let cell = self.count(Subject::Apps(network(address)), &self.by_apps, now)?;
+        Ok(Attempt(vec![(cell, &self.by_apps)]))
+    }
+
+    fn count(&self, subject: Subject, rate: &Rate, now: Duration) -> Result<Arc<Cell>, u64> {
+        let cell = self.cells.get_with(subject, Arc::default);
+        match admit(&cell, rate, now) {
+            Verdict::Admitted { .. } => Ok(cell),
+            Verdict::Refused { retry_after } => Err(whole_seconds(retry_after).max(1)),
+        }
+    }
+}
+
+/// Where a request comes from, as the data plane says; whatever came from outside under that name was dropped there.
+#[must_use]
+pub fn address_of(headers: &HeaderMap) -> IpAddr {
+    let told = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    told.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(1);
+
+    fn from(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn guessing_is_slowed_by_account_and_by_address() {
+    fn guessing_at_an_account_is_slowed_for_the_network_that_guesses_alone() {
         let throttle = Throttle::default();
-        let now = Duration::from_secs(1);
-        for number in 0..10 {
-            assert!(throttle.attempt("shop", &format!("10.0.0.{number}"), now).is_ok());
+        let guesses = (0..40).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(guesses.count(), 10);
+        assert!(throttle.login("shop", from("10.0.1.1"), NOW).is_ok(), "the owner is locked out");
+        let later = NOW + Duration::from_secs(31);
+        assert!(throttle.login("shop", from("10.0.0.1"), later).is_ok());
+    }
+
+    #[test]
+    fn one_network_locks_out_nobody_but_itself() {
+        let throttle = Throttle::default();
+        let tries = (0..500)
+            .filter(|number| throttle.login(&format!("shop{number}"), from("10.0.2.2"), NOW).is_ok())
+            .count();
+        assert_eq!(tries, 50);
+        for number in 0..500_u16 {
+            let [high, low] = number.to_be_bytes();
+            let owner = IpAddr::from([10, 1, high, low]);
+            assert!(
+                throttle.login(&format!("shop{number}"), owner, NOW).is_ok(),
+                "shop{number} is locked out"
+            );
         }
-        assert!(throttle.attempt("shop", "10.0.1.1", now).is_err());
-        assert!(throttle.attempt("other", "10.0.1.1", now).is_ok());
-        let tries =
-            (0..100).filter(|number| throttle.attempt(&format!("shop{number}"), "10.0.2.2", now).is_ok());
-        assert_eq!(tries.count(), 50);
-        assert!(throttle.attempt("shop", "10.0.1.1", now + Duration::from_secs(31)).is_ok());
+    }
+
+    #[test]
+    fn a_login_that_is_right_does_not_count_against_the_account() {
+        let throttle = Throttle::default();
+        for _ in 0..30 {
+            throttle.login("shop", from("10.0.0.1"), NOW).unwrap().give_back();
+        }
+        let guesses = (0..15).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(guesses.count(), 10);
+    }
+
+    #[test]
+    fn an_account_that_is_guessed_at_from_everywhere_is_slowed_in_the_end() {
+        let throttle = Throttle::default();
+        let guesses = (0..=250_u8)
+            .filter(|number| throttle.login("shop", IpAddr::from([10, 0, *number, 1]), NOW).is_ok());
+        assert_eq!(guesses.count(), 200);
+    }
+
+    #[test]
+    fn addresses_of_one_v6_network_count_together() {
+        let throttle = Throttle::default();
+        let guesses = (0..50)
+            .filter(|number| throttle.login("shop", from(&format!("2001:db8::{number:x}")), NOW).is_ok());
+        assert_eq!(guesses.count(), 10);
+    }
+
+    #[test]
+    fn an_app_that_fails_too_often_waits_and_one_that_does_not_never_does() {
+        let throttle = Throttle::default();
+        for _ in 0..1_000 {
+            throttle.app(from("10.0.0.1"), NOW).unwrap().give_back();
+        }
+        let failed = (0..1_000).filter(|_| throttle.app(from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(failed.count(), 300);
     }
 }

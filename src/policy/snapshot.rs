@@ -37,6 +37,9 @@ pub struct Snapshot {
     pub plans: HashMap<crate::domain::id::PlanName, Plan>,
 }
 
+/// Longest life of an access token: for so long after it retired, a signing key is trusted.
+pub const MAX_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
 /// Settings of the platform as a whole.
 #[derive(Debug, Clone)]
 pub struct Platform {

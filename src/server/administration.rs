@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tokio::sync::Semaphore;
 
 use super::error::ServerError;
 use super::node::Node;
 use crate::admin::{self, AdminState, AdminToken};
-use crate::credential::password;
 use crate::telemetry::metrics::{Gauge, Metrics};
 
 /// The admin API of `node` for those who have `token`.
@@ -27,7 +25,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         clock: services.clock.clone(),
         random: services.random.clone(),
         token,
-        hashing: Arc::new(Semaphore::new(password::MAX_AT_ONCE)),
+        hashing: services.hashing.clone(),
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || match journal.is_failing() {
             true => Err("the journal cannot be written".to_owned()),

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::paced::Paced;
 use crate::config::settings::Bounds;
 use crate::gateway::raw_head::RawHead;
 use crate::gateway::watch::Watch;
@@ -23,12 +24,10 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
 
 /// A client's connection.
 pub(super) struct ClientStream {
-    stream: TcpStream,
+    stream: Paced,
     opening: Bytes,
     shared: Rc<Shared>,
     head_time: Duration,
-    write_stall: Duration,
-    stall: Option<Pin<Box<Sleep>>>,
     ending: Option<Ending>,
 }
 
@@ -51,23 +50,16 @@ impl ClientStream {
     /// A connection of which `opening` has been read already.
     #[must_use]
     pub(super) fn new(stream: TcpStream, opening: Bytes, shared: Rc<Shared>, bounds: &Bounds) -> Self {
-        let (head_time, write_stall) = (bounds.head_time, bounds.write_stall);
-        Self { stream, opening, shared, head_time, write_stall, stall: None, ending: None }
+        let stream = Paced::new(stream, bounds.write_stall);
+        Self { stream, opening, shared, head_time: bounds.head_time, ending: None }
     }
 
-    /// The timer exists only while a write has to wait.
-    fn pace<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    /// A peer that takes what it is sent is not late with its next head yet.
+    fn wrote<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stall = None;
             self.shared.watch.met();
-            return written;
         }
-        let patience = self.write_stall;
-        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        match stall.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
+        written
     }
 
     /// Reads what the peer still sends until it closes too, or has had its time.
@@ -121,7 +113,7 @@ impl AsyncWrite for ClientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.pace(written, context)
+        self.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -130,7 +122,7 @@ impl AsyncWrite for ClientStream {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.pace(written, context)
+        self.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -155,7 +147,7 @@ impl Drop for ClientStream {
     fn drop(&mut self) {
         if self.shared.is_cut.get() {
             // Best effort: without it the peer sees an end where there was none, but only if it speaks HTTP/1.0.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(self.stream.stream()).set_linger(Some(Duration::ZERO));
         }
     }
 }

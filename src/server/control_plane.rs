@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::admin_port::{self, AdminBounds};
 use super::administration;
 use super::error::ServerError;
 use super::node::Node;
@@ -40,14 +41,7 @@ pub async fn serve_admin(node: &Node, listen: SocketAddr, token: &str) -> Result
     let address = listener.local_addr().map_err(unheard)?;
     let router = administration::router(node, token)?;
     let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let server = tokio::spawn(async move {
-        let served =
-            axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the administrators' port ended");
-        }
-    });
+    let server = tokio::spawn(admin_port::serve(listener, router, AdminBounds::default(), stop.clone()));
     Ok(AdminServer { address, stop, server })
 }
 

@@ -1,10 +1,10 @@
 //! The data folder of a process: its owner's alone, and locked before anything in it is touched.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::error::ServerError;
+use super::secret_file;
 
 /// A data folder that no other process uses.
 #[derive(Debug)]
@@ -16,13 +16,9 @@ impl DataFolder {
     /// # Errors
     /// [`ServerError::DataFolderInUse`], or [`ServerError::File`].
     pub(super) fn open(path: &Path) -> Result<Self, ServerError> {
+        // It holds hashes of secrets and what partners did.
+        secret_file::make_folder(path)?;
         let file = |path: PathBuf| move |source| ServerError::File { path, source };
-        if !path.is_dir() {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            parent.map_or(Ok(()), fs::create_dir_all).map_err(file(path.to_owned()))?;
-            // It holds hashes of secrets and what partners did.
-            DirBuilder::new().mode(0o700).create(path).map_err(file(path.to_owned()))?;
-        }
         let lock = path.join("lock");
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
         let opened = opened.map_err(file(lock.clone()))?;
@@ -54,7 +50,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/data");
         let first = DataFolder::open(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         let refused = DataFolder::open(&path).unwrap_err();
         assert!(refused.to_string().contains("another process"), "{refused}");
         drop(first);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ async fn serve(settings: &DevSettings, data: &Path) -> Result<(), ServerError> {
     let admin = control_plane::serve_admin(&node, admin_listen, &admin_token).await?;
     let ready = ready(&node, admin.address(), &admin_token, &demo);
     if let Some(path) = &settings.ready_file {
-        secret_file::write(path, ready.to_string().as_bytes())?;
+        secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
     tell(&ready);
     lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
@@ -154,7 +155,8 @@ impl TemporaryFolder {
         let name = new_secret("tollgate-", &MachineRandom::new());
         let name = name.map_err(|error| ServerError::Secrets(error.to_string()))?;
         let path = std::env::temp_dir().join(&name[..25]);
-        std::fs::create_dir(&path).map_err(|source| ServerError::File { path: path.clone(), source })?;
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|source| ServerError::File { path: path.clone(), source })?;
         Ok(Self(path))
     }
 }

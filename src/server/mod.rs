@@ -1,5 +1,6 @@
 //! Sockets and process: listeners, workers, lifecycle, assembly.
 
+pub mod admin_port;
 mod administration;
 mod client_stream;
 pub mod clock;
@@ -9,9 +10,11 @@ mod data_folder;
 pub mod demo;
 pub mod dev;
 pub mod error;
+mod housekeeping;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;
+mod paced;
 pub mod random;
 pub mod secret_file;
 pub mod serve;

@@ -9,18 +9,21 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
 use super::data_folder::DataFolder;
 use super::error::ServerError;
 use super::worker_thread::{self, Core};
-use super::{listener, secret_file};
+use super::{housekeeping, listener, secret_file};
 use crate::billing::plans;
 use crate::billing::recorder::Recorder;
+use crate::config::public_url::PublicUrl;
 use crate::config::settings::Bounds;
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
 use crate::credential::directory::{Directory, Memory};
+use crate::credential::password;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -30,7 +33,7 @@ use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
 use crate::metering::drain::{DrainState, drain};
 use crate::oauth;
-use crate::oauth::router::{OAuth, hashing};
+use crate::oauth::router::OAuth;
 use crate::policy::live::{Admit, Live};
 use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
@@ -57,7 +60,7 @@ pub struct NodeSettings {
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
     /// The address by which the world knows this gateway; without one, the one it listens on.
-    pub public_url: Option<String>,
+    pub public_url: Option<PublicUrl>,
     /// Bounds of the data plane.
     pub bounds: Bounds,
 }
@@ -75,6 +78,8 @@ pub struct Services {
     pub signer: Arc<TokenSigner>,
     /// The OAuth2 issuer: the address by which the world knows this gateway.
     pub issuer: String,
+    /// How many passwords are hashed at once, whoever asks.
+    pub hashing: Arc<Semaphore>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -98,7 +103,7 @@ pub struct Node {
     stop: CancellationToken,
     stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
-    sweeping: Task<()>,
+    sweeping: [Task<()>; 2],
     draining: Task<()>,
     _watch: PolicyWatch,
     data: DataFolder,
@@ -122,7 +127,8 @@ impl Node {
         let live = Arc::new(open_policies(&settings, &store, clock.clone()).await?);
         let watch = watch(&live)
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
-        let issuer = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let issuer =
+            settings.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
         let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
@@ -134,7 +140,8 @@ impl Node {
         let source = Arc::new(store.clone());
         let directory =
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
-        let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
+        let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
+        let services = Services { store, live, directory, signer, issuer, hashing, clock, random };
         let node = settings.node.to_string();
         let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);
         journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
@@ -145,13 +152,16 @@ impl Node {
             directory: services.directory.clone(),
             clock: services.clock.clone(),
             node: settings.node.clone(),
-            control: ControlPlane::new(router(&services), control),
+            control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });
         let stop = CancellationToken::new();
         let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
-        let sweeping = tokio::spawn(sweep(cells.clone(), services.clock.clone()));
+        let sweeping = [
+            tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
+        ];
         let stop_drain = CancellationToken::new();
         let (draining, drained) = start_drain(&services, &journal, &settings.node, &stop_drain);
         Ok(Self {
@@ -179,7 +189,7 @@ impl Node {
     /// Stops in order: requests in flight finish, then all that was used is on disk.
     pub async fn stop(self) {
         self.begin_stop();
-        self.sweeping.abort();
+        self.sweeping.iter().for_each(Task::abort);
         let (cores, journal) = (self.cores, self.journal);
         let ended = tokio::task::spawn_blocking(move || {
             for core in cores {
@@ -215,7 +225,7 @@ fn router(services: &Services) -> Router {
         issuer: services.issuer.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),
-        hashing: hashing(),
+        hashing: services.hashing.clone(),
         throttle: Arc::default(),
     })
 }
@@ -254,7 +264,7 @@ async fn signing(
 ) -> Result<(TokenSigner, TokenVerifier), ServerError> {
     let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
     let path = settings.data.join("sealing.key");
-    let sealing = secret_file::read_or_make(&path, || {
+    let sealing = secret_file::read_or_make(&path, random, || {
         let mut key = vec![0; 32];
         random.fill(&mut key).map_err(|error| secrets(&error))?;
         Ok(key)
@@ -268,7 +278,8 @@ async fn signing(
     if keys.is_empty() {
         return Err(secrets(&"there is no signing key"));
     }
-    Ok((TokenSigner::new(keys.swap_remove(0), issuer.to_owned()), verifier))
+    let key = keys.remove(0);
+    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier))
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);
@@ -317,13 +328,4 @@ fn start_drain(
     let stopped = async move { stop.cancelled().await };
     let draining = drain(journal.reader(0), kept, Arc::new(recorder), state.clone(), stopped);
     (tokio::spawn(draining), state)
-}
-
-/// Forgets spent limiter cells now and then.
-async fn sweep(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
-    let mut interval = tokio::time::interval(std::time::Duration::from_secs(30));
-    loop {
-        interval.tick().await;
-        cells.sweep(clock.monotonic());
-    }
 }

@@ -37,14 +37,14 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         public_url: settings.public_url.clone(),
         bounds: Bounds::default(),
     };
-    let node = Node::start(node, clock, random).await?;
+    let node = Node::start(node, clock, random.clone()).await?;
     let admin = control_plane::serve_admin(&node, settings.admin_listen, admin_token).await?;
     if let Some(path) = &settings.ready_file {
         let ready = json!({
             "base_url": format!("http://{}", node.address),
             "admin_url": format!("http://{}", admin.address()),
         });
-        secret_file::write(path, ready.to_string().as_bytes())?;
+        secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
     tracing::info!(partners = %node.address, administrators = %admin.address(), "serving");
     lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;

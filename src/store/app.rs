@@ -3,7 +3,7 @@
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::{MAX_LIST, Page};
-use super::row::{all, hash, known, parse};
+use super::row::{all, hash, known, parse, time};
 use super::transaction::Transaction;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, Environment, SecretHash, Standing};
@@ -160,6 +160,39 @@ impl Store {
                 .map(|done| done.rows_affected())
         })?;
         require("app", changed)
+    }
+
+    /// Ends the access tokens that an app got for itself before `from`; an earlier time changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn end_app_tokens(&self, id: &AppId, from: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.writer(), db => {
+            sqlx::query(
+                "update app set tokens_valid_from = case when tokens_valid_from > $2 then tokens_valid_from \
+                 else $2 end where id = $1",
+            )
+            .bind(id.as_str())
+            .bind(from.as_micros())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
+    }
+
+    /// From when on the access tokens hold that the app gets for itself, if older ones were ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn app_tokens_valid_from(&self, id: &AppId) -> Result<Option<Timestamp>, StoreError> {
+        let from: Option<Option<i64>> = on!(self.reader(), db => {
+            sqlx::query_scalar("select tokens_valid_from from app where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        Ok(time(from.flatten()))
     }
 
     /// The hashes of the client secrets that prove the app now; newest first.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{hash, parse};
+use super::transaction::Transaction;
 use crate::domain::id::MerchantId;
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
@@ -46,31 +47,24 @@ impl TryFrom<SessionRow> for LoginSession {
 }
 
 impl Store {
-    /// Keeps a new session under the hash of its id.
+    /// Keeps a new session under the hash of its id, if the merchant may still log in by the password of `password_hash`: a
+    /// change that came in between ends the sessions that it sees, so none may begin behind its back. Gives whether it did.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the id is taken, [`StoreError::Missing`] without such a merchant;
-    /// [`StoreError::Unavailable`].
-    pub async fn create_login_session(
+    /// [`StoreError::Conflict`] if the id is taken; [`StoreError::Unavailable`].
+    pub async fn begin_login_session(
         &self,
         hash: &SessionHash,
         session: &LoginSession,
-    ) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
-            sqlx::query(
-                "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
-                 values ($1, $2, $3, $4, $5)",
-            )
-            .bind(&hash.0[..])
-            .bind(session.merchant.as_str())
-            .bind(&session.csrf_secret[..])
-            .bind(session.created_at.as_micros())
-            .bind(session.expires_at.as_micros())
-            .execute(db)
-            .await
-            .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("merchant"))
+        password_hash: &str,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !transaction.lock_login(&session.merchant, password_hash).await? {
+            return Ok(false);
+        }
+        transaction.insert_login_session(hash, session).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The session of that id, if it has not expired at `now`.
@@ -109,19 +103,55 @@ impl Store {
         })?;
         Ok(())
     }
+}
 
-    /// Logs a merchant out of all browsers, as a change of password or a suspension does; gives how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn delete_login_sessions_of(&self, merchant: &MerchantId) -> Result<u64, StoreError> {
-        let deleted = on!(self.writer(), db => {
+impl Transaction {
+    /// Whether the merchant is active and has that password; keeps both so until the end of the transaction.
+    async fn lock_login(&mut self, merchant: &MerchantId, password_hash: &str) -> Result<bool, StoreError> {
+        let locked = on!(self.connection(), db => {
+            sqlx::query(
+                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active'",
+            )
+            .bind(merchant.as_str())
+            .bind(password_hash)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(locked > 0)
+    }
+
+    async fn insert_login_session(
+        &mut self,
+        hash: &SessionHash,
+        session: &LoginSession,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
+                 values ($1, $2, $3, $4, $5)",
+            )
+            .bind(&hash.0[..])
+            .bind(session.merchant.as_str())
+            .bind(&session.csrf_secret[..])
+            .bind(session.created_at.as_micros())
+            .bind(session.expires_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Logs a merchant out of all browsers, as a change of password or a suspension does.
+    pub(super) async fn delete_login_sessions_of(&mut self, merchant: &MerchantId) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
             sqlx::query("delete from login_session where merchant = $1")
                 .bind(merchant.as_str())
                 .execute(db)
                 .await
-                .map(|done| done.rows_affected())
+                .map(|_| ())
         })?;
-        Ok(deleted)
+        Ok(())
     }
 }

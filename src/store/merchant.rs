@@ -102,12 +102,13 @@ impl Store {
         Ok(Some((row.try_into()?, password_hash)))
     }
 
-    /// Says whether a merchant may log in and be acted for.
+    /// Says whether a merchant may log in and be acted for. A suspension logs it out of all browsers.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such a merchant; [`StoreError::Unavailable`].
     pub async fn set_merchant_standing(&self, id: &MerchantId, standing: Standing) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query("update merchant set standing = $2 where id = $1")
                 .bind(id.as_str())
                 .bind(standing.name())
@@ -115,10 +116,15 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("merchant", changed)
+        require("merchant", changed)?;
+        match standing {
+            Standing::Active => {}
+            Standing::Suspended => transaction.delete_login_sessions_of(id).await?,
+        }
+        transaction.commit().await
     }
 
-    /// Gives a merchant another password.
+    /// Gives a merchant another password, and logs it out of all browsers: whoever knew the old one may sit before one.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such a merchant; [`StoreError::Unavailable`].
@@ -127,7 +133,8 @@ impl Store {
         id: &MerchantId,
         password_hash: &str,
     ) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query("update merchant set password_hash = $2 where id = $1")
                 .bind(id.as_str())
                 .bind(password_hash)
@@ -135,6 +142,8 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("merchant", changed)
+        require("merchant", changed)?;
+        transaction.delete_login_sessions_of(id).await?;
+        transaction.commit().await
     }
 }

@@ -3,6 +3,9 @@
 //! A token stays redeemable until a successor of it is first used, so that an answer that was lost strands nobody; a retry
 //! gives another successor. The first use of any successor spends its parent and its siblings. A spent token that
 //! comes again revokes the whole family. All changes of a family happen one after another: its row is the lock.
+//!
+//! Invariant: a token is never forgotten before it expires. One that is in the way is spent, so that whoever holds it and
+//! comes with it is told as a replay: otherwise a thief could push the owner's token out by asking often enough.
 
 use super::error::StoreError;
 use super::open::Store;
@@ -13,7 +16,7 @@ use crate::domain::id::FamilyId;
 use crate::domain::secret_hash::RefreshTokenHash;
 use crate::domain::time::Timestamp;
 
-/// Most unused successors of one token; beyond: the oldest is forgotten.
+/// Most unused successors of one token; beyond: the oldest is spent.
 pub const MAX_SUCCESSORS: i64 = 8;
 
 /// A refresh token that is about to be given to an app.
@@ -121,7 +124,7 @@ impl Store {
         if let Some(parent) = token.parent {
             transaction.spend_others(&family.id, &parent, old, now).await?;
         }
-        transaction.make_room(&family.id, old).await?;
+        transaction.make_room(&family.id, old, now).await?;
         transaction.insert_token(&family.id, Some(old), new, now).await?;
         transaction.extend_family(&family.id, new.expires_at).await?;
         transaction.commit().await?;
@@ -161,17 +164,23 @@ impl Transaction {
         Ok(())
     }
 
-    /// Forgets the oldest successors of a token, so that there is room for one more.
-    async fn make_room(&mut self, family: &FamilyId, parent: &RefreshTokenHash) -> Result<(), StoreError> {
+    /// Spends the oldest successors of a token, so that there is room for one more.
+    async fn make_room(
+        &mut self,
+        family: &FamilyId,
+        parent: &RefreshTokenHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "delete from refresh_token where family = $1 and parent = $2 and hash not in (\
-                 select hash from refresh_token where family = $1 and parent = $2 \
-                 order by issued_at desc, hash limit $3)",
+                "update refresh_token set spent_at = $4 where family = $1 and parent = $2 and spent_at is null \
+                 and hash not in (select hash from refresh_token \
+                 where family = $1 and parent = $2 and spent_at is null order by issued_at desc, hash limit $3)",
             )
             .bind(family.as_str())
             .bind(&parent.0[..])
             .bind(MAX_SUCCESSORS - 1)
+            .bind(now.as_micros())
             .execute(db)
             .await
             .map(|_| ())

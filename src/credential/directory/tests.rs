@@ -5,20 +5,31 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
+use super::super::access_token::{NewToken, SigningKey, TokenSigner};
+use super::super::loader::MAX_LOADS;
 use super::*;
 use crate::domain::id::PartnerId;
-use crate::domain::identity::{ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::identity::{
+    App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+};
+use crate::domain::scope::ScopeSet;
 use crate::domain::time::ManualClock;
 
 const MEMORY: Memory =
     Memory { capacity: 100, time: Duration::from_secs(60), grace: Duration::from_secs(600) };
+
+const ISSUER: &str = "https://gateway.example";
 
 /// Knows every key, as one of the same active app, unless it is away.
 struct Source {
     is_away: AtomicBool,
     is_suspended: AtomicBool,
     loads: AtomicUsize,
+    valid_from: std::sync::Mutex<Option<Timestamp>>,
+    /// Taken by whoever loads; a test that holds all makes loads wait.
+    gate: Semaphore,
 }
 
 impl Source {
@@ -44,6 +55,7 @@ impl IdentitySource for Source {
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
         self.loads.fetch_add(1, Ordering::SeqCst);
+        let _turn = self.gate.acquire().await.unwrap();
         self.answer(Some(App {
             id: id.clone(),
             partner: PartnerId::new("partner_1").unwrap(),
@@ -57,6 +69,10 @@ impl IdentitySource for Source {
             standing: self.standing(),
             created_at: Timestamp::default(),
         }))
+    }
+
+    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
+        self.answer(*self.valid_from.lock().unwrap())
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
@@ -85,23 +101,43 @@ struct World {
     source: Arc<Source>,
     clock: Arc<ManualClock>,
     directory: Arc<Directory>,
+    signer: TokenSigner,
     key: ApiKey,
 }
 
 impl World {
     fn new() -> Self {
         let is_away = AtomicBool::new(false);
-        let source =
-            Arc::new(Source { is_away, is_suspended: AtomicBool::new(false), loads: AtomicUsize::new(0) });
+        let source = Arc::new(Source {
+            is_away,
+            is_suspended: AtomicBool::new(false),
+            loads: AtomicUsize::new(0),
+            valid_from: std::sync::Mutex::new(None),
+            gate: Semaphore::new(1),
+        });
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000)));
-        let verifier = Arc::new(TokenVerifier::new([], "https://gateway.example"));
+        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+        let verifier = Arc::new(TokenVerifier::new([&key], ISSUER));
+        let signer = TokenSigner::new(key, Vec::new(), ISSUER.to_owned());
         let control = tokio::runtime::Handle::current();
         let directory = Arc::new(Directory::new(source.clone(), verifier, clock.clone(), control, MEMORY));
-        Self { source, clock, directory, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
+        Self { source, clock, directory, signer, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
     }
 
     async fn identify(&self) -> Result<Option<Arc<Identity>>, Refusal> {
         self.directory.identify(Presented::ApiKey(self.key.reveal()), self.clock.now()).await
+    }
+
+    /// An access token that is made now.
+    fn token(&self, id: &str) -> String {
+        let app = AppId::new("app_1").unwrap();
+        let (id, scopes) = (id.to_owned(), ScopeSet::default());
+        let new = NewToken { id, app, merchant: None, grant: None, family: None, scopes };
+        self.signer.sign(new, self.clock.now(), Duration::from_secs(3600)).unwrap()
+    }
+
+    async fn identify_token(&self, token: &str) -> Result<Option<Arc<Identity>>, Refusal> {
+        self.directory.identify(Presented::AccessToken(token), self.clock.now()).await
     }
 
     fn later(&self, seconds: u64) {
@@ -163,4 +199,50 @@ async fn a_change_beats_the_memory_even_while_the_store_is_away() {
     world.directory.forget_app(&AppId::new("app_1").unwrap());
     world.source.is_away.store(true, Ordering::SeqCst);
     assert!(matches!(world.identify().await, Err(Refusal::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn an_api_key_that_is_sent_as_an_access_token_is_never_taken_for_one() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    let as_token = world.identify_token(world.key.reveal()).await;
+    assert!(matches!(as_token, Err(Refusal::CredentialInvalid(_))));
+}
+
+#[tokio::test]
+async fn tokens_that_were_made_before_an_apps_tokens_were_ended_no_longer_hold() {
+    let world = World::new();
+    let old = world.token("old");
+    assert!(world.identify_token(&old).await.is_ok());
+    world.clock.advance(Duration::from_micros(1));
+    *world.source.valid_from.lock().unwrap() = Some(world.clock.now());
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    assert!(matches!(world.identify_token(&old).await, Err(Refusal::CredentialInvalid(_))));
+    assert!(world.identify_token(&world.token("new")).await.is_ok(), "made in the same second, but after it");
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_credentials_is_refused_and_who_is_known_goes_on() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    world.later(60);
+    let gate = world.source.gate.acquire().await.unwrap();
+    let flood: Vec<_> = (0..MAX_LOADS)
+        .map(|number| {
+            let (directory, now) = (world.directory.clone(), world.clock.now());
+            let token = world.token(&format!("t{number}"));
+            tokio::spawn(async move { directory.identify(Presented::AccessToken(&token), now).await })
+        })
+        .collect();
+    while world.loads() < 1 + MAX_LOADS {
+        tokio::task::yield_now().await;
+    }
+    let one_more = world.identify_token(&world.token("more")).await;
+    assert!(matches!(one_more, Err(Refusal::Unavailable(_))));
+    assert!(world.identify().await.is_ok(), "known, aged, and not to be loaded now");
+    drop(gate);
+    for waiting in flood {
+        assert!(waiting.await.unwrap().is_ok());
+    }
+    assert!(world.identify_token(&world.token("after")).await.is_ok());
 }

@@ -14,6 +14,7 @@ use crate::credential::access_token::NewToken;
 use crate::domain::identity::App;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::{CodeHash, RefreshTokenHash};
+use crate::domain::time::Timestamp;
 use crate::store::authorization_code::{CodeRecord, Redeemed};
 use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Started};
 
@@ -27,20 +28,19 @@ const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
 /// [`TokenEndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
-    app: &App,
+    (app, now): (&App, Timestamp),
     parameters: &Parameters,
 ) -> Result<Response, TokenEndpointError> {
     let code = parameters.get("code").ok_or(TokenEndpointError::InvalidRequest("code is missing"))?;
     let hash = CodeHash::of(code);
-    let now = oauth.clock.now();
     let record = oauth.store.code(&hash).await?.ok_or(INVALID)?;
     if record.app != app.id || record.expires_at <= now {
         return Err(INVALID);
     }
-    check_redirect_uri(&record, parameters)?;
+    check_redirect_uri((&record, app), parameters)?;
     check_verifier(&record, parameters)?;
     match oauth.store.redeem_code(&hash, now).await? {
-        Redeemed::First(record) => give(oauth, record).await,
+        Redeemed::First(record) => give(oauth, record, now).await,
         Redeemed::Again(record) => {
             tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");
             oauth.directory.forget_family(&record.family);
@@ -50,13 +50,19 @@ pub async fn exchange(
     }
 }
 
-/// The redirect URI of the authorization request, if it had one, stands in for PKCE where there is none.
-fn check_redirect_uri(record: &CodeRecord, parameters: &Parameters) -> Result<(), TokenEndpointError> {
+/// The redirect URI of the authorization request, if it had one, stands in for PKCE where there is none. A request without
+/// one went to the only one that the app has.
+fn check_redirect_uri(
+    (record, app): (&CodeRecord, &App),
+    parameters: &Parameters,
+) -> Result<(), TokenEndpointError> {
     match (&record.redirect_uri, parameters.get("redirect_uri")) {
         (Some(asked), Some(sent)) if asked == sent => Ok(()),
         (Some(_), None) if record.challenge.is_some() => Ok(()),
         (Some(_), _) => Err(INVALID),
-        (None, _) => Ok(()),
+        (None, None) => Ok(()),
+        (None, Some(sent)) if matches!(app.redirect_uris.as_slice(), [only] if only == sent) => Ok(()),
+        (None, Some(_)) => Err(INVALID),
     }
 }
 
@@ -69,8 +75,7 @@ fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), To
     }
 }
 
-async fn give(oauth: &OAuth, record: CodeRecord) -> Result<Response, TokenEndpointError> {
-    let now = oauth.clock.now();
+async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Response, TokenEndpointError> {
     let refresh_token = new_secret("tgr_", &*oauth.random)
         .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
     let family = RefreshFamily {
@@ -98,5 +103,5 @@ async fn give(oauth: &OAuth, record: CodeRecord) -> Result<Response, TokenEndpoi
         family: Some(record.family),
         scopes: record.scopes,
     };
-    response::answer(oauth, new, Some(&refresh_token))
+    response::answer(oauth, new, (Some(&refresh_token), now))
 }

@@ -16,7 +16,6 @@ use crate::domain::secret_hash::SecretHash;
 struct Presented {
     id: String,
     secret: Option<String>,
-    basic: bool,
 }
 
 /// The app that asks. A confidential one has proved itself by its secret.
@@ -29,7 +28,7 @@ pub async fn authenticate(
     parameters: &Parameters,
 ) -> Result<App, TokenEndpointError> {
     let presented = present(headers, parameters)?;
-    let invalid = TokenEndpointError::InvalidClient { basic: presented.basic };
+    let invalid = TokenEndpointError::InvalidClient;
     let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
     let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
     let partner = oauth.store.partner(&app.partner).await?;
@@ -49,20 +48,22 @@ pub async fn authenticate(
 
 fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
     let in_form = parameters.get("client_secret").map(str::to_owned);
-    let Some(basic) = headers.get(header::AUTHORIZATION) else {
-        let id =
-            parameters.get("client_id").ok_or(TokenEndpointError::InvalidRequest("client_id is missing"))?;
-        return Ok(Presented { id: id.to_owned(), secret: in_form, basic: false });
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(basic) = sent.next() else {
+        // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
+        let id = parameters.get("client_id").ok_or(TokenEndpointError::InvalidClient)?;
+        return Ok(Presented { id: id.to_owned(), secret: in_form });
     };
-    if in_form.is_some() {
+    if in_form.is_some() || sent.next().is_some() {
         return Err(TokenEndpointError::InvalidRequest("the client authenticates in two ways at once"));
     }
-    let invalid = || TokenEndpointError::InvalidClient { basic: true };
-    let (id, secret) = basic.to_str().ok().and_then(decode_basic).ok_or_else(invalid)?;
+    let basic = basic.to_str().ok().and_then(decode_basic);
+    let (id, secret) = basic.ok_or(TokenEndpointError::InvalidClient)?;
     if parameters.get("client_id").is_some_and(|other| other != id) {
         return Err(TokenEndpointError::InvalidRequest("client_id differs from the one that authenticates"));
     }
-    Ok(Presented { id, secret: Some(secret), basic: true })
+    // An empty password is none: so do public apps name themselves.
+    Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 
 /// Id and secret, each form-encoded, in HTTP Basic (RFC 6749, section 2.3.1).

@@ -5,26 +5,26 @@ use axum::response::Response;
 use super::super::error::TokenEndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
+use super::super::scopes;
 use super::response;
 use crate::credential::access_token::NewToken;
 use crate::domain::identity::{App, ClientKind};
-use crate::domain::scope::ScopeSet;
+use crate::domain::time::Timestamp;
 
 /// Gives an access token, and no refresh token: the app can always ask again.
 ///
 /// # Errors
 /// [`TokenEndpointError`].
-pub fn exchange(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Response, TokenEndpointError> {
+pub fn exchange(
+    oauth: &OAuth,
+    (app, now): (&App, Timestamp),
+    parameters: &Parameters,
+) -> Result<Response, TokenEndpointError> {
     if app.kind == ClientKind::Public {
         return Err(TokenEndpointError::UnauthorizedClient);
     }
-    let scopes = match parameters.get("scope") {
-        Some(text) => text.parse::<ScopeSet>().map_err(|_| TokenEndpointError::InvalidScope)?,
-        None => app.default_scopes.clone(),
-    };
-    if !app.scopes.covers(&scopes) {
-        return Err(TokenEndpointError::InvalidScope);
-    }
+    let scopes =
+        scopes::asked(oauth, app, parameters.get("scope")).map_err(TokenEndpointError::InvalidScope)?;
     let new = NewToken {
         id: String::new(),
         app: app.id.clone(),
@@ -33,5 +33,5 @@ pub fn exchange(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Res
         family: None,
         scopes,
     };
-    response::answer(oauth, new, None)
+    response::answer(oauth, new, (None, now))
 }

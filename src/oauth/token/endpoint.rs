@@ -1,5 +1,6 @@
 //! The endpoint: which grant type is asked for, by which app.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -7,11 +8,13 @@ use axum::response::{IntoResponse, Response};
 use super::super::error::TokenEndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
+use super::super::throttle::address_of;
 use super::{authorization_code, client, client_credentials, refresh};
+use crate::domain::identity::App;
 
 /// Exchanges a grant for tokens.
-pub async fn exchange(State(oauth): State<OAuth>, headers: HeaderMap, form: String) -> Response {
-    match try_exchange(&oauth, &headers, &form).await {
+pub async fn exchange(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
+    match try_exchange(&oauth, &headers, &body).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -20,23 +23,48 @@ pub async fn exchange(State(oauth): State<OAuth>, headers: HeaderMap, form: Stri
 async fn try_exchange(
     oauth: &OAuth,
     headers: &HeaderMap,
-    form: &str,
+    body: &[u8],
 ) -> Result<Response, TokenEndpointError> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
         return Err(TokenEndpointError::InvalidRequest("the body must be application/x-www-form-urlencoded"));
     }
-    let parameters = Parameters::parse(form);
+    let malformed =
+        TokenEndpointError::InvalidRequest("the body is no text, or has control characters in it");
+    let Some(parameters) = Parameters::of_form(body) else { return Err(malformed) };
+    if parameters.malformed().is_some() {
+        return Err(malformed);
+    }
     if parameters.repeated().is_some() {
         return Err(TokenEndpointError::InvalidRequest("a parameter was sent more than once"));
     }
-    let app = client::authenticate(oauth, headers, &parameters).await?;
+    // Before the app is looked up: what ends all older tokens of an app then ends the one that is made here too, if the
+    // app proved itself by what had just been taken from it.
+    let now = oauth.clock.now();
+    let app = authenticate(oauth, headers, &parameters).await?;
     match parameters.get("grant_type") {
-        Some("authorization_code") => authorization_code::exchange(oauth, &app, &parameters).await,
-        Some("refresh_token") => refresh::exchange(oauth, &app, &parameters).await,
-        Some("client_credentials") => client_credentials::exchange(oauth, &app, &parameters),
+        Some("authorization_code") => authorization_code::exchange(oauth, (&app, now), &parameters).await,
+        Some("refresh_token") => refresh::exchange(oauth, (&app, now), &parameters).await,
+        Some("client_credentials") => client_credentials::exchange(oauth, (&app, now), &parameters),
         Some(_) => Err(TokenEndpointError::UnsupportedGrantType),
         None => Err(TokenEndpointError::InvalidRequest("grant_type is missing")),
     }
+}
+
+/// The app that asks. A network whose apps fail too often waits: each try costs the store a look.
+async fn authenticate(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<App, TokenEndpointError> {
+    let attempt = oauth
+        .throttle
+        .app(address_of(headers), oauth.clock.monotonic())
+        .map_err(TokenEndpointError::TooManyAttempts)?;
+    let app = client::authenticate(oauth, headers, parameters).await;
+    if !matches!(app, Err(TokenEndpointError::InvalidClient)) {
+        attempt.give_back();
+    }
+    app
 }

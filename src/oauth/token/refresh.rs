@@ -14,6 +14,7 @@ use crate::domain::identity::App;
 use crate::domain::random::new_secret;
 use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::RefreshTokenHash;
+use crate::domain::time::Timestamp;
 use crate::store::refresh_token::{NewRefreshToken, Rotation};
 
 const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
@@ -26,7 +27,7 @@ const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
 /// [`TokenEndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
-    app: &App,
+    (app, now): (&App, Timestamp),
     parameters: &Parameters,
 ) -> Result<Response, TokenEndpointError> {
     let token = parameters
@@ -41,7 +42,6 @@ pub async fn exchange(
     let scopes = scopes(&known.family.scopes, parameters)?;
     let successor = new_secret("tgr_", &*oauth.random)
         .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
-    let now = oauth.clock.now();
     let new = NewRefreshToken {
         hash: RefreshTokenHash::of(&successor),
         expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
@@ -63,15 +63,16 @@ pub async fn exchange(
         family: Some(family.id),
         scopes,
     };
-    response::answer(oauth, new, Some(&successor))
+    response::answer(oauth, new, (Some(&successor), now))
 }
 
 /// What is asked for: all of it, or less.
 fn scopes(granted: &ScopeSet, parameters: &Parameters) -> Result<ScopeSet, TokenEndpointError> {
     let Some(text) = parameters.get("scope") else { return Ok(granted.clone()) };
-    let asked: ScopeSet = text.parse().map_err(|_| TokenEndpointError::InvalidScope)?;
+    let invalid = |what: &str| TokenEndpointError::InvalidScope(what.to_owned());
+    let asked: ScopeSet = text.parse().map_err(|_| invalid("scope is malformed"))?;
     if asked.is_empty() || !granted.covers(&asked) {
-        return Err(TokenEndpointError::InvalidScope);
+        return Err(invalid("a scope is beyond what was granted"));
     }
     Ok(asked)
 }

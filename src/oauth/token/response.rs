@@ -9,15 +9,16 @@ use super::super::error::TokenEndpointError;
 use super::super::router::OAuth;
 use crate::credential::access_token::NewToken;
 use crate::domain::random::new_id;
+use crate::domain::time::Timestamp;
 
-/// Signs an access token and answers with it, and with the refresh token if there is one. `new.id` is set here.
+/// Signs an access token as of `now` and answers with it, and with the refresh token if there is one. `new.id` is set here.
 ///
 /// # Errors
 /// [`TokenEndpointError::Unavailable`].
 pub fn answer(
     oauth: &OAuth,
     new: NewToken,
-    refresh_token: Option<&str>,
+    (refresh_token, now): (Option<&str>, Timestamp),
 ) -> Result<Response, TokenEndpointError> {
     let unavailable =
         |error: Box<dyn std::error::Error + Send + Sync>| TokenEndpointError::Unavailable(error);
@@ -26,7 +27,7 @@ pub fn answer(
     let id = new_id("tok_", &*oauth.random).map_err(|error| unavailable(Box::new(error)))?;
     let signed = oauth
         .signer
-        .sign(NewToken { id, ..new }, oauth.clock.now(), lifetime)
+        .sign(NewToken { id, ..new }, now, lifetime)
         .map_err(|error| unavailable(Box::new(error)))?;
     let mut body = json!({
         "access_token": signed,

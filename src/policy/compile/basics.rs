@@ -9,7 +9,9 @@ use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
 use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::{Document, Values};
-use super::super::snapshot::{ApiProduct, Endpoint, Platform, Route, ScopeText, Upstream};
+use super::super::snapshot::{
+    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, Route, ScopeText, Upstream,
+};
 use super::super::source::Kind;
 use super::super::tree::unescape;
 use super::set::{Compiling, Origin, Products};
@@ -19,6 +21,8 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Zone;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shortest life of an access token: its times are whole seconds.
+const MIN_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(1);
 /// RFC 6749, section 4.1.2.
 const MAX_CODE_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -28,6 +32,11 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let zone = compiling.take(document, "/time_zone", Zone::named(&file.time_zone));
     let oauth = &file.oauth;
     let access = duration(compiling, document, "/oauth/access_token_lifetime", &oauth.access_token_lifetime);
+    if access.is_some_and(|life| !(MIN_ACCESS_TOKEN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME).contains(&life)) {
+        let message = "an access token lives at least 1s and at most 24h".to_owned();
+        let help = Some("apps get another by their refresh token".to_owned());
+        compiling.wrong(document, "/oauth/access_token_lifetime", message, help);
+    }
     let refresh =
         duration(compiling, document, "/oauth/refresh_token_lifetime", &oauth.refresh_token_lifetime);
     let code = duration(compiling, document, "/oauth/code_lifetime", &oauth.code_lifetime);

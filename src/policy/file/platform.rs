@@ -24,7 +24,7 @@ pub struct OAuthSection {
     /// Whether apps that can keep a secret must use PKCE too. Public apps always must.
     #[serde(default)]
     pub require_pkce: bool,
-    /// How long an access token lives.
+    /// How long an access token lives; 1s to 24h.
     pub access_token_lifetime: DurationText,
     /// How long a refresh token lives without being used.
     pub refresh_token_lifetime: DurationText,

@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::process::Process;
 use super::{Finished, finished, tollgate};
-use crate::support::folder;
+use crate::support::{folder, http};
 
 const TOKEN: &str = "a-token-of-this-test-with-32-characters";
 
 fn serve(folder: &Path, more: &[&str]) -> Command {
-    let base = ["serve", "--policies", "policies", "--data", "data", "--listen", "127.0.0.1:0"];
+    let base = ["serve", "--policies", "policies", "--data", "data"];
     let mut command = tollgate(&[&base[..], &["--admin-listen", "127.0.0.1:0"], more].concat());
-    command.current_dir(folder).env("TOLLGATE_ADMIN_TOKEN", TOKEN);
+    command.current_dir(folder).env("TOLLGATE_ADMIN_TOKEN", TOKEN).env("TOLLGATE_LISTEN", "127.0.0.1:0");
     command
 }
 
@@ -61,6 +61,40 @@ fn a_node_without_a_good_admin_token_does_not_start() {
         assert_eq!(done.status, 1);
         assert!(done.err.contains("TOLLGATE_ADMIN_TOKEN") && done.err.contains("32"), "{}", done.err);
     }
+}
+
+#[test]
+fn a_node_that_the_world_reaches_must_know_by_which_address() {
+    let project = folder::copy_of_policies_in_a_project();
+    for more in [
+        &["--listen", "0.0.0.0:0"][..],
+        &["--listen", "[::]:0"],
+        &["--public-url", "http://api.example.com"],
+        &["--public-url", "https://api.example.com/base"],
+    ] {
+        let done = fails(serve(project.path(), more));
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{more:?}: {}", done.err);
+        assert!(done.err.contains("https://api.example.com"), "{more:?}: {}", done.err);
+    }
+    assert!(!project.path().join("data").exists());
+}
+
+#[test]
+fn the_issuer_has_one_form_and_the_data_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = folder::copy_of_policies_in_a_project();
+    let ready = project.path().join("ready.json");
+    let more = ["--ready-file", "ready.json", "--public-url", "HTTPS://API.example.com:443/"];
+    let node = Process::start(serve(project.path(), &more), &ready);
+    let addresses: Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+    let base = addresses["base_url"].as_str().unwrap();
+    let metadata = http::request(base, "GET", "/.well-known/oauth-authorization-server", &[], "").json();
+    assert_eq!(metadata["issuer"], "https://api.example.com");
+    assert_eq!(metadata["token_endpoint"], "https://api.example.com/oauth/token");
+    let mode =
+        |path: &str| std::fs::metadata(project.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("data"), mode("data/sealing.key"), mode("ready.json")), (0o700, 0o600, 0o600));
+    assert_eq!(node.stop().code(), Some(0));
 }
 
 #[test]

@@ -33,3 +33,29 @@ fn sigterm_lets_requests_in_flight_finish_and_exits_with_zero() {
     let (status, _dev) = stopping.join().unwrap();
     assert!(status.success(), "{status}");
 }
+
+/// How many login sessions the store of `dev` has.
+async fn sessions(store: &str, statement: &'static str) -> i64 {
+    use sqlx::Connection;
+    let mut file = sqlx::SqliteConnection::connect(store).await.unwrap();
+    let count = sqlx::query_scalar(statement).fetch_one(&mut file).await.unwrap();
+    file.close().await.unwrap();
+    count
+}
+
+#[test]
+fn a_node_forgets_what_expired_long_ago_and_nothing_else() {
+    const INSERT: &str = "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
+        select randomblob(32), id, randomblob(32), 0, at from merchant, \
+        (select 1 as at union all select unixepoch() * 1000000) where username = 'shop' returning 0";
+    let dev = Dev::start();
+    dev.admin("POST", "/admin/merchants", r#"{"username":"shop","name":"Shop"}"#);
+    let store = format!("sqlite:{}", dev.policies().with_file_name("data").join("tollgate.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let count = || runtime.block_on(sessions(&store, "select count(*) from login_session"));
+    runtime.block_on(sessions(&store, INSERT));
+    assert_eq!(count(), 2);
+    let _dev = dev.kill_and_restart();
+    wait_for("what expired to be forgotten", || count() < 2);
+    assert_eq!(count(), 1);
+}

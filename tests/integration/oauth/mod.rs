@@ -1,4 +1,6 @@
 //! The authorization server as browsers and clients see it, through the gateway.
 
 mod authorize;
+mod browser;
+mod clients;
 mod token;

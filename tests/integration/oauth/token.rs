@@ -116,7 +116,7 @@ fn clients_that_do_not_prove_themselves_or_ask_wrongly_are_told_so() {
     assert_eq!((wrong.status, error(&wrong).as_str()), (401, "invalid_client"));
     assert!(wrong.header("www-authenticate").unwrap().starts_with("Basic"));
     for (fields, expected) in [
-        (vec![grant], "invalid_request"),
+        (vec![grant], "invalid_client"),
         (vec![grant, ("client_id", id)], "invalid_client"),
         (vec![grant, ("client_id", id), ("client_secret", "wrong")], "invalid_client"),
         (vec![grant, ("client_id", "nobody"), ("client_secret", secret)], "invalid_client"),

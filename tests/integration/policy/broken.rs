@@ -156,6 +156,10 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
     check("platform.yaml", "name: Demo Platform", "name: 5", "this should be text", Some("in quotes"));
     check("platform.yaml", "time_zone: Asia/Shanghai", "time_zone: Asia/Shangri-La", "time zone", None);
     check("platform.yaml", "code_lifetime: 60s", "code_lifetime: 1h", "at most 10m", None);
+    for life in ["25h", "999ms"] {
+        let to = format!("access_token_lifetime: {life}");
+        check("platform.yaml", "access_token_lifetime: 1h", &to, "at most 24h", Some("refresh token"));
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ contract! {
     an_app_comes_back_as_it_went_in,
     an_app_needs_its_partner,
     several_secrets_of_an_app_are_alive_until_they_are_revoked,
+    an_apps_tokens_are_ended_for_good,
     an_app_has_one_active_subscription_for_each_product,
     of_many_who_subscribe_at_once_one_succeeds,
     a_key_is_found_by_its_hash_and_revoked_once,
@@ -114,6 +115,18 @@ fn subscription(id: &str, from: Timestamp, until: Option<Timestamp>) -> Subscrip
         from,
         until,
     }
+}
+
+async fn an_apps_tokens_are_ended_for_good(store: Store) {
+    let (app, _) = seed(&store).await;
+    assert_eq!(store.app_tokens_valid_from(&app.id).await.unwrap(), None);
+    for (end, expected) in [(5, 5), (9, 9), (7, 9)] {
+        store.end_app_tokens(&app.id, later(end)).await.unwrap();
+        assert_eq!(store.app_tokens_valid_from(&app.id).await.unwrap(), Some(later(expected)));
+    }
+    let nobody = AppId::new("nobody").unwrap();
+    assert_eq!(store.app_tokens_valid_from(&nobody).await.unwrap(), None);
+    assert_missing(store.end_app_tokens(&nobody, START).await, "app");
 }
 
 async fn an_app_has_one_active_subscription_for_each_product(store: Store) {

@@ -1,7 +1,7 @@
 //! Authorization codes, browser sessions, signing keys, and what expires.
 
 use tollgate::domain::id::{FamilyId, MerchantId};
-use tollgate::domain::identity::Grant;
+use tollgate::domain::identity::{Grant, Standing};
 use tollgate::domain::secret_hash::{CodeHash, SessionHash};
 use tollgate::store::authorization_code::{CodeRecord, Redeemed};
 use tollgate::store::login_session::LoginSession;
@@ -16,6 +16,7 @@ contract! {
     a_code_is_redeemed_once,
     of_a_hundred_redemptions_at_once_exactly_one_is_the_first,
     a_session_is_found_until_it_expires_or_ends,
+    a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant,
     signing_keys_come_newest_first,
     what_has_expired_is_forgotten,
 }
@@ -97,20 +98,49 @@ fn session(merchant: &MerchantId) -> LoginSession {
     }
 }
 
+async fn begin(store: &Store, hash: &SessionHash, session: &LoginSession) -> bool {
+    store.begin_login_session(hash, session, super::seed::PASSWORD_HASH).await.unwrap()
+}
+
 async fn a_session_is_found_until_it_expires_or_ends(store: Store) {
     let (_, merchant) = seed(&store).await;
     let session = session(&merchant.id);
     let hashes = ["one", "two", "three"].map(SessionHash::of);
     for hash in &hashes {
-        store.create_login_session(hash, &session).await.unwrap();
+        assert!(begin(&store, hash, &session).await);
     }
     assert_eq!(store.login_session(&hashes[0], later(59)).await.unwrap(), Some(session));
     assert_eq!(store.login_session(&hashes[0], later(60)).await.unwrap(), None);
     store.delete_login_session(&hashes[0]).await.unwrap();
     store.delete_login_session(&hashes[0]).await.unwrap();
     assert_eq!(store.login_session(&hashes[0], START).await.unwrap(), None);
-    assert_eq!(store.delete_login_sessions_of(&merchant.id).await.unwrap(), 2);
-    assert_eq!(store.login_session(&hashes[2], START).await.unwrap(), None);
+    assert!(store.login_session(&hashes[2], START).await.unwrap().is_some());
+}
+
+async fn a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant(store: Store) {
+    let (_, merchant) = seed(&store).await;
+    let other = super::seed::merchant("merchant_2", "other");
+    store.create_merchant(&other, super::seed::PASSWORD_HASH).await.unwrap();
+    let (one, two) = (SessionHash::of("one"), SessionHash::of("two"));
+    assert!(begin(&store, &two, &session(&other.id)).await);
+    for step in ["password", "suspended"] {
+        assert!(begin(&store, &one, &session(&merchant.id)).await);
+        match step {
+            "password" => store.set_merchant_password(&merchant.id, "$argon2id$new").await.unwrap(),
+            _ => store.set_merchant_standing(&merchant.id, Standing::Suspended).await.unwrap(),
+        }
+        assert_eq!(store.login_session(&one, START).await.unwrap(), None, "{step}");
+        assert!(!begin(&store, &one, &session(&merchant.id)).await, "begun behind the back of the {step}");
+        store.set_merchant_password(&merchant.id, super::seed::PASSWORD_HASH).await.unwrap();
+    }
+    store.set_merchant_standing(&merchant.id, Standing::Active).await.unwrap();
+    assert!(begin(&store, &one, &session(&merchant.id)).await);
+    store.set_merchant_standing(&merchant.id, Standing::Active).await.unwrap();
+    assert!(store.login_session(&one, START).await.unwrap().is_some());
+    assert!(store.login_session(&two, START).await.unwrap().is_some());
+    let nobody = MerchantId::new("nobody").unwrap();
+    let missing = store.set_merchant_password(&nobody, "x").await;
+    assert!(matches!(missing, Err(StoreError::Missing { .. })));
 }
 
 async fn signing_keys_come_newest_first(store: Store) {
@@ -138,7 +168,7 @@ async fn signing_keys_come_newest_first(store: Store) {
 async fn what_has_expired_is_forgotten(store: Store) {
     let grant = seed_grant(&store).await;
     store.store_code(&CodeHash::of("code"), &code(&grant)).await.unwrap();
-    store.create_login_session(&SessionHash::of("one"), &session(&grant.merchant)).await.unwrap();
+    assert!(begin(&store, &SessionHash::of("one"), &session(&grant.merchant)).await);
     super::contract_refresh::start(&store, &grant, "family_1", later(60)).await;
     super::contract_refresh::start(&store, &grant, "family_2", later(61)).await;
     assert_eq!(store.forget_expired(later(60)).await.unwrap(), 0);

@@ -21,6 +21,7 @@ contract! {
     a_family_of_a_replayed_code_or_revoked_grant_is_born_revoked,
     of_many_rotations_at_once_one_family_survives,
     unused_successors_are_bounded,
+    a_thief_that_pushes_the_owners_token_out_is_found_out,
     a_chain_of_races_ends_with_at_most_one_line,
 }
 
@@ -191,6 +192,21 @@ async fn unused_successors_are_bounded(store: Store) {
     assert_eq!(alive, MAX_SUCCESSORS);
     rotate(&store, "a", "last").await;
     assert!(is_valid(&store, "last").await);
+}
+
+async fn a_thief_that_pushes_the_owners_token_out_is_found_out(store: Store) {
+    let grant = seed_grant(&store).await;
+    start(&store, &grant, "stolen", later(60)).await;
+    let first = token("owner", later(9_999));
+    store.rotate_refresh_token(&hash("stolen"), &first, later(1)).await.unwrap();
+    let mut last = String::new();
+    for number in 0..MAX_SUCCESSORS {
+        last = format!("thief-{number}");
+        assert!(matches!(rotate(&store, "stolen", &last).await, Rotation::Rotated(_)));
+    }
+    assert!(is_valid(&store, &last).await);
+    assert!(matches!(rotate(&store, "owner", "next").await, Rotation::Replayed(_)));
+    assert!(!is_valid(&store, &last).await);
 }
 
 async fn a_chain_of_races_ends_with_at_most_one_line(store: Store) {

@@ -1,0 +1,204 @@
+//! Logins and logouts as a browser drives them, with what a browser sends along.
+
+use crate::support::dev::{Dev, input, parameter};
+use crate::support::http::{self, Answer, FORM, form};
+
+/// A browser: it keeps cookies, and tells where a form came from.
+struct Browser<'d> {
+    dev: &'d Dev,
+    cookies: Vec<(String, String)>,
+}
+
+impl<'d> Browser<'d> {
+    fn new(dev: &'d Dev) -> Self {
+        Self { dev, cookies: Vec::new() }
+    }
+
+    fn cookie(&self) -> String {
+        self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        for (_, value) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
+            let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        let answer = self.dev.get(path, &[("Cookie", &self.cookie()), ("Sec-Fetch-Site", "none")]);
+        self.keep(&answer);
+        answer
+    }
+
+    fn post(&mut self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+        let cookie = self.cookie();
+        let mut all = vec![FORM, ("Cookie", cookie.as_str())];
+        all.extend(headers);
+        let answer = http::request(self.dev.base(), "POST", path, &all, &form(fields));
+        self.keep(&answer);
+        answer
+    }
+
+    /// Sees the login page and sends its form back, as the first merchant.
+    fn log_in(&mut self, query: &str) -> Answer {
+        let page = self.get(&format!("/oauth/authorize?{query}")).text();
+        let (request, csrf) = (input(&page, "request"), input(&page, "csrf"));
+        let (username, password) = self.merchant();
+        let fields =
+            [("request", &*request), ("csrf", &csrf), ("username", username), ("password", password)];
+        self.post("/oauth/login", &[("Origin", self.dev.base()), ("Sec-Fetch-Site", "same-origin")], &fields)
+    }
+
+    fn merchant(&self) -> (&'d str, &'d str) {
+        (self.dev.told("/merchants/0/username"), self.dev.told("/merchants/0/password"))
+    }
+}
+
+fn query(dev: &Dev) -> String {
+    format!("client_id={}&response_type=code&state=s", dev.told("/app/client_id"))
+}
+
+#[test]
+fn a_browser_logs_in_by_the_form_of_its_own_page_alone() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    assert_eq!(Browser::new(&dev).log_in(&query).status, 303);
+
+    let mut browser = Browser::new(&dev);
+    let page = browser.get(&format!("/oauth/authorize?{query}")).text();
+    let csrf = input(&page, "csrf");
+    let again = browser.get(&format!("/oauth/authorize?{query}")).text();
+    assert_eq!(input(&again, "csrf"), csrf, "two pages side by side");
+    let (username, password) = browser.merchant();
+    let login = |csrf| [("request", &*query), ("csrf", csrf), ("username", username), ("password", password)];
+    let ours = ("Origin", dev.base());
+    let referer = format!("{}/oauth/authorize", dev.base());
+    for (what, headers, csrf) in [
+        ("no token", &[ours][..], ""),
+        ("no token, by its address alone", &[("Referer", &*referer)], ""),
+        ("a wrong token", &[ours], "0000"),
+        ("a hidden origin", &[("Origin", "null")], &csrf),
+        ("another site", &[("Origin", "https://evil.example")], &csrf),
+        ("a sister site", &[ours, ("Sec-Fetch-Site", "same-site")], &csrf),
+    ] {
+        let answer = browser.post("/oauth/login", headers, &login(csrf));
+        assert_eq!(answer.status, 400, "{what}");
+        assert!(answer.header("set-cookie").is_none(), "{what}");
+    }
+    let other = Browser::new(&dev).post("/oauth/login", &[ours], &login(&csrf));
+    assert_eq!(other.status, 400, "the token of another browser");
+    assert_eq!(browser.post("/oauth/login", &[ours], &login(&csrf)).status, 303);
+}
+
+#[test]
+fn a_program_that_posts_the_form_by_itself_needs_no_page_before() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let mut program = Browser::new(&dev);
+    let (username, password) = program.merchant();
+    let bare = [("request", &*query), ("username", username), ("password", password)];
+    assert_eq!(program.post("/oauth/login", &[], &bare).status, 303);
+    // Programs that fetch as browsers do send this one along.
+    let mode = [("Sec-Fetch-Mode", "cors")];
+    assert_eq!(Browser::new(&dev).post("/oauth/login", &mode, &bare).status, 303);
+    // And one that reads the page and sends all of its fields back.
+    let mut reader = Browser::new(&dev);
+    let page = reader.get(&format!("/oauth/authorize?{query}")).text();
+    let csrf = input(&page, "csrf");
+    let all = [("request", &*query), ("csrf", &csrf), ("username", username), ("password", password)];
+    assert_eq!(reader.post("/oauth/login", &[], &all).status, 303);
+}
+
+#[test]
+fn a_wrong_password_shows_a_form_that_can_be_sent_again() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let mut browser = Browser::new(&dev);
+    let page = browser.get(&format!("/oauth/authorize?{query}")).text();
+    let ours = [("Origin", dev.base())];
+    let (username, password) = browser.merchant();
+    let fields = |csrf, password| {
+        [("request", &*query), ("csrf", csrf), ("username", username), ("password", password)]
+    };
+    let csrf = input(&page, "csrf");
+    let wrong = browser.post("/oauth/login", &ours, &fields(&csrf, "wrong-password")).text();
+    assert!(wrong.contains("wrong"), "{wrong}");
+    assert_eq!(input(&wrong, "csrf"), csrf);
+    let right = browser.post("/oauth/login", &ours, &fields(&csrf, password));
+    assert_eq!(right.status, 303, "{}", right.text());
+}
+
+#[test]
+fn a_merchant_logs_out_or_goes_on_as_another_and_nobody_else_can_have_it_do_so() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let mut browser = Browser::new(&dev);
+    let consent = browser.log_in(&query).header("location").unwrap().to_owned();
+    let page = browser.get(&consent).text();
+    assert!(page.contains("Use another account"), "{page}");
+    let (csrf, session) = (input(&page, "csrf"), browser.cookie());
+    let ours = [("Origin", dev.base())];
+    let fields = [("request", &*query), ("csrf", &*csrf)];
+    for (headers, fields) in [
+        (&ours[..], &fields[..1]),
+        (&[("Origin", "https://evil.example")], &fields),
+        (&ours, &[("csrf", "0")]),
+    ] {
+        assert_eq!(browser.post("/oauth/logout", headers, fields).status, 400, "{headers:?} {fields:?}");
+    }
+    let out = browser.post("/oauth/logout", &ours, &fields);
+    assert_eq!((out.status, out.header("location")), (303, Some(&*consent)));
+    assert!(out.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert!(browser.get(&consent).text().contains("name=\"password\""));
+    let stolen = dev.get(&consent, &[("Cookie", &session)]).text();
+    assert!(stolen.contains("name=\"password\""), "the session lives on");
+    let bye = browser.post("/oauth/logout", &ours, &[]);
+    assert!(bye.status == 200 && bye.text().contains("logged out"), "{}", bye.text());
+}
+
+#[test]
+fn a_new_login_and_a_new_password_end_the_session_before() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let page = format!("/oauth/authorize?{query}");
+    let asks_for_password =
+        |cookie: &str| dev.get(&page, &[("Cookie", cookie)]).text().contains("name=\"password\"");
+    let mut browser = Browser::new(&dev);
+    browser.log_in(&query);
+    let first = browser.cookie();
+    assert!(!asks_for_password(&first));
+    let (username, password) = browser.merchant();
+    let again = [("request", &*query), ("username", username), ("password", password)];
+    assert_eq!(browser.post("/oauth/login", &[], &again).status, 303);
+    assert!(asks_for_password(&first) && !asks_for_password(&browser.cookie()));
+    let path = format!("/admin/merchants/{}/password", dev.told("/merchants/0/id"));
+    assert_eq!(dev.admin("POST", &path, r#"{"password":"another password"}"#).status, 200);
+    assert!(asks_for_password(&browser.cookie()));
+}
+
+#[test]
+fn a_state_comes_back_byte_for_byte_even_if_the_browser_did_not_encode_it() {
+    let dev = Dev::start();
+    let base = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
+    for (sent, state) in [("中文é", "中文é"), ("a%2Bb%20%26%25", "a+b &%"), ("x'%22%3Cy%3E", "x'\"<y>")]
+    {
+        let location = dev.consent(&format!("{base}&state={sent}"), 0);
+        assert_eq!(parameter(&location, "state").as_deref(), Some(state), "{location}");
+        assert!(parameter(&location, "code").is_some(), "{location}");
+    }
+    for (sent, error) in [
+        ("state=a&state=b", "invalid_request"),
+        ("scope=x&state=a&scope=y&state=b", "invalid_request"),
+        ("state=%00", "invalid_request"),
+        ("state=%ff", "invalid_request"),
+    ] {
+        let answer = dev.get(&format!("/oauth/authorize?{base}&{sent}"), &[]);
+        let location = answer.header("location").unwrap_or_else(|| panic!("{sent}: {}", answer.text()));
+        assert_eq!(parameter(location, "error").as_deref(), Some(error), "{sent}");
+        assert_eq!(parameter(location, "state"), None, "{sent}");
+    }
+}
