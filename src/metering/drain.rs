@@ -27,16 +27,26 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 pub enum Drained {
     /// A usage record.
     Usage(Sequence, Box<UsageRecord>),
-    /// Bytes that are no usage record, and why: someone must look at them.
-    Unreadable(Sequence, String),
+    /// Bytes that no usage can be recorded from, because they are no usage record or because the sink refused it by
+    /// itself, and why: someone must look at them.
+    Unreadable(Sequence, Vec<u8>, String),
     /// Records that are lost to rot, first and last: someone must look for them.
     Lost(Sequence, Sequence),
 }
 
-/// The sink did not take a batch; it is tried again.
-#[derive(Debug, thiserror::Error)]
-#[error("usage records cannot be recorded: {0}")]
-pub struct SinkError(pub String);
+/// Why the sink did not take a batch; nothing of it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// The sink is out of reach; the same batch may be taken later.
+    #[error("usage records cannot be recorded now: {0}")]
+    Unavailable(String),
+    /// Something in the batch cannot be recorded, now or later.
+    #[error("usage records were refused: {0}")]
+    Refused(String),
+    /// The batch does not begin right after the sink's position, which this is: read on from there.
+    #[error("the journal is to be read on from record {0}")]
+    Behind(Sequence),
+}
 
 /// Where usage records go.
 #[async_trait]
@@ -129,7 +139,7 @@ async fn step(
     if reader.position() != position {
         reader.rewind(position);
     }
-    let entries = reader.next_batch(MAX_BATCH).map_err(|error| SinkError(error.to_string()))?;
+    let entries = reader.next_batch(MAX_BATCH).map_err(|error| SinkError::Unavailable(error.to_string()))?;
     if entries.is_empty() {
         return Ok(false);
     }
@@ -147,7 +157,10 @@ fn decode(entry: Entry) -> Drained {
         Entry::Lost(from, to) => Drained::Lost(from, to),
         Entry::Record(sequence, payload) => match record::decode(&payload) {
             Ok(record) => Drained::Usage(sequence, Box::new(record)),
-            Err(error) => Drained::Unreadable(sequence, error.to_string()),
+            Err(error) => {
+                let reason = error.to_string();
+                Drained::Unreadable(sequence, payload, reason)
+            }
         },
     }
 }

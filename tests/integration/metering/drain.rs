@@ -24,16 +24,16 @@ impl UsageSink for Moody {
     async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
         let mood = self.tries.fetch_add(1, Ordering::SeqCst) % 3;
         if mood == 0 {
-            return Err(SinkError("away".to_owned()));
+            return Err(SinkError::Unavailable("away".to_owned()));
         }
         let mut taken = self.taken.lock().unwrap();
         taken.0.extend(batch.iter().map(|drained| match drained {
-            Drained::Unreadable(sequence, _) | Drained::Usage(sequence, _) => *sequence,
+            Drained::Unreadable(sequence, ..) | Drained::Usage(sequence, _) => *sequence,
             Drained::Lost(first, _) => panic!("{first} is lost"),
         }));
         taken.1 = up_to;
         match mood {
-            1 => Err(SinkError("the answer was lost".to_owned())),
+            1 => Err(SinkError::Unavailable("the answer was lost".to_owned())),
             _ => Ok(()),
         }
     }
