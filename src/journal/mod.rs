@@ -6,6 +6,7 @@
 mod committer;
 pub mod error;
 pub mod frame;
+mod identity;
 mod inbox;
 #[expect(clippy::module_inception, reason = "the journal is the main thing of its folder")]
 pub mod journal;

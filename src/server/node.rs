@@ -135,7 +135,7 @@ impl Node {
         let node = settings.node.to_string();
         let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);
         journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
-        let (journal, recovery) = Journal::open(journal_settings, services.clock.clone())?;
+        let (journal, recovery) = Journal::open(journal_settings, services.clock.clone(), &*services.random)?;
         tracing::info!(?recovery, "the journal is open");
         let shared = Arc::new(Shared {
             live: services.live.clone(),

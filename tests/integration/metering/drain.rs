@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tollgate::domain::time::ManualClock;
 use tollgate::journal::journal::{Journal, JournalSettings};
 use tollgate::metering::drain::{DrainState, Drained, SinkError, UsageSink, drain};
+use tollgate::server::random::MachineRandom;
 
 /// Takes a batch whole or not at all; of each three tries the first fails before and the second after it took it.
 #[derive(Default)]
@@ -43,7 +44,8 @@ impl UsageSink for Moody {
 async fn each_record_is_taken_once_by_a_sink_that_fails_before_and_after_it_took_a_batch() {
     let folder = tempfile::tempdir().unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
-    let (journal, _) = Journal::open(settings.clone(), Arc::new(ManualClock::default())).unwrap();
+    let (journal, _) =
+        Journal::open(settings.clone(), Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
     let mut writer = journal.writer();
     for _ in 0..2500 {
         writer.append(b"no usage record").unwrap();
