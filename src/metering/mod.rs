@@ -5,3 +5,4 @@ pub mod drain;
 pub mod evidence;
 pub mod json;
 pub mod record;
+pub mod tally;

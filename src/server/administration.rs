@@ -91,7 +91,7 @@ fn gauges(node: &Node) -> Vec<Gauge> {
             "tollgate_journal_recorded",
             "gauge",
             "The last record of the journal that is in the books; behind committed by what waits.",
-            Box::new(move || drained.recorded()),
+            Box::new(move || drained.tally().position),
         ),
         gauge(
             "tollgate_limiter_cells",

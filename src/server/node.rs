@@ -28,7 +28,8 @@ use crate::gateway::control::ControlPlane;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
-use crate::metering::drain::{DrainState, drain};
+use crate::metering::drain::drain;
+use crate::metering::tally::DrainState;
 use crate::oauth;
 use crate::oauth::router::{OAuth, hashing};
 use crate::policy::live::{Admit, Live};
@@ -298,13 +299,15 @@ fn start_drain(
     node: &NodeId,
     stop: &CancellationToken,
 ) -> (Task<()>, Arc<DrainState>) {
-    let state = Arc::<DrainState>::default();
+    // What the store had at the start.
+    let position = journal.settings().resume_after;
+    let state = Arc::new(DrainState::at(position));
     let recorder =
         Recorder::new(services.store.clone(), node.clone(), services.live.clone(), services.clock.clone());
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(0), kept, Arc::new(recorder), state.clone(), stopped);
+    let draining = drain(journal.reader(position), kept, Arc::new(recorder), state.clone(), stopped);
     (tokio::spawn(draining), state)
 }
 
