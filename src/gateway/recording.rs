@@ -164,7 +164,9 @@ impl Recording {
                 status: self.status,
                 principal: &Principal::App(identity.caller.clone()),
                 request: &upload.capture,
+                request_coding: None,
                 response: &self.response,
+                response_coding: None,
             },
         )
     }
