@@ -3,17 +3,15 @@
 //! A billable call whose evidence cannot be read becomes an exception. It is never dropped and never guessed. What is
 //! kept of it fits every store: no control characters, bounded, and nothing of a body in a reason.
 
-use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::principal::{Caller, Principal};
-use crate::domain::usage::{Evidence, Transaction};
-use crate::policy::expression::{Expression, Field, Variables};
-use crate::policy::snapshot::{BodiesRead, Meter, TransactionMeter};
+use crate::domain::usage::Evidence;
+use crate::policy::expression::{Field, Variables};
+use crate::policy::snapshot::{BodiesRead, Meter};
 
 use super::bodies::Bodies;
 use super::capture::Capture;
+use super::transaction;
 
-/// Longest transaction id, in bytes.
-const MAX_TRANSACTION_ID: usize = 200;
 /// Longest reason of an exception, in bytes.
 const MAX_REASON: usize = 500;
 
@@ -76,49 +74,12 @@ fn read_worth(meter: &Meter, bodies: &Bodies<'_>) -> Result<Evidence, String> {
         Some(units) => units.evaluate_units(&variables).map_err(|error| error.to_string())?,
         None => 1,
     };
-    let transaction = meter.transaction.as_ref().map(|meter| transaction(meter, &variables)).transpose()?;
+    let transaction =
+        meter.transaction.as_ref().map(|meter| transaction::read(meter, &variables)).transpose()?;
     if units == 0 && transaction.is_none() {
         return Ok(Evidence::Free);
     }
     Ok(Evidence::Billable { units, transaction })
-}
-
-fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transaction, String> {
-    let id = transaction_id(&meter.id, variables)?;
-    let of = meter.of.as_ref().map(|of| transaction_id(of, variables)).transpose()?;
-    let code = meter.currency.evaluate_text(variables).map_err(|error| error.to_string())?;
-    let currency: Currency =
-        code.parse().map_err(|error| format!("{}: {}", meter.currency.source(), without_contents(&error)))?;
-    let value = meter.amount.evaluate_decimal(variables).map_err(|error| error.to_string())?;
-    if value.is_sign_negative() && !value.is_zero() {
-        return Err(format!("{}: a transaction's amount is not below zero", meter.amount.source()));
-    }
-    let amount = Amount::exact(value, currency)
-        .map_err(|error| format!("{}: {}", meter.amount.source(), without_contents(&error)))?;
-    Ok(Transaction { id, of, amount, kind: meter.kind })
-}
-
-fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
-    let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
-    if id.is_empty() || id.len() > MAX_TRANSACTION_ID || id.contains(char::is_control) {
-        return Err(format!(
-            "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes and no control characters",
-            expression.source()
-        ));
-    }
-    Ok(id)
-}
-
-/// What is wrong with an amount or a currency, without it.
-fn without_contents(error: &MoneyError) -> String {
-    match error {
-        MoneyError::UnknownCurrency(_) => "it is not an ISO 4217 currency code".to_owned(),
-        MoneyError::NotDecimal(_) => "it is not a decimal amount".to_owned(),
-        MoneyError::TooPrecise { currency, exponent, .. } => {
-            format!("it has more digits than {currency} allows ({exponent} after the point)")
-        }
-        MoneyError::Overflow | MoneyError::MixedCurrencies { .. } => error.to_string(),
-    }
 }
 
 /// A reason as records, stores and pages take it.
@@ -196,6 +157,7 @@ mod tests {
     use crate::domain::location::Location;
     use crate::domain::usage::TransactionKind;
     use crate::policy::expression::{Expression, FOR_METERS};
+    use crate::policy::snapshot::TransactionMeter;
 
     use super::*;
 

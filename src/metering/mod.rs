@@ -9,3 +9,4 @@ pub mod json;
 mod number;
 pub mod record;
 pub mod tally;
+mod transaction;
