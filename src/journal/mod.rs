@@ -12,6 +12,7 @@ mod inbox;
 pub mod journal;
 pub mod reader;
 pub mod recover;
+pub mod reservation;
 pub mod segment;
 pub mod state;
 pub mod writer;
