@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::journal::frame::Sequence;
+use crate::journal::state::State;
 
 /// What became of the records up to a position.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +22,40 @@ impl Tally {
     /// Begins at a position: the journal has no gaps, so that many records were taken before.
     fn at(position: Sequence) -> Self {
         Self { position, recorded: position, excepted: 0 }
+    }
+}
+
+/// Where each record is that the journal has taken. The figures belong together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Records that the journal took.
+    pub accepted: u64,
+    /// Records in the books.
+    pub recorded: u64,
+    /// Records that became exceptions of the journal.
+    pub excepted: u64,
+    /// Records on their way from a core to the books.
+    pub waiting: u64,
+    /// What none of these explains.
+    pub unaccounted: u64,
+}
+
+impl Accounts {
+    /// The accounts of a journal and its drain.
+    #[must_use]
+    pub fn of(journal: &State, drain: &DrainState) -> Self {
+        // Read against the stream: what was drained had been accepted before.
+        let tally = drain.tally();
+        let accepted = journal.accepted();
+        let waiting = accepted.saturating_sub(journal.unwritten()).saturating_sub(tally.position);
+        let explained = tally.recorded.saturating_add(tally.excepted).saturating_add(waiting);
+        Self {
+            accepted,
+            recorded: tally.recorded,
+            excepted: tally.excepted,
+            waiting,
+            unaccounted: accepted.abs_diff(explained),
+        }
     }
 }
 
