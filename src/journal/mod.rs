@@ -10,6 +10,7 @@ mod identity;
 mod inbox;
 #[expect(clippy::module_inception, reason = "the journal is the main thing of its folder")]
 pub mod journal;
+mod quarantine;
 pub mod reader;
 pub mod recover;
 pub mod reservation;

@@ -133,11 +133,7 @@ impl Node {
         let directory =
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
         let services = Services { store, live, directory, signer: Arc::new(signer), issuer, clock, random };
-        let node = settings.node.to_string();
-        let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);
-        journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
-        let (journal, recovery) = Journal::open(journal_settings, services.clock.clone(), &*services.random)?;
-        tracing::info!(?recovery, "the journal is open");
+        let journal = open_journal(&settings, &services).await?;
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
@@ -193,6 +189,18 @@ impl Node {
         }
         self.services.store.close().await;
     }
+}
+
+/// Opens the journal, mending what a crash left; it reads as much as a segment, so no runtime waits for it.
+async fn open_journal(settings: &NodeSettings, services: &Services) -> Result<Journal, ServerError> {
+    let mut kept = JournalSettings::new(settings.data.join("journal"), settings.node.to_string());
+    kept.resume_after = services.store.journal_position(settings.node.as_str()).await?;
+    let (clock, random) = (services.clock.clone(), services.random.clone());
+    let opening = tokio::task::spawn_blocking(move || Journal::open(kept, clock, &*random));
+    let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
+    let (journal, recovery) = opened?;
+    tracing::info!(?recovery, "the journal is open");
+    Ok(journal)
 }
 
 /// The gateway's own endpoints on the partners' port.
