@@ -371,5 +371,9 @@ mod tests {
             assert_eq!(matches!(read, Evidence::Billable { .. }), is_billable, "{paid}: {read:?}");
             assert_eq!(matches!(read, Evidence::Free), !is_billable, "{paid}: {read:?}");
         }
+        // As the schema says to write it.
+        let meter = Meter { when: Some(expression("double(response.body.paid) == 0.5")), ..order_meter() };
+        let body = br#"{"id":"o","total_amount":"1","currency":"CNY","paid":0.50}"#;
+        assert!(matches!(evidence_by(&meter, 200, body), Evidence::Billable { .. }));
     }
 }
