@@ -17,10 +17,10 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::policy::live::Live;
-use crate::store::Store;
 use crate::store::transaction::Exclusive;
 use crate::store::usage::Recorded;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
+use crate::store::{Store, StoreError};
 
 /// Records and rates the usage of one node.
 pub struct Recorder {
@@ -44,15 +44,17 @@ impl Recorder {
 impl UsageSink for Recorder {
     async fn position(&self) -> Result<u64, SinkError> {
         let load = || async { self.store.journal_position(self.node.as_str()).await.map(AtomicU64::new) };
-        let position = self.position.get_or_try_init(load).await.map_err(|error| SinkError(chain(&error)))?;
+        let position = self
+            .position
+            .get_or_try_init(load)
+            .await
+            .map_err(|error| SinkError::from(BillingError::from(error)))?;
         Ok(position.load(Ordering::Acquire))
     }
 
     async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
         let time = BooksTime { zone: self.live.load().platform.zone.clone(), now: self.clock.now() };
-        record(&self.store, &self.node, (batch, up_to), time, &self.tariffs)
-            .await
-            .map_err(|error| SinkError(chain(&error)))?;
+        record(&self.store, &self.node, (batch, up_to), time, &self.tariffs).await?;
         if let Some(position) = self.position.get() {
             position.fetch_max(up_to, Ordering::AcqRel);
         }
@@ -132,7 +134,7 @@ fn sort(batch: Vec<Drained>, node: &NodeId, position: u64, now: Timestamp) -> So
             Drained::Usage(sequence, usage) if sequence > position => {
                 recorded.push(Recorded { sequence, usage: *usage });
             }
-            Drained::Unreadable(sequence, reason) if sequence > position => {
+            Drained::Unreadable(sequence, _, reason) if sequence > position => {
                 exceptions.push(unread(node, (sequence, sequence), reason, now));
             }
             Drained::Lost(first, last) if last > position => {
@@ -169,6 +171,28 @@ fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
         sale: None,
         reason,
     })
+}
+
+impl From<BillingError> for SinkError {
+    fn from(error: BillingError) -> Self {
+        let reason = chain(&error);
+        match error {
+            BillingError::Store(StoreError::Unavailable { .. }) => Self::Unavailable(reason),
+            BillingError::Store(
+                StoreError::Conflict { .. }
+                | StoreError::Missing { .. }
+                | StoreError::Corrupt { .. }
+                | StoreError::NewerSchema { .. }
+                | StoreError::Address { .. },
+            )
+            | BillingError::Money(_)
+            | BillingError::Posting(_)
+            | BillingError::PlanUnknown(_)
+            | BillingError::NotOpen(_)
+            | BillingError::NotRatable(_)
+            | BillingError::Unrated(_) => Self::Refused(reason),
+        }
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

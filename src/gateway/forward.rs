@@ -114,7 +114,7 @@ pub async fn send(
         let of_the_body = recording.call.upload.borrow_mut().refusal.take();
         of_the_body.unwrap_or_else(|| explain(&error, upstream))
     })?;
-    recording.answered(response.status().as_u16());
+    recording.answered(response.status().as_u16(), response.headers());
     Ok((response, lease))
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response, StatusCode, request, response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request, response};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -18,12 +18,15 @@ use super::raw_head::RawHead;
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{durable, forward, head, request_id, respond};
+use super::{durable, forward, head, recording, request_id, respond};
 use crate::credential::presented;
 use crate::domain::refusal::Refusal;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route};
+
+/// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
+const RECORD_ROOM: usize = 2048;
 
 /// The connection that a request came on.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ async fn stages(
     let target = forward::target(route, &parts, &checked.path, &parameters)?;
     call.target = metered_target(call.meter(), &checked, &parts, &parameters);
     drop(checked);
-    let upload = upload(worker, call, route, body);
+    let upload = upload(worker, call, route, (&parts.headers, body));
     Ok(Outcome::Permitted(to_upstream(worker, peer, call, (route, request_id), (&mut parts, target, upload))))
 }
 
@@ -129,12 +132,15 @@ fn count(
 }
 
 /// Refuses before the upstream sees anything: a body that is too long, or a record that could not be kept.
-fn check_room(worker: &Worker, call: &Call, route: &Route, body: &Incoming) -> Result<(), Refusal> {
+fn check_room(worker: &Worker, call: &mut Call, route: &Route, body: &Incoming) -> Result<(), Refusal> {
     if body.size_hint().lower() > route.max_body {
         return Err(Refusal::BodyTooLarge { limit: route.max_body });
     }
-    if call.meter().is_some() && !worker.journal.borrow().is_ready() {
-        return Err(Refusal::Unavailable("Usage cannot be recorded"));
+    if call.meter().is_some() {
+        call.room = worker.journal.borrow().reserve(RECORD_ROOM);
+        if call.room.is_none() {
+            return Err(Refusal::Unavailable("Usage cannot be recorded"));
+        }
     }
     Ok(())
 }
@@ -157,9 +163,16 @@ fn metered_target(
     })
 }
 
-fn upload(worker: &Worker, call: &Call, route: &Route, body: Incoming) -> Upload {
+fn upload(
+    worker: &Worker,
+    call: &mut Call,
+    route: &Route,
+    (headers, body): (&HeaderMap, Incoming),
+) -> Upload {
     if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
-        call.upload.borrow_mut().capture = Capture::up_to(meter.max_capture);
+        let capture = Capture::up_to(meter.max_capture);
+        call.upload.borrow_mut().capture = capture;
+        call.request_coding = recording::coding(headers);
     }
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };

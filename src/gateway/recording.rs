@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::upload::UploadOutcome;
@@ -20,6 +21,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::journal::error::JournalError;
+use crate::journal::reservation::Reservation;
 use crate::journal::writer::Committed;
 use crate::metering::capture::Capture;
 use crate::metering::evidence::{self, CallFacts};
@@ -62,6 +64,10 @@ pub struct Call {
     pub upload: Rc<RefCell<UploadOutcome>>,
     /// What the meter's expressions read of the request, if they read any.
     pub target: Option<Target>,
+    /// The request body's `Content-Encoding`, if the meter reads the body.
+    pub request_coding: Option<String>,
+    /// Room in the journal for the record of a call that may have to be paid for.
+    pub room: Option<Reservation>,
 }
 
 /// The request's target as the meter's expressions read it.
@@ -102,7 +108,7 @@ enum Stage {
     /// The upstream may have it.
     HandedOver,
     /// The upstream's answer has begun.
-    Answered { status: u16, response: Capture, bytes: u64 },
+    Answered { status: u16, response: Capture, coding: Option<String>, bytes: u64 },
     /// It is counted, and its record is the journal's.
     Concluded,
 }
@@ -142,6 +148,8 @@ impl Recording {
             subscribed: None,
             upload: Rc::default(),
             target: None,
+            request_coding: None,
+            room: None,
         };
         Self { call, worker, stage: Stage::Arrived }
     }
@@ -158,12 +166,12 @@ impl Recording {
     }
 
     /// The upstream's answer has begun.
-    pub fn answered(&mut self, status: u16) {
-        let response = match self.call.meter() {
-            Some(meter) if meter.bodies.response => Capture::up_to(meter.max_capture),
-            _ => Capture::nothing(),
+    pub fn answered(&mut self, status: u16, headers: &HeaderMap) {
+        let (response, coding) = match self.call.meter() {
+            Some(meter) if meter.bodies.response => (Capture::up_to(meter.max_capture), coding(headers)),
+            _ => (Capture::nothing(), None),
         };
-        self.stage = Stage::Answered { status, response, bytes: 0 };
+        self.stage = Stage::Answered { status, response, coding, bytes: 0 };
     }
 
     /// Sees bytes of the answer go by.
@@ -198,7 +206,13 @@ impl Recording {
         let Some(identity) = &self.call.identity else { return Ok(None) };
         encode(&self.worker, (&self.call, &identity.caller), (status, code), (evidence, bytes_out), now)
             .map_err(NotRecorded::from)
-            .and_then(|bytes| Ok(self.worker.journal.borrow_mut().append_durable(&bytes)?))
+            .and_then(|bytes| {
+                let journal = &mut self.worker.journal.borrow_mut();
+                Ok(match self.call.room.take() {
+                    Some(room) => journal.append_durable_reserved(&bytes, room)?,
+                    None => journal.append_durable(&bytes)?,
+                })
+            })
             .map(Some)
             .inspect_err(|error| lost(&self.worker, &self.call, error))
     }
@@ -216,14 +230,14 @@ impl Recording {
         self.stage = Stage::Concluded;
         self.worker.counters.refused(refusal.code());
         let told = Told { status, code: refusal.code() };
-        write(&self.worker, &self.call, (told.status, Some(told.code)), (evidence, 0));
+        write(&self.worker, &mut self.call, (told.status, Some(told.code)), (evidence, 0));
     }
 
     fn conclude(&mut self, end: End) -> Duration {
         let (status, evidence, bytes_out) = self.worth(end);
         self.stage = Stage::Concluded;
         let code = (status == CALLER_LEFT).then_some("caller_left");
-        write(&self.worker, &self.call, (status, code), (evidence, bytes_out))
+        write(&self.worker, &mut self.call, (status, code), (evidence, bytes_out))
     }
 
     /// Status, worth and length of an answer that ended so.
@@ -231,8 +245,8 @@ impl Recording {
         match &self.stage {
             Stage::Arrived | Stage::Concluded => (CALLER_LEFT, Evidence::Free, 0),
             Stage::HandedOver => (CALLER_LEFT, unseen(&self.call), 0),
-            Stage::Answered { status, response, bytes } => {
-                (*status, evidence(&self.call, *status, response, end), *bytes)
+            Stage::Answered { status, response, coding, bytes } => {
+                (*status, evidence(&self.call, *status, (response, coding.as_deref()), end), *bytes)
             }
         }
     }
@@ -265,7 +279,7 @@ fn unseen(call: &Call) -> Evidence {
     }
 }
 
-fn evidence(call: &Call, status: u16, response: &Capture, end: End) -> Evidence {
+fn evidence(call: &Call, status: u16, (response, coding): (&Capture, Option<&str>), end: End) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
     let is_needed = meter.bodies.response || (end == End::UpstreamBroke && meter.transaction.is_some());
     if end != End::Whole && is_needed && (200..300).contains(&status) {
@@ -291,15 +305,25 @@ fn evidence(call: &Call, status: u16, response: &Capture, end: End) -> Evidence 
             status,
             principal: &Principal::App(identity.caller.clone()),
             request: &upload.capture,
+            request_coding: call.request_coding.as_deref(),
             response,
+            response_coding: coding,
         },
     )
+}
+
+/// The codings of a body, in the order in which they were applied (RFC 9110, section 8.4).
+#[must_use]
+pub fn coding(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?"));
+    let first = values.next()?.to_owned();
+    Some(values.fold(first, |all, more| format!("{all}, {more}")))
 }
 
 /// Counts a call and, if an app made it, hands its record to the journal.
 fn write(
     worker: &Worker,
-    call: &Call,
+    call: &mut Call,
     told: (u16, Option<&'static str>),
     worth: (Evidence, u64),
 ) -> Duration {
@@ -308,7 +332,13 @@ fn write(
     if let Some(identity) = &call.identity {
         let written = encode(worker, (call, &identity.caller), told, worth, now)
             .map_err(NotRecorded::from)
-            .and_then(|bytes| Ok(worker.journal.borrow_mut().append(&bytes)?));
+            .and_then(|bytes| {
+                let journal = &mut worker.journal.borrow_mut();
+                Ok(match call.room.take() {
+                    Some(room) => journal.append_reserved(&bytes, room)?,
+                    None => journal.append(&bytes)?,
+                })
+            });
         if let Err(error) = written {
             lost(worker, call, &error);
         }

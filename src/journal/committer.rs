@@ -78,6 +78,11 @@ impl Committer {
             frame::encode(&mut self.framed, sequence, payload);
         }
         self.write()?;
+        let missing = group.count.abs_diff(sequence - self.last);
+        if missing > 0 {
+            tracing::error!(missing, "the journal took records that it did not write");
+            self.state.unwritten.fetch_add(missing, Ordering::Relaxed);
+        }
         self.last = sequence;
         if self.state.is_failing.swap(false, Ordering::Relaxed) {
             tracing::warn!("the journal can be written again");

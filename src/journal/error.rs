@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::random::RandomUnavailable;
+
 /// Why the journal could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -31,6 +33,12 @@ pub enum JournalError {
     /// A node's name that a segment's header cannot hold.
     #[error("a node's name has 1 to 128 bytes, not {0}")]
     NodeName(usize),
+    /// What is kept as the journal's identity is none.
+    #[error("{} does not hold a journal's identity of 32 hexadecimal digits", .0.display())]
+    Identity(PathBuf),
+    /// No identity can be made.
+    #[error("the journal cannot be given an identity")]
+    Random(#[from] RandomUnavailable),
     /// A record longer than [`super::frame::MAX_PAYLOAD`].
     #[error("a record of {0} bytes is longer than the journal takes")]
     TooLong(usize),

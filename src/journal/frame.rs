@@ -7,6 +7,8 @@
 pub const MAX_PAYLOAD: usize = 1 << 20;
 /// Bytes before each payload.
 pub const FRAME_HEADER: usize = 16;
+/// Longest record with its header, in bytes.
+pub const MAX_FRAME: usize = FRAME_HEADER + MAX_PAYLOAD;
 /// Bytes of a segment's header.
 pub const SEGMENT_HEADER: usize = 160;
 const MAGIC: &[u8; 8] = b"TGJRNL01";
@@ -67,15 +69,30 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
     Decoded::Record { sequence: u64::from_le_bytes(sequence), payload, length: FRAME_HEADER + payload_length }
 }
 
-/// The bytes of a broken record that is all there but for its contents: rot, since a torn write leaves less than the
-/// record's length. `expected` is the sequence that it should have.
+/// The bytes of a broken record that was once whole: rot, since a torn write leaves the begin of a record and less than
+/// its length. `expected` is the sequence that it should have.
 #[must_use]
 pub fn rotten(bytes: &[u8], expected: Sequence) -> Option<usize> {
     let (length, sequence) = (array(bytes, 0)?, array(bytes, 8)?);
     let payload = u32::from_le_bytes(length) as usize;
     let whole = FRAME_HEADER + payload;
-    let is_likely = u64::from_le_bytes(sequence) == expected || whole == bytes.len();
-    (is_likely && payload <= MAX_PAYLOAD && whole <= bytes.len()).then_some(whole)
+    let is_expected = u64::from_le_bytes(sequence) == expected;
+    if payload <= MAX_PAYLOAD && whole <= bytes.len() {
+        return (is_expected || whole == bytes.len()).then_some(whole);
+    }
+    // Its length is rotten if no record has that length, or the checksum is right for the length that there is.
+    (is_expected && (payload > MAX_PAYLOAD || is_whole_but_for_its_length(bytes))).then_some(bytes.len())
+}
+
+fn is_whole_but_for_its_length(bytes: &[u8]) -> bool {
+    let (Some(crc), Some(sequence), Some(payload)) =
+        (array(bytes, 4), array(bytes, 8), bytes.get(FRAME_HEADER..))
+    else {
+        return false;
+    };
+    let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
+    length
+        .is_some_and(|length| checksum(&length.to_le_bytes(), &sequence, payload) == u32::from_le_bytes(crc))
 }
 
 /// The offset of the next whole record after a broken one at the start of `bytes`, if there is any. `after` is the
@@ -91,6 +108,12 @@ pub fn resynchronise(bytes: &[u8], after: Sequence) -> Option<usize> {
             return Some(next);
         }
     }
+    next_record(bytes, after)
+}
+
+/// The offset of the first whole record after `after` that begins behind the start of `bytes`.
+#[must_use]
+pub fn next_record(bytes: &[u8], after: Sequence) -> Option<usize> {
     (1..bytes.len().saturating_sub(FRAME_HEADER - 1)).find(
         |offset| matches!(decode(&bytes[*offset..]), Decoded::Record { sequence, .. } if sequence > after),
     )

@@ -8,12 +8,14 @@ use std::thread::JoinHandle;
 use super::committer::Committer;
 use super::error::JournalError;
 use super::frame::{MAX_NODE, Sequence};
+use super::identity;
 use super::inbox::{Outbox, inbox};
 use super::reader::Reader;
 use super::recover::{Recovery, recover};
 use super::segment;
 use super::state::State;
 use super::writer::Writer;
+use crate::domain::random::Random;
 use crate::domain::time::Clock;
 
 /// How a journal is kept.
@@ -56,6 +58,7 @@ impl JournalSettings {
 #[derive(Debug)]
 pub struct Journal {
     settings: JournalSettings,
+    identity: String,
     state: Arc<State>,
     outbox: Outbox,
     committer: JoinHandle<Result<(), JournalError>>,
@@ -80,8 +83,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Locked`] if another process has it, [`JournalError::OtherNode`], [`JournalError::NodeName`],
-    /// [`JournalError::Io`].
-    pub fn open(settings: JournalSettings, clock: Arc<dyn Clock>) -> Result<(Self, Recovery), JournalError> {
+    /// [`JournalError::Identity`], [`JournalError::Random`], [`JournalError::Io`].
+    pub fn open(
+        settings: JournalSettings,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+    ) -> Result<(Self, Recovery), JournalError> {
         if settings.node.is_empty() || settings.node.len() > MAX_NODE {
             return Err(JournalError::NodeName(settings.node.len()));
         }
@@ -90,6 +97,7 @@ impl Journal {
             segment::sync_folder(parent)?;
         }
         let lock = lock(&settings)?;
+        let identity = identity::read_or_make(&settings.folder, random)?;
         let recovery = recover(&settings.folder, &settings.node)?;
         let last = recovery.last.max(settings.resume_after);
         if last > recovery.last {
@@ -115,7 +123,14 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || committer.run(&inbox))
             .map_err(JournalError::io(&settings.folder))?;
-        Ok((Self { settings, state, outbox, committer, _lock: lock }, recovery))
+        Ok((Self { settings, identity, state, outbox, committer, _lock: lock }, recovery))
+    }
+
+    /// What tells this journal from any other, even of the same node's name: 32 hexadecimal digits, made by chance
+    /// when its folder was first used.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// A way in for one core.

@@ -6,11 +6,14 @@
 mod committer;
 pub mod error;
 pub mod frame;
+mod identity;
 mod inbox;
 #[expect(clippy::module_inception, reason = "the journal is the main thing of its folder")]
 pub mod journal;
+mod quarantine;
 pub mod reader;
 pub mod recover;
+pub mod reservation;
 pub mod segment;
 pub mod state;
 pub mod writer;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::JournalError;
-use super::frame::{Decoded, SEGMENT_HEADER, Sequence, decode, resynchronise};
-use super::segment;
+use super::frame::{Decoded, MAX_FRAME, SEGMENT_HEADER, Sequence, decode, next_record, resynchronise};
+use super::quarantine;
+use super::segment::{self, SegmentFile};
 use super::state::State;
 
 /// What a reader found.
@@ -33,11 +34,16 @@ struct Open {
     file: File,
     path: PathBuf,
     first: Sequence,
+    /// Where the next segment begins, if there was one when this was opened: what this one has from there on was
+    /// given up.
+    next: Option<Sequence>,
     buffer: Vec<u8>,
     offset: usize,
 }
 
 const CHUNK: usize = 256 << 10;
+/// Bytes in which the next whole record is searched at once behind a broken one: it and the next fit, however long.
+const WINDOW: usize = 2 * MAX_FRAME;
 /// Bytes of payload after which a batch is long enough.
 const MAX_BATCH_BYTES: usize = 4 << 20;
 
@@ -96,6 +102,9 @@ impl Reader {
         let first = self.position + 1;
         if first < next {
             tracing::error!(first, last = next - 1, "journal records are lost to rot");
+            if let Some(open) = &self.open {
+                quarantine::keep_segment(&open.path);
+            }
             batch.push(Entry::Lost(first, next - 1));
             self.position = next - 1;
         }
@@ -107,8 +116,7 @@ impl Reader {
             let segments = segment::list(&self.folder)?;
             let wanted = self.position + 1;
             let place = segments.iter().rposition(|segment| segment.first <= wanted).unwrap_or(0);
-            let Some(found) = segments.get(place) else { return Ok(None) };
-            self.open = Some(Open::new(found.path.clone(), found.first)?);
+            self.open = Open::of(&segments, place)?;
         }
         Ok(self.open.as_mut())
     }
@@ -116,16 +124,16 @@ impl Reader {
     /// At the end of a segment: goes to the next, if there is one. What the next begins after was lost.
     fn go_on(&mut self, committed: Sequence, batch: &mut Vec<Entry>) -> Result<bool, JournalError> {
         let current = self.open.as_ref().map_or(0, |open| open.first);
-        let next = segment::list(&self.folder)?.into_iter().find(|segment| segment.first > current);
-        match next {
+        let segments = segment::list(&self.folder)?;
+        match segments.iter().position(|segment| segment.first > current) {
             Some(next) => {
-                self.note_loss(next.first.min(committed + 1), batch);
-                self.open = Some(Open::new(next.path, next.first)?);
+                self.note_loss(segments[next].first.min(committed + 1), batch);
+                self.open = Open::of(&segments, next)?;
                 Ok(true)
             }
             None => {
-                self.open = None;
                 self.note_loss(committed + 1, batch);
+                self.open = None;
                 Ok(false)
             }
         }
@@ -133,10 +141,13 @@ impl Reader {
 }
 
 impl Open {
-    fn new(path: PathBuf, first: Sequence) -> Result<Self, JournalError> {
+    /// Opens the segment at `place`, if there is one.
+    fn of(segments: &[SegmentFile], place: usize) -> Result<Option<Self>, JournalError> {
+        let Some(SegmentFile { path, first }) = segments.get(place).cloned() else { return Ok(None) };
         let mut file = File::open(&path).map_err(JournalError::io(&path))?;
         file.seek(SeekFrom::Start(SEGMENT_HEADER as u64)).map_err(JournalError::io(&path))?;
-        Ok(Self { file, path, first, buffer: Vec::new(), offset: 0 })
+        let next = segments.get(place + 1).map(|segment| segment.first);
+        Ok(Some(Self { file, path, first, next, buffer: Vec::new(), offset: 0 }))
     }
 
     /// The next whole record up to `committed`, after `position`; `None` at the segment's end.
@@ -145,21 +156,33 @@ impl Open {
         position: Sequence,
         committed: Sequence,
     ) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
+        let mut is_record_begin = true;
         loop {
             match decode(&self.buffer[self.offset..]) {
-                Decoded::Record { sequence, .. } if sequence > committed => return Ok(None),
+                Decoded::Record { sequence, .. } if sequence > committed || self.is_given_up(sequence) => {
+                    return Ok(None);
+                }
                 Decoded::Record { sequence, payload, length } => {
                     let payload = payload.to_vec();
                     self.offset += length;
                     return Ok(Some((sequence, payload)));
                 }
+                // Not whole: as much is read as makes any record whole. What is broken then is rot.
                 Decoded::End | Decoded::Broken => {
-                    if !self.fill()? && !self.skip_rot(position) {
+                    if self.buffer.len() - self.offset < WINDOW && self.fill()? {
+                        continue;
+                    }
+                    if !self.skip_rot(position, is_record_begin) {
                         return Ok(None);
                     }
+                    is_record_begin = false;
                 }
             }
         }
+    }
+
+    fn is_given_up(&self, sequence: Sequence) -> bool {
+        self.next.is_some_and(|next| sequence >= next)
     }
 
     /// Reads on; false at the end of the file.
@@ -172,15 +195,18 @@ impl Open {
         Ok(read > 0)
     }
 
-    /// Steps over what is broken, to the next whole record; false if there is none.
-    fn skip_rot(&mut self, position: Sequence) -> bool {
+    /// Steps over what is broken, to the next whole record or as far as none begins; false at the end of the file.
+    fn skip_rot(&mut self, position: Sequence, is_record_begin: bool) -> bool {
         let rest = &self.buffer[self.offset..];
-        match resynchronise(rest, position) {
-            Some(skip) => {
-                self.offset += skip;
-                true
-            }
-            None => false,
+        let found = match is_record_begin {
+            true => resynchronise(rest, position),
+            false => next_record(rest, position),
+        };
+        match found {
+            Some(skip) => self.offset += skip,
+            None if rest.len() < WINDOW => return false,
+            None => self.offset += rest.len() - MAX_FRAME,
         }
+        true
     }
 }

@@ -1,25 +1,30 @@
 //! What a journal folder holds after a stop of any kind: a torn tail is cut, rot is kept aside and reported.
+//!
+//! Only the last segment is read whole. Of older ones the header is checked; what rot has done to them their readers
+//! tell. Where segments overlap, the later one holds: the earlier was given up.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
 use super::frame::{Decoded, SEGMENT_HEADER, SegmentHeader, Sequence, decode, resynchronise, rotten};
+use super::quarantine;
 use super::segment::{self, SegmentFile};
 
 /// What was found and done when a journal was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// The last whole record; 0 if there is none.
+    /// The last record, whole or known to be missing; 0 if there is none.
     pub last: Sequence,
-    /// Bytes of a torn tail that were cut; none of them was ever acknowledged.
+    /// Bytes of a torn tail that were cut; none of them was ever acknowledged. They are kept beside the segment.
     pub cut_bytes: u64,
-    /// Records that are there no more, first and last: lost to rot, or with a whole segment. Readers tell of each.
+    /// Records of the last segment that are there no more, first and last: lost to rot. Readers tell of each, and of
+    /// those of older segments.
     pub missing: Vec<(Sequence, Sequence)>,
     /// Copies of segments with rot in them; their whole records are still read.
     pub quarantined: Vec<PathBuf>,
-    /// Segments, the last of which may be appended to.
+    /// Segments.
     pub segments: usize,
 }
 
@@ -30,71 +35,82 @@ pub struct Recovery {
 pub fn recover(folder: &Path, node: &str) -> Result<Recovery, JournalError> {
     let segments = segment::list(folder)?;
     let mut recovery = Recovery { segments: segments.len(), ..Recovery::default() };
-    // What came before the oldest segment was released.
-    recovery.last = segments.first().map_or(0, |segment| segment.first.saturating_sub(1));
-    for (place, segment) in segments.iter().enumerate() {
-        let is_last = place + 1 == segments.len();
-        recover_segment(folder, node, segment, is_last, &mut recovery)?;
+    let Some((last, older)) = segments.split_last() else { return Ok(recovery) };
+    for segment in older {
+        let head = read_head(&segment.path)?;
+        if !check_header(folder, node, segment, &head)? && head.len() > SEGMENT_HEADER {
+            recovery.quarantine(&segment.path);
+        }
     }
+    recovery.last = last.first.saturating_sub(1);
+    recover_last(folder, node, last, &mut recovery)?;
     for (first, last) in &recovery.missing {
         tracing::error!(first, last, folder = %folder.display(), "journal records are missing");
     }
     Ok(recovery)
 }
 
-fn recover_segment(
+/// The header of a segment, and one byte more if there is one.
+fn read_head(path: &Path) -> Result<Vec<u8>, JournalError> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(SEGMENT_HEADER as u64 + 1).read_to_end(&mut head))
+        .map_err(JournalError::io(path))?;
+    Ok(head)
+}
+
+/// Whether the header is whole and that of this segment.
+fn check_header(
     folder: &Path,
     node: &str,
     segment: &SegmentFile,
-    is_last: bool,
+    bytes: &[u8],
+) -> Result<bool, JournalError> {
+    match SegmentHeader::decode(bytes) {
+        Some(header) if header.node != node => Err(JournalError::OtherNode {
+            folder: folder.to_owned(),
+            found: header.node,
+            expected: node.to_owned(),
+        }),
+        Some(header) => Ok(header.first == segment.first),
+        None => Ok(false),
+    }
+}
+
+fn recover_last(
+    folder: &Path,
+    node: &str,
+    segment: &SegmentFile,
     recovery: &mut Recovery,
 ) -> Result<(), JournalError> {
     let bytes = fs::read(&segment.path).map_err(JournalError::io(&segment.path))?;
-    match SegmentHeader::decode(&bytes) {
-        Some(header) if header.node != node => {
-            return Err(JournalError::OtherNode {
-                folder: folder.to_owned(),
-                found: header.node,
-                expected: node.to_owned(),
-            });
-        }
-        Some(_) => {}
+    let has_header = check_header(folder, node, segment, &bytes)?;
+    if !has_header && bytes.len() <= SEGMENT_HEADER {
         // Killed while the segment was made: it never held a record. The next one of that name replaces it; until
         // then its name alone tells how far the sequence had come.
-        None if bytes.len() <= SEGMENT_HEADER => {
-            recovery.cut_bytes += bytes.len() as u64;
-            recovery.reach(segment.first);
-            return Ok(());
-        }
-        None => quarantine(&segment.path, &bytes, recovery)?,
+        recovery.cut_bytes = bytes.len() as u64;
+        return Ok(());
     }
-    recovery.reach(segment.first);
-    let scan = scan(&bytes, segment.first.saturating_sub(1));
-    if scan.has_rot {
-        quarantine(&segment.path, &bytes, recovery)?;
+    let scan = scan(&bytes, recovery.last);
+    if !has_header || scan.has_rot {
+        recovery.quarantine(&segment.path);
     }
-    recovery.missing.extend(&scan.missing);
+    recovery.missing = scan.missing;
     recovery.last = recovery.last.max(scan.last);
-    let torn = bytes.len().saturating_sub(scan.end);
-    if torn > 0 && is_last {
-        recovery.cut_bytes += torn as u64;
+    let torn = &bytes[scan.end..];
+    // What cannot be kept is not cut: it harms nobody, since the next record goes to a new segment.
+    if !torn.is_empty() && quarantine::keep_cut(&segment.path, scan.end, torn) {
+        recovery.cut_bytes = torn.len() as u64;
         let file = OpenOptions::new().write(true).open(&segment.path);
         file.and_then(|file| file.set_len(scan.end as u64).and_then(|()| file.sync_all()))
             .map_err(JournalError::io(&segment.path))?;
-    } else if torn > 0 && !scan.has_rot {
-        quarantine(&segment.path, &bytes, recovery)?;
     }
     Ok(())
 }
 
 impl Recovery {
-    /// A segment begins with `first`: what is between it and the last record is missing.
-    fn reach(&mut self, first: Sequence) {
-        let expected = self.last.saturating_add(1);
-        if first > expected {
-            self.missing.push((expected, first - 1));
-            self.last = first - 1;
-        }
+    fn quarantine(&mut self, segment: &Path) {
+        self.quarantined.extend(quarantine::keep_segment(segment));
     }
 }
 
@@ -141,16 +157,4 @@ fn scan(bytes: &[u8], before: Sequence) -> Scan {
             },
         }
     }
-}
-
-fn quarantine(path: &Path, bytes: &[u8], recovery: &mut Recovery) -> Result<(), JournalError> {
-    let copy = path.with_extension("segment.corrupt");
-    if !copy.exists() {
-        File::create(&copy)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-            .map_err(JournalError::io(&copy))?;
-    }
-    tracing::error!(file = %copy.display(), "a journal segment has rot in it; its bytes are kept for inspection");
-    recovery.quarantined.push(copy);
-    Ok(())
 }

@@ -1,14 +1,21 @@
 //! What the journal tells about itself, for metrics and for those who wait for records.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use super::frame::Sequence;
 
-/// Counters of a journal; written by its committer.
+/// Counters of a journal; written by its committer, and by each writer those of its own.
 #[derive(Debug)]
 pub struct State {
+    /// The last record when the journal was opened.
+    begin: Sequence,
+    /// What each writer has taken since; a core counts its own, so that counting shares nothing.
+    taken: Mutex<Vec<Arc<AtomicU64>>>,
+    /// Records that were taken and will never be on disk.
+    pub(super) unwritten: AtomicU64,
     pub(super) committed: watch::Sender<Sequence>,
     pub(super) groups: AtomicU64,
     pub(super) bytes: AtomicU64,
@@ -21,6 +28,9 @@ pub struct State {
 impl State {
     pub(super) fn new(last: Sequence) -> Self {
         Self {
+            begin: last,
+            taken: Mutex::default(),
+            unwritten: AtomicU64::default(),
             committed: watch::Sender::new(last),
             groups: AtomicU64::default(),
             bytes: AtomicU64::default(),
@@ -29,6 +39,27 @@ impl State {
             rejected: AtomicU64::default(),
             last_sync_micros: AtomicU64::default(),
         }
+    }
+
+    /// The counter of another writer.
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        let counter = Arc::<AtomicU64>::default();
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(counter.clone());
+        counter
+    }
+
+    /// Records that the journal has ever taken, on disk or not yet: sequences have no gaps, so those before the start
+    /// are as many as the last one's sequence.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.iter().fold(self.begin, |sum, count| sum.saturating_add(count.load(Ordering::Relaxed)))
+    }
+
+    /// Records that were taken and will never be on disk, since the journal had closed before.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
     }
 
     /// The last record that is on disk.
@@ -73,7 +104,7 @@ impl State {
         self.last_sync_micros.load(Ordering::Relaxed)
     }
 
-    /// Records that were not taken, since the disk did not keep up.
+    /// Records that were not taken: the disk did not keep up, or they were too long.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)

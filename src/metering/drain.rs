@@ -1,15 +1,17 @@
 //! Moves usage records from the journal to where they are rated, each exactly once.
 //!
-//! The sink keeps records and position in one transaction; after any crash the drain goes on from that position.
+//! The sink keeps records and position in one transaction; after any crash the drain goes on from that position. No
+//! single record stops it: one that the sink refuses becomes an exception, and those behind it go on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::record;
+use super::tally::DrainState;
 use crate::domain::usage::UsageRecord;
+use crate::journal::error::JournalError;
 use crate::journal::frame::Sequence;
 use crate::journal::journal::{JournalSettings, release};
 use crate::journal::reader::{Entry, Reader};
@@ -27,16 +29,26 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 pub enum Drained {
     /// A usage record.
     Usage(Sequence, Box<UsageRecord>),
-    /// Bytes that are no usage record, and why: someone must look at them.
-    Unreadable(Sequence, String),
+    /// Bytes that no usage can be recorded from, because they are no usage record or because the sink refused it by
+    /// itself, and why: someone must look at them.
+    Unreadable(Sequence, Vec<u8>, String),
     /// Records that are lost to rot, first and last: someone must look for them.
     Lost(Sequence, Sequence),
 }
 
-/// The sink did not take a batch; it is tried again.
-#[derive(Debug, thiserror::Error)]
-#[error("usage records cannot be recorded: {0}")]
-pub struct SinkError(pub String);
+/// Why the sink did not take a batch; nothing of it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// The sink is out of reach; the same batch may be taken later.
+    #[error("usage records cannot be recorded now: {0}")]
+    Unavailable(String),
+    /// Something in the batch cannot be recorded, now or later.
+    #[error("usage records were refused: {0}")]
+    Refused(String),
+    /// The batch does not begin right after the sink's position, which this is: read on from there.
+    #[error("the journal is to be read on from record {0}")]
+    Behind(Sequence),
+}
 
 /// Where usage records go.
 #[async_trait]
@@ -49,30 +61,23 @@ pub trait UsageSink: Send + Sync {
     async fn record(&self, batch: Vec<Drained>, up_to: Sequence) -> Result<(), SinkError>;
 }
 
-/// Counters of the drain.
-#[derive(Debug, Default)]
-pub struct DrainState {
-    recorded: AtomicU64,
-    failures: AtomicU64,
-}
-
-impl DrainState {
-    /// The last record that the sink has taken.
-    #[must_use]
-    pub fn recorded(&self) -> Sequence {
-        self.recorded.load(Ordering::Acquire)
-    }
-
-    /// Batches that the sink did not take at once.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
-    }
+/// Why the drain waits.
+#[derive(Debug, thiserror::Error)]
+enum DrainError {
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("the journal cannot be read")]
+    Journal(#[from] JournalError),
+    /// Written by a newer program that ran here before: only such a one can read it, and nothing behind it is passed.
+    #[error(
+        "journal record {0} has format {1}, which only a newer version of this program reads: install that one"
+    )]
+    Newer(Sequence, u8),
 }
 
 /// Drains until `stop` resolves and all that is committed by then has been taken.
 pub async fn drain(
-    mut reader: Reader,
+    reader: Reader,
     journal: (Arc<State>, JournalSettings),
     sink: Arc<dyn UsageSink>,
     state: Arc<DrainState>,
@@ -83,12 +88,9 @@ pub async fn drain(
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
-    match sink.position().await {
-        Ok(position) => state.recorded.store(position, Ordering::Release),
-        Err(error) => tracing::error!(%error, "the journal's position is not known yet"),
-    }
+    let mut drain = Drain { reader, settings, sink: &*sink, state: &state, position: None };
     loop {
-        match step(&mut reader, &settings, &*sink, &state).await {
+        match drain.step().await {
             Ok(true) => {
                 retry_after = RETRY_AFTER;
                 continue;
@@ -96,8 +98,10 @@ pub async fn drain(
             Ok(false) if is_stopping => return,
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(%error, "usage records wait in the journal");
-                state.failures.fetch_add(1, Ordering::Relaxed);
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(%error, source, "usage records wait in the journal");
+                state.failed();
+                drain.position = stated_position(&error);
                 if is_stopping {
                     return;
                 }
@@ -118,36 +122,126 @@ pub async fn drain(
     }
 }
 
-/// Moves one batch; false if there was none.
-async fn step(
-    reader: &mut Reader,
-    settings: &JournalSettings,
-    sink: &dyn UsageSink,
-    state: &DrainState,
-) -> Result<bool, SinkError> {
-    let position = sink.position().await?;
-    if reader.position() != position {
-        reader.rewind(position);
+/// Where the sink stands, if the error says it; else it is asked again.
+fn stated_position(error: &DrainError) -> Option<Sequence> {
+    match error {
+        DrainError::Sink(SinkError::Behind(position)) => Some(*position),
+        DrainError::Sink(SinkError::Unavailable(_) | SinkError::Refused(_))
+        | DrainError::Journal(_)
+        | DrainError::Newer(..) => None,
     }
-    let entries = reader.next_batch(MAX_BATCH).map_err(|error| SinkError(error.to_string()))?;
-    if entries.is_empty() {
-        return Ok(false);
-    }
-    let up_to = reader.position();
-    sink.record(entries.into_iter().map(decode).collect(), up_to).await?;
-    state.recorded.store(up_to, Ordering::Release);
-    if let Err(error) = release(settings, up_to) {
-        tracing::warn!(%error, "drained journal segments could not be removed");
-    }
-    Ok(true)
 }
 
-fn decode(entry: Entry) -> Drained {
+struct Drain<'d> {
+    reader: Reader,
+    settings: JournalSettings,
+    sink: &'d dyn UsageSink,
+    state: &'d DrainState,
+    /// Where the sink stands, once it is known.
+    position: Option<Sequence>,
+}
+
+impl Drain<'_> {
+    /// Moves one batch; false if there was none.
+    async fn step(&mut self) -> Result<bool, DrainError> {
+        let position = match self.position {
+            Some(position) => position,
+            None => self.sink.position().await?,
+        };
+        self.position = Some(position);
+        self.state.stands_at(position);
+        if self.reader.position() != position {
+            self.reader.rewind(position);
+        }
+        let entries = self.reader.next_batch(MAX_BATCH)?;
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let (known, newer) = until_newer(&entries);
+        self.hand_over(known).await?;
+        if let Some(newer) = newer {
+            return Err(newer);
+        }
+        let up_to = self.reader.position();
+        self.position = Some(up_to);
+        if let Err(error) = release(&self.settings, up_to) {
+            tracing::warn!(%error, "drained journal segments could not be removed");
+        }
+        Ok(true)
+    }
+
+    /// Hands entries over in order. What the sink refuses is halved until the one that it refuses stands alone.
+    async fn hand_over(&self, entries: &[Entry]) -> Result<(), SinkError> {
+        let mut parts = vec![entries];
+        while let Some(part) = parts.pop() {
+            match (self.record(part.iter().map(decode).collect()).await, part) {
+                (Ok(()), _) => {}
+                (Err(SinkError::Refused(reason)), [Entry::Record(sequence, payload)]) => {
+                    self.set_aside(*sequence, payload, reason).await?;
+                }
+                (Err(SinkError::Refused(_)), [_, _, ..]) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_aside(&self, sequence: Sequence, payload: &[u8], reason: String) -> Result<(), SinkError> {
+        tracing::error!(sequence, reason, "the books refuse a usage record; it becomes an exception");
+        self.record(vec![Drained::Unreadable(sequence, payload.to_vec(), reason)]).await?;
+        self.state.refused_one();
+        Ok(())
+    }
+
+    async fn record(&self, batch: Vec<Drained>) -> Result<(), SinkError> {
+        let (mut recorded, mut excepted) = (0, 0);
+        for drained in &batch {
+            match drained {
+                Drained::Usage(..) => recorded += 1,
+                Drained::Unreadable(..) => excepted += 1,
+                Drained::Lost(first, last) => excepted += last - first + 1,
+            }
+        }
+        let Some(up_to) = batch.last().map(Drained::last) else { return Ok(()) };
+        self.sink.record(batch, up_to).await?;
+        self.state.took(up_to, recorded, excepted);
+        Ok(())
+    }
+}
+
+impl Drained {
+    /// The last sequence of it.
+    #[must_use]
+    pub fn last(&self) -> Sequence {
+        match self {
+            Self::Usage(sequence, _) | Self::Unreadable(sequence, ..) | Self::Lost(_, sequence) => *sequence,
+        }
+    }
+}
+
+/// The entries before the first that only a newer program reads, and the error that this is.
+fn until_newer(entries: &[Entry]) -> (&[Entry], Option<DrainError>) {
+    let newer = entries.iter().enumerate().find_map(|(place, entry)| match entry {
+        Entry::Record(sequence, payload) => {
+            record::newer_format(payload).map(|format| (place, DrainError::Newer(*sequence, format)))
+        }
+        Entry::Lost(..) => None,
+    });
+    match newer {
+        Some((place, error)) => (&entries[..place], Some(error)),
+        None => (entries, None),
+    }
+}
+
+fn decode(entry: &Entry) -> Drained {
     match entry {
-        Entry::Lost(from, to) => Drained::Lost(from, to),
-        Entry::Record(sequence, payload) => match record::decode(&payload) {
-            Ok(record) => Drained::Usage(sequence, Box::new(record)),
-            Err(error) => Drained::Unreadable(sequence, error.to_string()),
+        Entry::Lost(from, to) => Drained::Lost(*from, *to),
+        Entry::Record(sequence, payload) => match record::decode(payload) {
+            Ok(record) => Drained::Usage(*sequence, Box::new(record)),
+            Err(error) => Drained::Unreadable(*sequence, payload.clone(), error.to_string()),
         },
     }
 }

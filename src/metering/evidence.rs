@@ -1,18 +1,19 @@
 //! What a served call is worth, read from its request and response as its route's meter says.
 //!
-//! A billable call whose evidence cannot be read becomes an exception. It is never dropped and never guessed.
+//! A billable call whose evidence cannot be read becomes an exception. It is never dropped and never guessed. What is
+//! kept of it fits every store: no control characters, bounded, and nothing of a body in a reason.
 
-use crate::domain::money::{Amount, Currency};
 use crate::domain::principal::{Caller, Principal};
-use crate::domain::usage::{Evidence, Transaction};
-use crate::policy::expression::{Expression, Field, Variables};
-use crate::policy::snapshot::{BodiesRead, Meter, TransactionMeter};
+use crate::domain::usage::Evidence;
+use crate::policy::expression::{Field, Variables};
+use crate::policy::snapshot::{BodiesRead, Meter};
 
+use super::bodies::Bodies;
 use super::capture::Capture;
-use super::json;
+use super::transaction;
 
-/// Longest transaction id, in bytes.
-const MAX_TRANSACTION_ID: usize = 200;
+/// Longest reason of an exception, in bytes.
+const MAX_REASON: usize = 500;
 
 /// What is known of a served call.
 pub struct CallFacts<'c> {
@@ -30,8 +31,12 @@ pub struct CallFacts<'c> {
     pub principal: &'c Principal,
     /// The request's body.
     pub request: &'c Capture,
+    /// The request's Content-Encoding as it came, several joined by commas.
+    pub request_coding: Option<&'c str>,
     /// The response's body.
     pub response: &'c Capture,
+    /// The response's Content-Encoding as it came, several joined by commas.
+    pub response_coding: Option<&'c str>,
 }
 
 /// Reads what a call is worth.
@@ -44,80 +49,66 @@ pub fn read(meter: &Meter, facts: &CallFacts<'_>) -> Evidence {
     if meter.when.is_none() && meter.units.is_none() && meter.transaction.is_none() {
         return Evidence::Billable { units: 1, transaction: None };
     }
-    let read = match is_billable(meter, facts) {
+    let bodies = Bodies::new(facts, meter.max_capture);
+    let read = match is_billable(meter, &bodies) {
         Ok(false) => return Evidence::Free,
         // A failed call of which nobody can say whether it is billable is free.
         Err(_) if !is_success => return Evidence::Free,
-        Ok(true) => read_worth(meter, facts),
+        Ok(true) => read_worth(meter, &bodies),
         Err(reason) => Err(reason),
     };
-    read.unwrap_or_else(|reason| Evidence::Exception { reason })
+    read.unwrap_or_else(|reason| Evidence::Exception { reason: bounded(&reason) })
 }
 
 /// What `when` says; bodies are read for it only if it reads them.
-fn is_billable(meter: &Meter, facts: &CallFacts<'_>) -> Result<bool, String> {
+fn is_billable(meter: &Meter, bodies: &Bodies<'_>) -> Result<bool, String> {
     let Some(when) = &meter.when else { return Ok(true) };
-    let bodies =
+    let reads =
         BodiesRead { request: when.reads("request", "body"), response: when.reads("response", "body") };
-    when.evaluate_bool(&variables(bodies, facts)?).map_err(|error| error.to_string())
+    when.evaluate_bool(&variables(reads, bodies)?).map_err(|error| error.to_string())
 }
 
-fn read_worth(meter: &Meter, facts: &CallFacts<'_>) -> Result<Evidence, String> {
-    let variables = variables(meter.bodies, facts)?;
+fn read_worth(meter: &Meter, bodies: &Bodies<'_>) -> Result<Evidence, String> {
+    let variables = variables(meter.bodies, bodies)?;
     let units = match &meter.units {
         Some(units) => units.evaluate_units(&variables).map_err(|error| error.to_string())?,
         None => 1,
     };
-    let transaction = meter.transaction.as_ref().map(|meter| transaction(meter, &variables)).transpose()?;
+    let transaction =
+        meter.transaction.as_ref().map(|meter| transaction::read(meter, &variables)).transpose()?;
     if units == 0 && transaction.is_none() {
         return Ok(Evidence::Free);
     }
     Ok(Evidence::Billable { units, transaction })
 }
 
-fn transaction(meter: &TransactionMeter, variables: &Variables) -> Result<Transaction, String> {
-    let id = transaction_id(&meter.id, variables)?;
-    let of = meter.of.as_ref().map(|of| transaction_id(of, variables)).transpose()?;
-    let code = meter.currency.evaluate_text(variables).map_err(|error| error.to_string())?;
-    let currency: Currency = code.parse().map_err(|error| format!("{}: {error}", meter.currency.source()))?;
-    let value = meter.amount.evaluate_decimal(variables).map_err(|error| error.to_string())?;
-    if value.is_sign_negative() && !value.is_zero() {
-        return Err(format!("{}: a transaction's amount is not below zero", meter.amount.source()));
+/// A reason as records, stores and pages take it.
+fn bounded(reason: &str) -> String {
+    let mut bounded = String::with_capacity(reason.len().min(MAX_REASON));
+    for character in reason.chars().map(|character| if character.is_control() { ' ' } else { character }) {
+        if bounded.len() + character.len_utf8() > MAX_REASON {
+            break;
+        }
+        bounded.push(character);
     }
-    let amount =
-        Amount::exact(value, currency).map_err(|error| format!("{}: {error}", meter.amount.source()))?;
-    Ok(Transaction { id, of, amount, kind: meter.kind })
+    bounded
 }
 
-fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
-    let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
-    if id.is_empty() || id.len() > MAX_TRANSACTION_ID {
-        return Err(format!(
-            "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes",
-            expression.source()
-        ));
-    }
-    Ok(id)
-}
-
-fn variables(bodies: BodiesRead, facts: &CallFacts<'_>) -> Result<Variables, String> {
+fn variables(reads: BodiesRead, bodies: &Bodies<'_>) -> Result<Variables, String> {
+    let facts = bodies.facts;
     let mut request = request_fields(facts.method, facts.path, facts.params, facts.query);
-    if bodies.request {
-        request.push(("body", body(facts.request).map_err(|what| format!("the request's body: {what}"))?));
+    if reads.request {
+        request.push(("body", bodies.request()?));
     }
     let mut response = vec![("status", Field::integer(i64::from(facts.status)))];
-    if bodies.response {
-        response.push(("body", body(facts.response).map_err(|what| format!("the response's body: {what}"))?));
+    if reads.response {
+        response.push(("body", bodies.response()?));
     }
     let mut variables = Variables::default();
     variables.add("request", request);
     variables.add("response", response);
     variables.add("principal", principal_fields(facts.principal));
     Ok(variables)
-}
-
-fn body(capture: &Capture) -> Result<Field, String> {
-    json::read(capture.body().ok_or("it is longer than the meter captures")?)
 }
 
 /// The fields of `request` but for the body.
@@ -166,6 +157,7 @@ mod tests {
     use crate::domain::location::Location;
     use crate::domain::usage::TransactionKind;
     use crate::policy::expression::{Expression, FOR_METERS};
+    use crate::policy::snapshot::TransactionMeter;
 
     use super::*;
 
@@ -195,6 +187,10 @@ mod tests {
     }
 
     fn evidence_by(meter: &Meter, status: u16, body: &[u8]) -> Evidence {
+        evidence_coded(meter, status, (body, None))
+    }
+
+    fn evidence_coded(meter: &Meter, status: u16, (body, coding): (&[u8], Option<&str>)) -> Evidence {
         let mut response = Capture::up_to(1000);
         response.push(body);
         let facts = CallFacts {
@@ -205,7 +201,9 @@ mod tests {
             status,
             principal: &Principal::Anonymous,
             request: &Capture::nothing(),
+            request_coding: None,
             response: &response,
+            response_coding: coding,
         };
         read(meter, &facts)
     }
@@ -252,7 +250,9 @@ mod tests {
             status,
             principal: &Principal::Anonymous,
             request: &request,
+            request_coding: None,
             response: &response,
+            response_coding: None,
         };
         let meter = Meter { when: Some(expression("response.status < 410")), ..order_meter() };
         assert!(matches!(read(&meter, &facts(402)), Evidence::Exception { .. }));
@@ -288,5 +288,92 @@ mod tests {
         }
         let Evidence::Exception { reason } = evidence(200, br#"{"id":"secret-id"}"#) else { panic!() };
         assert!(reason.contains("r.yaml:7:3") && !reason.contains("secret-id"), "{reason}");
+    }
+
+    #[test]
+    fn control_characters_make_no_id() {
+        for id in [r"o\u0000", r"\u0000", r"o\n1", r"o\u007f", r"o\u0085"] {
+            let body = format!(r#"{{"id":"{id}","total_amount":"1","currency":"CNY"}}"#);
+            assert!(matches!(evidence(201, body.as_bytes()), Evidence::Exception { .. }), "{id}");
+        }
+        let mut meter = order_meter();
+        meter.transaction.as_mut().unwrap().id = expression("request.query.id");
+        meter.bodies.response = true;
+        let mut response = Capture::up_to(1000);
+        response.push(br#"{"total_amount":"1","currency":"CNY"}"#);
+        let facts = CallFacts {
+            method: "POST",
+            path: "/",
+            params: &[],
+            query: "id=%00",
+            status: 200,
+            principal: &Principal::Anonymous,
+            request: &Capture::nothing(),
+            request_coding: None,
+            response: &response,
+            response_coding: None,
+        };
+        assert!(matches!(read(&meter, &facts), Evidence::Exception { .. }));
+    }
+
+    #[test]
+    fn a_reason_is_bounded_and_tells_nothing_of_a_body() {
+        let key = format!("secret\u{0}{}", "é".repeat(300));
+        let by_key = expression("response.body.items[response.body.key]");
+        let long = expression(&format!("response.body.x == '{}' ||\n response.body.y", "é".repeat(400)));
+        let body = serde_json::json!({"key": key, "items": {}, "total_amount": "0.12345", "currency": "secret", "id": "o"});
+        let body = body.to_string();
+        for expression in [by_key, long] {
+            let mut meter = order_meter();
+            meter.transaction.as_mut().unwrap().id = expression;
+            check_reason(&meter, &body);
+        }
+        check_reason(&order_meter(), &body);
+        check_reason(&order_meter(), &body.replace(r#""currency":"secret""#, r#""currency":"CNY""#));
+        assert_eq!(bounded(&"é".repeat(400)).len(), 500);
+        assert_eq!(bounded(&format!("x{}", "é".repeat(400))).len(), 499);
+        assert_eq!(bounded("a\u{0}b\nc"), "a b c");
+    }
+
+    #[track_caller]
+    fn check_reason(meter: &Meter, body: &str) {
+        let Evidence::Exception { reason } = evidence_by(meter, 200, body.as_bytes()) else {
+            panic!("{body}")
+        };
+        let is_plain = reason.len() <= 500 && !reason.contains(char::is_control);
+        assert!(is_plain && reason.contains("r.yaml:7:3"), "{reason}");
+        assert!(!reason.contains("secret") && !reason.contains("12345"), "{reason}");
+    }
+
+    #[test]
+    fn a_compressed_body_is_read_and_one_of_another_coding_is_an_exception_that_names_it() {
+        let body = br#"{"id":"o-1","total_amount":"100.00","currency":"CNY"}"#;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, body).unwrap();
+        let coded = encoder.finish().unwrap();
+        let read = evidence_coded(&order_meter(), 201, (&coded, Some("gzip")));
+        assert_eq!(read, evidence(201, body));
+        assert!(matches!(read, Evidence::Billable { transaction: Some(_), .. }));
+        let Evidence::Exception { reason } = evidence_coded(&order_meter(), 201, (&coded, Some("br"))) else {
+            panic!("br was read");
+        };
+        assert_eq!(reason, "the response's body: its content coding is br, which the meter does not read");
+    }
+
+    #[test]
+    fn a_whole_number_is_compared_as_one_however_it_is_spelled() {
+        let meter = Meter { when: Some(expression("response.body.paid == 1")), ..order_meter() };
+        for (paid, is_billable) in
+            [("1", true), ("1.0", true), ("10e-1", true), ("1.5", false), ("0.0", false)]
+        {
+            let body = format!(r#"{{"id":"o","total_amount":"1","currency":"CNY","paid":{paid}}}"#);
+            let read = evidence_by(&meter, 200, body.as_bytes());
+            assert_eq!(matches!(read, Evidence::Billable { .. }), is_billable, "{paid}: {read:?}");
+            assert_eq!(matches!(read, Evidence::Free), !is_billable, "{paid}: {read:?}");
+        }
+        // As the schema says to write it.
+        let meter = Meter { when: Some(expression("double(response.body.paid) == 0.5")), ..order_meter() };
+        let body = br#"{"id":"o","total_amount":"1","currency":"CNY","paid":0.50}"#;
+        assert!(matches!(evidence_by(&meter, 200, body), Evidence::Billable { .. }));
     }
 }

@@ -168,6 +168,12 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
     })
 }
 
+/// The format of a record that only a newer program reads; `None` for any that this one should.
+#[must_use]
+pub fn newer_format(bytes: &[u8]) -> Option<u8> {
+    bytes.first().copied().filter(|format| *format > FORMAT)
+}
+
 fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
     Ok(match wire {
         WireEvidence::Free => Evidence::Free,

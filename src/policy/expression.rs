@@ -1,6 +1,7 @@
 //! CEL expressions: parsed and checked when policies load, evaluated per call. The only module that names `cel`.
 //!
-//! A JSON number with a fraction reaches an expression as its exact text, so an amount never passes through a float.
+//! A whole JSON number reaches an expression as an integer however it is spelled, one with a fraction as its exact text,
+//! so an amount never passes through a float.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use rust_decimal::Decimal;
 use crate::domain::location::Location;
 use crate::domain::money::parse_decimal;
 
+/// Most characters of an expression that an error tells.
+const MAX_TOLD: usize = 200;
 /// Longest expression, in bytes.
 const MAX_LENGTH: usize = 2000;
 
@@ -163,18 +166,41 @@ impl Expression {
 
     fn evaluate(&self, variables: &Variables) -> Result<Value, EvaluationError> {
         self.program.execute(&variables.0).map_err(|error| EvaluationError::Failed {
-            expression: self.text.clone(),
+            expression: self.told(),
             source_place: self.source.to_string(),
-            reason: reason(&error),
+            reason: self.reason(&error),
         })
     }
 
     fn wrong_type(&self, found: &Value, wanted: &'static str) -> EvaluationError {
         EvaluationError::Type {
-            expression: self.text.clone(),
+            expression: self.told(),
             source_place: self.source.to_string(),
             found: found.type_of().to_string(),
             wanted,
+        }
+    }
+
+    /// The expression as errors tell it.
+    fn told(&self) -> Arc<str> {
+        match self.text.char_indices().nth(MAX_TOLD) {
+            Some((end, _)) => format!("{}…", &self.text[..end]).into(),
+            None => self.text.clone(),
+        }
+    }
+
+    /// The error without the values in it, which may be a caller's data: a key is named only if the expression names it.
+    fn reason(&self, error: &cel::ExecutionError) -> String {
+        match error {
+            cel::ExecutionError::NoSuchKey(name) | cel::ExecutionError::UndeclaredReference(name)
+                if self.text.contains(name.as_str()) =>
+            {
+                format!("there is no {name}")
+            }
+            cel::ExecutionError::NoSuchKey(_) | cel::ExecutionError::UndeclaredReference(_) => {
+                "there is no such field".to_owned()
+            }
+            _ => "it cannot be evaluated for this call".to_owned(),
         }
     }
 }
@@ -182,15 +208,6 @@ impl Expression {
 impl std::fmt::Debug for Expression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Expression({:?} at {})", self.text, self.source)
-    }
-}
-
-/// The error without the values in it, which may be a caller's data.
-fn reason(error: &cel::ExecutionError) -> String {
-    match error {
-        cel::ExecutionError::NoSuchKey(key) => format!("there is no {key}"),
-        cel::ExecutionError::UndeclaredReference(name) => format!("there is no {name}"),
-        _ => "it cannot be evaluated for this call".to_owned(),
     }
 }
 
@@ -210,14 +227,20 @@ impl Variables {
 }
 
 /// A value of a variable's field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Field(Value);
 
 impl Field {
     /// Text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self(Value::String(Arc::new(text.to_owned())))
+        Self::owned_text(text.to_owned())
+    }
+
+    /// Text that is at hand.
+    #[must_use]
+    pub fn owned_text(text: String) -> Self {
+        Self(Value::String(Arc::new(text)))
     }
 
     /// Text, or null.
@@ -254,11 +277,13 @@ impl Field {
         Self(Value::List(Arc::new(items.into_iter().map(|item| item.0).collect())))
     }
 
-    /// Names and values.
+    /// Names and values; `None` if a name stands there twice.
     #[must_use]
-    pub fn object(entries: impl IntoIterator<Item = (String, Self)>) -> Self {
-        let map = entries.into_iter().map(|(key, value)| (Key::String(Arc::new(key)), value.0)).collect();
-        Self(Value::Map(Map { map: Arc::new(map) }))
+    pub fn object(entries: Vec<(String, Self)>) -> Option<Self> {
+        let count = entries.len();
+        let map: HashMap<Key, Value> =
+            entries.into_iter().map(|(key, value)| (Key::String(Arc::new(key)), value.0)).collect();
+        (map.len() == count).then(|| Self(Value::Map(Map { map: Arc::new(map) })))
     }
 
     /// A truth value.

@@ -7,7 +7,10 @@ use axum::Router;
 use super::error::ServerError;
 use super::node::Node;
 use crate::admin::{self, AdminState, AdminToken};
-use crate::telemetry::metrics::{Gauge, Metrics};
+use crate::journal::state::State;
+use crate::metering::tally::{Accounts, DrainState};
+use crate::telemetry::metrics::Kind::{Counter, Gauge};
+use crate::telemetry::metrics::{Figure, Figures, Metrics};
 
 /// The admin API of `node` for those who have `token`.
 ///
@@ -16,7 +19,7 @@ use crate::telemetry::metrics::{Gauge, Metrics};
 pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let token = AdminToken::new(token).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let services = &node.services;
-    let metrics = Metrics::new(node.counters.clone(), gauges(node));
+    let metrics = Metrics::new(node.counters.clone(), figures(node));
     let journal = node.journal.state().clone();
     Ok(admin::router(AdminState {
         store: services.store.clone(),
@@ -34,80 +37,105 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     }))
 }
 
-fn gauges(node: &Node) -> Vec<Gauge> {
-    let gauge = |name, kind, help, read: Box<dyn Fn() -> u64 + Send + Sync>| Gauge { name, kind, help, read };
-    let journal = || node.journal.state().clone();
-    let (groups, bytes, failures, failing, rejected) =
-        (journal(), journal(), journal(), journal(), journal());
-    let (committed, synced) = (journal(), journal());
-    let drained = node.drained.clone();
-    let (cells, live, broken) = (node.cells.clone(), node.services.live.clone(), node.services.live.clone());
+/// What is told of everything but the cores.
+fn figures(node: &Node) -> Figures {
+    let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
+    let (cells, live) = (node.cells.clone(), node.services.live.clone());
+    Box::new(move || {
+        let mut figures = journal_figures(&journal);
+        figures.extend(usage_figures(&journal, &drained));
+        figures.extend([
+            (
+                "tollgate_limiter_cells",
+                Gauge,
+                "Cells that the limiter holds.",
+                u64::try_from(cells.count()).unwrap_or(u64::MAX),
+            ),
+            (
+                "tollgate_policy_version",
+                Gauge,
+                "Rises with each policy set that came into force.",
+                live.version(),
+            ),
+            (
+                "tollgate_policy_failures",
+                Counter,
+                "Policy sets that were wrong and changed nothing.",
+                live.failures(),
+            ),
+        ]);
+        figures
+    })
+}
+
+fn journal_figures(journal: &State) -> Vec<Figure> {
     vec![
-        gauge(
+        (
             "tollgate_journal_committed",
-            "gauge",
+            Gauge,
             "Sequence of the last usage record on disk.",
-            Box::new(move || committed.committed()),
+            journal.committed(),
         ),
-        gauge(
+        (
             "tollgate_journal_sync_microseconds",
-            "gauge",
+            Gauge,
             "How long the last sync to the disk took.",
-            Box::new(move || synced.last_sync_micros()),
+            journal.last_sync_micros(),
         ),
-        gauge(
+        (
             "tollgate_journal_groups",
-            "counter",
+            Counter,
             "Groups of records that the journal brought to the disk.",
-            Box::new(move || groups.groups()),
+            journal.groups(),
         ),
-        gauge(
-            "tollgate_journal_bytes",
-            "counter",
-            "Bytes that the journal wrote.",
-            Box::new(move || bytes.bytes()),
-        ),
-        gauge(
-            "tollgate_journal_failures",
-            "counter",
-            "Writes of the journal that failed.",
-            Box::new(move || failures.failures()),
-        ),
-        gauge(
+        ("tollgate_journal_bytes", Counter, "Bytes that the journal wrote.", journal.bytes()),
+        ("tollgate_journal_failures", Counter, "Writes of the journal that failed.", journal.failures()),
+        (
             "tollgate_journal_failing",
-            "gauge",
+            Gauge,
             "1 while the journal cannot be written.",
-            Box::new(move || u64::from(failing.is_failing())),
+            u64::from(journal.is_failing()),
         ),
-        gauge(
-            "tollgate_journal_rejected",
-            "counter",
-            "Records that the journal did not take.",
-            Box::new(move || rejected.rejected()),
-        ),
-        gauge(
+        ("tollgate_journal_rejected", Counter, "Records that the journal did not take.", journal.rejected()),
+    ]
+}
+
+/// Where each usage record is. Those from before the start count as accepted and recorded.
+fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
+    let accounts = Accounts::of(journal, drain);
+    vec![
+        (
             "tollgate_journal_recorded",
-            "gauge",
+            Gauge,
             "The last record of the journal that is in the books; behind committed by what waits.",
-            Box::new(move || drained.recorded()),
+            drain.tally().position,
         ),
-        gauge(
-            "tollgate_limiter_cells",
-            "gauge",
-            "Cells that the limiter holds.",
-            Box::new(move || u64::try_from(cells.count()).unwrap_or(u64::MAX)),
+        ("tollgate_usage_accepted", Counter, "Usage records that the journal took.", accounts.accepted),
+        ("tollgate_usage_recorded", Counter, "Usage records in the books.", accounts.recorded),
+        (
+            "tollgate_usage_excepted",
+            Counter,
+            "Records of the journal that are lost, unreadable or refused by the books: exceptions.",
+            accounts.excepted,
         ),
-        gauge(
-            "tollgate_policy_version",
-            "gauge",
-            "Rises with each policy set that came into force.",
-            Box::new(move || live.version()),
+        (
+            "tollgate_usage_refused",
+            Counter,
+            "Usage records that the books refused; each is an exception.",
+            drain.refused(),
         ),
-        gauge(
-            "tollgate_policy_failures",
-            "counter",
-            "Policy sets that were wrong and changed nothing.",
-            Box::new(move || broken.failures()),
+        ("tollgate_usage_waiting", Gauge, "Usage records on their way to the books.", accounts.waiting),
+        (
+            "tollgate_usage_unaccounted",
+            Gauge,
+            "Accepted less recorded, excepted and waiting: anything but 0 is a fault.",
+            accounts.unaccounted,
+        ),
+        (
+            "tollgate_usage_drain_failures",
+            Counter,
+            "Batches that the books did not take at once.",
+            drain.failures(),
         ),
     ]
 }

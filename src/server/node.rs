@@ -31,7 +31,8 @@ use crate::gateway::control::ControlPlane;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
-use crate::metering::drain::{DrainState, drain};
+use crate::metering::drain::drain;
+use crate::metering::tally::DrainState;
 use crate::oauth;
 use crate::oauth::router::OAuth;
 use crate::policy::live::{Admit, Live};
@@ -142,11 +143,7 @@ impl Node {
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
         let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
         let services = Services { store, live, directory, signer, issuer, hashing, clock, random };
-        let node = settings.node.to_string();
-        let mut journal_settings = JournalSettings::new(settings.data.join("journal"), node);
-        journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
-        let (journal, recovery) = Journal::open(journal_settings, services.clock.clone())?;
-        tracing::info!(?recovery, "the journal is open");
+        let journal = open_journal(&settings, &services).await?;
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
@@ -213,6 +210,18 @@ impl Node {
         self.services.store.close().await;
         drop(self.data);
     }
+}
+
+/// Opens the journal, mending what a crash left; it reads as much as a segment, so no runtime waits for it.
+async fn open_journal(settings: &NodeSettings, services: &Services) -> Result<Journal, ServerError> {
+    let mut kept = JournalSettings::new(settings.data.join("journal"), settings.node.to_string());
+    kept.resume_after = services.store.journal_position(settings.node.as_str()).await?;
+    let (clock, random) = (services.clock.clone(), services.random.clone());
+    let opening = tokio::task::spawn_blocking(move || Journal::open(kept, clock, &*random));
+    let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
+    let (journal, recovery) = opened?;
+    tracing::info!(?recovery, "the journal is open");
+    Ok(journal)
 }
 
 /// The gateway's own endpoints on the partners' port.
@@ -320,12 +329,14 @@ fn start_drain(
     node: &NodeId,
     stop: &CancellationToken,
 ) -> (Task<()>, Arc<DrainState>) {
-    let state = Arc::<DrainState>::default();
+    // What the store had at the start.
+    let position = journal.settings().resume_after;
+    let state = Arc::new(DrainState::at(position));
     let recorder =
         Recorder::new(services.store.clone(), node.clone(), services.live.clone(), services.clock.clone());
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(0), kept, Arc::new(recorder), state.clone(), stopped);
+    let draining = drain(journal.reader(position), kept, Arc::new(recorder), state.clone(), stopped);
     (tokio::spawn(draining), state)
 }

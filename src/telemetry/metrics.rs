@@ -7,28 +7,30 @@ use std::sync::Arc;
 
 use super::counters::{CoreCounters, LATENCY_BOUNDS, RouteCounters};
 
-/// A figure that something outside the cores tells.
-pub struct Gauge {
-    /// Its name.
-    pub name: &'static str,
-    /// `gauge` or `counter`.
-    pub kind: &'static str,
-    /// What it means.
-    pub help: &'static str,
-    /// Reads it.
-    pub read: Box<dyn Fn() -> u64 + Send + Sync>,
+/// What a figure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only rises, but for restarts.
+    Counter,
+    /// It rises and falls.
+    Gauge,
 }
 
+/// A figure: its name, what it is, what it means, its value.
+pub type Figure = (&'static str, Kind, &'static str, u64);
+
+/// Reads figures that something outside the cores tells: all at once, since some belong together.
+pub type Figures = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+
 /// Everything that is measured.
-#[derive(Default)]
 pub struct Metrics {
     cores: Vec<Arc<CoreCounters>>,
-    gauges: Vec<Gauge>,
+    others: Figures,
 }
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Metrics({} cores, {} gauges)", self.cores.len(), self.gauges.len())
+        write!(f, "Metrics({} cores)", self.cores.len())
     }
 }
 
@@ -52,10 +54,10 @@ impl RouteSum {
 }
 
 impl Metrics {
-    /// The metrics of these cores and gauges.
+    /// The metrics of these cores and the others.
     #[must_use]
-    pub fn new(cores: Vec<Arc<CoreCounters>>, gauges: Vec<Gauge>) -> Self {
-        Self { cores, gauges }
+    pub fn new(cores: Vec<Arc<CoreCounters>>, others: Figures) -> Self {
+        Self { cores, others }
     }
 
     /// The page.
@@ -71,39 +73,39 @@ impl Metrics {
         self.write_routes(page)?;
         self.write_refusals(page)?;
         let sum = |pick: fn(&CoreCounters) -> u64| self.cores.iter().map(|core| pick(core)).sum::<u64>();
-        let cores: [(&str, &str, &str, u64); 5] = [
-            ("tollgate_connections", "gauge", "Connections open now.", sum(|core| core.connections.get())),
+        let cores: [Figure; 5] = [
+            (
+                "tollgate_connections",
+                Kind::Gauge,
+                "Connections open now.",
+                sum(|core| core.connections.get()),
+            ),
             (
                 "tollgate_connections_accepted",
-                "counter",
+                Kind::Counter,
                 "Connections accepted.",
                 sum(|core| core.accepted.get()),
             ),
             (
                 "tollgate_usage_records",
-                "counter",
-                "Usage records written to the journal.",
+                Kind::Counter,
+                "Usage records made, taken by the journal or not.",
                 sum(|core| core.usage_records.get()),
             ),
             (
                 "tollgate_usage_exceptions",
-                "counter",
+                Kind::Counter,
                 "Usage records whose evidence could not be read.",
                 sum(|core| core.exceptions.get()),
             ),
             (
                 "tollgate_usage_records_lost",
-                "counter",
+                Kind::Counter,
                 "Usage records that the journal did not take.",
                 sum(|core| core.lost_records.get()),
             ),
         ];
-        for (name, kind, help, value) in cores {
-            write_single(page, name, kind, help, value)?;
-        }
-        for gauge in &self.gauges {
-            write_single(page, gauge.name, gauge.kind, gauge.help, (gauge.read)())?;
-        }
+        cores.into_iter().chain((self.others)()).try_for_each(|figure| write_single(page, figure))?;
         page.write_str("# EOF\n")
     }
 
@@ -160,7 +162,10 @@ fn write_histogram(page: &mut String, route: &str, sum: &RouteSum) -> std::fmt::
     writeln!(page, "tollgate_request_seconds_count{{route=\"{route}\"}} {all}")
 }
 
-fn write_single(page: &mut String, name: &str, kind: &str, help: &str, value: u64) -> std::fmt::Result {
-    let suffix = if kind == "counter" { "_total" } else { "" };
+fn write_single(page: &mut String, (name, kind, help, value): Figure) -> std::fmt::Result {
+    let (kind, suffix) = match kind {
+        Kind::Counter => ("counter", "_total"),
+        Kind::Gauge => ("gauge", ""),
+    };
     writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}")
 }

@@ -82,7 +82,9 @@ pub struct AddressLimitEntry {
     pub burst: Option<u32>,
 }
 
-/// What is billable on a route. Expressions are CEL over `request`, `response` and `principal`.
+/// What is billable on a route. Expressions are CEL over `request`, `response` and `principal`. A number of a JSON body
+/// is an integer if it is whole, however it is spelled (1.0 is 1); any other is text of its digits: write
+/// double(response.body.rate) == 0.5.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeterEntry {
@@ -92,7 +94,8 @@ pub struct MeterEntry {
     pub units: Option<String>,
     /// The transaction that passes through, of which the platform takes its share.
     pub transaction: Option<TransactionEntry>,
-    /// How much of a body is read for the expressions; 256KiB when left out.
+    /// How much of a body is read for the expressions, as it came and once its gzip or deflate is undone; 256KiB when left
+    /// out. What is longer, or of another coding, is an exception.
     pub max_capture: Option<SizeText>,
 }
 

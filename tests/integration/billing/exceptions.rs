@@ -70,7 +70,7 @@ async fn each_exception_is_listed_and_the_rest_is_rated(place: Place) {
         Drained::Usage(3, Box::new(of_unknown_plan)),
         Drained::Usage(4, Box::new(usage(4, 1, Some(refund("o-9", 5))))),
         Drained::Usage(5, Box::new(usage(5, 1, Some(sale("o-5", MAX_TRANSACTION + 1))))),
-        Drained::Unreadable(6, "a usage record cannot be decoded".to_owned()),
+        Drained::Unreadable(6, b"rot".to_vec(), "a usage record cannot be decoded".to_owned()),
         Drained::Lost(7, 9),
         Drained::Usage(10, Box::new(usage(10, u64::MAX, None))),
         Drained::Usage(11, Box::new(usage(11, 1, Some(sale("o-11", 10_000))))),

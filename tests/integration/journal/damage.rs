@@ -80,7 +80,9 @@ proptest! {
         }
 
         let (journal, recovery) = try_open(settings(folder.path())).unwrap();
-        let begin = segment::list(folder.path()).unwrap().first().map_or(0, |first| first.first - 1);
+        let segments = segment::list(folder.path()).unwrap();
+        let begin = segments.first().map_or(0, |first| first.first - 1);
+        let last_begins = segments.last().map_or(1, |last| last.first);
         let mut position = begin;
         let mut missing = Vec::new();
         for entry in read_all(&mut journal.reader(begin)) {
@@ -99,7 +101,8 @@ proptest! {
         }
         prop_assert_eq!(position, recovery.last);
         let reported: Vec<u64> = recovery.missing.iter().flat_map(|(first, last)| *first..=*last).collect();
-        prop_assert_eq!(missing, reported, "recovery and reader agree");
+        missing.retain(|sequence| *sequence >= last_begins);
+        prop_assert_eq!(missing, reported, "recovery and reader agree on the last segment");
 
         let mut writer = journal.writer();
         let next = writer.append_durable(b"next").unwrap().blocking_recv().unwrap().unwrap();

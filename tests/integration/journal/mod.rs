@@ -2,11 +2,13 @@
 
 mod damage;
 mod faults;
+mod recovery;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate::domain::random::{Random, RandomUnavailable};
 use tollgate::domain::time::ManualClock;
 use tollgate::journal::error::JournalError;
 use tollgate::journal::journal::{Journal, JournalSettings};
@@ -18,7 +20,17 @@ fn open(folder: &Path) -> (Journal, Recovery) {
 }
 
 fn try_open(settings: JournalSettings) -> Result<(Journal, Recovery), JournalError> {
-    Journal::open(settings, Arc::new(ManualClock::default()))
+    Journal::open(settings, Arc::new(ManualClock::default()), &Chance)
+}
+
+/// Another number each time.
+struct Chance;
+
+impl Random for Chance {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomUnavailable> {
+        fastrand::fill(bytes);
+        Ok(())
+    }
 }
 
 fn read_all(reader: &mut Reader) -> Vec<Entry> {
@@ -215,6 +227,24 @@ fn a_journal_that_was_lost_goes_on_after_the_position_that_was_read() {
     append_durably(&journal, &["new"]);
     assert!(matches!(read_all(&mut journal.reader(1000))[..], [Entry::Record(1001, _)]));
     journal.close().unwrap();
+}
+
+#[test]
+fn a_journal_keeps_its_identity_and_another_of_the_same_node_has_another() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let identity = |folder: &Path| {
+        let (journal, _) = open(folder);
+        let identity = journal.identity().to_owned();
+        journal.close().unwrap();
+        identity
+    };
+    let first = identity(folder.path());
+    assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
+    assert_eq!(identity(folder.path()), first);
+    assert_ne!(identity(other.path()), first);
+    fs::write(folder.path().join("identity"), "of nobody").unwrap();
+    let opened = try_open(JournalSettings::new(folder.path().to_owned(), "node-1".to_owned()));
+    assert!(matches!(opened, Err(JournalError::Identity(_))));
 }
 
 #[test]
