@@ -17,7 +17,7 @@ use super::error::ServerError;
 use super::worker_thread::{self, Core};
 use super::{listener, secret_file};
 use crate::billing::plans;
-use crate::billing::recorder::Recorder;
+use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::settings::Bounds;
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
 use crate::credential::directory::{Directory, Memory};
@@ -137,6 +137,7 @@ impl Node {
         journal_settings.resume_after = services.store.journal_position(settings.node.as_str()).await?;
         let (journal, recovery) = Journal::open(journal_settings, services.clock.clone(), &*services.random)?;
         tracing::info!(?recovery, "the journal is open");
+        let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
@@ -150,7 +151,7 @@ impl Node {
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let sweeping = tokio::spawn(sweep(cells.clone(), services.clock.clone()));
         let stop_drain = CancellationToken::new();
-        let (draining, drained) = start_drain(&services, &journal, &settings.node, &stop_drain);
+        let (draining, drained) = start_drain(recorder, &journal, &stop_drain);
         Ok(Self {
             services,
             address,
@@ -291,20 +292,28 @@ fn start_cores(
     Ok((cores, counters))
 }
 
-/// Begins to move usage records from the journal to the books.
-fn start_drain(
+/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name.
+async fn open_recorder(
     services: &Services,
     journal: &Journal,
     node: &NodeId,
+) -> Result<Recorder, ServerError> {
+    let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
+    let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
+    Ok(Recorder::open(store, source, live, clock).await?)
+}
+
+/// Begins to move usage records from the journal to the books.
+fn start_drain(
+    recorder: Arc<Recorder>,
+    journal: &Journal,
     stop: &CancellationToken,
 ) -> (Task<()>, Arc<DrainState>) {
     let state = Arc::<DrainState>::default();
-    let recorder =
-        Recorder::new(services.store.clone(), node.clone(), services.live.clone(), services.clock.clone());
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(0), kept, Arc::new(recorder), state.clone(), stopped);
+    let draining = drain(journal.reader(0), kept, recorder, state.clone(), stopped);
     (tokio::spawn(draining), state)
 }
 

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     step!(1, "identity", "0001_identity.sql"),
     step!(2, "oauth", "0002_oauth.sql"),
     step!(3, "billing", "0003_billing.sql"),
+    step!(4, "books", "0004_books.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -16,6 +16,7 @@ mod row;
 pub mod app;
 pub mod authorization_code;
 pub mod charge;
+mod disagreement;
 pub mod error;
 mod expiry;
 pub mod grant;

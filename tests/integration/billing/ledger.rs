@@ -59,7 +59,7 @@ async fn an_account_tells_its_postings(place: Place) {
     assert_eq!(
         postings,
         [
-            ("fees:node-1:1-2:app_1.2026-11.CNY.2026-11.service_fee.storefront.standard@1", 2),
+            ("fees:node-1:1-2 partner_1 app_1 2026-11 CNY 2026-11 service_fee storefront standard@1", 2),
             ("usage:00000000-0000-0000-0000-000000000001:share", 250),
         ]
     );

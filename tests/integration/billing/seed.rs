@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::billing::books::BooksTime;
 use tollgate::billing::rating::Billable;
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::recorder::{JournalOf, record_batch};
 use tollgate::domain::id::{
     AppId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
 };
@@ -51,6 +51,11 @@ pub(super) fn node(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
+/// The journal of a node, the first that it ever had.
+pub(super) fn journal_of(name: &str) -> JournalOf {
+    JournalOf { node: node(name), journal: format!("{name}-journal") }
+}
+
 pub(super) fn plan(name: &str, version: u32) -> PlanRef {
     PlanRef { name: PlanName::new(name).unwrap(), version }
 }
@@ -83,6 +88,11 @@ pub(super) fn sale(id: &str, minor: i64) -> Transaction {
 pub(super) fn refund(of: &str, minor: i64) -> Transaction {
     let of = Some(of.to_owned());
     Transaction { id: format!("r-{minor}"), of, kind: TransactionKind::Refund, ..sale("", minor) }
+}
+
+/// A refund with an id of its own.
+pub(super) fn refund_named(id: &str, of: &str, minor: i64) -> Transaction {
+    Transaction { id: id.to_owned(), ..refund(of, minor) }
 }
 
 /// The usage record of number `id`, of `app_1` of `partner_1`, under `standard@1`.
@@ -124,7 +134,7 @@ pub(super) fn journal(first: u64, records: &[UsageRecord]) -> (Vec<Drained>, u64
 
 /// Records them at `now`.
 pub(super) async fn record_at(store: &Store, now: Timestamp, first: u64, records: &[UsageRecord]) {
-    record_batch(store, &node("node-1"), journal(first, records), time(now)).await.unwrap();
+    record_batch(store, &journal_of("node-1"), journal(first, records), time(now)).await.unwrap();
 }
 
 /// Records them in November.
