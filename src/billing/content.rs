@@ -275,11 +275,14 @@ mod tests {
         assert_eq!(read(&kept(&before)).unwrap(), read(&kept(GOLDEN)).unwrap());
         let later = GOLDEN.replace(r#""format":1"#, r#""format":2"#);
         assert!(read(&kept(&later)).unwrap_err().reason.contains("form 2"));
-        for (text, field) in
-            [("0.05\",\"share", "fees"), ("-2.50\",\"currency", "amount"), ("acme", "partner")]
-        {
-            let broken = GOLDEN.replacen(text, &text.replace(['0', 'a'], " "), 1);
-            assert!(read(&kept(&broken)).unwrap_err().reason.contains(field), "{field}");
+        for (text, wrong, field) in [
+            (r#""fees":"0.05""#, r#""fees":"0,05""#, "fees"),
+            (r#""amount":"-2.50""#, r#""amount":"-2.505""#, "amount"),
+            (r#""partner":"acme""#, r#""partner":"a b""#, "partner"),
+            (r#""plan":"pro@home@3""#, r#""plan":"pro@home""#, "plan"),
+        ] {
+            let reason = read(&kept(&GOLDEN.replacen(text, wrong, 1))).unwrap_err().reason;
+            assert!(reason.contains(field), "{reason}");
         }
         assert!(read(&kept("{")).is_err());
     }

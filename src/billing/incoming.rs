@@ -9,6 +9,7 @@ use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
+use crate::metering::record::encode;
 use crate::store::usage::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
@@ -88,7 +89,9 @@ impl Incoming {
                 exceptions.extend(exception_of(&record.usage));
                 return true;
             };
-            exceptions.push(unread(node, (sequence, sequence), reason, now));
+            let payload = encode(&record.usage, Vec::new()).ok();
+            let unread = unread(node, (sequence, sequence), reason, now);
+            exceptions.push(UsageException { payload, ..unread });
             false
         });
     }

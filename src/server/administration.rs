@@ -1,6 +1,7 @@
 //! The admin API of a node: its state, and the figures of its `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -18,7 +19,10 @@ use crate::telemetry::metrics::{Gauge, Metrics};
 pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let token = AdminToken::new(token).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let services = &node.services;
-    let metrics = Metrics::new(node.counters.clone(), gauges(node));
+    let open_exceptions = Arc::<AtomicU64>::default();
+    let mut gauges = gauges(node);
+    gauges.push(exceptions_gauge(open_exceptions.clone()));
+    let metrics = Metrics::new(node.counters.clone(), gauges);
     let journal = node.journal.state().clone();
     Ok(admin::router(AdminState {
         store: services.store.clone(),
@@ -28,12 +32,22 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         random: services.random.clone(),
         token,
         hashing: Arc::new(Semaphore::new(password::MAX_AT_ONCE)),
+        open_exceptions,
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || match journal.is_failing() {
             true => Err("the journal cannot be written".to_owned()),
             false => Ok(()),
         }),
     }))
+}
+
+fn exceptions_gauge(open: Arc<AtomicU64>) -> Gauge {
+    Gauge {
+        name: "tollgate_exceptions_open",
+        kind: "gauge",
+        help: "What could not be rated or read, of all nodes, and nobody has resolved.",
+        read: Box::new(move || open.load(Ordering::Relaxed)),
+    }
 }
 
 fn gauges(node: &Node) -> Vec<Gauge> {

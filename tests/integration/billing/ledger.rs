@@ -2,6 +2,7 @@
 
 use tollgate::billing::check::check;
 use tollgate::billing::plans::{PlanError, register as register_plans};
+use tollgate::billing::statement::{CloseEarly, close};
 use tollgate::domain::ledger::Account;
 use tollgate::policy::load::{NoValues, load};
 use tollgate::store::Store;
@@ -11,6 +12,11 @@ use super::seed::{none, plan, record, register, sale, tariff, usage};
 use crate::support::stores::Place;
 
 on_both_stores! {
+    what_was_posted_elsewhere_is_found,
+    only_an_open_or_waived_exception_excuses_a_missing_charge,
+    statements_that_are_missing_or_changed_are_found,
+    a_check_while_calls_are_recorded_finds_nothing,
+    what_is_kept_is_neither_replaced_nor_taken_back,
     whatever_is_tampered_with_is_found,
     an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
@@ -37,6 +43,10 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ),
         ("update unit_total set units = units + 1", "whose units counted are not those charged"),
         (
+            "insert into ledger_posting values ('usage:00000000-0000-0000-0000-000000000001:share', 'a', 1)",
+            "has not two postings",
+        ),
+        (
             "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, plan, \
              plan_version, method, status, latency, bytes_in, bytes_out, outcome, units) values \
              ('y', 'n', 9, 0, 's', 'a', 'p', 'api_key', 'k', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 1)",
@@ -47,6 +57,122 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         let findings = check(&store).await.unwrap().findings;
         assert!(findings.iter().any(|found| found.contains(finding)), "{sql}: {findings:#?}");
     }
+    store.close().await;
+}
+
+fn without(place: &Place, trigger: &str, table: &str) -> String {
+    match place {
+        Place::Folder(_) => format!("drop trigger {trigger}"),
+        Place::Schema(_) => format!("drop trigger {trigger} on {table}"),
+    }
+}
+
+#[track_caller]
+fn found(findings: &[String], part: &str) {
+    assert!(findings.iter().any(|found| found.contains(part)), "no {part:?} in {findings:#?}");
+}
+
+async fn what_was_posted_elsewhere_is_found(place: Place) {
+    let moved = "in another currency, or for someone else";
+    for (table, sql) in [
+        (
+            "ledger_posting",
+            "update ledger_posting set account = 'platform:revenue:share' where account = 'platform:revenue:fees'",
+        ),
+        ("ledger_posting", "update ledger_posting set account = 'partner:other:receivable' where minor = 2"),
+        ("ledger_transaction", "update ledger_transaction set currency = 'USD'"),
+    ] {
+        let fresh = match place {
+            Place::Folder(_) => Place::sqlite(),
+            Place::Schema(_) => Place::postgres().await,
+        };
+        let store = booked(&fresh).await;
+        fresh.tamper(&without(&fresh, &format!("{table}_stays"), table)).await;
+        fresh.tamper(sql).await;
+        found(&check(&store).await.unwrap().findings, moved);
+        store.close().await;
+    }
+}
+
+async fn only_an_open_or_waived_exception_excuses_a_missing_charge(place: Place) {
+    let store = place.open().await;
+    record(&store, 1, &[usage(1, 1, None)]).await;
+    none(&check(&store).await.unwrap().findings);
+    let resolved = "insert into exception_resolution (exception, outcome, at, resolver, reason) \
+                    select id, 'rated', 0, 'who', 'why' from usage_exception";
+    place.tamper(resolved).await;
+    found(&check(&store).await.unwrap().findings, "has neither charge nor exception");
+    store.close().await;
+}
+
+async fn statements_that_are_missing_or_changed_are_found(place: Place) {
+    let store = booked(&place).await;
+    let (month, now) = ("2026-11".parse().unwrap(), super::seed::at("2026-12-02T00:00:00Z"));
+    close(&store, month, (&super::seed::zone(), now), CloseEarly::Refused).await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    place.tamper(&without(&place, "statement_stays", "statement")).await;
+    place.tamper("update statement set closed_at = closed_at + 1").await;
+    found(&check(&store).await.unwrap().findings, "is filed under another name");
+    place.tamper("update statement set closed_at = closed_at - 1, content = content || ' '").await;
+    found(&check(&store).await.unwrap().findings, "its hash is not that of its content");
+    if matches!(place, Place::Folder(_)) {
+        place.tamper("drop trigger statement_is_kept").await;
+    }
+    place.tamper("delete from statement").await;
+    found(&check(&store).await.unwrap().findings, "there is no right statement of app_1");
+    store.close().await;
+}
+
+async fn a_check_while_calls_are_recorded_finds_nothing(place: Place) {
+    let store = booked(&place).await;
+    let recording = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for id in 3..60_u64 {
+                record(&store, id, &[usage(u128::from(id), 1, Some(sale(&format!("o-{id}"), 10_000)))]).await;
+            }
+        })
+    };
+    while !recording.is_finished() {
+        none(&check(&store).await.unwrap().findings);
+    }
+    recording.await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
+    let store = booked(&place).await;
+    record(&store, 3, &[usage(3, 1, Some(super::seed::refund("o-1", 4_000)))]).await;
+    let mut attempts = vec![
+        "update sale set refunded = 0",
+        "update sale set amount = amount + 1",
+        "delete from sale",
+        "update unit_total set units = 0",
+        "delete from unit_total",
+        "update journal_position set sequence = 0",
+        "update journal_position set journal = 'x'",
+        "delete from journal_position",
+        "delete from refund",
+        "update refund set counted = 0",
+    ];
+    if matches!(place, Place::Folder(_)) {
+        attempts.extend([
+            "insert or replace into usage select * from usage",
+            "insert or replace into charge select * from charge",
+            "insert or replace into ledger_transaction select * from ledger_transaction",
+            "insert or replace into ledger_posting select cause, account, minor + 1 from ledger_posting",
+            "insert or replace into plan_version select * from plan_version",
+            "insert or replace into refund select * from refund",
+            "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
+             select app, product, plan, plan_version, service_period, 0 from unit_total",
+            "insert or replace into journal_position values ('node-1', 0, 'node-1-journal')",
+        ]);
+    }
+    for sql in attempts {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }
 
