@@ -34,6 +34,7 @@ pub mod plan_version;
 mod refresh_family;
 pub mod refresh_token;
 mod running_total;
+mod sale;
 pub mod signing_key;
 pub mod statement;
 pub mod subscription;
