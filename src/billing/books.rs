@@ -239,7 +239,7 @@ impl<'t> Books<'t> {
         if let Some(known) = self.known.get(plan) {
             return Ok(Some(known));
         }
-        let tariff = self.transaction.tariff(plan).await?.map(Arc::new);
+        let tariff = self.transaction.plan_version(plan).await?.map(|kept| Arc::new(kept.tariff));
         if let Some(tariff) = &tariff {
             self.known.insert(plan.clone(), tariff.clone());
         }

@@ -1,8 +1,8 @@
 //! Takes usage records from a node's journal into the books: records, charges, postings and the journal's position in
 //! one transaction, so that each record is rated exactly once whatever crashes in between.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -10,12 +10,14 @@ use tokio::sync::OnceCell;
 use super::books::{Books, BooksTime, Tariffs, tariffs};
 use super::error::BillingError;
 use super::incoming::Incoming;
+use super::plans::{self, PlanError};
 use super::posting::Origin;
 use super::rating::Billable;
-use crate::domain::id::NodeId;
-use crate::domain::time::Clock;
+use crate::domain::id::{NodeId, SnapshotHash};
+use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::policy::live::Live;
+use crate::policy::snapshot::Snapshot;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError, Transaction};
 
@@ -36,6 +38,8 @@ pub struct Recorder {
     clock: Arc<dyn Clock>,
     position: OnceCell<AtomicU64>,
     tariffs: Tariffs,
+    /// The snapshot whose plan versions in force are kept, and when its next comes into force.
+    plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
 }
 
 impl Recorder {
@@ -54,7 +58,33 @@ impl Recorder {
         let position = recorded(&mut transaction, &source).await?;
         transaction.keep_journal_place(source.node.as_str(), &source.journal, position).await?;
         transaction.commit().await?;
-        Ok(Self { store, source, live, clock, position: OnceCell::new(), tariffs: tariffs() })
+        let (position, plans) = (OnceCell::new(), Mutex::new(None));
+        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), plans })
+    }
+
+    /// Keeps plan versions that have come into force since the files were loaded, before anything is rated by them.
+    async fn keep_plans(&self, snapshot: &Snapshot, now: Timestamp) -> Result<(), SinkError> {
+        let hash = &snapshot.hash;
+        let is_done = match &*self.plans.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((kept, next)) => kept == hash && next.is_none_or(|next| now < next),
+            None => false,
+        };
+        if is_done {
+            return Ok(());
+        }
+        match plans::register(&self.store, snapshot, now).await {
+            Ok(()) => {
+                let done = Some((hash.clone(), plans::next_after(snapshot, now)));
+                *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = done;
+                Ok(())
+            }
+            // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
+            Err(error @ PlanError::Changed { .. }) => {
+                tracing::error!(%error, "a plan version came into force, and is not what it is on another node");
+                Ok(())
+            }
+            Err(PlanError::Store(error)) => Err(BillingError::from(error).into()),
+        }
     }
 
     /// Remembers how far the journal is recorded, back too.
@@ -76,7 +106,9 @@ impl UsageSink for Recorder {
     }
 
     async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
-        let time = BooksTime { zone: self.live.load().platform.zone.clone(), now: self.clock.now() };
+        let (snapshot, now) = (self.live.load(), self.clock.now());
+        self.keep_plans(&snapshot, now).await?;
+        let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
         match record(&self.store, &self.source, (batch, up_to), time, &self.tariffs).await {
             Ok(()) => self.remember(up_to),
             Err(error) => {

@@ -219,8 +219,10 @@ async fn open_policies(
     let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
     let control = tokio::runtime::Handle::current();
     let opening = tokio::task::spawn_blocking(move || {
+        let at = clock.clone();
         let register: Admit = Box::new(move |snapshot| {
-            control.block_on(plans::register(&store, snapshot)).map_err(|error| error.to_string())
+            let registered = control.block_on(plans::register(&store, snapshot, at.now()));
+            registered.map_err(|error| error.to_string())
         });
         Live::open(&folder, values, register, clock)
     });

@@ -20,6 +20,7 @@ on_both_stores! {
     whatever_is_tampered_with_is_found,
     an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
+    a_plan_version_may_change_until_it_comes_into_force,
 }
 
 async fn booked(place: &Place) -> Store {
@@ -198,16 +199,47 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let folder = crate::support::folder::copy_of_policies_in_a_project();
     let path = folder.path().join("policies");
     let snapshot = || load(&path, &NoValues).unwrap();
-    register_plans(&store, &snapshot()).await.unwrap();
+    let now = super::seed::november();
+    register_plans(&store, &snapshot(), now).await.unwrap();
     let file = path.join("plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("# moved down by a line\n{text}")).unwrap();
-    register_plans(&store, &snapshot()).await.unwrap();
+    register_plans(&store, &snapshot(), now).await.unwrap();
     std::fs::write(&file, text.replace("percent: 2.5", "percent: 2.6")).unwrap();
-    let refused = register_plans(&store, &snapshot()).await;
+    let refused = register_plans(&store, &snapshot(), now).await;
     let Err(PlanError::Changed { plan: changed, place: line }) = &refused else { panic!("{refused:?}") };
     assert_eq!((changed, &*line.file), (&plan("standard", 1), "plans/standard.yaml"));
-    let kept = store.tariff(&plan("standard", 1)).await.unwrap().unwrap();
+    let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
     assert_eq!(kept.share.unwrap().percent.to_string(), "2.5");
+    store.close().await;
+}
+
+async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
+    let store = place.open().await;
+    let folder = crate::support::folder::copy_of_policies_in_a_project();
+    let file = folder.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with_next = |from: &str, percent: &str| {
+        let versions = text.find("  - version: 1").unwrap();
+        let next = text[versions..].replace("version: 1", "version: 2").replace("2026-01-01", from);
+        let next = next.replace("percent: 2.5", &format!("percent: {percent}"));
+        std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
+        load(&folder.path().join("policies"), &NoValues).unwrap()
+    };
+    let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
+    let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
+    register(with_next("2026-12-01", "3"), before).await.unwrap();
+    assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
+    register(with_next("2026-12-01", "4"), before).await.unwrap();
+    register(with_next("2026-12-01", "4"), after).await.unwrap();
+    let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.tariff.share.unwrap().percent.to_string().as_str(), kept.effective_from),
+        ("4", Some(after))
+    );
+    for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]
+    {
+        assert!(matches!(register(changed, after).await, Err(PlanError::Changed { .. })));
+    }
     store.close().await;
 }

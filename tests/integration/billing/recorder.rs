@@ -35,11 +35,14 @@ struct Books {
 
 impl Books {
     async fn open(place: Place) -> Self {
+        Self::with_policies(place, &Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).await
+    }
+
+    async fn with_policies(place: Place, folder: &Path) -> Self {
         let store = place.open().await;
         let clock = Arc::new(ManualClock::at(NOW));
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        let live = Live::open(&folder, Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone()).unwrap();
-        plans::register(&store, &live.load()).await.unwrap();
+        let live = Live::open(folder, Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone()).unwrap();
+        plans::register(&store, &live.load(), NOW).await.unwrap();
         Self { place, store, live: Arc::new(live), clock }
     }
 
@@ -268,7 +271,33 @@ async fn a_clock_far_out_of_order_stops_nothing(place: Place) {
     assert_eq!(check::check(&books.store).await.unwrap().findings, Vec::<String>::new());
 }
 
+async fn a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_rated_by(place: Place) {
+    let folder = crate::support::folder::copy_of_policies_in_a_project();
+    let file = folder.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let next = text[text.find("  - version: 1").unwrap()..].replace("version: 1", "version: 2");
+    let next = next.replace("2026-01-01", "2027-01-01").replace("percent: 2.5", "percent: 5");
+    std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
+    let books = Books::with_policies(place, &folder.path().join("policies")).await;
+    let recorder = books.recorder().await;
+    recorder.record(sales(1..=1), 1).await.unwrap();
+    books.clock.advance(Duration::from_secs(60 * 86_400));
+    let mut sold = usage(2, 10_000);
+    if let Drained::Usage(_, usage) = &mut sold {
+        usage.at = books.clock.now();
+        usage.subscribed.as_mut().unwrap().1.version = 2;
+    }
+    let month = match &sold {
+        Drained::Usage(_, usage) => Period::of(usage.at, &books.live.load().platform.zone),
+        other => panic!("{other:?}"),
+    };
+    recorder.record(vec![sold], 2).await.unwrap();
+    assert!(books.store.open_exceptions(&Page::first()).await.unwrap().is_empty());
+    assert_eq!(show(&books.store, month, None).await.unwrap()[0].totals.share.to_string(), "5.00");
+}
+
 on_both_stores! {
+    a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_rated_by,
     two_journals_of_one_name_are_told_apart,
     a_batch_that_leaves_a_gap_is_not_taken_and_tells_where_to_read_on,
     what_is_refused_by_itself_is_kept_with_its_bytes,

@@ -76,7 +76,7 @@ pub(crate) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
 
 pub(crate) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
     let mut transaction = store.begin().await.unwrap();
-    transaction.keep_tariff(plan, tariff).await.unwrap();
+    transaction.keep_plan_version(plan, tariff, Timestamp::default()).await.unwrap();
     transaction.commit().await.unwrap();
 }
 

@@ -5,6 +5,8 @@ alter table journal_position add column journal text collate "C"; -- the journal
 alter table usage_exception add column payload bytea; -- what could not be read
 alter table exception_resolution add column evidence text collate "C"; -- JSON: by what it was rated, if someone gave that
 
+alter table plan_version add column effective_from bigint; -- null: kept when versions had no date here
+
 -- Units that were free: the allowance of a plan is one for all its versions.
 alter table unit_total add column free bigint not null default 0;
 update unit_total set free = coalesce((

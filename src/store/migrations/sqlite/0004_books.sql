@@ -5,6 +5,8 @@ alter table journal_position add column journal text; -- the journal's identity;
 alter table usage_exception add column payload blob; -- what could not be read
 alter table exception_resolution add column evidence text; -- JSON: by what it was rated, if someone gave that
 
+alter table plan_version add column effective_from integer; -- null: kept when versions had no date here
+
 -- Units that were free: the allowance of a plan is one for all its versions.
 alter table unit_total add column free integer not null default 0;
 update unit_total set free = coalesce((
