@@ -1,6 +1,8 @@
 //! What machines ask: is the process alive, should it get calls, what does it measure. Open on the admin port.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,9 @@ use http::header::CONTENT_TYPE;
 use super::answer::Answer;
 use super::problem::Problem;
 use super::state::AdminState;
+
+/// How long the page waits for the count of open exceptions; beyond: it shows the one before.
+const COUNT_TIME: Duration = Duration::from_secs(1);
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -27,6 +32,11 @@ pub(super) async fn readyz(State(state): State<Arc<AdminState>>) -> Answer {
 
 /// `GET /metrics`: OpenMetrics text.
 pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
+    // A store that is away must not take the other figures away too.
+    let counted = tokio::time::timeout(COUNT_TIME, state.store.open_exception_count()).await;
+    if let Ok(Ok(count)) = counted {
+        state.open_exceptions.store(count, Ordering::Relaxed);
+    }
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, media_type)], (state.metrics)()).into_response()
 }

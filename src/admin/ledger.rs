@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
@@ -10,7 +11,7 @@ use super::page::whole;
 use super::parameters::Parameters;
 use super::state::AdminState;
 use crate::billing::check;
-use crate::domain::money::{Amount, Currency};
+use crate::domain::money::Currency;
 use crate::store::ledger::Balance;
 
 /// `GET /admin/ledger/check`: whether the books balance, and agree with the statements and the usage.
@@ -33,7 +34,10 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
 /// `GET /admin/ledger/accounts`.
 pub(super) async fn accounts(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
     parameters.finish()?;
-    ok(whole(&state.store.balances().await?, shown))
+    let mut transaction = state.store.begin_reading().await?;
+    let balances = transaction.balances().await?;
+    transaction.roll_back().await?;
+    ok(whole(&balances, shown))
 }
 
 fn shown(balance: &Balance) -> Value {
@@ -45,9 +49,8 @@ fn shown(balance: &Balance) -> Value {
 }
 
 /// In major units; a currency that this program does not know keeps its minor ones.
-fn amount(minor: i64, currency: &str) -> String {
-    match currency.parse::<Currency>() {
-        Ok(currency) => Amount { minor, currency }.to_string(),
-        Err(_) => minor.to_string(),
-    }
+fn amount(minor: i128, currency: &str) -> String {
+    let currency = currency.parse::<Currency>().ok();
+    let decimal = currency.and_then(|known| Decimal::try_from_i128_with_scale(minor, known.exponent()).ok());
+    decimal.map_or_else(|| minor.to_string(), |decimal| decimal.to_string())
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod app;
 mod app_fields;
+mod exceptions;
 mod fields;
 mod grant;
 mod health;

@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, grant, health, key, ledger, merchant, partner, plan, policy, statement, subscription, token,
-    usage,
+    answer, app, exceptions, grant, health, key, ledger, merchant, partner, plan, policy, statement,
+    subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -74,9 +74,11 @@ fn books() -> Router<Arc<AdminState>> {
     Router::new()
         .route("/usage", get(usage::list))
         .route("/usage/{id}", get(usage::get))
-        .route("/exceptions", get(usage::exceptions))
+        .route("/exceptions", get(exceptions::list))
+        .route("/exceptions/{id}/resolve", post(exceptions::resolve))
         .route("/statements", get(statement::list).post(statement::close))
         .route("/statements/{period}/{app}", get(statement::get))
+        .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))

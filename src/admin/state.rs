@@ -1,6 +1,7 @@
 //! What the admin API works on; all of it is passed in.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Semaphore;
 
@@ -58,6 +59,8 @@ pub struct AdminState {
     pub token: AdminToken,
     /// How many passwords may be hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
     pub hashing: Arc<Semaphore>,
+    /// Exceptions that nobody has resolved, as counted for the last `/metrics`.
+    pub open_exceptions: Arc<AtomicU64>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Why the node should get no calls now, beside its store being out of reach; `Ok` if it should.

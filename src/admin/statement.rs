@@ -17,8 +17,10 @@ use super::state::AdminState;
 use crate::billing::export::{charge_to_json, to_csv, to_html, to_json_with_status};
 use crate::billing::statement::{self, CloseEarly, StatementError};
 use crate::domain::id::AppId;
+use crate::domain::money::Currency;
 use crate::domain::statement::Statement;
 use crate::domain::time::Period;
+use crate::store::statement::KeptStatement;
 use crate::store::usage::MAX_LISTED;
 
 /// Charges of a full page, as the store gives them.
@@ -50,7 +52,8 @@ pub(super) async fn close(State(state): State<Arc<AdminState>>, mut body: Fields
     ok(answer)
 }
 
-/// `GET /admin/statements/{period}/{app}`, a statement for each currency, as JSON, CSV or HTML, as `Accept` says.
+/// `GET /admin/statements/{period}/{app}`, a statement for each currency, as JSON, CSV or HTML, as `Accept` says. All three
+/// come from what was kept when the period was closed; see [`content`] for that itself.
 pub(super) async fn get(
     State(state): State<Arc<AdminState>>,
     Ids(period, app): Ids,
@@ -66,11 +69,45 @@ pub(super) async fn get(
     Ok(([(CONTENT_TYPE, media_type)], text).into_response())
 }
 
+/// `GET /admin/statements/{period}/{app}/content?currency=`: the very bytes that were kept and hashed. The currency is needed
+/// only if there is a statement in more than one.
+pub(super) async fn content(
+    State(state): State<Arc<AdminState>>,
+    Ids(period, app): Ids,
+    mut parameters: Parameters,
+) -> Answer {
+    let currency = parameters.optional::<Currency>("currency");
+    let (period, app) = named(&period, &app)?;
+    let kept = statement::kept(&state.store, period, &app).await?;
+    let is_wanted = |kept: &&KeptStatement| currency.is_none_or(|wanted| wanted.code() == kept.currency);
+    let wanted: Vec<&KeptStatement> = kept.iter().filter(is_wanted).collect();
+    if let [one, other, ..] = wanted.as_slice() {
+        let detail =
+            format!("must be given: there is one in {}, and one in {}", one.currency, other.currency);
+        parameters.wrong("currency", detail);
+    }
+    parameters.finish()?;
+    let kept = wanted
+        .first()
+        .ok_or(Problem::NotFound("final statement: the period is open, or nothing was used"))?;
+    Ok(([(CONTENT_TYPE, "application/json")], kept.content.clone()).into_response())
+}
+
+fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {
+    match (period.parse::<Period>(), AppId::new(app)) {
+        (Ok(period), Ok(app)) => Ok((period, app)),
+        (Err(_), _) | (_, Err(_)) => Err(missing()),
+    }
+}
+
+fn missing() -> Problem {
+    Problem::NotFound("statement: nothing was used by that app in that period")
+}
+
 async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
-    let missing = Problem::NotFound("statement: nothing was used by that app in that period");
-    let (Ok(period), Ok(app)) = (period.parse::<Period>(), AppId::new(app)) else { return Err(missing) };
+    let (period, app) = named(period, app)?;
     let statements = statement::show(&state.store, period, Some(&app)).await?;
-    if statements.is_empty() { Err(missing) } else { Ok(statements) }
+    if statements.is_empty() { Err(missing()) } else { Ok(statements) }
 }
 
 /// `GET /admin/statements/{period}/{app}/charges?line=`: each charge, of one line if it is named, with its usage record, plan
@@ -83,8 +120,7 @@ pub(super) async fn charges(
     let after = parameters.optional::<String>("after").unwrap_or_default();
     let line = parameters.optional::<String>("line");
     parameters.finish()?;
-    let missing = Problem::NotFound("statement");
-    let (Ok(period), Ok(app)) = (period.parse::<Period>(), AppId::new(&app)) else { return Err(missing) };
+    let (period, app) = named(&period, &app)?;
     let mut charges = match line {
         None => state.store.charges(period, &app, &after).await?,
         Some(line) => statement::charges_of(&state.store, (period, &app), &line, &after)
@@ -110,6 +146,16 @@ impl From<StatementError> for Problem {
                 "Period {period} runs until {end}; close it after that. To close it now, say so (\"early\": true, or \
                  --early on the command line): what is used in it from now on is billed with the next period."
             )),
+            StatementError::NotBegun(period, start) => {
+                Self::Conflict(format!("Period {period} begins at {start}; it can be closed after that."))
+            }
+            StatementError::EarlierOpen(period, earlier) => {
+                Self::Conflict(format!("Period {earlier} has charges and is open; close it before {period}."))
+            }
+            StatementError::Content(error) => {
+                tracing::error!(%error, "a final statement cannot be read");
+                Self::Internal
+            }
             StatementError::Store(error) => error.into(),
             StatementError::Money(error) => {
                 tracing::error!(%error, "a statement does not add up");

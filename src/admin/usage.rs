@@ -1,4 +1,4 @@
-//! Usage records as they were recorded, and the exceptions among them. Nothing here changes them.
+//! Usage records as they were recorded. Nothing here changes them.
 
 use std::sync::Arc;
 
@@ -10,12 +10,11 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::billing::exceptions;
+use crate::billing::exceptions::transaction_to_json;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::store::usage::UsageRow;
-use crate::store::usage_exception::UsageException;
 
 /// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first, at most `limit`.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
@@ -54,35 +53,7 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(shown(&row.ok_or(Problem::NotFound("usage record"))?))
 }
 
-/// `GET /admin/exceptions`: what could not be rated or read, and nobody has resolved.
-pub(super) async fn exceptions(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let limit = limit(&mut parameters);
-    parameters.finish()?;
-    ok(whole(&exceptions::list(&state.store, limit).await?, shown_exception))
-}
-
-fn shown_exception(exception: &UsageException) -> Value {
-    json!({
-        "id": exception.id,
-        "kind": exception.kind.name(),
-        "at": exception.at.to_string(),
-        "usage": exception.usage,
-        "app": exception.app,
-        "waits_for_sale": exception.sale,
-        "reason": exception.reason,
-    })
-}
-
 fn shown(row: &UsageRow) -> Value {
-    let transaction = row.transaction.as_ref().map(|transaction| {
-        json!({
-            "id": transaction.id,
-            "of": transaction.of,
-            "kind": transaction.kind.name(),
-            "amount": transaction.amount.to_string(),
-            "currency": transaction.amount.currency.code(),
-        })
-    });
     json!({
         "id": row.id,
         "at": row.at.to_string(),
@@ -97,7 +68,7 @@ fn shown(row: &UsageRow) -> Value {
         "refusal": row.refusal,
         "outcome": row.outcome,
         "units": row.units,
-        "transaction": transaction,
+        "transaction": row.transaction.as_ref().map(transaction_to_json),
         "reason": row.reason,
     })
 }

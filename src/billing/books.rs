@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::error::BillingError;
 use super::lines;
 use super::posting::{Origin, post};
-use super::rating::{Billable, Booking, Unrated, rate, rate_transaction};
+use super::rating::{Billable, Booking, Unrated, rate};
+use super::sale::rate_transaction;
 use super::totals::{Totals, sale_key};
 use crate::domain::charge::Charge;
 use crate::domain::plan::{PlanRef, Tariff};
 use crate::domain::time::{Period, Timestamp, Zone};
-use crate::domain::usage::TransactionKind;
-use crate::store::Transaction;
+use crate::domain::usage::{Transaction, TransactionKind};
+use crate::store;
 use crate::store::charge::KeptCharge;
 use crate::store::transaction::Exclusive;
 use crate::store::usage::UsageRow;
@@ -42,7 +43,7 @@ pub struct BooksTime {
 
 /// A batch in the making.
 pub(super) struct Books<'t> {
-    transaction: &'t mut Transaction,
+    transaction: &'t mut store::Transaction,
     time: BooksTime,
     known: Tariffs,
     closed: BTreeSet<Period>,
@@ -56,24 +57,36 @@ pub(super) struct Books<'t> {
 impl<'t> Books<'t> {
     /// Begins a batch of `calls`. Nobody else rates or closes until the transaction ends.
     pub(super) async fn open(
-        transaction: &'t mut Transaction,
+        transaction: &'t mut store::Transaction,
         time: BooksTime,
         known: Tariffs,
         calls: &[Billable],
     ) -> Result<Self, BillingError> {
         transaction.hold(Exclusive::Billing).await?;
         let closed = transaction.closed_periods().await?;
-        let distinct = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>();
-        let apps = distinct(calls.iter().map(|call| call.app.to_string()).collect());
-        let service =
-            distinct(calls.iter().map(|call| Period::of(call.at, &time.zone).to_string()).collect());
-        let transactions = calls.iter().filter_map(|call| call.transaction.as_ref());
-        let sales = distinct(transactions.map(|transaction| transaction.sale().to_owned()).collect());
-        let totals =
-            Totals::loaded(transaction.unit_totals(&apps, &service).await?, transaction.sales(&sales).await?);
         let (charges, exceptions, resolutions) = (Vec::new(), Vec::new(), Vec::new());
-        let new_sales = HashSet::new();
-        Ok(Self { transaction, time, known, closed, totals, charges, new_sales, exceptions, resolutions })
+        let (totals, new_sales) = (Totals::default(), HashSet::new());
+        let mut books =
+            Self { transaction, time, known, closed, totals, charges, new_sales, exceptions, resolutions };
+        books.load(calls).await?;
+        Ok(books)
+    }
+
+    /// Loads what the store knows of before that `calls` are rated by.
+    async fn load(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
+        let bookings: Vec<Booking> = calls.iter().map(|call| self.booking(call.at)).collect();
+        let apps = distinct(calls.iter().map(|call| call.app.to_string()));
+        let service = distinct(bookings.iter().map(|booking| booking.service_period.to_string()));
+        let periods = distinct(bookings.iter().map(|booking| booking.period.to_string()));
+        let transactions = || calls.iter().filter_map(|call| call.transaction.as_ref());
+        let sales = distinct(transactions().map(|transaction| transaction.sale().to_owned()));
+        let is_refund = |transaction: &&Transaction| transaction.kind == TransactionKind::Refund;
+        let refunds = distinct(transactions().filter(is_refund).map(|refund| refund.id.clone()));
+        self.totals.load_units(self.transaction.unit_totals(&apps, &service).await?);
+        self.totals.load_sales(self.transaction.sales(&sales).await?);
+        self.totals.load_refunds(self.transaction.refunds(&sales, &refunds).await?);
+        self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
+        Ok(())
     }
 
     /// Rates calls: refunds after the rest, so that one finds the sale that came with it; then the refunds of earlier
@@ -115,8 +128,10 @@ impl<'t> Books<'t> {
             return Err(BillingError::PlanUnknown(call.plan.clone()));
         };
         let booking = self.booking(call.at);
-        let rated = rate_transaction(call, &tariff, booking, &mut self.totals);
-        Ok(rated.map(|charge| self.keep(call, charge)))
+        Ok(rate_transaction(call, &tariff, booking, &mut self.totals).and_then(|rated| {
+            self.keep(call, rated.charges);
+            rated.unrated.map_or(Ok(()), Err)
+        }))
     }
 
     /// Refunds that came before their sales are rated as soon as these have.
@@ -124,31 +139,32 @@ impl<'t> Books<'t> {
         let sales: Vec<String> = self.new_sales.drain().collect();
         let waiting = self.transaction.waiting_for(&sales).await?;
         let ids: Vec<String> = waiting.iter().filter_map(|exception| exception.usage.clone()).collect();
-        for row in self.transaction.usage_records(&ids).await? {
-            let Some(call) = billable(&row) else { continue };
+        let calls: Vec<Billable> =
+            self.transaction.usage_records(&ids).await?.iter().filter_map(billable).collect();
+        self.load(&calls).await?;
+        for call in calls {
             let is_for_it = call
                 .transaction
                 .as_ref()
                 .is_some_and(|refund| self.totals.sale(&sale_key(&call, refund)).is_some());
             if is_for_it && self.rate_its_transaction(&call).await?.is_ok() {
                 let reason = "the sale that it refunds has come".to_owned();
-                self.resolve(&call, ResolutionOutcome::Rated, "tollgate", reason);
+                self.resolve(&call, ("tollgate", reason), None);
             }
         }
         Ok(())
     }
 
-    /// Notes how a call's exception was resolved.
+    /// Notes that a call's exception was rated: by whom and why, and by what evidence if that was given.
     pub(super) fn resolve(
         &mut self,
         call: &Billable,
-        outcome: ResolutionOutcome,
-        resolver: &str,
-        reason: String,
+        (resolver, reason): (&str, String),
+        evidence: Option<String>,
     ) {
-        let (exception, at) = (exception_id(call), self.time.now);
-        let resolver = resolver.to_owned();
-        self.resolutions.push(Resolution { exception, outcome, at, resolver, reason });
+        let (exception, at, resolver) = (exception_id(call), self.time.now, resolver.to_owned());
+        let outcome = ResolutionOutcome::Rated;
+        self.resolutions.push(Resolution { exception, outcome, at, resolver, reason, evidence });
     }
 
     /// Notes exceptions that were found before rating.
@@ -166,6 +182,7 @@ impl<'t> Books<'t> {
         transaction.add_to_lines(&lines::sum(kept.iter().map(|kept| &kept.charge))?).await?;
         transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
+        transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
         transaction.post(&transactions).await?;
         transaction.insert_exceptions(&exceptions).await?;
         transaction.insert_resolutions(&resolutions).await?;
@@ -182,7 +199,15 @@ impl<'t> Books<'t> {
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
         let sale = match unrated {
             Some(Unrated::SaleUnknown { sale, .. }) => Some(sale.clone()),
-            Some(Unrated::TooLarge | Unrated::SaleDiffers { .. }) | None => None,
+            Some(
+                Unrated::TooLarge
+                | Unrated::SumTooLarge
+                | Unrated::SaleDiffers { .. }
+                | Unrated::RefundDiffers { .. }
+                | Unrated::RefundUnnamed(_)
+                | Unrated::RefundExceeds { .. },
+            )
+            | None => None,
         };
         let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
         self.exceptions.push(UsageException {
@@ -193,6 +218,7 @@ impl<'t> Books<'t> {
             app: Some(call.app.to_string()),
             sale,
             reason: unrated.map_or_else(plan_unknown, ToString::to_string),
+            payload: None,
         });
     }
 
@@ -213,12 +239,16 @@ impl<'t> Books<'t> {
         if let Some(known) = self.known.get(plan) {
             return Ok(Some(known));
         }
-        let tariff = self.transaction.tariff(plan).await?.map(Arc::new);
+        let tariff = self.transaction.plan_version(plan).await?.map(|kept| Arc::new(kept.tariff));
         if let Some(tariff) = &tariff {
             self.known.insert(plan.clone(), tariff.clone());
         }
         Ok(tariff)
     }
+}
+
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    texts.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn is_refund(call: &Billable) -> bool {

@@ -1,17 +1,17 @@
 //! Whether the books are right: every finding is one that must never be.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::export::to_json;
+use super::content;
 use super::statement::{StatementError, arrange, hash};
 use crate::domain::ledger::Account;
 use crate::domain::money::MoneyError;
-use crate::domain::statement::{Statement, StatementLine};
+use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::domain::time::Period;
-use crate::store::Store;
 use crate::store::ledger::Balance;
 use crate::store::statement::KeptStatement;
+use crate::store::{Store, Transaction};
 
 /// What a check of the ledger came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +19,28 @@ pub struct Checked {
     /// All balances.
     pub balances: Vec<Balance>,
     /// Sum of all balances by currency: zero, if all is right.
-    pub trial_balance: BTreeMap<String, i64>,
+    pub trial_balance: BTreeMap<String, i128>,
     /// What is not right, in words.
     pub findings: Vec<String>,
 }
 
 /// Checks that every account is known, every transaction and the whole balance; that all billable usage has its charges or
 /// an open question, each charge its posting, each statement line its charges; and that closed statements are as they
-/// were made.
+/// were made. All of it as the books stand at one moment, whatever is recorded meanwhile.
 ///
 /// # Errors
 /// [`StatementError`].
 pub async fn check(store: &Store) -> Result<Checked, StatementError> {
-    let balances = store.balances().await?;
+    let mut transaction = store.begin_reading().await?;
+    let checked = check_all(&mut transaction).await?;
+    transaction.roll_back().await?;
+    Ok(checked)
+}
+
+async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementError> {
+    let balances = transaction.balances().await?;
     let mut findings = Vec::new();
-    let mut trial_balance: BTreeMap<String, i64> = BTreeMap::new();
+    let mut trial_balance: BTreeMap<String, i128> = BTreeMap::new();
     for balance in &balances {
         let sum = trial_balance.entry(balance.currency.clone()).or_default();
         *sum = sum.checked_add(balance.minor).ok_or(MoneyError::Overflow)?;
@@ -44,38 +51,75 @@ pub async fn check(store: &Store) -> Result<Checked, StatementError> {
     for (currency, sum) in trial_balance.iter().filter(|(_, sum)| **sum != 0) {
         findings.push(format!("the trial balance in {currency} is {sum} minor units, not zero"));
     }
-    findings.extend(store.disagreements().await?);
-    for period in store.charged_periods().await? {
-        check_period(store, period, &mut findings).await?;
+    findings.extend(transaction.disagreements().await?);
+    for period in transaction.periods().await? {
+        check_period(transaction, period, &mut findings).await?;
     }
     Ok(Checked { balances, trial_balance, findings })
 }
 
-/// Whether a period's lines are what its charges come to, and its statements what its lines are.
+/// Whether a period's lines are what its charges come to, and its statements too.
 async fn check_period(
-    store: &Store,
+    transaction: &mut Transaction,
     period: Period,
     findings: &mut Vec<String>,
 ) -> Result<(), StatementError> {
-    let lines = sorted(store.line_totals(period, None).await?);
-    let rebuilt = sorted(store.rebuilt_lines(period).await?);
+    let lines = sorted(transaction.line_totals(period, None).await?);
+    let rebuilt = sorted(transaction.rebuilt_lines(period).await?);
     if lines != rebuilt {
-        let differs = |line: &&StatementLine| !rebuilt.contains(line);
-        let names: Vec<String> = lines.iter().filter(differs).map(name).collect();
-        findings.push(format!("{period}: lines differ from the sums of their charges: {}", names.join(", ")));
+        let names = differences(&lines, &rebuilt);
+        findings.push(format!(
+            "{period}: lines differ from the sums of their charges: {}",
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        ));
     }
-    if store.closed_at(period).await?.is_none() {
+    let kept = transaction.statements(period, None).await?;
+    if transaction.closed_at(period).await?.is_none() {
+        let numbers = kept.iter().map(|kept| kept.number);
+        findings.extend(numbers.map(|number| format!("{period} is open, and statement {number} is of it")));
         return Ok(());
     }
-    let statements = arrange(rebuilt, period)?;
-    let kept = store.statements(period, None).await?;
-    if kept.len() != statements.len() {
-        let (kept, made) = (kept.len(), statements.len());
-        findings.push(format!("{period}: {kept} statements were made; its charges come to {made}"));
-    }
-    let unlike = kept.iter().filter(|kept| !statements.iter().any(|made| is_same(kept, made)));
-    findings.extend(unlike.map(|kept| format!("statement {} is not what its charges come to", kept.number)));
+    check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
     Ok(())
+}
+
+/// Whether each kept statement is what its charges come to, and each that they come to is kept.
+fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, findings: &mut Vec<String>) {
+    let key = |statement: &Statement| (statement.app.clone(), statement.partner.clone(), statement.currency);
+    let mut missing: BTreeMap<_, _> = made.iter().map(|made| (key(made), made)).collect();
+    for kept in kept {
+        match intact(kept) {
+            Ok(statement) => {
+                let is_same = missing
+                    .remove(&key(&statement))
+                    .is_some_and(|made| made.totals == statement.totals && made.lines == statement.lines);
+                if !is_same {
+                    findings.push(format!("statement {} is not what its charges come to", kept.number));
+                }
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(missing.keys().map(|(app, partner, currency)| {
+        format!("{period}: there is no right statement of {app} of {partner} in {currency}")
+    }));
+}
+
+/// What a kept statement says, if it is the one that was kept.
+fn intact(kept: &KeptStatement) -> Result<Statement, String> {
+    let number = kept.number;
+    if hash(&kept.content) != kept.hash {
+        return Err(format!("statement {number}: its hash is not that of its content"));
+    }
+    let statement = content::read(kept).map_err(|error| error.to_string())?;
+    let hash = kept.hash.clone();
+    let standing = StatementStanding::Final { number, closed_at: kept.closed_at, hash };
+    let says = (statement.app.as_str(), statement.partner.as_str(), statement.currency.code());
+    let is_filed = says == (kept.app.as_str(), kept.partner.as_str(), kept.currency.as_str());
+    if !is_filed || statement.standing != standing || statement.period.to_string() != kept.period {
+        return Err(format!("statement {number} is filed under another name than its content says"));
+    }
+    Ok(statement)
 }
 
 fn sorted(mut lines: Vec<StatementLine>) -> Vec<StatementLine> {
@@ -83,12 +127,13 @@ fn sorted(mut lines: Vec<StatementLine>) -> Vec<StatementLine> {
     lines
 }
 
-fn name(line: &StatementLine) -> String {
-    format!("{} {}", line.key.app, line.key.id())
-}
-
-/// Whether a kept statement's hash is that of its content, and its content what the charges come to.
-fn is_same(kept: &KeptStatement, made: &Statement) -> bool {
-    let content: Option<serde_json::Value> = serde_json::from_str(&kept.content).ok();
-    hash(&kept.content) == kept.hash && content == Some(to_json(made))
+/// The names of the lines that are in one of two lists and not, or not so, in the other.
+fn differences(one: &[StatementLine], other: &[StatementLine]) -> BTreeSet<String> {
+    let missing = |these: &[StatementLine], those: &[StatementLine]| {
+        let those: BTreeMap<_, _> = those.iter().map(|line| (&line.key, line)).collect();
+        let differs = |line: &&StatementLine| those.get(&line.key) != Some(line);
+        let name = |line: &StatementLine| format!("{} {}", line.key.app, line.key.id());
+        these.iter().filter(differs).map(name).collect::<Vec<_>>()
+    };
+    missing(one, other).into_iter().chain(missing(other, one)).collect()
 }

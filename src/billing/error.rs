@@ -2,6 +2,7 @@
 
 use super::posting::PostingError;
 use super::rating::Unrated;
+use crate::domain::id::NodeId;
 use crate::domain::money::MoneyError;
 use crate::domain::plan::PlanRef;
 use crate::store::StoreError;
@@ -12,6 +13,29 @@ pub enum BillingError {
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The books know another journal under this node's name.
+    #[error(
+        "usage of node {node} was recorded from another journal (identity {known}; the one in this node's data folder \
+         is {given}). Either another node has the same name, or the data folder is a new one. Give this node a name \
+         of its own (--node NAME, or TOLLGATE_NODE); or, if its old data folder is still there, start it with that \
+         one: it may hold usage that is not recorded yet"
+    )]
+    AnotherJournal {
+        /// The node.
+        node: NodeId,
+        /// The identity of the journal that the books know.
+        known: String,
+        /// The identity of the one that was given.
+        given: String,
+    },
+    /// A batch does not begin right after what was recorded of its journal.
+    #[error("the batch begins after record {first}, and the journal is recorded up to {recorded}")]
+    Gap {
+        /// The last record that the books have.
+        recorded: u64,
+        /// The one before the batch.
+        first: u64,
+    },
     /// Sums of a batch do not fit.
     #[error("the charges of a batch do not fit")]
     Money(#[from] MoneyError),

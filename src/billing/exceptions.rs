@@ -1,5 +1,7 @@
 //! What could not be rated, and what someone decides about it. Nothing is dropped, and nothing is guessed.
 
+use serde_json::{Value, json};
+
 use super::books::{Books, BooksTime, billable, tariffs};
 use super::error::BillingError;
 use super::posting::Origin;
@@ -7,7 +9,7 @@ use super::rating::Billable;
 use crate::domain::usage::Transaction;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_exception::{ExceptionKind, Resolution, ResolutionOutcome, UsageException};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store};
 
 /// What to do about an exception.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,14 +34,6 @@ pub struct Reason {
     pub who: String,
     /// Why.
     pub why: String,
-}
-
-/// Exceptions that nobody has resolved, newest first, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn list(store: &Store, limit: i64) -> Result<Vec<UsageException>, StoreError> {
-    store.open_exceptions(limit).await
 }
 
 /// Resolves an exception by its id. What is charged goes to the call's own period, or to the current one if that is
@@ -67,6 +61,7 @@ pub async fn resolve(
                 at: time.now,
                 resolver: reason.who,
                 reason: reason.why,
+                evidence: None,
             };
             transaction.insert_resolutions(&[resolution]).await?;
         }
@@ -79,14 +74,33 @@ pub async fn resolve(
     Ok(())
 }
 
-type Given = Option<(u64, Option<Transaction>)>;
+/// Units and transaction that someone gives.
+type Evidence = (u64, Option<Transaction>);
+
+/// The evidence as it is kept beside the decision.
+fn to_json((units, transaction): &Evidence) -> String {
+    json!({ "units": units, "transaction": transaction.as_ref().map(transaction_to_json) }).to_string()
+}
+
+/// A transaction as it is shown, and as evidence of it is given.
+#[must_use]
+pub fn transaction_to_json(transaction: &Transaction) -> Value {
+    json!({
+        "id": transaction.id,
+        "of": transaction.of,
+        "kind": transaction.kind.name(),
+        "amount": transaction.amount.to_string(),
+        "currency": transaction.amount.currency.code(),
+    })
+}
 
 async fn rate(
     transaction: &mut store::Transaction,
     exception: &UsageException,
-    given: Given,
+    given: Option<Evidence>,
     (reason, time): (Reason, BooksTime),
 ) -> Result<(), BillingError> {
+    let evidence = given.as_ref().map(to_json);
     let call = call(transaction, exception, given).await?;
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call)).await?;
     match exception.kind {
@@ -99,7 +113,7 @@ async fn rate(
         }
     }
     books.rate_waiting().await?;
-    books.resolve(&call, ResolutionOutcome::Rated, &reason.who, reason.why);
+    books.resolve(&call, (&reason.who, reason.why), evidence);
     books.write(&Origin::Resolved(call.usage)).await
 }
 
@@ -107,7 +121,7 @@ async fn rate(
 async fn call(
     transaction: &mut store::Transaction,
     exception: &UsageException,
-    given: Given,
+    given: Option<Evidence>,
 ) -> Result<Billable, BillingError> {
     let unread = "its usage record could not be read; it can only be waived";
     let id = exception.usage.clone().ok_or(BillingError::NotRatable(unread))?;

@@ -8,9 +8,8 @@ use crate::domain::charge::{ChargeKind, Price};
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::store::charge::KeptCharge;
 
-/// A statement as JSON. What is final is hashed in this form, so its standing is not in it.
-#[must_use]
-pub fn to_json(statement: &Statement) -> Value {
+/// A statement as JSON.
+fn to_json(statement: &Statement) -> Value {
     let totals = &statement.totals;
     json!({
         "partner": statement.partner.as_str(),

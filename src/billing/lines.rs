@@ -24,7 +24,7 @@ pub fn sum<'c>(charges: impl Iterator<Item = &'c Charge>) -> Result<Vec<Statemen
     Ok(lines.into_values().collect())
 }
 
-fn line_of(charge: &Charge) -> StatementLine {
+pub(super) fn line_of(charge: &Charge) -> StatementLine {
     let (quantity, free, rate, base) = match &charge.price {
         Price::Units { charged, free, each } => (*charged, *free, *each, None),
         Price::Percent { base, percent, .. } => (1, 0, *percent, Some(*base)),

@@ -83,10 +83,12 @@ pub fn post(
     Ok((posted, transactions.collect::<Result<_, _>>()?))
 }
 
+/// Names hold any visible character and no space, so that spaces tell every two causes apart.
 fn cause(origin: &Origin, charge: &Charge) -> String {
-    match charge.line.kind {
+    let line = &charge.line;
+    match line.kind {
         ChargeKind::ServiceFee => {
-            format!("{origin}:{}.{}.{}", charge.line.app, charge.line.period, charge.line.id())
+            format!("{origin} {} {} {} {}", line.partner, line.app, line.period, line.id())
         }
         ChargeKind::RevenueShare => format!("usage:{}:share", charge.usage),
         ChargeKind::ShareReversal => format!("usage:{}:reversal", charge.usage),

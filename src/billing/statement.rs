@@ -1,13 +1,14 @@
 //! Closing periods, and the statements of open and closed ones.
 //!
-//! A statement is its lines, and its lines are the sums of their charges. Closing a period lets it take no more charges,
-//! and keeps what it came to under a number and a hash; what comes later is an adjustment on a later statement.
+//! A draft is its lines, and its lines are the sums of their charges. Closing a period lets it take no more charges, and
+//! keeps what it came to as bytes under a number and a hash: from then on the statement is those bytes, and nothing else.
+//! What comes later is an adjustment on a later statement.
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::export::to_json;
+use super::content::{self, Unreadable};
 use crate::domain::charge::LineKey;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
@@ -16,7 +17,7 @@ use crate::domain::time::{Period, Timestamp, Zone};
 use crate::store::charge::KeptCharge;
 use crate::store::statement::KeptStatement;
 use crate::store::transaction::Exclusive;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
 
 /// Why a period cannot be closed, or a statement not be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,15 @@ pub enum StatementError {
     /// The period has not ended.
     #[error("period {0} ends at {1}; a period is closed after its end")]
     StillOpen(Period, Timestamp),
+    /// The period has not begun.
+    #[error("period {0} begins at {1}")]
+    NotBegun(Period, Timestamp),
+    /// An earlier period has charges and is open.
+    #[error("period {1} is open; it is closed before {0}")]
+    EarlierOpen(Period, Period),
+    /// What is kept of a final statement cannot be read.
+    #[error(transparent)]
+    Content(#[from] Unreadable),
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
@@ -64,26 +74,44 @@ pub async fn close(
     transaction.hold(Exclusive::Billing).await?;
     let was_closed = transaction.closed_periods().await?.contains(&period);
     if was_closed {
+        let statements = transaction.statements(period, None).await?;
         transaction.roll_back().await?;
-        return Ok(Closed { was_closed, statements: store.statements(period, None).await? });
+        return Ok(Closed { was_closed, statements });
     }
-    let end = period.end(zone);
-    if now < end && early == CloseEarly::Refused {
-        return Err(StatementError::StillOpen(period, end));
-    }
+    may_close(&mut transaction, period, (zone, now), early).await?;
     let first = transaction.next_statement_number().await?;
-    let statements = arrange(transaction.line_totals(period).await?, period)?;
-    let kept: Vec<KeptStatement> =
-        (first..).zip(&statements).map(|(number, statement)| keep(number, statement, now)).collect();
+    let statements = arrange(transaction.line_totals(period, None).await?, period)?;
+    let keep = |(number, statement)| keep(number, statement, now);
+    let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
     transaction.insert_statements(&kept).await?;
     transaction.close_period(period, now).await?;
     transaction.commit().await?;
     Ok(Closed { was_closed, statements: kept })
 }
 
-fn keep(number: i64, statement: &Statement, now: Timestamp) -> KeptStatement {
-    let content = to_json(statement).to_string();
-    KeptStatement {
+/// Periods are closed in order, each after its end or, on demand, while it runs.
+async fn may_close(
+    transaction: &mut Transaction,
+    period: Period,
+    (zone, now): (&Zone, Timestamp),
+    early: CloseEarly,
+) -> Result<(), StatementError> {
+    let (start, end) = (period.start(zone), period.end(zone));
+    if now < start {
+        return Err(StatementError::NotBegun(period, start));
+    }
+    if now < end && early == CloseEarly::Refused {
+        return Err(StatementError::StillOpen(period, end));
+    }
+    match transaction.open_before(period).await? {
+        Some(earlier) => Err(StatementError::EarlierOpen(period, earlier)),
+        None => Ok(()),
+    }
+}
+
+fn keep(number: i64, statement: &Statement, now: Timestamp) -> Result<KeptStatement, Unreadable> {
+    let content = content::write(statement, number, now)?;
+    Ok(KeptStatement {
         number,
         partner: statement.partner.to_string(),
         app: statement.app.to_string(),
@@ -92,10 +120,11 @@ fn keep(number: i64, statement: &Statement, now: Timestamp) -> KeptStatement {
         closed_at: now,
         hash: hash(&content),
         content,
-    }
+    })
 }
 
-/// The statements of a period, of one app if it is named: final if the period is closed, else as they would be now.
+/// The statements of a period, of one app if it is named: if the period is closed, as they were kept, else as they would
+/// be now.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -104,19 +133,35 @@ pub async fn show(
     period: Period,
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
-    let mut statements = arrange(store.line_totals(period, app).await?, period)?;
-    for kept in store.statements(period, app).await? {
-        let found = statements.iter_mut().find(|statement| {
-            statement.app.as_str() == kept.app
-                && statement.partner.as_str() == kept.partner
-                && statement.currency.code() == kept.currency
-        });
-        if let Some(statement) = found {
-            let KeptStatement { number, closed_at, hash, .. } = kept;
-            statement.standing = StatementStanding::Final { number, closed_at, hash };
-        }
-    }
+    let mut transaction = store.begin_reading().await?;
+    let statements = read(&mut transaction, period, app).await?;
+    transaction.roll_back().await?;
     Ok(statements)
+}
+
+async fn read(
+    transaction: &mut Transaction,
+    period: Period,
+    app: Option<&AppId>,
+) -> Result<Vec<Statement>, StatementError> {
+    match transaction.closed_at(period).await? {
+        Some(_) => {
+            let kept = transaction.statements(period, app).await?;
+            Ok(kept.iter().map(content::read).collect::<Result<_, _>>()?)
+        }
+        None => Ok(arrange(transaction.line_totals(period, app).await?, period)?),
+    }
+}
+
+/// The final statements of an app and period, as they are kept: one for each currency; none if the period is open.
+///
+/// # Errors
+/// [`StatementError`].
+pub async fn kept(store: &Store, period: Period, app: &AppId) -> Result<Vec<KeptStatement>, StatementError> {
+    let mut transaction = store.begin_reading().await?;
+    let kept = transaction.statements(period, Some(app)).await?;
+    transaction.roll_back().await?;
+    Ok(kept)
 }
 
 /// The charges behind the line of that [`LineKey::id`], in the order of their usage records from `after` on; `None` without
@@ -130,11 +175,16 @@ pub async fn charges_of(
     line: &str,
     after: &str,
 ) -> Result<Option<Vec<KeptCharge>>, StatementError> {
-    let lines = store.line_totals(period, Some(app)).await?;
-    match lines.into_iter().find(|candidate| candidate.key.id().to_string() == line) {
-        Some(line) => Ok(Some(store.charges_of_line(&line.key, after).await?)),
-        None => Ok(None),
+    let statements = show(store, period, Some(app)).await?;
+    let lines = statements.into_iter().flat_map(|statement| statement.lines);
+    let mut found = Vec::new();
+    for line in lines.filter(|candidate| candidate.key.id().to_string() == line) {
+        found.push(store.charges_of_line(&line.key, after).await?);
     }
+    Ok(found.into_iter().reduce(|mut one, mut other| {
+        one.append(&mut other);
+        one
+    }))
 }
 
 /// Lines as draft statements: one for each app, partner and currency, in this order; adjustments last.

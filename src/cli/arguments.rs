@@ -61,6 +61,6 @@ pub(super) enum Command {
     Statement(statement::StatementArguments),
     /// The double-entry books
     Ledger(ledger::LedgerArguments),
-    /// Billable calls whose evidence could not be read, which someone must resolve
+    /// Billable calls that could not be rated, and what is decided about them
     Exceptions(exceptions::ExceptionsArguments),
 }

@@ -1,27 +1,151 @@
-//! `tollgate exceptions`: billable calls whose evidence could not be read.
+//! `tollgate exceptions`: billable calls that could not be rated, and what is decided about each.
 
-use clap::Args;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
-use super::screen::{Column, Screen};
+use super::query::segment;
+use super::screen::{Column, Format, Screen};
 
 #[derive(Debug, Args)]
 pub(super) struct ExceptionsArguments {
     #[command(flatten)]
     node: NodeArguments,
+    #[command(subcommand)]
+    action: Option<Action>,
 }
 
-const COLUMNS: &[Column] = &[
-    ("usage record", "/id"),
-    ("at", "/at"),
-    ("app", "/app"),
-    ("route", "/route"),
-    ("plan", "/plan"),
-    ("why", "/reason"),
-];
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Decide about one: charge nothing for it, rate it again, or rate it by evidence that you give
+    ///
+    /// Who decides and why is kept for ever. What is charged stands on the statement of the call's own period, or of the
+    /// one that runs if that is closed.
+    Resolve(Resolve),
+}
 
-pub(super) fn run(arguments: &ExceptionsArguments, screen: &Screen) -> Outcome {
-    let exceptions = arguments.node.node()?.list("/admin/exceptions?limit=500")?;
-    screen.list(&exceptions, COLUMNS, "No exceptions: all evidence was read.")
+#[derive(Debug, Args)]
+struct Resolve {
+    /// Its id, as the list names it
+    id: String,
+    /// What is to be done
+    #[arg(value_enum)]
+    decision: Decision,
+    /// Who decides
+    #[arg(long, value_name = "NAME")]
+    who: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    /// To rate by: how many units the call was
+    #[arg(long, value_name = "N", required_if_eq("decision", "rate-by"))]
+    units: Option<u64>,
+    #[command(flatten)]
+    transaction: Transaction,
+}
+
+#[derive(Debug, Args)]
+struct Transaction {
+    /// To rate by: the id of the transaction that passed through
+    #[arg(long, value_name = "ID", requires_all = ["kind", "amount", "currency"])]
+    transaction: Option<String>,
+    /// Which way its money went
+    #[arg(long, value_enum, requires = "transaction")]
+    kind: Option<Kind>,
+    /// Of a refund: the id of the sale whose money it gives back, if that is not its own
+    #[arg(long, value_name = "ID", requires = "transaction")]
+    of: Option<String>,
+    /// What it was worth, such as 100.00
+    #[arg(long, value_name = "AMOUNT", requires = "transaction")]
+    amount: Option<String>,
+    /// In which currency, such as CNY
+    #[arg(long, value_name = "CODE", requires = "transaction")]
+    currency: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Decision {
+    /// Charge nothing for it
+    Waive,
+    /// Rate it by the evidence that it has: what was missing has come
+    RateAgain,
+    /// Rate it by evidence that you give
+    RateBy,
+}
+
+impl Decision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Waive => "waive",
+            Self::RateAgain => "rate_again",
+            Self::RateBy => "rate_by",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// To the merchant
+    Sale,
+    /// Back to the buyer
+    Refund,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+const COLUMNS: &[Column] =
+    &[("id", "/id"), ("kind", "/kind"), ("at", "/at"), ("app", "/app"), ("why", "/reason")];
+
+pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        None => {
+            let exceptions = node.list("/admin/exceptions?limit=500")?;
+            screen.list(&exceptions, COLUMNS, "No exceptions: all that was used is rated.")
+        }
+        Some(Action::Resolve(resolve)) => {
+            let path = format!("/admin/exceptions/{}/resolve", segment(&resolve.id));
+            let resolved = node.post(&path, &resolve.body())?;
+            match screen.format() {
+                Format::Json => screen.json(&resolved),
+                Format::Human => screen.note(&format!("{} is resolved.", resolve.id)),
+            }
+        }
+    }
+}
+
+impl Resolve {
+    fn body(&self) -> Value {
+        json!({
+            "decision": self.decision.name(),
+            "who": self.who,
+            "why": self.why,
+            "units": self.units,
+            "transaction": self.transaction.body(),
+        })
+    }
+}
+
+impl Transaction {
+    fn body(&self) -> Option<Value> {
+        let id = self.transaction.as_ref()?;
+        let mut body = json!({
+            "id": id,
+            "kind": self.kind.map(Kind::name),
+            "amount": self.amount,
+            "currency": self.currency,
+        });
+        if let Some(of) = &self.of {
+            body["of"] = json!(of);
+        }
+        Some(body)
+    }
 }

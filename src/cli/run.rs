@@ -46,6 +46,6 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Usage(arguments) => usage::run(&arguments, screen),
         Command::Statement(arguments) => statement::run(arguments, screen),
         Command::Ledger(arguments) => ledger::run(arguments, screen),
-        Command::Exceptions(arguments) => exceptions::run(&arguments, screen),
+        Command::Exceptions(arguments) => exceptions::run(arguments, screen),
     }
 }

@@ -83,6 +83,13 @@ impl Screen {
         Ok(out.flush()?)
     }
 
+    /// Writes bytes to standard output as they are.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Outcome {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        Ok(out.flush()?)
+    }
+
     /// Tells people something that is not the result: to standard error.
     pub(super) fn note(&self, text: &str) -> Outcome {
         Ok(writeln!(io::stderr(), "{text}")?)

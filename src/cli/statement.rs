@@ -54,6 +54,9 @@ enum Action {
         /// In what form
         #[arg(long, value_enum, default_value = "csv")]
         format: ExportFormat,
+        /// As JSON, if the app has final statements in more than one currency: which
+        #[arg(long, value_name = "CODE")]
+        currency: Option<String>,
         /// Where to [default: standard output]
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
@@ -78,7 +81,7 @@ impl Which {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// All of it, exactly
+    /// A final statement as it was kept, byte for byte: its SHA-256 is the statement's hash
     Json,
     /// A row for each line, for a spreadsheet
     Csv,
@@ -87,11 +90,15 @@ enum ExportFormat {
 }
 
 impl ExportFormat {
-    fn media_type(self) -> &'static str {
+    /// The path of an export and its media type.
+    fn of(self, which: &Which, currency: Option<&str>) -> (String, &'static str) {
         match self {
-            Self::Json => "application/json",
-            Self::Csv => "text/csv",
-            Self::Html => "text/html",
+            Self::Json => {
+                let path = format!("{}/content", which.path());
+                (with_query(&path, &[("currency", currency)]), "application/json")
+            }
+            Self::Csv => (which.path(), "text/csv"),
+            Self::Html => (which.path(), "text/html"),
         }
     }
 }
@@ -151,12 +158,13 @@ pub(super) fn run(arguments: StatementArguments, screen: &Screen) -> Outcome {
             let charges = node.list(&format!("{}/charges", which.path()))?;
             screen.list(&charges, CHARGES, "Nothing was charged in that period.")
         }
-        Action::Export { which, format, to } => {
-            let exported = node.download(&which.path(), format.media_type())?;
+        Action::Export { which, format, currency, to } => {
+            let (path, media_type) = format.of(&which, currency.as_deref());
+            let exported = node.download(&path, media_type)?;
             match to {
                 Some(file) => Ok(std::fs::write(&file, &exported)
                     .with_context(|| format!("cannot write {}", file.display()))?),
-                None => screen.text(&String::from_utf8_lossy(&exported)),
+                None => screen.bytes(&exported),
             }
         }
     }

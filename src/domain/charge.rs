@@ -64,7 +64,7 @@ impl LineKey {
     }
 
     /// The line's name, unique on the statements of its app and period, such as
-    /// `CNY.2026-11.service_fee.storefront.standard@1`.
+    /// `CNY 2026-11 service_fee storefront standard@1`: no name holds a space, so no two lines share one.
     #[must_use]
     pub fn id(&self) -> LineId<'_> {
         LineId(self)
@@ -78,7 +78,7 @@ pub struct LineId<'k>(&'k LineKey);
 impl fmt::Display for LineId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LineKey { currency, service_period, kind, product, plan, .. } = self.0;
-        write!(f, "{currency}.{service_period}.{}.{product}.{plan}", kind.name())
+        write!(f, "{currency} {service_period} {} {product} {plan}", kind.name())
     }
 }
 

@@ -1,14 +1,15 @@
-//! What rating must know of before: units of each service period, and sales with what was refunded of them.
+//! What rating must know of before: units of each service period, and sales with their refunds.
 
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
-use super::id::{AppId, ProductName};
+use super::id::{AppId, PlanName, ProductName};
 use super::location::Location;
 use super::money::{Amount, Currency, Rounding};
 use super::plan::PlanRef;
 use super::time::Period;
 
-/// Whose units are counted together: the free allowance and the rounding of fees are for each of these.
+/// Whose units are counted together: the rounding of fees is for each of these.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeeKey {
     /// The app.
@@ -19,6 +20,41 @@ pub struct FeeKey {
     pub plan: PlanRef,
     /// When they were used, whenever they are charged.
     pub service_period: Period,
+}
+
+/// Units counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Units {
+    /// All of them.
+    pub all: u64,
+    /// Those of them that were free of charge.
+    pub free: u64,
+}
+
+/// Whose units share a free allowance: all versions of a plan have one together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AllowanceKey {
+    /// The app.
+    pub app: AppId,
+    /// The API product.
+    pub product: ProductName,
+    /// The plan.
+    pub plan: PlanName,
+    /// When the units were used.
+    pub service_period: Period,
+}
+
+impl FeeKey {
+    /// The allowance that its units are free by.
+    #[must_use]
+    pub fn allowance(&self) -> AllowanceKey {
+        AllowanceKey {
+            app: self.app.clone(),
+            product: self.product.clone(),
+            plan: self.plan.name.clone(),
+            service_period: self.service_period,
+        }
+    }
 }
 
 /// Which sale.
@@ -32,19 +68,21 @@ pub struct SaleKey {
     pub currency: Currency,
 }
 
-/// A sale of which a share was taken, and what was given back of it.
+/// A sale, and what was given back of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sale {
+    /// The usage record that made it, if it is known.
+    pub usage: Option<Uuid>,
     /// The API product.
     pub product: ProductName,
-    /// The plan version by which the share was taken.
+    /// The plan version in force.
     pub plan: PlanRef,
-    /// Its percentage.
+    /// The percentage of the share that was taken.
     pub percent: Decimal,
     /// Its rounding.
     pub rounding: Rounding,
-    /// Its rule.
-    pub rule: Location,
+    /// Its rule; none if the plan takes no share.
+    pub rule: Option<Location>,
     /// What the sale was worth.
     pub amount: Amount,
     /// The share that was taken.
@@ -53,4 +91,24 @@ pub struct Sale {
     pub refunded: i64,
     /// Minor units of the share given back so far; never more than the share.
     pub returned: i64,
+}
+
+/// Which refund.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RefundKey {
+    /// Whose money it gives back.
+    pub sale: SaleKey,
+    /// The upstream's id of it; the sale's, if it has none of its own.
+    pub id: String,
+}
+
+/// A refund that was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refund {
+    /// The usage record that made it.
+    pub usage: Uuid,
+    /// What it gives back, in minor units.
+    pub amount: i64,
+    /// What was left of the sale to give back; never more than the amount.
+    pub counted: i64,
 }

@@ -139,7 +139,11 @@ impl Zone {
     }
 }
 
-/// A billing period: one calendar month, such as `2026-11`.
+/// The last year that has a name of four digits.
+const LAST_YEAR: i16 = 9999;
+
+/// A billing period: one calendar month, such as `2026-11`. What is written is what can be read: years are 0 to 9999, and
+/// what a clock far out of order shows beyond them counts for the first or last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
     year: i16,
@@ -152,16 +156,16 @@ impl Period {
     pub fn of(at: Timestamp, zone: &Zone) -> Self {
         let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let date = zone.0.to_datetime(at).date();
-        Self { year: date.year(), month: date.month() }
+        Self { year: date.year().clamp(0, LAST_YEAR), month: date.month() }
     }
 
-    /// The period after this one.
+    /// The period after this one; the last is followed by itself.
     #[must_use]
     pub fn next(self) -> Self {
-        if self.month == 12 {
-            Self { year: self.year.saturating_add(1), month: 1 }
-        } else {
-            Self { year: self.year, month: self.month.saturating_add(1) }
+        match (self.year, self.month) {
+            (LAST_YEAR, 12) => self,
+            (year, 12) => Self { year: year.saturating_add(1), month: 1 },
+            (year, month) => Self { year, month: month.saturating_add(1) },
         }
     }
 
@@ -177,7 +181,10 @@ impl Period {
     /// The first moment after the period in the platform's zone.
     #[must_use]
     pub fn end(self, zone: &Zone) -> Timestamp {
-        self.next().start(zone)
+        match self.next() {
+            next if next == self => Timestamp(jiff::Timestamp::MAX.as_microsecond()),
+            next => next.start(zone),
+        }
     }
 }
 
@@ -193,12 +200,13 @@ impl FromStr for Period {
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
         let invalid = || InvalidTime::Period(text.to_owned());
         let (year, month) = text.split_once('-').ok_or_else(invalid)?;
-        if year.len() != 4 || month.len() != 2 {
+        let are_digits = year.bytes().chain(month.bytes()).all(|byte| byte.is_ascii_digit());
+        if year.len() != 4 || month.len() != 2 || !are_digits {
             return Err(invalid());
         }
         let year: i16 = year.parse().map_err(|_| invalid())?;
         let month: i8 = month.parse().map_err(|_| invalid())?;
-        if !(2000..=9998).contains(&year) || !(1..=12).contains(&month) {
+        if !(1..=12).contains(&month) {
             return Err(invalid());
         }
         Ok(Self { year, month })
@@ -223,6 +231,26 @@ mod tests {
     fn a_time_is_written_as_rfc_3339() {
         let at: Timestamp = "2026-11-24T08:00:00.5+08:00".parse().unwrap();
         assert_eq!(at.to_string(), "2026-11-24T00:00:00.5Z");
+    }
+
+    #[test]
+    fn whatever_time_it_is_its_period_is_written_and_read() {
+        for zone in
+            [Zone::utc(), Zone::named("Asia/Shanghai").unwrap(), Zone::named("America/New_York").unwrap()]
+        {
+            let times = [
+                "-009999-01-02T01:59:59Z",
+                "0000-01-01T00:00:00Z",
+                "1970-01-01T00:00:00Z",
+                "9999-12-30T22:00:00Z",
+            ];
+            for at in times.map(|text| text.parse::<Timestamp>().unwrap()) {
+                let period = Period::of(at, &zone);
+                assert_eq!(period.to_string().parse::<Period>(), Ok(period), "{at}");
+                assert_eq!(period.next().to_string().parse::<Period>(), Ok(period.next()), "{at}");
+                assert!(period.end(&zone) > period.start(&zone), "{at}");
+            }
+        }
     }
 
     #[test]

@@ -334,10 +334,11 @@ fn write(
             .map_err(NotRecorded::from)
             .and_then(|bytes| {
                 let journal = &mut worker.journal.borrow_mut();
-                Ok(match call.room.take() {
-                    Some(room) => journal.append_reserved(&bytes, room)?,
-                    None => journal.append(&bytes)?,
-                })
+                let taken = match call.room.take() {
+                    Some(room) => journal.append_reserved(&bytes, room),
+                    None => journal.append(&bytes),
+                };
+                Ok(taken?)
             });
         if let Err(error) = written {
             lost(worker, call, &error);

@@ -1,6 +1,7 @@
 //! The admin API of a node: its state, and the figures of its `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 
@@ -19,7 +20,8 @@ use crate::telemetry::metrics::{Figure, Figures, Metrics};
 pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let token = AdminToken::new(token).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let services = &node.services;
-    let metrics = Metrics::new(node.counters.clone(), figures(node));
+    let open_exceptions = Arc::<AtomicU64>::default();
+    let metrics = Metrics::new(node.counters.clone(), figures(node, open_exceptions.clone()));
     let journal = node.journal.state().clone();
     Ok(admin::router(AdminState {
         store: services.store.clone(),
@@ -29,6 +31,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         random: services.random.clone(),
         token,
         hashing: services.hashing.clone(),
+        open_exceptions,
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || match journal.is_failing() {
             true => Err("the journal cannot be written".to_owned()),
@@ -38,7 +41,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
 }
 
 /// What is told of everything but the cores.
-fn figures(node: &Node) -> Figures {
+fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
     let (cells, live) = (node.cells.clone(), node.services.live.clone());
     Box::new(move || {
@@ -62,6 +65,12 @@ fn figures(node: &Node) -> Figures {
                 Counter,
                 "Policy sets that were wrong and changed nothing.",
                 live.failures(),
+            ),
+            (
+                "tollgate_exceptions_open",
+                Gauge,
+                "What could not be rated or read, of all nodes, and nobody has resolved.",
+                open_exceptions.load(Ordering::Relaxed),
             ),
         ]);
         figures

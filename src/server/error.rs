@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::billing::error::BillingError;
 use crate::journal::error::JournalError;
 use crate::policy::load::LoadError;
 use crate::store::StoreError;
@@ -36,6 +37,9 @@ pub enum ServerError {
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The usage in the journal cannot be recorded.
+    #[error("the node's usage cannot be recorded: {0}")]
+    Billing(#[from] BillingError),
     /// The journal cannot be used.
     #[error("the journal cannot be used")]
     Journal(#[from] JournalError),

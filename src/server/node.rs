@@ -18,7 +18,7 @@ use super::error::ServerError;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, listener, secret_file};
 use crate::billing::plans;
-use crate::billing::recorder::Recorder;
+use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::Bounds;
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
@@ -144,6 +144,7 @@ impl Node {
         let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
         let services = Services { store, live, directory, signer, issuer, hashing, clock, random };
         let journal = open_journal(&settings, &services).await?;
+        let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
@@ -160,7 +161,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
         ];
         let stop_drain = CancellationToken::new();
-        let (draining, drained) = start_drain(&services, &journal, &settings.node, &stop_drain);
+        let (draining, drained) = start_drain(recorder, &journal, &stop_drain);
         Ok(Self {
             services,
             address,
@@ -248,8 +249,10 @@ async fn open_policies(
     let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
     let control = tokio::runtime::Handle::current();
     let opening = tokio::task::spawn_blocking(move || {
+        let at = clock.clone();
         let register: Admit = Box::new(move |snapshot| {
-            control.block_on(plans::register(&store, snapshot)).map_err(|error| error.to_string())
+            let registered = control.block_on(plans::register(&store, snapshot, at.now()));
+            registered.map_err(|error| error.to_string())
         });
         Live::open(&folder, values, register, clock)
     });
@@ -322,21 +325,29 @@ fn start_cores(
     Ok((cores, counters))
 }
 
-/// Begins to move usage records from the journal to the books.
-fn start_drain(
+/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name.
+async fn open_recorder(
     services: &Services,
     journal: &Journal,
     node: &NodeId,
+) -> Result<Recorder, ServerError> {
+    let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
+    let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
+    Ok(Recorder::open(store, source, live, clock).await?)
+}
+
+/// Begins to move usage records from the journal to the books.
+fn start_drain(
+    recorder: Arc<Recorder>,
+    journal: &Journal,
     stop: &CancellationToken,
 ) -> (Task<()>, Arc<DrainState>) {
     // What the store had at the start.
     let position = journal.settings().resume_after;
     let state = Arc::new(DrainState::at(position));
-    let recorder =
-        Recorder::new(services.store.clone(), node.clone(), services.live.clone(), services.clock.clone());
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(position), kept, Arc::new(recorder), state.clone(), stopped);
+    let draining = drain(journal.reader(position), kept, recorder, state.clone(), stopped);
     (tokio::spawn(draining), state)
 }

@@ -5,15 +5,26 @@ use super::open::Store;
 use super::transaction::Transaction;
 use super::usage::integer;
 
-row! {
-    PositionRow { sequence: i64 }
+/// How far a node's journal has been recorded, and which journal that is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JournalPlace {
+    /// The last place that was recorded; 0 before the first.
+    pub sequence: u64,
+    /// The journal's identity, once the node has given it.
+    pub journal: Option<String>,
 }
 
-const SELECT: &str = "select sequence from journal_position where node = $1";
+row! {
+    PlaceRow { sequence: i64, journal: Option<String> }
+}
 
-fn position(row: Option<PositionRow>) -> Result<u64, StoreError> {
-    let Some(row) = row else { return Ok(0) };
-    u64::try_from(row.sequence).map_err(|_| StoreError::corrupt("journal_position.sequence"))
+const SELECT: &str = "select sequence, journal from journal_position where node = $1";
+
+fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
+    let Some(row) = row else { return Ok(JournalPlace::default()) };
+    let sequence =
+        u64::try_from(row.sequence).map_err(|_| StoreError::corrupt("journal_position.sequence"))?;
+    Ok(JournalPlace { sequence, journal: row.journal })
 }
 
 impl Store {
@@ -22,31 +33,38 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn journal_position(&self, node: &str) -> Result<u64, StoreError> {
-        position(on!(self.reader(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
+        let row = on!(self.reader(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?;
+        Ok(place(row)?.sequence)
     }
 }
 
 impl Transaction {
-    /// The last place of a node's journal that was recorded, as this transaction sees it.
+    /// How far a node's journal has been recorded, as this transaction sees it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn journal_position(&mut self, node: &str) -> Result<u64, StoreError> {
-        position(on!(self.connection(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
+    pub async fn journal_place(&mut self, node: &str) -> Result<JournalPlace, StoreError> {
+        place(on!(self.connection(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
     }
 
-    /// Moves a node's position.
+    /// Moves a node's position, ahead only and in the same journal.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn set_journal_position(&mut self, node: &str, sequence: u64) -> Result<(), StoreError> {
+    /// [`StoreError::Corrupt`] if it would go back, or the node's journal is another; [`StoreError::Unavailable`].
+    pub async fn keep_journal_place(
+        &mut self,
+        node: &str,
+        journal: &str,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into journal_position (node, sequence) values ($1, $2) \
-                 on conflict (node) do update set sequence = excluded.sequence",
+                "insert into journal_position (node, sequence, journal) values ($1, $2, $3) \
+                 on conflict (node) do update set sequence = excluded.sequence, journal = excluded.journal",
             )
             .bind(node)
             .bind(integer(sequence))
+            .bind(journal)
             .execute(db)
             .await
             .map(|_| ())

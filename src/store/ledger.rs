@@ -15,7 +15,7 @@ pub struct Balance {
     /// The currency.
     pub currency: String,
     /// Minor units: debits less credits.
-    pub minor: i64,
+    pub minor: i128,
 }
 
 /// A posting to an account, as its history shows it.
@@ -36,91 +36,17 @@ pub struct HistoryEntry {
 }
 
 row! {
-    BalanceRow { account: String, currency: String, minor: i64 }
+    BalanceRow { account: String, currency: String, high: i64, low: i64 }
 }
+
+/// Accounts are summed in two parts, so that no balance is too large for the stores' integers.
+const BALANCE_PART: i128 = 1_000_000_000;
 
 row! {
     HistoryRow { cause: String, at: i64, app: String, period: String, currency: String, minor: i64 }
 }
 
-row! {
-    CauseRow { cause: String }
-}
-
-/// What can be wrong between the ledger and what it is posted from: SQL that finds the causes, and what it means.
-const DISAGREEMENTS: [(&str, &str); 6] = [
-    (
-        "ledger transaction, whose postings do not balance",
-        "select t.cause from ledger_transaction t left join ledger_posting p on p.cause = t.cause \
-         group by t.cause having coalesce(sum(p.minor), 1) <> 0",
-    ),
-    (
-        "cause, whose charges come to another amount than was posted",
-        "select c.cause as cause from (select cause, sum(minor) as minor from charge where cause is not null \
-         group by cause) c left join ledger_posting p on p.cause = c.cause and p.account like '%:receivable' \
-         where p.minor is null or p.minor <> c.minor",
-    ),
-    (
-        "ledger transaction, which no charge caused",
-        "select t.cause as cause from ledger_transaction t \
-         where not exists (select 1 from charge c where c.cause = t.cause)",
-    ),
-    (
-        "app and period, whose statement comes to another amount than was posted",
-        "select l.app || ' ' || l.period || ' ' || l.currency as cause from \
-         (select app, period, currency, sum(minor) as minor from line_total group by app, period, currency) l \
-         left join (select t.app, t.period, t.currency, sum(p.minor) as minor from ledger_transaction t \
-         join ledger_posting p on p.cause = t.cause and p.account like '%:receivable' \
-         group by t.app, t.period, t.currency) p \
-         on p.app = l.app and p.period = l.period and p.currency = l.currency \
-         where coalesce(p.minor, 0) <> l.minor",
-    ),
-    (
-        "usage record, which is billable and has neither charge nor exception",
-        "select u.id as cause from usage u left join plan_version v on v.plan = u.plan and v.version = u.plan_version \
-         where u.outcome <> 'free' and not exists (select 1 from usage_exception e where e.usage = u.id) \
-         and (u.outcome = 'exception' or v.plan is null \
-         or (v.fee is not null and not exists \
-         (select 1 from charge c where c.usage = u.id and c.kind = 'service_fee')) \
-         or (v.share is not null and u.transaction_kind = 'sale' and not exists \
-         (select 1 from charge c where c.usage = u.id and c.kind = 'revenue_share') \
-         and not exists (select 1 from sale s where s.id = u.transaction_id and s.app = u.app)) \
-         or (v.share is not null and u.transaction_kind = 'refund' and not exists \
-         (select 1 from charge c where c.usage = u.id and c.kind = 'share_reversal')))",
-    ),
-    (
-        "app and service period, whose units counted are not those charged",
-        "select n.app || ' ' || n.service_period || ' ' || n.plan as cause from unit_total n left join \
-         (select app, service_period, product, plan, plan_version, sum(quantity + free) as units from charge \
-         where kind = 'service_fee' group by app, service_period, product, plan, plan_version) c \
-         on c.app = n.app and c.service_period = n.service_period and c.product = n.product \
-         and c.plan = n.plan and c.plan_version = n.plan_version where coalesce(c.units, 0) <> n.units",
-    ),
-];
-
-/// Most findings of one kind that a check names.
-const MAX_FINDINGS: i64 = 100;
-
 impl Store {
-    /// All balances, by account and currency.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn balances(&self) -> Result<Vec<Balance>, StoreError> {
-        let rows: Vec<BalanceRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select p.account, t.currency, cast(sum(p.minor) as bigint) as minor from ledger_posting p \
-                 join ledger_transaction t on t.cause = p.cause group by p.account, t.currency \
-                 order by p.account, t.currency",
-            )
-            .fetch_all(db)
-            .await
-        })?;
-        let balance =
-            |row: BalanceRow| Balance { account: row.account, currency: row.currency, minor: row.minor };
-        Ok(rows.into_iter().map(balance).collect())
-    }
-
     /// The postings to an account, newest first.
     ///
     /// # Errors
@@ -151,25 +77,32 @@ impl Store {
         };
         Ok(rows.into_iter().map(entry).collect())
     }
-
-    /// Where ledger, charges, statements and usage do not agree: there can be no such place.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn disagreements(&self) -> Result<Vec<String>, StoreError> {
-        let mut findings = Vec::new();
-        for (what, select) in DISAGREEMENTS {
-            let sql = format!("{select} limit {MAX_FINDINGS}");
-            let rows: Vec<CauseRow> = on!(self.reader(), db => {
-                sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(db).await
-            })?;
-            findings.extend(rows.into_iter().map(|row| format!("{}: {what}", row.cause)));
-        }
-        Ok(findings)
-    }
 }
 
 impl Transaction {
+    /// All balances, by account and currency.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn balances(&mut self) -> Result<Vec<Balance>, StoreError> {
+        let rows: Vec<BalanceRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select p.account, t.currency, cast(sum(p.minor / 1000000000) as bigint) as high, \
+                 cast(sum(p.minor % 1000000000) as bigint) as low from ledger_posting p \
+                 join ledger_transaction t on t.cause = p.cause group by p.account, t.currency \
+                 order by p.account, t.currency",
+            )
+            .fetch_all(db)
+            .await
+        })?;
+        let balance = |row: BalanceRow| Balance {
+            minor: i128::from(row.high) * BALANCE_PART + i128::from(row.low),
+            account: row.account,
+            currency: row.currency,
+        };
+        Ok(rows.into_iter().map(balance).collect())
+    }
+
     /// Posts transactions.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! The sums of statement lines: kept beside the charges that they sum up, in the same transactions.
 
 use super::error::StoreError;
-use super::open::Store;
 use super::row::{known, parse};
 use super::running_total::location;
 use super::transaction::Transaction;
@@ -107,13 +106,13 @@ fn of_period(select: &str, app: Option<&AppId>, tail: &str) -> String {
     format!("{select} where period = $1 and {which} {tail}")
 }
 
-impl Store {
+impl Transaction {
     /// The lines of a period, in no order; of one app if it is named.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn line_totals(
-        &self,
+        &mut self,
         period: Period,
         app: Option<&AppId>,
     ) -> Result<Vec<StatementLine>, StoreError> {
@@ -125,18 +124,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn rebuilt_lines(&self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
+    pub async fn rebuilt_lines(&mut self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
         let sql = of_period(REBUILT, None, GROUPED);
         self.lines(sql, period, None).await
     }
 
     async fn lines(
-        &self,
+        &mut self,
         sql: String,
         period: Period,
         app: Option<&AppId>,
     ) -> Result<Vec<StatementLine>, StoreError> {
-        let rows: Vec<LineRow> = on!(self.reader(), db => {
+        let rows: Vec<LineRow> = on!(self.connection(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(period.to_string())
                 .bind(app.map_or("", AppId::as_str))
@@ -146,29 +145,60 @@ impl Store {
         super::row::all(rows)
     }
 
-    /// Every period that has charges, in order.
+    /// The lines of these apps and periods, in no order.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn charged_periods(&self) -> Result<Vec<Period>, StoreError> {
-        let rows: Vec<(String,)> = on!(self.reader(), db => {
-            sqlx::query_as("select distinct period from line_total order by period").fetch_all(db).await
-        })?;
-        rows.iter().map(|(period,)| parse("line_total.period", period)).collect()
-    }
-}
-
-impl Transaction {
-    /// The lines of a period, in no order, as this transaction sees them.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn line_totals(&mut self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
-        let sql = of_period(TOTALS, None, "");
+    pub async fn lines_of(
+        &mut self,
+        apps: &[String],
+        periods: &[String],
+    ) -> Result<Vec<StatementLine>, StoreError> {
+        if apps.is_empty() || periods.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows: Vec<LineRow> = on!(self.connection(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(period.to_string()).bind("").fetch_all(db).await
+            let mut statement = sqlx::QueryBuilder::new("select * from line_total where period in ");
+            push_list!(statement, periods);
+            statement.push(" and app in ");
+            push_list!(statement, apps);
+            statement.build_query_as().persistent(false).fetch_all(db).await
         })?;
         super::row::all(rows)
+    }
+
+    /// Every period that is closed, or that anything was charged, posted or stated for, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn periods(&mut self) -> Result<Vec<Period>, StoreError> {
+        let rows: Vec<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select period from line_total union select period from charge \
+                 union select period from ledger_transaction union select period from statement \
+                 union select period from closed_period order by period",
+            )
+            .fetch_all(db)
+            .await
+        })?;
+        rows.iter().map(|(period,)| parse("period", period)).collect()
+    }
+
+    /// The first period before `period` that has lines and is not closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_before(&mut self, period: Period) -> Result<Option<Period>, StoreError> {
+        let row: Option<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select l.period from line_total l where l.period < $1 \
+                 and not exists (select 1 from closed_period c where c.period = l.period) order by l.period limit 1",
+            )
+            .bind(period.to_string())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(|(period,)| parse("line_total.period", &period)).transpose()
     }
 
     /// Adds what new charges come to to the sums of their lines.

@@ -7,9 +7,20 @@ use super::transaction::Transaction;
 use crate::domain::location::Location;
 use crate::domain::money::{Rounding, parse_decimal};
 use crate::domain::plan::{Fee, PlanRef, Share, Tariff};
+use crate::domain::time::Timestamp;
+
+/// A plan version as it was when it came into force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptVersion {
+    /// Its prices.
+    pub tariff: Tariff,
+    /// From when it applies; none if it was kept when that was not.
+    pub effective_from: Option<Timestamp>,
+}
 
 row! {
     TariffRow {
+        effective_from: Option<i64>,
         currency: String,
         rounding: String,
         fee: Option<String>,
@@ -24,7 +35,7 @@ row! {
     }
 }
 
-impl TryFrom<TariffRow> for Tariff {
+impl TryFrom<TariffRow> for KeptVersion {
     type Error = StoreError;
 
     fn try_from(row: TariffRow) -> Result<Self, StoreError> {
@@ -39,7 +50,9 @@ impl TryFrom<TariffRow> for Tariff {
             percent,
             source: location(row.share_file.as_deref(), row.share_line, row.share_column),
         });
-        Ok(Self { currency: parse("plan_version.currency", &row.currency)?, rounding, fee, share })
+        let currency = parse("plan_version.currency", &row.currency)?;
+        let tariff = Tariff { currency, rounding, fee, share };
+        Ok(Self { tariff, effective_from: super::row::time(row.effective_from) })
     }
 }
 
@@ -48,48 +61,53 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
     Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
 }
 
-const SELECT: &str = "select currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
+const SELECT: &str = "select effective_from, currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
                       share_line, share_column from plan_version where plan = $1 and version = $2";
 
 impl Store {
-    /// The prices of a plan version.
+    /// A plan version that came into force.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn tariff(&self, plan: &PlanRef) -> Result<Option<Tariff>, StoreError> {
+    pub async fn plan_version(&self, plan: &PlanRef) -> Result<Option<KeptVersion>, StoreError> {
         let (name, version) = (plan.name.as_str(), i64::from(plan.version));
         let row: Option<TariffRow> = on!(self.reader(), db => {
             sqlx::query_as(SELECT).bind(name).bind(version).fetch_optional(db).await
         })?;
-        row.map(Tariff::try_from).transpose()
+        row.map(KeptVersion::try_from).transpose()
     }
 }
 
 impl Transaction {
-    /// The prices of a plan version, as this transaction sees them.
+    /// A plan version that came into force, as this transaction sees it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Tariff>, StoreError> {
+    pub async fn plan_version(&mut self, plan: &PlanRef) -> Result<Option<KeptVersion>, StoreError> {
         let (name, version) = (plan.name.as_str(), i64::from(plan.version));
         let row: Option<TariffRow> = on!(self.connection(), db => {
             sqlx::query_as(SELECT).bind(name).bind(version).fetch_optional(db).await
         })?;
-        row.map(Tariff::try_from).transpose()
+        row.map(KeptVersion::try_from).transpose()
     }
 
-    /// Keeps the prices of a plan version.
+    /// Keeps a plan version that came into force.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if they are kept already; [`StoreError::Unavailable`].
-    pub async fn keep_tariff(&mut self, plan: &PlanRef, tariff: &Tariff) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if it is kept already; [`StoreError::Unavailable`].
+    pub async fn keep_plan_version(
+        &mut self,
+        plan: &PlanRef,
+        tariff: &Tariff,
+        effective_from: Timestamp,
+    ) -> Result<(), StoreError> {
         let fee = tariff.fee.as_ref();
         let share = tariff.share.as_ref();
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
-                 fee_column, share, share_file, share_line, share_column) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 fee_column, share, share_file, share_line, share_column, effective_from) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             )
             .bind(plan.name.as_str())
             .bind(i64::from(plan.version))
@@ -104,6 +122,7 @@ impl Transaction {
             .bind(share.map(|share| share.source.file.to_string()))
             .bind(share.map(|share| i64::from(share.source.line)))
             .bind(share.map(|share| i64::from(share.source.column)))
+            .bind(effective_from.as_micros())
             .execute(db)
             .await
             .map(|_| ())

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::error::StoreError;
-use super::open::Store;
 use super::row::parse;
 use super::transaction::Transaction;
 use crate::domain::id::AppId;
@@ -66,17 +65,17 @@ impl From<StatementRow> for KeptStatement {
     }
 }
 
-impl Store {
+impl Transaction {
     /// The final statements of a period; of one app if it is named.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn statements(
-        &self,
+        &mut self,
         period: Period,
         app: Option<&AppId>,
     ) -> Result<Vec<KeptStatement>, StoreError> {
-        let rows: Vec<StatementRow> = on!(self.reader(), db => {
+        let rows: Vec<StatementRow> = on!(self.connection(), db => {
             sqlx::query_as(
                 "select * from statement where period = $1 and ($2 = '' or app = $2) \
                  order by app, partner, currency",
@@ -93,8 +92,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn closed_at(&self, period: Period) -> Result<Option<Timestamp>, StoreError> {
-        let row: Option<ClosedRow> = on!(self.reader(), db => {
+    pub async fn closed_at(&mut self, period: Period) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<ClosedRow> = on!(self.connection(), db => {
             sqlx::query_as("select closed_at from closed_period where period = $1")
                 .bind(period.to_string())
                 .fetch_optional(db)
@@ -102,9 +101,7 @@ impl Store {
         })?;
         Ok(row.map(|row| Timestamp::from_micros(row.closed_at)))
     }
-}
 
-impl Transaction {
     /// All closed periods, as this transaction sees them.
     ///
     /// # Errors

@@ -4,10 +4,10 @@
 //! the store take one by [`Store::begin`], call these methods, and [`Transaction::commit`]. In SQLite there is
 //! one writer at a time, so a transaction waits for the one before it: keep it short, and await nothing else in it.
 
-use sqlx::postgres::{PgConnection, Postgres};
+use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::arm::Arm;
+use super::arm::{Arm, in_time};
 use super::error::StoreError;
 use super::open::Store;
 
@@ -43,16 +43,46 @@ impl Exclusive {
 
 impl Store {
     /// Begins a transaction that may write. SQLite's takes the write lock at once (`BEGIN IMMEDIATE`), so that it
-    /// never fails half-way for having read too early.
+    /// never fails half-way for having read too early. PostgreSQL's sees what others have committed by each statement,
+    /// whatever the server's default: the triggers that guard closed periods rely on it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
         let inner = match self.writer() {
             Arm::Sqlite(pool) => Arm::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Arm::Postgres(pool) => Arm::Postgres(pool.begin().await?),
+            Arm::Postgres(pool) => Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         };
         Ok(Transaction { inner })
+    }
+
+    /// Begins a transaction that only reads, and sees the store as it is at its first statement, whatever is committed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_reading(&self) -> Result<Transaction, StoreError> {
+        let inner = match self.reader() {
+            Arm::Sqlite(pool) => Arm::Sqlite(pool.begin().await?),
+            Arm::Postgres(pool) => {
+                Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        };
+        Ok(Transaction { inner })
+    }
+}
+
+/// Begins by a task of its own. Were the caller dropped while PostgreSQL answers, sqlx would give the connection back within
+/// a transaction that nobody ends, and the statements of others on it would never be committed.
+async fn begin(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<sqlx::Transaction<'static, Postgres>, StoreError> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move { in_time(pool.begin_with(statement)).await });
+    match beginning.await {
+        Ok(begun) => Ok(begun?),
+        Err(error) => Err(StoreError::Unavailable { reason: error.to_string() }),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::error::StoreError;
 use super::open::Store;
 use super::row::parse;
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::id::{AppId, NodeId, PartnerId, ProductName};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
@@ -190,19 +192,44 @@ impl Transaction {
         super::row::all(rows)
     }
 
-    /// Keeps usage records; gives the places of those whose ids are kept from another place, and stay as they are.
+    /// Which of the ids of `records`, and which of the places of a node's journal from `first` to `last`, are taken, and
+    /// by what.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn insert_usage(&mut self, records: &[Recorded]) -> Result<Vec<u64>, StoreError> {
-        let inserted = insert_rows!(
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn taken_places(
+        &mut self,
+        records: &[Recorded],
+        node: &NodeId,
+        (first, last): (u64, u64),
+    ) -> Result<Vec<TakenPlace>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<PlaceRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new("select id, node, sequence from usage where node = ");
+            statement.push_bind(node.as_str()).push(" and sequence >= ").push_bind(integer(first));
+            statement.push(" and sequence <= ").push_bind(integer(last));
+            statement.push(" union select id, node, sequence from usage where id in ");
+            push_list!(statement, records.iter().map(|recorded| recorded.usage.id.to_string()));
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Keeps usage records.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if an id or a place is taken; [`StoreError::Unavailable`].
+    pub async fn insert_usage(&mut self, records: &[Recorded]) -> Result<(), StoreError> {
+        insert_rows!(
             self,
             "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, merchant, \
              consent, route, product, plan, plan_version, method, status, latency, bytes_in, bytes_out, refusal, \
              outcome, units, transaction_id, transaction_of, transaction_kind, amount, currency, reason) ",
             29,
             records,
-            "on conflict do nothing",
+            "",
             |row, recorded| {
                 let usage = &recorded.usage;
                 let subscribed = usage.subscribed.as_ref();
@@ -238,30 +265,35 @@ impl Transaction {
                     .push_bind(worth.reason);
             }
         )?;
-        if usize::try_from(inserted) == Ok(records.len()) {
-            return Ok(Vec::new());
-        }
-        self.recorded_elsewhere(records).await
+        Ok(())
     }
+}
 
-    /// The places of `records` at which they are not kept.
-    async fn recorded_elsewhere(&mut self, records: &[Recorded]) -> Result<Vec<u64>, StoreError> {
-        let rows: Vec<PlaceRow> = on!(self.connection(), db => {
-            let mut statement = sqlx::QueryBuilder::new("select id, node, sequence from usage where id in ");
-            push_list!(statement, records.iter().map(|recorded| recorded.usage.id.to_string()));
-            statement.build_query_as().persistent(false).fetch_all(db).await
-        })?;
-        let is_kept = |recorded: &&Recorded| {
-            let (id, node) = (recorded.usage.id.to_string(), recorded.usage.node.as_str());
-            let sequence = integer(recorded.sequence);
-            rows.iter().any(|row| row.id == id && row.node == node && row.sequence == sequence)
-        };
-        Ok(records.iter().filter(|recorded| !is_kept(recorded)).map(|one| one.sequence).collect())
-    }
+/// A usage record that is kept, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPlace {
+    /// The record's id.
+    pub id: Uuid,
+    /// The node.
+    pub node: NodeId,
+    /// The place in the node's journal.
+    pub sequence: u64,
 }
 
 row! {
     PlaceRow { id: String, node: String, sequence: i64 }
+}
+
+impl TryFrom<PlaceRow> for TakenPlace {
+    type Error = StoreError;
+
+    fn try_from(row: PlaceRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("usage.id", &row.id)?,
+            node: parse("usage.node", &row.node)?,
+            sequence: count("usage.sequence", row.sequence)?,
+        })
+    }
 }
 
 /// Evidence as columns.

@@ -2,9 +2,9 @@
 
 use super::error::StoreError;
 use super::open::Store;
+use super::page::Page;
 use super::row::known;
 use super::transaction::Transaction;
-use super::usage::MAX_LISTED;
 use crate::domain::time::Timestamp;
 
 /// What could not be rated or read.
@@ -24,6 +24,8 @@ pub struct UsageException {
     pub sale: Option<String>,
     /// What is wrong, in words.
     pub reason: String,
+    /// What could not be read, for whoever looks at it.
+    pub payload: Option<Vec<u8>>,
 }
 
 /// What can be wrong.
@@ -71,6 +73,8 @@ pub struct Resolution {
     pub resolver: String,
     /// Why.
     pub reason: String,
+    /// By what it was rated, as JSON, if someone gave that.
+    pub evidence: Option<String>,
 }
 
 /// What was done about an exception.
@@ -102,6 +106,7 @@ row! {
         app: Option<String>,
         sale: Option<String>,
         reason: String,
+        payload: Option<Vec<u8>>,
     }
 }
 
@@ -117,11 +122,12 @@ impl TryFrom<ExceptionRow> for UsageException {
             app: row.app,
             sale: row.sale,
             reason: row.reason,
+            payload: row.payload,
         })
     }
 }
 
-const OPEN: &str = "select e.id, e.kind, e.at, e.usage, e.app, e.sale, e.reason from usage_exception e \
+const OPEN: &str = "select e.id, e.kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload from usage_exception e \
                     where not exists (select 1 from exception_resolution r where r.exception = e.id) ";
 
 impl Store {
@@ -129,12 +135,33 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<UsageException>, StoreError> {
-        let sql = format!("{OPEN} order by e.at desc, e.id limit $1");
+    pub async fn open_exceptions(&self, page: &Page) -> Result<Vec<UsageException>, StoreError> {
+        let follows = "($1 = '' or e.at < (select c.at from usage_exception c where c.id = $1) \
+                       or (e.at = (select c.at from usage_exception c where c.id = $1) and e.id > $1))";
+        let sql = format!("{OPEN} and {follows} order by e.at desc, e.id limit $2");
         let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit.clamp(1, MAX_LISTED)).fetch_all(db).await
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
         })?;
         super::row::all(rows)
+    }
+
+    /// How many exceptions nobody has resolved.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn open_exception_count(&self) -> Result<u64, StoreError> {
+        let row: (i64,) = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select (select count(*) from usage_exception) - (select count(*) from exception_resolution)",
+            )
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(u64::try_from(row.0).unwrap_or(0))
     }
 }
 
@@ -176,8 +203,8 @@ impl Transaction {
     pub async fn insert_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into usage_exception (id, kind, at, usage, app, sale, reason) ",
-            7,
+            "insert into usage_exception (id, kind, at, usage, app, sale, reason, payload) ",
+            8,
             exceptions,
             "on conflict do nothing",
             |row, exception| {
@@ -187,7 +214,8 @@ impl Transaction {
                     .push_bind(exception.usage.as_deref())
                     .push_bind(exception.app.as_deref())
                     .push_bind(exception.sale.as_deref())
-                    .push_bind(&exception.reason);
+                    .push_bind(&exception.reason)
+                    .push_bind(exception.payload.as_deref());
             }
         )?;
         Ok(())
@@ -200,8 +228,8 @@ impl Transaction {
     pub async fn insert_resolutions(&mut self, resolutions: &[Resolution]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into exception_resolution (exception, outcome, at, resolver, reason) ",
-            5,
+            "insert into exception_resolution (exception, outcome, at, resolver, reason, evidence) ",
+            6,
             resolutions,
             "",
             |row, resolution| {
@@ -209,7 +237,8 @@ impl Transaction {
                     .push_bind(resolution.outcome.name())
                     .push_bind(resolution.at.as_micros())
                     .push_bind(&resolution.resolver)
-                    .push_bind(&resolution.reason);
+                    .push_bind(&resolution.reason)
+                    .push_bind(resolution.evidence.as_deref());
             }
         )?;
         Ok(())

@@ -1,6 +1,9 @@
 //! Usage, statements and ledger over HTTP, on empty books. Full ones are in the README's tour.
 
 use serde_json::json;
+use tollgate::billing::recorder::record_batch;
+use tollgate::domain::usage::{Evidence, UsageRecord};
+use tollgate::metering::drain::Drained;
 
 use super::world::World;
 
@@ -27,6 +30,114 @@ async fn a_period_that_runs_is_closed_only_on_demand_and_only_once() {
     assert_eq!(again["was_closed"], true);
     let past = world.post("/admin/statements", &json!({"period": "2026-10"})).await.expect(200);
     assert_eq!(past["was_closed"], false);
+    let future = json!({"period": "2026-12", "early": true});
+    let future = world.post("/admin/statements", &future).await.expect(409);
+    assert!(future["detail"].as_str().unwrap().contains("begins at 2026-11-30T16:00:00Z"), "{future}");
+}
+
+/// Books with exceptions of these numbers of a usage record; nothing is said of what they were worth.
+async fn with_exceptions(world: &World, numbers: std::ops::RangeInclusive<u64>) {
+    use crate::billing::seed::{journal_of, november, plan, register, tariff, time, usage};
+    register(&world.store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
+    let last = *numbers.end();
+    let unreadable = |number: u64| {
+        let reason = "it is not JSON".to_owned();
+        let evidence = Evidence::Exception { reason };
+        Drained::Usage(number, Box::new(UsageRecord { evidence, ..usage(u128::from(number), 1, None) }))
+    };
+    let batch = (numbers.map(unreadable).collect(), last);
+    record_batch(&world.store, &journal_of("node-1"), batch, time(november())).await.unwrap();
+}
+
+fn usage_id(number: u128) -> String {
+    format!("usage:{}", uuid::Uuid::from_u128(number))
+}
+
+#[tokio::test]
+async fn exceptions_are_listed_page_by_page() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=5).await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let listed = world.get(&format!("/admin/exceptions?limit=2&after={after}")).await.expect(200);
+        seen.extend(listed["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        match listed["next"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (1..=5).map(|number| json!(usage_id(number))).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_operator_resolves_exceptions_and_each_once() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=3).await;
+    let path = |number| format!("/admin/exceptions/{}/resolve", usage_id(number));
+    let sale = json!({"id": "o-1", "kind": "sale", "amount": "100.00", "currency": "CNY"});
+    let by = json!({"decision": "rate_by", "who": "li", "why": "the shop's books", "units": 1, "transaction": sale});
+    world.post(&path(1), &by).await.expect(200);
+    world.post(&path(1), &by).await.expect(404);
+    let waive = json!({"decision": "waive", "who": "li", "why": "a test call"});
+    world.post(&path(2), &waive).await.expect(200);
+    let again = json!({"decision": "rate_again", "who": "li", "why": "it may be there now"});
+    let refused = world.post(&path(3), &again).await.expect(409);
+    assert!(refused["detail"].as_str().unwrap().contains("stays open"), "{refused}");
+    let left = world.get("/admin/exceptions").await.expect(200);
+    assert_eq!((left["items"].as_array().unwrap().len(), &left["items"][0]["id"]), (1, &json!(usage_id(3))));
+    let statements = world.get("/admin/statements?period=2026-11").await.expect(200);
+    assert_eq!(statements["items"][0]["total"], "2.51");
+    let checked = world.get("/admin/ledger/check").await.expect(200);
+    assert_eq!(checked["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_decision_that_is_not_whole_is_refused() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    let path = format!("/admin/exceptions/{}/resolve", usage_id(1));
+    let sale = json!({"id": "o-1", "kind": "sale", "amount": "1.00", "currency": "CNY"});
+    let with = |field: &str, value: serde_json::Value| {
+        let mut sale = sale.clone();
+        sale[field] = value;
+        json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1, "transaction": sale})
+    };
+    for (body, pointer) in [
+        (json!({"decision": "forget", "who": "li", "why": "w"}), "/decision"),
+        (json!({"decision": "waive", "why": "w"}), "/who"),
+        (json!({"decision": "waive", "who": "li"}), "/why"),
+        (json!({"decision": "waive", "who": "li", "why": "w", "units": 1}), "/units"),
+        (json!({"decision": "rate_by", "who": "li", "why": "w"}), "/units"),
+        (with("amount", json!("-1.00")), "/transaction"),
+        (with("amount", json!("1.001")), "/transaction"),
+        (with("currency", json!("XXY")), "/transaction"),
+        (with("kind", json!("gift")), "/transaction"),
+        (with("of", json!("o-2")), "/transaction"),
+        (with("id", json!("")), "/transaction"),
+        (with("colour", json!("red")), "/transaction"),
+    ] {
+        let refused = world.post(&path, &body).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_final_statement_is_given_byte_for_byte() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    let path = "/admin/statements/2026-11/app_1/content";
+    world.get(path).await.expect(404);
+    let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let closed =
+        world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    let content = world.get(path).await;
+    assert_eq!((content.status.as_u16(), content.header("content-type")), (200, "application/json"));
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content.body);
+    let hexadecimal: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(closed["items"][0]["hash"], hexadecimal);
+    assert_eq!(world.get(&format!("{path}?currency=CNY")).await.body, content.body);
+    world.get(&format!("{path}?currency=USD")).await.expect(404);
 }
 
 #[tokio::test]

@@ -111,6 +111,7 @@ impl World {
             random: Arc::new(MachineRandom::new()),
             token: AdminToken::new(TOKEN).unwrap(),
             hashing: Arc::new(Semaphore::new(2)),
+            open_exceptions: Arc::default(),
             metrics: Arc::new(|| "tollgate_test 1\n# EOF\n".to_owned()),
             readiness: Arc::new(|| Ok(())),
         };

@@ -2,16 +2,18 @@
 
 use tollgate::billing::check::check;
 use tollgate::billing::error::BillingError;
-use tollgate::billing::exceptions::{Decision, Reason, list, resolve};
+use tollgate::billing::exceptions::{Decision, Reason, resolve};
 use tollgate::billing::rating::MAX_TRANSACTION;
 use tollgate::billing::recorder::record_batch;
 use tollgate::billing::statement::show;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;
-use tollgate::store::Store;
+use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
-use super::seed::{node, none, november, period, plan, record, refund, register, sale, tariff, time, usage};
+use super::seed::{
+    journal_of, none, november, period, plan, record, refund, register, sale, tariff, time, usage,
+};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -38,8 +40,13 @@ async fn decide(store: &Store, id: &str, decision: Decision) -> Result<(), Billi
 }
 
 async fn ids(store: &Store) -> Vec<(String, &'static str)> {
-    let mut ids: Vec<_> =
-        list(store, 100).await.unwrap().into_iter().map(|one| (one.id, one.kind.name())).collect();
+    let mut ids: Vec<_> = store
+        .open_exceptions(&Page::first())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|one| (one.id, one.kind.name()))
+        .collect();
     ids.sort();
     ids
 }
@@ -75,7 +82,7 @@ async fn each_exception_is_listed_and_the_rest_is_rated(place: Place) {
         Drained::Usage(10, Box::new(usage(10, u64::MAX, None))),
         Drained::Usage(11, Box::new(usage(11, 1, Some(sale("o-11", 10_000))))),
     ];
-    record_batch(&store, &node("node-1"), (drained, 11), time(november())).await.unwrap();
+    record_batch(&store, &journal_of("node-1"), (drained, 11), time(november())).await.unwrap();
     let expected = [
         ("journal:node-1:6-6".to_owned(), "journal"),
         ("journal:node-1:7-9".to_owned(), "journal"),
@@ -109,7 +116,7 @@ async fn an_exception_is_rated_by_evidence_that_someone_gives_and_only_once(plac
 async fn an_exception_is_waived_with_who_and_why(place: Place) {
     let store = opened(&place).await;
     let drained = vec![Drained::Usage(1, Box::new(unreadable(1))), Drained::Lost(2, 4)];
-    record_batch(&store, &node("node-1"), (drained, 4), time(november())).await.unwrap();
+    record_batch(&store, &journal_of("node-1"), (drained, 4), time(november())).await.unwrap();
     let lost = "journal:node-1:2-4";
     assert!(matches!(decide(&store, lost, Decision::RateAgain).await, Err(BillingError::NotRatable(_))));
     for id in [lost.to_owned(), id(1)] {

@@ -3,7 +3,7 @@
 
 use tollgate::billing::check::check;
 use tollgate::billing::export::{to_csv, to_html, to_json_with_status};
-use tollgate::billing::statement::{CloseEarly, StatementError, close, show};
+use tollgate::billing::statement::{CloseEarly, StatementError, close, kept, show};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
@@ -19,6 +19,8 @@ on_both_stores! {
     many_who_close_at_once_make_one_set_of_statements,
     a_closed_period_takes_nothing_more_whoever_tries,
     exports_say_the_same_and_carry_no_formula,
+    a_final_statement_is_its_kept_bytes_whatever_happens_to_its_lines,
+    periods_are_closed_in_order_and_not_before_they_begin,
 }
 
 const OCTOBER: &str = "2026-10-20T08:00:00Z";
@@ -133,10 +135,50 @@ async fn a_closed_period_takes_nothing_more_whoever_tries(place: Place) {
          plan_version, currency, quantity, free, rate, 'o', 1, minor, cause, rule_file, rule_line, rule_column from charge",
         "delete from closed_period",
         "update statement set hash = ''",
+        "insert into statement select 9, partner, 'app_2', period, currency, closed_at, hash, content from statement",
+        "insert into ledger_posting select cause, 'platform:revenue:share', 1 from ledger_transaction",
+        "update line_total set period = '2026-11'",
     ] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
     }
     none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn a_final_statement_is_its_kept_bytes_whatever_happens_to_its_lines(place: Place) {
+    let store = opened(&place, "0.01", 0).await;
+    record_at(&store, at(OCTOBER), 1, &[in_october(1, 5)]).await;
+    let made = closed(&store, "2026-10", november()).await.statements;
+    let before = show(&store, period("2026-10"), None).await.unwrap();
+    let on = if matches!(place, Place::Schema(_)) { " on line_total" } else { "" };
+    place.tamper(&format!("drop trigger line_total_update_in_a_closed_period{on}")).await;
+    place.tamper("update line_total set minor = minor + 100, quantity = 1").await;
+    let app = super::seed::app("app_1");
+    let exported = kept(&store, period("2026-10"), &app).await.unwrap();
+    assert_eq!(exported, made);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, exported[0].content.as_bytes());
+    let hexadecimal: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(exported[0].hash, hexadecimal);
+    let after = show(&store, period("2026-10"), None).await.unwrap();
+    assert_eq!(after, before);
+    assert_eq!(to_csv(&after).unwrap(), to_csv(&before).unwrap());
+    let findings = check(&store).await.unwrap().findings;
+    assert!(findings.iter().any(|found| found.contains("differ from the sums")), "{findings:#?}");
+    assert!(!findings.iter().any(|found| found.contains("statement 1 ")), "{findings:#?}");
+    store.close().await;
+}
+
+async fn periods_are_closed_in_order_and_not_before_they_begin(place: Place) {
+    let store = opened(&place, "0.01", 0).await;
+    record_at(&store, at(OCTOBER), 1, &[in_october(1, 5)]).await;
+    let now = at("2026-11-24T08:00:00Z");
+    let close = async |month| close(&store, period(month), (&zone(), now), CloseEarly::Allowed).await;
+    let future = close("2026-12").await.unwrap_err();
+    assert!(matches!(future, StatementError::NotBegun(..)), "{future}");
+    let skipping = close("2026-11").await.unwrap_err();
+    assert_eq!(skipping.to_string(), "period 2026-10 is open; it is closed before 2026-11");
+    close("2026-10").await.unwrap();
+    close("2026-11").await.unwrap();
     store.close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use tollgate::billing::check::check;
 use tollgate::billing::plans::{PlanError, register as register_plans};
+use tollgate::billing::statement::{CloseEarly, close};
 use tollgate::domain::ledger::Account;
 use tollgate::policy::load::{NoValues, load};
 use tollgate::store::Store;
@@ -11,9 +12,15 @@ use super::seed::{none, plan, record, register, sale, tariff, usage};
 use crate::support::stores::Place;
 
 on_both_stores! {
+    what_was_posted_elsewhere_is_found,
+    only_an_open_or_waived_exception_excuses_a_missing_charge,
+    statements_that_are_missing_or_changed_are_found,
+    a_check_while_calls_are_recorded_finds_nothing,
+    what_is_kept_is_neither_replaced_nor_taken_back,
     whatever_is_tampered_with_is_found,
     an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
+    a_plan_version_may_change_until_it_comes_into_force,
 }
 
 async fn booked(place: &Place) -> Store {
@@ -37,6 +44,10 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ),
         ("update unit_total set units = units + 1", "whose units counted are not those charged"),
         (
+            "insert into ledger_posting values ('usage:00000000-0000-0000-0000-000000000001:share', 'a', 1)",
+            "has not two postings",
+        ),
+        (
             "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, plan, \
              plan_version, method, status, latency, bytes_in, bytes_out, outcome, units) values \
              ('y', 'n', 9, 0, 's', 'a', 'p', 'api_key', 'k', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 1)",
@@ -50,6 +61,122 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
     store.close().await;
 }
 
+fn without(place: &Place, trigger: &str, table: &str) -> String {
+    match place {
+        Place::Folder(_) => format!("drop trigger {trigger}"),
+        Place::Schema(_) => format!("drop trigger {trigger} on {table}"),
+    }
+}
+
+#[track_caller]
+fn found(findings: &[String], part: &str) {
+    assert!(findings.iter().any(|found| found.contains(part)), "no {part:?} in {findings:#?}");
+}
+
+async fn what_was_posted_elsewhere_is_found(place: Place) {
+    let moved = "in another currency, or for someone else";
+    for (table, sql) in [
+        (
+            "ledger_posting",
+            "update ledger_posting set account = 'platform:revenue:share' where account = 'platform:revenue:fees'",
+        ),
+        ("ledger_posting", "update ledger_posting set account = 'partner:other:receivable' where minor = 2"),
+        ("ledger_transaction", "update ledger_transaction set currency = 'USD'"),
+    ] {
+        let fresh = match place {
+            Place::Folder(_) => Place::sqlite(),
+            Place::Schema(_) => Place::postgres().await,
+        };
+        let store = booked(&fresh).await;
+        fresh.tamper(&without(&fresh, &format!("{table}_stays"), table)).await;
+        fresh.tamper(sql).await;
+        found(&check(&store).await.unwrap().findings, moved);
+        store.close().await;
+    }
+}
+
+async fn only_an_open_or_waived_exception_excuses_a_missing_charge(place: Place) {
+    let store = place.open().await;
+    record(&store, 1, &[usage(1, 1, None)]).await;
+    none(&check(&store).await.unwrap().findings);
+    let resolved = "insert into exception_resolution (exception, outcome, at, resolver, reason) \
+                    select id, 'rated', 0, 'who', 'why' from usage_exception";
+    place.tamper(resolved).await;
+    found(&check(&store).await.unwrap().findings, "has neither charge nor exception");
+    store.close().await;
+}
+
+async fn statements_that_are_missing_or_changed_are_found(place: Place) {
+    let store = booked(&place).await;
+    let (month, now) = ("2026-11".parse().unwrap(), super::seed::at("2026-12-02T00:00:00Z"));
+    close(&store, month, (&super::seed::zone(), now), CloseEarly::Refused).await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    place.tamper(&without(&place, "statement_stays", "statement")).await;
+    place.tamper("update statement set closed_at = closed_at + 1").await;
+    found(&check(&store).await.unwrap().findings, "is filed under another name");
+    place.tamper("update statement set closed_at = closed_at - 1, content = content || ' '").await;
+    found(&check(&store).await.unwrap().findings, "its hash is not that of its content");
+    if matches!(place, Place::Folder(_)) {
+        place.tamper("drop trigger statement_is_kept").await;
+    }
+    place.tamper("delete from statement").await;
+    found(&check(&store).await.unwrap().findings, "there is no right statement of app_1");
+    store.close().await;
+}
+
+async fn a_check_while_calls_are_recorded_finds_nothing(place: Place) {
+    let store = booked(&place).await;
+    let recording = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for id in 3..60_u64 {
+                record(&store, id, &[usage(u128::from(id), 1, Some(sale(&format!("o-{id}"), 10_000)))]).await;
+            }
+        })
+    };
+    while !recording.is_finished() {
+        none(&check(&store).await.unwrap().findings);
+    }
+    recording.await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
+    let store = booked(&place).await;
+    record(&store, 3, &[usage(3, 1, Some(super::seed::refund("o-1", 4_000)))]).await;
+    let mut attempts = vec![
+        "update sale set refunded = 0",
+        "update sale set amount = amount + 1",
+        "delete from sale",
+        "update unit_total set units = 0",
+        "delete from unit_total",
+        "update journal_position set sequence = 0",
+        "update journal_position set journal = 'x'",
+        "delete from journal_position",
+        "delete from refund",
+        "update refund set counted = 0",
+    ];
+    if matches!(place, Place::Folder(_)) {
+        attempts.extend([
+            "insert or replace into usage select * from usage",
+            "insert or replace into charge select * from charge",
+            "insert or replace into ledger_transaction select * from ledger_transaction",
+            "insert or replace into ledger_posting select cause, account, minor + 1 from ledger_posting",
+            "insert or replace into plan_version select * from plan_version",
+            "insert or replace into refund select * from refund",
+            "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
+             select app, product, plan, plan_version, service_period, 0 from unit_total",
+            "insert or replace into journal_position values ('node-1', 0, 'node-1-journal')",
+        ]);
+    }
+    for sql in attempts {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
 async fn an_account_tells_its_postings(place: Place) {
     let store = booked(&place).await;
     let account: Account = "partner:partner_1:receivable".parse().unwrap();
@@ -59,7 +186,7 @@ async fn an_account_tells_its_postings(place: Place) {
     assert_eq!(
         postings,
         [
-            ("fees:node-1:1-2:app_1.2026-11.CNY.2026-11.service_fee.storefront.standard@1", 2),
+            ("fees:node-1:1-2 partner_1 app_1 2026-11 CNY 2026-11 service_fee storefront standard@1", 2),
             ("usage:00000000-0000-0000-0000-000000000001:share", 250),
         ]
     );
@@ -72,16 +199,47 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let folder = crate::support::folder::copy_of_policies_in_a_project();
     let path = folder.path().join("policies");
     let snapshot = || load(&path, &NoValues).unwrap();
-    register_plans(&store, &snapshot()).await.unwrap();
+    let now = super::seed::november();
+    register_plans(&store, &snapshot(), now).await.unwrap();
     let file = path.join("plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("# moved down by a line\n{text}")).unwrap();
-    register_plans(&store, &snapshot()).await.unwrap();
+    register_plans(&store, &snapshot(), now).await.unwrap();
     std::fs::write(&file, text.replace("percent: 2.5", "percent: 2.6")).unwrap();
-    let refused = register_plans(&store, &snapshot()).await;
+    let refused = register_plans(&store, &snapshot(), now).await;
     let Err(PlanError::Changed { plan: changed, place: line }) = &refused else { panic!("{refused:?}") };
     assert_eq!((changed, &*line.file), (&plan("standard", 1), "plans/standard.yaml"));
-    let kept = store.tariff(&plan("standard", 1)).await.unwrap().unwrap();
+    let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
     assert_eq!(kept.share.unwrap().percent.to_string(), "2.5");
+    store.close().await;
+}
+
+async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
+    let store = place.open().await;
+    let folder = crate::support::folder::copy_of_policies_in_a_project();
+    let file = folder.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with_next = |from: &str, percent: &str| {
+        let versions = text.find("  - version: 1").unwrap();
+        let next = text[versions..].replace("version: 1", "version: 2").replace("2026-01-01", from);
+        let next = next.replace("percent: 2.5", &format!("percent: {percent}"));
+        std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
+        load(&folder.path().join("policies"), &NoValues).unwrap()
+    };
+    let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
+    let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
+    register(with_next("2026-12-01", "3"), before).await.unwrap();
+    assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
+    register(with_next("2026-12-01", "4"), before).await.unwrap();
+    register(with_next("2026-12-01", "4"), after).await.unwrap();
+    let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.tariff.share.unwrap().percent.to_string().as_str(), kept.effective_from),
+        ("4", Some(after))
+    );
+    for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]
+    {
+        assert!(matches!(register(changed, after).await, Err(PlanError::Changed { .. })));
+    }
     store.close().await;
 }

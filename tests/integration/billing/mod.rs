@@ -7,7 +7,7 @@ mod late;
 mod ledger;
 mod rating;
 mod recorder;
-mod seed;
+pub(crate) mod seed;
 mod split;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.

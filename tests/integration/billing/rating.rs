@@ -11,15 +11,18 @@ use tollgate::domain::money::Rounding;
 use tollgate::domain::plan::Tariff;
 use tollgate::domain::usage::Transaction;
 
-use super::seed::{call, cny, november, period, refund, sale, tariff};
+use super::seed::{call, cny, november, period, plan, refund, refund_named, sale, tariff};
 
 fn booking() -> Booking {
     Booking { period: period("2026-11"), service_period: period("2026-11") }
 }
 
 fn rate_all(calls: &[Billable], tariff: &Tariff) -> Vec<Charge> {
-    let mut totals = Totals::default();
-    let rated = calls.iter().map(|call| rate(call, tariff, booking(), &mut totals).unwrap());
+    rate_with(&mut Totals::default(), calls, tariff)
+}
+
+fn rate_with(totals: &mut Totals, calls: &[Billable], tariff: &Tariff) -> Vec<Charge> {
+    let rated = calls.iter().map(|call| rate(call, tariff, booking(), totals).unwrap());
     rated
         .flat_map(|Rated { charges, unrated }| {
             assert_eq!(unrated, None);
@@ -86,18 +89,107 @@ fn check_unrated(transactions: &[Transaction], expected: &str) {
 
 #[test]
 fn what_cannot_be_rated_is_said_and_not_guessed() {
-    check_unrated(&[refund("o-1", 1)], "it refunds o-1, of which no sale with a share in CNY is known");
+    check_unrated(&[refund("o-1", 1)], "it refunds o-1, of which no sale in CNY is known");
     let dollars = Transaction {
         amount: tollgate::domain::money::Amount { minor: 1, currency: "USD".parse().unwrap() },
         ..refund("o-1", 1)
     };
-    check_unrated(
-        &[sale("o-1", 100), dollars],
-        "it refunds o-1, of which no sale with a share in USD is known",
-    );
+    check_unrated(&[sale("o-1", 100), dollars], "it refunds o-1, of which no sale in USD is known");
     check_unrated(&[sale("o-1", 100), sale("o-1", 101)], "sale o-1 was rated before, at 1.00");
     check_unrated(&[sale("o-1", MAX_TRANSACTION + 1)], "its amount or units are too large to be believed");
     check_unrated(&[sale("o-1", -1)], "its amount or units are too large to be believed");
+}
+
+/// What refunds of a sale of 100.00, of which 2.50 was taken, give back; and why the last was not rated, if it was not.
+#[track_caller]
+fn check_refunds(refunds: &[Transaction], returned: i64, unrated: Option<&str>) {
+    let mut totals = Totals::default();
+    let tariff = tariff("0", 0, "2.5");
+    rate_with(&mut totals, &[call(1, Some(sale("o-1", 10_000)))], &tariff);
+    let (mut charges, mut last) = (Vec::new(), None);
+    for (number, refund) in (2..).zip(refunds) {
+        let mut call = call(1, Some(refund.clone()));
+        call.usage = uuid::Uuid::from_u128(number);
+        let rated = rate(&call, &tariff, booking(), &mut totals).unwrap();
+        charges.extend(rated.charges);
+        last = rated.unrated.map(|unrated| unrated.to_string());
+    }
+    assert_eq!((sum(&charges, ChargeKind::ShareReversal), last.as_deref()), (-returned, unrated));
+}
+
+#[test]
+fn a_refund_counts_once_by_its_own_id() {
+    let named = |id, minor| refund_named(id, "o-1", minor);
+    check_refunds(&[named("r-1", 4_000), named("r-1", 4_000)], 100, None);
+    check_refunds(&[named("r-1", 4_000), named("r-2", 4_000)], 200, None);
+    check_refunds(
+        &[named("r-1", 4_000), named("r-1", 4_001)],
+        100,
+        Some("refund r-1 was counted before, at 40.00"),
+    );
+    check_refunds(
+        &[named("r-1", 4_000), named("r-2", 7_000)],
+        250,
+        Some("with it, 10.00 more of sale o-1 is refunded than was paid"),
+    );
+    let unnamed = |minor| Transaction { id: "o-1".to_owned(), of: None, ..refund("", minor) };
+    check_refunds(&[unnamed(10_000), unnamed(10_000)], 250, None);
+    let doubtful =
+        "it has no id of its own: it may be the refund of 40.00 that was counted before, or a second one";
+    check_refunds(&[unnamed(4_000), unnamed(4_000)], 100, Some(doubtful));
+}
+
+#[test]
+fn a_sale_under_a_plan_without_a_share_is_remembered_and_an_unknown_one_waits() {
+    let shareless = Tariff { share: None, ..tariff("0.01", 0, "0") };
+    let mut totals = Totals::default();
+    let waits = rate(&call(1, Some(refund("o-1", 1))), &shareless, booking(), &mut totals).unwrap();
+    assert_eq!(waits.unrated, Some(Unrated::SaleUnknown { sale: "o-1".to_owned(), currency: cny() }));
+    let calls = [call(1, Some(sale("o-1", 100))), call(1, Some(refund("o-1", 100)))];
+    let charges = rate_with(&mut totals, &calls, &shareless);
+    assert!(charges.iter().all(|charge| charge.line.kind == ChargeKind::ServiceFee), "{charges:#?}");
+    assert_eq!(totals.changed_sales().next().map(|(_, sale)| sale.refunded), Some(100));
+}
+
+#[test]
+fn sums_stay_far_from_what_a_store_can_hold() {
+    let tariff = tariff("0", 0, "100");
+    let mut totals = Totals::default();
+    let calls: Vec<_> =
+        (0..101).map(|number| call(1, Some(sale(&format!("o-{number}"), MAX_TRANSACTION)))).collect();
+    let charges = rate_with(&mut totals, &calls[..100], &tariff);
+    assert_eq!(sum(&charges, ChargeKind::RevenueShare), 100 * MAX_TRANSACTION);
+    let beyond = rate(&calls[100], &tariff, booking(), &mut totals).unwrap();
+    assert_eq!(beyond.unrated, Some(Unrated::SumTooLarge));
+    assert_eq!(totals.changed_sales().count(), 100, "what is not rated is not counted");
+}
+
+#[test]
+fn all_versions_of_a_plan_share_one_free_allowance() {
+    let mut totals = Totals::default();
+    rate_with(&mut totals, &[call(3, None)], &tariff("1", 4, "0"));
+    let mut next = call(3, None);
+    next.plan = plan("standard", 2);
+    let charges = rate_with(&mut totals, &[next.clone(), next], &tariff("2", 4, "0"));
+    let prices: Vec<_> = charges.iter().map(|charge| (charge.price.clone(), charge.minor)).collect();
+    let each = Decimal::from(2);
+    let units = |charged, free| Price::Units { charged, free, each };
+    assert_eq!(prices, [(units(2, 1), 400), (units(3, 0), 600)]);
+}
+
+#[test]
+fn names_with_dots_in_them_are_told_apart() {
+    let mut one = call(1, None);
+    (one.product, one.plan) = ("store".parse().unwrap(), plan("pro.basic", 1));
+    let mut other = call(1, None);
+    (other.product, other.plan) = ("store.pro".parse().unwrap(), plan("basic", 1));
+    let charges = rate_all(&[one, other], &tariff("0.01", 0, "0"));
+    let origin = Origin::Journal { node: "node-1".parse().unwrap(), first: 1, last: 2 };
+    let timed = charges.into_iter().map(|charge| (november(), charge)).collect();
+    let (_, transactions) = post(&origin, timed).unwrap();
+    let causes: std::collections::BTreeSet<&str> =
+        transactions.iter().map(|transaction| transaction.cause()).collect();
+    assert_eq!(causes.len(), 2, "{causes:?}");
 }
 
 #[test]
@@ -156,9 +248,15 @@ proptest! {
     ) {
         let tariff = Tariff { rounding, ..tariff("0", 0, &Decimal::new(percent, 4).to_string()) };
         let whole: i64 = parts.iter().sum();
-        let refunds = parts.iter().chain([&beyond]).map(|part| call(1, Some(refund("o-1", *part))));
+        let refunds = parts.iter().enumerate();
+        let refunds = refunds.map(|(number, part)| call(1, Some(refund_named(&format!("r-{number}"), "o-1", *part))));
         let calls: Vec<_> = [call(1, Some(sale("o-1", whole)))].into_iter().chain(refunds).collect();
-        let charges = rate_all(&calls, &tariff);
+        let mut totals = Totals::default();
+        let charges = rate_with(&mut totals, &calls, &tariff);
+        let more = call(1, Some(refund_named("beyond", "o-1", beyond)));
+        let more = rate(&more, &tariff, booking(), &mut totals).unwrap();
+        prop_assert_eq!(more.unrated.is_some(), beyond > 0);
+        prop_assert_eq!(sum(&more.charges, ChargeKind::ShareReversal), 0);
         let taken = sum(&charges, ChargeKind::RevenueShare);
         let mut returned = 0;
         let mut refunded = 0;

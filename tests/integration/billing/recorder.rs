@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate::billing::recorder::Recorder;
+use tollgate::billing::error::BillingError;
+use tollgate::billing::rating::MAX_TRANSACTION;
+use tollgate::billing::recorder::{JournalOf, Recorder};
 use tollgate::billing::statement::{CloseEarly, StatementError, close, show};
 use tollgate::billing::{check, plans};
 use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash};
@@ -13,10 +15,10 @@ use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
 use tollgate::domain::time::{Clock, ManualClock, Period, Timestamp};
 use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
-use tollgate::metering::drain::{Drained, UsageSink};
+use tollgate::metering::drain::{Drained, SinkError, UsageSink};
 use tollgate::policy::live::Live;
 use tollgate::policy::load::NoValues;
-use tollgate::store::Store;
+use tollgate::store::{Page, Store};
 use uuid::Uuid;
 
 use super::on_both_stores;
@@ -33,21 +35,25 @@ struct Books {
 
 impl Books {
     async fn open(place: Place) -> Self {
+        Self::with_policies(place, &Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).await
+    }
+
+    async fn with_policies(place: Place, folder: &Path) -> Self {
         let store = place.open().await;
         let clock = Arc::new(ManualClock::at(NOW));
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        let live = Live::open(&folder, Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone()).unwrap();
-        plans::register(&store, &live.load()).await.unwrap();
+        let live = Live::open(folder, Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone()).unwrap();
+        plans::register(&store, &live.load(), NOW).await.unwrap();
         Self { place, store, live: Arc::new(live), clock }
     }
 
-    fn recorder(&self) -> Recorder {
-        Recorder::new(
-            self.store.clone(),
-            NodeId::new("node-1").unwrap(),
-            self.live.clone(),
-            self.clock.clone(),
-        )
+    async fn recorder(&self) -> Recorder {
+        self.recorder_of("journal-1").await.unwrap()
+    }
+
+    /// The recorder of a journal of that identity, on the same node.
+    async fn recorder_of(&self, journal: &str) -> Result<Recorder, BillingError> {
+        let source = JournalOf { node: NodeId::new("node-1").unwrap(), journal: journal.to_owned() };
+        Recorder::open(self.store.clone(), source, self.live.clone(), self.clock.clone()).await
     }
 
     fn period(&self) -> Period {
@@ -102,16 +108,16 @@ fn sales(sequences: std::ops::RangeInclusive<u64>) -> Vec<Drained> {
 
 async fn a_batch_sent_again_in_any_split_changes_nothing(place: Place) {
     let books = Books::open(place).await;
-    let recorder = books.recorder();
+    let recorder = books.recorder().await;
     recorder.record(sales(1..=6), 6).await.unwrap();
     assert_eq!(books.total().await, "15.06");
     for (from, to) in [(1, 6), (3, 4), (6, 6)] {
-        books.recorder().record(sales(from..=to), to).await.unwrap();
+        books.recorder().await.record(sales(from..=to), to).await.unwrap();
     }
     assert_eq!(books.total().await, "15.06");
-    books.recorder().record(sales(5..=8), 8).await.unwrap();
+    books.recorder().await.record(sales(5..=8), 8).await.unwrap();
     assert_eq!(books.total().await, "20.08");
-    assert_eq!(books.recorder().position().await.unwrap(), 8);
+    assert_eq!(books.recorder().await.position().await.unwrap(), 8);
     let checked = check::check(&books.store).await.unwrap();
     assert_eq!((checked.findings, checked.trial_balance["CNY"]), (Vec::new(), 0));
 }
@@ -120,17 +126,17 @@ async fn a_transaction_that_does_not_commit_leaves_nothing(place: Place) {
     let books = Books::open(place).await;
     // The ledger is written after usage and charges.
     books.place.tamper("alter table ledger_posting rename to away").await;
-    assert!(books.recorder().record(sales(1..=3), 3).await.is_err());
+    assert!(books.recorder().await.record(sales(1..=3), 3).await.is_err());
     books.place.tamper("alter table away rename to ledger_posting").await;
     assert_eq!(books.total().await, "none");
     assert_eq!(books.store.journal_position("node-1").await.unwrap(), 0);
-    books.recorder().record(sales(1..=3), 3).await.unwrap();
+    books.recorder().await.record(sales(1..=3), 3).await.unwrap();
     assert_eq!(books.total().await, "7.53");
 }
 
 async fn closing_twice_gives_the_same_and_what_comes_late_goes_to_the_next_period(place: Place) {
     let books = Books::open(place).await;
-    books.recorder().record(sales(1..=2), 2).await.unwrap();
+    books.recorder().await.record(sales(1..=2), 2).await.unwrap();
     let zone = books.live.load().platform.zone.clone();
     let period = books.period();
     let early = close(&books.store, period, (&zone, NOW), CloseEarly::Refused).await;
@@ -142,7 +148,7 @@ async fn closing_twice_gives_the_same_and_what_comes_late_goes_to_the_next_perio
     assert!(again.was_closed && !closed.was_closed);
     assert_eq!(again.statements, closed.statements);
     assert_eq!(closed.statements[0].number, 1);
-    books.recorder().record(sales(3..=3), 3).await.unwrap();
+    books.recorder().await.record(sales(3..=3), 3).await.unwrap();
     assert_eq!(books.total().await, "5.02");
     let next = show(&books.store, Period::of(now, &zone), None).await.unwrap();
     assert_eq!(next[0].totals.total.to_string(), "2.51");
@@ -158,7 +164,7 @@ async fn a_full_refund_takes_the_share_back_and_the_books_refuse_to_be_changed(p
     {
         refund.of = Some("o-1".to_owned());
     }
-    books.recorder().record(vec![usage(1, 12_345), refund], 2).await.unwrap();
+    books.recorder().await.record(vec![usage(1, 12_345), refund], 2).await.unwrap();
     assert_eq!(books.total().await, "0.02");
     for sql in [
         "update ledger_posting set minor = 0",
@@ -172,7 +178,132 @@ async fn a_full_refund_takes_the_share_back_and_the_books_refuse_to_be_changed(p
     }
 }
 
+async fn two_journals_of_one_name_are_told_apart(place: Place) {
+    let books = Books::open(place).await;
+    let first = books.recorder().await;
+    first.record(sales(1..=2), 2).await.unwrap();
+    let other = books.recorder_of("journal-2").await.err().unwrap();
+    assert!(matches!(other, BillingError::AnotherJournal { .. }), "{other}");
+    assert!(other.to_string().contains("TOLLGATE_NODE"), "{other}");
+    // The same again after a restart.
+    books.recorder().await.record(sales(3..=3), 3).await.unwrap();
+    assert_eq!(books.total().await, "7.53");
+}
+
+async fn a_batch_that_leaves_a_gap_is_not_taken_and_tells_where_to_read_on(place: Place) {
+    let books = Books::open(place).await;
+    let recorder = books.recorder().await;
+    recorder.record(sales(1..=2), 2).await.unwrap();
+    assert_eq!(recorder.position().await, Ok(2));
+    assert_eq!(recorder.record(sales(4..=5), 5).await, Err(SinkError::Behind(2)));
+    let with_a_hole = sales(3..=3).into_iter().chain(sales(5..=5)).collect();
+    assert_eq!(recorder.record(with_a_hole, 5).await, Err(SinkError::Behind(2)));
+    // As after the store was replaced by one that had not got all of it yet.
+    books.place.tamper(&untrigger(&books.place, "journal_position_goes_on", "journal_position")).await;
+    recorder.record(sales(3..=3), 3).await.unwrap();
+    books.place.tamper("update journal_position set sequence = 2").await;
+    assert_eq!(recorder.position().await, Ok(3), "it is remembered");
+    assert_eq!(recorder.record(sales(4..=5), 5).await, Err(SinkError::Behind(2)));
+    assert_eq!(recorder.position().await, Ok(2));
+    // What was recorded from the same place is not rated again.
+    recorder.record(sales(3..=5), 5).await.unwrap();
+    assert_eq!(books.total().await, "12.55");
+    assert!(books.store.open_exceptions(&Page::first()).await.unwrap().is_empty());
+    assert_eq!(check::check(&books.store).await.unwrap().findings, Vec::<String>::new());
+}
+
+fn untrigger(place: &Place, trigger: &str, table: &str) -> String {
+    match place {
+        Place::Folder(_) => format!("drop trigger {trigger}"),
+        Place::Schema(_) => format!("drop trigger {trigger} on {table}"),
+    }
+}
+
+async fn what_is_refused_by_itself_is_kept_with_its_bytes(place: Place) {
+    let books = Books::open(place).await;
+    let recorder = books.recorder().await;
+    let refused =
+        Drained::Unreadable(1, b"\x01bytes".to_vec(), "a value that the store does not hold".to_owned());
+    recorder.record(vec![refused], 1).await.unwrap();
+    let exceptions = books.store.open_exceptions(&Page::first()).await.unwrap();
+    assert_eq!(exceptions[0].id, "journal:node-1:1-1");
+    assert_eq!(exceptions[0].payload.as_deref(), Some(&b"\x01bytes"[..]));
+    assert_eq!(recorder.position().await, Ok(1));
+}
+
+async fn a_store_that_is_away_or_refuses_says_which(place: Place) {
+    let books = Books::open(place).await;
+    let recorder = books.recorder().await;
+    books.place.tamper("alter table ledger_posting rename to away").await;
+    let refused = recorder.record(sales(1..=1), 1).await;
+    assert!(matches!(refused, Err(SinkError::Refused(_))), "{refused:?}");
+    books.store.close().await;
+    let away = recorder.record(sales(1..=1), 1).await;
+    assert!(matches!(away, Err(SinkError::Unavailable(_))), "{away:?}");
+}
+
+async fn the_largest_sales_one_after_another_stop_nothing(place: Place) {
+    let books = Books::open(place).await;
+    let recorder = books.recorder().await;
+    let huge = |sequences: std::ops::RangeInclusive<u64>| {
+        sequences.map(|sequence| usage(sequence, MAX_TRANSACTION)).collect::<Vec<_>>()
+    };
+    for first in [1, 61, 121] {
+        recorder.record(huge(first..=first + 59), first + 59).await.unwrap();
+    }
+    let exceptions = books.store.open_exceptions(&Page::first()).await.unwrap();
+    assert_eq!(exceptions.len(), 80, "a hundred are believed");
+    assert!(exceptions.iter().all(|exception| exception.reason.contains("too large to be believed")));
+    assert_eq!(check::check(&books.store).await.unwrap().findings, Vec::<String>::new());
+}
+
+async fn a_clock_far_out_of_order_stops_nothing(place: Place) {
+    let books = Books::open(place).await;
+    let mut old = usage(1, 10_000);
+    if let Drained::Usage(_, usage) = &mut old {
+        usage.at = Timestamp::from_seconds(0);
+    }
+    let recorder = books.recorder().await;
+    recorder.record(vec![old], 1).await.unwrap();
+    recorder.record(sales(2..=2), 2).await.unwrap();
+    let shown = show(&books.store, "1970-01".parse().unwrap(), None).await.unwrap();
+    assert_eq!(shown[0].totals.total.to_string(), "2.51");
+    assert_eq!(check::check(&books.store).await.unwrap().findings, Vec::<String>::new());
+}
+
+async fn a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_rated_by(place: Place) {
+    let folder = crate::support::folder::copy_of_policies_in_a_project();
+    let file = folder.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let next = text[text.find("  - version: 1").unwrap()..].replace("version: 1", "version: 2");
+    let next = next.replace("2026-01-01", "2027-01-01").replace("percent: 2.5", "percent: 5");
+    std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
+    let books = Books::with_policies(place, &folder.path().join("policies")).await;
+    let recorder = books.recorder().await;
+    recorder.record(sales(1..=1), 1).await.unwrap();
+    books.clock.advance(Duration::from_secs(60 * 86_400));
+    let mut sold = usage(2, 10_000);
+    if let Drained::Usage(_, usage) = &mut sold {
+        usage.at = books.clock.now();
+        usage.subscribed.as_mut().unwrap().1.version = 2;
+    }
+    let month = match &sold {
+        Drained::Usage(_, usage) => Period::of(usage.at, &books.live.load().platform.zone),
+        other => panic!("{other:?}"),
+    };
+    recorder.record(vec![sold], 2).await.unwrap();
+    assert!(books.store.open_exceptions(&Page::first()).await.unwrap().is_empty());
+    assert_eq!(show(&books.store, month, None).await.unwrap()[0].totals.share.to_string(), "5.00");
+}
+
 on_both_stores! {
+    a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_rated_by,
+    two_journals_of_one_name_are_told_apart,
+    a_batch_that_leaves_a_gap_is_not_taken_and_tells_where_to_read_on,
+    what_is_refused_by_itself_is_kept_with_its_bytes,
+    a_store_that_is_away_or_refuses_says_which,
+    the_largest_sales_one_after_another_stop_nothing,
+    a_clock_far_out_of_order_stops_nothing,
     a_batch_sent_again_in_any_split_changes_nothing,
     a_transaction_that_does_not_commit_leaves_nothing,
     closing_twice_gives_the_same_and_what_comes_late_goes_to_the_next_period,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::billing::books::BooksTime;
 use tollgate::billing::rating::Billable;
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::recorder::{JournalOf, record_batch};
 use tollgate::domain::id::{
     AppId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
 };
@@ -18,49 +18,54 @@ use tollgate::metering::drain::Drained;
 use tollgate::store::Store;
 use uuid::Uuid;
 
-pub(super) fn cny() -> Currency {
+pub(crate) fn cny() -> Currency {
     "CNY".parse().unwrap()
 }
 
-pub(super) fn period(text: &str) -> Period {
+pub(crate) fn period(text: &str) -> Period {
     text.parse().unwrap()
 }
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn november() -> Timestamp {
+pub(crate) fn november() -> Timestamp {
     at("2026-11-24T08:00:00Z")
 }
 
 /// The books at a time, in Shanghai.
-pub(super) fn time(now: Timestamp) -> BooksTime {
+pub(crate) fn time(now: Timestamp) -> BooksTime {
     BooksTime { zone: zone(), now }
 }
 
-pub(super) fn zone() -> Zone {
+pub(crate) fn zone() -> Zone {
     Zone::named("Asia/Shanghai").unwrap()
 }
 
-pub(super) fn app(name: &str) -> AppId {
+pub(crate) fn app(name: &str) -> AppId {
     AppId::new(name).unwrap()
 }
 
-pub(super) fn node(name: &str) -> NodeId {
+pub(crate) fn node(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-pub(super) fn plan(name: &str, version: u32) -> PlanRef {
+/// The journal of a node, the first that it ever had.
+pub(crate) fn journal_of(name: &str) -> JournalOf {
+    JournalOf { node: node(name), journal: format!("{name}-journal") }
+}
+
+pub(crate) fn plan(name: &str, version: u32) -> PlanRef {
     PlanRef { name: PlanName::new(name).unwrap(), version }
 }
 
-pub(super) fn rule(line: u32) -> Location {
+pub(crate) fn rule(line: u32) -> Location {
     Location { file: "plans/standard.yaml".into(), line, column: 7 }
 }
 
 /// A price for each unit after the free ones, and a percentage of sales.
-pub(super) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
+pub(crate) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
     Tariff {
         currency: cny(),
         rounding: Rounding::HalfUp,
@@ -69,24 +74,29 @@ pub(super) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
     }
 }
 
-pub(super) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
+pub(crate) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
     let mut transaction = store.begin().await.unwrap();
-    transaction.keep_tariff(plan, tariff).await.unwrap();
+    transaction.keep_plan_version(plan, tariff, Timestamp::default()).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
-pub(super) fn sale(id: &str, minor: i64) -> Transaction {
+pub(crate) fn sale(id: &str, minor: i64) -> Transaction {
     let amount = Amount { minor, currency: cny() };
     Transaction { id: id.to_owned(), of: None, amount, kind: TransactionKind::Sale }
 }
 
-pub(super) fn refund(of: &str, minor: i64) -> Transaction {
+pub(crate) fn refund(of: &str, minor: i64) -> Transaction {
     let of = Some(of.to_owned());
     Transaction { id: format!("r-{minor}"), of, kind: TransactionKind::Refund, ..sale("", minor) }
 }
 
+/// A refund with an id of its own.
+pub(crate) fn refund_named(id: &str, of: &str, minor: i64) -> Transaction {
+    Transaction { id: id.to_owned(), ..refund(of, minor) }
+}
+
 /// The usage record of number `id`, of `app_1` of `partner_1`, under `standard@1`.
-pub(super) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> UsageRecord {
+pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> UsageRecord {
     UsageRecord {
         id: Uuid::from_u128(id),
         at: november(),
@@ -110,12 +120,12 @@ pub(super) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
     }
 }
 
-pub(super) fn call(units: u64, transaction: Option<Transaction>) -> Billable {
+pub(crate) fn call(units: u64, transaction: Option<Transaction>) -> Billable {
     Billable::of(&usage(1, units, transaction)).unwrap()
 }
 
 /// Records as the journal of `node-1` gives them, from place `first` on.
-pub(super) fn journal(first: u64, records: &[UsageRecord]) -> (Vec<Drained>, u64) {
+pub(crate) fn journal(first: u64, records: &[UsageRecord]) -> (Vec<Drained>, u64) {
     let last = first + u64::try_from(records.len()).unwrap() - 1;
     let drained =
         (first..).zip(records).map(|(sequence, record)| Drained::Usage(sequence, Box::new(record.clone())));
@@ -123,16 +133,16 @@ pub(super) fn journal(first: u64, records: &[UsageRecord]) -> (Vec<Drained>, u64
 }
 
 /// Records them at `now`.
-pub(super) async fn record_at(store: &Store, now: Timestamp, first: u64, records: &[UsageRecord]) {
-    record_batch(store, &node("node-1"), journal(first, records), time(now)).await.unwrap();
+pub(crate) async fn record_at(store: &Store, now: Timestamp, first: u64, records: &[UsageRecord]) {
+    record_batch(store, &journal_of("node-1"), journal(first, records), time(now)).await.unwrap();
 }
 
 /// Records them in November.
-pub(super) async fn record(store: &Store, first: u64, records: &[UsageRecord]) {
+pub(crate) async fn record(store: &Store, first: u64, records: &[UsageRecord]) {
     record_at(store, november(), first, records).await;
 }
 
 #[track_caller]
-pub(super) fn none(findings: &[String]) {
+pub(crate) fn none(findings: &[String]) {
     assert!(findings.is_empty(), "{findings:#?}");
 }

@@ -42,6 +42,7 @@ const COMMANDS: &[&[&str]] = &[
     &["ledger", "check"],
     &["ledger", "accounts"],
     &["exceptions"],
+    &["exceptions", "resolve"],
 ];
 
 #[test]
@@ -67,6 +68,8 @@ fn bad_usage_ends_with_status_2() {
         &["statement", "close", "--period", "2026-13"],
         &["--output", "yaml", "plan", "list"],
         &["app", "list", "--admin-token", "secret"],
+        &["exceptions", "resolve", "usage:1", "waive"],
+        &["exceptions", "resolve", "usage:1", "rate-by", "--who", "me", "--why", "so"],
     ] {
         let answer = run(bad);
         assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{bad:?}");

@@ -1,0 +1,154 @@
+//! What could not be rated or read: the list of it, and what an operator decides about each.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ok};
+use super::fields::{self, Fields};
+use super::page::page;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::billing::books::BooksTime;
+use crate::billing::error::BillingError;
+use crate::billing::exceptions::{Decision, Reason, resolve as decide};
+use crate::domain::money::{Amount, Currency};
+use crate::domain::usage::{Transaction, TransactionKind};
+use crate::store::usage_exception::UsageException;
+
+/// Longest id of a transaction, in bytes.
+const MAX_TRANSACTION_ID: usize = 256;
+
+/// Most bytes that are shown of what could not be read; the store has all of them.
+const MAX_SHOWN: usize = 1024;
+
+/// `GET /admin/exceptions`: those that nobody has resolved, newest first, page by page.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let paging = parameters.page();
+    parameters.finish()?;
+    let exceptions = state.store.open_exceptions(&paging.page).await?;
+    ok(page(&exceptions, paging.size, |exception| &exception.id, shown))
+}
+
+fn shown(exception: &UsageException) -> Value {
+    json!({
+        "id": exception.id,
+        "kind": exception.kind.name(),
+        "at": exception.at.to_string(),
+        "usage": exception.usage,
+        "app": exception.app,
+        "waits_for_sale": exception.sale,
+        "reason": exception.reason,
+        "payload_bytes": exception.payload.as_ref().map(Vec::len),
+        "payload_hex": exception.payload.as_deref().map(|bytes| hex(bytes.get(..MAX_SHOWN).unwrap_or(bytes))),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a body says that is to be done.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Waive,
+    RateAgain,
+    RateBy,
+}
+
+impl Choice {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "waive" => Some(Self::Waive),
+            "rate_again" => Some(Self::RateAgain),
+            "rate_by" => Some(Self::RateBy),
+            _ => None,
+        }
+    }
+}
+
+/// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_by", "who": …, "why": …}`; to rate by
+/// given evidence, `units` and, if one passed through, `transaction` too. Who and why are kept for ever.
+pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
+    let choice = body.required("decision", fields::one_of(Choice::named, "waive, rate_again or rate_by"));
+    let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
+    let units = body.optional("units", units);
+    let transaction = body.optional("transaction", transaction);
+    let decision = choice.zip(units.zip(transaction)).and_then(|(choice, evidence)| {
+        decision(choice, evidence).map_err(|(field, detail)| body.wrong(field, detail)).ok()
+    });
+    let built = decision.zip(who.zip(why));
+    let (decision, (who, why)) = body.finish(built)?;
+    let time = BooksTime { zone: state.policies.load().platform.zone.clone(), now: state.clock.now() };
+    tracing::info!(id, ?decision, who, why, "an exception is resolved");
+    decide(&state.store, &id, decision, Reason { who, why }, time).await?;
+    ok(json!({ "id": id, "resolved": true }))
+}
+
+fn decision(
+    choice: Choice,
+    evidence: (Option<u64>, Option<Transaction>),
+) -> Result<Decision, (&'static str, String)> {
+    let only = |field| Err((field, "is evidence for rate_by, and for nothing else".to_owned()));
+    match (choice, evidence) {
+        (Choice::Waive | Choice::RateAgain, (Some(_), _)) => only("units"),
+        (Choice::Waive | Choice::RateAgain, (None, Some(_))) => only("transaction"),
+        (Choice::Waive, (None, None)) => Ok(Decision::Waive),
+        (Choice::RateAgain, (None, None)) => Ok(Decision::RateAgain),
+        (Choice::RateBy, (None, _)) => Err(("units", "is missing: how many are rated".to_owned())),
+        (Choice::RateBy, (Some(units), transaction)) => Ok(Decision::RateBy { units, transaction }),
+    }
+}
+
+fn units(value: &Value) -> Result<u64, String> {
+    value.as_u64().filter(|units| *units > 0).ok_or_else(|| "must be a whole number of at least 1".to_owned())
+}
+
+/// `{"id": …, "of": …, "kind": "sale" | "refund", "amount": "100.00", "currency": "CNY"}`; `of` of a refund alone.
+fn transaction(value: &Value) -> Result<Transaction, String> {
+    let known = ["id", "of", "kind", "amount", "currency"];
+    let fields = value.as_object().ok_or("must be an object with id, kind, amount and currency")?;
+    if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("has {name:.64}, which is not known here; there are: {}", known.join(", ")));
+    }
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let required = |name: &str| text(name).ok_or_else(|| format!("has no {name}, which must be a string"));
+    let id = |text: &str| {
+        let fits = !text.is_empty() && text.len() <= MAX_TRANSACTION_ID;
+        fits.then(|| text.to_owned())
+            .ok_or_else(|| format!("has an id that is not of 1 to {MAX_TRANSACTION_ID} bytes"))
+    };
+    let kind =
+        TransactionKind::named(required("kind")?).ok_or("has a kind that is neither sale nor refund")?;
+    let of = text("of").map(id).transpose()?;
+    if kind == TransactionKind::Sale && of.is_some() {
+        return Err("is a sale: only a refund is of another transaction".to_owned());
+    }
+    let currency: Currency = required("currency")?.parse().map_err(|error| format!("{error}"))?;
+    let amount = Amount::parse(required("amount")?, currency).map_err(|error| error.to_string())?;
+    if amount.minor < 0 {
+        return Err("has an amount below zero; a refund's is above zero too".to_owned());
+    }
+    Ok(Transaction { id: id(required("id")?)?, of, amount, kind })
+}
+
+impl From<BillingError> for Problem {
+    fn from(error: BillingError) -> Self {
+        match error {
+            BillingError::Store(error) => error.into(),
+            BillingError::NotOpen(_) => Self::NotFound("open exception"),
+            BillingError::NotRatable(_) | BillingError::Unrated(_) | BillingError::PlanUnknown(_) => {
+                Self::Conflict(format!("The exception stays open: {error}."))
+            }
+            BillingError::Money(_)
+            | BillingError::Posting(_)
+            | BillingError::AnotherJournal { .. }
+            | BillingError::Gap { .. } => {
+                tracing::error!(%error, "an exception cannot be resolved");
+                Self::Internal
+            }
+        }
+    }
+}

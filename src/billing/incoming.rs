@@ -1,0 +1,140 @@
+//! What is new in a batch of a journal: records to be kept and rated, and what someone must look at instead.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::error::BillingError;
+use crate::domain::id::NodeId;
+use crate::domain::time::Timestamp;
+use crate::domain::usage::{Evidence, UsageRecord};
+use crate::metering::drain::Drained;
+use crate::metering::record::encode;
+use crate::store::usage::{Recorded, TakenPlace};
+use crate::store::usage_exception::{ExceptionKind, UsageException};
+
+/// What is new in a batch.
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    /// Usage records, to be kept.
+    pub(super) records: Vec<Recorded>,
+    /// What could not be read, or is not worth what it says.
+    pub(super) exceptions: Vec<UsageException>,
+}
+
+impl Incoming {
+    /// Passes over what is recorded already.
+    ///
+    /// # Errors
+    /// [`BillingError::Gap`] if something is missing between what is recorded and the batch, or within it.
+    pub(super) fn sort(
+        batch: Vec<Drained>,
+        node: &NodeId,
+        position: u64,
+        now: Timestamp,
+    ) -> Result<Self, BillingError> {
+        let mut incoming = Self::default();
+        let mut reached = position;
+        for drained in batch {
+            let (first, last) = span(&drained);
+            if first > reached.saturating_add(1) {
+                return Err(BillingError::Gap { recorded: position, first: first.saturating_sub(1) });
+            }
+            if last <= reached {
+                continue;
+            }
+            incoming.take(drained, node, reached, now);
+            reached = last;
+        }
+        Ok(incoming)
+    }
+
+    fn take(&mut self, drained: Drained, node: &NodeId, reached: u64, now: Timestamp) {
+        match drained {
+            Drained::Usage(sequence, usage) => self.records.push(Recorded { sequence, usage: *usage }),
+            Drained::Unreadable(sequence, payload, reason) => {
+                let unread = unread(node, (sequence, sequence), reason, now);
+                self.exceptions.push(UsageException { payload: Some(payload), ..unread });
+            }
+            Drained::Lost(first, last) => {
+                let first = first.max(reached.saturating_add(1));
+                let reason = "these records of the journal are lost to rot".to_owned();
+                self.exceptions.push(unread(node, (first, last), reason, now));
+            }
+        }
+    }
+
+    /// Takes out records that the books have already. One from the very same place has been rated: the position was moved
+    /// back. One from elsewhere is rated once, and someone must look; so if the place holds another record.
+    pub(super) fn set_aside(&mut self, node: &NodeId, taken: &[TakenPlace], now: Timestamp) {
+        let of_id: HashMap<Uuid, &TakenPlace> = taken.iter().map(|place| (place.id, place)).collect();
+        let of_place: HashMap<u64, Uuid> = taken
+            .iter()
+            .filter(|place| place.node == *node)
+            .map(|place| (place.sequence, place.id))
+            .collect();
+        let mut seen = HashSet::new();
+        let exceptions = &mut self.exceptions;
+        self.records.retain(|record| {
+            let (id, sequence) = (record.usage.id, record.sequence);
+            let is_here = |place: &&TakenPlace| place.node == *node && place.sequence == sequence;
+            if of_id.get(&id).is_some_and(is_here) {
+                return false;
+            }
+            let reason = if of_id.contains_key(&id) || !seen.insert(id) {
+                format!("usage record {id} was recorded before")
+            } else if let Some(other) = of_place.get(&sequence) {
+                format!("usage record {id}: another one, {other}, was recorded from the same place")
+            } else {
+                exceptions.extend(exception_of(&record.usage));
+                return true;
+            };
+            let payload = encode(&record.usage, Vec::new()).ok();
+            let unread = unread(node, (sequence, sequence), reason, now);
+            exceptions.push(UsageException { payload, ..unread });
+            false
+        });
+    }
+}
+
+/// The first and last place of the journal that it stands for.
+fn span(drained: &Drained) -> (u64, u64) {
+    match drained {
+        Drained::Usage(sequence, _) | Drained::Unreadable(sequence, ..) => (*sequence, *sequence),
+        Drained::Lost(first, last) => (*first, *last),
+    }
+}
+
+fn unread(node: &NodeId, (first, last): (u64, u64), reason: String, at: Timestamp) -> UsageException {
+    UsageException {
+        id: format!("journal:{node}:{first}-{last}"),
+        kind: ExceptionKind::Journal,
+        at,
+        usage: None,
+        app: None,
+        sale: None,
+        reason,
+        payload: None,
+    }
+}
+
+/// A call whose worth is not known, or that was under no plan although it is worth something.
+fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
+    let (kind, reason) = match (&usage.evidence, &usage.subscribed) {
+        (Evidence::Exception { reason }, _) => (ExceptionKind::Evidence, reason.clone()),
+        (Evidence::Billable { .. }, None) => {
+            (ExceptionKind::Plan, "the call was billable and under no plan".to_owned())
+        }
+        (Evidence::Billable { .. }, Some(_)) | (Evidence::Free, _) => return None,
+    };
+    Some(UsageException {
+        id: format!("usage:{}", usage.id),
+        kind,
+        at: usage.at,
+        usage: Some(usage.id.to_string()),
+        app: Some(usage.app.to_string()),
+        sale: None,
+        reason,
+        payload: None,
+    })
+}
