@@ -89,7 +89,7 @@ impl Incoming {
                 exceptions.extend(exception_of(&record.usage));
                 return true;
             };
-            let payload = encode(&record.usage, Vec::new()).ok();
+            let payload = encode(&record.usage).ok();
             let unread = unread(node, (sequence, sequence), reason, now);
             exceptions.push(UsageException { payload, ..unread });
             false

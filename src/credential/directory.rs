@@ -61,6 +61,22 @@ struct Remembered {
     believed_until: Timestamp,
 }
 
+impl Remembered {
+    fn told(self) -> Result<Known, Refusal> {
+        let Self { outcome, stamps, aged_at, .. } = self;
+        outcome.map(|identity| Known { identity, stamps, aged_at })
+    }
+}
+
+/// An identity as it was found, for those who remember it themselves.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The identity.
+    pub identity: Arc<Identity>,
+    stamps: Arc<[Stamp]>,
+    aged_at: Timestamp,
+}
+
 /// How long what was loaded of a credential is believed.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
@@ -111,7 +127,7 @@ impl Directory {
         self: &Arc<Self>,
         presented: Presented<'_>,
         now: Timestamp,
-    ) -> Result<Option<Arc<Identity>>, Refusal> {
+    ) -> Result<Option<Known>, Refusal> {
         let hash = match presented {
             Presented::Nothing => return Ok(None),
             Presented::ApiKey(text) => sha256(b"k", text),
@@ -119,9 +135,17 @@ impl Directory {
         };
         let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, now));
         match known {
-            Some(known) if now < known.aged_at => known.outcome.map(Some),
+            Some(known) if now < known.aged_at => known.told().map(Some),
             known => self.load(hash, Owned::of(presented)?, known, now).await.map(Some),
         }
+    }
+
+    /// Whether what [`Directory::identify`] told may still be taken for true at `now`.
+    #[must_use]
+    pub fn is_current(&self, known: &Known, now: Timestamp) -> bool {
+        now < known.aged_at
+            && known.identity.expires_at.is_none_or(|expiry| now < expiry)
+            && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
     }
 
     /// Forgets what is known of an app and all that its credentials proved.
@@ -167,7 +191,7 @@ impl Directory {
         presented: Owned,
         aged: Option<Remembered>,
         now: Timestamp,
-    ) -> Result<Arc<Identity>, Refusal> {
+    ) -> Result<Known, Refusal> {
         let (remembering, loading) = (self.clone(), self.clone());
         let entry = self
             .remembered
@@ -182,7 +206,7 @@ impl Directory {
                 move |known| !remembering.is_true(known, now) || known.aged_at <= now,
             )
             .await;
-        entry.into_value().outcome
+        entry.into_value().told()
     }
 
     async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {

@@ -7,6 +7,7 @@ pub mod freshness;
 mod loader;
 pub mod password;
 pub mod presented;
+pub mod recent;
 pub mod signing_key;
 pub mod source;
 mod stored;

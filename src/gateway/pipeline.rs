@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -19,8 +20,10 @@ use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{durable, forward, head, recording, request_id, respond};
-use crate::credential::presented;
+use crate::credential::directory::Identity;
+use crate::credential::presented::{self, Presented};
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route};
@@ -83,7 +86,7 @@ async fn stages(
     let view = call.view.clone();
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
-    call.identity = shared.directory.identify(presented::find(&parts.headers)?, call.at).await?;
+    call.identity = identify(worker, presented::find(&parts.headers)?, call.at).await?;
     let circumstances = Circumstances {
         parts: &parts,
         head: &checked,
@@ -113,6 +116,21 @@ fn find_route<'s, 'p>(
         Lookup::MethodNotAllowed(allow) => Err(Refusal::MethodNotAllowed { allow }),
         Lookup::NotFound => Err(Refusal::RouteUnknown),
     }
+}
+
+/// Who calls, from the core's own memory if it can be.
+async fn identify(
+    worker: &Worker,
+    presented: Presented<'_>,
+    now: Timestamp,
+) -> Result<Option<Arc<Identity>>, Refusal> {
+    if let Some(identity) = worker.recent.borrow_mut().find(presented, now) {
+        return Ok(Some(identity));
+    }
+    let Some(known) = worker.shared.directory.identify(presented, now).await? else { return Ok(None) };
+    let identity = known.identity.clone();
+    worker.recent.borrow_mut().keep(presented, known);
+    Ok(Some(identity))
 }
 
 /// Counts the call. One that would be refused is asked for again by the time that it is now: other calls may have been

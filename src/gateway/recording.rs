@@ -16,16 +16,16 @@ use super::worker::Worker;
 use crate::credential::directory::Identity;
 use crate::domain::id::ProductName;
 use crate::domain::plan::PlanRef;
-use crate::domain::principal::{Caller, Principal};
+use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{Evidence, UsageRecord};
+use crate::domain::usage::Evidence;
 use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
-use crate::journal::writer::Committed;
+use crate::journal::writer::{Committed, Writer};
 use crate::metering::capture::Capture;
 use crate::metering::evidence::{self, CallFacts};
-use crate::metering::record::{self, RecordError};
+use crate::metering::record::{self, Facts, RecordError};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
 /// The status in records and counters of a call whose caller left before an answer had begun; nobody was sent it.
@@ -203,17 +203,11 @@ impl Recording {
         let now = self.worker.shared.clock.monotonic();
         let (status, code) = refusal.map_or((status, None), |told| (told.status, Some(told.code)));
         count(&self.worker, &self.call, status, now);
-        let Some(identity) = &self.call.identity else { return Ok(None) };
-        encode(&self.worker, (&self.call, &identity.caller), (status, code), (evidence, bytes_out), now)
-            .map_err(NotRecorded::from)
-            .and_then(|bytes| {
-                let journal = &mut self.worker.journal.borrow_mut();
-                Ok(match self.call.room.take() {
-                    Some(room) => journal.append_durable_reserved(&bytes, room)?,
-                    None => journal.append_durable(&bytes)?,
-                })
-            })
-            .map(Some)
+        let take = |journal: &mut Writer, bytes: &[u8], room| match room {
+            Some(room) => journal.append_durable_reserved(bytes, room),
+            None => journal.append_durable(bytes),
+        };
+        record(&self.worker, &mut self.call, (status, code), (&evidence, bytes_out), now, take)
             .inspect_err(|error| lost(&self.worker, &self.call, error))
     }
 
@@ -329,20 +323,12 @@ fn write(
 ) -> Duration {
     let now = worker.shared.clock.monotonic();
     count(worker, call, told.0, now);
-    if let Some(identity) = &call.identity {
-        let written = encode(worker, (call, &identity.caller), told, worth, now)
-            .map_err(NotRecorded::from)
-            .and_then(|bytes| {
-                let journal = &mut worker.journal.borrow_mut();
-                let taken = match call.room.take() {
-                    Some(room) => journal.append_reserved(&bytes, room),
-                    None => journal.append(&bytes),
-                };
-                Ok(taken?)
-            });
-        if let Err(error) = written {
-            lost(worker, call, &error);
-        }
+    let take = |journal: &mut Writer, bytes: &[u8], room| match room {
+        Some(room) => journal.append_reserved(bytes, room),
+        None => journal.append(bytes),
+    };
+    if let Err(error) = record(worker, call, told, (&worth.0, worth.1), now, take) {
+        lost(worker, call, &error);
     }
     now
 }
@@ -360,38 +346,44 @@ fn count(worker: &Worker, call: &Call, status: u16, now: Duration) {
     }
 }
 
-/// The usage record's bytes.
-fn encode(
+/// Writes the usage record and hands it to `take`.
+fn record<T>(
     worker: &Worker,
-    (call, caller): (&Call, &Caller),
+    call: &mut Call,
     (status, refusal): (u16, Option<&'static str>),
-    (evidence, bytes_out): (Evidence, u64),
+    (evidence, bytes_out): (&Evidence, u64),
     now: Duration,
-) -> Result<Vec<u8>, RecordError> {
+    take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
+) -> Result<Option<T>, NotRecorded> {
+    let room = call.room.take();
+    let Some(identity) = &call.identity else { return Ok(None) };
+    let caller = &identity.caller;
     worker.counters.usage_records.add(1);
     if matches!(evidence, Evidence::Exception { .. }) {
         worker.counters.exceptions.add(1);
     }
-    let record = UsageRecord {
+    let facts = Facts {
         id: call.id,
         at: call.at,
-        node: worker.shared.node.clone(),
-        snapshot: call.view.snapshot.hash.clone(),
-        app: caller.app.id.clone(),
-        partner: caller.app.partner.clone(),
+        node: &worker.shared.node,
+        snapshot: &call.view.snapshot.hash,
+        app: &caller.app.id,
+        partner: &caller.app.partner,
         credential: caller.credential,
-        credential_id: caller.credential_id.to_string(),
-        merchant: caller.merchant.clone(),
-        grant: caller.grant.clone(),
-        route: call.route().map(|route| route.name.clone()),
-        subscribed: call.subscribed.clone(),
-        method: call.method.as_str().to_owned(),
+        credential_id: &caller.credential_id,
+        merchant: caller.merchant.as_ref(),
+        grant: caller.grant.as_ref(),
+        route: call.route().map(|route| &route.name),
+        subscribed: call.subscribed.as_ref(),
+        method: call.method.as_str(),
         status,
         latency: now.saturating_sub(call.started),
         bytes_in: call.upload.borrow().bytes,
         bytes_out,
-        refusal: refusal.map(str::to_owned),
+        refusal,
         evidence,
     };
-    record::encode(&record, Vec::with_capacity(320))
+    let scratch = &mut worker.scratch.borrow_mut();
+    let bytes = record::write(&facts, scratch)?;
+    Ok(Some(take(&mut worker.journal.borrow_mut(), &bytes, room)?))
 }

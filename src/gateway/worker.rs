@@ -12,6 +12,7 @@ use super::view::View;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
 use crate::credential::directory::Directory;
+use crate::credential::recent::Recent;
 use crate::domain::id::NodeId;
 use crate::domain::time::Clock;
 use crate::journal::writer::Writer;
@@ -40,12 +41,16 @@ pub struct Shared {
 pub struct Worker {
     /// What all cores share.
     pub shared: Arc<Shared>,
+    /// Who called lately.
+    pub recent: RefCell<Recent>,
     /// Limiter cells.
     pub cells: RefCell<LocalCells>,
     /// The way into the journal.
     pub journal: RefCell<Writer>,
     /// Counters.
     pub counters: Arc<CoreCounters>,
+    /// Where it writes a usage record before the journal takes it.
+    pub scratch: RefCell<Box<[u8]>>,
     /// Request ids.
     pub ids: RequestIds,
     /// Calls that are seen to their end even if their caller leaves.
@@ -57,6 +62,10 @@ pub struct Worker {
     view: RefCell<Rc<View>>,
 }
 
+/// Credentials of a generation that a core keeps at hand.
+const RECENT_CALLERS: usize = 32_768;
+/// Bytes in which a core writes usage records: more than nearly any record has.
+const SCRATCH: usize = 4096;
 /// Cells that a core keeps at hand.
 const LOCAL_CELLS: usize = 65_536;
 
@@ -73,6 +82,8 @@ impl Worker {
         let version = shared.live.version();
         let view = View::new(shared.live.load(), version, None, pool_bounds(&shared.bounds));
         Self {
+            recent: RefCell::new(Recent::new(shared.directory.clone(), RECENT_CALLERS)),
+            scratch: RefCell::new(vec![0; SCRATCH].into()),
             cells: RefCell::new(LocalCells::new(cells, LOCAL_CELLS)),
             journal: RefCell::new(journal),
             counters,

@@ -162,7 +162,7 @@ fn drop_spent(shard: &mut HashMap<CellKey, Arc<Cell>>, now: Duration) {
 #[derive(Debug)]
 pub struct LocalCells {
     shared: Arc<Cells>,
-    recent: HashMap<CellKey, Arc<Cell>>,
+    recent: HashMap<CellKey, Arc<Cell>, foldhash::quality::RandomState>,
     capacity: usize,
 }
 
@@ -170,7 +170,7 @@ impl LocalCells {
     /// A view that remembers up to `capacity` cells.
     #[must_use]
     pub fn new(shared: Arc<Cells>, capacity: usize) -> Self {
-        Self { shared, recent: HashMap::new(), capacity }
+        Self { shared, recent: HashMap::default(), capacity }
     }
 
     /// The cell of `key`.

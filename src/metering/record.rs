@@ -1,6 +1,7 @@
 //! Usage records as bytes of the journal: one byte of format, then postcard. A record of an older format stays
 //! readable as long as a journal may hold one.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -81,12 +82,124 @@ struct WireTransaction<'a> {
     kind: &'a str,
 }
 
-/// Appends the record's bytes to `out`.
+/// A usage record's facts where they lie, so that writing one copies nothing twice.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// See [`UsageRecord`] for these.
+    pub id: Uuid,
+    /// When the call arrived.
+    pub at: Timestamp,
+    /// The node that served it.
+    pub node: &'a NodeId,
+    /// The policies that it was served by.
+    pub snapshot: &'a SnapshotHash,
+    /// Whose call it is.
+    pub app: &'a AppId,
+    /// Whose app it is.
+    pub partner: &'a PartnerId,
+    /// The kind of credential.
+    pub credential: CredentialKind,
+    /// The credential's public id.
+    pub credential_id: &'a str,
+    /// On whose behalf.
+    pub merchant: Option<&'a MerchantId>,
+    /// By which consent.
+    pub grant: Option<&'a GrantId>,
+    /// The route, if one was found.
+    pub route: Option<&'a RouteName>,
+    /// API product and plan version.
+    pub subscribed: Option<&'a (ProductName, PlanRef)>,
+    /// The method.
+    pub method: &'a str,
+    /// The status that the caller was sent.
+    pub status: u16,
+    /// From arrival to the end.
+    pub latency: Duration,
+    /// Length of the request's body.
+    pub bytes_in: u64,
+    /// Length of the answer's body.
+    pub bytes_out: u64,
+    /// The code of the gateway's refusal.
+    pub refusal: Option<&'a str>,
+    /// What it is worth.
+    pub evidence: &'a Evidence,
+}
+
+/// The record's bytes, written into `room` if they fit there, else made anew.
 ///
 /// # Errors
 /// [`RecordError::Encoding`], which only a broken serializer gives.
-pub fn encode(record: &UsageRecord, out: Vec<u8>) -> Result<Vec<u8>, RecordError> {
-    let evidence = match &record.evidence {
+pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
+    let wire = wire(facts);
+    let Some((format, rest)) = room.split_first_mut() else { return Ok(Cow::Owned(written_anew(&wire)?)) };
+    *format = FORMAT;
+    match postcard::to_slice(&wire, rest).map(|written| written.len()) {
+        Ok(length) => Ok(Cow::Borrowed(&room[..=length])),
+        Err(postcard::Error::SerializeBufferFull) => Ok(Cow::Owned(written_anew(&wire)?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A record's bytes.
+///
+/// # Errors
+/// [`RecordError::Encoding`], which only a broken serializer gives.
+pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
+    written_anew(&wire(&Facts {
+        id: record.id,
+        at: record.at,
+        node: &record.node,
+        snapshot: &record.snapshot,
+        app: &record.app,
+        partner: &record.partner,
+        credential: record.credential,
+        credential_id: &record.credential_id,
+        merchant: record.merchant.as_ref(),
+        grant: record.grant.as_ref(),
+        route: record.route.as_ref(),
+        subscribed: record.subscribed.as_ref(),
+        method: &record.method,
+        status: record.status,
+        latency: record.latency,
+        bytes_in: record.bytes_in,
+        bytes_out: record.bytes_out,
+        refusal: record.refusal.as_deref(),
+        evidence: &record.evidence,
+    }))
+}
+
+fn written_anew(wire: &Wire<'_>) -> Result<Vec<u8>, RecordError> {
+    Ok(postcard::to_extend(wire, vec![FORMAT])?)
+}
+
+fn wire<'a>(facts: &Facts<'a>) -> Wire<'a> {
+    Wire {
+        id: facts.id.into_bytes(),
+        at: facts.at.as_micros(),
+        node: facts.node.as_str(),
+        snapshot: facts.snapshot.as_str(),
+        app: facts.app.as_str(),
+        partner: facts.partner.as_str(),
+        credential: facts.credential.name(),
+        credential_id: facts.credential_id,
+        merchant: facts.merchant.map(MerchantId::as_str),
+        grant: facts.grant.map(GrantId::as_str),
+        route: facts.route.map(RouteName::as_str),
+        subscribed: facts
+            .subscribed
+            .map(|(product, plan)| (product.as_str(), plan.name.as_str(), plan.version)),
+        method: facts.method,
+        status: facts.status,
+        latency_micros: u64::try_from(facts.latency.as_micros()).unwrap_or(u64::MAX),
+        bytes_in: facts.bytes_in,
+        bytes_out: facts.bytes_out,
+        refusal: facts.refusal,
+        evidence: wire_evidence(facts.evidence),
+    }
+}
+
+fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
+    match evidence {
         Evidence::Free => WireEvidence::Free,
         Evidence::Exception { reason } => WireEvidence::Exception(reason),
         Evidence::Billable { units, transaction } => WireEvidence::Billable {
@@ -99,34 +212,7 @@ pub fn encode(record: &UsageRecord, out: Vec<u8>) -> Result<Vec<u8>, RecordError
                 kind: transaction.kind.name(),
             }),
         },
-    };
-    let wire = Wire {
-        id: record.id.into_bytes(),
-        at: record.at.as_micros(),
-        node: record.node.as_str(),
-        snapshot: record.snapshot.as_str(),
-        app: record.app.as_str(),
-        partner: record.partner.as_str(),
-        credential: record.credential.name(),
-        credential_id: &record.credential_id,
-        merchant: record.merchant.as_ref().map(MerchantId::as_str),
-        grant: record.grant.as_ref().map(GrantId::as_str),
-        route: record.route.as_ref().map(RouteName::as_str),
-        subscribed: record
-            .subscribed
-            .as_ref()
-            .map(|(product, plan)| (product.as_str(), plan.name.as_str(), plan.version)),
-        method: &record.method,
-        status: record.status,
-        latency_micros: u64::try_from(record.latency.as_micros()).unwrap_or(u64::MAX),
-        bytes_in: record.bytes_in,
-        bytes_out: record.bytes_out,
-        refusal: record.refusal.as_deref(),
-        evidence,
-    };
-    let mut out = out;
-    out.push(FORMAT);
-    Ok(postcard::to_extend(&wire, out)?)
+    }
 }
 
 /// Reads a record's bytes.
@@ -243,7 +329,7 @@ mod tests {
         #[test]
         fn a_record_survives_its_bytes(status: u16, minor: i64, reason in ".{0,20}") {
             let record = record(status, minor, reason);
-            prop_assert_eq!(decode(&encode(&record, Vec::new()).unwrap()).unwrap(), record);
+            prop_assert_eq!(decode(&encode(&record).unwrap()).unwrap(), record);
         }
 
         #[test]

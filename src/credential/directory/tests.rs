@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::super::access_token::{NewToken, SigningKey, TokenSigner};
 use super::super::loader::MAX_LOADS;
 use super::*;
+use crate::credential::recent::Recent;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
@@ -124,7 +125,7 @@ impl World {
         Self { source, clock, directory, signer, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
     }
 
-    async fn identify(&self) -> Result<Option<Arc<Identity>>, Refusal> {
+    async fn identify(&self) -> Result<Option<Known>, Refusal> {
         self.directory.identify(Presented::ApiKey(self.key.reveal()), self.clock.now()).await
     }
 
@@ -136,7 +137,7 @@ impl World {
         self.signer.sign(new, self.clock.now(), Duration::from_secs(3600)).unwrap()
     }
 
-    async fn identify_token(&self, token: &str) -> Result<Option<Arc<Identity>>, Refusal> {
+    async fn identify_token(&self, token: &str) -> Result<Option<Known>, Refusal> {
         self.directory.identify(Presented::AccessToken(token), self.clock.now()).await
     }
 
@@ -245,4 +246,38 @@ async fn a_flood_of_unknown_credentials_is_refused_and_who_is_known_goes_on() {
         assert!(waiting.await.unwrap().is_ok());
     }
     assert!(world.identify_token(&world.token("after")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_core_remembers_who_called_until_it_ages_or_changes() {
+    let world = World::new();
+    let mut recent = Recent::new(world.directory.clone(), 10);
+    let key = Presented::ApiKey(world.key.reveal());
+    let now = || world.clock.now();
+    assert!(recent.find(key, now()).is_none());
+    recent.keep(key, world.identify().await.unwrap().unwrap());
+    assert!(recent.find(key, now()).is_some());
+    assert!(recent.find(Presented::AccessToken(world.key.reveal()), now()).is_none(), "of another kind");
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    assert!(recent.find(key, now()).is_none(), "a change beats it");
+    recent.keep(key, world.identify().await.unwrap().unwrap());
+    world.later(60);
+    assert!(recent.find(key, now()).is_none(), "it has aged");
+}
+
+#[tokio::test]
+async fn what_a_core_remembers_is_bounded_and_who_goes_on_calling_stays() {
+    let world = World::new();
+    let mut recent = Recent::new(world.directory.clone(), 10);
+    let known = world.identify().await.unwrap().unwrap();
+    let steady = Presented::ApiKey("tg_steady");
+    recent.keep(steady, known.clone());
+    for number in 0..1000 {
+        recent.keep(Presented::ApiKey(&format!("tg_{number}")), known.clone());
+        assert!(recent.find(steady, world.clock.now()).is_some(), "forgotten after {number}");
+    }
+    let kept = (0..1000).filter(|number| {
+        recent.find(Presented::ApiKey(&format!("tg_{number}")), world.clock.now()).is_some()
+    });
+    assert!(kept.count() <= 20);
 }

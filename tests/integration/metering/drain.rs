@@ -96,7 +96,7 @@ fn usage(status: u16) -> Vec<u8> {
         refusal: None,
         evidence: Evidence::Free,
     };
-    record::encode(&usage, Vec::new()).unwrap()
+    record::encode(&usage).unwrap()
 }
 
 /// Drains a journal of these records into `sink` until `is_done`.
