@@ -47,8 +47,7 @@ const UNTRACKED: &[&str] = &[".git", ".cargo", "target", "data"];
 const MAX_LINES: usize = 400;
 
 /// Files that may be longer: how long, and why.
-const LONG_FILES: &[(&str, usize, &str)] =
-    &[("src/policy/expression.rs", 450, "the type check of CEL is one walk over one grammar")];
+const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 /// Where money is counted: no binary fractions there.
 const MONEY: &[&str] = &[
@@ -65,6 +64,9 @@ const MONEY: &[&str] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/store/"]),
     ("arc_swap", &["src/policy/live.rs"]),
+    ("cel", &["src/policy/expression.rs", "src/policy/expression/"]),
+    ("governor", &["src/limit/"]),
+    ("serde_saphyr", &["src/policy/tree.rs"]),
     ("anyhow", &["src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("comfy_table", &["src/cli/"]),

@@ -165,12 +165,21 @@ pub fn principal_fields(principal: &Principal) -> Vec<(&'static str, Field)> {
 mod tests {
     use crate::domain::location::Location;
     use crate::domain::usage::TransactionKind;
-    use crate::policy::expression::{Expression, FOR_METERS};
+    use crate::policy::expression::{Declared, Expression, Wanted};
 
     use super::*;
 
     fn expression(text: &str) -> Expression {
-        Expression::compile(text, Location { file: "r.yaml".into(), line: 7, column: 3 }, FOR_METERS).unwrap()
+        wanted(text, Wanted::Identifier)
+    }
+
+    fn condition(text: &str) -> Option<Expression> {
+        Some(wanted(text, Wanted::Truth))
+    }
+
+    fn wanted(text: &str, wanted: Wanted) -> Expression {
+        let location = Location { file: "r.yaml".into(), line: 7, column: 3 };
+        Expression::compile(text, location, &Declared::for_meters(&[]), wanted).unwrap()
     }
 
     fn order_meter() -> Meter {
@@ -254,10 +263,10 @@ mod tests {
             request: &request,
             response: &response,
         };
-        let meter = Meter { when: Some(expression("response.status < 410")), ..order_meter() };
+        let meter = Meter { when: condition("response.status < 410"), ..order_meter() };
         assert!(matches!(read(&meter, &facts(402)), Evidence::Exception { .. }));
         assert_eq!(read(&meter, &facts(500)), Evidence::Free);
-        let meter = Meter { when: Some(expression("response.body.ok == true")), ..order_meter() };
+        let meter = Meter { when: condition("response.body.ok == true"), ..order_meter() };
         assert!(matches!(read(&meter, &facts(200)), Evidence::Exception { .. }));
         assert_eq!(read(&meter, &facts(500)), Evidence::Free);
     }

@@ -219,12 +219,35 @@ impl Document {
         self.diagnostic(self.tree.place(pointer), message, help)
     }
 
+    /// Something that is wrong at a character (from 0) of `text`, the text at `pointer`. A text that does not stand in
+    /// one piece in its line, as a folded or escaped one, is told of as a whole.
+    #[must_use]
+    pub fn wrong_within(
+        &self,
+        (pointer, text, offset): (&str, &str, u32),
+        message: String,
+        help: Option<String>,
+    ) -> Diagnostic {
+        let mut place = self.tree.place(pointer);
+        let rest: String = self.line(place).chars().skip(place.column as usize - 1).collect();
+        let quoted = rest.strip_prefix(['"', '\'']);
+        if rest.starts_with(text) {
+            place.column = place.column.saturating_add(offset);
+        } else if quoted.is_some_and(|rest| rest.starts_with(text)) {
+            place.column = place.column.saturating_add(offset).saturating_add(1);
+        }
+        self.diagnostic(place, message, help)
+    }
+
+    fn line(&self, place: Place) -> &str {
+        self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default()
+    }
+
     fn locate(&self, place: Place) -> Location {
         Location { file: self.path.clone(), line: place.line, column: place.column }
     }
 
     fn diagnostic(&self, place: Place, message: String, help: Option<String>) -> Diagnostic {
-        let line = self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default();
-        Diagnostic::new(self.locate(place), message, help, line)
+        Diagnostic::new(self.locate(place), message, help, self.line(place))
     }
 }

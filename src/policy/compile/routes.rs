@@ -98,7 +98,7 @@ impl One<'_, '_> {
         let upstream = self.upstream(entry, upstreams);
         self.check_path(&entry.path);
         let rewrite = self.rewrite(entry);
-        let access = self.access(&entry.access, scopes);
+        let access = self.access(entry, scopes);
         let address_limit = self.address_limit(entry);
         let timeout = match &entry.timeout {
             Some(text) => duration(self.compiling, self.document, &format!("{}/timeout", self.pointer), text),
@@ -106,7 +106,7 @@ impl One<'_, '_> {
         };
         let max_body = self.size("/max_body", entry.max_body.as_ref(), MAX_BODY);
         let set_headers = self.set_headers(entry);
-        let meter = entry.meter.as_ref().map(|meter| self.meter(meter));
+        let meter = entry.meter.as_ref().map(|meter| self.meter(meter, &entry.path));
         if entry.durable && entry.meter.is_none() {
             let message =
                 "a durable route must have a meter: there is nothing else to make durable".to_owned();

@@ -84,6 +84,17 @@ impl<'d> Compiling<'d> {
         self.diagnostics.push(document.wrong(pointer, message, help));
     }
 
+    /// Notes what is wrong at a character of the text at a pointer.
+    pub(super) fn wrong_within(
+        &mut self,
+        document: &Document,
+        place: (&str, &str, u32),
+        message: String,
+        help: Option<String>,
+    ) {
+        self.diagnostics.push(document.wrong_within(place, message, help));
+    }
+
     /// Takes a value, or notes why it is wrong.
     pub(super) fn take<T>(
         &mut self,

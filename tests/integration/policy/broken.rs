@@ -69,6 +69,23 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
         "there is no variable respose",
         Some("response"),
     );
+    let amount = "amount: response.body.total_amount";
+    check(orders, amount, "amount: response.status == 201", "gives true or false, not a text such as", None);
+    check(
+        orders,
+        amount,
+        "amount: response.body.total_amount.round()",
+        "no function round",
+        Some("there are"),
+    );
+    check(orders, amount, "amount: request.params.order_id", "request.params has no field order_id", None);
+    check(
+        orders,
+        "      merchant: true\n    durable",
+        "      merchant: true\n      condition: request.method\n    durable",
+        "this gives a text, not true or false",
+        None,
+    );
     check(orders, "kind: sale", "kind: sail", "is not one of", Some("did you mean sale?"));
     check(orders, "durable: true", "durable: yes", "true or false", None);
     check(orders, "durable: true\n", "durable: true\n    max_body: 999999999999GiB\n", "not a size", None);
