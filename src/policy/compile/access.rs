@@ -51,6 +51,11 @@ impl One<'_, '_> {
             }
             return Some(None);
         };
+        if !entry.access.anonymous {
+            let message =
+                "only an anonymous route is limited by address: an app has its plan's limits".to_owned();
+            self.wrong("/access/address_limit", message, None);
+        }
         let pointer = format!("{}/access/address_limit", self.pointer);
         let window = duration(self.compiling, self.document, &format!("{pointer}/window"), &limit.window)?;
         let rate = rate(self.compiling, self.document, &pointer, (limit.requests, window, limit.burst))?;
@@ -73,8 +78,8 @@ pub(super) fn rate(
         return None;
     };
     let rate = Rate { requests, window, burst };
-    if window.as_nanos() < u128::from(requests.get()) || burst > requests {
-        let message = "burst may be at most requests, and a window at least 1ns a request".to_owned();
+    if window.as_nanos() < u128::from(requests.get()) {
+        let message = "a window has at least 1ns for each request".to_owned();
         compiling.wrong(document, pointer, message, None);
         return None;
     }
