@@ -105,4 +105,10 @@ fn prices_that_were_in_force_cannot_be_changed_under_what_was_used() {
     let answer = dev.admin("POST", "/admin/policy/reload", "{}");
     assert!(answer.status >= 400 && answer.text().contains("plans/standard.yaml"), "{}", answer.text());
     assert!(answer.text().contains("add the next version"), "{}", answer.text());
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["policy", "reload", "--ready-file"])
+        .arg(dev.ready_file())
+        .output()
+        .unwrap();
+    assert_eq!(command.status.code(), Some(3), "{}", String::from_utf8_lossy(&command.stderr));
 }
