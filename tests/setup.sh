@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gives the tests the servers that they need, PostgreSQL and Redis, and what the clients from outside are made of: curl, and
-# Python's requests.
+# Gives the tests the servers that they need, PostgreSQL and Redis, and what the clients from outside are made of: curl,
+# Python's requests, and Chromium with its driver.
 #
 # Installs by apt-get what is not there. Starts a PostgreSQL of its own, beside any other, unless TOLLGATE_TEST_POSTGRES
 # names one. Writes addresses to target/test.env. Run again, it changes nothing.
@@ -26,6 +26,7 @@ install_missing() {
     command -v curl >/dev/null || missing+=(curl)
     [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
+    command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
     [ ${#missing[@]} = 0 ] && return
     if ! command -v apt-get >/dev/null; then
         echo "tests/setup.sh: please install ${missing[*]}; there is no apt-get here" >&2

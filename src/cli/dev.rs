@@ -4,8 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::failure::{Failure, Outcome};
+use super::screen::{Format, Screen};
 use crate::config::environment;
 use crate::config::settings::DevSettings;
 use crate::server;
@@ -51,8 +53,37 @@ pub(super) fn all_cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-pub(super) fn run(arguments: DevArguments) -> Outcome {
+pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
     let settings = arguments.settings();
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::dev::run(&settings).map_err(Failure::of_server)
+    server::dev::run(&settings, &|ready| tell(ready, screen)).map_err(Failure::of_server)
+}
+
+/// Prints what to try. A closed standard output is no reason to stop.
+fn tell(ready: &Value, screen: &Screen) {
+    if screen.format() == Format::Json {
+        let _ = screen.json(ready);
+        return;
+    }
+    let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (base, key) = (text("/base_url"), text("/app/api_key"));
+    let client = text("/app/client_id");
+    let redirect: String = form_urlencoded::byte_serialize(text("/app/redirect_uri").as_bytes()).collect();
+    let lines = [
+        format!("Tollgate serves {base} (partners) and {} (administrators).", text("/admin_url")),
+        "Try:".to_owned(),
+        format!("  curl {base}/api/products?page_size=3"),
+        format!("  curl -H 'X-Api-Key: {key}' {base}/api/products/p-1001"),
+        "In a browser, as a merchant:".to_owned(),
+        format!("  {base}/oauth/authorize?client_id={client}&response_type=code&redirect_uri={redirect}"),
+        format!("  user {}, password {}", text("/merchants/0/username"), text("/merchants/0/password")),
+        "As an administrator:".to_owned(),
+        format!(
+            "  export TOLLGATE_ADMIN_URL={} TOLLGATE_ADMIN_TOKEN={}",
+            text("/admin_url"),
+            text("/admin_token")
+        ),
+        "  tollgate app list".to_owned(),
+    ];
+    let _ = screen.text(&lines.join("\n"));
 }

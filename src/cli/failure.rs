@@ -55,6 +55,14 @@ impl Failure {
         }
     }
 
+    /// Shows something beside this verdict, which stands also when nobody reads what is shown.
+    pub(super) fn beside(self, shown: Outcome) -> Self {
+        match shown {
+            Err(failure) if !failure.is_broken_pipe() => failure,
+            Ok(()) | Err(_) => self,
+        }
+    }
+
     /// Whether the reader of standard output went away, as `head` does: no failure of ours.
     pub(super) fn is_broken_pipe(&self) -> bool {
         let Self::Failed(error) = self else { return false };

@@ -32,14 +32,16 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
     match arguments.action {
         Action::Check => {
             let checked = node.get("/admin/ledger/check")?;
-            screen.entry(&checked, CHECKED)?;
+            let shown = screen.entry(&checked, CHECKED);
             if checked["balanced"] == true {
-                return Ok(());
+                return shown;
             }
             let findings = checked["findings"].as_array().into_iter().flatten();
             let findings: Vec<String> =
                 findings.map(|finding| format!("\n  {}", finding.as_str().unwrap_or_default())).collect();
-            Err(Failure::Invalid(format!("tollgate: the books are not right:{}", findings.concat())))
+            let verdict =
+                Failure::Invalid(format!("tollgate: the books are not right:{}", findings.concat()));
+            Err(verdict.beside(shown))
         }
         Action::Accounts => {
             screen.list(&node.list("/admin/ledger/accounts")?, ACCOUNTS, "Nothing was posted yet.")

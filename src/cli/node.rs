@@ -34,14 +34,14 @@ const NO_TOKEN: &str = "no admin token: set TOLLGATE_ADMIN_TOKEN, or give --admi
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which node")]
 pub(super) struct NodeArguments {
-    /// The admin address of the node [default: http://127.0.0.1:8081]
-    #[arg(long, global = true, value_name = "URL", env = "TOLLGATE_ADMIN_URL")]
+    /// The admin address of the node [env: TOLLGATE_ADMIN_URL] [default: http://127.0.0.1:8081]
+    #[arg(long, global = true, value_name = "URL")]
     admin_url: Option<String>,
-    /// A file that holds the admin token; without it, the environment variable TOLLGATE_ADMIN_TOKEN does
-    #[arg(long, global = true, value_name = "FILE", env = "TOLLGATE_ADMIN_TOKEN_FILE")]
+    /// A file that holds the admin token [env: TOLLGATE_ADMIN_TOKEN_FILE, or TOLLGATE_ADMIN_TOKEN for the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// The ready file of a `tollgate dev`: it has address and token, and goes before both
-    #[arg(long, global = true, value_name = "FILE", env = "TOLLGATE_READY_FILE")]
+    /// The ready file of a `tollgate dev`, which has address and token [env: TOLLGATE_READY_FILE]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["admin_url", "admin_token_file"])]
     ready_file: Option<PathBuf>,
 }
 
@@ -57,12 +57,7 @@ pub(super) struct Node {
 impl NodeArguments {
     /// Ready to speak to the node; does not connect yet.
     pub(super) fn node(&self) -> Result<Node, Failure> {
-        let (url, token) = match &self.ready_file {
-            Some(file) => from_ready_file(file)?,
-            None => {
-                (self.admin_url.clone().unwrap_or_else(|| "http://127.0.0.1:8081".to_owned()), self.token()?)
-            }
-        };
+        let (url, token) = self.address_and_token()?;
         if !url.starts_with("http://") {
             return Err(anyhow!("the admin address begins with http://; {url} does not").into());
         }
@@ -76,10 +71,24 @@ impl NodeArguments {
         Ok(Node { url: url.trim_end_matches('/').to_owned(), authorization, runtime, client })
     }
 
+    /// What the command line names goes before what the environment does. A ready file of the environment is for its own
+    /// node: the token in it is never sent to an address that the command line names.
+    fn address_and_token(&self) -> anyhow::Result<(String, String)> {
+        let from_environment = || environment::variable("TOLLGATE_READY_FILE").map(PathBuf::from);
+        let is_named = self.admin_url.is_some() || self.admin_token_file.is_some();
+        let ready_file = self.ready_file.clone().or_else(|| from_environment().filter(|_| !is_named));
+        if let Some(file) = ready_file {
+            return from_ready_file(&file);
+        }
+        let url = self.admin_url.clone().or_else(|| environment::variable("TOLLGATE_ADMIN_URL"));
+        Ok((url.unwrap_or_else(|| "http://127.0.0.1:8081".to_owned()), self.token()?))
+    }
+
     fn token(&self) -> anyhow::Result<String> {
-        if let Some(file) = &self.admin_token_file {
+        let from_environment = || environment::variable("TOLLGATE_ADMIN_TOKEN_FILE").map(PathBuf::from);
+        if let Some(file) = self.admin_token_file.clone().or_else(from_environment) {
             let text =
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             return Ok(text.trim().to_owned());
         }
         environment::variable("TOLLGATE_ADMIN_TOKEN").ok_or_else(|| anyhow!(NO_TOKEN))
@@ -190,7 +199,8 @@ fn problem(response: &Response<()>, body: &[u8]) -> Failure {
         format!("\n  {}: {}", text("pointer"), text("detail"))
     });
     let message = format!("{detail}{}", fields.collect::<String>());
-    if matches!(status.as_u16(), 400 | 422) {
+    // Files that are right in themselves but cannot follow those in force are invalid input too.
+    if matches!(status.as_u16(), 400 | 422) || problem["code"] == "policy_refused" {
         return Failure::Invalid(format!("tollgate: {message}"));
     }
     anyhow!(message).into()

@@ -89,10 +89,11 @@ fn check(folder: &Path, screen: &Screen) -> Outcome {
             Err(anyhow::anyhow!(reason).into())
         }
         Err(LoadError::Invalid(report)) => {
-            if screen.format() == Format::Json {
-                screen.json(&report.to_json())?;
-            }
-            Err(Failure::Invalid(report.to_string()))
+            let verdict = Failure::Invalid(report.to_string());
+            Err(match screen.format() {
+                Format::Json => verdict.beside(screen.json(&report.to_json())),
+                Format::Human => verdict,
+            })
         }
     }
 }

@@ -32,9 +32,9 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, screen: &Screen) -> Outcome {
     match command {
-        Command::Dev(arguments) => dev::run(arguments),
+        Command::Dev(arguments) => dev::run(arguments, screen),
         Command::Serve(arguments) => serve::run(arguments),
-        Command::Sandbox(arguments) => sandbox::run(arguments),
+        Command::Sandbox(arguments) => sandbox::run(arguments, screen),
         Command::Policy(arguments) => policy::run(arguments, screen),
         Command::Partner(arguments) => partner::run(arguments, screen),
         Command::App(arguments) => app::run(arguments, screen),

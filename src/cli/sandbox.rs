@@ -1,11 +1,13 @@
 //! `tollgate sandbox`: the sandbox upstreams alone.
 
-use std::io::Write;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 
 use super::failure::Outcome;
+use super::screen::{Format, Screen};
 use crate::config::environment;
 use crate::sandbox::{Sandbox, SandboxAddresses};
 use crate::server;
@@ -19,18 +21,39 @@ pub(super) struct SandboxArguments {
     port: u16,
 }
 
-pub(super) fn run(arguments: SandboxArguments) -> Outcome {
+pub(super) fn run(arguments: SandboxArguments, screen: &Screen) -> Outcome {
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
     let addresses = SandboxAddresses::from_port(arguments.port);
     server::control_plane::runtime()?.block_on(async {
-        let sandbox = Sandbox::start(addresses, Arc::new(SystemClock::new())).await?;
-        let SandboxAddresses { catalog, order, logistics, payment } = sandbox.addresses();
-        writeln!(
-            std::io::stdout(),
-            "catalog http://{catalog}\norder http://{order}\nlogistics http://{logistics}\npayment http://{payment}"
-        )?;
-        tokio::signal::ctrl_c().await?;
+        // Before anything is told: who reads it may send a signal at once.
+        let stop = server::lifecycle::StopSignal::new()?;
+        let sandbox = Sandbox::start(addresses, Arc::new(SystemClock::new())).await;
+        let sandbox = match sandbox {
+            Ok(sandbox) => sandbox,
+            Err((address, error)) => {
+                return Err(error).with_context(|| format!("cannot listen on {address}"))?;
+            }
+        };
+        // A closed standard output is no reason to stop.
+        let _ = tell(&sandbox.addresses(), screen);
+        stop.received().await;
         sandbox.shutdown().await;
         Ok(())
     })
+}
+
+fn tell(addresses: &SandboxAddresses, screen: &Screen) -> Outcome {
+    let SandboxAddresses { catalog, order, logistics, payment } = addresses;
+    let named = [("catalog", catalog), ("order", order), ("logistics", logistics), ("payment", payment)]
+        .map(|(name, address)| (name, format!("http://{address}")));
+    match screen.format() {
+        Format::Human => screen.text(&named.map(|(name, url)| format!("{name} {url}")).join("\n")),
+        Format::Json => {
+            let mut urls = json!({});
+            for (name, url) in named {
+                urls[name] = json!(url);
+            }
+            screen.json(&urls)
+        }
+    }
 }

@@ -9,7 +9,6 @@ use super::screen::{Column, Screen};
 use crate::domain::time::{Period, Timestamp};
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct UsageArguments {
     #[command(flatten)]
     node: NodeArguments,
@@ -42,18 +41,27 @@ struct Which {
     /// Before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
-    /// At most so many records, the newest
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=500))]
-    limit: u32,
+    /// At most so many records, the newest [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    limit: Option<u32>,
 }
 
 impl Which {
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(100)
+    }
+
+    fn is_any_given(&self) -> bool {
+        let Self { app, period, from, to, limit } = self;
+        app.is_some() || period.is_some() || from.is_some() || to.is_some() || limit.is_some()
+    }
+
     fn path(&self) -> String {
         let text = |value: Option<&dyn ToString>| value.map(ToString::to_string);
         let period = text(self.period.as_ref().map(|period| period as &dyn ToString));
         let from = text(self.from.as_ref().map(|from| from as &dyn ToString));
         let to = text(self.to.as_ref().map(|to| to as &dyn ToString));
-        let limit = self.limit.to_string();
+        let limit = self.limit().to_string();
         let query = [
             ("app", self.app.as_deref()),
             ("period", period.as_deref()),
@@ -100,9 +108,22 @@ const DETAILS: &[Column] = &[
 pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match &arguments.action {
+        // One of clap's own kind, so that it ends as bad usage does.
+        Some(Action::Show { .. }) if arguments.which.is_any_given() => {
+            let message = "--app, --period, --from, --to and --limit are of the list, not of one record";
+            clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{message}\n")).exit()
+        }
         Some(Action::Show { id }) => {
             screen.entry(&node.get(&format!("/admin/usage/{}", segment(id)))?, DETAILS)
         }
-        None => screen.list(&node.list(&arguments.which.path())?, COLUMNS, "Nothing was used in that time."),
+        None => {
+            let records = node.list(&arguments.which.path())?;
+            screen.list(&records, COLUMNS, "Nothing was used in that time.")?;
+            if u32::try_from(records.len()).is_ok_and(|count| count == arguments.which.limit()) {
+                let oldest = records.last().and_then(|record| record["at"].as_str()).unwrap_or_default();
+                screen.note(&format!("There may be more: these are the newest. Go on with --to {oldest}"))?;
+            }
+            Ok(())
+        }
     }
 }

@@ -16,6 +16,10 @@ const MAX_VALUE: u64 = 64 << 10;
 /// What a file holds, such as a mounted secret; `None` if it cannot be read, is no text, or is too long.
 #[must_use]
 pub fn file_value(path: &str) -> Option<String> {
+    // Not even opened unless it is a file: opening a pipe would wait for its other end.
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
     let mut text = String::new();
     File::open(path).ok()?.take(MAX_VALUE + 1).read_to_string(&mut text).ok()?;
     (text.len() as u64 <= MAX_VALUE).then_some(text)

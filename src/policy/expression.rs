@@ -1,46 +1,120 @@
-//! CEL expressions: parsed and checked when policies load, evaluated per call. The only module that names `cel`.
+//! CEL expressions: bounded, parsed and type-checked when policies load, evaluated per call. This module and the files
+//! of its folder alone name `cel`.
 //!
 //! A whole JSON number reaches an expression as an integer however it is spelled, one with a fraction as its exact text,
 //! so an amount never passes through a float.
 
-use std::collections::HashMap;
+mod bounds;
+mod check;
+mod functions;
+mod kind;
+#[cfg(test)]
+mod tests;
+mod values;
+
 use std::sync::Arc;
 
 use cel::common::ast::{Expr, IdedExpr};
-use cel::objects::{Key, Map, Value};
-use cel::{Context, Program};
+use cel::objects::Value;
+use cel::parser::Parser;
 use rust_decimal::Decimal;
 
+use self::check::Check;
+use self::kind::Kind;
+pub use self::values::{Field, Variables};
 use crate::domain::location::Location;
 use crate::domain::money::parse_decimal;
 
 /// Most characters of an expression that an error tells.
 const MAX_TOLD: usize = 200;
-/// Longest expression, in bytes.
-const MAX_LENGTH: usize = 2000;
+/// Most items of a list or map over which a macro such as `exists` runs.
+const MAX_ITEMS: usize = 1000;
 
 /// A compiled CEL expression, and where it stands.
 #[derive(Clone)]
 pub struct Expression {
-    program: Arc<Program>,
+    tree: Arc<IdedExpr>,
+    has_macro: bool,
     text: Arc<str>,
     source: Location,
 }
 
-/// Which variables an expression may read: each with its fields.
-#[derive(Debug, Clone, Copy)]
-pub struct Declared(&'static [(&'static str, &'static [&'static str])]);
+/// What an expression may read: variables with their types.
+#[derive(Debug, Clone)]
+pub struct Declared(Vec<(&'static str, Kind)>);
 
-const REQUEST: (&str, &[&str]) = ("request", &["method", "path", "params", "query", "body"]);
-const RESPONSE: (&str, &[&str]) = ("response", &["status", "body"]);
-const PRINCIPAL: (&str, &[&str]) = ("principal", &["app", "partner", "merchant", "scopes", "environment"]);
-const SOURCE: (&str, &[&str]) = ("source", &["address"]);
+impl Declared {
+    /// What a route's condition may read: nothing of the answer, and no body. `parameters` are those of its path.
+    #[must_use]
+    pub fn for_conditions(parameters: &[&str]) -> Self {
+        let source = Kind::fields([("address", Kind::Text)]);
+        Self(vec![("request", request(parameters, None)), ("principal", principal()), ("source", source)])
+    }
 
-/// What a route's condition may read: nothing of the answer, and no body.
-pub const FOR_CONDITIONS: Declared =
-    Declared(&[("request", &["method", "path", "params", "query"]), PRINCIPAL, SOURCE]);
-/// What a meter may read.
-pub const FOR_METERS: Declared = Declared(&[REQUEST, RESPONSE, PRINCIPAL]);
+    /// What a meter may read.
+    #[must_use]
+    pub fn for_meters(parameters: &[&str]) -> Self {
+        let response = Kind::fields([("status", Kind::Int), ("body", Kind::Any)]);
+        let request = request(parameters, Some(("body", Kind::Any)));
+        Self(vec![("request", request), ("response", response), ("principal", principal())])
+    }
+}
+
+fn request(parameters: &[&str], body: Option<(&'static str, Kind)>) -> Kind {
+    let parameters = Kind::fields(parameters.iter().map(|name| (*name, Kind::Text)));
+    let fields = [
+        ("method", Kind::Text),
+        ("path", Kind::Text),
+        ("params", parameters),
+        ("query", Kind::Map(Box::new(Kind::Text))),
+    ];
+    Kind::fields(fields.into_iter().chain(body))
+}
+
+/// What an anonymous caller or an app without a merchant has not is null.
+fn principal() -> Kind {
+    let scopes = Kind::list(Kind::Text);
+    let texts = ["app", "partner", "merchant", "environment"].map(|name| (name, Kind::Text));
+    Kind::fields(texts.into_iter().chain([("scopes", scopes)]))
+}
+
+/// What an expression must give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// True or false.
+    Truth,
+    /// A whole number of units.
+    Units,
+    /// An id: a text, or a whole number.
+    Identifier,
+    /// An amount: a decimal as text, or a whole number.
+    Amount,
+    /// A currency code.
+    Currency,
+}
+
+impl Wanted {
+    fn takes(self, kind: &Kind) -> bool {
+        match self {
+            Self::Truth => kind.fits(&Kind::Bool),
+            Self::Units => matches!(kind, Kind::Int | Kind::UInt | Kind::Any),
+            Self::Identifier | Self::Amount => {
+                matches!(kind, Kind::Text | Kind::Int | Kind::UInt | Kind::Any)
+            }
+            Self::Currency => kind.fits(&Kind::Text),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Truth => "true or false",
+            Self::Units => "a whole number",
+            Self::Identifier => "a text or a whole number",
+            Self::Amount => "a text such as 100.00, or a whole number",
+            Self::Currency => "a text such as CNY",
+        }
+    }
+}
 
 /// Why an expression is refused when policies load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +123,8 @@ pub struct ExpressionError {
     pub message: String,
     /// What would be right.
     pub help: Option<String>,
+    /// The character, from 0, of the expression at which it is wrong, if it is known.
+    pub offset: Option<u32>,
 }
 
 /// Why an expression gave no usable value for a call.
@@ -79,21 +155,19 @@ pub enum EvaluationError {
 }
 
 impl Expression {
-    /// Compiles `text`, which may read what is `declared`.
+    /// Compiles `text`, which may read what is `declared` and must give what is `wanted`.
     ///
     /// # Errors
-    /// [`ExpressionError`] if it is no CEL or reads anything else.
-    pub fn compile(text: &str, source: Location, declared: Declared) -> Result<Self, ExpressionError> {
-        if text.len() > MAX_LENGTH {
-            let message = format!("the expression has more than {MAX_LENGTH} bytes");
-            return Err(ExpressionError { message, help: None });
-        }
-        let program = Program::compile(text).map_err(|errors| {
-            let first = errors.errors.first().map_or_else(|| errors.to_string(), |error| error.msg.clone());
-            ExpressionError { message: format!("this is not a CEL expression: {first}"), help: None }
-        })?;
-        check(program.expression(), declared, &mut Vec::new())?;
-        Ok(Self { program: Arc::new(program), text: text.into(), source })
+    /// [`ExpressionError`] if it is too large, no CEL, or makes no sense.
+    pub fn compile(
+        text: &str,
+        source: Location,
+        declared: &Declared,
+        wanted: Wanted,
+    ) -> Result<Self, ExpressionError> {
+        bounds::check_text(text)?;
+        let tree = bounds::with_stack(|| parse(text, declared, wanted))?;
+        Ok(Self { has_macro: has_macro(&tree), tree: Arc::new(tree), text: text.into(), source })
     }
 
     /// The expression as written.
@@ -111,7 +185,7 @@ impl Expression {
     /// Whether it reads `variable.field`, or the whole variable.
     #[must_use]
     pub fn reads(&self, variable: &str, field: &str) -> bool {
-        reads(self.program.expression(), variable, field)
+        reads(&self.tree, variable, field)
     }
 
     /// Its value as a truth value.
@@ -165,11 +239,17 @@ impl Expression {
     }
 
     fn evaluate(&self, variables: &Variables) -> Result<Value, EvaluationError> {
-        self.program.execute(&variables.0).map_err(|error| EvaluationError::Failed {
-            expression: self.told(),
-            source_place: self.source.to_string(),
-            reason: self.reason(&error),
-        })
+        if self.has_macro && variables.longest > MAX_ITEMS {
+            return Err(
+                self.failed(format!("a list has more than the {MAX_ITEMS} items that a macro goes over"))
+            );
+        }
+        Value::resolve(&self.tree, &variables.context).map_err(|error| self.failed(self.reason(&error)))
+    }
+
+    fn failed(&self, reason: String) -> EvaluationError {
+        let (expression, source_place) = (self.told(), self.source.to_string());
+        EvaluationError::Failed { expression, source_place, reason }
     }
 
     fn wrong_type(&self, found: &Value, wanted: &'static str) -> EvaluationError {
@@ -211,151 +291,49 @@ impl std::fmt::Debug for Expression {
     }
 }
 
-/// The values that expressions read for one call.
-#[derive(Default)]
-pub struct Variables(Context<'static, 'static>);
+/// Parses a text whose bounds have been checked, and checks what it means.
+fn parse(text: &str, declared: &Declared, wanted: Wanted) -> Result<IdedExpr, ExpressionError> {
+    let refused = |message, help, offset| ExpressionError { message, help, offset };
+    let parser = Parser::new().max_recursion_depth(bounds::MAX_RECURSION);
+    let (tree, places) = parser.parse_with_source_info(text).map_err(|errors| {
+        let first = errors.errors.first().map_or_else(|| errors.to_string(), |error| error.msg.clone());
+        refused(format!("this is not a CEL expression: {first}"), None, None)
+    })?;
+    bounds::check_tree(&tree)?;
+    let kind = Check::new(&declared.0).kind(&tree).map_err(|fault| {
+        let sign = places.offset_for(fault.node).map(|(start, _)| start);
+        refused(fault.message, fault.help, sign.map(|sign| name_at(text, sign)))
+    })?;
+    if !wanted.takes(&kind) {
+        return Err(refused(format!("this gives {kind}, not {}", wanted.name()), None, None));
+    }
+    Ok(tree)
+}
 
-impl Variables {
-    /// Adds a variable whose fields are `fields`.
-    pub fn add(&mut self, name: &'static str, fields: Vec<(&'static str, Field)>) {
-        let map: HashMap<Key, Value> = fields
-            .into_iter()
-            .map(|(field, value)| (Key::String(Arc::new(field.to_owned())), value.0))
-            .collect();
-        self.0.add_variable_from_value(name, Value::Map(Map { map: Arc::new(map) }));
+/// The parser places a call at its bracket and a field at its point; a person looks for the name.
+fn name_at(text: &str, sign: u32) -> u32 {
+    let before: Vec<char> = text.chars().take(sign as usize + 1).collect();
+    match before.last() {
+        Some('.') => sign + 1,
+        Some('(') => {
+            let is_name = |char: &&char| char.is_ascii_alphanumeric() || **char == '_';
+            let length = before.iter().rev().skip(1).take_while(is_name).count();
+            sign.saturating_sub(u32::try_from(length).unwrap_or(0))
+        }
+        _ => sign,
     }
 }
 
-/// A value of a variable's field.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field(Value);
-
-impl Field {
-    /// Text.
-    #[must_use]
-    pub fn text(text: &str) -> Self {
-        Self::owned_text(text.to_owned())
-    }
-
-    /// Text that is at hand.
-    #[must_use]
-    pub fn owned_text(text: String) -> Self {
-        Self(Value::String(Arc::new(text)))
-    }
-
-    /// Text, or null.
-    #[must_use]
-    pub fn optional(text: Option<&str>) -> Self {
-        text.map_or(Self(Value::Null), Self::text)
-    }
-
-    /// A whole number.
-    #[must_use]
-    pub fn integer(value: i64) -> Self {
-        Self(Value::Int(value))
-    }
-
-    /// A list of texts.
-    #[must_use]
-    pub fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(Value::List(Arc::new(texts.into_iter().map(|text| Self::text(text).0).collect())))
-    }
-
-    /// Names and texts.
-    #[must_use]
-    pub fn map<K: Into<String>, V: AsRef<str>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
-        let map = entries
-            .into_iter()
-            .map(|(key, value)| (Key::String(Arc::new(key.into())), Self::text(value.as_ref()).0))
-            .collect();
-        Self(Value::Map(Map { map: Arc::new(map) }))
-    }
-
-    /// A list of values.
-    #[must_use]
-    pub fn list(items: Vec<Self>) -> Self {
-        Self(Value::List(Arc::new(items.into_iter().map(|item| item.0).collect())))
-    }
-
-    /// Names and values; `None` if a name stands there twice.
-    #[must_use]
-    pub fn object(entries: Vec<(String, Self)>) -> Option<Self> {
-        let count = entries.len();
-        let map: HashMap<Key, Value> =
-            entries.into_iter().map(|(key, value)| (Key::String(Arc::new(key)), value.0)).collect();
-        (map.len() == count).then(|| Self(Value::Map(Map { map: Arc::new(map) })))
-    }
-
-    /// A truth value.
-    #[must_use]
-    pub fn boolean(value: bool) -> Self {
-        Self(Value::Bool(value))
-    }
-
-    /// Null.
-    #[must_use]
-    pub fn null() -> Self {
-        Self(Value::Null)
-    }
-}
-
-/// Refuses names that are not declared. `local` are the variables of macros such as `exists`.
-fn check(expression: &IdedExpr, declared: Declared, local: &mut Vec<String>) -> Result<(), ExpressionError> {
+fn has_macro(expression: &IdedExpr) -> bool {
     match &expression.expr {
-        Expr::Ident(name) => check_name(name, declared, local),
-        Expr::Select(select) => {
-            if let Expr::Ident(name) = &select.operand.expr
-                && !local.contains(name)
-                && let Some((_, fields)) = declared.0.iter().find(|(variable, _)| variable == name)
-                && !fields.contains(&select.field.as_str())
-            {
-                let message = format!("{name} has no field {}", select.field);
-                return Err(ExpressionError {
-                    message,
-                    help: Some(format!("it has: {}", fields.join(", "))),
-                });
-            }
-            check(&select.operand, declared, local)
-        }
+        Expr::Comprehension(_) => true,
+        Expr::Select(select) => has_macro(&select.operand),
         Expr::Call(call) => {
-            if let Some(target) = &call.target {
-                check(target, declared, local)?;
-            }
-            call.args.iter().try_for_each(|argument| check(argument, declared, local))
+            call.target.iter().any(|target| has_macro(target)) || call.args.iter().any(has_macro)
         }
-        Expr::List(list) => list.elements.iter().try_for_each(|element| check(element, declared, local)),
-        Expr::Comprehension(comprehension) => {
-            check(&comprehension.iter_range, declared, local)?;
-            let depth = local.len();
-            local.push(comprehension.iter_var.clone());
-            local.extend(comprehension.iter_var2.clone());
-            local.push(comprehension.accu_var.clone());
-            let inner = [
-                &comprehension.accu_init,
-                &comprehension.loop_cond,
-                &comprehension.loop_step,
-                &comprehension.result,
-            ];
-            let checked = inner.into_iter().try_for_each(|part| check(part, declared, local));
-            local.truncate(depth);
-            checked
-        }
-        Expr::Map(_) | Expr::Struct(_) => {
-            Err(ExpressionError { message: "maps and structs cannot be made here".to_owned(), help: None })
-        }
-        Expr::Literal(_) | Expr::Unspecified => Ok(()),
+        Expr::List(list) => list.elements.iter().any(has_macro),
+        Expr::Ident(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => false,
     }
-}
-
-fn check_name(name: &str, declared: Declared, local: &[String]) -> Result<(), ExpressionError> {
-    if local.iter().any(|known| known == name) || declared.0.iter().any(|(variable, _)| *variable == name) {
-        return Ok(());
-    }
-    let known: Vec<&str> = declared.0.iter().map(|(variable, _)| *variable).collect();
-    Err(ExpressionError {
-        message: format!("there is no variable {name} here"),
-        help: Some(format!("there are: {}", known.join(", "))),
-    })
 }
 
 fn reads(expression: &IdedExpr, variable: &str, field: &str) -> bool {
@@ -381,51 +359,5 @@ fn reads(expression: &IdedExpr, variable: &str, field: &str) -> bool {
             parts.into_iter().any(|part| reads(part, variable, field))
         }
         Expr::Map(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn compile(text: &str) -> Result<Expression, ExpressionError> {
-        Expression::compile(text, Location { file: "f".into(), line: 1, column: 1 }, FOR_METERS)
-    }
-
-    #[test]
-    fn names_that_are_not_there_are_refused_when_policies_load() {
-        for text in
-            ["foo", "request.foo", "response.headers.x", "size(requests.body) > 0", "a +", "source.address"]
-        {
-            assert!(compile(text).is_err(), "{text} was taken");
-        }
-        assert!(compile("principal.scopes.exists(s, s == 'order:pii') && request.params.id != ''").is_ok());
-    }
-
-    #[test]
-    fn values_come_exactly_or_not_at_all() {
-        let mut variables = Variables::default();
-        variables.add(
-            "response",
-            vec![
-                ("status", Field::integer(201)),
-                ("body", Field::map([("total", "0.1234567890123456789"), ("id", "o-1")])),
-            ],
-        );
-        let decimal = compile("response.body.total").unwrap().evaluate_decimal(&variables).unwrap();
-        assert_eq!(decimal.to_string(), "0.1234567890123456789");
-        assert!(compile("response.status == 201").unwrap().evaluate_bool(&variables).unwrap());
-        assert_eq!(compile("response.body.id").unwrap().evaluate_text(&variables).unwrap(), "o-1");
-        assert_eq!(compile("2 + 3").unwrap().evaluate_units(&variables).unwrap(), 5);
-        assert!(compile("response.body.none").unwrap().evaluate_text(&variables).is_err());
-        assert!(compile("response.body.id").unwrap().evaluate_decimal(&variables).is_err());
-        assert!(compile("response.body.id + 1").unwrap().evaluate_text(&variables).is_err());
-        assert!(compile("1 / 0").unwrap().evaluate_units(&variables).is_err());
-    }
-
-    #[test]
-    fn an_expression_tells_which_bodies_it_reads() {
-        let expression = compile("size(request.body.items) + int(response.status)").unwrap();
-        assert!(expression.reads("request", "body") && !expression.reads("response", "body"));
     }
 }

@@ -70,8 +70,9 @@ impl Live {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LoadError> {
         let snapshot = load(folder, &*values)?;
-        admit(&snapshot).map_err(LoadError::Refused)?;
         let now = clock.now();
+        check_plans(&snapshot, now)?;
+        admit(&snapshot).map_err(LoadError::Refused)?;
         let hash = snapshot.hash.clone();
         let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
         Ok(Self {
@@ -125,8 +126,8 @@ impl Live {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let attempted_at = self.clock.now();
         let before = self.status();
-        let outcome =
-            load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, &before.hash));
+        let outcome = load(&self.folder, &*self.values)
+            .and_then(|snapshot| self.activate(snapshot, &before.hash, attempted_at));
         let mut status = PolicyStatus { last_error: None, last_attempt: attempted_at, ..(*before).clone() };
         match &outcome {
             Ok(Reloaded::Unchanged(_)) => {}
@@ -145,14 +146,27 @@ impl Live {
     }
 
     /// Puts a right snapshot in force, unless it is the one in force or is refused.
-    fn activate(&self, snapshot: Snapshot, in_force: &SnapshotHash) -> Result<Reloaded, LoadError> {
+    fn activate(
+        &self,
+        snapshot: Snapshot,
+        in_force: &SnapshotHash,
+        now: Timestamp,
+    ) -> Result<Reloaded, LoadError> {
         if snapshot.hash == *in_force {
             return Ok(Reloaded::Unchanged(snapshot.hash));
         }
+        check_plans(&snapshot, now)?;
         (self.admit)(&snapshot).map_err(LoadError::Refused)?;
         let hash = snapshot.hash.clone();
         self.snapshot.store(Arc::new(snapshot));
         self.version.fetch_add(1, Ordering::AcqRel);
         Ok(Reloaded::Swapped(hash))
     }
+}
+
+/// A set under which no app could use anything is a mistake, such as a date of the next year.
+fn check_plans(snapshot: &Snapshot, now: Timestamp) -> Result<(), LoadError> {
+    let is_usable = snapshot.plans.values().any(|plan| plan.version_at(now).is_some());
+    let message = "no plan has a version in force yet: see effective_from in plans/*.yaml";
+    is_usable.then_some(()).ok_or_else(|| LoadError::Refused(message.to_owned()))
 }

@@ -3,6 +3,7 @@
 //! Two stages: whether every file has the shape of its kind, then what all files mean together. The second looks at
 //! every part that the first let pass, so that all mistakes are told at once.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,20 +79,30 @@ pub fn load_source(source: &Source, values: &dyn Values) -> Result<Snapshot, Rep
             None => unknown.extend(file.kind),
         }
     }
-    for kind in [Kind::Platform, Kind::Scopes, Kind::Upstreams, Kind::Products] {
+    for kind in Kind::ALL {
         if !source.files.iter().any(|file| file.kind == Some(kind)) {
             diagnostics.push(missing(kind));
             unknown.push(kind);
         }
     }
+    // Under a misspelt key, everything that the file declares is unknown.
+    unknown.extend(documents.iter().filter(|document| !document.declares()).map(|document| document.kind));
     compile(source, Documents { documents: &documents, unknown: &unknown }, values, diagnostics)
         .map_err(Report::new)
 }
 
 fn missing(kind: Kind) -> Diagnostic {
-    let file: Arc<str> = format!("{}.yaml", kind.name()).into();
+    let (file, help): (Arc<str>, _) = match kind {
+        Kind::Platform | Kind::Scopes | Kind::Upstreams | Kind::Products => {
+            (format!("{}.yaml", kind.name()).into(), None)
+        }
+        Kind::Routes => {
+            ("routes/*.yaml".into(), Some("without a route, nobody can call anything".to_owned()))
+        }
+        Kind::Plans => ("plans/*.yaml".into(), Some("without a plan, no app can subscribe".to_owned())),
+    };
     let message = format!("the set has no file {file}");
-    Diagnostic::new(Location { file, line: 1, column: 1 }, message, None, "")
+    Diagnostic::new(Location { file, line: 1, column: 1 }, message, help, "")
 }
 
 /// The files of a set that can be read.
@@ -145,13 +156,29 @@ impl Document {
         Some(document)
     }
 
-    /// Tells of every departure from the shape. Unknown keys are taken out, so that the rest can be decoded.
+    /// Tells of every departure from the shape. Unknown keys are taken out, so that the rest can be decoded. A key that
+    /// is missing because it is misspelt is one mistake, told where it stands.
     fn check_shape(&mut self, diagnostics: &mut Vec<Diagnostic>) {
-        for wrong in shape::check(self.kind, &self.tree) {
-            diagnostics.push(self.diagnostic(wrong.place, wrong.message, wrong.help));
+        let found = shape::check(self.kind, &self.tree);
+        let meant: HashSet<String> = found.iter().filter_map(|wrong| wrong.part.meant()).collect();
+        for wrong in found {
+            let is_misspelt = wrong.part.missing().is_some_and(|missing| meant.contains(&missing));
+            if !is_misspelt {
+                diagnostics.push(self.diagnostic(wrong.place, wrong.message, wrong.help));
+            }
             match wrong.part {
-                Part::UnknownKey(pointer) => self.tree.remove(&pointer),
-                Part::Value(pointer) => self.misshapen.push(pointer),
+                Part::UnknownKey { pointer, .. } => self.tree.remove(&pointer),
+                Part::Value(pointer) | Part::MissingKey { pointer, .. } => self.misshapen.push(pointer),
+            }
+        }
+    }
+
+    /// Whether what this kind of file declares can be known, though parts of it may be misshapen.
+    fn declares(&self) -> bool {
+        match self.kind {
+            Kind::Platform | Kind::Plans => true,
+            Kind::Scopes | Kind::Upstreams | Kind::Products | Kind::Routes => {
+                self.has(&format!("/{}", self.kind.name()))
             }
         }
     }
@@ -201,6 +228,21 @@ impl Document {
         Some(T::deserialize(value).map_err(|error| self.wrong(pointer, error.to_string(), None)))
     }
 
+    /// Every text in it that has its shape, with its pointer.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        let mut open = vec![String::new()];
+        while let Some(pointer) = open.pop() {
+            match self.text(&pointer) {
+                Some(_) if self.misshapen.contains(&pointer) => {}
+                Some(text) => found.push((pointer, text)),
+                None => open.extend(self.parts(&pointer)),
+            }
+        }
+        found
+    }
+
     /// Where the value at `pointer` stands.
     #[must_use]
     pub fn location(&self, pointer: &str) -> Location {
@@ -219,12 +261,41 @@ impl Document {
         self.diagnostic(self.tree.place(pointer), message, help)
     }
 
+    /// Something that is wrong with the key of the value at `pointer`.
+    #[must_use]
+    pub fn wrong_key(&self, pointer: &str, message: String) -> Diagnostic {
+        self.diagnostic(self.tree.key_place(pointer), message, None)
+    }
+
+    /// Something that is wrong at a character (from 0) of `text`, the text at `pointer`. A text that does not stand in
+    /// one piece in its line, as a folded or escaped one, is told of as a whole.
+    #[must_use]
+    pub fn wrong_within(
+        &self,
+        (pointer, text, offset): (&str, &str, u32),
+        message: String,
+        help: Option<String>,
+    ) -> Diagnostic {
+        let mut place = self.tree.place(pointer);
+        let rest: String = self.line(place).chars().skip(place.column as usize - 1).collect();
+        let quoted = rest.strip_prefix(['"', '\'']);
+        if rest.starts_with(text) {
+            place.column = place.column.saturating_add(offset);
+        } else if quoted.is_some_and(|rest| rest.starts_with(text)) {
+            place.column = place.column.saturating_add(offset).saturating_add(1);
+        }
+        self.diagnostic(place, message, help)
+    }
+
+    fn line(&self, place: Place) -> &str {
+        self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default()
+    }
+
     fn locate(&self, place: Place) -> Location {
         Location { file: self.path.clone(), line: place.line, column: place.column }
     }
 
     fn diagnostic(&self, place: Place, message: String, help: Option<String>) -> Diagnostic {
-        let line = self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default();
-        Diagnostic::new(self.locate(place), message, help, line)
+        Diagnostic::new(self.locate(place), message, help, self.line(place))
     }
 }

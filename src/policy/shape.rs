@@ -32,7 +32,42 @@ pub enum Part {
     /// A value.
     Value(String),
     /// A key that the schema does not know; the map is right without it.
-    UnknownKey(String),
+    UnknownKey {
+        /// The key.
+        pointer: String,
+        /// The key that it is like.
+        meant: Option<String>,
+    },
+    /// A map that lacks a key.
+    MissingKey {
+        /// The map.
+        pointer: String,
+        /// What it lacks.
+        key: String,
+    },
+}
+
+impl Part {
+    /// A pointer to the key that was meant by an unknown one.
+    #[must_use]
+    pub fn meant(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey { pointer, meant: Some(meant) } => {
+                let (outer, _) = pointer.rsplit_once('/')?;
+                Some(format!("{outer}/{}", escape(meant)))
+            }
+            Self::UnknownKey { meant: None, .. } | Self::Value(_) | Self::MissingKey { .. } => None,
+        }
+    }
+
+    /// A pointer to the key that is missing.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::MissingKey { pointer, key } => Some(format!("{pointer}/{}", escape(key))),
+            Self::UnknownKey { .. } | Self::Value(_) => None,
+        }
+    }
 }
 
 /// Each kind's schema; making its validator takes milliseconds.
@@ -72,7 +107,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
                 let inner = format!("{pointer}/{}", escape(key));
                 found.push(Misshape {
                     place: tree.key_place(&inner),
-                    part: Part::UnknownKey(inner),
+                    part: Part::UnknownKey { pointer: inner, meant: nearest(key, &known).cloned() },
                     message: format!("there is no key {key} here"),
                     help: suggest(key, &known),
                 });
@@ -80,7 +115,9 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
         }
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
-            add(here, format!("the key {key} is missing"), None);
+            let part = Part::MissingKey { pointer: pointer.to_owned(), key: key.to_owned() };
+            let message = format!("the key {key} is missing");
+            found.push(Misshape { part, place: here, message, help: None });
         }
         ValidationErrorKind::Type { .. } => {
             let wanted = wanted_type(error, schema);
@@ -223,17 +260,27 @@ fn strings(options: &Value) -> Vec<String> {
     options.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// "did you mean" for the known name that is nearest to `given`; else the list of all.
+/// Most names that a suggestion lists.
+const MAX_LISTED: usize = 20;
+
+/// "did you mean" for the known name that is nearest to `given`; else the list of all, or of the first ones.
 #[must_use]
 pub fn suggest(given: &str, known: &[String]) -> Option<String> {
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match nearest {
-        Some((_, name)) => Some(format!("did you mean {name}?")),
-        None if known.is_empty() => None,
-        None => Some(format!("there are: {}", known.join(", "))),
+    if let Some(name) = nearest(given, known) {
+        return Some(format!("did you mean {name}?"));
     }
+    let listed = known.get(..MAX_LISTED).unwrap_or(known).join(", ");
+    match known.len().saturating_sub(MAX_LISTED) {
+        _ if known.is_empty() => None,
+        0 => Some(format!("there are: {listed}")),
+        more => Some(format!("there are: {listed} and {more} more")),
+    }
+}
+
+/// The known name that is nearest to `given`, if one is near.
+#[must_use]
+pub fn nearest<'n>(given: &str, known: &'n [String]) -> Option<&'n String> {
+    let likeness = known.iter().map(|name| (strsim::jaro_winkler(given, name), name));
+    let near = likeness.filter(|(likeness, _)| *likeness > 0.75);
+    near.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }

@@ -1,7 +1,8 @@
 //! The files of a policy folder: which there are, of which kind, and what their texts hold.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use crate::domain::id::SnapshotHash;
 pub const MAX_FILE: u64 = 4 << 20;
 /// Most files in a set.
 pub const MAX_FILES: usize = 2000;
+/// How often a set that changes meanwhile is read.
+const MAX_READINGS: usize = 5;
 /// Deepest folder in a set. A link that leads back up ends here.
 const MAX_DEPTH: usize = 8;
 
@@ -85,41 +88,83 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the YAML files of a folder. A file that cannot be read is in the set with the reason.
+    /// Reads the YAML files of a folder. A file that cannot be read is in the set with the reason. What changes while it
+    /// is read is read again, so that old and new files never stand in one set.
     ///
     /// # Errors
-    /// The folder itself cannot be read, or holds too many files.
+    /// The folder itself cannot be read, holds too many files, or does not stop to change.
     pub fn read(folder: &Path) -> Result<Self, String> {
-        let mut paths = Vec::new();
-        collect(folder, MAX_DEPTH, &mut paths)
-            .map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
-        paths.sort();
-        if paths.len() > MAX_FILES {
-            return Err(format!("{} has more than {MAX_FILES} policy files", folder.display()));
-        }
-        let files = paths.iter().map(|path| read_file(folder, path)).collect();
-        Ok(Self { files })
+        Self::read_watched(folder, || {})
     }
 
-    /// The hash that names this content.
-    #[must_use]
-    pub fn hash(&self, values: &str) -> Option<SnapshotHash> {
-        let mut context = Context::new(&SHA256);
-        for file in &self.files {
-            let text = file.text.as_deref().unwrap_or_default();
-            for part in [&*file.path, text] {
-                context.update(&(part.len() as u64).to_le_bytes());
-                context.update(part.as_bytes());
+    /// [`Source::read`]; `between` runs after each reading, before it is looked whether anything changed.
+    fn read_watched(folder: &Path, mut between: impl FnMut()) -> Result<Self, String> {
+        let unreadable = |error: &io::Error| format!("cannot read {}: {error}", folder.display());
+        let mut failure = format!("{} changes while it is read", folder.display());
+        for _ in 0..MAX_READINGS {
+            let before = match stamps(folder) {
+                Ok(before) => before,
+                // What was listed a moment ago may be gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    failure = unreadable(&error);
+                    continue;
+                }
+                Err(error) => return Err(unreadable(&error)),
+            };
+            if before.len() > MAX_FILES {
+                return Err(format!("{} has more than {MAX_FILES} policy files", folder.display()));
+            }
+            let files = before.iter().map(|stamp| read_file(folder, &stamp.path)).collect();
+            between();
+            if stamps(folder).is_ok_and(|after| after == before) {
+                return Ok(Self { files });
             }
         }
-        context.update(values.as_bytes());
+        Err(failure)
+    }
+
+    /// The hash that names this content, with the values that its variables stand for.
+    #[must_use]
+    pub fn hash(&self, values: &[String]) -> Option<SnapshotHash> {
+        let mut context = Context::new(&SHA256);
+        let of_files =
+            self.files.iter().flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
+        for part in of_files.chain(values.iter().map(String::as_str)) {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part.as_bytes());
+        }
         let hex: String =
             context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         SnapshotHash::new(&hex).ok()
     }
 }
 
-fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// What tells that a file is another, or has been written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    path: PathBuf,
+    /// Device, inode, size, and time of change; of a link, those of what it leads to.
+    state: Option<(u64, u64, u64, i64, i64)>,
+}
+
+/// The policy files of a folder, in order.
+///
+/// # Errors
+/// The folder, or one in it, cannot be read.
+pub fn stamps(folder: &Path) -> io::Result<Vec<Stamp>> {
+    let mut paths = Vec::new();
+    collect(folder, MAX_DEPTH, &mut paths)?;
+    paths.sort();
+    let stamp = |path: PathBuf| {
+        let state = fs::metadata(&path).ok().map(|metadata| {
+            (metadata.dev(), metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec())
+        });
+        Stamp { path, state }
+    };
+    Ok(paths.into_iter().map(stamp).collect())
+}
+
+fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -144,7 +189,7 @@ fn read_file(folder: &Path, path: &Path) -> SourceFile {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let unreadable = |error: io::Error| format!("the file cannot be read: {error}");
     // Not even opened unless it is a file: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("this is not a file".to_owned());
@@ -156,4 +201,45 @@ fn read_text(path: &Path) -> Result<String, String> {
     }
     String::from_utf8(bytes)
         .map_err(|error| format!("the file is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(source: &Source) -> Vec<&str> {
+        source.files.iter().map(|file| file.text.as_deref().unwrap()).collect()
+    }
+
+    #[test]
+    fn old_and_new_files_never_stand_in_one_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| {
+            for name in ["platform.yaml", "scopes.yaml"] {
+                let next = folder.path().join("next");
+                fs::write(&next, text).unwrap();
+                fs::rename(next, folder.path().join(name)).unwrap();
+            }
+        };
+        write("old");
+        let mut readings = 0;
+        let source = Source::read_watched(folder.path(), || {
+            readings += 1;
+            if readings == 1 {
+                write("new");
+            }
+        });
+        assert_eq!((texts(&source.unwrap()), readings), (vec!["new", "new"], 2));
+        let mut number = 0;
+        let restless = Source::read_watched(folder.path(), || {
+            number += 1;
+            write(&"x".repeat(number));
+        });
+        assert!(restless.unwrap_err().contains("changes while it is read"));
+        assert_eq!(number, MAX_READINGS);
+        let removed = Source::read_watched(folder.path(), || {
+            let _ = fs::remove_file(folder.path().join("scopes.yaml"));
+        });
+        assert_eq!(removed.unwrap().files.len(), 1);
+    }
 }

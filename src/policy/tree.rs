@@ -118,7 +118,13 @@ impl Tree {
         let value = match node.value {
             Node::Null => Value::Null,
             Node::Bool(value) => Value::Bool(value),
-            Node::Integer(value) => Value::from(value),
+            // 0x2 is a number to YAML; to a person who writes a price it is a mistake.
+            Node::Integer(value) => match spelled(&node.defined, text) {
+                Some(digits) if digits.starts_with(['0', '-', '+']) && digits.parse() != Ok(value) => {
+                    Value::String(digits.to_owned())
+                }
+                _ => Value::from(value),
+            },
             Node::Fraction(value) => {
                 let spelled = spelling(value, &node.defined, text);
                 let unclear = || (at, "write this number plainly, such as 0.01".to_owned());
@@ -184,12 +190,17 @@ fn reworded(message: &str) -> String {
     }
 }
 
-/// How a number was written; `None` if what stands there is not that number, so that no price is ever misread.
-fn spelling<'t>(value: f64, defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
+/// What stands in the text.
+fn spelled<'t>(defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
     let span = defined.span();
     let from = usize::try_from(span.byte_offset()?).ok()?;
     let length = usize::try_from(span.byte_len()?).ok()?;
-    let spelled = text.get(from..from.checked_add(length)?)?.trim();
+    Some(text.get(from..from.checked_add(length)?)?.trim())
+}
+
+/// How a number was written; `None` if what stands there is not that number, so that no price is ever misread.
+fn spelling<'t>(value: f64, defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
+    let spelled = spelled(defined, text)?;
     (spelled.parse::<f64>().ok()? == value).then_some(spelled)
 }
 
@@ -294,6 +305,8 @@ mod tests {
             ("é: 茶 # ü\nb: [\"ü\", 0.10]", serde_json::json!({"é": "茶", "b": ["ü", "0.10"]})),
             ("a: 1_000\nb: 0755", serde_json::json!({"a": "1_000", "b": "0755"})),
             ("a: 18446744073709551615", serde_json::json!({"a": "18446744073709551615"})),
+            ("a: 0x2\nb: -5\nc: 0", serde_json::json!({"a": "0x2", "b": -5, "c": 0})),
+            ("a: &n 0x2\nb: [*n, 0o7, 0]", serde_json::json!({"a": "0x2", "b": ["0x2", "0o7", 0]})),
             ("a: 1e-2", serde_json::json!({"a": "1e-2"})),
             ("a: 1\r\nb: 0.5\r\n", serde_json::json!({"a": 1, "b": "0.5"})),
             ("a: yes\nb: null", serde_json::json!({"a": "yes", "b": null})),

@@ -1,7 +1,8 @@
 //! The orders that are kept, and every way to find one without looking at the others.
 //!
 //! Invariant: the indexes say what the orders say, because stages change in [`KeptOrders::enter`] alone. Never more
-//! than `max` orders: the one that has been finished for longest makes room for a new one.
+//! than `max` orders: the one that has been finished for longest makes room for a new one, or without any, the paid one
+//! that was placed first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -22,6 +23,8 @@ pub(super) struct KeptOrders {
     unpaid: BTreeSet<(Timestamp, String)>,
     /// In the order in which they finished.
     finished: VecDeque<String>,
+    /// Paid or shipped; the one that was placed first has the lowest id.
+    paid: BTreeSet<String>,
 }
 
 impl KeptOrders {
@@ -34,20 +37,28 @@ impl KeptOrders {
             by_payment: HashMap::new(),
             unpaid: BTreeSet::new(),
             finished: VecDeque::new(),
+            paid: BTreeSet::new(),
         }
     }
 
-    /// Makes room for one more.
-    pub(super) fn make_room(&mut self) -> Result<(), Refused> {
+    /// Whether there is room for one more, or can be made: unpaid orders hold stock and stay.
+    pub(super) fn check_room(&self) -> Result<(), Refused> {
+        if self.by_id.len() < self.max || self.unpaid.len() < self.by_id.len() {
+            return Ok(());
+        }
+        Err(Refused::Full)
+    }
+
+    fn make_room(&mut self) {
         while self.by_id.len() >= self.max {
-            let oldest = self.finished.pop_front().ok_or(Refused::Full)?;
+            let Some(oldest) = self.finished.pop_front().or_else(|| self.paid.pop_first()) else { return };
             self.forget(&oldest);
         }
-        Ok(())
     }
 
-    /// Keeps a new, unpaid order.
+    /// Keeps a new, unpaid order. One that is over, or was paid, makes room for it.
     pub(super) fn insert(&mut self, order: Order) -> &Order {
+        self.make_room();
         let id = order.id.clone();
         self.of_merchant.insert((order.merchant.clone(), id.clone()));
         self.by_waybill.insert(order.shipment.waybill.clone(), id.clone());
@@ -90,6 +101,9 @@ impl KeptOrders {
         }
         if stage.is_finished() && !order.stage.is_finished() {
             self.finished.push_back(order.id.clone());
+            self.paid.remove(&order.id);
+        } else if order.stage == Stage::Created && stage == Stage::Paid {
+            self.paid.insert(order.id.clone());
         }
         order.stage = stage;
         Some(order)

@@ -65,17 +65,20 @@ impl Sandbox {
     /// Starts the four servers on the current runtime.
     ///
     /// # Errors
-    /// An address cannot be had.
-    pub async fn start(addresses: SandboxAddresses, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let catalog = TcpListener::bind(addresses.catalog).await?;
-        let order = TcpListener::bind(addresses.order).await?;
-        let logistics = TcpListener::bind(addresses.logistics).await?;
-        let payment = TcpListener::bind(addresses.payment).await?;
+    /// An address that cannot be had, and why.
+    pub async fn start(
+        addresses: SandboxAddresses,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, (SocketAddr, io::Error)> {
+        let (catalog, catalog_address) = bind(addresses.catalog).await?;
+        let (order, order_address) = bind(addresses.order).await?;
+        let (logistics, logistics_address) = bind(addresses.logistics).await?;
+        let (payment, payment_address) = bind(addresses.payment).await?;
         let addresses = SandboxAddresses {
-            catalog: catalog.local_addr()?,
-            order: order.local_addr()?,
-            logistics: logistics.local_addr()?,
-            payment: payment.local_addr()?,
+            catalog: catalog_address,
+            order: order_address,
+            logistics: logistics_address,
+            payment: payment_address,
         };
         let world = World::new(clock, &format!("http://{}/pay", addresses.payment));
         let stop = CancellationToken::new();
@@ -106,6 +109,14 @@ impl Sandbox {
             }
         }
     }
+}
+
+/// A listener with the address that it got.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), (SocketAddr, io::Error)> {
+    let failed = |error| (address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 fn serve(listener: TcpListener, router: Router, stop: &CancellationToken) -> JoinHandle<()> {

@@ -17,7 +17,8 @@ use crate::domain::time::Timestamp;
 #[cfg(test)]
 mod tests;
 
-/// Orders kept. Beyond, the one finished for longest is dropped; while none is finished, no more are taken.
+/// Orders kept. Beyond, the one finished for longest is dropped, or the oldest paid one; while all are unpaid, no more
+/// are taken.
 pub(super) const MAX_ORDERS: usize = 250_000;
 /// Items of one order.
 pub(super) const MAX_ITEMS: usize = 100;
@@ -73,7 +74,7 @@ impl State {
         receiver: Receiver,
         now: Timestamp,
     ) -> Result<&Order, Refused> {
-        self.orders.make_room()?;
+        self.orders.check_room()?;
         let (items, total) = self.shelf.reserve(wanted, now)?;
         let created = ShipmentEvent {
             at: now,

@@ -1,5 +1,6 @@
-//! The demonstration set of `tollgate dev`: two partners, three apps, two merchants. Safe to repeat: secrets,
-//! passwords and keys are made anew at each start, and those of the start before stop working.
+//! The demonstration set of `tollgate dev`: two partners, three apps, two merchants. Safe to repeat: the set is what it
+//! was at the first start, whatever was suspended or changed since; secrets, passwords and keys are made anew, and those
+//! of the start before stop working.
 
 use super::error::ServerError;
 use super::node::Services;
@@ -82,6 +83,7 @@ async fn partner(services: &Services, id: &str, name: &str) -> Result<PartnerId,
             Partner { id: id.clone(), name: name.to_owned(), standing: Standing::Active, created_at };
         services.store.create_partner(&partner).await?;
     }
+    services.store.set_partner_standing(&id, Standing::Active).await?;
     Ok(id)
 }
 
@@ -117,6 +119,8 @@ async fn demo_app(
     if store.app(&app.id).await?.is_none() {
         store.create_app(&app, None).await?;
     }
+    store.update_app(&app).await?;
+    store.set_app_standing(&app.id, Standing::Active).await?;
     for (product, plan) in subscriptions {
         let id = new_id("sub_", &*services.random).map_err(no_chance)?;
         let subscription = Subscription {
@@ -185,6 +189,7 @@ async fn merchant(
     } else {
         services.store.set_merchant_password(&merchant.id, &hash).await?;
     }
+    services.store.set_merchant_standing(&merchant.id, Standing::Active).await?;
     Ok(DemoMerchant { merchant, password })
 }
 

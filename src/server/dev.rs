@@ -1,6 +1,5 @@
 //! `tollgate dev`: sandbox upstreams, a node and a demonstration set in one process.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -21,28 +20,28 @@ use crate::domain::time::Clock;
 use crate::policy::load::Values;
 use crate::sandbox::{Sandbox, SandboxAddresses};
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT; calls `tell` with what a client needs to know once it serves.
 ///
 /// # Errors
 /// [`ServerError`] by the first part that cannot be had.
-pub fn run(settings: &DevSettings) -> Result<(), ServerError> {
+pub fn run(settings: &DevSettings, tell: &dyn Fn(&Value)) -> Result<(), ServerError> {
     let runtime = control_plane::runtime()?;
     let temporary = match settings.data {
         Some(_) => None,
         None => Some(TemporaryFolder::make()?),
     };
     let data = settings.data.clone().or_else(|| temporary.as_ref().map(|folder| folder.0.clone()));
-    let result = runtime.block_on(serve(settings, &data.unwrap_or_default()));
+    let result = runtime.block_on(serve(settings, &data.unwrap_or_default(), tell));
     drop(temporary);
     result
 }
 
-async fn serve(settings: &DevSettings, data: &Path) -> Result<(), ServerError> {
+async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Result<(), ServerError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(MachineRandom::new());
     let sandbox = Sandbox::start(SandboxAddresses::free(), clock.clone())
         .await
-        .map_err(|source| ServerError::Listen { address: "127.0.0.1".to_owned(), source })?;
+        .map_err(|(address, source)| ServerError::Listen { address: address.to_string(), source })?;
     let node = NodeSettings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
         workers: settings.workers.get(),
@@ -106,31 +105,6 @@ fn ready(node: &Node, admin: SocketAddr, admin_token: &str, demo: &Demo) -> Valu
     })
 }
 
-/// Prints what to try. A closed standard output is no reason to stop.
-fn tell(ready: &Value) {
-    let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (base, key) = (text("/base_url"), text("/app/api_key"));
-    let client = text("/app/client_id");
-    let redirect: String = form_urlencoded::byte_serialize(text("/app/redirect_uri").as_bytes()).collect();
-    let lines = [
-        format!("Tollgate serves {base} (partners) and {} (administrators).", text("/admin_url")),
-        "Try:".to_owned(),
-        format!("  curl {base}/api/products?page_size=3"),
-        format!("  curl -H 'X-Api-Key: {key}' {base}/api/products/p-1001"),
-        "In a browser, as a merchant:".to_owned(),
-        format!("  {base}/oauth/authorize?client_id={client}&response_type=code&redirect_uri={redirect}"),
-        format!("  user {}, password {}", text("/merchants/0/username"), text("/merchants/0/password")),
-        "As an administrator:".to_owned(),
-        format!(
-            "  export TOLLGATE_ADMIN_URL={} TOLLGATE_ADMIN_TOKEN={}",
-            text("/admin_url"),
-            text("/admin_token")
-        ),
-        "  tollgate app list".to_owned(),
-    ];
-    let _ = writeln!(std::io::stdout(), "{}", lines.join("\n"));
-}
-
 /// The sandbox upstreams' addresses as values of policy files.
 struct SandboxValues(SandboxAddresses);
 
@@ -144,6 +118,10 @@ impl Values for SandboxValues {
             _ => return crate::config::environment::variable(name),
         };
         Some(address.to_string())
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        crate::config::environment::file_value(path)
     }
 }
 

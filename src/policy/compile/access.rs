@@ -3,20 +3,21 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::expression::FOR_CONDITIONS;
-use super::super::file::routes::{AccessEntry, RouteEntry};
+use super::super::expression::{Declared, Wanted};
+use super::super::file::routes::RouteEntry;
 use super::super::load::Document;
 use super::super::snapshot::{Access, AddressLimit, MerchantBinding, Requirements};
 use super::super::source::Kind;
 use super::basics::duration;
-use super::routes::{One, Scopes};
+use super::routes::{One, Scopes, parameters};
 use super::set::Compiling;
 use crate::domain::id::LimitName;
 use crate::domain::plan::Rate;
 use crate::domain::scope::{Scope, ScopeSet};
 
 impl One<'_, '_> {
-    pub(super) fn access(&mut self, entry: &AccessEntry, known: &Scopes) -> Access {
+    pub(super) fn access(&mut self, route: &RouteEntry, known: &Scopes) -> Access {
+        let entry = &route.access;
         let mut scopes = Vec::new();
         for (index, text) in entry.scopes.iter().enumerate() {
             match text.parse::<Scope>() {
@@ -24,10 +25,10 @@ impl One<'_, '_> {
                 _ => self.dangling(&format!("/access/scopes/{index}"), Kind::Scopes, text),
             }
         }
-        let condition = entry
-            .condition
-            .as_deref()
-            .and_then(|text| self.expression("/access/condition", text, FOR_CONDITIONS));
+        let condition = entry.condition.as_deref().and_then(|text| {
+            let declared = Declared::for_conditions(&parameters(&route.path));
+            self.expression("/access/condition", text, (&declared, Wanted::Truth))
+        });
         if entry.anonymous {
             if !scopes.is_empty() || entry.merchant || entry.condition.is_some() {
                 let message = "an anonymous route asks for no scopes, merchant or condition".to_owned();
@@ -50,6 +51,11 @@ impl One<'_, '_> {
             }
             return Some(None);
         };
+        if !entry.access.anonymous {
+            let message =
+                "only an anonymous route is limited by address: an app has its plan's limits".to_owned();
+            self.wrong("/access/address_limit", message, None);
+        }
         let pointer = format!("{}/access/address_limit", self.pointer);
         let window = duration(self.compiling, self.document, &format!("{pointer}/window"), &limit.window)?;
         let rate = rate(self.compiling, self.document, &pointer, (limit.requests, window, limit.burst))?;
@@ -72,8 +78,8 @@ pub(super) fn rate(
         return None;
     };
     let rate = Rate { requests, window, burst };
-    if window.as_nanos() < u128::from(requests.get()) || burst > requests {
-        let message = "burst may be at most requests, and a window at least 1ns a request".to_owned();
+    if window.as_nanos() < u128::from(requests.get()) {
+        let message = "a window has at least 1ns for each request".to_owned();
         compiling.wrong(document, pointer, message, None);
         return None;
     }

@@ -8,7 +8,7 @@ use super::super::file::products::ProductEntry;
 use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
 use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
-use super::super::load::{Document, Values};
+use super::super::load::Document;
 use super::super::snapshot::{
     ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, Route, ScopeText, Upstream,
 };
@@ -21,8 +21,8 @@ use crate::domain::scope::Scope;
 use crate::domain::time::Zone;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shortest life of an access token: its times are whole seconds.
-const MIN_ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(1);
+/// Shortest life of anything: times are told in whole seconds.
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 /// RFC 6749, section 4.1.2.
 const MAX_CODE_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -32,7 +32,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let zone = compiling.take(document, "/time_zone", Zone::named(&file.time_zone));
     let oauth = &file.oauth;
     let access = duration(compiling, document, "/oauth/access_token_lifetime", &oauth.access_token_lifetime);
-    if access.is_some_and(|life| !(MIN_ACCESS_TOKEN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME).contains(&life)) {
+    if access.is_some_and(|life| !(MIN_LIFETIME..=MAX_ACCESS_TOKEN_LIFETIME).contains(&life)) {
         let message = "an access token lives at least 1s and at most 24h".to_owned();
         let help = Some("apps get another by their refresh token".to_owned());
         compiling.wrong(document, "/oauth/access_token_lifetime", message, help);
@@ -40,6 +40,18 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let refresh =
         duration(compiling, document, "/oauth/refresh_token_lifetime", &oauth.refresh_token_lifetime);
     let code = duration(compiling, document, "/oauth/code_lifetime", &oauth.code_lifetime);
+    if file.name.trim().is_empty() {
+        let message = "the platform's name stands on the pages that merchants see".to_owned();
+        compiling.wrong(document, "/name", message, None);
+    }
+    let lifetimes = [("refresh_token", refresh), ("code", code)];
+    for (name, lifetime) in lifetimes {
+        // OAuth2 tells lifetimes in whole seconds (RFC 6749, section 5.1).
+        if lifetime.is_some_and(|lifetime| lifetime < MIN_LIFETIME) {
+            let message = "a lifetime is at least 1s".to_owned();
+            compiling.wrong(document, &format!("/oauth/{name}_lifetime"), message, None);
+        }
+    }
     if code.is_some_and(|code| code > MAX_CODE_LIFETIME) {
         let message = "an authorization code lives at most 10m (RFC 6749, section 4.1.2)".to_owned();
         compiling.wrong(document, "/oauth/code_lifetime", message, None);
@@ -93,14 +105,14 @@ fn entries<'d, T: serde::de::DeserializeOwned>(
 pub(super) fn scopes(compiling: &mut Compiling<'_>) -> HashMap<Scope, ScopeText> {
     let mut scopes = HashMap::new();
     for (document, pointer, name, entry) in entries::<ScopeEntry>(compiling, Kind::Scopes, "/scopes") {
-        if let Some(scope) = compiling.take(document, &pointer, name.parse::<Scope>()) {
+        if let Some(scope) = compiling.take_key(document, &pointer, name.parse::<Scope>()) {
             scopes.insert(scope, ScopeText { en: entry.en, zh: entry.zh });
         }
     }
     scopes
 }
 
-pub(super) fn upstreams(compiling: &mut Compiling<'_>, values: &dyn Values) -> Vec<Upstream> {
+pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
     let mut upstreams = Vec::new();
     for (document, pointer, name, entry) in entries::<UpstreamEntry>(compiling, Kind::Upstreams, "/upstreams")
     {
@@ -111,12 +123,18 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>, values: &dyn Values) -> V
         let mut endpoints = Vec::new();
         for (index, text) in entry.endpoints.iter().enumerate() {
             // The text is told of as it is written: what a variable holds may be a secret by mistake.
-            let parsed = substitute(text, values).and_then(|address| {
-                endpoint(&address).ok_or_else(|| format!("{text:?} does not give host:port"))
-            });
-            endpoints.extend(compiling.take(document, &format!("{pointer}/endpoints/{index}"), parsed));
+            let pointer = format!("{pointer}/endpoints/{index}");
+            let address = compiling.substitute(text);
+            let Some(address) = compiling.take(document, &pointer, address) else { continue };
+            let parsed = endpoint(&address);
+            if parsed.is_none() {
+                let help = "write it like catalog.internal:8080, without http:// and without a path";
+                let message = format!("{text:?} does not give host:port");
+                compiling.wrong(document, &pointer, message, Some(help.to_owned()));
+            }
+            endpoints.extend(parsed);
         }
-        let name = compiling.take(document, &pointer, UpstreamName::new(&name));
+        let name = compiling.take_key(document, &pointer, UpstreamName::new(&name));
         if let (Some(name), Some(connect_timeout)) = (name, timeout) {
             let environment = entry.environment.map(|environment| match environment {
                 EnvironmentName::Live => Environment::Live,
@@ -127,34 +145,6 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>, values: &dyn Values) -> V
         }
     }
     upstreams
-}
-
-/// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
-fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (variable, after) =
-            after.split_once('}').ok_or_else(|| format!("{text:?} has ${{ without }}"))?;
-        let (variable, default) = match variable.split_once(":-") {
-            Some((variable, default)) => (variable, Some(default.to_owned())),
-            None => (variable, None),
-        };
-        let (value, missing) = match variable.split_once(':') {
-            Some(("env", name)) => (values.value(name), format!("the variable {name} is not set")),
-            Some(("file", path)) => (values.file(path), format!("the file {path} cannot be read")),
-            _ => {
-                return Err(format!(
-                    "${{{variable}}} is not known here; write ${{env:NAME}}, ${{env:NAME:-default}} or ${{file:PATH}}"
-                ));
-            }
-        };
-        result.push_str(before);
-        result.push_str(value.or(default).ok_or(missing)?.trim());
-        rest = after;
-    }
-    result.push_str(rest);
-    Ok(result)
 }
 
 fn endpoint(text: &str) -> Option<Endpoint> {
@@ -176,7 +166,7 @@ pub(super) fn products(compiling: &mut Compiling<'_>, routes: &mut [(Route, Orig
         routes.iter().enumerate().map(|(place, (route, _))| (route.name.to_string(), place)).collect();
     let mut products = Products::new();
     for (document, pointer, name, entry) in entries::<ProductEntry>(compiling, Kind::Products, "/products") {
-        let Some(name) = compiling.take(document, &pointer, ProductName::new(&name)) else { continue };
+        let Some(name) = compiling.take_key(document, &pointer, ProductName::new(&name)) else { continue };
         let mut names: Vec<RouteName> = Vec::new();
         for (index, route_name) in entry.routes.iter().enumerate() {
             let pointer = format!("{pointer}/routes/{index}");

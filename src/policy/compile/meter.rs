@@ -1,9 +1,9 @@
 //! What is billable on a route, and the evidence that is captured of it.
 
-use super::super::expression::{Declared, Expression, FOR_METERS};
-use super::super::file::routes::{MeterEntry, TransactionKindName};
+use super::super::expression::{Declared, Expression, Wanted};
+use super::super::file::routes::{MeterEntry, TransactionEntry, TransactionKindName};
 use super::super::snapshot::{BodiesRead, Meter, TransactionMeter};
-use super::routes::One;
+use super::routes::{One, parameters};
 use crate::domain::usage::TransactionKind;
 
 const MAX_CAPTURE: u64 = 256 << 10;
@@ -11,24 +11,11 @@ const MAX_CAPTURE: u64 = 256 << 10;
 const CAPTURE_LIMIT: u64 = 4 << 20;
 
 impl One<'_, '_> {
-    pub(super) fn meter(&mut self, entry: &MeterEntry) -> Option<Meter> {
-        let when = self.optional_expression("/meter/when", entry.when.as_deref());
-        let units = self.optional_expression("/meter/units", entry.units.as_deref());
-        let transaction = entry.transaction.as_ref().map(|entry| {
-            let id = self.expression("/meter/transaction/id", &entry.id, FOR_METERS);
-            let of = self.optional_expression("/meter/transaction/of", entry.of.as_deref());
-            let amount = self.expression("/meter/transaction/amount", &entry.amount, FOR_METERS);
-            let currency = self.expression("/meter/transaction/currency", &entry.currency, FOR_METERS);
-            let kind = match entry.kind {
-                TransactionKindName::Sale => TransactionKind::Sale,
-                TransactionKindName::Refund => TransactionKind::Refund,
-            };
-            if kind == TransactionKind::Sale && entry.of.is_some() {
-                let message = "only a refund is of another transaction".to_owned();
-                self.wrong("/meter/transaction/of", message, None);
-            }
-            Some(TransactionMeter { id: id?, of: of?, amount: amount?, currency: currency?, kind })
-        });
+    pub(super) fn meter(&mut self, entry: &MeterEntry, path: &str) -> Option<Meter> {
+        let declared = Declared::for_meters(&parameters(path));
+        let when = self.optional("/meter/when", entry.when.as_deref(), (&declared, Wanted::Truth));
+        let units = self.optional("/meter/units", entry.units.as_deref(), (&declared, Wanted::Units));
+        let transaction = entry.transaction.as_ref().map(|entry| self.transaction(entry, &declared));
         let max_capture = self.size("/meter/max_capture", entry.max_capture.as_ref(), MAX_CAPTURE)?;
         if max_capture > CAPTURE_LIMIT {
             self.wrong("/meter/max_capture", "at most 4MiB of a body can be captured".to_owned(), None);
@@ -38,37 +25,78 @@ impl One<'_, '_> {
             Some(transaction) => Some(transaction?),
             None => None,
         };
-        let reads = |variable: &str| {
-            let of_transaction = transaction
-                .iter()
-                .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
-            when.iter()
-                .chain(units.iter())
-                .chain(of_transaction)
-                .any(|expression| expression.reads(variable, "body"))
-        };
-        let bodies = BodiesRead { request: reads("request"), response: reads("response") };
+        let bodies = bodies_read(when.iter().chain(&units), transaction.as_ref());
+        if max_capture == 0 && bodies != BodiesRead::default() {
+            let message = "the expressions read a body, of which nothing would be captured".to_owned();
+            self.wrong("/meter/max_capture", message, Some("write it like 64KiB".to_owned()));
+        }
         let source = self.document.key_location(&format!("{}/meter", self.pointer));
         let max_capture = usize::try_from(max_capture).ok()?;
         Some(Meter { when, units, transaction, bodies, max_capture, source })
     }
 
+    fn transaction(&mut self, entry: &TransactionEntry, declared: &Declared) -> Option<TransactionMeter> {
+        let id = self.expression("/meter/transaction/id", &entry.id, (declared, Wanted::Identifier));
+        let of = self.optional("/meter/transaction/of", entry.of.as_deref(), (declared, Wanted::Identifier));
+        let amount = self.expression("/meter/transaction/amount", &entry.amount, (declared, Wanted::Amount));
+        let currency =
+            self.expression("/meter/transaction/currency", &entry.currency, (declared, Wanted::Currency));
+        let kind = match entry.kind {
+            TransactionKindName::Sale => TransactionKind::Sale,
+            TransactionKindName::Refund => TransactionKind::Refund,
+        };
+        if kind == TransactionKind::Sale && entry.of.is_some() {
+            let message = "only a refund is of another transaction".to_owned();
+            self.wrong("/meter/transaction/of", message, None);
+        }
+        Some(TransactionMeter { id: id?, of: of?, amount: amount?, currency: currency?, kind })
+    }
+
     /// `Some(None)` if there is none, `None` if it is wrong.
-    fn optional_expression(&mut self, part: &str, text: Option<&str>) -> Option<Option<Expression>> {
+    fn optional(
+        &mut self,
+        part: &str,
+        text: Option<&str>,
+        must: (&Declared, Wanted),
+    ) -> Option<Option<Expression>> {
         match text {
-            Some(text) => self.expression(part, text, FOR_METERS).map(Some),
+            Some(text) => self.expression(part, text, must).map(Some),
             None => Some(None),
         }
     }
 
-    pub(super) fn expression(&mut self, part: &str, text: &str, declared: Declared) -> Option<Expression> {
-        let location = self.document.location(&format!("{}{part}", self.pointer));
-        match Expression::compile(text, location, declared) {
+    pub(super) fn expression(
+        &mut self,
+        part: &str,
+        text: &str,
+        (declared, wanted): (&Declared, Wanted),
+    ) -> Option<Expression> {
+        let pointer = format!("{}{part}", self.pointer);
+        match Expression::compile(text, self.document.location(&pointer), declared, wanted) {
             Ok(expression) => Some(expression),
             Err(error) => {
-                self.wrong(part, error.message, error.help);
+                let offset = error.offset.unwrap_or(0);
+                self.compiling.wrong_within(
+                    self.document,
+                    (&pointer, text, offset),
+                    error.message,
+                    error.help,
+                );
                 None
             }
         }
     }
+}
+
+fn bodies_read<'e>(
+    expressions: impl Iterator<Item = &'e Expression>,
+    transaction: Option<&'e TransactionMeter>,
+) -> BodiesRead {
+    let of_transaction = transaction
+        .into_iter()
+        .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
+    expressions.chain(of_transaction).fold(BodiesRead::default(), |read, expression| BodiesRead {
+        request: read.request || expression.reads("request", "body"),
+        response: read.response || expression.reads("response", "body"),
+    })
 }

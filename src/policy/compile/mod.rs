@@ -6,5 +6,6 @@ mod meter;
 mod plans;
 mod routes;
 mod set;
+mod variables;
 
 pub use set::compile;

@@ -24,6 +24,7 @@ const MAX_BODY: u64 = 1 << 20;
 const OWN_FIELDS: &[&str] = &[
     "connection",
     "content-length",
+    "expect",
     "forwarded",
     "host",
     "keep-alive",
@@ -98,7 +99,7 @@ impl One<'_, '_> {
         let upstream = self.upstream(entry, upstreams);
         self.check_path(&entry.path);
         let rewrite = self.rewrite(entry);
-        let access = self.access(&entry.access, scopes);
+        let access = self.access(entry, scopes);
         let address_limit = self.address_limit(entry);
         let timeout = match &entry.timeout {
             Some(text) => duration(self.compiling, self.document, &format!("{}/timeout", self.pointer), text),
@@ -106,7 +107,8 @@ impl One<'_, '_> {
         };
         let max_body = self.size("/max_body", entry.max_body.as_ref(), MAX_BODY);
         let set_headers = self.set_headers(entry);
-        let meter = entry.meter.as_ref().map(|meter| self.meter(meter));
+        let meter = entry.meter.as_ref().map(|meter| self.meter(meter, &entry.path));
+        self.check_accountable(entry);
         if entry.durable && entry.meter.is_none() {
             let message =
                 "a durable route must have a meter: there is nothing else to make durable".to_owned();
@@ -135,6 +137,19 @@ impl One<'_, '_> {
         })
     }
 
+    /// What a caller without a credential does is in nobody's books.
+    fn check_accountable(&mut self, entry: &RouteEntry) {
+        if !entry.access.anonymous {
+            return;
+        }
+        let has_transaction = entry.meter.as_ref().is_some_and(|meter| meter.transaction.is_some());
+        let found = [("/durable", entry.durable), ("/meter/transaction", has_transaction)];
+        for (part, _) in found.into_iter().filter(|(_, is_there)| *is_there) {
+            let message = "an anonymous route has no app in whose books this could stand".to_owned();
+            self.wrong(part, message, Some("ask for an app: take `anonymous` away".to_owned()));
+        }
+    }
+
     fn methods(&mut self, entry: &RouteEntry) -> Vec<Method> {
         let mut methods = Vec::new();
         for (index, text) in entry.methods.iter().enumerate() {
@@ -145,6 +160,10 @@ impl One<'_, '_> {
                         format!("{text} is not a method that can be routed"),
                         None,
                     );
+                }
+                Ok(method) if methods.contains(&method) => {
+                    let message = format!("{method} is in this list twice");
+                    self.wrong(&format!("/methods/{index}"), message, None);
                 }
                 Ok(method) if text.chars().all(|char| char.is_ascii_uppercase()) => methods.push(method),
                 Ok(_) => {
@@ -171,8 +190,10 @@ impl One<'_, '_> {
             let host = text.to_ascii_lowercase();
             let is_host = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte));
             let has_port = !host.starts_with('[') && host.contains(':');
-            if host.is_empty() || !is_host || has_port {
-                let help = Some("write a whole name without port, such as api.example.com".to_owned());
+            if host.is_empty() || !is_host || has_port || host.ends_with('.') {
+                let help =
+                    "write a whole name without port and without a point at its end, such as api.example.com";
+                let help = Some(help.to_owned());
                 self.wrong(&format!("/hosts/{index}"), format!("{text:?} is not a host name"), help);
             } else if hosts.contains(&host) {
                 self.wrong(&format!("/hosts/{index}"), format!("{host} is in this list twice"), None);
@@ -195,7 +216,10 @@ impl One<'_, '_> {
     fn check_form(&mut self, part: &str, path: &str) {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\\".contains(&byte);
         let has_dots = path.split('/').any(|segment| segment == "." || segment == "..");
-        if !path.starts_with('/') || path.contains("//") || !path.bytes().all(is_plain) || has_dots {
+        // Doubled braces would stand for one as it is, which no request has in its path.
+        let has_braces = path.contains("{{") || path.contains("}}");
+        let is_normal = path.starts_with('/') && !path.contains("//") && path.bytes().all(is_plain);
+        if !is_normal || has_dots || has_braces {
             let help = Some("write it like /api/orders/{id}".to_owned());
             self.wrong(part, format!("{path:?} is not a path"), help);
         }
@@ -237,19 +261,31 @@ impl One<'_, '_> {
     }
 
     fn set_headers(&mut self, entry: &RouteEntry) -> Vec<(HeaderName, HeaderValue)> {
-        let mut fields = Vec::new();
-        for (name, value) in &entry.set_headers {
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        for (name, text) in &entry.set_headers {
             let part = format!("/set_headers/{}", escape(name));
-            let parsed_name = self.take(&part, HeaderName::from_bytes(name.as_bytes()));
-            let parsed_value = self.take(&part, HeaderValue::from_str(value));
-            let lower = name.to_ascii_lowercase();
+            let value = self.header_value(&part, text);
+            let Some(name) = self.take(&part, HeaderName::from_bytes(name.as_bytes())) else { continue };
+            let lower = name.as_str();
             let is_own = lower.starts_with("x-tollgate-") || lower.starts_with("x-forwarded-");
-            if is_own || OWN_FIELDS.contains(&lower.as_str()) {
+            if is_own || OWN_FIELDS.contains(&lower) {
                 self.wrong(&part, format!("{name} is set by the gateway itself"), None);
             }
-            fields.extend(parsed_name.zip(parsed_value));
+            if fields.iter().any(|(known, _)| *known == name) {
+                self.wrong(&part, format!("{name} is set twice; its case makes no difference"), None);
+            }
+            fields.extend(value.map(|value| (name, value)));
         }
         fields
+    }
+
+    /// What comes from a variable may be a secret: no log shows it.
+    fn header_value(&mut self, part: &str, text: &str) -> Option<HeaderValue> {
+        let substituted = self.compiling.substitute(text);
+        let substituted = self.take(part, substituted)?;
+        let mut value = self.take(part, HeaderValue::from_str(&substituted))?;
+        value.set_sensitive(substituted != text);
+        Some(value)
     }
 }
 

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 use super::super::diagnostic::Diagnostic;
 use super::super::load::{Document, Documents, Values};
 use super::super::route_table::{RouteTable, TableError};
-use super::super::shape::suggest;
-use super::super::snapshot::{Access, ApiProduct, Route, Snapshot, Upstream};
+use super::super::shape::{nearest, suggest};
+use super::super::snapshot::{Access, ApiProduct, Route, Snapshot};
 use super::super::source::{Kind, Source};
-use super::{basics, plans, routes};
-use crate::domain::id::{ProductName, SnapshotHash};
+use super::{basics, plans, routes, variables};
+use crate::domain::id::ProductName;
 use crate::domain::location::Location;
 
 /// What compiling has come to know, and what is wrong so far.
@@ -20,6 +20,9 @@ pub(super) struct Compiling<'d> {
     documents: Documents<'d>,
     /// The names that files declare, also where what they name is wrong itself.
     declared: Declarations,
+    values: &'d dyn Values,
+    /// What variables were replaced by, which is content as the files are.
+    substituted: Vec<String>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -84,6 +87,34 @@ impl<'d> Compiling<'d> {
         self.diagnostics.push(document.wrong(pointer, message, help));
     }
 
+    /// Notes what is wrong at a character of the text at a pointer.
+    pub(super) fn wrong_within(
+        &mut self,
+        document: &Document,
+        place: (&str, &str, u32),
+        message: String,
+        help: Option<String>,
+    ) {
+        self.diagnostics.push(document.wrong_within(place, message, help));
+    }
+
+    /// The text with its variables replaced.
+    pub(super) fn substitute(&mut self, text: &str) -> Result<String, String> {
+        let substituted = variables::substitute(text, self.values)?;
+        self.substituted.push(substituted.clone());
+        Ok(substituted)
+    }
+
+    /// Takes a key, or notes why it is wrong.
+    pub(super) fn take_key<T>(
+        &mut self,
+        document: &Document,
+        pointer: &str,
+        key: Result<T, impl std::fmt::Display>,
+    ) -> Option<T> {
+        key.map_err(|error| self.diagnostics.push(document.wrong_key(pointer, error.to_string()))).ok()
+    }
+
     /// Takes a value, or notes why it is wrong.
     pub(super) fn take<T>(
         &mut self,
@@ -124,16 +155,17 @@ pub fn compile(
     diagnostics: Vec<Diagnostic>,
 ) -> Result<Snapshot, Vec<Diagnostic>> {
     let declared = Declarations::of(documents.documents);
-    let mut compiling = Compiling { documents, declared, diagnostics };
+    let mut compiling = Compiling { documents, declared, values, substituted: Vec::new(), diagnostics };
+    variables::refuse_elsewhere(&mut compiling);
     let platform = basics::platform(&mut compiling);
     let scopes = basics::scopes(&mut compiling);
-    let upstreams = basics::upstreams(&mut compiling, values);
+    let upstreams = basics::upstreams(&mut compiling);
     let mut routes = routes::compile(&mut compiling, &scopes, &upstreams);
     let products = basics::products(&mut compiling, &mut routes);
     let plans = plans::compile(&mut compiling, &products);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
-    let hash = hash(source, &upstreams);
+    let hash = source.hash(&compiling.substituted);
     match (platform, hash) {
         (Some(platform), Some(hash)) if compiling.diagnostics.is_empty() => Ok(Snapshot {
             hash,
@@ -147,16 +179,6 @@ pub fn compile(
         }),
         _ => Err(compiling.diagnostics),
     }
-}
-
-/// The hash of the files and of what their variables stand for.
-fn hash(source: &Source, upstreams: &[Upstream]) -> Option<SnapshotHash> {
-    let endpoints: Vec<String> = upstreams
-        .iter()
-        .flat_map(|upstream| &upstream.endpoints)
-        .map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
-        .collect();
-    source.hash(&endpoints.join(" "))
 }
 
 /// Where a route came from, to speak of it.
@@ -198,11 +220,16 @@ fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]
     if compiling.documents.unknown.contains(&Kind::Products) {
         return;
     }
-    let mut listed: HashSet<&str> = HashSet::new();
+    let mut listed: HashSet<String> = HashSet::new();
     for document in compiling.of(Kind::Products) {
         for product in document.parts("/products") {
             let parts = document.parts(&format!("{product}/routes"));
-            listed.extend(parts.iter().filter_map(|part| document.text(part)));
+            let names = parts.iter().filter_map(|part| document.text(part));
+            // A misspelt name has been told of; the route that it is for is not one more mistake.
+            listed.extend(names.map(|name| match nearest(name, &compiling.declared.routes) {
+                Some(meant) => meant.clone(),
+                None => name.to_owned(),
+            }));
         }
     }
     for (route, origin) in routes {

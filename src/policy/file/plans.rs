@@ -62,7 +62,8 @@ pub struct LimitEntry {
     pub requests: u32,
     /// The window.
     pub window: DurationText,
-    /// How many may come at once; as many as `requests` when left out.
+    /// How many may come at once; as many as `requests` when left out. In any span of time, at most
+    /// burst + requests × span ÷ window pass.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
     /// What is counted together; all calls of an app when left out.

@@ -39,7 +39,8 @@ pub struct RouteEntry {
     pub timeout: Option<DurationText>,
     /// Longest request body; 1MiB when left out.
     pub max_body: Option<SizeText>,
-    /// Header fields set on the request to the upstream.
+    /// Header fields set on the request to the upstream. `${env:NAME}` and `${file:PATH}` are replaced, so that a secret
+    /// need not stand here.
     #[serde(default)]
     pub set_headers: BTreeMap<String, String>,
     /// What is billable; `meter: {}` counts every 2xx answer as one unit.
@@ -77,7 +78,8 @@ pub struct AddressLimitEntry {
     pub requests: u32,
     /// The window.
     pub window: DurationText,
-    /// How many may come at once; as many as `requests` when left out.
+    /// How many may come at once; as many as `requests` when left out. In any span of time, at most
+    /// burst + requests × span ÷ window pass.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
 }

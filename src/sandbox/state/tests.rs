@@ -207,6 +207,22 @@ fn the_order_finished_for_longest_makes_room() {
 }
 
 #[test]
+fn paid_orders_make_room_too_and_nothing_is_dropped_for_an_order_that_fails() {
+    let mut state = State::bounded(NOW, 2);
+    let (first, second) = (placed(&mut state, "p-1001", 1), placed(&mut state, "p-1001", 1));
+    for order in [&second, &first] {
+        let payment = state.start_payment(&merchant("m"), order, None).unwrap().1.id.clone();
+        state.pay(&payment, NOW).unwrap();
+    }
+    let too_many = state.place_order(&merchant("m"), &[wanted("p-1001", 1_000_000)], receiver(), NOW);
+    assert!(too_many.is_err());
+    assert!(state.order(None, &first).is_ok() && state.order(None, &second).is_ok());
+    let third = placed(&mut state, "p-1001", 1);
+    assert!(matches!(state.order(None, &first), Err(Refused::NotFound(_))), "the oldest goes");
+    assert!(state.order(None, &second).is_ok() && state.order(None, &third).is_ok());
+}
+
+#[test]
 fn ids_of_two_runs_differ() {
     let first = placed(&mut State::new(NOW), "p-1001", 1);
     let second = placed(&mut State::new(NOW.plus(Duration::from_secs(1))), "p-1001", 1);

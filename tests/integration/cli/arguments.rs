@@ -89,3 +89,36 @@ fn without_a_token_or_a_node_a_command_says_what_to_do() {
     assert_eq!((no_node.status, no_node.out.as_str()), (1, ""));
     assert!(no_node.err.contains("no node answers at http://127.0.0.1:9"), "{}", no_node.err);
 }
+
+#[test]
+fn what_the_command_line_names_goes_before_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready.json");
+    std::fs::write(&ready, r#"{"admin_url": "http://127.0.0.1:7", "admin_token": "of-the-ready-file"}"#)
+        .unwrap();
+    let ask = |arguments: &[&str]| {
+        let mut command = super::tollgate(&[&["app", "list"], arguments].concat());
+        command.env("TOLLGATE_READY_FILE", &ready).env("TOLLGATE_ADMIN_URL", "http://127.0.0.1:11");
+        super::finished(command.env("TOLLGATE_ADMIN_TOKEN", "x").output().unwrap())
+    };
+    assert!(ask(&[]).err.contains("no node answers at http://127.0.0.1:7"), "{}", ask(&[]).err);
+    let named = ask(&["--admin-url", "http://127.0.0.1:9"]);
+    assert!(named.err.contains("no node answers at http://127.0.0.1:9"), "{}", named.err);
+    let both = ask(&["--admin-url", "http://127.0.0.1:9", "--ready-file", "x"]);
+    assert_eq!(both.status, 2, "{}", both.err);
+}
+
+#[test]
+fn one_usage_record_is_shown_in_any_format_and_takes_no_option_of_the_list() {
+    let url = ["--admin-url", "http://127.0.0.1:9"];
+    let ask = |arguments: &[&str]| {
+        let mut command = super::tollgate(&[arguments, &url].concat());
+        super::finished(command.env("TOLLGATE_ADMIN_TOKEN", "x").output().unwrap())
+    };
+    for arguments in [["usage", "--output", "json", "show", "u"], ["--output", "json", "usage", "show", "u"]]
+    {
+        let asked = ask(&arguments);
+        assert!(asked.status == 1 && asked.err.contains("no node answers"), "{}", asked.err);
+    }
+    assert_eq!(ask(&["usage", "--app", "a", "show", "u"]).status, 2);
+}

@@ -4,6 +4,7 @@ mod administration;
 mod arguments;
 mod policy;
 mod process;
+mod programs;
 mod readme;
 mod serve;
 

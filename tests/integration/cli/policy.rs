@@ -57,3 +57,27 @@ fn the_schemas_are_those_beside_the_shipped_policies() {
         assert_eq!(printed[&name], serde_json::from_str::<Value>(&text).unwrap());
     }
 }
+
+#[test]
+fn a_set_that_is_wrong_is_wrong_also_when_nobody_reads_why() {
+    let folder = folder::policies();
+    folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
+    let mut command =
+        super::tollgate(&["policy", "check", folder.path().to_str().unwrap(), "--output", "json"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command.stdout(writer).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+}
+
+#[test]
+fn a_value_from_a_pipe_is_refused_and_not_waited_for() {
+    let folder = folder::policies();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let from_pipe = format!("${{file:{}}}", pipe.display());
+    folder::change(&folder, "upstreams.yaml", "${env:TOLLGATE_UPSTREAM_ORDER:-127.0.0.1:9102}", &from_pipe);
+    let checked = run(&["policy", "check", folder.path().to_str().unwrap()]);
+    assert_eq!(checked.status, 3);
+    assert!(checked.err.contains("cannot be read"), "{}", checked.err);
+}

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use tollgate::domain::refusal::Refusal;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::gateway::respond;
@@ -14,6 +15,8 @@ use crate::support::folder;
 
 const START: &str = "<!-- codes: written by a test, see tests/integration/cli/readme.rs -->\n";
 const END: &str = "<!-- end of codes -->";
+const FIGURES: &str = "<!-- figures: written by a test, see tests/integration/cli/readme.rs -->\n";
+const FIGURES_END: &str = "<!-- end of figures -->";
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -73,6 +76,33 @@ fn the_codes_in_the_readme_are_those_of_the_program() {
         readme == expected || std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some(),
         "the table of codes differs from the program; see the comment on this test"
     );
+}
+
+/// `TOLLGATE_WRITE_GENERATED=1 cargo test the_figures` writes them anew.
+#[test]
+fn the_figures_in_the_readme_are_those_of_the_last_measurement() {
+    let readme = readme();
+    let (before, rest) = readme.split_once(FIGURES).unwrap();
+    let (_, after) = rest.split_once(FIGURES_END).unwrap();
+    let expected = format!("{before}{FIGURES}{}{FIGURES_END}{after}", figures());
+    if std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &expected).unwrap();
+    } else {
+        assert_eq!(readme, expected, "the figures differ from benches/results; see the comment on this test");
+    }
+}
+
+fn figures() -> String {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/peers.json");
+    let results: Value = serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
+    let mut table = "| case | proxy | CPU µs a request | × HAProxy |\n| --- | --- | --- | --- |\n".to_owned();
+    for summary in results["summaries"].as_array().unwrap() {
+        let text = |name: &str| summary[name].as_str().unwrap();
+        let number = |name: &str| summary[name].as_f64().unwrap();
+        let (cpu, ratio) = (number("cpu_us_per_request"), number("ratio_to_haproxy"));
+        table.push_str(&format!("| {} | {} | {cpu:.1} | {ratio:.2} |\n", text("case"), text("proxy")));
+    }
+    table
 }
 
 fn table() -> String {

@@ -6,5 +6,6 @@ mod credentials;
 mod framing;
 mod lifecycle;
 mod limits;
+mod outside;
 mod reload;
 mod upstreams;

@@ -18,6 +18,8 @@ fn two_hundred_reloads_under_load_fail_no_request_and_each_broken_one_is_told() 
         .unwrap()
         .replace("requests: 60000", "requests: 60000000")
         .replace("burst: 2000", "burst: 100000");
+    let routes = dev.policies().join("routes/catalog.yaml");
+    let routes_text = std::fs::read_to_string(&routes).unwrap();
     std::thread::scope(|scope| {
         std::fs::write(&plan, &good).unwrap();
         assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
@@ -56,6 +58,13 @@ fn two_hundred_reloads_under_load_fail_no_request_and_each_broken_one_is_told() 
                 );
                 let status = dev.admin("GET", "/admin/policy", "").json();
                 assert!(!status["last_error"].is_null(), "{status}");
+            } else if number % 20 == 7 {
+                // By the watcher's own way, and another file than the plan.
+                let before = dev.admin("GET", "/admin/policy", "").json()["hash"].to_string();
+                std::fs::write(&routes, format!("{routes_text}# {number}\n")).unwrap();
+                let hash = || dev.admin("GET", "/admin/policy", "").json()["hash"].to_string();
+                wait_for("the watcher's reload", || hash() != before);
+                hashes.insert(hash());
             } else {
                 std::fs::write(&plan, format!("{good}# {number}\n")).unwrap();
                 let answer = dev.admin("POST", "/admin/policy/reload", "{}");
@@ -96,4 +105,10 @@ fn prices_that_were_in_force_cannot_be_changed_under_what_was_used() {
     let answer = dev.admin("POST", "/admin/policy/reload", "{}");
     assert!(answer.status >= 400 && answer.text().contains("plans/standard.yaml"), "{}", answer.text());
     assert!(answer.text().contains("add the next version"), "{}", answer.text());
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["policy", "reload", "--ready-file"])
+        .arg(dev.ready_file())
+        .output()
+        .unwrap();
+    assert_eq!(command.status.code(), Some(3), "{}", String::from_utf8_lossy(&command.stderr));
 }

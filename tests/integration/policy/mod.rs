@@ -1,5 +1,6 @@
 //! Policy sets from files, as administrators write them.
 
 mod broken;
+mod content;
 mod reload;
 mod shipped;

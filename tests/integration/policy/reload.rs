@@ -111,3 +111,64 @@ fn two_hundred_reloads_some_broken_never_show_a_reader_half_a_set() {
     assert_eq!(live.failures(), 40);
     assert_eq!(live.version(), 1 + 160);
 }
+
+#[test]
+fn a_set_with_no_plan_in_force_yet_is_refused() {
+    let folder = policies();
+    let live = open(folder.path(), Box::new(|_| Ok(())));
+    for plan in ["standard", "starter", "supplier"] {
+        change(&folder, &format!("plans/{plan}.yaml"), "from: 2026-01-01", "from: 2096-01-01");
+    }
+    let Err(LoadError::Refused(reason)) = live.reload() else { panic!("it was taken") };
+    assert!(reason.contains("no plan has a version in force"), "{reason}");
+}
+
+/// The shipped set as a release beside others, with that share of sales.
+fn release(releases: &Path, name: &str, percent: &str) {
+    let folder = policies();
+    change(&folder, PLAN, "percent: 2.5", &format!("percent: {percent}"));
+    std::fs::rename(folder.keep(), releases.join(name)).unwrap();
+}
+
+#[test]
+fn a_folder_that_is_made_again_moved_or_linked_elsewhere_is_still_watched() {
+    let releases = tempfile::tempdir_in(std::env::temp_dir()).unwrap();
+    let (current, next) = (releases.path().join("current"), releases.path().join("next"));
+    for (name, percent) in [("one", "1"), ("two", "2"), ("three", "3"), ("four", "4"), ("five", "5")] {
+        release(releases.path(), name, percent);
+    }
+    std::os::unix::fs::symlink("one", &current).unwrap();
+    let live = open(&current, Box::new(|_| Ok(())));
+    assert_eq!(percent(&live), "1");
+    let _watch = watch(&live).unwrap();
+
+    std::os::unix::fs::symlink("two", &next).unwrap();
+    std::fs::rename(&next, &current).unwrap();
+    wait_until("the link's new folder is in force", || percent(&live) == "2");
+    let plan = current.join(PLAN);
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("percent: 2", "percent: 2.1")).unwrap();
+    wait_until("a change in the new folder is in force", || percent(&live) == "2.1");
+
+    std::fs::remove_file(&current).unwrap();
+    std::fs::rename(releases.path().join("three"), &current).unwrap();
+    wait_until("the folder in the link's place is in force", || percent(&live) == "3");
+
+    std::fs::remove_dir_all(&current).unwrap();
+    wait_until("its absence is told", || live.status().last_error.is_some());
+    std::fs::rename(releases.path().join("four"), &current).unwrap();
+    wait_until("the folder that was made again is in force", || percent(&live) == "4");
+
+    std::fs::rename(&current, releases.path().join("old")).unwrap();
+    std::fs::rename(releases.path().join("five"), &current).unwrap();
+    wait_until("the folder that was moved there is in force", || percent(&live) == "5");
+}
+
+#[test]
+fn what_changed_between_loading_and_watching_is_in_force_soon() {
+    let folder = policies();
+    let live = open(folder.path(), Box::new(|_| Ok(())));
+    change(&folder, PLAN, "percent: 2.5", "percent: 3");
+    let _watch = watch(&live).unwrap();
+    wait_until("the change is in force", || percent(&live) == "3");
+}

@@ -84,6 +84,10 @@ impl Dev {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    pub(crate) fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
     pub(crate) fn policies(&self) -> PathBuf {
         self.folder.path().join("policies")
     }

@@ -5,3 +5,4 @@ pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod origin;
 pub(crate) mod stores;
+pub(crate) mod webdriver;

@@ -1,0 +1,57 @@
+//! `${env:NAME}` and `${file:PATH}`: replaced where a place or a secret may come from outside, refused elsewhere.
+
+use super::super::load::{Document, Values};
+use super::super::source::Kind;
+use super::set::Compiling;
+
+/// Where variables are replaced, by kind of file and the last key but one of the text's pointer.
+const REPLACED: [(Kind, &str); 2] = [(Kind::Upstreams, "endpoints"), (Kind::Routes, "set_headers")];
+
+/// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
+pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) =
+            after.split_once('}').ok_or_else(|| format!("{text:?} has ${{ without }}"))?;
+        let (variable, default) = match variable.split_once(":-") {
+            Some((variable, default)) => (variable, Some(default.to_owned())),
+            None => (variable, None),
+        };
+        let (value, missing) = match variable.split_once(':') {
+            Some(("env", name)) => (values.value(name), format!("the variable {name} is not set")),
+            Some(("file", path)) => (values.file(path), format!("the file {path} cannot be read")),
+            _ => {
+                return Err(format!(
+                    "${{{variable}}} is not known here; write ${{env:NAME}}, ${{env:NAME:-default}} or ${{file:PATH}}"
+                ));
+            }
+        };
+        result.push_str(before);
+        result.push_str(value.or(default).ok_or(missing)?.trim());
+        rest = after;
+    }
+    result.push_str(rest);
+    Ok(result)
+}
+
+/// Refuses `${` where it would be taken as it stands.
+pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
+    for kind in Kind::ALL {
+        for document in compiling.of(kind) {
+            for (pointer, _) in document.texts().into_iter().filter(|(_, text)| text.contains("${")) {
+                if !is_replaced(document, &pointer) {
+                    let message = "${…} is not replaced here".to_owned();
+                    let help =
+                        "variables stand in an upstream's endpoints and a route's set_headers".to_owned();
+                    compiling.wrong(document, &pointer, message, Some(help));
+                }
+            }
+        }
+    }
+}
+
+fn is_replaced(document: &Document, pointer: &str) -> bool {
+    let within = pointer.rsplit('/').nth(1);
+    REPLACED.into_iter().any(|(kind, key)| kind == document.kind && within == Some(key))
+}

@@ -1,0 +1,53 @@
+//! What a set must have, and what of it comes from outside.
+
+use tollgate::policy::load::{NoValues, Values, load_source};
+
+use super::broken::{changed, messages, report, shipped};
+
+#[test]
+fn a_set_without_routes_or_plans_is_no_set() {
+    for (folder, message) in [("routes/", "no file routes/*.yaml"), ("plans/", "no file plans/*.yaml")] {
+        let mut source = shipped();
+        source.files.retain(|file| !file.path.starts_with(folder));
+        assert_eq!(messages(&report(&source)).len(), 1, "{}", report(&source));
+        assert!(messages(&report(&source))[0].contains(message), "{}", report(&source));
+    }
+}
+
+/// Values from outside, as variables have them.
+struct Token(&'static str);
+
+impl Values for Token {
+    fn value(&self, name: &str) -> Option<String> {
+        (name == "UP_TOKEN").then(|| self.0.to_owned())
+    }
+}
+
+#[test]
+fn a_set_header_takes_its_secret_from_a_variable_and_is_content_like_the_files() {
+    let set = "upstream: order\n    set_headers: {Authorization: \"Bearer ${env:UP_TOKEN}\", X-Plain: a}\n";
+    let source = changed("routes/orders.yaml", "upstream: order\n", set);
+    let one = load_source(&source, &Token("one")).unwrap();
+    let route = one.routes.iter().find(|route| route.name.as_str() == "place-order").unwrap();
+    let fields: Vec<(&str, &str, bool)> = route
+        .set_headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap(), value.is_sensitive()))
+        .collect();
+    assert_eq!(fields, [("authorization", "Bearer one", true), ("x-plain", "a", false)]);
+    let (again, other) = (load_source(&source, &Token("one")), load_source(&source, &Token("two")));
+    assert_eq!(one.hash, again.unwrap().hash);
+    assert_ne!(one.hash, other.unwrap().hash);
+    let Err(broken) = load_source(&source, &Token("a\nb")) else {
+        panic!("a field with a line's end was taken")
+    };
+    assert!(!broken.to_string().contains("a\nb"), "{broken}");
+}
+
+#[test]
+fn a_burst_may_be_larger_than_what_a_window_refills() {
+    let source = changed("plans/starter.yaml", "burst: 20", "burst: 500");
+    let snapshot = load_source(&source, &NoValues).unwrap();
+    let rate = &snapshot.plans["starter"].versions[0].limits[0].rate;
+    assert_eq!((rate.requests.get(), rate.burst.get()), (100, 500));
+}
