@@ -24,11 +24,14 @@ use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId};
 use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::{Clock, Moment, Timestamp};
 
 /// How long a credential that proves nothing is remembered as such, and how soon a store that is away is asked again:
 /// guessing costs the guesser, not the store.
 const REFUSED_TIME: Duration = Duration::from_secs(5);
+
+/// How long a caller that is known waits for a store that is slow.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A credential that was verified, with the fields that tell the upstream about it.
 #[derive(Debug)]
@@ -56,9 +59,9 @@ struct Remembered {
     outcome: Result<Arc<Identity>, Refusal>,
     stamps: Arc<[Stamp]>,
     /// From when on it is loaded again.
-    aged_at: Timestamp,
+    aged_at: Duration,
     /// Until when it is believed if it cannot be.
-    believed_until: Timestamp,
+    believed_until: Duration,
 }
 
 impl Remembered {
@@ -74,7 +77,7 @@ pub struct Known {
     /// The identity.
     pub identity: Arc<Identity>,
     stamps: Arc<[Stamp]>,
-    aged_at: Timestamp,
+    aged_at: Duration,
 }
 
 /// How long what was loaded of a credential is believed.
@@ -126,25 +129,28 @@ impl Directory {
     pub async fn identify(
         self: &Arc<Self>,
         presented: Presented<'_>,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Option<Known>, Refusal> {
         let hash = match presented {
             Presented::Nothing => return Ok(None),
             Presented::ApiKey(text) => sha256(b"k", text),
             Presented::AccessToken(text) => sha256(b"t", text),
         };
-        let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, now));
+        let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, moment.now));
         match known {
-            Some(known) if now < known.aged_at => known.told().map(Some),
-            known => self.load(hash, Owned::of(presented)?, known, now).await.map(Some),
+            Some(known) if moment.monotonic < known.aged_at => known.told().map(Some),
+            Some(known) if self.is_believed(&known, moment) => {
+                self.load_or_believe(hash, Owned::of(presented)?, known, moment).await.map(Some)
+            }
+            _ => self.load(hash, Owned::of(presented)?, None, moment).await.map(Some),
         }
     }
 
-    /// Whether what [`Directory::identify`] told may still be taken for true at `now`.
+    /// Whether what [`Directory::identify`] told may still be taken for true.
     #[must_use]
-    pub fn is_current(&self, known: &Known, now: Timestamp) -> bool {
-        now < known.aged_at
-            && known.identity.expires_at.is_none_or(|expiry| now < expiry)
+    pub fn is_current(&self, known: &Known, moment: Moment) -> bool {
+        moment.monotonic < known.aged_at
+            && known.identity.expires_at.is_none_or(|expiry| moment.now < expiry)
             && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
     }
 
@@ -183,6 +189,32 @@ impl Directory {
         alive && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
     }
 
+    /// Whether what has aged stands while the store says nothing.
+    fn is_believed(&self, aged: &Remembered, moment: Moment) -> bool {
+        aged.outcome.is_ok() && moment.monotonic < aged.believed_until && self.is_true(aged, moment.now)
+    }
+
+    /// Loads what has aged, but does not wait for a store that is slow: then what is remembered stands, and the load goes on.
+    async fn load_or_believe(
+        self: &Arc<Self>,
+        hash: [u8; 32],
+        presented: Owned,
+        aged: Remembered,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
+        let (loading, before) = (self.clone(), aged.clone());
+        let load = async move { loading.load(hash, presented, Some(before), moment).await };
+        match tokio::time::timeout(PATIENCE, self.control.spawn(load)).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) | Err(_) => {
+                let aged_at = moment.monotonic.saturating_add(REFUSED_TIME);
+                let believed = Remembered { aged_at, ..aged };
+                self.remembered.insert(hash, believed.clone()).await;
+                believed.told()
+            }
+        }
+    }
+
     /// Loads what is not remembered, aged, or no longer true, once for all who wait for it. `aged` is what stands if the
     /// store is away.
     async fn load(
@@ -190,7 +222,7 @@ impl Directory {
         hash: [u8; 32],
         presented: Owned,
         aged: Option<Remembered>,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Known, Refusal> {
         let (remembering, loading) = (self.clone(), self.clone());
         let entry = self
@@ -200,22 +232,22 @@ impl Directory {
                 async move {
                     let task = loading.control.spawn(loading.clone().load_once(presented, aged));
                     task.await.unwrap_or_else(|_| {
-                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), now)
+                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), moment)
                     })
                 },
-                move |known| !remembering.is_true(known, now) || known.aged_at <= now,
+                move |known| !remembering.is_true(known, moment.now) || known.aged_at <= moment.monotonic,
             )
             .await;
         entry.into_value().told()
     }
 
     async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
-        let now = self.loader.now();
+        let moment = self.loader.moment();
         let mut stamps = Vec::with_capacity(4);
         let outcome = match &presented {
-            Owned::ApiKey(hash) => self.loader.load_key(hash, (now, &self.changes), &mut stamps).await,
+            Owned::ApiKey(hash) => self.loader.load_key(hash, (moment.now, &self.changes), &mut stamps).await,
             Owned::AccessToken(token) => {
-                self.loader.load_token(token, (now, &self.changes), &mut stamps).await
+                self.loader.load_token(token, (moment.now, &self.changes), &mut stamps).await
             }
         };
         let outcome = match outcome {
@@ -223,22 +255,20 @@ impl Directory {
             Err(Failure::Refused(refusal)) => Err(refusal),
             Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
                 let nobody = match failure {
-                    Failure::Source(unavailable) => out_of_reach(&unavailable, now),
-                    Failure::Busy | Failure::Refused(_) => busy(now),
+                    Failure::Source(unavailable) => out_of_reach(&unavailable, moment),
+                    Failure::Busy | Failure::Refused(_) => busy(moment),
                 };
-                let believed = aged.filter(|aged| {
-                    aged.outcome.is_ok() && now < aged.believed_until && self.is_true(aged, now)
-                });
-                return believed
-                    .map_or(nobody, |aged| Remembered { aged_at: now.plus(REFUSED_TIME), ..aged });
+                let believed = aged.filter(|aged| self.is_believed(aged, moment));
+                let aged_at = moment.monotonic.saturating_add(REFUSED_TIME);
+                return believed.map_or(nobody, |aged| Remembered { aged_at, ..aged });
             }
         };
-        let aged_at = now.plus(self.memory.time);
+        let aged_at = moment.monotonic.saturating_add(self.memory.time);
         Remembered {
             outcome,
             stamps: stamps.into(),
             aged_at,
-            believed_until: aged_at.plus(self.memory.grace),
+            believed_until: aged_at.saturating_add(self.memory.grace),
         }
     }
 }
@@ -277,16 +307,16 @@ impl Owned {
     }
 }
 
-fn out_of_reach(unavailable: &SourceUnavailable, now: Timestamp) -> Remembered {
+fn out_of_reach(unavailable: &SourceUnavailable, moment: Moment) -> Remembered {
     tracing::error!(%unavailable, "a credential could not be looked up");
     let outcome = Err(Refusal::Unavailable("The store of identities is out of reach"));
-    Remembered { outcome, stamps: Arc::from([]), aged_at: now, believed_until: now }
+    Remembered { outcome, stamps: Arc::from([]), aged_at: moment.monotonic, believed_until: moment.monotonic }
 }
 
 /// Not in the log: a flood would fill it.
-fn busy(now: Timestamp) -> Remembered {
+fn busy(moment: Moment) -> Remembered {
     let outcome = Err(Refusal::Unavailable("Too many credentials are being looked up"));
-    Remembered { outcome, stamps: Arc::from([]), aged_at: now, believed_until: now }
+    Remembered { outcome, stamps: Arc::from([]), aged_at: moment.monotonic, believed_until: moment.monotonic }
 }
 
 fn sha256(kind: &[u8; 1], text: &str) -> [u8; 32] {

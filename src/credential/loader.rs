@@ -14,7 +14,7 @@ use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
-use crate::domain::time::{Clock, Timestamp};
+use crate::domain::time::{Clock, Moment, Timestamp};
 
 /// Credentials that are loaded at once; beyond: who is not known yet is refused for the moment, at no cost to the store.
 pub(super) const MAX_LOADS: usize = 256;
@@ -50,8 +50,8 @@ impl Loader {
         Self { source, verifier, clock, places: Semaphore::new(MAX_LOADS) }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+    pub(super) fn moment(&self) -> Moment {
+        self.clock.moment()
     }
 
     fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
@@ -99,11 +99,12 @@ impl Loader {
         (now, changes): (Timestamp, &Changes),
         stamps: &mut Vec<Stamp>,
     ) -> Result<Identity, Failure> {
-        let _place = self.place()?;
         let token = self
             .verifier
             .verify(token, now)
             .map_err(|error| Failure::Refused(Refusal::CredentialInvalid(error.explanation())))?;
+        // Only now: tokens that prove nothing take no place from those that do.
+        let _place = self.place()?;
         stamps.push(changes.stamp(token.app.as_str()));
         stamps.extend(token.merchant.as_ref().map(|merchant| changes.stamp(merchant.as_str())));
         stamps.extend(token.grant.as_ref().map(|grant| changes.stamp(grant.as_str())));

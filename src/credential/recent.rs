@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 use super::directory::{Directory, Identity, Known};
 use super::presented::Presented;
 use crate::domain::principal::CredentialKind;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Moment;
 
 /// Who called lately on one core.
 pub struct Recent {
@@ -49,15 +49,15 @@ impl Recent {
         Self { directory, young: Table::default(), old: Table::default(), generation }
     }
 
-    /// Whom `presented` proves at `now`, if it is remembered and nothing has happened since.
-    pub fn find(&mut self, presented: Presented<'_>, now: Timestamp) -> Option<Arc<Identity>> {
+    /// Whom `presented` proves, if it is remembered and nothing has happened since.
+    pub fn find(&mut self, presented: Presented<'_>, moment: Moment) -> Option<Arc<Identity>> {
         let (kind, text) = told(presented)?;
         if let Some(known) = self.young.get(text) {
-            let is_good = known.is_of(kind) && self.directory.is_current(known, now);
+            let is_good = known.is_of(kind) && self.directory.is_current(known, moment);
             return is_good.then(|| known.identity.clone());
         }
         let (credential, known) = self.old.remove_entry(text)?;
-        if !known.is_of(kind) || !self.directory.is_current(&known, now) {
+        if !known.is_of(kind) || !self.directory.is_current(&known, moment) {
             return None;
         }
         let identity = known.identity.clone();

@@ -15,6 +15,20 @@ pub trait Clock: Send + Sync {
 
     /// Time since an arbitrary start that never steps back, for limits, timeouts and latency.
     fn monotonic(&self) -> Duration;
+
+    /// Both, at one moment.
+    fn moment(&self) -> Moment {
+        Moment { now: self.now(), monotonic: self.monotonic() }
+    }
+}
+
+/// A moment by both kinds of time: what ends by the calendar is compared with one, what ages with the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time of day.
+    pub now: Timestamp,
+    /// Time that never steps back.
+    pub monotonic: Duration,
 }
 
 /// A clock that stands still until it is moved: for tests and simulations.

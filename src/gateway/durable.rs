@@ -20,6 +20,9 @@ use super::{forward, respond};
 use crate::domain::refusal::Refusal;
 use crate::upstream::pool::Lease;
 
+/// How long an answer waits for a disk that neither takes its record nor fails.
+const COMMIT_TIME: Duration = Duration::from_secs(10);
+
 /// Sends a request on, in a task that outlives its caller, and gives the answer once its usage record is on disk.
 pub(super) async fn forward(
     worker: Rc<Worker>,
@@ -48,13 +51,15 @@ async fn answer(
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
     let held = hold(&mut recording, incoming, (max, silence)).await;
-    match record(recording, &held).await {
+    let response = match record(&mut recording, &held).await {
         Ok(()) => Response::from_parts(parts, release(worker, held, lease)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
             respond::refuse(&refusal, &told.request_id, told.admission.as_ref())
         }
-    }
+    };
+    recording.told(response.status().as_u16());
+    response
 }
 
 /// What came of an answer while it was held back.
@@ -85,13 +90,14 @@ async fn hold(recording: &mut Recording, mut incoming: Incoming, (max, silence):
 }
 
 /// Waits until the call's record is on disk.
-async fn record(recording: Recording, held: &Held) -> Result<(), Refusal> {
+async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
     let broken = (held.end == End::UpstreamBroke).then_some(Refusal::UpstreamBroken);
     let told = broken
         .as_ref()
         .map(|refusal| Told { status: respond::status(refusal).as_u16(), code: refusal.code() });
     if let Some(committed) = recording.finish_durably(held.end, told).map_err(|_| Refusal::Unrecorded)? {
-        committed.await.ok().and_then(Result::ok).ok_or(Refusal::Unrecorded)?;
+        let committed = timeout(COMMIT_TIME, committed).await.map_err(|_| Refusal::Unrecorded)?;
+        committed.ok().and_then(Result::ok).ok_or(Refusal::Unrecorded)?;
     }
     broken.map_or(Ok(()), Err)
 }

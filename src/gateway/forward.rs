@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, requ
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::recording::Recording;
+use super::recording::{Call, Recording};
 use super::upload::{Upload, UploadOutcome};
 use super::worker::Worker;
 use crate::domain::refusal::Refusal;
@@ -107,9 +107,9 @@ pub async fn send(
     let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
     let route = &view.snapshot.routes[place];
     let upstream = &view.snapshot.upstreams[route.upstream];
-    recording.hand_over();
-    let sending = try_endpoints(worker, view.pools(route), upstream, request, recording.call.started);
-    let outcome = in_time(worker, sending, route.timeout, &recording.call.upload).await;
+    let call = &recording.call;
+    let sending = try_endpoints(worker, (view.pools(route), upstream), request, call);
+    let outcome = in_time(worker, sending, route.timeout, &call.upload).await;
     let (response, lease) = outcome.map_err(|error| {
         let of_the_body = recording.call.upload.borrow_mut().refusal.take();
         of_the_body.unwrap_or_else(|| explain(&error, upstream))
@@ -118,8 +118,8 @@ pub async fn send(
     Ok((response, lease))
 }
 
-/// Gives `sending` the route's time, which begins anew while the request body still makes its way: how slow a caller may be
-/// is not for the upstream's time to say.
+/// Gives `sending` the route's time, which begins anew with each piece of the request's body: how slow a caller may be is not
+/// for the upstream's time to say.
 async fn in_time<T>(
     worker: &Worker,
     sending: impl Future<Output = Result<T, UpstreamError>>,
@@ -128,22 +128,21 @@ async fn in_time<T>(
 ) -> Result<T, UpstreamError> {
     let mut sending = std::pin::pin!(sending);
     let mut watch = None;
-    let mut seen = 0;
     std::future::poll_fn(|context| {
         if let Poll::Ready(outcome) = sending.as_mut().poll(context) {
             return Poll::Ready(outcome);
         }
         let watch = watch.get_or_insert_with(|| worker.watches.watch());
+        let mut left = time;
         if watch.is_late() {
-            let bytes = upload.borrow().bytes;
-            if bytes == seen {
+            left = upload.borrow().moved_at.map_or(Duration::ZERO, |at| time.saturating_sub(at.elapsed()));
+            if left.is_zero() {
                 return Poll::Ready(Err(UpstreamError::Timeout(time)));
             }
-            seen = bytes;
             watch.met();
         }
         watch.remember(context.waker());
-        watch.expect(time);
+        watch.expect(left);
         Poll::Pending
     })
     .await
@@ -151,13 +150,12 @@ async fn in_time<T>(
 
 async fn try_endpoints(
     worker: &Worker,
-    pools: &[Rc<Pool<Upload>>],
-    upstream: &Upstream,
+    (pools, upstream): (&[Rc<Pool<Upload>>], &Upstream),
     request: Request<Upload>,
-    started: Duration,
+    call: &Call,
 ) -> Result<(Response<Incoming>, Lease<Upload>), UpstreamError> {
     let mut request = request;
-    let mut now = started;
+    let mut now = call.started;
     let mut failed: Option<Rc<Pool<Upload>>> = None;
     let mut tries = 0;
     loop {
@@ -181,10 +179,14 @@ async fn try_endpoints(
             }
         };
         let again = if lease.may_be_closing() && tries < MAX_TRIES { repeatable(&request) } else { None };
+        call.upload.borrow_mut().is_handed_over = true;
         match (lease.send(request).await, again) {
             (Ok(Ok(response)), _) => return Ok((response, lease)),
             // An idle connection that the upstream had just closed: nothing was sent, so any method may go again.
-            (Ok(Err(unsent)), _) if tries < MAX_TRIES => request = unsent.0,
+            (Ok(Err(unsent)), _) if tries < MAX_TRIES => {
+                call.upload.borrow_mut().is_handed_over = false;
+                request = unsent.0;
+            }
             (Err(UpstreamError::Closed(_)), Some(again)) => request = again,
             (Ok(Err(_)), _) => return Err(UpstreamError::Unready),
             (Err(error), _) => return Err(error),

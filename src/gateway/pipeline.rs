@@ -15,7 +15,7 @@ use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields};
-use super::raw_head::RawHead;
+use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
@@ -23,7 +23,7 @@ use super::{durable, forward, head, recording, request_id, respond};
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Presented};
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Timestamp;
+use crate::domain::time::Moment;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route};
@@ -38,16 +38,22 @@ pub struct Peer {
     pub address: IpAddr,
     /// What it adds to each request.
     pub fields: ConnectionFields,
-    /// What is seen of the head under way.
+    /// Is told what becomes of request bodies.
     pub raw_head: Rc<RawHead>,
 }
 
 /// Serves a request.
-pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Answer> {
+pub async fn serve(
+    worker: Rc<Worker>,
+    peer: Rc<Peer>,
+    request: Request<Incoming>,
+    unseen: Unseen,
+) -> Response<Answer> {
     let mut recording = Recording::begin(worker.clone(), request.method().clone());
     let request_id = request_id::header_value(&recording.call.id);
     let mut admission = None;
-    let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, (&request_id, request)).await;
+    let arrived = Arrived { request, unseen, request_id: &request_id };
+    let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, arrived).await;
     let told = Telling { request_id, admission };
     match outcome {
         Ok(Outcome::Own(answer)) => own(recording, &told, answer),
@@ -57,6 +63,13 @@ pub async fn serve(worker: Rc<Worker>, peer: Rc<Peer>, request: Request<Incoming
         Ok(Outcome::Permitted(request)) => forward_streaming(&worker, recording, request, &told).await,
         Err(refusal) => told.refuse(recording, &refusal),
     }
+}
+
+/// A request as it arrived.
+struct Arrived<'r> {
+    request: Request<Incoming>,
+    unseen: Unseen,
+    request_id: &'r HeaderValue,
 }
 
 /// What came of the stages before the upstream.
@@ -72,11 +85,11 @@ async fn stages(
     peer: &Peer,
     call: &mut Call,
     admission: &mut Option<Admission>,
-    (request_id, request): (&HeaderValue, Request<Incoming>),
+    Arrived { request, unseen, request_id }: Arrived<'_>,
 ) -> Result<Outcome, Refusal> {
     let (mut parts, body) = request.into_parts();
     let shared = &worker.shared;
-    let checked = head::check(&parts, peer.raw_head.end(), shared.bounds.head_bytes)?;
+    let checked = head::check(&parts, unseen, shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path) {
         drop(checked);
         let answer = shared.control.call(parts, body, &peer.fields, request_id).await?;
@@ -86,7 +99,7 @@ async fn stages(
     let view = call.view.clone();
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
-    call.identity = identify(worker, presented::find(&parts.headers)?, call.at).await?;
+    call.identity = identify(worker, presented::find(&parts.headers)?, call.moment()).await?;
     let circumstances = Circumstances {
         parts: &parts,
         head: &checked,
@@ -96,13 +109,13 @@ async fn stages(
     };
     let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
-    *admission = count(worker, (peer, call, route), &permit, admission)?;
     check_room(worker, call, route, &body)?;
+    *admission = count(worker, (peer, call, route), &permit, admission)?;
 
     let target = forward::target(route, &parts, &checked.path, &parameters)?;
     call.target = metered_target(call.meter(), &checked, &parts, &parameters);
     drop(checked);
-    let upload = upload(worker, call, route, (&parts.headers, body));
+    let upload = upload((worker, peer), call, route, (&parts.headers, body));
     Ok(Outcome::Permitted(to_upstream(worker, peer, call, (route, request_id), (&mut parts, target, upload))))
 }
 
@@ -122,12 +135,12 @@ fn find_route<'s, 'p>(
 async fn identify(
     worker: &Worker,
     presented: Presented<'_>,
-    now: Timestamp,
+    moment: Moment,
 ) -> Result<Option<Arc<Identity>>, Refusal> {
-    if let Some(identity) = worker.recent.borrow_mut().find(presented, now) {
+    if let Some(identity) = worker.recent.borrow_mut().find(presented, moment) {
         return Ok(Some(identity));
     }
-    let Some(known) = worker.shared.directory.identify(presented, now).await? else { return Ok(None) };
+    let Some(known) = worker.shared.directory.identify(presented, moment).await? else { return Ok(None) };
     let identity = known.identity.clone();
     worker.recent.borrow_mut().keep(presented, known);
     Ok(Some(identity))
@@ -182,7 +195,7 @@ fn metered_target(
 }
 
 fn upload(
-    worker: &Worker,
+    (worker, peer): (&Worker, &Peer),
     call: &mut Call,
     route: &Route,
     (headers, body): (&HeaderMap, Incoming),
@@ -194,7 +207,7 @@ fn upload(
     }
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
-    Upload::new(body, bounds, call.upload.clone())
+    Upload::new(body, bounds, call.upload.clone(), peer.raw_head.clone())
 }
 
 fn to_upstream(

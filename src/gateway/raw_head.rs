@@ -1,6 +1,6 @@
 //! What hyper takes out of a request's head before anyone sees it: a `Content-Length` beside `Transfer-Encoding`, and the
-//! fragment of a target. The bytes are looked at as they are read, and only up to the head's end; of a pipelined request
-//! whose head came with the one before, nothing is seen.
+//! fragment of a target. The bytes are looked at as they are read, from where a head is sure to begin up to its end; of a
+//! request whose head came with the one before, or after a body that nobody read, nothing is seen.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,27 @@ use memchr::{memchr, memchr2};
 
 /// Looks at a connection's bytes.
 #[derive(Debug, Default)]
-pub struct RawHead(RefCell<Scan>);
+pub struct RawHead(RefCell<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    scan: Scan,
+    /// Whether the answer to the last request is out.
+    is_answered: bool,
+    body: RequestBody,
+}
+
+/// The body of the last request, which ends where the next head begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum RequestBody {
+    /// There is none, or it has been read to its end.
+    #[default]
+    Read,
+    /// It is being read.
+    Open,
+    /// Nobody reads it: hyper passes over what is left of it, or closes.
+    Abandoned,
+}
 
 /// What a head had that can't be seen in what hyper makes of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,25 +62,72 @@ enum Place {
 const LENGTH: &[u8] = b"content-length";
 
 impl RawHead {
-    /// The next byte begins a head.
-    pub fn begin(&self) {
-        *self.0.borrow_mut() = Scan { place: Place::RequestLine(0), unseen: Unseen::default() };
+    /// A connection begins, or an answer is out.
+    pub fn answered(&self) {
+        let mut state = self.0.borrow_mut();
+        state.is_answered = true;
+        state.look();
     }
 
     /// Whether a head is under way or waited for.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        self.0.borrow().place != Place::Behind
+        let state = self.0.borrow();
+        state.is_answered && state.body != RequestBody::Open
     }
 
     /// Looks at the next bytes.
     pub fn see(&self, bytes: &[u8]) {
-        self.0.borrow_mut().see(bytes);
+        self.0.borrow_mut().scan.see(bytes);
     }
 
-    /// What the head had, now that it has been read; nobody looks until the next [`RawHead::begin`].
-    pub fn end(&self) -> Unseen {
-        std::mem::take(&mut *self.0.borrow_mut()).unseen
+    /// What the head had, now that it has been read; nobody looks until its request is over.
+    pub fn end(&self, body: NextBody) -> Unseen {
+        let mut state = self.0.borrow_mut();
+        state.is_answered = false;
+        state.body = match body {
+            NextBody::None => RequestBody::Read,
+            NextBody::Some => RequestBody::Abandoned,
+        };
+        std::mem::take(&mut state.scan).unseen
+    }
+
+    /// The request's body is being read.
+    pub fn body_opens(&self) {
+        self.0.borrow_mut().body = RequestBody::Open;
+    }
+
+    /// The request's body has been read to its end.
+    pub fn body_ends(&self) {
+        let mut state = self.0.borrow_mut();
+        state.body = RequestBody::Read;
+        state.look();
+    }
+
+    /// Nobody reads the request's body any more. One that has ended is none of this.
+    pub fn body_is_left(&self) {
+        let mut state = self.0.borrow_mut();
+        if state.body == RequestBody::Open {
+            state.body = RequestBody::Abandoned;
+        }
+    }
+}
+
+/// Whether a body follows a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextBody {
+    /// None.
+    None,
+    /// One.
+    Some,
+}
+
+impl State {
+    /// Looks at what comes next, if it is sure to be a head.
+    fn look(&mut self) {
+        if self.is_answered && self.body == RequestBody::Read {
+            self.scan = Scan { place: Place::RequestLine(0), unseen: Unseen::default() };
+        }
     }
 }
 
@@ -129,12 +196,38 @@ mod tests {
 
     fn unseen(pieces: &[&[u8]]) -> (Unseen, bool) {
         let head = RawHead::default();
-        head.begin();
+        head.answered();
         for piece in pieces {
             head.see(piece);
         }
-        let is_awaited = head.is_awaited();
-        (head.end(), is_awaited)
+        let is_under_way = head.0.borrow().scan.place != Place::Behind;
+        (head.end(NextBody::None), is_under_way)
+    }
+
+    #[test]
+    fn a_body_is_never_taken_for_a_head() {
+        let head = RawHead::default();
+        head.answered();
+        head.see(b"POST / HTTP/1.1\r\n\r\n");
+        head.end(NextBody::Some);
+        // Refused: the rest of the body is passed over, and after it a head is awaited, but not looked at.
+        head.answered();
+        head.see(b"{\"c\":\"#fff\"}\n\n");
+        assert!(head.is_awaited());
+        assert_eq!(head.end(NextBody::Some), Unseen::default());
+        // Answered before its body has come: nothing is late.
+        head.body_opens();
+        head.answered();
+        head.see(b"#\n");
+        assert!(!head.is_awaited());
+        head.body_ends();
+        assert!(head.is_awaited());
+        head.see(b"GET /#a HTTP/1.1\r\n\r\n");
+        assert!(head.end(NextBody::None).has_fragment);
+        head.body_opens();
+        head.body_is_left();
+        head.answered();
+        assert!(head.is_awaited());
     }
 
     #[test]
@@ -163,8 +256,8 @@ mod tests {
                 from = cut;
             }
             pieces.push(&text[from..]);
-            let (unseen, is_awaited) = unseen(&pieces);
-            prop_assert!(unseen.has_length && !unseen.has_fragment && !is_awaited);
+            let (unseen, is_under_way) = unseen(&pieces);
+            prop_assert!(unseen.has_length && !unseen.has_fragment && !is_under_way);
         }
 
         #[test]

@@ -18,7 +18,7 @@ use crate::domain::id::ProductName;
 use crate::domain::plan::PlanRef;
 use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::domain::usage::Evidence;
 use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
@@ -87,6 +87,12 @@ impl Call {
         self.route.map(|place| &*self.view.snapshot.routes[place])
     }
 
+    /// When it arrived.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.at, monotonic: self.started }
+    }
+
     /// Whether its answer must wait for its record.
     #[must_use]
     pub fn is_durable(&self) -> bool {
@@ -103,10 +109,8 @@ impl Call {
 
 /// How far a call has come.
 enum Stage {
-    /// The upstream has seen nothing of it.
+    /// There is no answer yet.
     Arrived,
-    /// The upstream may have it.
-    HandedOver,
     /// The upstream's answer has begun.
     Answered { status: u16, response: Capture, coding: Option<String>, bytes: u64 },
     /// It is counted, and its record is the journal's.
@@ -160,11 +164,6 @@ impl Recording {
         self.worker.clone()
     }
 
-    /// From now on the upstream may act on the call.
-    pub fn hand_over(&mut self) {
-        self.stage = Stage::HandedOver;
-    }
-
     /// The upstream's answer has begun.
     pub fn answered(&mut self, status: u16, headers: &HeaderMap) {
         let (response, coding) = match self.call.meter() {
@@ -189,12 +188,13 @@ impl Recording {
     }
 
     /// Concludes a durable call, of which the caller is told `refusal`, or else the upstream's answer. The result resolves
-    /// when the record is on disk; there is none for a call of nobody known.
+    /// when the record is on disk; there is none for a call of nobody known. What the caller is told in the end is counted
+    /// by [`Recording::told`].
     ///
     /// # Errors
-    /// [`NotRecorded`]; the call is counted all the same.
+    /// [`NotRecorded`].
     pub fn finish_durably(
-        mut self,
+        &mut self,
         end: End,
         refusal: Option<Told>,
     ) -> Result<Option<Committed>, NotRecorded> {
@@ -202,13 +202,17 @@ impl Recording {
         self.stage = Stage::Concluded;
         let now = self.worker.shared.clock.monotonic();
         let (status, code) = refusal.map_or((status, None), |told| (told.status, Some(told.code)));
-        count(&self.worker, &self.call, status, now);
         let take = |journal: &mut Writer, bytes: &[u8], room| match room {
             Some(room) => journal.append_durable_reserved(bytes, room),
             None => journal.append_durable(bytes),
         };
         record(&self.worker, &mut self.call, (status, code), (&evidence, bytes_out), now, take)
             .inspect_err(|error| lost(&self.worker, &self.call, error))
+    }
+
+    /// Counts a durable call by the status that its caller is told.
+    pub fn told(self, status: u16) {
+        count(&self.worker, &self.call, status, self.worker.shared.clock.monotonic());
     }
 
     /// Concludes a call that one of the gateway's own endpoints answered: those are counted only.
@@ -219,8 +223,7 @@ impl Recording {
 
     /// Concludes a call that the gateway refused.
     pub fn refused(mut self, refusal: &Refusal, status: u16) {
-        let evidence =
-            if refusal.may_have_acted() { self.worth(End::UpstreamBroke).1 } else { Evidence::Free };
+        let evidence = if refusal.may_have_acted() { unseen(&self.call) } else { Evidence::Free };
         self.stage = Stage::Concluded;
         self.worker.counters.refused(refusal.code());
         let told = Told { status, code: refusal.code() };
@@ -237,8 +240,7 @@ impl Recording {
     /// Status, worth and length of an answer that ended so.
     fn worth(&self, end: End) -> (u16, Evidence, u64) {
         match &self.stage {
-            Stage::Arrived | Stage::Concluded => (CALLER_LEFT, Evidence::Free, 0),
-            Stage::HandedOver => (CALLER_LEFT, unseen(&self.call), 0),
+            Stage::Arrived | Stage::Concluded => (CALLER_LEFT, unseen(&self.call), 0),
             Stage::Answered { status, response, coding, bytes } => {
                 (*status, evidence(&self.call, *status, (response, coding.as_deref()), end), *bytes)
             }
@@ -263,10 +265,11 @@ pub struct Told {
     pub code: &'static str,
 }
 
-/// The worth of a call whose answer nobody saw: money may have moved, and it is not for the gateway to guess.
+/// The worth of a call whose answer nobody saw: if the upstream may have it, money may have moved, and it is not for the
+/// gateway to guess.
 fn unseen(call: &Call) -> Evidence {
     let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
-    if moves_money && !call.method.is_safe() {
+    if moves_money && !call.method.is_safe() && call.upload.borrow().is_handed_over {
         Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
     } else {
         Evidence::Free

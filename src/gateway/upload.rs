@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::raw_head::RawHead;
 use crate::domain::refusal::Refusal;
 use crate::metering::capture::Capture;
 
@@ -34,6 +35,10 @@ pub struct UploadOutcome {
     pub bytes: u64,
     /// Why it was cut off.
     pub refusal: Option<Refusal>,
+    /// When the last of them came.
+    pub moved_at: Option<Instant>,
+    /// Whether the upstream may have the request: it was given to a connection.
+    pub is_handed_over: bool,
     /// The copy for the meter.
     pub capture: Capture,
 }
@@ -51,7 +56,14 @@ pub struct Streaming {
     incoming: Incoming,
     bounds: UploadBounds,
     outcome: Rc<RefCell<UploadOutcome>>,
+    raw_head: Rc<RawHead>,
     pace: Option<Pace>,
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.raw_head.body_is_left();
+    }
 }
 
 /// How long the client was waited for since it last made progress; what the upstream takes its time for is not in it.
@@ -69,11 +81,18 @@ pub struct CutOff;
 
 impl Upload {
     /// A body within bounds, whose fate is told in `outcome`.
-    pub fn new(incoming: Incoming, bounds: UploadBounds, outcome: Rc<RefCell<UploadOutcome>>) -> Self {
+    /// `raw_head` learns when it is read.
+    pub fn new(
+        incoming: Incoming,
+        bounds: UploadBounds,
+        outcome: Rc<RefCell<UploadOutcome>>,
+        raw_head: Rc<RawHead>,
+    ) -> Self {
         if incoming.is_end_stream() {
             return Self::Empty;
         }
-        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, pace: None }))
+        raw_head.body_opens();
+        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, raw_head, pace: None }))
     }
 }
 
@@ -118,13 +137,19 @@ impl Streaming {
         loop {
             let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Pending => return self.poll_pace(context),
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(None) => {
+                    self.raw_head.body_ends();
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Some(Err(_))) => {
                     return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
                 }
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
             self.rest_pace();
+            if self.incoming.is_end_stream() {
+                self.raw_head.body_ends();
+            }
             let Ok(data) = frame.into_data() else { continue };
             let mut outcome = self.outcome.borrow_mut();
             outcome.bytes = outcome.bytes.saturating_add(data.len() as u64);
@@ -133,6 +158,7 @@ impl Streaming {
                 return self.cut(Refusal::BodyTooLarge { limit: self.bounds.max });
             }
             outcome.capture.push(&data);
+            outcome.moved_at = Some(Instant::now());
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
     }

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use slab::Slab;
 
+/// Time between two sweeps beyond which the core was kept from running.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+
 /// All that a core waits for.
 #[derive(Debug, Default)]
 pub struct Watches {
@@ -41,9 +44,12 @@ impl Watches {
     }
 
     /// Wakes the tasks whose time is over at `now`, a monotonic time. Waits are exact to the time between two sweeps.
+    ///
+    /// Time in which the core did not run, because it was stopped or starved, is nobody's: no wait counts it.
     pub fn sweep(&self, now: Duration) {
-        self.now.set(now);
+        let lost = now.saturating_sub(self.now.replace(now)).saturating_sub(LONGEST_STEP);
         for (_, wait) in self.waits.borrow_mut().iter_mut() {
+            wait.until = wait.until.map(|until| until.saturating_add(lost));
             if wait.until.is_some_and(|until| until <= now) {
                 wait.until = None;
                 wait.is_late = true;
@@ -71,11 +77,12 @@ pub struct Watch {
 impl Watch {
     /// Wakes `waker` from now on.
     pub fn remember(&self, waker: &Waker) {
-        self.with(|wait| {
-            if !wait.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                wait.waker = Some(waker.clone());
-            }
+        let before = self.with(|wait| {
+            let is_known = wait.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+            if is_known { None } else { wait.waker.replace(waker.clone()) }
         });
+        // Outside the borrow: it may be the last of its task, which drops other watches.
+        drop(before);
     }
 
     /// Expects something within `time`, unless something is expected already.
@@ -112,7 +119,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // The waker is dropped outside the borrow: it may be the last of its task, which drops other watches.
+        // Outside the borrow, too.
         let wait = self.watches.waits.borrow_mut().try_remove(self.key);
         drop(wait);
     }
@@ -144,12 +151,16 @@ mod tests {
         late.expect(Duration::from_secs(30));
         met.expect(Duration::from_secs(30));
         met.met();
-        for (second, is_late) in [(10, false), (29, false), (31, true), (70, true)] {
+        for second in 1..=32 {
             watches.sweep(Duration::from_secs(second));
+            let is_late = second >= 30;
             late.expect(Duration::from_secs(30));
             assert_eq!((late.is_late(), met.is_late()), (is_late, false), "after {second} s");
         }
         assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        met.expect(Duration::from_secs(5));
+        watches.sweep(Duration::from_secs(100));
+        assert!(!met.is_late(), "the core was stopped for more than a minute");
         drop(late);
         watches.stop();
         assert!(met.is_stopping());

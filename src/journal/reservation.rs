@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) struct Reserved(Arc<AtomicUsize>);
 
 impl Reserved {
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }

@@ -16,10 +16,11 @@ use super::state::State;
 
 /// Bytes after which a core hands over without being told to.
 const HAND_OVER_AT: usize = 64 << 10;
-/// Bytes that a core keeps while the committer does not take any; beyond, no room is reserved.
-const MAX_BUFFER: usize = 8 << 20;
-/// Bytes of them that records without a reservation may take; beyond, they are refused.
-const MAX_UNRESERVED: usize = MAX_BUFFER / 2;
+/// Bytes that a core promises and keeps while the committer does not take any; beyond, no room is reserved. It bounds the
+/// calls with a meter that a core has under way: some 30,000.
+const MAX_RESERVED: usize = 64 << 20;
+/// Bytes that a core keeps of records without a reservation; beyond, they are refused.
+const MAX_UNRESERVED: usize = 4 << 20;
 /// Bytes before each record in the buffer.
 const LENGTH: usize = 4;
 
@@ -49,7 +50,7 @@ impl Writer {
         if self.state.is_failing() || bytes > MAX_PAYLOAD {
             return None;
         }
-        self.reserved.reserve(bytes + LENGTH, MAX_BUFFER.saturating_sub(self.buffer.records.len()))
+        self.reserved.reserve(bytes + LENGTH, MAX_RESERVED.saturating_sub(self.buffer.records.len()))
     }
 
     /// Takes a record that is on disk soon: after the next [`Writer::flush`], which the core calls at a stated interval.
@@ -127,7 +128,7 @@ impl Writer {
     /// Whether there is room that is not promised to others.
     fn find_room(&self, payload: &[u8]) -> Result<(), JournalError> {
         let with_it = self.buffer.records.len() + LENGTH + payload.len();
-        if with_it > MAX_UNRESERVED || with_it + self.reserved.bytes() > MAX_BUFFER {
+        if with_it > MAX_UNRESERVED {
             self.state.rejected.fetch_add(1, Ordering::Relaxed);
             return Err(JournalError::Full);
         }
@@ -192,14 +193,10 @@ mod tests {
     fn what_was_reserved_is_taken_however_full_the_journal_is() {
         let (mut writer, state, _inbox) = stuck();
         let mut reservations: Vec<_> = std::iter::from_fn(|| writer.reserve(1000)).collect();
-        assert_eq!(reservations.len(), MAX_BUFFER / 1004);
+        assert_eq!(reservations.len(), MAX_RESERVED / 1004);
         drop(reservations.pop());
         reservations.push(writer.reserve(1000).unwrap());
-        assert!(
-            matches!(writer.append(&[0; 5000]), Err(JournalError::Full)),
-            "what is promised is not given away"
-        );
-        assert_eq!(state.rejected(), 1);
+        writer.append(&[0; 5000]).unwrap();
         let count = reservations.len() as u64;
         for (number, room) in reservations.into_iter().enumerate() {
             match number % 2 {
@@ -208,12 +205,12 @@ mod tests {
             }
         }
         assert!(writer.reserve(1000).is_none());
-        assert_eq!((writer.reserved.bytes(), state.accepted()), (0, 100 + 1 + count));
-        assert!(writer.buffer.records.len() <= MAX_BUFFER);
+        assert_eq!((writer.reserved.bytes(), state.accepted()), (0, 100 + 2 + count));
+        assert!(writer.buffer.records.len() <= MAX_RESERVED + 5004);
     }
 
     #[test]
-    fn records_without_a_reservation_leave_half_of_the_room_to_those_with_one() {
+    fn records_without_a_reservation_leave_room_to_those_with_one() {
         let (mut writer, state, _inbox) = stuck();
         let taken = (0..).take_while(|_| writer.append(&[0; 10_000]).is_ok()).count();
         assert_eq!(taken, MAX_UNRESERVED / 10_004);

@@ -111,7 +111,8 @@ fn variables(reads: BodiesRead, bodies: &Bodies<'_>) -> Result<Variables, String
     Ok(variables)
 }
 
-/// The fields of `request` but for the body.
+/// The fields of `request` but for the body. There is no `query` if a name stands twice in it: which of the two the upstream
+/// takes is not for the gateway to guess, so an expression that reads it has no value.
 #[must_use]
 pub fn request_fields(
     method: &str,
@@ -119,17 +120,15 @@ pub fn request_fields(
     params: &[(String, String)],
     query: &str,
 ) -> Vec<(&'static str, Field)> {
-    vec![
+    let mut fields = vec![
         ("method", Field::text(method)),
         ("path", Field::text(path)),
         ("params", Field::map(params.iter().map(|(name, value)| (name.clone(), value)))),
-        (
-            "query",
-            Field::map(
-                form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value)),
-            ),
-        ),
-    ]
+    ];
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), Field::text(&value))).collect();
+    fields.extend(Field::object(pairs).map(|query| ("query", query)));
+    fields
 }
 
 /// The fields of `principal`.

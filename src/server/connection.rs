@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Request};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -23,7 +25,7 @@ use super::client_stream::{ClientStream, Shared};
 use super::served::Served;
 use crate::gateway::fields::ConnectionFields;
 use crate::gateway::pipeline::{self, Peer};
-use crate::gateway::raw_head::RawHead;
+use crate::gateway::raw_head::{NextBody, RawHead, Unseen};
 use crate::gateway::watch::Watch;
 use crate::gateway::worker::Worker;
 
@@ -65,10 +67,12 @@ async fn serve_http1(
     peer: Rc<Peer>,
     shared: Rc<Shared>,
 ) -> hyper::Result<()> {
-    shared.raw_head.begin();
-    let service = service_fn(|request| {
+    shared.raw_head.answered();
+    let service = service_fn(|request: Request<Incoming>| {
         shared.watch.met();
-        let serving = pipeline::serve(worker.clone(), peer.clone(), request);
+        let body = if request.body().is_end_stream() { NextBody::None } else { NextBody::Some };
+        let unseen = shared.raw_head.end(body);
+        let serving = pipeline::serve(worker.clone(), peer.clone(), request, unseen);
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(serving.await.map(|answer| Served::new(answer, shared))) }
     });
@@ -93,7 +97,7 @@ async fn serve_http2(
     let (worker, streams) = (worker.clone(), bounds.streams_per_connection);
     let head_bytes = u32::try_from(bounds.head_bytes * 2).unwrap_or(u32::MAX);
     let service = service_fn(move |request| {
-        let serving = pipeline::serve(worker.clone(), peer.clone(), request);
+        let serving = pipeline::serve(worker.clone(), peer.clone(), request, Unseen::default());
         async { Ok::<_, Infallible>(serving.await) }
     });
     let connection = http2::Builder::new(OnThisCore)

@@ -208,7 +208,8 @@ impl Node {
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
-        self.services.store.close().await;
+        // A caller of the admin API that hangs may still hold a connection.
+        let _ = tokio::time::timeout(DRAIN_TIME, self.services.store.close()).await;
         drop(self.data);
     }
 }

@@ -1,4 +1,4 @@
-//! The body of an HTTP/1.1 answer, which knows when its request is over: from then on the next head is awaited.
+//! The body of an HTTP/1.1 answer, which tells when it is out.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.connection.raw_head.begin();
+        self.connection.raw_head.answered();
     }
 }
 

@@ -74,6 +74,7 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
         }
     };
     let worker = Rc::new(Worker::new(shared, cells, core.journal, core.counters, core.seed));
+    worker.watches.sweep(worker.shared.clock.monotonic());
     let tasks = TaskTracker::new();
     let ticking = tokio::task::spawn_local(tick(worker.clone()));
     let acceptor = Acceptor::new(worker.clone(), tasks.clone());

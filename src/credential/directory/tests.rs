@@ -126,7 +126,7 @@ impl World {
     }
 
     async fn identify(&self) -> Result<Option<Known>, Refusal> {
-        self.directory.identify(Presented::ApiKey(self.key.reveal()), self.clock.now()).await
+        self.directory.identify(Presented::ApiKey(self.key.reveal()), self.clock.moment()).await
     }
 
     /// An access token that is made now.
@@ -138,7 +138,7 @@ impl World {
     }
 
     async fn identify_token(&self, token: &str) -> Result<Option<Known>, Refusal> {
-        self.directory.identify(Presented::AccessToken(token), self.clock.now()).await
+        self.directory.identify(Presented::AccessToken(token), self.clock.moment()).await
     }
 
     fn later(&self, seconds: u64) {
@@ -230,7 +230,7 @@ async fn a_flood_of_unknown_credentials_is_refused_and_who_is_known_goes_on() {
     let gate = world.source.gate.acquire().await.unwrap();
     let flood: Vec<_> = (0..MAX_LOADS)
         .map(|number| {
-            let (directory, now) = (world.directory.clone(), world.clock.now());
+            let (directory, now) = (world.directory.clone(), world.clock.moment());
             let token = world.token(&format!("t{number}"));
             tokio::spawn(async move { directory.identify(Presented::AccessToken(&token), now).await })
         })
@@ -253,7 +253,7 @@ async fn a_core_remembers_who_called_until_it_ages_or_changes() {
     let world = World::new();
     let mut recent = Recent::new(world.directory.clone(), 10);
     let key = Presented::ApiKey(world.key.reveal());
-    let now = || world.clock.now();
+    let now = || world.clock.moment();
     assert!(recent.find(key, now()).is_none());
     recent.keep(key, world.identify().await.unwrap().unwrap());
     assert!(recent.find(key, now()).is_some());
@@ -274,10 +274,22 @@ async fn what_a_core_remembers_is_bounded_and_who_goes_on_calling_stays() {
     recent.keep(steady, known.clone());
     for number in 0..1000 {
         recent.keep(Presented::ApiKey(&format!("tg_{number}")), known.clone());
-        assert!(recent.find(steady, world.clock.now()).is_some(), "forgotten after {number}");
+        assert!(recent.find(steady, world.clock.moment()).is_some(), "forgotten after {number}");
     }
     let kept = (0..1000).filter(|number| {
-        recent.find(Presented::ApiKey(&format!("tg_{number}")), world.clock.now()).is_some()
+        recent.find(Presented::ApiKey(&format!("tg_{number}")), world.clock.moment()).is_some()
     });
     assert!(kept.count() <= 20);
+}
+
+#[tokio::test]
+async fn a_known_credential_does_not_wait_for_a_store_that_says_nothing() {
+    let world = World::new();
+    assert!(world.identify().await.is_ok());
+    world.later(60);
+    let _gate = world.source.gate.acquire().await.unwrap();
+    assert!(world.identify().await.is_ok());
+    let before = world.loads();
+    assert!(world.identify().await.is_ok(), "at once, and without another load");
+    assert_eq!(world.loads(), before);
 }

@@ -133,3 +133,22 @@ fn a_broken_http2_preface_is_not_answered_as_http1() {
     assert!(connection.receive().is_none_or(|answer| answer.status != 200));
     assert_eq!(origin.received(), None);
 }
+
+#[test]
+fn a_body_that_nobody_read_is_never_taken_for_the_next_head() {
+    let (_dev, _origin, address) = start();
+    let body = "{\"c\":\"#fff\"}\n\n";
+    let mut kept = 0;
+    for _ in 0..20 {
+        let mut connection = Connection::open(&address);
+        let head = format!("POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+        connection.send(head.as_bytes());
+        connection.send(body.as_bytes());
+        assert_eq!(connection.receive().unwrap().status, 404);
+        // The gateway may close instead of passing over the body.
+        let next = connection.try_exchange("GET /api/products HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(next.as_ref().is_none_or(|answer| answer.status == 200), "{next:?}");
+        kept += usize::from(next.is_some());
+    }
+    assert!(kept > 0, "no connection was kept");
+}

@@ -90,6 +90,12 @@ impl Connection {
         self.receive()
     }
 
+    /// As [`Connection::exchange`], on a connection that may be closed already.
+    pub(crate) fn try_exchange(&mut self, request: &str) -> Option<Answer> {
+        self.stream.write_all(request.as_bytes()).ok()?;
+        self.receive()
+    }
+
     fn chunks(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
