@@ -1,13 +1,13 @@
 //! Which credential a request carries: at most one, in a header field. Tokens in the query are ignored, since
 //! queries end up in logs (RFC 6750, section 5.3).
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::domain::refusal::Refusal;
 
 /// The field that carries an API key.
-pub const API_KEY_FIELD: &str = "x-api-key";
+const API_KEY_FIELD: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The credential that a request carries, not yet verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,18 +25,19 @@ pub enum Presented<'a> {
 /// # Errors
 /// [`Refusal::CredentialRepeated`] for more than one, [`Refusal::CredentialInvalid`] for one of an unknown kind.
 pub fn find(headers: &HeaderMap) -> Result<Presented<'_>, Refusal> {
-    let mut found =
-        headers.get_all(AUTHORIZATION).iter().map(|value| bearer(value.to_str().unwrap_or_default())).chain(
-            headers
-                .get_all(API_KEY_FIELD)
-                .iter()
-                .map(|value| value.to_str().map(|key| Presented::ApiKey(key.trim())).map_err(|_| NOT_TEXT)),
-        );
-    let Some(first) = found.next() else { return Ok(Presented::Nothing) };
-    if found.next().is_some() {
-        return Err(Refusal::CredentialRepeated);
+    match (only(headers, &AUTHORIZATION)?, only(headers, &API_KEY_FIELD)?) {
+        (None, None) => Ok(Presented::Nothing),
+        (Some(value), None) => bearer(value.to_str().unwrap_or_default()),
+        (None, Some(value)) => value.to_str().map(|key| Presented::ApiKey(key.trim())).map_err(|_| NOT_TEXT),
+        (Some(_), Some(_)) => Err(Refusal::CredentialRepeated),
     }
-    first
+}
+
+/// The value of a field that may stand there once.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() { Err(Refusal::CredentialRepeated) } else { Ok(first) }
 }
 
 const NOT_TEXT: Refusal = Refusal::CredentialInvalid("The credential has characters that none can have.");
