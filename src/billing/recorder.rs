@@ -188,6 +188,7 @@ impl From<BillingError> for SinkError {
             | BillingError::Posting(_)
             | BillingError::PlanUnknown(_)
             | BillingError::NotOpen(_)
+            | BillingError::ResolvedOtherwise(_)
             | BillingError::NotRatable(_)
             | BillingError::Unrated(_) => Self::Refused(reason),
         }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::query::segment;
 use super::screen::{Column, Format, Screen};
@@ -38,8 +38,8 @@ struct Resolve {
     /// Why
     #[arg(long, value_name = "TEXT")]
     why: String,
-    /// To rate by: how many units the call was
-    #[arg(long, value_name = "N", required_if_eq("decision", "rate-by"))]
+    /// To rate by: how many units the call was; leave it out if they are charged already, and only the transaction is not
+    #[arg(long, value_name = "N")]
     units: Option<u64>,
     #[command(flatten)]
     transaction: Transaction,
@@ -112,10 +112,14 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
             screen.list(&exceptions, COLUMNS, "No exceptions: all that was used is rated.")
         }
         Some(Action::Resolve(resolve)) => {
+            resolve.check()?;
             let path = format!("/admin/exceptions/{}/resolve", segment(&resolve.id));
             let resolved = node.post(&path, &resolve.body())?;
             match screen.format() {
                 Format::Json => screen.json(&resolved),
+                Format::Human if resolved["was_resolved"] == true => {
+                    screen.note(&format!("{} is resolved already; nothing has changed.", resolve.id))
+                }
                 Format::Human => screen.note(&format!("{} is resolved.", resolve.id)),
             }
         }
@@ -123,6 +127,16 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
 }
 
 impl Resolve {
+    fn check(&self) -> Outcome {
+        match self.decision {
+            Decision::RateBy if self.units.is_none() && self.transaction.transaction.is_none() => {
+                let text = "tollgate: to rate by what you know, give --units, --transaction, or both";
+                Err(Failure::Usage(text.to_owned()))
+            }
+            Decision::RateBy | Decision::RateAgain | Decision::Waive => Ok(()),
+        }
+    }
+
     fn body(&self) -> Value {
         json!({
             "decision": self.decision.name(),
