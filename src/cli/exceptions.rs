@@ -105,6 +105,9 @@ const COLUMNS: &[Column] =
     &[("id", "/id"), ("kind", "/kind"), ("at", "/at"), ("app", "/app"), ("why", "/reason")];
 
 pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
+    if let Some(Action::Resolve(resolve)) = &arguments.action {
+        resolve.check()?;
+    }
     let node = arguments.node.node()?;
     match arguments.action {
         None => {
@@ -112,7 +115,6 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
             screen.list(&exceptions, COLUMNS, "No exceptions: all that was used is rated.")
         }
         Some(Action::Resolve(resolve)) => {
-            resolve.check()?;
             let path = format!("/admin/exceptions/{}/resolve", segment(&resolve.id));
             let resolved = node.post(&path, &resolve.body())?;
             match screen.format() {
