@@ -13,7 +13,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::billing::books::BooksTime;
 use crate::billing::error::BillingError;
-use crate::billing::exceptions::{Decision, Reason, resolve as decide};
+use crate::billing::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
+use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::usage_exception::UsageException;
@@ -42,12 +43,8 @@ fn shown(exception: &UsageException) -> Value {
         "waits_for_sale": exception.sale,
         "reason": exception.reason,
         "payload_bytes": exception.payload.as_ref().map(Vec::len),
-        "payload_hex": exception.payload.as_deref().map(|bytes| hex(bytes.get(..MAX_SHOWN).unwrap_or(bytes))),
+        "payload_hex": exception.payload.as_deref().map(|bytes| hexadecimal(bytes.get(..MAX_SHOWN).unwrap_or(bytes))),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a body says that is to be done.
@@ -70,7 +67,8 @@ impl Choice {
 }
 
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_by", "who": …, "why": …}`; to rate by
-/// given evidence, `units` and, if one passed through, `transaction` too. Who and why are kept for ever.
+/// given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
+/// `transaction` alone. Who and why are kept for ever. The same again changes nothing and gives the same.
 pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
     let choice = body.required("decision", fields::one_of(Choice::named, "waive, rate_again or rate_by"));
     let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
@@ -82,9 +80,34 @@ pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mu
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
     let time = BooksTime { zone: state.policies.load().platform.zone.clone(), now: state.clock.now() };
-    tracing::info!(id, ?decision, who, why, "an exception is resolved");
-    decide(&state.store, &id, decision, Reason { who, why }, time).await?;
-    ok(json!({ "id": id, "resolved": true }))
+    let resolved = decide(&state.store, &id, decision, Reason { who, why }, time).await?;
+    let kept = &resolved.resolution;
+    let (again, outcome, evidence) = (resolved.was_resolved, kept.outcome.name(), kept.evidence.as_deref());
+    tracing::info!(
+        id,
+        again,
+        outcome,
+        evidence,
+        who = kept.resolver,
+        why = kept.reason,
+        "an exception is resolved"
+    );
+    ok(resolution(&resolved))
+}
+
+fn resolution(resolved: &Resolved) -> Value {
+    let kept = &resolved.resolution;
+    let evidence = kept.evidence.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    json!({
+        "id": kept.exception,
+        "resolved": true,
+        "was_resolved": resolved.was_resolved,
+        "outcome": kept.outcome.name(),
+        "at": kept.at.to_string(),
+        "who": kept.resolver,
+        "why": kept.reason,
+        "evidence": evidence,
+    })
 }
 
 fn decision(
@@ -97,13 +120,19 @@ fn decision(
         (Choice::Waive | Choice::RateAgain, (None, Some(_))) => only("transaction"),
         (Choice::Waive, (None, None)) => Ok(Decision::Waive),
         (Choice::RateAgain, (None, None)) => Ok(Decision::RateAgain),
-        (Choice::RateBy, (None, _)) => Err(("units", "is missing: how many are rated".to_owned())),
-        (Choice::RateBy, (Some(units), transaction)) => Ok(Decision::RateBy { units, transaction }),
+        (Choice::RateBy, (None, None)) => Err(("units", "is missing: how many are rated".to_owned())),
+        (Choice::RateBy, (Some(0), None)) => {
+            Err(("units", "may be 0 only with a transaction; to charge nothing, waive it".to_owned()))
+        }
+        (Choice::RateBy, (Some(units), transaction)) => {
+            Ok(Decision::RateBy(Given::Call { units, transaction }))
+        }
+        (Choice::RateBy, (None, Some(transaction))) => Ok(Decision::RateBy(Given::Transaction(transaction))),
     }
 }
 
 fn units(value: &Value) -> Result<u64, String> {
-    value.as_u64().filter(|units| *units > 0).ok_or_else(|| "must be a whole number of at least 1".to_owned())
+    value.as_u64().ok_or_else(|| "must be a whole number, 0 or more".to_owned())
 }
 
 /// `{"id": …, "of": …, "kind": "sale" | "refund", "amount": "100.00", "currency": "CNY"}`; `of` of a refund alone.
@@ -138,7 +167,8 @@ impl From<BillingError> for Problem {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::Store(error) => error.into(),
-            BillingError::NotOpen(_) => Self::NotFound("open exception"),
+            BillingError::NotOpen(_) => Self::NotFound("exception"),
+            BillingError::ResolvedOtherwise(_) => Self::Conflict(format!("It stays as it is: {error}.")),
             BillingError::NotRatable(_) | BillingError::Unrated(_) | BillingError::PlanUnknown(_) => {
                 Self::Conflict(format!("The exception stays open: {error}."))
             }

@@ -18,9 +18,8 @@ use crate::billing::export::{charge_to_json, to_csv, to_html, to_json_with_statu
 use crate::billing::statement::{self, CloseEarly, StatementError};
 use crate::domain::id::AppId;
 use crate::domain::money::Currency;
-use crate::domain::statement::Statement;
+use crate::domain::statement::{Statement, StatementStanding};
 use crate::domain::time::Period;
-use crate::store::statement::KeptStatement;
 use crate::store::usage::MAX_LISTED;
 
 /// Charges of a full page, as the store gives them.
@@ -69,8 +68,8 @@ pub(super) async fn get(
     Ok(([(CONTENT_TYPE, media_type)], text).into_response())
 }
 
-/// `GET /admin/statements/{period}/{app}/content?currency=`: the very bytes that were kept and hashed. The currency is needed
-/// only if there is a statement in more than one.
+/// `GET /admin/statements/{period}/{app}/content?currency=`: of a closed period, the very bytes that were kept and hashed; of
+/// one that is open, the draft, which says so. The currency is needed only if there is a statement in more than one.
 pub(super) async fn content(
     State(state): State<Arc<AdminState>>,
     Ids(period, app): Ids,
@@ -78,19 +77,28 @@ pub(super) async fn content(
 ) -> Answer {
     let currency = parameters.optional::<Currency>("currency");
     let (period, app) = named(&period, &app)?;
-    let kept = statement::kept(&state.store, period, &app).await?;
-    let is_wanted = |kept: &&KeptStatement| currency.is_none_or(|wanted| wanted.code() == kept.currency);
-    let wanted: Vec<&KeptStatement> = kept.iter().filter(is_wanted).collect();
-    if let [one, other, ..] = wanted.as_slice() {
-        let detail =
-            format!("must be given: there is one in {}, and one in {}", one.currency, other.currency);
+    let mut contents = contents(&state, period, &app).await?;
+    contents.retain(|(other, _)| currency.is_none_or(|wanted| wanted.code() == other));
+    if let [(one, _), (other, _), ..] = contents.as_slice() {
+        let detail = format!("must be given: there is one in {one}, and one in {other}");
         parameters.wrong("currency", detail);
     }
     parameters.finish()?;
-    let kept = wanted
-        .first()
-        .ok_or(Problem::NotFound("final statement: the period is open, or nothing was used"))?;
-    Ok(([(CONTENT_TYPE, "application/json")], kept.content.clone()).into_response())
+    let (_, content) = contents.pop().ok_or_else(missing)?;
+    Ok(([(CONTENT_TYPE, "application/json")], content).into_response())
+}
+
+/// Each with its currency.
+async fn contents(state: &AdminState, period: Period, app: &AppId) -> Result<Vec<(String, String)>, Problem> {
+    let kept = statement::kept(&state.store, period, app).await?;
+    if !kept.is_empty() {
+        return Ok(kept.into_iter().map(|kept| (kept.currency, kept.content)).collect());
+    }
+    let mut statements = statement::show(&state.store, period, Some(app)).await?;
+    // Were the period closed meanwhile, these are not the bytes that were kept.
+    statements.retain(|statement| statement.standing == StatementStanding::Draft);
+    let draft = |draft: &Statement| (draft.currency.to_string(), to_json_with_status(draft).to_string());
+    Ok(statements.iter().map(draft).collect())
 }
 
 fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {

@@ -5,21 +5,25 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::error::BillingError;
 use super::lines;
 use super::posting::{Origin, post};
 use super::rating::{Billable, Booking, Unrated, rate};
 use super::sale::rate_transaction;
 use super::totals::{Totals, sale_key};
+use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::domain::charge::Charge;
 use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::running_total::SaleKey;
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store;
 use crate::store::charge::KeptCharge;
-use crate::store::transaction::Exclusive;
+use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::usage::UsageRow;
-use crate::store::usage_exception::{ExceptionKind, Resolution, ResolutionOutcome, UsageException};
+use crate::store::usage_exception::{ExceptionKind, UsageException};
 
 /// Plan versions whose prices are remembered. A version never changes, so what is remembered stays true.
 const REMEMBERED_TARIFFS: u64 = 10_000;
@@ -49,25 +53,34 @@ pub(super) struct Books<'t> {
     closed: BTreeSet<Period>,
     totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
-    new_sales: HashSet<String>,
+    new_sales: HashSet<SaleKey>,
+    waiting: Waiting,
     exceptions: Vec<UsageException>,
     resolutions: Vec<Resolution>,
 }
 
 impl<'t> Books<'t> {
-    /// Begins a batch of `calls`. Nobody else rates or closes until the transaction ends.
+    /// Begins a batch of `calls`. The transaction must hold [`store::transaction::Exclusive::Billing`], so that nobody else
+    /// rates or closes until it ends.
     pub(super) async fn open(
         transaction: &'t mut store::Transaction,
         time: BooksTime,
         known: Tariffs,
         calls: &[Billable],
     ) -> Result<Self, BillingError> {
-        transaction.hold(Exclusive::Billing).await?;
         let closed = transaction.closed_periods().await?;
-        let (charges, exceptions, resolutions) = (Vec::new(), Vec::new(), Vec::new());
-        let (totals, new_sales) = (Totals::default(), HashSet::new());
-        let mut books =
-            Self { transaction, time, known, closed, totals, charges, new_sales, exceptions, resolutions };
+        let mut books = Self {
+            transaction,
+            time,
+            known,
+            closed,
+            totals: Totals::default(),
+            charges: Vec::new(),
+            new_sales: HashSet::new(),
+            waiting: Waiting::default(),
+            exceptions: Vec::new(),
+            resolutions: Vec::new(),
+        };
         books.load(calls).await?;
         Ok(books)
     }
@@ -85,6 +98,7 @@ impl<'t> Books<'t> {
         self.totals.load_units(self.transaction.unit_totals(&apps, &service).await?);
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         self.totals.load_refunds(self.transaction.refunds(&sales, &refunds).await?);
+        self.waiting.load(self.transaction.waiting_refunds(&sales, &refunds).await?);
         self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
         Ok(())
     }
@@ -95,10 +109,30 @@ impl<'t> Books<'t> {
         let (refunds, others): (Vec<_>, Vec<_>) = calls.iter().partition(|call| is_refund(call));
         for call in others.into_iter().chain(refunds) {
             if let Err((kind, unrated)) = self.rate_one(call).await? {
-                self.note(call, kind, unrated.as_ref());
+                self.set_aside(call, kind, unrated).await?;
             }
         }
-        self.rate_waiting().await
+        self.rate_waiting(None).await
+    }
+
+    /// Notes what could not be rated, unless it is a refund of which nobody need be asked.
+    async fn set_aside(
+        &mut self,
+        call: &Billable,
+        kind: ExceptionKind,
+        unrated: Option<Unrated>,
+    ) -> Result<(), BillingError> {
+        let unrated = match (unrated, &call.transaction, self.tariff(&call.plan).await?) {
+            (Some(unknown @ Unrated::SaleUnknown { .. }), Some(refund), Some(tariff)) => {
+                let Some(unrated) = self.waiting.wait((call, refund), &tariff, unknown) else {
+                    return Ok(());
+                };
+                Some(unrated)
+            }
+            (unrated, _, _) => unrated,
+        };
+        self.note(call, kind, unrated.as_ref());
+        Ok(())
     }
 
     /// Rates a call. What could not be rated is given, for the caller to deal with.
@@ -134,37 +168,44 @@ impl<'t> Books<'t> {
         }))
     }
 
-    /// Refunds that came before their sales are rated as soon as these have.
-    pub(super) async fn rate_waiting(&mut self) -> Result<(), BillingError> {
-        let sales: Vec<String> = self.new_sales.drain().collect();
-        let waiting = self.transaction.waiting_for(&sales).await?;
-        let ids: Vec<String> = waiting.iter().filter_map(|exception| exception.usage.clone()).collect();
-        let calls: Vec<Billable> =
-            self.transaction.usage_records(&ids).await?.iter().filter_map(billable).collect();
-        self.load(&calls).await?;
-        for call in calls {
-            let is_for_it = call
-                .transaction
-                .as_ref()
-                .is_some_and(|refund| self.totals.sale(&sale_key(&call, refund)).is_some());
-            if is_for_it && self.rate_its_transaction(&call).await?.is_ok() {
-                let reason = "the sale that it refunds has come".to_owned();
-                self.resolve(&call, ("tollgate", reason), None);
+    /// Refunds that came before their sales are rated as soon as these have; not that of `resolved`, which has just been
+    /// decided about.
+    pub(super) async fn rate_waiting(&mut self, resolved: Option<Uuid>) -> Result<(), BillingError> {
+        let sales = std::mem::take(&mut self.new_sales);
+        let WaitingCalls { calls, asked } = WaitingCalls::of(self.transaction, &sales).await?;
+        for calls in calls.chunks(MAX_AT_ONCE) {
+            self.load(calls).await?;
+            for call in calls.iter().filter(|call| Some(call.usage) != resolved) {
+                self.rate_one_waiting(call, asked.contains(&call.usage)).await?;
             }
         }
         Ok(())
     }
 
-    /// Notes that a call's exception was rated: by whom and why, and by what evidence if that was given.
-    pub(super) fn resolve(
-        &mut self,
-        call: &Billable,
-        (resolver, reason): (&str, String),
-        evidence: Option<String>,
-    ) {
-        let (exception, at, resolver) = (exception_id(call), self.time.now, resolver.to_owned());
-        let outcome = ResolutionOutcome::Rated;
-        self.resolutions.push(Resolution { exception, outcome, at, resolver, reason, evidence });
+    async fn rate_one_waiting(&mut self, call: &Billable, is_asked: bool) -> Result<(), BillingError> {
+        let sale = call.transaction.as_ref().map(|refund| sale_key(call, refund));
+        if sale.is_none_or(|sale| self.totals.sale(&sale).is_none()) {
+            return Ok(());
+        }
+        match self.rate_its_transaction(call).await? {
+            Ok(()) if is_asked => self.resolve(Resolution {
+                exception: exception_id(call),
+                outcome: ResolutionOutcome::Rated,
+                at: self.time.now,
+                resolver: "tollgate".to_owned(),
+                reason: "the sale that it refunds has come".to_owned(),
+                evidence: None,
+            }),
+            Err(unrated) if !is_asked => self.note(call, ExceptionKind::Transaction, Some(&unrated)),
+            // It stays open; or there was no question.
+            Ok(()) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Notes how an exception was resolved.
+    pub(super) fn resolve(&mut self, resolution: Resolution) {
+        self.resolutions.push(resolution);
     }
 
     /// Notes exceptions that were found before rating.
@@ -174,7 +215,7 @@ impl<'t> Books<'t> {
 
     /// Writes all of it; it takes effect when the transaction is committed.
     pub(super) async fn write(self, origin: &Origin) -> Result<(), BillingError> {
-        let Self { transaction, charges, totals, exceptions, resolutions, .. } = self;
+        let Self { transaction, charges, totals, waiting, exceptions, resolutions, .. } = self;
         let (posted, transactions) = post(origin, charges)?;
         let kept: Vec<KeptCharge> =
             posted.into_iter().map(|one| KeptCharge { charge: one.charge, cause: one.cause }).collect();
@@ -183,6 +224,7 @@ impl<'t> Books<'t> {
         transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
         transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
+        transaction.insert_waiting_refunds(&waiting.into_new()).await?;
         transaction.post(&transactions).await?;
         transaction.insert_exceptions(&exceptions).await?;
         transaction.insert_resolutions(&resolutions).await?;
@@ -191,7 +233,7 @@ impl<'t> Books<'t> {
 
     fn keep(&mut self, call: &Billable, charges: impl IntoIterator<Item = Charge>) {
         if let Some(transaction) = call.transaction.as_ref().filter(|_| !is_refund(call)) {
-            self.new_sales.insert(transaction.id.clone());
+            self.new_sales.insert(sale_key(call, transaction));
         }
         self.charges.extend(charges.into_iter().map(|charge| (call.at, charge)));
     }

@@ -31,7 +31,7 @@ pub struct Checked {
 /// # Errors
 /// [`StatementError`].
 pub async fn check(store: &Store) -> Result<Checked, StatementError> {
-    let mut transaction = store.begin_reading().await?;
+    let mut transaction = store.begin_checking().await?;
     let checked = check_all(&mut transaction).await?;
     transaction.roll_back().await?;
     Ok(checked)

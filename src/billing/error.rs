@@ -6,6 +6,7 @@ use crate::domain::id::NodeId;
 use crate::domain::money::MoneyError;
 use crate::domain::plan::PlanRef;
 use crate::store::StoreError;
+use crate::store::exception_resolution::Resolution;
 
 /// Why usage cannot be recorded, rated or resolved. Whatever it is, nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,12 @@ pub enum BillingError {
     /// There is no open exception of that id.
     #[error("there is no open exception {0}")]
     NotOpen(String),
+    /// It was resolved before, in another way, by another, or for another reason.
+    #[error(
+        "exception {} was resolved before: {}, by {} at {} ({})",
+        .0.exception, .0.outcome.name(), .0.resolver, .0.at, .0.reason
+    )]
+    ResolvedOtherwise(Box<Resolution>),
     /// An exception that cannot be rated.
     #[error("it cannot be rated: {0}")]
     NotRatable(&'static str),

@@ -6,9 +6,11 @@ use super::books::{Books, BooksTime, billable, tariffs};
 use super::error::BillingError;
 use super::posting::Origin;
 use super::rating::Billable;
-use crate::domain::usage::Transaction;
+use super::totals::refund_key;
+use crate::domain::usage::{Transaction, TransactionKind};
+use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::transaction::Exclusive;
-use crate::store::usage_exception::{ExceptionKind, Resolution, ResolutionOutcome, UsageException};
+use crate::store::usage_exception::{ExceptionKind, UsageException};
 use crate::store::{self, Store};
 
 /// What to do about an exception.
@@ -19,12 +21,40 @@ pub enum Decision {
     /// Rate it by the evidence that it has: whatever was missing has come.
     RateAgain,
     /// Rate it by this evidence.
-    RateBy {
-        /// How many units; of an exception in the transaction, these are charged already.
+    RateBy(Given),
+}
+
+/// What someone says that a call was worth.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    /// All of it, of a call of which nothing is charged yet.
+    Call {
+        /// How many units; none, if only its transaction is worth something.
         units: u64,
-        /// The transaction.
+        /// The transaction that passed through.
         transaction: Option<Transaction>,
     },
+    /// Its transaction alone, of a call whose units are charged already.
+    Transaction(Transaction),
+}
+
+impl Decision {
+    fn outcome(&self) -> ResolutionOutcome {
+        match self {
+            Self::Waive => ResolutionOutcome::Waived,
+            Self::RateAgain | Self::RateBy(_) => ResolutionOutcome::Rated,
+        }
+    }
+
+    /// The evidence as it is kept beside the decision.
+    fn evidence(&self) -> Option<String> {
+        let (units, transaction) = match self {
+            Self::Waive | Self::RateAgain => return None,
+            Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref()),
+            Self::RateBy(Given::Transaction(transaction)) => (None, Some(transaction)),
+        };
+        Some(json!({ "units": units, "transaction": transaction.map(transaction_to_json) }).to_string())
+    }
 }
 
 /// Who decides, and why. Both are kept.
@@ -36,50 +66,62 @@ pub struct Reason {
     pub why: String,
 }
 
+/// What resolving an exception came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Whether it was resolved before, by the same decision: resolving it again changes nothing.
+    pub was_resolved: bool,
+    /// What is kept.
+    pub resolution: Resolution,
+}
+
 /// Resolves an exception by its id. What is charged goes to the call's own period, or to the current one if that is
 /// closed.
 ///
 /// # Errors
-/// [`BillingError::NotOpen`], [`BillingError::NotRatable`], [`BillingError::Unrated`], [`BillingError::PlanUnknown`],
-/// or [`BillingError::Store`]; then it stays open.
+/// [`BillingError::ResolvedOtherwise`]; or [`BillingError::NotOpen`], [`BillingError::NotRatable`],
+/// [`BillingError::Unrated`], [`BillingError::PlanUnknown`], or [`BillingError::Store`]: then it stays open.
 pub async fn resolve(
     store: &Store,
     id: &str,
     decision: Decision,
     reason: Reason,
     time: BooksTime,
-) -> Result<(), BillingError> {
+) -> Result<Resolved, BillingError> {
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
+    let resolution = Resolution {
+        exception: id.to_owned(),
+        outcome: decision.outcome(),
+        at: time.now,
+        resolver: reason.who,
+        reason: reason.why,
+        evidence: decision.evidence(),
+    };
+    if let Some(kept) = transaction.resolution(id).await? {
+        transaction.roll_back().await?;
+        return same_again(kept, &resolution);
+    }
     let not_open = || BillingError::NotOpen(id.to_owned());
     let exception = transaction.open_exception(id).await?.ok_or_else(not_open)?;
+    let kept = resolution.clone();
     match decision {
-        Decision::Waive => {
-            let resolution = Resolution {
-                exception: exception.id,
-                outcome: ResolutionOutcome::Waived,
-                at: time.now,
-                resolver: reason.who,
-                reason: reason.why,
-                evidence: None,
-            };
-            transaction.insert_resolutions(&[resolution]).await?;
-        }
-        Decision::RateAgain => rate(&mut transaction, &exception, None, (reason, time)).await?,
-        Decision::RateBy { units, transaction: given } => {
-            rate(&mut transaction, &exception, Some((units, given)), (reason, time)).await?;
-        }
+        Decision::Waive => transaction.insert_resolutions(&[kept]).await?,
+        Decision::RateAgain => rate(&mut transaction, &exception, None, (kept, time)).await?,
+        Decision::RateBy(given) => rate(&mut transaction, &exception, Some(given), (kept, time)).await?,
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(Resolved { was_resolved: false, resolution })
 }
 
-/// Units and transaction that someone gives.
-type Evidence = (u64, Option<Transaction>);
-
-/// The evidence as it is kept beside the decision.
-fn to_json((units, transaction): &Evidence) -> String {
-    json!({ "units": units, "transaction": transaction.as_ref().map(transaction_to_json) }).to_string()
+/// What was decided before, if it is the same again: whoever lost the answer asks again.
+fn same_again(kept: Resolution, again: &Resolution) -> Result<Resolved, BillingError> {
+    let is_same = Resolution { at: again.at, ..kept.clone() } == *again;
+    if is_same {
+        Ok(Resolved { was_resolved: true, resolution: kept })
+    } else {
+        Err(BillingError::ResolvedOtherwise(Box::new(kept)))
+    }
 }
 
 /// A transaction as it is shown, and as evidence of it is given.
@@ -97,10 +139,9 @@ pub fn transaction_to_json(transaction: &Transaction) -> Value {
 async fn rate(
     transaction: &mut store::Transaction,
     exception: &UsageException,
-    given: Option<Evidence>,
-    (reason, time): (Reason, BooksTime),
+    given: Option<Given>,
+    (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
-    let evidence = given.as_ref().map(to_json);
     let call = call(transaction, exception, given).await?;
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call)).await?;
     match exception.kind {
@@ -112,8 +153,8 @@ async fn rate(
             })?;
         }
     }
-    books.rate_waiting().await?;
-    books.resolve(&call, (&reason.who, reason.why), evidence);
+    books.rate_waiting(Some(call.usage)).await?;
+    books.resolve(resolution);
     books.write(&Origin::Resolved(call.usage)).await
 }
 
@@ -121,7 +162,7 @@ async fn rate(
 async fn call(
     transaction: &mut store::Transaction,
     exception: &UsageException,
-    given: Option<Evidence>,
+    given: Option<Given>,
 ) -> Result<Billable, BillingError> {
     let unread = "its usage record could not be read; it can only be waived";
     let id = exception.usage.clone().ok_or(BillingError::NotRatable(unread))?;
@@ -129,12 +170,50 @@ async fn call(
     let row = rows.first().ok_or(BillingError::NotRatable(unread))?;
     let no_plan = "the call was under no plan; it can only be waived";
     let mut call = billable(row).ok_or(BillingError::NotRatable(no_plan))?;
-    match given {
-        Some((units, transaction)) => (call.units, call.transaction) = (units, transaction),
-        None if row.outcome == "exception" => {
+    match (exception.kind, given) {
+        (ExceptionKind::Transaction, Some(Given::Transaction(given))) => {
+            if is_counted_in_part(transaction, &call).await? {
+                return Err(BillingError::NotRatable(COUNTED_IN_PART));
+            }
+            call.transaction = Some(given);
+        }
+        (ExceptionKind::Transaction, Some(Given::Call { .. })) => {
+            return Err(BillingError::NotRatable(
+                "its units are charged already: give its transaction alone",
+            ));
+        }
+        (
+            ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal,
+            Some(Given::Call { units, transaction }),
+        ) => (call.units, call.transaction) = (units, transaction),
+        (
+            ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal,
+            Some(Given::Transaction(_)),
+        ) => {
+            return Err(BillingError::NotRatable(
+                "its units are not charged yet: give them too; they may be 0",
+            ));
+        }
+        (_, None) if row.outcome == "exception" => {
             return Err(BillingError::NotRatable("its evidence could not be read: give it"));
         }
-        None => {}
+        (_, None) => {}
     }
     Ok(call)
+}
+
+const COUNTED_IN_PART: &str =
+    "what its sale covers of it is counted already; waive the rest, of which nothing is owed";
+
+/// Whether the refund that passed through gave back a part already. A call gives back once: its charges are known by it.
+async fn is_counted_in_part(
+    transaction: &mut store::Transaction,
+    call: &Billable,
+) -> Result<bool, BillingError> {
+    let Some(refund) = call.transaction.as_ref().filter(|one| one.kind == TransactionKind::Refund) else {
+        return Ok(false);
+    };
+    let known = transaction.refunds(&[refund.sale().to_owned()], std::slice::from_ref(&refund.id)).await?;
+    let counted = known.get(&refund_key(call, refund));
+    Ok(counted.is_some_and(|counted| counted.usage == call.usage && counted.counted > 0))
 }

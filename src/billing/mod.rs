@@ -16,3 +16,4 @@ pub mod recorder;
 pub mod sale;
 pub mod statement;
 pub mod totals;
+mod waiting;

@@ -7,55 +7,70 @@ use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
 use crate::store::plan_version::KeptVersion;
 use crate::store::transaction::Exclusive;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
+
+/// A plan version that was in force is another now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{place}: plan {plan} was in force with other prices or from another time; leave it as it was and add the next version"
+)]
+pub struct Changed {
+    /// The plan version.
+    pub plan: PlanRef,
+    /// Where it stands.
+    pub place: Location,
+}
 
 /// Why a snapshot's plans cannot take effect.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A version that was in force is another now.
-    #[error(
-        "{place}: plan {plan} was in force with other prices or from another time; leave it as it was and add the next \
-         version"
-    )]
-    Changed {
-        /// The plan version.
-        plan: PlanRef,
-        /// Where it stands.
-        place: Location,
-    },
+    #[error(transparent)]
+    Changed(#[from] Changed),
     /// The store cannot be used.
     #[error("the plans cannot be kept")]
     Store(#[from] StoreError),
 }
 
-/// Keeps every plan version of `snapshot` that is in force `now` or was before.
+/// Keeps every plan version of `snapshot` that is in force `now` or was before, so that the snapshot may take effect.
 ///
 /// # Errors
 /// [`PlanError::Changed`] if one that is kept is another in the snapshot; then none is kept.
 pub async fn register(store: &Store, snapshot: &Snapshot, now: Timestamp) -> Result<(), PlanError> {
-    let mut versions: Vec<&PlanVersion> = snapshot.plans.values().flat_map(|plan| &plan.versions).collect();
-    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
-    let is_due = |version: &PlanVersion| version.effective_from <= now;
-    let mut are_kept = true;
-    for version in &versions {
-        let kept = store.plan_version(&version.reference).await?;
-        are_kept &= is_kept(version, kept.as_ref())? || !is_due(version);
-    }
-    if are_kept {
+    if is_done(store, snapshot, now).await?? {
         return Ok(());
     }
     let mut transaction = store.begin().await?;
     // Another node may be keeping the same versions with other prices.
     transaction.hold(Exclusive::Billing).await?;
-    for version in &versions {
-        let kept = transaction.plan_version(&version.reference).await?;
-        if !is_kept(version, kept.as_ref())? && is_due(version) {
-            let PlanVersion { reference, tariff, effective_from, .. } = version;
-            transaction.keep_plan_version(reference, tariff, *effective_from).await?;
-        }
+    for version in versions(snapshot) {
+        keep(&mut transaction, version, now).await??;
     }
     transaction.commit().await?;
     Ok(())
+}
+
+/// Keeps every plan version of a snapshot in effect that has come into force since, and gives those that are kept as
+/// others already: they hold back none of the rest.
+///
+/// # Errors
+/// [`StoreError`]; then none is kept.
+pub async fn keep_due(
+    store: &Store,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Vec<Changed>, StoreError> {
+    if is_done(store, snapshot, now).await? == Ok(true) {
+        return Ok(Vec::new());
+    }
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Billing).await?;
+    let mut changed = Vec::new();
+    for version in versions(snapshot) {
+        changed.extend(keep(&mut transaction, version, now).await?.err());
+    }
+    transaction.commit().await?;
+    Ok(changed)
 }
 
 /// When the next plan version of `snapshot` comes into force, if one does.
@@ -65,20 +80,75 @@ pub fn next_after(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     versions.map(|version| version.effective_from).filter(|from| *from > now).min()
 }
 
-/// Whether a version is kept already, as it is.
-fn is_kept(version: &PlanVersion, kept: Option<&KeptVersion>) -> Result<bool, PlanError> {
-    let is_same = |kept: &KeptVersion| {
-        let is_of_then = kept.effective_from.is_none_or(|from| from == version.effective_from);
-        is_of_then && is_same_price(&kept.tariff, &version.tariff)
-    };
-    match kept {
-        None => Ok(false),
-        Some(kept) if is_same(kept) => Ok(true),
-        Some(_) => {
-            let (plan, place) = (version.reference.clone(), version.source.clone());
-            Err(PlanError::Changed { plan, place })
+fn versions(snapshot: &Snapshot) -> Vec<&PlanVersion> {
+    let mut versions: Vec<&PlanVersion> = snapshot.plans.values().flat_map(|plan| &plan.versions).collect();
+    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
+    versions
+}
+
+/// Whether nothing is to be done, as is mostly so: then the books need not wait.
+async fn is_done(
+    store: &Store,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Result<bool, Changed>, StoreError> {
+    let mut is_done = true;
+    for version in versions(snapshot) {
+        match step(version, store.plan_version(&version.reference).await?.as_ref(), now) {
+            Ok(step) => is_done &= step == Step::None,
+            Err(changed) => return Ok(Err(changed)),
         }
     }
+    Ok(Ok(is_done))
+}
+
+/// What is to be done about a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Nothing: it is kept as it is, or is not in force yet.
+    None,
+    /// Keep it.
+    Keep,
+    /// It is kept without a date, which it has now.
+    Date,
+    /// It is kept without a date, with other prices; and it is not in force yet.
+    Replace,
+}
+
+fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
+    let is_due = version.effective_from <= now;
+    let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
+    match (kept.effective_from, is_same_price(&kept.tariff, &version.tariff)) {
+        (Some(from), true) if from == version.effective_from => Ok(Step::None),
+        (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
+        (None, false) if !is_due => Ok(Step::Replace),
+        (Some(_), _) | (None, false) => Err(changed(version)),
+    }
+}
+
+fn changed(version: &PlanVersion) -> Changed {
+    Changed { plan: version.reference.clone(), place: version.source.clone() }
+}
+
+async fn keep(
+    transaction: &mut Transaction,
+    version: &PlanVersion,
+    now: Timestamp,
+) -> Result<Result<(), Changed>, StoreError> {
+    let PlanVersion { reference, tariff, effective_from, .. } = version;
+    let kept = transaction.plan_version(reference).await?;
+    match step(version, kept.as_ref(), now) {
+        Ok(Step::None) => {}
+        Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, *effective_from).await?,
+        Ok(Step::Date) => transaction.date_plan_version(reference, *effective_from).await?,
+        Ok(Step::Replace) => {
+            if !transaction.replace_plan_version(reference, tariff).await? {
+                return Ok(Err(changed(version)));
+            }
+        }
+        Err(changed) => return Ok(Err(changed)),
+    }
+    Ok(Ok(()))
 }
 
 /// Whether two tariffs price alike; where they stand does not matter.

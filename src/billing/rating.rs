@@ -99,8 +99,8 @@ pub enum Unrated {
         /// Its amount then.
         before: Amount,
     },
-    /// A refund of that id was counted before, with another amount.
-    #[error("refund {refund} was counted before, at {before}")]
+    /// A refund of that id came before, with another amount.
+    #[error("refund {refund} came before, at {before}")]
     RefundDiffers {
         /// The refund's id.
         refund: String,

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
 
 use super::books::{Books, BooksTime, Tariffs, tariffs};
 use super::error::BillingError;
 use super::incoming::Incoming;
-use super::plans::{self, PlanError};
+use super::plans;
 use super::posting::Origin;
 use super::rating::Billable;
 use crate::domain::id::{NodeId, SnapshotHash};
@@ -36,7 +35,7 @@ pub struct Recorder {
     source: JournalOf,
     live: Arc<Live>,
     clock: Arc<dyn Clock>,
-    position: OnceCell<AtomicU64>,
+    position: AtomicU64,
     tariffs: Tariffs,
     /// The snapshot whose plan versions in force are kept, and when its next comes into force.
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
@@ -58,7 +57,7 @@ impl Recorder {
         let position = recorded(&mut transaction, &source).await?;
         transaction.keep_journal_place(source.node.as_str(), &source.journal, position).await?;
         transaction.commit().await?;
-        let (position, plans) = (OnceCell::new(), Mutex::new(None));
+        let (position, plans) = (AtomicU64::new(position), Mutex::new(None));
         Ok(Self { store, source, live, clock, position, tariffs: tariffs(), plans })
     }
 
@@ -72,37 +71,26 @@ impl Recorder {
         if is_done {
             return Ok(());
         }
-        match plans::register(&self.store, snapshot, now).await {
-            Ok(()) => {
-                let done = Some((hash.clone(), plans::next_after(snapshot, now)));
-                *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = done;
-                Ok(())
-            }
-            // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
-            Err(error @ PlanError::Changed { .. }) => {
-                tracing::error!(%error, "a plan version came into force, and is not what it is on another node");
-                Ok(())
-            }
-            Err(PlanError::Store(error)) => Err(BillingError::from(error).into()),
+        let changed = plans::keep_due(&self.store, snapshot, now).await.map_err(BillingError::from)?;
+        // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
+        for changed in changed {
+            tracing::error!(%changed, "a plan version came into force, and is not what it is on another node");
         }
+        let done = Some((hash.clone(), plans::next_after(snapshot, now)));
+        *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = done;
+        Ok(())
     }
 
     /// Remembers how far the journal is recorded, back too.
     fn remember(&self, recorded: u64) {
-        if let Some(position) = self.position.get() {
-            position.store(recorded, Ordering::Release);
-        }
+        self.position.store(recorded, Ordering::Release);
     }
 }
 
 #[async_trait]
 impl UsageSink for Recorder {
     async fn position(&self) -> Result<u64, SinkError> {
-        let load =
-            || async { self.store.journal_position(self.source.node.as_str()).await.map(AtomicU64::new) };
-        let position = self.position.get_or_try_init(load).await;
-        let position = position.map_err(|error| SinkError::from(BillingError::from(error)))?;
-        Ok(position.load(Ordering::Acquire))
+        Ok(self.position.load(Ordering::Acquire))
     }
 
     async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
@@ -200,6 +188,7 @@ impl From<BillingError> for SinkError {
             | BillingError::Posting(_)
             | BillingError::PlanUnknown(_)
             | BillingError::NotOpen(_)
+            | BillingError::ResolvedOtherwise(_)
             | BillingError::NotRatable(_)
             | BillingError::Unrated(_) => Self::Refused(reason),
         }

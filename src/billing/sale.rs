@@ -7,12 +7,12 @@
 use rust_decimal::Decimal;
 
 use super::rating::{Billable, Booking, MAX_TRANSACTION, Rated, Unrated, exact_product, line};
-use super::totals::{Totals, sale_key};
+use super::totals::{Totals, refund_key, sale_key};
 use crate::domain::charge::{Charge, ChargeKind, Price};
 use crate::domain::location::Location;
 use crate::domain::money::Amount;
 use crate::domain::plan::{Share, Tariff};
-use crate::domain::running_total::{Refund, RefundKey, Sale, SaleKey};
+use crate::domain::running_total::{Refund, Sale, SaleKey};
 use crate::domain::usage::{Transaction, TransactionKind};
 
 /// Rates the transaction of a call alone, and counts it in `totals`.
@@ -101,7 +101,7 @@ fn rate_refund(
     booking: Booking,
     totals: &mut Totals,
 ) -> Result<Rated, Unrated> {
-    let key = RefundKey { sale: sale_key.clone(), id: transaction.id.clone() };
+    let key = refund_key(call, transaction);
     let amount = |minor| Amount { minor, currency: sale.amount.currency };
     let exceeds = |refund: &Refund| {
         let by = refund.amount.saturating_sub(refund.counted);

@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::content::{self, Unreadable};
 use crate::domain::charge::LineKey;
+use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
 use crate::domain::statement::{Statement, StatementLine, StatementStanding, Totals};
@@ -207,5 +208,5 @@ pub(super) fn arrange(lines: Vec<StatementLine>, period: Period) -> Result<Vec<S
 
 /// SHA-256 in hexadecimal.
 pub(super) fn hash(content: &str) -> String {
-    digest(&SHA256, content.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(digest(&SHA256, content.as_bytes()).as_ref())
 }

@@ -27,6 +27,12 @@ pub fn sale_key(call: &Billable, transaction: &Transaction) -> SaleKey {
     SaleKey { app: call.app.clone(), id: transaction.sale().to_owned(), currency }
 }
 
+/// Where a refund is counted.
+#[must_use]
+pub fn refund_key(call: &Billable, refund: &Transaction) -> RefundKey {
+    RefundKey { sale: sale_key(call, refund), id: refund.id.clone() }
+}
+
 /// What was counted before, and what rating adds to it.
 #[derive(Debug, Default)]
 pub struct Totals {

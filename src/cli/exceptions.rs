@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::query::segment;
 use super::screen::{Column, Format, Screen};
@@ -38,8 +38,8 @@ struct Resolve {
     /// Why
     #[arg(long, value_name = "TEXT")]
     why: String,
-    /// To rate by: how many units the call was
-    #[arg(long, value_name = "N", required_if_eq("decision", "rate-by"))]
+    /// To rate by: how many units the call was; leave it out if they are charged already, and only the transaction is not
+    #[arg(long, value_name = "N")]
     units: Option<u64>,
     #[command(flatten)]
     transaction: Transaction,
@@ -105,6 +105,9 @@ const COLUMNS: &[Column] =
     &[("id", "/id"), ("kind", "/kind"), ("at", "/at"), ("app", "/app"), ("why", "/reason")];
 
 pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
+    if let Some(Action::Resolve(resolve)) = &arguments.action {
+        resolve.check()?;
+    }
     let node = arguments.node.node()?;
     match arguments.action {
         None => {
@@ -116,6 +119,9 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
             let resolved = node.post(&path, &resolve.body())?;
             match screen.format() {
                 Format::Json => screen.json(&resolved),
+                Format::Human if resolved["was_resolved"] == true => {
+                    screen.note(&format!("{} is resolved already; nothing has changed.", resolve.id))
+                }
                 Format::Human => screen.note(&format!("{} is resolved.", resolve.id)),
             }
         }
@@ -123,6 +129,16 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
 }
 
 impl Resolve {
+    fn check(&self) -> Outcome {
+        match self.decision {
+            Decision::RateBy if self.units.is_none() && self.transaction.transaction.is_none() => {
+                let text = "tollgate: to rate by what you know, give --units, --transaction, or both";
+                Err(Failure::Usage(text.to_owned()))
+            }
+            Decision::RateBy | Decision::RateAgain | Decision::Waive => Ok(()),
+        }
+    }
+
     fn body(&self) -> Value {
         json!({
             "decision": self.decision.name(),

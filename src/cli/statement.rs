@@ -81,7 +81,7 @@ impl Which {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// A final statement as it was kept, byte for byte: its SHA-256 is the statement's hash
+    /// A final statement as it was kept, byte for byte: its SHA-256 is the statement's hash; while the period runs, a draft
     Json,
     /// A row for each line, for a spreadsheet
     Csv,

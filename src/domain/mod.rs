@@ -4,6 +4,7 @@
 
 pub mod api_key;
 pub mod charge;
+pub mod hexadecimal;
 pub mod id;
 pub mod identity;
 pub mod ledger;

@@ -102,6 +102,15 @@ pub struct RefundKey {
     pub id: String,
 }
 
+/// A refund that came before its sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRefund {
+    /// The usage record that made it.
+    pub usage: Uuid,
+    /// What it gives back, in minor units.
+    pub amount: i64,
+}
+
 /// A refund that was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refund {

@@ -25,17 +25,36 @@ macro_rules! on {
             }
         }
     };
+    // With another bound than that of every day.
+    ($arm:expr, within $time:expr, $executor:ident => $body:expr) => {{
+        let time = $time;
+        match $arm {
+            $crate::store::arm::Arm::Sqlite($executor) => {
+                $crate::store::arm::within(time, async { $body }).await
+            }
+            $crate::store::arm::Arm::Postgres($executor) => {
+                $crate::store::arm::within(time, async { $body }).await
+            }
+        }
+    }};
 }
 
 /// How long a statement may take in all, with the wait for a connection. It is above the store's own bounds, which give
 /// better answers, and there for a server that has fallen silent.
-const ANSWER_TIME: Duration = Duration::from_secs(45);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(45);
 
 pub(super) async fn in_time<T>(
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
+    within(ANSWER_TIME, answer).await
+}
+
+pub(super) async fn within<T>(
+    time: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     let late = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
-    tokio::time::timeout(ANSWER_TIME, answer).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(time, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Most parameters that one statement may bind: SQLite's bound (`SQLITE_MAX_VARIABLE_NUMBER`), the lower of the two.

@@ -85,7 +85,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn balances(&mut self) -> Result<Vec<Balance>, StoreError> {
-        let rows: Vec<BalanceRow> = on!(self.connection(), db => {
+        let time = self.answer_time();
+        let rows: Vec<BalanceRow> = on!(self.connection(), within time, db => {
             sqlx::query_as(
                 "select p.account, t.currency, cast(sum(p.minor / 1000000000) as bigint) as high, \
                  cast(sum(p.minor % 1000000000) as bigint) as low from ledger_posting p \

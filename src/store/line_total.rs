@@ -135,7 +135,8 @@ impl Transaction {
         period: Period,
         app: Option<&AppId>,
     ) -> Result<Vec<StatementLine>, StoreError> {
-        let rows: Vec<LineRow> = on!(self.connection(), db => {
+        let time = self.answer_time();
+        let rows: Vec<LineRow> = on!(self.connection(), within time, db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(period.to_string())
                 .bind(app.map_or("", AppId::as_str))
@@ -172,7 +173,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn periods(&mut self) -> Result<Vec<Period>, StoreError> {
-        let rows: Vec<(String,)> = on!(self.connection(), db => {
+        let time = self.answer_time();
+        let rows: Vec<(String,)> = on!(self.connection(), within time, db => {
             sqlx::query_as(
                 "select period from line_total union select period from charge \
                  union select period from ledger_transaction union select period from statement \

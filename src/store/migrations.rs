@@ -94,38 +94,7 @@ fn explain(error: sqlx::migrate::MigrateError) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::Connection;
-    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-
     use super::*;
-
-    /// Books as the third step left them: a sale with a refund that was counted twice, a sale under a plan without a share,
-    /// and units of which some were free.
-    const THIRD: &str = include_str!("migrations/third_with_books.sql");
-
-    #[tokio::test]
-    async fn books_of_the_third_step_are_carried_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-        let mut old = SqliteConnection::connect_with(&options).await.unwrap();
-        migrator(&STEPS[..3], |step| step.sqlite).run_direct(None, &mut old, false).await.unwrap();
-        sqlx::raw_sql(THIRD).execute(&mut old).await.unwrap();
-        old.close().await.unwrap();
-        let store = Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
-        let mut new = SqliteConnection::connect_with(&options).await.unwrap();
-        let mut seen = Vec::new();
-        for sql in [
-            "select id || ' ' || usage || ' ' || share || ' ' || coalesce(rule_line, 'none') as found from sale order by id",
-            "select id || ' ' || sale || ' ' || usage || ' ' || counted as found from refund",
-            "select units || ' ' || free as found from unit_total",
-        ] {
-            let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&mut new).await.unwrap();
-            seen.extend(rows.into_iter().map(|(found,)| found));
-        }
-        assert_eq!(seen, ["o-1 u1 250 14", "s-1 u4 0 none", "r-1 o-1 u2 4000", "5 3"]);
-        store.close().await;
-    }
 
     #[test]
     fn steps_are_numbered_from_one_without_a_gap() {

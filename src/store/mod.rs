@@ -18,6 +18,7 @@ pub mod authorization_code;
 pub mod charge;
 mod disagreement;
 pub mod error;
+pub mod exception_resolution;
 mod expiry;
 pub mod grant;
 mod journal_position;
@@ -41,6 +42,7 @@ pub mod subscription;
 pub mod transaction;
 pub mod usage;
 pub mod usage_exception;
+mod waiting_refund;
 
 pub use error::StoreError;
 pub use open::Store;

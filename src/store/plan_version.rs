@@ -78,6 +78,27 @@ impl Store {
     }
 }
 
+/// Binds a plan version and its prices, in the order of the table's columns.
+macro_rules! bind_version {
+    ($statement:expr, $plan:expr, $tariff:expr) => {{
+        let (fee, share) = ($tariff.fee.as_ref(), $tariff.share.as_ref());
+        $statement
+            .bind($plan.name.as_str())
+            .bind(i64::from($plan.version))
+            .bind($tariff.currency.to_string())
+            .bind($tariff.rounding.name())
+            .bind(fee.map(|fee| fee.per_unit.to_string()))
+            .bind(fee.map_or(0, |fee| super::usage::integer(fee.free_units)))
+            .bind(fee.map(|fee| fee.source.file.to_string()))
+            .bind(fee.map(|fee| i64::from(fee.source.line)))
+            .bind(fee.map(|fee| i64::from(fee.source.column)))
+            .bind(share.map(|share| share.percent.to_string()))
+            .bind(share.map(|share| share.source.file.to_string()))
+            .bind(share.map(|share| i64::from(share.source.line)))
+            .bind(share.map(|share| i64::from(share.source.column)))
+    }};
+}
+
 impl Transaction {
     /// A plan version that came into force, as this transaction sees it.
     ///
@@ -101,32 +122,67 @@ impl Transaction {
         tariff: &Tariff,
         effective_from: Timestamp,
     ) -> Result<(), StoreError> {
-        let fee = tariff.fee.as_ref();
-        let share = tariff.share.as_ref();
         on!(self.connection(), db => {
-            sqlx::query(
+            let statement = sqlx::query(
                 "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
                  fee_column, share, share_file, share_line, share_column, effective_from) \
                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-            )
-            .bind(plan.name.as_str())
-            .bind(i64::from(plan.version))
-            .bind(tariff.currency.to_string())
-            .bind(tariff.rounding.name())
-            .bind(fee.map(|fee| fee.per_unit.to_string()))
-            .bind(fee.map_or(0, |fee| super::usage::integer(fee.free_units)))
-            .bind(fee.map(|fee| fee.source.file.to_string()))
-            .bind(fee.map(|fee| i64::from(fee.source.line)))
-            .bind(fee.map(|fee| i64::from(fee.source.column)))
-            .bind(share.map(|share| share.percent.to_string()))
-            .bind(share.map(|share| share.source.file.to_string()))
-            .bind(share.map(|share| i64::from(share.source.line)))
-            .bind(share.map(|share| i64::from(share.source.column)))
+            );
+            bind_version!(statement, plan, tariff)
             .bind(effective_from.as_micros())
             .execute(db)
             .await
             .map(|_| ())
         })?;
         Ok(())
+    }
+
+    /// Gives a plan version its date that was kept without one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn date_plan_version(
+        &mut self,
+        plan: &PlanRef,
+        effective_from: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "update plan_version set effective_from = $3 where plan = $1 and version = $2 \
+                 and effective_from is null",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .bind(effective_from.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Replaces the prices of a plan version that was kept without a date, and gives whether it did: not if anything was
+    /// charged by them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn replace_plan_version(
+        &mut self,
+        plan: &PlanRef,
+        tariff: &Tariff,
+    ) -> Result<bool, StoreError> {
+        let changed = on!(self.connection(), db => {
+            let statement = sqlx::query(
+                "update plan_version set currency = $3, rounding = $4, fee = $5, free_units = $6, fee_file = $7, \
+                 fee_line = $8, fee_column = $9, share = $10, share_file = $11, share_line = $12, share_column = $13 \
+                 where plan = $1 and version = $2 and effective_from is null \
+                 and not exists (select 1 from charge c where c.plan = $1 and c.plan_version = $2)",
+            );
+            bind_version!(statement, plan, tariff)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(changed > 0)
     }
 }

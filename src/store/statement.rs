@@ -11,7 +11,7 @@ use crate::domain::time::{Period, Timestamp};
 /// A final statement as kept: its content is the bytes that its hash is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptStatement {
-    /// Its number; 0 until it is kept.
+    /// Its number.
     pub number: i64,
     /// Whose app.
     pub partner: String,

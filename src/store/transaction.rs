@@ -4,16 +4,25 @@
 //! the store take one by [`Store::begin`], call these methods, and [`Transaction::commit`]. In SQLite there is
 //! one writer at a time, so a transaction waits for the one before it: keep it short, and await nothing else in it.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::arm::{Arm, in_time};
+use super::arm::{ANSWER_TIME, Arm, in_time};
 use super::error::StoreError;
 use super::open::Store;
+
+/// How long each statement of a check of all the books may take; those of large books take minutes. PostgreSQL's own bound,
+/// [`CHECK_TIME_LIMIT`], is below it.
+const CHECK_TIME: Duration = Duration::from_secs(11 * 60);
+/// [`CHECK_TIME`] for PostgreSQL.
+const CHECK_TIME_LIMIT: &str = "set local statement_timeout = '10min'";
 
 /// Changes that take effect when committed; dropped, they never happened.
 pub struct Transaction {
     inner: Arm<sqlx::Transaction<'static, Sqlite>, sqlx::Transaction<'static, Postgres>>,
+    answer_time: Duration,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -53,7 +62,7 @@ impl Store {
             Arm::Sqlite(pool) => Arm::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Arm::Postgres(pool) => Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         };
-        Ok(Transaction { inner })
+        Ok(Transaction { inner, answer_time: ANSWER_TIME })
     }
 
     /// Begins a transaction that only reads, and sees the store as it is at its first statement, whatever is committed
@@ -68,7 +77,20 @@ impl Store {
                 Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         };
-        Ok(Transaction { inner })
+        Ok(Transaction { inner, answer_time: ANSWER_TIME })
+    }
+
+    /// Begins one as [`Self::begin_reading`] does, whose statements may take as long as it takes to read all the books.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_checking(&self) -> Result<Transaction, StoreError> {
+        let mut transaction = self.begin_reading().await?;
+        if let Arm::Postgres(connection) = transaction.connection() {
+            in_time(sqlx::raw_sql(CHECK_TIME_LIMIT).execute(connection)).await?;
+        }
+        transaction.answer_time = CHECK_TIME;
+        Ok(transaction)
     }
 }
 
@@ -121,6 +143,11 @@ impl Transaction {
                 Ok(())
             }
         }
+    }
+
+    /// How long a statement of it may take that reads whole tables.
+    pub(super) fn answer_time(&self) -> Duration {
+        self.answer_time
     }
 
     /// What its statements run on.

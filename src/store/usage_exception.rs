@@ -1,4 +1,4 @@
-//! What could not be rated or read, and how each was resolved. Both are append-only.
+//! What could not be rated or read. Append-only.
 
 use super::error::StoreError;
 use super::open::Store;
@@ -57,43 +57,6 @@ impl ExceptionKind {
         [Self::Evidence, Self::Plan, Self::Transaction, Self::Journal]
             .into_iter()
             .find(|kind| kind.name() == name)
-    }
-}
-
-/// How an exception was resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolution {
-    /// The exception's id.
-    pub exception: String,
-    /// What was done.
-    pub outcome: ResolutionOutcome,
-    /// When.
-    pub at: Timestamp,
-    /// By whom.
-    pub resolver: String,
-    /// Why.
-    pub reason: String,
-    /// By what it was rated, as JSON, if someone gave that.
-    pub evidence: Option<String>,
-}
-
-/// What was done about an exception.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResolutionOutcome {
-    /// It was rated after all.
-    Rated,
-    /// Nothing is charged for it.
-    Waived,
-}
-
-impl ResolutionOutcome {
-    /// The name used in the store and in answers.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rated => "rated",
-            Self::Waived => "waived",
-        }
     }
 }
 
@@ -216,29 +179,6 @@ impl Transaction {
                     .push_bind(exception.sale.as_deref())
                     .push_bind(&exception.reason)
                     .push_bind(exception.payload.as_deref());
-            }
-        )?;
-        Ok(())
-    }
-
-    /// Notes how exceptions were resolved.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if one was resolved before; [`StoreError::Unavailable`].
-    pub async fn insert_resolutions(&mut self, resolutions: &[Resolution]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into exception_resolution (exception, outcome, at, resolver, reason, evidence) ",
-            6,
-            resolutions,
-            "",
-            |row, resolution| {
-                row.push_bind(&resolution.exception)
-                    .push_bind(resolution.outcome.name())
-                    .push_bind(resolution.at.as_micros())
-                    .push_bind(&resolution.resolver)
-                    .push_bind(&resolution.reason)
-                    .push_bind(resolution.evidence.as_deref());
             }
         )?;
         Ok(())

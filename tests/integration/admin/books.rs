@@ -77,7 +77,15 @@ async fn an_operator_resolves_exceptions_and_each_once() {
     let sale = json!({"id": "o-1", "kind": "sale", "amount": "100.00", "currency": "CNY"});
     let by = json!({"decision": "rate_by", "who": "li", "why": "the shop's books", "units": 1, "transaction": sale});
     world.post(&path(1), &by).await.expect(200);
-    world.post(&path(1), &by).await.expect(404);
+    let again = world.post(&path(1), &by).await.expect(200);
+    assert_eq!(
+        (&again["was_resolved"], &again["outcome"], &again["who"]),
+        (&json!(true), &json!("rated"), &json!("li"))
+    );
+    let other = json!({"decision": "waive", "who": "li", "why": "a test call"});
+    let other = world.post(&path(1), &other).await.expect(409);
+    assert!(other["detail"].as_str().unwrap().contains("rated, by li"), "{other}");
+    world.post(&path(9), &by).await.expect(404);
     let waive = json!({"decision": "waive", "who": "li", "why": "a test call"});
     world.post(&path(2), &waive).await.expect(200);
     let again = json!({"decision": "rate_again", "who": "li", "why": "it may be there now"});
@@ -108,6 +116,8 @@ async fn a_decision_that_is_not_whole_is_refused() {
         (json!({"decision": "waive", "who": "li"}), "/why"),
         (json!({"decision": "waive", "who": "li", "why": "w", "units": 1}), "/units"),
         (json!({"decision": "rate_by", "who": "li", "why": "w"}), "/units"),
+        (json!({"decision": "rate_by", "who": "li", "why": "w", "units": 0}), "/units"),
+        (json!({"decision": "rate_by", "who": "li", "why": "w", "units": -1}), "/units"),
         (with("amount", json!("-1.00")), "/transaction"),
         (with("amount", json!("1.001")), "/transaction"),
         (with("currency", json!("XXY")), "/transaction"),
@@ -138,6 +148,34 @@ async fn a_final_statement_is_given_byte_for_byte() {
     assert_eq!(closed["items"][0]["hash"], hexadecimal);
     assert_eq!(world.get(&format!("{path}?currency=CNY")).await.body, content.body);
     world.get(&format!("{path}?currency=USD")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_call_that_was_worth_its_transaction_alone_is_rated_without_a_fee() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    let sale = json!({"id": "o-1", "kind": "sale", "amount": "100.00", "currency": "CNY"});
+    let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 0, "transaction": sale});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let statements = world.get("/admin/statements?period=2026-11").await.expect(200);
+    assert_eq!(statements["items"][0]["total"], "2.50");
+}
+
+#[tokio::test]
+async fn of_an_open_period_the_content_is_a_draft_that_says_so() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let path = "/admin/statements/2026-11/app_1/content";
+    let draft = world.get(path).await.expect(200);
+    assert_eq!(
+        (&draft["status"], &draft["total"], &draft["number"]),
+        (&json!("draft"), &json!("0.01"), &json!(null))
+    );
+    world.get(&format!("{path}?currency=USD")).await.expect(404);
+    world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    assert_eq!(world.get(path).await.expect(200)["number"], 1);
 }
 
 #[tokio::test]

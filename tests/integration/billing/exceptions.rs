@@ -2,23 +2,32 @@
 
 use tollgate::billing::check::check;
 use tollgate::billing::error::BillingError;
-use tollgate::billing::exceptions::{Decision, Reason, resolve};
-use tollgate::billing::rating::MAX_TRANSACTION;
+use tollgate::billing::exceptions::{Decision, Given, Reason, Resolved, resolve};
+use tollgate::billing::rating::{MAX_TRANSACTION, Unrated};
 use tollgate::billing::recorder::record_batch;
 use tollgate::billing::statement::show;
-use tollgate::domain::usage::{Evidence, UsageRecord};
+use tollgate::domain::plan::Tariff;
+use tollgate::domain::usage::{Evidence, Transaction, UsageRecord};
 use tollgate::metering::drain::Drained;
 use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::seed::{
-    journal_of, none, november, period, plan, record, refund, register, sale, tariff, time, usage,
+    at, journal_of, none, november, period, plan, record, refund, refund_named, register, sale, tariff, time,
+    usage,
 };
 use crate::support::stores::Place;
 
 on_both_stores! {
     each_exception_is_listed_and_the_rest_is_rated,
     an_exception_is_rated_by_evidence_that_someone_gives_and_only_once,
+    a_decision_that_is_sent_again_gives_what_was_kept_and_another_is_refused,
+    an_exception_in_the_transaction_is_rated_by_that_alone,
+    of_a_refund_that_is_counted_in_part_the_rest_is_waived,
+    what_was_no_refund_but_the_sale_itself_is_rated_as_that_alone,
+    a_refund_that_comes_again_before_its_sale_is_asked_about_once,
+    without_a_share_a_refund_before_its_sale_waits_once_and_asks_nobody,
+    a_sale_for_which_very_many_refunds_wait_is_rated,
     an_exception_is_waived_with_who_and_why,
     a_plan_that_comes_later_rates_what_waited_for_it,
     a_refund_before_its_sale_is_rated_when_that_comes,
@@ -35,7 +44,7 @@ async fn opened(place: &Place) -> Store {
     store
 }
 
-async fn decide(store: &Store, id: &str, decision: Decision) -> Result<(), BillingError> {
+async fn decide(store: &Store, id: &str, decision: Decision) -> Result<Resolved, BillingError> {
     resolve(store, id, decision, reason(), time(november())).await
 }
 
@@ -104,12 +113,146 @@ async fn an_exception_is_rated_by_evidence_that_someone_gives_and_only_once(plac
     let store = opened(&place).await;
     record(&store, 1, &[unreadable(1)]).await;
     assert!(matches!(decide(&store, &id(1), Decision::RateAgain).await, Err(BillingError::NotRatable(_))));
-    let given = Decision::RateBy { units: 1, transaction: Some(sale("o-1", 10_000)) };
+    let given = by(1, sale("o-1", 10_000));
     decide(&store, &id(1), given.clone()).await.unwrap();
     assert_eq!(total(&store).await, "2.51");
-    assert!(matches!(decide(&store, &id(1), given).await, Err(BillingError::NotOpen(_))));
+    assert!(decide(&store, &id(1), given).await.unwrap().was_resolved);
     assert!(ids(&store).await.is_empty());
     assert_eq!(total(&store).await, "2.51");
+    store.close().await;
+}
+
+fn by(units: u64, transaction: Transaction) -> Decision {
+    Decision::RateBy(Given::Call { units, transaction: Some(transaction) })
+}
+
+fn by_transaction(transaction: Transaction) -> Decision {
+    Decision::RateBy(Given::Transaction(transaction))
+}
+
+async fn a_decision_that_is_sent_again_gives_what_was_kept_and_another_is_refused(place: Place) {
+    let store = opened(&place).await;
+    record(&store, 1, &[unreadable(1)]).await;
+    let given = by(1, sale("o-1", 10_000));
+    let first = decide(&store, &id(1), given.clone()).await.unwrap();
+    assert!(!first.was_resolved);
+    let later = time(at("2026-11-25T08:00:00Z"));
+    let again = resolve(&store, &id(1), given.clone(), reason(), later.clone()).await.unwrap();
+    assert!(again.was_resolved);
+    assert_eq!(again.resolution, first.resolution);
+    let other_who = Reason { who: "another".to_owned(), ..reason() };
+    let other_why = Reason { why: "he said so".to_owned(), ..reason() };
+    for (decision, reason) in [
+        (Decision::Waive, reason()),
+        (Decision::RateAgain, reason()),
+        (by(1, sale("o-1", 10_001)), reason()),
+        (given.clone(), other_who),
+        (given, other_why),
+    ] {
+        let refused = resolve(&store, &id(1), decision, reason, later.clone()).await;
+        assert!(matches!(refused, Err(BillingError::ResolvedOtherwise(_))), "{refused:?}");
+    }
+    let unknown = decide(&store, &id(7), Decision::Waive).await;
+    assert!(matches!(unknown, Err(BillingError::NotOpen(_))), "{unknown:?}");
+    assert_eq!(total(&store).await, "2.51");
+    store.close().await;
+}
+
+#[track_caller]
+fn not_ratable(refused: &Result<Resolved, BillingError>, part: &str) {
+    assert!(matches!(refused, Err(BillingError::NotRatable(why)) if why.contains(part)), "{refused:?}");
+}
+
+async fn an_exception_in_the_transaction_is_rated_by_that_alone(place: Place) {
+    let store = opened(&place).await;
+    record(&store, 1, &[usage(1, 1, Some(sale("o-1", MAX_TRANSACTION + 1))), unreadable(2)]).await;
+    not_ratable(&decide(&store, &id(1), by(1, sale("o-1", 10_000))).await, "charged already");
+    decide(&store, &id(1), by_transaction(sale("o-1", 10_000))).await.unwrap();
+    assert_eq!(total(&store).await, "2.51");
+    not_ratable(&decide(&store, &id(2), by_transaction(sale("o-2", 10_000))).await, "may be 0");
+    decide(&store, &id(2), by(0, sale("o-2", 10_000))).await.unwrap();
+    assert_eq!(total(&store).await, "5.01");
+    store.close().await;
+}
+
+async fn of_a_refund_that_is_counted_in_part_the_rest_is_waived(place: Place) {
+    let store = opened(&place).await;
+    let sales = [usage(1, 1, Some(sale("o-1", 10_000))), usage(2, 1, Some(sale("o-2", 10_000)))];
+    record(&store, 1, &sales).await;
+    record(&store, 3, &[usage(3, 1, Some(refund_named("r-1", "o-1", 15_000)))]).await;
+    let rest = by_transaction(refund_named("r-2", "o-2", 5_000));
+    not_ratable(&decide(&store, &id(3), rest).await, "waive the rest");
+    let again = decide(&store, &id(3), Decision::RateAgain).await;
+    assert!(matches!(again, Err(BillingError::Unrated(Unrated::RefundExceeds { .. }))), "{again:?}");
+    decide(&store, &id(3), Decision::Waive).await.unwrap();
+    assert_eq!(total(&store).await, "2.53");
+    store.close().await;
+}
+
+async fn what_was_no_refund_but_the_sale_itself_is_rated_as_that_alone(place: Place) {
+    let store = opened(&place).await;
+    record(&store, 1, &[usage(1, 1, Some(refund_named("r-1", "o-1", 10_000)))]).await;
+    decide(&store, &id(1), by_transaction(sale("o-1", 10_000))).await.unwrap();
+    assert_eq!(total(&store).await, "2.51");
+    store.close().await;
+}
+
+async fn a_refund_that_comes_again_before_its_sale_is_asked_about_once(place: Place) {
+    let store = opened(&place).await;
+    let back = |number| usage(number, 1, Some(refund_named("r-1", "o-1", 4_000)));
+    record(&store, 1, &[back(1), back(2)]).await;
+    record(&store, 3, &[back(3)]).await;
+    assert_eq!(ids(&store).await, [(id(1), "transaction")]);
+    decide(&store, &id(1), Decision::Waive).await.unwrap();
+    record(&store, 4, &[usage(4, 1, Some(sale("o-1", 10_000)))]).await;
+    assert_eq!(total(&store).await, "2.54", "what was waived is not counted after all");
+    store.close().await;
+}
+
+async fn without_a_share_a_refund_before_its_sale_waits_once_and_asks_nobody(place: Place) {
+    let store = opened(&place).await;
+    register(&store, &plan("flat", 1), &Tariff { share: None, ..tariff("0.01", 0, "2.5") }).await;
+    let back = |number, minor| {
+        let mut record = usage(number, 1, Some(refund_named("r-1", "o-1", minor)));
+        record.subscribed.as_mut().unwrap().1 = plan("flat", 1);
+        record
+    };
+    record(&store, 1, &[back(1, 4_000), back(2, 4_000)]).await;
+    record(&store, 3, &[back(3, 4_000)]).await;
+    assert_eq!(ids(&store).await, []);
+    assert_eq!(total(&store).await, "0.03");
+    record(&store, 4, &[back(4, 5_000)]).await;
+    assert_eq!(ids(&store).await, [(id(4), "transaction")], "it is not the same again");
+    // It turns out to be under another plan, which takes a share.
+    record(&store, 5, &[usage(5, 1, Some(sale("o-1", 10_000)))]).await;
+    assert_eq!(total(&store).await, "1.55");
+    record(&store, 6, &[back(6, 4_000)]).await;
+    assert_eq!(total(&store).await, "1.56");
+    store.close().await;
+}
+
+async fn a_sale_for_which_very_many_refunds_wait_is_rated(place: Place) {
+    let store = opened(&place).await;
+    let numbers = "with recursive n (n) as (select 1 union all select n + 1 from n where n < 33000)";
+    let id = "'00000000-0000-0000-0001-' || substr(cast(1000000000000 + n as text), 2)";
+    place
+        .tamper(&format!(
+            "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, product, plan, \
+             plan_version, method, status, latency, bytes_in, bytes_out, outcome, units, transaction_id, transaction_of, \
+             transaction_kind, amount, currency) {numbers} select {id}, 'other', n, 0, 's', 'app_1', 'partner_1', \
+             'api_key', 'k', 'storefront', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 1, 'r-' || n, 'o-1', \
+             'refund', 5, 'USD' from n"
+        ))
+        .await;
+    place
+        .tamper(&format!(
+            "insert into usage_exception (id, kind, at, usage, app, sale, reason) {numbers} \
+             select 'usage:' || {id}, 'transaction', 0, {id}, 'app_1', 'o-1', 'its sale is not known' from n"
+        ))
+        .await;
+    record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000)))]).await;
+    let statements = show(&store, period("2026-11"), None).await.unwrap();
+    assert_eq!(statements[0].totals.total.to_string(), "2.51");
     store.close().await;
 }
 

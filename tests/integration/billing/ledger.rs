@@ -5,6 +5,7 @@ use tollgate::billing::plans::{PlanError, register as register_plans};
 use tollgate::billing::statement::{CloseEarly, close};
 use tollgate::domain::ledger::Account;
 use tollgate::policy::load::{NoValues, load};
+use tollgate::policy::snapshot::Snapshot;
 use tollgate::store::Store;
 
 use super::on_both_stores;
@@ -18,6 +19,8 @@ on_both_stores! {
     a_check_while_calls_are_recorded_finds_nothing,
     what_is_kept_is_neither_replaced_nor_taken_back,
     whatever_is_tampered_with_is_found,
+    what_was_given_back_without_a_charge_is_found,
+    a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_date_then,
     an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
     a_plan_version_may_change_until_it_comes_into_force,
@@ -93,6 +96,15 @@ async fn what_was_posted_elsewhere_is_found(place: Place) {
         found(&check(&store).await.unwrap().findings, moved);
         store.close().await;
     }
+}
+
+async fn what_was_given_back_without_a_charge_is_found(place: Place) {
+    let store = booked(&place).await;
+    record(&store, 3, &[usage(3, 1, Some(super::seed::refund("o-1", 4_000)))]).await;
+    none(&check(&store).await.unwrap().findings);
+    place.tamper("update sale set returned = returned + 1").await;
+    found(&check(&store).await.unwrap().findings, "o-1: sale, of whose share another amount was given back");
+    store.close().await;
 }
 
 async fn only_an_open_or_waived_exception_excuses_a_missing_charge(place: Place) {
@@ -207,25 +219,61 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     register_plans(&store, &snapshot(), now).await.unwrap();
     std::fs::write(&file, text.replace("percent: 2.5", "percent: 2.6")).unwrap();
     let refused = register_plans(&store, &snapshot(), now).await;
-    let Err(PlanError::Changed { plan: changed, place: line }) = &refused else { panic!("{refused:?}") };
-    assert_eq!((changed, &*line.file), (&plan("standard", 1), "plans/standard.yaml"));
+    let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
+    assert_eq!((&changed.plan, &*changed.place.file), (&plan("standard", 1), "plans/standard.yaml"));
     let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
     assert_eq!(kept.share.unwrap().percent.to_string(), "2.5");
     store.close().await;
 }
 
-async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
-    let store = place.open().await;
+/// Makes snapshots of the shipped policies, with another version of the plan from a date on.
+fn next_version() -> impl Fn(&str, &str) -> Snapshot {
     let folder = crate::support::folder::copy_of_policies_in_a_project();
     let file = folder.path().join("policies/plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let with_next = |from: &str, percent: &str| {
+    move |from, percent| {
         let versions = text.find("  - version: 1").unwrap();
         let next = text[versions..].replace("version: 1", "version: 2").replace("2026-01-01", from);
         let next = next.replace("percent: 2.5", &format!("percent: {percent}"));
         std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
         load(&folder.path().join("policies"), &NoValues).unwrap()
+    }
+}
+
+async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_date_then(place: Place) {
+    let store = place.open().await;
+    let with_next = next_version();
+    let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
+    let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
+    let kept = async || {
+        let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
+        (kept.tariff.share.unwrap().percent.to_string(), kept.effective_from)
     };
+    register(with_next("2026-12-01", "3"), before).await.unwrap();
+    let columns = "currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, share_line, \
+                   share_column";
+    place
+        .tamper(&format!(
+            "insert into plan_version (plan, version, {columns}) select plan, 2, {columns} from plan_version \
+             where plan = 'standard'"
+        ))
+        .await;
+    assert_eq!(kept().await, ("2.5".to_owned(), None));
+    register(with_next("2026-12-01", "3"), before).await.unwrap();
+    assert_eq!(kept().await, ("3".to_owned(), None));
+    let late = register(with_next("2026-12-01", "4"), after).await;
+    assert!(matches!(late, Err(PlanError::Changed(_))), "{late:?}");
+    register(with_next("2026-12-01", "3"), after).await.unwrap();
+    assert_eq!(kept().await, ("3".to_owned(), Some(after)));
+    let early = register(with_next("2027-01-01", "4"), before).await;
+    assert!(matches!(early, Err(PlanError::Changed(_))), "{early:?}");
+    assert!(place.try_tamper("update plan_version set share = '9'").await.is_err());
+    store.close().await;
+}
+
+async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
+    let store = place.open().await;
+    let with_next = next_version();
     let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
     let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
     register(with_next("2026-12-01", "3"), before).await.unwrap();
@@ -239,7 +287,7 @@ async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
     );
     for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]
     {
-        assert!(matches!(register(changed, after).await, Err(PlanError::Changed { .. })));
+        assert!(matches!(register(changed, after).await, Err(PlanError::Changed(_))));
     }
     store.close().await;
 }

@@ -122,11 +122,7 @@ fn a_refund_counts_once_by_its_own_id() {
     let named = |id, minor| refund_named(id, "o-1", minor);
     check_refunds(&[named("r-1", 4_000), named("r-1", 4_000)], 100, None);
     check_refunds(&[named("r-1", 4_000), named("r-2", 4_000)], 200, None);
-    check_refunds(
-        &[named("r-1", 4_000), named("r-1", 4_001)],
-        100,
-        Some("refund r-1 was counted before, at 40.00"),
-    );
+    check_refunds(&[named("r-1", 4_000), named("r-1", 4_001)], 100, Some("refund r-1 came before, at 40.00"));
     check_refunds(
         &[named("r-1", 4_000), named("r-2", 7_000)],
         250,

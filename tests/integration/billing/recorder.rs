@@ -296,7 +296,34 @@ async fn a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_ra
     assert_eq!(show(&books.store, month, None).await.unwrap()[0].totals.share.to_string(), "5.00");
 }
 
+async fn a_version_that_another_node_keeps_with_other_prices_holds_back_no_other(place: Place) {
+    let folder = crate::support::folder::copy_of_policies_in_a_project();
+    let file = folder.path().join("policies/plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let first = &text[text.find("  - version: 1").unwrap()..];
+    let next = |number: u32, from: &str, percent: &str| {
+        let version = first.replace("version: 1", &format!("version: {number}")).replace("2026-01-01", from);
+        version.replace("percent: 2.5", percent)
+    };
+    let (second, third) = (next(2, "2026-12-01", "percent: 5"), next(3, "2026-12-02", "percent: 10"));
+    std::fs::write(&file, format!("{}\n{}\n{third}", text.trim_end(), second.trim_end())).unwrap();
+    let books = Books::with_policies(place, &folder.path().join("policies")).await;
+    let version = |number| super::seed::plan("standard", number);
+    super::seed::register(&books.store, &version(2), &super::seed::tariff("9", 0, "9")).await;
+    books.clock.advance(Duration::from_secs(60 * 86_400));
+    let mut sold = usage(1, 10_000);
+    let Drained::Usage(_, sale) = &mut sold else { panic!("{sold:?}") };
+    (sale.at, sale.subscribed.as_mut().unwrap().1) = (books.clock.now(), version(3));
+    let month = Period::of(sale.at, &books.live.load().platform.zone);
+    books.recorder().await.record(vec![sold], 1).await.unwrap();
+    assert!(books.store.open_exceptions(&Page::first()).await.unwrap().is_empty());
+    assert_eq!(show(&books.store, month, None).await.unwrap()[0].totals.share.to_string(), "10.00");
+    let changed = plans::keep_due(&books.store, &books.live.load(), books.clock.now()).await.unwrap();
+    assert_eq!(changed.iter().map(|changed| changed.plan.clone()).collect::<Vec<_>>(), [version(2)]);
+}
+
 on_both_stores! {
+    a_version_that_another_node_keeps_with_other_prices_holds_back_no_other,
     a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_rated_by,
     two_journals_of_one_name_are_told_apart,
     a_batch_that_leaves_a_gap_is_not_taken_and_tells_where_to_read_on,

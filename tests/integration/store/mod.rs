@@ -1,5 +1,6 @@
 //! What both stores promise. Each test of a `contract_*` file is run once on SQLite and once on PostgreSQL.
 
+mod carried_on;
 mod contract_identity;
 mod contract_oauth;
 mod contract_refresh;

@@ -42,6 +42,22 @@ impl Place {
         Store::open(&self.address()).await.unwrap()
     }
 
+    /// What a query finds, behind the store's back: a text a row.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let rows: Vec<(String,)> = match self {
+            Self::Folder(_) => {
+                let mut file = sqlx::SqliteConnection::connect(&self.address()).await.unwrap();
+                sqlx::query_as(sql).fetch_all(&mut file).await.unwrap()
+            }
+            Self::Schema(_) => {
+                let mut server = PgConnection::connect(&self.address()).await.unwrap();
+                sqlx::query_as(sql).fetch_all(&mut server).await.unwrap()
+            }
+        };
+        rows.into_iter().map(|(text,)| text).collect()
+    }
+
     /// Runs a statement behind the store's back.
     pub(crate) async fn tamper(&self, sql: &str) {
         self.try_tamper(sql).await.unwrap();

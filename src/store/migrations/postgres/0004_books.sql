@@ -3,9 +3,17 @@
 
 alter table journal_position add column journal text collate "C"; -- the journal's identity; null until a node has given it
 alter table usage_exception add column payload bytea; -- what could not be read
+create index usage_exception_of_usage on usage_exception (usage) where usage is not null;
 alter table exception_resolution add column evidence text collate "C"; -- JSON: by what it was rated, if someone gave that
 
+-- A version that has a date is in force, and stays as it is.
 alter table plan_version add column effective_from bigint; -- null: kept when versions had no date here
+drop trigger plan_version_stays on plan_version;
+create trigger plan_version_stays before update on plan_version for each row
+    when (old.effective_from is not null or new.plan <> old.plan or new.version <> old.version)
+    execute function refuse_change();
+create trigger plan_version_is_kept before delete or truncate on plan_version
+    for each statement execute function refuse_change();
 
 -- Units that were free: the allowance of a plan is one for all its versions.
 alter table unit_total add column free bigint not null default 0;
@@ -51,6 +59,25 @@ insert into refund
     order by u.id
     on conflict do nothing;
 create trigger refund_stays before update or delete or truncate on refund
+    for each statement execute function refuse_change();
+
+-- Refunds that came before their sales, by their own ids: until the sale comes they wait, each once.
+create table waiting_refund (
+    app text collate "C" not null,
+    sale text collate "C" not null,
+    currency text collate "C" not null,
+    id text collate "C" not null,
+    usage text collate "C" not null references usage (id),
+    amount bigint not null check (amount >= 0),
+    primary key (sale, id, app, currency)
+);
+insert into waiting_refund
+    select u.app, coalesce(u.transaction_of, u.transaction_id), u.currency, u.transaction_id, u.id, u.amount
+    from usage_exception e join usage u on u.id = e.usage
+    where e.sale is not null and e.kind = 'transaction' and u.transaction_kind = 'refund' and u.amount >= 0
+    order by u.id
+    on conflict do nothing;
+create trigger waiting_refund_stays before update or delete or truncate on waiting_refund
     for each statement execute function refuse_change();
 
 -- A closed period takes nothing more, and gives nothing away.

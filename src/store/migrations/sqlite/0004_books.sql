@@ -3,9 +3,15 @@
 
 alter table journal_position add column journal text; -- the journal's identity; null until a node has given it
 alter table usage_exception add column payload blob; -- what could not be read
+create index usage_exception_of_usage on usage_exception (usage) where usage is not null;
 alter table exception_resolution add column evidence text; -- JSON: by what it was rated, if someone gave that
 
+-- A version that has a date is in force, and stays as it is.
 alter table plan_version add column effective_from integer; -- null: kept when versions had no date here
+drop trigger plan_version_stays;
+create trigger plan_version_stays before update on plan_version
+    when old.effective_from is not null or new.plan <> old.plan or new.version <> old.version
+    begin select raise(abort, 'plan_version is append-only'); end;
 
 -- Units that were free: the allowance of a plan is one for all its versions.
 alter table unit_total add column free integer not null default 0;
@@ -70,6 +76,23 @@ insert into refund
     order by u.id
     on conflict do nothing;
 
+-- Refunds that came before their sales, by their own ids: until the sale comes they wait, each once.
+create table waiting_refund (
+    app text not null,
+    sale text not null,
+    currency text not null,
+    id text not null,
+    usage text not null references usage (id),
+    amount integer not null check (amount >= 0),
+    primary key (sale, id, app, currency)
+) strict, without rowid;
+insert into waiting_refund
+    select u.app, coalesce(u.transaction_of, u.transaction_id), u.currency, u.transaction_id, u.id, u.amount
+    from usage_exception e join usage u on u.id = e.usage
+    where e.sale is not null and e.kind = 'transaction' and u.transaction_kind = 'refund' and u.amount >= 0
+    order by u.id
+    on conflict do nothing;
+
 -- What is there is not replaced.
 create trigger plan_version_is_not_replaced before insert on plan_version
     when exists (select 1 from plan_version where plan = new.plan and version = new.version)
@@ -108,6 +131,15 @@ create trigger refund_is_not_replaced before insert on refund
     when exists (select 1 from refund where sale = new.sale and id = new.id and app = new.app
         and currency = new.currency)
     begin select raise(abort, 'refund is append-only'); end;
+
+create trigger waiting_refund_stays before update on waiting_refund
+    begin select raise(abort, 'waiting_refund is append-only'); end;
+create trigger waiting_refund_is_kept before delete on waiting_refund
+    begin select raise(abort, 'waiting_refund is append-only'); end;
+create trigger waiting_refund_is_not_replaced before insert on waiting_refund
+    when exists (select 1 from waiting_refund where sale = new.sale and id = new.id and app = new.app
+        and currency = new.currency)
+    begin select raise(abort, 'waiting_refund is append-only'); end;
 
 -- A closed period takes nothing more, and gives nothing away.
 create trigger statement_insert_in_a_closed_period before insert on statement

@@ -1,3 +1,5 @@
+-- A sale with a refund that was counted twice, a sale under a plan without a share, units of which some were free, and a
+-- refund whose sale has not come.
 insert into plan_version (plan, version, currency, rounding, fee, free_units, share)
     values ('standard', 1, 'CNY', 'half-up', '0.01', 3, '2.5'), ('flat', 1, 'CNY', 'half-up', '0.01', 0, null);
 insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, product, plan, plan_version,
@@ -10,7 +12,11 @@ insert into usage (id, node, sequence, at, snapshot, app, partner, credential, c
     ('u3', 'n', 3, 0, 's', 'a', 'p', 'api_key', 'k', 'store', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 0,
         'r-1', 'o-1', 'refund', 4000, 'CNY'),
     ('u4', 'n', 4, 0, 's', 'a', 'p', 'api_key', 'k', 'store', 'flat', 1, 'GET', 200, 0, 0, 0, 'billable', 0,
-        's-1', null, 'sale', 700, 'CNY');
+        's-1', null, 'sale', 700, 'CNY'),
+    ('u5', 'n', 5, 0, 's', 'a', 'p', 'api_key', 'k', 'store', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 0,
+        'r-5', 'o-9', 'refund', 300, 'CNY');
+insert into usage_exception (id, kind, at, usage, app, sale, reason)
+    values ('usage:u5', 'transaction', 0, 'u5', 'a', 'o-9', 'its sale is not known');
 insert into charge (usage, kind, partner, app, period, service_period, product, plan, plan_version, currency, quantity, free,
     rate, transaction_id, base, minor, cause, rule_file, rule_line, rule_column)
     values ('u1', 'service_fee', 'p', 'a', '2026-11', '2026-11', 'store', 'standard', 1, 'CNY', 2, 3, '0.01', null, null, 2,
@@ -24,4 +30,4 @@ insert into charge (usage, kind, partner, app, period, service_period, product, 
 insert into unit_total (app, product, plan, plan_version, service_period, units)
     values ('a', 'store', 'standard', 1, '2026-11', 5);
 insert into sale values ('a', 'o-1', 'CNY', 'store', 'standard', 1, '2.5', 'half-up', 'f', 14, 7, 10000, 250, 8000, 200);
-insert into journal_position values ('n', 4);
+insert into journal_position values ('n', 5);

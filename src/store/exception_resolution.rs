@@ -1,0 +1,115 @@
+//! How exceptions were resolved. Append-only.
+
+use super::error::StoreError;
+use super::row::known;
+use super::transaction::Transaction;
+use crate::domain::time::Timestamp;
+
+/// How an exception was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The exception's id.
+    pub exception: String,
+    /// What was done.
+    pub outcome: ResolutionOutcome,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub resolver: String,
+    /// Why.
+    pub reason: String,
+    /// By what it was rated, as JSON, if someone gave that.
+    pub evidence: Option<String>,
+}
+
+/// What was done about an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolutionOutcome {
+    /// It was rated after all.
+    Rated,
+    /// Nothing is charged for it.
+    Waived,
+}
+
+impl ResolutionOutcome {
+    /// The name used in the store and in answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rated => "rated",
+            Self::Waived => "waived",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Rated, Self::Waived].into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+row! {
+    ResolutionRow {
+        exception: String,
+        outcome: String,
+        at: i64,
+        resolver: String,
+        reason: String,
+        evidence: Option<String>,
+    }
+}
+
+impl TryFrom<ResolutionRow> for Resolution {
+    type Error = StoreError;
+
+    fn try_from(row: ResolutionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            exception: row.exception,
+            outcome: known("exception_resolution.outcome", ResolutionOutcome::named(&row.outcome))?,
+            at: Timestamp::from_micros(row.at),
+            resolver: row.resolver,
+            reason: row.reason,
+            evidence: row.evidence,
+        })
+    }
+}
+
+impl Transaction {
+    /// How an exception was resolved, if it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn resolution(&mut self, exception: &str) -> Result<Option<Resolution>, StoreError> {
+        let row: Option<ResolutionRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select exception, outcome, at, resolver, reason, evidence from exception_resolution \
+                 where exception = $1",
+            )
+            .bind(exception)
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Resolution::try_from).transpose()
+    }
+
+    /// Notes how exceptions were resolved.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if one was resolved before; [`StoreError::Unavailable`].
+    pub async fn insert_resolutions(&mut self, resolutions: &[Resolution]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into exception_resolution (exception, outcome, at, resolver, reason, evidence) ",
+            6,
+            resolutions,
+            "",
+            |row, resolution| {
+                row.push_bind(&resolution.exception)
+                    .push_bind(resolution.outcome.name())
+                    .push_bind(resolution.at.as_micros())
+                    .push_bind(&resolution.resolver)
+                    .push_bind(&resolution.reason)
+                    .push_bind(resolution.evidence.as_deref());
+            }
+        )?;
+        Ok(())
+    }
+}
