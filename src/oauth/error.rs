@@ -141,7 +141,7 @@ pub enum TokenEndpointError {
     /// The app did not prove itself.
     #[error("the client is unknown or did not authenticate")]
     InvalidClient,
-    /// Too many apps of that network did not prove themselves; the seconds to wait.
+    /// The app did not prove itself, too often from that network; the seconds to wait.
     #[error("too many attempts failed; wait {0} seconds")]
     TooManyAttempts(u64),
     /// The code or refresh token is not good.

@@ -1,7 +1,7 @@
 //! Which app asks for a token, and whether it is that app (RFC 6749, section 2.3).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -13,21 +13,43 @@ use crate::domain::identity::{App, ClientKind, Standing};
 use crate::domain::secret_hash::SecretHash;
 
 /// What the request brings to prove who asks.
-struct Presented {
-    id: String,
+pub struct Presented {
+    /// Which app it says to be.
+    pub id: String,
     secret: Option<String>,
+}
+
+/// What the request brings. Only `Basic` authenticates a client beside the form: any other Authorization, such as a bearer
+/// token that an HTTP library adds by itself, says nothing about which app asks.
+///
+/// # Errors
+/// [`TokenEndpointError::InvalidClient`] if it brings nothing, or [`TokenEndpointError::InvalidRequest`] for two methods at
+/// once.
+pub fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
+    let in_form = parameters.get("client_secret").map(str::to_owned);
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter().filter(|value| is_basic(value));
+    let Some(basic) = sent.next() else {
+        // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
+        let id = parameters.get("client_id").ok_or(TokenEndpointError::InvalidClient)?;
+        return Ok(Presented { id: id.to_owned(), secret: in_form });
+    };
+    if in_form.is_some() || sent.next().is_some() {
+        return Err(TokenEndpointError::InvalidRequest("the client authenticates in two ways at once"));
+    }
+    let basic = basic.to_str().ok().and_then(decode_basic);
+    let (id, secret) = basic.ok_or(TokenEndpointError::InvalidClient)?;
+    if parameters.get("client_id").is_some_and(|other| other != id) {
+        return Err(TokenEndpointError::InvalidRequest("client_id differs from the one that authenticates"));
+    }
+    // An empty password is none: so do public apps name themselves.
+    Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 
 /// The app that asks. A confidential one has proved itself by its secret.
 ///
 /// # Errors
-/// [`TokenEndpointError::InvalidClient`], or [`TokenEndpointError::InvalidRequest`] for two methods at once.
-pub async fn authenticate(
-    oauth: &OAuth,
-    headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<App, TokenEndpointError> {
-    let presented = present(headers, parameters)?;
+/// [`TokenEndpointError::InvalidClient`], [`TokenEndpointError::Unavailable`].
+pub async fn prove(oauth: &OAuth, presented: &Presented) -> Result<App, TokenEndpointError> {
     let invalid = TokenEndpointError::InvalidClient;
     let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
     let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
@@ -46,24 +68,12 @@ pub async fn authenticate(
     if is_active && proves_itself { Ok(app) } else { Err(invalid) }
 }
 
-fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
-    let in_form = parameters.get("client_secret").map(str::to_owned);
-    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(basic) = sent.next() else {
-        // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
-        let id = parameters.get("client_id").ok_or(TokenEndpointError::InvalidClient)?;
-        return Ok(Presented { id: id.to_owned(), secret: in_form });
-    };
-    if in_form.is_some() || sent.next().is_some() {
-        return Err(TokenEndpointError::InvalidRequest("the client authenticates in two ways at once"));
-    }
-    let basic = basic.to_str().ok().and_then(decode_basic);
-    let (id, secret) = basic.ok_or(TokenEndpointError::InvalidClient)?;
-    if parameters.get("client_id").is_some_and(|other| other != id) {
-        return Err(TokenEndpointError::InvalidRequest("client_id differs from the one that authenticates"));
-    }
-    // An empty password is none: so do public apps name themselves.
-    Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
+fn is_basic(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .split(|byte| *byte == b' ')
+        .next()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
 }
 
 /// Id and secret, each form-encoded, in HTTP Basic (RFC 6749, section 2.3.1).

@@ -52,19 +52,19 @@ async fn try_exchange(
     }
 }
 
-/// The app that asks. A network whose apps fail too often waits: each try costs the store a look.
+/// The app that asks. Only what failed is counted, and told to wait once it was too much.
 async fn authenticate(
     oauth: &OAuth,
     headers: &HeaderMap,
     parameters: &Parameters,
 ) -> Result<App, TokenEndpointError> {
-    let attempt = oauth
-        .throttle
-        .app(address_of(headers), oauth.clock.monotonic())
-        .map_err(TokenEndpointError::TooManyAttempts)?;
-    let app = client::authenticate(oauth, headers, parameters).await;
-    if !matches!(app, Err(TokenEndpointError::InvalidClient)) {
-        attempt.give_back();
+    let presented = client::present(headers, parameters)?;
+    let app = client::prove(oauth, &presented).await;
+    if matches!(app, Err(TokenEndpointError::InvalidClient)) {
+        oauth
+            .throttle
+            .app_failed(&presented.id, address_of(headers), oauth.clock.monotonic())
+            .map_err(TokenEndpointError::TooManyAttempts)?;
     }
     app
 }

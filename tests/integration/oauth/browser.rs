@@ -114,6 +114,18 @@ fn a_program_that_posts_the_form_by_itself_needs_no_page_before() {
 }
 
 #[test]
+fn merchants_behind_one_address_log_in_as_often_as_they_like() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let (username, password) = Browser::new(&dev).merchant();
+    let right = [("request", &*query), ("username", username), ("password", password)];
+    for number in 1..=60 {
+        let answer = Browser::new(&dev).post("/oauth/login", &[], &right);
+        assert_eq!(answer.status, 303, "login {number}: {}", answer.text());
+    }
+}
+
+#[test]
 fn a_wrong_password_shows_a_form_that_can_be_sent_again() {
     let dev = Dev::start();
     let query = query(&dev);

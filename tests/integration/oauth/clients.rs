@@ -66,6 +66,40 @@ fn a_public_app_may_name_itself_by_basic_with_an_empty_password() {
 }
 
 #[test]
+fn an_authorization_that_is_not_basic_says_nothing_of_the_client() {
+    let dev = Dev::start();
+    let (id, secret) = (dev.told("/app/client_id"), dev.told("/app/client_secret"));
+    let right = [GRANT, ("client_id", id), ("client_secret", secret)];
+    for stray in ["Bearer an-old-token", "Bearer", "Digest username=\"x\"", ""] {
+        let answer = call(&dev, &[("Authorization", stray)], &right);
+        assert_eq!(answer.status, 200, "{stray:?}: {}", answer.text());
+    }
+    let bearer = ("Authorization", "Bearer an-old-token");
+    check(&call(&dev, &[bearer], &[GRANT, ("client_id", id)]), 401, "invalid_client");
+    let basic = basic(id, secret);
+    assert_eq!(call(&dev, &[bearer, ("Authorization", &basic)], &[GRANT]).status, 200);
+    for (malformed, status, error) in [("Basic", 401, "invalid_client"), ("bAsIc %", 401, "invalid_client")] {
+        check(&call(&dev, &[("Authorization", malformed)], &[GRANT, ("client_id", id)]), status, error);
+        check(&call(&dev, &[("Authorization", malformed)], &right), 400, "invalid_request");
+    }
+}
+
+#[test]
+fn wrong_secrets_stop_no_right_one_from_the_same_address() {
+    let dev = Dev::start();
+    let (id, secret) = (dev.told("/app/client_id"), dev.told("/app/client_secret"));
+    let ask =
+        |id: &str, secret: &str| call(&dev, &[], &[GRANT, ("client_id", id), ("client_secret", secret)]);
+    let failed: Vec<Answer> = (0..400).map(|_| ask(id, "wrong")).collect();
+    let slowed = failed.iter().find(|answer| answer.status != 401).expect("nobody is slowed");
+    check(slowed, 429, "temporarily_unavailable");
+    assert!(slowed.header("retry-after").is_some());
+    assert_eq!(ask(id, secret).status, 200);
+    check(&ask(dev.told("/other_app/client_id"), "wrong"), 401, "invalid_client");
+    assert_eq!(ask(dev.told("/other_app/client_id"), dev.told("/other_app/client_secret")).status, 200);
+}
+
+#[test]
 fn a_redirect_uri_that_is_sent_with_a_code_is_compared_even_if_the_request_had_none() {
     let dev = Dev::start();
     let query = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
