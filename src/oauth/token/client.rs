@@ -11,6 +11,7 @@ use super::super::router::OAuth;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Standing};
 use crate::domain::secret_hash::SecretHash;
+use crate::domain::time::Timestamp;
 
 /// What the request brings to prove who asks.
 pub struct Presented {
@@ -45,13 +46,30 @@ pub fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented
     Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 
-/// The app that asks. A confidential one has proved itself by its secret.
+/// An app that has proved itself.
+pub struct Proven {
+    /// The app.
+    pub app: App,
+    /// As of when a token is made that it gets for itself.
+    pub made_at: Timestamp,
+}
+
+/// The app that asks, at `now`. A confidential one has proved itself by its secret.
 ///
 /// # Errors
 /// [`TokenEndpointError::InvalidClient`], [`TokenEndpointError::Unavailable`].
-pub async fn prove(oauth: &OAuth, presented: &Presented) -> Result<App, TokenEndpointError> {
+pub async fn prove(
+    oauth: &OAuth,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Proven, TokenEndpointError> {
     let invalid = TokenEndpointError::InvalidClient;
     let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
+    // What is good now is good after all that was ended before, even if the clock that it was ended by goes ahead of this one.
+    // Looked up before anything else: what ends an app's tokens from here on ends those made now too, if the app proves
+    // itself by what is just being taken from it.
+    let valid_from = oauth.store.app_tokens_valid_from(&id).await?;
+    let made_at = valid_from.map_or(now, |from| now.max(from));
     let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
     let partner = oauth.store.partner(&app.partner).await?;
     let is_active = app.standing == Standing::Active
@@ -65,7 +83,7 @@ pub async fn prove(oauth: &OAuth, presented: &Presented) -> Result<App, TokenEnd
             known.iter().any(|known| verify_slices_are_equal(&known.0, &hash.0).is_ok())
         }
     };
-    if is_active && proves_itself { Ok(app) } else { Err(invalid) }
+    if is_active && proves_itself { Ok(Proven { app, made_at }) } else { Err(invalid) }
 }
 
 fn is_basic(value: &HeaderValue) -> bool {

@@ -2,6 +2,10 @@
 
 use base64::Engine;
 
+use tollgate::domain::id::AppId;
+use tollgate::domain::time::Timestamp;
+use tollgate::store::Store;
+
 use crate::support::dev::{Dev, parameter};
 use crate::support::http::{self, Answer, Connection, FORM, form};
 
@@ -167,6 +171,25 @@ fn tokens_end_with_the_secrets_that_they_were_got_by_and_with_a_suspension() {
         assert!(!works(&fresh), "{step}");
     }
     assert!(works(&token(secret)));
+}
+
+#[test]
+fn a_token_works_though_the_clock_that_older_ones_were_ended_by_goes_ahead() {
+    let dev = Dev::start();
+    let ask = || dev.token_call(&[GRANT, ("scope", "catalog:read")]);
+    let works = |answer: &Answer| {
+        let bearer = format!("Bearer {}", answer.json()["access_token"].as_str().unwrap());
+        dev.get("/api/products", &[("Authorization", &bearer)]).status == 200
+    };
+    let before = ask();
+    let ahead = Timestamp::from_seconds(i64::from(u32::MAX));
+    let app = AppId::new(dev.told("/app/client_id")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let database = dev.data().join("tollgate.db");
+        let store = Store::open(&format!("sqlite:{}", database.display())).await.unwrap();
+        store.end_app_tokens(&app, ahead).await.unwrap();
+    });
+    assert!(!works(&before) && works(&ask()));
 }
 
 #[test]

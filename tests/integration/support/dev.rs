@@ -84,6 +84,10 @@ impl Dev {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     pub(crate) fn policies(&self) -> PathBuf {
         self.folder.path().join("policies")
     }
