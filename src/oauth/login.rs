@@ -1,7 +1,6 @@
 //! `POST /oauth/login`: a merchant proves itself. The answer tells nobody which names exist, by words or by time.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -17,11 +16,9 @@ use super::parameters::Parameters;
 use super::router::OAuth;
 use super::session;
 use super::throttle::address_of;
-use crate::credential::password;
+use crate::credential::password::{self, TurnError};
 use crate::domain::identity::{Merchant, Standing};
 
-/// How long a login waits for its turn to be hashed.
-const TURN: Duration = Duration::from_secs(5);
 /// A hash that no password fits, so that an unknown name takes as long as a known one.
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
@@ -106,11 +103,7 @@ async fn check(
     found: Option<(Merchant, String)>,
     password: String,
 ) -> Result<Option<(Merchant, String)>, PageError> {
-    let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| PageError::Unavailable(error);
-    let turn = tokio::time::timeout(TURN, oauth.hashing.clone().acquire_owned()).await;
-    let turn = turn.map_err(|_| PageError::Busy)?.map_err(|closed| unavailable(Box::new(closed)))?;
-    let checked = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+    let checked = password::in_turn(&oauth.hashing, move || {
         let (merchant, stored) = match found {
             Some((merchant, stored)) => (Some(merchant), stored),
             None => (None, NOBODY.clone()),
@@ -119,5 +112,8 @@ async fn check(
         let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);
         merchant.map(|merchant| (merchant, stored))
     });
-    checked.await.map_err(|died| unavailable(Box::new(died)))
+    checked.await.map_err(|error| match error {
+        TurnError::Busy => PageError::Busy,
+        TurnError::Died(died) => PageError::Unavailable(Box::new(died)),
+    })
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::error::TokenEndpointError;
-use super::super::parameters::Parameters;
+use super::super::parameters::{Parameters, decode};
 use super::super::router::OAuth;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Standing};
@@ -102,10 +102,5 @@ fn decode_basic(value: &str) -> Option<(String, String)> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    Some((form_decode(id)?, form_decode(secret)?))
-}
-
-fn form_decode(text: &str) -> Option<String> {
-    let text = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
+    Some((decode(id)?, decode(secret)?))
 }
