@@ -77,6 +77,11 @@ impl IntoResponse for PageError {
     }
 }
 
+/// Marks a page that answers a form which came too late.
+pub fn mark_stale(page: &mut Response) {
+    *page.status_mut() = StatusCode::BAD_REQUEST;
+}
+
 /// What goes wrong at the authorization endpoint once it is known where to redirect to (RFC 6749, section 4.1.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthorizeError {
