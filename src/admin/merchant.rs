@@ -1,7 +1,6 @@
 //! Merchants: shops, on whose behalf apps act.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -13,13 +12,10 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
-use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError};
+use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError, TurnError};
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
-
-/// How long a password waits for its turn to be hashed.
-const TURN: Duration = Duration::from_secs(5);
 
 /// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
@@ -102,18 +98,15 @@ async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {
     state.store.merchant(&id).await?.ok_or(missing)
 }
 
-/// Hashes a password off this runtime's threads; only so many at once, also of those whose callers have left.
 async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
-    let turn = tokio::time::timeout(TURN, state.hashing.clone().acquire_owned()).await;
-    let turn =
-        turn.map_err(|_| Problem::Unavailable("The hash of passwords"))?.map_err(|_| Problem::Internal)?;
     let mut salt = [0; 16];
     state.random.fill(&mut salt)?;
-    let hashed = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        password::hash(&password, &salt)
-    });
-    hashed.await.map_err(|_| Problem::Internal)?.map_err(|error| match error {
+    let hashed = password::in_turn(&state.hashing, move || password::hash(&password, &salt)).await;
+    let hashed = hashed.map_err(|error| match error {
+        TurnError::Busy => Problem::Unavailable("The hash of passwords"),
+        TurnError::Died(_) => Problem::Internal,
+    })?;
+    hashed.map_err(|error| match error {
         // The length was checked with the other fields.
         PasswordError::Length => Problem::Internal,
         PasswordError::Unavailable => Problem::Unavailable("The hash of passwords"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
@@ -50,6 +51,10 @@ pub(super) struct ServeArguments {
     /// unless --listen is an address of this machine alone
     #[arg(long, value_name = "URL", env = "TOLLGATE_PUBLIC_URL")]
     public_url: Option<PublicUrl>,
+    /// Let --public-url begin with http:// beyond this machine, for networks without TLS: whoever is between can read
+    /// passwords, secrets and tokens, and the cookies of logins are not marked Secure
+    #[arg(long, env = "TOLLGATE_INSECURE_PUBLIC_URL", value_parser = BoolishValueParser::new())]
+    insecure_public_url: bool,
     /// Once it serves, write its addresses to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -63,6 +68,15 @@ impl ServeArguments {
                 "tollgate: --public-url, or TOLLGATE_PUBLIC_URL, must say by which address partners know this \
                  gateway, such as https://api.example.com: it listens on {}",
                 self.listen
+            )));
+        }
+        if let Some(url) =
+            self.public_url.as_ref().filter(|url| !url.is_secure() && !self.insecure_public_url)
+        {
+            return Err(Failure::Usage(format!(
+                "tollgate: --public-url {url} lets anyone between read passwords and tokens; write it like \
+                 https://api.example.com, or, in a network without TLS, add --insecure-public-url, or set \
+                 TOLLGATE_INSECURE_PUBLIC_URL=true"
             )));
         }
         Ok(ServeSettings {

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::Authority;
 
-/// An `https` origin, or an `http` one of this machine.
+/// An `https` origin, or an `http` one; whether that is safe tells [`PublicUrl::is_secure`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
@@ -21,6 +22,17 @@ impl PublicUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether nobody between can read or change what is sent to it: by `https`, or within this machine.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        match self.0.strip_prefix("http://") {
+            None => true,
+            Some(authority) => {
+                authority.parse::<Authority>().is_ok_and(|authority| is_loopback(authority.host()))
+            }
+        }
     }
 }
 
@@ -49,12 +61,12 @@ impl FromStr for PublicUrl {
             return wrong("it has no path: the gateway has a host of its own");
         }
         let host = authority.host().to_ascii_lowercase();
+        if address(&host).is_some_and(|address| address.is_unspecified()) {
+            return wrong("its host is an address to listen on, which nobody can call");
+        }
         let own_port = match scheme {
             "https" => 443_u16,
-            "http" if is_loopback(&host) => 80,
-            "http" => {
-                return wrong("it begins with https:// unless its host is this machine, as 127.0.0.1 is");
-            }
+            "http" => 80,
             _ => return wrong("it begins with https://"),
         };
         let port = match authority.as_str()[host.len()..].strip_prefix(':') {
@@ -70,8 +82,11 @@ impl FromStr for PublicUrl {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 #[cfg(test)]
@@ -88,8 +103,26 @@ mod tests {
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
             ("http://[::1]:80", "http://[::1]"),
             ("http://localhost:8080", "http://localhost:8080"),
+            ("http://Gateway:80/", "http://gateway"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), form, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_https_and_this_machine_are_safe_from_those_between() {
+        for (text, is_secure) in [
+            ("https://api.example.com", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://LocalHost", true),
+            ("http://api.example.com", false),
+            ("http://gateway:8080", false),
+            ("http://10.0.0.1", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://localhost.example.com:8080", false),
+        ] {
+            assert_eq!(text.parse::<PublicUrl>().unwrap().is_secure(), is_secure, "{text}");
         }
     }
 
@@ -100,9 +133,8 @@ mod tests {
             "api.example.com",
             "https://",
             "https:///",
-            "http://api.example.com",
             "http://0.0.0.0:8080",
-            "http://127.0.0.1.example.com",
+            "http://[::]:8080",
             "ftp://api.example.com",
             "https://api.example.com/base",
             "https://api.example.com//",

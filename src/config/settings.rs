@@ -43,6 +43,7 @@ pub struct ServeSettings {
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
     /// The address by which the world knows this gateway; without one, the one it listens on, which is this machine's.
+    /// One that is not secure was asked for explicitly.
     pub public_url: Option<PublicUrl>,
     /// Tells when the process serves, as `ready_file` of [`DevSettings`] does.
     pub ready_file: Option<PathBuf>,

@@ -1,11 +1,16 @@
 //! Passwords of merchants: argon2id, stored in the PHC format with its parameters, so that they can be raised.
 //!
-//! Both functions take some 60 ms of a core and 19 MiB: never on the data plane's threads, and only so many at once
-//! ([`MAX_AT_ONCE`], which callers hold by a semaphore).
+//! [`hash`] and [`verify`] take some 60 ms of a core and 19 MiB: never on a runtime's threads, and only so many at once. So
+//! whoever serves callers does them by [`in_turn`].
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, spawn_blocking};
 
 /// Longest password, in bytes; beyond it, work would grow with what a caller sends.
 pub const MAX_PASSWORD_LENGTH: usize = 256;
@@ -16,6 +21,20 @@ pub const MIN_PASSWORD_LENGTH: usize = 8;
 /// How many hashes may be under way at once in a process.
 pub const MAX_AT_ONCE: usize = 2;
 
+/// How long work waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
+
+/// Work on a password was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// Others took all turns.
+    #[error("passwords wait too long for their turn to be hashed")]
+    Busy,
+    /// The thread that did it died.
+    #[error("the work on a password died")]
+    Died(#[from] JoinError),
+}
+
 /// A password could not be hashed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
@@ -25,6 +44,25 @@ pub enum PasswordError {
     /// The machine gives no random bytes for the salt, or no memory.
     #[error("the password cannot be hashed now")]
     Unavailable,
+}
+
+/// Does `work` on a password off this runtime's threads, once one of `turns` is free. The turn is held until the work is done,
+/// also for a caller that has left.
+///
+/// # Errors
+/// [`TurnError`].
+pub async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, TurnError> {
+    let turn = tokio::time::timeout(TURN, turns.clone().acquire_owned()).await;
+    // Nobody closes the semaphore; if somebody did, there would be no turns either.
+    let turn = turn.ok().and_then(Result::ok).ok_or(TurnError::Busy)?;
+    let done = spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    Ok(done.await?)
 }
 
 /// The hash of a new password with a random salt of its own, in the PHC format.
@@ -63,6 +101,27 @@ mod tests {
         assert!(!verify("correct horsf", &stored));
         assert!(!verify("correct horse", "$argon2id$nonsense"));
         assert!(!verify("", ""));
+    }
+
+    #[tokio::test]
+    async fn work_that_gets_no_turn_is_not_done_and_a_turn_ends_with_its_work() {
+        let turns = Arc::new(Semaphore::new(1));
+        assert_eq!(in_turn(&turns, || 1).await.unwrap(), 1);
+        assert!(matches!(in_turn(&turns, || panic!("as told")).await, Err::<(), _>(TurnError::Died(_))));
+        assert_eq!(turns.available_permits(), 1);
+        turns.close();
+        assert!(matches!(in_turn(&turns, || 1).await, Err(TurnError::Busy)));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_keeps_its_turn_until_its_work_is_done() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (finish, wait) = std::sync::mpsc::channel::<()>();
+        let work = in_turn(&turns, move || wait.recv().is_ok());
+        assert!(tokio::time::timeout(Duration::ZERO, work).await.is_err());
+        assert_eq!(turns.available_permits(), 0);
+        finish.send(()).unwrap();
+        assert!(turns.acquire().await.is_ok());
     }
 
     #[test]

@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::client_request::{ClientRequest, RequestError, normal};
+use super::error::PageError;
 use super::login_form;
-use super::pages::{self, Language, LoginQuestion, Question};
+use super::pages::{self, Language, LoginNotice, LoginQuestion, Question};
 use super::router::OAuth;
 use super::session;
 
@@ -32,17 +33,35 @@ pub fn refuse(oauth: &OAuth, error: RequestError) -> Response {
     }
 }
 
+/// The login page of a request, with the cookie that its form goes by.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub fn login_page(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (request, query): (&ClientRequest, &str),
+    notice: Option<LoginNotice>,
+) -> Result<Response, PageError> {
+    let form = login_form::prepare(oauth, headers)?;
+    let snapshot = oauth.live.load();
+    let question = LoginQuestion {
+        platform: &snapshot.platform.name,
+        app: &request.app.name,
+        request: query,
+        token: &form.token,
+    };
+    let mut page = pages::login(Language::preferred(headers), &question, notice);
+    page.headers_mut().insert(header::SET_COOKIE, form.cookie);
+    Ok(page)
+}
+
 async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Response, RequestError> {
     let request = ClientRequest::read(oauth, query).await?;
     let language = Language::preferred(headers);
     let snapshot = oauth.live.load();
     let Some(session) = session::find(oauth, headers).await? else {
-        let form = login_form::prepare(oauth, headers)?;
-        let (platform, app) = (&snapshot.platform.name, &request.app.name);
-        let question = LoginQuestion { platform, app, request: query, token: Some(&form.token) };
-        let mut page = pages::login(language, &question, false);
-        page.headers_mut().extend(form.cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-        return Ok(page);
+        return Ok(login_page(oauth, headers, (&request, query), None)?);
     };
     let scopes: Vec<String> = request
         .scopes

@@ -77,6 +77,11 @@ impl IntoResponse for PageError {
     }
 }
 
+/// Marks a page that answers a form which came too late.
+pub fn mark_stale(page: &mut Response) {
+    *page.status_mut() = StatusCode::BAD_REQUEST;
+}
+
 /// What goes wrong at the authorization endpoint once it is known where to redirect to (RFC 6749, section 4.1.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthorizeError {
@@ -141,7 +146,7 @@ pub enum TokenEndpointError {
     /// The app did not prove itself.
     #[error("the client is unknown or did not authenticate")]
     InvalidClient,
-    /// Too many apps of that network did not prove themselves; the seconds to wait.
+    /// The app did not prove itself, too often from that network; the seconds to wait.
     #[error("too many attempts failed; wait {0} seconds")]
     TooManyAttempts(u64),
     /// The code or refresh token is not good.

@@ -1,27 +1,24 @@
 //! `POST /oauth/login`: a merchant proves itself. The answer tells nobody which names exist, by words or by time.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::authorize::refuse;
-use super::client_request::{ClientRequest, normal};
-use super::error::{PageError, see_other};
+use super::authorize::{login_page, refuse};
+use super::client_request::{ClientRequest, RequestError, normal};
+use super::error::{PageError, mark_stale, see_other};
 use super::login_form;
-use super::pages::{self, Language, LoginQuestion};
+use super::pages::LoginNotice;
 use super::parameters::Parameters;
 use super::router::OAuth;
 use super::session;
 use super::throttle::address_of;
-use crate::credential::password;
+use crate::credential::password::{self, TurnError};
 use crate::domain::identity::{Merchant, Standing};
 
-/// How long a login waits for its turn to be hashed.
-const TURN: Duration = Duration::from_secs(5);
 /// A hash that no password fits, so that an unknown name takes as long as a known one.
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
@@ -30,46 +27,51 @@ static NOBODY: LazyLock<String> =
 pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(form) = Parameters::of_form(&body) else { return PageError::MalformedForm.into_response() };
     let query = normal(form.get("request").unwrap_or_default());
-    match log_in(&oauth, &headers, &form).await {
-        Err(error) => error.into_response(),
-        Ok(Some(cookie)) => {
+    let notice = match log_in(&oauth, &headers, &form).await {
+        Err(error) => return error.into_response(),
+        Ok(Outcome::LoggedIn(cookie)) => {
             let mut response = see_other(&format!("/oauth/authorize?{query}"));
             response.headers_mut().insert(header::SET_COOKIE, cookie);
-            response
+            return response;
         }
-        Ok(None) => match ClientRequest::read(&oauth, &query).await {
-            Ok(request) => again(&oauth, &headers, (&request, &query)),
-            Err(error) => refuse(&oauth, error),
-        },
-    }
+        Ok(Outcome::Again(notice)) => notice,
+    };
+    again(&oauth, &headers, (&query, notice)).await.unwrap_or_else(|error| refuse(&oauth, error))
 }
 
 /// The login page once more.
-fn again(oauth: &OAuth, headers: &HeaderMap, (request, query): (&ClientRequest, &str)) -> Response {
-    let snapshot = oauth.live.load();
-    let token = login_form::token(oauth, headers);
-    let question = LoginQuestion {
-        platform: &snapshot.platform.name,
-        app: &request.app.name,
-        request: query,
-        token: token.as_deref(),
-    };
-    pages::login(Language::preferred(headers), &question, true)
-}
-
-/// The session's cookie; `None` if name or password is wrong. A session that the browser had ends.
-async fn log_in(
+async fn again(
     oauth: &OAuth,
     headers: &HeaderMap,
-    form: &Parameters,
-) -> Result<Option<HeaderValue>, PageError> {
+    (query, notice): (&str, LoginNotice),
+) -> Result<Response, RequestError> {
+    let request = ClientRequest::read(oauth, query).await?;
+    let mut page = login_page(oauth, headers, (&request, query), Some(notice))?;
+    if notice == LoginNotice::Stale {
+        mark_stale(&mut page);
+    }
+    Ok(page)
+}
+
+/// What became of a login.
+enum Outcome {
+    /// The session's cookie.
+    LoggedIn(HeaderValue),
+    /// The merchant is asked again.
+    Again(LoginNotice),
+}
+
+/// Checks the form, then name and password. A session that the browser had ends with a new one.
+async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Outcome, PageError> {
     if form.malformed().is_some() {
         return Err(PageError::MalformedForm);
     }
-    let is_ours = login_form::is_same_origin(&oauth.issuer, headers)
-        && login_form::is_own(oauth, headers, form.get("csrf"));
-    if !is_ours || form.repeated().is_some() {
+    // A form of another site's is answered by no page of ours that works, nor by a cookie that would push out a good one.
+    if !login_form::is_same_origin(&oauth.issuer, headers) || form.repeated().is_some() {
         return Err(PageError::StaleForm);
+    }
+    if !login_form::is_own(oauth, headers, form.get("csrf")) {
+        return Ok(Outcome::Again(LoginNotice::Stale));
     }
     let username = form.get("username").unwrap_or_default();
     let attempt = oauth
@@ -81,9 +83,10 @@ async fn log_in(
         Ok(Some((merchant, password_hash))) => {
             attempt.give_back();
             session::end(oauth, headers).await?;
-            session::begin(oauth, &merchant.id, &password_hash).await
+            let begun = session::begin(oauth, &merchant.id, &password_hash).await?;
+            Ok(begun.map_or(Outcome::Again(LoginNotice::Wrong), Outcome::LoggedIn))
         }
-        Ok(None) => Ok(None),
+        Ok(None) => Ok(Outcome::Again(LoginNotice::Wrong)),
         Err(error) => {
             attempt.give_back();
             Err(error)
@@ -106,11 +109,7 @@ async fn check(
     found: Option<(Merchant, String)>,
     password: String,
 ) -> Result<Option<(Merchant, String)>, PageError> {
-    let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| PageError::Unavailable(error);
-    let turn = tokio::time::timeout(TURN, oauth.hashing.clone().acquire_owned()).await;
-    let turn = turn.map_err(|_| PageError::Busy)?.map_err(|closed| unavailable(Box::new(closed)))?;
-    let checked = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
+    let checked = password::in_turn(&oauth.hashing, move || {
         let (merchant, stored) = match found {
             Some((merchant, stored)) => (Some(merchant), stored),
             None => (None, NOBODY.clone()),
@@ -119,5 +118,8 @@ async fn check(
         let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);
         merchant.map(|merchant| (merchant, stored))
     });
-    checked.await.map_err(|died| unavailable(Box::new(died)))
+    checked.await.map_err(|error| match error {
+        TurnError::Busy => PageError::Busy,
+        TurnError::Died(died) => PageError::Unavailable(Box::new(died)),
+    })
 }

@@ -25,8 +25,8 @@ const MARKS: [&str; 3] = ["origin", "referer", "sec-fetch-site"];
 pub struct LoginForm {
     /// For its hidden field.
     pub token: String,
-    /// To be set, unless the browser has it already.
-    pub cookie: Option<HeaderValue>,
+    /// To be set, also where the browser has it already: it is to live as long as the page that is shown now.
+    pub cookie: HeaderValue,
 }
 
 /// What the login page for this browser needs. Pages that are open side by side share their cookie.
@@ -34,27 +34,26 @@ pub struct LoginForm {
 /// # Errors
 /// [`PageError::Unavailable`].
 pub fn prepare(oauth: &OAuth, headers: &HeaderMap) -> Result<LoginForm, PageError> {
-    if let Some(token) = token(oauth, headers) {
-        return Ok(LoginForm { token, cookie: None });
-    }
-    let id = new_secret("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?;
+    let id = match known(oauth, headers) {
+        Some(id) => id.to_owned(),
+        None => new_secret("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?,
+    };
     let cookie = set_cookie(oauth, LOGIN, (&id, LIFETIME))?;
-    Ok(LoginForm { token: token_of(&id), cookie: Some(cookie) })
+    Ok(LoginForm { token: token_of(&id), cookie })
 }
 
-/// The token of the cookie that the browser has.
-#[must_use]
-pub fn token(oauth: &OAuth, headers: &HeaderMap) -> Option<String> {
+/// The value of the cookie that the browser has.
+fn known<'h>(oauth: &OAuth, headers: &'h HeaderMap) -> Option<&'h str> {
     let id = cookie(headers, &cookie_name(oauth, LOGIN))?;
     let is_ours = id.len() == COOKIE_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_ours.then(|| token_of(id))
+    is_ours.then_some(id)
 }
 
 /// Whether a login form came from our own page, or from no browser at all.
 #[must_use]
 pub fn is_own(oauth: &OAuth, headers: &HeaderMap, sent: Option<&str>) -> bool {
     let is_from_browser = MARKS.iter().any(|mark| headers.contains_key(*mark));
-    match (is_from_browser, token(oauth, headers), sent) {
+    match (is_from_browser, known(oauth, headers).map(token_of), sent) {
         (false, _, None) | (false, None, _) => true,
         (_, Some(token), Some(sent)) => verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok(),
         (true, _, None) | (true, None, _) => false,

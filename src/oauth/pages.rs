@@ -55,9 +55,9 @@ ul{padding-left:1.2rem}.who{color:GrayText;font-size:.9rem}.wrong{color:#b3261e}
     source = r#"<!doctype html><html lang="{{ language.code() }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{{ language.pick("Log in", "登录") }} · {{ question.platform }}</title><link rel="stylesheet" href="/oauth/style.css"></head><body><main>
 <h1>{{ language.pick("Log in to", "登录") }} {{ question.platform }}</h1>
 <p class="who">{{ language.pick("to go on to", "继续前往") }} {{ question.app }}</p>
-{% if let Some(wrong) = wrong %}<p class="wrong" role="alert">{{ wrong }}</p>{% endif %}
+{% if let Some(notice) = notice %}<p class="wrong" role="alert">{{ notice }}</p>{% endif %}
 <form method="post" action="/oauth/login">
-<input type="hidden" name="request" value="{{ question.request }}">{% if let Some(token) = question.token %}<input type="hidden" name="csrf" value="{{ token }}">{% endif %}
+<input type="hidden" name="request" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.token }}">
 <label for="username">{{ language.pick("User name", "用户名") }}</label><input id="username" name="username" autocomplete="username" required autofocus>
 <label for="password">{{ language.pick("Password", "密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required>
 <button class="main" type="submit">{{ language.pick("Log in", "登录") }}</button>
@@ -66,7 +66,7 @@ ul{padding-left:1.2rem}.who{color:GrayText;font-size:.9rem}.wrong{color:#b3261e}
 struct LoginPage<'a> {
     language: Language,
     question: &'a LoginQuestion<'a>,
-    wrong: Option<&'a str>,
+    notice: Option<&'a str>,
 }
 
 /// What the login page asks.
@@ -78,14 +78,34 @@ pub struct LoginQuestion<'a> {
     /// The authorization request that goes on afterwards.
     pub request: &'a str,
     /// The form's token, for browsers.
-    pub token: Option<&'a str>,
+    pub token: &'a str,
+}
+
+/// Why the login page is shown once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginNotice {
+    /// Name or password is wrong.
+    Wrong,
+    /// The form came too late.
+    Stale,
+}
+
+impl LoginNotice {
+    fn text(self, language: Language) -> &'static str {
+        match self {
+            Self::Wrong => language.pick("User name or password is wrong.", "用户名或密码错误。"),
+            Self::Stale => {
+                language.pick("This page was open for too long. Log in again.", "页面已过期，请重新登录。")
+            }
+        }
+    }
 }
 
 /// The login page.
 #[must_use]
-pub fn login(language: Language, question: &LoginQuestion<'_>, is_wrong: bool) -> Response {
-    let wrong = is_wrong.then(|| language.pick("User name or password is wrong.", "用户名或密码错误。"));
-    page(&LoginPage { language, question, wrong })
+pub fn login(language: Language, question: &LoginQuestion<'_>, notice: Option<LoginNotice>) -> Response {
+    let notice = notice.map(|notice| notice.text(language));
+    page(&LoginPage { language, question, notice })
 }
 
 /// What the consent page asks.

@@ -82,7 +82,9 @@ impl std::fmt::Debug for Parameters {
     }
 }
 
-fn decode(text: &str) -> Option<String> {
+/// Form-encoded text as what it means; `None` if that is no text, or has control characters.
+#[must_use]
+pub fn decode(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     let text = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?;
     (!text.chars().any(char::is_control)).then(|| text.into_owned())

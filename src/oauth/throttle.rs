@@ -1,8 +1,11 @@
 //! How often somebody may try to log in, or an app to prove itself: in bounded memory.
 //!
-//! Where it comes from is counted first and always, so that one network can neither try without end nor lock others out:
-//! the tight limit of an account is one of that account from that network. An attempt that turns out right is given
-//! back, so that an owner who logs in often is never told to wait.
+//! A login is counted before its password is checked, first by where it comes from, so that one network can neither try
+//! without end nor lock others out: the tight limit of an account is one of that account from that network. A login that
+//! turns out right is given back to all of them, so that owners who log in often, or many from one address, never wait.
+//!
+//! An app's secret cannot be guessed and costs little to check, so it is checked first: only what failed is counted, and
+//! told to wait. Who has the right secret always gets in, whoever else is behind the same address.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -17,11 +20,11 @@ use crate::domain::refusal::whole_seconds;
 use crate::limit::cell::{Cell, network};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Subjects that are remembered.
+/// Subjects that are remembered, of logins and of apps each: made-up names of the one push out nothing of the other.
 const CAPACITY: u64 = 100_000;
 /// How long one is remembered after its last attempt; by then its limit is as if never used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
-/// Characters of an account's name that count. Longer names are cut: nobody has one, and memory stays bounded.
+/// Characters of an account's or app's name that count. Longer names are cut: nobody has one, and memory stays bounded.
 const NAME_LENGTH: usize = 100;
 
 /// What is counted together.
@@ -33,20 +36,23 @@ enum Subject {
     AccountFrom(String, IpAddr),
     /// Logins to an account from anywhere.
     Account(String),
-    /// Apps of a network that try to prove themselves.
-    Apps(IpAddr),
+    /// Failed attempts from a network to prove to be an app.
+    AppFrom(String, IpAddr),
 }
+
+type Cells = Cache<Subject, Arc<Cell>>;
 
 /// Counts attempts.
 pub struct Throttle {
-    cells: Cache<Subject, Arc<Cell>>,
+    logins: Cells,
+    apps: Cells,
     by_network: Rate,
     by_account_and_network: Rate,
     by_account: Rate,
-    by_apps: Rate,
+    by_app_and_network: Rate,
 }
 
-/// An attempt that was let through. It counts against whom it is for unless it is given back.
+/// A login that was let through. It counts against whom it is for unless it is given back.
 #[must_use = "an attempt that turns out right is to be given back"]
 pub struct Attempt<'t>(Vec<(Arc<Cell>, &'t Rate)>);
 
@@ -62,13 +68,15 @@ impl Attempt<'_> {
 impl Default for Throttle {
     fn default() -> Self {
         let rate = |requests, burst| Rate { requests, window: Duration::from_secs(600), burst };
+        let cells = || Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED_FOR).build();
         let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         Self {
-            cells: Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED_FOR).build(),
+            logins: cells(),
+            apps: cells(),
             by_network: rate(number(200), number(50)),
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
-            by_apps: rate(number(600), number(300)),
+            by_app_and_network: rate(number(600), number(300)),
         }
     }
 }
@@ -80,14 +88,14 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn login(&self, account: &str, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
         let network = network(address);
-        let account: String = account.chars().take(NAME_LENGTH).collect();
-        self.count(Subject::Network(network), &self.by_network, now)?;
-        let mut attempt = Attempt(Vec::with_capacity(2));
+        let account = cut(account);
+        let mut attempt = Attempt(Vec::with_capacity(3));
         for (subject, rate) in [
+            (Subject::Network(network), &self.by_network),
             (Subject::AccountFrom(account.clone(), network), &self.by_account_and_network),
             (Subject::Account(account), &self.by_account),
         ] {
-            match self.count(subject, rate, now) {
+            match count(&self.logins, subject, rate, now) {
                 Ok(cell) => attempt.0.push((cell, rate)),
                 Err(wait) => {
                     // What one limit refuses uses up nothing of another.
@@ -99,22 +107,26 @@ impl Throttle {
         Ok(attempt)
     }
 
-    /// Counts an app's attempt to prove itself from `address` at `now`, a monotonic time.
+    /// Counts an attempt from `address` to prove to be `app` that failed at `now`, a monotonic time.
     ///
     /// # Errors
-    /// The seconds to wait if there were too many that failed.
-    pub fn app(&self, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
-        let cell = self.count(Subject::Apps(network(address)), &self.by_apps, now)?;
-        Ok(Attempt(vec![(cell, &self.by_apps)]))
+    /// The seconds to wait if there were too many.
+    pub fn app_failed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
+        let subject = Subject::AppFrom(cut(app), network(address));
+        count(&self.apps, subject, &self.by_app_and_network, now).map(drop)
     }
+}
 
-    fn count(&self, subject: Subject, rate: &Rate, now: Duration) -> Result<Arc<Cell>, u64> {
-        let cell = self.cells.get_with(subject, Arc::default);
-        match admit(&cell, rate, now) {
-            Verdict::Admitted { .. } => Ok(cell),
-            Verdict::Refused { retry_after } => Err(whole_seconds(retry_after).max(1)),
-        }
+fn count(cells: &Cells, subject: Subject, rate: &Rate, now: Duration) -> Result<Arc<Cell>, u64> {
+    let cell = cells.get_with(subject, Arc::default);
+    match admit(&cell, rate, now) {
+        Verdict::Admitted { .. } => Ok(cell),
+        Verdict::Refused { retry_after } => Err(whole_seconds(retry_after).max(1)),
     }
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(NAME_LENGTH).collect()
 }
 
 /// Where a request comes from, as the data plane says; whatever came from outside under that name was dropped there.
@@ -162,13 +174,24 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_is_right_does_not_count_against_the_account() {
+    fn a_login_that_is_right_counts_neither_against_the_account_nor_against_its_network() {
         let throttle = Throttle::default();
-        for _ in 0..30 {
+        for number in 0..300 {
             throttle.login("shop", from("10.0.0.1"), NOW).unwrap().give_back();
+            throttle.login(&format!("shop{number}"), from("10.0.0.1"), NOW).unwrap().give_back();
         }
         let guesses = (0..15).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
         assert_eq!(guesses.count(), 10);
+    }
+
+    #[test]
+    fn what_is_refused_for_one_account_uses_up_nothing_of_its_network() {
+        let throttle = Throttle::default();
+        let guesses = (0..500).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(guesses.count(), 10);
+        let neighbours =
+            (0..500).filter(|number| throttle.login(&format!("shop{number}"), from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(neighbours.count(), 40);
     }
 
     #[test]
@@ -188,12 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_fails_too_often_waits_and_one_that_does_not_never_does() {
+    fn who_fails_to_be_an_app_too_often_waits_and_no_other_app_or_network_with_it() {
         let throttle = Throttle::default();
-        for _ in 0..1_000 {
-            throttle.app(from("10.0.0.1"), NOW).unwrap().give_back();
-        }
-        let failed = (0..1_000).filter(|_| throttle.app(from("10.0.0.1"), NOW).is_ok());
+        let failed = (0..1_000).filter(|_| throttle.app_failed("app", from("10.0.0.1"), NOW).is_ok());
         assert_eq!(failed.count(), 300);
+        assert!(throttle.app_failed("other", from("10.0.0.1"), NOW).is_ok());
+        assert!(throttle.app_failed("app", from("10.0.0.2"), NOW).is_ok());
+        let later = NOW + Duration::from_secs(1);
+        assert!(throttle.app_failed("app", from("10.0.0.1"), later).is_ok());
     }
 }

@@ -37,6 +37,9 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         public_url: settings.public_url.clone(),
         bounds: Bounds::default(),
     };
+    if let Some(url) = settings.public_url.as_ref().filter(|url| !url.is_secure()) {
+        tracing::warn!(public_url = %url, "the public URL is http: passwords, secrets and tokens can be read on the way");
+    }
     let node = Node::start(node, clock, random.clone()).await?;
     let admin = control_plane::serve_admin(&node, settings.admin_listen, admin_token).await?;
     if let Some(path) = &settings.ready_file {

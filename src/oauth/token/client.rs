@@ -1,54 +1,34 @@
 //! Which app asks for a token, and whether it is that app (RFC 6749, section 2.3).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::error::TokenEndpointError;
-use super::super::parameters::Parameters;
+use super::super::parameters::{Parameters, decode};
 use super::super::router::OAuth;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Standing};
 use crate::domain::secret_hash::SecretHash;
+use crate::domain::time::Timestamp;
 
 /// What the request brings to prove who asks.
-struct Presented {
-    id: String,
+pub struct Presented {
+    /// Which app it says to be.
+    pub id: String,
     secret: Option<String>,
 }
 
-/// The app that asks. A confidential one has proved itself by its secret.
+/// What the request brings. Only `Basic` authenticates a client beside the form: any other Authorization, such as a bearer
+/// token that an HTTP library adds by itself, says nothing about which app asks.
 ///
 /// # Errors
-/// [`TokenEndpointError::InvalidClient`], or [`TokenEndpointError::InvalidRequest`] for two methods at once.
-pub async fn authenticate(
-    oauth: &OAuth,
-    headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<App, TokenEndpointError> {
-    let presented = present(headers, parameters)?;
-    let invalid = TokenEndpointError::InvalidClient;
-    let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
-    let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
-    let partner = oauth.store.partner(&app.partner).await?;
-    let is_active = app.standing == Standing::Active
-        && partner.is_some_and(|partner| partner.standing == Standing::Active);
-    let proves_itself = match (app.kind, &presented.secret) {
-        (ClientKind::Public, None) => true,
-        (ClientKind::Public, Some(_)) | (ClientKind::Confidential, None) => false,
-        (ClientKind::Confidential, Some(secret)) => {
-            let hash = SecretHash::of(secret);
-            let known = oauth.store.app_secrets(&id).await?;
-            known.iter().any(|known| verify_slices_are_equal(&known.0, &hash.0).is_ok())
-        }
-    };
-    if is_active && proves_itself { Ok(app) } else { Err(invalid) }
-}
-
-fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
+/// [`TokenEndpointError::InvalidClient`] if it brings nothing, or [`TokenEndpointError::InvalidRequest`] for two methods at
+/// once.
+pub fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
     let in_form = parameters.get("client_secret").map(str::to_owned);
-    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter().filter(|value| is_basic(value));
     let Some(basic) = sent.next() else {
         // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
         let id = parameters.get("client_id").ok_or(TokenEndpointError::InvalidClient)?;
@@ -66,6 +46,54 @@ fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, To
     Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }
 
+/// An app that has proved itself.
+pub struct Proven {
+    /// The app.
+    pub app: App,
+    /// As of when a token is made that it gets for itself.
+    pub made_at: Timestamp,
+}
+
+/// The app that asks, at `now`. A confidential one has proved itself by its secret.
+///
+/// # Errors
+/// [`TokenEndpointError::InvalidClient`], [`TokenEndpointError::Unavailable`].
+pub async fn prove(
+    oauth: &OAuth,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Proven, TokenEndpointError> {
+    let invalid = TokenEndpointError::InvalidClient;
+    let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
+    // What is good now is good after all that was ended before, even if the clock that it was ended by goes ahead of this one.
+    // Looked up before anything else: what ends an app's tokens from here on ends those made now too, if the app proves
+    // itself by what is just being taken from it.
+    let valid_from = oauth.store.app_tokens_valid_from(&id).await?;
+    let made_at = valid_from.map_or(now, |from| now.max(from));
+    let Some(app) = oauth.store.app(&id).await? else { return Err(invalid) };
+    let partner = oauth.store.partner(&app.partner).await?;
+    let is_active = app.standing == Standing::Active
+        && partner.is_some_and(|partner| partner.standing == Standing::Active);
+    let proves_itself = match (app.kind, &presented.secret) {
+        (ClientKind::Public, None) => true,
+        (ClientKind::Public, Some(_)) | (ClientKind::Confidential, None) => false,
+        (ClientKind::Confidential, Some(secret)) => {
+            let hash = SecretHash::of(secret);
+            let known = oauth.store.app_secrets(&id).await?;
+            known.iter().any(|known| verify_slices_are_equal(&known.0, &hash.0).is_ok())
+        }
+    };
+    if is_active && proves_itself { Ok(Proven { app, made_at }) } else { Err(invalid) }
+}
+
+fn is_basic(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .split(|byte| *byte == b' ')
+        .next()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+}
+
 /// Id and secret, each form-encoded, in HTTP Basic (RFC 6749, section 2.3.1).
 fn decode_basic(value: &str) -> Option<(String, String)> {
     let (scheme, encoded) = value.split_once(' ')?;
@@ -74,10 +102,5 @@ fn decode_basic(value: &str) -> Option<(String, String)> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    Some((form_decode(id)?, form_decode(secret)?))
-}
-
-fn form_decode(text: &str) -> Option<String> {
-    let text = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
+    Some((decode(id)?, decode(secret)?))
 }

@@ -11,13 +11,13 @@ use crate::credential::access_token::NewToken;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::time::Timestamp;
 
-/// Gives an access token, and no refresh token: the app can always ask again.
+/// Gives an access token as of `made_at`, and no refresh token: the app can always ask again.
 ///
 /// # Errors
 /// [`TokenEndpointError`].
 pub fn exchange(
     oauth: &OAuth,
-    (app, now): (&App, Timestamp),
+    (app, made_at): (&App, Timestamp),
     parameters: &Parameters,
 ) -> Result<Response, TokenEndpointError> {
     if app.kind == ClientKind::Public {
@@ -33,5 +33,5 @@ pub fn exchange(
         family: None,
         scopes,
     };
-    response::answer(oauth, new, (None, now))
+    response::answer(oauth, new, (None, made_at))
 }

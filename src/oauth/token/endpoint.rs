@@ -9,8 +9,9 @@ use super::super::error::TokenEndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::throttle::address_of;
-use super::{authorization_code, client, client_credentials, refresh};
-use crate::domain::identity::App;
+use super::client::{self, Proven};
+use super::{authorization_code, client_credentials, refresh};
+use crate::domain::time::Timestamp;
 
 /// Exchanges a grant for tokens.
 pub async fn exchange(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
@@ -39,32 +40,31 @@ async fn try_exchange(
     if parameters.repeated().is_some() {
         return Err(TokenEndpointError::InvalidRequest("a parameter was sent more than once"));
     }
-    // Before the app is looked up: what ends all older tokens of an app then ends the one that is made here too, if the
-    // app proved itself by what had just been taken from it.
+    // Before the app is looked up; see `client::prove`.
     let now = oauth.clock.now();
-    let app = authenticate(oauth, headers, &parameters).await?;
+    let Proven { app, made_at } = authenticate(oauth, headers, (&parameters, now)).await?;
     match parameters.get("grant_type") {
         Some("authorization_code") => authorization_code::exchange(oauth, (&app, now), &parameters).await,
         Some("refresh_token") => refresh::exchange(oauth, (&app, now), &parameters).await,
-        Some("client_credentials") => client_credentials::exchange(oauth, (&app, now), &parameters),
+        Some("client_credentials") => client_credentials::exchange(oauth, (&app, made_at), &parameters),
         Some(_) => Err(TokenEndpointError::UnsupportedGrantType),
         None => Err(TokenEndpointError::InvalidRequest("grant_type is missing")),
     }
 }
 
-/// The app that asks. A network whose apps fail too often waits: each try costs the store a look.
+/// The app that asks. Only what failed is counted, and told to wait once it was too much.
 async fn authenticate(
     oauth: &OAuth,
     headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<App, TokenEndpointError> {
-    let attempt = oauth
-        .throttle
-        .app(address_of(headers), oauth.clock.monotonic())
-        .map_err(TokenEndpointError::TooManyAttempts)?;
-    let app = client::authenticate(oauth, headers, parameters).await;
-    if !matches!(app, Err(TokenEndpointError::InvalidClient)) {
-        attempt.give_back();
+    (parameters, now): (&Parameters, Timestamp),
+) -> Result<Proven, TokenEndpointError> {
+    let presented = client::present(headers, parameters)?;
+    let proven = client::prove(oauth, &presented, now).await;
+    if matches!(proven, Err(TokenEndpointError::InvalidClient)) {
+        oauth
+            .throttle
+            .app_failed(&presented.id, address_of(headers), oauth.clock.monotonic())
+            .map_err(TokenEndpointError::TooManyAttempts)?;
     }
-    app
+    proven
 }

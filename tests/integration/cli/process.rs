@@ -12,8 +12,13 @@ pub(super) struct Process(Child);
 
 impl Process {
     /// Starts `command` and waits until it has written the file `ready`.
-    pub(super) fn start(mut command: Command, ready: &Path) -> Self {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    pub(super) fn start(command: Command, ready: &Path) -> Self {
+        Self::start_with_log(command, ready, Stdio::null())
+    }
+
+    /// The same, with its log going to `log`.
+    pub(super) fn start_with_log(mut command: Command, ready: &Path, log: impl Into<Stdio>) -> Self {
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut process = Self(child);
         let late = Instant::now() + PATIENCE;
         while !ready.exists() {

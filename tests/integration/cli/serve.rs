@@ -76,7 +76,56 @@ fn a_node_that_the_world_reaches_must_know_by_which_address() {
         assert_eq!((done.status, done.out.as_str()), (2, ""), "{more:?}: {}", done.err);
         assert!(done.err.contains("https://api.example.com"), "{more:?}: {}", done.err);
     }
+    let mut refused = serve(project.path(), &["--public-url", "http://gateway:8080"]);
+    refused.env("TOLLGATE_INSECURE_PUBLIC_URL", "false");
+    let refused = fails(refused);
+    assert_eq!(refused.status, 2);
+    assert!(refused.err.contains("TOLLGATE_INSECURE_PUBLIC_URL=true"), "{}", refused.err);
     assert!(!project.path().join("data").exists());
+}
+
+#[test]
+fn an_insecure_public_url_is_served_and_warned_of_once_it_is_asked_for() {
+    for by_variable in [true, false] {
+        let project = folder::copy_of_policies_in_a_project();
+        let (ready, log) = (project.path().join("ready.json"), project.path().join("log"));
+        let url = ["--ready-file", "ready.json", "--public-url", "http://Gateway:8080/"];
+        let mut command = serve(project.path(), &url);
+        match by_variable {
+            true => command.env("TOLLGATE_INSECURE_PUBLIC_URL", "true"),
+            false => command.arg("--insecure-public-url"),
+        };
+        let node = Process::start_with_log(command, &ready, std::fs::File::create(&log).unwrap());
+        let addresses: Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+        let base = addresses["base_url"].as_str().unwrap();
+        let metadata = http::request(base, "GET", "/.well-known/oauth-authorization-server", &[], "").json();
+        assert_eq!(metadata["issuer"], "http://gateway:8080");
+        let log = std::fs::read_to_string(&log).unwrap();
+        assert!(log.contains("WARN") && log.contains("http://gateway:8080"), "{log}");
+        let login_cookie = login_cookie(base, addresses["admin_url"].as_str().unwrap());
+        assert!(login_cookie.starts_with("tollgate-login="), "{login_cookie}");
+        assert!(!login_cookie.contains("Secure"), "{login_cookie}");
+        assert_eq!(node.stop().code(), Some(0));
+    }
+}
+
+/// The cookie that the login page sets.
+fn login_cookie(base: &str, admin: &str) -> String {
+    let authorization = format!("Bearer {TOKEN}");
+    let headers = [("Authorization", &*authorization), ("Content-Type", "application/json")];
+    let make = |path: &str, body: &str| http::request(admin, "POST", path, &headers, body).json();
+    let partner = make("/admin/partners", r#"{"name":"Bright Apps"}"#);
+    let app = make(
+        "/admin/apps",
+        &format!(
+            r#"{{"partner":{},"name":"App","scopes":["order:read"],"redirect_uris":["https://app.example/cb"]}}"#,
+            partner["id"]
+        ),
+    );
+    let id = app["client_id"].as_str().unwrap();
+    let path = format!("/oauth/authorize?client_id={id}&response_type=code");
+    let page = http::request(base, "GET", &path, &[], "");
+    page.header("set-cookie").unwrap_or_else(|| panic!("{}: {}", page.status, page.text())).to_owned()
 }
 
 #[test]

@@ -53,6 +53,10 @@ impl<'d> Browser<'d> {
         self.post("/oauth/login", &[("Origin", self.dev.base()), ("Sec-Fetch-Site", "same-origin")], &fields)
     }
 
+    fn has_session(&self) -> bool {
+        self.cookies.iter().any(|(name, _)| name == "tollgate")
+    }
+
     fn merchant(&self) -> (&'d str, &'d str) {
         (self.dev.told("/merchants/0/username"), self.dev.told("/merchants/0/password"))
     }
@@ -87,7 +91,7 @@ fn a_browser_logs_in_by_the_form_of_its_own_page_alone() {
     ] {
         let answer = browser.post("/oauth/login", headers, &login(csrf));
         assert_eq!(answer.status, 400, "{what}");
-        assert!(answer.header("set-cookie").is_none(), "{what}");
+        assert!(!browser.has_session(), "{what}");
     }
     let other = Browser::new(&dev).post("/oauth/login", &[ours], &login(&csrf));
     assert_eq!(other.status, 400, "the token of another browser");
@@ -111,6 +115,61 @@ fn a_program_that_posts_the_form_by_itself_needs_no_page_before() {
     let csrf = input(&page, "csrf");
     let all = [("request", &*query), ("csrf", &csrf), ("username", username), ("password", password)];
     assert_eq!(reader.post("/oauth/login", &[], &all).status, 303);
+}
+
+#[test]
+fn a_login_page_lives_an_hour_from_when_it_was_last_shown() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let path = format!("/oauth/authorize?{query}");
+    let mut browser = Browser::new(&dev);
+    let first = browser.get(&path);
+    let cookie = first.header("set-cookie").unwrap();
+    assert!(cookie.starts_with("tollgate-login=") && cookie.contains("Max-Age=3600"), "{cookie}");
+    assert_eq!(browser.get(&path).header("set-cookie"), Some(cookie));
+    let csrf = input(&first.text(), "csrf");
+    let wrong =
+        [("request", &*query), ("csrf", &csrf), ("username", "nobody"), ("password", "wrong-password")];
+    let again = browser.post("/oauth/login", &[("Origin", dev.base())], &wrong);
+    assert_eq!((again.status, again.header("set-cookie")), (200, Some(cookie)));
+}
+
+#[test]
+fn a_stale_login_form_is_answered_by_a_page_that_works_unless_another_site_sent_it() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let mut browser = Browser::new(&dev);
+    let (username, password) = browser.merchant();
+    let csrf = input(&browser.get(&format!("/oauth/authorize?{query}")).text(), "csrf");
+    let fields =
+        |csrf| [("request", &*query), ("csrf", csrf), ("username", username), ("password", password)];
+    let ours = [("Origin", dev.base())];
+    browser.cookies.clear();
+    let foreign = browser.post("/oauth/login", &[("Origin", "https://evil.example")], &fields(&csrf));
+    assert_eq!((foreign.status, foreign.header("set-cookie")), (400, None));
+    let mut unreadable = fields(&csrf);
+    unreadable[0].1 = "client_id=nobody";
+    let unreadable = browser.post("/oauth/login", &ours, &unreadable);
+    assert_eq!((unreadable.status, unreadable.header("set-cookie")), (400, None));
+    let stale = browser.post("/oauth/login", &ours, &fields(&csrf));
+    assert_eq!(stale.status, 400);
+    assert!(stale.text().contains("open for too long") && !browser.has_session(), "{}", stale.text());
+    assert_eq!(input(&stale.text(), "request"), query);
+    let again = browser.post("/oauth/login", &ours, &fields(&input(&stale.text(), "csrf")));
+    assert_eq!(again.status, 303, "{}", again.text());
+    assert!(browser.has_session());
+}
+
+#[test]
+fn merchants_behind_one_address_log_in_as_often_as_they_like() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let (username, password) = Browser::new(&dev).merchant();
+    let right = [("request", &*query), ("username", username), ("password", password)];
+    for number in 1..=60 {
+        let answer = Browser::new(&dev).post("/oauth/login", &[], &right);
+        assert_eq!(answer.status, 303, "login {number}: {}", answer.text());
+    }
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 use base64::Engine;
 
+use tollgate::domain::id::AppId;
+use tollgate::domain::time::Timestamp;
+use tollgate::store::Store;
+
 use crate::support::dev::{Dev, parameter};
 use crate::support::http::{self, Answer, Connection, FORM, form};
 
@@ -63,6 +67,40 @@ fn a_public_app_may_name_itself_by_basic_with_an_empty_password() {
         "invalid_grant",
     );
     check(&call(&dev, &[("Authorization", &*basic(id, "x"))], &[GRANT]), 401, "invalid_client");
+}
+
+#[test]
+fn an_authorization_that_is_not_basic_says_nothing_of_the_client() {
+    let dev = Dev::start();
+    let (id, secret) = (dev.told("/app/client_id"), dev.told("/app/client_secret"));
+    let right = [GRANT, ("client_id", id), ("client_secret", secret)];
+    for stray in ["Bearer an-old-token", "Bearer", "Digest username=\"x\"", ""] {
+        let answer = call(&dev, &[("Authorization", stray)], &right);
+        assert_eq!(answer.status, 200, "{stray:?}: {}", answer.text());
+    }
+    let bearer = ("Authorization", "Bearer an-old-token");
+    check(&call(&dev, &[bearer], &[GRANT, ("client_id", id)]), 401, "invalid_client");
+    let basic = basic(id, secret);
+    assert_eq!(call(&dev, &[bearer, ("Authorization", &basic)], &[GRANT]).status, 200);
+    for (malformed, status, error) in [("Basic", 401, "invalid_client"), ("bAsIc %", 401, "invalid_client")] {
+        check(&call(&dev, &[("Authorization", malformed)], &[GRANT, ("client_id", id)]), status, error);
+        check(&call(&dev, &[("Authorization", malformed)], &right), 400, "invalid_request");
+    }
+}
+
+#[test]
+fn wrong_secrets_stop_no_right_one_from_the_same_address() {
+    let dev = Dev::start();
+    let (id, secret) = (dev.told("/app/client_id"), dev.told("/app/client_secret"));
+    let ask =
+        |id: &str, secret: &str| call(&dev, &[], &[GRANT, ("client_id", id), ("client_secret", secret)]);
+    let failed: Vec<Answer> = (0..400).map(|_| ask(id, "wrong")).collect();
+    let slowed = failed.iter().find(|answer| answer.status != 401).expect("nobody is slowed");
+    check(slowed, 429, "temporarily_unavailable");
+    assert!(slowed.header("retry-after").is_some());
+    assert_eq!(ask(id, secret).status, 200);
+    check(&ask(dev.told("/other_app/client_id"), "wrong"), 401, "invalid_client");
+    assert_eq!(ask(dev.told("/other_app/client_id"), dev.told("/other_app/client_secret")).status, 200);
 }
 
 #[test]
@@ -133,6 +171,25 @@ fn tokens_end_with_the_secrets_that_they_were_got_by_and_with_a_suspension() {
         assert!(!works(&fresh), "{step}");
     }
     assert!(works(&token(secret)));
+}
+
+#[test]
+fn a_token_works_though_the_clock_that_older_ones_were_ended_by_goes_ahead() {
+    let dev = Dev::start();
+    let ask = || dev.token_call(&[GRANT, ("scope", "catalog:read")]);
+    let works = |answer: &Answer| {
+        let bearer = format!("Bearer {}", answer.json()["access_token"].as_str().unwrap());
+        dev.get("/api/products", &[("Authorization", &bearer)]).status == 200
+    };
+    let before = ask();
+    let ahead = Timestamp::from_seconds(i64::from(u32::MAX));
+    let app = AppId::new(dev.told("/app/client_id")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let database = dev.data().join("tollgate.db");
+        let store = Store::open(&format!("sqlite:{}", database.display())).await.unwrap();
+        store.end_app_tokens(&app, ahead).await.unwrap();
+    });
+    assert!(!works(&before) && works(&ask()));
 }
 
 #[test]

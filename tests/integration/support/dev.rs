@@ -88,6 +88,10 @@ impl Dev {
         self.folder.path().join("ready.json")
     }
 
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     pub(crate) fn policies(&self) -> PathBuf {
         self.folder.path().join("policies")
     }
