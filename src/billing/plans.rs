@@ -80,6 +80,11 @@ pub fn next_after(snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     versions.map(|version| version.effective_from).filter(|from| *from > now).min()
 }
 
+/// The plan versions of `snapshot` that are in force `now` or were before.
+pub fn in_force(snapshot: &Snapshot, now: Timestamp) -> impl Iterator<Item = &PlanVersion> {
+    versions(snapshot).into_iter().filter(move |version| version.effective_from <= now)
+}
+
 fn versions(snapshot: &Snapshot) -> Vec<&PlanVersion> {
     let mut versions: Vec<&PlanVersion> = snapshot.plans.values().flat_map(|plan| &plan.versions).collect();
     versions.sort_by(|one, other| one.reference.cmp(&other.reference));

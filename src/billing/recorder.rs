@@ -72,9 +72,14 @@ impl Recorder {
             return Ok(());
         }
         let changed = plans::keep_due(&self.store, snapshot, now).await.map_err(BillingError::from)?;
+        // The prices are the kept ones, but their places those of the files as they are now.
+        for version in plans::in_force(snapshot, now) {
+            self.tariffs.insert(version.reference.clone(), Arc::new(version.tariff.clone()));
+        }
         // Another node keeps it with other prices. Those hold; the calls of both are rated by them.
         for changed in changed {
             tracing::error!(%changed, "a plan version came into force, and is not what it is on another node");
+            self.tariffs.invalidate(&changed.plan);
         }
         let done = Some((hash.clone(), plans::next_after(snapshot, now)));
         *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = done;

@@ -269,7 +269,10 @@ pub struct Told {
 /// gateway to guess.
 fn unseen(call: &Call) -> Evidence {
     let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
-    if moves_money && !call.method.is_safe() && call.upload.borrow().is_handed_over {
+    let upload = call.upload.borrow();
+    // An upstream that saw a part of the request knows that it is not the whole.
+    let is_whole = upload.is_handed_over && !upload.is_under_way;
+    if moves_money && !call.method.is_safe() && is_whole {
         Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
     } else {
         Evidence::Free

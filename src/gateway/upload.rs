@@ -39,6 +39,8 @@ pub struct UploadOutcome {
     pub moved_at: Option<Instant>,
     /// Whether the upstream may have the request: it was given to a connection.
     pub is_handed_over: bool,
+    /// Whether some of the body has not gone on yet.
+    pub is_under_way: bool,
     /// The copy for the meter.
     pub capture: Capture,
 }
@@ -92,6 +94,7 @@ impl Upload {
             return Self::Empty;
         }
         raw_head.body_opens();
+        outcome.borrow_mut().is_under_way = true;
         Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, raw_head, pace: None }))
     }
 }
@@ -124,6 +127,12 @@ impl Streaming {
         self.cut(Refusal::BodyTooSlow)
     }
 
+    /// All of it has come.
+    fn end(&self) {
+        self.raw_head.body_ends();
+        self.outcome.borrow_mut().is_under_way = false;
+    }
+
     /// The client has sent something.
     fn rest_pace(&mut self) {
         if let Some(pace) = &mut self.pace
@@ -138,7 +147,7 @@ impl Streaming {
             let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Pending => return self.poll_pace(context),
                 Poll::Ready(None) => {
-                    self.raw_head.body_ends();
+                    self.end();
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Some(Err(_))) => {
@@ -148,7 +157,7 @@ impl Streaming {
             };
             self.rest_pace();
             if self.incoming.is_end_stream() {
-                self.raw_head.body_ends();
+                self.end();
             }
             let Ok(data) = frame.into_data() else { continue };
             let mut outcome = self.outcome.borrow_mut();

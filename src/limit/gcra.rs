@@ -38,6 +38,7 @@ pub fn admit(cell: &Arc<Cell>, rate: &Rate, now: Duration) -> Verdict {
     let Some(quota) = quota(rate) else {
         return Verdict::Refused { retry_after: rate.window };
     };
+    forget_slower_rates(cell, rate, now);
     let clock = PassedClock::default();
     let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
         RateLimiter::new(quota, CellState, &clock);
@@ -47,6 +48,21 @@ pub fn admit(cell: &Arc<Cell>, rate: &Rate, now: Duration) -> Verdict {
         Err(refused) => Verdict::Refused { retry_after: refused.wait_time_from(Nanos::from(now)) },
     }
 }
+
+/// A cell that is fuller than `rate` can make it was filled under a slower one: it is full then, and no more. So a limit that
+/// is raised lets its callers in again, yet hands out no burst.
+fn forget_slower_rates(cell: &Cell, rate: &Rate, now: Duration) {
+    let burst =
+        rate.window.checked_div(rate.requests.get()).and_then(|each| each.checked_mul(rate.burst.get()));
+    let full = burst.map(|burst| now.saturating_add(burst).as_nanos());
+    let Some(full) = full.and_then(|full| u64::try_from(full).ok()) else { return };
+    if cell.arrival() > full.saturating_add(CLOCK_SLACK) {
+        let _: Result<(), std::convert::Infallible> = cell.replace(|arrival| Ok(((), arrival.min(full))));
+    }
+}
+
+/// How far behind another core's a time may be, in nanoseconds.
+const CLOCK_SLACK: u64 = 1_000_000_000;
 
 /// Takes back one request that `cell` admitted under `rate`: it was refused elsewhere.
 pub fn give_back(cell: &Cell, rate: &Rate) {
@@ -138,6 +154,17 @@ mod tests {
         assert_eq!(retry_after, Duration::from_millis(100));
         assert!(matches!(admit(&cell, &rate, start + retry_after), Verdict::Admitted { remaining: 0 }));
         assert_eq!(reset_after(&cell, start + retry_after), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_limit_that_is_raised_lets_in_again_at_its_own_pace() {
+        let cell = Arc::new(Cell::default());
+        let now = Duration::from_secs(1000);
+        let (slow, fast) = (rate_of(1, 30 * 86_400, 2), rate_of(1000, 1, 10));
+        while matches!(admit(&cell, &slow, now), Verdict::Admitted { .. }) {}
+        let each = Duration::from_millis(1);
+        assert_eq!(admit(&cell, &fast, now), Verdict::Refused { retry_after: each });
+        assert_eq!(admit(&cell, &fast, now + each), Verdict::Admitted { remaining: 0 });
     }
 
     #[test]

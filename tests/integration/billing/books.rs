@@ -49,6 +49,38 @@ fn an_order_of_100_yuan_is_a_fen_and_two_yuan_fifty_traced_to_record_version_and
     assert_eq!(check["findings"], Value::Array(Vec::new()), "{check}");
 }
 
+/// The line of the fee in the file, and in the latest charge.
+fn fee_lines(dev: &Dev, text: &str) -> (String, String) {
+    let line = 1 + text.lines().position(|line| line.trim_start().starts_with("per_unit:")).unwrap();
+    let (period, app) = (period(dev), dev.told("/app/client_id"));
+    let charges = dev.admin("GET", &format!("/admin/statements/{period}/{app}/charges"), "").json();
+    let rules: Vec<&str> = charges["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|charge| charge["kind"] == "service_fee")
+        .filter_map(|charge| charge["rule"].as_str())
+        .collect();
+    let found = rules.iter().any(|rule| rule.starts_with(&format!("plans/standard.yaml:{line}:")));
+    (format!("line {line}"), if found { format!("line {line}") } else { format!("{rules:?}") })
+}
+
+#[test]
+fn a_charge_names_the_line_on_which_its_price_stands_now() {
+    let dev = Dev::start();
+    let bearer = dev.bearer(0);
+    assert_eq!(dev.order(&bearer, "p-1001").unwrap().status, 201);
+    wait_for("the usage record", || usage_count(&dev, "") == 1);
+    let file = dev.policies().join("plans/standard.yaml");
+    let text = format!("# One.\n# Two.\n{}", std::fs::read_to_string(&file).unwrap());
+    std::fs::write(&file, &text).unwrap();
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
+    assert_eq!(dev.order(&bearer, "p-1001").unwrap().status, 201);
+    wait_for("the second usage record", || usage_count(&dev, "") == 2);
+    let (stands, told) = fee_lines(&dev, &text);
+    assert_eq!(told, stands);
+}
+
 #[test]
 fn two_hundred_buyers_race_for_fifty_and_the_books_have_each_sale_once() {
     let dev = Dev::start();
