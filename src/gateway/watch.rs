@@ -25,11 +25,38 @@ struct Wait {
     until: Option<Duration>,
     is_late: bool,
     waker: Option<Waker>,
+    alarm: Option<Rc<Alarm>>,
 }
 
 impl Wait {
     fn wake(&self) {
         if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// Told to a task that some wait of several is over, when none of them has a task of its own that would see it.
+#[derive(Debug, Default)]
+pub struct Alarm {
+    is_raised: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Alarm {
+    /// Whether it was raised; else wakes `waker` once it is.
+    pub fn is_raised(&self, waker: &Waker) -> bool {
+        let is_known = self.waker.borrow().as_ref().is_some_and(|known| known.will_wake(waker));
+        if !is_known {
+            let before = self.waker.replace(Some(waker.clone()));
+            drop(before);
+        }
+        self.is_raised.get()
+    }
+
+    fn raise(&self) {
+        self.is_raised.set(true);
+        if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
     }
@@ -54,6 +81,9 @@ impl Watches {
                 wait.until = None;
                 wait.is_late = true;
                 wait.wake();
+                if let Some(alarm) = &wait.alarm {
+                    alarm.raise();
+                }
             }
         }
     }
@@ -93,6 +123,11 @@ impl Watch {
                 wait.until.get_or_insert(until);
             }
         });
+    }
+
+    /// Raises `alarm` if what is expected does not come in time.
+    pub fn or_else(&self, alarm: &Rc<Alarm>) {
+        self.with(|wait| wait.alarm = Some(alarm.clone()));
     }
 
     /// What was expected has come.
@@ -161,6 +196,15 @@ mod tests {
         met.expect(Duration::from_secs(5));
         watches.sweep(Duration::from_secs(100));
         assert!(!met.is_late(), "the core was stopped for more than a minute");
+        let alarm = Rc::<Alarm>::default();
+        met.or_else(&alarm);
+        assert!(!alarm.is_raised(&wakes.clone().into()));
+        watches.sweep(Duration::from_secs(101));
+        met.met();
+        met.expect(Duration::from_secs(1));
+        watches.sweep(Duration::from_secs(102));
+        assert!(met.is_late() && alarm.is_raised(&wakes.clone().into()));
+        assert_eq!(wakes.0.swap(1, Ordering::SeqCst), 2);
         drop(late);
         watches.stop();
         assert!(met.is_stopping());

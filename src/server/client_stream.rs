@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use super::paced::Paced;
 use crate::config::settings::Bounds;
 use crate::gateway::raw_head::RawHead;
-use crate::gateway::watch::Watch;
+use crate::gateway::watch::{Alarm, Watch};
 
 /// How long, and how much, a peer may send on after the last answer.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
@@ -37,6 +37,10 @@ pub(super) struct Shared {
     pub(super) watch: Watch,
     /// Looks at heads.
     pub(super) raw_head: Rc<RawHead>,
+    /// Raised when an HTTP/2 answer is not taken for too long.
+    pub(super) stalled: Rc<Alarm>,
+    /// HTTP/2 streams that are open.
+    pub(super) streams: std::cell::Cell<usize>,
     /// Whether an answer was cut off: then the connection is reset, so that what the peer has never looks whole.
     pub(super) is_cut: std::cell::Cell<bool>,
 }
@@ -56,7 +60,7 @@ impl ClientStream {
 
     /// A peer that takes what it is sent is not late with its next head yet.
     fn wrote<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+        if written.is_ready() && self.shared.raw_head.is_awaited() {
             self.shared.watch.met();
         }
         written

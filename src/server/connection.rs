@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 
 use super::client_stream::{ClientStream, Shared};
 use super::served::Served;
+use super::taken::{Stream, Taken};
 use crate::gateway::fields::ConnectionFields;
 use crate::gateway::pipeline::{self, Peer};
 use crate::gateway::raw_head::{NextBody, RawHead, Unseen};
@@ -50,7 +51,8 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: So
     };
     let raw_head = Rc::<RawHead>::default();
     let peer = Rc::new(peer(address, raw_head.clone()));
-    let shared = Rc::new(Shared { watch, raw_head, is_cut: Cell::new(false) });
+    let (stalled, streams, is_cut) = (Rc::default(), Cell::new(0), Cell::new(false));
+    let shared = Rc::new(Shared { watch, raw_head, stalled, streams, is_cut });
     let io = TokioIo::new(ClientStream::new(stream, opening, shared.clone(), &worker.shared.bounds));
     let result = match protocol {
         Protocol::Http1 => serve_http1(&worker, io, peer, shared).await,
@@ -84,7 +86,7 @@ async fn serve_http1(
         .max_headers(256)
         .half_close(false)
         .serve_connection(io, service);
-    until_closed(connection, &shared.watch).await
+    until_closed(connection, &shared).await
 }
 
 async fn serve_http2(
@@ -96,9 +98,12 @@ async fn serve_http2(
     let bounds = &worker.shared.bounds;
     let (worker, streams) = (worker.clone(), bounds.streams_per_connection);
     let head_bytes = u32::try_from(bounds.head_bytes * 2).unwrap_or(u32::MAX);
+    shared.watch.expect(bounds.head_time);
+    let connection = shared.clone();
     let service = service_fn(move |request| {
+        let stream = Stream::open(worker.clone(), connection.clone());
         let serving = pipeline::serve(worker.clone(), peer.clone(), request, Unseen::default());
-        async { Ok::<_, Infallible>(serving.await) }
+        async { Ok::<_, Infallible>(serving.await.map(|answer| Taken::new(answer, stream))) }
     });
     let connection = http2::Builder::new(OnThisCore)
         .timer(TokioTimer::new())
@@ -110,15 +115,19 @@ async fn serve_http2(
         .initial_connection_window_size(WINDOWS.0)
         .initial_stream_window_size(WINDOWS.1)
         .serve_connection(io, service);
-    until_closed(connection, &shared.watch).await
+    until_closed(connection, &shared).await
 }
 
 /// Drives a connection; once the core stops, only as long as its requests take.
-async fn until_closed<C: GracefulConnection>(connection: C, watch: &Watch) -> Result<(), C::Error> {
+async fn until_closed<C: GracefulConnection>(connection: C, shared: &Shared) -> Result<(), C::Error> {
+    let watch = &shared.watch;
     let mut connection = pin!(connection);
     let mut is_told = false;
     std::future::poll_fn(|context| {
         watch.remember(context.waker());
+        if shared.stalled.is_raised(context.waker()) {
+            return Poll::Ready(Ok(()));
+        }
         loop {
             // First what has come is looked at: a request that is there already is served.
             if let Poll::Ready(result) = connection.as_mut().poll(context) {

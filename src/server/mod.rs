@@ -19,4 +19,5 @@ pub mod random;
 pub mod secret_file;
 pub mod serve;
 mod served;
+mod taken;
 pub mod worker_thread;

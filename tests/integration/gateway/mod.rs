@@ -4,6 +4,7 @@ mod abandoned;
 mod bodies;
 mod credentials;
 mod framing;
+mod http2;
 mod lifecycle;
 mod limits;
 mod outside;
