@@ -16,7 +16,8 @@ prove:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
 
-# The side-by-side run against the peers that are installed; the figures go to benches/results. Options:
-# python3 benches/peers --help
+# The side-by-side run against the peers that are installed; the figures go to benches/results. Then the instructions of a
+# request, which fail if they have grown. Options: python3 benches/peers --help, python3 benches/instructions --help
 bench:
 	python3 benches/peers
+	python3 benches/instructions
