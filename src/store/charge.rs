@@ -117,6 +117,17 @@ impl Store {
         super::row::all(rows)
     }
 
+    /// The charges of a usage record: its fee, then its share.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn charges_of_usage(&self, id: &str) -> Result<Vec<KeptCharge>, StoreError> {
+        let rows: Vec<ChargeRow> = on!(self.reader(), db => {
+            sqlx::query_as("select * from charge where usage = $1 order by kind desc").bind(id).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
     /// The charges behind a statement line, in the order of their usage records from `after` on.
     ///
     /// # Errors
