@@ -112,6 +112,9 @@ fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {
     }
 }
 
+const ELSEWHERE: &str = "statement: what that app used in that period is billed on a later one, since the period was \
+                         closed before it was charged; each usage record names the period that it is billed in";
+
 fn missing() -> Problem {
     Problem::NotFound("statement: nothing was used by that app in that period")
 }
@@ -119,7 +122,11 @@ fn missing() -> Problem {
 async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
     let (period, app) = named(period, app)?;
     let statements = statement::show(&state.store, period, Some(&app)).await?;
-    if statements.is_empty() { Err(missing()) } else { Ok(statements) }
+    if !statements.is_empty() {
+        return Ok(statements);
+    }
+    let is_elsewhere = state.store.is_billed_elsewhere(period, &app).await?;
+    Err(if is_elsewhere { Problem::NotFound(ELSEWHERE) } else { missing() })
 }
 
 /// `GET /admin/statements/{period}/{app}/charges?line=`: each charge, of one line if it is named, with its usage record, plan

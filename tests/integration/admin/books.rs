@@ -140,6 +140,22 @@ async fn a_close_tells_how_many_calls_of_the_period_are_not_rated() {
 }
 
 #[tokio::test]
+async fn what_is_billed_on_a_later_statement_is_not_said_to_be_unused() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    let path = "/admin/statements/2026-11/app_1";
+    let unused = world.get(path).await.expect(404);
+    assert!(unused["detail"].as_str().unwrap().contains("nothing was used"), "{unused}");
+    let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let later = world.get(path).await.expect(404);
+    assert!(later["detail"].as_str().unwrap().contains("billed on a later one"), "{later}");
+    let record = world.get(&format!("/admin/usage/{}", uuid::Uuid::from_u128(1))).await.expect(200);
+    assert_eq!(record["charges"][0]["period"], "2026-12");
+}
+
+#[tokio::test]
 async fn a_decision_that_is_not_whole_is_refused() {
     let world = World::new().await;
     with_exceptions(&world, 1..=1).await;
