@@ -14,9 +14,11 @@ use super::state::AdminState;
 use crate::billing::books::BooksTime;
 use crate::billing::error::BillingError;
 use crate::billing::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
+use crate::billing::export::charge_to_json;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::usage::{Transaction, TransactionKind};
+use crate::store::exception_resolution::Resolution;
 use crate::store::usage_exception::UsageException;
 
 /// Longest id of a transaction, in bytes.
@@ -92,16 +94,28 @@ pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mu
         why = kept.reason,
         "an exception is resolved"
     );
-    ok(resolution(&resolved))
+    let mut answer = resolution(&resolved);
+    // What could not be read is of no usage record, and never charged.
+    let charges = match id.strip_prefix("usage:") {
+        Some(usage) => state.store.charges_of_usage(usage).await?,
+        None => Vec::new(),
+    };
+    answer["charges"] = charges.iter().map(charge_to_json).collect();
+    ok(answer)
 }
 
-fn resolution(resolved: &Resolved) -> Value {
-    let kept = &resolved.resolution;
+fn resolution(resolution: &Resolved) -> Value {
+    let mut answer = resolved(&resolution.resolution);
+    answer["resolved"] = json!(true);
+    answer["was_resolved"] = json!(resolution.was_resolved);
+    answer
+}
+
+/// What was decided about an exception, by whom, why and when.
+pub(super) fn resolved(kept: &Resolution) -> Value {
     let evidence = kept.evidence.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     json!({
         "id": kept.exception,
-        "resolved": true,
-        "was_resolved": resolved.was_resolved,
         "outcome": kept.outcome.name(),
         "at": kept.at.to_string(),
         "who": kept.resolver,

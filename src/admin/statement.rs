@@ -1,12 +1,13 @@
 //! Statements of open and closed periods, down to each charge; and the closing of a period.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
@@ -20,7 +21,7 @@ use crate::domain::id::AppId;
 use crate::domain::money::Currency;
 use crate::domain::statement::{Statement, StatementStanding};
 use crate::domain::time::Period;
-use crate::store::usage::MAX_LISTED;
+use crate::store::usage::{MAX_LISTED, UsageRow};
 
 /// Charges of a full page, as the store gives them.
 const PAGE: usize = MAX_LISTED as usize;
@@ -48,6 +49,9 @@ pub(super) async fn close(State(state): State<Arc<AdminState>>, mut body: Fields
     let mut answer = whole(&statement::show(&state.store, period, None).await?, to_json_with_status);
     answer["period"] = json!(period.to_string());
     answer["was_closed"] = json!(closed.was_closed);
+    // Not a refusal: what is decided about them later is on the next statement.
+    let span = (period.start(&zone), period.end(&zone));
+    answer["open_exceptions"] = json!(state.store.open_exceptions_between(span).await?);
     ok(answer)
 }
 
@@ -108,6 +112,9 @@ fn named(period: &str, app: &str) -> Result<(Period, AppId), Problem> {
     }
 }
 
+const ELSEWHERE: &str = "statement: what that app used in that period is billed on a later one, since the period was \
+                         closed before it was charged; each usage record names the period that it is billed in";
+
 fn missing() -> Problem {
     Problem::NotFound("statement: nothing was used by that app in that period")
 }
@@ -115,7 +122,11 @@ fn missing() -> Problem {
 async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
     let (period, app) = named(period, app)?;
     let statements = statement::show(&state.store, period, Some(&app)).await?;
-    if statements.is_empty() { Err(missing()) } else { Ok(statements) }
+    if !statements.is_empty() {
+        return Ok(statements);
+    }
+    let is_elsewhere = state.store.is_billed_elsewhere(period, &app).await?;
+    Err(if is_elsewhere { Problem::NotFound(ELSEWHERE) } else { missing() })
 }
 
 /// `GET /admin/statements/{period}/{app}/charges?line=`: each charge, of one line if it is named, with its usage record, plan
@@ -143,8 +154,27 @@ pub(super) async fn charges(
     }
     let next = charges.last().filter(|_| is_full).map(|kept| kept.charge.usage.to_string());
     let mut answer = whole(&charges, charge_to_json);
+    name_calls(&state, &mut answer).await?;
     answer["next"] = json!(next);
     ok(answer)
+}
+
+/// Gives each charge the time, route and method of its call.
+async fn name_calls(state: &AdminState, charges: &mut Value) -> Result<(), Problem> {
+    let Some(charges) = charges["items"].as_array_mut() else { return Ok(()) };
+    let ids: BTreeSet<String> =
+        charges.iter().filter_map(|charge| charge["usage"].as_str().map(str::to_owned)).collect();
+    let mut transaction = state.store.begin_reading().await?;
+    let calls = transaction.usage_records(&ids.into_iter().collect::<Vec<_>>()).await?;
+    transaction.roll_back().await?;
+    let calls: BTreeMap<&str, &UsageRow> = calls.iter().map(|call| (call.id.as_str(), call)).collect();
+    for charge in charges {
+        let call = charge["usage"].as_str().and_then(|id| calls.get(id).copied());
+        charge["at"] = json!(call.map(|call| call.at.to_string()));
+        charge["route"] = json!(call.and_then(|call| call.route.as_deref()));
+        charge["method"] = json!(call.map(|call| call.method.as_str()));
+    }
+    Ok(())
 }
 
 impl From<StatementError> for Problem {

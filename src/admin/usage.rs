@@ -6,11 +6,13 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
+use super::exceptions::resolved;
 use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::billing::exceptions::transaction_to_json;
+use crate::billing::export::charge_to_json;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
@@ -22,6 +24,9 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let span = span(&state, &mut parameters);
     let limit = limit(&mut parameters);
     parameters.finish()?;
+    if let Some(app) = &app {
+        state.store.app(app).await?.ok_or(Problem::NotFound("app"))?;
+    }
     let rows = state.store.usage(app.as_ref(), span, limit).await?;
     ok(whole(&rows, shown))
 }
@@ -47,10 +52,15 @@ fn limit(parameters: &mut Parameters) -> i64 {
     i64::from(limit)
 }
 
-/// `GET /admin/usage/{id}`.
+/// `GET /admin/usage/{id}`: with its charges and, if it was an exception that someone resolved, how.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let row = state.store.usage_record(&id).await?;
-    ok(shown(&row.ok_or(Problem::NotFound("usage record"))?))
+    let mut answer = shown(&row.ok_or(Problem::NotFound("usage record"))?);
+    let charges = state.store.charges_of_usage(&id).await?;
+    answer["charges"] = charges.iter().map(charge_to_json).collect();
+    answer["resolution"] =
+        state.store.resolution(&format!("usage:{id}")).await?.as_ref().map(resolved).into();
+    ok(answer)
 }
 
 fn shown(row: &UsageRow) -> Value {

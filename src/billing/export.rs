@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::domain::charge::{ChargeKind, Price};
+use crate::domain::money::Currency;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::store::charge::KeptCharge;
 
@@ -75,7 +76,7 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
     let KeptCharge { charge, cause } = kept;
     let (amount, price) = match &charge.price {
         Price::Units { charged, free, each } => (
-            each.checked_mul(Decimal::from(*charged)).map(plain),
+            each.checked_mul(Decimal::from(*charged)).map(|exact| money(exact, charge.line.currency)),
             json!({"units": charged, "free_units": free, "unit_price": plain(*each)}),
         ),
         Price::Percent { transaction, base, percent } => (
@@ -90,6 +91,7 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
         "plan": charge.line.plan.to_string(),
         "product": charge.line.product.as_str(),
         "service_period": charge.line.service_period.to_string(),
+        "period": charge.line.period.to_string(),
         "amount": amount,
         "posted": charge.amount().to_string(),
         "currency": charge.line.currency.code(),
@@ -97,6 +99,15 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
         "rule": charge.rule.to_string(),
         "ledger_cause": cause,
     })
+}
+
+/// An exact amount with the currency's digits, or more if it needs them.
+fn money(value: Decimal, currency: Currency) -> String {
+    let mut value = value.normalize();
+    if value.scale() < currency.exponent() {
+        value.rescale(currency.exponent());
+    }
+    value.to_string()
 }
 
 /// A price or percentage without digits that say nothing.

@@ -70,7 +70,7 @@ enum Decision {
     Waive,
     /// Rate it by the evidence that it has: what was missing has come
     RateAgain,
-    /// Rate it by evidence that you give
+    /// Rate it by evidence that you give: --units, --transaction (with --kind, --amount and --currency), or both
     RateBy,
 }
 
@@ -104,6 +104,15 @@ impl Kind {
 const COLUMNS: &[Column] =
     &[("id", "/id"), ("kind", "/kind"), ("at", "/at"), ("app", "/app"), ("why", "/reason")];
 
+const CHARGES: &[Column] = &[
+    ("charge", "/kind"),
+    ("amount", "/amount"),
+    ("currency", "/currency"),
+    ("plan", "/plan"),
+    ("rule", "/rule"),
+    ("billed in", "/period"),
+];
+
 pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
     if let Some(Action::Resolve(resolve)) = &arguments.action {
         resolve.check()?;
@@ -119,13 +128,18 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
             let resolved = node.post(&path, &resolve.body())?;
             match screen.format() {
                 Format::Json => screen.json(&resolved),
-                Format::Human if resolved["was_resolved"] == true => {
-                    screen.note(&format!("{} is resolved already; nothing has changed.", resolve.id))
-                }
-                Format::Human => screen.note(&format!("{} is resolved.", resolve.id)),
+                Format::Human => told(&resolve.id, &resolved, screen),
             }
         }
     }
+}
+
+/// That it is resolved, and all that its call is charged, for this or before.
+fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
+    let again = if resolved["was_resolved"] == true { " already; nothing has changed" } else { "" };
+    screen.note(&format!("{id} is resolved{again}."))?;
+    let charges = resolved["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    screen.list(charges, CHARGES, "Nothing is charged for its call.")
 }
 
 impl Resolve {

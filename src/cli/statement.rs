@@ -112,6 +112,7 @@ const COLUMNS: &[Column] = &[
     ("status", "/status"),
     ("number", "/number"),
     ("closed", "/closed_at"),
+    ("SHA-256", "/hash"),
 ];
 
 const LINES: &[Column] = &[
@@ -132,6 +133,9 @@ const LINES: &[Column] = &[
 
 const CHARGES: &[Column] = &[
     ("usage record", "/usage"),
+    ("at", "/at"),
+    ("route", "/route"),
+    ("method", "/method"),
     ("kind", "/kind"),
     ("plan", "/plan"),
     ("amount", "/amount"),
@@ -177,7 +181,14 @@ fn close(closed: &Value, period: Period, screen: &Screen) -> Outcome {
     let statements = closed["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     screen.list(statements, COLUMNS, "Nothing was used in that period.")?;
     let again = if closed["was_closed"] == true { " already; nothing has changed" } else { "" };
-    screen.note(&format!("Period {period} is closed{again}."))
+    screen.note(&format!("Period {period} is closed{again}."))?;
+    match closed["open_exceptions"].as_u64().unwrap_or(0) {
+        0 => Ok(()),
+        1 => screen.note("1 call of this period is not rated yet: see tollgate exceptions"),
+        count => {
+            screen.note(&format!("{count} calls of this period are not rated yet: see tollgate exceptions"))
+        }
+    }
 }
 
 /// An app has a statement for each currency that it was charged in.

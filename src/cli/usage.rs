@@ -1,11 +1,12 @@
 //! `tollgate usage`: what was called, record by record.
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
-use super::screen::{Column, Screen};
+use super::screen::{Column, Format, Screen};
 use crate::domain::time::{Period, Timestamp};
 
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub(super) struct UsageArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// One usage record, with all its evidence
+    /// One usage record, with its evidence, its charges and, of an exception, what was decided about it
     Show {
         /// Its id, as lists and charges name it
         id: String,
@@ -41,7 +42,7 @@ struct Which {
     /// Before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
-    /// At most so many records, the newest [default: 100]
+    /// At most so many records, 1 to 500, the newest [default: 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: Option<u32>,
 }
@@ -103,6 +104,20 @@ const DETAILS: &[Column] = &[
     ("units", "/units"),
     ("transaction", "/transaction"),
     ("why an exception", "/reason"),
+    ("decided", "/resolution/outcome"),
+    ("by", "/resolution/who"),
+    ("because", "/resolution/why"),
+    ("decided at", "/resolution/at"),
+];
+
+const CHARGES: &[Column] = &[
+    ("charge", "/kind"),
+    ("amount", "/amount"),
+    ("currency", "/currency"),
+    ("plan", "/plan"),
+    ("rule", "/rule"),
+    ("used in", "/service_period"),
+    ("billed in", "/period"),
 ];
 
 pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
@@ -113,9 +128,7 @@ pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
             let message = "--app, --period, --from, --to and --limit are of the list, not of one record";
             clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{message}\n")).exit()
         }
-        Some(Action::Show { id }) => {
-            screen.entry(&node.get(&format!("/admin/usage/{}", segment(id)))?, DETAILS)
-        }
+        Some(Action::Show { id }) => show(&node.get(&format!("/admin/usage/{}", segment(id)))?, screen),
         None => {
             let records = node.list(&arguments.which.path())?;
             screen.list(&records, COLUMNS, "Nothing was used in that time.")?;
@@ -126,4 +139,14 @@ pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
             Ok(())
         }
     }
+}
+
+fn show(record: &Value, screen: &Screen) -> Outcome {
+    screen.entry(record, DETAILS)?;
+    if screen.format() == Format::Json {
+        return Ok(());
+    }
+    let charges = record["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    screen.text("")?;
+    screen.list(charges, CHARGES, "Nothing is charged for it.")
 }

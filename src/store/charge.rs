@@ -117,6 +117,34 @@ impl Store {
         super::row::all(rows)
     }
 
+    /// The charges of a usage record: its fee, then its share.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn charges_of_usage(&self, id: &str) -> Result<Vec<KeptCharge>, StoreError> {
+        let rows: Vec<ChargeRow> = on!(self.reader(), db => {
+            sqlx::query_as("select * from charge where usage = $1 order by kind desc").bind(id).fetch_all(db).await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Whether what an app used in a period is billed, at least in part, with another.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_billed_elsewhere(&self, used_in: Period, app: &AppId) -> Result<bool, StoreError> {
+        let row: Option<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select period from charge where app = $1 and service_period = $2 and period <> $2 limit 1",
+            )
+            .bind(app.as_str())
+            .bind(used_in.to_string())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(row.is_some())
+    }
+
     /// The charges behind a statement line, in the order of their usage records from `after` on.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! How exceptions were resolved. Append-only.
 
 use super::error::StoreError;
+use super::open::Store;
 use super::row::known;
 use super::transaction::Transaction;
 use crate::domain::time::Timestamp;
@@ -72,6 +73,22 @@ impl TryFrom<ResolutionRow> for Resolution {
     }
 }
 
+const RESOLVED: &str = "select exception, outcome, at, resolver, reason, evidence from exception_resolution \
+                        where exception = $1";
+
+impl Store {
+    /// How an exception was resolved, if it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn resolution(&self, exception: &str) -> Result<Option<Resolution>, StoreError> {
+        let row: Option<ResolutionRow> = on!(self.reader(), db => {
+            sqlx::query_as(RESOLVED).bind(exception).fetch_optional(db).await
+        })?;
+        row.map(Resolution::try_from).transpose()
+    }
+}
+
 impl Transaction {
     /// How an exception was resolved, if it was.
     ///
@@ -79,13 +96,7 @@ impl Transaction {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn resolution(&mut self, exception: &str) -> Result<Option<Resolution>, StoreError> {
         let row: Option<ResolutionRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select exception, outcome, at, resolver, reason, evidence from exception_resolution \
-                 where exception = $1",
-            )
-            .bind(exception)
-            .fetch_optional(db)
-            .await
+            sqlx::query_as(RESOLVED).bind(exception).fetch_optional(db).await
         })?;
         row.map(Resolution::try_from).transpose()
     }

@@ -112,6 +112,27 @@ impl Store {
         super::row::all(rows)
     }
 
+    /// How many exceptions of calls from `from` to `to` nobody has resolved.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn open_exceptions_between(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<u64, StoreError> {
+        let row: (i64,) = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select count(*) from usage_exception e where e.at >= $1 and e.at < $2 \
+                 and not exists (select 1 from exception_resolution r where r.exception = e.id)",
+            )
+            .bind(from.as_micros())
+            .bind(to.as_micros())
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(u64::try_from(row.0).unwrap_or(0))
+    }
+
     /// How many exceptions nobody has resolved.
     ///
     /// # Errors

@@ -100,6 +100,62 @@ async fn an_operator_resolves_exceptions_and_each_once() {
 }
 
 #[tokio::test]
+async fn a_usage_record_names_its_charges_and_what_was_decided_about_it() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=2).await;
+    let id = |number| uuid::Uuid::from_u128(number).to_string();
+    let sale = json!({"id": "o-1", "kind": "sale", "amount": "100.00", "currency": "CNY"});
+    let by = json!({"decision": "rate_by", "who": "li", "why": "the shop's books", "units": 0, "transaction": sale});
+    let answer = world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let record = world.get(&format!("/admin/usage/{}", id(1))).await.expect(200);
+    let charges = record["charges"].as_array().unwrap();
+    let share = charges.iter().find(|charge| charge["kind"] == "revenue_share").unwrap();
+    assert_eq!((&share["amount"], &share["period"]), (&json!("2.50"), &json!("2026-11")));
+    assert!(charges.iter().all(|charge| charge["amount"] != "0"), "{record}");
+    assert_eq!(answer["charges"], record["charges"]);
+    let stated = world.get("/admin/statements/2026-11/app_1/charges").await.expect(200);
+    let stated = &stated["items"][0];
+    assert_eq!(
+        (&stated["at"], &stated["route"], &stated["method"], &stated["usage"]),
+        (&record["at"], &record["route"], &record["method"], &json!(id(1)))
+    );
+    let resolution = &record["resolution"];
+    assert_eq!((&resolution["who"], &resolution["why"]), (&json!("li"), &json!("the shop's books")));
+    assert_eq!((&resolution["outcome"], resolution["at"].is_string()), (&json!("rated"), true));
+    let open = world.get(&format!("/admin/usage/{}", id(2))).await.expect(200);
+    assert_eq!((&open["charges"], &open["resolution"]), (&json!([]), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_close_tells_how_many_calls_of_the_period_are_not_rated() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=3).await;
+    let waive = json!({"decision": "waive", "who": "li", "why": "a test call"});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &waive).await.expect(200);
+    let october = world.post("/admin/statements", &json!({"period": "2026-10"})).await.expect(200);
+    assert_eq!(october["open_exceptions"], 0);
+    let body = json!({"period": "2026-11", "early": true});
+    let closed = world.post("/admin/statements", &body).await.expect(200);
+    assert_eq!((&closed["was_closed"], &closed["open_exceptions"]), (&json!(false), &json!(2)));
+}
+
+#[tokio::test]
+async fn what_is_billed_on_a_later_statement_is_not_said_to_be_unused() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    world.post("/admin/statements", &json!({"period": "2026-11", "early": true})).await.expect(200);
+    let path = "/admin/statements/2026-11/app_1";
+    let unused = world.get(path).await.expect(404);
+    assert!(unused["detail"].as_str().unwrap().contains("nothing was used"), "{unused}");
+    let by = json!({"decision": "rate_by", "who": "li", "why": "w", "units": 1});
+    world.post(&format!("/admin/exceptions/{}/resolve", usage_id(1)), &by).await.expect(200);
+    let later = world.get(path).await.expect(404);
+    assert!(later["detail"].as_str().unwrap().contains("billed on a later one"), "{later}");
+    let record = world.get(&format!("/admin/usage/{}", uuid::Uuid::from_u128(1))).await.expect(200);
+    assert_eq!(record["charges"][0]["period"], "2026-12");
+}
+
+#[tokio::test]
 async fn a_decision_that_is_not_whole_is_refused() {
     let world = World::new().await;
     with_exceptions(&world, 1..=1).await;
@@ -200,4 +256,5 @@ async fn what_is_no_period_or_time_is_refused() {
         assert_eq!(world.get(&format!("/admin/{path}")).await.expect(404)["code"], "not_found", "{path}");
     }
     world.post("/admin/statements", &json!({"period": "2026-13"})).await.expect(422);
+    assert_eq!(world.get("/admin/usage?app=app_nope").await.expect(404)["code"], "not_found");
 }
