@@ -15,5 +15,6 @@ pub mod rating;
 pub mod recorder;
 pub mod sale;
 pub mod statement;
+pub mod subscribed;
 pub mod totals;
 mod waiting;

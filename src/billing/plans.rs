@@ -1,6 +1,7 @@
 //! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by
 //! them. Until then they may still be changed.
 
+use super::subscribed::{Lacking, lacking};
 use crate::domain::location::Location;
 use crate::domain::plan::{PlanRef, PlanVersion, Tariff};
 use crate::domain::time::Timestamp;
@@ -27,9 +28,44 @@ pub enum PlanError {
     /// A version that was in force is another now.
     #[error(transparent)]
     Changed(#[from] Changed),
+    /// Subscriptions use what the snapshot lacks.
+    #[error(transparent)]
+    Lacking(#[from] Lacking),
     /// The store cannot be used.
     #[error("the plans cannot be kept")]
     Store(#[from] StoreError),
+}
+
+/// When a snapshot is to take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A node starts.
+    Start,
+    /// A running node has read its policies anew.
+    Reload,
+}
+
+/// Lets `snapshot` take effect, and keeps its plan versions. At a start, what subscriptions use and it lacks is told and
+/// no more: a node that does not run serves nobody.
+///
+/// # Errors
+/// [`PlanError::Lacking`] at a reload; and as [`register`]. Nothing is kept then.
+pub async fn admit(
+    store: &Store,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    occasion: Occasion,
+) -> Result<(), PlanError> {
+    match (lacking(store, snapshot, now).await?, occasion) {
+        (None, _) => {}
+        (Some(lacking), Occasion::Reload) => return Err(lacking.into()),
+        (Some(lacking), Occasion::Start) => {
+            tracing::error!(
+                "apps are subscribed to what the policies do not have; their calls are refused or not charged:\n{lacking}"
+            );
+        }
+    }
+    register(store, snapshot, now).await
 }
 
 /// Keeps every plan version of `snapshot` that is in force `now` or was before, so that the snapshot may take effect.

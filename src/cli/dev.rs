@@ -56,7 +56,8 @@ pub(super) fn all_cores() -> NonZeroUsize {
 pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
     let settings = arguments.settings();
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::dev::run(&settings, &|ready| tell(ready, screen)).map_err(Failure::of_server)
+    server::dev::run(&settings, &|ready| tell(ready, screen))
+        .map_err(|error| Failure::of_server(error, "--port or --admin-port"))
 }
 
 /// Prints what to try. A closed standard output is no reason to stop.

@@ -24,10 +24,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 impl Failure {
-    /// Why a node did not start or run. A set of policies that is not right is invalid input.
-    pub(super) fn of_server(error: ServerError) -> Self {
+    /// Why a node did not start or run; `elsewhere` are the options that let it listen elsewhere. A set of policies that is
+    /// not right is invalid input.
+    pub(super) fn of_server(error: ServerError, elsewhere: &str) -> Self {
         match error {
             ServerError::Policies(LoadError::Invalid(report)) => Self::Invalid(report.to_string()),
+            ServerError::Listen { address, source } => Self::Failed(anyhow::anyhow!(
+                "cannot listen on {address}: {source}; choose another by {elsewhere}"
+            )),
             other => Self::Failed(other.into()),
         }
     }

@@ -194,9 +194,9 @@ fn problem(response: &Response<()>, body: &[u8]) -> Failure {
     let Some(detail) = problem["detail"].as_str().or_else(|| problem["title"].as_str()) else {
         return anyhow!("the node answers {status}").into();
     };
-    let fields = problem["errors"].as_array().into_iter().flatten().map(|error| {
-        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        format!("\n  {}: {}", text("pointer"), text("detail"))
+    let fields = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
+        // Mistakes in policy files have no pointer: the detail shows them all.
+        Some(format!("\n  {}: {}", error["pointer"].as_str()?, error["detail"].as_str()?))
     });
     let message = format!("{detail}{}", fields.collect::<String>());
     // Files that are right in themselves but cannot follow those in force are invalid input too.

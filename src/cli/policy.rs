@@ -53,7 +53,7 @@ pub(super) fn run(arguments: PolicyArguments, screen: &Screen) -> Outcome {
         Action::Check { folder } => check(&folder, screen),
         Action::Schema { write: None } => print_schemas(screen),
         Action::Schema { write: Some(folder) } => write_schemas(&folder, screen),
-        Action::Status { node } => screen.entry(&node.node()?.get("/admin/policy")?, STATUS),
+        Action::Status { node } => status(&node.node()?.get("/admin/policy")?, screen),
         Action::Reload { node } => {
             screen.entry(&node.node()?.post("/admin/policy/reload", &json!({}))?, STATUS)
         }
@@ -65,8 +65,18 @@ const STATUS: &[(&str, &str)] = &[
     ("outcome", "/outcome"),
     ("in force since", "/active_since"),
     ("last attempt", "/last_attempt"),
-    ("last error", "/last_error/text"),
 ];
+
+/// The last error is a report of many lines, as `policy check` shows it.
+fn status(status: &Value, screen: &Screen) -> Outcome {
+    screen.entry(status, STATUS)?;
+    match (screen.format(), status.pointer("/last_error/text").and_then(Value::as_str)) {
+        (Format::Human, Some(error)) => {
+            screen.lines(&format!("the last attempt changed nothing:\n\n{error}"))
+        }
+        (Format::Human, None) | (Format::Json, _) => Ok(()),
+    }
+}
 
 /// `${env:NAME}` in policy files, from this process's environment.
 #[derive(Debug, Clone, Copy)]

@@ -83,6 +83,12 @@ impl Screen {
         Ok(out.flush()?)
     }
 
+    /// Writes lines that come from outside.
+    pub(super) fn lines(&self, text: &str) -> Outcome {
+        let lines: Vec<String> = text.lines().map(printable).collect();
+        self.text(&lines.join("\n"))
+    }
+
     /// Writes bytes to standard output as they are.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Outcome {
         let mut out = io::stdout().lock();

@@ -102,5 +102,6 @@ pub(super) fn run(arguments: ServeArguments) -> Outcome {
         )
     })?;
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::serve::run(&settings, &token).map_err(Failure::of_server)
+    server::serve::run(&settings, &token)
+        .map_err(|error| Failure::of_server(error, "--listen or --admin-listen"))
 }

@@ -12,7 +12,7 @@ use crate::domain::api_key::KeyHash;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Refusal, Subject};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::{Clock, Moment, Timestamp};
 
@@ -160,7 +160,7 @@ impl Loader {
         let merchant = self.source.merchant(&grant.merchant).await?;
         match merchant {
             Some(merchant) if merchant.standing == Standing::Active => Ok(Some(grant.scopes)),
-            _ => Err(Failure::Refused(Refusal::Suspended)),
+            _ => Err(Failure::Refused(Refusal::Suspended(Subject::Merchant))),
         }
     }
 
@@ -168,10 +168,12 @@ impl Loader {
         let gone = Failure::Refused(Refusal::CredentialInvalid("The app is no longer registered."));
         let Some(app) = self.source.app(id).await? else { return Err(gone) };
         let Some(partner) = self.source.partner(&app.partner).await? else { return Err(gone) };
-        if app.standing == Standing::Active && partner.standing == Standing::Active {
-            Ok(app)
-        } else {
-            Err(Failure::Refused(Refusal::Suspended))
+        match (partner.standing, app.standing) {
+            (Standing::Active, Standing::Active) => Ok(app),
+            (Standing::Suspended, _) => Err(Failure::Refused(Refusal::Suspended(Subject::Partner))),
+            (Standing::Active, Standing::Suspended) => {
+                Err(Failure::Refused(Refusal::Suspended(Subject::App)))
+            }
         }
     }
 

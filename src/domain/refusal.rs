@@ -44,7 +44,7 @@ pub enum Refusal {
     /// A credential that proves nothing.
     CredentialInvalid(&'static str),
     /// The app, its partner or its merchant is suspended.
-    Suspended,
+    Suspended(Subject),
     /// The app has no subscription to an API product with this route.
     NotSubscribed,
     /// The app lives in another environment than the upstream.
@@ -75,6 +75,27 @@ pub enum Refusal {
     Unavailable(&'static str),
     /// The call took effect, but its durable usage record is not on disk.
     Unrecorded,
+}
+
+/// Who is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The app.
+    App,
+    /// The app's partner.
+    Partner,
+    /// The merchant for whom it acts.
+    Merchant,
+}
+
+impl Subject {
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Partner => "app's partner",
+            Self::Merchant => "merchant",
+        }
+    }
 }
 
 /// Who can do something about a refusal.
@@ -117,7 +138,7 @@ impl Refusal {
             Self::CredentialMissing => "credential_missing",
             Self::CredentialRepeated => "credential_repeated",
             Self::CredentialInvalid(_) => "credential_invalid",
-            Self::Suspended => "suspended",
+            Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
             Self::EnvironmentMismatch => "environment_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
@@ -148,7 +169,7 @@ impl Refusal {
             Self::CredentialMissing => "A credential is needed",
             Self::CredentialRepeated => "More than one credential was sent",
             Self::CredentialInvalid(_) => "The credential is not valid",
-            Self::Suspended => "The app, partner or merchant is suspended",
+            Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
@@ -176,15 +197,17 @@ impl Refusal {
             }
             Self::BodyTooLarge { limit } => format!("This route takes bodies of up to {limit} bytes."),
             Self::BodyTooSlow => "Send the body without long pauses.".to_owned(),
-            Self::MethodNotServed => "Use the methods that the API reference lists.".to_owned(),
-            Self::RouteUnknown => "Check host and path against the API reference.".to_owned(),
+            Self::MethodNotServed => "Use the methods that the platform documents.".to_owned(),
+            Self::RouteUnknown => "Check host and path against the platform's documentation.".to_owned(),
             Self::MethodNotAllowed { allow } => format!("This path has: {allow}."),
             Self::CredentialMissing => {
                 "Send Authorization: Bearer with an access token, or X-Api-Key.".to_owned()
             }
             Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
             Self::CredentialInvalid(why) => (*why).to_owned(),
-            Self::Suspended => "Ask the platform's administrators.".to_owned(),
+            Self::Suspended(who) => {
+                format!("The {} is suspended; ask the platform's administrators.", who.name())
+            }
             Self::NotSubscribed => "Subscribe the app to an API product that has this route.".to_owned(),
             Self::EnvironmentMismatch => {
                 "Use a live app for live upstreams and a sandbox app for the sandbox.".to_owned()
@@ -232,7 +255,7 @@ impl Refusal {
             | Self::CredentialMissing
             | Self::CredentialRepeated
             | Self::CredentialInvalid(_)
-            | Self::Suspended
+            | Self::Suspended(_)
             | Self::NotSubscribed
             | Self::EnvironmentMismatch
             | Self::ScopeMissing { .. }

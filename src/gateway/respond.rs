@@ -28,7 +28,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::MethodNotServed | Refusal::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::RouteUnknown => StatusCode::NOT_FOUND,
         Refusal::CredentialMissing | Refusal::CredentialInvalid(_) => StatusCode::UNAUTHORIZED,
-        Refusal::Suspended
+        Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::EnvironmentMismatch
         | Refusal::ScopeMissing { .. }
@@ -114,7 +114,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::PathAmbiguous(_)
         | Refusal::MethodNotServed
         | Refusal::RouteUnknown
-        | Refusal::Suspended
+        | Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing

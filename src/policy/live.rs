@@ -126,8 +126,8 @@ impl Live {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let attempted_at = self.clock.now();
         let before = self.status();
-        let outcome = load(&self.folder, &*self.values)
-            .and_then(|snapshot| self.activate(snapshot, &before.hash, attempted_at));
+        let outcome =
+            load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, attempted_at));
         let mut status = PolicyStatus { last_error: None, last_attempt: attempted_at, ..(*before).clone() };
         match &outcome {
             Ok(Reloaded::Unchanged(_)) => {}
@@ -146,13 +146,9 @@ impl Live {
     }
 
     /// Puts a right snapshot in force, unless it is the one in force or is refused.
-    fn activate(
-        &self,
-        snapshot: Snapshot,
-        in_force: &SnapshotHash,
-        now: Timestamp,
-    ) -> Result<Reloaded, LoadError> {
-        if snapshot.hash == *in_force {
+    fn activate(&self, snapshot: Snapshot, now: Timestamp) -> Result<Reloaded, LoadError> {
+        let in_force = self.load();
+        if (&snapshot.hash, &snapshot.values) == (&in_force.hash, &in_force.values) {
             return Ok(Reloaded::Unchanged(snapshot.hash));
         }
         check_plans(&snapshot, now)?;

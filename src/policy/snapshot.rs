@@ -19,8 +19,10 @@ use crate::domain::time::Zone;
 /// One compiled set of policy files.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Hash of the files' content: sets that are equal in content have the same.
+    /// Hash of the files' content: sets that are equal in content have the same, wherever they are read.
     pub hash: SnapshotHash,
+    /// Digest of what the variables in the files stood for. They may be secrets: it is compared and never shown.
+    pub values: Vec<u8>,
     /// Settings of the platform as a whole.
     pub platform: Platform,
     /// All routes; a route's place in it is its [`Route::index`].

@@ -123,20 +123,24 @@ impl Source {
         Err(failure)
     }
 
-    /// The hash that names this content, with the values that its variables stand for.
+    /// The hash that names this content: of the files as they are written, so that it is the same wherever they are read.
     #[must_use]
-    pub fn hash(&self, values: &[String]) -> Option<SnapshotHash> {
-        let mut context = Context::new(&SHA256);
-        let of_files =
+    pub fn hash(&self) -> Option<SnapshotHash> {
+        let parts =
             self.files.iter().flat_map(|file| [&*file.path, file.text.as_deref().unwrap_or_default()]);
-        for part in of_files.chain(values.iter().map(String::as_str)) {
-            context.update(&(part.len() as u64).to_le_bytes());
-            context.update(part.as_bytes());
-        }
-        let hex: String =
-            context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = digest(parts).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         SnapshotHash::new(&hex).ok()
     }
+}
+
+/// What tells whether texts, in their order, are the same.
+pub(super) fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    for text in texts {
+        context.update(&(text.len() as u64).to_le_bytes());
+        context.update(text.as_bytes());
+    }
+    context.finish().as_ref().to_vec()
 }
 
 /// What tells that a file is another, or has been written.

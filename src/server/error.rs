@@ -32,13 +32,13 @@ pub enum ServerError {
     #[error("another process uses the data folder {}: stop it, or name another folder by --data", .0.display())]
     DataFolderInUse(PathBuf),
     /// The policies are wrong.
-    #[error("the policies cannot be loaded:\n{0}")]
+    #[error("the policies cannot be loaded")]
     Policies(#[from] LoadError),
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
     /// The usage in the journal cannot be recorded.
-    #[error("the node's usage cannot be recorded: {0}")]
+    #[error("the node's usage cannot be recorded")]
     Billing(#[from] BillingError),
     /// The journal cannot be used.
     #[error("the journal cannot be used")]

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use axum::Router;
@@ -17,7 +18,7 @@ use super::data_folder::DataFolder;
 use super::error::ServerError;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, listener, secret_file};
-use crate::billing::plans;
+use crate::billing::plans::{self, Occasion};
 use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::Bounds;
@@ -241,7 +242,8 @@ fn router(services: &Services) -> Router {
     })
 }
 
-/// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused.
+/// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused. The
+/// first one that is asked about is that of the start.
 async fn open_policies(
     settings: &NodeSettings,
     store: &Store,
@@ -251,11 +253,16 @@ async fn open_policies(
     let control = tokio::runtime::Handle::current();
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
-        let register: Admit = Box::new(move |snapshot| {
-            let registered = control.block_on(plans::register(&store, snapshot, at.now()));
-            registered.map_err(|error| error.to_string())
+        let is_running = AtomicBool::new(false);
+        let admit: Admit = Box::new(move |snapshot| {
+            let occasion = match is_running.swap(true, Ordering::Relaxed) {
+                true => Occasion::Reload,
+                false => Occasion::Start,
+            };
+            let admitted = control.block_on(plans::admit(&store, snapshot, at.now(), occasion));
+            admitted.map_err(|error| error.to_string())
         });
-        Live::open(&folder, values, register, clock)
+        Live::open(&folder, values, admit, clock)
     });
     let opened = opening.await.map_err(|error| ServerError::Secrets(error.to_string()))?;
     Ok(opened?)

@@ -5,7 +5,7 @@ use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, parse, time};
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, SubscriptionId};
+use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
 use crate::domain::identity::Subscription;
 use crate::domain::time::Timestamp;
 
@@ -17,6 +17,37 @@ row! {
         plan: String,
         starts_at: i64,
         ends_at: Option<i64>,
+    }
+}
+
+row! {
+    InUseRow {
+        plan: String,
+        product: String,
+        count: i64,
+    }
+}
+
+/// A plan and an API product that subscriptions use together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InUse {
+    /// The plan.
+    pub plan: PlanName,
+    /// The API product.
+    pub product: ProductName,
+    /// By how many subscriptions.
+    pub count: u64,
+}
+
+impl TryFrom<InUseRow> for InUse {
+    type Error = StoreError;
+
+    fn try_from(row: InUseRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            plan: parse("subscription.plan", &row.plan)?,
+            product: parse("subscription.product", &row.product)?,
+            count: row.count.unsigned_abs(),
+        })
     }
 }
 
@@ -81,6 +112,23 @@ impl Store {
             )
             .bind(app.as_str())
             .bind(MAX_LIST)
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+
+    /// The plans and API products of all subscriptions that have not ended by `now`, also of those that begin later.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn subscribed(&self, now: Timestamp) -> Result<Vec<InUse>, StoreError> {
+        let rows: Vec<InUseRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select plan, product, count(*) as count from subscription \
+                 where ends_at is null or ends_at > $1 group by plan, product order by plan, product",
+            )
+            .bind(now.as_micros())
             .fetch_all(db)
             .await
         })?;

@@ -15,6 +15,7 @@ use crate::domain::id::PartnerId;
 use crate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
+use crate::domain::refusal::Subject;
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::ManualClock;
 
@@ -189,7 +190,7 @@ async fn what_aged_is_loaded_again_once_and_a_change_is_seen_then() {
     assert_eq!(world.loads(), 1);
     world.source.is_suspended.store(true, Ordering::SeqCst);
     world.later(60);
-    assert!(matches!(world.identify().await, Err(Refusal::Suspended)));
+    assert!(matches!(world.identify().await, Err(Refusal::Suspended(Subject::App))));
     assert_eq!(world.loads(), 2);
 }
 

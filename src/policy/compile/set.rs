@@ -10,7 +10,7 @@ use super::super::load::{Document, Documents, Values};
 use super::super::route_table::{RouteTable, TableError};
 use super::super::shape::{nearest, suggest};
 use super::super::snapshot::{Access, ApiProduct, Route, Snapshot};
-use super::super::source::{Kind, Source};
+use super::super::source::{Kind, Source, digest};
 use super::{basics, plans, routes, variables};
 use crate::domain::id::ProductName;
 use crate::domain::location::Location;
@@ -165,10 +165,12 @@ pub fn compile(
     let plans = plans::compile(&mut compiling, &products);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
-    let hash = source.hash(&compiling.substituted);
+    let hash = source.hash();
+    let values = digest(compiling.substituted.iter().map(String::as_str));
     match (platform, hash) {
         (Some(platform), Some(hash)) if compiling.diagnostics.is_empty() => Ok(Snapshot {
             hash,
+            values,
             platform,
             routes: routes.into_iter().map(|(route, _)| Arc::new(route)).collect(),
             table,

@@ -1,6 +1,7 @@
 //! From a call to the books.
 
 mod books;
+mod cancelled;
 mod crash;
 mod exceptions;
 mod late;

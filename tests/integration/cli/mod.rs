@@ -2,6 +2,7 @@
 
 mod administration;
 mod arguments;
+mod in_use;
 mod policy;
 mod process;
 mod programs;

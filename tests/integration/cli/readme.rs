@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use tollgate::domain::refusal::Refusal;
+use tollgate::domain::refusal::{Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::gateway::respond;
 
@@ -133,7 +133,7 @@ fn each() -> Vec<Refusal> {
         Refusal::CredentialMissing,
         Refusal::CredentialRepeated,
         Refusal::CredentialInvalid(""),
-        Refusal::Suspended,
+        Refusal::Suspended(Subject::App),
         Refusal::NotSubscribed,
         Refusal::EnvironmentMismatch,
         Refusal::ScopeMissing { missing: ScopeSet::none() },
@@ -160,7 +160,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::CredentialMissing
             | Refusal::CredentialRepeated
             | Refusal::CredentialInvalid(_)
-            | Refusal::Suspended
+            | Refusal::Suspended(_)
             | Refusal::NotSubscribed
             | Refusal::EnvironmentMismatch
             | Refusal::ScopeMissing { .. }

@@ -161,6 +161,18 @@ fn a_node_with_wrong_policies_does_not_start_and_says_where_they_are_wrong() {
 }
 
 #[test]
+fn a_missing_policy_folder_is_told_once() {
+    let project = folder::copy_of_policies_in_a_project();
+    let mut command = tollgate(&["serve", "--policies", "nope", "--data", "data"]);
+    command.current_dir(project.path()).env("TOLLGATE_ADMIN_TOKEN", TOKEN);
+    let done = fails({
+        command.env("TOLLGATE_LISTEN", "127.0.0.1:0").env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0");
+        command
+    });
+    assert_eq!((done.status, done.err.matches("cannot read nope").count()), (1, 1), "{}", done.err);
+}
+
+#[test]
 fn a_taken_port_is_named() {
     let project = folder::copy_of_policies_in_a_project();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -171,6 +183,6 @@ fn a_taken_port_is_named() {
         command.current_dir(project.path()).env("TOLLGATE_ADMIN_TOKEN", TOKEN).env(free, "127.0.0.1:0");
         let done = fails(command);
         assert_eq!(done.status, 1);
-        assert!(done.err.contains(&address), "{option}: {}", done.err);
+        assert!(done.err.contains(&address) && done.err.contains(option), "{option}: {}", done.err);
     }
 }

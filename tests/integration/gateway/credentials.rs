@@ -47,6 +47,31 @@ fn a_key_works_in_both_fields_and_a_bad_one_is_refused_even_where_none_is_needed
 }
 
 #[test]
+fn who_is_suspended_is_said() {
+    let dev = Dev::start();
+    let (key, bearer) = (dev.told("/app/api_key").to_owned(), dev.bearer(0));
+    let id_of = |path: &str, at: &str| {
+        let items = dev.admin("GET", path, "").json()["items"].clone();
+        items.as_array().unwrap().iter().find(|item| item.to_string().contains(at)).unwrap().clone()
+    };
+    let app = dev.told("/app/client_id").to_owned();
+    let partner = dev.admin("GET", &format!("/admin/apps/{app}"), "").json()["partner"].clone();
+    let merchant = id_of("/admin/merchants", dev.told("/merchants/0/username"))["id"].clone();
+    let (partner, merchant) = (partner.as_str().unwrap(), merchant.as_str().unwrap());
+    for (path, headers, who) in [
+        (format!("apps/{app}"), ("X-Api-Key", key.as_str()), "The app is suspended"),
+        (format!("partners/{partner}"), ("X-Api-Key", &key), "The app's partner is suspended"),
+        (format!("merchants/{merchant}"), ("Authorization", &bearer), "The merchant is suspended"),
+    ] {
+        assert_eq!(dev.admin("POST", &format!("/admin/{path}/suspend"), "").status, 200, "{path}");
+        let refused = dev.get("/api/orders", &[headers]);
+        check(&refused, 403, "suspended", "");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(who), "{}", refused.text());
+        assert_eq!(dev.admin("POST", &format!("/admin/{path}/resume"), "").status, 200, "{path}");
+    }
+}
+
+#[test]
 fn a_token_of_one_merchant_never_reads_anothers_orders() {
     let dev = Dev::start();
     let (first, second) = (dev.bearer(0), dev.bearer(1));

@@ -84,7 +84,7 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
         "is not a host name",
         Some("point"),
     );
-    check(orders, upstream, "upstream: order\n    max_body: ${env:X}\n", "has the wrong form", None);
+    check(orders, "max_body: 256KiB", "max_body: ${env:X}", "has the wrong form", None);
     check(
         orders,
         "    durable: true\n    meter:\n",
@@ -136,7 +136,7 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
     );
     check(orders, "kind: sale", "kind: sail", "is not one of", Some("did you mean sale?"));
     check(orders, "durable: true", "durable: yes", "true or false", None);
-    check(orders, "durable: true\n", "durable: true\n    max_body: 999999999999GiB\n", "not a size", None);
+    check(orders, "max_body: 256KiB", "max_body: 999999999999GiB", "not a size", None);
     check(orders, "path: /api/orders\n", "path: /api/%6frders\n", "is not a path", None);
     check(orders, "path: /api/orders\n", "path: /api/./orders\n", "is not a path", None);
     check(orders, "path: /api/orders\n", "path: /api/{id\n", "is not a path pattern", None);

@@ -36,8 +36,11 @@ fn a_set_header_takes_its_secret_from_a_variable_and_is_content_like_the_files()
         .collect();
     assert_eq!(fields, [("authorization", "Bearer one", true), ("x-plain", "a", false)]);
     let (again, other) = (load_source(&source, &Token("one")), load_source(&source, &Token("two")));
-    assert_eq!(one.hash, again.unwrap().hash);
-    assert_ne!(one.hash, other.unwrap().hash);
+    let (again, other) = (again.unwrap(), other.unwrap());
+    assert_eq!((&one.hash, &one.values), (&again.hash, &again.values));
+    // The hash names the files; what the variables held is told apart beside it.
+    assert_eq!(one.hash, other.hash);
+    assert_ne!(one.values, other.values);
     let Err(broken) = load_source(&source, &Token("a\nb")) else {
         panic!("a field with a line's end was taken")
     };

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate::domain::time::{ManualClock, Timestamp};
 use tollgate::policy::live::{Admit, Live, Reloaded};
-use tollgate::policy::load::{LoadError, NoValues};
+use tollgate::policy::load::{LoadError, NoValues, Values};
 use tollgate::policy::watch::watch;
 
 use crate::support::folder::{change, policies};
@@ -64,6 +64,30 @@ fn a_set_of_the_same_content_is_no_swap() {
     assert!(matches!(live.reload(), Ok(Reloaded::Unchanged(_))));
     assert!(Arc::ptr_eq(&before, &live.load()));
     assert_eq!(live.version(), version);
+}
+
+/// Gives a host's address, which may change.
+struct Address(AtomicU16);
+
+impl Values for Address {
+    fn value(&self, name: &str) -> Option<String> {
+        (name == "TOLLGATE_UPSTREAM_ORDER").then(|| format!("order:{}", self.0.load(Ordering::SeqCst)))
+    }
+}
+
+#[test]
+fn another_value_of_a_variable_is_a_swap_though_the_hash_of_the_files_is_the_same() {
+    let folder = policies();
+    let address = Arc::new(Address(AtomicU16::new(1)));
+    let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
+    let live = Live::open(folder.path(), address.clone(), Box::new(|_| Ok(())), Arc::new(clock)).unwrap();
+    let hash = live.status().hash.clone();
+    address.0.store(2, Ordering::SeqCst);
+    assert!(matches!(live.reload(), Ok(Reloaded::Swapped(_))));
+    let snapshot = live.load();
+    assert!(snapshot.upstreams.iter().any(|upstream| upstream.endpoints[0].port == 2));
+    assert_eq!((&live.status().hash, live.version()), (&hash, 2));
+    assert!(matches!(live.reload(), Ok(Reloaded::Unchanged(_))));
 }
 
 #[test]
