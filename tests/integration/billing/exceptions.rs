@@ -11,6 +11,8 @@ use tollgate::domain::usage::{Evidence, Transaction, UsageRecord};
 use tollgate::metering::drain::Drained;
 use tollgate::store::{Page, Store};
 
+use uuid::Uuid;
+
 use super::on_both_stores;
 use super::seed::{
     at, journal_of, none, november, period, plan, record, refund, refund_named, register, sale, tariff, time,
@@ -29,6 +31,7 @@ on_both_stores! {
     without_a_share_a_refund_before_its_sale_waits_once_and_asks_nobody,
     a_sale_for_which_very_many_refunds_wait_is_rated,
     an_exception_is_waived_with_who_and_why,
+    what_became_of_a_call_is_found_from_the_call,
     a_plan_that_comes_later_rates_what_waited_for_it,
     a_refund_before_its_sale_is_rated_when_that_comes,
     a_record_that_comes_from_another_place_is_rated_once,
@@ -270,6 +273,24 @@ async fn an_exception_is_waived_with_who_and_why(place: Place) {
     for sql in ["update exception_resolution set resolver = ''", "delete from usage_exception"] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
     }
+    store.close().await;
+}
+
+async fn what_became_of_a_call_is_found_from_the_call(place: Place) {
+    let store = opened(&place).await;
+    let (month, record_id) = (period("2026-11"), Uuid::from_u128(2).to_string());
+    let span = (at("2026-11-01T00:00:00Z"), at("2026-12-01T00:00:00Z"));
+    let drained = [unreadable(1), usage(2, 1, Some(sale("o-2", 10_000)))];
+    record(&store, 1, &drained).await;
+    assert_eq!(store.open_exceptions_between(span).await.unwrap(), 1);
+    assert!(store.resolution(&id(1)).await.unwrap().is_none());
+    decide(&store, &id(1), Decision::Waive).await.unwrap();
+    assert_eq!(store.open_exceptions_between(span).await.unwrap(), 0);
+    let resolution = store.resolution(&id(1)).await.unwrap().unwrap();
+    assert_eq!((resolution.resolver, resolution.reason), (reason().who, reason().why));
+    assert_eq!(store.charges_of_usage(&record_id).await.unwrap().len(), 2);
+    assert!(!store.is_billed_elsewhere(month, &drained[1].app).await.unwrap());
+    assert_eq!(store.subscribed(november()).await.unwrap().len(), 0);
     store.close().await;
 }
 
