@@ -82,7 +82,8 @@ struct NewApp {
     /// Where its calls may go
     #[arg(long, value_enum, default_value = "sandbox")]
     environment: Environment,
-    /// It cannot keep a secret (a browser or native app): it gets none, and must use PKCE
+    /// It cannot keep a secret (a native app): it gets none, and must use PKCE; browser apps need CORS, which is not served
+    /// yet
     #[arg(long)]
     public: bool,
     /// Where authorization answers may go; may be given several times

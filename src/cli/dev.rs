@@ -21,7 +21,8 @@ pub(super) struct DevArguments {
     /// Port for administrators, on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8081, value_name = "PORT")]
     admin_port: u16,
-    /// Keep data in this folder [default: a temporary one, removed at the end]
+    /// Keep data in this folder; a start on the same one makes new keys and passwords, and the sandbox forgets its
+    /// orders [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The policy folder

@@ -24,7 +24,9 @@ pub(super) struct PolicyArguments {
 enum Action {
     /// Check a folder of policy files; every mistake is shown with its place and what would be right
     ///
-    /// Exit status 3 if the set is not right. Values of ${env:NAME} come from the environment of this command.
+    /// Exit status 3 if the set is not right. Values of ${env:NAME} come from the environment of this command. A node
+    /// compares the set with what was in force as well: it refuses another price of a plan version in force, or a set
+    /// without a plan or API product that apps are subscribed to.
     Check {
         /// The folder
         #[arg(value_name = "DIR")]
@@ -72,7 +74,7 @@ fn status(status: &Value, screen: &Screen) -> Outcome {
     screen.entry(status, STATUS)?;
     match (screen.format(), status.pointer("/last_error/text").and_then(Value::as_str)) {
         (Format::Human, Some(error)) => {
-            screen.lines(&format!("the last attempt changed nothing:\n\n{error}"))
+            screen.lines(&format!("last error, which changed nothing:\n\n{error}"))
         }
         (Format::Human, None) | (Format::Json, _) => Ok(()),
     }
@@ -127,7 +129,9 @@ fn right(folder: &Path, snapshot: &Snapshot, screen: &Screen) -> Outcome {
         Format::Human => {
             let counts = counts.map(|(name, count)| format!("{count} {name}")).join(", ");
             let hash = snapshot.hash.as_str();
-            screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))
+            screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))?;
+            screen
+                .note("A node also compares it with what was in force before: see `tollgate policy reload`.")
         }
     }
 }

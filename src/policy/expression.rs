@@ -7,6 +7,7 @@
 mod bounds;
 mod check;
 mod functions;
+mod grammar;
 mod kind;
 #[cfg(test)]
 mod tests;
@@ -295,10 +296,8 @@ impl std::fmt::Debug for Expression {
 fn parse(text: &str, declared: &Declared, wanted: Wanted) -> Result<IdedExpr, ExpressionError> {
     let refused = |message, help, offset| ExpressionError { message, help, offset };
     let parser = Parser::new().max_recursion_depth(bounds::MAX_RECURSION);
-    let (tree, places) = parser.parse_with_source_info(text).map_err(|errors| {
-        let first = errors.errors.first().map_or_else(|| errors.to_string(), |error| error.msg.clone());
-        refused(format!("this is not a CEL expression: {first}"), None, None)
-    })?;
+    let (tree, places) =
+        parser.parse_with_source_info(text).map_err(|errors| grammar::mistake(text, &errors))?;
     bounds::check_tree(&tree)?;
     let kind = Check::new(&declared.0).kind(&tree).map_err(|fault| {
         let sign = places.offset_for(fault.node).map(|(start, _)| start);

@@ -15,11 +15,12 @@ use super::diagnostic::{Diagnostic, Report};
 use super::shape::{self, Part};
 use super::snapshot::Snapshot;
 use super::source::{Kind, Source, SourceFile};
+use super::syntax;
 use super::tree::{Place, Tree, escape};
 use crate::domain::location::Location;
 
-const KINDS: &str =
-    "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, routes/*.yaml, plans/*.yaml";
+const KINDS: &str = "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, \
+     routes/*.yaml, plans/*.yaml; in routes and plans, *.yml too";
 
 /// Gives the values of `${env:NAME}` and `${file:PATH}` in policy files.
 pub trait Values: Send + Sync {
@@ -144,14 +145,25 @@ impl Document {
             refuse(start, "policy sets have no such file".to_owned(), Some(KINDS));
             return None;
         }
-        let text = file.text.as_ref().map_err(|reason| refuse(start, reason.clone(), None)).ok()?;
-        document.tree = match Tree::parse(text) {
-            Ok(tree) => tree,
-            Err((place, message)) => {
-                refuse(place, message, None);
+        let text = match &file.text {
+            Ok(text) => text,
+            Err(unread) => {
+                refuse(Place { line: unread.line, column: 1 }, unread.reason.clone(), None);
                 return None;
             }
         };
+        document.tree = match Tree::parse(text) {
+            Ok(tree) => tree,
+            Err((place, message)) => {
+                let told = syntax::told(text, place, &message);
+                refuse(place, told.message, told.help.as_deref());
+                return None;
+            }
+        };
+        if document.tree.value.is_null() {
+            diagnostics.push(document.diagnostic(start, "the file is empty".to_owned(), None));
+            return None;
+        }
         document.check_shape(diagnostics);
         Some(document)
     }

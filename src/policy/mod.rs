@@ -11,5 +11,6 @@ pub mod schema;
 pub mod shape;
 pub mod snapshot;
 pub mod source;
+mod syntax;
 pub mod tree;
 pub mod watch;

@@ -6,6 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use super::file::text::SPAN;
 use super::schema;
 use super::source::Kind;
 use super::tree::{Place, Tree, escape};
@@ -122,7 +123,11 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
         ValidationErrorKind::Type { .. } => {
             let wanted = wanted_type(error, schema);
             let is_scalar = !matches!(&**error.instance(), Value::Null | Value::Array(_) | Value::Object(_));
-            let help = (wanted == "text" && is_scalar).then(|| format!("put it in quotes: \"{}\"", shown()));
+            let help = match (wanted == "text" && is_scalar, is_span(error, schema)) {
+                (true, true) => Some(format!("write it with its unit: {}s", shown())),
+                (true, false) => Some(format!("put it in quotes: \"{}\"", shown())),
+                (false, _) => None,
+            };
             add(here, format!("this should be {wanted}"), help);
         }
         ValidationErrorKind::Enum { options } => {
@@ -146,6 +151,10 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
                 let help = suggest(given, &options);
                 add(here, format!("{} is not one of: {}", shown(), options.join(", ")), help);
             }
+        }
+        ValidationErrorKind::Pattern { .. } if is_span(error, schema) && is_zero(error.instance()) => {
+            let help = Some("write it like 500ms, 10s, 5m, 1h or 30d".to_owned());
+            add(here, format!("{} must be longer than zero", shown()), help);
         }
         ValidationErrorKind::Pattern { .. } => {
             let description = described(error, schema);
@@ -226,6 +235,17 @@ fn wanted_type(error: &ValidationError<'_>, schema: &Value) -> String {
         }
         _ => "of another type".to_owned(),
     }
+}
+
+/// Whether a span of time is wanted.
+fn is_span(error: &ValidationError<'_>, schema: &Value) -> bool {
+    part(error, schema).is_some_and(|part| part.get("pattern").and_then(Value::as_str) == Some(SPAN))
+}
+
+fn is_zero(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let unit = text.trim_start_matches('0');
+    unit.len() < text.len() && matches!(unit, "" | "ms" | "s" | "m" | "h" | "d")
 }
 
 fn described(error: &ValidationError<'_>, schema: &Value) -> Option<String> {

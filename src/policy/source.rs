@@ -77,7 +77,16 @@ pub struct SourceFile {
     /// Its kind; `None` if the folder has no place for it.
     pub kind: Option<Kind>,
     /// Its text, or why it cannot be read.
-    pub text: Result<String, String>,
+    pub text: Result<String, Unread>,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The line at which it cannot, from 1.
+    pub line: u32,
+    /// Why.
+    pub reason: String,
 }
 
 /// The files of a set, by path.
@@ -192,19 +201,25 @@ fn read_file(folder: &Path, path: &Path) -> SourceFile {
     SourceFile { kind: Kind::of(&relative), path: relative.into(), text: read_text(path) }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let unreadable = |error: io::Error| format!("the file cannot be read: {error}");
+fn read_text(path: &Path) -> Result<String, Unread> {
+    let unread = |reason: String| Unread { line: 1, reason };
+    let unreadable = |error: io::Error| unread(format!("the file cannot be read: {error}"));
     // Not even opened unless it is a file: opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("this is not a file".to_owned());
+        return Err(unread("this is not a file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(format!("the file is longer than the {MAX_FILE} bytes that a policy file may have"));
+        let reason = format!("the file is longer than the {MAX_FILE} bytes that a policy file may have");
+        return Err(unread(reason));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| format!("the file is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = before.split(|byte| *byte == b'\n').count();
+        let reason = "the file is not UTF-8 from this line on".to_owned();
+        Unread { line: u32::try_from(line).unwrap_or(u32::MAX), reason }
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::super::file::routes::RouteEntry;
 use super::super::file::text::SizeText;
 use super::super::load::Document;
+use super::super::route_table::{RouteTable, TableError};
 use super::super::snapshot::{Durability, PathPart, Rewrite, Route, ScopeText, Upstream};
 use super::super::source::Kind;
 use super::super::tree::escape;
@@ -97,8 +98,9 @@ impl One<'_, '_> {
         let hosts = self.hosts(entry);
         let methods = self.methods(entry);
         let upstream = self.upstream(entry, upstreams);
-        self.check_path(&entry.path);
-        let rewrite = self.rewrite(entry);
+        let is_path = self.check_path(&entry.path);
+        // Which parameters a path has that is none is not known.
+        let rewrite = if is_path { self.rewrite(entry) } else { Rewrite::Keep };
         let access = self.access(entry, scopes);
         let address_limit = self.address_limit(entry);
         let timeout = match &entry.timeout {
@@ -107,7 +109,10 @@ impl One<'_, '_> {
         };
         let max_body = self.size("/max_body", entry.max_body.as_ref(), MAX_BODY);
         let set_headers = self.set_headers(entry);
-        let meter = entry.meter.as_ref().map(|meter| self.meter(meter, &entry.path));
+        let meter = entry.meter.as_ref().map(|meter| match is_path {
+            true => self.meter(meter, &entry.path),
+            false => None,
+        });
         self.check_accountable(entry);
         if entry.durable && entry.meter.is_none() {
             let message =
@@ -203,17 +208,25 @@ impl One<'_, '_> {
         hosts
     }
 
-    fn check_path(&mut self, path: &str) {
-        self.check_form("/path", path);
+    /// Whether the path is one; if not, that is told.
+    fn check_path(&mut self, path: &str) -> bool {
+        if !self.check_form("/path", path) {
+            return false;
+        }
+        if let Err(TableError::Pattern(reason)) = RouteTable::default().insert(&[], &[], path, 0) {
+            self.wrong("/path", format!("{path} is not a path pattern: {reason}"), None);
+            return false;
+        }
         for reserved in ["/oauth", "/.well-known/oauth-authorization-server", "/me"] {
             if path.strip_prefix(reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
                 self.wrong("/path", format!("{reserved} is served by the gateway itself"), None);
             }
         }
+        true
     }
 
     /// A request's path is matched in its normal form, so a pattern in another form would never match.
-    fn check_form(&mut self, part: &str, path: &str) {
+    fn check_form(&mut self, part: &str, path: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"%?#\\".contains(&byte);
         let has_dots = path.split('/').any(|segment| segment == "." || segment == "..");
         // Doubled braces would stand for one as it is, which no request has in its path.
@@ -222,7 +235,9 @@ impl One<'_, '_> {
         if !is_normal || has_dots || has_braces {
             let help = Some("write it like /api/orders/{id}".to_owned());
             self.wrong(part, format!("{path:?} is not a path"), help);
+            return false;
         }
+        true
     }
 
     fn rewrite(&mut self, entry: &RouteEntry) -> Rewrite {

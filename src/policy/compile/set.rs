@@ -137,6 +137,11 @@ impl<'d> Compiling<'d> {
         self.wrong(document, pointer, message, help);
     }
 
+    /// Whether something is known to be wrong there.
+    fn is_told(&self, location: &Location) -> bool {
+        self.diagnostics.iter().any(|told| told.location == *location)
+    }
+
     /// Notes that a name is taken, and by what.
     pub(super) fn taken(&mut self, document: &Document, pointer: &str, what: &str, first: &Location) {
         let message = format!("there is a {what} already");
@@ -193,11 +198,16 @@ fn table(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) -> Route
     let mut table = RouteTable::default();
     let mut by_path: BTreeMap<&str, &Route> = BTreeMap::new();
     for (place, (route, origin)) in routes.iter().enumerate() {
+        // One bad path is one mistake, however many things it is.
+        if compiling.is_told(&origin.document.location(&format!("{}/path", origin.pointer))) {
+            continue;
+        }
         let first = *by_path.entry(&route.path).or_insert(route);
         let Err(error) = table.insert(&route.hosts, &route.methods, &route.path, place) else { continue };
         let pointer = format!("{}/path", origin.pointer);
         let (message, help) = match error {
-            TableError::Pattern(reason) => (format!("{} is not a path pattern: {reason}", route.path), None),
+            // Told where the route was read.
+            TableError::Pattern(_) => continue,
             TableError::Conflict(with) => {
                 let other = by_path.get(with.as_str()).map_or(first, |other| *other);
                 let message = format!(

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::domain::money::parse_decimal;
 
+/// How a span of time is written.
+pub(in crate::policy) const SPAN: &str = "^[1-9][0-9]{0,8}(ms|s|m|h|d)$";
+
 /// A span of time: `500ms`, `10s`, `5m`, `1h`, `30d`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
@@ -40,7 +43,7 @@ impl JsonSchema for DurationText {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[1-9][0-9]{0,8}(ms|s|m|h|d)$",
+            "pattern": SPAN,
             "description": "A span of time: 500ms, 10s, 5m, 1h, 30d."
         })
     }

@@ -172,6 +172,8 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
         Some("storefront"),
     );
     check(standard, "window: 1m", "window: 1 minute", "has the wrong form", Some("10s"));
+    check(standard, "window: 1m", "window: 60", "this should be text", Some("with its unit: 60s"));
+    check(standard, "window: 1m", "window: 0s", "must be longer than zero", Some("10s"));
     check(standard, "percent: 2.5", "percent: 250", "from 0 to 100", None);
     check(standard, "currency: CNY", "currency: RMB", "ISO 4217", None);
     check(standard, "burst: 2000", "burst: 0", "at least 1", None);
@@ -358,6 +360,9 @@ fn files_that_cannot_be_policies_are_told() {
     for expected in expected {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }
+    std::fs::write(folder.path().join("platform.yaml"), b"name: a\n\nb: \xff\n").unwrap();
+    let Err(LoadError::Invalid(report)) = load(folder.path(), &NoValues) else { panic!("it loaded") };
+    assert!(report.to_string().contains("platform.yaml:3:"), "{report}");
     assert!(matches!(load(&folder.path().join("none"), &NoValues), Err(LoadError::Unreadable(_))));
 }
 

@@ -4,3 +4,4 @@ mod broken;
 mod content;
 mod reload;
 mod shipped;
+mod words;
