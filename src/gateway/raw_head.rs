@@ -1,6 +1,9 @@
 //! What hyper takes out of a request's head before anyone sees it: a `Content-Length` beside `Transfer-Encoding`, and the
 //! fragment of a target. The bytes are looked at as they are read, from where a head is sure to begin up to its end; of a
 //! request whose head came with the one before, or after a body that nobody read, nothing is seen.
+//!
+//! HTTP/2 is not looked at: its heads are compressed. There the library cuts a fragment off a `:path`, and pseudo-fields out
+//! of trailers, before anyone can refuse them; neither reaches an upstream, which gets a request that is framed afresh.
 
 use std::cell::RefCell;
 
