@@ -232,8 +232,10 @@ impl Recording {
 
     fn conclude(&mut self, end: End) -> Duration {
         let (status, evidence, bytes_out) = self.worth(end);
+        // An upstream may answer with the same number.
+        let has_answer = matches!(self.stage, Stage::Answered { .. });
         self.stage = Stage::Concluded;
-        let code = (status == CALLER_LEFT).then_some("caller_left");
+        let code = (!has_answer).then_some("caller_left");
         write(&self.worker, &mut self.call, (status, code), (evidence, bytes_out))
     }
 

@@ -59,6 +59,8 @@ pub struct Streaming {
     bounds: UploadBounds,
     outcome: Rc<RefCell<UploadOutcome>>,
     raw_head: Rc<RawHead>,
+    /// How long the body is, if that was said.
+    length: Option<u64>,
     pace: Option<Pace>,
 }
 
@@ -95,7 +97,8 @@ impl Upload {
         }
         raw_head.body_opens();
         outcome.borrow_mut().is_under_way = true;
-        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, raw_head, pace: None }))
+        let length = incoming.size_hint().exact();
+        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, raw_head, length, pace: None }))
     }
 }
 
@@ -165,6 +168,10 @@ impl Streaming {
             if outcome.bytes > self.bounds.max {
                 drop(outcome);
                 return self.cut(Refusal::BodyTooLarge { limit: self.bounds.max });
+            }
+            // A body of a stated length is not asked for its end once so much of it is there, and of HTTP/2 that may come later.
+            if self.length == Some(outcome.bytes) {
+                outcome.is_under_way = false;
             }
             outcome.capture.push(&data);
             outcome.moved_at = Some(Instant::now());

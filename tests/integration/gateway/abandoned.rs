@@ -14,7 +14,7 @@ use crate::support::origin::{Origin, point};
 const ORDER: &str = r#"{"id":"o-77","total_amount":"100.00","currency":"CNY"}"#;
 
 /// The usage record of the only call of `route`, once it is in the books.
-fn record_of(dev: &Dev, route: &str) -> Value {
+pub(super) fn record_of(dev: &Dev, route: &str) -> Value {
     let mut found = Value::Null;
     wait_for("the usage record", || {
         let usage = dev.admin("GET", &format!("/admin/usage?app={}", dev.told("/app/client_id")), "").json();
@@ -101,7 +101,7 @@ fn an_order_whose_answer_nobody_saw_is_an_exception_for_someone_to_look_at() {
     }
 }
 
-fn shorten_orders(policies: &Path) {
+pub(super) fn shorten_orders(policies: &Path) {
     for entry in std::fs::read_dir(policies.join("routes")).unwrap() {
         let file = entry.unwrap().path();
         let text = std::fs::read_to_string(&file).unwrap();

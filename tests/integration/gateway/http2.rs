@@ -1,11 +1,14 @@
 //! HTTP/2 by prior knowledge on the same port, by a client of another make.
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+use super::abandoned::{record_of, shorten_orders};
 use crate::support::dev::Dev;
 use crate::support::origin::{Origin, point};
 
@@ -74,4 +77,25 @@ async fn a_request_becomes_one_that_http_1_1_can_be_sure_of_or_is_refused() {
         assert!(body.contains("message_malformed"), "{body}");
         assert_eq!(origin.received(), None, "{shown} reached the upstream");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_stream_has_not_ended_was_whole_once_its_length_has_come() {
+    let silent = Origin::start(|_, _| {});
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "order", &silent.address);
+        shorten_orders(policies);
+    });
+    let stream = tokio::net::TcpStream::connect(dev.base().strip_prefix("http://").unwrap()).await.unwrap();
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let data = stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"{}")))]);
+    let request = Request::post("http://shop.example/api/orders")
+        .header("authorization", dev.bearer(0))
+        .header("content-length", "2")
+        .body(StreamBody::new(data.chain(stream::pending())))
+        .unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 504);
+    let record = record_of(&dev, "place-order");
+    assert_eq!(record["outcome"], "exception", "{record}");
 }
