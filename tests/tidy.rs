@@ -78,7 +78,7 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("src/oauth/error.rs", "refusals of the OAuth2 server"),
     ("src/admin/problem.rs", "refusals of the admin API"),
     ("src/admin/answer.rs", "201 for what was made"),
-    ("src/gateway/pipeline.rs", "an upstream's 304 has no body"),
+    ("src/upstream/answer_head.rs", "which answers have no body"),
     ("src/sandbox/", "upstreams of their own"),
 ];
 

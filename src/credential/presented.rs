@@ -1,13 +1,68 @@
 //! Which credential a request carries: at most one, in a header field. Tokens in the query are ignored, since
 //! queries end up in logs (RFC 6750, section 5.3).
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use crate::domain::refusal::Refusal;
 
 /// The field that carries an API key.
-const API_KEY_FIELD: HeaderName = HeaderName::from_static("x-api-key");
+pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A field that may stand in a head once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Once<'h> {
+    /// Its first value.
+    pub first: Option<&'h HeaderValue>,
+    /// Whether there are more.
+    pub is_repeated: bool,
+}
+
+impl<'h> Once<'h> {
+    /// Sees a value of the field.
+    pub fn see(&mut self, value: &'h HeaderValue) {
+        self.is_repeated = self.first.is_some();
+        self.first = self.first.or(Some(value));
+    }
+}
+
+/// The fields that can carry a credential.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'h> {
+    /// `Authorization`.
+    pub authorization: Once<'h>,
+    /// `X-Api-Key`.
+    pub api_key: Once<'h>,
+}
+
+/// Which field a credential stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `Authorization`.
+    Authorization,
+    /// `X-Api-Key`.
+    ApiKey,
+}
+
+impl<'h> Shown<'h> {
+    /// Whether there is any.
+    #[must_use]
+    pub fn is_something(&self) -> bool {
+        self.authorization.first.is_some() || self.api_key.first.is_some()
+    }
+
+    /// The field's value, if there is exactly one.
+    #[must_use]
+    pub fn only(&self) -> Option<(Field, &'h HeaderValue)> {
+        if self.authorization.is_repeated || self.api_key.is_repeated {
+            return None;
+        }
+        match (self.authorization.first, self.api_key.first) {
+            (Some(value), None) => Some((Field::Authorization, value)),
+            (None, Some(value)) => Some((Field::ApiKey, value)),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+}
 
 /// The credential that a request carries, not yet verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,24 +75,19 @@ pub enum Presented<'a> {
     AccessToken(&'a str),
 }
 
-/// Finds the credential in a request's header fields.
+/// Finds the credential in what a request shows.
 ///
 /// # Errors
 /// [`Refusal::CredentialRepeated`] for more than one, [`Refusal::CredentialInvalid`] for one of an unknown kind.
-pub fn find(headers: &HeaderMap) -> Result<Presented<'_>, Refusal> {
-    match (only(headers, &AUTHORIZATION)?, only(headers, &API_KEY_FIELD)?) {
-        (None, None) => Ok(Presented::Nothing),
-        (Some(value), None) => bearer(value.to_str().unwrap_or_default()),
-        (None, Some(value)) => value.to_str().map(|key| Presented::ApiKey(key.trim())).map_err(|_| NOT_TEXT),
-        (Some(_), Some(_)) => Err(Refusal::CredentialRepeated),
+pub fn find(shown: Shown<'_>) -> Result<Presented<'_>, Refusal> {
+    match shown.only() {
+        Some((Field::Authorization, value)) => bearer(value.to_str().unwrap_or_default()),
+        Some((Field::ApiKey, value)) => {
+            value.to_str().map(|key| Presented::ApiKey(key.trim())).map_err(|_| NOT_TEXT)
+        }
+        None if !shown.is_something() => Ok(Presented::Nothing),
+        None => Err(Refusal::CredentialRepeated),
     }
-}
-
-/// The value of a field that may stand there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() { Err(Refusal::CredentialRepeated) } else { Ok(first) }
 }
 
 const NOT_TEXT: Refusal = Refusal::CredentialInvalid("The credential has characters that none can have.");
@@ -62,38 +112,44 @@ fn bearer(value: &str) -> Result<Presented<'_>, Refusal> {
 mod tests {
     use super::*;
 
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
+    fn values(texts: &[&str]) -> Vec<HeaderValue> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn once(values: &[HeaderValue]) -> Once<'_> {
+        let mut once = Once::default();
+        values.iter().for_each(|value| once.see(value));
+        once
+    }
+
+    fn find<'h>(
+        authorization: &'h [HeaderValue],
+        api_key: &'h [HeaderValue],
+    ) -> Result<Presented<'h>, Refusal> {
+        super::find(Shown { authorization: once(authorization), api_key: once(api_key) })
     }
 
     #[test]
     fn one_credential_is_found_in_any_letter_case() {
-        assert!(matches!(find(&headers(&[])), Ok(Presented::Nothing)));
-        let sent = headers(&[("authorization", "bEaReR  abc.def")]);
-        assert!(matches!(find(&sent), Ok(Presented::AccessToken("abc.def"))));
-        let sent = headers(&[("authorization", "Bearer tg_live_x")]);
-        assert!(matches!(find(&sent), Ok(Presented::ApiKey("tg_live_x"))));
-        let sent = headers(&[("x-api-key", "tg_live_x")]);
-        assert!(matches!(find(&sent), Ok(Presented::ApiKey("tg_live_x"))));
+        assert!(matches!(find(&[], &[]), Ok(Presented::Nothing)));
+        let sent = values(&["bEaReR  abc.def"]);
+        assert!(matches!(find(&sent, &[]), Ok(Presented::AccessToken("abc.def"))));
+        let sent = values(&["Bearer tg_live_x"]);
+        assert!(matches!(find(&sent, &[]), Ok(Presented::ApiKey("tg_live_x"))));
+        let sent = values(&["tg_live_x"]);
+        assert!(matches!(find(&[], &sent), Ok(Presented::ApiKey("tg_live_x"))));
     }
 
     #[test]
     fn two_credentials_or_another_scheme_are_refused() {
-        for sent in [
-            headers(&[("authorization", "Bearer a"), ("x-api-key", "b")]),
-            headers(&[("authorization", "Bearer a"), ("authorization", "Bearer a")]),
-            headers(&[("x-api-key", "a"), ("x-api-key", "b")]),
-        ] {
-            assert!(matches!(find(&sent), Err(Refusal::CredentialRepeated)));
+        for (authorization, api_key) in
+            [(&["Bearer a"][..], &["b"][..]), (&["Bearer a", "Bearer a"], &[]), (&[], &["a", "b"])]
+        {
+            let (authorization, api_key) = (values(authorization), values(api_key));
+            assert!(matches!(find(&authorization, &api_key), Err(Refusal::CredentialRepeated)));
         }
         for value in ["Basic abc", "Bearer", "Bearer ", "abc", ""] {
-            let mut sent = HeaderMap::new();
-            sent.insert(AUTHORIZATION, value.parse().unwrap());
-            assert!(matches!(find(&sent), Err(Refusal::CredentialInvalid(_))), "{value:?}");
+            assert!(matches!(find(&values(&[value]), &[]), Err(Refusal::CredentialInvalid(_))), "{value:?}");
         }
     }
 }

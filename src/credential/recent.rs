@@ -11,8 +11,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use super::directory::{Directory, Identity, Known};
-use super::presented::Presented;
-use crate::domain::principal::CredentialKind;
+use super::presented::{Field, Shown};
 use crate::domain::time::Moment;
 
 /// Who called lately on one core.
@@ -25,13 +24,14 @@ pub struct Recent {
     generation: usize,
 }
 
-type Table = HashMap<Credential, Known, foldhash::fast::RandomState>;
+type Table = HashMap<Credential, (Field, Known), foldhash::fast::RandomState>;
 
+/// A field's value as it came, scheme and all: what is known needs no parsing.
 #[derive(PartialEq, Eq, Hash)]
-struct Credential(Box<str>);
+struct Credential(Box<[u8]>);
 
-impl Borrow<str> for Credential {
-    fn borrow(&self) -> &str {
+impl Borrow<[u8]> for Credential {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }
@@ -49,47 +49,33 @@ impl Recent {
         Self { directory, young: Table::default(), old: Table::default(), generation }
     }
 
-    /// Whom `presented` proves, if it is remembered and nothing has happened since.
-    pub fn find(&mut self, presented: Presented<'_>, moment: Moment) -> Option<Arc<Identity>> {
-        let (kind, text) = told(presented)?;
-        if let Some(known) = self.young.get(text) {
-            let is_good = known.is_of(kind) && self.directory.is_current(known, moment);
+    /// Whom the one credential of a request proves, if it is remembered and nothing has happened since.
+    pub fn find(&mut self, shown: Shown<'_>, moment: Moment) -> Option<Arc<Identity>> {
+        let (field, value) = shown.only()?;
+        if let Some((known_field, known)) = self.young.get(value.as_bytes()) {
+            let is_good = *known_field == field && self.directory.is_current(known, moment);
             return is_good.then(|| known.identity.clone());
         }
-        let (credential, known) = self.old.remove_entry(text)?;
-        if !known.is_of(kind) || !self.directory.is_current(&known, moment) {
+        let (credential, (known_field, known)) = self.old.remove_entry(value.as_bytes())?;
+        if known_field != field || !self.directory.is_current(&known, moment) {
             return None;
         }
         let identity = known.identity.clone();
-        self.insert(credential, known);
+        self.insert(credential, (field, known));
         Some(identity)
     }
 
-    /// Remembers whom `presented` proves.
-    pub fn keep(&mut self, presented: Presented<'_>, known: Known) {
-        if let Some((_, text)) = told(presented) {
-            self.insert(Credential(text.into()), known);
+    /// Remembers whom the one credential of a request proves.
+    pub fn keep(&mut self, shown: Shown<'_>, known: Known) {
+        if let Some((field, value)) = shown.only() {
+            self.insert(Credential(value.as_bytes().into()), (field, known));
         }
     }
 
-    fn insert(&mut self, credential: Credential, known: Known) {
+    fn insert(&mut self, credential: Credential, known: (Field, Known)) {
         if self.young.len() >= self.generation {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(credential, known);
-    }
-}
-
-impl Known {
-    fn is_of(&self, kind: CredentialKind) -> bool {
-        self.identity.caller.credential == kind
-    }
-}
-
-fn told(presented: Presented<'_>) -> Option<(CredentialKind, &str)> {
-    match presented {
-        Presented::Nothing => None,
-        Presented::ApiKey(text) => Some((CredentialKind::ApiKey, text)),
-        Presented::AccessToken(text) => Some((CredentialKind::AccessToken, text)),
     }
 }

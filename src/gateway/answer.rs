@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::recording::{End, Recording};
 use super::upload::Upload;
 use super::watch::Watch;
 use super::worker::Worker;
-use crate::upstream::pool::Lease;
+use crate::upstream::error::Broken;
+use crate::upstream::exchange::Exchange;
 
 /// The body of an answer.
 pub enum Answer {
@@ -27,8 +27,7 @@ pub enum Answer {
 
 /// An upstream's body as it streams by.
 pub struct Relay {
-    incoming: Incoming,
-    lease: Option<Lease<Upload>>,
+    exchange: Option<Box<Exchange<Upload>>>,
     /// The call, unless it was recorded before its answer's end.
     recording: Option<Recording>,
     worker: Rc<Worker>,
@@ -43,36 +42,38 @@ pub struct Relay {
 pub enum CutShort {
     /// The upstream broke off.
     #[error("the upstream broke off within its answer")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
     /// The upstream was silent for too long.
     #[error("the upstream was silent for too long within its answer")]
     Silent,
 }
 
 impl Answer {
-    /// Relays `incoming`; its end is told to `recording`.
-    pub fn relay(incoming: Incoming, lease: Lease<Upload>, recording: Recording) -> Self {
-        let (worker, lease, recording) = (recording.worker(), Some(lease), Some(recording));
-        let mut relay = Relay { incoming, lease, recording, worker, watch: None, ahead: None };
-        if relay.incoming.is_end_stream() {
+    /// Relays the answer of `exchange`; its end is told to `recording`.
+    pub fn relay(exchange: Box<Exchange<Upload>>, recording: Recording) -> Self {
+        let worker = recording.worker();
+        let is_over = exchange.is_end_stream();
+        let (exchange, recording) = (Some(exchange), Some(recording));
+        let mut relay = Relay { exchange, recording, worker, watch: None, ahead: None };
+        if is_over {
             relay.finish(End::Whole);
             return Self::Own(None);
         }
         Self::Relayed(Box::new(relay))
     }
 
-    /// Relays the rest of `incoming` after `ahead`, which was read already; the call has been recorded.
-    pub fn relay_rest(incoming: Incoming, ahead: Bytes, lease: Lease<Upload>, worker: Rc<Worker>) -> Self {
-        let (lease, ahead) = (Some(lease), Some(ahead));
-        Self::Relayed(Box::new(Relay { incoming, lease, recording: None, worker, watch: None, ahead }))
+    /// Relays the rest of an answer after `ahead`, which was read already; the call has been recorded.
+    pub fn relay_rest(exchange: Box<Exchange<Upload>>, ahead: Bytes, worker: Rc<Worker>) -> Self {
+        let (exchange, ahead) = (Some(exchange), Some(ahead));
+        Self::Relayed(Box::new(Relay { exchange, recording: None, worker, watch: None, ahead }))
     }
 }
 
 impl Relay {
     fn finish(&mut self, end: End) {
         let recorded = self.recording.take().map(|recording| recording.finish(end));
-        if let (End::Whole, Some(lease)) = (end, self.lease.take()) {
-            lease.give_back(recorded.unwrap_or_else(|| self.worker.shared.clock.monotonic()));
+        if let (End::Whole, Some(exchange)) = (end, self.exchange.take()) {
+            exchange.end(recorded.unwrap_or_else(|| self.worker.shared.clock.monotonic()));
         }
     }
 
@@ -80,7 +81,10 @@ impl Relay {
         if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(Ok(Frame::data(ahead))));
         }
-        match Pin::new(&mut self.incoming).poll_frame(context) {
+        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        let frame = Pin::new(&mut **exchange).poll_frame(context);
+        let is_over = exchange.is_end_stream();
+        match frame {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(watch) = &self.watch {
                     watch.met();
@@ -88,7 +92,7 @@ impl Relay {
                 if let (Some(data), Some(recording)) = (frame.data_ref(), &mut self.recording) {
                     recording.saw(data);
                 }
-                if self.incoming.is_end_stream() {
+                if is_over {
                     self.finish(End::Whole);
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -138,7 +142,10 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(bytes) => bytes.is_none(),
-            Self::Relayed(relay) => relay.ahead.is_none() && relay.incoming.is_end_stream(),
+            Self::Relayed(relay) => {
+                relay.ahead.is_none()
+                    && relay.exchange.as_ref().is_none_or(|exchange| exchange.is_end_stream())
+            }
         }
     }
 
@@ -152,7 +159,8 @@ impl Body for Answer {
 
 fn relay_size(relay: &Relay) -> SizeHint {
     let ahead = relay.ahead.as_ref().map_or(0, |bytes| bytes.len() as u64);
-    match relay.incoming.size_hint().exact().and_then(|rest| rest.checked_add(ahead)) {
+    let rest = relay.exchange.as_ref().map_or(SizeHint::with_exact(0), |exchange| exchange.size_hint());
+    match rest.exact().and_then(|rest| rest.checked_add(ahead)) {
         Some(exact) => SizeHint::with_exact(exact),
         None => SizeHint::default(),
     }

@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::answer::Answer;
@@ -18,7 +17,8 @@ use super::upload::Upload;
 use super::worker::Worker;
 use super::{forward, respond};
 use crate::domain::refusal::Refusal;
-use crate::upstream::pool::Lease;
+use crate::upstream::exchange::Exchange;
+use crate::upstream::request::Request;
 
 /// How long an answer waits for a disk that neither takes its record nor fails.
 const COMMIT_TIME: Duration = Duration::from_secs(10);
@@ -42,17 +42,15 @@ async fn answer(
     request: Request<Upload>,
     told: Telling,
 ) -> Response<Answer> {
-    let (answer, lease) = match forward::send(&worker, &mut recording, request).await {
+    let (head, exchange) = match forward::send(&worker, &mut recording, request).await {
         Ok(answered) => answered,
         Err(refusal) => return told.refuse(recording, &refusal),
     };
-    let (parts, incoming) = answer.into_parts();
-    let parts = told.answer_head(&recording.call, parts);
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
-    let held = hold(&mut recording, incoming, (max, silence)).await;
+    let held = hold(&mut recording, exchange, (max, silence)).await;
     let response = match record(&mut recording, &held).await {
-        Ok(()) => Response::from_parts(parts, release(worker, held, lease)),
+        Ok(()) => told.answer(head, release(&worker, held)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
             respond::refuse(&refusal, &told.request_id, told.admission.as_ref())
@@ -66,27 +64,28 @@ async fn answer(
 struct Held {
     bytes: Vec<u8>,
     end: End,
-    /// What has not been read yet, of an answer that is longer than the meter captures.
-    rest: Option<Incoming>,
+    /// The exchange, in which the rest follows of an answer that is longer than the meter captures.
+    exchange: Box<Exchange<Upload>>,
 }
 
 /// Reads an answer to its end, or to what the meter captures of it.
-async fn hold(recording: &mut Recording, mut incoming: Incoming, (max, silence): (usize, Duration)) -> Held {
+async fn hold(
+    recording: &mut Recording,
+    mut exchange: Box<Exchange<Upload>>,
+    (max, silence): (usize, Duration),
+) -> Held {
     let mut bytes = Vec::new();
-    loop {
-        let frame = match timeout(silence, incoming.frame()).await {
-            Ok(None) => return Held { bytes, end: End::Whole, rest: None },
+    while bytes.len() <= max {
+        let frame = match timeout(silence, exchange.frame()).await {
+            Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) | Err(_) => return Held { bytes, end: End::UpstreamBroke, rest: None },
+            Ok(Some(Err(_))) | Err(_) => return Held { bytes, end: End::UpstreamBroke, exchange },
         };
         let Ok(data) = frame.into_data() else { continue };
         recording.saw(&data);
         bytes.extend_from_slice(&data);
-        if bytes.len() > max {
-            let rest = (!incoming.is_end_stream()).then_some(incoming);
-            return Held { bytes, end: End::Whole, rest };
-        }
     }
+    Held { bytes, end: End::Whole, exchange }
 }
 
 /// Waits until the call's record is on disk.
@@ -103,13 +102,11 @@ async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
 }
 
 /// The body of a recorded answer. Of one beyond what the meter captures the rest follows as it comes.
-fn release(worker: Rc<Worker>, held: Held, lease: Lease<Upload>) -> Answer {
+fn release(worker: &Rc<Worker>, held: Held) -> Answer {
     let bytes = Bytes::from(held.bytes);
-    match held.rest {
-        Some(rest) => Answer::relay_rest(rest, bytes, lease, worker),
-        None => {
-            lease.give_back(worker.shared.clock.monotonic());
-            Answer::Own((!bytes.is_empty()).then_some(bytes))
-        }
+    if !held.exchange.is_end_stream() {
+        return Answer::relay_rest(held.exchange, bytes, worker.clone());
     }
+    held.exchange.end(worker.shared.clock.monotonic());
+    Answer::Own((!bytes.is_empty()).then_some(bytes))
 }

@@ -1,14 +1,17 @@
 //! Header fields that cross the gateway: hop-by-hop ones end here (RFC 9110, section 7.6.1), credentials and
 //! identity from outside are dropped, and the upstream learns who calls.
 
+use std::borrow::Cow;
+
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, IF_RANGE, PROXY_AUTHENTICATE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
     PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
+use crate::upstream::request::RequestHead;
 
 /// Who calls, if it is an app.
 pub const X_TOLLGATE_APP: HeaderName = HeaderName::from_static("x-tollgate-app");
@@ -32,14 +35,71 @@ pub struct ConnectionFields {
     pub forwarded_proto: HeaderValue,
 }
 
-/// Takes out of a request what must not reach the upstream.
-pub fn clean_request(headers: &mut HeaderMap, version: Version) {
-    remove_nominated(headers);
-    remove_where(headers, is_dropped);
-    if version == Version::HTTP_2 {
-        join_cookies(headers);
+/// What an upstream learns of a call beside what the caller sent.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// The authority that the caller named.
+    pub authority: &'a str,
+    /// The client.
+    pub connection: &'a ConnectionFields,
+    /// The request's id.
+    pub request_id: &'a HeaderValue,
+    /// The trace that begins with it.
+    pub traceparent: &'a [u8],
+    /// Who calls, if it is an app.
+    pub identity: Option<&'a IdentityFields>,
+    /// What the route sets.
+    pub set: &'a [(HeaderName, HeaderValue)],
+    /// Whether the answer will be read: then it must be whole, and not compressed.
+    pub is_answer_read: bool,
+}
+
+impl Told<'_> {
+    /// Whether a field that the caller sent gives way to one of these.
+    fn replaces(&self, name: &HeaderName) -> bool {
+        self.set.iter().any(|(set, _)| set == name)
+            || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
     }
-    drop_own_cookies(headers);
+
+    fn write(&self, to: &mut RequestHead) {
+        to.field(&X_FORWARDED_FOR, self.connection.forwarded_for.as_bytes());
+        to.field(&X_FORWARDED_PROTO, self.connection.forwarded_proto.as_bytes());
+        to.field(&X_FORWARDED_HOST, self.authority.as_bytes());
+        to.field(&X_REQUEST_ID, self.request_id.as_bytes());
+        to.field(&TRACEPARENT, self.traceparent);
+        if let Some(identity) = self.identity {
+            to.field(&X_TOLLGATE_APP, identity.app.as_bytes());
+            to.field(&X_TOLLGATE_SCOPES, identity.scopes.as_bytes());
+            if let Some(merchant) = &identity.merchant {
+                to.field(&X_TOLLGATE_MERCHANT, merchant.as_bytes());
+            }
+        }
+        if self.is_answer_read && !self.set.iter().any(|(set, _)| set == ACCEPT_ENCODING) {
+            to.field(&ACCEPT_ENCODING, b"identity");
+        }
+        for (name, value) in self.set {
+            to.field(name, value.as_bytes());
+        }
+    }
+}
+
+/// Writes a request's fields: of what the caller sent all that may reach the upstream, and what that is told. Nothing is
+/// taken out of `sent`, since passing over a field costs nothing.
+pub fn write_request(to: &mut RequestHead, sent: &HeaderMap, version: Version, told: &Told<'_>) {
+    to.field(&HOST, told.authority.as_bytes());
+    let nominated = nominated(sent);
+    let mut has_cookies = false;
+    for (name, value) in sent {
+        if *name == COOKIE {
+            has_cookies = true;
+        } else if !is_dropped(name) && !told.replaces(name) && !nominated.contains(name) {
+            to.field(name, value.as_bytes());
+        }
+    }
+    if has_cookies && !told.replaces(&COOKIE) && !nominated.contains(&COOKIE) {
+        write_cookies(to, sent, version);
+    }
+    told.write(to);
 }
 
 /// Removes the fields whose names are so. One look at each name is cheaper than a search for each that might be there.
@@ -61,10 +121,10 @@ fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Whether a request field from outside ends at the gateway. `Host` stays: there is one at most, and it was checked.
+/// Whether a request field from outside ends at the gateway. `Host` is written afresh.
 fn is_dropped(name: &HeaderName) -> bool {
     match *name {
-        CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION
+        HOST | CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION
         | PROXY_AUTHORIZATION => true,
         // Answered by this hop: the body is sent on as it comes.
         EXPECT => true,
@@ -97,61 +157,41 @@ fn is_ours(name: &str) -> bool {
     })
 }
 
-/// Asks the upstream for an answer that the meter can read: whole, and not compressed.
-pub fn ask_for_whole_answer(headers: &mut HeaderMap) {
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.remove(RANGE);
-    headers.remove(IF_RANGE);
+/// The fields that `Connection` nominates beside those that end here anyway. What the gateway itself sets is none of them.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values =
+        headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    values
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive") && !name.eq_ignore_ascii_case(b"close"))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .collect()
 }
 
-/// Removes the fields that `Connection` nominates. What the gateway itself sets comes later.
-fn remove_nominated(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
-        return;
+/// Writes the caller's cookies, but for the gateway's own. HTTP/2 splits them into crumbs; HTTP/1.1 has one `Cookie`
+/// (RFC 9113, section 8.2.3).
+fn write_cookies(to: &mut RequestHead, sent: &HeaderMap, version: Version) {
+    let mut crumbs = Vec::new();
+    for value in sent.get_all(COOKIE) {
+        let is_own = |pair: &&[u8]| cookie::is_own(cookie_name(pair));
+        let kept = if pairs(value).any(|pair| is_own(&pair)) {
+            Cow::Owned(pairs(value).filter(|pair| !is_own(pair)).collect::<Vec<_>>().join(&b"; "[..]))
+        } else {
+            Cow::Borrowed(value.as_bytes())
+        };
+        match version {
+            _ if kept.is_empty() => {}
+            Version::HTTP_2 => crumbs.push(kept),
+            _ => to.field(&COOKIE, &kept),
+        }
     }
-    let nominated: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in nominated {
-        headers.remove(name);
-    }
-    headers.remove(CONNECTION);
-}
-
-/// HTTP/2 splits cookies into crumbs; HTTP/1.1 has one `Cookie` (RFC 9113, section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if crumbs.len() < 2 {
-        return;
-    }
-    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
-        headers.insert(COOKIE, cookie);
+    if !crumbs.is_empty() {
+        to.field(&COOKIE, &crumbs.join(&b"; "[..]));
     }
 }
 
-/// Takes the gateway's own cookies out of a request; other cookies stay as they are.
-fn drop_own_cookies(headers: &mut HeaderMap) {
-    let has_own = |value: &HeaderValue| pairs(value).any(|pair| cookie::is_own(cookie_name(pair)));
-    if !headers.get_all(COOKIE).iter().any(has_own) {
-        return;
-    }
-    let without_own = |value: &HeaderValue| {
-        let kept: Vec<&[u8]> = pairs(value).filter(|pair| !cookie::is_own(cookie_name(pair))).collect();
-        HeaderValue::from_bytes(&kept.join(&b"; "[..])).ok().filter(|value| !value.is_empty())
-    };
-    let kept: Vec<HeaderValue> = headers.get_all(COOKIE).iter().filter_map(without_own).collect();
-    headers.remove(COOKIE);
-    for value in kept {
-        headers.append(COOKIE, value);
-    }
-}
-
-/// Takes what would set one of the gateway's own cookies out of a response.
-fn drop_own_set_cookies(headers: &mut HeaderMap) {
+/// Takes what would set one of the gateway's own cookies out of an answer.
+pub fn drop_own_set_cookies(headers: &mut HeaderMap) {
     // A cookie without a name, `=a=b`, comes back as if it had one (RFC 6265bis, section 5.6).
     let is_own = |value: &HeaderValue| {
         let text = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
@@ -186,45 +226,6 @@ pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_i
     headers.insert(X_REQUEST_ID, request_id.clone());
 }
 
-/// Sets what the upstream learns of the call.
-pub fn set_request(
-    headers: &mut HeaderMap,
-    connection: &ConnectionFields,
-    host: Option<HeaderValue>,
-    request_id: &HeaderValue,
-    traceparent: HeaderValue,
-    identity: Option<&IdentityFields>,
-) {
-    // At once: growing by one field after the other hashes all of them twice.
-    headers.reserve(8);
-    headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
-    headers.insert(X_FORWARDED_PROTO, connection.forwarded_proto.clone());
-    if let Some(host) = host {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
-    headers.insert(X_REQUEST_ID, request_id.clone());
-    headers.insert(TRACEPARENT, traceparent);
-    if let Some(identity) = identity {
-        headers.insert(X_TOLLGATE_APP, identity.app.clone());
-        headers.insert(X_TOLLGATE_SCOPES, identity.scopes.clone());
-        if let Some(merchant) = &identity.merchant {
-            headers.insert(X_TOLLGATE_MERCHANT, merchant.clone());
-        }
-    }
-}
-
-/// Takes out of a response what is between the gateway and the upstream only. The length is framed afresh, but
-/// for answers without a body, whose `Content-Length` tells of another (RFC 9110, section 8.6).
-pub fn clean_response(headers: &mut HeaderMap, has_body: bool) {
-    remove_nominated(headers);
-    remove_where(headers, |name| match *name {
-        TRANSFER_ENCODING | UPGRADE | TRAILER | PROXY_AUTHENTICATE => true,
-        CONTENT_LENGTH => has_body,
-        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
-    });
-    drop_own_set_cookies(headers);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,9 +238,38 @@ mod tests {
         headers
     }
 
+    /// The lines that an upstream is sent of what a caller sent, but for those that it is always told.
+    fn written(sent: &HeaderMap, version: Version) -> Vec<String> {
+        let connection = ConnectionFields {
+            forwarded_for: HeaderValue::from_static("192.0.2.1"),
+            forwarded_proto: HeaderValue::from_static("http"),
+        };
+        let told = Told {
+            authority: "a.example",
+            connection: &connection,
+            request_id: &HeaderValue::from_static("id"),
+            traceparent: b"trace",
+            identity: None,
+            set: &[(HeaderName::from_static("x-set"), HeaderValue::from_static("1"))],
+            is_answer_read: false,
+        };
+        let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();
+        write_request(&mut head, sent, version, &told);
+        let text = head.text();
+        let (first, rest) = text.split_once("\r\n").unwrap();
+        assert_eq!(first, "GET / HTTP/1.1");
+        let always = "x-forwarded-for: 192.0.2.1\r\nx-forwarded-proto: http\r\nx-forwarded-host: a.example\r\n\
+            x-request-id: id\r\ntraceparent: trace\r\nx-set: 1\r\n";
+        let own =
+            rest.strip_prefix("host: a.example\r\n").and_then(|rest| rest.strip_suffix(always)).unwrap();
+        own.lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn what_is_ours_or_between_two_hops_does_not_cross() {
-        let mut sent = headers(&[
+        let sent = headers(&[
+            ("host", "b.example"),
+            ("x-set", "forged"),
             ("accept", "*/*"),
             ("connection", "close, X-Secret"),
             ("x-secret", "1"),
@@ -257,10 +287,7 @@ mod tests {
             ("content-length", "5"),
             ("x-custom", "kept"),
         ]);
-        clean_request(&mut sent, Version::HTTP_11);
-        let mut left: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["accept", "x-custom"]);
+        assert_eq!(written(&sent, Version::HTTP_11), ["accept: */*", "x-custom: kept"]);
     }
 
     #[test]
@@ -276,8 +303,8 @@ mod tests {
             for value in sent {
                 fields.append(COOKIE, HeaderValue::from_static(value));
             }
-            clean_request(&mut fields, Version::HTTP_11);
-            assert_eq!(fields.get_all(COOKIE).iter().collect::<Vec<_>>(), left, "{sent:?}");
+            let left: Vec<String> = left.iter().map(|cookie| format!("cookie: {cookie}")).collect();
+            assert_eq!(written(&fields, Version::HTTP_11), left, "{sent:?}");
         }
     }
 
@@ -291,15 +318,14 @@ mod tests {
             ("set-cookie", " tollgate-login =forged"),
             ("set-cookie", "tollgate2=theirs"),
         ]);
-        clean_response(&mut answer, true);
+        drop_own_set_cookies(&mut answer);
         let left: Vec<_> = answer.get_all(SET_COOKIE).iter().collect();
         assert_eq!(left, ["basket=1; Path=/", "tollgate2=theirs"]);
     }
 
     #[test]
     fn cookie_crumbs_become_one_cookie() {
-        let mut sent = headers(&[("cookie", "a=1"), ("cookie", "b=2")]);
-        clean_request(&mut sent, Version::HTTP_2);
-        assert_eq!(sent.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+        let sent = headers(&[("cookie", "a=1"), ("cookie", "tollgate=secret"), ("cookie", "b=2")]);
+        assert_eq!(written(&sent, Version::HTTP_2), ["cookie: a=1; b=2"]);
     }
 }

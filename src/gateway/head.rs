@@ -5,20 +5,26 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version, request};
+use memchr::memchr;
 
 use super::raw_head::Unseen;
 use super::target;
+use crate::credential::presented::{Once, Shown, X_API_KEY};
 use crate::domain::refusal::Refusal;
 
 /// What is known of a request head that passed.
 #[derive(Debug)]
 pub struct Head<'r> {
+    /// The authority that it names, as it came.
+    pub authority: &'r str,
     /// The host without port, in lower case.
     pub host: Cow<'r, str>,
     /// The path in its one form.
     pub path: Cow<'r, str>,
+    /// The fields that can carry a credential.
+    pub shown: Shown<'r>,
 }
 
 /// Checks a head of up to `limit` bytes, of which `unseen` was told before hyper took it out.
@@ -26,34 +32,57 @@ pub struct Head<'r> {
 /// # Errors
 /// The first rule that the head breaks.
 pub fn check(parts: &request::Parts, unseen: Unseen, limit: usize) -> Result<Head<'_>, Refusal> {
-    check_size(parts, limit)?;
+    let seen = Seen::of(&parts.headers);
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target + seen.bytes > limit {
+        return Err(Refusal::HeadersTooLarge { limit });
+    }
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Refusal::MethodNotServed);
     }
     if unseen.has_fragment {
         return Err(Refusal::MessageMalformed("The target has a fragment (#)."));
     }
-    check_framing(&parts.headers, unseen.has_length)?;
-    let authority = authority(parts)?;
-    Ok(Head { host: host_of(authority)?, path: target::normalise(parts.uri.path())? })
+    check_framing(&seen, unseen.has_length)?;
+    let authority = authority(parts, seen.host)?;
+    let (host, path) = (host_of(authority)?, target::normalise(parts.uri.path())?);
+    Ok(Head { authority, host, path, shown: seen.shown })
 }
 
-fn check_size(parts: &request::Parts, limit: usize) -> Result<(), Refusal> {
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    let fields: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if target + fields > limit {
-        return Err(Refusal::HeadersTooLarge { limit });
+/// What one look at each field finds, for a search for each costs more.
+#[derive(Default)]
+struct Seen<'r> {
+    bytes: usize,
+    host: Once<'r>,
+    coding: Once<'r>,
+    has_length: bool,
+    shown: Shown<'r>,
+}
+
+impl<'r> Seen<'r> {
+    fn of(headers: &'r HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            seen.bytes += name.as_str().len() + value.len() + 4;
+            match *name {
+                HOST => seen.host.see(value),
+                TRANSFER_ENCODING => seen.coding.see(value),
+                CONTENT_LENGTH => seen.has_length = true,
+                AUTHORIZATION => seen.shown.authorization.see(value),
+                _ if *name == X_API_KEY => seen.shown.api_key.see(value),
+                _ => {}
+            }
+        }
+        seen
     }
-    Ok(())
 }
 
-fn check_framing(headers: &HeaderMap, has_length: bool) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if has_length || headers.contains_key(CONTENT_LENGTH) {
+fn check_framing(seen: &Seen<'_>, has_length: bool) -> Result<(), Refusal> {
+    let Some(coding) = seen.coding.first else { return Ok(()) };
+    if has_length || seen.has_length {
         return Err(Refusal::MessageMalformed("The message has Transfer-Encoding and Content-Length."));
     }
-    if codings.next().is_some() {
+    if seen.coding.is_repeated {
         return Err(Refusal::MessageMalformed("The message has more than one Transfer-Encoding."));
     }
     if coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
@@ -63,13 +92,11 @@ fn check_framing(headers: &HeaderMap, has_length: bool) -> Result<(), Refusal> {
 }
 
 /// The one authority that a request names: `Host`, the target's, or both if they are equal.
-fn authority(parts: &request::Parts) -> Result<&str, Refusal> {
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
+fn authority<'r>(parts: &'r request::Parts, host: Once<'r>) -> Result<&'r str, Refusal> {
+    if host.is_repeated {
         return Err(Refusal::MessageMalformed("The message has more than one Host."));
     }
-    let host = host.map(|host| host.to_str()).transpose();
+    let host = host.first.map(|host| host.to_str()).transpose();
     let host = host.map_err(|_| Refusal::MessageMalformed("Host has bytes that no host can have."))?;
     match (parts.uri.authority(), host) {
         (Some(target), Some(host)) if !target.as_str().eq_ignore_ascii_case(host) => {
@@ -83,24 +110,26 @@ fn authority(parts: &request::Parts) -> Result<&str, Refusal> {
 
 /// The host of `host[:port]`, in lower case (RFC 9110, section 4.2.3).
 fn host_of(authority: &str) -> Result<Cow<'_, str>, Refusal> {
-    let bad = Refusal::MessageMalformed("Host is not a host name with an optional port.");
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(v6) => match v6.split_once(']') {
-            Some((_, "")) => (authority, ""),
-            Some((v6, port)) if port.starts_with(':') => (&authority[..v6.len() + 2], &port[1..]),
-            _ => return Err(bad),
-        },
-        None => authority.split_once(':').unwrap_or((authority, "")),
+    let bytes = authority.as_bytes();
+    let is_v6 = bytes.first() == Some(&b'[');
+    let end = if is_v6 { memchr(b']', bytes).map(|at| at + 1) } else { memchr(b':', bytes) };
+    let end = end.unwrap_or(if is_v6 { 0 } else { bytes.len() });
+    let (host, port) = bytes.split_at(end);
+    let is_port = |port: &[u8]| {
+        port.split_first().is_none_or(|(colon, port)| *colon == b':' && port.iter().all(u8::is_ascii_digit))
     };
-    let is_host_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'[' | b']' | b':');
-    if host.is_empty() || !host.bytes().all(is_host_byte) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(bad);
+    let mut has_upper_case = false;
+    let is_host = host.iter().all(|byte| {
+        has_upper_case |= byte.is_ascii_uppercase();
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b'_')
+            || (is_v6 && matches!(byte, b'[' | b']' | b':'))
+    });
+    if host.is_empty() || !is_host || !is_port(port) {
+        return Err(Refusal::MessageMalformed("Host is not a host name with an optional port."));
     }
-    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Ok(Cow::Owned(host.to_ascii_lowercase()));
-    }
-    Ok(Cow::Borrowed(host))
+    let host = &authority[..end];
+    Ok(if has_upper_case { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
 }
 
 #[cfg(test)]
@@ -129,7 +158,9 @@ mod tests {
         assert_eq!(h1("/", &[("host", "a"), ("host", "a")]), "message_malformed");
         assert_eq!(h1("http://a/", &[("host", "a")]), "taken");
         assert_eq!(h1("http://a/", &[("host", "b")]), "message_malformed");
-        for host in ["", "a b", "user@a", "a,b", "a:b", "[::1", "a/b", ":80"] {
+        for host in
+            ["", "a b", "user@a", "a,b", "a:b", "a:1:2", "a]", "[::1", "[::1]80", "[::1]x", "a/b", ":80"]
+        {
             assert_eq!(h1("/", &[("host", host)]), "message_malformed", "{host:?}");
         }
         assert_eq!(refused(Version::HTTP_2, "http://a/", &[]), "taken");

@@ -6,27 +6,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request, response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
 use http_body::Body;
 use hyper::body::Incoming;
 
 use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
-use super::fields::{self, ConnectionFields};
+use super::fields::{self, ConnectionFields, Told};
 use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{durable, forward, head, recording, request_id, respond};
 use crate::credential::directory::Identity;
-use crate::credential::presented::{self, Presented};
+use crate::credential::presented::{self, Shown};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route};
+use crate::upstream::answer_head::AnswerHead;
+use crate::upstream::request::{Request as Outgoing, RequestHead};
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
@@ -52,22 +53,28 @@ pub async fn serve(
     let mut recording = Recording::begin(worker.clone(), request.method().clone());
     let request_id = request_id::header_value(&recording.call.id);
     let mut admission = None;
-    let arrived = Arrived { request, unseen, request_id: &request_id };
+    let (parts, body) = request.into_parts();
+    let arrived = Arrived { parts: &parts, body, unseen, request_id: &request_id };
     let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, arrived).await;
     let told = Telling { request_id, admission };
+    // What is seldom awaited is on the heap: it would make the future of every call larger, which is moved more than once.
     match outcome {
         Ok(Outcome::Own(answer)) => own(recording, &told, answer),
         Ok(Outcome::Permitted(request)) if recording.call.is_durable() => {
-            durable::forward(worker, recording, request, told).await
+            Box::pin(durable::forward(worker, recording, request, told)).await
         }
-        Ok(Outcome::Permitted(request)) => forward_streaming(&worker, recording, request, &told).await,
+        Ok(Outcome::Permitted(request)) => match forward::send(&worker, &mut recording, request).await {
+            Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
+            Err(refusal) => told.refuse(recording, &refusal),
+        },
         Err(refusal) => told.refuse(recording, &refusal),
     }
 }
 
 /// A request as it arrived.
 struct Arrived<'r> {
-    request: Request<Incoming>,
+    parts: &'r request::Parts,
+    body: Incoming,
     unseen: Unseen,
     request_id: &'r HeaderValue,
 }
@@ -77,7 +84,7 @@ enum Outcome {
     /// An answer of the gateway's own endpoints.
     Own(Response<Bytes>),
     /// A request that the upstream may see.
-    Permitted(Request<Upload>),
+    Permitted(Outgoing<Upload>),
 }
 
 async fn stages(
@@ -85,38 +92,37 @@ async fn stages(
     peer: &Peer,
     call: &mut Call,
     admission: &mut Option<Admission>,
-    Arrived { request, unseen, request_id }: Arrived<'_>,
+    Arrived { parts, body, unseen, request_id }: Arrived<'_>,
 ) -> Result<Outcome, Refusal> {
-    let (mut parts, body) = request.into_parts();
     let shared = &worker.shared;
-    let checked = head::check(&parts, unseen, shared.bounds.head_bytes)?;
+    let checked = head::check(parts, unseen, shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path) {
-        drop(checked);
-        let answer = shared.control.call(parts, body, &peer.fields, request_id).await?;
+        let answer = Box::pin(shared.control.call(parts.clone(), body, &peer.fields, request_id)).await?;
         return Ok(Outcome::Own(answer));
     }
 
     let view = call.view.clone();
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
-    call.identity = identify(worker, presented::find(&parts.headers)?, call.moment()).await?;
-    let circumstances = Circumstances {
-        parts: &parts,
-        head: &checked,
-        parameters: &parameters,
-        address: peer.address,
-        now: call.at,
+    let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
+    call.identity = match known {
+        None if checked.shown.is_something() => {
+            Box::pin(identify(worker, checked.shown, call.moment())).await?
+        }
+        known => known,
     };
+    let circumstances =
+        Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
     let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
     check_room(worker, call, route, &body)?;
     *admission = count(worker, (peer, call, route), &permit, admission)?;
 
-    let target = forward::target(route, &parts, &checked.path, &parameters)?;
-    call.target = metered_target(call.meter(), &checked, &parts, &parameters);
-    drop(checked);
+    call.target = metered_target(call.meter(), &checked, parts, &parameters);
+    let head = forward::begin(route, parts, &checked.path, &parameters)?;
+    let head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
     let upload = upload((worker, peer), call, route, (&parts.headers, body));
-    Ok(Outcome::Permitted(to_upstream(worker, peer, call, (route, request_id), (&mut parts, target, upload))))
+    Ok(Outcome::Permitted(head.end(&parts.method, upload)))
 }
 
 fn find_route<'s, 'p>(
@@ -131,18 +137,16 @@ fn find_route<'s, 'p>(
     }
 }
 
-/// Who calls, from the core's own memory if it can be.
+/// Who calls, as the directory knows or learns.
 async fn identify(
     worker: &Worker,
-    presented: Presented<'_>,
+    shown: Shown<'_>,
     moment: Moment,
 ) -> Result<Option<Arc<Identity>>, Refusal> {
-    if let Some(identity) = worker.recent.borrow_mut().find(presented, moment) {
-        return Ok(Some(identity));
-    }
+    let presented = presented::find(shown)?;
     let Some(known) = worker.shared.directory.identify(presented, moment).await? else { return Ok(None) };
     let identity = known.identity.clone();
-    worker.recent.borrow_mut().keep(presented, known);
+    worker.recent.borrow_mut().keep(shown, known);
     Ok(Some(identity))
 }
 
@@ -210,45 +214,25 @@ fn upload(
     Upload::new(body, bounds, call.upload.clone(), peer.raw_head.clone())
 }
 
-fn to_upstream(
-    worker: &Worker,
-    peer: &Peer,
+/// Writes the fields that the upstream sees.
+fn fields(
+    (worker, peer): (&Worker, &Peer),
     call: &Call,
     (route, request_id): (&Route, &HeaderValue),
-    (parts, target, upload): (&mut request::Parts, http::uri::PathAndQuery, Upload),
-) -> Request<Upload> {
-    let mut headers = std::mem::take(&mut parts.headers);
-    let host = headers.get(HOST).cloned().or_else(|| {
-        parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
-    });
-    fields::clean_request(&mut headers, parts.version);
-    let identity = call.identity.as_ref().map(|identity| &identity.fields);
-    let traceparent = worker.ids.traceparent(&call.id);
-    fields::set_request(&mut headers, &peer.fields, host.clone(), request_id, traceparent, identity);
-    if call.meter().is_some_and(|meter| meter.bodies.response) {
-        fields::ask_for_whole_answer(&mut headers);
-    }
-    for (name, value) in &route.set_headers {
-        headers.insert(name, value.clone());
-    }
-    forward::frame(&parts.method, target, host.as_ref(), headers, upload)
-}
-
-/// Sends a request on and streams its answer back.
-async fn forward_streaming(
-    worker: &Worker,
-    mut recording: Recording,
-    request: Request<Upload>,
-    told: &Telling,
-) -> Response<Answer> {
-    match forward::send(worker, &mut recording, request).await {
-        Ok((answer, lease)) => {
-            let (parts, incoming) = answer.into_parts();
-            let parts = told.answer_head(&recording.call, parts);
-            Response::from_parts(parts, Answer::relay(incoming, lease, recording))
-        }
-        Err(refusal) => told.refuse(recording, &refusal),
-    }
+    (parts, authority): (&request::Parts, &str),
+    mut head: RequestHead,
+) -> RequestHead {
+    let told = Told {
+        authority,
+        connection: &peer.fields,
+        request_id,
+        traceparent: &worker.ids.traceparent(&call.id),
+        identity: call.identity.as_ref().map(|identity| &identity.fields),
+        set: &route.set_headers,
+        is_answer_read: call.meter().is_some_and(|meter| meter.bodies.response),
+    };
+    fields::write_request(&mut head, &parts.headers, parts.version, &told);
+    head
 }
 
 /// An answer of the gateway's own endpoints.
@@ -275,15 +259,17 @@ impl Telling {
         response
     }
 
-    /// The head of the upstream's answer as the caller gets it.
-    pub(super) fn answer_head(&self, call: &Call, mut parts: response::Parts) -> response::Parts {
-        let has_body = call.method != Method::HEAD && parts.status != StatusCode::NOT_MODIFIED;
-        fields::clean_response(&mut parts.headers, has_body);
-        parts.version = http::Version::HTTP_11;
-        respond::add_request_id(&mut parts.headers, &self.request_id);
+    /// The upstream's answer as the caller gets it.
+    pub(super) fn answer(&self, head: AnswerHead, body: Answer) -> Response<Answer> {
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        let headers = response.headers_mut();
+        *headers = head.headers;
+        fields::drop_own_set_cookies(headers);
+        respond::add_request_id(headers, &self.request_id);
         if let Some(admission) = &self.admission {
-            respond::add_limit(&mut parts.headers, admission);
+            respond::add_limit(headers, admission);
         }
-        parts
+        response
     }
 }

@@ -14,35 +14,78 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, Refusal> {
     if !path.starts_with('/') {
         return Err(Refusal::PathAmbiguous("The path must begin with a slash."));
     }
-    let normal = if path.contains('%') { Cow::Owned(decode(path)?) } else { Cow::Borrowed(path) };
-    check_segments(&normal)?;
-    Ok(normal)
+    match scan(path)? {
+        Escapes::None => Ok(Cow::Borrowed(path)),
+        Escapes::Some => {
+            let decoded = decode(path)?;
+            scan(&decoded)?;
+            Ok(Cow::Owned(decoded))
+        }
+    }
 }
 
-fn check_segments(path: &str) -> Result<(), Refusal> {
-    let mut previous = b'x';
-    for byte in path.bytes() {
-        match byte {
-            b'/' if previous == b'/' => {
-                return Err(Refusal::PathAmbiguous("The path has an empty segment (//)."));
-            }
-            b'\\' => return Err(Refusal::PathAmbiguous("The path has a backslash.")),
-            0..=0x20 | 0x7f..=0xff => {
+/// Whether a path has percent-encoded bytes.
+enum Escapes {
+    None,
+    Some,
+}
+
+/// What a byte can be in a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    Slash,
+    Percent,
+    Backslash,
+    Bad,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Bad; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        classes[byte] = Class::Plain;
+        byte += 1;
+    }
+    classes[b'/' as usize] = Class::Slash;
+    classes[b'%' as usize] = Class::Percent;
+    classes[b'\\' as usize] = Class::Backslash;
+    classes
+};
+
+fn scan(path: &str) -> Result<Escapes, Refusal> {
+    let bytes = path.as_bytes();
+    let mut escapes = Escapes::None;
+    for (at, byte) in bytes.iter().enumerate() {
+        match CLASSES[usize::from(*byte)] {
+            Class::Plain => {}
+            Class::Slash => check_segment(&bytes[at + 1..])?,
+            Class::Percent => escapes = Escapes::Some,
+            Class::Backslash => return Err(Refusal::PathAmbiguous("The path has a backslash.")),
+            Class::Bad => {
                 return Err(Refusal::PathAmbiguous("The path has a byte that must be percent-encoded."));
             }
-            _ => previous = byte,
         }
     }
-    let mut rest = path;
-    while let Some(at) = rest.find("/.") {
-        rest = &rest[at + 2..];
-        // Some servers cut `;` and what follows off a segment, and so take `..;` for a dot segment.
-        let after = rest.strip_prefix('.').unwrap_or(rest);
-        if after.is_empty() || after.starts_with(['/', ';']) {
-            return Err(Refusal::PathAmbiguous("The path has a dot segment (/./ or /../)."));
+    Ok(escapes)
+}
+
+/// Checks how a segment begins.
+fn check_segment(rest: &[u8]) -> Result<(), Refusal> {
+    match rest.first() {
+        Some(b'/') => Err(Refusal::PathAmbiguous("The path has an empty segment (//).")),
+        Some(b'.') => {
+            // Some servers cut `;` and what follows off a segment, and so take `..;` for a dot segment.
+            let after = rest.get(1).filter(|byte| **byte == b'.').map_or(&rest[1..], |_| &rest[2..]);
+            match after.first() {
+                None | Some(b'/' | b';') => {
+                    Err(Refusal::PathAmbiguous("The path has a dot segment (/./ or /../)."))
+                }
+                Some(_) => Ok(()),
+            }
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn decode(path: &str) -> Result<String, Refusal> {

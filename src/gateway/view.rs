@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::upload::Upload;
 use crate::policy::snapshot::{Endpoint, Route, Snapshot};
 use crate::telemetry::counters::{CoreCounters, RouteCounters};
 use crate::upstream::pool::{Pool, PoolBounds};
@@ -16,7 +16,7 @@ pub struct View {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
     version: u64,
-    pools: Vec<Vec<Rc<Pool<Upload>>>>,
+    pools: Vec<Vec<Rc<Pool>>>,
     counters: Vec<OnceCell<Arc<RouteCounters>>>,
 }
 
@@ -24,7 +24,7 @@ impl View {
     /// The view of `snapshot`, with the pools of `before` where the endpoints are the same.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, version: u64, before: Option<&Self>, bounds: PoolBounds) -> Self {
-        let known: HashMap<&Endpoint, &Rc<Pool<Upload>>> = before
+        let known: HashMap<&Endpoint, &Rc<Pool>> = before
             .into_iter()
             .flat_map(|before| before.pools.iter().flatten())
             .map(|pool| (pool.endpoint(), pool))
@@ -47,8 +47,13 @@ impl View {
 
     /// The pools of a route's upstream.
     #[must_use]
-    pub fn pools(&self, route: &Route) -> &[Rc<Pool<Upload>>] {
+    pub fn pools(&self, route: &Route) -> &[Rc<Pool>] {
         &self.pools[route.upstream]
+    }
+
+    /// Closes upstream connections that are of no use any more.
+    pub fn sweep(&self, now: Duration) {
+        self.pools.iter().flatten().for_each(|pool| pool.sweep(now));
     }
 
     /// The counters of a route.

@@ -109,11 +109,13 @@ impl Worker {
         view
     }
 
-    /// What the core does at regular times: hands usage records over and forgets spent limiter cells.
+    /// What the core does at regular times: hands usage records over, and forgets spent limiter cells and idle connections.
     pub fn tick(&self, sweep: bool) {
         self.journal.borrow_mut().flush();
         if sweep {
-            self.cells.borrow_mut().sweep(self.shared.clock.monotonic());
+            let now = self.shared.clock.monotonic();
+            self.cells.borrow_mut().sweep(now);
+            self.view().sweep(now);
         }
     }
 }

@@ -6,26 +6,19 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use http_body::Body;
-
-use super::pool::{BodyError, Pool};
+use super::pool::Pool;
 
 /// Picks an endpoint for a request at `now`, never `tried` while there is another.
-pub fn pick<'a, B>(
-    pools: &'a [Rc<Pool<B>>],
-    tried: Option<&Rc<Pool<B>>>,
+pub fn pick<'a>(
+    pools: &'a [Rc<Pool>],
+    tried: Option<&Rc<Pool>>,
     now: Duration,
     random: &mut fastrand::Rng,
-) -> Option<&'a Rc<Pool<B>>>
-where
-    B: Body + 'static,
-    B::Data: Send,
-    B::Error: Into<BodyError>,
-{
+) -> Option<&'a Rc<Pool>> {
     if let [only] = pools {
         return tried.is_none().then_some(only);
     }
-    let is_fresh = |pool: &&Rc<Pool<B>>| tried.is_none_or(|tried| !Rc::ptr_eq(tried, pool));
+    let is_fresh = |pool: &&Rc<Pool>| tried.is_none_or(|tried| !Rc::ptr_eq(tried, pool));
     let one = pick_fresh(pools, random, |pool| is_fresh(&pool) && !pool.is_avoided(now))
         .or_else(|| pick_fresh(pools, random, |pool| is_fresh(&pool)))?;
     let other = pick_fresh(pools, random, |pool| is_fresh(&pool) && !pool.is_avoided(now)).unwrap_or(one);
@@ -33,11 +26,11 @@ where
 }
 
 /// A pool that is acceptable, searched from a random place.
-fn pick_fresh<'a, B>(
-    pools: &'a [Rc<Pool<B>>],
+fn pick_fresh<'a>(
+    pools: &'a [Rc<Pool>],
     random: &mut fastrand::Rng,
-    is_acceptable: impl Fn(&Rc<Pool<B>>) -> bool,
-) -> Option<&'a Rc<Pool<B>>> {
+    is_acceptable: impl Fn(&Rc<Pool>) -> bool,
+) -> Option<&'a Rc<Pool>> {
     let start = random.usize(..pools.len().max(1));
     pools.iter().cycle().skip(start).take(pools.len()).find(|pool| is_acceptable(pool))
 }

@@ -7,70 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::connection::Connection;
+use super::error::UpstreamError;
 use crate::policy::snapshot::Endpoint;
-
-/// An error that a request body may end with.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why a request brought no response.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// No connection within the time.
-    #[error("connecting to {host}:{port} took longer than {after:?}")]
-    ConnectTimeout {
-        /// The host.
-        host: String,
-        /// The port.
-        port: u16,
-        /// The time.
-        after: Duration,
-    },
-    /// No connection at all.
-    #[error("cannot connect to {host}:{port}")]
-    Connect {
-        /// The host.
-        host: String,
-        /// The port.
-        port: u16,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The connection broke, or what came was not HTTP.
-    #[error("the upstream broke off")]
-    Broken(#[source] hyper::Error),
-    /// The connection was closed before any byte of a response.
-    #[error("the upstream closed the connection instead of answering")]
-    Closed(#[source] hyper::Error),
-    /// A final answer with a status that can only be an interim one, such as an upgrade that nobody asked for.
-    #[error("the upstream answered with status {0}, which ends no request")]
-    Interim(u16),
-    /// No endpoint took the request.
-    #[error("no connection of the upstream took the request")]
-    Unready,
-    /// The response head took too long.
-    #[error("the upstream took longer than {0:?}")]
-    Timeout(Duration),
-}
-
-impl UpstreamError {
-    /// Whether the upstream surely has not seen the request.
-    #[must_use]
-    pub fn is_unsent(&self) -> bool {
-        match self {
-            Self::ConnectTimeout { .. } | Self::Connect { .. } | Self::Unready => true,
-            Self::Broken(_) | Self::Closed(_) | Self::Interim(_) | Self::Timeout(_) => false,
-        }
-    }
-}
 
 /// No server closes a connection that was idle for less.
 const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -87,26 +29,21 @@ pub struct PoolBounds {
 }
 
 /// One core's connections to one endpoint.
-pub struct Pool<B> {
+pub struct Pool {
     endpoint: Endpoint,
     bounds: PoolBounds,
-    idle: RefCell<Vec<Idle<B>>>,
+    idle: RefCell<Vec<Idle>>,
     in_flight: Cell<usize>,
     /// Until when the endpoint is avoided after a failed connect, in monotonic time.
     avoided_until: Cell<Duration>,
 }
 
-struct Idle<B> {
-    sender: SendRequest<B>,
+struct Idle {
+    connection: Connection,
     since: Duration,
 }
 
-impl<B> Pool<B>
-where
-    B: Body + 'static,
-    B::Data: Send,
-    B::Error: Into<BodyError>,
-{
+impl Pool {
     /// An empty pool.
     #[must_use]
     pub fn new(endpoint: Endpoint, bounds: PoolBounds) -> Self {
@@ -142,101 +79,72 @@ where
         self.avoided_until.set(then);
     }
 
-    /// A connection that is ready: an idle one, or a new one.
-    ///
-    /// # Errors
-    /// [`UpstreamError::Connect`], [`UpstreamError::ConnectTimeout`], or [`UpstreamError::Broken`] in the handshake.
-    pub async fn connection(
-        self: &Rc<Self>,
-        connect_timeout: Duration,
-        now: Duration,
-    ) -> Result<Lease<B>, UpstreamError> {
-        // Connecting counts as in flight: an endpoint that takes no connection must not look idle.
-        self.in_flight.set(self.in_flight.get().saturating_add(1));
-        let mut lease = Lease { pool: self.clone(), sender: None, rested: Duration::ZERO };
-        match self.pop(now) {
-            Some(idle) => {
-                lease.rested = now.saturating_sub(idle.since);
-                lease.sender = Some(idle.sender);
-            }
-            None => lease.sender = Some(self.connect(connect_timeout).await?),
-        }
-        Ok(lease)
-    }
-
-    fn pop(&self, now: Duration) -> Option<Idle<B>> {
+    /// An idle connection, if there is one.
+    pub fn idle(self: &Rc<Self>, now: Duration) -> Option<Lease> {
         let mut idle = self.idle.borrow_mut();
         while let Some(latest) = idle.pop() {
-            if now.saturating_sub(latest.since) > self.bounds.idle_time {
+            let rested = now.saturating_sub(latest.since);
+            if rested > self.bounds.idle_time {
                 idle.clear();
                 return None;
             }
-            if latest.sender.is_ready() {
-                return Some(latest);
+            if latest.connection.is_quiet() {
+                return Some(Lease::of(self, Some(latest.connection), rested));
             }
         }
         None
     }
 
-    async fn connect(&self, within: Duration) -> Result<SendRequest<B>, UpstreamError> {
+    /// Closes connections that were idle for too long or that the endpoint closed.
+    pub fn sweep(&self, now: Duration) {
+        let is_of_use = |idle: &Idle| {
+            now.saturating_sub(idle.since) <= self.bounds.idle_time && idle.connection.is_quiet()
+        };
+        self.idle.borrow_mut().retain(is_of_use);
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Connect`] or [`UpstreamError::ConnectTimeout`].
+    pub async fn connect(self: &Rc<Self>, within: Duration) -> Result<Lease, UpstreamError> {
+        let mut lease = Lease::of(self, None, Duration::ZERO);
         let Endpoint { host, port } = &self.endpoint;
         let stream = timeout(within, TcpStream::connect((host.as_str(), *port)))
             .await
             .map_err(|_| UpstreamError::ConnectTimeout { host: host.clone(), port: *port, after: within })?
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|source| UpstreamError::Connect { host: host.clone(), port: *port, source })?;
-        let (sender, connection) = Builder::new()
-            .max_buf_size(self.bounds.head_bytes.max(8192))
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(UpstreamError::Broken)?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        Ok(sender)
+        lease.connection = Some(Connection::new(stream));
+        Ok(lease)
     }
 
-    fn put_back(&self, sender: SendRequest<B>, now: Duration) {
+    fn put_back(&self, mut connection: Connection, now: Duration) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.bounds.idle && !sender.is_closed() {
-            idle.push(Idle { sender, since: now });
+        // Bytes that nobody asked for are of no answer, or of one to a request that was smuggled.
+        if idle.len() < self.bounds.idle && connection.read.is_empty() {
+            connection.rest();
+            idle.push(Idle { connection, since: now });
         }
     }
 }
 
 /// A connection in use. Dropped before [`Lease::give_back`], it is closed: that is how a caller's abort
 /// cancels the upstream's work.
-pub struct Lease<B> {
-    pool: Rc<Pool<B>>,
-    sender: Option<SendRequest<B>>,
+pub struct Lease {
+    pool: Rc<Pool>,
+    connection: Option<Connection>,
     /// How long the connection was idle before this request.
     rested: Duration,
 }
 
-fn no_answer(error: hyper::Error) -> UpstreamError {
-    use std::error::Error;
-    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    let is_reset = io.is_some_and(|io| {
-        matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
-    });
-    if error.is_incomplete_message() || error.is_closed() || is_reset {
-        UpstreamError::Closed(error)
-    } else {
-        UpstreamError::Broken(error)
+impl Lease {
+    /// Counts as in flight from now on, while it connects too: an endpoint that takes no connection must not look idle.
+    fn of(pool: &Rc<Pool>, connection: Option<Connection>, rested: Duration) -> Self {
+        pool.in_flight.set(pool.in_flight.get().saturating_add(1));
+        Self { pool: pool.clone(), connection, rested }
     }
-}
 
-/// A request that was not sent because its idle connection had just been closed.
-pub struct Unsent<B>(pub Request<B>);
-
-impl<B> Lease<B>
-where
-    B: Body + 'static,
-    B::Data: Send,
-    B::Error: Into<BodyError>,
-{
     /// Whether the upstream may just be closing the connection: it was idle for so long that an idle timeout may end
     /// it while a request is on its way (RFC 9112, section 9.3.1).
     #[must_use]
@@ -244,36 +152,24 @@ where
         self.rested >= SHORTEST_IDLE_TIMEOUT
     }
 
-    /// Sends a request and waits for the response head.
-    ///
-    /// # Errors
-    /// `Ok(Err(Unsent))` gives the request back if the connection was closed before anything of it was sent.
-    pub async fn send(
-        &mut self,
-        request: Request<B>,
-    ) -> Result<Result<Response<Incoming>, Unsent<B>>, UpstreamError> {
-        let Some(sender) = &mut self.sender else { return Ok(Err(Unsent(request))) };
-        match sender.try_send_request(request).await {
-            Ok(response) if response.status().is_informational() => {
-                Err(UpstreamError::Interim(response.status().as_u16()))
-            }
-            Ok(response) => Ok(Ok(response)),
-            Err(mut error) => match error.take_message() {
-                Some(request) => Ok(Err(Unsent(request))),
-                None => Err(no_answer(error.into_error())),
-            },
-        }
+    /// Longest head of a response, in bytes.
+    pub(super) fn head_bytes(&self) -> usize {
+        self.pool.bounds.head_bytes
+    }
+
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
     }
 
     /// Returns the connection to its pool: its response has been read to the end.
-    pub fn give_back(mut self, now: Duration) {
-        if let Some(sender) = self.sender.take() {
-            self.pool.put_back(sender, now);
+    pub(super) fn give_back(mut self, now: Duration) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.put_back(connection, now);
         }
     }
 }
 
-impl<B> Drop for Lease<B> {
+impl Drop for Lease {
     fn drop(&mut self) {
         self.pool.in_flight.set(self.pool.in_flight.get().saturating_sub(1));
     }

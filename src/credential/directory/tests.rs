@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::super::access_token::{NewToken, SigningKey, TokenSigner};
 use super::super::loader::MAX_LOADS;
 use super::*;
+use crate::credential::presented::{Field, Shown};
 use crate::credential::recent::Recent;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{
@@ -249,16 +250,29 @@ async fn a_flood_of_unknown_credentials_is_refused_and_who_is_known_goes_on() {
     assert!(world.identify_token(&world.token("after")).await.is_ok());
 }
 
+/// What a request shows that has the one field.
+fn shown(field: Field, value: &HeaderValue) -> Shown<'_> {
+    let mut shown = Shown::default();
+    match field {
+        Field::Authorization => shown.authorization.see(value),
+        Field::ApiKey => shown.api_key.see(value),
+    }
+    shown
+}
+
 #[tokio::test]
 async fn a_core_remembers_who_called_until_it_ages_or_changes() {
     let world = World::new();
     let mut recent = Recent::new(world.directory.clone(), 10);
-    let key = Presented::ApiKey(world.key.reveal());
+    let value = HeaderValue::from_str(world.key.reveal()).unwrap();
+    let (key, bearer) = (shown(Field::ApiKey, &value), shown(Field::Authorization, &value));
     let now = || world.clock.moment();
     assert!(recent.find(key, now()).is_none());
     recent.keep(key, world.identify().await.unwrap().unwrap());
     assert!(recent.find(key, now()).is_some());
-    assert!(recent.find(Presented::AccessToken(world.key.reveal()), now()).is_none(), "of another kind");
+    assert!(recent.find(bearer, now()).is_none(), "of another field");
+    let both = Shown { authorization: bearer.authorization, api_key: key.api_key };
+    assert!(recent.find(both, now()).is_none(), "two credentials");
     world.directory.forget_app(&AppId::new("app_1").unwrap());
     assert!(recent.find(key, now()).is_none(), "a change beats it");
     recent.keep(key, world.identify().await.unwrap().unwrap());
@@ -271,15 +285,18 @@ async fn what_a_core_remembers_is_bounded_and_who_goes_on_calling_stays() {
     let world = World::new();
     let mut recent = Recent::new(world.directory.clone(), 10);
     let known = world.identify().await.unwrap().unwrap();
-    let steady = Presented::ApiKey("tg_steady");
+    let steady = HeaderValue::from_static("tg_steady");
+    let steady = shown(Field::ApiKey, &steady);
+    let values: Vec<_> =
+        (0..1000).map(|number| HeaderValue::from_str(&format!("tg_{number}")).unwrap()).collect();
     recent.keep(steady, known.clone());
-    for number in 0..1000 {
-        recent.keep(Presented::ApiKey(&format!("tg_{number}")), known.clone());
-        assert!(recent.find(steady, world.clock.moment()).is_some(), "forgotten after {number}");
+    for value in &values {
+        recent.keep(shown(Field::ApiKey, value), known.clone());
+        assert!(recent.find(steady, world.clock.moment()).is_some(), "forgotten after {value:?}");
     }
-    let kept = (0..1000).filter(|number| {
-        recent.find(Presented::ApiKey(&format!("tg_{number}")), world.clock.moment()).is_some()
-    });
+    let kept = values
+        .iter()
+        .filter(|value| recent.find(shown(Field::ApiKey, value), world.clock.moment()).is_some());
     assert!(kept.count() <= 20);
 }
 
