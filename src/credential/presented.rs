@@ -75,6 +75,22 @@ pub enum Presented<'a> {
     AccessToken(&'a str),
 }
 
+impl Presented<'_> {
+    /// Whether it stands in its field as it usually does. There is no end to other ways, with spaces for one.
+    #[must_use]
+    pub fn is_plain(&self, shown: Shown<'_>) -> bool {
+        let length = match self {
+            Self::Nothing => 0,
+            Self::ApiKey(text) | Self::AccessToken(text) => text.len(),
+        };
+        match shown.only() {
+            Some((Field::Authorization, value)) => value.len() == "Bearer ".len() + length,
+            Some((Field::ApiKey, value)) => value.len() == length,
+            None => false,
+        }
+    }
+}
+
 /// Finds the credential in what a request shows.
 ///
 /// # Errors
@@ -138,6 +154,26 @@ mod tests {
         assert!(matches!(find(&sent, &[]), Ok(Presented::ApiKey("tg_live_x"))));
         let sent = values(&["tg_live_x"]);
         assert!(matches!(find(&[], &sent), Ok(Presented::ApiKey("tg_live_x"))));
+    }
+
+    #[test]
+    fn a_credential_with_more_around_it_than_usual_is_not_plain() {
+        for (field, text, is_plain) in [
+            (Field::Authorization, "Bearer tg_live_x", true),
+            (Field::Authorization, "bearer abc.def", true),
+            (Field::Authorization, "Bearer  tg_live_x", false),
+            (Field::Authorization, "Bearer tg_live_x ", false),
+            (Field::ApiKey, "tg_live_x", true),
+            (Field::ApiKey, " tg_live_x", false),
+        ] {
+            let value = HeaderValue::from_static(text);
+            let mut shown = Shown::default();
+            match field {
+                Field::Authorization => shown.authorization.see(&value),
+                Field::ApiKey => shown.api_key.see(&value),
+            }
+            assert_eq!(super::find(shown).unwrap().is_plain(shown), is_plain, "{text:?}");
+        }
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Recent {
         Some(identity)
     }
 
-    /// Remembers whom the one credential of a request proves.
+    /// Remembers whom the one credential of a request proves. It must be plain: of other ways to write it there is no end, and
+    /// they would drive out what others are known by.
     pub fn keep(&mut self, shown: Shown<'_>, known: Known) {
         if let Some((field, value)) = shown.only() {
             self.insert(Credential(value.as_bytes().into()), (field, known));

@@ -102,7 +102,9 @@ impl Relay {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                self.finish(End::UpstreamBroke);
+                // Whose body broke off: it is not for a caller to make its call free.
+                let is_callers = matches!(error, Broken::RequestBody);
+                self.finish(if is_callers { End::CallerLeft } else { End::UpstreamBroke });
                 Poll::Ready(Some(Err(CutShort::Broken(error))))
             }
             Poll::Pending => {

@@ -17,6 +17,7 @@ use super::upload::Upload;
 use super::worker::Worker;
 use super::{forward, respond};
 use crate::domain::refusal::Refusal;
+use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::request::Request;
 
@@ -79,6 +80,7 @@ async fn hold(
         let frame = match timeout(silence, exchange.frame()).await {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(Broken::RequestBody))) => return Held { bytes, end: End::CallerLeft, exchange },
             Ok(Some(Err(_))) | Err(_) => return Held { bytes, end: End::UpstreamBroke, exchange },
         };
         let Ok(data) = frame.into_data() else { continue };
@@ -90,7 +92,12 @@ async fn hold(
 
 /// Waits until the call's record is on disk.
 async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
-    let broken = (held.end == End::UpstreamBroke).then_some(Refusal::UpstreamBroken);
+    let broken = match held.end {
+        End::Whole => None,
+        End::UpstreamBroke => Some(Refusal::UpstreamBroken),
+        // It broke its own request off while the upstream answered.
+        End::CallerLeft => recording.call.upload.borrow_mut().refusal.take(),
+    };
     let told = broken
         .as_ref()
         .map(|refusal| Told { status: respond::status(refusal).as_u16(), code: refusal.code() });

@@ -57,7 +57,7 @@ pub struct Told<'a> {
 impl Told<'_> {
     /// Whether a field that the caller sent gives way to one of these.
     fn replaces(&self, name: &HeaderName) -> bool {
-        self.set.iter().any(|(set, _)| set == name)
+        self.set.iter().any(|(set, _)| is_same(set.as_str(), name.as_str()))
             || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
     }
 
@@ -148,13 +148,13 @@ fn is_dropped_by_name(name: &str) -> bool {
 /// Names that only the gateway sets, also as an upstream behind CGI would read them (`X_Tollgate_App`).
 fn is_ours(name: &str) -> bool {
     const OURS: [&str; 5] = ["x-tollgate-", "x-forwarded-", "x-request-id", "x-api-key", "x-real-ip"];
-    OURS.iter().any(|ours| {
-        name.len() >= ours.len()
-            && name
-                .bytes()
-                .zip(ours.bytes())
-                .all(|(byte, wanted)| byte == wanted || (byte == b'_' && wanted == b'-'))
-    })
+    OURS.iter().any(|ours| name.get(..ours.len()).is_some_and(|start| is_same(ours, start)))
+}
+
+/// Whether a name is `ours`, also as an upstream behind CGI would read it.
+fn is_same(ours: &str, name: &str) -> bool {
+    let is_same = |(ours, byte): (u8, u8)| ours == byte || (ours == b'-' && byte == b'_');
+    ours.len() == name.len() && ours.bytes().zip(name.bytes()).all(is_same)
 }
 
 /// The fields that `Connection` nominates beside those that end here anyway. What the gateway itself sets is none of them.
@@ -270,6 +270,7 @@ mod tests {
         let sent = headers(&[
             ("host", "b.example"),
             ("x-set", "forged"),
+            ("x_set", "forged"),
             ("accept", "*/*"),
             ("connection", "close, X-Secret"),
             ("x-secret", "1"),

@@ -151,13 +151,13 @@ async fn try_endpoints(
         let mut exchange = Box::new(Exchange::new(lease, request));
         match poll_fn(|context| exchange.poll_head(context)).await {
             Ok(head) => return Ok((head, exchange)),
-            Err(error) => match exchange.again(&error) {
-                Some(again) if tries < MAX_TRIES => {
-                    call.upload.borrow_mut().is_handed_over = again.has_begun();
-                    request = again;
+            Err(error) => {
+                call.upload.borrow_mut().is_handed_over = exchange.has_begun();
+                match exchange.again(&error) {
+                    Some(again) if tries < MAX_TRIES => request = again,
+                    _ => return Err(error),
                 }
-                _ => return Err(error),
-            },
+            }
         }
     }
 }

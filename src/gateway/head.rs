@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version, request};
 use memchr::memchr;
 
@@ -13,6 +13,9 @@ use super::raw_head::Unseen;
 use super::target;
 use crate::credential::presented::{Once, Shown, X_API_KEY};
 use crate::domain::refusal::Refusal;
+
+/// Longest `Connection`, in bytes: each field is compared with each name in it.
+const MAX_NOMINATIONS: usize = 512;
 
 /// What is known of a request head that passed.
 #[derive(Debug)]
@@ -43,6 +46,9 @@ pub fn check(parts: &request::Parts, unseen: Unseen, limit: usize) -> Result<Hea
     if unseen.has_fragment {
         return Err(Refusal::MessageMalformed("The target has a fragment (#)."));
     }
+    if seen.nominations > MAX_NOMINATIONS {
+        return Err(Refusal::MessageMalformed("Connection names more fields than any message has."));
+    }
     check_framing(&seen, unseen.has_length)?;
     let authority = authority(parts, seen.host)?;
     let (host, path) = (host_of(authority)?, target::normalise(parts.uri.path())?);
@@ -56,6 +62,8 @@ struct Seen<'r> {
     host: Once<'r>,
     coding: Once<'r>,
     has_length: bool,
+    /// Bytes of `Connection`.
+    nominations: usize,
     shown: Shown<'r>,
 }
 
@@ -68,6 +76,7 @@ impl<'r> Seen<'r> {
                 HOST => seen.host.see(value),
                 TRANSFER_ENCODING => seen.coding.see(value),
                 CONTENT_LENGTH => seen.has_length = true,
+                CONNECTION => seen.nominations += value.len(),
                 AUTHORIZATION => seen.shown.authorization.see(value),
                 _ if *name == X_API_KEY => seen.shown.api_key.see(value),
                 _ => {}

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, request};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -121,7 +121,7 @@ async fn stages(
     call.target = metered_target(call.meter(), &checked, parts, &parameters);
     let head = forward::begin(route, parts, &checked.path, &parameters)?;
     let head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
-    let upload = upload((worker, peer), call, route, (&parts.headers, body));
+    let upload = upload((worker, peer), call, route, (parts, body));
     Ok(Outcome::Permitted(head.end(&parts.method, upload)))
 }
 
@@ -146,7 +146,9 @@ async fn identify(
     let presented = presented::find(shown)?;
     let Some(known) = worker.shared.directory.identify(presented, moment).await? else { return Ok(None) };
     let identity = known.identity.clone();
-    worker.recent.borrow_mut().keep(shown, known);
+    if presented.is_plain(shown) {
+        worker.recent.borrow_mut().keep(shown, known);
+    }
     Ok(Some(identity))
 }
 
@@ -202,16 +204,16 @@ fn upload(
     (worker, peer): (&Worker, &Peer),
     call: &mut Call,
     route: &Route,
-    (headers, body): (&HeaderMap, Incoming),
+    (parts, body): (&request::Parts, Incoming),
 ) -> Upload {
     if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
         let capture = Capture::up_to(meter.max_capture);
         call.upload.borrow_mut().capture = capture;
-        call.request_coding = recording::coding(headers);
+        call.request_coding = recording::coding(&parts.headers);
     }
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
-    Upload::new(body, bounds, call.upload.clone(), peer.raw_head.clone())
+    Upload::new((body, parts.version), bounds, call.upload.clone(), peer.raw_head.clone())
 }
 
 /// Writes the fields that the upstream sees.

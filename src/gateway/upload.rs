@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -61,6 +62,7 @@ pub struct Streaming {
     raw_head: Rc<RawHead>,
     /// How long the body is, if that was said.
     length: Option<u64>,
+    version: Version,
     pace: Option<Pace>,
 }
 
@@ -87,18 +89,26 @@ impl Upload {
     /// A body within bounds, whose fate is told in `outcome`.
     /// `raw_head` learns when it is read.
     pub fn new(
-        incoming: Incoming,
+        (incoming, version): (Incoming, Version),
         bounds: UploadBounds,
         outcome: Rc<RefCell<UploadOutcome>>,
         raw_head: Rc<RawHead>,
     ) -> Self {
-        if incoming.is_end_stream() {
+        if incoming.is_end_stream() || incoming.size_hint().exact() == Some(0) {
             return Self::Empty;
         }
         raw_head.body_opens();
         outcome.borrow_mut().is_under_way = true;
         let length = incoming.size_hint().exact();
-        Self::Streaming(Box::new(Streaming { incoming, bounds, outcome, raw_head, length, pace: None }))
+        Self::Streaming(Box::new(Streaming {
+            incoming,
+            bounds,
+            outcome,
+            raw_head,
+            length,
+            version,
+            pace: None,
+        }))
     }
 }
 
@@ -130,6 +140,12 @@ impl Streaming {
         self.cut(Refusal::BodyTooSlow)
     }
 
+    /// Whether there is less of it than was stated, or a reset in place of its end.
+    fn is_short(&self) -> bool {
+        let is_reset = self.version == Version::HTTP_2 && !self.incoming.is_end_stream();
+        is_reset || self.length.is_some_and(|length| length != self.outcome.borrow().bytes)
+    }
+
     /// All of it has come.
     fn end(&self) {
         self.raw_head.body_ends();
@@ -149,6 +165,10 @@ impl Streaming {
         loop {
             let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Pending => return self.poll_pace(context),
+                // HTTP/2 may tell a stream that was reset as one that has ended.
+                Poll::Ready(None) if self.is_short() => {
+                    return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
+                }
                 Poll::Ready(None) => {
                     self.end();
                     return Poll::Ready(None);

@@ -7,13 +7,10 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::error::{Broken, UpstreamError};
+use super::error::Broken;
 
 /// Most fields of a head, or of trailers.
 pub(super) const MAX_FIELDS: usize = 128;
-/// Interim answers (1xx) before one that counts.
-const MAX_INTERIM: usize = 16;
-
 /// An answer's head. Its fields are those that cross to the caller; `Content-Length` is one of them only if no body follows,
 /// for then it tells of another (RFC 9110, section 8.6).
 #[derive(Debug)]
@@ -47,30 +44,12 @@ pub(super) enum Crossing {
     Ends(HeaderName),
 }
 
-/// Takes the head of an answer out of `read`, passing over interim ones; `None` if it is not whole yet.
-///
-/// # Errors
-/// [`UpstreamError::Interim`] and [`UpstreamError::Broken`].
+/// Takes a head of up to `limit` bytes out of `read`; `None` if it is not whole yet. It may be an interim one.
 pub(super) fn take(
     read: &mut BytesMut,
     is_for_head: bool,
     limit: usize,
-) -> Result<Option<AnswerHead>, UpstreamError> {
-    for _ in 0..MAX_INTERIM {
-        let Some(head) = take_one(read, is_for_head, limit).map_err(UpstreamError::Broken)? else {
-            return Ok(None);
-        };
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(UpstreamError::Interim(head.status.as_u16()));
-        }
-        if !head.status.is_informational() {
-            return Ok(Some(head));
-        }
-    }
-    Err(UpstreamError::Broken(Broken::Framing("there is no end to its interim answers")))
-}
-
-fn take_one(read: &mut BytesMut, is_for_head: bool, limit: usize) -> Result<Option<AnswerHead>, Broken> {
+) -> Result<Option<AnswerHead>, Broken> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
@@ -182,8 +161,9 @@ impl Fields {
         {
             self.headers.insert(CONTENT_LENGTH, length);
         }
-        // Of two framings one is a lie, and so may be what follows (RFC 9112, section 6.1).
-        let is_plain = self.coding.is_none() || (is_1_1 && length.is_none());
+        // Of two framings one is a lie, and so may be what follows (RFC 9112, section 6.1); so is one of a body that cannot be.
+        let is_true = status != StatusCode::NO_CONTENT || (self.coding.is_none() && length.unwrap_or(0) == 0);
+        let is_plain = is_true && (self.coding.is_none() || (is_1_1 && length.is_none()));
         let is_kept = framing != Framing::Close && !self.closes && (is_1_1 || self.keeps) && is_plain;
         Ok(AnswerHead { status, headers: self.headers, framing, is_kept })
     }
@@ -225,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    fn head(text: &str) -> Result<Option<AnswerHead>, UpstreamError> {
+    fn head(text: &str) -> Result<Option<AnswerHead>, Broken> {
         take(&mut BytesMut::from(text), false, 1000)
     }
 
@@ -245,6 +225,19 @@ mod tests {
         assert_eq!(framed(""), (Framing::Close, false));
         let old = head("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n").unwrap().unwrap();
         assert_eq!((old.framing, old.is_kept), (Framing::Length(1), false));
+        for (fields, is_kept) in [
+            ("", true),
+            ("Content-Length: 0\r\n", true),
+            ("Content-Length: 5\r\n", false),
+            ("Transfer-Encoding: chunked\r\n", false),
+        ] {
+            let empty = head(&format!("HTTP/1.1 204 x\r\n{fields}\r\n")).unwrap().unwrap();
+            assert_eq!(
+                (empty.framing, empty.is_kept, empty.headers.len()),
+                (Framing::Length(0), is_kept, 0),
+                "{fields}"
+            );
+        }
         let kept = head("HTTP/1.0 200\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n");
         assert!(kept.unwrap().unwrap().is_kept);
         let none = head("HTTP/1.1 304 x\r\nContent-Length: 7\r\n\r\n").unwrap().unwrap();
@@ -272,21 +265,17 @@ mod tests {
             "a: \0\r\n",
         ] {
             let told = head(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"));
-            assert!(matches!(told, Err(UpstreamError::Broken(_))), "{fields:?}: {told:?}");
+            assert!(told.is_err(), "{fields:?}: {told:?}");
         }
         let long = format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(1000));
-        assert!(matches!(head(&long), Err(UpstreamError::Broken(Broken::HeadTooLong(1000)))));
-        assert!(
-            head("HTTP/1.1 101 x\r\n\r\n").is_err_and(|error| matches!(error, UpstreamError::Interim(101)))
-        );
-        assert!(head(&"HTTP/1.1 103 x\r\n\r\n".repeat(20)).is_err());
+        assert!(matches!(head(&long), Err(Broken::HeadTooLong(1000))));
         assert!(head("HTTP/1.1 200 OK\r\na: b\r\n").unwrap().is_none());
     }
 
     #[test]
     fn what_is_between_two_hops_does_not_cross() {
         let mut read = BytesMut::from(
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\nConnection: X-Hop, keep-alive\r\nx-hop: 1\r\nKeep-Alive: 5\r\n\
+            "HTTP/1.1 201 Made\r\nConnection: X-Hop, keep-alive\r\nx-hop: 1\r\nKeep-Alive: 5\r\n\
              Trailer: a\r\nUpgrade: b\r\nProxy-Connection: c\r\nProxy-Authenticate: d\r\nContent-Length: 2\r\nX-A: 1\r\n\
              x-a: 2\r\n\r\nok",
         );

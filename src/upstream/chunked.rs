@@ -70,6 +70,10 @@ impl Chunked {
 
 /// A chunk's size, once its line is whole.
 fn size(read: &mut BytesMut) -> Result<Option<u64>, Broken> {
+    // The parser takes a line without any digit for a chunk without any byte, which would end the body.
+    if read.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
+        return Err(Broken::Chunk("a chunk's size is malformed"));
+    }
     match httparse::parse_chunk_size(read) {
         Ok(httparse::Status::Complete((length, size))) if length <= MAX_LINE => {
             read.advance(length);
@@ -93,8 +97,7 @@ fn trailers(read: &mut BytesMut) -> Result<Piece, Broken> {
         httparse::Status::Partial => return Err(Broken::HeadTooLong(MAX_TRAILERS)),
     };
     let mut trailers = HeaderMap::with_capacity(fields.len());
-    let is_trailer = |field: &&httparse::Header<'_>| !field.name.eq_ignore_ascii_case("content-length");
-    for field in fields.iter().filter(is_trailer) {
+    for field in fields {
         if let Crossing::Crosses(name) = answer_head::crossing(field.name)? {
             trailers.append(name, answer_head::copied(field.value)?);
         }
@@ -148,6 +151,9 @@ mod tests {
             b"3\r\nabcd\r\n0\r\n\r\n",
             b"ffffffffffffffffff\r\n",
             b"-1\r\n",
+            b"\r\n\r\n",
+            b";\r\n\r\n",
+            b"5\r\nhello\r\n\r\n\r\n5\r\nworld\r\n0\r\n\r\n",
             b"0\r\nno field\r\n\r\n",
             &long,
             &endless,

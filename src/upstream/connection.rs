@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::io::AsyncWrite;
@@ -32,28 +32,29 @@ impl Connection {
 
     /// Reads more; ready with 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.read.reserve(self.at_once);
+        // What has been handed on holds on to its memory until it is sent: little is left for little that comes.
+        if self.read.capacity() - self.read.len() < self.at_once / 2 {
+            self.read.reserve(self.at_once);
+        }
         let length = ready!(poll_read_buf(Pin::new(&mut self.stream), context, &mut self.read))?;
-        if length >= self.at_once {
+        if length >= self.at_once / 2 {
             self.at_once = (self.at_once * 2).min(MOST);
+        } else if length < self.at_once / 4 {
+            self.at_once = (self.at_once / 2).max(LEAST);
         }
         Poll::Ready(Ok(length))
     }
 
     /// A transfer is over: the next one begins with little.
     pub(super) fn rest(&mut self) {
-        if self.at_once > LEAST {
-            self.at_once = LEAST;
+        self.at_once = LEAST;
+        if self.read.capacity() > LEAST {
             self.read = BytesMut::new();
         }
     }
 
     /// Whether nothing has come on an idle connection, neither bytes nor its end. Asks the kernel only if something has.
     pub(super) fn is_quiet(&self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        if self.stream.poll_read_ready(&mut context).is_pending() {
-            return self.read.is_empty();
-        }
         let read = self.stream.try_read(&mut [0; 1]);
         self.read.is_empty() && matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }

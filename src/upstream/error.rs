@@ -32,7 +32,7 @@ pub enum UpstreamError {
     /// The connection was closed before any byte of a response.
     #[error("the upstream closed the connection instead of answering")]
     Closed(#[source] Broken),
-    /// A final answer with a status that can only be an interim one, such as an upgrade that nobody asked for.
+    /// An interim answer and none that ends the request: an upgrade that nobody asked for, or one after the other.
     #[error("the upstream answered with status {0}, which ends no request")]
     Interim(u16),
     /// No endpoint took the request.

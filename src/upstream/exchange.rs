@@ -1,11 +1,13 @@
 //! One request and its answer on a connection. Both go on at once: an upstream may answer before it has read all of the
-//! request, and what it answers counts even if it reads no further.
+//! request, and what it answers counts even if it reads no further. The request goes on while the answer is read.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use super::answer_head::{self, AnswerHead, Framing};
@@ -15,6 +17,9 @@ use super::error::{Broken, UpstreamError};
 use super::pool::Lease;
 use super::request::{Request, SendError};
 
+/// Interim answers (1xx) before one that counts.
+const MAX_INTERIM: u8 = 16;
+
 /// A request under way; once its answer's head has come, a body that can be read.
 pub struct Exchange<B> {
     lease: Lease,
@@ -22,6 +27,8 @@ pub struct Exchange<B> {
     answer: Answer,
     /// Why the request cannot be sent on; the answer may be on its way nevertheless.
     unsent: Option<std::io::Error>,
+    /// Interim answers that have come.
+    interim: u8,
     /// Whether another request may follow.
     is_kept: bool,
 }
@@ -44,7 +51,7 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
     /// Begins to send `request` on a connection.
     #[must_use]
     pub fn new(lease: Lease, request: Request<B>) -> Self {
-        Self { lease, request, answer: Answer::Head, unsent: None, is_kept: false }
+        Self { lease, request, answer: Answer::Head, unsent: None, interim: 0, is_kept: false }
     }
 
     /// The head of the answer.
@@ -62,8 +69,16 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
         };
         loop {
             if !connection.read.is_empty()
-                && let Some(head) = answer_head::take(&mut connection.read, is_for_head, limit)?
+                && let Some(head) = answer_head::take(&mut connection.read, is_for_head, limit)
+                    .map_err(UpstreamError::Broken)?
             {
+                if head.status.is_informational() {
+                    self.interim += 1;
+                    if head.status == StatusCode::SWITCHING_PROTOCOLS || self.interim > MAX_INTERIM {
+                        return Poll::Ready(Err(UpstreamError::Interim(head.status.as_u16())));
+                    }
+                    continue;
+                }
                 self.is_kept = head.is_kept;
                 self.answer = match head.framing {
                     Framing::Length(0) => Answer::Ended,
@@ -86,12 +101,18 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
                 Broken::Io(error) => is_reset(error),
                 _ => true,
             };
-            return Poll::Ready(Err(if is_closed && connection.read.is_empty() {
+            return Poll::Ready(Err(if is_closed && connection.read.is_empty() && self.interim == 0 {
                 UpstreamError::Closed(broken)
             } else {
                 UpstreamError::Broken(broken)
             }));
         }
+    }
+
+    /// Whether the upstream may have seen some of the request.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.request.has_begun()
     }
 
     /// The request for another connection, now that this one failed with `error`; `None` if it must not be sent again.
@@ -118,11 +139,29 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
         }
     }
 
-    /// Ends the exchange; the connection goes back to its pool if another request may follow on it.
-    pub fn end(self, now: Duration) {
-        if self.is_kept && self.request.is_sent() && matches!(self.answer, Answer::Ended) {
-            self.lease.give_back(now);
+    /// Ends the exchange, whose answer has been read; the connection goes back to its pool if another request may follow on
+    /// it. A request that the upstream has answered and still reads is sent to its end first.
+    pub fn end(mut self: Box<Self>, now: Duration)
+    where
+        B: 'static,
+    {
+        if !self.is_kept || !matches!(self.answer, Answer::Ended) {
+            return;
         }
+        if self.request.is_sent() {
+            self.lease.give_back(now);
+        } else if self.unsent.is_none() {
+            tokio::task::spawn_local(async move {
+                if poll_fn(|context| self.poll_rest(context)).await.is_ok() {
+                    self.lease.give_back(now);
+                }
+            });
+        }
+    }
+
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(connection) = self.lease.connection() else { return Poll::Ready(Ok(())) };
+        self.request.poll_send(context, connection)
     }
 }
 
@@ -132,7 +171,7 @@ impl Answer {
     /// The next piece of the body.
     fn poll_piece(
         &mut self,
-        connection: &mut Connection,
+        (connection, unsent): (&mut Connection, &mut Option<std::io::Error>),
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
@@ -143,7 +182,11 @@ impl Answer {
                 Err(broken) => return Poll::Ready(Some(Err(broken))),
             }
             match ready!(connection.poll_fill(context)) {
-                Ok(0) if matches!(self, Self::UntilClose) => *self = Self::Ended,
+                // What could not be sent tells of a reset, which the socket tells once.
+                Ok(0) if matches!(self, Self::UntilClose) => match unsent.take() {
+                    Some(error) => return Poll::Ready(Some(Err(error.into()))),
+                    None => *self = Self::Ended,
+                },
                 Ok(0) => return Poll::Ready(Some(Err(Broken::Incomplete))),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
@@ -197,7 +240,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Exchange<B> {
             return Poll::Ready(Some(Err(Broken::RequestBody)));
         }
         let Some(connection) = exchange.lease.connection() else { return Poll::Ready(None) };
-        exchange.answer.poll_piece(connection, context)
+        exchange.answer.poll_piece((connection, &mut exchange.unsent), context)
     }
 
     fn is_end_stream(&self) -> bool {

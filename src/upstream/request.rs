@@ -187,8 +187,12 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
         let is_end = frame.is_none() || body.is_end_stream();
         // Trailers end here.
         if let Some(data) = frame.and_then(|frame| frame.into_data().ok()).filter(|data| !data.is_empty()) {
-            self.left = self.left.saturating_sub(data.len() as u64);
+            self.left = self.left.checked_sub(data.len() as u64).ok_or(SendError::Body)?;
             self.stage(data);
+        }
+        // What is owed of a stated length would be taken from the next request on the connection.
+        if is_end && self.left > 0 && self.coding == Coding::Plain {
+            return Poll::Ready(Err(SendError::Body));
         }
         if is_end || self.left == 0 {
             self.body = None;
@@ -334,6 +338,45 @@ mod tests {
         let mut put = head(&Method::PUT).end(&Method::PUT, Full::new(Bytes::from("x")));
         sent(&mut put, 1000);
         assert!(put.again(true).is_none());
+    }
+
+    #[test]
+    fn a_body_of_another_length_than_was_stated_is_never_sent_whole() {
+        for (stated, sent) in [(5, "four"), (3, "four"), (1, "")] {
+            let frames = [Ok::<_, ()>(http_body::Frame::data(Bytes::from(sent)))];
+            let body = Stated { body: StreamBody::new(futures_util::stream::iter(frames)), stated };
+            let mut request = head(&Method::POST).end(&Method::POST, body);
+            let mut sink = Slow { at_once: 1000, is_busy: true, took: Vec::new() };
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            let told = loop {
+                if let Poll::Ready(told) = request.poll_send(&mut context, &mut sink) {
+                    break told;
+                }
+            };
+            assert!(matches!(told, Err(SendError::Body)) && !request.is_sent(), "{stated} of {sent:?}");
+        }
+    }
+
+    /// A body that says how long it is.
+    struct Stated<B> {
+        body: B,
+        stated: u64,
+    }
+
+    impl<B: Body<Data = Bytes> + Unpin> Body for Stated<B> {
+        type Data = Bytes;
+        type Error = B::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, B::Error>>> {
+            Pin::new(&mut self.body).poll_frame(context)
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            http_body::SizeHint::with_exact(self.stated)
+        }
     }
 
     proptest! {

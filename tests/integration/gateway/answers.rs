@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::http::{Answer, Connection};
 use crate::support::origin::{Origin, point};
 
@@ -188,4 +188,35 @@ fn a_large_answer_and_a_large_body_cross_whole() {
         "PUT /api/products/p-1001 HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\nContent-Length: 60001\r\n\r\n"
     );
     assert_eq!(connection.exchange(&(head + &"x".repeat(60_000) + ".")).unwrap().text(), "ok");
+}
+
+#[test]
+fn an_upload_that_is_answered_before_its_end_goes_on_to_its_end() {
+    let received = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = received.clone();
+    let origin = Origin::start(move |stream, head| {
+        if head.starts_with("GET") {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+            return;
+        }
+        let _ = stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+        let mut chunk = [0; 4096];
+        while kept.lock().unwrap().last() != Some(&b'.') {
+            let read = stream.read(&mut chunk).unwrap();
+            assert!(read > 0, "the upload was cut off");
+            kept.lock().unwrap().extend_from_slice(&chunk[..read]);
+        }
+    });
+    let (dev, address) = in_front_of(&origin);
+    let key = dev.told("/other_app/api_key");
+    let mut connection = Connection::open(&address);
+    connection.send(
+        format!("PUT /api/products/p-1001 HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\nContent-Length: 40001\r\n\r\n")
+            .as_bytes(),
+    );
+    assert_eq!(connection.receive().unwrap().status, 202);
+    connection.send(&[b'x'; 40_000]);
+    connection.send(b".");
+    wait_for("the rest of the upload", || received.lock().unwrap().ends_with(b"."));
+    assert_eq!(connection.exchange("GET /api/products HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().text(), "[]");
 }

@@ -1,5 +1,10 @@
 //! HTTP/2 by prior knowledge on the same port, by a client of another make.
 
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
@@ -9,7 +14,7 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::abandoned::{record_of, shorten_orders};
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::origin::{Origin, point};
 
 async fn connect(dev: &Dev) -> SendRequest<Full<Bytes>> {
@@ -98,4 +103,69 @@ async fn an_order_whose_stream_has_not_ended_was_whole_once_its_length_has_come(
     assert_eq!(sender.send_request(request).await.unwrap().status(), 504);
     let record = record_of(&dev, "place-order");
     assert_eq!(record["outcome"], "exception", "{record}");
+}
+
+/// One frame (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Fields as literals that are not indexed and not compressed (RFC 7541, section 6.2.2).
+fn fields(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            match text.len().checked_sub(127) {
+                None => block.push(u8::try_from(text.len()).unwrap()),
+                Some(rest) => {
+                    let (low, high) = (rest % 128, rest / 128);
+                    block.extend([127, u8::try_from(low).unwrap() | 128, u8::try_from(high).unwrap()]);
+                }
+            }
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    block
+}
+
+#[test]
+fn what_is_owed_of_a_body_whose_stream_was_reset_is_never_taken_from_the_next_request() {
+    let peers = Arc::new(Mutex::new(Vec::<SocketAddr>::new()));
+    let seen = peers.clone();
+    // It answers before the body has come, and keeps the connection.
+    let origin = Origin::start(move |stream, _| {
+        seen.lock().unwrap().push(stream.peer_addr().unwrap());
+        let _ = stream.write_all(b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
+    });
+    let dev = Dev::with_policies(|policies| point(policies, "order", &origin.address));
+    let bearer = dev.bearer(0);
+    let mut stream = TcpStream::connect(dev.base().strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    let order = |number: u32, length: &str, body: &[u8], ends: bool| {
+        let head = fields(&[
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "a"),
+            (":path", "/api/orders"),
+            ("authorization", &bearer),
+            ("content-length", length),
+        ]);
+        [frame(1, 4, number, &head), frame(0, u8::from(ends), number, body)].concat()
+    };
+    let reset = frame(3, 0, 1, &0_u32.to_be_bytes());
+    stream.write_all(&[frame(4, 0, 0, &[]), order(1, "1000", b"{\"items\":", false)].concat()).unwrap();
+    wait_for("the order at the upstream", || !peers.lock().unwrap().is_empty());
+    stream.write_all(&[reset, order(3, "2", b"[]", true)].concat()).unwrap();
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4096];
+    while peers.lock().unwrap().len() < 2 || !answer.windows(2).any(|pair| pair == b"{}") {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "closed after {answer:?}");
+        answer.extend_from_slice(&chunk[..read]);
+    }
+    let peers = peers.lock().unwrap();
+    let connections: HashSet<_> = peers.iter().collect();
+    assert_eq!(connections.len(), peers.len(), "a connection that was owed bytes was used again");
 }
