@@ -25,6 +25,13 @@ pub struct AnswerHead {
     pub(super) is_kept: bool,
 }
 
+impl AnswerHead {
+    /// Whether what follows on the connection is not HTTP/1.1 any more.
+    pub(super) fn switches_protocols(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+}
+
 /// Where a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {

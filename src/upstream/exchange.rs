@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use super::answer_head::{self, AnswerHead, Framing};
@@ -74,7 +73,7 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
             {
                 if head.status.is_informational() {
                     self.interim += 1;
-                    if head.status == StatusCode::SWITCHING_PROTOCOLS || self.interim > MAX_INTERIM {
+                    if head.switches_protocols() || self.interim > MAX_INTERIM {
                         return Poll::Ready(Err(UpstreamError::Interim(head.status.as_u16())));
                     }
                     continue;
