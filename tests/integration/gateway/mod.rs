@@ -9,4 +9,6 @@ mod lifecycle;
 mod limits;
 mod outside;
 mod reload;
+mod tls;
+mod tls_reload;
 mod upstreams;
