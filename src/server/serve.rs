@@ -51,7 +51,8 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         });
         secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
-    tracing::info!(partners = node.addresses.url(), administrators = %admin.address(), "serving");
+    let (partners, in_clear_text) = (node.addresses.url(), node.addresses.plain_url());
+    tracing::info!(partners, in_clear_text, administrators = %admin.address(), "serving");
     lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
     node.begin_stop();
     admin.stop().await;

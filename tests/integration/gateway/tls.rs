@@ -200,6 +200,37 @@ fn an_answer_that_ends_a_connection_comes_whole_though_its_client_sends_on() {
 }
 
 #[test]
+fn a_big_answer_comes_whole_and_one_that_is_cut_off_never_looks_so() {
+    let big = Arc::new(Vec::from_iter((0..3_000_000_u32).map(|number| (number % 251) as u8)));
+    let sent = big.clone();
+    let origin = Origin::start(move |stream, head| {
+        let head_of =
+            |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        let is_cut = head.starts_with("GET /products/cut ");
+        let answer = if is_cut {
+            [head_of(sent.len()), b"few".to_vec()]
+        } else {
+            [head_of(sent.len()), sent.to_vec()]
+        };
+        // The other end may have left.
+        let _ = stream.write_all(&answer.concat());
+        if is_cut {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    let authority = Authority::of(&[HOST]);
+    let dev = Dev::with_tls(authority.folder(), |policies| point(policies, "catalog", &origin.address));
+    for version in BOTH_VERSIONS {
+        let client = authority.client_of(&[version], &[]);
+        let mut connection = client.connect(dev.tls_address(), HOST).unwrap();
+        assert!(connection.exchange(REQUEST).unwrap().body == *big, "{version:?}");
+        let cut = connection.exchange("GET /api/products/cut HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(cut.is_none(), "{version:?}");
+        assert!(connection.read_to_end().is_err(), "{version:?}: the end was told as if it were one");
+    }
+}
+
+#[test]
 fn a_stop_lets_requests_and_handshakes_under_way_finish_and_tells_the_rest() {
     let (reached, go_on) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (tell, wait) = (reached.clone(), go_on.clone());
