@@ -1,5 +1,6 @@
 //! `tollgate dev`: everything in one process.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::failure::{Failure, Outcome};
 use super::screen::{Format, Screen};
 use crate::config::environment;
-use crate::config::settings::DevSettings;
+use crate::config::settings::{DevSettings, TlsSettings};
 use crate::server;
 use crate::telemetry::logs;
 
@@ -21,6 +22,12 @@ pub(super) struct DevArguments {
     /// Port for administrators, on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8081, value_name = "PORT")]
     admin_port: u16,
+    /// Serve TLS too, with the certificates in this folder, as `tollgate serve` does
+    #[arg(long, value_name = "DIR")]
+    tls_certificates: Option<PathBuf>,
+    /// Port for partners by TLS, on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = 8443, value_name = "PORT")]
+    tls_port: u16,
     /// Keep data in this folder; a start on the same one makes new keys and passwords, and the sandbox forgets its
     /// orders [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
@@ -41,6 +48,10 @@ impl DevArguments {
         DevSettings {
             port: self.port,
             admin_port: self.admin_port,
+            tls: self.tls_certificates.map(|certificates| TlsSettings {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, self.tls_port)),
+                certificates,
+            }),
             data: self.data,
             policies: self.policies,
             ready_file: self.ready_file,
@@ -58,7 +69,7 @@ pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
     let settings = arguments.settings();
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
     server::dev::run(&settings, &|ready| tell(ready, screen))
-        .map_err(|error| Failure::of_server(error, "--port or --admin-port"))
+        .map_err(|error| Failure::of_server(error, "--port, --tls-port or --admin-port"))
 }
 
 /// Prints what to try. A closed standard output is no reason to stop.

@@ -25,13 +25,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 impl Failure {
     /// Why a node did not start or run; `elsewhere` are the options that let it listen elsewhere. A set of policies that is
-    /// not right is invalid input.
+    /// not right is invalid input, and so are certificates.
     pub(super) fn of_server(error: ServerError, elsewhere: &str) -> Self {
         match error {
             ServerError::Policies(LoadError::Invalid(report)) => Self::Invalid(report.to_string()),
             ServerError::Listen { address, source } => Self::Failed(anyhow::anyhow!(
                 "cannot listen on {address}: {source}; choose another by {elsewhere}"
             )),
+            broken @ ServerError::Certificates(_) => Self::Invalid(format!("tollgate: {broken}")),
             other => Self::Failed(other.into()),
         }
     }

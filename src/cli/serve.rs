@@ -1,6 +1,6 @@
 //! `tollgate serve`: a production node.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -12,13 +12,16 @@ use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
 use crate::config::environment;
 use crate::config::public_url::PublicUrl;
-use crate::config::settings::ServeSettings;
+use crate::config::settings::{ServeSettings, TlsSettings};
 use crate::domain::id::NodeId;
 use crate::server;
 use crate::telemetry::logs;
 
 /// Shortest admin token: what is shorter can be guessed.
 const MIN_TOKEN_LENGTH: usize = 32;
+
+/// Where partners connect unless they are served by TLS.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
 
 const LONG_HELP: &str = "\
 Secrets come from the environment, never from the command line, which other users of the machine can read:
@@ -35,9 +38,16 @@ pub(super) struct ServeArguments {
     /// The data folder: the journal of usage, and the store unless TOLLGATE_STORE names another
     #[arg(long, default_value = "data", value_name = "DIR", env = "TOLLGATE_DATA")]
     data: PathBuf,
-    /// Where partners connect
-    #[arg(long, default_value = "0.0.0.0:8080", value_name = "ADDRESS", env = "TOLLGATE_LISTEN")]
-    listen: SocketAddr,
+    /// Where partners connect in clear text [default: 0.0.0.0:8080; with --tls-certificates, nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Serve TLS with the certificates in this folder, each as NAME.crt and NAME.key, or NAME/fullchain.pem and
+    /// NAME/privkey.pem; changes in it take effect at once, unless they are wrong
+    #[arg(long, value_name = "DIR", env = "TOLLGATE_TLS_CERTIFICATES")]
+    tls_certificates: Option<PathBuf>,
+    /// Where partners connect by TLS
+    #[arg(long, default_value = "0.0.0.0:8443", value_name = "ADDRESS", env = "TOLLGATE_TLS_LISTEN")]
+    tls_listen: SocketAddr,
     /// Where administrators connect: keep it inside your network
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN")]
     admin_listen: SocketAddr,
@@ -48,7 +58,7 @@ pub(super) struct ServeArguments {
     #[arg(long, default_value = "node-1", value_name = "NAME", env = "TOLLGATE_NODE")]
     node: NodeId,
     /// The address by which partners know this gateway, such as https://api.example.com; the OAuth2 issuer. Must be given
-    /// unless --listen is an address of this machine alone
+    /// unless the gateway listens on this machine alone
     #[arg(long, value_name = "URL", env = "TOLLGATE_PUBLIC_URL")]
     public_url: Option<PublicUrl>,
     /// Let --public-url begin with http:// beyond this machine, for networks without TLS: whoever is between can read
@@ -62,12 +72,16 @@ pub(super) struct ServeArguments {
 
 impl ServeArguments {
     fn settings(self) -> Result<ServeSettings, Failure> {
+        let tls =
+            self.tls_certificates.map(|certificates| TlsSettings { listen: self.tls_listen, certificates });
+        let listen = self.listen.or_else(|| tls.is_none().then_some(DEFAULT_LISTEN));
         // The address that it listens on would be the issuer, and 0.0.0.0 is nobody's.
-        if self.public_url.is_none() && !self.listen.ip().is_loopback() {
+        let mut addresses = listen.into_iter().chain(tls.iter().map(|tls| tls.listen));
+        let elsewhere = addresses.find(|address| !address.ip().is_loopback());
+        if let Some(address) = elsewhere.filter(|_| self.public_url.is_none()) {
             return Err(Failure::Usage(format!(
                 "tollgate: --public-url, or TOLLGATE_PUBLIC_URL, must say by which address partners know this \
-                 gateway, such as https://api.example.com: it listens on {}",
-                self.listen
+                 gateway, such as https://api.example.com: it listens on {address}"
             )));
         }
         if let Some(url) =
@@ -80,7 +94,8 @@ impl ServeArguments {
             )));
         }
         Ok(ServeSettings {
-            listen: self.listen,
+            listen,
+            tls,
             admin_listen: self.admin_listen,
             data: self.data,
             policies: self.policies,
@@ -103,5 +118,5 @@ pub(super) fn run(arguments: ServeArguments) -> Outcome {
     })?;
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
     server::serve::run(&settings, &token)
-        .map_err(|error| Failure::of_server(error, "--listen or --admin-listen"))
+        .map_err(|error| Failure::of_server(error, "--listen, --tls-listen or --admin-listen"))
 }

@@ -8,6 +8,15 @@ use std::time::Duration;
 use super::public_url::PublicUrl;
 use crate::domain::id::NodeId;
 
+/// How partners are served by TLS.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where they connect.
+    pub listen: SocketAddr,
+    /// The folder in which certificates and their keys lie.
+    pub certificates: PathBuf,
+}
+
 /// Settings of `tollgate dev`.
 #[derive(Debug, Clone)]
 pub struct DevSettings {
@@ -15,6 +24,8 @@ pub struct DevSettings {
     pub port: u16,
     /// Port for administrators; 0 picks a free one.
     pub admin_port: u16,
+    /// TLS beside clear text.
+    pub tls: Option<TlsSettings>,
     /// The data folder; without one, a temporary folder that is removed at the end.
     pub data: Option<PathBuf>,
     /// The policy folder.
@@ -28,8 +39,10 @@ pub struct DevSettings {
 /// Settings of `tollgate serve`.
 #[derive(Debug, Clone)]
 pub struct ServeSettings {
-    /// Where partners connect.
-    pub listen: SocketAddr,
+    /// Where partners connect in clear text. There is this, `tls`, or both.
+    pub listen: Option<SocketAddr>,
+    /// How they are served by TLS.
+    pub tls: Option<TlsSettings>,
     /// Where administrators connect.
     pub admin_listen: SocketAddr,
     /// The data folder.
@@ -56,7 +69,9 @@ pub struct Bounds {
     pub head_bytes: usize,
     /// How long a request head may take, also the longest idle time between requests; beyond: closed.
     pub head_time: Duration,
-    /// Connections of each core; beyond: new ones wait in the kernel's backlog.
+    /// How long a TLS handshake may take from the connection's beginning; beyond: closed.
+    pub handshake_time: Duration,
+    /// Connections of each core, handshakes among them; beyond: new ones wait in the kernel's backlog.
     pub connections_per_worker: usize,
     /// HTTP/2 streams of a connection; beyond: refused by the protocol.
     pub streams_per_connection: u32,
@@ -94,6 +109,7 @@ impl Default for Bounds {
         Self {
             head_bytes: 32 * 1024,
             head_time: Duration::from_secs(30),
+            handshake_time: Duration::from_secs(10),
             connections_per_worker: 20_000,
             streams_per_connection: 128,
             body_time: Duration::from_secs(20),

@@ -7,11 +7,13 @@ use axum::Router;
 
 use super::error::ServerError;
 use super::node::Node;
+use super::tls::certificates::Certificates;
 use crate::admin::{self, AdminState, AdminToken};
+use crate::domain::time::Timestamp;
 use crate::journal::state::State;
 use crate::metering::tally::{Accounts, DrainState};
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
-use crate::telemetry::metrics::{Figure, Figures, Metrics};
+use crate::telemetry::metrics::{Figure, Figures, Metrics, Series};
 
 /// The admin API of `node` for those who have `token`.
 ///
@@ -43,7 +45,8 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
 /// What is told of everything but the cores.
 fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
-    let (cells, live) = (node.cells.clone(), node.services.live.clone());
+    let (cells, live, certificates) =
+        (node.cells.clone(), node.services.live.clone(), node.certificates.clone());
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -73,8 +76,30 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 open_exceptions.load(Ordering::Relaxed),
             ),
         ]);
-        figures
+        let mut series = Vec::new();
+        if let Some(certificates) = &certificates {
+            figures.push((
+                "tollgate_tls_reload_failures",
+                Counter,
+                "Times that certificates were read and some were broken; those before them stayed.",
+                certificates.failures(),
+            ));
+            series.push(ends(certificates));
+        }
+        (figures, series)
     })
+}
+
+/// Until when certificates are valid, by host.
+fn ends(certificates: &Certificates) -> Series {
+    let seconds = |end: Timestamp| u64::try_from(end.as_seconds()).unwrap_or(0);
+    (
+        "tollgate_tls_certificate_not_after_seconds",
+        Gauge,
+        "Until when the certificate that is shown for a host is valid, in seconds since 1970.",
+        "host",
+        certificates.ends().into_iter().map(|(host, end)| (host, seconds(end))).collect(),
+    )
 }
 
 fn journal_figures(journal: &State) -> Vec<Figure> {

@@ -43,7 +43,8 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
         .await
         .map_err(|(address, source)| ServerError::Listen { address: address.to_string(), source })?;
     let node = NodeSettings {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)),
+        listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port))),
+        tls: settings.tls.clone(),
         workers: settings.workers.get(),
         data: data.to_owned(),
         policies: settings.policies.clone(),
@@ -64,7 +65,7 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
         secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
     tell(&ready);
-    lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
     node.begin_stop();
     admin.stop().await;
     node.stop().await;
@@ -92,7 +93,8 @@ fn ready(node: &Node, admin: SocketAddr, admin_token: &str, demo: &Demo) -> Valu
         })
         .collect();
     json!({
-        "base_url": format!("http://{}", node.address),
+        "base_url": node.addresses.url(),
+        "plain_url": node.addresses.plain_url(),
         "admin_url": format!("http://{admin}"),
         "admin_token": admin_token,
         "app": app(&demo.app),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::tls::certificates::CertificatesError;
 use crate::billing::error::BillingError;
 use crate::journal::error::JournalError;
 use crate::policy::load::LoadError;
@@ -28,6 +29,9 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no TLS without certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
     /// The data folder belongs to another process.
     #[error("another process uses the data folder {}: stop it, or name another folder by --data", .0.display())]
     DataFolderInUse(PathBuf),

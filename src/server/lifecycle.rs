@@ -1,10 +1,8 @@
-//! When the process stops: SIGTERM or SIGINT drain it; SIGHUP has the policies read again.
-
-use std::sync::Arc;
+//! When the process stops: SIGTERM or SIGINT drain it; SIGHUP has policies and certificates read again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::policy::live::Live;
+use super::node::Node;
 
 /// SIGTERM or SIGINT, from when this was made on.
 #[derive(Debug)]
@@ -31,20 +29,24 @@ impl StopSignal {
     }
 }
 
-/// Waits for SIGTERM or SIGINT; reloads the policies at each SIGHUP meanwhile.
+/// Waits for SIGTERM or SIGINT; reloads policies and certificates at each SIGHUP meanwhile.
 ///
 /// # Errors
 /// The system gives no signals.
-pub async fn wait_for_stop(live: &Arc<Live>) -> std::io::Result<()> {
+pub async fn wait_for_stop(node: &Node) -> std::io::Result<()> {
     let mut stop = std::pin::pin!(StopSignal::new()?.received());
     let mut hang_up = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
             _ = hang_up.recv() => {
-                let live = live.clone();
+                let (live, certificates) = (node.services.live.clone(), node.certificates.clone());
                 // The outcome is in the log and the status.
-                let _ = tokio::task::spawn_blocking(move || live.reload().map(|_| ())).await;
+                let _ = tokio::task::spawn_blocking(move || {
+                    certificates.inspect(|certificates| certificates.reload());
+                    live.reload().map(|_| ())
+                })
+                .await;
             }
         }
     }

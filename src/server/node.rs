@@ -15,13 +15,17 @@ use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
 use super::data_folder::DataFolder;
+use super::doors::Listeners;
 use super::error::ServerError;
+use super::front::{Addresses, Front};
+use super::tls;
+use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, listener, secret_file};
+use super::{housekeeping, secret_file};
 use crate::billing::plans::{self, Occasion};
 use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
-use crate::config::settings::Bounds;
+use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::password;
@@ -47,8 +51,10 @@ const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a node is made of.
 pub struct NodeSettings {
-    /// Where partners connect.
-    pub listen: SocketAddr,
+    /// Where partners connect in clear text. There is this, `tls`, or both.
+    pub listen: Option<SocketAddr>,
+    /// How they are served by TLS.
+    pub tls: Option<TlsSettings>,
     /// How many cores serve.
     pub workers: usize,
     /// The data folder.
@@ -61,7 +67,7 @@ pub struct NodeSettings {
     pub node: NodeId,
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
-    /// The address by which the world knows this gateway; without one, the one it listens on.
+    /// The address by which the world knows this gateway; without one, the one it listens on, by TLS if it can.
     pub public_url: Option<PublicUrl>,
     /// Bounds of the data plane.
     pub bounds: Bounds,
@@ -93,7 +99,9 @@ pub struct Node {
     /// What its surfaces share.
     pub services: Services,
     /// Where partners connect.
-    pub address: SocketAddr,
+    pub addresses: Addresses,
+    /// What TLS is spoken with.
+    pub(super) certificates: Option<Arc<Certificates>>,
     /// The journal.
     pub journal: Journal,
     /// How far the journal has been drained into the store.
@@ -105,7 +113,7 @@ pub struct Node {
     stop: CancellationToken,
     stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
-    sweeping: [Task<()>; 2],
+    sweeping: Vec<Task<()>>,
     draining: Task<()>,
     _watch: PolicyWatch,
     data: DataFolder,
@@ -122,15 +130,13 @@ impl Node {
         random: Arc<dyn Random>,
     ) -> Result<Self, ServerError> {
         let data = DataFolder::open(&settings.data)?;
-        let listeners = listener::listen(settings.listen, settings.workers.max(1))
-            .map_err(|source| ServerError::Listen { address: settings.listen.to_string(), source })?;
-        let address = listeners[0].local_addr().map_err(ServerError::Threads)?;
+        let Front { addresses, certificates, listeners } = Front::open(&settings, clock.clone())?;
         let store = open_store(&settings).await?;
         let live = Arc::new(open_policies(&settings, &store, clock.clone()).await?);
         let watch = watch(&live)
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
-        let issuer =
-            settings.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
+        let issuer = settings.public_url.as_ref().map(ToString::to_string);
+        let issuer = issuer.unwrap_or_else(|| addresses.url());
         let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
@@ -157,15 +163,17 @@ impl Node {
         let stop = CancellationToken::new();
         let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
-        let sweeping = [
+        let mut sweeping = vec![
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
         ];
+        sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();
         let (draining, drained) = start_drain(recorder, &journal, &stop_drain);
         Ok(Self {
             services,
-            address,
+            addresses,
+            certificates,
             journal,
             drained,
             counters,
@@ -305,7 +313,7 @@ async fn signing(
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);
 
 fn start_cores(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<Listeners>,
     journal: &Journal,
     shared: &Arc<Shared>,
     cells: &Arc<Cells>,
@@ -313,14 +321,14 @@ fn start_cores(
 ) -> Result<Cores, ServerError> {
     let mut cores = Vec::new();
     let mut counters = Vec::new();
-    for (number, listener) in listeners.into_iter().enumerate() {
+    for (number, listeners) in listeners.into_iter().enumerate() {
         let mut seed = [0; 8];
         services.random.fill(&mut seed).map_err(|error| ServerError::Secrets(error.to_string()))?;
         let counted = Arc::<CoreCounters>::default();
         counters.push(counted.clone());
         let core = Core {
             number,
-            listener,
+            listeners,
             journal: journal.writer(),
             counters: counted,
             seed: u64::from_le_bytes(seed),

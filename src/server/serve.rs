@@ -28,6 +28,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     let random: Arc<dyn Random> = Arc::new(MachineRandom::new());
     let node = NodeSettings {
         listen: settings.listen,
+        tls: settings.tls.clone(),
         workers: settings.workers.get(),
         data: settings.data.clone(),
         policies: settings.policies.clone(),
@@ -44,13 +45,15 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     let admin = control_plane::serve_admin(&node, settings.admin_listen, admin_token).await?;
     if let Some(path) = &settings.ready_file {
         let ready = json!({
-            "base_url": format!("http://{}", node.address),
+            "base_url": node.addresses.url(),
+            "plain_url": node.addresses.plain_url(),
             "admin_url": format!("http://{}", admin.address()),
         });
         secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
-    tracing::info!(partners = %node.address, administrators = %admin.address(), "serving");
-    lifecycle::wait_for_stop(&node.services.live).await.map_err(ServerError::Threads)?;
+    let (partners, in_clear_text) = (node.addresses.url(), node.addresses.plain_url());
+    tracing::info!(partners, in_clear_text, administrators = %admin.address(), "serving");
+    lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
     node.begin_stop();
     admin.stop().await;
     node.stop().await;

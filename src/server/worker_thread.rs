@@ -1,19 +1,19 @@
 //! One core's thread: a runtime of its own that accepts, serves, ticks and drains.
 
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use super::doors::{Arrival, Doors, Entry, Listeners};
+use super::paced::Paced;
+use super::socket::Socket;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -32,8 +32,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 pub struct Core {
     /// Its number, from 0.
     pub number: usize,
-    /// Its socket.
-    pub listener: StdListener,
+    /// Its sockets.
+    pub(super) listeners: Listeners,
     /// Its way into the journal.
     pub journal: Writer,
     /// Its counters.
@@ -66,8 +66,8 @@ pub fn start(
 }
 
 async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: CancellationToken) {
-    let listener = match TcpListener::from_std(core.listener) {
-        Ok(listener) => listener,
+    let doors = match Doors::open(core.listeners) {
+        Ok(doors) => doors,
         Err(error) => {
             tracing::error!(%error, "a core has no listener");
             return;
@@ -78,11 +78,11 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
     let tasks = TaskTracker::new();
     let ticking = tokio::task::spawn_local(tick(worker.clone()));
     let acceptor = Acceptor::new(worker.clone(), tasks.clone());
-    acceptor.accept(&listener, &stop).await;
+    acceptor.accept(&doors, &stop).await;
     worker.watches.stop();
     // What has connected by now is served; its requests may be there already.
-    acceptor.accept_waiting(&listener);
-    drop(listener);
+    acceptor.accept_waiting(&doors);
+    drop(doors);
     tasks.close();
     worker.durable_calls.close();
     let drained = tokio::time::timeout(worker.shared.bounds.drain_time, async {
@@ -111,18 +111,18 @@ impl Acceptor {
     }
 
     /// Accepts until `stop`; with all places taken, new connections wait in the kernel.
-    async fn accept(&self, listener: &TcpListener, stop: &CancellationToken) {
+    async fn accept(&self, doors: &Doors, stop: &CancellationToken) {
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 accepted = async {
                     let permit = self.room.clone().acquire_owned().await;
-                    listener.accept().await.map(|accepted| (accepted, permit))
+                    doors.accept().await.map(|arrival| (arrival, permit))
                 } => accepted,
             };
             match accepted {
-                Ok((accepted, permit)) => self.serve(accepted, permit.ok()),
+                Ok((arrival, permit)) => self.serve(arrival, permit.ok()),
                 Err(error) => {
                     tracing::error!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -132,22 +132,35 @@ impl Acceptor {
     }
 
     /// Accepts what waits in the kernel, and no more.
-    fn accept_waiting(&self, listener: &TcpListener) {
-        while let Some(Ok(accepted)) = listener.accept().now_or_never() {
-            self.serve(accepted, self.room.clone().try_acquire_owned().ok());
+    fn accept_waiting(&self, doors: &Doors) {
+        while let Some(arrival) = doors.accept_waiting() {
+            self.serve(arrival, self.room.clone().try_acquire_owned().ok());
         }
     }
 
-    fn serve(&self, (stream, address): (TcpStream, SocketAddr), permit: Option<OwnedSemaphorePermit>) {
+    fn serve(&self, arrival: Arrival, permit: Option<OwnedSemaphorePermit>) {
         let worker = self.worker.clone();
         worker.counters.accepted.add(1);
         worker.counters.connections.add(1);
-        let serving = connection::serve(worker.clone(), stream, address);
         self.tasks.spawn_local(async move {
-            serving.await;
+            let address = arrival.address;
+            if let Some(socket) = enter(&worker, arrival).await {
+                connection::serve(worker.clone(), socket, address).await;
+            }
             worker.counters.connections.subtract(1);
             drop(permit);
         });
+    }
+}
+
+/// What HTTP is spoken on; `None` if the peer does not get that far.
+async fn enter(worker: &Worker, arrival: Arrival) -> Option<Socket> {
+    arrival.stream.set_nodelay(true).ok()?;
+    let stream = Paced::new(arrival.stream, worker.shared.bounds.write_stall);
+    match arrival.entry {
+        Entry::Plain => Some(Socket::Plain(stream)),
+        // In a box of its own: a connection that is served does not keep the room that its handshake took.
+        Entry::Tls(handshakes) => Box::pin(async move { handshakes.shake(worker, stream).await }).await,
     }
 }
 

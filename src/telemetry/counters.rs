@@ -69,6 +69,12 @@ pub struct CoreCounters {
     pub connections: Count,
     /// Connections accepted.
     pub accepted: Count,
+    /// TLS handshakes done.
+    pub tls_handshakes: Count,
+    /// Of those, the ones that resumed an earlier session.
+    pub tls_resumed: Count,
+    /// TLS handshakes that failed or took too long.
+    pub tls_failed: Count,
     /// Usage records written.
     pub usage_records: Count,
     /// Usage records that are exceptions.

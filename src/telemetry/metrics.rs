@@ -19,8 +19,12 @@ pub enum Kind {
 /// A figure: its name, what it is, what it means, its value.
 pub type Figure = (&'static str, Kind, &'static str, u64);
 
+/// Figures of one name that a label tells apart: its name, what it is, what it means, the label, its values. Those who make
+/// one see to it that no value of the label needs escaping.
+pub type Series = (&'static str, Kind, &'static str, &'static str, Vec<(String, u64)>);
+
 /// Reads figures that something outside the cores tells: all at once, since some belong together.
-pub type Figures = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+pub type Figures = Box<dyn Fn() -> (Vec<Figure>, Vec<Series>) + Send + Sync>;
 
 /// Everything that is measured.
 pub struct Metrics {
@@ -73,7 +77,7 @@ impl Metrics {
         self.write_routes(page)?;
         self.write_refusals(page)?;
         let sum = |pick: fn(&CoreCounters) -> u64| self.cores.iter().map(|core| pick(core)).sum::<u64>();
-        let cores: [Figure; 5] = [
+        let cores: [Figure; 8] = [
             (
                 "tollgate_connections",
                 Kind::Gauge,
@@ -85,6 +89,24 @@ impl Metrics {
                 Kind::Counter,
                 "Connections accepted.",
                 sum(|core| core.accepted.get()),
+            ),
+            (
+                "tollgate_tls_handshakes",
+                Kind::Counter,
+                "TLS handshakes done.",
+                sum(|core| core.tls_handshakes.get()),
+            ),
+            (
+                "tollgate_tls_handshakes_resumed",
+                Kind::Counter,
+                "TLS handshakes that resumed an earlier session.",
+                sum(|core| core.tls_resumed.get()),
+            ),
+            (
+                "tollgate_tls_handshakes_failed",
+                Kind::Counter,
+                "TLS handshakes that failed, took too long or began in clear text.",
+                sum(|core| core.tls_failed.get()),
             ),
             (
                 "tollgate_usage_records",
@@ -105,7 +127,9 @@ impl Metrics {
                 sum(|core| core.lost_records.get()),
             ),
         ];
-        cores.into_iter().chain((self.others)()).try_for_each(|figure| write_single(page, figure))?;
+        let (others, series) = (self.others)();
+        cores.into_iter().chain(others).try_for_each(|figure| write_single(page, figure))?;
+        series.iter().try_for_each(|series| write_series(page, series))?;
         page.write_str("# EOF\n")
     }
 
@@ -163,9 +187,26 @@ fn write_histogram(page: &mut String, route: &str, sum: &RouteSum) -> std::fmt::
 }
 
 fn write_single(page: &mut String, (name, kind, help, value): Figure) -> std::fmt::Result {
+    let suffix = write_kind(page, name, kind, help)?;
+    writeln!(page, "{name}{suffix} {value}")
+}
+
+fn write_series(page: &mut String, (name, kind, help, label, values): &Series) -> std::fmt::Result {
+    let suffix = write_kind(page, name, *kind, help)?;
+    values.iter().try_for_each(|(of, value)| writeln!(page, "{name}{suffix}{{{label}=\"{of}\"}} {value}"))
+}
+
+/// Says what a figure is; gives what its samples' name ends with.
+fn write_kind(
+    page: &mut String,
+    name: &str,
+    kind: Kind,
+    help: &str,
+) -> Result<&'static str, std::fmt::Error> {
     let (kind, suffix) = match kind {
         Kind::Counter => ("counter", "_total"),
         Kind::Gauge => ("gauge", ""),
     };
-    writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}")
+    writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
+    Ok(suffix)
 }

@@ -8,6 +8,7 @@ mod process;
 mod programs;
 mod readme;
 mod serve;
+mod tls;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -9,16 +9,16 @@ use super::process::Process;
 use super::{Finished, finished, tollgate};
 use crate::support::{folder, http};
 
-const TOKEN: &str = "a-token-of-this-test-with-32-characters";
+pub(super) const TOKEN: &str = "a-token-of-this-test-with-32-characters";
 
-fn serve(folder: &Path, more: &[&str]) -> Command {
+pub(super) fn serve(folder: &Path, more: &[&str]) -> Command {
     let base = ["serve", "--policies", "policies", "--data", "data"];
     let mut command = tollgate(&[&base[..], &["--admin-listen", "127.0.0.1:0"], more].concat());
     command.current_dir(folder).env("TOLLGATE_ADMIN_TOKEN", TOKEN).env("TOLLGATE_LISTEN", "127.0.0.1:0");
     command
 }
 
-fn fails(mut command: Command) -> Finished {
+pub(super) fn fails(mut command: Command) -> Finished {
     finished(command.output().unwrap())
 }
 

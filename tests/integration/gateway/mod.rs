@@ -10,4 +10,6 @@ mod lifecycle;
 mod limits;
 mod outside;
 mod reload;
+mod tls;
+mod tls_reload;
 mod upstreams;

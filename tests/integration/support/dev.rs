@@ -19,15 +19,21 @@ pub(crate) struct Dev {
 impl Dev {
     /// With the shipped policies.
     pub(crate) fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), |_| {})
+        Self::start_in(tempfile::tempdir().unwrap(), &[], |_| {})
+    }
+
+    /// With TLS beside clear text, by the certificates in a folder.
+    pub(crate) fn with_tls(certificates: &Path, change: impl FnOnce(&Path)) -> Self {
+        let more = ["--tls-port", "0", "--tls-certificates", certificates.to_str().unwrap()];
+        Self::start_in(tempfile::tempdir().unwrap(), &more, change)
     }
 
     /// With the shipped policies, changed before the start.
     pub(crate) fn with_policies(change: impl FnOnce(&Path)) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), change)
+        Self::start_in(tempfile::tempdir().unwrap(), &[], change)
     }
 
-    fn start_in(folder: TempDir, change: impl FnOnce(&Path)) -> Self {
+    fn start_in(folder: TempDir, more: &[&str], change: impl FnOnce(&Path)) -> Self {
         let policies = folder.path().join("policies");
         if !policies.exists() {
             copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &policies);
@@ -43,6 +49,7 @@ impl Dev {
             .arg(folder.path().join("data"))
             .arg("--ready-file")
             .arg(&ready_file)
+            .args(more)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -64,7 +71,7 @@ impl Dev {
         self.child.wait().unwrap();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         drop(self);
-        Self::start_in(folder, |_| {})
+        Self::start_in(folder, &[], |_| {})
     }
 
     /// SIGKILL, now; others may be using it.
@@ -104,6 +111,19 @@ impl Dev {
 
     pub(crate) fn base(&self) -> &str {
         self.told("/base_url")
+    }
+
+    /// Where TLS is spoken.
+    pub(crate) fn tls_address(&self) -> &str {
+        self.base().strip_prefix("https://").unwrap()
+    }
+
+    /// A figure of the metrics page.
+    #[track_caller]
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let page = http::request(self.told("/admin_url"), "GET", "/metrics", &[], "").text();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        line.unwrap_or_else(|| panic!("no {name} in {page}"))
     }
 
     #[track_caller]

@@ -37,8 +37,8 @@ impl Answer {
 }
 
 /// A kept connection.
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -47,7 +47,17 @@ impl Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream)
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, buffer: Vec::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
@@ -77,6 +87,16 @@ impl Connection {
             None => Vec::new(),
         };
         Some(answer)
+    }
+
+    /// What comes before the connection is closed.
+    ///
+    /// # Errors
+    /// It does not end in order: it is reset, or TLS ends without saying so.
+    pub(crate) fn read_to_end(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut rest = std::mem::take(&mut self.buffer);
+        self.stream.read_to_end(&mut rest)?;
+        Ok(rest)
     }
 
     /// Reads until the connection is closed.
@@ -151,7 +171,7 @@ pub(crate) fn try_request(
     let address = base.strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    let mut connection = Connection { stream, buffer: Vec::new() };
+    let mut connection = Connection::over(stream);
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));

@@ -5,4 +5,5 @@ pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod origin;
 pub(crate) mod stores;
+pub(crate) mod tls;
 pub(crate) mod webdriver;

@@ -1,0 +1,76 @@
+//! Where partners connect: in clear text, by TLS, or both.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use super::doors::Listeners;
+use super::error::ServerError;
+use super::listener;
+use super::node::NodeSettings;
+use super::tls::certificates::Certificates;
+use crate::domain::time::Clock;
+
+/// The addresses at which partners connect. There is at least one.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// In clear text.
+    pub plain: Option<SocketAddr>,
+    /// By TLS.
+    pub tls: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// By TLS if it is spoken, else in clear text.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let tls = self.tls.map(|address| format!("https://{address}"));
+        tls.or_else(|| self.plain_url()).unwrap_or_default()
+    }
+
+    /// In clear text, if it is spoken.
+    #[must_use]
+    pub fn plain_url(&self) -> Option<String> {
+        self.plain.map(|address| format!("http://{address}"))
+    }
+}
+
+/// The sockets of all cores, and what TLS is spoken with.
+pub(super) struct Front {
+    /// Where they listen.
+    pub(super) addresses: Addresses,
+    /// What TLS is spoken with.
+    pub(super) certificates: Option<Arc<Certificates>>,
+    /// The sockets of each core.
+    pub(super) listeners: Vec<Listeners>,
+}
+
+impl Front {
+    /// Listens where `settings` say, and reads the certificates. Reads files, at the start alone.
+    ///
+    /// # Errors
+    /// [`ServerError::Listen`], or [`ServerError::Certificates`].
+    pub(super) fn open(settings: &NodeSettings, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+        let cores = settings.workers.max(1);
+        let tls = settings.tls.as_ref();
+        let certificates =
+            tls.map(|tls| Certificates::open(&tls.certificates, clock)).transpose()?.map(Arc::new);
+        let (plain, plain_sockets) = listen(settings.listen, cores)?;
+        let (tls, tls_sockets) = listen(tls.map(|tls| tls.listen), cores)?;
+        let with_certificates = |socket| Some((socket, certificates.clone()?));
+        let sockets =
+            plain_sockets.into_iter().zip(tls_sockets.into_iter().map(|socket| with_certificates(socket?)));
+        let listeners = sockets.map(|(plain, tls)| Listeners { plain, tls }).collect();
+        Ok(Self { addresses: Addresses { plain, tls }, certificates, listeners })
+    }
+}
+
+type Sockets = Vec<Option<TcpListener>>;
+
+/// A socket for each core, or none for any.
+fn listen(address: Option<SocketAddr>, cores: usize) -> Result<(Option<SocketAddr>, Sockets), ServerError> {
+    let Some(address) = address else { return Ok((None, (0..cores).map(|_| None).collect())) };
+    let sockets = listener::listen(address, cores)
+        .map_err(|source| ServerError::Listen { address: address.to_string(), source })?;
+    let address = sockets[0].local_addr().map_err(ServerError::Threads)?;
+    Ok((Some(address), sockets.into_iter().map(Some).collect()))
+}

@@ -1,0 +1,235 @@
+//! The certificates in force, read again when they change. One that is broken changes nothing and is loud: the one before it
+//! stays, and so does all else.
+//!
+//! A core compares a version with its own and takes the lock only when there is another. What lets clients resume their
+//! sessions, the keys of tickets and the sessions of those without, is one for all cores and outlives certificates.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::version::{TLS12, TLS13};
+
+use super::certificate::{Certificate, CertificateError};
+use super::folder;
+use super::set::CertificateSet;
+use crate::domain::time::{Clock, Timestamp};
+
+/// What is spoken within TLS, as ALPN names it (RFC 7301), by preference.
+const PROTOCOLS: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
+/// Sessions that are kept for clients of TLS 1.2 that take no tickets; beyond: the oldest is forgotten.
+const KEPT_SESSIONS: usize = 4096;
+
+/// The certificates in force.
+pub(in crate::server) struct Certificates {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    provider: Arc<CryptoProvider>,
+    in_force: Mutex<InForce>,
+    version: AtomicU64,
+    failures: AtomicU64,
+    /// One reload at a time.
+    turn: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct InForce {
+    set: Arc<CertificateSet>,
+    config: Arc<ServerConfig>,
+}
+
+/// Why there are no certificates to begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificatesError {
+    /// The folder cannot be read.
+    #[error("the folder of certificates {} cannot be read: {reason}", folder.display())]
+    Unreadable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// There is none.
+    #[error("no certificate lies in {}: it takes NAME.crt and NAME.key, or NAME/fullchain.pem and NAME/privkey.pem", .0.display())]
+    None(PathBuf),
+    /// Some are broken; each is told.
+    #[error("{}", told(.0))]
+    Broken(Vec<CertificateError>),
+    /// TLS itself is not to be had.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+fn told(broken: &[CertificateError]) -> String {
+    broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl std::fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Certificates({}, version {})", self.folder.display(), self.version())
+    }
+}
+
+impl Certificates {
+    /// Reads the certificates in `folder` for the first time.
+    ///
+    /// # Errors
+    /// [`CertificatesError`]: there is none, or one is broken.
+    pub(in crate::server) fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, CertificatesError> {
+        let provider = Arc::new(default_provider());
+        let now = clock.now();
+        let (named, broken) = read(folder, &BTreeMap::new(), (&provider, now))?;
+        if !broken.is_empty() {
+            return Err(CertificatesError::Broken(broken));
+        }
+        let none = || CertificatesError::None(folder.to_owned());
+        let set = Arc::new(CertificateSet::new(named, now).ok_or_else(none)?);
+        let config = Arc::new(config(provider.clone(), set.clone())?);
+        Ok(Self {
+            folder: folder.to_owned(),
+            clock,
+            provider,
+            in_force: Mutex::new(InForce { set, config }),
+            version: AtomicU64::new(1),
+            failures: AtomicU64::new(0),
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// The folder that they lie in.
+    #[must_use]
+    pub(in crate::server) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Rises with each change: one load tells a core whether what it has is still right.
+    #[must_use]
+    pub(in crate::server) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// How handshakes are made at present.
+    #[must_use]
+    pub(in crate::server) fn config(&self) -> Arc<ServerConfig> {
+        self.in_force().config.clone()
+    }
+
+    /// Times that certificates were read and some were broken.
+    #[must_use]
+    pub(in crate::server) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Until when the certificate of each host is valid.
+    #[must_use]
+    pub(in crate::server) fn ends(&self) -> BTreeMap<String, Timestamp> {
+        let set = self.in_force().set.clone();
+        set.ends()
+    }
+
+    /// Reads all again and puts in force what is right; connections that there are stay as they are. What is wrong is in the
+    /// log and counted. Reads files: not for the data plane's threads.
+    pub(in crate::server) fn reload(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.in_force().clone();
+        let now = self.clock.now();
+        let outcome = read(&self.folder, before.set.named(), (&self.provider, now));
+        let outcome = outcome.and_then(|(named, broken)| {
+            let none = || CertificatesError::None(self.folder.clone());
+            self.activate(&before, CertificateSet::new(named, now).ok_or_else(none)?);
+            if broken.is_empty() { Ok(()) } else { Err(CertificatesError::Broken(broken)) }
+        });
+        if let Err(error) = outcome {
+            tracing::error!("certificates are broken; those before them stay:\n{error}");
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts a set in force unless it is the one that is.
+    fn activate(&self, before: &InForce, set: CertificateSet) {
+        let (old, new) = (before.set.named(), set.named());
+        let is_same =
+            |(one, other): ((_, &Arc<_>), (_, &Arc<_>))| one.0 == other.0 && Arc::ptr_eq(one.1, other.1);
+        if old.len() == new.len() && old.iter().zip(new).all(is_same) {
+            return;
+        }
+        for name in old.keys().filter(|name| !new.contains_key(*name)) {
+            tracing::info!(name, "a certificate is gone");
+        }
+        let set = Arc::new(set);
+        let mut config = ServerConfig::clone(&before.config);
+        config.cert_resolver = set.clone();
+        *self.in_force() = InForce { set, config: Arc::new(config) };
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Named = BTreeMap<String, Arc<Certificate>>;
+
+/// The certificates in `folder`, and what is wrong with those of which the one `before` stays.
+fn read(
+    folder: &Path,
+    before: &Named,
+    (provider, now): (&CryptoProvider, Timestamp),
+) -> Result<(Named, Vec<CertificateError>), CertificatesError> {
+    let unreadable = |reason| CertificatesError::Unreadable { folder: folder.to_owned(), reason };
+    let (mut named, mut broken) = (Named::new(), Vec::new());
+    for files in folder::find(folder).map_err(unreadable)? {
+        let known = before.get(&files.name);
+        match Certificate::read(&files, provider).and_then(|new| timely(new, known, &files, now)) {
+            Ok(certificate) => drop(named.insert(files.name, certificate)),
+            // Such as that of an authority, which lies beside what it signed.
+            Err(error @ CertificateError::Alone { .. }) if known.is_none() => tracing::warn!("{error}"),
+            Err(error) => {
+                broken.push(error);
+                named.extend(known.map(|known| (files.name, known.clone())));
+            }
+        }
+    }
+    Ok((named, broken))
+}
+
+/// The certificate to put in force: the one before if nothing has changed.
+fn timely(
+    new: Certificate,
+    before: Option<&Arc<Certificate>>,
+    files: &folder::Files,
+    now: Timestamp,
+) -> Result<Arc<Certificate>, CertificateError> {
+    if let Some(before) = before.filter(|before| before.key.cert == new.key.cert) {
+        return Ok(before.clone());
+    }
+    let Certificate { not_before, not_after, .. } = new;
+    if !new.is_timely(now) {
+        let path = files.certificate.clone();
+        if before.is_some_and(|before| before.is_timely(now)) {
+            return Err(CertificateError::Untimely { path, not_before, not_after });
+        }
+        tracing::error!(certificate = %path.display(), %not_before, %not_after, "a certificate is not valid now");
+    }
+    tracing::info!(name = files.name, hosts = ?new.hosts, %not_after, "a certificate is in force");
+    Ok(Arc::new(new))
+}
+
+fn config(provider: Arc<CryptoProvider>, set: Arc<CertificateSet>) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(set);
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    config.ticketer = Ticketer::new()?;
+    config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);
+    // No early data: it could be replayed (RFC 8446, section 8).
+    config.max_early_data_size = 0;
+    Ok(config)
+}

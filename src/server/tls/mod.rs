@@ -1,0 +1,9 @@
+//! TLS for partners: certificates from a folder, and handshakes.
+
+pub(super) mod certificate;
+pub(super) mod certificates;
+pub(super) mod folder;
+pub(super) mod handshake;
+mod in_clear;
+pub(super) mod set;
+pub(super) mod watch;

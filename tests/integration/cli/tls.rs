@@ -1,0 +1,69 @@
+//! `tollgate serve` by TLS: by what address it is known then, and what keeps it from starting.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::process::Process;
+use super::serve::{fails, serve};
+use crate::support::folder;
+use crate::support::tls::Authority;
+
+fn serve_by_tls(folder: &std::path::Path, authority: &Authority) -> Command {
+    let mut command = serve(folder, &["--tls-certificates", authority.folder().to_str().unwrap()]);
+    command.env_remove("TOLLGATE_LISTEN").env("TOLLGATE_TLS_LISTEN", "127.0.0.1:0");
+    command
+}
+
+#[test]
+fn a_node_that_speaks_tls_speaks_nothing_else_unasked_and_is_known_by_https() {
+    let authority = Authority::of(&["127.0.0.1"]);
+    for more in [&[][..], &["--listen", "127.0.0.1:0"]] {
+        let project = folder::copy_of_policies_in_a_project();
+        let ready = project.path().join("ready.json");
+        let mut command = serve_by_tls(project.path(), &authority);
+        command.args(more).arg("--ready-file").arg(&ready);
+        let node = Process::start(command, &ready);
+        let told: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
+        let base = told["base_url"].as_str().unwrap();
+        assert_eq!(told["plain_url"].is_string(), !more.is_empty(), "{told}");
+        let address = base.strip_prefix("https://").unwrap();
+        let mut connection = authority.client().connect(address, "127.0.0.1").unwrap();
+        let metadata =
+            format!("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        assert_eq!(connection.exchange(&metadata).unwrap().json()["issuer"], base);
+        let logout = format!("POST /oauth/logout HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
+        let answer = connection.exchange(&logout).unwrap();
+        let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{}", answer.text()));
+        assert!(cookie.starts_with("__Host-") && cookie.contains("; Secure"), "{cookie}");
+        assert_eq!(node.stop().code(), Some(0));
+    }
+}
+
+#[test]
+fn a_node_does_not_start_without_its_certificates_and_says_which_are_broken() {
+    let project = folder::copy_of_policies_in_a_project();
+    let (authority, lonely) = (Authority::new(), Authority::of(&["a.example"]));
+    let file = |name: &str| authority.folder().join(name);
+    let refused = |told: &[&str]| {
+        let done = fails(serve_by_tls(project.path(), &authority));
+        assert_eq!((done.status, done.out.as_str()), (3, ""), "{}", done.err);
+        assert!(told.iter().all(|part| done.err.contains(part)), "{told:?} in {}", done.err);
+    };
+    refused(&["no certificate lies in", "fullchain.pem"]);
+    authority.issue("a", &["a.example"]);
+    authority.issue("b", &["b.example"]);
+    fs::copy(lonely.folder().join("default.key"), file("a.key")).unwrap();
+    fs::write(file("b.crt"), "nonsense").unwrap();
+    refused(&["a.key does not go with", "b.crt is no certificate"]);
+    fs::remove_dir_all(authority.folder()).unwrap();
+    refused(&["certificates cannot be read"]);
+    let mut beyond = serve_by_tls(project.path(), &authority);
+    let done = fails({
+        beyond.env("TOLLGATE_TLS_LISTEN", "0.0.0.0:0");
+        beyond
+    });
+    assert_eq!(done.status, 2, "{}", done.err);
+    assert!(done.err.contains("--public-url"), "{}", done.err);
+}

@@ -1,0 +1,126 @@
+//! An authority that issues certificates into a folder, and clients that trust it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use tempfile::TempDir;
+
+use super::http::Connection;
+
+pub(crate) const BOTH_VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+/// An authority, and the folder of certificates that it issues into.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: PathBuf,
+    _temporary: TempDir,
+}
+
+/// A connection by TLS.
+pub(crate) type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        // Else its name is that of what it issues, which then looks as if it had issued itself.
+        parameters.distinguished_name.push(DnType::CommonName, "Authority of the tests");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("certificates");
+        fs::create_dir(&folder).unwrap();
+        Self { issuer, folder, _temporary: temporary }
+    }
+
+    /// One that has issued a certificate for these hosts, under the name `default`.
+    pub(crate) fn of(hosts: &[&str]) -> Self {
+        let authority = Self::new();
+        authority.issue("default", hosts);
+        authority
+    }
+
+    /// Where the certificates lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes `NAME.crt` and `NAME.key` anew.
+    pub(crate) fn issue(&self, name: &str, hosts: &[&str]) -> CertificateDer<'static> {
+        let [certificate, key] = ["crt", "key"].map(|end| self.folder().join(format!("{name}.{end}")));
+        self.issue_as(&certificate, &key, hosts)
+    }
+
+    pub(crate) fn issue_as(&self, chain: &Path, key: &Path, hosts: &[&str]) -> CertificateDer<'static> {
+        let pair = KeyPair::generate().unwrap();
+        let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        let certificate = CertificateParams::new(hosts).unwrap().signed_by(&pair, &self.issuer).unwrap();
+        fs::create_dir_all(chain.parent().unwrap()).unwrap();
+        fs::write(chain, certificate.pem()).unwrap();
+        fs::write(key, pair.serialize_pem()).unwrap();
+        certificate.der().clone()
+    }
+
+    /// The authority's own certificate, in PEM.
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// How a client speaks that trusts this authority.
+    pub(crate) fn config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&str],
+    ) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// A client that trusts this authority.
+    pub(crate) fn client(&self) -> Client {
+        self.client_of(&BOTH_VERSIONS, &[])
+    }
+
+    pub(crate) fn client_of(&self, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> Client {
+        Client(Arc::new(self.config(versions, alpn)))
+    }
+}
+
+/// A client by TLS; it keeps its sessions.
+pub(crate) struct Client(Arc<ClientConfig>);
+
+impl Client {
+    /// A connection to `host`, which lies at `address`, with its handshake done.
+    pub(crate) fn connect(&self, address: &str, host: &str) -> std::io::Result<TlsConnection> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_nodelay(true)?;
+        let host = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        let mut tls = ClientConnection::new(self.0.clone(), host).map_err(std::io::Error::other)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream)?;
+        }
+        Ok(Connection::over(StreamOwned::new(tls, stream)))
+    }
+
+    /// The first certificate that is shown for `host`.
+    #[track_caller]
+    pub(crate) fn shown(&self, address: &str, host: &str) -> CertificateDer<'static> {
+        let connection = self.connect(address, host).unwrap_or_else(|error| panic!("{host}: {error}"));
+        connection.stream().conn.peer_certificates().unwrap()[0].clone()
+    }
+}
