@@ -11,10 +11,9 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::paced::Paced;
+use super::socket::Socket;
 use crate::config::settings::Bounds;
 use crate::gateway::raw_head::RawHead;
 use crate::gateway::watch::{Alarm, Watch};
@@ -24,7 +23,7 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
 
 /// A client's connection.
 pub(super) struct ClientStream {
-    stream: Paced,
+    stream: Socket,
     opening: Bytes,
     shared: Rc<Shared>,
     head_time: Duration,
@@ -53,8 +52,7 @@ struct Ending {
 impl ClientStream {
     /// A connection of which `opening` has been read already.
     #[must_use]
-    pub(super) fn new(stream: TcpStream, opening: Bytes, shared: Rc<Shared>, bounds: &Bounds) -> Self {
-        let stream = Paced::new(stream, bounds.write_stall);
+    pub(super) fn new(stream: Socket, opening: Bytes, shared: Rc<Shared>, bounds: &Bounds) -> Self {
         Self { stream, opening, shared, head_time: bounds.head_time, ending: None }
     }
 
@@ -151,7 +149,7 @@ impl Drop for ClientStream {
     fn drop(&mut self) {
         if self.shared.is_cut.get() {
             // Best effort: without it the peer sees an end where there was none, but only if it speaks HTTP/1.0.
-            let _ = SockRef::from(self.stream.stream()).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
         }
     }
 }

@@ -19,10 +19,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::client_stream::{ClientStream, Shared};
 use super::served::Served;
+use super::socket::{Protocol, Socket};
 use super::taken::{Stream, Taken};
 use crate::gateway::fields::ConnectionFields;
 use crate::gateway::pipeline::{self, Peer};
@@ -41,16 +41,15 @@ const SEND_BUFFER: usize = 64 << 10;
 const WINDOWS: (u32, u32) = (1 << 20, 256 << 10);
 
 /// Serves a connection to its end. When the core stops, requests in flight finish first.
-pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: SocketAddr) {
+pub(super) async fn serve(worker: Rc<Worker>, mut stream: Socket, address: SocketAddr) {
     let watch = worker.watches.watch();
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let Some((protocol, opening)) = open(&mut stream, &watch, worker.shared.bounds.head_time).await else {
-        return;
+    let opened = match stream.protocol() {
+        Some(agreed) => Some((agreed, Bytes::new())),
+        None => open(&mut stream, &watch, worker.shared.bounds.head_time).await,
     };
+    let Some((protocol, opening)) = opened else { return };
     let raw_head = Rc::<RawHead>::default();
-    let peer = Rc::new(peer(address, raw_head.clone()));
+    let peer = Rc::new(peer(address, stream.scheme(), raw_head.clone()));
     let (stalled, streams, is_cut) = (Rc::default(), Cell::new(0), Cell::new(false));
     let shared = Rc::new(Shared { watch, raw_head, stalled, streams, is_cut });
     let io = TokioIo::new(ClientStream::new(stream, opening, shared.clone(), &worker.shared.bounds));
@@ -143,14 +142,8 @@ async fn until_closed<C: GracefulConnection>(connection: C, shared: &Shared) -> 
     .await
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Http1,
-    Http2,
-}
-
 /// Reads until the protocol is plain; `None` if the peer left, was too slow or speaks neither, or the core stops.
-async fn open(stream: &mut TcpStream, watch: &Watch, time: Duration) -> Option<(Protocol, Bytes)> {
+async fn open(stream: &mut Socket, watch: &Watch, time: Duration) -> Option<(Protocol, Bytes)> {
     let mut opening = vec![0; OPENING];
     let mut length = 0;
     std::future::poll_fn(|context| {
@@ -188,18 +181,18 @@ fn tell(opening: &[u8]) -> Option<Option<Protocol>> {
 }
 
 /// How many bytes came; `None` at the end.
-fn read(stream: &mut TcpStream, context: &mut Context<'_>, into: &mut [u8]) -> Poll<Option<usize>> {
+fn read(stream: &mut Socket, context: &mut Context<'_>, into: &mut [u8]) -> Poll<Option<usize>> {
     let mut buffer = ReadBuf::new(into);
     Pin::new(stream)
         .poll_read(context, &mut buffer)
         .map(|read| read.ok().map(|()| buffer.filled().len()).filter(|length| *length > 0))
 }
 
-fn peer(address: SocketAddr, raw_head: Rc<RawHead>) -> Peer {
+fn peer(address: SocketAddr, scheme: &'static str, raw_head: Rc<RawHead>) -> Peer {
     let address = address.ip().to_canonical();
     let forwarded_for =
         HeaderValue::from_str(&address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-    let forwarded_proto = HeaderValue::from_static("http");
+    let forwarded_proto = HeaderValue::from_static(scheme);
     Peer { address, fields: ConnectionFields { forwarded_for, forwarded_proto }, raw_head }
 }
 

@@ -19,5 +19,6 @@ pub mod random;
 pub mod secret_file;
 pub mod serve;
 mod served;
+mod socket;
 mod taken;
 pub mod worker_thread;

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection;
+use super::paced::Paced;
+use super::socket::Socket;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -142,9 +144,11 @@ impl Acceptor {
         let worker = self.worker.clone();
         worker.counters.accepted.add(1);
         worker.counters.connections.add(1);
-        let serving = connection::serve(worker.clone(), stream, address);
         self.tasks.spawn_local(async move {
-            serving.await;
+            if stream.set_nodelay(true).is_ok() {
+                let stream = Socket::Plain(Paced::new(stream, worker.shared.bounds.write_stall));
+                connection::serve(worker.clone(), stream, address).await;
+            }
             worker.counters.connections.subtract(1);
             drop(permit);
         });
