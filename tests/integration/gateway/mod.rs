@@ -8,5 +8,6 @@ mod http2;
 mod lifecycle;
 mod limits;
 mod outside;
+mod parked;
 mod reload;
 mod upstreams;
