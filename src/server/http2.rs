@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::client_stream::{ClientStream, Shared};
 use super::connection::poll_serving;
+use super::gathered::Gathered;
 use super::taken::{Stream, Taken};
 use crate::gateway::pipeline::{self, Peer};
 use crate::gateway::raw_head::Unseen;
@@ -42,6 +43,7 @@ pub(super) async fn serve(
         let serving = pipeline::serve(worker.clone(), peer.clone(), request, Unseen::default());
         async { Ok::<_, Infallible>(serving.await.map(|answer| Taken::new(answer, stream))) }
     });
+    let (stream, _sending) = Gathered::new(stream);
     let connection = http2::Builder::new(OnThisCore)
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))

@@ -10,6 +10,7 @@ mod data_folder;
 pub mod demo;
 pub mod dev;
 pub mod error;
+mod gathered;
 mod housekeeping;
 mod http1;
 mod http2;

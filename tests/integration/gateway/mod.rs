@@ -10,4 +10,5 @@ mod limits;
 mod outside;
 mod parked;
 mod reload;
+mod streams;
 mod upstreams;
