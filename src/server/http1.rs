@@ -61,7 +61,8 @@ async fn serve_requests(
         shared.watch.met();
         let body = if request.body().is_end_stream() { NextBody::None } else { NextBody::Some };
         let unseen = shared.raw_head.end(body);
-        let serving = pipeline::serve(worker.clone(), peer.clone(), request, unseen);
+        // Boxed, for it is big, and hyper moves it twice.
+        let serving = Box::pin(pipeline::serve(worker.clone(), peer.clone(), request, unseen));
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(serving.await.map(|answer| Served::new(answer, shared))) }
     });
@@ -69,8 +70,7 @@ async fn serve_requests(
         // Heads are awaited by `ClientStream`.
         .header_read_timeout(None)
         // Room beyond what the pipeline takes, so that it is the one to say no, in words.
-        .max_buf_size((worker.shared.bounds.head_bytes * 4).max(8192))
-        .max_headers(256)
+        .max_buf_size((worker.shared.bounds.head_bytes * 2).max(8192))
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service);
     let (mut is_told, head_time) = (false, worker.shared.bounds.head_time);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -16,6 +17,7 @@ use super::client_stream::{ClientStream, Shared};
 use super::connection::poll_serving;
 use super::gathered::Gathered;
 use super::taken::{Stream, Taken};
+use crate::gateway::fields::X_REQUEST_ID;
 use crate::gateway::pipeline::{self, Peer};
 use crate::gateway::raw_head::Unseen;
 use crate::gateway::worker::Worker;
@@ -25,6 +27,9 @@ const SEND_BUFFER: usize = 64 << 10;
 /// Bytes of request bodies under way on an HTTP/2 connection, and of one of them: one that stands still leaves the others
 /// room.
 const WINDOWS: (u32, u32) = (1 << 20, 256 << 10);
+
+/// Fields of answers whose values hardly ever come again.
+const UNIQUE: [HeaderName; 2] = [X_REQUEST_ID, HeaderName::from_static("ratelimit")];
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
@@ -40,8 +45,13 @@ pub(super) async fn serve(
     let connection = shared.clone();
     let service = service_fn(move |request| {
         let stream = Stream::open(worker.clone(), connection.clone());
-        let serving = pipeline::serve(worker.clone(), peer.clone(), request, Unseen::default());
-        async { Ok::<_, Infallible>(serving.await.map(|answer| Taken::new(answer, stream))) }
+        // Boxed, for it is big, and is moved some fifteen times on its way through the stream's task.
+        let serving = Box::pin(pipeline::serve(worker.clone(), peer.clone(), request, Unseen::default()));
+        async {
+            let mut answer = serving.await;
+            keep_out_of_table(answer.headers_mut());
+            Ok::<_, Infallible>(answer.map(|answer| Taken::new(answer, stream)))
+        }
     });
     let (stream, _sending) = Gathered::new(stream);
     let connection = http2::Builder::new(OnThisCore)
@@ -63,6 +73,16 @@ pub(super) async fn serve(
         poll_serving(connection.as_mut(), &mut is_told, &shared, context)
     })
     .await
+}
+
+/// Marks the fields that differ from answer to answer as never indexed (RFC 7541, section 7.1.3). In the connection's table
+/// they would drive out those that are worth it, and be searched through by name for each answer.
+fn keep_out_of_table(headers: &mut HeaderMap) {
+    for name in UNIQUE {
+        if let Some(value) = headers.get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
 }
 
 /// Runs a connection's streams on the core that accepted it.
