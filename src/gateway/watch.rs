@@ -24,6 +24,9 @@ pub struct Watches {
 struct Wait {
     until: Option<Duration>,
     is_late: bool,
+    /// When the task is to be told that it has rested.
+    rest: Option<Duration>,
+    has_rested: bool,
     waker: Option<Waker>,
     alarm: Option<Rc<Alarm>>,
 }
@@ -84,6 +87,10 @@ impl Watches {
                 if let Some(alarm) = &wait.alarm {
                     alarm.raise();
                 }
+            } else if wait.rest.is_some_and(|rest| rest <= now) {
+                wait.rest = None;
+                wait.has_rested = true;
+                wait.wake();
             }
         }
     }
@@ -130,9 +137,27 @@ impl Watch {
         self.with(|wait| wait.alarm = Some(alarm.clone()));
     }
 
+    /// Wakes the task after `time`, unless it is to be woken so already: what it waits for is not late, but it may make
+    /// itself small.
+    pub fn rest(&self, time: Duration) {
+        let rest = self.watches.now.get().saturating_add(time);
+        self.with(|wait| {
+            wait.rest.get_or_insert(rest);
+        });
+    }
+
+    /// Whether the task has rested, told once.
+    #[must_use]
+    pub fn has_rested(&self) -> bool {
+        self.with(|wait| std::mem::take(&mut wait.has_rested))
+    }
+
     /// What was expected has come.
     pub fn met(&self) {
-        self.with(|wait| (wait.until, wait.is_late) = (None, false));
+        self.with(|wait| {
+            (wait.until, wait.is_late) = (None, false);
+            (wait.rest, wait.has_rested) = (None, false);
+        });
     }
 
     /// Whether what was expected did not come in time.
@@ -209,5 +234,26 @@ mod tests {
         watches.stop();
         assert!(met.is_stopping());
         assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "a watch that was dropped wakes nobody");
+    }
+
+    #[test]
+    fn a_task_that_rests_is_woken_and_told_once_and_its_wait_is_not_late() {
+        let watches = Rc::<Watches>::default();
+        let watch = watches.watch();
+        let wakes = Arc::<Wakes>::default();
+        watch.remember(&wakes.clone().into());
+        watch.expect(Duration::from_secs(30));
+        watch.rest(Duration::from_millis(300));
+        watches.sweep(Duration::from_millis(200));
+        watch.rest(Duration::from_millis(300));
+        assert!(!watch.has_rested());
+        watches.sweep(Duration::from_millis(300));
+        assert!(watch.has_rested() && !watch.has_rested() && !watch.is_late());
+        watches.sweep(Duration::from_millis(900));
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        watch.rest(Duration::from_millis(300));
+        watch.met();
+        watches.sweep(Duration::from_millis(1_500));
+        assert!(!watch.has_rested());
     }
 }

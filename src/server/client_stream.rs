@@ -1,7 +1,10 @@
-//! A client's connection as hyper reads and writes it. It gives the bytes that were read to tell the protocol, has
-//! request heads looked at as they come and awaited within a time, closes on a peer that takes nothing for too long, and
-//! ends in order: what the peer still sends is read for a while, so that it does not lose the last answer to a reset.
+//! A client's connection as hyper reads and writes it. It gives what was read before hyper had it, has request heads
+//! looked at as they come and awaited within a time, closes on a peer that takes nothing for too long, and ends in order:
+//! what the peer still sends is read for a while, so that it does not lose the last answer to a reset.
+//!
+//! It can also wait by itself, with neither hyper nor a buffer at hand: so a peer that sends nothing costs little memory.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -20,10 +23,13 @@ use crate::gateway::watch::{Alarm, Watch};
 
 /// How long, and how much, a peer may send on after the last answer.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
+/// Bytes that are read at once before hyper reads: room for nearly any head, on the stack.
+const FIRST_READ: usize = 4096;
 
 /// A client's connection.
 pub(super) struct ClientStream {
     stream: Socket,
+    /// What was read before hyper has it; heads in it have been looked at.
     opening: Bytes,
     shared: Rc<Shared>,
     head_time: Duration,
@@ -39,9 +45,29 @@ pub(super) struct Shared {
     /// Raised when an HTTP/2 answer is not taken for too long.
     pub(super) stalled: Rc<Alarm>,
     /// HTTP/2 streams that are open.
-    pub(super) streams: std::cell::Cell<usize>,
+    pub(super) streams: Cell<usize>,
     /// Whether an answer was cut off: then the connection is reset, so that what the peer has never looks whole.
-    pub(super) is_cut: std::cell::Cell<bool>,
+    pub(super) is_cut: Cell<bool>,
+    /// Whether hyper has read all that the peer has sent.
+    is_read: Cell<bool>,
+    /// Whether the peer's system has been given all that hyper wrote.
+    is_written: Cell<bool>,
+}
+
+impl Shared {
+    /// Of a connection whose task `watch` wakes.
+    #[must_use]
+    pub(super) fn new(watch: Watch) -> Self {
+        let (raw_head, stalled, streams) = (Rc::default(), Rc::default(), Cell::new(0));
+        let (is_cut, is_read, is_written) = (Cell::new(false), Cell::new(false), Cell::new(true));
+        Self { watch, raw_head, stalled, streams, is_cut, is_read, is_written }
+    }
+
+    /// Whether nothing is under way but, at most, a head that has begun to come. This holds of a connection that hyper has
+    /// just looked at.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_read.get() && self.is_written.get() && self.raw_head.is_awaited()
+    }
 }
 
 struct Ending {
@@ -50,14 +76,54 @@ struct Ending {
 }
 
 impl ClientStream {
-    /// A connection of which `opening` has been read already.
+    /// A connection of which nothing has been read.
     #[must_use]
-    pub(super) fn new(stream: Socket, opening: Bytes, shared: Rc<Shared>, bounds: &Bounds) -> Self {
-        Self { stream, opening, shared, head_time: bounds.head_time, ending: None }
+    pub(super) fn new(stream: Socket, shared: Rc<Shared>, bounds: &Bounds) -> Self {
+        Self { stream, opening: Bytes::new(), shared, head_time: bounds.head_time, ending: None }
+    }
+
+    /// What was read before hyper has it.
+    #[must_use]
+    pub(super) fn opening(&self) -> &[u8] {
+        &self.opening
+    }
+
+    /// Takes back what hyper read and did not use.
+    pub(super) fn take_back(&mut self, unused: &[u8]) {
+        // A copy: the original lies in a buffer that is much larger.
+        self.opening = Bytes::copy_from_slice(unused);
+    }
+
+    /// Waits for more to read, which `opening` has then. False if there is none: the peer left or is late, or the core stops.
+    pub(super) async fn more(&mut self) -> bool {
+        std::future::poll_fn(|context| self.poll_more(context)).await
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let watch = &self.shared.watch;
+        watch.remember(context.waker());
+        let mut chunk = [0; FIRST_READ];
+        let mut buffer = ReadBuf::new(&mut chunk);
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                self.shared.raw_head.see(buffer.filled());
+                self.opening = [&self.opening, buffer.filled()].concat().into();
+                return Poll::Ready(true);
+            }
+            Poll::Pending if !watch.is_late() && !watch.is_stopping() => {
+                watch.expect(self.head_time);
+                return Poll::Pending;
+            }
+            Poll::Pending | Poll::Ready(_) => {}
+        }
+        // Asked once and no more: nothing that matters is lost with the peer's notice that this is the end.
+        let _ = Pin::new(&mut self.stream).poll_shutdown(context);
+        Poll::Ready(false)
     }
 
     /// A peer that takes what it is sent is not late with its next head yet.
     fn wrote<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.shared.is_written.set(written.is_ready());
         if written.is_ready() && self.shared.raw_head.is_awaited() {
             self.shared.watch.met();
         }
@@ -89,7 +155,6 @@ impl AsyncRead for ClientStream {
     ) -> Poll<io::Result<()>> {
         if !self.opening.is_empty() {
             let length = self.opening.len().min(buffer.remaining());
-            self.shared.raw_head.see(&self.opening[..length]);
             buffer.put_slice(&self.opening[..length]);
             self.opening.advance(length);
             return Poll::Ready(Ok(()));
@@ -99,10 +164,9 @@ impl AsyncRead for ClientStream {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.shared.is_read.set(read.is_pending());
         if read.is_ready() {
             self.shared.raw_head.see(&buffer.filled()[before..]);
-        } else if self.shared.raw_head.is_awaited() {
-            self.shared.watch.expect(self.head_time);
         }
         read
     }
@@ -132,12 +196,16 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.shared.is_written.set(flushed.is_ready());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.ending.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            // From now on this reads, and hyper has no more to ask.
+            self.shared.is_read.set(false);
             let (time, left) = LINGER;
             self.ending = Some(Ending { until: Box::pin(tokio::time::sleep(time)), left });
         }

@@ -14,6 +14,7 @@ use super::connection;
 use super::doors::{Arrival, Doors, Entry, Listeners};
 use super::paced::Paced;
 use super::socket::Socket;
+use super::spare_memory;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -25,6 +26,8 @@ pub const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 const TICKS_PER_SWEEP: u64 = 500;
 /// Ticks between looks for waits whose time is over.
 const TICKS_PER_LOOK: u64 = 5;
+/// Ticks between givings back of memory.
+const TICKS_PER_GIVING_BACK: u64 = 50;
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -171,6 +174,9 @@ async fn tick(worker: Rc<Worker>) {
         interval.tick().await;
         if number % TICKS_PER_LOOK == 0 {
             worker.watches.sweep(worker.shared.clock.monotonic());
+        }
+        if number % TICKS_PER_GIVING_BACK == 0 {
+            spare_memory::give_back();
         }
         worker.tick(number % TICKS_PER_SWEEP == 0);
     }

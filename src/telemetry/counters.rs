@@ -67,6 +67,8 @@ pub struct CoreCounters {
     pub unrouted: RouteCounters,
     /// Connections open now.
     pub connections: Count,
+    /// Open connections that are parked: they wait for a request with their buffers freed.
+    pub parked: Count,
     /// Connections accepted.
     pub accepted: Count,
     /// TLS handshakes done.

@@ -77,12 +77,18 @@ impl Metrics {
         self.write_routes(page)?;
         self.write_refusals(page)?;
         let sum = |pick: fn(&CoreCounters) -> u64| self.cores.iter().map(|core| pick(core)).sum::<u64>();
-        let cores: [Figure; 8] = [
+        let cores: [Figure; 9] = [
             (
                 "tollgate_connections",
                 Kind::Gauge,
                 "Connections open now.",
                 sum(|core| core.connections.get()),
+            ),
+            (
+                "tollgate_connections_parked",
+                Kind::Gauge,
+                "Open connections that wait for a request with their buffers freed.",
+                sum(|core| core.parked.get()),
             ),
             (
                 "tollgate_connections_accepted",

@@ -49,6 +49,7 @@ fn what_could_be_read_in_two_ways_is_refused_and_reaches_no_upstream() {
         ("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 404),
         ("DELETE /api/products HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405),
         (format!("GET /api/products HTTP/1.1\r\nHost: a\r\n{cookie}\r\n"), 431),
+        (format!("GET /api/products HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(100)), 431),
     ] {
         let shown: String = request.chars().take(120).collect();
         let answer = Connection::open(&address).exchange(&request);
