@@ -1,6 +1,6 @@
 # Works on a fresh machine that has cargo, make and bash. `make test` installs what the tests need besides (tests/setup.sh).
 
-.PHONY: run test prove bench
+.PHONY: run test prove bench bench-quick
 
 # Everything in one process: http://127.0.0.1:8080 for partners, http://127.0.0.1:8081 for administrators.
 run:
@@ -16,8 +16,14 @@ prove:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
 
-# The side-by-side run against the peers that are installed; the figures go to benches/results. Then the instructions of a
-# request, which fail if they have grown. Options: python3 benches/peers --help, python3 benches/instructions --help
+# What the README says of speed: the things that a call costs one by one, the side-by-side run against the peers that are
+# installed (about 35 minutes; figures go to benches/results), and the instructions of a request, which fail if they have grown.
+# Options: python3 benches/peers --help, python3 benches/instructions --help. `bench-quick` only sees that all cases work.
 bench:
+	cargo bench --locked --bench micro
+	test ! -e benches/books.rs || cargo bench --locked --bench books
 	python3 benches/peers
 	python3 benches/instructions
+
+bench-quick:
+	python3 benches/peers --quick

@@ -5,69 +5,83 @@ import contextlib
 import datetime
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import build
 import machine
-import measure
+import plot
 import processes
+import proxies
 import report
-from cases import CASES, BenchError, Case, Site
-from proxies.haproxy import HAProxy
-from proxies.nginx import Nginx
-from proxies.peer import Peer, Target
-from proxies.tollgate import Tollgate
+import results
+from cases import CASES, BenchError, Case
+from rounds import Rounds, say
 
-PROXIES = ["haproxy", "nginx", "tollgate"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One proxy, ready for one case."""
-
-    peer: Peer
-    site: Site
-    target: Target
+# What `--quick` sets: enough to see that all works, too little for figures.
+QUICK = {"rounds": 1, "seconds": 1, "apps": 100, "tokens": 100}
 
 
 def main() -> int:
     options = parse()
+    everything = results.read(options.results)
+    if options.render:
+        report.write(options.results, everything)
+        plot.write(options.results, everything)
+        return 0
     try:
-        machine.require_tools()
-        cores = machine.pick_cores()
-        results = report.Results(
-            machine=machine.description(),
-            command=command(options),
-            date=f"{datetime.date.today()}",
-            tokens=f"{options.tokens} different ones of {options.apps} apps take turns",
-            note=options.note,
-        )
-        with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as folder, upstream(cores, folder) as port:
-            entries = prepare(options, results, Path(folder), port)
-            run_all(entries, options, results, cores)
-        report.write(results, options.cases, options.results)
+        is_sound = run(options)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    print(report.markdown(results, options.cases))
-    return 1 if any(sample.void for sample in results.samples) else 0
+    return 0 if is_sound else 1
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Runs the cases, and writes what is known after each of them; whether every run counts."""
+    machine.require_tools()
+    processes.allow_many_files()
+    cores, order, is_sound = machine.pick_cores(), [case.name for case in CASES], True
+    # No build runs beside a measurement.
+    for name in ("upstream", "paced", "mint"):
+        build.tool(name)
+    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name, upstream(cores, Path(name)) as port:
+        peers = proxies.all_of(options.proxies, lambda: tollgate(options), Path(name))
+        for case in options.cases:
+            rounds = Rounds(case, peers, options, measured(options), Path(name, case.name), port, cores)
+            began = time.monotonic()
+            found = rounds.run()
+            say(f"{case.name}: took {time.monotonic() - began:.0f} s")
+            is_sound &= not any(sample.void for sample in found.samples)
+            everything = results.write(options.results, machine.description(), [found], order)
+            report.write(options.results, everything)
+            plot.write(options.results, everything)
+            print(report.of_case(everything["cases"][case.name]), flush=True)
+    return is_sound
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each proxy in each case [%(default)s]")
-    parser.add_argument("--seconds", type=int, default=4, help="length of one run's load [%(default)s]")
+    parser.add_argument("--rounds", type=int, help="runs of each proxy in each case [3]")
+    parser.add_argument("--seconds", type=int, help="length of one run's load [3]")
+    parser.add_argument("--quick", action="store_true", help="one round of one second: does everything work?")
     parser.add_argument("--cases", type=cases_named, default=CASES, help="names with commas between [all]")
-    parser.add_argument("--proxies", type=proxies_named, default=PROXIES, help="names with commas between [all]")
-    parser.add_argument("--tokens", type=int, default=1000, help="different tokens in rotation [%(default)s]")
-    parser.add_argument("--apps", type=int, default=1000, help="apps that the tokens belong to [%(default)s]")
+    parser.add_argument("--proxies", type=proxies_named, default=list(proxies.NAMES), help="names with commas between [all]")
+    parser.add_argument("--tokens", type=int, help="different tokens in rotation [1000]")
+    parser.add_argument("--apps", type=int, help="apps that tokens and keys belong to [1000]")
     parser.add_argument("--profile", default="dist", help="cargo profile that Tollgate is built by [%(default)s]")
     parser.add_argument("--tollgate", type=Path, help="take this program instead of building one")
-    parser.add_argument("--note", default="", help="a remark for the head of the results")
-    parser.add_argument("--results", type=Path, default=build.ROOT / "benches/results", help="folder for the results")
-    return parser.parse_args()
+    parser.add_argument("--note", default="", help="a remark for the results")
+    parser.add_argument("--results", type=Path, help="folder for the results [benches/results; quick: target/bench]")
+    parser.add_argument("--render", action="store_true", help="measure nothing; write report and plots of what is there")
+    options = parser.parse_args()
+    usual = QUICK if options.quick else {"rounds": 3, "seconds": 3, "apps": 1000, "tokens": 1000}
+    for name, value in usual.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    options.results = options.results or build.ROOT / ("target/bench" if options.quick else "benches/results")
+    return options
 
 
 def cases_named(text: str) -> list[Case]:
@@ -75,7 +89,7 @@ def cases_named(text: str) -> list[Case]:
 
 
 def proxies_named(text: str) -> list[str]:
-    return named(text, PROXIES)
+    return named(text, list(proxies.NAMES))
 
 
 def named(text: str, known: list[str]) -> list[str]:
@@ -85,74 +99,28 @@ def named(text: str, known: list[str]) -> list[str]:
     return chosen
 
 
-def command(options: argparse.Namespace) -> str:
-    """How to repeat this run, without places of this machine."""
+def measured(options: argparse.Namespace) -> dict[str, str]:
+    """When and how; the command is told without places of this machine."""
     numbers = " ".join(f"--{name} {getattr(options, name)}" for name in ("rounds", "seconds", "tokens", "apps"))
-    return f"python3 benches/peers {numbers} --profile {options.profile}"
+    told = {"date": f"{datetime.date.today()}", "command": f"python3 benches/peers {numbers} --profile {options.profile}"}
+    return told | ({"note": options.note} if options.note else {})
 
 
 @contextlib.contextmanager
-def upstream(cores: measure.Cores, folder: str) -> Iterator[int]:
+def upstream(cores: machine.Cores, folder: Path) -> Iterator[int]:
     port = processes.free_port()
-    program = build.upstream()
-    with processes.Process([str(program), str(port)], cores.others, Path(folder, "upstream")) as process:
+    command = [str(build.tool("upstream")), str(port)]
+    with processes.Process(command, cores.others, folder / "upstream") as process:
         process.wait_for_port(port)
         yield port
 
 
-def peers(options: argparse.Namespace) -> list[Peer]:
-    """The chosen proxies. Tollgate is built first, so that no build runs beside a measurement."""
-    chosen: list[Peer] = []
-    if "haproxy" in options.proxies:
-        chosen.append(HAProxy())
-    if "nginx" in options.proxies:
-        chosen.append(Nginx())
-    if "tollgate" in options.proxies:
-        chosen.append(tollgate(options))
-    return chosen
-
-
-def tollgate(options: argparse.Namespace) -> Tollgate:
+def tollgate(options: argparse.Namespace) -> tuple[Path, str]:
+    """The program, and where it is from. It is built before anything is measured."""
     if options.tollgate:
-        return Tollgate(options.tollgate.resolve(), "a program given")
-    return Tollgate(build.tollgate(options.profile), build.commit())
-
-
-def prepare(options: argparse.Namespace, results: report.Results, folder: Path, upstream_port: int) -> list[Entry]:
-    entries = []
-    for peer in peers(options):
-        for case in options.cases:
-            if why := peer.obstacle(case):
-                results.skipped[case.name, peer.name] = why
-                say(f"{case.name}: {peer.name} left out: {why}")
-                continue
-            results.versions.setdefault(peer.name, peer.version())
-            own = folder / f"{case.name}-{peer.name}"
-            own.mkdir()
-            site = Site(case, own, processes.free_port(), upstream_port, options.tokens, options.apps)
-            say(f"{case.name}: preparing {peer.name}")
-            entry = Entry(peer, site, peer.prepare(site))
-            results.does[case.name, peer.name] = entry.target.does
-            entries.append(entry)
-    return entries
-
-
-def run_all(entries: list[Entry], options: argparse.Namespace, results: report.Results, cores: measure.Cores) -> None:
-    """Every proxy once, then again, beginning with another one each time: slow drift of the machine meets all alike."""
-    for number in range(options.rounds):
-        shift = number % max(len(entries), 1)
-        for entry in entries[shift:] + entries[:shift]:
-            sample = measure.run(entry.site, entry.target, entry.peer.name, number + 1, options.seconds, cores)
-            results.samples.append(sample)
-            say(
-                f"round {number + 1}/{options.rounds} {sample.case:8} {sample.proxy:10}"
-                f"{sample.cpu_us_per_request:7.1f} µs/request {sample.requests_per_second:9,.0f}/s"
-                f"{f'  VOID: {sample.void}' if sample.void else ''}"
-            )
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        return options.tollgate.resolve(), "a program given"
+    say(f"building Tollgate, profile {options.profile}")
+    return build.tollgate(options.profile), build.commit()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Builds the programs of this project that a run needs, by cargo."""
 
+import functools
 import json
 import subprocess
 from pathlib import Path
@@ -13,9 +14,11 @@ def tollgate(profile: str) -> Path:
     return _built(profile, "--bin", "tollgate")
 
 
-def upstream() -> Path:
-    """The profile of the tests: it costs a microsecond more a request, and minutes less to build. It is never measured."""
-    return _built("dev", "--bench", "upstream")
+@functools.cache
+def tool(name: str) -> Path:
+    """A program beside this file: `upstream`, `paced` or `mint`. The profile of the tests: it costs a microsecond more a
+    request, and minutes less to build. None of them is measured."""
+    return _built("dev", "--bench", name)
 
 
 def commit() -> str:

@@ -4,13 +4,21 @@ import os
 import platform
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from cases import BenchError
-from measure import Cores
 
 # Tool, and the Debian package that has it.
-TOOLS = {"wrk": "wrk", "taskset": "util-linux", "openssl": "openssl"}
+TOOLS = {"wrk": "wrk", "h2load": "nghttp2-client", "taskset": "util-linux", "openssl": "openssl"}
+
+
+@dataclass(frozen=True)
+class Cores:
+    """The proxy has a core to itself; load and upstream share the other."""
+
+    proxy: int
+    others: int
 
 
 def require_tools() -> None:
@@ -31,7 +39,8 @@ def description() -> dict[str, str]:
         "processor": f"{_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores",
         "memory": f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) / 1024 / 1024:.0f} GiB",
         "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
-        "wrk": _wrk_version(),
+        "wrk": _told("wrk", "-v").split("[")[0].replace("wrk", "").strip(),
+        "h2load": _told("h2load", "--version").strip().rpartition("/")[2],
     }
 
 
@@ -42,7 +51,7 @@ def _field(file: str, name: str) -> str:
     return "unknown"
 
 
-def _wrk_version() -> str:
-    # wrk has no option for this; it tells its version and ends with status 1.
-    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
-    return (told.stdout + told.stderr).split("[")[0].replace("wrk", "").strip()
+def _told(*command: str) -> str:
+    # wrk tells its version and ends with status 1.
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    return told.stdout + told.stderr

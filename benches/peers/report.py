@@ -1,16 +1,10 @@
-"""Turns samples into the published table and its JSON."""
+"""Turns results, in their JSON form, into the published tables."""
 
-import dataclasses
-import json
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from cases import Case
-from measure import Sample
-
-YARDSTICK = "HAProxy"
+Json = dict[str, Any]
 
 # Share of its core that a proxy may lose before requests/s and latency say little.
 QUIET = 0.05
@@ -18,153 +12,116 @@ QUIET = 0.05
 # A thread that costs less a request is not named.
 LEAST_US = 0.05
 
-HEAD = """\
-| proxy | CPU µs/request | × HAProxy | requests/s at saturation | p50 / p99 ms at saturation | RSS MiB under load |
-| --- | --- | --- | --- | --- | --- |
-"""
-
 METHOD = """\
-The proxy has one worker, pinned to one core; load (wrk, one thread) and upstream (one thread) share another. Rounds are
-interleaved in rotated order, each run is a fresh process with 1 s of warm-up. CPU time is the on-CPU time of all threads
-of the proxy's processes from `/proc/PID/task/*/schedstat`, divided by the requests that wrk counted. Figures are medians
-(lowest–highest) over the rounds; ratios compare runs of the same round. Latency is at saturation: it restates
-throughput. A run counts only if every answer was a 2xx; before and after each run the answer's length is checked and, in
-cases with a token, that a missing and a forged token get 401.
+Each proxy has one worker and is pinned to one core; load and upstream (one thread each) share another. In each case rounds
+are interleaved in rotated order, and each run is a fresh process with 1 s of warm-up. Figures are medians (lowest–highest)
+over the rounds; ratios compare runs of the same round.
+
+- **CPU time** is the on-CPU time of all threads of the proxy's processes from `/proc/PID/task/*/schedstat`, divided by the
+  requests that the load counted: wrk for HTTP/1.1, h2load for HTTP/2, both as fast as the proxy answers. "Serving" are
+  the threads that do what peers do too: of Tollgate, its cores and the one that writes the journal. What is beyond it keeps
+  the books; it is not told apart where most calls verify or load a credential, which the same threads do.
+- **Latency** is at one rate for all proxies of a case, 70 % of the requests/s that the slowest of them reached, over the
+  same connections. The load does not wait for answers: latency counts from when a request was meant to be sent, also
+  while it waits for a free connection, so no stall hides others. Load and upstream share a core, and are in it.
+- **System calls** are counted by `perf` at the kernel's entry (or `strace`), under a load of their own.
+- A run counts only if every answer was a 2xx. Before and after each run the answer's length is checked and, in cases with a
+  credential, that none and a forged one get 401, and that usage was written for each call; with many routes, that an unknown
+  path gets 404.
 """
 
 
-@dataclass
-class Results:
-    """All that a run found out."""
-
-    machine: dict[str, str]
-    command: str
-    date: str
-    tokens: str
-    note: str
-    versions: dict[str, str] = field(default_factory=dict)
-    # (case, proxy) to how the proxy does the case, and to why it was left out.
-    does: dict[tuple[str, str], str] = field(default_factory=dict)
-    skipped: dict[tuple[str, str], str] = field(default_factory=dict)
-    samples: list[Sample] = field(default_factory=list)
-
-    def of(self, case: Case, proxy: str) -> list[Sample]:
-        """The runs that count."""
-        return [s for s in self.samples if (s.case, s.proxy) == (case.name, proxy) and not s.void]
-
-    def ratios(self, case: Case, proxy: str) -> list[float]:
-        """CPU time against the yardstick's, round by round."""
-        yardstick = {sample.round: sample.cpu_us_per_request for sample in self.of(case, YARDSTICK)}
-        runs = [sample for sample in self.of(case, proxy) if sample.round in yardstick]
-        return [sample.cpu_us_per_request / yardstick[sample.round] for sample in runs]
+def write(folder: Path, everything: Json) -> None:
+    (folder / "peers.md").write_text(markdown(everything))
 
 
-def write(results: Results, cases: list[Case], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "peers.md").write_text(markdown(results, cases))
-    (folder / "peers.json").write_text(json.dumps(_json(results, cases), indent=2, ensure_ascii=False) + "\n")
+def markdown(everything: Json) -> str:
+    parts = ["# Side by side\n", _facts(everything["machine"]), METHOD]
+    parts.append("![CPU time for a request](cpu.svg)\n\n![Latency at a fixed rate](latency.svg)\n")
+    parts += [of_case(case) for case in everything["cases"].values()]
+    return "\n".join(parts)
 
 
-def markdown(results: Results, cases: list[Case]) -> str:
-    parts = ["# Side by side\n", _facts(results), METHOD]
-    for case in cases:
-        parts.append(f"## {case.title}\n\n{case.asks}\n")
-        parts.append(_table(results, case))
-        parts.append(_notes(results, case))
-    return "\n".join(part for part in parts if part)
-
-
-def _facts(results: Results) -> str:
-    facts = dict(results.machine) | {"versions": ", ".join(f"{n} {v}" for n, v in results.versions.items())}
-    facts |= {"tokens": results.tokens, "measured": results.date, "command": f"`{results.command}`"}
-    facts |= {"note": results.note} if results.note else {}
-    facts["disturbance"] = _disturbance([sample.disturbed for sample in results.samples])
+def _facts(facts: dict[str, str]) -> str:
     return "".join(f"- {name}: {fact}\n" for name, fact in facts.items())
 
 
-def _disturbance(shares: list[float]) -> str:
-    if not shares:
-        return "no run was made"
-    told = f"other processes had {_spread(shares, '.0%')} of the proxy's core"
-    if statistics.median(shares) < QUIET:
-        return told
-    return f"{told}: **requests/s and latency of this run say little**; CPU time per request suffers by some percent"
+def of_case(case: Json) -> str:
+    """One case's section."""
+    return "\n".join([f"## {case['title']}\n", f"{case['asks']}\n", _table(case), _notes(case)])
 
 
-def _table(results: Results, case: Case) -> str:
-    proxies = [proxy for proxy in results.versions if results.of(case, proxy)]
+def _table(case: Json) -> str:
+    proxies = [proxy for proxy in case["does"] if any(case["summary"][proxy].values())]
     if not proxies:
-        return "No run of this case counted.\n"
-    return HEAD + "".join(_row(results, case, proxy) for proxy in proxies)
+        return "No run of this case counts.\n"
+    columns = _columns(case, proxies)
+    head = f"| proxy | {' | '.join(title for title, _ in columns)} |\n|{' --- |' * (len(columns) + 1)}\n"
+    rows = (f"| {proxy} | {' | '.join(cells[proxy] for _, cells in columns)} |\n" for proxy in proxies)
+    return head + "".join(rows)
 
 
-def _row(results: Results, case: Case, proxy: str) -> str:
-    runs = results.of(case, proxy)
+def _columns(case: Json, proxies: list[str]) -> list[tuple[str, dict[str, str]]]:
+    """Titles, and each proxy's cell; a figure that no proxy has makes none."""
+    columns = []
+    for figure in case["figures"]:
+        spreads = {proxy: case["summary"][proxy].get(figure["name"]) for proxy in proxies}
+        if not any(spreads.values()):
+            continue
+        columns.append((figure["title"], {proxy: _cell(spread, figure["form"]) for proxy, spread in spreads.items()}))
+        for yardstick in case["yardsticks"] if figure["is_compared"] else ():
+            ratios = {proxy: case["summary"][proxy].get(f"{figure['name']}_ratios", {}).get(yardstick) for proxy in proxies}
+            if any(ratios.values()):
+                columns.append((f"× {yardstick}", {proxy: _cell(spread, ".2f") for proxy, spread in ratios.items()}))
+    return columns
 
-    def spread(figure: Callable[[Sample], float], form: str) -> str:
-        return _spread([figure(run) for run in runs], form)
 
-    ratios = results.ratios(case, proxy)
-    cells = [
-        proxy,
-        spread(lambda run: run.cpu_us_per_request, ".1f"),
-        _spread(ratios, ".2f") if ratios else "–",
-        spread(lambda run: run.requests_per_second, ",.0f"),
-        f"{statistics.median(run.p50_ms for run in runs):.2f} / {statistics.median(run.p99_ms for run in runs):.2f}",
-        f"{statistics.median(run.resident_mib for run in runs):.0f}",
+def _cell(spread: dict[str, float] | None, form: str) -> str:
+    if not spread:
+        return "–"
+    median, low, high = (f"{spread[name]:{form}}" for name in ("median", "low", "high"))
+    return median if spread["runs"] == 1 else f"{median} ({low}–{high})"
+
+
+def _notes(case: Json) -> str:
+    notes = [f"- {proxy} {case['versions'].get(proxy, '')}: {text}." for proxy, text in case["does"].items()]
+    notes += [_threads(proxy, case) for proxy in case["does"]]
+    notes += [f"- {proxy} left out: {why}." for proxy, why in case["skipped"].items()]
+    notes += [_rate(case), _disturbance(case)]
+    notes += [
+        f"- {sample['proxy']}, {sample['measure']}, round {sample['round']} does not count: {sample['void']}."
+        for sample in case["samples"]
+        if sample["void"]
     ]
-    return f"| {' | '.join(cells)} |\n"
-
-
-def _spread(figures: list[float], form: str) -> str:
-    median, low, high = statistics.median(figures), min(figures), max(figures)
-    return f"{median:{form}} ({low:{form}}–{high:{form}})"
-
-
-def _notes(results: Results, case: Case) -> str:
-    notes = [f"- {proxy}: {text}." for (name, proxy), text in results.does.items() if name == case.name]
-    notes += [_threads(proxy, runs) for proxy in results.versions if (runs := results.of(case, proxy))]
-    notes += [f"- {proxy} left out: {why}." for (name, proxy), why in results.skipped.items() if name == case.name]
-    voids = [sample for sample in results.samples if sample.case == case.name and sample.void]
-    notes += [f"- {sample.proxy}, round {sample.round} does not count: {sample.void}." for sample in voids]
+    measured = case["measured"]
+    note = f" ({measured['note']})" if measured.get("note") else ""
+    notes.append(f"- Measured on {measured['date']} by `{measured['command']}`{note}.")
     return "\n".join(note for note in notes if note) + "\n"
 
 
-def _threads(proxy: str, runs: list[Sample]) -> str:
+def _threads(proxy: str, case: Json) -> str:
     """Where the CPU time of a proxy with several threads went; threads that did next to nothing are left out."""
-    names = {name for run in runs for name in run.threads_us_per_request}
-    spent = {name: statistics.median(run.threads_us_per_request.get(name, 0.0) for run in runs) for name in names}
+    counted = [sample for sample in case["samples"] if sample["proxy"] == proxy and not sample["void"]]
+    runs = [sample["threads"] for sample in counted if sample["threads"]]
+    names = {name for run in runs for name in run}
+    spent = {name: statistics.median(run.get(name, 0.0) for run in runs) for name in names}
     told = [f"{name} {us:.1f}" for name, us in sorted(spent.items(), key=lambda item: -item[1]) if us >= LEAST_US]
     return f"- {proxy}'s threads, µs/request: {', '.join(told)}." if len(told) > 1 else ""
 
 
-def _json(results: Results, cases: list[Case]) -> dict[str, object]:
-    summaries = [
-        {
-            "case": case.name,
-            "proxy": proxy,
-            "does": results.does.get((case.name, proxy)),
-            "runs": len(results.of(case, proxy)),
-            "cpu_us_per_request": _median(results.of(case, proxy)),
-            "ratio_to_haproxy": statistics.median(ratios) if (ratios := results.ratios(case, proxy)) else None,
-        }
-        for case in cases
-        for proxy in results.versions
-        if results.of(case, proxy)
-    ]
-    skipped = [{"case": case, "proxy": proxy, "why": why} for (case, proxy), why in results.skipped.items()]
-    return {
-        "machine": results.machine,
-        "command": results.command,
-        "date": results.date,
-        "tokens": results.tokens,
-        "note": results.note,
-        "versions": results.versions,
-        "summaries": summaries,
-        "skipped": skipped,
-        "samples": [dataclasses.asdict(sample) for sample in results.samples],
-    }
+def _rate(case: Json) -> str:
+    paced = [sample["facts"] for sample in case["samples"] if "rate" in sample["facts"]]
+    if not paced:
+        return ""
+    late = max(facts["late_p99_ms"] for facts in paced)
+    return f"- Latency at {paced[0]['rate']:,.0f} requests/s; the 99th percentile was sent up to {late:.2f} ms late."
 
 
-def _median(runs: list[Sample]) -> float:
-    return statistics.median(run.cpu_us_per_request for run in runs)
+def _disturbance(case: Json) -> str:
+    shares = [sample["disturbed"] for sample in case["samples"] if not sample["void"]]
+    if not shares:
+        return ""
+    told = f"- Other processes had {statistics.median(shares):.0%} ({min(shares):.0%}–{max(shares):.0%}) of the proxy's core"
+    if statistics.median(shares) < QUIET:
+        return f"{told}."
+    return f"{told}: **requests/s and latency of this case say little**; CPU time suffers by some percent."

@@ -1,6 +1,7 @@
 //! The upstream of the side-by-side runs: one thread, one `recv` and one `send` a request, always the same JSON answer.
 //!
-//! It answers each request head and reads no bodies, so it serves `GET` alone. Its only argument is the port.
+//! A path that begins with [`LARGE_PATH`] gets a large answer. A request body of stated length is read and dropped; one in
+//! chunks is not taken. Its only argument is the port.
 //! It is a process of its own, started by `benches/peers`, so that no proxy's figures have it inside.
 
 use std::io;
@@ -11,8 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 /// Bytes of the answer's body, as in all published comparisons of small answers.
 const BODY_BYTES: usize = 512;
 
-/// Room for the heads that a proxy sends at once on one connection.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes of a large answer's body.
+const LARGE_BYTES: usize = 1 << 20;
+
+const LARGE_PATH: &[u8] = b"/api/large-answers";
+
+/// Room for the heads that a proxy sends at once on one connection, and for a good piece of a body.
+const READ_BYTES: usize = 128 * 1024;
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
@@ -21,31 +27,32 @@ async fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).and_then(|text| text.parse::<u16>().ok());
     let port = port.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "usage: upstream PORT"))?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let answer: &'static [u8] = answer().leak();
+    let small: &'static [u8] = answer(BODY_BYTES).leak();
+    let large: &'static [u8] = answer(LARGE_BYTES).leak();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(serve(stream, answer));
+        tokio::spawn(serve(stream, (small, large)));
     }
 }
 
-/// A product padded to [`BODY_BYTES`], with its head.
-fn answer() -> Vec<u8> {
+/// A product padded to so many bytes, with its head.
+fn answer(bytes: usize) -> Vec<u8> {
     let product = br#"{"id":"p-1","name":"Tea","price":"12.50","currency":"CNY","stock":7,"note":""#;
     let mut body = product.to_vec();
-    body.resize(BODY_BYTES - 2, b'x');
+    body.resize(bytes - 2, b'x');
     body.extend_from_slice(b"\"}");
-    let mut answer =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {BODY_BYTES}\r\n\r\n")
-            .into_bytes();
-    answer.append(&mut body);
-    answer
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n");
+    [head.into_bytes(), body].concat()
 }
 
 /// Answers one connection until it is closed; an error ends this connection alone.
-async fn serve(mut stream: TcpStream, answer: &'static [u8]) {
+async fn serve(mut stream: TcpStream, answers: (&'static [u8], &'static [u8])) {
     let mut received = vec![0; READ_BYTES];
     let mut filled = 0;
+    // The answer that is due once the rest of its request's body has come, and how long that rest is.
+    let mut due: Option<(&'static [u8], usize)> = None;
     loop {
         // `read` knows from a short count that the socket is empty, so it does not ask again. A full buffer reads as
         // the end, which closes the connection.
@@ -53,24 +60,53 @@ async fn serve(mut stream: TcpStream, answer: &'static [u8]) {
             Ok(count) if count > 0 => filled += count,
             _ => return,
         }
-        let (heads, used) = complete_heads(&received[..filled]);
-        for _ in 0..heads {
-            if stream.write_all(answer).await.is_err() {
-                return;
+        let mut used = 0;
+        loop {
+            if let Some((answer, rest)) = due.take() {
+                let here = rest.min(filled - used);
+                used += here;
+                if here < rest {
+                    due = Some((answer, rest - here));
+                    break;
+                }
+                if stream.write_all(answer).await.is_err() {
+                    return;
+                }
             }
+            let Some(end) = head_end(&received[used..filled]) else { break };
+            let Some(next) = asked(&received[used..used + end], answers) else { return };
+            due = Some(next);
+            used += end;
         }
         received.copy_within(used..filled, 0);
         filled -= used;
     }
 }
 
-/// How many whole request heads there are, and how many bytes they take.
-fn complete_heads(received: &[u8]) -> (usize, usize) {
-    let mut heads = 0;
-    let mut used = 0;
-    while let Some(at) = received[used..].windows(HEAD_END.len()).position(|window| window == HEAD_END) {
-        heads += 1;
-        used += at + HEAD_END.len();
+/// What a request's head asks for, and how long its body is; `None` if that is not stated.
+fn asked(head: &[u8], (small, large): (&'static [u8], &'static [u8])) -> Option<(&'static [u8], usize)> {
+    let target = head.iter().position(|byte| *byte == b' ').map_or(&[][..], |at| &head[at + 1..]);
+    let answer = if target.starts_with(LARGE_PATH) { large } else { small };
+    Some((answer, body_length(head)?))
+}
+
+fn head_end(received: &[u8]) -> Option<usize> {
+    received.windows(HEAD_END.len()).position(|window| window == HEAD_END).map(|at| at + HEAD_END.len())
+}
+
+/// How long the request's body is; `None` if that is not stated as a number.
+fn body_length(head: &[u8]) -> Option<usize> {
+    // What has no body is told by its method, so that the fields of small requests are not looked through.
+    if head.starts_with(b"GET ") {
+        return Some(0);
     }
-    (heads, used)
+    let head = std::str::from_utf8(head).ok()?;
+    let field = |name: &str| {
+        head.lines()
+            .find_map(|line| line.split_once(':').filter(|(field, _)| field.eq_ignore_ascii_case(name)))
+    };
+    if field("transfer-encoding").is_some() {
+        return None;
+    }
+    field("content-length").map_or(Some(0), |(_, length)| length.trim().parse().ok())
 }

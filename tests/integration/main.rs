@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod benches;
 mod billing;
 mod cli;
 mod gateway;

@@ -1,1 +1,32 @@
-"""The proxies that are compared, one a file; `peer.py` says what each must offer."""
+"""The proxies that are compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from proxies.envoy import Envoy
+from proxies.haproxy import HAProxy
+from proxies.nginx import Nginx
+from proxies.peer import Peer
+from proxies.tollgate import Tollgate
+from proxies.tollgate_seed import Seed
+from proxies.traefik import Traefik
+
+NAMES = ("haproxy", "haproxy-hs256", "nginx", "envoy", "envoy-cache", "traefik", "tollgate", "tollgate-unmetered")
+
+
+def all_of(names: list[str], tollgate: Callable[[], tuple[Path, str]], folder: Path) -> dict[str, Peer]:
+    """Those proxies by name; `tollgate` gives the program and where it is from, and is asked only if it is needed."""
+    peers: dict[str, Peer] = {
+        "haproxy": HAProxy(),
+        "haproxy-hs256": HAProxy("HS256"),
+        "nginx": Nginx(),
+        "envoy": Envoy(),
+        "envoy-cache": Envoy(caches_tokens=True),
+        "traefik": Traefik(),
+    }
+    if any(name.startswith("tollgate") for name in names):
+        program, source = tollgate()
+        seed = Seed(program, folder / "seed")
+        peers["tollgate"] = Tollgate(program, source, seed)
+        peers["tollgate-unmetered"] = Tollgate(program, source, seed, is_metered=False)
+    return {name: peers[name] for name in names}

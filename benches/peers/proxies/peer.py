@@ -9,7 +9,11 @@ from cases import Case, Site
 
 
 def _nothing() -> None:
-    """For proxies that keep nothing between two starts."""
+    """For proxies that keep nothing between two starts, or that serve once they listen."""
+
+
+def _every(_: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -19,18 +23,28 @@ class Target:
     command: list[str]
     # How it does the case's work, in the words of the report.
     does: str
-    # Bearer tokens that it accepts, one a line.
-    tokens: Path | None = None
-    # The file or folder that its usage lines go to; None: its standard output.
+    # What is called, as calls.py writes it.
+    calls: Path
+    # Whether each call leaves a line or record of its usage, and the file or folder where; None: its standard output.
+    leaves_usage: bool = False
     usage: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
     # Puts its files back to how they were, so that each start is the first one.
     reset: Callable[[], None] = _nothing
+    # Returns once it serves all that it is configured to; called when it listens.
+    wait: Callable[[], None] = _nothing
+    # Whether a thread of that name serves calls, and does not work for what comes after them.
+    is_serving: Callable[[str], bool] = _every
+    # Changes the configuration of the process of that id, and makes it take effect; the number is another one each time.
+    reload: Callable[[int, int], None] | None = None
+    # Where its metrics are read.
+    metrics: str | None = None
 
 
 class Peer(ABC):
-    """One proxy program."""
+    """One proxy program, in one way of configuring it."""
 
+    # As the report calls it.
     name: str
 
     @abstractmethod

@@ -1,96 +1,124 @@
-"""Tollgate: one worker, the policies of `benches/peers/policies`, tokens from its own token endpoint."""
+"""Tollgate: one worker, the policies of `benches/peers/policies`, apps by its admin API."""
 
+import functools
+import os
 import secrets
 import shutil
 import subprocess
 from pathlib import Path
 
+import api_keys
+import calls
 import processes
-from cases import BenchError, Case, Site
+import tokens
+from cases import Case, Credential, Site
+from proxies import tollgate_policies
 from proxies.peer import Peer, Target
-from proxies.tollgate_client import Node
+from proxies.tollgate_client import Node, command
+from proxies.tollgate_seed import Seed
 
-POLICIES = Path(__file__).resolve().parents[1] / "policies"
-
+SERVE = "`tollgate serve --workers 1`"
+ANONYMOUS = (
+    f"{SERVE}: an anonymous route, limited by client address; anonymous calls are counted in metrics and leave no record"
+)
+KNOWN = (
+    "a verification is remembered for a minute at most, which nearly all calls find after the warm-up; subscription, scope, "
+    "plan limit by app, usage record in the journal, rated and posted to the ledger in SQLite"
+)
 DOES = {
-    "bare": "`tollgate serve --workers 1`: an anonymous route, limited by client address; anonymous calls are counted in "
-    "metrics and leave no usage record",
-    "policy": "`tollgate serve --workers 1`: ES256 access tokens from its own token endpoint; a verification is remembered for a "
-    "minute at most, which nearly all calls find after the warm-up; subscription, scope, plan limit by app, usage record "
-    "in the journal",
+    Credential.NONE: ANONYMOUS,
+    Credential.TOKEN: f"{SERVE}: ES256 access tokens that it signed; {KNOWN}",
+    Credential.NEW_TOKEN: f"{SERVE}: ES256 access tokens that it signed, each verified; subscription, scope, plan limit by "
+    "app, usage record in the journal, rated and posted to the ledger in SQLite",
+    Credential.API_KEY: f"{SERVE}: API keys, kept as SHA-256 in SQLite; {KNOWN}",
 }
 
 
 class Tollgate(Peer):
-    name = "Tollgate"
+    """`is_metered` is whether the routes have meters and the product is billable."""
 
-    def __init__(self, program: Path, source: str) -> None:
+    def __init__(self, program: Path, source: str, seed: Seed, is_metered: bool = True) -> None:
+        self.name = "Tollgate" if is_metered else "Tollgate, unmetered"
         self.program = program
         self.source = source
+        self._seed = seed
+        self._is_metered = is_metered
 
     def version(self) -> str:
         told = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=True).stdout
         return f"{told.split()[-1]} ({self.source})"
 
     def obstacle(self, case: Case) -> str | None:
-        return None if case.name in DOES else "its policies have no route for this case"
+        if case.protocol.is_tls and not self._has_tls:
+            return "this build serves no TLS"
+        return None
+
+    @functools.cached_property
+    def _has_tls(self) -> bool:
+        told = subprocess.run([str(self.program), "serve", "--help"], capture_output=True, text=True, check=True).stdout
+        return "--tls-certificates" in told
 
     def prepare(self, site: Site) -> Target:
-        data, seed = site.folder / "data", site.folder / "seed"
-        admin_token = secrets.token_hex(32)
-        admin_port = processes.free_port()
-        address = f"127.0.0.1:{site.port}"
-        command = [str(self.program), "serve", "--workers", "1", "--policies", str(POLICIES), "--data", str(data)]
-        command += ["--listen", address, "--admin-listen", f"127.0.0.1:{admin_port}", "--public-url", f"http://{address}"]
-        target = Target(
-            command,
-            does=DOES[site.case.name],
-            tokens=site.folder / "tokens" if site.case.needs_token else None,
+        case, data = site.case, site.folder / "data"
+        policies = tollgate_policies.write(site.folder / "policies", case, self._is_metered)
+        start, headers = self._callers(site) if case.has_credential else (None, [""])
+        admin_port, admin_token = processes.free_port(), secrets.token_hex(32)
+        environment = {
+            "TOLLGATE_ADMIN_TOKEN": admin_token,
+            "TOLLGATE_BENCH_UPSTREAM_PORT": str(site.upstream_port),
+        }
+        return Target(
+            command(self.program, policies, data, (site.port, admin_port), _certificates(site)),
+            does=DOES[case.credential] + ("" if self._is_metered else "; no meter"),
+            calls=calls.write(site.folder / "calls", case, headers),
+            leaves_usage=case.has_credential,
             usage=data / "journal",
-            environment={
-                "TOLLGATE_ADMIN_TOKEN": admin_token,
-                "TOLLGATE_BENCH_UPSTREAM_PORT": str(site.upstream_port),
-            },
-            reset=lambda: _copy(seed, data),
+            environment=environment,
+            reset=lambda: _copy(start, data),
+            is_serving=is_serving,
+            reload=lambda _, number: _reload(policies, Node(admin_port, admin_token), number),
+            metrics=f"http://127.0.0.1:{admin_port}/metrics",
         )
-        data.mkdir()
-        if target.tokens:
-            with processes.Process(command, None, site.folder / "prepare", target.environment) as process:
-                process.wait_for_port(admin_port)
-                process.wait_for_port(site.port)
-                _write_tokens(target.tokens, Node(site.port, admin_port, admin_token), site)
-        data.rename(seed)
-        return target
+
+    def _callers(self, site: Site) -> tuple[Path, list[str]]:
+        """A data folder with apps and keys to start from, and the headers of calls."""
+        if site.case.credential is Credential.API_KEY:
+            start, _ = self._seed.folder(site.apps, site.upstream_port, api_keys.count(site.case, site.apps))
+            return start, [calls.api_key(key) for key in api_keys.calling(site.case, site.apps)]
+        start, apps = self._seed.folder(site.apps, site.upstream_port)
+        return start, [calls.bearer(token) for token in tokens.mint(start, tokens.count(site), apps)]
 
 
-def _copy(seed: Path, data: Path) -> None:
+def is_serving(thread: str) -> bool:
+    """The cores, and the thread that writes what a peer's log line is compared with. The others keep the books."""
+    return thread.startswith("core-") or thread == "journal"
+
+
+def _certificates(site: Site) -> Path | None:
+    """A folder with one certificate, NAME.crt, and its key, NAME.key."""
+    if not site.case.protocol.is_tls:
+        return None
+    folder = site.folder / "certificates"
+    folder.mkdir()
+    certificate, key = tokens.write_certificate(site.folder)
+    certificate.rename(folder / "bench.crt")
+    key.rename(folder / "bench.key")
+    return folder
+
+
+def _copy(start: Path | None, data: Path) -> None:
+    """Puts the data folder back to its start. The disk is let finish, so that no run waits for what this wrote."""
     shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(seed, data)
+    if not start:
+        return
+    shutil.copytree(start, data)
+    for file in data.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
 
 
-def _write_tokens(file: Path, node: Node, site: Site) -> None:
-    """Registers the site's apps and gets its tokens, those of one app not one after the other."""
-    partner = node.create("partners", {"name": "Side by side"})["id"]
-    clients = [_app(node, partner, number) for number in range(site.apps)]
-    tokens = [node.token(*clients[number % site.apps]) for number in range(site.tokens)]
-    if len(set(tokens)) < site.tokens:
-        raise BenchError(f"of {site.tokens} tokens only {len(set(tokens))} are different")
-    file.write_text("".join(f"{token}\n" for token in tokens))
-
-
-def _app(node: Node, partner: str, number: int) -> tuple[str, str]:
-    """A subscribed app's id and secret."""
-    app = node.create(
-        "apps",
-        {
-            "partner": partner,
-            "name": f"App {number}",
-            "environment": "live",
-            "kind": "confidential",
-            "redirect_uris": [],
-            "scopes": ["logistics:read"],
-            "requires_pkce": False,
-        },
-    )
-    node.create("subscriptions", {"app": app["id"], "product": "tracking", "plan": "bench"})
-    return app["id"], app["client_secret"]
+def _reload(policies: Path, node: Node, number: int) -> None:
+    tollgate_policies.change(policies, number)
+    node.reload()

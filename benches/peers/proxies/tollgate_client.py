@@ -1,36 +1,45 @@
-"""What the runs ask of a running Tollgate node: its admin API, and access tokens."""
+"""A Tollgate node: how it is started, and what the runs ask of its admin API."""
 
 import http.client
 import json
-import urllib.parse
+from pathlib import Path
 
+import tokens
 from cases import BenchError
 
 
-class Node:
-    """One node, over two kept connections."""
+def command(
+    program: Path, policies: Path, data: Path, ports: tuple[int, int], certificates: Path | None = None
+) -> list[str]:
+    """Starts it on those two ports, for partners (by TLS with the certificates in that folder) and for administrators."""
+    told = [str(program), "serve", "--workers", "1", "--policies", str(policies), "--data", str(data)]
+    if certificates:
+        told += ["--tls-certificates", str(certificates), "--tls-listen", f"127.0.0.1:{ports[0]}"]
+    else:
+        told += ["--listen", f"127.0.0.1:{ports[0]}"]
+    return [*told, "--admin-listen", f"127.0.0.1:{ports[1]}", "--public-url", tokens.ISSUER]
 
-    def __init__(self, port: int, admin_port: int, admin_token: str) -> None:
-        self._public = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        self._admin = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=30)
-        self._admin_token = admin_token
+
+class Node:
+    """One node, over a kept connection."""
+
+    def __init__(self, admin_port: int, admin_token: str) -> None:
+        self._admin = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
 
     def create(self, noun: str, entry: dict[str, object]) -> dict[str, str]:
-        """Creates an entry by the admin API; returns it as stored."""
-        headers = {"Authorization": f"Bearer {self._admin_token}", "Content-Type": "application/json"}
-        return _post(self._admin, f"/admin/{noun}", json.dumps(entry), headers)
+        """Creates an entry; returns it as stored."""
+        return self._post(f"/admin/{noun}", entry)
 
-    def token(self, client_id: str, client_secret: str) -> str:
-        """A new access token with the app's default scopes (client credentials)."""
-        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return _post(self._public, "/oauth/token", urllib.parse.urlencode(form), headers)["access_token"]
+    def reload(self) -> None:
+        """Reads the policies now; fails if they are not taken."""
+        self._post("/admin/policy/reload", {})
 
-
-def _post(connection: http.client.HTTPConnection, path: str, body: str, headers: dict[str, str]) -> dict[str, str]:
-    connection.request("POST", path, body=body, headers=headers)
-    answer = connection.getresponse()
-    text = answer.read().decode(errors="replace")
-    if not 200 <= answer.status < 300:
-        raise BenchError(f"POST {path} gave {answer.status}: {text[:500]}")
-    return json.loads(text)
+    def _post(self, path: str, entry: dict[str, object]) -> dict[str, str]:
+        self._admin.request("POST", path, body=json.dumps(entry), headers=self._headers)
+        answer = self._admin.getresponse()
+        text = answer.read().decode(errors="replace")
+        if not 200 <= answer.status < 300:
+            raise BenchError(f"POST {path} gave {answer.status}: {text[:500]}")
+        stored: dict[str, str] = json.loads(text)
+        return stored

@@ -92,17 +92,58 @@ fn the_figures_in_the_readme_are_those_of_the_last_measurement() {
     }
 }
 
+/// A row for each case in which CPU time or memory is set against a yardstick, then one for each with latency.
 fn figures() -> String {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/peers.json");
     let results: Value = serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
-    let mut table = "| case | proxy | CPU µs a request | × HAProxy |\n| --- | --- | --- | --- |\n".to_owned();
-    for summary in results["summaries"].as_array().unwrap() {
-        let text = |name: &str| summary[name].as_str().unwrap();
-        let number = |name: &str| summary[name].as_f64().unwrap();
-        let (cpu, ratio) = (number("cpu_us_per_request"), number("ratio_to_haproxy"));
-        table.push_str(&format!("| {} | {} | {cpu:.1} | {ratio:.2} |\n", text("case"), text("proxy")));
+    let cases: Vec<_> = results["cases"].as_object().unwrap().values().collect();
+    let compared = cases.iter().filter_map(|case| compared(case)).collect::<String>();
+    let mut told = format!("{}{compared}", head("case, figure", "Tollgate's ratio"));
+    let paced = cases.iter().filter_map(|case| paced(case)).collect::<String>();
+    if !paced.is_empty() {
+        told.push_str(&format!("\n{}{paced}", head("latency, p50 / p99 / p99.9 ms", "requests/s")));
     }
-    table
+    told
+}
+
+const PROXIES: [&str; 5] = ["HAProxy", "nginx", "Envoy", "Traefik", "Tollgate"];
+
+fn head(first: &str, last: &str) -> String {
+    format!("| {first} | {} | {last} |\n|{}\n", PROXIES.join(" | "), " --- |".repeat(PROXIES.len() + 2))
+}
+
+fn compared(case: &Value) -> Option<String> {
+    let figure = case["figures"].as_array()?.iter().find(|figure| figure["is_compared"] == true)?;
+    let (name, title) = (figure["name"].as_str()?, figure["title"].as_str()?);
+    let cell = |proxy: &str| median(case, proxy, name).map(|value| format!("{value:.1}"));
+    let ratios = case["yardsticks"].as_array()?.iter().filter_map(|yardstick| {
+        let yardstick = yardstick.as_str()?;
+        let of = |figure: &str| {
+            case["summary"]["Tollgate"][format!("{figure}_ratios")][yardstick]["median"].as_f64()
+        };
+        let serving = of("serving_us").map(|ratio| format!(", serving {ratio:.2}")).unwrap_or_default();
+        of(name).map(|ratio| format!("{ratio:.2} × {yardstick}{serving}"))
+    });
+    let ratios = ratios.collect::<Vec<_>>().join("; ");
+    Some(row(&format!("{} ({title})", case["title"].as_str()?), cell, &ratios))
+}
+
+fn paced(case: &Value) -> Option<String> {
+    let rate = case["samples"].as_array()?.iter().find_map(|sample| sample["facts"]["rate"].as_f64())?;
+    let cell = |proxy: &str| {
+        let of = |name| median(case, proxy, name).map(|value| format!("{value:.2}"));
+        Some([of("p50_ms")?, of("p99_ms")?, of("p999_ms")?].join(" / "))
+    };
+    Some(row(case["title"].as_str()?, cell, &format!("{rate:.0}")))
+}
+
+fn row(first: &str, cell: impl Fn(&str) -> Option<String>, last: &str) -> String {
+    let cells = PROXIES.map(|proxy| cell(proxy).unwrap_or_else(|| "–".to_owned()));
+    format!("| {first} | {} | {last} |\n", cells.join(" | "))
+}
+
+fn median(case: &Value, proxy: &str, figure: &str) -> Option<f64> {
+    case["summary"][proxy][figure]["median"].as_f64()
 }
 
 fn table() -> String {

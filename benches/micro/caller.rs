@@ -1,0 +1,166 @@
+//! Who calls, as a core remembers it, and whether it may: the way of all calls but an app's first.
+
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use criterion::Criterion;
+use tollgate::credential::access_token::{NewToken, SigningKey, TokenSigner, TokenVerifier};
+use tollgate::credential::directory::{Directory, Memory};
+use tollgate::credential::presented::Presented;
+use tollgate::credential::recent::Recent;
+use tollgate::credential::source::{IdentitySource, SourceUnavailable};
+use tollgate::domain::api_key::{ApiKey, KeyHash};
+use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId};
+use tollgate::domain::identity::{
+    App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+};
+use tollgate::domain::plan::Rate;
+use tollgate::domain::time::{Clock, Moment, Timestamp};
+use tollgate::limit::cell::{CellKey, Cells, LocalCells};
+use tollgate::limit::gcra;
+use tollgate::server::clock::SystemClock;
+
+const ISSUER: &str = "https://api.example.com";
+const CALLERS: u8 = 100;
+
+pub(super) fn bench(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let clock = SystemClock::new();
+    let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+    let verifier = TokenVerifier::new([&key], ISSUER);
+    let tokens = tokens(&TokenSigner::new(key, Vec::new(), ISSUER.to_owned()), clock.now());
+    let first = tokens[0].clone();
+    criterion.bench_function("verify an access token", |bencher| {
+        bencher.iter(|| verifier.verify(black_box(&first), clock.now()).unwrap());
+    });
+    let memory = Memory { capacity: 1_000, time: Duration::from_secs(3_600), grace: Duration::ZERO };
+    let control = runtime.handle().clone();
+    let directory = Directory::new(Arc::new(OneApp), Arc::new(verifier), Arc::new(clock), control, memory);
+    let mut known = Known { directory: Arc::new(directory), runtime, moment: clock.moment() };
+    let keys: Vec<_> =
+        (0..CALLERS).map(|number| ApiKey::from_random(Environment::Live, &[number; 32])).collect();
+    known.find(criterion, "find a recent API key", keys.iter().map(|key| Presented::ApiKey(key.reveal())));
+    known.find(
+        criterion,
+        "find a recent access token",
+        tokens.iter().map(|token| Presented::AccessToken(token)),
+    );
+    limits(criterion, clock);
+}
+
+struct Known {
+    directory: Arc<Directory>,
+    runtime: tokio::runtime::Runtime,
+    moment: Moment,
+}
+
+impl Known {
+    fn find<'p>(
+        &mut self,
+        criterion: &mut Criterion,
+        name: &str,
+        presented: impl Iterator<Item = Presented<'p>> + Clone,
+    ) {
+        let mut recent = Recent::new(self.directory.clone(), 1_000);
+        for presented in presented.clone() {
+            let found = self.runtime.block_on(self.directory.identify(presented, self.moment));
+            recent.keep(presented, found.unwrap().unwrap());
+        }
+        let mut presented = presented.cycle();
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| recent.find(black_box(presented.next().unwrap()), self.moment).unwrap());
+        });
+    }
+}
+
+fn tokens(signer: &TokenSigner, now: Timestamp) -> Vec<String> {
+    let token = |number| NewToken {
+        id: format!("token-{number}"),
+        app: AppId::new("app_1").unwrap(),
+        merchant: None,
+        grant: None,
+        family: None,
+        scopes: "catalog:read".parse().unwrap(),
+    };
+    (0..CALLERS).map(|number| signer.sign(token(number), now, Duration::from_secs(3_600)).unwrap()).collect()
+}
+
+fn limits(criterion: &mut Criterion, clock: SystemClock) {
+    let most = NonZeroU32::new(1_000_000_000).unwrap();
+    let rate = Rate { requests: most, window: Duration::from_secs(60), burst: most };
+    let mut cells = LocalCells::new(Arc::new(Cells::new(1_000)), 1_000);
+    let keys: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            CellKey::App(AppId::new(&format!("app_{number}")).unwrap(), LimitName::new("calls").unwrap())
+        })
+        .collect();
+    let mut keys = keys.iter().cycle();
+    criterion.bench_function("ask a limit", |bencher| {
+        bencher.iter(|| {
+            let now = clock.monotonic();
+            let cell = cells.find(keys.next().unwrap().clone(), now);
+            gcra::admit(&cell, black_box(&rate), now)
+        });
+    });
+}
+
+/// A source that knows one app, whose keys are all.
+struct OneApp;
+
+#[async_trait]
+impl IdentitySource for OneApp {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+        Ok(Some(KeyRecord {
+            id: KeyId::new(&format!("key_{:02x}", hash.0[0])).unwrap(),
+            app: AppId::new("app_1").unwrap(),
+            scopes: None,
+            created_at: Timestamp::default(),
+            expires_at: None,
+            revoked_at: None,
+        }))
+    }
+
+    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
+        Ok(Some(App {
+            id: id.clone(),
+            partner: PartnerId::new("partner_1").unwrap(),
+            name: "App".to_owned(),
+            environment: Environment::Live,
+            kind: ClientKind::Confidential,
+            redirect_uris: Vec::new(),
+            scopes: "catalog:read".parse().unwrap(),
+            default_scopes: "catalog:read".parse().unwrap(),
+            requires_pkce: false,
+            standing: Standing::Active,
+            created_at: Timestamp::default(),
+        }))
+    }
+
+    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
+        Ok(None)
+    }
+
+    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
+        let (name, created_at) = ("Partner".to_owned(), Timestamp::default());
+        Ok(Some(Partner { id: id.clone(), name, standing: Standing::Active, created_at }))
+    }
+
+    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
+        Ok(Vec::new())
+    }
+
+    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+        Ok(None)
+    }
+
+    async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
+        Ok(false)
+    }
+
+    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,89 @@
+"""CPU time for a request, under as much load as the proxy takes; throughput, memory and system calls on the way."""
+
+import calls
+import processes
+import syscalls
+from cases import Case, Credential
+from load import saturating
+from measures.stage import WARM_UP_SECONDS, Measured, Meter, Stage, running
+from results import Figure
+
+# A usage record says at least who, what, when and how it ended; less than this cannot be one.
+LEAST_USAGE_BYTES = 20
+# More different calls than this are not all made before the measuring, nor for longer than so many seconds.
+MOST_WARMED = 20_000
+MOST_WARM_UPS = 10
+
+
+def figures(case: Case) -> list[Figure]:
+    unit = "MiB" if max(case.answer_bytes, case.body_bytes) >= 1 << 20 else "request"
+    shown = [Figure("cpu_us", f"CPU µs/{unit}", ".1f", is_compared=True)]
+    if case.tells_serving:
+        # A peer does nothing that these threads do not.
+        shown.append(Figure("serving_us", "of it, serving", ".1f", is_compared=True))
+    shown.append(Figure("requests_per_second", "requests/s at saturation", ",.0f"))
+    shown.append(Figure("syscalls", f"syscalls/{unit}", ".2f"))
+    shown.append(Figure("resident_mib", "RSS MiB", ".0f"))
+    return shown
+
+
+def measure(stage: Stage) -> Measured:
+    site, target, load_core = stage.site, stage.target, stage.cores.others
+    with running(stage) as process:
+        called = _warm_up(stage)
+        pids = processes.tree(process.pid)
+        usage = target.usage or process.output
+        usage_before = processes.size(usage)
+        meter = Meter(process.pid, stage.cores.proxy)
+        load = saturating.drive(site, target.calls, load_core, stage.seconds, first=called)
+        meter.stop()
+        called += load.requests
+        resident = processes.resident_mib(pids)
+        counted, counted_requests = _syscalls(stage, pids, called)
+    # Read after the end, so that records on their way are counted too.
+    written = (processes.size(usage) - usage_before) / max(load.requests + counted_requests, 1)
+    threads = meter.micros_by_thread(load.requests)
+    told = {
+        "cpu_us": sum(threads.values()),
+        "requests_per_second": load.requests / load.seconds,
+        "resident_mib": resident,
+    }
+    if site.case.tells_serving:
+        told["serving_us"] = sum(us for name, us in threads.items() if target.is_serving(name))
+    if counted_requests:
+        told["syscalls"] = counted / counted_requests
+    void = load.failure or _missing_usage(stage, written) or _repeated(stage, called)
+    return Measured(told, threads, meter.disturbed, {"usage_bytes": written}, void)
+
+
+def _warm_up(stage: Stage) -> int:
+    """For a second, and until each call was made once if there are not too many; how many were made."""
+    wanted, called = calls.count(stage.target.calls), 0
+    wanted = wanted if wanted <= MOST_WARMED else 0
+    for _ in range(MOST_WARM_UPS):
+        load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, WARM_UP_SECONDS, first=called)
+        called += load.requests
+        if called >= wanted:
+            break
+    return called
+
+
+def _syscalls(stage: Stage, pids: list[int], called: int) -> tuple[int, int]:
+    """System calls, and the requests that made them: by themselves, since counting them costs time."""
+    if not stage.counts_syscalls or not syscalls.tool():
+        return 0, 0
+    with syscalls.Counter(pids, stage.site.folder) as counter:
+        load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, 1, first=called)
+    return counter.count, load.requests
+
+
+def _missing_usage(stage: Stage, written: float) -> str | None:
+    if stage.target.leaves_usage and written < LEAST_USAGE_BYTES:
+        return f"only {written:.0f} usage bytes a request were written"
+    return None
+
+
+def _repeated(stage: Stage, called: int) -> str | None:
+    if stage.site.case.credential is Credential.NEW_TOKEN and called > stage.site.new_tokens:
+        return f"{called} calls were made with {stage.site.new_tokens} tokens, so tokens came twice"
+    return None

@@ -1,0 +1,74 @@
+"""Good callers at a fixed rate, alone and then beside a flood of forged tokens: what it costs, and does to them."""
+
+from pathlib import Path
+
+import calls
+from cases import Case
+from load.paced import Pace, Paced
+from measures.stage import WARM_UP_SECONDS, Measured, Meter, Stage, running
+from results import Figure
+
+GOOD_RATE = 1_000
+GOOD_CONNECTIONS = 16
+FORGED_RATE = 5_000
+FORGED_CONNECTIONS = 64
+
+
+def figures(_: Case) -> list[Figure]:
+    return [
+        Figure("forged_us", "CPU µs/forged request", ".1f", is_compared=True),
+        Figure("good_us", "CPU µs/good request, alone", ".1f"),
+        Figure("alone_p50_ms", "p50 ms, alone", ".2f"),
+        Figure("beside_p50_ms", "p50 ms, beside", ".2f"),
+        Figure("alone_p99_ms", "p99 ms, alone", ".2f"),
+        Figure("beside_p99_ms", "p99 ms, beside", ".2f"),
+    ]
+
+
+def measure(stage: Stage) -> Measured:
+    forged_calls = _forge(stage)
+    with running(stage) as process:
+        _good(stage, WARM_UP_SECONDS).result()
+        alone_meter = Meter(process.pid, stage.cores.proxy)
+        alone = _good(stage, stage.seconds).result()
+        alone_meter.stop()
+        meter = Meter(process.pid, stage.cores.proxy)
+        good, flood = _good(stage, stage.seconds), _flood(stage, forged_calls)
+        beside, forged = good.result(), flood.result()
+        meter.stop()
+    return _told((alone, alone_meter), (beside, forged, meter))
+
+
+def _told(first: tuple[Pace, Meter], second: tuple[Pace, Pace, Meter]) -> Measured:
+    (alone, alone_meter), (beside, forged, meter) = first, second
+    good_us = alone_meter.total * 1e6 / max(alone.requests, 1)
+    told = {
+        # What is left once the good callers have their part.
+        "forged_us": (meter.total * 1e6 - good_us * beside.requests) / max(forged.requests, 1),
+        "good_us": good_us,
+        "alone_p50_ms": alone.p50,
+        "beside_p50_ms": beside.p50,
+        "alone_p99_ms": alone.p99,
+        "beside_p99_ms": beside.p99,
+    }
+    void = alone.failure or beside.failure or (f"the flood: {forged.failure}" if forged.failure else None)
+    facts = {"alone_p999_ms": alone.p999, "beside_p999_ms": beside.p999}
+    return Measured(told, {}, meter.disturbed, facts, void)
+
+
+def _good(stage: Stage, seconds: float) -> Paced:
+    return Paced(stage.site, stage.target.calls, stage.cores.others, GOOD_RATE, seconds, connections=GOOD_CONNECTIONS)
+
+
+def _flood(stage: Stage, forged_calls: Path) -> Paced:
+    core, seconds = stage.cores.others, stage.seconds
+    return Paced(stage.site, forged_calls, core, FORGED_RATE, seconds, connections=FORGED_CONNECTIONS, status=401)
+
+
+def _forge(stage: Stage) -> Path:
+    """Calls with forged tokens, all different."""
+    with stage.target.calls.open() as lines:
+        headers = [line.rstrip("\n").split("\t")[1] for line in lines]
+    count = round(FORGED_RATE * stage.seconds)
+    forged = (calls.forged(headers[number % len(headers)], number) for number in range(count))
+    return calls.write(stage.site.folder / "forged", stage.site.case, forged)

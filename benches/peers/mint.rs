@@ -1,0 +1,62 @@
+//! Mints access tokens for the side-by-side runs, by the code that signs them in the product: so many that none comes twice.
+//!
+//! Usage: `mint KEY ISSUER COUNT`, with ids of apps on standard input, which take turns. `KEY` is the data folder of a node
+//! that is not running, whose key then signs, or a file with a P-256 key pair in PKCS#8 DER, which is made if it is not
+//! there. A token a line goes to standard output.
+
+use std::error::Error;
+use std::io::{self, BufRead, BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tollgate::credential::access_token::{NewToken, SigningKey, TokenSigner};
+use tollgate::domain::id::AppId;
+use tollgate::domain::time::{Clock, Timestamp};
+use tollgate::oauth::keys;
+use tollgate::server::clock::SystemClock;
+use tollgate::server::random::MachineRandom;
+use tollgate::store::Store;
+
+/// Longer than any run.
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+const SCOPE: &str = "logistics:read";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [key, issuer, count] = arguments.as_slice() else {
+        return Err("usage: mint KEY ISSUER COUNT".into());
+    };
+    let apps = io::stdin().lock().lines().collect::<Result<Vec<_>, _>>()?;
+    let now = SystemClock::new().now();
+    let signer = TokenSigner::new(signing_key(Path::new(key), now).await?, Vec::new(), issuer.clone());
+    let mut tokens = BufWriter::new(io::stdout().lock());
+    for (number, app) in (0..count.parse::<usize>()?).zip(apps.iter().cycle()) {
+        let token = NewToken {
+            id: format!("bench-{number:024}"),
+            app: AppId::new(app)?,
+            merchant: None,
+            grant: None,
+            family: None,
+            scopes: SCOPE.parse()?,
+        };
+        writeln!(tokens, "{}", signer.sign(token, now, LIFETIME)?)?;
+    }
+    Ok(tokens.flush()?)
+}
+
+async fn signing_key(path: &Path, now: Timestamp) -> Result<SigningKey, Box<dyn Error>> {
+    if path.is_dir() {
+        let store = Store::open(&format!("sqlite:{}", path.join("tollgate.db").display())).await?;
+        let sealing = std::fs::read(path.join("sealing.key"))?;
+        let sealing = sealing.try_into().map_err(|_| "sealing.key has not 32 bytes")?;
+        let keys = keys::load_or_create(&store, &sealing, &MachineRandom::new(), now).await?;
+        store.close().await;
+        return keys.into_iter().next().ok_or_else(|| "the node has no key".into());
+    }
+    if !path.exists() {
+        std::fs::write(path, SigningKey::generate()?)?;
+    }
+    Ok(SigningKey::from_pkcs8(&std::fs::read(path)?)?)
+}
