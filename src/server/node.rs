@@ -105,7 +105,7 @@ pub struct Node {
     stop: CancellationToken,
     stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
-    sweeping: [Task<()>; 2],
+    sweeping: [Task<()>; 4],
     draining: Task<()>,
     _watch: PolicyWatch,
     data: DataFolder,
@@ -135,7 +135,8 @@ impl Node {
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
-            capacity: bounds.cached_credentials,
+            tokens: bounds.cached_tokens,
+            keys: bounds.cached_keys,
             time: bounds.credential_time,
             grace: bounds.credential_grace,
         };
@@ -160,6 +161,12 @@ impl Node {
         let sweeping = [
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
+            tokio::spawn(housekeeping::follow_changes(
+                services.store.clone(),
+                services.directory.clone(),
+                services.clock.clone(),
+            )),
         ];
         let stop_drain = CancellationToken::new();
         let (draining, drained) = start_drain(recorder, &journal, &stop_drain);
