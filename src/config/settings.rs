@@ -89,9 +89,11 @@ pub struct Bounds {
     pub idle_per_endpoint: usize,
     /// Limiter cells of the process; beyond: the one spent soonest is forgotten.
     pub limiter_cells: usize,
-    /// Credentials whose verification is remembered; beyond: the least used is verified again.
-    pub cached_credentials: u64,
-    /// How long a verification is remembered before it is made again.
+    /// Access tokens whose verification is remembered; beyond: the least used is verified again.
+    pub cached_tokens: u64,
+    /// API keys that are remembered; beyond: those that were not used lately are looked up again.
+    pub cached_keys: usize,
+    /// How long what is remembered of a credential stands without news from the store of what has changed there.
     pub credential_time: Duration,
     /// For how long beyond that it is believed while the store is away.
     pub credential_grace: Duration,
@@ -119,7 +121,8 @@ impl Default for Bounds {
             upstream_idle: Duration::from_secs(30),
             idle_per_endpoint: 256,
             limiter_cells: 1_000_000,
-            cached_credentials: 200_000,
+            cached_tokens: 200_000,
+            cached_keys: 2_000_000,
             credential_time: Duration::from_secs(60),
             credential_grace: Duration::from_secs(600),
             control_body: 64 * 1024,

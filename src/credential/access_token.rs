@@ -1,20 +1,20 @@
 //! Access tokens: RFC 9068 JWTs, signed with ES256 (RFC 7518, section 3.4) by keys that this platform made.
 //!
-//! Time and randomness are passed in. A token is refused by its header before any curve arithmetic is spent on it.
+//! Time and randomness are passed in.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, Header, encode};
 use serde::{Deserialize, Serialize};
 
 pub use super::signing_key::{KeyError, SigningKey};
+pub use super::token_verifier::TokenVerifier;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
 /// Longest access token that is made or looked at, in bytes.
-const MAX_TOKEN_LENGTH: usize = 4096;
+pub(super) const MAX_TOKEN_LENGTH: usize = 4096;
 
 /// Why a token proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -90,9 +90,9 @@ pub struct NewToken {
 
 /// The claims of RFC 9068, section 2.2, and four of our own.
 #[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
+pub(super) struct Claims {
+    pub(super) iss: String,
+    pub(super) aud: String,
     sub: String,
     client_id: String,
     scope: String,
@@ -106,7 +106,7 @@ struct Claims {
     /// `iat` in microseconds, so that it is known which tokens were made before an app's secrets were revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made: Option<i64>,
-    exp: i64,
+    pub(super) exp: i64,
     jti: String,
 }
 
@@ -164,70 +164,8 @@ impl TokenSigner {
     }
 }
 
-/// Verifies access tokens.
-pub struct TokenVerifier {
-    keys: HashMap<String, (DecodingKey, Option<Timestamp>)>,
-    validation: Validation,
-}
-
-impl std::fmt::Debug for TokenVerifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TokenVerifier({} keys)", self.keys.len())
-    }
-}
-
-impl TokenVerifier {
-    /// Trusts `keys` for tokens that `issuer` made for itself.
-    #[must_use]
-    pub fn new<'a>(keys: impl IntoIterator<Item = &'a SigningKey>, issuer: &str) -> Self {
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_audience(&[issuer]);
-        validation.set_issuer(&[issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // `exp` is checked by `verify` against the time that it is given.
-        validation.validate_exp = false;
-        let keys = keys.into_iter().map(|key| (key.kid.clone(), (key.decoding.clone(), key.trusted_until)));
-        let keys = keys.collect();
-        Self { keys, validation }
-    }
-
-    /// What `token` says, if it holds at `now`.
-    ///
-    /// # Errors
-    /// [`TokenError`] by the first check that fails (RFC 9068, section 4).
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        if token.len() > MAX_TOKEN_LENGTH {
-            return Err(TokenError::Foreign);
-        }
-        let header = decode_header(token).map_err(|_| TokenError::Foreign)?;
-        let typ = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-        if header.alg != Algorithm::ES256 || !matches!(typ.as_str(), "at+jwt" | "application/at+jwt") {
-            return Err(TokenError::Foreign);
-        }
-        let kid = header.kid.as_deref().ok_or(TokenError::Foreign)?;
-        let (key, trusted_until) = self.keys.get(kid).ok_or(TokenError::Foreign)?;
-        if trusted_until.is_some_and(|end| now >= end) {
-            return Err(TokenError::Foreign);
-        }
-        let claims =
-            decode::<Claims>(token, key, &self.validation).map_err(|error| explain(error.kind()))?.claims;
-        if now >= Timestamp::from_seconds(claims.exp) {
-            return Err(TokenError::Expired);
-        }
-        verified(&claims)
-    }
-}
-
-fn explain(kind: &jsonwebtoken::errors::ErrorKind) -> TokenError {
-    use jsonwebtoken::errors::ErrorKind;
-    match kind {
-        ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => TokenError::Audience,
-        _ => TokenError::Claims,
-    }
-}
-
-fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
+/// What claims mean.
+pub(super) fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
     let merchant = claims.merchant.as_deref().map(MerchantId::new).transpose();
     let grant = claims.grant.as_deref().map(GrantId::new).transpose();
     let family = claims.family.as_deref().map(FamilyId::new).transpose();

@@ -2,27 +2,38 @@
 //! on the control plane's runtime.
 //!
 //! A memory that has aged is loaded again; while the store is away it is believed for a while longer, so that an outage of
-//! the store is none of the callers that are known.
+//! the store is none of the callers that are known. What is heard of the store's changes keeps memories from ageing.
 //!
 //! Invariant: no change to an app, key, grant or merchant is outlived by what is remembered of it: see
-//! [`super::freshness`]. The key of a memory is the SHA-256 of the credential and its kind, so no credential is kept, and one
+//! [`super::freshness`]. A memory is found by its kind and the SHA-256 of the credential, so no credential is kept, and one
 //! kind is never taken for another.
 
+mod learning;
+mod loading;
+mod remembered;
+
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use http::HeaderValue;
+use aws_lc_rs::digest::{SHA256, digest};
 use moka::future::Cache;
 
-use super::access_token::TokenVerifier;
-use super::freshness::{Changes, Stamp};
-use super::loader::{Failure, Loader};
+use self::loading::Owned;
+use self::remembered::{Lifetimes, Remembered};
+use super::access_token::{TokenError, TokenVerifier, VerifiedToken};
+use super::freshness::{Changes, Stamps};
+use super::guesses::Guesses;
+pub use super::identity::{Identity, IdentityFields};
+use super::keys::Keys;
+use super::loader::Loader;
 use super::presented::Presented;
-use super::source::{IdentitySource, SourceUnavailable};
-use crate::domain::api_key::{ApiKey, KeyHash};
+use super::source::IdentitySource;
+use super::subjects::{Judging, Subjects};
+use crate::domain::api_key::ApiKey;
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId};
-use crate::domain::principal::Caller;
+use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Clock, Moment, Timestamp};
 
@@ -30,62 +41,27 @@ use crate::domain::time::{Clock, Moment, Timestamp};
 /// guessing costs the guesser, not the store.
 const REFUSED_TIME: Duration = Duration::from_secs(5);
 
-/// How long a caller that is known waits for a store that is slow.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-/// A credential that was verified, with the fields that tell the upstream about it.
-#[derive(Debug)]
-pub struct Identity {
-    /// Who it is.
-    pub caller: Arc<Caller>,
-    /// What the upstream is told.
-    pub fields: IdentityFields,
-    expires_at: Option<Timestamp>,
-}
-
-/// The caller as header values for the upstream.
-#[derive(Debug)]
-pub struct IdentityFields {
-    /// For `X-Tollgate-App`.
-    pub app: HeaderValue,
-    /// For `X-Tollgate-Merchant`.
-    pub merchant: Option<HeaderValue>,
-    /// For `X-Tollgate-Scopes`.
-    pub scopes: HeaderValue,
-}
-
-#[derive(Clone)]
-struct Remembered {
-    outcome: Result<Arc<Identity>, Refusal>,
-    stamps: Arc<[Stamp]>,
-    /// From when on it is loaded again.
-    aged_at: Duration,
-    /// Until when it is believed if it cannot be.
-    believed_until: Duration,
-}
-
-impl Remembered {
-    fn told(self) -> Result<Known, Refusal> {
-        let Self { outcome, stamps, aged_at, .. } = self;
-        outcome.map(|identity| Known { identity, stamps, aged_at })
-    }
-}
+/// A credential by its kind and the SHA-256 of its text.
+type Credential = (CredentialKind, [u8; 32]);
 
 /// An identity as it was found, for those who remember it themselves.
 #[derive(Debug, Clone)]
 pub struct Known {
     /// The identity.
     pub identity: Arc<Identity>,
-    stamps: Arc<[Stamp]>,
-    aged_at: Duration,
+    stamps: Stamps,
+    loaded_at: Duration,
+    rests_until: Duration,
 }
 
 /// How long what was loaded of a credential is believed.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// Credentials that are remembered; beyond: the least used is loaded again.
-    pub capacity: u64,
-    /// After this time a credential is loaded again.
+    /// Access tokens that are remembered; beyond: the least used is verified again.
+    pub tokens: u64,
+    /// API keys that are remembered; beyond: those that were not used lately are loaded again.
+    pub keys: usize,
+    /// After this time without news of the store's changes a credential is loaded again.
     pub time: Duration,
     /// For this long beyond it is believed while the store is away.
     pub grace: Duration,
@@ -93,16 +69,23 @@ pub struct Memory {
 
 /// Remembers verified credentials.
 pub struct Directory {
-    remembered: Cache<[u8; 32], Remembered>,
+    keys: Keys,
+    remembered: Cache<Credential, Remembered>,
     changes: Changes,
-    loader: Arc<Loader>,
+    guesses: Guesses,
+    verifier: Arc<TokenVerifier>,
+    /// Tokens whose signature was looked at.
+    verified: AtomicU64,
+    source: Arc<dyn IdentitySource>,
+    loader: Loader,
+    clock: Arc<dyn Clock>,
     control: tokio::runtime::Handle,
     memory: Memory,
 }
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Directory({} remembered)", self.remembered.entry_count())
+        write!(f, "Directory({} keys, {} others)", self.keys.count(), self.remembered.entry_count())
     }
 }
 
@@ -117,41 +100,165 @@ impl Directory {
         memory: Memory,
     ) -> Self {
         let lifetimes = Lifetimes { known: memory.time.saturating_add(memory.grace) };
-        let remembered = Cache::builder().max_capacity(memory.capacity).expire_after(lifetimes).build();
-        let loader = Arc::new(Loader::new(source, verifier, clock));
-        Self { remembered, changes: Changes::default(), loader, control, memory }
+        Self {
+            keys: Keys::new(memory.keys),
+            remembered: Cache::builder().max_capacity(memory.tokens).expire_after(lifetimes).build(),
+            changes: Changes::default(),
+            guesses: Guesses::new(),
+            verifier,
+            verified: AtomicU64::new(0),
+            loader: Loader::new(source.clone(), Subjects::new(memory.time)),
+            source,
+            clock,
+            control,
+            memory,
+        }
     }
 
-    /// Who a presented credential is at `now`; `None` if nothing was presented.
+    /// Who a presented credential is; `None` if nothing was presented.
     ///
     /// # Errors
-    /// [`Refusal::CredentialInvalid`], [`Refusal::Suspended`], or [`Refusal::Unavailable`] without the store.
+    /// As [`Directory::identify_from`] says.
     pub async fn identify(
         self: &Arc<Self>,
         presented: Presented<'_>,
         moment: Moment,
     ) -> Result<Option<Known>, Refusal> {
-        let hash = match presented {
-            Presented::Nothing => return Ok(None),
-            Presented::ApiKey(text) => sha256(b"k", text),
-            Presented::AccessToken(text) => sha256(b"t", text),
-        };
-        let known = self.remembered.get(&hash).await.filter(|known| self.is_true(known, moment.now));
-        match known {
-            Some(known) if moment.monotonic < known.aged_at => known.told().map(Some),
-            Some(known) if self.is_believed(&known, moment) => {
-                self.load_or_believe(hash, Owned::of(presented)?, known, moment).await.map(Some)
+        self.identify_from(presented, None, moment).await
+    }
+
+    /// Who a credential is that was presented from `address`; `None` if nothing was presented.
+    ///
+    /// # Errors
+    /// [`Refusal::CredentialInvalid`], [`Refusal::Suspended`], [`Refusal::LimitReached`] for a network that guesses,
+    /// or [`Refusal::Unavailable`] without the store.
+    pub async fn identify_from(
+        self: &Arc<Self>,
+        presented: Presented<'_>,
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<Option<Known>, Refusal> {
+        match presented {
+            Presented::Nothing => Ok(None),
+            Presented::ApiKey(text) => self.identify_key(text, moment).await.map(Some),
+            Presented::AccessToken(text) => self.identify_token(text, address, moment).await.map(Some),
+        }
+    }
+
+    async fn identify_key(self: &Arc<Self>, text: &str, moment: Moment) -> Result<Known, Refusal> {
+        let not_one = Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong.");
+        let (_, hash) = ApiKey::check(text).map_err(|_| not_one)?;
+        let found = self.keys.find(&hash).map(Remembered::from);
+        if let Some(known) = found.as_ref().filter(|known| self.is_fresh(known, moment)) {
+            return known.clone().told();
+        }
+        let credential = (CredentialKind::ApiKey, hash.0);
+        let known = self.remembered.get(&credential).await.filter(|known| self.is_true(known, moment.now));
+        self.fresh_or_loaded(credential, Owned::ApiKey(hash), known.or(found), moment).await
+    }
+
+    async fn identify_token(
+        self: &Arc<Self>,
+        text: &str,
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        let credential = (CredentialKind::AccessToken, hash);
+        let known = self.remembered.get(&credential).await;
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, moment)) {
+            return known.clone().told();
+        }
+        let token = self.verify(text, hash, address, moment)?;
+        let mut stamps = Stamps::default();
+        if let Some(outcome) = self.loader.assemble(&token, self.judging(moment), &mut stamps) {
+            let remembered = Remembered {
+                outcome: outcome.map(Arc::new),
+                stamps,
+                loaded_at: moment.monotonic,
+                rests_until: Duration::ZERO,
+            };
+            self.remembered.insert(credential, remembered.clone()).await;
+            return remembered.told();
+        }
+        self.fresh_or_loaded(credential, Owned::AccessToken(token.into()), known, moment).await
+    }
+
+    /// What a token says, if its signature fits. What can be refused by its look is, and so is who guesses.
+    fn verify(
+        &self,
+        text: &str,
+        hash: [u8; 32],
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<VerifiedToken, Refusal> {
+        let monotonic = moment.monotonic;
+        if let Some(refusal) = self.guesses.known_wrong(&hash, monotonic) {
+            return Err(refusal);
+        }
+        let refused = |error: TokenError| Refusal::CredentialInvalid(error.explanation());
+        let plausible = self.verifier.look_at(text, moment.now).map_err(refused)?;
+        let paid = self.guesses.pay(address, monotonic)?;
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        match plausible.verify() {
+            Ok(token) => {
+                self.guesses.give_back(&paid);
+                Ok(token)
             }
-            _ => self.load(hash, Owned::of(presented)?, None, moment).await.map(Some),
+            Err(error) => {
+                let until = monotonic.saturating_add(REFUSED_TIME);
+                self.guesses.remember_wrong(hash, error.explanation(), until);
+                Err(refused(error))
+            }
+        }
+    }
+
+    /// What is remembered, or what is loaded now.
+    async fn fresh_or_loaded(
+        self: &Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+        known: Option<Remembered>,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
+        match known {
+            Some(known) if self.is_fresh(&known, moment) => known.told(),
+            Some(known) if self.is_believed(&known, moment) => {
+                self.load_or_believe(credential, presented, known, moment).await
+            }
+            Some(_) | None => self.load(credential, presented, None, moment).await,
         }
     }
 
     /// Whether what [`Directory::identify`] told may still be taken for true.
     #[must_use]
     pub fn is_current(&self, known: &Known, moment: Moment) -> bool {
-        moment.monotonic < known.aged_at
-            && known.identity.expires_at.is_none_or(|expiry| moment.now < expiry)
-            && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
+        moment.monotonic < self.aged_at(known.loaded_at).max(known.rests_until)
+            && known.identity.is_alive(moment.now)
+            && self.changes.are_fresh(&known.stamps)
+    }
+
+    /// Tokens whose signature was looked at.
+    #[must_use]
+    pub fn verified(&self) -> u64 {
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    /// API keys that are remembered.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.keys.count()
+    }
+
+    /// Is told which subjects changed in the store up to `at`, whoever changed them; `None`: more than were looked at.
+    pub fn hear(&self, subjects: Option<&[String]>, at: Duration) {
+        match subjects {
+            Some(subjects) => subjects.iter().for_each(|subject| self.changes.bump(subject)),
+            None => self.changes.bump_all(),
+        }
+        self.changes.heard(at);
+        self.guesses.sweep(at);
     }
 
     /// Forgets what is known of an app and all that its credentials proved.
@@ -179,183 +286,34 @@ impl Directory {
         self.changes.bump(merchant.as_str());
     }
 
+    fn judging(&self, moment: Moment) -> Judging<'_> {
+        Judging { changes: &self.changes, monotonic: moment.monotonic, now: moment.now }
+    }
+
+    fn aged_at(&self, loaded_at: Duration) -> Duration {
+        self.changes.aged_at(loaded_at, self.memory.time)
+    }
+
     /// Whether nothing has happened since that would make it untrue.
     fn is_true(&self, known: &Remembered, now: Timestamp) -> bool {
         let alive = match &known.outcome {
-            Ok(identity) => identity.expires_at.is_none_or(|expiry| now < expiry),
+            Ok(identity) => identity.is_alive(now),
             // An outage is never remembered: the next caller asks again.
             Err(refusal) => !matches!(refusal, Refusal::Unavailable(_)),
         };
-        alive && known.stamps.iter().all(|stamp| self.changes.is_fresh(stamp))
+        alive && self.changes.are_fresh(&known.stamps)
+    }
+
+    /// Whether it is true and need not be loaded again.
+    fn is_fresh(&self, known: &Remembered, moment: Moment) -> bool {
+        moment.monotonic < self.aged_at(known.loaded_at).max(known.rests_until)
+            && self.is_true(known, moment.now)
     }
 
     /// Whether what has aged stands while the store says nothing.
     fn is_believed(&self, aged: &Remembered, moment: Moment) -> bool {
-        aged.outcome.is_ok() && moment.monotonic < aged.believed_until && self.is_true(aged, moment.now)
-    }
-
-    /// Loads what has aged, but does not wait for a store that is slow: then what is remembered stands, and the load goes on.
-    async fn load_or_believe(
-        self: &Arc<Self>,
-        hash: [u8; 32],
-        presented: Owned,
-        aged: Remembered,
-        moment: Moment,
-    ) -> Result<Known, Refusal> {
-        let (loading, before) = (self.clone(), aged.clone());
-        let load = async move { loading.load(hash, presented, Some(before), moment).await };
-        match tokio::time::timeout(PATIENCE, self.control.spawn(load)).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(_)) | Err(_) => {
-                let aged_at = moment.monotonic.saturating_add(REFUSED_TIME);
-                let believed = Remembered { aged_at, ..aged };
-                self.remembered.insert(hash, believed.clone()).await;
-                believed.told()
-            }
-        }
-    }
-
-    /// Loads what is not remembered, aged, or no longer true, once for all who wait for it. `aged` is what stands if the
-    /// store is away.
-    async fn load(
-        self: &Arc<Self>,
-        hash: [u8; 32],
-        presented: Owned,
-        aged: Option<Remembered>,
-        moment: Moment,
-    ) -> Result<Known, Refusal> {
-        let (remembering, loading) = (self.clone(), self.clone());
-        let entry = self
-            .remembered
-            .entry(hash)
-            .or_insert_with_if(
-                async move {
-                    let task = loading.control.spawn(loading.clone().load_once(presented, aged));
-                    task.await.unwrap_or_else(|_| {
-                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), moment)
-                    })
-                },
-                move |known| !remembering.is_true(known, moment.now) || known.aged_at <= moment.monotonic,
-            )
-            .await;
-        entry.into_value().told()
-    }
-
-    async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
-        let moment = self.loader.moment();
-        let mut stamps = Vec::with_capacity(4);
-        let outcome = match &presented {
-            Owned::ApiKey(hash) => self.loader.load_key(hash, (moment.now, &self.changes), &mut stamps).await,
-            Owned::AccessToken(token) => {
-                self.loader.load_token(token, (moment.now, &self.changes), &mut stamps).await
-            }
-        };
-        let outcome = match outcome {
-            Ok(identity) => Ok(Arc::new(identity)),
-            Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
-                let nobody = match failure {
-                    Failure::Source(unavailable) => out_of_reach(&unavailable, moment),
-                    Failure::Busy | Failure::Refused(_) => busy(moment),
-                };
-                let believed = aged.filter(|aged| self.is_believed(aged, moment));
-                let aged_at = moment.monotonic.saturating_add(REFUSED_TIME);
-                return believed.map_or(nobody, |aged| Remembered { aged_at, ..aged });
-            }
-        };
-        let aged_at = moment.monotonic.saturating_add(self.memory.time);
-        Remembered {
-            outcome,
-            stamps: stamps.into(),
-            aged_at,
-            believed_until: aged_at.saturating_add(self.memory.grace),
-        }
-    }
-}
-
-impl Identity {
-    /// A caller who has proved itself, until `expires_at` if its credential ends then.
-    pub(super) fn new(caller: Caller, expires_at: Option<Timestamp>) -> Self {
-        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
-        let fields = IdentityFields {
-            app: value(caller.app.id.as_str()),
-            merchant: caller.merchant.as_ref().map(|merchant| value(merchant.as_str())),
-            scopes: value(&caller.scopes.to_string()),
-        };
-        Self { caller: Arc::new(caller), fields, expires_at }
-    }
-}
-
-/// A presented credential that can be taken to another thread.
-enum Owned {
-    ApiKey(KeyHash),
-    AccessToken(String),
-}
-
-impl Owned {
-    fn of(presented: Presented<'_>) -> Result<Self, Refusal> {
-        match presented {
-            Presented::Nothing => Err(Refusal::CredentialMissing),
-            Presented::ApiKey(text) => match ApiKey::check(text) {
-                Ok((_, hash)) => Ok(Self::ApiKey(hash)),
-                Err(_) => {
-                    Err(Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong."))
-                }
-            },
-            Presented::AccessToken(text) => Ok(Self::AccessToken(text.to_owned())),
-        }
-    }
-}
-
-fn out_of_reach(unavailable: &SourceUnavailable, moment: Moment) -> Remembered {
-    tracing::error!(%unavailable, "a credential could not be looked up");
-    let outcome = Err(Refusal::Unavailable("The store of identities is out of reach"));
-    Remembered { outcome, stamps: Arc::from([]), aged_at: moment.monotonic, believed_until: moment.monotonic }
-}
-
-/// Not in the log: a flood would fill it.
-fn busy(moment: Moment) -> Remembered {
-    let outcome = Err(Refusal::Unavailable("Too many credentials are being looked up"));
-    Remembered { outcome, stamps: Arc::from([]), aged_at: moment.monotonic, believed_until: moment.monotonic }
-}
-
-fn sha256(kind: &[u8; 1], text: &str) -> [u8; 32] {
-    let mut digest = Context::new(&SHA256);
-    digest.update(kind);
-    digest.update(text.as_bytes());
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest.finish().as_ref());
-    hash
-}
-
-struct Lifetimes {
-    known: Duration,
-}
-
-impl moka::Expiry<[u8; 32], Remembered> for Lifetimes {
-    fn expire_after_create(
-        &self,
-        _: &[u8; 32],
-        value: &Remembered,
-        _: std::time::Instant,
-    ) -> Option<Duration> {
-        Some(self.of(value))
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &[u8; 32],
-        value: &Remembered,
-        _: std::time::Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(self.of(value))
-    }
-}
-
-impl Lifetimes {
-    fn of(&self, value: &Remembered) -> Duration {
-        if value.outcome.is_ok() { self.known } else { REFUSED_TIME }
+        let until = self.aged_at(aged.loaded_at).saturating_add(self.memory.grace);
+        aged.outcome.is_ok() && moment.monotonic < until && self.is_true(aged, moment.now)
     }
 }
 

@@ -1,29 +1,32 @@
-//! A credential that is not remembered: verified, and what it rests on looked up. Only so many at once.
+//! What a credential that is not remembered rests on: looked up where it is not known. Only so many at once.
 
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::access_token::{TokenVerifier, VerifiedToken};
-use super::directory::Identity;
-use super::freshness::{Changes, Stamp};
+use super::access_token::VerifiedToken;
+use super::freshness::Stamps;
+use super::identity::Identity;
+use super::keys::KnownKey;
 use super::source::{IdentitySource, SourceUnavailable};
+use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, FamilyId, GrantId};
 use crate::domain::identity::{App, Standing};
-use crate::domain::principal::{AppFacts, Caller, CredentialKind};
+use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::refusal::{Refusal, Subject};
 use crate::domain::scope::ScopeSet;
-use crate::domain::time::{Clock, Moment, Timestamp};
 
 /// Credentials that are loaded at once; beyond: who is not known yet is refused for the moment, at no cost to the store.
 pub(super) const MAX_LOADS: usize = 256;
 
-/// Loads identities.
+const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is no longer registered.");
+const KEY_UNKNOWN: Refusal = Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
+
+/// Loads what credentials rest on.
 pub(super) struct Loader {
     source: Arc<dyn IdentitySource>,
-    verifier: Arc<TokenVerifier>,
-    clock: Arc<dyn Clock>,
+    subjects: Subjects,
     places: Semaphore,
 }
 
@@ -42,148 +45,192 @@ impl From<SourceUnavailable> for Failure {
 }
 
 impl Loader {
-    pub(super) fn new(
-        source: Arc<dyn IdentitySource>,
-        verifier: Arc<TokenVerifier>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { source, verifier, clock, places: Semaphore::new(MAX_LOADS) }
-    }
-
-    pub(super) fn moment(&self) -> Moment {
-        self.clock.moment()
+    pub(super) fn new(source: Arc<dyn IdentitySource>, subjects: Subjects) -> Self {
+        Self { source, subjects, places: Semaphore::new(MAX_LOADS) }
     }
 
     fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
         self.places.try_acquire().map_err(|_| Failure::Busy)
     }
 
-    /// Whom an API key proves, if it is good at `now`. What it rests on is stamped before it is loaded.
+    /// Whom an API key proves, if it is good. What it rests on is stamped before it is loaded.
     pub(super) async fn load_key(
         &self,
         hash: &KeyHash,
-        (now, changes): (Timestamp, &Changes),
-        stamps: &mut Vec<Stamp>,
-    ) -> Result<Identity, Failure> {
+        judging: Judging<'_>,
+        stamps: &mut Stamps,
+    ) -> Result<KnownKey, Failure> {
         let _place = self.place()?;
-        let unknown =
-            Failure::Refused(Refusal::CredentialInvalid("The API key is unknown or no longer valid."));
-        let Some(mut key) = self.source.key(hash).await? else { return Err(unknown) };
+        let Some(mut key) = self.source.key(hash).await? else { return Err(Failure::Refused(KEY_UNKNOWN)) };
         // Stamped, then read again: a revocation between the two is seen either way.
-        stamps.push(changes.stamp(key.id.as_str()));
-        stamps.push(changes.stamp(key.app.as_str()));
+        stamps.push(judging.changes.stamp(key.id.as_str()));
         match self.source.key(hash).await? {
-            Some(again) if again.is_valid(now) => key = again,
-            _ => return Err(unknown),
+            Some(again) if again.is_valid(judging.now) => key = again,
+            _ => return Err(Failure::Refused(KEY_UNKNOWN)),
         }
-        let app = self.active_app(&key.app).await?;
-        let facts = self.facts(&app).await?;
+        let app = self.app(&key.app, judging).await?;
+        stamps.extend(&app.stamps);
+        let app = app.what.facts.clone().map_err(Failure::Refused)?;
         let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
-        Ok(Identity::new(
-            Caller {
-                app: facts,
-                credential: CredentialKind::ApiKey,
-                credential_id: key.id.as_str().into(),
-                merchant: None,
-                grant: None,
-                scopes,
-            },
-            key.expires_at,
-        ))
+        Ok(KnownKey { id: key.id, scopes, expires_at: key.expires_at, app })
     }
 
-    /// Whom an access token proves, if it is good at `now`. What it rests on is stamped before it is loaded.
+    /// Whom a token proves, by what is known; `None` if something of it is to be loaded.
+    pub(super) fn assemble(
+        &self,
+        token: &VerifiedToken,
+        judging: Judging<'_>,
+        stamps: &mut Stamps,
+    ) -> Option<Result<Identity, Refusal>> {
+        let known = &self.subjects;
+        let app = known.true_one(known.apps.get(&token.app), judging)?;
+        let family = match &token.family {
+            Some(family) => Some(known.true_one(known.families.get(family), judging)?),
+            None => None,
+        };
+        let grant = match &token.grant {
+            Some(grant) => Some(known.true_one(known.grants.get(grant), judging)?),
+            None => None,
+        };
+        Some(put_together(token, (&app, family.as_ref(), grant.as_ref()), stamps))
+    }
+
+    /// Whom a token proves; what is not known of it is loaded.
     pub(super) async fn load_token(
         &self,
-        token: &str,
-        (now, changes): (Timestamp, &Changes),
-        stamps: &mut Vec<Stamp>,
+        token: &VerifiedToken,
+        judging: Judging<'_>,
+        stamps: &mut Stamps,
     ) -> Result<Identity, Failure> {
-        let token = self
-            .verifier
-            .verify(token, now)
-            .map_err(|error| Failure::Refused(Refusal::CredentialInvalid(error.explanation())))?;
-        // Only now: tokens that prove nothing take no place from those that do.
         let _place = self.place()?;
-        stamps.push(changes.stamp(token.app.as_str()));
-        stamps.extend(token.merchant.as_ref().map(|merchant| changes.stamp(merchant.as_str())));
-        stamps.extend(token.grant.as_ref().map(|grant| changes.stamp(grant.as_str())));
-        stamps.extend(token.family.as_ref().map(|family| changes.stamp(family.as_str())));
-        if let Some(family) = &token.family
-            && self.source.is_family_revoked(family).await?
-        {
-            let revoked = "The access token was revoked.";
-            return Err(Failure::Refused(Refusal::CredentialInvalid(revoked)));
-        }
-        let app = self.active_app(&token.app).await?;
-        self.check_ended(&token).await?;
-        let granted = self.granted_scopes(&token).await?;
-        let facts = self.facts(&app).await?;
-        let scopes =
-            granted.map_or_else(|| token.scopes.clone(), |granted| token.scopes.intersection(&granted));
-        Ok(Identity::new(
-            Caller {
-                app: facts,
-                credential: CredentialKind::AccessToken,
-                credential_id: token.id.as_str().into(),
-                merchant: token.merchant,
-                grant: token.grant,
-                scopes: scopes.intersection(&app.scopes),
-            },
-            Some(token.expires_at),
-        ))
+        let family = match &token.family {
+            Some(family) => Some(self.family(family, judging).await?),
+            None => None,
+        };
+        let app = self.app(&token.app, judging).await?;
+        let grant = match &token.grant {
+            Some(grant) => Some(self.grant(grant, judging).await?),
+            None => None,
+        };
+        put_together(token, (&app, family.as_ref(), grant.as_ref()), stamps).map_err(Failure::Refused)
     }
 
-    /// Whether a token that an app got for itself was ended before its time. One that acts for a merchant has the grant and the
-    /// family of refresh tokens to be ended by.
-    async fn check_ended(&self, token: &VerifiedToken) -> Result<(), Failure> {
-        if token.grant.is_some() {
-            return Ok(());
+    async fn app(&self, id: &AppId, judging: Judging<'_>) -> Result<Known<KnownApp>, Failure> {
+        let subjects = &self.subjects;
+        if let Some(known) = subjects.true_one(subjects.apps.get(id), judging) {
+            return Ok(known);
         }
-        let ended = "The access token was ended with the app's older client secrets, or its suspension.";
-        match self.source.tokens_valid_from(&token.app).await? {
-            Some(from) if token.made_at < from => Err(Failure::Refused(Refusal::CredentialInvalid(ended))),
-            Some(_) | None => Ok(()),
-        }
+        let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
+        let Some(app) = self.source.app(id).await? else { return Err(Failure::Refused(APP_GONE)) };
+        // A partner is an app's for good.
+        stamps.push(judging.changes.stamp(app.partner.as_str()));
+        let Some(partner) = self.source.partner(&app.partner).await? else {
+            return Err(Failure::Refused(APP_GONE));
+        };
+        let facts = match (partner.standing, app.standing) {
+            (Standing::Active, Standing::Active) => Ok(Arc::new(self.facts(&app).await?)),
+            (Standing::Suspended, _) => Err(Refusal::Suspended(Subject::Partner)),
+            (Standing::Active, Standing::Suspended) => Err(Refusal::Suspended(Subject::App)),
+        };
+        let tokens_valid_from = self.source.tokens_valid_from(id).await?;
+        let what = Arc::new(KnownApp { facts, tokens_valid_from });
+        let known = Known { what, stamps, loaded_at: judging.monotonic };
+        subjects.apps.insert(id.clone(), known.clone());
+        Ok(known)
     }
 
-    /// The scopes of the grant behind a token; `None` if it acts for no merchant.
-    async fn granted_scopes(&self, token: &VerifiedToken) -> Result<Option<ScopeSet>, Failure> {
-        let Some(grant) = &token.grant else { return Ok(None) };
-        let revoked = Refusal::CredentialInvalid("The merchant's grant was revoked.");
-        let grant = self
-            .source
-            .grant(grant)
-            .await?
-            .filter(|grant| grant.revoked_at.is_none() && grant.app == token.app)
-            .ok_or(Failure::Refused(revoked))?;
-        let merchant = self.source.merchant(&grant.merchant).await?;
-        match merchant {
-            Some(merchant) if merchant.standing == Standing::Active => Ok(Some(grant.scopes)),
-            _ => Err(Failure::Refused(Refusal::Suspended(Subject::Merchant))),
-        }
-    }
-
-    async fn active_app(&self, id: &AppId) -> Result<App, Failure> {
-        let gone = Failure::Refused(Refusal::CredentialInvalid("The app is no longer registered."));
-        let Some(app) = self.source.app(id).await? else { return Err(gone) };
-        let Some(partner) = self.source.partner(&app.partner).await? else { return Err(gone) };
-        match (partner.standing, app.standing) {
-            (Standing::Active, Standing::Active) => Ok(app),
-            (Standing::Suspended, _) => Err(Failure::Refused(Refusal::Suspended(Subject::Partner))),
-            (Standing::Active, Standing::Suspended) => {
-                Err(Failure::Refused(Refusal::Suspended(Subject::App)))
-            }
-        }
-    }
-
-    async fn facts(&self, app: &App) -> Result<Arc<AppFacts>, Failure> {
-        Ok(Arc::new(AppFacts {
+    async fn facts(&self, app: &App) -> Result<AppFacts, Failure> {
+        let subscriptions = self.source.subscriptions(&app.id).await?;
+        Ok(AppFacts {
             id: app.id.clone(),
             partner: app.partner.clone(),
             environment: app.environment,
             scopes: app.scopes.clone(),
-            subscriptions: self.source.subscriptions(&app.id).await?,
-        }))
+            subscriptions: subscriptions.into_iter().map(Subscribed::from).collect(),
+        })
+    }
+
+    async fn family(&self, id: &FamilyId, judging: Judging<'_>) -> Result<Known<KnownFamily>, Failure> {
+        let subjects = &self.subjects;
+        if let Some(known) = subjects.true_one(subjects.families.get(id), judging) {
+            return Ok(known);
+        }
+        let stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
+        let what = Arc::new(KnownFamily { is_revoked: self.source.is_family_revoked(id).await? });
+        let known = Known { what, stamps, loaded_at: judging.monotonic };
+        subjects.families.insert(id.clone(), known.clone());
+        Ok(known)
+    }
+
+    async fn grant(&self, id: &GrantId, judging: Judging<'_>) -> Result<Known<KnownGrant>, Failure> {
+        let subjects = &self.subjects;
+        if let Some(known) = subjects.true_one(subjects.grants.get(id), judging) {
+            return Ok(known);
+        }
+        let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
+        let Some(grant) = self.source.grant(id).await? else { return Err(Failure::Refused(GRANT_REVOKED)) };
+        // A merchant is a grant's for good.
+        stamps.push(judging.changes.stamp(grant.merchant.as_str()));
+        let merchant = self.source.merchant(&grant.merchant).await?;
+        let what = Arc::new(KnownGrant { grant, merchant });
+        let known = Known { what, stamps, loaded_at: judging.monotonic };
+        subjects.grants.insert(id.clone(), known.clone());
+        Ok(known)
+    }
+}
+
+const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
+
+type RestsOn<'k> = (&'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
+
+/// Whom a token proves by what it rests on.
+fn put_together(
+    token: &VerifiedToken,
+    (app, family, grant): RestsOn<'_>,
+    stamps: &mut Stamps,
+) -> Result<Identity, Refusal> {
+    stamps.extend(&app.stamps);
+    family.into_iter().for_each(|family| stamps.extend(&family.stamps));
+    grant.into_iter().for_each(|grant| stamps.extend(&grant.stamps));
+    if family.is_some_and(|family| family.what.is_revoked) {
+        return Err(Refusal::CredentialInvalid("The access token was revoked."));
+    }
+    let facts = app.what.facts.clone()?;
+    check_ended(token, &app.what)?;
+    let granted = granted_scopes(token, grant.map(|grant| &*grant.what))?;
+    let scopes = granted.map_or_else(|| token.scopes.clone(), |granted| token.scopes.intersection(granted));
+    let caller = Caller {
+        credential: CredentialKind::AccessToken,
+        credential_id: token.id.as_str().into(),
+        merchant: token.merchant.clone(),
+        grant: token.grant.clone(),
+        scopes: scopes.intersection(&facts.scopes),
+        app: facts,
+    };
+    Ok(Identity::new(caller, Some(token.expires_at)))
+}
+
+/// Whether a token that an app got for itself was ended before its time. One that acts for a merchant has the grant and the
+/// family of refresh tokens to be ended by.
+fn check_ended(token: &VerifiedToken, app: &KnownApp) -> Result<(), Refusal> {
+    let ended = "The access token was ended with the app's older client secrets, or its suspension.";
+    match app.tokens_valid_from {
+        Some(from) if token.grant.is_none() && token.made_at < from => Err(Refusal::CredentialInvalid(ended)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The scopes of the grant behind a token; `None` if it acts for no merchant.
+fn granted_scopes<'g>(
+    token: &VerifiedToken,
+    grant: Option<&'g KnownGrant>,
+) -> Result<Option<&'g ScopeSet>, Refusal> {
+    let Some(KnownGrant { grant, merchant }) = grant else { return Ok(None) };
+    if grant.revoked_at.is_some() || grant.app != token.app {
+        return Err(GRANT_REVOKED);
+    }
+    match merchant {
+        Some(merchant) if merchant.standing == Standing::Active => Ok(Some(&grant.scopes)),
+        Some(_) | None => Err(Refusal::Suspended(Subject::Merchant)),
     }
 }

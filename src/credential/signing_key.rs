@@ -1,10 +1,14 @@
 //! The key pairs that sign access tokens: P-256, named by their thumbprints.
 
+use std::sync::Arc;
+
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::EncodingKey;
 
 use crate::domain::time::Timestamp;
 
@@ -19,7 +23,7 @@ pub struct SigningKey {
     pub(super) trusted_until: Option<Timestamp>,
     point: Vec<u8>,
     pub(super) encoding: EncodingKey,
-    pub(super) decoding: DecodingKey,
+    pub(super) verifying: Arc<ParsedPublicKey>,
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -53,7 +57,8 @@ impl SigningKey {
         Ok(Self {
             kid: URL_SAFE_NO_PAD.encode(digest.as_ref()),
             encoding: EncodingKey::from_ec_der(der),
-            decoding: DecodingKey::from_ec_components(&x, &y)
+            verifying: ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
+                .map(Arc::new)
                 .map_err(|_| KeyError("its point is malformed"))?,
             point,
             trusted_until: None,

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
+use super::keys::KnownKey;
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::time::Timestamp;
 
@@ -17,6 +18,13 @@ pub struct SourceUnavailable(pub String);
 pub trait IdentitySource: Send + Sync {
     /// The key of that hash.
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable>;
+    /// The keys that are not revoked after `after` in the order of their ids, at most `most`, each with its hash, and
+    /// whether its app and partner may call.
+    async fn keys_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
     /// From when on the access tokens hold that the app gets for itself, if older ones were ended.

@@ -1,13 +1,17 @@
 //! The store as the source of identities.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
+use super::keys::KnownKey;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
+use crate::store::key_page::KeyWithApp;
 
 fn out_of_reach(error: impl std::fmt::Display) -> SourceUnavailable {
     SourceUnavailable(error.to_string())
@@ -17,6 +21,20 @@ fn out_of_reach(error: impl std::fmt::Display) -> SourceUnavailable {
 impl IdentitySource for Store {
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
         self.key_by_hash(hash).await.map_err(out_of_reach)
+    }
+
+    async fn keys_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
+        let keys = self.keys_with_apps(after, most).await.map_err(out_of_reach)?;
+        let known = |key: KeyWithApp| {
+            let KeyWithApp { hash, id, scopes, expires_at, app, is_active } = key;
+            let scopes = scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
+            (hash, KnownKey { id, scopes, expires_at, app: Arc::new(app) }, is_active)
+        };
+        Ok(keys.into_iter().map(known).collect())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

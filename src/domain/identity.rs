@@ -140,14 +140,6 @@ pub struct Subscription {
     pub until: Option<Timestamp>,
 }
 
-impl Subscription {
-    /// Whether it is in force at `now`.
-    #[must_use]
-    pub fn is_active(&self, now: Timestamp) -> bool {
-        self.from <= now && self.until.is_none_or(|until| now < until)
-    }
-}
-
 /// A user of the platform: a shop. Its password hash stays in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merchant {

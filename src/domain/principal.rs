@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::id::{AppId, GrantId, MerchantId, PartnerId};
+use super::id::{AppId, GrantId, MerchantId, PartnerId, PlanName, ProductName};
 use super::identity::{Environment, Subscription};
 use super::scope::ScopeSet;
+use super::time::Timestamp;
 
 /// Who a request turned out to be.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub struct Caller {
 }
 
 /// What the data plane needs to know of an app; loaded once and shared by all its credentials.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppFacts {
     /// The app.
     pub id: AppId,
@@ -44,7 +45,35 @@ pub struct AppFacts {
     /// The most that any credential of it can permit.
     pub scopes: ScopeSet,
     /// What it has subscribed to.
-    pub subscriptions: Vec<Subscription>,
+    pub subscriptions: Vec<Subscribed>,
+}
+
+/// What the data plane needs to know of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// What the app may call.
+    pub product: ProductName,
+    /// Limits and prices.
+    pub plan: PlanName,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when, if it has ended or will end.
+    pub until: Option<Timestamp>,
+}
+
+impl Subscribed {
+    /// Whether it is in force at `now`.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl From<Subscription> for Subscribed {
+    fn from(subscription: Subscription) -> Self {
+        let Subscription { product, plan, from, until, .. } = subscription;
+        Self { product, plan, from, until }
+    }
 }
 
 /// The kinds of credential that the data plane takes.

@@ -43,10 +43,10 @@ pub fn admit(
         (Some((_, version)), Some(identity)) => {
             let mut tightest: Option<Admission> = None;
             for (number, limit) in version.limits.iter().enumerate() {
-                let cell = cells.find(key(limit, identity, route), now);
+                let cell = cells.find(&key(limit, identity, route), now);
                 let admission = count(&cell, &limit.name, &limit.rate, now).inspect_err(|_| {
                     for counted in &version.limits[..number] {
-                        give_back(&cells.find(key(counted, identity, route), now), &counted.rate);
+                        give_back(&cells.find(&key(counted, identity, route), now), &counted.rate);
                     }
                 })?;
                 if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
@@ -57,7 +57,7 @@ pub fn admit(
         }
         _ => match &route.address_limit {
             Some(limit) => {
-                let cell = cells.find(CellKey::address(address, route.name.clone()), now);
+                let cell = cells.find(&CellKey::address(address, &route.name), now);
                 count(&cell, &limit.name, &limit.rate, now).map(Some)
             }
             None => Ok(None),
@@ -65,11 +65,11 @@ pub fn admit(
     }
 }
 
-fn key(limit: &Limit, identity: &Identity, route: &Route) -> CellKey {
-    let app = identity.caller.app.id.clone();
+fn key<'k>(limit: &'k Limit, identity: &'k Identity, route: &'k Route) -> CellKey<'k> {
+    let app = &identity.caller.app.id;
     match limit.per {
-        LimitKey::App => CellKey::App(app, limit.name.clone()),
-        LimitKey::AppAndRoute => CellKey::AppAndRoute(app, limit.name.clone(), route.name.clone()),
+        LimitKey::App => CellKey::App(app, &limit.name),
+        LimitKey::AppAndRoute => CellKey::AppAndRoute(app, &limit.name, &route.name),
     }
 }
 

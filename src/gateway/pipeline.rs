@@ -107,7 +107,7 @@ async fn stages(
     let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
     call.identity = match known {
         None if checked.shown.is_something() => {
-            Box::pin(identify(worker, checked.shown, call.moment())).await?
+            Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await?
         }
         known => known,
     };
@@ -141,10 +141,11 @@ fn find_route<'s, 'p>(
 async fn identify(
     worker: &Worker,
     shown: Shown<'_>,
-    moment: Moment,
+    (address, moment): (IpAddr, Moment),
 ) -> Result<Option<Arc<Identity>>, Refusal> {
     let presented = presented::find(shown)?;
-    let Some(known) = worker.shared.directory.identify(presented, moment).await? else { return Ok(None) };
+    let known = worker.shared.directory.identify_from(presented, Some(address), moment).await?;
+    let Some(known) = known else { return Ok(None) };
     let identity = known.identity.clone();
     if presented.is_plain(shown) {
         worker.recent.borrow_mut().keep(shown, known);

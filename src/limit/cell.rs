@@ -3,7 +3,7 @@
 //! Cores find a cell in a map of their own and only then in the shared one, so a steady caller costs no lock.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,20 +50,20 @@ impl Hash for Cell {
 }
 
 /// What is counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum CellKey {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellKey<'k> {
     /// An app under one of its plan's limits.
-    App(AppId, LimitName),
+    App(&'k AppId, &'k LimitName),
     /// An app on one route.
-    AppAndRoute(AppId, LimitName, RouteName),
+    AppAndRoute(&'k AppId, &'k LimitName, &'k RouteName),
     /// A client's [`network`] on one route.
-    Address(IpAddr, RouteName),
+    Address(IpAddr, &'k RouteName),
 }
 
-impl CellKey {
+impl<'k> CellKey<'k> {
     /// The key of a client address.
     #[must_use]
-    pub fn address(address: IpAddr, route: RouteName) -> Self {
+    pub fn address(address: IpAddr, route: &'k RouteName) -> Self {
         Self::Address(network(address), route)
     }
 }
@@ -78,12 +78,19 @@ pub fn network(address: IpAddr) -> IpAddr {
 }
 
 const SHARDS: usize = 64;
+/// A shard that has room for so many times what it holds gives memory back.
+const TOO_LARGE: usize = 4;
+
+/// What a cell is found by: two keyed hashes of its key, so that no names are kept for it. That two keys of one process have
+/// the same is as likely as that a key is guessed.
+type Digest = u128;
+type Shard = HashMap<Digest, Arc<Cell>, BuildHasherDefault<Uniform>>;
 
 /// All cells of the process.
 #[derive(Debug)]
 pub struct Cells {
-    shards: Vec<Mutex<HashMap<CellKey, Arc<Cell>>>>,
-    hasher: RandomState,
+    shards: Vec<Mutex<Shard>>,
+    hashers: [RandomState; 2],
     capacity_per_shard: usize,
 }
 
@@ -92,21 +99,15 @@ impl Cells {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
+        let hashers = [RandomState::new(), RandomState::new()];
+        Self { shards, hashers, capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
     }
 
     /// The cell of `key`. In a full shard a few cells are looked at: those that are spent at `now` are dropped, or else the
     /// one that would be spent first. So memory stays bounded, a new key costs the same however many there are, and few
     /// requests are forgiven. A cell that a core holds stays: the limit would count twice.
-    pub fn find(&self, key: &CellKey, now: Duration) -> Arc<Cell> {
-        let mut shard = self.shard(key);
-        if let Some(cell) = shard.get(key) {
-            return cell.clone();
-        }
-        if shard.len() >= self.capacity_per_shard {
-            make_room(&mut shard, now);
-        }
-        shard.entry(key.clone()).or_default().clone()
+    pub fn find(&self, key: &CellKey<'_>, now: Duration) -> Arc<Cell> {
+        self.find_by(self.digest(key), now)
     }
 
     /// Drops every cell that is spent at `now` and that no core holds.
@@ -122,9 +123,22 @@ impl Cells {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    fn shard(&self, key: &CellKey) -> MutexGuard<'_, HashMap<CellKey, Arc<Cell>>> {
-        let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
-        lock(&self.shards[index])
+    fn digest(&self, key: &CellKey<'_>) -> Digest {
+        let [one, other] = &self.hashers;
+        u128::from(one.hash_one(key)) << 64 | u128::from(other.hash_one(key))
+    }
+
+    fn find_by(&self, digest: Digest, now: Duration) -> Arc<Cell> {
+        // The upper bits are the number of a shard, the lower ones a place in it.
+        let index = usize::try_from((digest >> 64) % SHARDS as u128).unwrap_or(0);
+        let mut shard = lock(&self.shards[index]);
+        if let Some(cell) = shard.get(&digest) {
+            return cell.clone();
+        }
+        if shard.len() >= self.capacity_per_shard {
+            make_room(&mut shard, now);
+        }
+        shard.entry(digest).or_default().clone()
     }
 }
 
@@ -139,56 +153,102 @@ fn is_spent(cell: &Cell, now: Duration) -> bool {
 /// Cells that are looked at to make room for one.
 const LOOKED_AT: usize = 16;
 
-fn make_room(shard: &mut HashMap<CellKey, Arc<Cell>>, now: Duration) {
-    let mut looked_at: Vec<(CellKey, u64)> = shard
+fn make_room(shard: &mut Shard, now: Duration) {
+    let mut looked_at: Vec<(Digest, u64)> = shard
         .iter()
         .filter(|(_, cell)| Arc::strong_count(cell) == 1)
         .take(LOOKED_AT)
-        .map(|(key, cell)| (key.clone(), cell.arrival()))
+        .map(|(digest, cell)| (*digest, cell.arrival()))
         .collect();
     looked_at.sort_unstable_by_key(|(_, arrival)| *arrival);
-    for (place, (key, arrival)) in looked_at.iter().enumerate() {
+    for (place, (digest, arrival)) in looked_at.iter().enumerate() {
         if place == 0 || u128::from(*arrival) <= now.as_nanos() {
-            shard.remove(key);
+            shard.remove(digest);
         }
     }
 }
 
-fn drop_spent(shard: &mut HashMap<CellKey, Arc<Cell>>, now: Duration) {
+fn drop_spent(shard: &mut Shard, now: Duration) {
     shard.retain(|_, cell| Arc::strong_count(cell) > 1 || !is_spent(cell, now));
+    if shard.capacity() / TOO_LARGE > shard.len() {
+        shard.shrink_to(2 * shard.len());
+    }
 }
 
-/// A core's own view of the cells that it used lately.
+/// A digest is uniform by itself.
+#[derive(Debug, Default)]
+struct Uniform(u64);
+
+impl Hasher for Uniform {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        // The lower half is as good as any.
+        self.0 = value as u64;
+    }
+}
+
+/// Cells of a [`Place`].
+const WAYS: usize = 4;
+
+/// A core's own view of the cells that it used lately. A cell has one of four entries in a place of its own; what needs the
+/// entry next takes it. So nothing is ever cleared at once, however many keys there are.
 #[derive(Debug)]
 pub struct LocalCells {
     shared: Arc<Cells>,
-    recent: HashMap<CellKey, Arc<Cell>, foldhash::quality::RandomState>,
-    capacity: usize,
+    places: Box<[Option<Box<Place>>]>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    entries: [Option<(Digest, Arc<Cell>)>; WAYS],
+    next: usize,
 }
 
 impl LocalCells {
     /// A view that remembers up to `capacity` cells.
     #[must_use]
     pub fn new(shared: Arc<Cells>, capacity: usize) -> Self {
-        Self { shared, recent: HashMap::default(), capacity }
+        let places = (0..capacity.div_ceil(WAYS).max(1)).map(|_| None).collect();
+        Self { shared, places }
     }
 
     /// The cell of `key`.
-    pub fn find(&mut self, key: CellKey, now: Duration) -> Arc<Cell> {
-        if let Some(cell) = self.recent.get(&key) {
+    pub fn find(&mut self, key: &CellKey<'_>, now: Duration) -> Arc<Cell> {
+        let digest = self.shared.digest(key);
+        let index = usize::try_from(digest % self.places.len() as u128).unwrap_or(0);
+        let place = self.places[index].get_or_insert_default();
+        let known = place.entries.iter().flatten().find(|(known, _)| *known == digest);
+        if let Some((_, cell)) = known {
             return cell.clone();
         }
-        if self.recent.len() >= self.capacity {
-            self.recent.clear();
-        }
-        let cell = self.shared.find(&key, now);
-        self.recent.insert(key, cell.clone());
+        let cell = self.shared.find_by(digest, now);
+        place.entries[place.next % WAYS] = Some((digest, cell.clone()));
+        place.next = place.next.wrapping_add(1);
         cell
     }
 
     /// Forgets the cells that are spent at `now`, so that the shared map can drop them.
     pub fn sweep(&mut self, now: Duration) {
-        self.recent.retain(|_, cell| !is_spent(cell, now));
+        for place in &mut self.places {
+            let Some(entries) = place.as_mut().map(|place| &mut place.entries) else { continue };
+            for entry in
+                entries.iter_mut().filter(|entry| entry.as_ref().is_some_and(|(_, cell)| is_spent(cell, now)))
+            {
+                *entry = None;
+            }
+            if entries.iter().all(Option::is_none) {
+                *place = None;
+            }
+        }
     }
 }
 
@@ -196,15 +256,23 @@ impl LocalCells {
 mod tests {
     use super::*;
 
-    fn key(number: usize) -> CellKey {
-        CellKey::App(AppId::new(&format!("app{number}")).unwrap(), LimitName::new("calls").unwrap())
+    fn app(number: usize) -> AppId {
+        AppId::new(&format!("app{number}")).unwrap()
+    }
+
+    fn of(cells: &Cells, number: usize, now: Duration) -> Arc<Cell> {
+        cells.find(&CellKey::App(&app(number), &LimitName::new("calls").unwrap()), now)
+    }
+
+    fn of_core(cells: &mut LocalCells, number: usize, now: Duration) -> Arc<Cell> {
+        cells.find(&CellKey::App(&app(number), &LimitName::new("calls").unwrap()), now)
     }
 
     #[test]
     fn a_million_addresses_stay_within_the_bound() {
         let cells = Cells::new(640);
         for number in 0..100_000 {
-            cells.find(&key(number), Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
+            of(&cells, number, Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
         }
         assert!(cells.count() <= 640, "{} cells", cells.count());
     }
@@ -212,11 +280,11 @@ mod tests {
     #[test]
     fn a_flood_of_new_keys_never_splits_a_limit_that_is_in_use() {
         let cells = Cells::new(64);
-        let held = cells.find(&key(0), Duration::ZERO);
+        let held = of(&cells, 0, Duration::ZERO);
         for number in 1..1000 {
-            cells.find(&key(number), Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
+            of(&cells, number, Duration::ZERO).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
         }
-        assert!(Arc::ptr_eq(&held, &cells.find(&key(0), Duration::ZERO)));
+        assert!(Arc::ptr_eq(&held, &of(&cells, 0, Duration::ZERO)));
     }
 
     #[test]
@@ -225,9 +293,9 @@ mod tests {
         let mut first = LocalCells::new(shared.clone(), 10);
         let mut second = LocalCells::new(shared.clone(), 10);
         let now = Duration::from_secs(1);
-        let cell = first.find(key(1), now);
+        let cell = of_core(&mut first, 1, now);
         shared.sweep(now);
-        assert!(Arc::ptr_eq(&cell, &second.find(key(1), now)));
+        assert!(Arc::ptr_eq(&cell, &of_core(&mut second, 1, now)));
         drop(cell);
         first.sweep(now);
         second.sweep(now);
@@ -238,9 +306,25 @@ mod tests {
     #[test]
     fn addresses_of_one_v6_network_count_together() {
         let route = RouteName::new("list").unwrap();
-        let of = |text: &str| CellKey::address(text.parse().unwrap(), route.clone());
+        let of = |text: &str| CellKey::address(text.parse().unwrap(), &route);
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_core_remembers_no_more_cells_than_it_may_and_still_finds_each() {
+        let shared = Arc::new(Cells::new(100_000));
+        let mut core = LocalCells::new(shared.clone(), 64);
+        let now = Duration::from_secs(1);
+        for number in 0..10_000 {
+            of_core(&mut core, number, now).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
+        }
+        let held = core.places.iter().flatten().flat_map(|place| &place.entries).flatten().count();
+        assert!(held <= 64, "{held} cells are held");
+        assert_eq!(shared.count(), 10_000);
+        for number in 0..10_000 {
+            assert_eq!(of_core(&mut core, number, now).arrival(), u64::MAX);
+        }
     }
 }

@@ -48,6 +48,9 @@ pub struct Live {
     values: Arc<dyn Values>,
     admit: Admit,
     clock: Arc<dyn Clock>,
+    /// Snapshots that were in force. They are kept until no call is under them, so that no core ever is the last to hold one:
+    /// to take ten thousand routes apart takes milliseconds.
+    retired: Mutex<Vec<Arc<Snapshot>>>,
     /// One reload at a time: a slow one must not put an older set over a newer.
     turn: Mutex<()>,
 }
@@ -84,6 +87,7 @@ impl Live {
             values,
             admit,
             clock,
+            retired: Mutex::default(),
             turn: Mutex::new(()),
         })
     }
@@ -145,6 +149,20 @@ impl Live {
         outcome
     }
 
+    /// Drops the snapshots that were in force and that no call is under any more. Not for the data plane's threads.
+    pub fn drop_retired(&self) {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused: Vec<_> = retired.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1).collect();
+        drop(retired);
+        drop(unused);
+    }
+
+    /// How many snapshots that were in force are kept.
+    #[must_use]
+    pub fn retired(&self) -> usize {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Puts a right snapshot in force, unless it is the one in force or is refused.
     fn activate(&self, snapshot: Snapshot, now: Timestamp) -> Result<Reloaded, LoadError> {
         let in_force = self.load();
@@ -154,8 +172,10 @@ impl Live {
         check_plans(&snapshot, now)?;
         (self.admit)(&snapshot).map_err(LoadError::Refused)?;
         let hash = snapshot.hash.clone();
-        self.snapshot.store(Arc::new(snapshot));
+        let before = self.snapshot.swap(Arc::new(snapshot));
         self.version.fetch_add(1, Ordering::AcqRel);
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
+        self.drop_retired();
         Ok(Reloaded::Swapped(hash))
     }
 }

@@ -5,18 +5,19 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::compile::compile;
 use super::diagnostic::{Diagnostic, Report};
+use super::places::{Place, escape};
 use super::shape::{self, Part};
 use super::snapshot::Snapshot;
 use super::source::{Kind, Source, SourceFile};
 use super::syntax;
-use super::tree::{Place, Tree, escape};
+use super::tree::Tree;
 use crate::domain::location::Location;
 
 const KINDS: &str = "there are: platform.yaml, scopes.yaml, upstreams.yaml, products.yaml, \
@@ -123,19 +124,21 @@ pub struct Document {
     /// Its kind.
     pub kind: Kind,
     tree: Tree,
-    lines: Vec<String>,
+    text: String,
+    /// Where the lines of the text begin, in bytes; looked for when something is wrong.
+    lines: OnceLock<Vec<usize>>,
     misshapen: Vec<String>,
 }
 
 impl Document {
     fn read(file: &SourceFile, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let start = Place { line: 1, column: 1 };
-        let lines = file.text.as_deref().unwrap_or_default().lines().map(str::to_owned).collect();
         let mut document = Self {
             path: file.path.clone(),
             kind: file.kind.unwrap_or(Kind::Platform),
             tree: Tree::empty(),
-            lines,
+            text: file.text.as_deref().unwrap_or_default().to_owned(),
+            lines: OnceLock::new(),
             misshapen: Vec::new(),
         };
         let mut refuse = |place, message, help: Option<&str>| {
@@ -240,18 +243,12 @@ impl Document {
         Some(T::deserialize(value).map_err(|error| self.wrong(pointer, error.to_string(), None)))
     }
 
-    /// Every text in it that has its shape, with its pointer.
+    /// Pointers to every text that has `part` in it, and has its shape.
     #[must_use]
-    pub fn texts(&self) -> Vec<(String, &str)> {
+    pub fn texts_with(&self, part: &str) -> Vec<String> {
         let mut found = Vec::new();
-        let mut open = vec![String::new()];
-        while let Some(pointer) = open.pop() {
-            match self.text(&pointer) {
-                Some(_) if self.misshapen.contains(&pointer) => {}
-                Some(text) => found.push((pointer, text)),
-                None => open.extend(self.parts(&pointer)),
-            }
-        }
+        find_texts(&self.tree.value, part, &mut String::new(), &mut found);
+        found.retain(|pointer| !self.misshapen.contains(pointer));
         found
     }
 
@@ -300,7 +297,13 @@ impl Document {
     }
 
     fn line(&self, place: Place) -> &str {
-        self.lines.get(place.line as usize - 1).map(String::as_str).unwrap_or_default()
+        let starts = self.lines.get_or_init(|| {
+            std::iter::once(0)
+                .chain(memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|end| end + 1))
+                .collect()
+        });
+        let rest = starts.get(place.line as usize - 1).and_then(|start| self.text.get(*start..));
+        rest.unwrap_or_default().lines().next().unwrap_or_default()
     }
 
     fn locate(&self, place: Place) -> Location {
@@ -309,5 +312,27 @@ impl Document {
 
     fn diagnostic(&self, place: Place, message: String, help: Option<String>) -> Diagnostic {
         Diagnostic::new(self.locate(place), message, help, self.line(place))
+    }
+}
+
+/// Adds a pointer to each text within `value`, which stands at `pointer`, that has `part` in it.
+fn find_texts(value: &Value, part: &str, pointer: &mut String, found: &mut Vec<String>) {
+    let mut within = |step: &str, inner: &Value| {
+        let outer = pointer.len();
+        pointer.push('/');
+        pointer.push_str(step);
+        find_texts(inner, part, pointer, found);
+        pointer.truncate(outer);
+    };
+    match value {
+        Value::String(text) if text.contains(part) => found.push(pointer.clone()),
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| within(itoa::Buffer::new().format(index), item));
+        }
+        Value::Object(entries) => entries.iter().for_each(|(key, item)| within(&escape(key), item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

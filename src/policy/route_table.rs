@@ -69,6 +69,14 @@ impl<'p> PathParameters<'_, 'p> {
 }
 
 impl RouteTable {
+    /// Whether a path is a pattern by itself.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn check(pattern: &str) -> Result<(), String> {
+        matchit::Router::new().insert(pattern, ()).map_err(|error| error.to_string())
+    }
+
     /// Adds the route at `place` for each of its hosts (any host if there is none) and methods.
     ///
     /// # Errors

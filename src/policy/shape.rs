@@ -7,9 +7,10 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::file::text::SPAN;
+use super::places::{Place, escape};
 use super::schema;
 use super::source::Kind;
-use super::tree::{Place, Tree, escape};
+use super::tree::Tree;
 
 /// Most departures that are looked for in one file.
 const MAX_ERRORS: usize = 200;

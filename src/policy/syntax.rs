@@ -1,6 +1,6 @@
 //! What is no YAML, in the words of someone who writes policies: a parser speaks of tokens, a person of lines.
 
-use super::tree::Place;
+use super::places::Place;
 
 /// What is wrong, and what would be right.
 #[derive(Debug, PartialEq, Eq)]

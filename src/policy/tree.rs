@@ -3,7 +3,6 @@
 //! A number with a fraction keeps its text, as a JSON string: a price never passes through a float. Depth, size and
 //! aliases are bounded, so no file can exhaust stack or memory.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -11,39 +10,31 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use super::places::{Keyed, Place, Places, Within, unescape};
+
 /// Deepest nesting; policies need half of it. What is deeper would need more stack than a thread surely has.
 const MAX_DEPTH: usize = 24;
-/// Most parts of a document, with aliases written out.
-const MAX_NODES: usize = 250_000;
+/// Most parts of a document, with aliases written out: fifty for each of ten thousand routes.
+const MAX_NODES: usize = 500_000;
 /// Longest key, in bytes.
 const MAX_KEY: usize = 256;
-/// Most bytes that the pointers to all parts may have together.
-const MAX_POINTERS: usize = 64 << 20;
-
-/// Line and column, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
-    pub line: u32,
-    /// The column, in characters.
-    pub column: u32,
-}
 
 /// A YAML document as a JSON value, with the place of each part by its JSON Pointer (RFC 6901).
 #[derive(Debug)]
 pub struct Tree {
     /// The value.
     pub value: Value,
-    values: HashMap<String, Place>,
-    keys: HashMap<String, Place>,
-    pointer_bytes: usize,
+    places: Places,
 }
 
 impl Tree {
     /// A document with nothing in it.
     #[must_use]
     pub fn empty() -> Self {
-        Self { value: Value::Null, values: HashMap::new(), keys: HashMap::new(), pointer_bytes: 0 }
+        Self {
+            value: Value::Null,
+            places: Places { at: Place { line: 1, column: 1 }, within: Within::Nothing },
+        }
     }
 
     /// Parses a document.
@@ -66,108 +57,33 @@ impl Tree {
                 max_documents: 1,
             },
         };
-        let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let root: Part = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map_or(Place { line: 1, column: 1 }, |location| place(&location));
             (place, reworded(&error.to_string()))
         })?;
-        let mut tree = Self::empty();
-        tree.value = tree.convert(root, String::new(), text)?;
-        Ok(tree)
+        let (value, places) = root.take_apart(text)?;
+        Ok(Self { value, places })
     }
 
     /// Takes the part at `pointer` out of the value; its place stays known.
     pub(super) fn remove(&mut self, pointer: &str) {
         let Some((outer, key)) = pointer.rsplit_once('/') else { return };
         if let Some(Value::Object(object)) = self.value.pointer_mut(outer) {
-            object.remove(&unescape(key));
+            object.remove(&*unescape(key));
         }
     }
 
     /// Where the value at `pointer` stands, or the nearest part around it.
     #[must_use]
     pub fn place(&self, pointer: &str) -> Place {
-        let mut pointer = pointer;
-        loop {
-            if let Some(place) = self.values.get(pointer) {
-                return *place;
-            }
-            match pointer.rsplit_once('/') {
-                Some((outer, _)) => pointer = outer,
-                None => return Place { line: 1, column: 1 },
-            }
-        }
+        self.places.of(pointer)
     }
 
     /// Where the key of the value at `pointer` stands.
     #[must_use]
     pub fn key_place(&self, pointer: &str) -> Place {
-        self.keys.get(pointer).copied().unwrap_or_else(|| self.place(pointer))
+        self.places.of_key(pointer)
     }
-
-    fn convert(
-        &mut self,
-        node: Spanned<Node>,
-        pointer: String,
-        text: &str,
-    ) -> Result<Value, (Place, String)> {
-        let at = place(&node.referenced);
-        self.pointer_bytes += pointer.len();
-        if self.pointer_bytes > MAX_POINTERS {
-            return Err((at, "the file is too large".to_owned()));
-        }
-        let value = match node.value {
-            Node::Null => Value::Null,
-            Node::Bool(value) => Value::Bool(value),
-            // 0x2 is a number to YAML; to a person who writes a price it is a mistake.
-            Node::Integer(value) => match spelled(&node.defined, text) {
-                Some(digits) if digits.starts_with(['0', '-', '+']) && digits.parse() != Ok(value) => {
-                    Value::String(digits.to_owned())
-                }
-                _ => Value::from(value),
-            },
-            Node::Fraction(value) => {
-                let spelled = spelling(value, &node.defined, text);
-                let unclear = || (at, "write this number plainly, such as 0.01".to_owned());
-                Value::String(spelled.ok_or_else(unclear)?.to_owned())
-            }
-            Node::Text(value) => Value::String(value),
-            Node::List(items) => {
-                let mut list = Vec::with_capacity(items.len());
-                for (index, item) in items.into_iter().enumerate() {
-                    list.push(self.convert(item, format!("{pointer}/{index}"), text)?);
-                }
-                Value::Array(list)
-            }
-            Node::Map(entries) => {
-                let mut object = serde_json::Map::new();
-                for (key, item) in entries {
-                    let key_place = place(&key.referenced);
-                    if key.value.len() > MAX_KEY {
-                        return Err((key_place, format!("a key has at most {MAX_KEY} bytes")));
-                    }
-                    let inner = format!("{pointer}/{}", escape(&key.value));
-                    self.keys.insert(inner.clone(), key_place);
-                    let item = self.convert(item, inner, text)?;
-                    object.insert(key.value, item);
-                }
-                Value::Object(object)
-            }
-        };
-        self.values.insert(pointer, at);
-        Ok(value)
-    }
-}
-
-/// Escapes a key for a JSON Pointer (RFC 6901, section 3).
-#[must_use]
-pub fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-/// The key that was escaped for a JSON Pointer.
-#[must_use]
-pub fn unescape(key: &str) -> String {
-    key.replace("~1", "/").replace("~0", "~")
 }
 
 fn place(location: &serde_saphyr::Location) -> Place {
@@ -190,21 +106,15 @@ fn reworded(message: &str) -> String {
     }
 }
 
-/// What stands in the text.
-fn spelled<'t>(defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
-    let span = defined.span();
-    let from = usize::try_from(span.byte_offset()?).ok()?;
-    let length = usize::try_from(span.byte_len()?).ok()?;
-    Some(text.get(from..from.checked_add(length)?)?.trim())
+/// A part of a document on its way: what it is, where it stands, and which bytes of the text it is written in.
+#[derive(Debug)]
+struct Part {
+    at: Place,
+    written: Option<(usize, usize)>,
+    node: Node,
 }
 
-/// How a number was written; `None` if what stands there is not that number, so that no price is ever misread.
-fn spelling<'t>(value: f64, defined: &serde_saphyr::Location, text: &'t str) -> Option<&'t str> {
-    let spelled = spelled(defined, text)?;
-    (spelled.parse::<f64>().ok()? == value).then_some(spelled)
-}
-
-/// A YAML node whose parts know their places.
+/// What a part is.
 #[derive(Debug)]
 enum Node {
     Null,
@@ -213,8 +123,81 @@ enum Node {
     /// A number with a fraction or an exponent, or a very large one; its text is taken from the source.
     Fraction(f64),
     Text(String),
-    List(Vec<Spanned<Node>>),
-    Map(Vec<(Spanned<String>, Spanned<Node>)>),
+    List(Vec<Part>),
+    Map(Vec<(String, Place, Part)>),
+}
+
+impl Part {
+    fn take_apart(self, text: &str) -> Result<(Value, Places), (Place, String)> {
+        let at = self.at;
+        let written = || written(self.written, text);
+        let leaf = |value| Ok((value, Places { at, within: Within::Nothing }));
+        match self.node {
+            Node::Null => leaf(Value::Null),
+            Node::Bool(value) => leaf(Value::Bool(value)),
+            // 0x2 is a number to YAML; to a person who writes a price it is a mistake.
+            Node::Integer(value) => match written() {
+                Some(digits) if digits.starts_with(['0', '-', '+']) && digits.parse() != Ok(value) => {
+                    leaf(Value::String(digits.to_owned()))
+                }
+                _ => leaf(Value::from(value)),
+            },
+            // What stands there must be that number, so that no price is ever misread.
+            Node::Fraction(value) => match written().filter(|digits| digits.parse() == Ok(value)) {
+                Some(digits) => leaf(Value::String(digits.to_owned())),
+                None => Err((at, "write this number plainly, such as 0.01".to_owned())),
+            },
+            Node::Text(value) => leaf(Value::String(value)),
+            Node::List(items) => take_list_apart(items, at, text),
+            Node::Map(entries) => take_map_apart(entries, at, text),
+        }
+    }
+}
+
+fn take_list_apart(items: Vec<Part>, at: Place, text: &str) -> Result<(Value, Places), (Place, String)> {
+    let mut list = Vec::with_capacity(items.len());
+    let mut places = Vec::with_capacity(items.len());
+    for item in items {
+        let (value, place) = item.take_apart(text)?;
+        list.push(value);
+        places.push(place);
+    }
+    Ok((Value::Array(list), Places { at, within: Within::List(places) }))
+}
+
+fn take_map_apart(
+    entries: Vec<(String, Place, Part)>,
+    at: Place,
+    text: &str,
+) -> Result<(Value, Places), (Place, String)> {
+    let mut object = serde_json::Map::new();
+    let mut places = Vec::with_capacity(entries.len());
+    for (key, key_at, item) in entries {
+        if key.len() > MAX_KEY {
+            return Err((key_at, format!("a key has at most {MAX_KEY} bytes")));
+        }
+        let (value, part) = item.take_apart(text)?;
+        places.push(Keyed { key: key.as_str().into(), at: key_at, part });
+        object.insert(key, value);
+    }
+    Ok((Value::Object(object), Places { at, within: Within::Map(places) }))
+}
+
+/// What stands in the text.
+fn written(bytes: Option<(usize, usize)>, text: &str) -> Option<&str> {
+    let (from, length) = bytes?;
+    Some(text.get(from..from.checked_add(length)?)?.trim())
+}
+
+impl<'de> Deserialize<'de> for Part {
+    /// The parser's own form of a part has three times the size: it is left behind at once.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value: node, referenced, defined } = Spanned::<Node>::deserialize(deserializer)?;
+        let span = defined.span();
+        let part = |value: Option<u64>| usize::try_from(value?).ok();
+        let written = part(span.byte_offset()).zip(part(span.byte_len()));
+        Ok(Self { at: place(&referenced), written, node })
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -275,8 +258,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
+        while let Some((key, item)) = entries.next_entry::<Spanned<String>, Part>()? {
+            map.push((key.value, place(&key.referenced), item));
         }
         Ok(Node::Map(map))
     }

@@ -45,8 +45,9 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
 /// What is told of everything but the cores.
 fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
-    let (cells, live, certificates) =
-        (node.cells.clone(), node.services.live.clone(), node.certificates.clone());
+    let (cells, live, directory) =
+        (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
+    let certificates = node.certificates.clone();
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -56,6 +57,18 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 Gauge,
                 "Cells that the limiter holds.",
                 u64::try_from(cells.count()).unwrap_or(u64::MAX),
+            ),
+            (
+                "tollgate_api_keys_known",
+                Gauge,
+                "API keys that are remembered.",
+                u64::try_from(directory.keys()).unwrap_or(u64::MAX),
+            ),
+            (
+                "tollgate_tokens_verified",
+                Counter,
+                "Access tokens whose signature was looked at.",
+                directory.verified(),
             ),
             (
                 "tollgate_policy_version",

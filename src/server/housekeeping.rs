@@ -1,15 +1,25 @@
-//! What a node does now and then, beside its calls: it forgets what has expired.
+//! What a node does now and then, beside its calls: it forgets what has expired and what is no more.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::credential::directory::Directory;
+use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
 use crate::limit::cell::Cells;
+use crate::policy::live::Live;
 use crate::policy::snapshot::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::store::Store;
+use crate::store::identity_change::{ChangePosition, IdentityChanges};
+use crate::telemetry::counters::CoreCounters;
 
 /// How often spent limiter cells are forgotten.
 const CELLS_EVERY: Duration = Duration::from_secs(30);
+/// How often policies that were in force are.
+const POLICIES_EVERY: Duration = Duration::from_secs(5);
+/// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
+const CHANGES_EVERY: Duration = Duration::from_secs(1);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -24,6 +34,81 @@ pub(super) async fn sweep_cells(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
     loop {
         interval.tick().await;
         cells.sweep(clock.monotonic());
+    }
+}
+
+/// Forgets policies that were in force, and the counters of their routes, for ever.
+pub(super) async fn sweep_policies(live: Arc<Live>, cores: Vec<Arc<CoreCounters>>) {
+    let mut interval = tokio::time::interval(POLICIES_EVERY);
+    loop {
+        interval.tick().await;
+        live.drop_retired();
+        let snapshot = live.load();
+        for core in cores.iter().filter(|core| core.routes() > snapshot.routes.len()) {
+            let names: HashSet<&RouteName> = snapshot.routes.iter().map(|route| &route.name).collect();
+            core.forget_routes(|name| names.contains(name));
+        }
+    }
+}
+
+/// Tells the directory what changed in the store, for ever. A change is known on its own node at once; those of other nodes
+/// are heard of here. Once that has begun, the platform's keys are learnt.
+pub(super) async fn follow_changes(store: Store, directory: Arc<Directory>, clock: Arc<dyn Clock>) {
+    let mut interval = tokio::time::interval(CHANGES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let first = loop {
+        interval.tick().await;
+        let asked_at = clock.monotonic();
+        if let Some(changes) = changes_since(None, &store, &mut false).await {
+            // What changed before is not known.
+            directory.hear(None, asked_at);
+            break changes.next;
+        }
+    };
+    tokio::join!(follow_changes_from(first, (store, &directory, clock), interval), learn_keys(&directory));
+}
+
+async fn follow_changes_from(
+    mut position: ChangePosition,
+    (store, directory, clock): (Store, &Directory, Arc<dyn Clock>),
+    mut interval: tokio::time::Interval,
+) {
+    let mut is_lost = false;
+    loop {
+        interval.tick().await;
+        let asked_at = clock.monotonic();
+        if let Some(changes) = changes_since(Some(position), &store, &mut is_lost).await {
+            directory.hear(changes.subjects.as_deref(), asked_at);
+            position = changes.next;
+        }
+    }
+}
+
+/// An outage is told once.
+async fn changes_since(
+    position: Option<ChangePosition>,
+    store: &Store,
+    is_lost: &mut bool,
+) -> Option<IdentityChanges> {
+    match store.identity_changes(position).await {
+        Ok(changes) => {
+            *is_lost = false;
+            Some(changes)
+        }
+        Err(error) => {
+            if !std::mem::replace(is_lost, true) {
+                tracing::warn!(%error, "what changes in the store is not heard of for now");
+            }
+            None
+        }
+    }
+}
+
+/// What the store does not tell is learnt when it is presented.
+async fn learn_keys(directory: &Directory) {
+    match directory.learn_keys().await {
+        Ok(()) => tracing::info!(keys = directory.keys(), "the API keys are known"),
+        Err(error) => tracing::warn!(%error, "the API keys are looked up one by one"),
     }
 }
 
@@ -43,7 +128,11 @@ async fn forget_expired(store: &Store, now: Timestamp) {
     let before = Timestamp::from_micros(now.as_micros().saturating_sub(kept_for));
     let mut forgotten = 0;
     loop {
-        match store.forget_expired(before).await {
+        let more = match store.forget_expired(before).await {
+            Ok(0) => store.forget_identity_changes(before).await,
+            outcome => outcome,
+        };
+        match more {
             Ok(0) => break,
             Ok(more) => forgotten += more,
             Err(error) => {

@@ -141,7 +141,8 @@ impl Node {
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
-            capacity: bounds.cached_credentials,
+            tokens: bounds.cached_tokens,
+            keys: bounds.cached_keys,
             time: bounds.credential_time,
             grace: bounds.credential_grace,
         };
@@ -166,6 +167,12 @@ impl Node {
         let mut sweeping = vec![
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
+            tokio::spawn(housekeeping::follow_changes(
+                services.store.clone(),
+                services.directory.clone(),
+                services.clock.clone(),
+            )),
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();

@@ -5,7 +5,7 @@ use super::open::Store;
 use crate::domain::time::Timestamp;
 
 /// Most rows of a table that one call forgets.
-const MAX_FORGOTTEN: i64 = 1_000;
+pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
 const STATEMENTS: [&str; 4] = [

@@ -97,6 +97,17 @@ impl CoreCounters {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default().add(1);
     }
 
+    /// How many routes it has counters of.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Forgets routes that are no more.
+    pub fn forget_routes(&self, exists: impl Fn(&RouteName) -> bool) {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
+    }
+
     /// Calls `visit` with each route's counters.
     pub fn each_route(&self, mut visit: impl FnMut(&RouteName, &RouteCounters)) {
         for (route, counters) in self.routes.lock().unwrap_or_else(PoisonError::into_inner).iter() {

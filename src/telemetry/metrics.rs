@@ -1,11 +1,15 @@
 //! The `/metrics` page: OpenMetrics text, summed over the cores when it is asked for. Labels are names from policy
 //! files and closed sets, so their number is bounded by the policies, never by what callers send.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
 use super::counters::{CoreCounters, LATENCY_BOUNDS, RouteCounters};
+use crate::domain::id::RouteName;
+
+/// About as many bytes of the page are a route's.
+const ROUTE_BYTES: usize = 1_400;
 
 /// What a figure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,11 +144,17 @@ impl Metrics {
     }
 
     fn write_routes(&self, page: &mut String) -> std::fmt::Result {
-        let mut routes: BTreeMap<String, RouteSum> = BTreeMap::new();
+        let mut sums: HashMap<RouteName, RouteSum> = HashMap::new();
+        let mut unrouted = RouteSum::default();
         for core in &self.cores {
-            core.each_route(|route, counters| routes.entry(route.to_string()).or_default().add(counters));
-            routes.entry("-".to_owned()).or_default().add(&core.unrouted);
+            core.each_route(|route, counters| sums.entry(route.clone()).or_default().add(counters));
+            unrouted.add(&core.unrouted);
         }
+        let mut routes: Vec<(&str, &RouteSum)> =
+            sums.iter().map(|(route, sum)| (route.as_str(), sum)).collect();
+        routes.push(("-", &unrouted));
+        routes.sort_unstable_by_key(|(route, _)| *route);
+        page.reserve(routes.len() * ROUTE_BYTES);
         page.write_str(
             "# HELP tollgate_requests Answers by route and status class; route - met no route.\n",
         )?;
@@ -156,9 +166,8 @@ impl Metrics {
         }
         page.write_str("# HELP tollgate_request_seconds From a request's arrival to its answer's end.\n")?;
         page.write_str("# TYPE tollgate_request_seconds histogram\n")?;
-        for (route, sum) in &routes {
-            write_histogram(page, route, sum)?;
-        }
+        let bounds = LATENCY_BOUNDS.map(|bound| format!("\"{}\"", seconds(bound)));
+        routes.iter().for_each(|(route, sum)| write_histogram(page, route, &bounds, sum));
         Ok(())
     }
 
@@ -175,21 +184,28 @@ impl Metrics {
     }
 }
 
-fn write_histogram(page: &mut String, route: &str, sum: &RouteSum) -> std::fmt::Result {
+/// The page has sixteen lines for each route: they are put together from parts, since `write!` costs four times as much.
+fn write_histogram(page: &mut String, route: &str, bounds: &[String], sum: &RouteSum) {
+    let mut line = |name: &str, more: [&str; 2], value: &str| {
+        for part in [name, "{route=\"", route, "\"", more[0], more[1], "} ", value, "\n"] {
+            page.push_str(part);
+        }
+    };
+    let mut number = itoa::Buffer::new();
     let mut below = 0;
-    for (bound, count) in LATENCY_BOUNDS.iter().zip(&sum.latency) {
+    for (bound, count) in bounds.iter().zip(&sum.latency) {
         below += count;
-        let (seconds, micros) = (bound / 1_000_000, bound % 1_000_000);
-        writeln!(
-            page,
-            "tollgate_request_seconds_bucket{{route=\"{route}\",le=\"{seconds}.{micros:06}\"}} {below}"
-        )?;
+        line("tollgate_request_seconds_bucket", [",le=", bound], number.format(below));
     }
     let all: u64 = sum.latency.iter().sum();
-    writeln!(page, "tollgate_request_seconds_bucket{{route=\"{route}\",le=\"+Inf\"}} {all}")?;
-    let (seconds, micros) = (sum.latency_sum / 1_000_000, sum.latency_sum % 1_000_000);
-    writeln!(page, "tollgate_request_seconds_sum{{route=\"{route}\"}} {seconds}.{micros:06}")?;
-    writeln!(page, "tollgate_request_seconds_count{{route=\"{route}\"}} {all}")
+    line("tollgate_request_seconds_bucket", [",le=", "\"+Inf\""], number.format(all));
+    line("tollgate_request_seconds_sum", ["", ""], &seconds(sum.latency_sum));
+    line("tollgate_request_seconds_count", ["", ""], number.format(all));
+}
+
+/// Microseconds in seconds.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn write_single(page: &mut String, (name, kind, help, value): Figure) -> std::fmt::Result {

@@ -2,26 +2,33 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod many;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use tokio::sync::Semaphore;
 
 use super::super::access_token::{NewToken, SigningKey, TokenSigner};
 use super::super::loader::MAX_LOADS;
 use super::*;
+use crate::credential::keys::KnownKey;
 use crate::credential::presented::{Field, Shown};
 use crate::credential::recent::Recent;
+use crate::credential::source::SourceUnavailable;
+use crate::domain::api_key::KeyHash;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
+use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Subject;
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::ManualClock;
 
 const MEMORY: Memory =
-    Memory { capacity: 100, time: Duration::from_secs(60), grace: Duration::from_secs(600) };
+    Memory { tokens: 100, keys: 1000, time: Duration::from_secs(60), grace: Duration::from_secs(600) };
 
 const ISSUER: &str = "https://gateway.example";
 
@@ -54,6 +61,15 @@ impl IdentitySource for Source {
         let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
         let created_at = Timestamp::default();
         self.answer(Some(KeyRecord { id, app, scopes: None, created_at, expires_at: None, revoked_at: None }))
+    }
+
+    async fn keys_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
+        let keys = (0..KEYS).map(known_key).filter(|(_, key, _)| after.is_none_or(|after| key.id > *after));
+        self.answer(keys.take(most as usize).collect())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
@@ -98,6 +114,31 @@ impl IdentitySource for Source {
     async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
         self.answer(None)
     }
+}
+
+/// Keys that the source tells of by the page; each third is of an app that may not call.
+const KEYS: u16 = 3_000;
+
+fn numbered_key(number: u16) -> ApiKey {
+    let mut random = [0; 32];
+    random[..2].copy_from_slice(&number.to_be_bytes());
+    ApiKey::from_random(Environment::Live, &random)
+}
+
+fn known_key(number: u16) -> (KeyHash, KnownKey, bool) {
+    let app = AppFacts {
+        id: AppId::new(&format!("app_{number:05}")).unwrap(),
+        partner: PartnerId::new("partner_1").unwrap(),
+        environment: Environment::Live,
+        scopes: ScopeSet::default(),
+        subscriptions: Vec::new(),
+    };
+    let (id, scopes) = (KeyId::new(&format!("key_{number:05}")).unwrap(), ScopeSet::default());
+    (
+        numbered_key(number).hash(),
+        KnownKey { id, scopes, expires_at: None, app: Arc::new(app) },
+        !number.is_multiple_of(3),
+    )
 }
 
 struct World {

@@ -9,11 +9,11 @@ use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
 use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::Document;
+use super::super::places::unescape;
 use super::super::snapshot::{
     ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, Route, ScopeText, Upstream,
 };
 use super::super::source::Kind;
-use super::super::tree::unescape;
 use super::set::{Compiling, Origin, Products};
 use crate::domain::id::{ProductName, RouteName, UpstreamName};
 use crate::domain::identity::Environment;
@@ -95,7 +95,7 @@ fn entries<'d, T: serde::de::DeserializeOwned>(
     for document in compiling.of(kind) {
         for part in document.parts(pointer) {
             let Some(entry) = compiling.decode(document, &part) else { continue };
-            let key = unescape(part.rsplit('/').next().unwrap_or_default());
+            let key = unescape(part.rsplit('/').next().unwrap_or_default()).into_owned();
             entries.push((document, part, key, entry));
         }
     }

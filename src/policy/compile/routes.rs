@@ -8,10 +8,10 @@ use http::{HeaderName, HeaderValue, Method};
 use super::super::file::routes::RouteEntry;
 use super::super::file::text::SizeText;
 use super::super::load::Document;
-use super::super::route_table::{RouteTable, TableError};
+use super::super::places::escape;
+use super::super::route_table::RouteTable;
 use super::super::snapshot::{Durability, PathPart, Rewrite, Route, ScopeText, Upstream};
 use super::super::source::Kind;
-use super::super::tree::escape;
 use super::basics::duration;
 use super::set::{Compiling, Origin};
 use crate::domain::id::RouteName;
@@ -84,7 +84,7 @@ impl One<'_, '_> {
     }
 
     fn take<T>(&mut self, part: &str, value: Result<T, impl std::fmt::Display>) -> Option<T> {
-        self.compiling.take(self.document, &format!("{}{part}", self.pointer), value)
+        value.map_err(|error| self.wrong(part, error.to_string(), None)).ok()
     }
 
     fn route(
@@ -213,7 +213,7 @@ impl One<'_, '_> {
         if !self.check_form("/path", path) {
             return false;
         }
-        if let Err(TableError::Pattern(reason)) = RouteTable::default().insert(&[], &[], path, 0) {
+        if let Err(reason) = RouteTable::check(path) {
             self.wrong("/path", format!("{path} is not a path pattern: {reason}"), None);
             return false;
         }

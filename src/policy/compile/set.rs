@@ -1,6 +1,6 @@
 //! The set as a whole: each kind of file in the order in which they build on each other.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -23,15 +23,34 @@ pub(super) struct Compiling<'d> {
     values: &'d dyn Values,
     /// What variables were replaced by, which is content as the files are.
     substituted: Vec<String>,
+    /// How many more names are compared with all that are declared, to say which was meant.
+    guesses: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
+/// How many names that lead nowhere are compared with all that are declared: a person reads no more of them, and to compare
+/// ten thousand with ten thousand takes many seconds.
+const MAX_GUESSES: usize = 200;
+
 /// Declared names by the kind of file that declares them.
 struct Declarations {
-    scopes: Vec<String>,
-    upstreams: Vec<String>,
-    products: Vec<String>,
-    routes: Vec<String>,
+    scopes: Names,
+    upstreams: Names,
+    products: Names,
+    routes: Names,
+}
+
+/// Names in the order of the files.
+struct Names {
+    listed: Vec<String>,
+    known: HashSet<String>,
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        let listed: Vec<String> = names.into_iter().collect();
+        Self { known: listed.iter().cloned().collect(), listed }
+    }
 }
 
 impl Declarations {
@@ -54,18 +73,26 @@ impl Declarations {
     }
 
     /// What the kind's names stand for, and the names.
-    fn named(&self, kind: Kind) -> (&'static str, &[String]) {
-        match kind {
+    fn named(&self, kind: Kind) -> Option<(&'static str, &Names)> {
+        Some(match kind {
             Kind::Scopes => ("scope", &self.scopes),
             Kind::Upstreams => ("upstream", &self.upstreams),
             Kind::Products => ("API product", &self.products),
             Kind::Routes => ("route", &self.routes),
-            Kind::Platform | Kind::Plans => ("thing", &[]),
-        }
+            Kind::Platform | Kind::Plans => return None,
+        })
     }
 }
 
 impl<'d> Compiling<'d> {
+    /// The route that is meant by `name`, as far as that can be told.
+    fn meant_route(&mut self, name: &str) -> String {
+        let is_known = self.declared.routes.known.contains(name);
+        let meant =
+            (!is_known && self.may_guess()).then(|| nearest(name, &self.declared.routes.listed)).flatten();
+        meant.map_or_else(|| name.to_owned(), String::clone)
+    }
+
     /// The documents of a kind.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &'d Document> + use<'d> {
         self.documents.documents.iter().filter(move |document| document.kind == kind)
@@ -128,18 +155,22 @@ impl<'d> Compiling<'d> {
     /// Notes that `name` leads nowhere. Not when it is declared but wrong itself, or may be declared in a file that
     /// cannot be read: that has been told of, and one mistake is told once.
     pub(super) fn dangling(&mut self, document: &Document, pointer: &str, kind: Kind, name: &str) {
-        let (what, known) = self.declared.named(kind);
-        if self.documents.unknown.contains(&kind) || known.iter().any(|known| known == name) {
+        let is_known = self.declared.named(kind).is_none_or(|(_, names)| names.known.contains(name));
+        if self.documents.unknown.contains(&kind) || is_known {
             return;
         }
+        let may_guess = self.may_guess();
+        let Some((what, names)) = self.declared.named(kind) else { return };
         let message = format!("there is no {what} {name}");
-        let help = suggest(name, known);
+        let help = may_guess.then(|| suggest(name, &names.listed)).flatten();
         self.wrong(document, pointer, message, help);
     }
 
-    /// Whether something is known to be wrong there.
-    fn is_told(&self, location: &Location) -> bool {
-        self.diagnostics.iter().any(|told| told.location == *location)
+    /// Whether one more name may be compared with all.
+    fn may_guess(&mut self) -> bool {
+        let may = self.guesses > 0;
+        self.guesses = self.guesses.saturating_sub(1);
+        may
     }
 
     /// Notes that a name is taken, and by what.
@@ -160,7 +191,8 @@ pub fn compile(
     diagnostics: Vec<Diagnostic>,
 ) -> Result<Snapshot, Vec<Diagnostic>> {
     let declared = Declarations::of(documents.documents);
-    let mut compiling = Compiling { documents, declared, values, substituted: Vec::new(), diagnostics };
+    let (substituted, guesses) = (Vec::new(), MAX_GUESSES);
+    let mut compiling = Compiling { documents, declared, values, substituted, guesses, diagnostics };
     variables::refuse_elsewhere(&mut compiling);
     let platform = basics::platform(&mut compiling);
     let scopes = basics::scopes(&mut compiling);
@@ -196,20 +228,21 @@ pub(super) struct Origin<'d> {
 
 fn table(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) -> RouteTable {
     let mut table = RouteTable::default();
-    let mut by_path: BTreeMap<&str, &Route> = BTreeMap::new();
+    let told: HashSet<Location> = compiling.diagnostics.iter().map(|told| told.location.clone()).collect();
     for (place, (route, origin)) in routes.iter().enumerate() {
         // One bad path is one mistake, however many things it is.
-        if compiling.is_told(&origin.document.location(&format!("{}/path", origin.pointer))) {
+        let is_told = || told.contains(&origin.document.location(&format!("{}/path", origin.pointer)));
+        if !told.is_empty() && is_told() {
             continue;
         }
-        let first = *by_path.entry(&route.path).or_insert(route);
         let Err(error) = table.insert(&route.hosts, &route.methods, &route.path, place) else { continue };
         let pointer = format!("{}/path", origin.pointer);
         let (message, help) = match error {
             // Told where the route was read.
             TableError::Pattern(_) => continue,
             TableError::Conflict(with) => {
-                let other = by_path.get(with.as_str()).map_or(first, |other| *other);
+                let other = routes.iter().map(|(other, _)| other).find(|other| other.path == with);
+                let other = other.unwrap_or(route);
                 let message = format!(
                     "{} cannot stand beside {with} of route {} ({}): both match the same paths",
                     route.path, other.name, other.source
@@ -238,10 +271,7 @@ fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]
             let parts = document.parts(&format!("{product}/routes"));
             let names = parts.iter().filter_map(|part| document.text(part));
             // A misspelt name has been told of; the route that it is for is not one more mistake.
-            listed.extend(names.map(|name| match nearest(name, &compiling.declared.routes) {
-                Some(meant) => meant.clone(),
-                None => name.to_owned(),
-            }));
+            listed.extend(names.map(|name| compiling.meant_route(name)));
         }
     }
     for (route, origin) in routes {

@@ -39,7 +39,7 @@ pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, Stri
 pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
     for kind in Kind::ALL {
         for document in compiling.of(kind) {
-            for (pointer, _) in document.texts().into_iter().filter(|(_, text)| text.contains("${")) {
+            for pointer in document.texts_with("${") {
                 if !is_replaced(document, &pointer) {
                     let message = "${…} is not replaced here".to_owned();
                     let help =

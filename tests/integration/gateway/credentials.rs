@@ -1,6 +1,10 @@
 //! Wrong credentials of each kind, each with its own clear answer.
 
-use crate::support::dev::Dev;
+use tollgate::domain::id::AppId;
+use tollgate::domain::identity::Standing;
+use tollgate::store::Store;
+
+use crate::support::dev::{Dev, wait_for};
 use crate::support::http::{self, Answer};
 
 #[track_caller]
@@ -99,4 +103,44 @@ fn suspending_an_app_and_revoking_a_grant_act_on_the_next_call() {
     let revoked = dev.admin("POST", &format!("/admin/grants/{grant}/revoke"), "");
     assert!(revoked.status < 300, "{}", revoked.text());
     assert_eq!(orders(), 401);
+}
+
+#[test]
+fn what_another_process_changes_in_the_store_is_known_without_being_told() {
+    let dev = Dev::start();
+    let (key, app) = (dev.told("/app/api_key").to_owned(), AppId::new(dev.told("/app/client_id")).unwrap());
+    let status = || dev.get("/api/products", &[("X-Api-Key", &key)]).status;
+    assert_eq!(status(), 200);
+    let address = format!("sqlite:{}", dev.data().join("tollgate.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(Store::open(&address)).unwrap();
+    for (standing, expected) in [(Standing::Suspended, 403), (Standing::Active, 200)] {
+        runtime.block_on(store.set_app_standing(&app, standing)).unwrap();
+        wait_for("the change is known", || status() == expected);
+    }
+    runtime.block_on(store.close());
+}
+
+#[test]
+fn a_token_is_verified_once_and_one_that_is_refused_by_its_look_never() {
+    let dev = Dev::start();
+    let verified = || {
+        let page = dev.admin("GET", "/metrics", "").text();
+        let line = page.lines().find(|line| line.starts_with("tollgate_tokens_verified_total")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let bearer = dev.bearer(0);
+    let (start, end) = bearer.split_at(bearer.len() - 10);
+    let (payload, signature) = start.rsplit_once('.').unwrap();
+    let before = verified();
+    for _ in 0..10 {
+        assert_eq!(dev.get("/api/orders", &[("Authorization", &bearer)]).status, 200);
+        for wrong in ["Bearer x", "Bearer a.b.c", &format!("{start}.{end}")] {
+            assert_eq!(dev.get("/api/orders", &[("Authorization", wrong)]).status, 401, "{wrong}");
+        }
+    }
+    assert_eq!(verified() - before, 1);
+    let forged = format!("{payload}.AAAA{}{end}", &signature[4..]);
+    assert_eq!(dev.get("/api/orders", &[("Authorization", &forged)]).status, 401);
+    assert_eq!(verified() - before, 2);
 }

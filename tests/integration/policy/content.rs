@@ -2,7 +2,13 @@
 
 use tollgate::policy::load::{NoValues, Values, load_source};
 
+use tollgate::policy::source::{Kind, SourceFile};
+
 use super::broken::{changed, messages, report, shipped};
+
+fn file(path: &str, text: String) -> SourceFile {
+    SourceFile { path: path.into(), kind: Kind::of(path), text: Ok(text) }
+}
 
 #[test]
 fn a_set_without_routes_or_plans_is_no_set() {
@@ -53,4 +59,32 @@ fn a_burst_may_be_larger_than_what_a_window_refills() {
     let snapshot = load_source(&source, &NoValues).unwrap();
     let rate = &snapshot.plans["starter"].versions[0].limits[0].rate;
     assert_eq!((rate.requests.get(), rate.burst.get()), (100, 500));
+}
+
+#[test]
+fn ten_thousand_routes_are_one_set_in_one_file_or_in_many() {
+    let mut source = shipped();
+    source.files.retain(|file| !file.path.starts_with("routes/") && &*file.path != "products.yaml");
+    let route = |number: usize| {
+        format!(
+            "  - name: route-{number}\n    methods: [GET]\n    path: /api/area{}/thing{number}/{{id}}\n    upstream: order\n    \
+             access: {{scopes: [order:read]}}\n    meter: {{transaction: {{id: response.body.id, amount: response.body.amount, \
+             currency: response.body.currency, kind: sale}}}}\n",
+            number % 100
+        )
+    };
+    let products = ["storefront", "supply", "carrier"].map(|name| {
+        let names: String = (0..10_000).map(|number| format!("      - route-{number}\n")).collect();
+        format!("  {name}:\n    title: All\n    billable: true\n    routes:\n{names}")
+    });
+    source.files.push(file("products.yaml", format!("products:\n{}", products.concat())));
+    for files in [1, 100] {
+        let mut source = source.clone();
+        for number in 0..files {
+            let routes = (0..10_000).filter(|route| route % files == number).map(route).collect::<String>();
+            source.files.push(file(&format!("routes/r{number}.yaml"), format!("routes:\n{routes}")));
+        }
+        let snapshot = load_source(&source, &NoValues).unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!((snapshot.routes.len(), snapshot.routes[0].products.len()), (10_000, 3));
+    }
 }

@@ -1,0 +1,126 @@
+//! What is not remembered, has aged or is no longer true is loaded on the control plane's runtime, once for all who wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Credential, Directory, Identity, Known, REFUSED_TIME, Remembered};
+use crate::credential::access_token::VerifiedToken;
+use crate::credential::freshness::{Stamp, Stamps};
+use crate::credential::keys::SUBJECTS;
+use crate::credential::loader::Failure;
+use crate::credential::source::SourceUnavailable;
+use crate::domain::api_key::KeyHash;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Moment;
+
+/// How long a caller that is known waits for a store that is slow.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+impl Directory {
+    /// Loads what has aged, but does not wait for a store that is slow: then what is remembered stands, and the load goes on.
+    pub(super) async fn load_or_believe(
+        self: &Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+        aged: Remembered,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
+        let (loading, before) = (self.clone(), aged.clone());
+        let load = async move { loading.load(credential, presented, Some(before), moment).await };
+        match tokio::time::timeout(PATIENCE, self.control.spawn(load)).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) | Err(_) => {
+                let rests_until = moment.monotonic.saturating_add(REFUSED_TIME);
+                let believed = Remembered { rests_until, ..aged };
+                self.remembered.insert(credential, believed.clone()).await;
+                believed.told()
+            }
+        }
+    }
+
+    /// Loads what is not remembered, aged, or no longer true, once for all who wait for it. `aged` is what stands if the
+    /// store is away.
+    pub(super) async fn load(
+        self: &Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+        aged: Option<Remembered>,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
+        let (remembering, loading) = (self.clone(), self.clone());
+        let entry = self
+            .remembered
+            .entry(credential)
+            .or_insert_with_if(
+                async move {
+                    let task = loading.control.spawn(loading.clone().load_once(presented, aged));
+                    task.await.unwrap_or_else(|_| {
+                        out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), moment)
+                    })
+                },
+                move |known| !remembering.is_fresh(known, moment),
+            )
+            .await;
+        entry.into_value().told()
+    }
+
+    async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
+        let moment = self.clock.moment();
+        let mut stamps = Stamps::default();
+        let outcome = match &presented {
+            Owned::ApiKey(hash) => self.load_key(hash, moment, &mut stamps).await,
+            Owned::AccessToken(token) => {
+                self.loader.load_token(token, self.judging(moment), &mut stamps).await
+            }
+        };
+        let outcome = match outcome {
+            Ok(identity) => Ok(Arc::new(identity)),
+            Err(Failure::Refused(refusal)) => Err(refusal),
+            Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
+                let nobody = match failure {
+                    Failure::Source(unavailable) => out_of_reach(&unavailable, moment),
+                    Failure::Busy | Failure::Refused(_) => busy(moment),
+                };
+                let believed = aged.filter(|aged| self.is_believed(aged, moment));
+                let rests_until = moment.monotonic.saturating_add(REFUSED_TIME);
+                return believed.map_or(nobody, |aged| Remembered { rests_until, ..aged });
+            }
+        };
+        Remembered { outcome, stamps, loaded_at: moment.monotonic, rests_until: Duration::ZERO }
+    }
+
+    async fn load_key(
+        &self,
+        hash: &KeyHash,
+        moment: Moment,
+        stamps: &mut Stamps,
+    ) -> Result<Identity, Failure> {
+        let key = self.loader.load_key(hash, self.judging(moment), stamps).await?;
+        let mut of_key = [Stamp::default(); SUBJECTS];
+        of_key.iter_mut().zip(stamps.iter()).for_each(|(place, stamp)| *place = stamp);
+        self.keys.insert(hash, &key, of_key, moment.monotonic);
+        Ok(key.identity())
+    }
+}
+
+/// A presented credential that can be taken to another thread.
+pub(super) enum Owned {
+    ApiKey(KeyHash),
+    /// Its signature fits.
+    AccessToken(Box<VerifiedToken>),
+}
+
+fn out_of_reach(unavailable: &SourceUnavailable, moment: Moment) -> Remembered {
+    tracing::error!(%unavailable, "a credential could not be looked up");
+    nobody("The store of identities is out of reach", moment)
+}
+
+/// Not in the log: a flood would fill it.
+fn busy(moment: Moment) -> Remembered {
+    nobody("Too many credentials are being looked up", moment)
+}
+
+fn nobody(why: &'static str, moment: Moment) -> Remembered {
+    let (loaded_at, rests_until) = (moment.monotonic, Duration::ZERO);
+    Remembered { outcome: Err(Refusal::Unavailable(why)), stamps: Stamps::default(), loaded_at, rests_until }
+}

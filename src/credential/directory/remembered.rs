@@ -1,0 +1,71 @@
+//! What is remembered of a credential, and for how long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Credential, Identity, Known, REFUSED_TIME};
+use crate::credential::freshness::Stamps;
+use crate::credential::keys::Found;
+use crate::domain::principal::CredentialKind;
+use crate::domain::refusal::Refusal;
+
+/// What is remembered of a credential.
+#[derive(Clone)]
+pub(super) struct Remembered {
+    pub(super) outcome: Result<Arc<Identity>, Refusal>,
+    pub(super) stamps: Stamps,
+    /// When it was loaded.
+    pub(super) loaded_at: Duration,
+    /// Until when it rests, though it has aged: the store did not answer.
+    pub(super) rests_until: Duration,
+}
+
+impl Remembered {
+    pub(super) fn told(self) -> Result<Known, Refusal> {
+        let Self { outcome, stamps, loaded_at, rests_until } = self;
+        outcome.map(|identity| Known { identity, stamps, loaded_at, rests_until })
+    }
+}
+
+impl From<Found> for Remembered {
+    fn from(found: Found) -> Self {
+        let Found { identity, stamps, loaded_at } = found;
+        Self { outcome: Ok(Arc::new(identity)), stamps, loaded_at, rests_until: Duration::ZERO }
+    }
+}
+
+/// How long each is kept.
+pub(super) struct Lifetimes {
+    pub(super) known: Duration,
+}
+
+impl moka::Expiry<Credential, Remembered> for Lifetimes {
+    fn expire_after_create(
+        &self,
+        key: &Credential,
+        value: &Remembered,
+        _: std::time::Instant,
+    ) -> Option<Duration> {
+        Some(self.of(key, value))
+    }
+
+    fn expire_after_update(
+        &self,
+        key: &Credential,
+        value: &Remembered,
+        _: std::time::Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.of(key, value))
+    }
+}
+
+impl Lifetimes {
+    /// API keys have a memory of their own.
+    fn of(&self, (kind, _): &Credential, value: &Remembered) -> Duration {
+        match (kind, &value.outcome) {
+            (CredentialKind::AccessToken, Ok(_)) => self.known,
+            (CredentialKind::ApiKey, _) | (_, Err(_)) => REFUSED_TIME,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Many keys, many new tokens, and floods of forged ones.
+
+use super::*;
+
+#[tokio::test]
+async fn keys_that_were_learnt_cost_no_load_and_a_change_beats_them() {
+    let world = World::new();
+    let memory = Memory { keys: 100_000, ..MEMORY };
+    let (source, clock, control) =
+        (world.source.clone(), world.clock.clone(), tokio::runtime::Handle::current());
+    let verifier = Arc::new(TokenVerifier::new([], ISSUER));
+    let directory = Arc::new(Directory::new(source, verifier, clock, control, memory));
+    directory.learn_keys().await.unwrap();
+    assert_eq!(directory.keys(), usize::from(KEYS) * 2 / 3);
+    let identify = async |number| {
+        let key = numbered_key(number);
+        directory.identify(Presented::ApiKey(key.reveal()), world.clock.moment()).await.unwrap().unwrap()
+    };
+    for number in (0..KEYS).filter(|number| !number.is_multiple_of(3)) {
+        assert_eq!(identify(number).await.identity.caller.app.id.as_str(), format!("app_{number:05}"));
+    }
+    assert_eq!(world.loads(), 0);
+    directory.forget_app(&AppId::new("app_00001").unwrap());
+    assert_eq!(identify(1).await.identity.caller.app.id.as_str(), "app_1", "loaded again");
+    assert_eq!(world.loads(), 1);
+}
+
+#[tokio::test]
+async fn what_is_heard_of_keeps_memories_from_ageing_and_beats_them() {
+    let world = World::new();
+    let known = world.identify().await.unwrap().unwrap();
+    for _ in 0..100 {
+        world.later(30);
+        world.directory.hear(Some(&["key_other".to_owned()]), world.clock.monotonic());
+    }
+    assert!(world.directory.is_current(&known, world.clock.moment()));
+    world.identify().await.unwrap();
+    assert_eq!(world.loads(), 1);
+    world.source.is_suspended.store(true, Ordering::SeqCst);
+    world.directory.hear(Some(&["app_1".to_owned()]), world.clock.monotonic());
+    assert!(!world.directory.is_current(&known, world.clock.moment()));
+    assert!(matches!(world.identify().await, Err(Refusal::Suspended(Subject::App))));
+    world.source.is_suspended.store(false, Ordering::SeqCst);
+    world.directory.hear(None, world.clock.monotonic());
+    assert!(world.identify().await.is_ok(), "everything may have changed");
+}
+
+#[tokio::test]
+async fn a_new_token_of_an_app_that_is_known_costs_no_load() {
+    let world = World::new();
+    for number in 0..100 {
+        assert!(world.identify_token(&world.token(&format!("t{number}"))).await.is_ok());
+    }
+    assert_eq!((world.loads(), world.directory.verified()), (1, 100));
+}
+
+#[tokio::test]
+async fn a_flood_of_forged_tokens_is_not_verified_and_good_ones_are() {
+    let world = World::new();
+    let (flooder, caller) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
+    let identify = async |token: &str, address| {
+        let presented = Presented::AccessToken(token);
+        world.directory.identify_from(presented, address, world.clock.moment()).await
+    };
+    let stranger = TokenSigner::new(
+        SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(),
+        Vec::new(),
+        ISSUER.to_owned(),
+    );
+    let good = world.token("good");
+    let (rest, signature) = good.rsplit_once('.').unwrap();
+    for number in 0..10_000_u32 {
+        // The last two characters stand for other bits of the signature.
+        let other = format!("{rest}.{:04}{}", number % 9973, &signature[4..]);
+        let refused = identify(&other, flooder).await;
+        assert!(matches!(refused, Err(Refusal::CredentialInvalid(_) | Refusal::LimitReached { .. })));
+    }
+    let guessed = world.directory.verified();
+    assert!(guessed <= 50, "{guessed} forged tokens were verified");
+    for number in 0..1_000 {
+        assert!(identify(&world.token(&format!("t{number}")), caller).await.is_ok());
+    }
+    assert!(identify(&good, flooder).await.is_err(), "new, from where the flood comes");
+    world.later(1);
+    assert!(identify(&good, flooder).await.is_ok());
+    let verified = world.directory.verified();
+    for token in ["x", "a.b.c", &stranger_token(&stranger, &world), &"x".repeat(9000)] {
+        assert!(matches!(identify(token, caller).await, Err(Refusal::CredentialInvalid(_))), "{token}");
+    }
+    assert_eq!(world.directory.verified(), verified, "what is refused by its look is not verified");
+}
+
+fn stranger_token(stranger: &TokenSigner, world: &World) -> String {
+    let (id, scopes) = ("s".to_owned(), ScopeSet::default());
+    let app = AppId::new("app_1").unwrap();
+    let new = NewToken { id, app, merchant: None, grant: None, family: None, scopes };
+    stranger.sign(new, world.clock.now(), Duration::from_secs(3600)).unwrap()
+}

@@ -1,0 +1,167 @@
+//! What a flood of tokens that prove nothing may cost: so many verifications that fail, and no more.
+//!
+//! A verification is paid for before it is made, and the price is given back if the token is good. So who sends good
+//! tokens is never refused, and who guesses is refused before any curve arithmetic, the sooner the more he guesses.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::id::{LimitName, RouteName};
+use crate::domain::plan::Rate;
+use crate::domain::refusal::Refusal;
+use crate::limit::cell::{Cell, CellKey, Cells};
+use crate::limit::gcra::{Verdict, admit, give_back};
+
+/// Wrong tokens of one network that are verified: as many at once, and ten a second.
+const OF_A_NETWORK: u32 = 50;
+/// How soon a network has all of them again.
+const NETWORK_WINDOW: Duration = Duration::from_secs(5);
+/// Wrong tokens of all that are verified in a second: a hundredth of a core.
+const OF_ALL: u32 = 250;
+/// Networks of which is known how much they guessed.
+const NETWORKS: usize = 16_384;
+/// Wrong tokens that are known as such; beyond, the one in the same place is forgotten.
+const PLACES: usize = 4_096;
+
+/// What has been guessed of late.
+pub(super) struct Guesses {
+    networks: Option<Networks>,
+    all: Arc<Cell>,
+    wrong: Box<[Mutex<Wrong>]>,
+}
+
+struct Networks {
+    cells: Cells,
+    name: LimitName,
+    /// What takes a route's place in the name of a cell.
+    of: RouteName,
+}
+
+/// A token that is known to prove nothing.
+#[derive(Default)]
+struct Wrong {
+    hash: [u8; 32],
+    until: Duration,
+    why: &'static str,
+}
+
+/// A verification that is paid for.
+pub(super) struct Paid {
+    of_network: Option<Arc<Cell>>,
+}
+
+impl Guesses {
+    pub(super) fn new() -> Self {
+        let name = LimitName::new("unknown-credentials").ok();
+        let names = name.zip(RouteName::new("-").ok());
+        let networks = names.map(|(name, of)| Networks { cells: Cells::new(NETWORKS), name, of });
+        let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
+        Self { networks, all: Arc::default(), wrong }
+    }
+
+    /// Why a token proves nothing, if that was found out lately.
+    pub(super) fn known_wrong(&self, hash: &[u8; 32], now: Duration) -> Option<Refusal> {
+        let place = self.place(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
+        (place.hash == *hash && now < place.until).then_some(Refusal::CredentialInvalid(place.why))
+    }
+
+    /// Remembers until `until` that a token proves nothing.
+    pub(super) fn remember_wrong(&self, hash: [u8; 32], why: &'static str, until: Duration) {
+        if let Some(place) = self.place(&hash) {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Wrong { hash, until, why };
+        }
+    }
+
+    /// Pays for a verification of a token from `address`.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
+    pub(super) fn pay(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        let mut paid = Paid { of_network: None };
+        if let (Some(networks), Some(address)) = (&self.networks, address) {
+            let cell = networks.cells.find(&CellKey::address(address, &networks.of), now);
+            if let Verdict::Refused { retry_after } = admit(&cell, &of_a_network(), now) {
+                return Err(Refusal::LimitReached { limit: networks.name.clone(), retry_after });
+            }
+            paid.of_network = Some(cell);
+        }
+        match admit(&self.all, &of_all(), now) {
+            Verdict::Admitted { .. } => Ok(paid),
+            Verdict::Refused { .. } => {
+                paid.of_network.inspect(|cell| give_back(cell, &of_a_network()));
+                Err(Refusal::Unavailable("Too many unknown credentials are being tried"))
+            }
+        }
+    }
+
+    /// Gives the price of a good token back.
+    pub(super) fn give_back(&self, paid: &Paid) {
+        give_back(&self.all, &of_all());
+        if let Some(cell) = &paid.of_network {
+            give_back(cell, &of_a_network());
+        }
+    }
+
+    /// Forgets networks that have not guessed of late.
+    pub(super) fn sweep(&self, now: Duration) {
+        if let Some(networks) = &self.networks {
+            networks.cells.sweep(now);
+        }
+    }
+
+    fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
+        let [first, second, ..] = *hash;
+        self.wrong.get(usize::from(u16::from_le_bytes([first, second])) % PLACES)
+    }
+}
+
+fn of_a_network() -> Rate {
+    rate(OF_A_NETWORK, NETWORK_WINDOW)
+}
+
+fn of_all() -> Rate {
+    rate(OF_ALL, Duration::from_secs(1))
+}
+
+fn rate(requests: u32, window: Duration) -> Rate {
+    let requests = NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN);
+    Rate { requests, window, burst: requests }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_guesses_is_refused_and_who_does_not_is_not() {
+        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
+        let (one, other) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
+        let taken = (0..1000).filter(|_| guesses.pay(one, now).is_ok()).count();
+        assert_eq!(taken, OF_A_NETWORK as usize);
+        for _ in 0..1000 {
+            guesses.give_back(&guesses.pay(other, now).unwrap());
+        }
+        assert!(matches!(guesses.pay(one, now), Err(Refusal::LimitReached { .. })));
+        assert!(guesses.pay(one, now + NETWORK_WINDOW).is_ok());
+    }
+
+    #[test]
+    fn guesses_from_everywhere_are_bounded_together() {
+        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
+        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
+        let taken = (0..10_000).filter(|number| guesses.pay(address(*number), now).is_ok()).count();
+        assert_eq!(taken, OF_ALL as usize);
+        assert!(matches!(guesses.pay(None, now), Err(Refusal::Unavailable(_))));
+    }
+
+    #[test]
+    fn a_wrong_token_is_known_for_a_while() {
+        let (guesses, second) = (Guesses::new(), Duration::from_secs(1));
+        guesses.remember_wrong([7; 32], "why", 5 * second);
+        assert_eq!(guesses.known_wrong(&[7; 32], second), Some(Refusal::CredentialInvalid("why")));
+        assert_eq!(guesses.known_wrong(&[7; 32], 5 * second), None);
+        assert_eq!(guesses.known_wrong(&[8; 32], second), None);
+    }
+}

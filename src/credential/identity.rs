@@ -1,0 +1,57 @@
+//! A credential that was verified, with the fields that tell the upstream about it.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::domain::principal::Caller;
+use crate::domain::time::Timestamp;
+
+/// A credential that was verified, with the fields that tell the upstream about it.
+#[derive(Debug)]
+pub struct Identity {
+    /// Who it is.
+    pub caller: Arc<Caller>,
+    /// What the upstream is told.
+    pub fields: IdentityFields,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// The caller as header values for the upstream.
+#[derive(Debug)]
+pub struct IdentityFields {
+    /// For `X-Tollgate-App`.
+    pub app: HeaderValue,
+    /// For `X-Tollgate-Merchant`.
+    pub merchant: Option<HeaderValue>,
+    /// For `X-Tollgate-Scopes`.
+    pub scopes: HeaderValue,
+}
+
+impl Identity {
+    /// A caller who has proved itself, until `expires_at` if its credential ends then.
+    pub(super) fn new(caller: Caller, expires_at: Option<Timestamp>) -> Self {
+        let scopes = field(&caller.scopes.to_string());
+        Self::with_scopes(caller, scopes, expires_at)
+    }
+
+    /// The same, with the caller's scopes as a field.
+    pub(super) fn with_scopes(caller: Caller, scopes: HeaderValue, expires_at: Option<Timestamp>) -> Self {
+        let fields = IdentityFields {
+            app: field(caller.app.id.as_str()),
+            merchant: caller.merchant.as_ref().map(|merchant| field(merchant.as_str())),
+            scopes,
+        };
+        Self { caller: Arc::new(caller), fields, expires_at }
+    }
+
+    /// Whether its credential has not ended at `now`.
+    pub(super) fn is_alive(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+}
+
+/// A text as a field's value; ids and scopes are visible ASCII.
+pub(super) fn field(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,398 @@
+//! What is remembered of API keys: two hundred bytes for each, so that all keys of a large platform fit in memory. An
+//! identity is made of it when a core first meets the key.
+//!
+//! What many keys have in common, such as scopes and plans, is kept once. Beyond the bound, keys that were not used lately are
+//! forgotten.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::freshness::{Stamp, Stamps};
+use super::identity::{Identity, field};
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{AppId, KeyId, PartnerId, PlanName, ProductName};
+use crate::domain::identity::Environment;
+use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
+use crate::domain::scope::ScopeSet;
+use crate::domain::time::Timestamp;
+
+/// So many that each is small: what a table outgrows is of use to another.
+const SHARDS: usize = 4096;
+/// Subjects that a key rests on: itself, its app, its partner.
+pub(super) const SUBJECTS: usize = 3;
+/// Bytes of a subscription's times.
+const TIMES: usize = 16;
+/// Sets of terms from which on those that no key has any more are looked for.
+const FEW_TERMS: usize = 1024;
+
+/// A key and its app as they were loaded, of an app that may call.
+#[derive(Debug, Clone)]
+pub struct KnownKey {
+    /// The key's public id.
+    pub id: KeyId,
+    /// The scopes that it permits.
+    pub scopes: ScopeSet,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Its app.
+    pub app: Arc<AppFacts>,
+}
+
+impl KnownKey {
+    /// Whom it proves.
+    pub(super) fn identity(self) -> Identity {
+        let scopes = field(&self.scopes.to_string());
+        self.identity_with(scopes)
+    }
+
+    fn identity_with(self, scopes: HeaderValue) -> Identity {
+        let caller = Caller {
+            app: self.app,
+            credential: CredentialKind::ApiKey,
+            credential_id: self.id.as_str().into(),
+            merchant: None,
+            grant: None,
+            scopes: self.scopes,
+        };
+        Identity::with_scopes(caller, scopes, self.expires_at)
+    }
+}
+
+/// What is remembered of API keys.
+pub(super) struct Keys {
+    shards: Box<[Mutex<Shard>]>,
+    most_per_shard: usize,
+    terms: Mutex<KnownTerms>,
+}
+
+/// By the first half of the key's hash.
+type Shard = HashMap<Half, Box<Memory>, BuildHasherDefault<Uniform>>;
+
+/// Half of a key's SHA-256.
+#[derive(PartialEq, Eq)]
+struct Half(u64, u64);
+
+impl Hash for Half {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// A cache line.
+struct Memory {
+    terms: Arc<Terms>,
+    /// The times of the subscriptions, then the ids of key, app and partner with a line feed between them.
+    packed: Box<[u8]>,
+    /// In microseconds; the last there is for a key without an end.
+    expires_at: i64,
+    /// A fourth of the hash, beside the half by which it is found.
+    rest: u64,
+    counts: [u32; SUBJECTS],
+    counters: [u16; SUBJECTS],
+    /// In whole seconds of monotonic time.
+    loaded_at: u32,
+    is_used: bool,
+}
+
+/// What many keys have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Terms {
+    environment: Environment,
+    scopes: ScopeSet,
+    scopes_field: HeaderValue,
+    app_scopes: ScopeSet,
+    subscriptions: Vec<(ProductName, PlanName)>,
+}
+
+#[derive(Default)]
+struct KnownTerms {
+    all: HashSet<Arc<Terms>>,
+    swept: usize,
+}
+
+/// A key that is remembered.
+pub(super) struct Found {
+    pub(super) identity: Identity,
+    pub(super) stamps: Stamps,
+    pub(super) loaded_at: Duration,
+}
+
+impl Keys {
+    /// Room for about `capacity` keys.
+    pub(super) fn new(capacity: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, most_per_shard: capacity.div_ceil(SHARDS).max(1), terms: Mutex::default() }
+    }
+
+    /// The key of that hash, if it is remembered.
+    pub(super) fn find(&self, hash: &KeyHash) -> Option<Found> {
+        let (first, rest) = parts(hash);
+        let mut shard = self.shard(rest);
+        let memory = shard.get_mut(&first).filter(|memory| memory.rest == rest)?;
+        memory.is_used = true;
+        memory.unpack()
+    }
+
+    /// Remembers a key; one that is remembered already is replaced.
+    pub(super) fn insert(
+        &self,
+        hash: &KeyHash,
+        key: &KnownKey,
+        stamps: [Stamp; SUBJECTS],
+        loaded_at: Duration,
+    ) {
+        let mut memory = Memory::of(key, self.terms_of(key));
+        let (first, rest) = parts(hash);
+        memory.rest = rest;
+        (memory.counters, memory.counts) = (stamps.map(Stamp::counter), stamps.map(Stamp::count));
+        memory.loaded_at = u32::try_from(loaded_at.as_secs()).unwrap_or(u32::MAX);
+        let mut shard = self.shard(rest);
+        if shard.len() >= self.most_per_shard && !shard.contains_key(&first) {
+            make_room(&mut shard, self.most_per_shard);
+        }
+        shard.insert(first, Box::new(memory));
+    }
+
+    /// How many are remembered.
+    pub(super) fn count(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether there is room for another without forgetting one.
+    pub(super) fn has_room(&self) -> bool {
+        self.shards.iter().all(|shard| lock(shard).len() < self.most_per_shard)
+    }
+
+    fn shard(&self, rest: u64) -> MutexGuard<'_, Shard> {
+        // The lowest bits are the number of a shard.
+        lock(&self.shards[(rest % SHARDS as u64) as usize])
+    }
+
+    fn terms_of(&self, key: &KnownKey) -> Arc<Terms> {
+        let terms = Terms {
+            environment: key.app.environment,
+            scopes: key.scopes.clone(),
+            scopes_field: field(&key.scopes.to_string()),
+            app_scopes: key.app.scopes.clone(),
+            subscriptions: key
+                .app
+                .subscriptions
+                .iter()
+                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone()))
+                .collect(),
+        };
+        let mut known = lock(&self.terms);
+        if let Some(same) = known.all.get(&terms) {
+            return same.clone();
+        }
+        if known.all.len() >= known.swept.saturating_mul(2).max(FEW_TERMS) {
+            known.all.retain(|terms| Arc::strong_count(terms) > 1);
+            known.swept = known.all.len();
+        }
+        let terms = Arc::new(terms);
+        known.all.insert(terms.clone());
+        terms
+    }
+}
+
+impl Memory {
+    fn of(key: &KnownKey, terms: Arc<Terms>) -> Self {
+        let ids = [key.id.as_str(), key.app.id.as_str(), key.app.partner.as_str()].join("\n");
+        let mut packed = Vec::with_capacity(key.app.subscriptions.len() * TIMES + ids.len());
+        for subscribed in &key.app.subscriptions {
+            let until = subscribed.until.map_or(i64::MAX, Timestamp::as_micros);
+            packed.extend(subscribed.from.as_micros().to_le_bytes());
+            packed.extend(until.to_le_bytes());
+        }
+        packed.extend(ids.bytes());
+        Self {
+            terms,
+            packed: packed.into(),
+            expires_at: key.expires_at.map_or(i64::MAX, Timestamp::as_micros),
+            rest: 0,
+            counts: [0; SUBJECTS],
+            counters: [0; SUBJECTS],
+            loaded_at: 0,
+            is_used: false,
+        }
+    }
+
+    fn unpack(&self) -> Option<Found> {
+        let (times, ids) = self.packed.split_at_checked(self.terms.subscriptions.len() * TIMES)?;
+        let mut ids = std::str::from_utf8(ids).ok()?.split('\n');
+        let (id, app, partner) = (ids.next()?, ids.next()?, ids.next()?);
+        let subscribed = |(times, (product, plan)): (&[u8], &(ProductName, PlanName))| {
+            let (from, until) = times.split_at(TIMES / 2);
+            let (from, until) = (number(from), number(until));
+            let until = (until != i64::MAX).then(|| Timestamp::from_micros(until));
+            Subscribed {
+                product: product.clone(),
+                plan: plan.clone(),
+                from: Timestamp::from_micros(from),
+                until,
+            }
+        };
+        let facts = AppFacts {
+            id: AppId::new(app).ok()?,
+            partner: PartnerId::new(partner).ok()?,
+            environment: self.terms.environment,
+            scopes: self.terms.app_scopes.clone(),
+            subscriptions: times.chunks_exact(TIMES).zip(&self.terms.subscriptions).map(subscribed).collect(),
+        };
+        let key = KnownKey {
+            id: KeyId::new(id).ok()?,
+            scopes: self.terms.scopes.clone(),
+            expires_at: (self.expires_at != i64::MAX).then(|| Timestamp::from_micros(self.expires_at)),
+            app: Arc::new(facts),
+        };
+        Some(Found {
+            identity: key.identity_with(self.terms.scopes_field.clone()),
+            stamps: self
+                .counters
+                .into_iter()
+                .zip(self.counts)
+                .map(|(counter, count)| Stamp::of(counter, count))
+                .collect(),
+            loaded_at: Duration::from_secs(self.loaded_at.into()),
+        })
+    }
+}
+
+/// Eight bytes as a number.
+fn number(bytes: &[u8]) -> i64 {
+    bytes.try_into().map_or(0, i64::from_le_bytes)
+}
+
+/// Forgets those that were not used since the last time, an eighth of all at most; if all were, any eighth.
+fn make_room(shard: &mut Shard, most: usize) {
+    let wanted = most / 8 + 1;
+    let before = shard.len();
+    let mut forgotten = 0;
+    shard.retain(|_, memory| {
+        let goes = !memory.is_used && forgotten < wanted;
+        memory.is_used = false;
+        forgotten += usize::from(goes);
+        !goes
+    });
+    if shard.len() == before {
+        shard.retain(|_, _| {
+            forgotten += 1;
+            forgotten > wanted
+        });
+    }
+}
+
+/// The half by which a key is found, and the fourth after it.
+fn parts(hash: &KeyHash) -> (Half, u64) {
+    let part = |place: usize| number(&hash.0[place * 8..][..8]).cast_unsigned();
+    (Half(part(0), part(1)), part(2))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is uniform by itself, as a part of a SHA-256 is, needs no hashing. Only keys that are good are remembered, so
+/// nobody chooses where they fall.
+#[derive(Default)]
+struct Uniform(u64);
+
+impl Hasher for Uniform {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(number: usize, plan: &str) -> (KeyHash, KnownKey) {
+        let key = crate::domain::api_key::ApiKey::from_random(Environment::Live, &{
+            let mut random = [0; 32];
+            random[..8].copy_from_slice(&number.to_le_bytes());
+            random
+        });
+        let subscribed = Subscribed {
+            product: ProductName::new("tracking").unwrap(),
+            plan: PlanName::new(plan).unwrap(),
+            from: Timestamp::from_seconds(5),
+            until: number.is_multiple_of(2).then(|| Timestamp::from_seconds(9)),
+        };
+        let app = AppFacts {
+            id: AppId::new(&format!("app_{number:016}")).unwrap(),
+            partner: PartnerId::new(&format!("par_{number:016}")).unwrap(),
+            environment: Environment::Live,
+            scopes: "a b".parse().unwrap(),
+            subscriptions: vec![subscribed],
+        };
+        let expires_at = number.is_multiple_of(3).then(|| Timestamp::from_seconds(77));
+        let id = KeyId::new(&format!("key_{number:016}")).unwrap();
+        (key.hash(), KnownKey { id, scopes: "a".parse().unwrap(), expires_at, app: Arc::new(app) })
+    }
+
+    fn insert(keys: &Keys, number: usize) -> KeyHash {
+        let (hash, known) = known(number, "bench");
+        keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::from_secs(3));
+        hash
+    }
+
+    #[test]
+    fn a_key_comes_back_as_it_went_in() {
+        let keys = Keys::new(100_000);
+        for number in 0..100 {
+            insert(&keys, number);
+            let (hash, known) = known(number, "bench");
+            let found = keys.find(&hash).unwrap();
+            let caller = &found.identity.caller;
+            assert_eq!(
+                (caller.app.id.as_str(), caller.app.partner.as_str()),
+                (known.app.id.as_str(), known.app.partner.as_str())
+            );
+            assert_eq!((&*caller.credential_id, &caller.scopes), (known.id.as_str(), &known.scopes));
+            assert_eq!(
+                (&caller.app.scopes, &caller.app.subscriptions),
+                (&known.app.scopes, &known.app.subscriptions)
+            );
+            assert_eq!((found.identity.expires_at, found.loaded_at.as_secs()), (known.expires_at, 3));
+            assert_eq!(found.identity.fields.scopes, "a");
+        }
+        assert!(keys.find(&known(100, "bench").0).is_none());
+    }
+
+    #[test]
+    fn beyond_the_bound_keys_that_are_used_stay() {
+        let keys = Keys::new(SHARDS * 4);
+        let steady = insert(&keys, 0);
+        for number in 1..40_000 {
+            assert!(keys.find(&steady).is_some(), "forgotten before {number}");
+            insert(&keys, number);
+        }
+        assert!(keys.count() <= SHARDS * 4, "{}", keys.count());
+        assert!(!keys.has_room() && std::mem::size_of::<Memory>() == 64);
+    }
+
+    #[test]
+    fn terms_that_no_key_has_any_more_are_forgotten() {
+        let keys = Keys::new(SHARDS);
+        for number in 0..20_000 {
+            let (hash, known) = known(number, &format!("plan-{number}"));
+            keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::ZERO);
+        }
+        assert!(lock(&keys.terms).all.len() <= 2 * SHARDS, "{}", lock(&keys.terms).all.len());
+    }
+}

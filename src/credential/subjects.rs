@@ -1,0 +1,81 @@
+//! What credentials rest on, as it was loaded: apps, grants, families of refresh tokens. So a new token of an app that is
+//! known costs its signature alone, and nothing of the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::freshness::{Changes, Stamps};
+use crate::domain::id::{AppId, FamilyId, GrantId};
+use crate::domain::identity::{Grant, Merchant};
+use crate::domain::principal::AppFacts;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
+
+/// Subjects of each kind that are remembered; beyond: the least used is loaded again.
+const MOST: u64 = 50_000;
+
+/// An app as it was loaded.
+pub(super) struct KnownApp {
+    /// What the data plane needs of it, or why it may not call.
+    pub(super) facts: Result<Arc<AppFacts>, Refusal>,
+    /// From when on the tokens hold that it gets for itself.
+    pub(super) tokens_valid_from: Option<Timestamp>,
+}
+
+/// A grant as it was loaded, with its merchant.
+pub(super) struct KnownGrant {
+    pub(super) grant: Grant,
+    pub(super) merchant: Option<Merchant>,
+}
+
+/// Whether a family is revoked.
+pub(super) struct KnownFamily {
+    pub(super) is_revoked: bool,
+}
+
+/// What is remembered of a subject, with what it rests on.
+pub(super) struct Known<T> {
+    pub(super) what: Arc<T>,
+    pub(super) stamps: Stamps,
+    pub(super) loaded_at: Duration,
+}
+
+impl<T> Clone for Known<T> {
+    fn clone(&self) -> Self {
+        Self { what: self.what.clone(), ..*self }
+    }
+}
+
+/// What is remembered of the subjects of credentials.
+pub(super) struct Subjects {
+    pub(super) apps: Cache<AppId, Known<KnownApp>>,
+    pub(super) grants: Cache<GrantId, Known<KnownGrant>>,
+    pub(super) families: Cache<FamilyId, Known<KnownFamily>>,
+    /// After this time without news a subject is loaded again.
+    pub(super) time: Duration,
+}
+
+/// At which time, and by which changes, it is judged whether a memory is true.
+#[derive(Clone, Copy)]
+pub(super) struct Judging<'c> {
+    pub(super) changes: &'c Changes,
+    pub(super) monotonic: Duration,
+    pub(super) now: Timestamp,
+}
+
+impl Subjects {
+    pub(super) fn new(time: Duration) -> Self {
+        let (apps, grants, families) = (Cache::new(MOST), Cache::new(MOST), Cache::new(MOST));
+        Self { apps, grants, families, time }
+    }
+
+    /// What is remembered, if it is still true.
+    pub(super) fn true_one<T>(&self, known: Option<Known<T>>, judging: Judging<'_>) -> Option<Known<T>> {
+        known.filter(|known| {
+            judging.monotonic < judging.changes.aged_at(known.loaded_at, self.time)
+                && judging.changes.are_fresh(&known.stamps)
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! Verifies access tokens (RFC 9068, section 4): first all that its look tells, then the one check that costs something.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::ParsedPublicKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::access_token::{Claims, MAX_TOKEN_LENGTH, TokenError, VerifiedToken, verified};
+use super::signing_key::SigningKey;
+use crate::domain::time::Timestamp;
+
+/// Two numbers of 32 bytes (RFC 7518, section 3.4).
+const SIGNATURE_BYTES: usize = 64;
+
+/// Verifies access tokens.
+pub struct TokenVerifier {
+    keys: HashMap<String, (Arc<ParsedPublicKey>, Option<Timestamp>)>,
+    issuer: String,
+}
+
+impl std::fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenVerifier({} keys)", self.keys.len())
+    }
+}
+
+/// What a token's header says (RFC 7515, section 4.1).
+#[derive(Deserialize)]
+struct Header<'h> {
+    alg: &'h str,
+    #[serde(default)]
+    typ: &'h str,
+    #[serde(default)]
+    kid: &'h str,
+    /// Extensions that must be understood; there are none that are.
+    crit: Option<IgnoredAny>,
+}
+
+/// A token that may hold, by everything but its signature.
+pub struct Plausible<'v, 't> {
+    key: &'v ParsedPublicKey,
+    signed: &'t str,
+    signature: Vec<u8>,
+    claims: Claims,
+}
+
+impl TokenVerifier {
+    /// Trusts `keys` for tokens that `issuer` made for itself.
+    #[must_use]
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a SigningKey>, issuer: &str) -> Self {
+        let keys = keys.into_iter().map(|key| (key.kid.clone(), (key.verifying.clone(), key.trusted_until)));
+        Self { keys: keys.collect(), issuer: issuer.to_owned() }
+    }
+
+    /// Whether `token` may be one that holds at `now`: what fails here costs no curve arithmetic.
+    ///
+    /// # Errors
+    /// [`TokenError`] by the first check that fails.
+    pub fn look_at<'v, 't>(
+        &'v self,
+        token: &'t str,
+        now: Timestamp,
+    ) -> Result<Plausible<'v, 't>, TokenError> {
+        if token.len() > MAX_TOKEN_LENGTH {
+            return Err(TokenError::Foreign);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Foreign)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Foreign)?;
+        let key = self.key_of(header, now)?;
+        let signature = decoded(signature)?;
+        if signature.len() != SIGNATURE_BYTES {
+            return Err(TokenError::Signature);
+        }
+        let claims: Claims = serde_json::from_slice(&decoded(payload)?).map_err(|_| TokenError::Claims)?;
+        if claims.iss != self.issuer || claims.aud != self.issuer {
+            return Err(TokenError::Audience);
+        }
+        if now >= Timestamp::from_seconds(claims.exp) {
+            return Err(TokenError::Expired);
+        }
+        Ok(Plausible { key, signed, signature, claims })
+    }
+
+    /// What `token` says, if it holds at `now`.
+    ///
+    /// # Errors
+    /// [`TokenError`] by the first check that fails.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        self.look_at(token, now)?.verify()
+    }
+
+    /// The key that a header names, if it is of the kind that this platform signs.
+    fn key_of(&self, header: &str, now: Timestamp) -> Result<&ParsedPublicKey, TokenError> {
+        let header = decoded(header)?;
+        let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| TokenError::Foreign)?;
+        let typ = header.typ.strip_prefix("application/").unwrap_or(header.typ);
+        if header.alg != "ES256" || !typ.eq_ignore_ascii_case("at+jwt") || header.crit.is_some() {
+            return Err(TokenError::Foreign);
+        }
+        match self.keys.get(header.kid) {
+            Some((key, trusted_until)) if trusted_until.is_none_or(|end| now < end) => Ok(key),
+            Some(_) | None => Err(TokenError::Foreign),
+        }
+    }
+}
+
+impl Plausible<'_, '_> {
+    /// What the token says, if its signature fits.
+    ///
+    /// # Errors
+    /// [`TokenError::Signature`], [`TokenError::Claims`].
+    pub fn verify(self) -> Result<VerifiedToken, TokenError> {
+        let fits = self.key.verify_sig(self.signed.as_bytes(), &self.signature);
+        fits.map_err(|_| TokenError::Signature)?;
+        verified(&self.claims)
+    }
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Foreign)
+}
