@@ -17,7 +17,9 @@ prove:
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
 
 # The side-by-side run against the peers that are installed; the figures go to benches/results. Then the instructions of a
-# request, which fail if they have grown. Options: python3 benches/peers --help, python3 benches/instructions --help
+# request, which fail if they have grown, and the CPU time that a usage record costs the books. Options: python3 benches/peers
+# --help, python3 benches/instructions --help
 bench:
 	python3 benches/peers
 	python3 benches/instructions
+	cargo bench --locked --bench books
