@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     step!(3, "billing", "0003_billing.sql"),
     step!(4, "books", "0004_books.sql"),
     step!(5, "app_tokens", "0005_app_tokens.sql"),
+    step!(6, "lean_books", "0006_lean_books.sql"),
 ];
 
 /// Brings the store's schema up to this program's.
