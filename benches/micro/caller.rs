@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use criterion::Criterion;
+use http::HeaderValue;
 use tollgate::credential::access_token::{NewToken, SigningKey, TokenSigner, TokenVerifier};
 use tollgate::credential::directory::{Directory, Memory};
-use tollgate::credential::presented::Presented;
+use tollgate::credential::keys::KnownKey;
+use tollgate::credential::presented::{self, Shown};
 use tollgate::credential::recent::Recent;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
@@ -36,17 +38,18 @@ pub(super) fn bench(criterion: &mut Criterion) {
     criterion.bench_function("verify an access token", |bencher| {
         bencher.iter(|| verifier.verify(black_box(&first), clock.now()).unwrap());
     });
-    let memory = Memory { capacity: 1_000, time: Duration::from_secs(3_600), grace: Duration::ZERO };
+    let memory =
+        Memory { tokens: 1_000, keys: 1_000, time: Duration::from_secs(3_600), grace: Duration::ZERO };
     let control = runtime.handle().clone();
     let directory = Directory::new(Arc::new(OneApp), Arc::new(verifier), Arc::new(clock), control, memory);
     let mut known = Known { directory: Arc::new(directory), runtime, moment: clock.moment() };
     let keys: Vec<_> =
         (0..CALLERS).map(|number| ApiKey::from_random(Environment::Live, &[number; 32])).collect();
-    known.find(criterion, "find a recent API key", keys.iter().map(|key| Presented::ApiKey(key.reveal())));
+    known.find(criterion, "find a recent API key", &keys.iter().map(ApiKey::reveal).collect::<Vec<_>>());
     known.find(
         criterion,
         "find a recent access token",
-        tokens.iter().map(|token| Presented::AccessToken(token)),
+        &tokens.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     limits(criterion, clock);
 }
@@ -58,22 +61,29 @@ struct Known {
 }
 
 impl Known {
-    fn find<'p>(
-        &mut self,
-        criterion: &mut Criterion,
-        name: &str,
-        presented: impl Iterator<Item = Presented<'p>> + Clone,
-    ) {
+    fn find(&mut self, criterion: &mut Criterion, name: &str, credentials: &[&str]) {
         let mut recent = Recent::new(self.directory.clone(), 1_000);
-        for presented in presented.clone() {
+        let values: Vec<_> = credentials
+            .iter()
+            .map(|credential| HeaderValue::from_str(&format!("Bearer {credential}")).unwrap())
+            .collect();
+        for value in &values {
+            let presented = presented::find(shown(value)).unwrap();
             let found = self.runtime.block_on(self.directory.identify(presented, self.moment));
-            recent.keep(presented, found.unwrap().unwrap());
+            recent.keep(shown(value), found.unwrap().unwrap());
         }
-        let mut presented = presented.cycle();
+        let mut values = values.iter().cycle();
         criterion.bench_function(name, |bencher| {
-            bencher.iter(|| recent.find(black_box(presented.next().unwrap()), self.moment).unwrap());
+            bencher.iter(|| recent.find(shown(black_box(values.next().unwrap())), self.moment).unwrap());
         });
     }
+}
+
+/// What a request shows that has this `Authorization`.
+fn shown(value: &HeaderValue) -> Shown<'_> {
+    let mut shown = Shown::default();
+    shown.authorization.see(value);
+    shown
 }
 
 fn tokens(signer: &TokenSigner, now: Timestamp) -> Vec<String> {
@@ -92,16 +102,13 @@ fn limits(criterion: &mut Criterion, clock: SystemClock) {
     let most = NonZeroU32::new(1_000_000_000).unwrap();
     let rate = Rate { requests: most, window: Duration::from_secs(60), burst: most };
     let mut cells = LocalCells::new(Arc::new(Cells::new(1_000)), 1_000);
-    let keys: Vec<_> = (0..CALLERS)
-        .map(|number| {
-            CellKey::App(AppId::new(&format!("app_{number}")).unwrap(), LimitName::new("calls").unwrap())
-        })
-        .collect();
-    let mut keys = keys.iter().cycle();
+    let limit = LimitName::new("calls").unwrap();
+    let apps: Vec<_> = (0..CALLERS).map(|number| AppId::new(&format!("app_{number}")).unwrap()).collect();
+    let mut apps = apps.iter().cycle();
     criterion.bench_function("ask a limit", |bencher| {
         bencher.iter(|| {
             let now = clock.monotonic();
-            let cell = cells.find(keys.next().unwrap().clone(), now);
+            let cell = cells.find(&CellKey::App(apps.next().unwrap(), &limit), now);
             gcra::admit(&cell, black_box(&rate), now)
         });
     });
@@ -121,6 +128,14 @@ impl IdentitySource for OneApp {
             expires_at: None,
             revoked_at: None,
         }))
+    }
+
+    async fn keys_after(
+        &self,
+        _: Option<&KeyId>,
+        _: u32,
+    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
+        Ok(Vec::new())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

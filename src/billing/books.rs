@@ -3,10 +3,12 @@
 //! A call that cannot be rated becomes an exception; it never holds up the others.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::bounds::HALF;
 use super::error::BillingError;
 use super::lines;
 use super::posting::{Origin, post};
@@ -20,9 +22,10 @@ use crate::domain::running_total::SaleKey;
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store;
-use crate::store::charge::KeptCharge;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
+use crate::store::numbers::Numbers;
 use crate::store::usage::UsageRow;
+use crate::store::usage_batch::Recorded;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
 /// Plan versions whose prices are remembered. A version never changes, so what is remembered stays true.
@@ -45,12 +48,33 @@ pub struct BooksTime {
     pub now: Timestamp,
 }
 
+/// Whether the sums of statement lines are read before anything is added to them. They are so far below their bound, nearly
+/// always, that it is enough to ask afterwards whether they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// They are.
+    Read,
+    /// They are not: [`Books::is_far_from_bounds`] says whether it matters.
+    Unread,
+}
+
+/// How the calls of a period are booked, and when it begins and ends.
+#[derive(Debug, Clone, Copy)]
+struct Booked {
+    begins: Timestamp,
+    ends: Timestamp,
+    booking: Booking,
+}
+
 /// A batch in the making.
 pub(super) struct Books<'t> {
     transaction: &'t mut store::Transaction,
     time: BooksTime,
+    sums: Sums,
     known: Tariffs,
+    last_tariff: Option<(PlanRef, Arc<Tariff>)>,
     closed: BTreeSet<Period>,
+    booked: Option<Booked>,
     totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
     new_sales: HashSet<SaleKey>,
@@ -67,13 +91,17 @@ impl<'t> Books<'t> {
         time: BooksTime,
         known: Tariffs,
         calls: &[Billable],
+        sums: Sums,
     ) -> Result<Self, BillingError> {
         let closed = transaction.closed_periods().await?;
         let mut books = Self {
             transaction,
             time,
+            sums,
             known,
+            last_tariff: None,
             closed,
+            booked: None,
             totals: Totals::default(),
             charges: Vec::new(),
             new_sales: HashSet::new(),
@@ -87,10 +115,12 @@ impl<'t> Books<'t> {
 
     /// Loads what the store knows of before that `calls` are rated by.
     async fn load(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
-        let bookings: Vec<Booking> = calls.iter().map(|call| self.booking(call.at)).collect();
-        let apps = distinct(calls.iter().map(|call| call.app.to_string()));
-        let service = distinct(bookings.iter().map(|booking| booking.service_period.to_string()));
-        let periods = distinct(bookings.iter().map(|booking| booking.period.to_string()));
+        let apps =
+            distinct(calls.iter().map(|call| &call.app)).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let bookings = distinct(calls.iter().map(|call| self.booking(call.at)));
+        let service: Vec<String> =
+            distinct(bookings.iter().map(|booking| booking.service_period.to_string()));
+        let periods: Vec<String> = distinct(bookings.iter().map(|booking| booking.period.to_string()));
         let transactions = || calls.iter().filter_map(|call| call.transaction.as_ref());
         let sales = distinct(transactions().map(|transaction| transaction.sale().to_owned()));
         let is_refund = |transaction: &&Transaction| transaction.kind == TransactionKind::Refund;
@@ -99,8 +129,18 @@ impl<'t> Books<'t> {
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         self.totals.load_refunds(self.transaction.refunds(&sales, &refunds).await?);
         self.waiting.load(self.transaction.waiting_refunds(&sales, &refunds).await?);
-        self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
+        if self.sums == Sums::Read {
+            self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
+        }
         Ok(())
+    }
+
+    /// Whether all came to the same as if the sums had been read: nothing that was added could be too much for what is there.
+    pub(super) async fn is_far_from_bounds(&mut self) -> Result<bool, BillingError> {
+        match self.totals.small_statements() {
+            Some((apps, periods)) => Ok(!self.transaction.has_large_statement(&apps, &periods, HALF).await?),
+            None => Ok(false),
+        }
     }
 
     /// Rates calls: refunds after the rest, so that one finds the sale that came with it; then the refunds of earlier
@@ -213,19 +253,22 @@ impl<'t> Books<'t> {
         self.exceptions.extend(exceptions);
     }
 
-    /// Writes all of it; it takes effect when the transaction is committed.
-    pub(super) async fn write(self, origin: &Origin) -> Result<(), BillingError> {
+    /// Writes all of it, and `records` which it is of; it takes effect when the transaction is committed.
+    pub(super) async fn write(
+        self,
+        origin: &Origin,
+        records: &[Recorded],
+        numbers: &mut Numbers,
+    ) -> Result<(), BillingError> {
         let Self { transaction, charges, totals, waiting, exceptions, resolutions, .. } = self;
-        let (posted, transactions) = post(origin, charges)?;
-        let kept: Vec<KeptCharge> =
-            posted.into_iter().map(|one| KeptCharge { charge: one.charge, cause: one.cause }).collect();
-        transaction.insert_charges(&kept).await?;
-        transaction.add_to_lines(&lines::sum(kept.iter().map(|kept| &kept.charge))?).await?;
+        let (charges, ledger) = post(origin, charges)?;
+        let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
+        transaction.keep_charged(records, &charges, &ledger, numbers).await?;
+        transaction.add_to_lines(&lines).await?;
         transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
         transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
         transaction.insert_waiting_refunds(&waiting.into_new()).await?;
-        transaction.post(&transactions).await?;
         transaction.insert_exceptions(&exceptions).await?;
         transaction.insert_resolutions(&resolutions).await?;
         Ok(())
@@ -265,8 +308,20 @@ impl<'t> Books<'t> {
     }
 
     /// A call's own period while it is open; else the current one, or the first open one after that.
-    fn booking(&self, at: Timestamp) -> Booking {
-        let service_period = Period::of(at, &self.time.zone);
+    fn booking(&mut self, at: Timestamp) -> Booking {
+        match self.booked {
+            Some(Booked { begins, ends, booking }) if begins <= at && at < ends => booking,
+            Some(_) | None => {
+                let zone = &self.time.zone;
+                let booking = self.booking_of(Period::of(at, zone));
+                let (begins, ends) = (booking.service_period.start(zone), booking.service_period.end(zone));
+                self.booked = Some(Booked { begins, ends, booking });
+                booking
+            }
+        }
+    }
+
+    fn booking_of(&self, service_period: Period) -> Booking {
         let mut period = service_period;
         if self.closed.contains(&period) {
             period = period.next().max(Period::of(self.time.now, &self.time.zone));
@@ -278,19 +333,30 @@ impl<'t> Books<'t> {
     }
 
     async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
-        if let Some(known) = self.known.get(plan) {
-            return Ok(Some(known));
+        if let Some((_, tariff)) = self.last_tariff.as_ref().filter(|(last, _)| last == plan) {
+            return Ok(Some(tariff.clone()));
         }
-        let tariff = self.transaction.plan_version(plan).await?.map(|kept| Arc::new(kept.tariff));
-        if let Some(tariff) = &tariff {
-            self.known.insert(plan.clone(), tariff.clone());
-        }
-        Ok(tariff)
+        let known = self.known.get(plan);
+        let tariff = match known {
+            Some(known) => known,
+            None => {
+                let Some(kept) = self.transaction.plan_version(plan).await? else { return Ok(None) };
+                let kept = Arc::new(kept.tariff);
+                self.known.insert(plan.clone(), kept.clone());
+                kept
+            }
+        };
+        self.last_tariff = Some((plan.clone(), tariff.clone()));
+        Ok(Some(tariff))
     }
 }
 
-fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
-    texts.collect::<BTreeSet<_>>().into_iter().collect()
+/// Each once, in order.
+fn distinct<T: Hash + Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct: Vec<T> =
+        values.collect::<HashSet<_, foldhash::fast::RandomState>>().into_iter().collect();
+    distinct.sort_unstable();
+    distinct
 }
 
 fn is_refund(call: &Billable) -> bool {

@@ -2,9 +2,9 @@
 //! this program ever overflows.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::lines::line_of;
+use super::lines::{Counted, counted};
 use super::rating::MAX_TRANSACTION;
 use crate::domain::charge::{Charge, LineKey};
 use crate::domain::id::{AppId, PartnerId};
@@ -15,6 +15,9 @@ use crate::domain::time::Period;
 /// Most units, and most minor units, of a line's columns and of a statement: a hundred of the largest transactions.
 pub(super) const MAX_SUM: u64 = 100 * MAX_TRANSACTION.unsigned_abs();
 
+/// What is below this by itself is only too much for what is at least this already.
+pub(super) const HALF: u64 = MAX_SUM / 2;
+
 /// A sum would be larger than is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooLarge;
@@ -22,27 +25,38 @@ pub(super) struct TooLarge;
 /// Whose statement.
 type StatementKey = (AppId, PartnerId, Period, Currency);
 
-/// What a line comes to, whichever way the money goes.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a line comes to, whichever way the money goes, and its statement's place.
+#[derive(Debug, Clone, Copy)]
 struct Sums {
     units: u64,
     base: u64,
+    statement: usize,
 }
 
 /// The sums so far.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
-    lines: HashMap<LineKey, Sums>,
-    statements: HashMap<StatementKey, u64>,
+    lines: Table<LineKey, Sums>,
+    statements: Table<StatementKey, usize>,
+    totals: Vec<u64>,
 }
+
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 impl Bounds {
     /// Takes lines as they are kept; those that are known here already stay as they are.
     pub(super) fn load(&mut self, lines: &[StatementLine]) {
         for line in lines {
-            if !self.lines.contains_key(&line.key) {
-                self.lines.insert(line.key.clone(), sums(line));
-                let total = self.statements.entry(statement(&line.key)).or_default();
+            if self.lines.contains_key(&line.key) {
+                continue;
+            }
+            let sums = Sums {
+                units: line.quantity.saturating_add(line.free),
+                base: line.base.map_or(0, |base| base.minor.unsigned_abs()),
+                statement: self.statement(&line.key),
+            };
+            self.lines.insert(line.key.clone(), sums);
+            if let Some(total) = self.totals.get_mut(sums.statement) {
                 *total = total.saturating_add(line.amount.minor.unsigned_abs());
             }
         }
@@ -50,24 +64,46 @@ impl Bounds {
 
     /// Adds a charge; nothing is added if a sum would be too large.
     pub(super) fn add(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        let more = sums(&line_of(charge));
-        let line = self.lines.entry(charge.line.clone()).or_default();
-        let total = self.statements.entry(statement(&charge.line)).or_default();
-        let sum = |one: u64, other: u64| one.checked_add(other).filter(|sum| *sum <= MAX_SUM).ok_or(TooLarge);
-        let added = Sums { units: sum(line.units, more.units)?, base: sum(line.base, more.base)? };
-        *total = sum(*total, charge.minor.unsigned_abs())?;
-        *line = added;
+        if let Some(line) = self.lines.get_mut(&charge.line) {
+            return add(line, &mut self.totals, charge);
+        }
+        let mut line = Sums { units: 0, base: 0, statement: self.statement(&charge.line) };
+        add(&mut line, &mut self.totals, charge)?;
+        self.lines.insert(charge.line.clone(), line);
         Ok(())
     }
-}
 
-fn sums(line: &StatementLine) -> Sums {
-    Sums {
-        units: line.quantity.saturating_add(line.free),
-        base: line.base.map_or(0, |base| base.minor.unsigned_abs()),
+    /// Apps and periods of the statements, if no sum is above [`HALF`].
+    pub(super) fn small(&self) -> Option<(Vec<String>, Vec<String>)> {
+        let is_small = self.lines.values().all(|line| line.units <= HALF && line.base <= HALF)
+            && self.totals.iter().all(|total| *total <= HALF);
+        let apps = self.statements.keys().map(|(app, ..)| app).collect::<BTreeSet<_>>();
+        let periods = self.statements.keys().map(|(_, _, period, _)| period).collect::<BTreeSet<_>>();
+        is_small.then(|| {
+            let texts = (apps.iter().map(ToString::to_string), periods.iter().map(ToString::to_string));
+            (texts.0.collect(), texts.1.collect())
+        })
+    }
+
+    /// The place of a line's statement; a new one is at zero.
+    fn statement(&mut self, line: &LineKey) -> usize {
+        let key = (line.app.clone(), line.partner.clone(), line.period, line.currency);
+        let next = self.totals.len();
+        let place = *self.statements.entry(key).or_insert(next);
+        if place == next {
+            self.totals.push(0);
+        }
+        place
     }
 }
 
-fn statement(line: &LineKey) -> StatementKey {
-    (line.app.clone(), line.partner.clone(), line.period, line.currency)
+fn add(line: &mut Sums, totals: &mut [u64], charge: &Charge) -> Result<(), TooLarge> {
+    let total = totals.get_mut(line.statement).ok_or(TooLarge)?;
+    let Counted { quantity, free, base } = counted(charge);
+    let sum = |one: u64, other: u64| one.checked_add(other).filter(|sum| *sum <= MAX_SUM).ok_or(TooLarge);
+    let units = sum(line.units, quantity.saturating_add(free))?;
+    let base = sum(line.base, base.map_or(0, |base| base.minor.unsigned_abs()))?;
+    *total = sum(*total, charge.minor.unsigned_abs())?;
+    (line.units, line.base) = (units, base);
+    Ok(())
 }

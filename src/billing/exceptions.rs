@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::books::{Books, BooksTime, billable, tariffs};
+use super::books::{Books, BooksTime, Sums, billable, tariffs};
 use super::error::BillingError;
 use super::posting::Origin;
 use super::rating::Billable;
 use super::totals::refund_key;
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
+use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 use crate::store::{self, Store};
@@ -143,7 +144,8 @@ async fn rate(
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
     let call = call(transaction, exception, given).await?;
-    let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call)).await?;
+    let mut books =
+        Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), Sums::Read).await?;
     match exception.kind {
         ExceptionKind::Transaction => books.rate_its_transaction(&call).await??,
         ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal => {
@@ -155,7 +157,7 @@ async fn rate(
     }
     books.rate_waiting(Some(call.usage)).await?;
     books.resolve(resolution);
-    books.write(&Origin::Resolved(call.usage)).await
+    books.write(&Origin::Resolved(call.usage), &[], &mut Numbers::default()).await
 }
 
 /// The call as it is to be rated.

@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
 use crate::metering::record::encode;
-use crate::store::usage::{Recorded, TakenPlace};
+use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
 /// What is new in a batch.
@@ -18,8 +18,8 @@ use crate::store::usage_exception::{ExceptionKind, UsageException};
 pub(super) struct Incoming {
     /// Usage records, to be kept.
     pub(super) records: Vec<Recorded>,
-    /// What could not be read, or is not worth what it says.
-    pub(super) exceptions: Vec<UsageException>,
+    /// What could not be read, or was recorded before.
+    exceptions: Vec<UsageException>,
 }
 
 impl Incoming {
@@ -64,6 +64,12 @@ impl Incoming {
         }
     }
 
+    /// What someone must look at, of the records too.
+    pub(super) fn exceptions(&self) -> Vec<UsageException> {
+        let of_records = self.records.iter().filter_map(|recorded| exception_of(&recorded.usage));
+        self.exceptions.iter().cloned().chain(of_records).collect()
+    }
+
     /// Takes out records that the books have already. One from the very same place has been rated: the position was moved
     /// back. One from elsewhere is rated once, and someone must look; so if the place holds another record.
     pub(super) fn set_aside(&mut self, node: &NodeId, taken: &[TakenPlace], now: Timestamp) {
@@ -73,7 +79,8 @@ impl Incoming {
             .filter(|place| place.node == *node)
             .map(|place| (place.sequence, place.id))
             .collect();
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<Uuid, foldhash::fast::RandomState> =
+            HashSet::with_capacity_and_hasher(self.records.len(), foldhash::fast::RandomState::default());
         let exceptions = &mut self.exceptions;
         self.records.retain(|record| {
             let (id, sequence) = (record.usage.id, record.sequence);
@@ -86,7 +93,6 @@ impl Incoming {
             } else if let Some(other) = of_place.get(&sequence) {
                 format!("usage record {id}: another one, {other}, was recorded from the same place")
             } else {
-                exceptions.extend(exception_of(&record.usage));
                 return true;
             };
             let payload = encode(&record.usage).ok();

@@ -1,45 +1,63 @@
 //! Charges → statement lines. Pure.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::domain::charge::{Charge, LineKey, Price};
 use crate::domain::money::{Amount, MoneyError};
 use crate::domain::statement::StatementLine;
 
-/// The lines that `charges` come to.
+/// The lines that `charges` come to, in order.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`].
 pub fn sum<'c>(charges: impl Iterator<Item = &'c Charge>) -> Result<Vec<StatementLine>, MoneyError> {
-    let mut lines: BTreeMap<&LineKey, StatementLine> = BTreeMap::new();
+    let mut lines: HashMap<&LineKey, StatementLine, foldhash::fast::RandomState> = HashMap::default();
     for charge in charges {
         match lines.entry(&charge.line) {
-            std::collections::btree_map::Entry::Vacant(place) => {
+            Entry::Vacant(place) => {
                 place.insert(line_of(charge));
             }
-            std::collections::btree_map::Entry::Occupied(mut line) => add(line.get_mut(), charge)?,
+            Entry::Occupied(mut line) => add(line.get_mut(), charge)?,
         }
     }
-    Ok(lines.into_values().collect())
+    let mut lines: Vec<StatementLine> = lines.into_values().collect();
+    lines.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+    Ok(lines)
 }
 
-pub(super) fn line_of(charge: &Charge) -> StatementLine {
-    let (quantity, free, rate, base) = match &charge.price {
-        Price::Units { charged, free, each } => (*charged, *free, *each, None),
-        Price::Percent { base, percent, .. } => (1, 0, *percent, Some(*base)),
+fn line_of(charge: &Charge) -> StatementLine {
+    let Counted { quantity, free, base } = counted(charge);
+    let rate = match &charge.price {
+        Price::Units { each, .. } => *each,
+        Price::Percent { percent, .. } => *percent,
     };
     let (key, amount, rule) = (charge.line.clone(), charge.amount(), charge.rule.clone());
     StatementLine { key, charges: 1, quantity, free, rate, base, amount, rule }
 }
 
+/// What a charge adds to the columns of its line.
+pub(super) struct Counted {
+    pub(super) quantity: u64,
+    pub(super) free: u64,
+    pub(super) base: Option<Amount>,
+}
+
+pub(super) fn counted(charge: &Charge) -> Counted {
+    match &charge.price {
+        Price::Units { charged, free, .. } => Counted { quantity: *charged, free: *free, base: None },
+        Price::Percent { base, .. } => Counted { quantity: 1, free: 0, base: Some(*base) },
+    }
+}
+
 fn add(line: &mut StatementLine, charge: &Charge) -> Result<(), MoneyError> {
-    let added = line_of(charge);
+    let added = counted(charge);
     let count = |one: u64, other: u64| one.checked_add(other).ok_or(MoneyError::Overflow);
-    line.charges = count(line.charges, added.charges)?;
+    line.charges = count(line.charges, 1)?;
     line.quantity = count(line.quantity, added.quantity)?;
     line.free = count(line.free, added.free)?;
-    line.amount = line.amount.checked_add(added.amount)?;
+    line.amount = line.amount.checked_add(charge.amount())?;
     line.base = match (line.base, added.base) {
         (Some(base), Some(more)) => Some(Amount::checked_add(base, more)?),
         (base, _) => base,

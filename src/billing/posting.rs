@@ -4,7 +4,7 @@
 //! as most are smaller than a minor unit. A charge that comes to nothing is not posted.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::domain::id::NodeId;
 use crate::domain::ledger::{About, Account, LedgerTransaction, Posting, Unbalanced};
 use crate::domain::money::{Amount, MoneyError};
 use crate::domain::time::Timestamp;
+use crate::store::charge::NewCharge;
 
 /// What the charges of one batch come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,15 +41,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A charge, with the cause of the ledger transaction that posts it; none if it comes to nothing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Posted {
-    /// The charge.
-    pub charge: Charge,
-    /// [`LedgerTransaction::cause`].
-    pub cause: Option<String>,
-}
-
 /// Why charges cannot be posted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostingError {
@@ -60,6 +52,14 @@ pub enum PostingError {
     Unbalanced(#[from] Unbalanced),
 }
 
+/// Charges of one ledger transaction.
+struct Group {
+    line: LineKey,
+    cause: String,
+    at: Timestamp,
+    sum: Amount,
+}
+
 /// Posts the charges of a batch, each with the time of its call.
 ///
 /// # Errors
@@ -67,20 +67,30 @@ pub enum PostingError {
 pub fn post(
     origin: &Origin,
     charges: Vec<(Timestamp, Charge)>,
-) -> Result<(Vec<Posted>, Vec<LedgerTransaction>), PostingError> {
-    let mut groups: BTreeMap<(LineKey, String), (Timestamp, Amount)> = BTreeMap::new();
+) -> Result<(Vec<NewCharge>, Vec<LedgerTransaction>), PostingError> {
+    let mut fees: HashMap<LineKey, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut groups: Vec<Group> = Vec::new();
     let mut posted = Vec::with_capacity(charges.len());
     for (at, charge) in charges {
-        let cause = (charge.minor != 0).then(|| cause(origin, &charge));
-        if let Some(cause) = &cause {
-            let key = (charge.line.clone(), cause.clone());
-            let (last, sum) = groups.entry(key).or_insert((at, Amount::zero(charge.line.currency)));
-            (*last, *sum) = ((*last).max(at), sum.checked_add(charge.amount())?);
+        let known = fees.get(&charge.line).copied().filter(|_| charge.line.kind == ChargeKind::ServiceFee);
+        let posting = match (charge.minor, known) {
+            (0, _) => None,
+            (_, Some(place)) => Some(place),
+            (_, None) => {
+                let (line, cause) = (charge.line.clone(), cause(origin, &charge));
+                if line.kind == ChargeKind::ServiceFee {
+                    fees.insert(line.clone(), groups.len());
+                }
+                groups.push(Group { sum: Amount::zero(line.currency), line, cause, at });
+                groups.len().checked_sub(1)
+            }
+        };
+        if let Some(group) = posting.and_then(|place| groups.get_mut(place)) {
+            (group.at, group.sum) = (group.at.max(at), group.sum.checked_add(charge.amount())?);
         }
-        posted.push(Posted { charge, cause });
+        posted.push(NewCharge { charge, posting });
     }
-    let transactions = groups.into_iter().map(|((line, cause), (at, sum))| transfer(cause, &line, at, sum));
-    Ok((posted, transactions.collect::<Result<_, _>>()?))
+    Ok((posted, groups.into_iter().map(transfer).collect::<Result<_, _>>()?))
 }
 
 /// Names hold any visible character and no space, so that spaces tell every two causes apart.
@@ -96,20 +106,15 @@ fn cause(origin: &Origin, charge: &Charge) -> String {
 }
 
 /// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
-fn transfer(
-    cause: String,
-    line: &LineKey,
-    at: Timestamp,
-    sum: Amount,
-) -> Result<LedgerTransaction, PostingError> {
+fn transfer(Group { line, cause, at, sum }: Group) -> Result<LedgerTransaction, PostingError> {
     let earned = match line.kind {
         ChargeKind::ServiceFee => Account::FeeRevenue,
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => Account::ShareRevenue,
     };
     let postings = vec![
-        Posting { account: Account::PartnerReceivable(line.partner.clone()), amount: sum },
+        Posting { account: Account::PartnerReceivable(line.partner), amount: sum },
         Posting { account: earned, amount: sum.negated()? },
     ];
-    let about = About { app: line.app.clone(), period: line.period, at };
+    let about = About { app: line.app, period: line.period, at };
     Ok(LedgerTransaction::new(cause, about, postings)?)
 }

@@ -66,7 +66,7 @@ impl Billable {
 }
 
 /// Where charges go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Booking {
     /// The period on whose statement they stand.
     pub period: Period,
@@ -176,7 +176,11 @@ fn rate_fee(
     }
     let key = fee_key(call, booking.service_period);
     let before = totals.units(&key);
-    let free = fee.free_units.saturating_sub(totals.free_units(&key)).min(call.units);
+    let left = match fee.free_units {
+        0 => 0,
+        allowance => allowance.saturating_sub(totals.free_units(&key)),
+    };
+    let free = left.min(call.units);
     let after = Units { all: count(before.all, call.units)?, free: count(before.free, free)? };
     let posted = |units: Units| line_amount(units, fee, (tariff.currency, tariff.rounding));
     let minor = posted(after)?.minor.checked_sub(posted(before)?.minor).ok_or(Unrated::TooLarge)?;

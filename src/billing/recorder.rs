@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::books::{Books, BooksTime, Tariffs, tariffs};
+use super::books::{Books, BooksTime, Sums, Tariffs, tariffs};
 use super::error::BillingError;
 use super::incoming::Incoming;
 use super::plans;
@@ -17,6 +17,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::policy::live::Live;
 use crate::policy::snapshot::Snapshot;
+use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError, Transaction};
 
@@ -37,6 +38,8 @@ pub struct Recorder {
     clock: Arc<dyn Clock>,
     position: AtomicU64,
     tariffs: Tariffs,
+    /// What the books' numbers mean: taken out for a batch, put back when it is committed.
+    numbers: Mutex<Option<Numbers>>,
     /// The snapshot whose plan versions in force are kept, and when its next comes into force.
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
 }
@@ -57,8 +60,8 @@ impl Recorder {
         let position = recorded(&mut transaction, &source).await?;
         transaction.keep_journal_place(source.node.as_str(), &source.journal, position).await?;
         transaction.commit().await?;
-        let (position, plans) = (AtomicU64::new(position), Mutex::new(None));
-        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), plans })
+        let (position, plans, numbers) = (AtomicU64::new(position), Mutex::new(None), Mutex::new(None));
+        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), numbers, plans })
     }
 
     /// Keeps plan versions that have come into force since the files were loaded, before anything is rated by them.
@@ -102,8 +105,13 @@ impl UsageSink for Recorder {
         let (snapshot, now) = (self.live.load(), self.clock.now());
         self.keep_plans(&snapshot, now).await?;
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
-        match record(&self.store, &self.source, (batch, up_to), time, &self.tariffs).await {
-            Ok(()) => self.remember(up_to),
+        let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let memory = (&self.tariffs, numbers.unwrap_or_default());
+        match record(&self.store, &self.source, (batch, up_to), time, memory).await {
+            Ok(numbers) => {
+                *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbers);
+                self.remember(up_to);
+            }
             Err(error) => {
                 if let BillingError::Gap { recorded, .. } = error {
                     self.remember(recorded);
@@ -126,36 +134,72 @@ pub async fn record_batch(
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
 ) -> Result<(), BillingError> {
-    record(store, source, (batch, up_to), time, &tariffs()).await
+    record(store, source, (batch, up_to), time, (&tariffs(), Numbers::default())).await.map(drop)
 }
 
+/// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
+/// it is asked which.
 async fn record(
     store: &Store,
     source: &JournalOf,
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
-    tariffs: &Tariffs,
-) -> Result<(), BillingError> {
-    let node = &source.node;
-    let mut transaction = store.begin().await?;
-    transaction.hold(Exclusive::Billing).await?;
+    (tariffs, mut numbers): (&Tariffs, Numbers),
+) -> Result<Numbers, BillingError> {
+    let mut transaction = begin(store).await?;
     let position = recorded(&mut transaction, source).await?;
     if up_to <= position {
-        return Ok(());
+        return Ok(numbers);
     }
-    let mut incoming = Incoming::sort(batch, node, position, time.now)?;
     let span = (position.saturating_add(1), up_to);
-    let taken = transaction.taken_places(&incoming.records, node, span).await?;
-    incoming.set_aside(node, &taken, time.now);
-    transaction.insert_usage(&incoming.records).await?;
+    let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
+    incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
+    let memory = (tariffs, &mut numbers);
+    match take_in(transaction, (source, span), &incoming, time.clone(), memory).await {
+        Ok(()) => Ok(numbers),
+        Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
+            let mut transaction = begin(store).await?;
+            if recorded(&mut transaction, source).await? != position {
+                return Err(BillingError::Gap { recorded: position, first: span.0 });
+            }
+            incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
+            numbers = Numbers::default();
+            take_in(transaction, (source, span), &incoming, time, (tariffs, &mut numbers)).await?;
+            Ok(numbers)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn begin(store: &Store) -> Result<Transaction, BillingError> {
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Billing).await?;
+    Ok(transaction)
+}
+
+/// Rates and keeps what is new.
+async fn take_in(
+    mut transaction: Transaction,
+    (source, span): (&JournalOf, (u64, u64)),
+    incoming: &Incoming,
+    time: BooksTime,
+    (tariffs, numbers): (&Tariffs, &mut Numbers),
+) -> Result<(), BillingError> {
     let calls: Vec<Billable> =
         incoming.records.iter().filter_map(|recorded| Billable::of(&recorded.usage)).collect();
-    let mut books = Books::open(&mut transaction, time, tariffs.clone(), &calls).await?;
-    books.note_all(incoming.exceptions);
-    books.rate(&calls).await?;
-    let origin = Origin::Journal { node: node.clone(), first: span.0, last: up_to };
-    books.write(&origin).await?;
-    transaction.keep_journal_place(node.as_str(), &source.journal, up_to).await?;
+    let origin = Origin::Journal { node: source.node.clone(), first: span.0, last: span.1 };
+    let mut sums = Sums::Unread;
+    loop {
+        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, sums).await?;
+        books.note_all(incoming.exceptions());
+        books.rate(&calls).await?;
+        if sums == Sums::Read || books.is_far_from_bounds().await? {
+            books.write(&origin, &incoming.records, numbers).await?;
+            break;
+        }
+        sums = Sums::Read;
+    }
+    transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
     transaction.commit().await?;
     Ok(())
 }

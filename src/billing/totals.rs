@@ -36,15 +36,17 @@ pub fn refund_key(call: &Billable, refund: &Transaction) -> RefundKey {
 /// What was counted before, and what rating adds to it.
 #[derive(Debug, Default)]
 pub struct Totals {
-    units: HashMap<FeeKey, Units>,
-    free: HashMap<AllowanceKey, u64>,
-    sales: HashMap<SaleKey, Sale>,
-    refunds: HashMap<RefundKey, Refund>,
+    /// With whether rating has changed them.
+    units: Table<FeeKey, (Units, bool)>,
+    free: Table<AllowanceKey, u64>,
+    sales: Table<SaleKey, Sale>,
+    refunds: Table<RefundKey, Refund>,
     bounds: Bounds,
-    changed_units: HashSet<FeeKey>,
     changed_sales: HashSet<SaleKey>,
     new_refunds: HashSet<RefundKey>,
 }
+
+type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 impl Totals {
     /// Takes what the store knows; what is known here already stays as it is.
@@ -53,7 +55,7 @@ impl Totals {
             if let std::collections::hash_map::Entry::Vacant(place) = self.units.entry(key) {
                 let free = self.free.entry(place.key().allowance()).or_default();
                 *free = free.saturating_add(units.free);
-                place.insert(units);
+                place.insert((units, false));
             }
         }
     }
@@ -80,7 +82,7 @@ impl Totals {
     /// Units counted so far.
     #[must_use]
     pub fn units(&self, key: &FeeKey) -> Units {
-        self.units.get(key).copied().unwrap_or_default()
+        self.units.get(key).map(|(units, _)| *units).unwrap_or_default()
     }
 
     /// Units that were free so far, under whatever version of the plan.
@@ -100,11 +102,15 @@ impl Totals {
 
     /// Counts units on top of those before.
     pub(super) fn set_units(&mut self, key: FeeKey, units: Units) {
-        let more = units.free.saturating_sub(self.units(&key).free);
-        let free = self.free.entry(key.allowance()).or_default();
-        *free = free.saturating_add(more);
-        self.changed_units.insert(key.clone());
-        self.units.insert(key, units);
+        let before = self.units.get_mut(&key).map(|kept| std::mem::replace(kept, (units, true)));
+        let more = units.free.saturating_sub(before.map_or(0, |(before, _)| before.free));
+        if more > 0 {
+            let free = self.free.entry(key.allowance()).or_default();
+            *free = free.saturating_add(more);
+        }
+        if before.is_none() {
+            self.units.insert(key, (units, true));
+        }
     }
 
     pub(super) fn set_sale(&mut self, key: SaleKey, sale: Sale) {
@@ -122,9 +128,14 @@ impl Totals {
         self.bounds.add(charge)
     }
 
+    /// Apps and periods of the statements, if nothing was added that could be too much for small ones.
+    pub(super) fn small_statements(&self) -> Option<(Vec<String>, Vec<String>)> {
+        self.bounds.small()
+    }
+
     /// The units that changed.
     pub fn changed_units(&self) -> impl Iterator<Item = (&FeeKey, Units)> {
-        self.changed_units.iter().map(|key| (key, self.units(key)))
+        self.units.iter().filter(|(_, (_, is_changed))| *is_changed).map(|(key, (units, _))| (key, *units))
     }
 
     /// The sales that are new or changed.

@@ -78,7 +78,10 @@ impl Reader {
             let Some(open) = self.open_segment()? else { break };
             match open.next(position, committed)? {
                 Some((sequence, payload)) => {
-                    bytes += payload.len();
+                    // What is read over, to get to the position, is not part of the batch.
+                    if sequence > position {
+                        bytes += payload.len();
+                    }
                     self.take(sequence, payload, &mut batch);
                 }
                 None if !self.go_on(committed, &mut batch)? => break,

@@ -17,8 +17,15 @@ use crate::journal::journal::{JournalSettings, release};
 use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
-/// Most records in one batch.
-const MAX_BATCH: usize = 1000;
+/// Most records in one batch: whatever a batch costs by itself, and for each app in it, is divided by them. The writer of a
+/// SQLite file is busy with one for some 0.1 s.
+const MAX_BATCH: usize = 16_384;
+/// A batch is followed at once by the next if so many records wait for that.
+const BACKLOG: u64 = MAX_BATCH as u64 / 2;
+/// How long to let records gather after a batch: at least, at most, and for each record of the batch. So the books are close
+/// behind what is idle, and under load have few large batches instead of many small ones.
+const PAUSE: (Duration, Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_millis(500), Duration::from_micros(200));
 /// How long to wait at first before a failed batch is tried again; twice as long each time.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Longest wait between tries.
@@ -91,12 +98,19 @@ pub async fn drain(
     let mut drain = Drain { reader, settings, sink: &*sink, state: &state, position: None };
     loop {
         match drain.step().await {
-            Ok(true) => {
+            Ok(0) if is_stopping => return,
+            Ok(0) => {}
+            Ok(records) => {
                 retry_after = RETRY_AFTER;
+                let is_behind = journal.committed().saturating_sub(drain.reader.position()) >= BACKLOG;
+                if !is_stopping && !is_behind {
+                    tokio::select! {
+                        () = &mut stop => is_stopping = true,
+                        () = tokio::time::sleep(pause(records)) => {}
+                    }
+                }
                 continue;
             }
-            Ok(false) if is_stopping => return,
-            Ok(false) => {}
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(%error, source, "usage records wait in the journal");
@@ -122,6 +136,12 @@ pub async fn drain(
     }
 }
 
+/// How long to wait after a batch of so many records.
+fn pause(records: usize) -> Duration {
+    let (least, most, each) = PAUSE;
+    each.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX)).clamp(least, most)
+}
+
 /// Where the sink stands, if the error says it; else it is asked again.
 fn stated_position(error: &DrainError) -> Option<Sequence> {
     match error {
@@ -142,8 +162,8 @@ struct Drain<'d> {
 }
 
 impl Drain<'_> {
-    /// Moves one batch; false if there was none.
-    async fn step(&mut self) -> Result<bool, DrainError> {
+    /// Moves one batch, and tells how many entries it had.
+    async fn step(&mut self) -> Result<usize, DrainError> {
         let position = match self.position {
             Some(position) => position,
             None => self.sink.position().await?,
@@ -155,7 +175,7 @@ impl Drain<'_> {
         }
         let entries = self.reader.next_batch(MAX_BATCH)?;
         if entries.is_empty() {
-            return Ok(false);
+            return Ok(0);
         }
         let (known, newer) = until_newer(&entries);
         self.hand_over(known).await?;
@@ -167,7 +187,7 @@ impl Drain<'_> {
         if let Err(error) = release(&self.settings, up_to) {
             tracing::warn!(%error, "drained journal segments could not be removed");
         }
-        Ok(true)
+        Ok(entries.len())
     }
 
     /// Hands entries over in order. What the sink refuses is halved until the one that it refuses stands alone.

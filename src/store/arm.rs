@@ -60,7 +60,16 @@ pub(super) async fn within<T>(
 /// Most parameters that one statement may bind: SQLite's bound (`SQLITE_MAX_VARIABLE_NUMBER`), the lower of the two.
 pub(super) const MAX_PARAMETERS: usize = 32_766;
 
-/// Inserts many rows in as few statements as there may be, within a transaction, and gives the number of rows that went in.
+/// Most rows that one statement inserts. More would spare little, and a statement is kept for each power of two up to it.
+const MAX_ROWS: usize = 256;
+
+/// How many of so many rows the next statement inserts: a power of two, so that few statements are prepared, each once.
+pub(super) fn rows_at_once(left: usize, columns: usize) -> usize {
+    let most = left.min(MAX_PARAMETERS / columns).min(MAX_ROWS);
+    most.checked_ilog2().map_or(1, |power| 1 << power)
+}
+
+/// Inserts many rows in few statements, within a transaction, and gives the number of rows that went in.
 /// `$head` ends before `values`; `$tail` follows the rows, such as `on conflict (id) do nothing`; the closure
 /// binds one row's columns, `$columns` of them.
 ///
@@ -73,13 +82,15 @@ macro_rules! insert_rows {
      |$tuple:ident, $row:ident| $bind:block) => {
         async {
             let mut inserted: u64 = 0;
-            for chunk in $rows.chunks($crate::store::arm::MAX_PARAMETERS / $columns) {
+            let mut rows = &$rows[..];
+            while !rows.is_empty() {
+                let (chunk, rest) = rows.split_at($crate::store::arm::rows_at_once(rows.len(), $columns));
+                rows = rest;
                 inserted += on!($transaction.connection(), db => {
                     let mut statement = sqlx::QueryBuilder::new($head);
                     statement.push_values(chunk, |mut $tuple, $row| $bind);
                     statement.push(concat!(" ", $tail));
-                    // Its text depends on the number of rows: not worth a place among the prepared ones.
-                    statement.build().persistent(false).execute(db).await.map(|done| done.rows_affected())
+                    statement.build().execute(db).await.map(|done| done.rows_affected())
                 })?;
             }
             Ok::<u64, $crate::store::StoreError>(inserted)

@@ -5,12 +5,22 @@ use super::line_total::{LineColumns, line_key};
 use super::open::Store;
 use super::row::{known, parse};
 use super::running_total::location;
-use super::transaction::Transaction;
-use super::usage::{MAX_LISTED, count, integer};
+use super::usage::{MAX_LISTED, count};
+use super::usage_batch::DAY;
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
 use crate::domain::id::AppId;
 use crate::domain::money::{Amount, parse_decimal};
-use crate::domain::time::Period;
+use crate::domain::time::{Period, Zone};
+
+/// A charge with the place of the ledger transaction that posts it, among those that are kept with it; none if it comes to
+/// nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewCharge {
+    /// The charge.
+    pub charge: Charge,
+    /// The place.
+    pub posting: Option<usize>,
+}
 
 /// A charge with the cause of the ledger transaction that posts it; none if it comes to nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +33,8 @@ pub struct KeptCharge {
 
 row! {
     ChargeRow {
+        day: i64,
+        number: i64,
         usage: String,
         kind: String,
         partner: String,
@@ -79,20 +91,37 @@ impl TryFrom<ChargeRow> for KeptCharge {
     }
 }
 
-/// How a price is kept: quantity, free units, rate, transaction and base.
-fn columns(price: &Price) -> (i64, i64, String, Option<&str>, Option<i64>) {
-    match price {
-        Price::Units { charged, free, each } => {
-            (integer(*charged), integer(*free), each.to_string(), None, None)
-        }
-        Price::Percent { transaction, base, percent } => {
-            (1, 0, percent.to_string(), Some(transaction), Some(base.minor))
-        }
-    }
+/// The columns of a charge that stands in its usage record.
+const FEE: &str = "select r.day, u.number, u.id as usage, t.kind, t.partner, t.app, t.period, t.service_period, t.product, t.plan, \
+                   t.plan_version, t.currency, u.units - u.fee_free as quantity, u.fee_free as free, t.rate, \
+                   cast(null as text) as transaction_id, cast(null as bigint) as base, u.fee_minor as minor, l.cause, \
+                   t.rule_file, t.rule_line, t.rule_column from usage_run r cross join usage u \
+                   join charge_terms t on t.number = u.fee_terms \
+                   left join ledger_transaction l on l.number = u.fee_posting";
+
+/// The columns of any other.
+const OTHER: &str = "select r.day, u.number, u.id as usage, o.kind, t.partner, t.app, t.period, t.service_period, t.product, t.plan, \
+                     t.plan_version, t.currency, o.quantity, o.free, t.rate, o.transaction_id, o.base, o.minor, l.cause, \
+                     t.rule_file, t.rule_line, t.rule_column from usage_run r cross join usage u \
+                     join other_charge o on o.usage = u.number join charge_terms t on t.number = o.terms \
+                     left join ledger_transaction l on l.number = o.posting";
+
+/// Of an app and its days, behind a record: read from left to right, it ends as soon as the page is full.
+const PAGE: &str = "where r.app = (select number from usage_app where app = $1) and r.day >= $2 and r.day <= $3 \
+                    and u.number >= r.first and u.number <= r.last and t.app = $1 and t.period = $4 \
+                    and (r.day > $5 or (r.day = $5 and r.last > $6 and u.number > $6))";
+
+row! {
+    AfterRow { day: i64, number: i64 }
+}
+
+row! {
+    SpanRow { first: Option<String>, last: Option<String> }
 }
 
 impl Store {
-    /// The charges of an app and period, in the order of their usage records from `after` on.
+    /// The charges of an app and period, in the order in which their usage records stand from `after` on: by day, and as
+    /// they were recorded.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -102,19 +131,20 @@ impl Store {
         app: &AppId,
         after: &str,
     ) -> Result<Vec<KeptCharge>, StoreError> {
-        let rows: Vec<ChargeRow> = on!(self.reader(), db => {
+        let span: SpanRow = on!(self.reader(), db => {
             sqlx::query_as(
-                "select * from charge where app = $1 and period = $2 and usage > $3 \
-                 order by usage, kind desc limit $4",
+                "select min(service_period) as first, max(service_period) as last from charge_terms \
+                 where app = $1 and period = $2",
             )
             .bind(app.as_str())
             .bind(period.to_string())
-            .bind(after)
-            .bind(MAX_LISTED)
-            .fetch_all(db)
+            .fetch_one(db)
             .await
         })?;
-        super::row::all(rows)
+        let (Some(first), Some(last)) = (span.first, span.last) else { return Ok(Vec::new()) };
+        let span =
+            (parse("charge_terms.service_period", &first)?, parse("charge_terms.service_period", &last)?);
+        self.page((period, app), span, None, after).await
     }
 
     /// The charges of a usage record: its fee, then its share.
@@ -135,7 +165,7 @@ impl Store {
     pub async fn is_billed_elsewhere(&self, used_in: Period, app: &AppId) -> Result<bool, StoreError> {
         let row: Option<(String,)> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select period from charge where app = $1 and service_period = $2 and period <> $2 limit 1",
+                "select period from charge_terms where app = $1 and service_period = $2 and period <> $2 limit 1",
             )
             .bind(app.as_str())
             .bind(used_in.to_string())
@@ -145,75 +175,79 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The charges behind a statement line, in the order of their usage records from `after` on.
+    /// The charges behind a statement line, in the order of [`Store::charges`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn charges_of_line(&self, line: &LineKey, after: &str) -> Result<Vec<KeptCharge>, StoreError> {
-        let rows: Vec<ChargeRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select * from charge where app = $1 and period = $2 and usage > $3 and partner = $4 \
-                 and service_period = $5 and kind = $6 and product = $7 and plan = $8 and plan_version = $9 \
-                 and currency = $10 order by usage limit $11",
-            )
-            .bind(line.app.as_str())
-            .bind(line.period.to_string())
-            .bind(after)
-            .bind(line.partner.as_str())
-            .bind(line.service_period.to_string())
-            .bind(line.kind.name())
-            .bind(line.product.as_str())
-            .bind(line.plan.name.as_str())
-            .bind(i64::from(line.plan.version))
-            .bind(line.currency.to_string())
-            .bind(MAX_LISTED)
-            .fetch_all(db)
-            .await
+        let span = (line.service_period, line.service_period);
+        self.page((line.period, &line.app), span, Some(line), after).await
+    }
+
+    /// A page of charges of calls between the first day of one period and the last of another.
+    async fn page(
+        &self,
+        (period, app): (Period, &AppId),
+        (first, last): (Period, Period),
+        line: Option<&LineKey>,
+        after: &str,
+    ) -> Result<Vec<KeptCharge>, StoreError> {
+        let AfterRow { day, number } = self.place_of(after).await?;
+        // Periods begin and end by the platform's zone, days by UTC.
+        let zone = Zone::utc();
+        let days = (first.start(&zone).as_micros() / DAY - 2, last.end(&zone).as_micros() / DAY + 2);
+        let which = match line {
+            Some(_) => {
+                "and t.partner = $7 and t.service_period = $8 and t.kind = $9 and t.product = $10 and t.plan = $11 \
+                        and t.plan_version = $12 and t.currency = $13"
+            }
+            None => "",
+        };
+        let mut rows = Vec::new();
+        for select in [FEE, OTHER] {
+            let sql = format!("{select} {PAGE} {which} order by r.day, r.first, u.number limit {MAX_LISTED}");
+            let some: Vec<ChargeRow> = on!(self.reader(), db => {
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                    .bind(app.as_str())
+                    .bind(days.0)
+                    .bind(days.1)
+                    .bind(period.to_string())
+                    .bind(day)
+                    .bind(number);
+                match line {
+                    Some(line) => query
+                        .bind(line.partner.as_str())
+                        .bind(line.service_period.to_string())
+                        .bind(line.kind.name())
+                        .bind(line.product.as_str())
+                        .bind(line.plan.name.as_str())
+                        .bind(i64::from(line.plan.version))
+                        .bind(line.currency.to_string())
+                        .fetch_all(db)
+                        .await,
+                    None => query.fetch_all(db).await,
+                }
+            })?;
+            rows.extend(some);
+        }
+        merged(rows)
+    }
+
+    /// The day and number of a usage record; before all, if none is named.
+    async fn place_of(&self, usage: &str) -> Result<AfterRow, StoreError> {
+        let row: Option<AfterRow> = on!(self.reader(), db => {
+            sqlx::query_as("select at / 86400000000 as day, number from usage where id = $1")
+                .bind(usage)
+                .fetch_optional(db)
+                .await
         })?;
-        super::row::all(rows)
+        Ok(row.unwrap_or(AfterRow { day: i64::MIN, number: 0 }))
     }
 }
 
-impl Transaction {
-    /// Keeps charges.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if one is there already; [`StoreError::Corrupt`] if its period is closed;
-    /// [`StoreError::Unavailable`].
-    pub async fn insert_charges(&mut self, charges: &[KeptCharge]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into charge (usage, kind, partner, app, period, service_period, product, plan, plan_version, \
-             currency, quantity, free, rate, transaction_id, base, minor, cause, rule_file, rule_line, rule_column) ",
-            20,
-            charges,
-            "",
-            |row, kept| {
-                let KeptCharge { charge, cause } = kept;
-                let line = &charge.line;
-                let (quantity, free, rate, transaction, base) = columns(&charge.price);
-                row.push_bind(charge.usage.to_string())
-                    .push_bind(line.kind.name())
-                    .push_bind(line.partner.as_str())
-                    .push_bind(line.app.as_str())
-                    .push_bind(line.period.to_string())
-                    .push_bind(line.service_period.to_string())
-                    .push_bind(line.product.as_str())
-                    .push_bind(line.plan.name.as_str())
-                    .push_bind(i64::from(line.plan.version))
-                    .push_bind(line.currency.to_string())
-                    .push_bind(quantity)
-                    .push_bind(free)
-                    .push_bind(rate)
-                    .push_bind(transaction)
-                    .push_bind(base)
-                    .push_bind(charge.minor)
-                    .push_bind(cause.as_deref())
-                    .push_bind(charge.rule.file.to_string())
-                    .push_bind(i64::from(charge.rule.line))
-                    .push_bind(i64::from(charge.rule.column));
-            }
-        )?;
-        Ok(())
-    }
+/// Fees and other charges together, as far as one page goes.
+fn merged(mut rows: Vec<ChargeRow>) -> Result<Vec<KeptCharge>, StoreError> {
+    rows.sort_by(|one, other| (one.day, one.number, &other.kind).cmp(&(other.day, other.number, &one.kind)));
+    rows.truncate(usize::try_from(MAX_LISTED).unwrap_or(usize::MAX));
+    super::row::all(rows)
 }

@@ -1,6 +1,7 @@
 //! The ledger: transactions and their postings. Append-only, and none goes to a closed period, by triggers of both stores.
 
 use super::error::StoreError;
+use super::numbers::Numbers;
 use super::open::Store;
 use super::transaction::Transaction;
 use super::usage::MAX_LISTED;
@@ -59,7 +60,7 @@ impl Store {
         let rows: Vec<HistoryRow> = on!(self.reader(), db => {
             sqlx::query_as(
                 "select t.cause, t.at, t.app, t.period, t.currency, p.minor from ledger_posting p \
-                 join ledger_transaction t on t.cause = p.cause where p.account = $1 \
+                 join ledger_transaction t on t.number = p.number where p.account = $1 \
                  order by t.at desc, t.cause limit $2",
             )
             .bind(account.to_string())
@@ -90,7 +91,7 @@ impl Transaction {
             sqlx::query_as(
                 "select p.account, t.currency, cast(sum(p.minor / 1000000000) as bigint) as high, \
                  cast(sum(p.minor % 1000000000) as bigint) as low from ledger_posting p \
-                 join ledger_transaction t on t.cause = p.cause group by p.account, t.currency \
+                 join ledger_transaction t on t.number = p.number group by p.account, t.currency \
                  order by p.account, t.currency",
             )
             .fetch_all(db)
@@ -104,44 +105,50 @@ impl Transaction {
         Ok(rows.into_iter().map(balance).collect())
     }
 
-    /// Posts transactions.
+    /// Posts transactions, and gives each its number.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if a cause was posted before; [`StoreError::Corrupt`] if a period is closed;
     /// [`StoreError::Unavailable`].
-    pub async fn post(&mut self, transactions: &[LedgerTransaction]) -> Result<(), StoreError> {
+    pub(super) async fn post(
+        &mut self,
+        transactions: &[LedgerTransaction],
+        numbers: &mut Numbers,
+    ) -> Result<Vec<i64>, StoreError> {
+        let numbered: Vec<(i64, &LedgerTransaction)> =
+            transactions.iter().map(|transaction| (numbers.next_ledger(), transaction)).collect();
         insert_rows!(
             self,
-            "insert into ledger_transaction (cause, at, app, period, currency) ",
-            5,
-            transactions,
+            "insert into ledger_transaction (number, cause, at, app, period, currency) ",
+            6,
+            numbered,
             "",
-            |row, transaction| {
+            |row, kept| {
+                let (number, transaction) = kept;
                 let about = transaction.about();
-                row.push_bind(transaction.cause())
+                row.push_bind(*number)
+                    .push_bind(transaction.cause())
                     .push_bind(about.at.as_micros())
                     .push_bind(about.app.as_str())
                     .push_bind(about.period.to_string())
                     .push_bind(transaction.currency().to_string());
             }
         )?;
-        let postings: Vec<(&str, &Posting)> = transactions
+        let postings: Vec<(i64, &Posting)> = numbered
             .iter()
-            .flat_map(|transaction| {
-                transaction.postings().iter().map(|posting| (transaction.cause(), posting))
-            })
+            .flat_map(|(number, transaction)| transaction.postings().iter().map(|posting| (*number, posting)))
             .collect();
         insert_rows!(
             self,
-            "insert into ledger_posting (cause, account, minor) ",
+            "insert into ledger_posting (number, account, minor) ",
             3,
             postings,
             "",
             |row, kept| {
-                let (cause, posting) = kept;
-                row.push_bind(*cause).push_bind(posting.account.to_string()).push_bind(posting.amount.minor);
+                let (number, posting) = kept;
+                row.push_bind(*number).push_bind(posting.account.to_string()).push_bind(posting.amount.minor);
             }
         )?;
-        Ok(())
+        Ok(numbered.into_iter().map(|(number, _)| number).collect())
     }
 }

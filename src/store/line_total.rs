@@ -92,10 +92,10 @@ const TOTALS: &str = "select * from line_total ";
 
 /// The same from the charges themselves. A line has one rate and rule, those of its plan version.
 const REBUILT: &str = "select partner, app, period, service_period, kind, product, plan, plan_version, currency, \
-                       count(*) as charges, cast(sum(quantity) as bigint) as quantity, \
+                       cast(sum(charges) as bigint) as charges, cast(sum(quantity) as bigint) as quantity, \
                        cast(sum(free) as bigint) as free, min(rate) as rate, cast(sum(base) as bigint) as base, \
                        cast(sum(minor) as bigint) as minor, min(rule_file) as rule_file, \
-                       min(rule_line) as rule_line, min(rule_column) as rule_column from charge ";
+                       min(rule_line) as rule_line, min(rule_column) as rule_column from charge_sum ";
 
 const GROUPED: &str =
     " group by partner, app, period, service_period, kind, product, plan, plan_version, currency";
@@ -168,6 +168,34 @@ impl Transaction {
         super::row::all(rows)
     }
 
+    /// Whether a statement of these apps and periods comes to `at_least` in units, in bases or in money, whichever way that
+    /// goes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn has_large_statement(
+        &mut self,
+        apps: &[String],
+        periods: &[String],
+        at_least: u64,
+    ) -> Result<bool, StoreError> {
+        if apps.is_empty() || periods.is_empty() {
+            return Ok(false);
+        }
+        let found: Option<(String,)> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new("select app from line_total where period in ");
+            push_list!(statement, periods);
+            statement.push(" and app in ");
+            push_list!(statement, apps);
+            statement.push(" group by period, app, partner, currency having sum(quantity + free) >= ");
+            statement.push_bind(integer(at_least)).push(" or sum(abs(coalesce(base, 0))) >= ");
+            statement.push_bind(integer(at_least)).push(" or sum(abs(minor)) >= ").push_bind(integer(at_least));
+            statement.push(" limit 1");
+            statement.build_query_as().persistent(false).fetch_optional(db).await
+        })?;
+        Ok(found.is_some())
+    }
+
     /// Every period that is closed, or that anything was charged, posted or stated for, in order.
     ///
     /// # Errors
@@ -176,7 +204,7 @@ impl Transaction {
         let time = self.answer_time();
         let rows: Vec<(String,)> = on!(self.connection(), within time, db => {
             sqlx::query_as(
-                "select period from line_total union select period from charge \
+                "select period from line_total union select period from charge_terms \
                  union select period from ledger_transaction union select period from statement \
                  union select period from closed_period order by period",
             )

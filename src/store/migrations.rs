@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step!(4, "books", "0004_books.sql"),
     step!(5, "app_tokens", "0005_app_tokens.sql"),
     step!(6, "identity_changes", "0006_identity_changes.sql"),
+    step!(7, "lean_books", "0007_lean_books.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -24,6 +24,8 @@ const SQLITE_READERS: u32 = 4;
 const WRITER_CACHE: &str = "-32768";
 /// Pages in the write-ahead log, of 4 KiB, after which they go to the file itself: fewer and longer runs than by default.
 const WRITER_CHECKPOINT: &str = "4000";
+/// Statements that the writer of a SQLite file keeps prepared: those of the books have a text for each power of two of rows.
+const WRITER_STATEMENTS: usize = 256;
 /// Connections to PostgreSQL of each node.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a call waits for a free connection; beyond: [`StoreError::Unavailable`].
@@ -128,8 +130,11 @@ async fn open_sqlite(path: &Path) -> Result<Inner, StoreError> {
     let writer = options
         .clone()
         .create_if_missing(true)
+        .statement_cache_capacity(WRITER_STATEMENTS)
         .pragma("cache_size", WRITER_CACHE)
-        .pragma("wal_autocheckpoint", WRITER_CHECKPOINT);
+        .pragma("wal_autocheckpoint", WRITER_CHECKPOINT)
+        // What a statement would undo is kept in memory: in a file, it was written a page for each row of the books.
+        .pragma("temp_store", "memory");
     let write = patiently(|| bounded(sqlite_pool(), 1).connect_with(writer.clone())).await?;
     let read = bounded(sqlite_pool(), SQLITE_READERS).connect_lazy_with(options.read_only(true));
     Ok(Inner::Sqlite { read, write })

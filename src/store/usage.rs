@@ -2,29 +2,19 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::error::StoreError;
 use super::open::Store;
 use super::row::parse;
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, NodeId, PartnerId, ProductName};
+use super::usage_batch::DAY;
+use crate::domain::id::{AppId, PartnerId, ProductName};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{self, Evidence, TransactionKind, UsageRecord};
+use crate::domain::usage::{self, TransactionKind};
 
 /// Most rows that a listing gives.
 pub const MAX_LISTED: i64 = 1000;
-
-/// A usage record with its place in its node's journal.
-#[derive(Debug)]
-pub struct Recorded {
-    /// The place.
-    pub sequence: u64,
-    /// The record.
-    pub usage: UsageRecord,
-}
 
 /// A usage record as listings show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,12 +119,13 @@ fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError
     Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind }))
 }
 
-const LISTED: &str = "select id, at, app, partner, merchant, route, product, plan, plan_version, method, status, \
-                      latency, refusal, outcome, units, transaction_id, transaction_of, transaction_kind, amount, \
-                      currency, reason from usage ";
+const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.merchant, u.route, u.product, u.plan, u.plan_version, u.method, \
+                      u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
+                      u.transaction_kind, u.amount, u.currency, u.reason from ";
 
 impl Store {
-    /// An app's usage from `from` to `to`, newest first; of all apps if none is named.
+    /// An app's usage from `from` to `to`, newest first; of all apps if none is named. Of more than `limit` records of a day,
+    /// those that were recorded last.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -144,20 +135,31 @@ impl Store {
         (from, to): (Timestamp, Timestamp),
         limit: i64,
     ) -> Result<Vec<UsageRow>, StoreError> {
-        // Two texts, so that each is answered from an index.
-        let which = if app.is_some() { "app = $1" } else { "$1 = ''" };
-        let sql =
-            format!("{LISTED} where {which} and at >= $2 and at < $3 order by at desc, id desc limit $4");
+        // In a run of one app they stand by time; in one of all apps, by app.
+        let (which, order) = match app {
+            Some(_) => ("r.app = (select number from usage_app where app = $1)", "u.number desc"),
+            None => ("$1 = '' and r.app = 0", "u.at desc, u.id desc"),
+        };
+        // A cross join is read from left to right.
+        let sql = format!(
+            "{LISTED} usage_run r cross join usage_record u where {which} and r.day >= $4 and r.day <= $5 \
+             and u.number >= r.first and u.number <= r.last and u.at >= $2 and u.at < $3 \
+             order by r.day desc, r.first desc, {order} limit $6"
+        );
         let rows: Vec<ListedRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(app.map_or("", AppId::as_str))
                 .bind(from.as_micros())
                 .bind(to.as_micros())
+                .bind(from.as_micros() / DAY)
+                .bind(to.as_micros() / DAY)
                 .bind(limit.clamp(1, MAX_LISTED))
                 .fetch_all(db)
                 .await
         })?;
-        super::row::all(rows)
+        let mut listed: Vec<UsageRow> = super::row::all(rows)?;
+        listed.sort_by(|one, other| (other.at, &other.id).cmp(&(one.at, &one.id)));
+        Ok(listed)
     }
 
     /// One usage record.
@@ -165,7 +167,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn usage_record(&self, id: &str) -> Result<Option<UsageRow>, StoreError> {
-        let sql = format!("{LISTED} where id = $1");
+        let sql = format!("{LISTED} usage_record u where u.id = $1");
         let row: Option<ListedRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(db).await
         })?;
@@ -184,140 +186,12 @@ impl Transaction {
         }
         let rows: Vec<ListedRow> = on!(self.connection(), db => {
             let mut statement = sqlx::QueryBuilder::new(LISTED);
-            statement.push(" where id in ");
+            statement.push(" usage_record u where u.id in ");
             push_list!(statement, ids);
-            statement.push(" order by at, id");
+            statement.push(" order by u.at, u.id");
             statement.build_query_as().persistent(false).fetch_all(db).await
         })?;
         super::row::all(rows)
-    }
-
-    /// Which of the ids of `records`, and which of the places of a node's journal from `first` to `last`, are taken, and
-    /// by what.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn taken_places(
-        &mut self,
-        records: &[Recorded],
-        node: &NodeId,
-        (first, last): (u64, u64),
-    ) -> Result<Vec<TakenPlace>, StoreError> {
-        if records.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<PlaceRow> = on!(self.connection(), db => {
-            let mut statement = sqlx::QueryBuilder::new("select id, node, sequence from usage where node = ");
-            statement.push_bind(node.as_str()).push(" and sequence >= ").push_bind(integer(first));
-            statement.push(" and sequence <= ").push_bind(integer(last));
-            statement.push(" union select id, node, sequence from usage where id in ");
-            push_list!(statement, records.iter().map(|recorded| recorded.usage.id.to_string()));
-            statement.build_query_as().persistent(false).fetch_all(db).await
-        })?;
-        super::row::all(rows)
-    }
-
-    /// Keeps usage records.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if an id or a place is taken; [`StoreError::Unavailable`].
-    pub async fn insert_usage(&mut self, records: &[Recorded]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, merchant, \
-             consent, route, product, plan, plan_version, method, status, latency, bytes_in, bytes_out, refusal, \
-             outcome, units, transaction_id, transaction_of, transaction_kind, amount, currency, reason) ",
-            29,
-            records,
-            "",
-            |row, recorded| {
-                let usage = &recorded.usage;
-                let subscribed = usage.subscribed.as_ref();
-                let worth = Worth::of(&usage.evidence);
-                row.push_bind(usage.id.to_string())
-                    .push_bind(usage.node.as_str())
-                    .push_bind(integer(recorded.sequence))
-                    .push_bind(usage.at.as_micros())
-                    .push_bind(usage.snapshot.as_str())
-                    .push_bind(usage.app.as_str())
-                    .push_bind(usage.partner.as_str())
-                    .push_bind(usage.credential.name())
-                    .push_bind(&usage.credential_id)
-                    .push_bind(usage.merchant.as_ref().map(|id| id.as_str()))
-                    .push_bind(usage.grant.as_ref().map(|id| id.as_str()))
-                    .push_bind(usage.route.as_ref().map(|name| name.as_str()))
-                    .push_bind(subscribed.map(|(product, _)| product.as_str()))
-                    .push_bind(subscribed.map(|(_, plan)| plan.name.as_str()))
-                    .push_bind(subscribed.map(|(_, plan)| i64::from(plan.version)))
-                    .push_bind(&usage.method)
-                    .push_bind(i64::from(usage.status))
-                    .push_bind(i64::try_from(usage.latency.as_micros()).unwrap_or(i64::MAX))
-                    .push_bind(integer(usage.bytes_in))
-                    .push_bind(integer(usage.bytes_out))
-                    .push_bind(usage.refusal.as_deref())
-                    .push_bind(worth.outcome)
-                    .push_bind(worth.units)
-                    .push_bind(worth.transaction.map(|transaction| transaction.id.as_str()))
-                    .push_bind(worth.transaction.and_then(|transaction| transaction.of.as_deref()))
-                    .push_bind(worth.transaction.map(|transaction| transaction.kind.name()))
-                    .push_bind(worth.transaction.map(|transaction| transaction.amount.minor))
-                    .push_bind(worth.transaction.map(|transaction| transaction.amount.currency.to_string()))
-                    .push_bind(worth.reason);
-            }
-        )?;
-        Ok(())
-    }
-}
-
-/// A usage record that is kept, and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenPlace {
-    /// The record's id.
-    pub id: Uuid,
-    /// The node.
-    pub node: NodeId,
-    /// The place in the node's journal.
-    pub sequence: u64,
-}
-
-row! {
-    PlaceRow { id: String, node: String, sequence: i64 }
-}
-
-impl TryFrom<PlaceRow> for TakenPlace {
-    type Error = StoreError;
-
-    fn try_from(row: PlaceRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: parse("usage.id", &row.id)?,
-            node: parse("usage.node", &row.node)?,
-            sequence: count("usage.sequence", row.sequence)?,
-        })
-    }
-}
-
-/// Evidence as columns.
-struct Worth<'e> {
-    outcome: &'static str,
-    units: i64,
-    transaction: Option<&'e usage::Transaction>,
-    reason: Option<&'e str>,
-}
-
-impl<'e> Worth<'e> {
-    fn of(evidence: &'e Evidence) -> Self {
-        match evidence {
-            Evidence::Free => Self { outcome: "free", units: 0, transaction: None, reason: None },
-            Evidence::Billable { units, transaction } => Self {
-                outcome: "billable",
-                units: integer(*units),
-                transaction: transaction.as_ref(),
-                reason: None,
-            },
-            Evidence::Exception { reason } => {
-                Self { outcome: "exception", units: 0, transaction: None, reason: Some(reason) }
-            }
-        }
     }
 }
 

@@ -240,11 +240,12 @@ async fn a_sale_for_which_very_many_refunds_wait_is_rated(place: Place) {
     let id = "'00000000-0000-0000-0001-' || substr(cast(1000000000000 + n as text), 2)";
     place
         .tamper(&format!(
-            "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, product, plan, \
-             plan_version, method, status, latency, bytes_in, bytes_out, outcome, units, transaction_id, transaction_of, \
-             transaction_kind, amount, currency) {numbers} select {id}, 'other', n, 0, 's', 'app_1', 'partner_1', \
-             'api_key', 'k', 'storefront', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 1, 'r-' || n, 'o-1', \
-             'refund', 5, 'USD' from n"
+            "insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, product, plan, \
+             plan_version, method, status, outcome) values (1, 'other', 's', 'app_1', 'partner_1', 'api_key', 'k', \
+             'storefront', 'standard', 1, 'GET', 200, 'billable'); \
+             insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, transaction_id, \
+             transaction_of, transaction_kind, amount, currency) {numbers} select n, {id}, 1, n, 0, 0, 0, 0, 1, \
+             'r-' || n, 'o-1', 'refund', 5, 'USD' from n"
         ))
         .await;
     place

@@ -130,13 +130,14 @@ async fn a_closed_period_takes_nothing_more_whoever_tries(place: Place) {
     closed(&store, "2026-10", november()).await;
     for sql in [
         "update line_total set minor = 0",
-        "insert into ledger_transaction values ('x', 0, 'app_1', '2026-10', 'CNY')",
-        "insert into charge select usage, 'revenue_share', partner, app, period, service_period, product, plan, \
-         plan_version, currency, quantity, free, rate, 'o', 1, minor, cause, rule_file, rule_line, rule_column from charge",
+        "insert into ledger_transaction values (9, 'x', 0, 'app_1', '2026-10', 'CNY')",
+        "insert into other_charge select number, 'revenue_share', fee_terms, 1, 0, 'o', 1, fee_minor, fee_posting from usage",
+        "insert into usage select number + 1, 'x', context, sequence + 1, at, latency, bytes_in, bytes_out, units, null, null, \
+         null, null, null, null, fee_terms, fee_free, fee_minor, fee_posting from usage",
         "delete from closed_period",
         "update statement set hash = ''",
         "insert into statement select 9, partner, 'app_2', period, currency, closed_at, hash, content from statement",
-        "insert into ledger_posting select cause, 'platform:revenue:share', 1 from ledger_transaction",
+        "insert into ledger_posting select number, 'platform:revenue:share', 1 from ledger_transaction",
         "update line_total set period = '2026-11'",
     ] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");

@@ -37,9 +37,13 @@ async fn booked(place: &Place) -> Store {
 async fn whatever_is_tampered_with_is_found(place: Place) {
     let store = booked(&place).await;
     for (sql, finding) in [
-        ("insert into ledger_transaction values ('x', 0, 'a', '2026-11', 'CNY')", "do not balance"),
-        ("insert into ledger_posting values ('x', 'shop:receivable', 5)", "the trial balance in CNY is 5"),
-        ("insert into ledger_posting values ('x', 'platform:revenue:fees', -5)", "is not an account"),
+        ("insert into ledger_transaction values (99, 'x', 0, 'a', '2026-11', 'CNY')", "do not balance"),
+        ("insert into ledger_posting values (99, 'shop:receivable', 5)", "the trial balance in CNY is 5"),
+        ("insert into ledger_posting values (99, 'platform:revenue:fees', -5)", "is not an account"),
+        (
+            "insert into ledger_transaction values (98, 'y', 0, 'a', '2026-11', 'CNY')",
+            "y: ledger transaction, which no charge",
+        ),
         ("update line_total set minor = minor + 1 where kind = 'service_fee'", "differ from the sums"),
         (
             "update line_total set minor = minor + 1 where kind = 'revenue_share'",
@@ -47,14 +51,46 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ),
         ("update unit_total set units = units + 1", "whose units counted are not those charged"),
         (
-            "insert into ledger_posting values ('usage:00000000-0000-0000-0000-000000000001:share', 'a', 1)",
+            "insert into ledger_posting select number, 'a', 1 from ledger_transaction where cause like '%:share'",
             "has not two postings",
         ),
         (
-            "insert into usage (id, node, sequence, at, snapshot, app, partner, credential, credential_id, plan, \
-             plan_version, method, status, latency, bytes_in, bytes_out, outcome, units) values \
-             ('y', 'n', 9, 0, 's', 'a', 'p', 'api_key', 'k', 'standard', 1, 'GET', 200, 0, 0, 0, 'billable', 1)",
-            "has neither charge nor exception",
+            "insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, plan, \
+             plan_version, method, status, outcome) values \
+             (90, 'n', 's', 'a', 'p', 'api_key', 'k', 'standard', 1, 'GET', 200, 'billable'); \
+             insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units) \
+             values (90, 'y', 90, 9, 0, 0, 0, 0, 1)",
+            "y: usage record, which is billable and has neither charge nor exception",
+        ),
+        (
+            "update unit_total set free = free",
+            "a 0: app and day, whose usage records are not those of the index",
+        ),
+        (
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units) \
+             values (91, 'z', 90, 9, 0, 0, 0, 0, 0)",
+            "n 9: place of a journal, from which two usage records were recorded",
+        ),
+        (
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units) \
+             values (92, 'lost', 91, 10, 0, 0, 0, 0, 0)",
+            "lost: usage record, of which the context, or the terms of its fee, are missing",
+        ),
+        (
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
+             fee_free, fee_minor) select 93, 'moved', 90, 11, 0, 0, 0, 0, 1, number, 0, 0 from charge_terms \
+             where kind = 'service_fee'",
+            "moved: usage record, whose charge is on another's line",
+        ),
+        (
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
+             fee_free, fee_minor) select 94, 'owed', 90, 12, 0, 0, 0, 0, 1, number, 0, 7 from charge_terms \
+             where kind = 'service_fee'",
+            "owed: usage record, of which a charge comes to something and is not posted",
+        ),
+        (
+            "insert into other_charge (usage, kind, terms, quantity, free, minor) values (94, 'share_reversal', 95, 1, 0, 0)",
+            "owed: usage record, whose charge has lost its terms",
         ),
     ] {
         place.tamper(sql).await;
@@ -168,13 +204,28 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "delete from journal_position",
         "delete from refund",
         "update refund set counted = 0",
+        "update usage set units = 0",
+        "update usage_context set app = 'a'",
+        "update charge_terms set rate = '0'",
+        "update other_charge set minor = 0",
+        "delete from other_charge",
+        "delete from charge_terms",
+        "delete from usage_run",
+        "insert into other_charge select number, 'service_fee', fee_terms, 1, 0, null, null, 0, null from usage",
     ];
     if matches!(place, Place::Folder(_)) {
         attempts.extend([
             "insert or replace into usage select * from usage",
-            "insert or replace into charge select * from charge",
+            "insert or replace into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units) \
+             select number + 100, id, context, sequence, at, latency, bytes_in, bytes_out, units + 1 from usage",
+            "insert or replace into other_charge select * from other_charge",
             "insert or replace into ledger_transaction select * from ledger_transaction",
-            "insert or replace into ledger_posting select cause, account, minor + 1 from ledger_posting",
+            "insert or replace into ledger_posting select number, account, minor + 1 from ledger_posting",
+            "insert or replace into usage_context select * from usage_context",
+            "insert or replace into charge_terms select * from charge_terms",
+            "insert or replace into usage_run select * from usage_run",
+            "insert or replace into usage_batch select * from usage_batch",
+            "insert or replace into usage_app select * from usage_app",
             "insert or replace into plan_version select * from plan_version",
             "insert or replace into refund select * from refund",
             "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \

@@ -4,6 +4,7 @@ mod books;
 mod cancelled;
 mod crash;
 mod exceptions;
+mod found;
 mod late;
 mod ledger;
 mod rating;

@@ -296,7 +296,7 @@ proptest! {
         prop_assert_eq!(owed, total);
         prop_assert!(postings().all(|posting| posting.amount.currency == cny()));
         for one in &posted {
-            prop_assert_eq!(one.cause.is_some(), one.charge.minor != 0);
+            prop_assert_eq!(one.posting.is_some(), one.charge.minor != 0);
         }
     }
 }

@@ -248,8 +248,9 @@ async fn the_largest_sales_one_after_another_stop_nothing(place: Place) {
     let huge = |sequences: std::ops::RangeInclusive<u64>| {
         sequences.map(|sequence| usage(sequence, MAX_TRANSACTION)).collect::<Vec<_>>()
     };
-    for first in [1, 61, 121] {
-        recorder.record(huge(first..=first + 59), first + 59).await.unwrap();
+    // More than half of what is believed at once; less, on top of more; and more again.
+    for (first, last) in [(1, 60), (61, 105), (106, 180)] {
+        recorder.record(huge(first..=last), last).await.unwrap();
     }
     let exceptions = books.store.open_exceptions(&Page::first()).await.unwrap();
     assert_eq!(exceptions.len(), 80, "a hundred are believed");

@@ -121,8 +121,8 @@ async fn books_that_do_not_balance_end_with_status_3() {
     let world = World::new().await;
     let right = run(&world, &["ledger", "check"]).await;
     assert_eq!(right.status, 0, "{}", right.err);
-    let tampered = "insert into ledger_transaction values ('theft', 0, 'app', '2026-11', 'CNY'); \
-                    insert into ledger_posting values ('theft', 'platform:revenue:fees', -100);";
+    let tampered = "insert into ledger_transaction values (99, 'theft', 0, 'app', '2026-11', 'CNY'); \
+                    insert into ledger_posting values (99, 'platform:revenue:fees', -100);";
     world.place.tamper(tampered).await;
     let wrong = run(&world, &["ledger", "check", "--output", "json"]).await;
     assert_eq!(wrong.status, 3);

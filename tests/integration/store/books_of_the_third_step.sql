@@ -27,6 +27,12 @@ insert into charge (usage, kind, partner, app, period, service_period, product, 
         'c3', 'f', 14, 7),
     ('u3', 'share_reversal', 'p', 'a', '2026-11', '2026-11', 'store', 'standard', 1, 'CNY', 1, 0, '2.5', 'r-1', -4000, -100,
         'c4', 'f', 14, 7);
+insert into ledger_transaction values ('c1', 0, 'a', '2026-11', 'CNY'), ('c2', 0, 'a', '2026-11', 'CNY'),
+    ('c3', 0, 'a', '2026-11', 'CNY'), ('c4', 0, 'a', '2026-11', 'CNY');
+insert into ledger_posting values ('c1', 'partner:p:receivable', 2), ('c1', 'platform:revenue:fees', -2),
+    ('c2', 'partner:p:receivable', 250), ('c2', 'platform:revenue:share', -250),
+    ('c3', 'partner:p:receivable', -100), ('c3', 'platform:revenue:share', 100),
+    ('c4', 'partner:p:receivable', -100), ('c4', 'platform:revenue:share', 100);
 insert into unit_total (app, product, plan, plan_version, service_period, units)
     values ('a', 'store', 'standard', 1, '2026-11', 5);
 insert into sale values ('a', 'o-1', 'CNY', 'store', 'standard', 1, '2.5', 'half-up', 'f', 14, 7, 10000, 250, 8000, 200);

@@ -1,0 +1,345 @@
+//! Usage records on their way in: sorted by day, app and time, numbered, and each with the fee that it was charged.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::numbers::{Numbers, outcome};
+use super::row::parse;
+use super::transaction::Transaction;
+use super::usage::{count, integer};
+use crate::domain::id::NodeId;
+use crate::domain::usage::{self, Evidence, UsageRecord};
+
+/// A day of the index of usage, in microseconds.
+pub(super) const DAY: i64 = 86_400_000_000;
+/// The number that stands for all apps in the index of usage.
+const ALL_APPS: i64 = 0;
+
+/// A usage record with its place in its node's journal.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The place.
+    pub sequence: u64,
+    /// The record.
+    pub usage: UsageRecord,
+}
+
+/// The fee of a call as it stands in its usage record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptFee {
+    pub(super) terms: i64,
+    pub(super) charged: u64,
+    pub(super) free: u64,
+    pub(super) minor: i64,
+    pub(super) posting: Option<i64>,
+}
+
+/// Fees by their usage records.
+pub(super) type Fees = HashMap<Uuid, KeptFee, foldhash::fast::RandomState>;
+
+/// A record under its number.
+struct Entry<'r> {
+    number: i64,
+    context: i64,
+    recorded: &'r Recorded,
+    fee: Option<KeptFee>,
+}
+
+/// Consecutive records of an app and day.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    app: i64,
+    day: i64,
+    first: i64,
+    last: i64,
+}
+
+/// Binds what every record has: thirteen columns.
+macro_rules! push_entry {
+    ($row:ident, $entry:ident) => {{
+        let usage = &$entry.recorded.usage;
+        let fee = $entry.fee.as_ref();
+        $row.push_bind($entry.number)
+            .push_bind(usage.id.to_string())
+            .push_bind($entry.context)
+            .push_bind(integer($entry.recorded.sequence))
+            .push_bind(usage.at.as_micros())
+            .push_bind(i64::try_from(usage.latency.as_micros()).unwrap_or(i64::MAX))
+            .push_bind(integer(usage.bytes_in))
+            .push_bind(integer(usage.bytes_out))
+            .push_bind(units(&usage.evidence))
+            .push_bind(fee.map(|fee| fee.terms))
+            .push_bind(fee.map(|fee| integer(fee.free)))
+            .push_bind(fee.map(|fee| fee.minor))
+            .push_bind(fee.and_then(|fee| fee.posting))
+    }};
+}
+
+impl Transaction {
+    /// Keeps usage records with their fees, and gives each its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if an id is taken; [`StoreError::Unavailable`].
+    pub(super) async fn insert_usage(
+        &mut self,
+        records: &[Recorded],
+        fees: &Fees,
+        numbers: &mut Numbers,
+    ) -> Result<HashMap<Uuid, i64>, StoreError> {
+        self.number_apps(records.iter().map(|recorded| &recorded.usage.app), numbers).await?;
+        let order = in_order(records, numbers);
+        let mut contexts = Vec::new();
+        let entry = |(_, _, _, id, place): &(i64, i64, i64, Uuid, usize)| {
+            let recorded = &records[*place];
+            let context = numbers.context(&recorded.usage, &mut contexts);
+            Entry { number: numbers.next_usage(), context, recorded, fee: fees.get(id).copied() }
+        };
+        let entries: Vec<Entry<'_>> = order.iter().map(entry).collect();
+        check_fees(&entries, fees)?;
+        let (plain, others): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+            entries.iter().partition(|entry| is_plain(&entry.recorded.usage.evidence));
+        self.insert_contexts(&contexts).await?;
+        self.insert_plain(&plain).await?;
+        self.insert_others(&others).await?;
+        let numbered = order.iter().zip(&entries).map(|((day, app, ..), entry)| (*day, *app, entry.number));
+        self.insert_runs(&runs(numbered)).await?;
+        self.insert_batches(&entries).await?;
+        Ok(others.iter().map(|entry| (entry.recorded.usage.id, entry.number)).collect())
+    }
+
+    async fn insert_contexts(&mut self, contexts: &[(i64, &UsageRecord)]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, merchant, \
+             consent, route, product, plan, plan_version, method, status, refusal, outcome) ",
+            17,
+            contexts,
+            "",
+            |row, context| {
+                let (number, usage) = context;
+                let subscribed = usage.subscribed.as_ref();
+                row.push_bind(*number)
+                    .push_bind(usage.node.as_str())
+                    .push_bind(usage.snapshot.as_str())
+                    .push_bind(usage.app.as_str())
+                    .push_bind(usage.partner.as_str())
+                    .push_bind(usage.credential.name())
+                    .push_bind(&usage.credential_id)
+                    .push_bind(usage.merchant.as_ref().map(|id| id.as_str()))
+                    .push_bind(usage.grant.as_ref().map(|id| id.as_str()))
+                    .push_bind(usage.route.as_ref().map(|name| name.as_str()))
+                    .push_bind(subscribed.map(|(product, _)| product.as_str()))
+                    .push_bind(subscribed.map(|(_, plan)| plan.name.as_str()))
+                    .push_bind(subscribed.map(|(_, plan)| i64::from(plan.version)))
+                    .push_bind(&usage.method)
+                    .push_bind(i64::from(usage.status))
+                    .push_bind(usage.refusal.as_deref())
+                    .push_bind(outcome(&usage.evidence));
+            }
+        )?;
+        Ok(())
+    }
+
+    /// Those with neither transaction nor reason: nearly all.
+    async fn insert_plain(&mut self, entries: &[&Entry<'_>]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
+             fee_free, fee_minor, fee_posting) ",
+            13,
+            entries,
+            "",
+            |row, entry| {
+                push_entry!(row, entry);
+            }
+        )?;
+        Ok(())
+    }
+
+    async fn insert_others(&mut self, entries: &[&Entry<'_>]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
+             fee_free, fee_minor, fee_posting, transaction_id, transaction_of, transaction_kind, amount, currency, reason) ",
+            19,
+            entries,
+            "",
+            |row, entry| {
+                let evidence = &entry.recorded.usage.evidence;
+                let transaction = transaction(evidence);
+                push_entry!(row, entry)
+                    .push_bind(transaction.map(|transaction| transaction.id.as_str()))
+                    .push_bind(transaction.and_then(|transaction| transaction.of.as_deref()))
+                    .push_bind(transaction.map(|transaction| transaction.kind.name()))
+                    .push_bind(transaction.map(|transaction| transaction.amount.minor))
+                    .push_bind(transaction.map(|transaction| transaction.amount.currency.to_string()))
+                    .push_bind(reason(evidence));
+            }
+        )?;
+        Ok(())
+    }
+
+    async fn insert_runs(&mut self, runs: &[Run]) -> Result<(), StoreError> {
+        insert_rows!(self, "insert into usage_run (app, day, first, last) ", 4, runs, "", |row, run| {
+            row.push_bind(run.app).push_bind(run.day).push_bind(run.first).push_bind(run.last);
+        })?;
+        Ok(())
+    }
+
+    /// Notes which stretch of which node's journal the records came of.
+    async fn insert_batches(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        let sequences = || entries.iter().map(|entry| integer(entry.recorded.sequence));
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into usage_batch (node, last, first, first_usage, last_usage) values ($1, $2, $3, $4, $5)",
+            )
+            .bind(first.recorded.usage.node.as_str())
+            .bind(sequences().max())
+            .bind(sequences().min())
+            .bind(first.number)
+            .bind(last.number)
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Which places of a node's journal from `first` to `last` are taken, and by what.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn taken_places(
+        &mut self,
+        node: &NodeId,
+        (first, last): (u64, u64),
+    ) -> Result<Vec<TakenPlace>, StoreError> {
+        let rows: Vec<PlaceRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select u.id, c.node, u.sequence from usage_batch b \
+                 join usage u on u.number >= b.first_usage and u.number <= b.last_usage \
+                 join usage_context c on c.number = u.context and c.node = b.node \
+                 where b.node = $1 and b.last >= $2 and b.first <= $3 and u.sequence >= $2 and u.sequence <= $3",
+            )
+            .bind(node.as_str())
+            .bind(integer(first))
+            .bind(integer(last))
+            .fetch_all(db)
+            .await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Which of the ids of `records` are taken, and by what.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn taken_ids(&mut self, records: &[Recorded]) -> Result<Vec<TakenPlace>, StoreError> {
+        let mut taken = Vec::new();
+        for some in records.chunks(super::arm::MAX_PARAMETERS) {
+            let rows: Vec<PlaceRow> = on!(self.connection(), db => {
+                let mut statement = sqlx::QueryBuilder::new("select id, node, sequence from usage_record where id in ");
+                push_list!(statement, some.iter().map(|recorded| recorded.usage.id.to_string()));
+                statement.build_query_as().persistent(false).fetch_all(db).await
+            })?;
+            for row in rows {
+                taken.push(row.try_into()?);
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Where the records are, by day, app, time and id.
+fn in_order(records: &[Recorded], numbers: &Numbers) -> Vec<(i64, i64, i64, Uuid, usize)> {
+    let key = |(place, recorded): (usize, &Recorded)| {
+        let UsageRecord { id, at, app, .. } = &recorded.usage;
+        // Every app of the batch has its number by now.
+        (at.as_micros() / DAY, numbers.app(app).unwrap_or(ALL_APPS), at.as_micros(), *id, place)
+    };
+    let mut order: Vec<_> = records.iter().enumerate().map(key).collect();
+    order.sort_unstable();
+    order
+}
+
+/// Every fee stands in the record of its call, whose units it is for: what is not written beside it follows from them.
+fn check_fees(entries: &[Entry<'_>], fees: &Fees) -> Result<(), StoreError> {
+    let is_right = |entry: &Entry<'_>, fee: &KeptFee| {
+        integer(fee.charged.saturating_add(fee.free)) == units(&entry.recorded.usage.evidence)
+    };
+    let placed = entries.iter().filter_map(|entry| Some((entry, entry.fee.as_ref()?)));
+    let right = placed.filter(|(entry, fee)| is_right(entry, fee)).count();
+    if right == fees.len() {
+        Ok(())
+    } else {
+        Err(StoreError::corrupt("a fee that is not its usage record's"))
+    }
+}
+
+/// The runs of the apps, and of all apps.
+fn runs(numbered: impl Iterator<Item = (i64, i64, i64)> + Clone) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (day, app, number) in numbered.clone().chain(numbered.map(|(day, _, number)| (day, ALL_APPS, number)))
+    {
+        match runs.last_mut() {
+            Some(run) if run.app == app && run.day == day => run.last = number,
+            Some(_) | None => runs.push(Run { app, day, first: number, last: number }),
+        }
+    }
+    runs
+}
+
+fn is_plain(evidence: &Evidence) -> bool {
+    transaction(evidence).is_none() && reason(evidence).is_none()
+}
+
+fn transaction(evidence: &Evidence) -> Option<&usage::Transaction> {
+    match evidence {
+        Evidence::Billable { transaction, .. } => transaction.as_ref(),
+        Evidence::Free | Evidence::Exception { .. } => None,
+    }
+}
+
+fn reason(evidence: &Evidence) -> Option<&str> {
+    match evidence {
+        Evidence::Exception { reason } => Some(reason),
+        Evidence::Free | Evidence::Billable { .. } => None,
+    }
+}
+
+fn units(evidence: &Evidence) -> i64 {
+    match evidence {
+        Evidence::Billable { units, .. } => integer(*units),
+        Evidence::Free | Evidence::Exception { .. } => 0,
+    }
+}
+
+/// A usage record that is kept, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPlace {
+    /// The record's id.
+    pub id: Uuid,
+    /// The node.
+    pub node: NodeId,
+    /// The place in the node's journal.
+    pub sequence: u64,
+}
+
+row! {
+    PlaceRow { id: String, node: String, sequence: i64 }
+}
+
+impl TryFrom<PlaceRow> for TakenPlace {
+    type Error = StoreError;
+
+    fn try_from(row: PlaceRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse("usage.id", &row.id)?,
+            node: parse("usage.node", &row.node)?,
+            sequence: count("usage.sequence", row.sequence)?,
+        })
+    }
+}
