@@ -51,8 +51,10 @@ def _told(first: tuple[Pace, Meter], second: tuple[Pace, Pace, Meter]) -> Measur
         "alone_p99_ms": alone.p99,
         "beside_p99_ms": beside.p99,
     }
-    void = alone.failure or beside.failure or (f"the flood: {forged.failure}" if forged.failure else None)
-    facts = {"alone_p999_ms": alone.p999, "beside_p999_ms": beside.p999}
+    # Who forges more than it may guess is turned away without a look, by another status than 401.
+    lost = forged.unanswered + forged.socket_errors
+    void = alone.failure or beside.failure or (f"the flood: {lost} calls were not answered" if lost else None)
+    facts = {"alone_p999_ms": alone.p999, "beside_p999_ms": beside.p999, "forged_unlooked": forged.other_statuses}
     return Measured(told, {}, meter.disturbed, facts, void)
 
 

@@ -48,9 +48,16 @@ class Seed:
             for number, (key, app) in enumerate(zip(api_keys.known(count), [*self._apps, *more], strict=False))
         )
         with contextlib.closing(sqlite3.connect(database)) as store, store:
+            # Nobody follows the changes of a node that is not running, and Python's SQLite may be too old to note them.
+            triggers = store.execute("select name, sql from sqlite_master where type = 'trigger' and tbl_name = 'subscription'")
+            triggers = triggers.fetchall()
+            for name, _ in triggers:
+                store.execute(f"drop trigger {name}")
             store.executemany(INSERT_APP, ((app, first) for app in more))
             store.executemany(INSERT_SUBSCRIPTION, ((f"sub_{app}", app, first) for app in more))
             store.executemany(INSERT_KEY, keys)
+            for _, statement in triggers:
+                store.execute(statement)
 
     def _make(self, apps: int, upstream_port: int) -> None:
         self._folder.mkdir()
