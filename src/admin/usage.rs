@@ -18,7 +18,7 @@ use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use crate::store::usage::UsageRow;
 
-/// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first, at most `limit`.
+/// `GET /admin/usage?app=&period=` or `&from=&to=`, at most `limit`: those of the latest days that were recorded last, newest first.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let app = parameters.optional::<AppId>("app");
     let span = span(&state, &mut parameters);

@@ -18,8 +18,8 @@ use crate::limit::gcra::{Verdict, admit, give_back};
 const OF_A_NETWORK: u32 = 50;
 /// How soon a network has all of them again.
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
-/// Wrong tokens of all that are verified in a second: a hundredth of a core.
-const OF_ALL: u32 = 250;
+/// Wrong tokens of all that are verified in a second: a tenth of a core.
+const OF_ALL: u32 = 2_500;
 /// Networks of which is known how much they guessed.
 const NETWORKS: usize = 16_384;
 /// Wrong tokens that are known as such; beyond, the one in the same place is forgotten.

@@ -9,7 +9,9 @@ pub const MAX_ID_LENGTH: usize = 128;
 
 /// A text that cannot be an id or a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 1 to 128 visible ASCII characters; got {length} bytes{hint}")]
+#[error(
+    "an id has 1 to 128 visible ASCII characters, none of them a quote or backslash; got {length} bytes{hint}"
+)]
 pub struct InvalidId {
     length: usize,
     hint: &'static str,
@@ -22,6 +24,10 @@ fn check(text: &str) -> Result<(), InvalidId> {
     }
     if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err(InvalidId { length, hint: ", some of them not visible ASCII" });
+    }
+    // Ids stand between quotes in header fields and in labels of metrics.
+    if text.contains(['"', '\\']) {
+        return Err(InvalidId { length, hint: ", with a quote or backslash among them" });
     }
     Ok(())
 }

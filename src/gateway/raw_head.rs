@@ -72,6 +72,12 @@ impl RawHead {
         state.look();
     }
 
+    /// A head begins with the next byte: nothing of what came before is left.
+    pub fn begin(&self) {
+        *self.0.borrow_mut() = State { is_answered: true, ..State::default() };
+        self.0.borrow_mut().look();
+    }
+
     /// Whether a head is under way or waited for.
     #[must_use]
     pub fn is_awaited(&self) -> bool {

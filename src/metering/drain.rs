@@ -18,8 +18,8 @@ use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
 /// Most records in one batch: whatever a batch costs by itself, and for each app in it, is divided by them. The writer of a
-/// SQLite file is busy with one for some 0.1 s.
-const MAX_BATCH: usize = 16_384;
+/// SQLite file is busy with one for some 0.1 s. A statement that binds two values of each has room for so many (32,766).
+const MAX_BATCH: usize = 16_000;
 /// A batch is followed at once by the next if so many records wait for that.
 const BACKLOG: u64 = MAX_BATCH as u64 / 2;
 /// How long to let records gather after a batch: at least, at most, and for each record of the batch. So the books are close

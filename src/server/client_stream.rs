@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) raw_head: Rc<RawHead>,
     /// Raised when an HTTP/2 answer is not taken for too long.
     pub(super) stalled: Rc<Alarm>,
+    /// Whether it is of HTTP/2.
+    pub(super) is_multiplexed: Cell<bool>,
     /// HTTP/2 streams that are open.
     pub(super) streams: Cell<usize>,
     /// Whether an answer was cut off: then the connection is reset, so that what the peer has never looks whole.
@@ -60,7 +62,8 @@ impl Shared {
     pub(super) fn new(watch: Watch) -> Self {
         let (raw_head, stalled, streams) = (Rc::default(), Rc::default(), Cell::new(0));
         let (is_cut, is_read, is_written) = (Cell::new(false), Cell::new(false), Cell::new(true));
-        Self { watch, raw_head, stalled, streams, is_cut, is_read, is_written }
+        let is_multiplexed = Cell::new(false);
+        Self { watch, raw_head, stalled, is_multiplexed, streams, is_cut, is_read, is_written }
     }
 
     /// Whether nothing is under way but, at most, a head that has begun to come. This holds of a connection that hyper has
@@ -91,12 +94,17 @@ impl ClientStream {
     /// Takes back what hyper read and did not use.
     pub(super) fn take_back(&mut self, unused: &[u8]) {
         // A copy: the original lies in a buffer that is much larger.
-        self.opening = Bytes::copy_from_slice(unused);
+        self.opening = [unused, &self.opening].concat().into();
     }
 
     /// Waits for more to read, which `opening` has then. False if there is none: the peer left or is late, or the core stops.
     pub(super) async fn more(&mut self) -> bool {
-        std::future::poll_fn(|context| self.poll_more(context)).await
+        if std::future::poll_fn(|context| self.poll_more(context)).await {
+            return true;
+        }
+        // In order, as hyper would: what the peer has under way is read, so that no reset takes its last answer away.
+        let _ = std::future::poll_fn(|context| Pin::new(&mut *self).poll_shutdown(context)).await;
+        false
     }
 
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<bool> {
@@ -108,22 +116,28 @@ impl ClientStream {
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 self.shared.raw_head.see(buffer.filled());
                 self.opening = [&self.opening, buffer.filled()].concat().into();
-                return Poll::Ready(true);
+                Poll::Ready(true)
             }
             Poll::Pending if !watch.is_late() && !watch.is_stopping() => {
                 watch.expect(self.head_time);
-                return Poll::Pending;
+                Poll::Pending
             }
-            Poll::Pending | Poll::Ready(_) => {}
+            Poll::Pending | Poll::Ready(_) => Poll::Ready(false),
         }
-        // Asked once and no more: nothing that matters is lost with the peer's notice that this is the end.
-        let _ = Pin::new(&mut self.stream).poll_shutdown(context);
-        Poll::Ready(false)
     }
 
     /// A peer that takes what it is sent is not late with its next head yet.
     fn wrote<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        self.shared.is_written.set(written.is_ready());
+        let was_held_up = !self.shared.is_written.replace(written.is_ready());
+        // Of HTTP/2 the streams may have ended while their last bytes still leave.
+        if written.is_ready()
+            && was_held_up
+            && self.shared.is_multiplexed.get()
+            && self.shared.streams.get() == 0
+        {
+            self.shared.watch.met();
+            self.shared.watch.expect(self.head_time);
+        }
         if written.is_ready() && self.shared.raw_head.is_awaited() {
             self.shared.watch.met();
         }
@@ -198,14 +212,18 @@ impl AsyncWrite for ClientStream {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         self.shared.is_written.set(flushed.is_ready());
+        // What TLS holds back is still being taken: the next head is not awaited yet.
+        if flushed.is_pending() && self.shared.raw_head.is_awaited() {
+            self.shared.watch.met();
+        }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.ending.is_none() {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             // From now on this reads, and hyper has no more to ask.
             self.shared.is_read.set(false);
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
             let (time, left) = LINGER;
             self.ending = Some(Ending { until: Box::pin(tokio::time::sleep(time)), left });
         }

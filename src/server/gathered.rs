@@ -177,6 +177,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let gathering = &mut *self.0.borrow_mut();
         gathering.fail()?;
+        // The sender may take over what could not be sent: then it tells.
+        remember(&mut gathering.user, context);
+        gathering.is_full = true;
         ready!(gathering.poll_send(context))?;
         Pin::new(&mut gathering.stream).poll_shutdown(context)
     }

@@ -20,6 +20,8 @@ const CELLS_EVERY: Duration = Duration::from_secs(30);
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
 /// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
 const CHANGES_EVERY: Duration = Duration::from_secs(1);
+/// After a longer silence of the store anything may have changed unheard: another server may answer in its place.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -73,13 +75,15 @@ async fn follow_changes_from(
     (store, directory, clock): (Store, &Directory, Arc<dyn Clock>),
     mut interval: tokio::time::Interval,
 ) {
-    let mut is_lost = false;
+    let (mut is_lost, mut heard_at) = (false, clock.now());
     loop {
         interval.tick().await;
-        let asked_at = clock.monotonic();
+        let (asked_at, now) = (clock.monotonic(), clock.now());
         if let Some(changes) = changes_since(Some(position), &store, &mut is_lost).await {
-            directory.hear(changes.subjects.as_deref(), asked_at);
-            position = changes.next;
+            // After a silence, or of a store that is behind what it was, nobody knows what was not told.
+            let is_gap = heard_at.plus(LONGEST_SILENCE) < now || changes.next < position;
+            directory.hear(changes.subjects.as_deref().filter(|_| !is_gap), asked_at);
+            (position, heard_at) = (changes.next, now);
         }
     }
 }

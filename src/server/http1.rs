@@ -38,7 +38,12 @@ pub(super) async fn serve(
     loop {
         let requests = Box::pin(serve_requests(worker.clone(), stream, peer.clone(), shared.clone()));
         match requests.await? {
-            Some(resting) => stream = resting,
+            Some(resting) => {
+                stream = resting;
+                // What hyper gives back begins with a head, whatever became of the bodies before it.
+                shared.raw_head.begin();
+                shared.raw_head.see(stream.opening());
+            }
             None => return Ok(()),
         }
         worker.counters.parked.add(1);

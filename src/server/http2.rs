@@ -41,6 +41,7 @@ pub(super) async fn serve(
     let bounds = &worker.shared.bounds;
     let (worker, streams) = (worker.clone(), bounds.streams_per_connection);
     let head_bytes = u32::try_from(bounds.head_bytes * 2).unwrap_or(u32::MAX);
+    shared.is_multiplexed.set(true);
     shared.watch.expect(bounds.head_time);
     let connection = shared.clone();
     let service = service_fn(move |request| {

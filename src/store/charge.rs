@@ -109,7 +109,7 @@ const OTHER: &str = "select r.day, u.number, u.id as usage, o.kind, t.partner, t
 /// Of an app and its days, behind a record: read from left to right, it ends as soon as the page is full.
 const PAGE: &str = "where r.app = (select number from usage_app where app = $1) and r.day >= $2 and r.day <= $3 \
                     and u.number >= r.first and u.number <= r.last and t.app = $1 and t.period = $4 \
-                    and (r.day > $5 or (r.day = $5 and r.last > $6 and u.number > $6))";
+                    and r.day >= $5 and (r.day > $5 or r.last > $6) and (r.day > $5 or u.number > $6)";
 
 row! {
     AfterRow { day: i64, number: i64 }
@@ -204,7 +204,9 @@ impl Store {
             None => "",
         };
         let mut rows = Vec::new();
-        for select in [FEE, OTHER] {
+        // A line of another kind has no fees: looking for them would read all usage of its periods.
+        let has_fees = line.is_none_or(|line| line.kind == ChargeKind::ServiceFee);
+        for select in [FEE, OTHER].into_iter().skip(usize::from(!has_fees)) {
             let sql = format!("{select} {PAGE} {which} order by r.day, r.first, u.number limit {MAX_LISTED}");
             let some: Vec<ChargeRow> = on!(self.reader(), db => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql))

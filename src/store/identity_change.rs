@@ -20,7 +20,7 @@ pub struct IdentityChanges {
 }
 
 /// How far the changes of one store have been told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangePosition(i64);
 
 row! {
@@ -54,13 +54,15 @@ impl Store {
                 )
                 .await?
             }
-            // Transactions commit in any order: the next ones are those that had not ended before this statement.
+            // Transactions commit in any order: the next ones are those that had not ended before this statement. What a
+            // restored copy brought along is of transactions that have not been yet.
             Arm::Postgres(db) => {
                 in_time(
                     sqlx::query_as(
                         "select last.next::text::bigint as next, change.subject \
                          from (select pg_snapshot_xmin(pg_current_snapshot()) as next) last \
-                         left join identity_change change on $1 and change.made_in >= $2::text::xid8 limit $3",
+                         left join identity_change change on $1 and change.made_in >= $2::text::xid8 \
+                         and change.made_in < pg_snapshot_xmax(pg_current_snapshot()) limit $3",
                     )
                     .bind(is_asked)
                     .bind(position.to_string())

@@ -41,6 +41,14 @@ const STEPS: &[Step] = &[
 
 /// Brings the store's schema up to this program's.
 pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
+    // A step may sort all the books there are: on the disk, if need be.
+    store.sort_in("pragma temp_store = file").await?;
+    let outcome = run_steps(store).await;
+    store.sort_in("pragma temp_store = memory").await?;
+    outcome
+}
+
+async fn run_steps(store: &Store) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
     match apply(&mut transaction).await {
         Ok(()) => transaction.commit().await,
@@ -59,6 +67,8 @@ async fn apply(transaction: &mut Transaction) -> Result<(), StoreError> {
             .await?;
     }
     transaction.hold(Exclusive::Migration).await?;
+    // A node of an older program goes on until it is replaced; it keeps no books while their tables change.
+    transaction.hold(Exclusive::Billing).await?;
     let applied = match transaction.connection() {
         Arm::Sqlite(connection) => {
             migrator(STEPS, |step| step.sqlite).run_direct(None, connection, false).await

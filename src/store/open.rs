@@ -60,6 +60,14 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
+    /// Has the SQLite writer keep what a statement needs for a while where this pragma says. PostgreSQL has a bound of its own.
+    pub(super) async fn sort_in(&self, pragma: &'static str) -> Result<(), StoreError> {
+        if let Inner::Sqlite { write, .. } = &self.inner {
+            sqlx::query(pragma).execute(write).await?;
+        }
+        Ok(())
+    }
+
     /// Opens the store at `sqlite:/path/file.db` (made if it is not there, in a folder that is) or
     /// `postgres://user@host/database`, and brings its schema up to this program's.
     ///

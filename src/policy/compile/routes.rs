@@ -95,6 +95,9 @@ impl One<'_, '_> {
         index: usize,
     ) -> Option<Route> {
         let name = self.take("/name", RouteName::new(&entry.name));
+        if entry.name == "-" {
+            self.wrong("/name", "- stands for calls that met no route".to_owned(), None);
+        }
         let hosts = self.hosts(entry);
         let methods = self.methods(entry);
         let upstream = self.upstream(entry, upstreams);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustls::SignatureAlgorithm;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
@@ -133,7 +133,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> 
     let wrong = |reason: String| CertificateError::NoCertificate { path: path.to_owned(), reason };
     let text = read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|error| wrong(error.to_string()))?;
+    let chain = chain.map_err(|error| wrong(words(&error).to_owned()))?;
     if chain.is_empty() {
         return Err(wrong("it holds none".to_owned()));
     }
@@ -147,7 +147,20 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
         tracing::warn!(key = %path.display(), "anybody on this machine may read a private key: chmod o= it");
     }
     PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|error| CertificateError::NoKey { path: path.to_owned(), reason: error.to_string() })
+        .map_err(|error| CertificateError::NoKey { path: path.to_owned(), reason: words(&error).to_owned() })
+}
+
+/// What is wrong with a PEM file, in words of our own: the library's repeat the line, in which there may be a key.
+fn words(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no line that ends it",
+        pem::Error::IllegalSectionStart { .. } => {
+            "a section's first line is malformed; are the line breaks real ones?"
+        }
+        pem::Error::Base64Decode(_) => "a section is not well coded",
+        pem::Error::NoItemsFound => "it holds none",
+        _ => "it is not a PEM file",
+    }
 }
 
 /// A file's bytes, wiped after use.
@@ -177,4 +190,27 @@ fn hosts(certificate: &X509Certificate<'_>) -> Result<Vec<String>, String> {
 
 fn is_host(text: &str) -> bool {
     DnsName::try_from(text.strip_prefix("*.").unwrap_or(text)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("name.key");
+        for text in [
+            r"-----BEGIN PRIVATE KEY-----\nMIGHsecret\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----MIGHsecret-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nMIGHsecret\n",
+            "-----BEGIN PRIVATE KEY-----\nMIGHsecret!\n-----END PRIVATE KEY-----\n",
+            "MIGHsecret",
+        ] {
+            fs::write(&path, text).unwrap();
+            let told = format!("{0} {0:?}", key(&path).unwrap_err());
+            let as_numbers = "77, 73, 71, 72";
+            assert!(!told.contains("MIGH") && !told.contains(as_numbers), "{told}");
+        }
+    }
 }

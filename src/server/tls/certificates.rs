@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
@@ -34,6 +34,8 @@ pub(in crate::server) struct Certificates {
     in_force: Mutex<InForce>,
     version: AtomicU64,
     failures: AtomicU64,
+    /// Whether something was wrong when they were last read.
+    is_broken: AtomicBool,
     /// One reload at a time.
     turn: Mutex<()>,
 }
@@ -98,6 +100,7 @@ impl Certificates {
             in_force: Mutex::new(InForce { set, config }),
             version: AtomicU64::new(1),
             failures: AtomicU64::new(0),
+            is_broken: AtomicBool::new(false),
             turn: Mutex::new(()),
         })
     }
@@ -133,6 +136,13 @@ impl Certificates {
         set.ends()
     }
 
+    /// Whether they should be read again though no file has changed: what was broken may be right by now, such as a certificate
+    /// that is valid only from today on, and what was valid may have ended.
+    #[must_use]
+    pub(in crate::server) fn is_due(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed) || !self.in_force().set.is_as_of(self.clock.now())
+    }
+
     /// Reads all again and puts in force what is right; connections that there are stay as they are. What is wrong is in the
     /// log and counted. Reads files: not for the data plane's threads.
     pub(in crate::server) fn reload(&self) {
@@ -145,6 +155,7 @@ impl Certificates {
             self.activate(&before, CertificateSet::new(named, now).ok_or_else(none)?);
             if broken.is_empty() { Ok(()) } else { Err(CertificatesError::Broken(broken)) }
         });
+        self.is_broken.store(outcome.is_err(), Ordering::Relaxed);
         if let Err(error) = outcome {
             tracing::error!("certificates are broken; those before them stay:\n{error}");
             self.failures.fetch_add(1, Ordering::Relaxed);
@@ -156,7 +167,8 @@ impl Certificates {
         let (old, new) = (before.set.named(), set.named());
         let is_same =
             |(one, other): ((_, &Arc<_>), (_, &Arc<_>))| one.0 == other.0 && Arc::ptr_eq(one.1, other.1);
-        if old.len() == new.len() && old.iter().zip(new).all(is_same) {
+        let is_as_before = old.len() == new.len() && old.iter().zip(new).all(is_same);
+        if is_as_before && before.set.is_as_of(self.clock.now()) {
             return;
         }
         for name in old.keys().filter(|name| !new.contains_key(*name)) {

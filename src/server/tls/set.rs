@@ -19,6 +19,7 @@ pub(super) struct CertificateSet {
     /// Of each host, first the one that is shown to a client that can use any.
     hosts: HashMap<String, Vec<Arc<Certificate>>>,
     default: Arc<Certificate>,
+    made_at: Timestamp,
 }
 
 impl CertificateSet {
@@ -34,7 +35,14 @@ impl CertificateSet {
         for candidates in hosts.values_mut() {
             candidates.sort_by_key(|certificate| preference(certificate, now));
         }
-        Some(Self { named, hosts, default })
+        Some(Self { named, hosts, default, made_at: now })
+    }
+
+    /// Whether none of them has begun or ended to be valid since.
+    pub(super) fn is_as_of(&self, now: Timestamp) -> bool {
+        self.named
+            .values()
+            .all(|certificate| certificate.is_timely(self.made_at) == certificate.is_timely(now))
     }
 
     /// The certificates by name.

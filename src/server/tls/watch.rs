@@ -9,6 +9,8 @@ use super::folder::{Stamp, stamps};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks after which certificates that are due are read again though their files are as they were.
+const LOOKS: u32 = 60;
 
 /// Watches for ever.
 pub(in crate::server) async fn watch(certificates: Arc<Certificates>) {
@@ -19,11 +21,16 @@ pub(in crate::server) async fn watch(certificates: Arc<Certificates>) {
         interval.tick().await;
         let certificates = certificates.clone();
         let looked = tokio::task::spawn_blocking(move || {
+            if watching.looks % LOOKS == 0 && certificates.is_due() {
+                watching.read = None;
+            }
             watching.look(stamps(certificates.folder()).ok(), || certificates.reload());
             watching
         });
-        let Ok(then) = looked.await else { return };
-        watching = then;
+        watching = looked.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "looking at the certificates failed; they are looked at anew");
+            Watching::default()
+        });
     }
 }
 
@@ -36,12 +43,14 @@ struct Watching {
     read: Option<Seen>,
     /// At the last look.
     looked: Option<Seen>,
+    looks: u32,
 }
 
 impl Watching {
     /// Calls `reload` if the files are others than when they were last read, and the same as at the last look: a
     /// certificate that is being replaced does not go with its key for a while.
     fn look(&mut self, now: Seen, reload: impl FnOnce()) {
+        self.looks = self.looks.wrapping_add(1);
         let now = Some(now);
         if now != self.read && now == self.looked {
             self.read.clone_from(&now);

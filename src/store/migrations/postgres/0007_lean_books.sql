@@ -2,6 +2,8 @@
 -- Records go in by batches, sorted by day, app and time: so an index of runs leads from an app and day to its records, at a
 -- row for each batch and not for each record. Numbers are given in the order of recording.
 
+-- What another node is writing is there first, or waits; it holds these tables for the whole of its transaction.
+lock table usage, charge, ledger_transaction, ledger_posting in access exclusive mode;
 create table usage_before as
     select u.*, dense_rank() over (order by node, snapshot, app, partner, credential, credential_id, merchant, consent, route,
             product, plan, plan_version, method, status, refusal, outcome) as context,
@@ -276,6 +278,8 @@ begin
 end $$;
 create trigger usage_insert_in_a_closed_period after insert on usage
     referencing new table as added for each statement execute function refuse_closed_fee();
+create trigger charge_terms_insert_in_a_closed_period after insert on charge_terms
+    referencing new table as added for each statement execute function refuse_closed();
 create trigger other_charge_insert_in_a_closed_period after insert on other_charge
     referencing new table as added for each statement execute function refuse_closed_charge();
 create trigger ledger_transaction_insert_in_a_closed_period after insert on ledger_transaction

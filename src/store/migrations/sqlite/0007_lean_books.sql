@@ -3,6 +3,9 @@
 -- row for each batch and not for each record. Numbers are given in the order of recording.
 pragma defer_foreign_keys = on; -- what refers to usage is right again at the end
 
+-- Without these, each usage record that goes or comes would have every refund looked at.
+create index refund_of_usage on refund (usage);
+create index waiting_refund_of_usage on waiting_refund (usage);
 create table usage_before as
     select u.*, dense_rank() over (order by node, snapshot, app, partner, credential, credential_id, merchant, consent, route,
             product, plan, plan_version, method, status, refusal, outcome) as context,
@@ -296,6 +299,9 @@ create trigger other_charge_is_no_second_fee before insert on other_charge
     begin select raise(abort, 'the call has its fee'); end;
 
 -- A closed period takes nothing more.
+create trigger charge_terms_insert_in_a_closed_period before insert on charge_terms
+    when exists (select 1 from closed_period where period = new.period)
+    begin select raise(abort, 'the period is closed'); end;
 create trigger other_charge_insert_in_a_closed_period before insert on other_charge
     when exists (select 1 from charge_terms t join closed_period p on p.period = t.period where t.number = new.terms)
     begin select raise(abort, 'the period is closed'); end;
