@@ -129,7 +129,7 @@ impl Pool {
     }
 }
 
-/// A connection in use. Dropped before [`Lease::give_back`], it is closed: that is how a caller's abort
+/// A connection in use. Dropped before it was given back, it is closed: that is how a caller's abort
 /// cancels the upstream's work.
 pub struct Lease {
     pool: Rc<Pool>,
