@@ -1,7 +1,8 @@
 //! What a flood of tokens that prove nothing may cost: so many verifications that fail, and no more.
 //!
-//! A verification is paid for before it is made, and the price is given back if the token is good. So who sends good
-//! tokens is never refused, and who guesses is refused before any curve arithmetic, the sooner the more he guesses.
+//! A verification is paid for before it is made, and the price is given back if the token is good. So who guesses is refused
+//! before any curve arithmetic, the sooner the more he guesses. While guesses of many networks use up what all may cost, a good
+//! token that is new may be refused too; one that was good before is not.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

@@ -19,6 +19,7 @@ use crate::domain::identity::Environment;
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
+use crate::limit::uniform::Uniform;
 
 /// So many that each is small: what a table outgrows is of use to another.
 const SHARDS: usize = 4096;
@@ -294,27 +295,6 @@ fn parts(hash: &KeyHash) -> (Half, u64) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What is uniform by itself, as a part of a SHA-256 is, needs no hashing. Only keys that are good are remembered, so
-/// nobody chooses where they fall.
-#[derive(Default)]
-struct Uniform(u64);
-
-impl Hasher for Uniform {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,10 @@ async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
         End::Whole => None,
         End::UpstreamBroke => Some(Refusal::UpstreamBroken),
         // It broke its own request off while the upstream answered.
-        End::CallerLeft => recording.call.upload.borrow_mut().refusal.take(),
+        End::CallerLeft => {
+            let refusal = recording.call.upload.borrow_mut().refusal.take();
+            Some(refusal.unwrap_or(Refusal::MessageMalformed("The body broke off or is not well framed.")))
+        }
     };
     let told = broken
         .as_ref()

@@ -3,12 +3,13 @@
 //! Cores find a cell in a map of their own and only then in the shared one, so a steady caller costs no lock.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::uniform::Uniform;
 use crate::domain::id::{AppId, LimitName, RouteName};
 
 /// The state of one limit for one key: the theoretical arrival time in nanoseconds of monotonic time; 0 is unused.
@@ -172,27 +173,6 @@ fn drop_spent(shard: &mut Shard, now: Duration) {
     shard.retain(|_, cell| Arc::strong_count(cell) > 1 || !is_spent(cell, now));
     if shard.capacity() / TOO_LARGE > shard.len() {
         shard.shrink_to(2 * shard.len());
-    }
-}
-
-/// A digest is uniform by itself.
-#[derive(Debug, Default)]
-struct Uniform(u64);
-
-impl Hasher for Uniform {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        // The lower half is as good as any.
-        self.0 = value as u64;
     }
 }
 

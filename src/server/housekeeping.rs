@@ -20,8 +20,9 @@ const CELLS_EVERY: Duration = Duration::from_secs(30);
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
 /// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
 const CHANGES_EVERY: Duration = Duration::from_secs(1);
-/// After a longer silence of the store anything may have changed unheard: another server may answer in its place.
-const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+/// After a longer silence of the store nothing is believed that was remembered before: this node may have slept, or another
+/// server answer in its place. A shorter one, such as a restart, tells afterwards what changed meanwhile.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.

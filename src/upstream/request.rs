@@ -1,6 +1,6 @@
 //! A request as it goes to an upstream: its head is written field by field, its body follows as it comes.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -203,9 +203,9 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
     fn stage(&mut self, data: Bytes) {
         self.out.forget_sent();
         if let Coding::Chunked { is_first } = &mut self.coding {
-            let size = format!("{}{:x}\r\n", if *is_first { "" } else { "\r\n" }, data.len());
-            *is_first = false;
-            self.out.bytes.extend_from_slice(size.as_bytes());
+            let end = if std::mem::take(is_first) { "" } else { "\r\n" };
+            // A vector takes all that is written.
+            let _ = write!(self.out.bytes, "{end}{:x}\r\n", data.len());
         }
         if data.len() <= COPIED {
             self.out.bytes.extend_from_slice(&data);
