@@ -75,8 +75,8 @@ class Case:
     @property
     def tells_serving(self) -> bool:
         """Whether serving and keeping the books are done by different threads of Tollgate: those that keep the books also
-        verify and load credentials, which is serving where most calls need it."""
-        return self.has_credential and self.credential is not Credential.NEW_TOKEN and not self.keys
+        load what credentials rest on, which is serving where most calls need it."""
+        return self.has_credential and self.credential is not Credential.NEW_TOKEN
 
     @property
     def has_token(self) -> bool:

@@ -204,7 +204,8 @@ impl LocalCells {
     /// The cell of `key`.
     pub fn find(&mut self, key: &CellKey<'_>, now: Duration) -> Arc<Cell> {
         let digest = self.shared.digest(key);
-        let index = usize::try_from(digest % self.places.len() as u128).unwrap_or(0);
+        // The lower half alone: to divide all of it is a function of its own.
+        let index = usize::try_from(digest as u64 % self.places.len() as u64).unwrap_or(0);
         let place = self.places[index].get_or_insert_default();
         let known = place.entries.iter().flatten().find(|(known, _)| *known == digest);
         if let Some((_, cell)) = known {

@@ -230,14 +230,13 @@ impl Node {
     }
 }
 
-/// Opens the journal, mending what a crash left; it reads as much as a segment, so no runtime waits for it.
+/// Opens the journal, mending what a crash left. Here and not in a task: its thread does not give way to the cores, since
+/// durable calls wait for it.
 async fn open_journal(settings: &NodeSettings, services: &Services) -> Result<Journal, ServerError> {
     let mut kept = JournalSettings::new(settings.data.join("journal"), settings.node.to_string());
     kept.resume_after = services.store.journal_position(settings.node.as_str()).await?;
     let (clock, random) = (services.clock.clone(), services.random.clone());
-    let opening = tokio::task::spawn_blocking(move || Journal::open(kept, clock, &*random));
-    let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
-    let (journal, recovery) = opened?;
+    let (journal, recovery) = tokio::task::block_in_place(|| Journal::open(kept, clock, &*random))?;
     tracing::info!(?recovery, "the journal is open");
     Ok(journal)
 }
@@ -283,12 +282,15 @@ async fn open_policies(
     Ok(opened?)
 }
 
+/// Opens the store, in a task, so that SQLite's threads give way to the cores.
 async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
     let address = match &settings.store {
         Some(address) => address.clone(),
         None => format!("sqlite:{}", settings.data.join("tollgate.db").display()),
     };
-    Ok(Store::open(&address).await?)
+    let opening = tokio::spawn(async move { Store::open(&address).await });
+    let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
+    Ok(opened?)
 }
 
 async fn signing(

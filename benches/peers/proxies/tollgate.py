@@ -14,7 +14,7 @@ import tokens
 from cases import Case, Credential, Site
 from proxies import tollgate_policies
 from proxies.peer import Peer, Target
-from proxies.tollgate_client import Node, command
+from proxies.tollgate_client import Node, command, wait_for_keys
 from proxies.tollgate_seed import Seed
 
 SERVE = "`tollgate serve --workers 1`"
@@ -69,12 +69,15 @@ class Tollgate(Peer):
         }
         return Target(
             command(self.program, policies, data, (site.port, admin_port), _certificates(site)),
-            does=DOES[case.credential] + ("" if self._is_metered else "; no meter"),
+            does=DOES[case.credential]
+            + ("" if self._is_metered else "; no meter")
+            + ("; it has learnt the keys before measuring begins" if case.keys else ""),
             calls=calls.write(site.folder / "calls", case, headers),
             leaves_usage=case.has_credential,
             usage=data / "journal",
             environment=environment,
             reset=lambda: _copy(start, data),
+            wait=lambda: wait_for_keys(admin_port, case.keys),
             is_serving=is_serving,
             reload=lambda _, number: _reload(policies, Node(admin_port, admin_token), number),
             metrics=f"http://127.0.0.1:{admin_port}/metrics",

@@ -2,10 +2,15 @@
 
 import http.client
 import json
+import time
+import urllib.request
 from pathlib import Path
 
 import tokens
 from cases import BenchError
+
+# Far beyond what a million keys take.
+LEARN_SECONDS = 120
 
 
 def command(
@@ -18,6 +23,21 @@ def command(
     else:
         told += ["--listen", f"127.0.0.1:{ports[0]}"]
     return [*told, "--admin-listen", f"127.0.0.1:{ports[1]}", "--public-url", tokens.ISSUER]
+
+
+def wait_for_keys(admin_port: int, keys: int) -> None:
+    """Returns once the node remembers so many API keys, which it learns after its start."""
+    deadline = time.monotonic() + LEARN_SECONDS
+    while _known_keys(admin_port) < keys:
+        if time.monotonic() > deadline:
+            raise BenchError(f"{_known_keys(admin_port)} of {keys} keys are known after {LEARN_SECONDS} s")
+        time.sleep(0.1)
+
+
+def _known_keys(admin_port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return next(int(line.split()[-1]) for line in lines if line.startswith("tollgate_api_keys_known "))
 
 
 class Node:

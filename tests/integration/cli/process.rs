@@ -29,6 +29,11 @@ impl Process {
         process
     }
 
+    /// Its process id.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub(super) fn stop(mut self) -> ExitStatus {
         let id = self.0.id().to_string();

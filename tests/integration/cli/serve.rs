@@ -49,6 +49,38 @@ fn a_node_keeps_what_it_was_told_over_an_orderly_stop() {
     assert_eq!(seen[0][0]["name"], "Bright Apps");
 }
 
+/// Name and niceness of each thread (`proc_pid_stat(5)`: the 19th value; the name before it is in parentheses).
+fn niceness(process: u32) -> Vec<(String, i32)> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    // A thread may end meanwhile.
+    let told = threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+    told.map(|line| {
+        let (name, values) = line.split_once(") ").unwrap();
+        let name = name.split_once('(').unwrap().1.to_owned();
+        (name, values.split(' ').nth(16).unwrap().parse().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn what_serves_goes_before_what_keeps_the_books() {
+    let project = folder::copy_of_policies_in_a_project();
+    let node = Process::start(
+        serve(project.path(), &["--workers", "2", "--ready-file", "ready.json"]),
+        &project.path().join("ready.json"),
+    );
+    let threads = niceness(node.id());
+    let of = |wanted: &str| -> Vec<i32> {
+        threads.iter().filter(|(name, _)| name.starts_with(wanted)).map(|(_, nice)| *nice).collect()
+    };
+    let usual = of("tollgate");
+    assert_eq!(of("core-"), [usual[0]; 2], "{threads:?}");
+    assert_eq!(of("journal"), usual, "{threads:?}");
+    assert_eq!(of("control")[..2], [usual[0] + 10; 2], "{threads:?}");
+    assert_eq!(of("sqlx-sqlite")[0], usual[0] + 10, "{threads:?}");
+    assert_eq!(node.stop().code(), Some(0));
+}
+
 #[test]
 fn a_node_without_a_good_admin_token_does_not_start() {
     let project = folder::copy_of_policies_in_a_project();
