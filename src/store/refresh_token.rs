@@ -16,8 +16,9 @@ use crate::domain::id::FamilyId;
 use crate::domain::secret_hash::RefreshTokenHash;
 use crate::domain::time::Timestamp;
 
-/// Most unused successors of one token; beyond: the oldest is spent.
-pub const MAX_SUCCESSORS: i64 = 8;
+/// Most unused successors of one token; beyond: the oldest is spent. Well above the retries that a client has on the way at
+/// once, since the answer that reaches it may be any of theirs.
+pub const MAX_SUCCESSORS: i64 = 128;
 
 /// A refresh token that is about to be given to an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

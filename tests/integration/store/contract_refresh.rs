@@ -20,6 +20,7 @@ contract! {
     revoking_the_grant_revokes_its_families,
     a_family_of_a_replayed_code_or_revoked_grant_is_born_revoked,
     of_many_rotations_at_once_one_family_survives,
+    whichever_of_many_answers_arrives_goes_on,
     unused_successors_are_bounded,
     a_thief_that_pushes_the_owners_token_out_is_found_out,
     a_chain_of_races_ends_with_at_most_one_line,
@@ -181,10 +182,24 @@ async fn of_many_rotations_at_once_one_family_survives(store: Store) {
     assert!(is_valid(&store, "a").await);
 }
 
+async fn whichever_of_many_answers_arrives_goes_on(store: Store) {
+    let grant = seed_grant(&store).await;
+    start(&store, &grant, "a", later(60)).await;
+    let rotations = rotate_at_once(&store, "a", 1, 64).await;
+    for (name, rotation) in &rotations {
+        assert!(matches!(rotation, Rotation::Rotated(_)), "{rotation:?}");
+        assert!(is_valid(&store, name).await);
+    }
+    let (arrived, lost) = (&rotations[0].0, &rotations[63].0);
+    assert!(matches!(rotate(&store, arrived, "next").await, Rotation::Rotated(_)));
+    assert!(is_valid(&store, "next").await && !is_valid(&store, lost).await);
+}
+
 async fn unused_successors_are_bounded(store: Store) {
     let grant = seed_grant(&store).await;
     start(&store, &grant, "a", later(60)).await;
-    let rotations = rotate_at_once(&store, "a", 1, 30).await;
+    let mut rotations = rotate_at_once(&store, "a", 1, 64).await;
+    rotations.extend(rotate_at_once(&store, "a", 2, 100).await);
     let mut alive = 0;
     for (name, _) in &rotations {
         alive += i64::from(is_valid(&store, name).await);
