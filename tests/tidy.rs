@@ -78,7 +78,7 @@ const HOMES: &[(&str, &[&str])] = &[
 /// Where status codes stand: the one place of each surface, and what names one without answering a refusal.
 const STATUS_CODES: &[(&str, &str)] = &[
     ("src/gateway/respond.rs", "refusals of the data plane"),
-    ("src/oauth/error.rs", "refusals of the OAuth2 server"),
+    ("src/oauth/error/", "refusals of the OAuth2 server"),
     ("src/admin/problem.rs", "refusals of the admin API"),
     ("src/admin/answer.rs", "201 for what was made"),
     ("src/upstream/answer_head.rs", "which answers have no body"),

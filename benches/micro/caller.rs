@@ -89,11 +89,7 @@ fn shown(value: &HeaderValue) -> Shown<'_> {
 fn tokens(signer: &TokenSigner, now: Timestamp) -> Vec<String> {
     let token = |number| NewToken {
         id: format!("token-{number}"),
-        app: AppId::new("app_1").unwrap(),
-        merchant: None,
-        grant: None,
-        family: None,
-        scopes: "catalog:read".parse().unwrap(),
+        ..NewToken::of_app(AppId::new("app_1").unwrap(), "catalog:read".parse().unwrap())
     };
     (0..CALLERS).map(|number| signer.sign(token(number), now, Duration::from_secs(3_600)).unwrap()).collect()
 }

@@ -35,11 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for (number, app) in (0..count.parse::<usize>()?).zip(apps.iter().cycle()) {
         let token = NewToken {
             id: format!("bench-{number:024}"),
-            app: AppId::new(app)?,
-            merchant: None,
-            grant: None,
-            family: None,
-            scopes: SCOPE.parse()?,
+            ..NewToken::of_app(AppId::new(app)?, SCOPE.parse()?)
         };
         writeln!(tokens, "{}", signer.sign(token, now, LIFETIME)?)?;
     }

@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, encode};
 use serde::{Deserialize, Serialize};
 
 pub use super::signing_key::{KeyError, SigningKey};
 pub use super::token_verifier::TokenVerifier;
+use crate::domain::authentication::{Authentication, AuthenticationClass};
+use crate::domain::confirmation::{Confirmation, Thumbprint};
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
@@ -65,6 +69,10 @@ pub struct VerifiedToken {
     pub family: Option<FamilyId>,
     /// What it permits (`scope`).
     pub scopes: ScopeSet,
+    /// What its holder has to show beside it (`cnf`).
+    pub confirmation: Option<Confirmation>,
+    /// How its merchant had proved itself (`auth_time`, `acr`).
+    pub authentication: Option<Authentication>,
     /// When it was made (`made`, or `iat`).
     pub made_at: Timestamp,
     /// Until when (`exp`).
@@ -86,6 +94,62 @@ pub struct NewToken {
     pub family: Option<FamilyId>,
     /// What it permits.
     pub scopes: ScopeSet,
+    /// What its holder has to show beside it.
+    pub confirmation: Option<Confirmation>,
+    /// How its merchant had proved itself.
+    pub authentication: Option<Authentication>,
+}
+
+impl NewToken {
+    /// A token that an app gets for itself, bound to nothing. Its id is still to be given.
+    #[must_use]
+    pub fn of_app(app: AppId, scopes: ScopeSet) -> Self {
+        Self {
+            id: String::new(),
+            app,
+            merchant: None,
+            grant: None,
+            family: None,
+            scopes,
+            confirmation: None,
+            authentication: None,
+        }
+    }
+}
+
+/// The claim `cnf` (RFC 7800, section 3.1).
+#[derive(Debug, Serialize, Deserialize)]
+struct ConfirmationClaim {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jkt: Option<String>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    x5t: Option<String>,
+}
+
+impl From<Confirmation> for ConfirmationClaim {
+    fn from(confirmation: Confirmation) -> Self {
+        match confirmation {
+            Confirmation::Key(Thumbprint(key)) => Self { jkt: Some(URL_SAFE_NO_PAD.encode(key)), x5t: None },
+            Confirmation::Certificate(Thumbprint(certificate)) => {
+                Self { jkt: None, x5t: Some(URL_SAFE_NO_PAD.encode(certificate)) }
+            }
+        }
+    }
+}
+
+impl ConfirmationClaim {
+    fn meaning(&self) -> Result<Confirmation, TokenError> {
+        let thumbprint = |text: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+            bytes.map(Thumbprint).ok_or(TokenError::Claims)
+        };
+        match (&self.jkt, &self.x5t) {
+            (Some(key), None) => thumbprint(key).map(Confirmation::Key),
+            (None, Some(certificate)) => thumbprint(certificate).map(Confirmation::Certificate),
+            // What is not understood must not be taken for a token that is bound to nothing.
+            (None, None) | (Some(_), Some(_)) => Err(TokenError::Claims),
+        }
+    }
 }
 
 /// The claims of RFC 9068, section 2.2, and four of our own.
@@ -108,6 +172,12 @@ pub(super) struct Claims {
     made: Option<i64>,
     pub(super) exp: i64,
     jti: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<ConfirmationClaim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
 }
 
 /// Signs access tokens.
@@ -145,6 +215,9 @@ impl TokenSigner {
             made: Some(now.as_micros()),
             exp: now.plus(lifetime).as_seconds(),
             jti: token.id,
+            cnf: token.confirmation.map(ConfirmationClaim::from),
+            auth_time: token.authentication.map(|authentication| authentication.at.as_seconds()),
+            acr: token.authentication.map(|authentication| authentication.class.name().to_owned()),
         };
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
@@ -176,16 +249,20 @@ pub(super) fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
         grant: grant.map_err(|_| TokenError::Claims)?,
         family: family.map_err(|_| TokenError::Claims)?,
         scopes: claims.scope.parse().map_err(|_| TokenError::Claims)?,
+        confirmation: claims.cnf.as_ref().map(ConfirmationClaim::meaning).transpose()?,
+        authentication: claims.auth_time.zip(claims.acr.as_deref()).and_then(authentication),
         made_at: claims.made.map_or(Timestamp::from_seconds(claims.iat), Timestamp::from_micros),
         expires_at: Timestamp::from_seconds(claims.exp),
     })
 }
 
+fn authentication((at, class): (i64, &str)) -> Option<Authentication> {
+    let class = AuthenticationClass::named(class)?;
+    Some(Authentication { at: Timestamp::from_seconds(at), class })
+}
+
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -198,11 +275,11 @@ mod tests {
     fn new_token() -> NewToken {
         NewToken {
             id: "t1".to_owned(),
-            app: AppId::new("app_1").unwrap(),
             merchant: Some(MerchantId::new("mer_1").unwrap()),
             grant: Some(GrantId::new("gr_1").unwrap()),
-            family: None,
-            scopes: "order:read order:write".parse().unwrap(),
+            confirmation: Some(Confirmation::Key(Thumbprint([7; 32]))),
+            authentication: Some(Authentication { at: NOW, class: AuthenticationClass::TwoFactors }),
+            ..NewToken::of_app(AppId::new("app_1").unwrap(), "order:read order:write".parse().unwrap())
         }
     }
 
@@ -219,6 +296,8 @@ mod tests {
         assert_eq!(verified.app.as_str(), "app_1");
         assert_eq!(verified.merchant.unwrap().as_str(), "mer_1");
         assert_eq!(verified.scopes.to_string(), "order:read order:write");
+        assert_eq!(verified.confirmation, new_token().confirmation);
+        assert_eq!(verified.authentication, new_token().authentication);
         let end = NOW.plus(Duration::from_secs(60));
         assert_eq!(verifier.verify(&token, end), Err(TokenError::Expired));
     }

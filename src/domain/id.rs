@@ -96,6 +96,8 @@ text_id! {
     GrantId,
     /// The refresh tokens that descend from one authorization.
     FamilyId,
+    /// A session of a merchant in a browser.
+    SessionId,
     /// A subscription of an app to an API product.
     SubscriptionId,
     /// A route's name in the policy files.

@@ -3,7 +3,9 @@
 //! Values and rules only: no I/O, no async, no clock read, no serialization.
 
 pub mod api_key;
+pub mod authentication;
 pub mod charge;
+pub mod confirmation;
 pub mod hexadecimal;
 pub mod id;
 pub mod identity;

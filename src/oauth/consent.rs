@@ -64,6 +64,8 @@ async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Res
         redirect_uri: request.sent_redirect_uri.clone(),
         scopes: request.scopes.clone(),
         challenge: request.challenge.clone(),
+        confirmation: None,
+        authentication: session.authentication,
         issued_at: now,
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,

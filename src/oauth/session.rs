@@ -8,9 +8,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use super::error::PageError;
 use super::router::OAuth;
 use crate::credential::cookie::{HOST_PREFIX, SESSION};
-use crate::domain::id::MerchantId;
+use crate::domain::authentication::{Authentication, AuthenticationClass};
+use crate::domain::id::{InvalidId, MerchantId, SessionId};
 use crate::domain::identity::{Merchant, Standing};
-use crate::domain::random::new_secret;
+use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::SessionHash;
 use crate::store::login_session::LoginSession;
 
@@ -23,6 +24,8 @@ pub struct Session {
     pub merchant: Merchant,
     /// What its forms carry against cross-site requests.
     pub csrf: String,
+    /// How it proved itself.
+    pub authentication: Authentication,
 }
 
 /// The session of a request, if it has a good one.
@@ -35,7 +38,8 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     let Some(session) = found else { return Ok(None) };
     let merchant = oauth.store.merchant(&session.merchant).await?;
     let merchant = merchant.filter(|merchant| merchant.standing == Standing::Active);
-    Ok(merchant.map(|merchant| Session { merchant, csrf: hex(&session.csrf_secret) }))
+    let (csrf, authentication) = (hex(&session.csrf_secret), session.authentication);
+    Ok(merchant.map(|merchant| Session { merchant, csrf, authentication }))
 }
 
 /// Begins a session of a merchant whose password was checked against `password_hash`; gives its cookie, or `None` if the
@@ -53,7 +57,11 @@ pub async fn begin(
     let mut csrf_secret = [0; 32];
     oauth.random.fill(&mut csrf_secret).map_err(unavailable)?;
     let now = oauth.clock.now();
+    let named = new_id("ses_", &*oauth.random).map_err(unavailable)?;
+    let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
     let session = LoginSession {
+        id: SessionId::new(&named).map_err(malformed)?,
+        authentication: Authentication { at: now, class: AuthenticationClass::OneFactor },
         merchant: merchant.clone(),
         csrf_secret,
         created_at: now,

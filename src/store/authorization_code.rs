@@ -5,8 +5,10 @@
 
 use super::error::StoreError;
 use super::open::Store;
-use super::row::{parse, time};
+use super::row::{authentication, optional, parse, time};
 use super::transaction::Transaction;
+use crate::domain::authentication::Authentication;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::CodeHash;
@@ -29,6 +31,10 @@ pub struct CodeRecord {
     pub scopes: ScopeSet,
     /// The PKCE challenge (S256), if the request had one.
     pub challenge: Option<String>,
+    /// The key that its tokens have to be bound to (`dpop_jkt`; RFC 9449, section 10).
+    pub confirmation: Option<Confirmation>,
+    /// How the merchant had proved itself.
+    pub authentication: Authentication,
     /// When it was made.
     pub issued_at: Timestamp,
     /// From when it no longer works.
@@ -57,6 +63,9 @@ row! {
         redirect_uri: Option<String>,
         scopes: String,
         challenge: Option<String>,
+        confirmation: Option<String>,
+        authenticated_at: i64,
+        acr: String,
         issued_at: i64,
         expires_at: i64,
         redeemed_at: Option<i64>,
@@ -67,7 +76,8 @@ macro_rules! code_sql {
     ($head:literal, $tail:literal) => {
         concat!(
             $head,
-            " app, merchant, grant_id, family, redirect_uri, scopes, challenge, issued_at, expires_at, redeemed_at ",
+            " app, merchant, grant_id, family, redirect_uri, scopes, challenge, confirmation, authenticated_at, acr, \
+             issued_at, expires_at, redeemed_at ",
             $tail
         )
     };
@@ -85,6 +95,8 @@ impl TryFrom<CodeRow> for CodeRecord {
             redirect_uri: row.redirect_uri,
             scopes: parse("authorization_code.scopes", &row.scopes)?,
             challenge: row.challenge,
+            confirmation: optional("authorization_code.confirmation", row.confirmation.as_deref())?,
+            authentication: authentication("authorization_code.acr", row.authenticated_at, &row.acr)?,
             issued_at: Timestamp::from_micros(row.issued_at),
             expires_at: Timestamp::from_micros(row.expires_at),
             redeemed_at: time(row.redeemed_at),
@@ -102,7 +114,8 @@ impl Store {
         on!(self.writer(), db => {
             sqlx::query(
                 "insert into authorization_code (hash, app, merchant, grant_id, family, redirect_uri, scopes, \
-                 challenge, issued_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                 challenge, issued_at, expires_at, confirmation, authenticated_at, acr) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(&hash.0[..])
             .bind(code.app.as_str())
@@ -114,6 +127,9 @@ impl Store {
             .bind(code.challenge.as_deref())
             .bind(code.issued_at.as_micros())
             .bind(code.expires_at.as_micros())
+            .bind(code.confirmation.map(|confirmation| confirmation.to_string()))
+            .bind(code.authentication.at.as_micros())
+            .bind(code.authentication.class.name())
             .execute(db)
             .await
             .map(|_| ())

@@ -4,19 +4,24 @@ use std::fmt;
 
 use super::error::StoreError;
 use super::open::Store;
-use super::row::{hash, parse};
+use super::row::{authentication, hash, parse};
 use super::transaction::Transaction;
-use crate::domain::id::MerchantId;
+use crate::domain::authentication::Authentication;
+use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
 
 /// A browser in which a merchant has logged in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginSession {
+    /// By which administrators and the merchant name it; the cookie says nothing of it.
+    pub id: SessionId,
     /// Who has logged in.
     pub merchant: MerchantId,
     /// What the session's forms prove themselves with against cross-site requests.
     pub csrf_secret: [u8; 32],
+    /// How the merchant proved itself.
+    pub authentication: Authentication,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when.
@@ -30,7 +35,15 @@ impl fmt::Debug for LoginSession {
 }
 
 row! {
-    SessionRow { merchant: String, csrf_secret: Vec<u8>, created_at: i64, expires_at: i64 }
+    SessionRow {
+        id: String,
+        merchant: String,
+        csrf_secret: Vec<u8>,
+        authenticated_at: i64,
+        acr: String,
+        created_at: i64,
+        expires_at: i64,
+    }
 }
 
 impl TryFrom<SessionRow> for LoginSession {
@@ -38,6 +51,8 @@ impl TryFrom<SessionRow> for LoginSession {
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         Ok(Self {
+            id: parse("login_session.id", &row.id)?,
+            authentication: authentication("login_session.acr", row.authenticated_at, &row.acr)?,
             merchant: parse("login_session.merchant", &row.merchant)?,
             csrf_secret: hash("login_session.csrf_secret", &row.csrf_secret)?,
             created_at: Timestamp::from_micros(row.created_at),
@@ -78,7 +93,7 @@ impl Store {
     ) -> Result<Option<LoginSession>, StoreError> {
         let row: Option<SessionRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select merchant, csrf_secret, created_at, expires_at from login_session \
+                "select id, merchant, csrf_secret, authenticated_at, acr, created_at, expires_at from login_session \
                  where hash = $1 and expires_at > $2",
             )
             .bind(&hash.0[..])
@@ -128,14 +143,17 @@ impl Transaction {
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
-                 values ($1, $2, $3, $4, $5)",
+                "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at, id, authenticated_at, \
+                 acr) values ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(&hash.0[..])
             .bind(session.merchant.as_str())
             .bind(&session.csrf_secret[..])
             .bind(session.created_at.as_micros())
             .bind(session.expires_at.as_micros())
+            .bind(session.id.as_str())
+            .bind(session.authentication.at.as_micros())
+            .bind(session.authentication.class.name())
             .execute(db)
             .await
             .map(|_| ())

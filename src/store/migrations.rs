@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     step!(5, "app_tokens", "0005_app_tokens.sql"),
     step!(6, "identity_changes", "0006_identity_changes.sql"),
     step!(7, "lean_books", "0007_lean_books.sql"),
+    step!(8, "bound_tokens", "0008_bound_tokens.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -6,8 +6,10 @@
 use super::error::StoreError;
 use super::open::Store;
 use super::refresh_token::NewRefreshToken;
-use super::row::{parse, time};
+use super::row::{authentication, optional, parse, time};
 use super::transaction::Transaction;
+use crate::domain::authentication::Authentication;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::RefreshTokenHash;
@@ -28,6 +30,12 @@ pub struct RefreshFamily {
     pub scopes: ScopeSet,
     /// When the first token was made.
     pub created_at: Timestamp,
+    /// What its tokens are bound to.
+    pub confirmation: Option<Confirmation>,
+    /// How the merchant had proved itself.
+    pub authentication: Authentication,
+    /// When it ends even if it is used; `None`: it lives as long as it is.
+    pub ends_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
@@ -49,13 +57,21 @@ row! {
         grant_id: String,
         scopes: String,
         created_at: i64,
+        confirmation: Option<String>,
+        authenticated_at: i64,
+        acr: String,
+        ends_at: Option<i64>,
         revoked_at: Option<i64>,
     }
 }
 
 macro_rules! family_sql {
     ($head:literal, $tail:literal) => {
-        concat!($head, " id, app, merchant, grant_id, scopes, created_at, revoked_at ", $tail)
+        concat!(
+            $head,
+            " id, app, merchant, grant_id, scopes, created_at, confirmation, authenticated_at, acr, ends_at, revoked_at ",
+            $tail
+        )
     };
 }
 
@@ -70,6 +86,9 @@ impl TryFrom<FamilyRow> for RefreshFamily {
             grant: parse("refresh_family.grant_id", &row.grant_id)?,
             scopes: parse("refresh_family.scopes", &row.scopes)?,
             created_at: Timestamp::from_micros(row.created_at),
+            confirmation: optional("refresh_family.confirmation", row.confirmation.as_deref())?,
+            authentication: authentication("refresh_family.acr", row.authenticated_at, &row.acr)?,
+            ends_at: time(row.ends_at),
             revoked_at: time(row.revoked_at),
         })
     }
@@ -210,7 +229,8 @@ impl Transaction {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into refresh_family (id, app, merchant, grant_id, scopes, created_at, touched_at, \
-                 expires_at, revoked_at) values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+                 expires_at, revoked_at, confirmation, authenticated_at, acr, ends_at) \
+                 values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(family.id.as_str())
             .bind(family.app.as_str())
@@ -220,6 +240,10 @@ impl Transaction {
             .bind(family.created_at.as_micros())
             .bind(token.expires_at.as_micros())
             .bind(family.revoked_at.map(Timestamp::as_micros))
+            .bind(family.confirmation.map(|confirmation| confirmation.to_string()))
+            .bind(family.authentication.at.as_micros())
+            .bind(family.authentication.class.name())
+            .bind(family.ends_at.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())

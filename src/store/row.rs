@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::error::StoreError;
+use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::time::Timestamp;
 
 /// Declares a struct whose fields are columns of the same names, readable from both stores.
@@ -36,6 +37,21 @@ pub(super) fn known<T>(what: &'static str, value: Option<T>) -> Result<T, StoreE
 /// Takes the 32 bytes of column `what`.
 pub(super) fn hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| StoreError::corrupt(what))
+}
+
+/// Parses the text of column `what`, which may be null.
+pub(super) fn optional<T: FromStr>(what: &'static str, text: Option<&str>) -> Result<Option<T>, StoreError> {
+    text.map(|text| parse(what, text)).transpose()
+}
+
+/// How a merchant had proved itself, by the columns `authenticated_at` and `acr`, of which `what` names the latter.
+pub(super) fn authentication(
+    what: &'static str,
+    authenticated_at: i64,
+    acr: &str,
+) -> Result<Authentication, StoreError> {
+    let class = known(what, AuthenticationClass::named(acr))?;
+    Ok(Authentication { at: Timestamp::from_micros(authenticated_at), class })
 }
 
 /// A time of a column that may be null.

@@ -176,7 +176,7 @@ impl World {
     fn token(&self, id: &str) -> String {
         let app = AppId::new("app_1").unwrap();
         let (id, scopes) = (id.to_owned(), ScopeSet::default());
-        let new = NewToken { id, app, merchant: None, grant: None, family: None, scopes };
+        let new = NewToken { id, ..NewToken::of_app(app, scopes) };
         self.signer.sign(new, self.clock.now(), Duration::from_secs(3600)).unwrap()
     }
 

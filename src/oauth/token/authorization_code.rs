@@ -5,7 +5,7 @@
 
 use axum::response::Response;
 
-use super::super::error::TokenEndpointError;
+use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::pkce;
 use super::super::router::OAuth;
@@ -18,20 +18,20 @@ use crate::domain::time::Timestamp;
 use crate::store::authorization_code::{CodeRecord, Redeemed};
 use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Started};
 
-const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
+const INVALID: EndpointError = EndpointError::InvalidGrant(
     "the code is unknown, used, expired, or was given to another client or redirect_uri",
 );
 
 /// Exchanges a code for an access token and a refresh token.
 ///
 /// # Errors
-/// [`TokenEndpointError`].
+/// [`EndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
     (app, now): (&App, Timestamp),
     parameters: &Parameters,
-) -> Result<Response, TokenEndpointError> {
-    let code = parameters.get("code").ok_or(TokenEndpointError::InvalidRequest("code is missing"))?;
+) -> Result<Response, EndpointError> {
+    let code = parameters.get("code").ok_or(EndpointError::InvalidRequest("code is missing"))?;
     let hash = CodeHash::of(code);
     let record = oauth.store.code(&hash).await?.ok_or(INVALID)?;
     if record.app != app.id || record.expires_at <= now {
@@ -55,7 +55,7 @@ pub async fn exchange(
 fn check_redirect_uri(
     (record, app): (&CodeRecord, &App),
     parameters: &Parameters,
-) -> Result<(), TokenEndpointError> {
+) -> Result<(), EndpointError> {
     match (&record.redirect_uri, parameters.get("redirect_uri")) {
         (Some(asked), Some(sent)) if asked == sent => Ok(()),
         (Some(_), None) if record.challenge.is_some() => Ok(()),
@@ -66,18 +66,18 @@ fn check_redirect_uri(
     }
 }
 
-fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), TokenEndpointError> {
+fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), EndpointError> {
     match (&record.challenge, parameters.get("code_verifier")) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(TokenEndpointError::InvalidRequest("code_verifier without a code_challenge")),
+        (None, Some(_)) => Err(EndpointError::InvalidRequest("code_verifier without a code_challenge")),
         (Some(challenge), Some(verifier)) if pkce::matches(verifier, challenge) => Ok(()),
-        (Some(_), _) => Err(TokenEndpointError::InvalidGrant("code_verifier is missing or does not fit")),
+        (Some(_), _) => Err(EndpointError::InvalidGrant("code_verifier is missing or does not fit")),
     }
 }
 
-async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Response, TokenEndpointError> {
-    let refresh_token = new_secret("tgr_", &*oauth.random)
-        .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
+async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Response, EndpointError> {
+    let refresh_token =
+        new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let family = RefreshFamily {
         id: record.family.clone(),
         app: record.app.clone(),
@@ -85,6 +85,9 @@ async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Respo
         grant: record.grant.clone(),
         scopes: record.scopes.clone(),
         created_at: now,
+        confirmation: record.confirmation,
+        authentication: record.authentication,
+        ends_at: None,
         revoked_at: None,
     };
     let first = NewRefreshToken {
@@ -96,12 +99,12 @@ async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Respo
         Started::Revoked => return Err(INVALID),
     }
     let new = NewToken {
-        id: String::new(),
-        app: record.app,
         merchant: Some(record.merchant),
         grant: Some(record.grant),
         family: Some(record.family),
-        scopes: record.scopes,
+        confirmation: record.confirmation,
+        authentication: Some(record.authentication),
+        ..NewToken::of_app(record.app, record.scopes)
     };
     response::answer(oauth, new, (Some(&refresh_token), now))
 }

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::super::error::TokenEndpointError;
+use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::scopes;
@@ -14,24 +14,15 @@ use crate::domain::time::Timestamp;
 /// Gives an access token as of `made_at`, and no refresh token: the app can always ask again.
 ///
 /// # Errors
-/// [`TokenEndpointError`].
+/// [`EndpointError`].
 pub fn exchange(
     oauth: &OAuth,
     (app, made_at): (&App, Timestamp),
     parameters: &Parameters,
-) -> Result<Response, TokenEndpointError> {
+) -> Result<Response, EndpointError> {
     if app.kind == ClientKind::Public {
-        return Err(TokenEndpointError::UnauthorizedClient);
+        return Err(EndpointError::UnauthorizedClient);
     }
-    let scopes =
-        scopes::asked(oauth, app, parameters.get("scope")).map_err(TokenEndpointError::InvalidScope)?;
-    let new = NewToken {
-        id: String::new(),
-        app: app.id.clone(),
-        merchant: None,
-        grant: None,
-        family: None,
-        scopes,
-    };
-    response::answer(oauth, new, (None, made_at))
+    let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(EndpointError::InvalidScope)?;
+    response::answer(oauth, NewToken::of_app(app.id.clone(), scopes), (None, made_at))
 }

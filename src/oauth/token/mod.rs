@@ -1,7 +1,6 @@
 //! `POST /oauth/token`: one grant type a file.
 
 pub mod authorization_code;
-pub mod client;
 pub mod client_credentials;
 pub mod endpoint;
 pub mod refresh;

@@ -5,7 +5,7 @@
 
 use axum::response::Response;
 
-use super::super::error::TokenEndpointError;
+use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::response;
@@ -17,22 +17,21 @@ use crate::domain::secret_hash::RefreshTokenHash;
 use crate::domain::time::Timestamp;
 use crate::store::refresh_token::{NewRefreshToken, Rotation};
 
-const INVALID: TokenEndpointError = TokenEndpointError::InvalidGrant(
+const INVALID: EndpointError = EndpointError::InvalidGrant(
     "the refresh token is unknown, expired, revoked, or was given to another client",
 );
 
 /// Exchanges a refresh token for an access token and the next refresh token.
 ///
 /// # Errors
-/// [`TokenEndpointError`].
+/// [`EndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
     (app, now): (&App, Timestamp),
     parameters: &Parameters,
-) -> Result<Response, TokenEndpointError> {
-    let token = parameters
-        .get("refresh_token")
-        .ok_or(TokenEndpointError::InvalidRequest("refresh_token is missing"))?;
+) -> Result<Response, EndpointError> {
+    let token =
+        parameters.get("refresh_token").ok_or(EndpointError::InvalidRequest("refresh_token is missing"))?;
     let hash = RefreshTokenHash::of(token);
     // Another app's token is refused before anything happens to it.
     let known = oauth.store.refresh_token(&hash).await?.ok_or(INVALID)?;
@@ -40,8 +39,8 @@ pub async fn exchange(
         return Err(INVALID);
     }
     let scopes = scopes(&known.family.scopes, parameters)?;
-    let successor = new_secret("tgr_", &*oauth.random)
-        .map_err(|error| TokenEndpointError::Unavailable(Box::new(error)))?;
+    let successor =
+        new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let new = NewRefreshToken {
         hash: RefreshTokenHash::of(&successor),
         expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
@@ -56,20 +55,20 @@ pub async fn exchange(
         Rotation::Ended(_) | Rotation::Unknown => return Err(INVALID),
     };
     let new = NewToken {
-        id: String::new(),
-        app: family.app,
         merchant: Some(family.merchant),
         grant: Some(family.grant),
         family: Some(family.id),
-        scopes,
+        confirmation: family.confirmation,
+        authentication: Some(family.authentication),
+        ..NewToken::of_app(family.app, scopes)
     };
     response::answer(oauth, new, (Some(&successor), now))
 }
 
 /// What is asked for: all of it, or less.
-fn scopes(granted: &ScopeSet, parameters: &Parameters) -> Result<ScopeSet, TokenEndpointError> {
+fn scopes(granted: &ScopeSet, parameters: &Parameters) -> Result<ScopeSet, EndpointError> {
     let Some(text) = parameters.get("scope") else { return Ok(granted.clone()) };
-    let invalid = |what: &str| TokenEndpointError::InvalidScope(what.to_owned());
+    let invalid = |what: &str| EndpointError::InvalidScope(what.to_owned());
     let asked: ScopeSet = text.parse().map_err(|_| invalid("scope is malformed"))?;
     if asked.is_empty() || !granted.covers(&asked) {
         return Err(invalid("a scope is beyond what was granted"));

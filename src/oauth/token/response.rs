@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::super::error::TokenEndpointError;
+use super::super::error::EndpointError;
 use super::super::router::OAuth;
 use crate::credential::access_token::NewToken;
 use crate::domain::random::new_id;
@@ -14,14 +14,13 @@ use crate::domain::time::Timestamp;
 /// Signs an access token as of `now` and answers with it, and with the refresh token if there is one. `new.id` is set here.
 ///
 /// # Errors
-/// [`TokenEndpointError::Unavailable`].
+/// [`EndpointError::Unavailable`].
 pub fn answer(
     oauth: &OAuth,
     new: NewToken,
     (refresh_token, now): (Option<&str>, Timestamp),
-) -> Result<Response, TokenEndpointError> {
-    let unavailable =
-        |error: Box<dyn std::error::Error + Send + Sync>| TokenEndpointError::Unavailable(error);
+) -> Result<Response, EndpointError> {
+    let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| EndpointError::Unavailable(error);
     let lifetime = oauth.live.load().platform.access_token_lifetime;
     let scope = new.scopes.to_string();
     let id = new_id("tok_", &*oauth.random).map_err(|error| unavailable(Box::new(error)))?;

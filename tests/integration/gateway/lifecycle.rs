@@ -45,8 +45,9 @@ async fn sessions(store: &str, statement: &'static str) -> i64 {
 
 #[test]
 fn a_node_forgets_what_expired_long_ago_and_nothing_else() {
-    const INSERT: &str = "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at) \
-        select randomblob(32), id, randomblob(32), 0, at from merchant, \
+    const INSERT: &str = "insert into login_session \
+        (hash, id, merchant, csrf_secret, authenticated_at, acr, created_at, expires_at) \
+        select randomblob(32), 'ses_' || at, id, randomblob(32), 0, 'urn:tollgate:acr:one-factor', 0, at from merchant, \
         (select 1 as at union all select unixepoch() * 1000000) where username = 'shop' returning 0";
     let dev = Dev::start();
     dev.admin("POST", "/admin/merchants", r#"{"username":"shop","name":"Shop"}"#);

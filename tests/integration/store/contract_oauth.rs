@@ -1,8 +1,12 @@
 //! Authorization codes, browser sessions, signing keys, and what expires.
 
-use tollgate::domain::id::{FamilyId, MerchantId};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::confirmation::{Confirmation, Thumbprint};
+use tollgate::domain::hexadecimal::hexadecimal;
+use tollgate::domain::id::{FamilyId, MerchantId, SessionId};
 use tollgate::domain::identity::{Grant, Standing};
 use tollgate::domain::secret_hash::{CodeHash, SessionHash};
+use tollgate::domain::time::Timestamp;
 use tollgate::store::authorization_code::{CodeRecord, Redeemed};
 use tollgate::store::login_session::LoginSession;
 use tollgate::store::signing_key::StoredSigningKey;
@@ -30,6 +34,11 @@ fn code(grant: &Grant) -> CodeRecord {
         redirect_uri: Some("http://127.0.0.1:9999/callback".to_owned()),
         scopes: grant.scopes.clone(),
         challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned()),
+        confirmation: Some(Confirmation::Key(Thumbprint([5; 32]))),
+        authentication: Authentication {
+            at: Timestamp::from_seconds(1_000),
+            class: AuthenticationClass::TwoFactors,
+        },
         issued_at: START,
         expires_at: later(60),
         redeemed_at: None,
@@ -43,6 +52,7 @@ async fn a_code_comes_back_as_it_went_in(store: Store) {
         family: FamilyId::new("family_2").unwrap(),
         redirect_uri: None,
         challenge: None,
+        confirmation: None,
         ..full.clone()
     };
     store.store_code(&CodeHash::of("full"), &full).await.unwrap();
@@ -91,6 +101,8 @@ async fn of_a_hundred_redemptions_at_once_exactly_one_is_the_first(store: Store)
 
 fn session(merchant: &MerchantId) -> LoginSession {
     LoginSession {
+        id: SessionId::new("ses_1").unwrap(),
+        authentication: Authentication { at: START, class: AuthenticationClass::OneFactor },
         merchant: merchant.clone(),
         csrf_secret: [9; 32],
         created_at: START,
@@ -98,8 +110,14 @@ fn session(merchant: &MerchantId) -> LoginSession {
     }
 }
 
+/// Each session has an id of its own, made of the hash.
+fn named(hash: &SessionHash, session: &LoginSession) -> LoginSession {
+    let id = SessionId::new(&hexadecimal(&hash.0)).unwrap();
+    LoginSession { id, ..session.clone() }
+}
+
 async fn begin(store: &Store, hash: &SessionHash, session: &LoginSession) -> bool {
-    store.begin_login_session(hash, session, super::seed::PASSWORD_HASH).await.unwrap()
+    store.begin_login_session(hash, &named(hash, session), super::seed::PASSWORD_HASH).await.unwrap()
 }
 
 async fn a_session_is_found_until_it_expires_or_ends(store: Store) {
@@ -109,7 +127,7 @@ async fn a_session_is_found_until_it_expires_or_ends(store: Store) {
     for hash in &hashes {
         assert!(begin(&store, hash, &session).await);
     }
-    assert_eq!(store.login_session(&hashes[0], later(59)).await.unwrap(), Some(session));
+    assert_eq!(store.login_session(&hashes[0], later(59)).await.unwrap(), Some(named(&hashes[0], &session)));
     assert_eq!(store.login_session(&hashes[0], later(60)).await.unwrap(), None);
     store.delete_login_session(&hashes[0]).await.unwrap();
     store.delete_login_session(&hashes[0]).await.unwrap();

@@ -1,5 +1,7 @@
 //! Refresh tokens: what a lost answer, a replay and a race do.
 
+use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::confirmation::{Confirmation, Thumbprint};
 use tollgate::domain::id::FamilyId;
 use tollgate::domain::identity::Grant;
 use tollgate::domain::secret_hash::{CodeHash, RefreshTokenHash};
@@ -42,6 +44,9 @@ fn family(grant: &Grant, id: &str) -> RefreshFamily {
         grant: grant.id.clone(),
         scopes: grant.scopes.clone(),
         created_at: START,
+        confirmation: Some(Confirmation::Certificate(Thumbprint([3; 32]))),
+        authentication: Authentication { at: START, class: AuthenticationClass::OneFactor },
+        ends_at: Some(later(900)),
         revoked_at: None,
     }
 }
@@ -139,6 +144,8 @@ async fn a_family_of_a_replayed_code_or_revoked_grant_is_born_revoked(store: Sto
         redirect_uri: None,
         scopes: grant.scopes.clone(),
         challenge: None,
+        confirmation: None,
+        authentication: Authentication { at: START, class: AuthenticationClass::OneFactor },
         issued_at: START,
         expires_at: later(60),
         redeemed_at: None,

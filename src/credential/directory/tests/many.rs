@@ -93,6 +93,6 @@ async fn a_flood_of_forged_tokens_is_not_verified_and_good_ones_are() {
 fn stranger_token(stranger: &TokenSigner, world: &World) -> String {
     let (id, scopes) = ("s".to_owned(), ScopeSet::default());
     let app = AppId::new("app_1").unwrap();
-    let new = NewToken { id, app, merchant: None, grant: None, family: None, scopes };
+    let new = NewToken { id, ..NewToken::of_app(app, scopes) };
     stranger.sign(new, world.clock.now(), Duration::from_secs(3600)).unwrap()
 }

@@ -1,11 +1,11 @@
-//! Which app asks for a token, and whether it is that app (RFC 6749, section 2.3).
+//! Client secrets, in HTTP Basic or in the form (RFC 6749, section 2.3.1).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::error::TokenEndpointError;
+use super::super::error::EndpointError;
 use super::super::parameters::{Parameters, decode};
 use super::super::router::OAuth;
 use crate::domain::id::AppId;
@@ -14,9 +14,9 @@ use crate::domain::secret_hash::SecretHash;
 use crate::domain::time::Timestamp;
 
 /// What the request brings to prove who asks.
-pub struct Presented {
+pub(super) struct Presented {
     /// Which app it says to be.
-    pub id: String,
+    pub(super) id: String,
     secret: Option<String>,
 }
 
@@ -24,23 +24,23 @@ pub struct Presented {
 /// token that an HTTP library adds by itself, says nothing about which app asks.
 ///
 /// # Errors
-/// [`TokenEndpointError::InvalidClient`] if it brings nothing, or [`TokenEndpointError::InvalidRequest`] for two methods at
+/// [`EndpointError::InvalidClient`] if it brings nothing, or [`EndpointError::InvalidRequest`] for two methods at
 /// once.
-pub fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, TokenEndpointError> {
+pub(super) fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented, EndpointError> {
     let in_form = parameters.get("client_secret").map(str::to_owned);
     let mut sent = headers.get_all(header::AUTHORIZATION).iter().filter(|value| is_basic(value));
     let Some(basic) = sent.next() else {
         // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
-        let id = parameters.get("client_id").ok_or(TokenEndpointError::InvalidClient)?;
+        let id = parameters.get("client_id").ok_or(EndpointError::InvalidClient)?;
         return Ok(Presented { id: id.to_owned(), secret: in_form });
     };
     if in_form.is_some() || sent.next().is_some() {
-        return Err(TokenEndpointError::InvalidRequest("the client authenticates in two ways at once"));
+        return Err(EndpointError::InvalidRequest("the client authenticates in two ways at once"));
     }
     let basic = basic.to_str().ok().and_then(decode_basic);
-    let (id, secret) = basic.ok_or(TokenEndpointError::InvalidClient)?;
+    let (id, secret) = basic.ok_or(EndpointError::InvalidClient)?;
     if parameters.get("client_id").is_some_and(|other| other != id) {
-        return Err(TokenEndpointError::InvalidRequest("client_id differs from the one that authenticates"));
+        return Err(EndpointError::InvalidRequest("client_id differs from the one that authenticates"));
     }
     // An empty password is none: so do public apps name themselves.
     Ok(Presented { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
@@ -57,13 +57,13 @@ pub struct Proven {
 /// The app that asks, at `now`. A confidential one has proved itself by its secret.
 ///
 /// # Errors
-/// [`TokenEndpointError::InvalidClient`], [`TokenEndpointError::Unavailable`].
-pub async fn prove(
+/// [`EndpointError::InvalidClient`], [`EndpointError::Unavailable`].
+pub(super) async fn prove(
     oauth: &OAuth,
     presented: &Presented,
     now: Timestamp,
-) -> Result<Proven, TokenEndpointError> {
-    let invalid = TokenEndpointError::InvalidClient;
+) -> Result<Proven, EndpointError> {
+    let invalid = EndpointError::InvalidClient;
     let Ok(id) = AppId::new(&presented.id) else { return Err(invalid) };
     // What is good now is good after all that was ended before, even if the clock that it was ended by goes ahead of this one.
     // Looked up before anything else: what ends an app's tokens from here on ends those made now too, if the app proves

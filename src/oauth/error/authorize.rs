@@ -1,0 +1,61 @@
+//! What an app is told at its redirect URI.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::super::redirect::with_parameters;
+
+/// What goes wrong at the authorization endpoint once it is known where to redirect to (RFC 6749, section 4.1.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizeError {
+    /// A parameter is missing, repeated or malformed.
+    InvalidRequest(String),
+    /// Another response type than `code`.
+    UnsupportedResponseType,
+    /// A scope that the app may not ask for.
+    InvalidScope(String),
+    /// The merchant said no.
+    AccessDenied,
+}
+
+impl AuthorizeError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope(_) => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+        }
+    }
+
+    fn description(&self) -> &str {
+        match self {
+            Self::InvalidRequest(what) | Self::InvalidScope(what) => what,
+            Self::UnsupportedResponseType => "response_type must be code",
+            Self::AccessDenied => "the merchant did not consent",
+        }
+    }
+
+    /// Back to the app, with the error, its state and the issuer (RFC 9207).
+    #[must_use]
+    pub fn redirect(&self, redirect_uri: &str, state: Option<&str>, issuer: &str) -> Response {
+        let mut parameters = vec![("error", self.code()), ("error_description", self.description())];
+        parameters.extend(state.map(|state| ("state", state)));
+        parameters.push(("iss", issuer));
+        see_other(&with_parameters(redirect_uri, &parameters))
+    }
+}
+
+/// 303 See Other: a redirect that never repeats a form (RFC 9700, section 4.12).
+#[must_use]
+pub fn see_other(location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    match HeaderValue::from_str(location) {
+        Ok(location) => {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,80 @@
+//! What goes wrong before there is an app to tell: a page for the user.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::super::pages;
+use crate::store::StoreError;
+
+/// After how many seconds a login that found all places taken may try again.
+const BUSY_SECONDS: u64 = 5;
+
+/// What goes wrong at the authorization endpoint before there is anywhere to redirect to: a page for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The app is unknown or suspended.
+    #[error("The app that sent you here is not registered.")]
+    UnknownApp,
+    /// The redirect URI is not one of the app's.
+    #[error("The app that sent you here gave a return address that it has not registered.")]
+    UnknownRedirect,
+    /// A form that did not come from our page, or too late.
+    #[error("This form is no longer valid. Go back to the app and start again.")]
+    StaleForm,
+    /// A form that is no text, or has control characters in it.
+    #[error("This form cannot be read. Go back to the app and start again.")]
+    MalformedForm,
+    /// Too many attempts.
+    #[error("Too many attempts. Wait {0} seconds and try again.")]
+    TooManyAttempts(u64),
+    /// More logins at once than can be checked.
+    #[error("Too many people log in just now. Try again shortly.")]
+    Busy,
+    /// Something of ours is out of reach.
+    #[error("Something went wrong on our side. Try again shortly.")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::UnknownApp | Self::UnknownRedirect | Self::StaleForm | Self::MalformedForm => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => {
+                tracing::warn!("a login waited in vain for its turn to be checked");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Unavailable(source) => {
+                tracing::error!(error = %source, "an OAuth2 page could not be served");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        let mut response = pages::error(&self.to_string());
+        *response.status_mut() = status;
+        let retry_after = match self {
+            Self::TooManyAttempts(seconds) => Some(seconds),
+            Self::Busy => Some(BUSY_SECONDS),
+            Self::UnknownApp
+            | Self::UnknownRedirect
+            | Self::StaleForm
+            | Self::MalformedForm
+            | Self::Unavailable(_) => None,
+        };
+        let retry_after = retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
+        response.headers_mut().extend(retry_after);
+        response
+    }
+}
+
+/// Marks a page that answers a form which came too late.
+pub fn mark_stale(page: &mut Response) {
+    *page.status_mut() = StatusCode::BAD_REQUEST;
+}
