@@ -3,44 +3,9 @@
 mod authorize;
 mod endpoint;
 mod page;
-
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+mod path;
 
 pub use self::authorize::{AuthorizeError, see_other};
 pub use self::endpoint::EndpointError;
 pub use self::page::{PageError, mark_stale};
-
-/// There is no such endpoint.
-pub async fn no_such_path(headers: HeaderMap) -> Response {
-    problem(&headers, StatusCode::NOT_FOUND, ("no_such_path", "There is no such OAuth2 endpoint"))
-}
-
-/// The endpoint has other methods; the router says which in `Allow`.
-pub async fn method_not_allowed(headers: HeaderMap) -> Response {
-    problem(
-        &headers,
-        StatusCode::METHOD_NOT_ALLOWED,
-        ("method_not_allowed", "The endpoint takes other methods"),
-    )
-}
-
-/// A problem document (RFC 9457).
-fn problem(headers: &HeaderMap, status: StatusCode, (code, title): (&str, &str)) -> Response {
-    let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let document = json!({
-        "type": format!("urn:tollgate:problem:{code}"),
-        "title": title,
-        "status": status.as_u16(),
-        "detail": "See /.well-known/oauth-authorization-server for the endpoints.",
-        "code": code,
-        "request_id": request_id,
-    });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    (status, headers, document.to_string()).into_response()
-}
+pub use self::path::{method_not_allowed, no_such_path};
