@@ -3,57 +3,31 @@
 //! Consent is asked each time: a merchant always sees what an app gets, even if it consented before.
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::client_request::{ClientRequest, RequestError, normal};
-use super::error::PageError;
-use super::login_form;
-use super::pages::{self, Language, LoginNotice, LoginQuestion, Question};
+use super::interaction::{Interaction, Purpose};
+use super::login;
+use super::pages::{self, Language, Question};
 use super::router::OAuth;
 use super::session;
 
 /// Shows the page that comes next.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let query = query.unwrap_or_default();
-    let query = normal(&query);
-    match next_page(&oauth, &query, &headers).await {
-        Ok(page) => page,
-        Err(error) => refuse(&oauth, error),
-    }
+    let query = normal(query.as_deref().unwrap_or_default());
+    let next = next_page(&oauth, &query, &headers).await;
+    next.unwrap_or_else(|error| refuse(&oauth, &headers, error))
 }
 
 /// Tells the user, or the app at its redirect URI, what is wrong with a request.
-pub fn refuse(oauth: &OAuth, error: RequestError) -> Response {
+pub fn refuse(oauth: &OAuth, headers: &HeaderMap, error: RequestError) -> Response {
     match error {
-        RequestError::Page(error) => error.into_response(),
+        RequestError::Page(error) => error.page(Language::preferred(headers)),
         RequestError::Redirect { redirect_uri, state, error } => {
             error.redirect(&redirect_uri, state.as_deref(), &oauth.issuer)
         }
     }
-}
-
-/// The login page of a request, with the cookie that its form goes by.
-///
-/// # Errors
-/// [`PageError::Unavailable`].
-pub fn login_page(
-    oauth: &OAuth,
-    headers: &HeaderMap,
-    (request, query): (&ClientRequest, &str),
-    notice: Option<LoginNotice>,
-) -> Result<Response, PageError> {
-    let form = login_form::prepare(oauth, headers)?;
-    let snapshot = oauth.live.load();
-    let question = LoginQuestion {
-        platform: &snapshot.platform.name,
-        app: &request.app.name,
-        request: query,
-        token: &form.token,
-    };
-    let mut page = pages::login(Language::preferred(headers), &question, notice);
-    page.headers_mut().insert(header::SET_COOKIE, form.cookie);
-    Ok(page)
 }
 
 async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Response, RequestError> {
@@ -61,7 +35,8 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
     let language = Language::preferred(headers);
     let snapshot = oauth.live.load();
     let Some(session) = session::find(oauth, headers).await? else {
-        return Ok(login_page(oauth, headers, (&request, query), None)?);
+        let next = (&Interaction::authorize(query), &Purpose::App(request.app.name));
+        return Ok(login::page(oauth, headers, next, None)?);
     };
     let scopes: Vec<String> = request
         .scopes

@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::error::{AuthorizeError, PageError, see_other};
+use super::interaction::FIELD;
 use super::login_form::is_same_origin;
 use super::parameters::Parameters;
 use super::redirect::with_parameters;
@@ -24,7 +25,7 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
         Some(form) => decide(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm.into()),
     };
-    decided.unwrap_or_else(|error| refuse(&oauth, error))
+    decided.unwrap_or_else(|error| refuse(&oauth, &headers, error))
 }
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
@@ -32,7 +33,7 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     if !is_same_origin(&oauth.issuer, headers) || !session::is_own_form(&session, form.get("csrf")) {
         return Err(PageError::StaleForm.into());
     }
-    let query = normal(form.get("request").unwrap_or_default());
+    let query = normal(form.get(FIELD).unwrap_or_default());
     let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {
         let (redirect_uri, state) = (request.redirect_uri, request.state);

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::authorize::{login_page, refuse};
-use super::client_request::{ClientRequest, RequestError, normal};
+use super::authorize::refuse;
+use super::client_request::RequestError;
 use super::error::{PageError, mark_stale, see_other};
+use super::interaction::{FIELD, Interaction, Purpose};
 use super::login_form;
-use super::pages::LoginNotice;
+use super::pages::{self, Language, LoginNotice, LoginQuestion};
 use super::parameters::Parameters;
 use super::router::OAuth;
 use super::session;
@@ -23,34 +24,55 @@ use crate::domain::identity::{Merchant, Standing};
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
 
-/// Logs a merchant in and goes on with the authorization request.
-pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(form) = Parameters::of_form(&body) else { return PageError::MalformedForm.into_response() };
-    let query = normal(form.get("request").unwrap_or_default());
-    let notice = match log_in(&oauth, &headers, &form).await {
-        Err(error) => return error.into_response(),
-        Ok(Outcome::LoggedIn(cookie)) => {
-            let mut response = see_other(&format!("/oauth/authorize?{query}"));
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-            return response;
-        }
-        Ok(Outcome::Again(notice)) => notice,
-    };
-    again(&oauth, &headers, (&query, notice)).await.unwrap_or_else(|error| refuse(&oauth, error))
-}
-
-/// The login page once more.
-async fn again(
+/// The login page before an interaction, with the cookie that its form goes by.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub fn page(
     oauth: &OAuth,
     headers: &HeaderMap,
-    (query, notice): (&str, LoginNotice),
-) -> Result<Response, RequestError> {
-    let request = ClientRequest::read(oauth, query).await?;
-    let mut page = login_page(oauth, headers, (&request, query), Some(notice))?;
-    if notice == LoginNotice::Stale {
-        mark_stale(&mut page);
-    }
+    (interaction, purpose): (&Interaction, &Purpose),
+    notice: Option<LoginNotice>,
+) -> Result<Response, PageError> {
+    let form = login_form::prepare(oauth, headers)?;
+    let snapshot = oauth.live.load();
+    let question = LoginQuestion {
+        platform: &snapshot.platform.name,
+        purpose,
+        request: interaction.field(),
+        token: &form.token,
+    };
+    let mut page = pages::login(Language::preferred(headers), &question, notice);
+    page.headers_mut().insert(header::SET_COOKIE, form.cookie);
     Ok(page)
+}
+
+/// Logs a merchant in and goes on with what it came for.
+pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
+    let answered = match Parameters::of_form(&body) {
+        Some(form) => answer(&oauth, &headers, &form).await,
+        None => Err(PageError::MalformedForm.into()),
+    };
+    answered.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+}
+
+async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
+    let interaction = Interaction::named(form.get(FIELD));
+    match log_in(oauth, headers, form).await? {
+        Outcome::LoggedIn(cookie) => {
+            let mut response = see_other(&interaction.path());
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            Ok(response)
+        }
+        Outcome::Again(notice) => {
+            let purpose = interaction.purpose(oauth).await?;
+            let mut page = page(oauth, headers, (&interaction, &purpose), Some(notice))?;
+            if notice == LoginNotice::Stale {
+                mark_stale(&mut page);
+            }
+            Ok(page)
+        }
+    }
 }
 
 /// What became of a login.

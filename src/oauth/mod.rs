@@ -7,6 +7,7 @@ pub mod client_auth;
 pub mod client_request;
 pub mod consent;
 pub mod error;
+pub mod interaction;
 pub mod keys;
 pub mod login;
 pub mod login_form;

@@ -1,9 +1,9 @@
 //! What goes wrong before there is an app to tell: a page for the user.
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::super::pages;
+use super::super::pages::{self, Language};
 use crate::store::StoreError;
 
 /// After how many seconds a login that found all places taken may try again.
@@ -41,8 +41,10 @@ impl From<StoreError> for PageError {
     }
 }
 
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
+impl PageError {
+    /// The page that tells it.
+    #[must_use]
+    pub fn page(self, language: Language) -> Response {
         let status = match &self {
             Self::UnknownApp | Self::UnknownRedirect | Self::StaleForm | Self::MalformedForm => {
                 StatusCode::BAD_REQUEST
@@ -57,7 +59,7 @@ impl IntoResponse for PageError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        let mut response = pages::error(&self.to_string());
+        let mut response = pages::error(language, &self.text(language));
         *response.status_mut() = status;
         let retry_after = match self {
             Self::TooManyAttempts(seconds) => Some(seconds),
@@ -71,6 +73,26 @@ impl IntoResponse for PageError {
         let retry_after = retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
         response.headers_mut().extend(retry_after);
         response
+    }
+
+    fn text(&self, language: Language) -> String {
+        match language {
+            Language::English => self.to_string(),
+            Language::Chinese => self.in_chinese(),
+        }
+    }
+
+    fn in_chinese(&self) -> String {
+        let text = match self {
+            Self::UnknownApp => "将您转到此处的应用尚未注册。",
+            Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
+            Self::StaleForm => "此表单已失效。请返回应用重新开始。",
+            Self::MalformedForm => "无法读取此表单。请返回应用重新开始。",
+            Self::TooManyAttempts(seconds) => return format!("尝试次数过多。请等待 {seconds} 秒后重试。"),
+            Self::Busy => "当前登录人数过多。请稍后重试。",
+            Self::Unavailable(_) => "我们这边出了问题。请稍后重试。",
+        };
+        text.to_owned()
     }
 }
 

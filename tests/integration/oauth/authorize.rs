@@ -93,8 +93,17 @@ fn pages_cannot_be_framed_scripted_or_stored_and_speak_the_browsers_language() {
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
     assert_eq!(page.header("referrer-policy"), Some("same-origin"));
-    assert!(page.text().contains("登录"));
+    assert!(page.text().contains("登录") && page.text().contains("lang=\"zh\""));
     assert!(!page.text().contains("<script"));
+    for (accepted, expected) in [
+        ("fr, zh;q=0.3, en;q=0.7", "is not registered"),
+        ("fr, zh;q=0.7, en;q=0.3", "尚未注册"),
+        ("zh;q=0, *", "is not registered"),
+    ] {
+        let page = dev.get("/oauth/authorize?client_id=nobody", &[("Accept-Language", accepted)]);
+        assert_eq!(page.status, 400);
+        assert!(page.text().contains(expected), "{accepted}: {}", page.text());
+    }
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What a login goes on with.
+//!
+//! Invariant: one of a closed set of our own pages. A form or a link names it by a text that only ever turns into one of them,
+//! so that nothing it says can send a browser elsewhere; an authorization request in it is checked as any other once it is gone
+//! on with.
+
+use super::client_request::{ClientRequest, RequestError, normal};
+use super::router::OAuth;
+
+/// The name of the hidden field, and of the parameter, that carry it.
+pub const FIELD: &str = "request";
+
+/// What a merchant was on its way to when it was asked to prove itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interaction {
+    /// An authorization request, by its query as a URI may have it.
+    Authorize(String),
+}
+
+/// What the login page tells the merchant that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// To go on to the app of that name.
+    App(String),
+}
+
+impl Interaction {
+    /// The authorization request of a query, as it was sent.
+    #[must_use]
+    pub fn authorize(query: &str) -> Self {
+        Self::Authorize(normal(query).into_owned())
+    }
+
+    /// What a form or link names, as [`Self::field`] has it: the query of an authorization request stands for itself.
+    #[must_use]
+    pub fn named(field: Option<&str>) -> Self {
+        Self::authorize(field.unwrap_or_default())
+    }
+
+    /// What a form or link carries.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Authorize(query) => query,
+        }
+    }
+
+    /// Where it goes on: a path of our own.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Authorize(query) => format!("/oauth/authorize?{query}"),
+        }
+    }
+
+    /// What it is for, checked as far as it can be before anybody has logged in.
+    ///
+    /// # Errors
+    /// [`RequestError`] of an authorization request that is not good.
+    pub async fn purpose(&self, oauth: &OAuth) -> Result<Purpose, RequestError> {
+        match self {
+            Self::Authorize(query) => Ok(Purpose::App(ClientRequest::read(oauth, query).await?.app.name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_form_names_comes_back_and_stays_on_our_own_pages() {
+        for field in [
+            "client_id=a&response_type=code&state=s",
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/../evil",
+            "",
+        ] {
+            let interaction = Interaction::named(Some(field));
+            assert_eq!(Interaction::named(Some(interaction.field())), interaction, "{field}");
+            let path = interaction.path();
+            assert!(path.starts_with("/oauth/authorize?"), "{field}: {path}");
+        }
+        assert_eq!(Interaction::named(None), Interaction::authorize(""));
+    }
+}

@@ -1,0 +1,15 @@
+//! The pages that a merchant sees: plain HTML that works without script, on a phone too, in English or Chinese: one page a file.
+
+mod consent;
+mod error;
+mod language;
+mod layout;
+mod logged_out;
+mod login;
+
+pub use self::consent::{Question, consent};
+pub use self::error::error;
+pub use self::language::Language;
+pub use self::layout::style;
+pub use self::logged_out::logged_out;
+pub use self::login::{LoginNotice, LoginQuestion, login};
