@@ -106,7 +106,7 @@ fn append(criterion: &mut Criterion, payload: &[u8]) {
                 }
                 spent += clock.monotonic() - start;
                 writer.flush();
-                while journal.state().unwritten() > 0 {
+                while journal.state().committed() < journal.state().accepted() {
                     std::thread::yield_now();
                 }
             }
