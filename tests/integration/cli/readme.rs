@@ -92,7 +92,8 @@ fn the_figures_in_the_readme_are_those_of_the_last_measurement() {
     }
 }
 
-/// A row for each case in which CPU time or memory is set against a yardstick, then one for each with latency.
+/// A row for each case in which CPU time or memory is set against a yardstick, one for each with latency, and which cases there
+/// are.
 fn figures() -> String {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/peers.json");
     let results: Value = serde_json::from_str(&std::fs::read_to_string(results).unwrap()).unwrap();
@@ -103,10 +104,15 @@ fn figures() -> String {
     if !paced.is_empty() {
         told.push_str(&format!("\n{}{paced}", head("latency, p50 / p99 / p99.9 ms", "requests/s")));
     }
+    let titles: Vec<_> = cases.iter().filter_map(|case| case["title"].as_str()).collect();
+    told.push_str(&format!("\nMeasured: {}.\n", titles.join("; ")));
     told
 }
 
-const PROXIES: [&str; 5] = ["HAProxy", "nginx", "Envoy", "Traefik", "Tollgate"];
+const PROXIES: [&str; 6] = ["HAProxy", "nginx", "Envoy", "Envoy, JWT cache", "Traefik", "Tollgate"];
+
+/// The highest of a figure's runs is so many times the lowest where the range is shown.
+const WIDE: f64 = 1.5;
 
 fn head(first: &str, last: &str) -> String {
     format!("| {first} | {} | {last} |\n|{}\n", PROXIES.join(" | "), " --- |".repeat(PROXIES.len() + 2))
@@ -115,7 +121,7 @@ fn head(first: &str, last: &str) -> String {
 fn compared(case: &Value) -> Option<String> {
     let figure = case["figures"].as_array()?.iter().find(|figure| figure["is_compared"] == true)?;
     let (name, title) = (figure["name"].as_str()?, figure["title"].as_str()?);
-    let cell = |proxy: &str| median(case, proxy, name).map(|value| format!("{value:.1}"));
+    let cell = |proxy: &str| spread(case, proxy, name, 1);
     let ratios = case["yardsticks"].as_array()?.iter().filter_map(|yardstick| {
         let yardstick = yardstick.as_str()?;
         let of = |figure: &str| {
@@ -131,7 +137,7 @@ fn compared(case: &Value) -> Option<String> {
 fn paced(case: &Value) -> Option<String> {
     let rate = case["samples"].as_array()?.iter().find_map(|sample| sample["facts"]["rate"].as_f64())?;
     let cell = |proxy: &str| {
-        let of = |name| median(case, proxy, name).map(|value| format!("{value:.2}"));
+        let of = |name| spread(case, proxy, name, 2);
         Some([of("p50_ms")?, of("p99_ms")?, of("p999_ms")?].join(" / "))
     };
     Some(row(case["title"].as_str()?, cell, &format!("{rate:.0}")))
@@ -142,8 +148,13 @@ fn row(first: &str, cell: impl Fn(&str) -> Option<String>, last: &str) -> String
     format!("| {first} | {} | {last} |\n", cells.join(" | "))
 }
 
-fn median(case: &Value, proxy: &str, figure: &str) -> Option<f64> {
-    case["summary"][proxy][figure]["median"].as_f64()
+/// The median, with the lowest and the highest where they are far apart.
+fn spread(case: &Value, proxy: &str, figure: &str, digits: usize) -> Option<String> {
+    let found = &case["summary"][proxy][figure];
+    let (median, low, high) = (found["median"].as_f64()?, found["low"].as_f64()?, found["high"].as_f64()?);
+    let range =
+        if high > low * WIDE { format!(" ({low:.digits$}–{high:.digits$})") } else { String::new() };
+    Some(format!("{median:.digits$}{range}"))
 }
 
 fn table() -> String {
