@@ -1,5 +1,6 @@
 """Runs the side-by-side comparison: `make bench`, or `python3 benches/peers --help`."""
 
+import client_tls  # isort: skip  (before what loads OpenSSL)
 import argparse
 import contextlib
 import datetime

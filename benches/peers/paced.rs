@@ -4,12 +4,12 @@
 //! connection that is not free. So a proxy that stalls is charged for every request that its stall delays, not for one.
 //! One thread, `epoll` with nanosecond waits; it prints its figures as one line of JSON.
 //!
-//! Usage: `paced PORT CONNECTIONS RATE MILLISECONDS STATUS CALLS FIRST`; `CALLS` is a file with a path, a tab and a header
+//! Usage: `paced PORT CONNECTIONS RATE MILLISECONDS CALLS FIRST`; `CALLS` is a file with a path, a tab and a header
 //! line (or nothing) on each line, which take turns from line number `FIRST` on.
 
 #![allow(clippy::disallowed_methods, reason = "what it measures is the machine's time")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::num::NonZeroU64;
@@ -39,7 +39,6 @@ struct Arguments {
     connections: usize,
     gap: Duration,
     requests: u64,
-    status: u16,
     calls: Vec<String>,
     first: usize,
 }
@@ -47,7 +46,7 @@ struct Arguments {
 impl Arguments {
     fn of(texts: &[String]) -> io::Result<Self> {
         let wrong = || io::Error::new(ErrorKind::InvalidInput, "see the head of benches/peers/paced.rs");
-        let [port, connections, rate, milliseconds, status, calls, first] = texts else {
+        let [port, connections, rate, milliseconds, calls, first] = texts else {
             return Err(wrong());
         };
         let rate: f64 = rate.parse().ok().filter(|rate| *rate > 0.0).ok_or_else(wrong)?;
@@ -62,7 +61,6 @@ impl Arguments {
             connections: connections.parse().map_err(|_| wrong())?,
             gap: Duration::from_secs_f64(1.0 / rate),
             requests: (rate * milliseconds / 1000.0) as u64,
-            status: status.parse().map_err(|_| wrong())?,
             first: first.parse().map_err(|_| wrong())?,
             calls,
         })
@@ -185,9 +183,7 @@ impl Run {
             self.figures.latencies.push(micros_since(meant));
             self.free.push(number);
         }
-        if status != self.arguments.status {
-            self.figures.other_statuses += 1;
-        }
+        *self.figures.statuses.entry(status).or_default() += 1;
         Ok(())
     }
 
@@ -229,7 +225,8 @@ struct Figures {
     latencies: Vec<u32>,
     /// How much later than meant each was sent, in µs: the generator's own part and the wait for a free connection.
     late: Vec<u32>,
-    other_statuses: u64,
+    /// How many answers had each status.
+    statuses: BTreeMap<u16, u64>,
     socket_errors: u64,
     unanswered: u64,
 }
@@ -242,8 +239,10 @@ impl Figures {
             let place = (sorted.len() as f64 * share).ceil() as usize;
             sorted.get(place.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(0)
         };
+        let statuses: Vec<_> =
+            self.statuses.iter().map(|(status, count)| format!(r#""{status}":{count}"#)).collect();
         format!(
-            r#"{{"requests":{},"p50":{},"p90":{},"p99":{},"p999":{},"max":{},"late_p99":{},"other_statuses":{},"socket_errors":{},"unanswered":{}}}"#,
+            r#"{{"requests":{},"p50":{},"p90":{},"p99":{},"p999":{},"max":{},"late_p99":{},"statuses":{{{}}},"socket_errors":{},"unanswered":{}}}"#,
             self.latencies.len(),
             of(&self.latencies, 0.5),
             of(&self.latencies, 0.9),
@@ -251,7 +250,7 @@ impl Figures {
             of(&self.latencies, 0.999),
             of(&self.latencies, 1.0),
             of(&self.late, 0.99),
-            self.other_statuses,
+            statuses.join(","),
             self.socket_errors,
             self.unanswered,
         )

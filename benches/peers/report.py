@@ -15,19 +15,25 @@ LEAST_US = 0.05
 METHOD = """\
 Each proxy has one worker and is pinned to one core; load and upstream (one thread each) share another. In each case rounds
 are interleaved in rotated order, and each run is a fresh process with 1 s of warm-up. Figures are medians (lowest–highest)
-over the rounds; ratios compare runs of the same round.
+over the rounds; ratios compare runs of the same round. A figure without a range is of one run: system calls, idle connections,
+and whatever was measured in one round.
 
 - **CPU time** is the on-CPU time of all threads of the proxy's processes from `/proc/PID/task/*/schedstat`, divided by the
-  requests that the load counted: wrk for HTTP/1.1, h2load for HTTP/2, both as fast as the proxy answers. "Serving" are
+  requests that the load counted: wrk for HTTP/1.1, h2load for HTTP/2, both as fast as the proxy answers. Tollgate's books are
+  kept after the answers: its time counts on after the load, until no more records wait for the books than before it, so that
+  what the requests caused is in the figure whenever it was done. Requests/s are of the load's time alone. "Serving" are
   the threads that do what peers do too: of Tollgate, its cores and the one that writes the journal. What is beyond it keeps
   the books; it is not told apart where most calls verify or load a credential, which the same threads do.
 - **Latency** is at one rate for all proxies of a case, 70 % of the requests/s that the slowest of them reached, over the
   same connections. The load does not wait for answers: latency counts from when a request was meant to be sent, also
   while it waits for a free connection, so no stall hides others. Load and upstream share a core, and are in it.
 - **System calls** are counted by `perf` at the kernel's entry (or `strace`), under a load of their own.
-- A run counts only if every answer was a 2xx. Before and after each run the answer's length is checked and, in cases with a
-  credential, that none and a forged one get 401, and that usage was written for each call; with many routes, that an unknown
-  path gets 404.
+- **TLS** is spoken by TLS_AES_128_GCM_SHA256 with every proxy: clients offer nothing else.
+- A run counts only if no answer was refused: the paced load and h2load see that each is a 2xx, wrk that none has a status of
+  400 or above and that what it read has room for all bodies. In cases with a credential each call must have left exactly one
+  record: a line of status 200 in a peer's log, a record on the disk in Tollgate's journal; calls that wrk breaks off when it
+  ends may have left one too, and no others. Before and after each run the answer's length is checked, that no and a forged
+  credential get 401 (after the flood of forged ones 401 or 429); with many routes, that an unknown path gets 404.
 """
 
 
@@ -87,7 +93,8 @@ def _notes(case: Json) -> str:
     notes = [f"- {proxy} {case['versions'].get(proxy, '')}: {text}." for proxy, text in case["does"].items()]
     notes += [_threads(proxy, case) for proxy in case["does"]]
     notes += [f"- {proxy} left out: {why}." for proxy, why in case["skipped"].items()]
-    notes += [_rate(case), _disturbance(case)]
+    notes += [_backlog(proxy, case) for proxy in case["does"]]
+    notes += [_once(case), _rate(case), _disturbance(case)]
     notes += [
         f"- {sample['proxy']}, {sample['measure']}, round {sample['round']} does not count: {sample['void']}."
         for sample in case["samples"]
@@ -107,6 +114,25 @@ def _threads(proxy: str, case: Json) -> str:
     spent = {name: statistics.median(run.get(name, 0.0) for run in runs) for name in names}
     told = [f"{name} {us:.1f}" for name, us in sorted(spent.items(), key=lambda item: -item[1]) if us >= LEAST_US]
     return f"- {proxy}'s threads, µs/request: {', '.join(told)}." if len(told) > 1 else ""
+
+
+def _backlog(proxy: str, case: Json) -> str:
+    """What waited for the books when a load ended."""
+    counted = [sample for sample in case["samples"] if sample["proxy"] == proxy and not sample["void"]]
+    told = []
+    for measure in dict.fromkeys(sample["measure"] for sample in counted):
+        runs = [run["facts"] for run in counted if run["measure"] == measure and "waited_seconds" in run["facts"]]
+        if runs:
+            before, after, seconds = (
+                statistics.median(facts[name] for facts in runs) for name in ("waited_before", "waited_after", "waited_seconds")
+            )
+            told.append(f"{measure}: {after:,.0f} at its end, {before:,.0f} at its start, as few again after {seconds:.1f} s")
+    return f"- {proxy}'s usage records that waited for the books ({'; '.join(told)})." if told else ""
+
+
+def _once(case: Json) -> str:
+    once = [measure for measure, is_repeated in case.get("repeats", {}).items() if not is_repeated]
+    return f"- Measured once, so these are no medians: {', '.join(once)}." if once else ""
 
 
 def _rate(case: Json) -> str:

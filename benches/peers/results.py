@@ -51,6 +51,8 @@ class CaseResults:
     # How each proxy does the case, and why others were left out.
     does: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    # Whether each measure is made once a round, or once in all.
+    repeats: dict[str, bool] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
 
     def values(self, proxy: str, figure: str) -> dict[int, float]:

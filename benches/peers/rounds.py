@@ -48,6 +48,8 @@ class Rounds:
         self._cores = cores
         figures = [figure for name in case.measures for figure in MEASURES[name].figures(case)]
         self._found = CaseResults(case.name, case.title, case.asks, case.yardsticks, figures, measured)
+        self._found.skipped |= case.left_out
+        self._found.repeats = {name: MEASURES[name].is_repeated for name in case.measures}
 
     def run(self) -> CaseResults:
         """What was found; the files of the case are removed."""

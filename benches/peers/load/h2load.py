@@ -4,9 +4,11 @@ import re
 import subprocess
 
 from cases import BenchError, Site
+from client_tls import CIPHER
 
 REQUESTS = re.compile(r"requests: (\d+) total, (\d+) started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored")
 STATUSES = re.compile(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx")
+SPOKEN = re.compile(r"Cipher: (\S+)")
 DATA = re.compile(r"\((\d+)\) data")
 
 
@@ -19,19 +21,22 @@ def drive(site: Site, core: int, seconds: float) -> tuple[int, float, int, int]:
     return done, max(1.0, float(round(seconds))), max(0, done - errored - _numbers(STATUSES, told)[0]), errored
 
 
-def body_bytes(site: Site) -> int:
+def body_bytes(site: Site, core: int) -> int:
     """Bytes of one answer's body; fails unless it is a 2xx."""
-    told = _run(0, "-n", "1", "-c", "1", "-m", "1", site.url)
+    told = _run(core, "-n", "1", "-c", "1", "-m", "1", site.url)
     if _numbers(STATUSES, told)[0] != 1:
         raise BenchError(f"h2load got no 2xx from {site.url}: {told}")
     return _numbers(DATA, told)[0]
 
 
 def _run(core: int, *arguments: str) -> str:
-    command = ["taskset", "-c", str(core), "h2load", "-t1", *arguments]
+    command = ["taskset", "-c", str(core), "h2load", "-t1", f"--tls13-ciphers={CIPHER}", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if ended.returncode != 0:
         raise BenchError(f"h2load failed: {ended.stdout}{ended.stderr}".strip())
+    spoken = SPOKEN.search(ended.stdout)
+    if spoken and spoken.group(1) != CIPHER:
+        raise BenchError(f"h2load speaks TLS by {spoken.group(1)}, not by {CIPHER}")
     return ended.stdout
 
 

@@ -27,8 +27,8 @@ end
 function done(summary, latency, _)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests":%d,"microseconds":%d,"not_2xx":%d,"socket_errors":%d}\n',
-        summary.requests, summary.duration,
+        '{"requests":%d,"microseconds":%d,"bytes":%d,"refused":%d,"socket_errors":%d}\n',
+        summary.requests, summary.duration, summary.bytes,
         errors.status, errors.connect + errors.read + errors.write + errors.timeout
     ))
 end

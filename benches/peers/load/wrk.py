@@ -19,4 +19,7 @@ def drive(site: Site, calls: Path | None, core: int, seconds: float, first: int)
     if ended.returncode != 0 or not lines:
         raise BenchError(f"wrk failed: {ended.stdout}{ended.stderr}".strip())
     counted = json.loads(lines[-1])
-    return counted["requests"], counted["microseconds"] / 1e6, counted["not_2xx"], counted["socket_errors"]
+    # wrk tells how many answers had a status of 400 or above; others than 2xx below that have no such body.
+    if counted["bytes"] < counted["requests"] * site.case.answer_bytes:
+        raise BenchError(f"wrk read {counted['bytes']} bytes in {counted['requests']} answers: some had not the body")
+    return counted["requests"], counted["microseconds"] / 1e6, counted["refused"], counted["socket_errors"]

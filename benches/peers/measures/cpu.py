@@ -1,6 +1,7 @@
 """CPU time for a request, under as much load as the proxy takes; throughput, memory and system calls on the way."""
 
 import calls
+import checks
 import processes
 import syscalls
 from cases import Case, Credential
@@ -8,15 +9,13 @@ from load import saturating
 from measures.stage import WARM_UP_SECONDS, Measured, Meter, Stage, running
 from results import Figure
 
-# A usage record says at least who, what, when and how it ended; less than this cannot be one.
-LEAST_USAGE_BYTES = 20
 # More different calls than this are not all made before the measuring, nor for longer than so many seconds.
 MOST_WARMED = 20_000
 MOST_WARM_UPS = 10
 
 
 def figures(case: Case) -> list[Figure]:
-    unit = "MiB" if max(case.answer_bytes, case.body_bytes) >= 1 << 20 else "request"
+    unit = "MiB" if case.is_large else "request"
     shown = [Figure("cpu_us", f"CPU µs/{unit}", ".1f", is_compared=True)]
     if case.tells_serving:
         # A peer does nothing that these threads do not.
@@ -29,19 +28,18 @@ def figures(case: Case) -> list[Figure]:
 
 def measure(stage: Stage) -> Measured:
     site, target, load_core = stage.site, stage.target, stage.cores.others
-    with running(stage) as process:
-        called = _warm_up(stage)
-        pids = processes.tree(process.pid)
-        usage = target.usage or process.output
-        usage_before = processes.size(usage)
-        meter = Meter(process.pid, stage.cores.proxy)
+    with running(stage) as run:
+        called, loads = _warm_up(stage)
+        pids = processes.tree(run.pid)
+        meter = Meter(stage, run.pid)
         load = saturating.drive(site, target.calls, load_core, stage.seconds, first=called)
+        resident = processes.resident_mib(pids)
         meter.stop()
         called += load.requests
-        resident = processes.resident_mib(pids)
         counted, counted_requests = _syscalls(stage, pids, called)
-    # Read after the end, so that records on their way are counted too.
-    written = (processes.size(usage) - usage_before) / max(load.requests + counted_requests, 1)
+        called += counted_requests
+        loads += 2 if counted_requests else 1
+        unpaid = run.usage.fault(called + checks.GOOD_CALLS, loads * site.case.connections)
     threads = meter.micros_by_thread(load.requests)
     told = {
         "cpu_us": sum(threads.values()),
@@ -52,20 +50,20 @@ def measure(stage: Stage) -> Measured:
         told["serving_us"] = sum(us for name, us in threads.items() if target.is_serving(name))
     if counted_requests:
         told["syscalls"] = counted / counted_requests
-    void = load.failure or _missing_usage(stage, written) or _repeated(stage, called)
-    return Measured(told, threads, meter.disturbed, {"usage_bytes": written}, void)
+    void = load.failure or meter.void or unpaid or _repeated(stage, called)
+    return Measured(told, threads, meter.disturbed, meter.facts, void)
 
 
-def _warm_up(stage: Stage) -> int:
-    """For a second, and until each call was made once if there are not too many; how many were made."""
-    wanted, called = calls.count(stage.target.calls), 0
+def _warm_up(stage: Stage) -> tuple[int, int]:
+    """For a second, and until each call was made once if there are not too many; how many were made, by how many loads."""
+    wanted, called, loads = calls.count(stage.target.calls), 0, 0
     wanted = wanted if wanted <= MOST_WARMED else 0
-    for _ in range(MOST_WARM_UPS):
+    for loads in range(1, MOST_WARM_UPS + 1):
         load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, WARM_UP_SECONDS, first=called)
         called += load.requests
         if called >= wanted:
             break
-    return called
+    return called, loads
 
 
 def _syscalls(stage: Stage, pids: list[int], called: int) -> tuple[int, int]:
@@ -75,12 +73,6 @@ def _syscalls(stage: Stage, pids: list[int], called: int) -> tuple[int, int]:
     with syscalls.Counter(pids, stage.site.folder) as counter:
         load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, 1, first=called)
     return counter.count, load.requests
-
-
-def _missing_usage(stage: Stage, written: float) -> str | None:
-    if stage.target.leaves_usage and written < LEAST_USAGE_BYTES:
-        return f"only {written:.0f} usage bytes a request were written"
-    return None
 
 
 def _repeated(stage: Stage, called: int) -> str | None:

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import checks
 from cases import Case
 from load import saturating
 from measures.stage import WARM_UP_SECONDS, Measured, Meter, Stage, running
@@ -23,11 +24,13 @@ def figures(_: Case) -> list[Figure]:
 
 def measure(stage: Stage) -> Measured:
     disk = _fsyncs_per_second(stage.site.folder, min(stage.seconds, 2))
-    with running(stage) as process:
-        saturating.drive(stage.site, stage.target.calls, stage.cores.others, WARM_UP_SECONDS)
-        meter = Meter(process.pid, stage.cores.proxy)
+    with running(stage) as run:
+        warm_up = saturating.drive(stage.site, stage.target.calls, stage.cores.others, WARM_UP_SECONDS)
+        meter = Meter(stage, run.pid)
         load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, stage.seconds)
         meter.stop()
+        called = warm_up.requests + load.requests + checks.GOOD_CALLS
+        unpaid = run.usage.fault(called, 2 * stage.site.case.connections)
     rate = load.requests / load.seconds
     threads = meter.micros_by_thread(load.requests)
     told = {
@@ -36,7 +39,7 @@ def measure(stage: Stage) -> Measured:
         "batch": rate / disk,
         "cpu_us": sum(threads.values()),
     }
-    return Measured(told, threads, meter.disturbed, {}, load.failure)
+    return Measured(told, threads, meter.disturbed, meter.facts, load.failure or meter.void or unpaid)
 
 
 def _fsyncs_per_second(folder: Path, seconds: float) -> float:

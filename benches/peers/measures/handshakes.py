@@ -20,11 +20,11 @@ def figures(_: Case) -> list[Figure]:
 def measure(stage: Stage) -> Measured:
     resumes = stage.site.case.resumes
     client = _Client(stage.site, checks.tls_context())
-    with running(stage) as process:
+    with running(stage) as run:
         # The first one can resume nothing, and a few more warm up.
         for _ in range(20):
             client.connect(resumes)
-        meter = Meter(process.pid, stage.cores.proxy)
+        meter = Meter(stage, run.pid)
         began = time.monotonic()
         connections = resumed = 0
         while time.monotonic() - began < stage.seconds:

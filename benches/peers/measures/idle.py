@@ -24,11 +24,11 @@ def figures(_: Case) -> list[Figure]:
 
 def measure(stage: Stage) -> Measured:
     count = stage.site.case.connections
-    with running(stage) as process:
-        before = processes.resident_mib(processes.tree(process.pid))
+    with running(stage) as run:
+        before = processes.resident_mib(processes.tree(run.pid))
         connections = [_connection(stage.site) for _ in range(count)]
         time.sleep(SETTLE_SECONDS)
-        after = processes.resident_mib(processes.tree(process.pid))
+        after = processes.resident_mib(processes.tree(run.pid))
         closed = sum(_is_closed(connection, stage.site) for connection in connections[::SAMPLED])
         for connection in connections:
             connection.close()

@@ -1,5 +1,6 @@
 """Latency at one rate for all proxies of the case, below what the slowest of them reaches."""
 
+import checks
 from cases import Case
 from load import paced
 from measures.stage import WARM_UP_SECONDS, Measured, Meter, Stage, running
@@ -20,13 +21,14 @@ def figures(_: Case) -> list[Figure]:
 
 def measure(stage: Stage) -> Measured:
     site, target, connections = stage.site, stage.target, stage.site.case.connections
-    with running(stage) as process:
+    with running(stage) as run:
         core, rate = stage.cores.others, stage.rate
         called = paced.drive(site, target.calls, core, rate, WARM_UP_SECONDS, connections=connections).requests
-        meter = Meter(process.pid, stage.cores.proxy)
+        meter = Meter(stage, run.pid)
         pace = paced.drive(site, target.calls, core, rate, stage.seconds, connections=connections, first=called)
         meter.stop()
+        unpaid = run.usage.fault(called + pace.requests + checks.GOOD_CALLS, pace.unanswered)
     told = {"p50_ms": pace.p50, "p99_ms": pace.p99, "p999_ms": pace.p999}
     told["paced_us"] = meter.total * 1e6 / max(pace.requests, 1)
-    facts = {"rate": rate, "late_p99_ms": pace.late_p99, "highest_ms": pace.highest}
-    return Measured(told, {}, meter.disturbed, facts, pace.failure)
+    facts = {"rate": rate, "late_p99_ms": pace.late_p99, "highest_ms": pace.highest, **meter.facts}
+    return Measured(told, {}, meter.disturbed, facts, pace.failure or meter.void or unpaid)

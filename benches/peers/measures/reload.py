@@ -30,13 +30,13 @@ def measure(stage: Stage) -> Measured:
     if not reload:
         raise BenchError("this proxy has no way to load its configuration anew")
     seconds = max(stage.seconds, LEAST_SECONDS)
-    with running(stage) as process:
+    with running(stage) as run:
         _load(stage, WARM_UP_SECONDS).result()
         quiet = _load(stage, seconds).result()
         load, reloads, next_at = _load(stage, seconds), 0, time.monotonic()
         while not load.is_over:
             if time.monotonic() >= next_at:
-                reload(process.pid, reloads)
+                reload(run.pid, reloads)
                 reloads += 1
                 next_at = max(next_at + EVERY_SECONDS, time.monotonic())
             time.sleep(0.01)

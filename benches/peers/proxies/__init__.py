@@ -11,7 +11,10 @@ from proxies.tollgate import Tollgate
 from proxies.tollgate_seed import Seed
 from proxies.traefik import Traefik
 
-NAMES = ("haproxy", "haproxy-hs256", "nginx", "envoy", "envoy-cache", "traefik", "tollgate", "tollgate-unmetered")
+NAMES = (
+    *("haproxy", "haproxy-hs256", "haproxy-buffers", "nginx", "nginx-buffers"),
+    *("envoy", "envoy-cache", "traefik", "tollgate", "tollgate-unmetered"),
+)
 
 
 def all_of(names: list[str], tollgate: Callable[[], tuple[Path, str]], folder: Path) -> dict[str, Peer]:
@@ -19,7 +22,9 @@ def all_of(names: list[str], tollgate: Callable[[], tuple[Path, str]], folder: P
     peers: dict[str, Peer] = {
         "haproxy": HAProxy(),
         "haproxy-hs256": HAProxy("HS256"),
+        "haproxy-buffers": HAProxy(buffer_kib=256),
         "nginx": Nginx(),
+        "nginx-buffers": Nginx(has_large_buffers=True),
         "envoy": Envoy(),
         "envoy-cache": Envoy(caches_tokens=True),
         "traefik": Traefik(),

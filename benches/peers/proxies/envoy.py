@@ -11,6 +11,7 @@ import calls
 import tokens
 from cases import Case, Credential, Site
 from proxies.peer import Peer, Target
+from usage import LogLines
 
 APP_HEADER = "x-app"
 PACKAGE = "type.googleapis.com/envoy.extensions"
@@ -34,6 +35,8 @@ class Envoy(Peer):
     def prepare(self, site: Site) -> Target:
         case, config, usage = site.case, site.folder / "envoy.json", site.folder / "usage"
         filters, headers, does = [], [""], "`--concurrency 1`, no access log"
+        if case.is_large:
+            does += ", default buffers"
         if case.has_credential:
             check, headers, does = self._check_callers(site)
             filters = [check, _limit()]
@@ -46,8 +49,7 @@ class Envoy(Peer):
             [*command, "--log-level", "error", "--file-flush-interval-msec", "1000"],
             does=does,
             calls=calls.write(site.folder / "calls", case, headers),
-            leaves_usage=case.has_credential,
-            usage=usage if case.has_credential else None,
+            usage=LogLines(usage) if case.has_credential else None,
         )
 
     def _check_callers(self, site: Site) -> tuple[Json, list[str], str]:

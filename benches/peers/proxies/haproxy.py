@@ -9,8 +9,9 @@ from pathlib import Path
 import api_keys
 import calls
 import tokens
-from cases import Case, Credential, Protocol, Site
+from cases import OUTPUT, Case, Credential, Protocol, Site
 from proxies.peer import Peer, Target
+from usage import LogLines
 
 # What its file descriptors allow on a machine with 20,000 of them.
 CONFIG = """
@@ -18,6 +19,7 @@ global
     nbthread 1
     maxconn 10100
     no strict-limits
+{buffers}
 {log}
 {tls}
 defaults
@@ -83,9 +85,13 @@ TLS = """
 
 
 class HAProxy(Peer):
-    def __init__(self, algorithm: str = "ES256") -> None:
+    def __init__(self, algorithm: str = "ES256", buffer_kib: int = 0) -> None:
+        """`buffer_kib` is the size of its buffers; 0: what it is by default, 16."""
         self.algorithm = algorithm
+        self.buffer_kib = buffer_kib
         self.name = "HAProxy" if algorithm == "ES256" else f"HAProxy, {algorithm}"
+        if buffer_kib:
+            self.name = f"HAProxy, {buffer_kib} KiB buffers"
 
     def version(self) -> str:
         told = subprocess.run(["haproxy", "-v"], capture_output=True, text=True, check=True).stdout
@@ -98,6 +104,9 @@ class HAProxy(Peer):
         case, config = site.case, site.folder / "haproxy.cfg"
         parts = {"log": "", "tables": "", "rules": "", "tls": "", "bind": "", "backend": "default_backend upstream"}
         does, headers = "`nbthread 1`, `http-reuse always`, no log", [""]
+        parts["buffers"] = f"    tune.bufsize {self.buffer_kib * 1024}" if self.buffer_kib else ""
+        if case.is_large:
+            does += f", `tune.bufsize {self.buffer_kib * 1024}`" if self.buffer_kib else ", default buffers"
         if case.has_credential:
             rules, headers, does = self._check_callers(site)
             parts |= {"log": LOG, "tables": TABLES, "rules": LOG_RULES.format() + rules + LIMIT_RULES.format()}
@@ -112,7 +121,7 @@ class HAProxy(Peer):
             [str(shutil.which("haproxy")), mode, "-f", str(config)],
             does=does,
             calls=calls.write(site.folder / "calls", case, headers),
-            leaves_usage=case.has_credential,
+            usage=LogLines(site.folder / OUTPUT) if case.has_credential else None,
             reload=lambda pid, number: _reload(config, pid, number),
         )
 

@@ -12,6 +12,7 @@ import calls
 import tokens
 from cases import Case, Credential, Protocol, Site
 from proxies.peer import Peer, Target
+from usage import LogLines
 
 CONFIG = """
 {modules}
@@ -40,6 +41,7 @@ http {{
         proxy_http_version 1.1;
         proxy_request_buffering off;
         proxy_max_temp_file_size 0;
+{buffers}
         proxy_set_header Connection "";
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         location / {{ return 404; }}
@@ -93,8 +95,18 @@ LOCATION = """
 """
 
 
+BUFFERS = """
+        proxy_buffer_size 64k;
+        proxy_buffers 8 256k;
+        proxy_busy_buffers_size 512k;
+        client_body_buffer_size 256k;
+"""
+
+
 class Nginx(Peer):
-    name = "nginx"
+    def __init__(self, has_large_buffers: bool = False) -> None:
+        self.has_large_buffers = has_large_buffers
+        self.name = "nginx, 256 KiB buffers" if has_large_buffers else "nginx"
 
     def version(self) -> str:
         return _told("-v").strip().rsplit("/", 1)[1]
@@ -113,6 +125,10 @@ class Nginx(Peer):
         does, headers = "one worker (and its master), `keepalive` to the upstream, no access log", [""]
         if case.has_credential:
             parts, headers, does = _check_callers(site, usage)
+        parts["buffers"] = BUFFERS if self.has_large_buffers else ""
+        if case.is_large:
+            tuned = ", `proxy_buffers 8 256k`, `client_body_buffer_size 256k`"
+            does += tuned if self.has_large_buffers else ", default buffers"
         prefixes = [calls.route_prefix(number) for number in range(case.routes)] or ["/api/"]
         rules = parts.pop("rules")
         parts["locations"] = "".join(LOCATION.format(path=prefix, rules=rules) for prefix in prefixes)
@@ -123,8 +139,7 @@ class Nginx(Peer):
             [str(shutil.which("nginx")), "-p", str(site.folder), "-c", str(config), "-e", "stderr"],
             does=does + (", a prefix `location` a route" if case.routes else ""),
             calls=calls.write(site.folder / "calls", case, headers),
-            leaves_usage=case.has_credential,
-            usage=usage if case.has_credential else None,
+            usage=LogLines(usage) if case.has_credential else None,
             reload=lambda pid, number: _reload(config, pid, number),
         )
 

@@ -25,9 +25,10 @@ class Target:
     does: str
     # What is called, as calls.py writes it.
     calls: Path
-    # Whether each call leaves a line or record of its usage, and the file or folder where; None: its standard output.
-    leaves_usage: bool = False
-    usage: Path | None = None
+    # How many calls have left a line or record of their usage; None: they leave none.
+    usage: Callable[[], int] | None = None
+    # How many records wait for work that is still to be done after the answer; None: nothing is.
+    waiting: Callable[[], int] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     # Puts its files back to how they were, so that each start is the first one.
     reset: Callable[[], None] = _nothing

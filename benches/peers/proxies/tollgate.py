@@ -14,7 +14,7 @@ import tokens
 from cases import Case, Credential, Site
 from proxies import tollgate_policies
 from proxies.peer import Peer, Target
-from proxies.tollgate_client import Node, command, wait_for_keys
+from proxies.tollgate_client import Node, command, metric, wait_until_ready
 from proxies.tollgate_seed import Seed
 
 SERVE = "`tollgate serve --workers 1`"
@@ -71,13 +71,14 @@ class Tollgate(Peer):
             command(self.program, policies, data, (site.port, admin_port), _certificates(site)),
             does=DOES[case.credential]
             + ("" if self._is_metered else "; no meter")
+            + ("; default buffers" if case.is_large else "")
             + ("; it has learnt the keys before measuring begins" if case.keys else ""),
             calls=calls.write(site.folder / "calls", case, headers),
-            leaves_usage=case.has_credential,
-            usage=data / "journal",
+            usage=(lambda: metric(admin_port, "tollgate_journal_committed")) if case.has_credential else None,
+            waiting=(lambda: metric(admin_port, "tollgate_usage_waiting")) if case.has_credential else None,
             environment=environment,
             reset=lambda: _copy(start, data),
-            wait=lambda: wait_for_keys(admin_port, case.keys),
+            wait=lambda: wait_until_ready(admin_port, case.keys),
             is_serving=is_serving,
             reload=lambda _, number: _reload(policies, Node(admin_port, admin_token), number),
             metrics=f"http://127.0.0.1:{admin_port}/metrics",

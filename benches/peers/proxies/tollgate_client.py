@@ -26,23 +26,25 @@ def command(
     return [*told, "--admin-listen", f"127.0.0.1:{ports[1]}", "--public-url", tokens.ISSUER]
 
 
-def wait_for_keys(admin_port: int, keys: int) -> None:
-    """Returns once the node remembers so many API keys, which it learns after its start."""
-    deadline = time.monotonic() + LEARN_SECONDS
-    while keys and _known_keys(admin_port) < keys:
+def wait_until_ready(admin_port: int, keys: int) -> None:
+    """Returns once administrators are served, and the node remembers so many API keys, which it learns after its start."""
+    deadline, known = time.monotonic() + LEARN_SECONDS, -1
+    while known < keys:
         if time.monotonic() > deadline:
-            raise BenchError(f"{_known_keys(admin_port)} of {keys} keys are known after {LEARN_SECONDS} s")
-        time.sleep(0.1)
+            raise BenchError(f"{known} of {keys} keys are known after {LEARN_SECONDS} s")
+        try:
+            known = metric(admin_port, "tollgate_api_keys_known")
+        except urllib.error.URLError:
+            # The administrators' port opens after the partners'.
+            known = -1
+        if known < keys:
+            time.sleep(0.1)
 
 
-def _known_keys(admin_port: int) -> int:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-    except urllib.error.URLError:
-        # The administrators' port opens after the partners'.
-        return 0
-    return next(int(line.split()[-1]) for line in lines if line.startswith("tollgate_api_keys_known "))
+def metric(admin_port: int, name: str) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return next(int(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 
 
 class Node:

