@@ -17,7 +17,7 @@ prove:
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
 
 # What the README says of speed: the things that a call costs one by one, the CPU time that a usage record costs the books, the
-# side-by-side run against the peers that are installed (about 38 minutes; figures go to benches/results), and the instructions
+# side-by-side run against the peers that are installed (about 40 minutes; figures go to benches/results), and the instructions
 # of a request, which fail if they have grown. Options: python3 benches/peers --help, python3 benches/instructions --help.
 # `bench-quick` only sees that all cases work.
 bench:

@@ -40,7 +40,6 @@ class Protocol(Enum):
 PLAIN = ("haproxy", "nginx", "envoy", "traefik", "tollgate")
 KEYED = ("haproxy", "nginx", "envoy", "tollgate")
 LARGE = ("haproxy", "haproxy-buffers", "nginx", "nginx-buffers", "envoy", "traefik", "tollgate")
-MANY_KEYS = "its keys are part of its configuration, which was not tried with a million of them"
 NO_CREDENTIALS = "its open-source edition checks neither tokens nor API keys"
 
 
@@ -193,8 +192,8 @@ CASES = [
         title="Many keys: 1,000,000 known, 10,000 call in turn",
         asks="The API key case with 1,000,000 keys, each of an app of its own, of which 10,000 call.",
         path=ORDER,
-        proxies=("haproxy", "nginx", "tollgate"),
-        left_out={"Envoy": MANY_KEYS, "Traefik": NO_CREDENTIALS},
+        proxies=KEYED,
+        left_out={"Traefik": NO_CREDENTIALS},
         credential=Credential.API_KEY,
         keys=1_000_000,
         calling_keys=10_000,
@@ -204,8 +203,8 @@ CASES = [
         title="Many keys: 1,000,000 known, all call in turn",
         asks="The same, but each of the 1,000,000 calls once before any calls again.",
         path=ORDER,
-        proxies=("haproxy", "nginx", "tollgate"),
-        left_out={"Envoy": MANY_KEYS, "Traefik": NO_CREDENTIALS},
+        proxies=KEYED,
+        left_out={"Traefik": NO_CREDENTIALS},
         credential=Credential.API_KEY,
         keys=1_000_000,
         calling_keys=1_000_000,

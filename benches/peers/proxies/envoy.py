@@ -39,7 +39,7 @@ class Envoy(Peer):
             does += ", default buffers"
         if case.has_credential:
             check, headers, does = self._check_callers(site)
-            filters = [check, _limit()]
+            filters = [check, _limit(case.calling_keys)]
         if case.routes:
             does += ", a `prefix` route each, which it tries in their order"
         manager = _manager(site, filters, usage if case.has_credential else None)
@@ -89,8 +89,8 @@ def _key_filter(site: Site) -> Json:
     )
 
 
-def _limit() -> Json:
-    """A bucket for each value of the app's header, made when it comes first."""
+def _limit(apps: int) -> Json:
+    """A bucket for each value of the app's header, made when it comes first, with room for so many at least."""
     return _filter(
         "local_ratelimit",
         f"{HTTP}.local_ratelimit.v3.LocalRateLimit",
@@ -99,7 +99,7 @@ def _limit() -> Json:
         filter_enabled={"default_value": {"numerator": 100}},
         filter_enforced={"default_value": {"numerator": 100}},
         descriptors=[{"entries": [{"key": "app"}], "token_bucket": UNLIMITED}],
-        max_dynamic_descriptors=100_000,
+        max_dynamic_descriptors=max(100_000, apps),
         rate_limits=[{"actions": [{"request_headers": {"header_name": APP_HEADER, "descriptor_key": "app"}}]}],
     )
 
