@@ -15,6 +15,10 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::random::new_id;
 
+/// The id of a request.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
 /// What a handler returns.
 pub(super) type Answer = Result<Response, Problem>;
 
@@ -30,7 +34,11 @@ pub(super) fn created(location: &str, value: Value) -> Answer {
 }
 
 /// Gives each request an id, traces it, and finishes its answer.
-pub(super) async fn finish(State(state): State<Arc<AdminState>>, request: Request, next: Next) -> Response {
+pub(super) async fn finish(
+    State(state): State<Arc<AdminState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = new_id("req_", &*state.random).unwrap_or_else(|_| "req_unknown".to_owned());
     let span = tracing::info_span!(
         "admin",
@@ -38,6 +46,7 @@ pub(super) async fn finish(State(state): State<Arc<AdminState>>, request: Reques
         method = %request.method(),
         path = request.uri().path()
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let started = state.clock.monotonic();
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::json;
 
+use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
 use super::app_fields::new_app;
 use super::fields::{self, Fields};
@@ -22,7 +23,7 @@ use crate::store::StoreError;
 const SECRET_PREFIX: &str = "tgs_";
 
 /// `POST /admin/apps`. The client secret is in this answer alone.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, body: Fields) -> Answer {
+pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let new = new_app(body, &state.policies.load())?;
     let app = App {
         id: AppId::new(&new_id("app_", &*state.random)?).map_err(|_| Problem::Internal)?,
@@ -41,13 +42,14 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, body: Fields) -
         ClientKind::Confidential => Some(new_secret(SECRET_PREFIX, &*state.random)?),
         ClientKind::Public => None,
     };
-    let made = state.store.create_app(&app, secret.as_deref().map(SecretHash::of)).await;
+    let mut shown = show::app(&app);
+    let store = who.recording(&state, ("app.create", app.id.as_str()), (None, Some(&shown)));
+    let made = store.create_app(&app, secret.as_deref().map(SecretHash::of)).await;
     made.map_err(|error| match error {
         StoreError::Missing { .. } => no_such_partner(&app.partner),
         other => other.into(),
     })?;
     tracing::info!(app = %app.id, partner = %app.partner, "an app was registered");
-    let mut shown = show::app(&app);
     if let Some(secret) = &secret {
         shown["client_secret"] = json!(secret);
     }
@@ -76,20 +78,35 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
 }
 
 /// `POST /admin/apps/{id}/suspend`.
-pub(super) async fn suspend(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn suspend(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Suspended).await
+    set_standing((&state, &who), &id, Standing::Suspended).await
 }
 
 /// `POST /admin/apps/{id}/resume`.
-pub(super) async fn resume(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn resume(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Active).await
+    set_standing((&state, &who), &id, Standing::Active).await
 }
 
 /// `POST /admin/apps/{id}/secrets`: another client secret, in this answer alone. With `revoke_others`, the older ones end, and
 /// with them the access tokens that they may have been used for.
-pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
+pub(super) async fn add_secret(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
     let revoke_others = body.optional("revoke_others", fields::flag);
     let revoke_others = body.finish(revoke_others)?.unwrap_or(false);
     let app = find(&state, &id).await?;
@@ -101,7 +118,9 @@ pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id,
     }
     let secret = new_secret(SECRET_PREFIX, &*state.random)?;
     let (hash, now) = (SecretHash::of(&secret), state.clock.now());
-    state.store.add_app_secret(&app.id, hash, now).await?;
+    let what = json!({ "revoke_others": revoke_others });
+    let store = who.recording(&state, ("app.add_secret", app.id.as_str()), (None, Some(&what)));
+    store.add_app_secret(&app.id, hash, now).await?;
     let revoked = match revoke_others {
         true => state.store.revoke_app_secrets(&app.id, Some(hash), now).await?,
         false => 0,
@@ -117,16 +136,19 @@ pub(super) async fn add_secret(State(state): State<Arc<AdminState>>, Id(id): Id,
     created(&format!("/admin/apps/{}", app.id), shown)
 }
 
-async fn set_standing(state: &AdminState, id: &str, standing: Standing) -> Answer {
+async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
     let app = find(state, id).await?;
-    state.store.set_app_standing(&app.id, standing).await?;
+    let (before, after) = (show::app(&app), show::app(&App { standing, ..app.clone() }));
+    let action = of_standing("app", standing);
+    let store = who.recording(state, (&action, app.id.as_str()), (Some(&before), Some(&after)));
+    store.set_app_standing(&app.id, standing).await?;
     match standing {
         Standing::Active => {}
         Standing::Suspended => state.store.end_app_tokens(&app.id, state.clock.now()).await?,
     }
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
-    ok(show::app(&App { standing, ..app }))
+    ok(after)
 }
 
 pub(super) async fn find(state: &AdminState, id: &str) -> Result<App, Problem> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
 use super::page::page;
@@ -71,7 +72,12 @@ impl Choice {
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_by", "who": …, "why": …}`; to rate by
 /// given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
 /// `transaction` alone. Who and why are kept for ever. The same again changes nothing and gives the same.
-pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
+pub(super) async fn resolve(
+    State(state): State<Arc<AdminState>>,
+    caller: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
     let choice = body.required("decision", fields::one_of(Choice::named, "waive, rate_again or rate_by"));
     let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
     let units = body.optional("units", units);
@@ -82,7 +88,9 @@ pub(super) async fn resolve(State(state): State<Arc<AdminState>>, Id(id): Id, mu
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
     let time = BooksTime { zone: state.policies.load().platform.zone.clone(), now: state.clock.now() };
-    let resolved = decide(&state.store, &id, decision, Reason { who, why }, time).await?;
+    let what = json!({ "who": who, "why": why });
+    let store = caller.recording(&state, ("exception.resolve", &id), (None, Some(&what)));
+    let resolved = decide(&store, &id, decision, Reason { who, why }, time).await?;
     let kept = &resolved.resolution;
     let (again, outcome, evidence) = (resolved.was_resolved, kept.outcome.name(), kept.evidence.as_deref());
     tracing::info!(

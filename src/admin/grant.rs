@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
+use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::Fields;
 use super::page::page;
@@ -37,10 +38,19 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
 }
 
 /// `POST /admin/grants/{id}/revoke`.
-pub(super) async fn revoke(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn revoke(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
     let grant = find(&state, &id).await?;
-    state.store.revoke_grant(&grant.id, state.clock.now()).await?;
+    let now = state.clock.now();
+    let after = Grant { revoked_at: grant.revoked_at.or(Some(now)), ..grant.clone() };
+    let (before, after) = (show::grant(&grant), show::grant(&after));
+    let store = who.recording(&state, ("grant.revoke", grant.id.as_str()), (Some(&before), Some(&after)));
+    store.revoke_grant(&grant.id, now).await?;
     state.invalidation.forget_grant(&grant.id);
     tracing::info!(grant = %grant.id, app = %grant.app, merchant = %grant.merchant, "a grant was revoked");
     ok(show::grant(&find(&state, &id).await?))

@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
 use super::app;
 use super::fields::{self, Fields};
@@ -22,7 +23,11 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
 /// `POST /admin/keys`.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let now = state.clock.now();
     let app = body.required("app", fields::text::<AppId>);
     let scopes = body.optional("scopes", fields::scopes);
@@ -43,9 +48,10 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
     state.random.fill(&mut *random)?;
     let key = ApiKey::from_random(app.environment, &random);
     let record = record(&state, (app.id, scopes), (now, expires_at))?;
-    state.store.create_key(&record, &key.hash()).await?;
-    tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     let mut shown = show::key(&record);
+    let store = who.recording(&state, ("key.create", record.id.as_str()), (None, Some(&shown)));
+    store.create_key(&record, &key.hash()).await?;
+    tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     shown["key"] = json!(key.reveal());
     created(&format!("/admin/keys/{}", record.id), shown)
 }
@@ -80,10 +86,19 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
 }
 
 /// `POST /admin/keys/{id}/revoke`.
-pub(super) async fn revoke(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn revoke(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
     let key = find(&state, &id).await?;
-    state.store.revoke_key(&key.id, state.clock.now()).await?;
+    let now = state.clock.now();
+    let after = KeyRecord { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
+    let (before, after) = (show::key(&key), show::key(&after));
+    let store = who.recording(&state, ("key.revoke", key.id.as_str()), (Some(&before), Some(&after)));
+    store.revoke_key(&key.id, now).await?;
     state.invalidation.forget_key(&key.id);
     tracing::info!(key = %key.id, app = %key.app, "an API key was revoked");
     ok(show::key(&find(&state, &id).await?))

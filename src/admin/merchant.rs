@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
 use super::fields::{self, Fields};
 use super::page::page;
@@ -18,7 +19,11 @@ use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
 
 /// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let username = body.required("username", username);
     let name = body.required("name", fields::name);
     let sent = body.optional("password", new_password);
@@ -36,9 +41,11 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
         created_at: state.clock.now(),
     };
     let password = sent.or_else(|| made.clone()).unwrap_or_default();
-    state.store.create_merchant(&merchant, &hash(&state, password).await?).await?;
-    tracing::info!(merchant = %merchant.id, "a merchant was registered");
+    let password_hash = hash(&state, password).await?;
     let mut shown = show::merchant(&merchant);
+    let store = who.recording(&state, ("merchant.create", merchant.id.as_str()), (None, Some(&shown)));
+    store.create_merchant(&merchant, &password_hash).await?;
+    tracing::info!(merchant = %merchant.id, "a merchant was registered");
     if let Some(made) = made {
         shown["password"] = json!(made);
     }
@@ -48,13 +55,16 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
 /// `POST /admin/merchants/{id}/password`.
 pub(super) async fn set_password(
     State(state): State<Arc<AdminState>>,
+    who: Administrator,
     Id(id): Id,
     mut body: Fields,
 ) -> Answer {
     let password = body.required("password", new_password);
     let password = body.finish(password)?;
     let merchant = find(&state, &id).await?;
-    state.store.set_merchant_password(&merchant.id, &hash(&state, password).await?).await?;
+    let password_hash = hash(&state, password).await?;
+    let store = who.recording(&state, ("merchant.set_password", merchant.id.as_str()), (None, None));
+    store.set_merchant_password(&merchant.id, &password_hash).await?;
     tracing::info!(merchant = %merchant.id, "a merchant got another password");
     ok(show::merchant(&merchant))
 }
@@ -73,23 +83,37 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
 }
 
 /// `POST /admin/merchants/{id}/suspend`.
-pub(super) async fn suspend(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn suspend(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Suspended).await
+    set_standing((&state, &who), &id, Standing::Suspended).await
 }
 
 /// `POST /admin/merchants/{id}/resume`.
-pub(super) async fn resume(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn resume(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Active).await
+    set_standing((&state, &who), &id, Standing::Active).await
 }
 
-async fn set_standing(state: &AdminState, id: &str, standing: Standing) -> Answer {
+async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
     let merchant = find(state, id).await?;
-    state.store.set_merchant_standing(&merchant.id, standing).await?;
+    let (before, after) =
+        (show::merchant(&merchant), show::merchant(&Merchant { standing, ..merchant.clone() }));
+    let action = of_standing("merchant", standing);
+    let store = who.recording(state, (&action, merchant.id.as_str()), (Some(&before), Some(&after)));
+    store.set_merchant_standing(&merchant.id, standing).await?;
     state.invalidation.forget_merchant(&merchant.id);
     tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");
-    ok(show::merchant(&Merchant { standing, ..merchant }))
+    ok(after)
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {

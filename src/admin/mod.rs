@@ -1,12 +1,15 @@
 //! The management API, on a port of its own: one noun a file.
 //!
 //! Invariants: everything below `/admin` needs the admin token; every change to who may call is told to the data plane
-//! before it is answered; a secret is in one answer and never again. Statuses stand in `problem.rs` alone.
+//! before it is answered; a secret is in one answer and never again; every change is recorded with who made it
+//! (`administrator.rs`). Statuses stand in `problem.rs` alone.
 //! Policies are not changed here: they are files.
 
+mod administrator;
 mod answer;
 mod app;
 mod app_fields;
+mod audit;
 mod exceptions;
 mod fields;
 mod grant;
@@ -14,6 +17,7 @@ mod health;
 mod key;
 mod ledger;
 mod merchant;
+mod named_token;
 mod page;
 mod parameters;
 mod partner;
@@ -29,6 +33,7 @@ mod subscription;
 mod token;
 mod usage;
 
+pub use administrator::PeerAddress;
 pub use router::router;
 pub use state::{AdminState, Invalidation};
 pub use token::{AdminToken, WeakToken};

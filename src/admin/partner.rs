@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
+use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
 use super::fields::{self, Fields};
 use super::page::page;
@@ -18,7 +19,11 @@ use crate::store::Page;
 use crate::store::page::MAX_PAGE_SIZE;
 
 /// `POST /admin/partners`.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let name = body.required("name", fields::name);
     let name = body.finish(name)?;
     let partner = Partner {
@@ -27,9 +32,11 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
         standing: Standing::Active,
         created_at: state.clock.now(),
     };
-    state.store.create_partner(&partner).await?;
+    let shown = show::partner(&partner);
+    let store = who.recording(&state, ("partner.create", partner.id.as_str()), (None, Some(&shown)));
+    store.create_partner(&partner).await?;
     tracing::info!(partner = %partner.id, "a partner was registered");
-    created(&format!("/admin/partners/{}", partner.id), show::partner(&partner))
+    created(&format!("/admin/partners/{}", partner.id), shown)
 }
 
 /// `GET /admin/partners`.
@@ -46,23 +53,36 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
 }
 
 /// `POST /admin/partners/{id}/suspend`.
-pub(super) async fn suspend(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn suspend(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Suspended).await
+    set_standing((&state, &who), &id, Standing::Suspended).await
 }
 
 /// `POST /admin/partners/{id}/resume`.
-pub(super) async fn resume(State(state): State<Arc<AdminState>>, Id(id): Id, body: Fields) -> Answer {
+pub(super) async fn resume(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
     body.finish(Some(()))?;
-    set_standing(&state, &id, Standing::Active).await
+    set_standing((&state, &who), &id, Standing::Active).await
 }
 
-async fn set_standing(state: &AdminState, id: &str, standing: Standing) -> Answer {
+async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
     let partner = find(state, id).await?;
-    state.store.set_partner_standing(&partner.id, standing).await?;
+    let (before, after) = (show::partner(&partner), show::partner(&Partner { standing, ..partner.clone() }));
+    let action = of_standing("partner", standing);
+    let store = who.recording(state, (&action, partner.id.as_str()), (Some(&before), Some(&after)));
+    store.set_partner_standing(&partner.id, standing).await?;
     forget_apps(state, &partner.id).await?;
     tracing::info!(partner = %partner.id, standing = standing.name(), "a partner's standing changed");
-    ok(show::partner(&Partner { standing, ..partner }))
+    ok(after)
 }
 
 /// Tells the data plane of each of the partner's apps.

@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, exceptions, grant, health, key, ledger, merchant, partner, plan, policy, statement,
-    subscription, token, usage,
+    administrator, answer, app, audit, exceptions, grant, health, key, ledger, merchant, named_token,
+    partner, plan, policy, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -37,10 +37,15 @@ fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
         .route("/plans", get(plan::list))
         .route("/plans/{name}", get(plan::get))
         .route("/products", get(plan::products))
+        .route("/tokens", get(named_token::list).post(named_token::create))
+        .route("/tokens/{id}", get(named_token::get))
+        .route("/tokens/{id}/revoke", post(named_token::revoke))
+        .route("/audit", get(audit::list))
         .route("/policy", get(policy::status))
         .route("/policy/reload", post(policy::reload))
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), administrator::record))
         .layer(from_fn_with_state(state.clone(), token::require))
 }
 

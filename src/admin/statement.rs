@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
 use super::page::whole;
@@ -37,14 +38,20 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
 }
 
 /// `POST /admin/statements`: closes a period. Closing it again changes nothing.
-pub(super) async fn close(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+pub(super) async fn close(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let period = body.required("period", fields::text::<Period>);
     let early = body.optional("early", fields::flag);
     let built = period.zip(early);
     let (period, early) = body.finish(built)?;
     let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
     let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
-    let closed = statement::close(&state.store, period, (&zone, now), early).await?;
+    let what = json!({ "early": early == CloseEarly::Allowed });
+    let store = who.recording(&state, ("statement.close", &period.to_string()), (None, Some(&what)));
+    let closed = statement::close(&store, period, (&zone, now), early).await?;
     tracing::info!(%period, again = closed.was_closed, "a billing period was closed");
     let mut answer = whole(&statement::show(&state.store, period, None).await?, to_json_with_status);
     answer["period"] = json!(period.to_string());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
+use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
 use super::app;
 use super::fields::{self, Fields};
@@ -19,7 +20,11 @@ use crate::policy::snapshot::Snapshot;
 use crate::store::StoreError;
 
 /// `POST /admin/subscriptions`.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let policies = state.policies.load();
     let app = body.required("app", fields::text::<AppId>);
     let product = body.required("product", fields::text::<ProductName>);
@@ -33,7 +38,10 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
     let (app, product, plan) = body.finish(built)?;
     let id = SubscriptionId::new(&new_id("sub_", &*state.random)?).map_err(|_| Problem::Internal)?;
     let subscription = Subscription { id, app, product, plan, from: state.clock.now(), until: None };
-    state.store.subscribe(&subscription).await.map_err(|error| match error {
+    let shown = show::subscription(&subscription);
+    let what = ("subscription.create", subscription.id.as_str());
+    let store = who.recording(&state, what, (None, Some(&shown)));
+    store.subscribe(&subscription).await.map_err(|error| match error {
         StoreError::Conflict { .. } => {
             let product = &subscription.product;
             Problem::Conflict(format!("The app has a subscription to {product} already; end that one first."))
@@ -46,7 +54,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, mut body: Field
     })?;
     state.invalidation.forget_app(&subscription.app);
     tracing::info!(app = %subscription.app, product = %subscription.product, plan = %subscription.plan, "subscribed");
-    created(&format!("/admin/subscriptions?app={}", subscription.app), show::subscription(&subscription))
+    created(&format!("/admin/subscriptions?app={}", subscription.app), shown)
 }
 
 /// What keeps a product from being used under a plan.
@@ -85,12 +93,22 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
 }
 
 /// `POST /admin/subscriptions/{id}/end`, with the app in the body.
-pub(super) async fn end(State(state): State<Arc<AdminState>>, Id(id): Id, mut body: Fields) -> Answer {
+pub(super) async fn end(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
     let app = body.required("app", fields::text::<AppId>);
     let app = body.finish(app)?;
     let app = app::find(&state, app.as_str()).await?;
     let found = of_app(&state, &app.id, &id).await?;
-    state.store.end_subscription(&found.id, state.clock.now()).await?;
+    let now = state.clock.now();
+    let after = Subscription { until: Some(found.until.map_or(now, |end| end.min(now))), ..found.clone() };
+    let (before, after) = (show::subscription(&found), show::subscription(&after));
+    let what = ("subscription.end", found.id.as_str());
+    let store = who.recording(&state, what, (Some(&before), Some(&after)));
+    store.end_subscription(&found.id, now).await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(subscription = %found.id, app = %app.id, "a subscription was ended");
     ok(show::subscription(&of_app(&state, &app.id, &id).await?))

@@ -1,4 +1,5 @@
-//! The admin token: who has it is an administrator. Only its hash is kept; comparison takes the same time for any guess.
+//! Admin tokens: who has one is an administrator. There is the one that the node was started with, and those that
+//! administrators make for each other, each with a name. Only hashes are kept; comparison takes the same time for any guess.
 
 use std::sync::Arc;
 
@@ -9,12 +10,16 @@ use axum::response::Response;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::administrator::Administrator;
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::domain::secret_hash::SecretHash;
+use crate::domain::secret_hash::AdminTokenHash;
 
 /// Shortest admin token, in characters.
 const MIN_LENGTH: usize = 32;
+
+/// Whose the token is that the node was started with, as audit records say. No other token can have the name.
+pub(super) const OF_THE_NODE: &str = "node";
 
 /// An admin token that could be guessed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +30,7 @@ pub struct WeakToken;
 
 /// What an administrator proves himself with.
 #[derive(Debug, Clone)]
-pub struct AdminToken(SecretHash);
+pub struct AdminToken(AdminTokenHash);
 
 impl AdminToken {
     /// Takes a token.
@@ -36,30 +41,52 @@ impl AdminToken {
         if token.len() < MIN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(WeakToken);
         }
-        Ok(Self(SecretHash::of(token)))
+        Ok(Self(AdminTokenHash::of(token)))
     }
 
-    fn is_sent_in(&self, headers: &HeaderMap) -> bool {
-        let mut sent = headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (sent.next(), sent.next()) else { return false };
-        let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
-            return false;
-        };
-        // Hashes are compared, so that the time says nothing about the token.
-        let is_equal = verify_slices_are_equal(&SecretHash::of(token.trim()).0, &self.0.0).is_ok();
-        scheme.eq_ignore_ascii_case("bearer") && is_equal
+    /// Hashes are compared, so that the time says nothing about the token.
+    fn is(&self, hash: &AdminTokenHash) -> bool {
+        verify_slices_are_equal(&hash.0, &self.0.0).is_ok()
     }
 }
 
-/// Lets only administrators through.
+/// The hash of the one token that is sent.
+fn sent_in(headers: &HeaderMap) -> Option<AdminTokenHash> {
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (sent.next(), sent.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| AdminTokenHash::of(token.trim()))
+}
+
+/// Whose token has that hash, and the token's id.
+async fn owner(
+    state: &AdminState,
+    hash: &AdminTokenHash,
+) -> Result<Option<(String, Option<String>)>, Problem> {
+    if state.token.is(hash) {
+        return Ok(Some((OF_THE_NODE.to_owned(), None)));
+    }
+    let known = state.store.admin_token_by_hash(hash).await?;
+    let valid = known.filter(|token| token.is_valid(state.clock.now()));
+    Ok(valid.map(|token| (token.name, Some(token.id))))
+}
+
+/// Lets only administrators through, and says who calls.
 pub(super) async fn require(
     State(state): State<Arc<AdminState>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !state.token.is_sent_in(request.headers()) {
+    let hash = sent_in(request.headers());
+    let owner = match &hash {
+        Some(hash) => owner(&state, hash).await?,
+        None => None,
+    };
+    let Some((name, credential)) = owner else {
         tracing::warn!(path = request.uri().path(), "an admin call without the admin token was refused");
         return Err(Problem::Unauthenticated);
-    }
+    };
+    let who = Administrator::of(&request, &name, credential);
+    request.extensions_mut().insert(who);
     Ok(next.run(request).await)
 }

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::screen::Format;
 use super::{
-    app, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve, statement,
-    subscription, usage,
+    app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
+    statement, subscription, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -63,4 +63,8 @@ pub(super) enum Command {
     Ledger(ledger::LedgerArguments),
     /// Billable calls that could not be rated, and what is decided about them
     Exceptions(exceptions::ExceptionsArguments),
+    /// Named admin tokens, one for each administrator
+    Token(token::TokenArguments),
+    /// Who changed what, when and from where
+    Audit(audit::AuditArguments),
 }

@@ -5,6 +5,7 @@
 
 mod app;
 mod arguments;
+mod audit;
 mod dev;
 mod exceptions;
 mod failure;
@@ -23,6 +24,7 @@ mod screen;
 mod serve;
 mod statement;
 mod subscription;
+mod token;
 mod usage;
 
 pub use run::main;

@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
-    app, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve, statement,
-    subscription, usage,
+    app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
+    statement, subscription, token, usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -47,5 +47,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Statement(arguments) => statement::run(arguments, screen),
         Command::Ledger(arguments) => ledger::run(arguments, screen),
         Command::Exceptions(arguments) => exceptions::run(arguments, screen),
+        Command::Token(arguments) => token::run(arguments, screen),
+        Command::Audit(arguments) => audit::run(&arguments, screen),
     }
 }

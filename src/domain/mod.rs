@@ -3,6 +3,7 @@
 //! Values and rules only: no I/O, no async, no clock read, no serialization.
 
 pub mod api_key;
+pub mod audit;
 pub mod authentication;
 pub mod charge;
 pub mod confirmation;

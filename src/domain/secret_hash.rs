@@ -38,6 +38,8 @@ secret_hash! {
     RefreshTokenHash,
     /// SHA-256 of a browser session's id.
     SessionHash,
+    /// SHA-256 of an admin token.
+    AdminTokenHash,
 }
 
 #[cfg(test)]

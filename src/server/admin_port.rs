@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::paced::Paced;
+use crate::admin::PeerAddress;
 
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -45,12 +46,13 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: AdminBounds, s
             () = stop.cancelled() => break,
             accepted = async {
                 let place = room.clone().acquire_owned().await;
-                listener.accept().await.map(|(stream, _)| (stream, place))
+                listener.accept().await.map(|(stream, peer)| (stream, peer, place))
             } => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
-                let serving = serve_connection(stream, router.clone(), bounds, stop.clone());
+            Ok((stream, peer, place)) => {
+                let router = router.clone().layer(Extension(PeerAddress(peer.ip())));
+                let serving = serve_connection(stream, router, bounds, stop.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);

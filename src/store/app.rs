@@ -128,7 +128,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn update_app(&self, app: &App) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query(
                 "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, requires_pkce = $6 \
                  where id = $1",
@@ -143,7 +144,8 @@ impl Store {
             .await
             .map(|done| done.rows_affected())
         })?;
-        require("app", changed)
+        require("app", changed)?;
+        transaction.commit().await
     }
 
     /// Says whether an app may act.
@@ -151,7 +153,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn set_app_standing(&self, id: &AppId, standing: Standing) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query("update app set standing = $2 where id = $1")
                 .bind(id.as_str())
                 .bind(standing.name())
@@ -159,7 +162,8 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("app", changed)
+        require("app", changed)?;
+        transaction.commit().await
     }
 
     /// Ends the access tokens that an app got for itself before `from`; an earlier time changes nothing.
@@ -167,7 +171,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn end_app_tokens(&self, id: &AppId, from: Timestamp) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query(
                 "update app set tokens_valid_from = case when tokens_valid_from > $2 then tokens_valid_from \
                  else $2 end where id = $1",
@@ -178,7 +183,8 @@ impl Store {
             .await
             .map(|done| done.rows_affected())
         })?;
-        require("app", changed)
+        require("app", changed)?;
+        transaction.commit().await
     }
 
     /// From when on the access tokens hold that the app gets for itself, if older ones were ended.
@@ -240,7 +246,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<u64, StoreError> {
         let kept = kept.map(|hash| hash.0.to_vec()).unwrap_or_default();
-        let revoked = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let revoked = on!(transaction.connection(), db => {
             sqlx::query(
                 "update app_secret set revoked_at = $3 where app = $1 and hash <> $2 and revoked_at is null",
             )
@@ -251,6 +258,7 @@ impl Store {
             .await
             .map(|done| done.rows_affected())
         })?;
+        transaction.commit().await?;
         Ok(revoked)
     }
 }

@@ -48,7 +48,8 @@ impl Store {
     /// [`StoreError::Conflict`] if id or hash is taken, [`StoreError::Missing`] without its app;
     /// [`StoreError::Unavailable`].
     pub async fn create_key(&self, key: &KeyRecord, hash: &KeyHash) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        on!(transaction.connection(), db => {
             sqlx::query(
                 "insert into api_key (id, hash, app, scopes, created_at, expires_at, revoked_at) \
                  values ($1, $2, $3, $4, $5, $6, $7)",
@@ -64,7 +65,8 @@ impl Store {
             .await
             .map(|_| ())
         })
-        .map_err(|error| StoreError::from(error).for_missing("app"))
+        .map_err(|error| StoreError::from(error).for_missing("app"))?;
+        transaction.commit().await
     }
 
     /// The key of that hash, whether it still works or not.
@@ -109,7 +111,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
     pub async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query("update api_key set revoked_at = coalesce(revoked_at, $2) where id = $1")
                 .bind(id.as_str())
                 .bind(at.as_micros())
@@ -117,6 +120,7 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("API key", changed)
+        require("API key", changed)?;
+        transaction.commit().await
     }
 }

@@ -45,7 +45,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] if id or username is taken; [`StoreError::Unavailable`].
     pub async fn create_merchant(&self, merchant: &Merchant, password_hash: &str) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        on!(transaction.connection(), db => {
             sqlx::query(
                 "insert into merchant (id, username, password_hash, name, standing, created_at) \
                  values ($1, $2, $3, $4, $5, $6)",
@@ -60,7 +61,7 @@ impl Store {
             .await
             .map(|_| ())
         })?;
-        Ok(())
+        transaction.commit().await
     }
 
     /// The merchant of that id.

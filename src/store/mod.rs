@@ -13,7 +13,9 @@ mod arm;
 #[macro_use]
 mod row;
 
+pub mod admin_token;
 pub mod app;
+pub mod audit;
 pub mod authorization_code;
 pub mod charge;
 mod charge_batch;

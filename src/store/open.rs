@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
@@ -14,6 +15,7 @@ use sqlx::sqlite::{
 };
 
 use super::arm::Arm;
+use super::audit::Recording;
 use super::error::StoreError;
 use super::migrations;
 
@@ -42,6 +44,8 @@ const POSTGRES_TIMES: [(&str, &str); 3] =
 #[derive(Clone)]
 pub struct Store {
     inner: Inner,
+    /// What is to be recorded with the next change.
+    recording: Option<Arc<Recording>>,
 }
 
 #[derive(Clone)]
@@ -81,7 +85,7 @@ impl Store {
         } else {
             return Err(StoreError::Address { reason: "it begins with neither".to_owned() });
         };
-        let store = Self { inner };
+        let store = Self { inner, recording: None };
         match migrations::run(&store).await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -111,6 +115,16 @@ impl Store {
         Ok(())
     }
 
+    /// The same store, that records what it changes.
+    pub(super) fn with_recording(&self, recording: Recording) -> Self {
+        Self { inner: self.inner.clone(), recording: Some(Arc::new(recording)) }
+    }
+
+    /// What is to be recorded with the next change.
+    pub(super) fn recording_of(&self) -> Option<Arc<Recording>> {
+        self.recording.clone()
+    }
+
     /// Where statements run that change nothing.
     pub(super) fn reader(&self) -> Arm<&SqlitePool, &PgPool> {
         match &self.inner {
@@ -119,8 +133,14 @@ impl Store {
         }
     }
 
-    /// Where single statements run that change something.
+    /// Where single statements run that change something. None of them can be recorded: that takes a transaction.
     pub(super) fn writer(&self) -> Arm<&SqlitePool, &PgPool> {
+        debug_assert!(self.recording.is_none(), "a change that is recorded takes a transaction");
+        self.pool()
+    }
+
+    /// Where transactions begin that may write.
+    pub(super) fn pool(&self) -> Arm<&SqlitePool, &PgPool> {
         match &self.inner {
             Inner::Sqlite { write, .. } => Arm::Sqlite(write),
             Inner::Postgres(pool) => Arm::Postgres(pool),

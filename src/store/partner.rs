@@ -31,7 +31,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] if its id is taken; [`StoreError::Unavailable`].
     pub async fn create_partner(&self, partner: &Partner) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        on!(transaction.connection(), db => {
             sqlx::query("insert into partner (id, name, standing, created_at) values ($1, $2, $3, $4)")
                 .bind(partner.id.as_str())
                 .bind(&partner.name)
@@ -41,7 +42,7 @@ impl Store {
                 .await
                 .map(|_| ())
         })?;
-        Ok(())
+        transaction.commit().await
     }
 
     /// The partner of that id.
@@ -80,7 +81,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such a partner; [`StoreError::Unavailable`].
     pub async fn set_partner_standing(&self, id: &PartnerId, standing: Standing) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query("update partner set standing = $2 where id = $1")
                 .bind(id.as_str())
                 .bind(standing.name())
@@ -88,6 +90,7 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("partner", changed)
+        require("partner", changed)?;
+        transaction.commit().await
     }
 }

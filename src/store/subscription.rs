@@ -87,7 +87,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
     pub async fn end_subscription(&self, id: &SubscriptionId, at: Timestamp) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
             sqlx::query(
                 "update subscription set ends_at = case when ends_at < $2 then ends_at else $2 end where id = $1",
             )
@@ -97,7 +98,8 @@ impl Store {
             .await
             .map(|done| done.rows_affected())
         })?;
-        require("subscription", changed)
+        require("subscription", changed)?;
+        transaction.commit().await
     }
 
     /// An app's subscriptions, past ones too, newest first.

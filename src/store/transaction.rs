@@ -4,12 +4,14 @@
 //! the store take one by [`Store::begin`], call these methods, and [`Transaction::commit`]. In SQLite there is
 //! one writer at a time, so a transaction waits for the one before it: keep it short, and await nothing else in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
 use super::arm::{ANSWER_TIME, Arm, in_time};
+use super::audit::Recording;
 use super::error::StoreError;
 use super::open::Store;
 
@@ -23,6 +25,7 @@ const CHECK_TIME_LIMIT: &str = "set local statement_timeout = '10min'";
 pub struct Transaction {
     inner: Arm<sqlx::Transaction<'static, Sqlite>, sqlx::Transaction<'static, Postgres>>,
     answer_time: Duration,
+    recording: Option<Arc<Recording>>,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -58,11 +61,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
-        let inner = match self.writer() {
+        let inner = match self.pool() {
             Arm::Sqlite(pool) => Arm::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Arm::Postgres(pool) => Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL READ COMMITTED").await?),
         };
-        Ok(Transaction { inner, answer_time: ANSWER_TIME })
+        Ok(Transaction { inner, answer_time: ANSWER_TIME, recording: self.recording_of() })
     }
 
     /// Begins a transaction that only reads, and sees the store as it is at its first statement, whatever is committed
@@ -77,7 +80,7 @@ impl Store {
                 Arm::Postgres(begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         };
-        Ok(Transaction { inner, answer_time: ANSWER_TIME })
+        Ok(Transaction { inner, answer_time: ANSWER_TIME, recording: None })
     }
 
     /// Begins one as [`Self::begin_reading`] does, whose statements may take as long as it takes to read all the books.
@@ -113,7 +116,8 @@ impl Transaction {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; then it may have happened or not, and the caller must look.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.write_recording().await?;
         on!(self.inner, transaction => transaction.commit().await)?;
         Ok(())
     }
@@ -143,6 +147,11 @@ impl Transaction {
                 Ok(())
             }
         }
+    }
+
+    /// What is to be recorded with it.
+    pub(super) fn recording(&self) -> Option<Arc<Recording>> {
+        self.recording.clone()
     }
 
     /// How long a statement of it may take that reads whole tables.

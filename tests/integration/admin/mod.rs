@@ -1,5 +1,6 @@
 //! The admin API over real HTTP, on a fresh store and a copy of the shipped policies.
 
+mod audit;
 mod books;
 mod identity;
 mod open;

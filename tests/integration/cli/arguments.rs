@@ -43,6 +43,10 @@ const COMMANDS: &[&[&str]] = &[
     &["ledger", "accounts"],
     &["exceptions"],
     &["exceptions", "resolve"],
+    &["token", "create"],
+    &["token", "list"],
+    &["token", "revoke"],
+    &["audit"],
 ];
 
 #[test]

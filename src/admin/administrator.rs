@@ -1,0 +1,121 @@
+//! Who calls, and the record of what he changes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+use http::request::Parts;
+use serde_json::Value;
+
+use super::answer::RequestId;
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::domain::audit::{Actor, Change};
+use crate::domain::identity::Standing;
+use crate::store::Store;
+
+/// Where a connection comes from; whoever serves the router says so, as an extension of each request.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(super) struct Administrator {
+    name: String,
+    credential: Option<String>,
+    address: Option<IpAddr>,
+    request_id: Option<String>,
+    has_recorded: Arc<AtomicBool>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or(Problem::Unauthenticated)
+    }
+}
+
+impl Administrator {
+    /// Who sent `request`, by the name and the id of his token.
+    pub(super) fn of(request: &Request, name: &str, credential: Option<String>) -> Self {
+        let extensions = request.extensions();
+        Self {
+            name: name.to_owned(),
+            credential,
+            address: extensions.get::<PeerAddress>().map(|peer| peer.0),
+            request_id: extensions.get::<RequestId>().map(|id| id.0.clone()),
+            has_recorded: Arc::default(),
+        }
+    }
+
+    /// His name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store, that records with what it changes next that he did `action` to `subject`, which was and became what is
+    /// given of it.
+    pub(super) fn recording(
+        &self,
+        state: &AdminState,
+        (action, subject): (&str, &str),
+        (before, after): (Option<&Value>, Option<&Value>),
+    ) -> Store {
+        self.has_recorded.store(true, Ordering::Relaxed);
+        state.store.recording(self.change(state, (action, subject), (before, after)))
+    }
+
+    fn change(
+        &self,
+        state: &AdminState,
+        (action, subject): (&str, &str),
+        (before, after): (Option<&Value>, Option<&Value>),
+    ) -> Change {
+        Change {
+            at: state.clock.now(),
+            actor: Actor::Administrator(self.name.clone()),
+            credential: self.credential.clone(),
+            address: self.address,
+            request_id: self.request_id.clone(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            before: before.map(Value::to_string),
+            after: after.map(Value::to_string),
+        }
+    }
+}
+
+/// What an administrator does who gives `noun` that standing, such as `app.suspend`.
+pub(super) fn of_standing(noun: &str, standing: Standing) -> String {
+    match standing {
+        Standing::Active => format!("{noun}.resume"),
+        Standing::Suspended => format!("{noun}.suspend"),
+    }
+}
+
+/// Records a call that changed something which is none of the store's, such as the policies in force; the others record
+/// themselves, in the transaction of their change.
+pub(super) async fn record(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let path = uri.path().to_owned();
+    let action = format!("{} {path}", request.method());
+    let response = next.run(request).await;
+    if changes && response.status().is_success() && !who.has_recorded.load(Ordering::Relaxed) {
+        let change = who.change(&state, (&action, &path), (None, None));
+        if let Err(error) = state.store.record_change(&change).await {
+            tracing::error!(%error, action, by = who.name(), "a change could not be recorded");
+        }
+    }
+    response
+}

@@ -1,0 +1,146 @@
+//! Named admin tokens, of which only hashes are kept.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::page::MAX_LIST;
+use super::row::{all, time};
+use crate::domain::secret_hash::AdminTokenHash;
+use crate::domain::time::Timestamp;
+
+/// A named admin token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminTokenRecord {
+    /// Its public id.
+    pub id: String,
+    /// Whose it is, as audit records say.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is good; `None`: until it is revoked.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl AdminTokenRecord {
+    /// Whether it proves something at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+row! {
+    AdminTokenRow {
+        id: String,
+        name: String,
+        created_at: i64,
+        expires_at: Option<i64>,
+        revoked_at: Option<i64>,
+    }
+}
+
+macro_rules! select_admin_token {
+    ($tail:literal) => {
+        concat!("select id, name, created_at, expires_at, revoked_at from admin_token ", $tail)
+    };
+}
+
+impl TryFrom<AdminTokenRow> for AdminTokenRecord {
+    type Error = StoreError;
+
+    fn try_from(row: AdminTokenRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            created_at: Timestamp::from_micros(row.created_at),
+            expires_at: time(row.expires_at),
+            revoked_at: time(row.revoked_at),
+        })
+    }
+}
+
+impl Store {
+    /// Keeps a new token.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if its id is taken; [`StoreError::Unavailable`].
+    pub async fn create_admin_token(
+        &self,
+        token: &AdminTokenRecord,
+        hash: &AdminTokenHash,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        on!(transaction.connection(), db => {
+            sqlx::query(
+                "insert into admin_token (id, name, hash, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+            )
+            .bind(&token.id)
+            .bind(&token.name)
+            .bind(&hash.0[..])
+            .bind(token.created_at.as_micros())
+            .bind(token.expires_at.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        transaction.commit().await
+    }
+
+    /// The token of that hash, also one that is no longer good.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn admin_token_by_hash(
+        &self,
+        hash: &AdminTokenHash,
+    ) -> Result<Option<AdminTokenRecord>, StoreError> {
+        let row: Option<AdminTokenRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_admin_token!("where hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
+        })?;
+        row.map(AdminTokenRecord::try_from).transpose()
+    }
+
+    /// The token of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn admin_token(&self, id: &str) -> Result<Option<AdminTokenRecord>, StoreError> {
+        let row: Option<AdminTokenRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_admin_token!("where id = $1")).bind(id).fetch_optional(db).await
+        })?;
+        row.map(AdminTokenRecord::try_from).transpose()
+    }
+
+    /// All tokens, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn admin_tokens(&self) -> Result<Vec<AdminTokenRecord>, StoreError> {
+        let rows: Vec<AdminTokenRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_admin_token!("order by created_at desc, id limit $1"))
+                .bind(MAX_LIST)
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Ends a token; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a token; [`StoreError::Unavailable`].
+    pub async fn revoke_admin_token(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
+            sqlx::query("update admin_token set revoked_at = coalesce(revoked_at, $2) where id = $1")
+                .bind(id)
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("admin token", changed)?;
+        transaction.commit().await
+    }
+}

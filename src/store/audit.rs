@@ -1,0 +1,149 @@
+//! Audit records: each is written in the transaction of the change that it tells of.
+//!
+//! Invariant: with [`Store::recording`] a change and its record are both there or neither is.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::StoreError;
+use super::open::Store;
+use super::page::Page;
+use super::row::all;
+use super::transaction::Transaction;
+use crate::domain::audit::{AuditRecord, Change};
+use crate::domain::time::Timestamp;
+
+/// A change that is to be recorded by the first transaction that is committed.
+#[derive(Debug)]
+pub(super) struct Recording {
+    change: Change,
+    is_recorded: AtomicBool,
+}
+
+/// Which audit records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this subject alone.
+    pub subject: Option<String>,
+    /// By this actor alone, as [`crate::domain::audit::Actor`] is written.
+    pub actor: Option<String>,
+    /// Of this action alone.
+    pub action: Option<String>,
+}
+
+row! {
+    AuditRow {
+        number: i64,
+        at: i64,
+        actor: String,
+        credential: Option<String>,
+        address: Option<String>,
+        request_id: Option<String>,
+        action: String,
+        subject: String,
+        before: Option<String>,
+        after: Option<String>,
+    }
+}
+
+impl TryFrom<AuditRow> for AuditRecord {
+    type Error = StoreError;
+
+    fn try_from(row: AuditRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            number: row.number,
+            at: Timestamp::from_micros(row.at),
+            actor: row.actor,
+            credential: row.credential,
+            address: row.address,
+            request_id: row.request_id,
+            action: row.action,
+            subject: row.subject,
+            before: row.before,
+            after: row.after,
+        })
+    }
+}
+
+impl Store {
+    /// The same store, of which the first transaction that is committed has `change` recorded with it.
+    #[must_use]
+    pub fn recording(&self, change: Change) -> Self {
+        self.with_recording(Recording { change, is_recorded: AtomicBool::new(false) })
+    }
+
+    /// Records a change that is none of the store's, such as that of files.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_change(&self, change: &Change) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.insert_change(change).await?;
+        transaction.commit().await
+    }
+
+    /// A page of the audit records that `filter` lets through, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn audit_records(
+        &self,
+        filter: &AuditFilter,
+        page: &Page,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let below = page.cursor().parse::<i64>().unwrap_or(i64::MAX);
+        let any = String::new();
+        let wanted = |value: &Option<String>| value.as_ref().unwrap_or(&any).clone();
+        let rows: Vec<AuditRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select number, at, actor, credential, address, request_id, action, subject, before, after \
+                 from audit_record where number < $1 and ($2 = '' or subject = $2) and ($3 = '' or actor = $3) \
+                 and ($4 = '' or action = $4) order by number desc limit $5",
+            )
+            .bind(below)
+            .bind(wanted(&filter.subject))
+            .bind(wanted(&filter.actor))
+            .bind(wanted(&filter.action))
+            .bind(page.limit())
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+}
+
+impl Transaction {
+    /// Writes what is to be recorded with this transaction, unless one before it did.
+    pub(super) async fn write_recording(&mut self) -> Result<(), StoreError> {
+        let Some(recording) = self.recording() else { return Ok(()) };
+        if recording.is_recorded.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let written = self.insert_change(&recording.change).await;
+        if written.is_err() {
+            recording.is_recorded.store(false, Ordering::Relaxed);
+        }
+        written
+    }
+
+    async fn insert_change(&mut self, change: &Change) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into audit_record (at, actor, credential, address, request_id, action, subject, before, after) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            )
+            .bind(change.at.as_micros())
+            .bind(change.actor.to_string())
+            .bind(change.credential.as_deref())
+            .bind(change.address.map(|address| address.to_string()))
+            .bind(change.request_id.as_deref())
+            .bind(&change.action)
+            .bind(&change.subject)
+            .bind(change.before.as_deref())
+            .bind(change.after.as_deref())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}
