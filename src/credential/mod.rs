@@ -3,9 +3,11 @@
 pub mod access_token;
 pub mod cookie;
 pub mod directory;
+pub mod dpop;
 pub mod freshness;
 mod guesses;
 pub mod identity;
+pub mod jwk;
 pub mod keys;
 mod loader;
 pub mod password;

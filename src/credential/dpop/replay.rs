@@ -1,0 +1,179 @@
+//! The proofs that a node has seen, so that none is taken twice while it is fresh (RFC 9449, section 11.1). Shared by the cores:
+//! only calls with a proof come here, each to one of many places, which its key decides.
+//!
+//! Invariant: a proof that was taken is remembered until it proves nothing more, and memory has a bound. Who sends so many
+//! that there is no room is refused, and with him the keys that share his place; nothing is forgotten for it.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::proof::Proven;
+use crate::domain::time::Timestamp;
+
+/// Places of keys.
+const PLACES: usize = 1024;
+/// Proofs of a place for which there is room whatever others do.
+const SHARE: usize = 1024;
+/// Proofs that are remembered in all; beyond, a place has its share.
+const MOST: usize = PLACES * SHARE;
+
+/// The start of a [`super::ProofId`]: enough that no two are alike.
+type Short = [u8; 16];
+
+/// The proofs that a node has seen.
+pub struct Replays {
+    places: Box<[Mutex<Place>]>,
+    hasher: RandomState,
+    count: AtomicUsize,
+    /// Of what was made before, it is not known what was seen.
+    since: Timestamp,
+}
+
+impl std::fmt::Debug for Replays {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Replays({} proofs)", self.count.load(Ordering::Relaxed))
+    }
+}
+
+/// Proofs of a place: those seen of late, and those before, which go together once the last of them has ended.
+#[derive(Default)]
+struct Place {
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Default)]
+struct Generation {
+    seen: HashSet<Short, foldhash::fast::RandomState>,
+    ends_at: Timestamp,
+}
+
+/// What is known of a proof that comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It is new, and remembered from now on.
+    First,
+    /// It was used before.
+    Again,
+    /// It may have been used before this node started.
+    Unknown,
+    /// There is no room to remember it.
+    NoRoom,
+}
+
+impl Replays {
+    /// Of a node that serves since `since`.
+    #[must_use]
+    pub fn new(since: Timestamp) -> Self {
+        let places = (0..PLACES).map(|_| Mutex::default()).collect();
+        // Proofs tell their time in whole seconds.
+        let since = Timestamp::from_seconds(since.as_seconds());
+        Self { places, hasher: RandomState::new(), count: AtomicUsize::new(0), since }
+    }
+
+    /// Sees a proof at `now`.
+    pub fn see(&self, proven: &Proven, now: Timestamp) -> Seen {
+        if proven.made_after < self.since {
+            return Seen::Unknown;
+        }
+        let place = usize::try_from(self.hasher.hash_one(proven.key) % PLACES as u64).unwrap_or(0);
+        let Some(place) = self.places.get(place) else { return Seen::NoRoom };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = place.forget(now);
+        self.count.fetch_sub(forgotten, Ordering::Relaxed);
+        let (short, ends_at) = (short(proven), proven.ends_at);
+        if place.old.seen.contains(&short) || place.young.seen.contains(&short) {
+            return Seen::Again;
+        }
+        if place.len() >= SHARE && self.count.load(Ordering::Relaxed) >= MOST {
+            return Seen::NoRoom;
+        }
+        place.young.seen.insert(short);
+        place.young.ends_at = place.young.ends_at.max(ends_at);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Seen::First
+    }
+}
+
+impl Place {
+    fn len(&self) -> usize {
+        self.young.seen.len() + self.old.seen.len()
+    }
+
+    /// Lets what has ended go; gives how many proofs that were.
+    fn forget(&mut self, now: Timestamp) -> usize {
+        if now < self.old.ends_at {
+            return 0;
+        }
+        let before = self.len();
+        self.old = std::mem::take(&mut self.young);
+        if self.old.ends_at <= now {
+            self.old = Generation::default();
+        }
+        before - self.len()
+    }
+}
+
+fn short(proven: &Proven) -> Short {
+    let mut short = Short::default();
+    short.iter_mut().zip(proven.id.0).for_each(|(to, from)| *to = from);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::ProofId;
+    use super::*;
+    use crate::domain::confirmation::Thumbprint;
+
+    const START: Timestamp = Timestamp::from_micros(1_790_000_000_500_000);
+
+    fn proof(key: u8, number: u64, made_after: Timestamp) -> Proven {
+        let mut id = [key; 32];
+        id[..8].copy_from_slice(&number.to_le_bytes());
+        let ends_at = made_after.plus(Duration::from_secs(60));
+        Proven { key: Thumbprint([key; 32]), id: ProofId(id), made_after, ends_at }
+    }
+
+    #[test]
+    fn a_proof_is_taken_once_while_it_is_fresh_and_forgotten_later() {
+        let replays = Replays::new(START);
+        let later = |seconds| START.plus(Duration::from_secs(seconds));
+        for second in 0..1000 {
+            let proof = proof(1, second, later(second));
+            assert_eq!(replays.see(&proof, later(second)), Seen::First);
+            let past = 55.min(second);
+            for age in [0, past] {
+                let before = self::proof(1, second - age, later(second - age));
+                assert_eq!(replays.see(&before, later(second)), Seen::Again, "{second} {age}");
+            }
+        }
+        assert!(replays.count.load(Ordering::Relaxed) < 200, "{replays:?}");
+        assert_eq!(replays.see(&proof(2, 1, later(999)), later(999)), Seen::First);
+    }
+
+    #[test]
+    fn what_was_made_before_the_node_started_may_have_been_used() {
+        let replays = Replays::new(START);
+        let of = |seconds| proof(1, 1, Timestamp::from_seconds(seconds));
+        assert_eq!(replays.see(&of(START.as_seconds() - 1), START), Seen::Unknown);
+        assert_eq!(replays.see(&of(START.as_seconds()), START), Seen::First);
+    }
+
+    #[test]
+    fn who_floods_is_refused_and_others_are_not() {
+        let replays = Replays::new(START);
+        let flooded = (0..).find(|number| replays.see(&proof(1, *number, START), START) == Seen::NoRoom);
+        assert_eq!(flooded, Some(MOST as u64));
+        assert_eq!(replays.see(&proof(1, 0, START), START), Seen::Again);
+        let others =
+            (2..=200).filter(|key| replays.see(&proof(*key, 0, START), START) == Seen::First).count();
+        assert!(others >= 190, "{others}");
+        let later = START.plus(Duration::from_secs(120));
+        assert_eq!(replays.see(&proof(1, 0, later), later), Seen::First);
+    }
+}
