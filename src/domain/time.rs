@@ -151,6 +151,15 @@ impl Zone {
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
+
+    /// The minute that clocks in this zone show at `at`, for people: such as `2026-11-24 16:00`.
+    #[must_use]
+    pub fn minute(&self, at: Timestamp) -> String {
+        let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let local = self.0.to_datetime(at);
+        let (date, time) = (local.date(), local.time());
+        format!("{date} {:02}:{:02}", time.hour(), time.minute())
+    }
 }
 
 /// The last year that has a name of four digits.

@@ -11,6 +11,7 @@ use super::interaction::{Interaction, Purpose};
 use super::login;
 use super::pages::{self, Language, Question};
 use super::router::OAuth;
+use super::scopes;
 use super::session;
 
 /// Shows the page that comes next.
@@ -38,15 +39,7 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
         let next = (&Interaction::authorize(query), &Purpose::App(request.app.name));
         return Ok(login::page(oauth, headers, next, None)?);
     };
-    let scopes: Vec<String> = request
-        .scopes
-        .iter()
-        .map(|scope| match (snapshot.scopes.get(scope), language) {
-            (Some(text), Language::English) => text.en.clone(),
-            (Some(text), Language::Chinese) => text.zh.clone(),
-            (None, _) => scope.to_string(),
-        })
-        .collect();
+    let scopes = scopes::in_words(&snapshot, &request.scopes, language);
     let question = Question {
         platform: &snapshot.platform.name,
         app: &request.app.name,

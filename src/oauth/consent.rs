@@ -9,11 +9,11 @@ use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::FIELD;
-use super::login_form::is_same_origin;
+use super::login_form::session_of;
 use super::parameters::Parameters;
 use super::redirect::with_parameters;
 use super::router::OAuth;
-use super::session::{self, Session};
+use super::session::Session;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::CodeHash;
@@ -29,10 +29,7 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
 }
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
-    let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
-    if !is_same_origin(&oauth.issuer, headers) || !session::is_own_form(&session, form.get("csrf")) {
-        return Err(PageError::StaleForm.into());
-    }
+    let session = session_of(oauth, headers, form).await?;
     let query = normal(form.get(FIELD).unwrap_or_default());
     let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {

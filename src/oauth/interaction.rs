@@ -15,13 +15,20 @@ pub const FIELD: &str = "request";
 pub enum Interaction {
     /// An authorization request, by its query as a URI may have it.
     Authorize(String),
+    /// The apps with access to its shop.
+    Apps,
 }
+
+/// Where the page of apps is.
+const APPS: &str = "/oauth/apps";
 
 /// What the login page tells the merchant that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// To go on to the app of that name.
     App(String),
+    /// To see the apps with access to the merchant's shop.
+    Apps,
 }
 
 impl Interaction {
@@ -31,10 +38,14 @@ impl Interaction {
         Self::Authorize(normal(query).into_owned())
     }
 
-    /// What a form or link names, as [`Self::field`] has it: the query of an authorization request stands for itself.
+    /// What a form or link names, as [`Self::field`] has it: a page by its path, an authorization request by its query. Who
+    /// comes for nothing in particular gets to the page of apps.
     #[must_use]
     pub fn named(field: Option<&str>) -> Self {
-        Self::authorize(field.unwrap_or_default())
+        match field {
+            None | Some(APPS) => Self::Apps,
+            Some(query) => Self::authorize(query),
+        }
     }
 
     /// What a form or link carries.
@@ -42,6 +53,7 @@ impl Interaction {
     pub fn field(&self) -> &str {
         match self {
             Self::Authorize(query) => query,
+            Self::Apps => APPS,
         }
     }
 
@@ -50,6 +62,7 @@ impl Interaction {
     pub fn path(&self) -> String {
         match self {
             Self::Authorize(query) => format!("/oauth/authorize?{query}"),
+            Self::Apps => APPS.to_owned(),
         }
     }
 
@@ -60,6 +73,7 @@ impl Interaction {
     pub async fn purpose(&self, oauth: &OAuth) -> Result<Purpose, RequestError> {
         match self {
             Self::Authorize(query) => Ok(Purpose::App(ClientRequest::read(oauth, query).await?.app.name)),
+            Self::Apps => Ok(Purpose::Apps),
         }
     }
 }
@@ -76,13 +90,15 @@ mod tests {
             "//evil.example",
             "/\\evil.example",
             "/../evil",
+            "/oauth/apps/../../evil",
+            "/oauth/apps",
             "",
         ] {
             let interaction = Interaction::named(Some(field));
             assert_eq!(Interaction::named(Some(interaction.field())), interaction, "{field}");
             let path = interaction.path();
-            assert!(path.starts_with("/oauth/authorize?"), "{field}: {path}");
+            assert!(path.starts_with("/oauth/authorize?") || path == "/oauth/apps", "{field}: {path}");
         }
-        assert_eq!(Interaction::named(None), Interaction::authorize(""));
+        assert_eq!(Interaction::named(None), Interaction::Apps);
     }
 }

@@ -9,8 +9,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::error::PageError;
+use super::parameters::Parameters;
 use super::router::OAuth;
-use super::session::{cookie, cookie_name, hex, set_cookie};
+use super::session::{self, Session, cookie, cookie_name, hex, set_cookie};
 use crate::credential::cookie::LOGIN;
 use crate::domain::random::new_secret;
 
@@ -58,6 +59,17 @@ pub fn is_own(oauth: &OAuth, headers: &HeaderMap, sent: Option<&str>) -> bool {
         (_, Some(token), Some(sent)) => verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok(),
         (true, _, None) | (true, None, _) => false,
     }
+}
+
+/// The session of a form that its own page sent.
+///
+/// # Errors
+/// [`PageError::StaleForm`] without a session, of another origin, or without the session's token;
+/// [`PageError::Unavailable`].
+pub async fn session_of(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Session, PageError> {
+    let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
+    let is_own = is_same_origin(&oauth.issuer, headers) && session::is_own_form(&session, form.get("csrf"));
+    if is_own && form.repeated().is_none() { Ok(session) } else { Err(PageError::StaleForm) }
 }
 
 /// Whether a form was sent from our own origin, as far as the browser tells.

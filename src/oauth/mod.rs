@@ -2,6 +2,7 @@
 //!
 //! Served on the partners' port; the data plane hands these calls over to the control plane's runtime.
 
+pub mod apps;
 pub mod authorize;
 pub mod client_auth;
 pub mod client_request;

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
-use super::{authorize, consent, error, login, logout, metadata, pages, token};
+use super::{apps, authorize, consent, error, login, logout, metadata, pages, token};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::domain::random::Random;
@@ -45,6 +45,9 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/login", post(login::submit))
         .route("/oauth/logout", post(logout::submit))
         .route("/oauth/consent", post(consent::submit))
+        .route("/oauth/apps", get(apps::show))
+        .route("/oauth/apps/revoke", post(apps::revoke))
+        .route("/oauth/apps/sessions/end", post(apps::end_session))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))

@@ -1,8 +1,20 @@
-//! Which scopes an app gets that asks for some, or for none in particular.
+//! Which scopes an app gets that asks for some, or for none in particular, and what they are in words.
 
+use super::pages::Language;
 use super::router::OAuth;
 use crate::domain::identity::App;
 use crate::domain::scope::ScopeSet;
+use crate::policy::snapshot::Snapshot;
+
+/// Scopes in the merchant's words. One that the platform no longer knows stands for itself.
+#[must_use]
+pub fn in_words(snapshot: &Snapshot, scopes: &ScopeSet, language: Language) -> Vec<String> {
+    let words = scopes.iter().map(|scope| match snapshot.scopes.get(scope) {
+        Some(text) => language.pick(&text.en, &text.zh).to_owned(),
+        None => scope.to_string(),
+    });
+    words.collect()
+}
 
 /// What `app` gets for the parameter `scope`: what it asks for, or, for nothing in particular, those of its default scopes
 /// that it may still have. Never nothing: a token that permits nothing would only hide the mistake.

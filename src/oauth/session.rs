@@ -20,6 +20,8 @@ const LIFETIME: Duration = Duration::from_secs(8 * 3600);
 
 /// A merchant that has logged in.
 pub struct Session {
+    /// By which it is named.
+    pub id: SessionId,
     /// Who.
     pub merchant: Merchant,
     /// What its forms carry against cross-site requests.
@@ -38,8 +40,8 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     let Some(session) = found else { return Ok(None) };
     let merchant = oauth.store.merchant(&session.merchant).await?;
     let merchant = merchant.filter(|merchant| merchant.standing == Standing::Active);
-    let (csrf, authentication) = (hex(&session.csrf_secret), session.authentication);
-    Ok(merchant.map(|merchant| Session { merchant, csrf, authentication }))
+    let (csrf, id, authentication) = (hex(&session.csrf_secret), session.id, session.authentication);
+    Ok(merchant.map(|merchant| Session { id, merchant, csrf, authentication }))
 }
 
 /// Begins a session of a merchant whose password was checked against `password_hash`; gives its cookie, or `None` if the

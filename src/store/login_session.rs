@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::error::StoreError;
 use super::open::Store;
-use super::row::{authentication, hash, parse};
+use super::page::MAX_LIST;
+use super::row::{all, authentication, hash, parse};
 use super::transaction::Transaction;
 use crate::domain::authentication::Authentication;
 use crate::domain::id::{MerchantId, SessionId};
@@ -44,6 +45,15 @@ row! {
         created_at: i64,
         expires_at: i64,
     }
+}
+
+macro_rules! select_session {
+    ($tail:literal) => {
+        concat!(
+            "select id, merchant, csrf_secret, authenticated_at, acr, created_at, expires_at from login_session ",
+            $tail
+        )
+    };
 }
 
 impl TryFrom<SessionRow> for LoginSession {
@@ -92,10 +102,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<LoginSession>, StoreError> {
         let row: Option<SessionRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select id, merchant, csrf_secret, authenticated_at, acr, created_at, expires_at from login_session \
-                 where hash = $1 and expires_at > $2",
-            )
+            sqlx::query_as(select_session!("where hash = $1 and expires_at > $2"))
             .bind(&hash.0[..])
             .bind(now.as_micros())
             .fetch_optional(db)
@@ -117,6 +124,44 @@ impl Store {
                 .map(|_| ())
         })?;
         Ok(())
+    }
+
+    /// The sessions of a merchant that have not expired at `now`, the youngest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn login_sessions_of(
+        &self,
+        merchant: &MerchantId,
+        now: Timestamp,
+    ) -> Result<Vec<LoginSession>, StoreError> {
+        let rows: Vec<SessionRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_session!(
+                "where merchant = $1 and expires_at > $2 order by created_at desc, id limit $3"
+            ))
+            .bind(merchant.as_str())
+            .bind(now.as_micros())
+            .bind(MAX_LIST)
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+
+    /// Ends the session of that id if it is the merchant's; gives whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn end_login_session(&self, merchant: &MerchantId, id: &SessionId) -> Result<bool, StoreError> {
+        let ended = on!(self.writer(), db => {
+            sqlx::query("delete from login_session where id = $1 and merchant = $2")
+                .bind(id.as_str())
+                .bind(merchant.as_str())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(ended > 0)
     }
 }
 

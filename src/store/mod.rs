@@ -15,6 +15,7 @@ mod row;
 
 pub mod admin_token;
 pub mod app;
+pub mod app_access;
 pub mod audit;
 pub mod authorization_code;
 pub mod charge;

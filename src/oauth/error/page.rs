@@ -19,10 +19,10 @@ pub enum PageError {
     #[error("The app that sent you here gave a return address that it has not registered.")]
     UnknownRedirect,
     /// A form that did not come from our page, or too late.
-    #[error("This form is no longer valid. Go back to the app and start again.")]
+    #[error("This form is no longer valid. Go back and start again.")]
     StaleForm,
     /// A form that is no text, or has control characters in it.
-    #[error("This form cannot be read. Go back to the app and start again.")]
+    #[error("This form cannot be read. Go back and start again.")]
     MalformedForm,
     /// Too many attempts.
     #[error("Too many attempts. Wait {0} seconds and try again.")]
@@ -86,8 +86,8 @@ impl PageError {
         let text = match self {
             Self::UnknownApp => "将您转到此处的应用尚未注册。",
             Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
-            Self::StaleForm => "此表单已失效。请返回应用重新开始。",
-            Self::MalformedForm => "无法读取此表单。请返回应用重新开始。",
+            Self::StaleForm => "此表单已失效。请返回重新开始。",
+            Self::MalformedForm => "无法读取此表单。请返回重新开始。",
             Self::TooManyAttempts(seconds) => return format!("尝试次数过多。请等待 {seconds} 秒后重试。"),
             Self::Busy => "当前登录人数过多。请稍后重试。",
             Self::Unavailable(_) => "我们这边出了问题。请稍后重试。",

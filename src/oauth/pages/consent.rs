@@ -29,7 +29,7 @@ pub struct Question<'a> {
 #[template(
     ext = "html",
     source = r#"<h1>{{ language.pick("Let", "允许") }} {{ question.app }} {{ language.pick("act for", "代表") }} {{ question.merchant }}{{ language.pick("?", " 操作？") }}</h1>
-<p class="who">{{ language.pick("An app of", "应用开发者：") }} {{ question.partner }}</p>
+<p class="who">{{ language.pick("An app of ", "应用开发者：") }}{{ question.partner }}</p>
 <p>{{ language.pick("It asks to:", "它请求以下权限：") }}</p>
 <ul>{% for scope in question.scopes %}<li>{{ scope }}</li>{% endfor %}</ul>
 <form method="post" action="/oauth/consent">

@@ -1,5 +1,6 @@
 //! The pages that a merchant sees: plain HTML that works without script, on a phone too, in English or Chinese: one page a file.
 
+mod apps;
 mod consent;
 mod error;
 mod language;
@@ -7,6 +8,7 @@ mod layout;
 mod logged_out;
 mod login;
 
+pub use self::apps::{Access, AppsQuestion, Browser, apps};
 pub use self::consent::{Question, consent};
 pub use self::error::error;
 pub use self::language::Language;

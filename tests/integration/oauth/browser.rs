@@ -1,66 +1,7 @@
 //! Logins and logouts as a browser drives them, with what a browser sends along.
 
+use super::visitor::Browser;
 use crate::support::dev::{Dev, input, parameter};
-use crate::support::http::{self, Answer, FORM, form};
-
-/// A browser: it keeps cookies, and tells where a form came from.
-struct Browser<'d> {
-    dev: &'d Dev,
-    cookies: Vec<(String, String)>,
-}
-
-impl<'d> Browser<'d> {
-    fn new(dev: &'d Dev) -> Self {
-        Self { dev, cookies: Vec::new() }
-    }
-
-    fn cookie(&self) -> String {
-        self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
-    fn keep(&mut self, answer: &Answer) {
-        for (_, value) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
-            let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-    }
-
-    fn get(&mut self, path: &str) -> Answer {
-        let answer = self.dev.get(path, &[("Cookie", &self.cookie()), ("Sec-Fetch-Site", "none")]);
-        self.keep(&answer);
-        answer
-    }
-
-    fn post(&mut self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
-        let cookie = self.cookie();
-        let mut all = vec![FORM, ("Cookie", cookie.as_str())];
-        all.extend(headers);
-        let answer = http::request(self.dev.base(), "POST", path, &all, &form(fields));
-        self.keep(&answer);
-        answer
-    }
-
-    /// Sees the login page and sends its form back, as the first merchant.
-    fn log_in(&mut self, query: &str) -> Answer {
-        let page = self.get(&format!("/oauth/authorize?{query}")).text();
-        let (request, csrf) = (input(&page, "request"), input(&page, "csrf"));
-        let (username, password) = self.merchant();
-        let fields =
-            [("request", &*request), ("csrf", &csrf), ("username", username), ("password", password)];
-        self.post("/oauth/login", &[("Origin", self.dev.base()), ("Sec-Fetch-Site", "same-origin")], &fields)
-    }
-
-    fn has_session(&self) -> bool {
-        self.cookies.iter().any(|(name, _)| name == "tollgate")
-    }
-
-    fn merchant(&self) -> (&'d str, &'d str) {
-        (self.dev.told("/merchants/0/username"), self.dev.told("/merchants/0/password"))
-    }
-}
 
 fn query(dev: &Dev) -> String {
     format!("client_id={}&response_type=code&state=s", dev.told("/app/client_id"))

@@ -5,6 +5,7 @@ mod contract_audit;
 mod contract_credential;
 mod contract_identity;
 mod contract_oauth;
+mod contract_pages;
 mod contract_refresh;
 mod opening;
 mod seed;

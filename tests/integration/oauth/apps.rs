@@ -1,0 +1,88 @@
+//! The page of the apps with access to a merchant's shop.
+
+use super::visitor::Browser;
+use crate::support::dev::{Dev, input};
+
+const PAGE: &str = "/oauth/apps";
+
+#[test]
+fn a_merchant_sees_the_apps_with_access_and_takes_it_back_everywhere_at_once() {
+    let dev = Dev::start();
+    let code = dev.code(0);
+    let redirect_uri = dev.told("/app/redirect_uri");
+    let fields = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", redirect_uri)];
+    let tokens = dev.token_call(&fields).json();
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let call = || dev.get("/api/orders", &[("Authorization", &bearer)]).status;
+    let refresh = || {
+        let token = tokens["refresh_token"].as_str().unwrap();
+        dev.token_call(&[("grant_type", "refresh_token"), ("refresh_token", token)])
+    };
+    assert_eq!(call(), 200);
+
+    let mut browser = Browser::new(&dev);
+    let login = browser.get(PAGE);
+    assert!(login.text().contains("name=\"password\"") && !login.text().contains("Shop Manager"));
+    let gone_on = browser.log_in_at(PAGE, 0);
+    assert_eq!((gone_on.status, gone_on.header("location")), (303, Some(PAGE)));
+    let page = browser.get(PAGE).text();
+    for expected in ["West Lake Tea House", "Shop Manager", "Bright Apps", "See your orders"] {
+        assert!(page.contains(expected), "no {expected} in {page}");
+    }
+    assert!(!page.contains("last refreshed"), "{page}");
+    assert_eq!(refresh().status, 200);
+    assert!(browser.get(PAGE).text().contains("last refreshed"));
+
+    let (grant, csrf) = (input(&page, "grant"), input(&page, "csrf"));
+    let revoke = format!("{PAGE}/revoke");
+    let evil = [("Origin", "https://evil.example")];
+    for (headers, token) in [(&[][..], ""), (&[], "0000"), (&evil, &csrf)] {
+        let answer = browser.post(&revoke, headers, &[("grant", &grant), ("csrf", token)]);
+        assert_eq!(answer.status, 400, "{headers:?} {token}");
+    }
+    let nobody = Browser::new(&dev).submit(&revoke, &[("grant", &grant), ("csrf", &csrf)]);
+    assert_eq!(nobody.status, 400);
+    let mut other = Browser::new(&dev);
+    other.log_in_at(PAGE, 1);
+    let others = input(&other.get(PAGE).text(), "csrf");
+    for strange in [&*grant, "gr_nobody", "\"", ""] {
+        let answer = other.submit(&revoke, &[("grant", strange), ("csrf", &others)]);
+        assert_eq!((answer.status, answer.header("location")), (303, Some(PAGE)), "{strange}");
+    }
+    assert_eq!(call(), 200, "another merchant, or none, took it back");
+
+    let answer = browser.submit(&revoke, &[("grant", &grant), ("csrf", &csrf)]);
+    assert_eq!((answer.status, answer.header("location")), (303, Some(PAGE)));
+    assert_eq!(call(), 401);
+    assert_eq!(refresh().json()["error"], "invalid_grant");
+    assert!(browser.get(PAGE).text().contains("No app has access"));
+}
+
+#[test]
+fn a_merchant_ends_its_own_sessions_and_no_others() {
+    let dev = Dev::start();
+    let browsers = [0, 0, 1].map(|merchant| {
+        let mut browser = Browser::new(&dev);
+        assert_eq!(browser.log_in_at(PAGE, merchant).status, 303);
+        browser
+    });
+    let [mut here, mut there, mut stranger] = browsers;
+    let is_in = |browser: &mut Browser<'_>| browser.get(PAGE).text().contains("Where you are logged in");
+    let (mine, theirs) = (here.get(PAGE).text(), there.get(PAGE).text());
+    for page in [&mine, &theirs] {
+        assert_eq!(page.matches("This browser").count(), 1, "{page}");
+        assert_eq!(page.matches("name=\"session\"").count(), 1, "{page}");
+    }
+    let (other, own, csrf) = (input(&mine, "session"), input(&theirs, "session"), input(&mine, "csrf"));
+    let end = format!("{PAGE}/sessions/end");
+
+    let token = input(&stranger.get(PAGE).text(), "csrf");
+    assert_eq!(stranger.submit(&end, &[("session", &other), ("csrf", &token)]).status, 303);
+    assert_eq!(here.submit(&end, &[("session", &other), ("csrf", "0000")]).status, 400);
+    assert!(is_in(&mut there), "a stranger ended it");
+    assert_eq!(here.submit(&end, &[("session", &other), ("csrf", &csrf)]).status, 303);
+    assert!(!is_in(&mut there) && is_in(&mut here) && is_in(&mut stranger));
+    let answer = here.submit(&end, &[("session", &own), ("csrf", &csrf)]);
+    assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));
+    assert!(!is_in(&mut here));
+}
