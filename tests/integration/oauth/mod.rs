@@ -4,5 +4,6 @@ mod apps;
 mod authorize;
 mod browser;
 mod clients;
+mod secrets;
 mod token;
 mod visitor;

@@ -33,7 +33,21 @@ impl Dev {
         Self::start_in(tempfile::tempdir().unwrap(), &[], change)
     }
 
+    /// With a log of all that is of `level` or above.
+    pub(crate) fn logging(level: &str) -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), &[], &[("TOLLGATE_LOG", level)], |_| {})
+    }
+
     fn start_in(folder: TempDir, more: &[&str], change: impl FnOnce(&Path)) -> Self {
+        Self::start_with(folder, more, &[], change)
+    }
+
+    fn start_with(
+        folder: TempDir,
+        more: &[&str],
+        environment: &[(&str, &str)],
+        change: impl FnOnce(&Path),
+    ) -> Self {
         let policies = folder.path().join("policies");
         if !policies.exists() {
             copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &policies);
@@ -50,6 +64,7 @@ impl Dev {
             .arg("--ready-file")
             .arg(&ready_file)
             .args(more)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
