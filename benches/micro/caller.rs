@@ -15,7 +15,7 @@ use tollgate::credential::presented::{self, Shown};
 use tollgate::credential::recent::Recent;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
-use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId};
+use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName};
 use tollgate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
@@ -98,13 +98,13 @@ fn limits(criterion: &mut Criterion, clock: SystemClock) {
     let most = NonZeroU32::new(1_000_000_000).unwrap();
     let rate = Rate { requests: most, window: Duration::from_secs(60), burst: most };
     let mut cells = LocalCells::new(Arc::new(Cells::new(1_000)), 1_000);
-    let limit = LimitName::new("calls").unwrap();
+    let (plan, limit) = (PlanName::new("standard").unwrap(), LimitName::new("calls").unwrap());
     let apps: Vec<_> = (0..CALLERS).map(|number| AppId::new(&format!("app_{number}")).unwrap()).collect();
     let mut apps = apps.iter().cycle();
     criterion.bench_function("ask a limit", |bencher| {
         bencher.iter(|| {
             let now = clock.monotonic();
-            let cell = cells.find(&CellKey::App(apps.next().unwrap(), &limit), now);
+            let cell = cells.find(&CellKey::App(apps.next().unwrap(), &plan, &limit), now);
             gcra::admit(&cell, black_box(&rate), now)
         });
     });

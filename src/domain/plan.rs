@@ -91,9 +91,9 @@ pub struct Rate {
 /// What a plan's limit counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKey {
-    /// All calls of an app.
+    /// All calls of an app under the plan, whichever of its API products they are to.
     App,
-    /// The calls of an app to each route by itself.
+    /// The calls of an app under the plan to each route by itself.
     AppAndRoute,
 }
 

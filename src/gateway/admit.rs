@@ -8,8 +8,8 @@ use http::HeaderValue;
 
 use super::authorize::Permit;
 use crate::credential::directory::Identity;
-use crate::domain::id::LimitName;
-use crate::domain::plan::{Limit, LimitKey, Rate};
+use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
+use crate::domain::plan::{Limit, LimitKey, PlanVersion, Rate};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::limit::cell::{Cell, CellKey, LocalCells};
 use crate::limit::gcra::{Verdict, admit as ask, give_back, reset_after};
@@ -41,19 +41,7 @@ pub fn admit(
 ) -> Result<Option<Admission>, (Refusal, Admission)> {
     match (&permit.subscribed, identity) {
         (Some((_, version)), Some(identity)) => {
-            let mut tightest: Option<Admission> = None;
-            for (number, limit) in version.limits.iter().enumerate() {
-                let cell = cells.find(&key(limit, identity, route), now);
-                let admission = count(&cell, &limit.name, &limit.rate, now).inspect_err(|_| {
-                    for counted in &version.limits[..number] {
-                        give_back(&cells.find(&key(counted, identity, route), now), &counted.rate);
-                    }
-                })?;
-                if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
-                    tightest = Some(admission);
-                }
-            }
-            Ok(tightest)
+            under_plan(cells, version, (&identity.caller.app.id, &route.name), now)
         }
         _ => match &route.address_limit {
             Some(limit) => {
@@ -65,11 +53,32 @@ pub fn admit(
     }
 }
 
-fn key<'k>(limit: &'k Limit, identity: &'k Identity, route: &'k Route) -> CellKey<'k> {
-    let app = &identity.caller.app.id;
+fn under_plan(
+    cells: &mut LocalCells,
+    version: &PlanVersion,
+    caller: (&AppId, &RouteName),
+    now: Duration,
+) -> Result<Option<Admission>, (Refusal, Admission)> {
+    let plan = &version.reference.name;
+    let mut tightest: Option<Admission> = None;
+    for (number, limit) in version.limits.iter().enumerate() {
+        let cell = cells.find(&key(limit, plan, caller), now);
+        let admission = count(&cell, &limit.name, &limit.rate, now).inspect_err(|_| {
+            for counted in &version.limits[..number] {
+                give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
+            }
+        })?;
+        if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
+            tightest = Some(admission);
+        }
+    }
+    Ok(tightest)
+}
+
+fn key<'k>(limit: &'k Limit, plan: &'k PlanName, (app, route): (&'k AppId, &'k RouteName)) -> CellKey<'k> {
     match limit.per {
-        LimitKey::App => CellKey::App(app, &limit.name),
-        LimitKey::AppAndRoute => CellKey::AppAndRoute(app, &limit.name, &route.name),
+        LimitKey::App => CellKey::App(app, plan, &limit.name),
+        LimitKey::AppAndRoute => CellKey::AppAndRoute(app, plan, &limit.name, route),
     }
 }
 
@@ -146,3 +155,6 @@ impl Field {
         HeaderValue::from_bytes(&self.bytes[..self.length]).unwrap_or(HeaderValue::from_static(""))
     }
 }
+
+#[cfg(test)]
+mod tests;

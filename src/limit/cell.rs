@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::uniform::Uniform;
-use crate::domain::id::{AppId, LimitName, RouteName};
+use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
 
 /// The state of one limit for one key: the theoretical arrival time in nanoseconds of monotonic time; 0 is unused.
 #[derive(Debug, Default)]
@@ -53,10 +53,11 @@ impl Hash for Cell {
 /// What is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CellKey<'k> {
-    /// An app under one of its plan's limits.
-    App(&'k AppId, &'k LimitName),
-    /// An app on one route.
-    AppAndRoute(&'k AppId, &'k LimitName, &'k RouteName),
+    /// An app under a limit of one of its plans. Versions of a plan share it: a new one goes on where the last one was. Plans
+    /// never do, whatever their limits are called: what one has used up says nothing of another's rate.
+    App(&'k AppId, &'k PlanName, &'k LimitName),
+    /// The same on one route.
+    AppAndRoute(&'k AppId, &'k PlanName, &'k LimitName, &'k RouteName),
     /// A client's [`network`] on one route.
     Address(IpAddr, &'k RouteName),
 }
@@ -241,12 +242,18 @@ mod tests {
         AppId::new(&format!("app{number}")).unwrap()
     }
 
+    fn names() -> (PlanName, LimitName) {
+        (PlanName::new("starter").unwrap(), LimitName::new("calls").unwrap())
+    }
+
     fn of(cells: &Cells, number: usize, now: Duration) -> Arc<Cell> {
-        cells.find(&CellKey::App(&app(number), &LimitName::new("calls").unwrap()), now)
+        let (plan, limit) = names();
+        cells.find(&CellKey::App(&app(number), &plan, &limit), now)
     }
 
     fn of_core(cells: &mut LocalCells, number: usize, now: Duration) -> Arc<Cell> {
-        cells.find(&CellKey::App(&app(number), &LimitName::new("calls").unwrap()), now)
+        let (plan, limit) = names();
+        cells.find(&CellKey::App(&app(number), &plan, &limit), now)
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct LimitEntry {
     /// burst + requests × span ÷ window pass.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
-    /// What is counted together; all calls of an app when left out.
+    /// What is counted together; all calls of an app under this plan when left out.
     pub per: Option<LimitKeyName>,
 }
 
@@ -74,9 +74,9 @@ pub struct LimitEntry {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitKeyName {
-    /// All calls of an app.
+    /// All calls of an app under this plan.
     App,
-    /// The calls of an app to each route by itself.
+    /// The calls of an app under this plan to each route by itself.
     AppAndRoute,
 }
 

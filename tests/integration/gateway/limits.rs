@@ -61,6 +61,33 @@ fn no_window_lets_through_more_than_the_plan_says_and_waiting_as_told_is_enough(
 }
 
 #[test]
+fn calls_under_one_plan_give_nothing_back_to_another_and_take_nothing_from_it() {
+    // `standard` as in `start`, the storefront's calls; `supplier` is the faster plan of the same app's supply calls.
+    let dev = start();
+    let address = dev.base().strip_prefix("http://").unwrap().to_owned();
+    let key = dev.told("/other_app/api_key");
+    let stock = r#"{"stock":1000}"#;
+    let put = format!(
+        "PUT /api/products/p-1001/stock HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{stock}",
+        stock.len()
+    );
+    let get = format!("GET /api/products/p-1001 HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\r\n");
+    let mut connection = Connection::open(&address);
+    let start = Instant::now();
+    let mut passed = 0;
+    for round in 0..10 {
+        while connection.exchange(&put).unwrap().status == 200 {
+            passed += 1;
+        }
+        let storefront = connection.exchange(&get).unwrap();
+        assert_eq!(storefront.status, 200, "round {round}: {}", storefront.text());
+    }
+    let allowed = 500.0 + 100.0 * start.elapsed().as_secs_f64() + 1.0;
+    assert!(passed >= 500 && f64::from(passed) <= allowed, "{passed} passed, {allowed} are allowed");
+}
+
+#[test]
 fn a_call_that_one_limit_refuses_uses_up_nothing_of_another() {
     let dev = Dev::with_policies(|policies| {
         let plan = policies.join("plans/standard.yaml");
