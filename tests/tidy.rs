@@ -19,6 +19,7 @@ const TIERS: &[&[&str]] = &[
 /// Imports within one tier that are meant, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("upstream", "policy", "the snapshot's endpoints are what a pool connects to"),
+    ("policy", "limit", "a policy asks for no rate that the limiter cannot keep to"),
     ("billing", "metering", "what metering drains from the journal is what billing records"),
 ];
 

@@ -4,7 +4,6 @@
 //! outlives any policy, so a reload never hands out a fresh burst, and the time is a parameter.
 
 use std::cell::Cell as StdCell;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ pub enum Verdict {
     },
 }
 
-/// Asks `cell` for one request under `rate` at `now`, a monotonic time.
+/// Asks `cell` for one request under `rate`, an [`enforceable`] one, at `now`, a monotonic time.
 #[must_use]
 pub fn admit(cell: &Arc<Cell>, rate: &Rate, now: Duration) -> Verdict {
     let Some(quota) = quota(rate) else {
@@ -85,16 +84,41 @@ fn quota(rate: &Rate) -> Option<Quota> {
     Some(Quota::with_period(per_request)?.allow_burst(rate.burst))
 }
 
-/// Whether `rate` can be enforced: at most one request per nanosecond.
-#[must_use]
-pub fn is_enforceable(rate: &Rate) -> bool {
-    quota(rate).is_some()
+/// Time in which the longest burst comes back. Governor counts in nanoseconds from the node's start and in 64 bits, which
+/// are over after 584 years; its arithmetic wraps beyond.
+const LONGEST_BURST: Duration = Duration::from_secs(100 * 365 * 86_400);
+/// A rate is kept in whole nanoseconds for each request: this part of it at most may get lost, which is 1 %.
+const INEXACT_PART: u128 = 100;
+
+/// Why a rate cannot be enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unenforceable {
+    /// Whole nanoseconds are too coarse for it.
+    #[error("so many requests in so short a window are not told apart within 1 %")]
+    TooFast,
+    /// Its burst comes back after longer than can be counted.
+    #[error("a burst must come back within 100 years: burst × window ÷ requests is longer")]
+    TooLong {
+        /// The most that the burst could be.
+        most: u32,
+    },
 }
 
-/// The rate `requests` per `window`, with a burst of its own.
-#[must_use]
-pub fn rate(requests: NonZeroU32, window: Duration, burst: NonZeroU32) -> Rate {
-    Rate { requests, window, burst }
+/// Whether [`admit`] lets through as many as `rate` says; only such rates may be asked for.
+///
+/// # Errors
+/// [`Unenforceable`].
+pub fn enforceable(rate: &Rate) -> Result<(), Unenforceable> {
+    let each = rate.window.checked_div(rate.requests.get()).unwrap_or_default();
+    let kept = each.as_nanos() * u128::from(rate.requests.get());
+    if each.is_zero() || (rate.window.as_nanos() - kept) * INEXACT_PART > kept {
+        return Err(Unenforceable::TooFast);
+    }
+    let most = LONGEST_BURST.as_nanos() / each.as_nanos();
+    if u128::from(rate.burst.get()) > most {
+        return Err(Unenforceable::TooLong { most: u32::try_from(most).unwrap_or(u32::MAX) });
+    }
+    Ok(())
 }
 
 /// Keeps no state of its own: the key is the state.
@@ -128,16 +152,30 @@ impl GovernorClock for &PassedClock {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn rate_of(requests: u32, seconds: u64, burst: u32) -> Rate {
-        rate(
-            NonZeroU32::new(requests).unwrap(),
-            Duration::from_secs(seconds),
-            NonZeroU32::new(burst).unwrap(),
-        )
+        let (requests, burst) = (NonZeroU32::new(requests).unwrap(), NonZeroU32::new(burst).unwrap());
+        Rate { requests, window: Duration::from_secs(seconds), burst }
+    }
+
+    #[test]
+    fn what_cannot_be_kept_to_is_not_enforceable() {
+        for (rate, expected) in [
+            (rate_of(1, 1, 1), Ok(())),
+            (rate_of(u32::MAX, 400 * 86_400, u32::MAX), Ok(())),
+            (rate_of(1_000_000_000, 1, 1), Ok(())),
+            (rate_of(600_000_000, 1, 1), Err(Unenforceable::TooFast)),
+            (rate_of(2_000_000_000, 1, 1), Err(Unenforceable::TooFast)),
+            (rate_of(1, 30 * 86_400, 1_216), Ok(())),
+            (rate_of(1, 30 * 86_400, 10_000), Err(Unenforceable::TooLong { most: 1_216 })),
+        ] {
+            assert_eq!(enforceable(&rate), expected, "{rate:?}");
+        }
     }
 
     #[test]
@@ -188,6 +226,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_longest_burst_of_an_enforceable_rate_passes_and_no_more(
+            requests in 1_u32..=u32::MAX, seconds in 1_u64..=400 * 86_400, burst in 1_u32..=u32::MAX,
+            now in 0_u64..100 * 365 * 86_400,
+        ) {
+            let rate = rate_of(requests, seconds, burst);
+            prop_assume!(enforceable(&rate).is_ok());
+            let (cell, now) = (Arc::new(Cell::default()), Duration::from_secs(now));
+            let Verdict::Admitted { remaining } = admit(&cell, &rate, now) else {
+                return Err(TestCaseError::fail("the first of a burst was refused"));
+            };
+            prop_assert_eq!(remaining, burst - 1);
+            let each = rate.window / requests;
+            prop_assert_eq!(reset_after(&cell, now), each);
+            // As full as it gets: one more is refused, until one has come back.
+            let full = now + each * burst;
+            cell.replace(|_| Ok::<_, ()>(((), u64::try_from(full.as_nanos()).unwrap()))).unwrap();
+            prop_assert_eq!(admit(&cell, &rate, now), Verdict::Refused { retry_after: each });
+            prop_assert_eq!(admit(&cell, &rate, now + each), Verdict::Admitted { remaining: 0 });
+        }
+
         #[test]
         fn no_stretch_of_time_lets_through_more_than_the_rate_says(
             requests in 1_u32..50, seconds in 1_u64..20, burst in 1_u32..30,

@@ -14,6 +14,7 @@ use super::set::Compiling;
 use crate::domain::id::LimitName;
 use crate::domain::plan::Rate;
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::limit::gcra::{Unenforceable, enforceable};
 
 impl One<'_, '_> {
     pub(super) fn access(&mut self, route: &RouteEntry, known: &Scopes) -> Access {
@@ -78,10 +79,18 @@ pub(super) fn rate(
         return None;
     };
     let rate = Rate { requests, window, burst };
-    if window.as_nanos() < u128::from(requests.get()) {
-        let message = "a window has at least 1ns for each request".to_owned();
-        compiling.wrong(document, pointer, message, None);
-        return None;
-    }
-    Some(rate)
+    let Err(why) = enforceable(&rate) else { return Some(rate) };
+    let (field, help) = match why {
+        Unenforceable::TooFast => (
+            "requests",
+            "ask for one request in 100ns or fewer, or for all of them in a longer window".to_owned(),
+        ),
+        Unenforceable::TooLong { most: 0 } => ("window", "ask for a shorter window".to_owned()),
+        Unenforceable::TooLong { most } => (
+            "burst",
+            format!("at this pace a burst is {most} at most; ask for fewer, or for a shorter window"),
+        ),
+    };
+    compiling.wrong(document, &format!("{pointer}/{field}"), why.to_string(), Some(help));
+    None
 }

@@ -177,6 +177,9 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
     check(standard, "percent: 2.5", "percent: 250", "from 0 to 100", None);
     check(standard, "currency: CNY", "currency: RMB", "ISO 4217", None);
     check(standard, "burst: 2000", "burst: 0", "at least 1", None);
+    let rate = "requests: 60000, window: 1m, burst: 2000";
+    check(standard, rate, "requests: 1, window: 30d, burst: 10000", "100 years", Some("1216 at most"));
+    check(standard, rate, "requests: 600000000, window: 1s, burst: 2000", "within 1 %", Some("100ns"));
     check(standard, "percent: 2.5", "percent: 0x2", "has the wrong form", Some("exact decimal"));
     check(standard, "requests: 60000", "requests: 5000000000", "at most 1000000000", None);
     check(standard, "version: 1\n", "version: 5000000000\n", "at most 1000000", None);
