@@ -140,12 +140,17 @@ impl Directory {
     ) -> Result<Option<Known>, Refusal> {
         match presented {
             Presented::Nothing => Ok(None),
-            Presented::ApiKey(text) => self.identify_key(text, moment).await.map(Some),
+            Presented::ApiKey(text) => self.identify_key(text, address, moment).await.map(Some),
             Presented::AccessToken(text) => self.identify_token(text, address, moment).await.map(Some),
         }
     }
 
-    async fn identify_key(self: &Arc<Self>, text: &str, moment: Moment) -> Result<Known, Refusal> {
+    async fn identify_key(
+        self: &Arc<Self>,
+        text: &str,
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<Known, Refusal> {
         let not_one = Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong.");
         let (_, hash) = ApiKey::check(text).map_err(|_| not_one)?;
         let found = self.keys.find(&hash).map(Remembered::from);
@@ -153,7 +158,11 @@ impl Directory {
             return known.clone().told();
         }
         let credential = (CredentialKind::ApiKey, hash.0);
-        let known = self.remembered.get(&credential).await.filter(|known| self.is_true(known, moment.now));
+        let known = match self.remembered.get(&credential).await {
+            // Nobody has shown it before: it may be a guess.
+            None if found.is_none() => Some(self.try_key(hash, address, moment).await?),
+            known => known.filter(|known| self.is_true(known, moment.now)),
+        };
         self.fresh_or_loaded(credential, Owned::ApiKey(hash), known.or(found), moment).await
     }
 

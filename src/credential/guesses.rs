@@ -1,8 +1,9 @@
-//! What a flood of tokens that prove nothing may cost: so many verifications that fail, and no more.
+//! What a flood of credentials that prove nothing may cost: so many verifications of tokens and look-ups of keys that fail, and
+//! no more.
 //!
-//! A verification is paid for before it is made, and the price is given back if the token is good. So who guesses is refused
-//! before any curve arithmetic, the sooner the more he guesses. While guesses of many networks use up what all may cost, a good
-//! token that is new may be refused too; one that was good before is not.
+//! A try is paid for before it is made, and the price is given back if the credential is good. So who guesses is refused
+//! before any curve arithmetic or look-up, the sooner the more he guesses. While guesses of many networks use up what all may
+//! cost, a good credential that is new may be refused too; one that was good before is not.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -15,15 +16,15 @@ use crate::domain::refusal::Refusal;
 use crate::limit::cell::{Cell, CellKey, Cells};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Wrong tokens of one network that are verified: as many at once, and ten a second.
+/// Wrong credentials of one network that are tried: as many at once, and ten a second.
 const OF_A_NETWORK: u32 = 50;
 /// How soon a network has all of them again.
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
-/// Wrong tokens of all that are verified in a second: a tenth of a core.
+/// Wrong credentials of all that are tried in a second: of tokens, a tenth of a core.
 const OF_ALL: u32 = 2_500;
 /// Networks of which is known how much they guessed.
 const NETWORKS: usize = 16_384;
-/// Wrong tokens that are known as such; beyond, the one in the same place is forgotten.
+/// Wrong credentials that are known as such; beyond, the one in the same place is forgotten.
 const PLACES: usize = 4_096;
 
 /// What has been guessed of late.
@@ -40,7 +41,7 @@ struct Networks {
     of: RouteName,
 }
 
-/// A token that is known to prove nothing.
+/// A credential that is known to prove nothing.
 #[derive(Default)]
 struct Wrong {
     hash: [u8; 32],
@@ -48,7 +49,7 @@ struct Wrong {
     why: &'static str,
 }
 
-/// A verification that is paid for.
+/// A try that is paid for.
 pub(super) struct Paid {
     of_network: Option<Arc<Cell>>,
 }
@@ -62,20 +63,20 @@ impl Guesses {
         Self { networks, all: Arc::default(), wrong }
     }
 
-    /// Why a token proves nothing, if that was found out lately.
+    /// Why a credential proves nothing, if that was found out lately.
     pub(super) fn known_wrong(&self, hash: &[u8; 32], now: Duration) -> Option<Refusal> {
         let place = self.place(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
         (place.hash == *hash && now < place.until).then_some(Refusal::CredentialInvalid(place.why))
     }
 
-    /// Remembers until `until` that a token proves nothing.
+    /// Remembers until `until` that a credential proves nothing.
     pub(super) fn remember_wrong(&self, hash: [u8; 32], why: &'static str, until: Duration) {
         if let Some(place) = self.place(&hash) {
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Wrong { hash, until, why };
         }
     }
 
-    /// Pays for a verification of a token from `address`.
+    /// Pays for a try of a credential from `address`.
     ///
     /// # Errors
     /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
@@ -97,7 +98,7 @@ impl Guesses {
         }
     }
 
-    /// Gives the price of a good token back.
+    /// Gives the price of a good credential back.
     pub(super) fn give_back(&self, paid: &Paid) {
         give_back(&self.all, &of_all());
         if let Some(cell) = &paid.of_network {

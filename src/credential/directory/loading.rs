@@ -1,15 +1,21 @@
 //! What is not remembered, has aged or is no longer true is loaded on the control plane's runtime, once for all who wait.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use moka::Entry;
+use moka::ops::compute::Op;
 
 use super::{Credential, Directory, Identity, Known, REFUSED_TIME, Remembered};
 use crate::credential::access_token::VerifiedToken;
 use crate::credential::freshness::{Stamp, Stamps};
+use crate::credential::guesses::Paid;
 use crate::credential::keys::SUBJECTS;
 use crate::credential::loader::Failure;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
+use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 
@@ -31,11 +37,26 @@ impl Directory {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_)) | Err(_) => {
                 let rests_until = moment.monotonic.saturating_add(REFUSED_TIME);
-                let believed = Remembered { rests_until, ..aged };
-                self.remembered.insert(credential, believed.clone()).await;
-                believed.told()
+                self.believe(credential, Remembered { rests_until, ..aged }).await.told()
             }
         }
+    }
+
+    /// Remembers what has aged as what stands, unless something was loaded since: then that stands.
+    pub(super) async fn believe(&self, credential: Credential, aged: Remembered) -> Remembered {
+        let loaded_at = aged.loaded_at;
+        let stands = self
+            .remembered
+            .entry(credential)
+            .and_compute_with(|known| {
+                let is_newer = known.is_some_and(|known| {
+                    let known = known.value();
+                    known.loaded_at > loaded_at && !matches!(known.outcome, Err(Refusal::Unavailable(_)))
+                });
+                std::future::ready(if is_newer { Op::Nop } else { Op::Put(aged.clone()) })
+            })
+            .await;
+        stands.into_entry().map_or(aged, Entry::into_value)
     }
 
     /// Loads what is not remembered, aged, or no longer true, once for all who wait for it. `aged` is what stands if the
@@ -62,6 +83,43 @@ impl Directory {
             )
             .await;
         entry.into_value().told()
+    }
+
+    /// Loads a key that may be a guess, once for all who wait for it. It is paid for, and the price is given back unless the key
+    /// proves nothing. One that proves nothing takes no place of those that do.
+    pub(super) async fn try_key(
+        self: &Arc<Self>,
+        hash: KeyHash,
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<Remembered, Refusal> {
+        if let Some(refusal) = self.guesses.known_wrong(&hash.0, moment.monotonic) {
+            return Err(refusal);
+        }
+        let loading = self.clone();
+        let tried = async move {
+            let paid = loading.guesses.pay(address, moment.monotonic)?;
+            let task = loading.control.spawn(loading.clone().load_tried(hash, paid));
+            task.await.unwrap_or(Err(Refusal::Unavailable("The look-up of a credential was cut off")))
+        };
+        let remembered = self.remembered.try_get_with((CredentialKind::ApiKey, hash.0), tried).await;
+        remembered.map_err(Arc::unwrap_or_clone)
+    }
+
+    async fn load_tried(self: Arc<Self>, hash: KeyHash, paid: Paid) -> Result<Remembered, Refusal> {
+        let remembered = self.clone().load_once(Owned::ApiKey(hash), None).await;
+        match &remembered.outcome {
+            Err(refusal @ Refusal::CredentialInvalid(why)) => {
+                self.guesses.remember_wrong(hash.0, why, remembered.loaded_at.saturating_add(REFUSED_TIME));
+                return Err(refusal.clone());
+            }
+            Err(refusal @ Refusal::Unavailable(_)) => {
+                self.guesses.give_back(&paid);
+                return Err(refusal.clone());
+            }
+            Ok(_) | Err(_) => self.guesses.give_back(&paid),
+        }
+        Ok(remembered)
     }
 
     async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {

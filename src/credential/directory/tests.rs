@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod guessed;
 mod many;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,11 +33,13 @@ const MEMORY: Memory =
 
 const ISSUER: &str = "https://gateway.example";
 
-/// Knows every key, as one of the same active app, unless it is away.
+/// Knows every key but some, as one of the same active app, unless it is away.
 struct Source {
     is_away: AtomicBool,
     is_suspended: AtomicBool,
     loads: AtomicUsize,
+    unknown: std::sync::Mutex<Vec<KeyHash>>,
+    keys_asked: AtomicUsize,
     valid_from: std::sync::Mutex<Option<Timestamp>>,
     /// Taken by whoever loads; a test that holds all makes loads wait.
     gate: Semaphore,
@@ -57,7 +60,11 @@ impl Source {
 
 #[async_trait]
 impl IdentitySource for Source {
-    async fn key(&self, _: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+        self.keys_asked.fetch_add(1, Ordering::SeqCst);
+        if self.unknown.lock().unwrap().contains(hash) {
+            return self.answer(None);
+        }
         let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
         let created_at = Timestamp::default();
         self.answer(Some(KeyRecord { id, app, scopes: None, created_at, expires_at: None, revoked_at: None }))
@@ -156,6 +163,8 @@ impl World {
             is_away,
             is_suspended: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
+            unknown: std::sync::Mutex::default(),
+            keys_asked: AtomicUsize::new(0),
             valid_from: std::sync::Mutex::new(None),
             gate: Semaphore::new(1),
         });
