@@ -3,6 +3,7 @@
 //! An enum, not a box: it costs nothing on the path. Whatever happens to a streamed answer, its end is told
 //! exactly once to the [`Recording`], and only a wholly read one gives its connection back.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::recording::{End, Recording};
-use super::upload::Upload;
+use super::upload::{Silence, Upload, UploadOutcome};
 use super::watch::Watch;
 use super::worker::Worker;
 use crate::upstream::error::Broken;
@@ -30,6 +31,8 @@ pub struct Relay {
     exchange: Option<Box<Exchange<Upload>>>,
     /// The call, unless it was recorded before its answer's end.
     recording: Option<Recording>,
+    /// What becomes of the request's body meanwhile.
+    upload: Rc<RefCell<UploadOutcome>>,
     worker: Rc<Worker>,
     /// Of the upstream's silence, once it had to be waited for.
     watch: Option<Watch>,
@@ -52,9 +55,9 @@ impl Answer {
     /// Relays the answer of `exchange`; its end is told to `recording`.
     pub fn relay(exchange: Box<Exchange<Upload>>, recording: Recording) -> Self {
         let worker = recording.worker();
-        let is_over = exchange.is_end_stream();
+        let (is_over, upload) = (exchange.is_end_stream(), recording.call.upload.clone());
         let (exchange, recording) = (Some(exchange), Some(recording));
-        let mut relay = Relay { exchange, recording, worker, watch: None, ahead: None };
+        let mut relay = Relay { exchange, recording, upload, worker, watch: None, ahead: None };
         if is_over {
             relay.finish(End::Whole);
             return Self::Own(None);
@@ -63,9 +66,13 @@ impl Answer {
     }
 
     /// Relays the rest of an answer after `ahead`, which was read already; the call has been recorded.
-    pub fn relay_rest(exchange: Box<Exchange<Upload>>, ahead: Bytes, worker: Rc<Worker>) -> Self {
+    pub fn relay_rest(
+        exchange: Box<Exchange<Upload>>,
+        ahead: Bytes,
+        (worker, upload): (Rc<Worker>, Rc<RefCell<UploadOutcome>>),
+    ) -> Self {
         let (exchange, ahead) = (Some(exchange), Some(ahead));
-        Self::Relayed(Box::new(Relay { exchange, recording: None, worker, watch: None, ahead }))
+        Self::Relayed(Box::new(Relay { exchange, recording: None, upload, worker, watch: None, ahead }))
     }
 }
 
@@ -73,7 +80,8 @@ impl Relay {
     fn finish(&mut self, end: End) {
         let recorded = self.recording.take().map(|recording| recording.finish(end));
         if let (End::Whole, Some(exchange)) = (end, self.exchange.take()) {
-            exchange.end(recorded.unwrap_or_else(|| self.worker.shared.clock.monotonic()));
+            let now = recorded.unwrap_or_else(|| self.worker.shared.clock.monotonic());
+            exchange.end(now, self.worker.shared.bounds.upstream_silence);
         }
     }
 
@@ -109,12 +117,24 @@ impl Relay {
             }
             Poll::Pending => {
                 let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch());
+                let mut time = self.worker.shared.bounds.upstream_silence;
                 if watch.is_late() {
-                    self.finish(End::UpstreamBroke);
-                    return Poll::Ready(Some(Err(CutShort::Silent)));
+                    let silence = self.upload.borrow().silence(time);
+                    match silence {
+                        Silence::Allowed(left) => time = left,
+                        Silence::OfTheCaller => {
+                            self.finish(End::CallerLeft);
+                            return Poll::Ready(Some(Err(CutShort::Broken(Broken::RequestBody))));
+                        }
+                        Silence::OfTheUpstream => {
+                            self.finish(End::UpstreamBroke);
+                            return Poll::Ready(Some(Err(CutShort::Silent)));
+                        }
+                    }
+                    watch.met();
                 }
                 watch.remember(context.waker());
-                watch.expect(self.worker.shared.bounds.upstream_silence);
+                watch.expect(time);
                 Poll::Pending
             }
         }

@@ -1,19 +1,20 @@
 //! Calls whose answer waits until their usage record is on disk. Once permitted, such a call is seen to its end even if
 //! its caller leaves: what the upstream did is recorded as it was, not guessed.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::pipeline::Telling;
 use super::recording::{End, Recording, Told};
-use super::upload::Upload;
+use super::upload::{Silence, Upload, UploadOutcome};
 use super::worker::Worker;
 use super::{forward, respond};
 use crate::domain::refusal::Refusal;
@@ -51,7 +52,7 @@ async fn answer(
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
     let held = hold(&mut recording, exchange, (max, silence)).await;
     let response = match record(&mut recording, &held).await {
-        Ok(()) => told.answer(head, release(&worker, held)),
+        Ok(()) => told.answer(head, release((&worker, &recording.call.upload), held)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
             respond::refuse(&refusal, &told.request_id, told.admission.as_ref())
@@ -77,17 +78,44 @@ async fn hold(
 ) -> Held {
     let mut bytes = Vec::new();
     while bytes.len() <= max {
-        let frame = match timeout(silence, exchange.frame()).await {
+        let frame = match next(&mut exchange, &recording.call.upload, silence).await {
             Ok(None) => break,
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(Broken::RequestBody))) => return Held { bytes, end: End::CallerLeft, exchange },
-            Ok(Some(Err(_))) | Err(_) => return Held { bytes, end: End::UpstreamBroke, exchange },
+            Ok(Some(frame)) => frame,
+            Err(end) => return Held { bytes, end, exchange },
         };
         let Ok(data) = frame.into_data() else { continue };
         recording.saw(&data);
         bytes.extend_from_slice(&data);
     }
     Held { bytes, end: End::Whole, exchange }
+}
+
+/// The next piece of an answer, or whose fault it is that none comes.
+async fn next(
+    exchange: &mut Exchange<Upload>,
+    upload: &RefCell<UploadOutcome>,
+    silence: Duration,
+) -> Result<Option<Frame<Bytes>>, End> {
+    let mut time = silence;
+    loop {
+        match timeout(time, exchange.frame()).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(frame))) => return Ok(Some(frame)),
+            Ok(Some(Err(Broken::RequestBody))) => return Err(End::CallerLeft),
+            Ok(Some(Err(_))) => return Err(End::UpstreamBroke),
+            Err(_) => {
+                let mut upload = upload.borrow_mut();
+                match upload.silence(silence) {
+                    Silence::Allowed(left) => time = left,
+                    Silence::OfTheCaller => {
+                        upload.refusal = Some(Refusal::BodyTooSlow);
+                        return Err(End::CallerLeft);
+                    }
+                    Silence::OfTheUpstream => return Err(End::UpstreamBroke),
+                }
+            }
+        }
+    }
 }
 
 /// Waits until the call's record is on disk.
@@ -112,11 +140,76 @@ async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
 }
 
 /// The body of a recorded answer. Of one beyond what the meter captures the rest follows as it comes.
-fn release(worker: &Rc<Worker>, held: Held) -> Answer {
+fn release((worker, upload): (&Rc<Worker>, &Rc<RefCell<UploadOutcome>>), held: Held) -> Answer {
     let bytes = Bytes::from(held.bytes);
     if !held.exchange.is_end_stream() {
-        return Answer::relay_rest(held.exchange, bytes, worker.clone());
+        return Answer::relay_rest(held.exchange, bytes, (worker.clone(), upload.clone()));
     }
-    held.exchange.end(worker.shared.clock.monotonic());
+    held.exchange.end(worker.shared.clock.monotonic(), worker.shared.bounds.upstream_silence);
     Answer::Own((!bytes.is_empty()).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http::Method;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::policy::snapshot::Endpoint;
+    use crate::upstream::pool::{Pool, PoolBounds};
+    use crate::upstream::request::RequestHead;
+
+    const SILENCE: Duration = Duration::from_secs(1);
+
+    /// An exchange whose upstream has begun its answer and says no more; it stays as long as its socket.
+    async fn silent() -> (Exchange<Upload>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bounds = PoolBounds { idle: 1, idle_time: SILENCE, head_bytes: 1000 };
+        let pool = Rc::new(Pool::new(Endpoint { host: "127.0.0.1".to_owned(), port }, bounds));
+        let lease = pool.connect(SILENCE).await.unwrap();
+        let (mut upstream, _) = listener.accept().await.unwrap();
+        upstream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n").await.unwrap();
+        let head = RequestHead::begin(&Method::POST, ["/"]).unwrap();
+        let mut exchange = Exchange::new(lease, head.end(&Method::POST, Upload::Empty));
+        poll_fn(|context| exchange.poll_head(context)).await.unwrap();
+        (exchange, upstream)
+    }
+
+    #[tokio::test]
+    async fn an_upstream_may_be_silent_while_the_caller_still_uploads() {
+        let (mut exchange, _upstream) = silent().await;
+        let upload = RefCell::new(UploadOutcome { is_under_way: true, ..UploadOutcome::default() });
+        let (begun, slowly) = (Instant::now(), Duration::from_millis(250));
+        let uploading = async {
+            for _ in 0..10 {
+                sleep(slowly).await;
+                upload.borrow_mut().moved_at = Some(Instant::now());
+            }
+            upload.borrow_mut().is_under_way = false;
+        };
+        let (end, ()) = tokio::join!(next(&mut exchange, &upload, SILENCE), uploading);
+        assert_eq!(end.unwrap_err(), End::UpstreamBroke);
+        assert!(begun.elapsed() >= 10 * slowly + SILENCE, "given up after {:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_stops_uploading_is_the_one_that_left() {
+        let (mut exchange, _upstream) = silent().await;
+        let awaited = UploadOutcome { is_under_way: true, is_awaited: true, ..UploadOutcome::default() };
+        let upload = RefCell::new(awaited);
+        assert_eq!(next(&mut exchange, &upload, SILENCE).await.unwrap_err(), End::CallerLeft);
+        assert_eq!(upload.borrow().refusal, Some(Refusal::BodyTooSlow));
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_takes_no_more_of_the_upload_and_says_nothing_broke_off() {
+        let (mut exchange, _upstream) = silent().await;
+        let upload = RefCell::new(UploadOutcome { is_under_way: true, ..UploadOutcome::default() });
+        assert_eq!(next(&mut exchange, &upload, SILENCE).await.unwrap_err(), End::UpstreamBroke);
+    }
 }

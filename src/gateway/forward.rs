@@ -1,4 +1,5 @@
-//! A permitted request to its upstream: one try, and further ones only where the upstream surely saw nothing of it.
+//! A permitted request to its upstream: one try, and further ones only where the upstream surely saw nothing of it, or where the
+//! request changes nothing, has no body, and was sent on a connection that the upstream may just have been closing as idle.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -100,7 +101,7 @@ async fn in_time<T>(
         let watch = watch.get_or_insert_with(|| worker.watches.watch());
         let mut left = time;
         if watch.is_late() {
-            left = upload.borrow().moved_at.map_or(Duration::ZERO, |at| time.saturating_sub(at.elapsed()));
+            left = upload.borrow().left_of(time);
             if left.is_zero() {
                 return Poll::Ready(Err(UpstreamError::Timeout(time)));
             }

@@ -42,8 +42,39 @@ pub struct UploadOutcome {
     pub is_handed_over: bool,
     /// Whether some of the body has not gone on yet.
     pub is_under_way: bool,
+    /// Whether the client is what it waits for.
+    pub is_awaited: bool,
     /// The copy for the meter.
     pub capture: Capture,
+}
+
+/// What it means that an upstream says nothing while its request may still be on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing yet: it may be silent for so long.
+    Allowed(Duration),
+    /// The caller is silent, of whose request the upstream has not all.
+    OfTheCaller,
+    /// The upstream is.
+    OfTheUpstream,
+}
+
+impl UploadOutcome {
+    /// What is left of `time` since the body moved: an upstream that is still being told something need not answer.
+    #[must_use]
+    pub fn left_of(&self, time: Duration) -> Duration {
+        self.moved_at.map_or(Duration::ZERO, |at| time.saturating_sub(at.elapsed()))
+    }
+
+    /// Whose silence it is that the upstream said nothing for `time`.
+    #[must_use]
+    pub fn silence(&self, time: Duration) -> Silence {
+        match self.left_of(time) {
+            Duration::ZERO if self.is_under_way && self.is_awaited => Silence::OfTheCaller,
+            Duration::ZERO => Silence::OfTheUpstream,
+            left => Silence::Allowed(left),
+        }
+    }
 }
 
 /// A body to an upstream.
@@ -134,6 +165,7 @@ impl Streaming {
         if pace.waiting_since.is_none() {
             let now = Instant::now();
             pace.waiting_since = Some(now);
+            self.outcome.borrow_mut().is_awaited = true;
             pace.sleep.as_mut().reset(now + time.saturating_sub(pace.waited));
         }
         ready!(pace.sleep.as_mut().poll(context));
@@ -158,6 +190,7 @@ impl Streaming {
             && let Some(since) = pace.waiting_since.take()
         {
             pace.waited += since.elapsed();
+            self.outcome.borrow_mut().is_awaited = false;
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::timeout;
 
 use super::answer_head::{self, AnswerHead, Framing};
 use super::chunked::{Chunked, Piece};
@@ -139,8 +140,9 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
     }
 
     /// Ends the exchange, whose answer has been read; the connection goes back to its pool if another request may follow on
-    /// it. A request that the upstream has answered and still reads is sent to its end first.
-    pub fn end(mut self: Box<Self>, now: Duration)
+    /// it. A request that the upstream has answered and still reads is sent to its end first; if nothing of it goes on for
+    /// `silence`, the connection is closed.
+    pub fn end(mut self: Box<Self>, now: Duration, silence: Duration)
     where
         B: 'static,
     {
@@ -151,8 +153,14 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
             self.lease.give_back(now);
         } else if self.unsent.is_none() {
             tokio::task::spawn_local(async move {
-                if poll_fn(|context| self.poll_rest(context)).await.is_ok() {
-                    self.lease.give_back(now);
+                loop {
+                    let before = self.request.writes();
+                    let rest = timeout(silence, poll_fn(|context| self.poll_rest(context))).await;
+                    match rest {
+                        Ok(Ok(())) => return self.lease.give_back(now),
+                        Err(_) if self.request.writes() != before => {}
+                        Ok(Err(_)) | Err(_) => return,
+                    }
                 }
             });
         }
@@ -252,5 +260,51 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Exchange<B> {
             Answer::Ended => SizeHint::with_exact(0),
             Answer::Head | Answer::Chunked(_) | Answer::UntilClose => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use http::Method;
+    use http_body_util::Full;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::task::LocalSet;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::policy::snapshot::Endpoint;
+    use crate::upstream::pool::{Pool, PoolBounds};
+    use crate::upstream::request::RequestHead;
+
+    #[tokio::test]
+    async fn a_request_that_is_answered_early_and_read_no_further_is_given_up() {
+        let within = async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let endpoint =
+                Endpoint { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port() };
+            let (second, silence) = (Duration::from_secs(1), Duration::from_millis(50));
+            let bounds = PoolBounds { idle: 1, idle_time: second, head_bytes: 1000 };
+            let pool = Rc::new(Pool::new(endpoint, bounds));
+            let lease = pool.connect(second).await.unwrap();
+            let (mut upstream, _) = listener.accept().await.unwrap();
+            upstream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+
+            let body = Full::new(Bytes::from(vec![0; 64 << 20]));
+            let head = RequestHead::begin(&Method::POST, ["/"]).unwrap();
+            let mut exchange = Box::new(Exchange::new(lease, head.end(&Method::POST, body)));
+            poll_fn(|context| exchange.poll_head(context)).await.unwrap();
+            exchange.end(second, silence);
+            assert_eq!(pool.in_flight(), 1, "the request goes on");
+            let since = Instant::now();
+            while pool.in_flight() > 0 {
+                assert!(since.elapsed() < 20 * second, "an upstream that reads no more is waited for");
+                tokio::time::sleep(silence).await;
+            }
+            assert!(pool.idle(second).is_none(), "a request that was not sent whole keeps no connection");
+        };
+        LocalSet::new().run_until(within).await;
     }
 }

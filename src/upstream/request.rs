@@ -74,11 +74,12 @@ impl RequestHead {
         };
         self.0.extend_from_slice(b"\r\n");
         let (is_for_head, body) = (*method == Method::HEAD, Some(body).filter(|_| length != Some(0)));
-        // A second try may be made of a request that changes nothing and of which all is at hand.
-        let is_repeatable = method.is_idempotent() && body.is_none();
+        // A second try may be made of a request that changes nothing and of which all is at hand. One that is only idempotent
+        // (PUT, DELETE) changes something, and between two tries another may have changed it again.
+        let is_repeatable = method.is_safe() && body.is_none();
         let out = Out { head_length: self.0.len(), bytes: self.0, at: 0, data: Bytes::new() };
         let left = length.unwrap_or(u64::MAX);
-        Request { out, body, left, coding, is_for_head, is_repeatable, has_begun: false }
+        Request { out, body, left, coding, is_for_head, is_repeatable, writes: 0 }
     }
 }
 
@@ -94,8 +95,8 @@ pub struct Request<B> {
     /// Whether it is a `HEAD`, whose answer has no body.
     pub(super) is_for_head: bool,
     is_repeatable: bool,
-    /// Whether any of it has been sent.
-    has_begun: bool,
+    /// How many times the connection took some of it.
+    writes: u64,
 }
 
 /// How a body is framed.
@@ -138,16 +139,22 @@ pub(super) trait Sink {
 impl<B> Request<B> {
     /// The same request for another connection, if none of it was sent, or if it may be sent again.
     pub(super) fn again(mut self, may_repeat: bool) -> Option<Self> {
-        if self.has_begun {
+        let has_begun = self.has_begun();
+        if has_begun {
             self.out.at = 0;
         }
-        (!self.has_begun || (may_repeat && self.is_repeatable)).then_some(self)
+        (!has_begun || (may_repeat && self.is_repeatable)).then_some(self)
     }
 
     /// Whether an upstream may have seen some of it.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.has_begun
+        self.writes > 0
+    }
+
+    /// How many times the connection took some of it.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes
     }
 
     /// Whether all of it has been sent.
@@ -168,7 +175,7 @@ impl<B: Body<Data = Bytes> + Unpin> Request<B> {
             let is_awaited = self.out.has_room() && self.poll_body(context)?.is_pending();
             if !self.out.is_empty() {
                 ready!(self.out.poll_send(context, sink)).map_err(SendError::Io)?;
-                self.has_begun = true;
+                self.writes = self.writes.saturating_add(1);
             } else if is_awaited {
                 return Poll::Pending;
             }
@@ -338,6 +345,11 @@ mod tests {
         let mut put = head(&Method::PUT).end(&Method::PUT, Full::new(Bytes::from("x")));
         sent(&mut put, 1000);
         assert!(put.again(true).is_none());
+        for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+            let mut bodiless = head(&method).end(&method, Empty::<Bytes>::new());
+            sent(&mut bodiless, 1000);
+            assert!(bodiless.again(true).is_none(), "{method} changes something");
+        }
     }
 
     #[test]
