@@ -96,12 +96,6 @@ impl Writer {
         self.take_durably(payload)
     }
 
-    /// Whether records would be taken. It promises nothing: see [`Writer::reserve`].
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.state.is_failing() && self.buffer.records.len() < MAX_UNRESERVED / 2
-    }
-
     /// Hands the buffer over, if there is room; else it stays until the next time.
     pub fn flush(&mut self) {
         if self.buffer.records.is_empty() {

@@ -78,7 +78,9 @@ fn child_that_appends_on_demand() {
         let result = writer.append_durable(line.as_bytes()).unwrap().blocking_recv().unwrap();
         match result {
             Ok(sequence) => println!("told {line} at {sequence}"),
-            Err(JournalError::NotCommitted) => println!("told {line} refused, ready: {}", writer.is_ready()),
+            Err(JournalError::NotCommitted) => {
+                println!("told {line} refused, ready: {}", writer.reserve(100).is_some())
+            }
             Err(error) => println!("told {line}: {error}"),
         }
     }
