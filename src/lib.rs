@@ -13,6 +13,7 @@ pub mod journal;
 pub mod limit;
 pub mod metering;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 pub mod sandbox;
 pub mod server;

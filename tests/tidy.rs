@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const TIERS: &[&[&str]] = &[
     &["domain"],
     &["config", "telemetry"],
-    &["policy", "store", "cluster", "limit", "cache", "upstream", "journal"],
+    &["policy", "store", "cluster", "limit", "cache", "upstream", "journal", "outbound"],
     &["credential", "metering", "billing", "events"],
     &["gateway", "oauth", "admin", "console", "portal", "notify", "sandbox"],
     &["server"],
@@ -20,6 +20,7 @@ const TIERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("upstream", "policy", "the snapshot's endpoints are what a pool connects to"),
     ("policy", "limit", "a policy asks for no rate that the limiter cannot keep to"),
+    ("outbound", "policy", "the snapshot says where an upstream's token comes from"),
     ("billing", "metering", "what metering drains from the journal is what billing records"),
 ];
 
@@ -67,7 +68,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arc_swap", &["src/policy/live.rs"]),
     ("cel", &["src/policy/expression.rs", "src/policy/expression/"]),
     ("governor", &["src/limit/"]),
-    ("rustls", &["src/server/tls/"]),
+    ("rustls", &["src/server/tls/", "src/outbound/authorities.rs", "src/outbound/client.rs"]),
+    ("hyper_rustls", &["src/outbound/client.rs"]),
+    ("oauth2", &["src/outbound/", "src/oauth/federation/"]),
     ("tokio_rustls", &["src/server/tls/", "src/server/socket.rs"]),
     ("x509_parser", &["src/server/tls/"]),
     ("serde_saphyr", &["src/policy/tree.rs"]),

@@ -35,6 +35,9 @@ pub(super) struct DevArguments {
     /// The policy folder
     #[arg(long, default_value = "policies", value_name = "DIR")]
     policies: PathBuf,
+    /// Believe the authorities in this file of PEM certificates too when token servers and identity providers are called
+    #[arg(long, value_name = "FILE")]
+    authorities: Option<PathBuf>,
     /// Once it serves, write addresses and credentials to this file, as JSON that only you can read
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl DevArguments {
             }),
             data: self.data,
             policies: self.policies,
+            authorities: self.authorities,
             ready_file: self.ready_file,
             workers: self.workers.unwrap_or_else(all_cores),
         }

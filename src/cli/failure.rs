@@ -32,7 +32,9 @@ impl Failure {
             ServerError::Listen { address, source } => Self::Failed(anyhow::anyhow!(
                 "cannot listen on {address}: {source}; choose another by {elsewhere}"
             )),
-            broken @ ServerError::Certificates(_) => Self::Invalid(format!("tollgate: {broken}")),
+            broken @ (ServerError::Certificates(_) | ServerError::Outbound(_)) => {
+                Self::Invalid(format!("tollgate: {broken}"))
+            }
             other => Self::Failed(other.into()),
         }
     }

@@ -65,6 +65,10 @@ pub(super) struct ServeArguments {
     /// passwords, secrets and tokens, and the cookies of logins are not marked Secure
     #[arg(long, env = "TOLLGATE_INSECURE_PUBLIC_URL", value_parser = BoolishValueParser::new())]
     insecure_public_url: bool,
+    /// Believe the authorities in this file of PEM certificates too, beside those that everyone believes, when token servers
+    /// and identity providers are called
+    #[arg(long, value_name = "FILE", env = "TOLLGATE_AUTHORITIES")]
+    authorities: Option<PathBuf>,
     /// Once it serves, write its addresses to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -103,6 +107,7 @@ impl ServeArguments {
             node: self.node,
             store: environment::variable("TOLLGATE_STORE"),
             public_url: self.public_url,
+            authorities: self.authorities,
             ready_file: self.ready_file,
         })
     }

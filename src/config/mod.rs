@@ -2,4 +2,5 @@
 
 pub mod environment;
 pub mod public_url;
+pub mod service_url;
 pub mod settings;

@@ -81,7 +81,8 @@ impl FromStr for PublicUrl {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host, in lower case, is this machine itself.
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 

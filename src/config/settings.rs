@@ -30,6 +30,8 @@ pub struct DevSettings {
     pub data: Option<PathBuf>,
     /// The policy folder.
     pub policies: PathBuf,
+    /// A file of authorities that are believed beside everyone's when other servers are called.
+    pub authorities: Option<PathBuf>,
     /// Where to write what a client needs to know, once it serves.
     pub ready_file: Option<PathBuf>,
     /// How many cores serve.
@@ -58,6 +60,8 @@ pub struct ServeSettings {
     /// The address by which the world knows this gateway; without one, the one it listens on, which is this machine's.
     /// One that is not secure was asked for explicitly.
     pub public_url: Option<PublicUrl>,
+    /// A file of authorities that are believed beside everyone's when other servers are called.
+    pub authorities: Option<PathBuf>,
     /// Tells when the process serves, as `ready_file` of [`DevSettings`] does.
     pub ready_file: Option<PathBuf>,
 }

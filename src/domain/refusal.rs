@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::id::LimitName;
+use super::id::{LimitName, UpstreamName};
 use super::scope::ScopeSet;
 
 /// Why the gateway refused a call.
@@ -71,6 +71,11 @@ pub enum Refusal {
     UpstreamTimeout,
     /// The upstream broke the protocol or the connection.
     UpstreamBroken,
+    /// The upstream asks for an access token, and the gateway has none.
+    UpstreamTokenMissing {
+        /// Which upstream.
+        upstream: UpstreamName,
+    },
     /// What the gateway must know or keep is out of reach for the moment.
     Unavailable(&'static str),
     /// The call took effect, but its durable usage record is not on disk.
@@ -148,6 +153,7 @@ impl Refusal {
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
+            Self::UpstreamTokenMissing { .. } => "upstream_token_missing",
             Self::Unavailable(_) => "unavailable",
             Self::Unrecorded => "usage_unrecorded",
         }
@@ -179,6 +185,7 @@ impl Refusal {
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
+            Self::UpstreamTokenMissing { .. } => "The gateway has no access token for the upstream",
             Self::Unavailable(_) => "The gateway cannot serve this for the moment",
             Self::Unrecorded => "The call's usage is not recorded yet",
         }
@@ -224,6 +231,11 @@ impl Refusal {
             Self::UpstreamTimeout | Self::UpstreamBroken => {
                 "The call may or may not have had an effect; try again later.".to_owned()
             }
+            Self::UpstreamTokenMissing { upstream } => {
+                format!(
+                    "There is no access token for upstream {upstream} at present. The call had no effect; try again shortly."
+                )
+            }
             Self::Unavailable(what) => format!("{what}; try again shortly."),
             Self::Unrecorded => {
                 "The call took effect. Look at what it made before you send it once more.".to_owned()
@@ -242,7 +254,7 @@ impl Refusal {
     pub fn fault(&self) -> Fault {
         match self {
             Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => Fault::Upstream,
-            Self::Unavailable(_) | Self::Unrecorded => Fault::Platform,
+            Self::UpstreamTokenMissing { .. } | Self::Unavailable(_) | Self::Unrecorded => Fault::Platform,
             Self::MessageMalformed(_)
             | Self::TransferCodingUnsupported
             | Self::PathAmbiguous(_)

@@ -13,6 +13,7 @@ use http::request;
 
 use super::recording::{Call, Recording};
 use super::upload::{Upload, UploadOutcome};
+use super::upstream_token;
 use super::worker::Worker;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::PathParameters;
@@ -72,15 +73,27 @@ pub async fn send(
     let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
     let route = &view.snapshot.routes[place];
     let upstream = &view.snapshot.upstreams[route.upstream];
-    let call = &recording.call;
-    let outcome = {
-        let sending = pin!(try_endpoints(worker, (view.pools(route), upstream), request, call));
-        in_time(worker, sending, route.timeout, &call.upload).await
+    let mut request = request;
+    let (head, exchange) = loop {
+        let call = &recording.call;
+        let outcome = {
+            let sending = pin!(try_endpoints(worker, (view.pools(route), upstream), request, call));
+            in_time(worker, sending, route.timeout, &call.upload).await
+        };
+        let (head, exchange) = outcome.map_err(|error| {
+            let of_the_body = recording.call.upload.borrow_mut().refusal.take();
+            of_the_body.unwrap_or_else(|| explain(&error, upstream))
+        })?;
+        if recording.call.token.is_none() {
+            break (head, exchange);
+        }
+        // At most once: the token that was sent is taken.
+        let renewing = upstream_token::renew(worker, &mut recording.call, route, head.status.as_u16());
+        match Box::pin(renewing).await {
+            Some(again) => request = again,
+            None => break (head, exchange),
+        }
     };
-    let (head, exchange) = outcome.map_err(|error| {
-        let of_the_body = recording.call.upload.borrow_mut().refusal.take();
-        of_the_body.unwrap_or_else(|| explain(&error, upstream))
-    })?;
     recording.answered(head.status.as_u16(), &head.headers);
     Ok((head, exchange))
 }

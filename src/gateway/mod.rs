@@ -16,6 +16,7 @@ pub mod request_id;
 pub mod respond;
 pub mod target;
 pub mod upload;
+pub mod upstream_token;
 pub mod view;
 pub mod watch;
 pub mod worker;

@@ -18,7 +18,7 @@ use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{durable, forward, head, recording, request_id, respond};
+use super::{durable, forward, head, recording, request_id, respond, upstream_token};
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Shown};
 use crate::domain::refusal::Refusal;
@@ -120,8 +120,11 @@ async fn stages(
 
     call.target = metered_target(call.meter(), &checked, parts, &parameters);
     let head = forward::begin(route, parts, &checked.path, &parameters)?;
-    let head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
+    let mut head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
     let upload = upload((worker, peer), call, route, (parts, body));
+    if view.token(route).is_some() {
+        Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
+    }
     Ok(Outcome::Permitted(head.end(&parts.method, upload)))
 }
 

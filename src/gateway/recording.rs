@@ -68,6 +68,8 @@ pub struct Call {
     pub request_coding: Option<String>,
     /// Room in the journal for the record of a call that may have to be paid for.
     pub room: Option<Reservation>,
+    /// The access token that the upstream was sent, if it asks for one.
+    pub token: Option<Box<super::upstream_token::Sent>>,
 }
 
 /// The request's target as the meter's expressions read it.
@@ -154,6 +156,7 @@ impl Recording {
             target: None,
             request_coding: None,
             room: None,
+            token: None,
         };
         Self { call, worker, stage: Stage::Arrived }
     }

@@ -37,7 +37,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::UpstreamUnreachable | Refusal::UpstreamBroken => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -100,7 +100,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::LimitReached { retry_after, .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after).max(1)));
         }
-        Refusal::Unavailable(_) => {
+        Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(1));
         }
         // What remains of the message cannot be read for sure, so nothing further is read from the connection.

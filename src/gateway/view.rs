@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::snapshot::{Endpoint, Route, Snapshot};
+use super::upstream_token::CoreToken;
+use crate::outbound::upstream_tokens::UpstreamTokens;
+use crate::policy::snapshot::{Endpoint, Route, Snapshot, Upstream};
 use crate::telemetry::counters::{CoreCounters, RouteCounters};
 use crate::upstream::pool::{Pool, PoolBounds};
 
@@ -17,13 +19,19 @@ pub struct View {
     pub snapshot: Arc<Snapshot>,
     version: u64,
     pools: Vec<Vec<Rc<Pool>>>,
+    tokens: Vec<Option<CoreToken>>,
     counters: Vec<OnceCell<Arc<RouteCounters>>>,
 }
 
 impl View {
     /// The view of `snapshot`, with the pools of `before` where the endpoints are the same.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>, version: u64, before: Option<&Self>, bounds: PoolBounds) -> Self {
+    pub fn new(
+        (snapshot, version): (Arc<Snapshot>, u64),
+        before: Option<&Self>,
+        bounds: PoolBounds,
+        tokens: &UpstreamTokens,
+    ) -> Self {
         let known: HashMap<&Endpoint, &Rc<Pool>> = before
             .into_iter()
             .flat_map(|before| before.pools.iter().flatten())
@@ -35,8 +43,10 @@ impl View {
         };
         let pools =
             snapshot.upstreams.iter().map(|upstream| upstream.endpoints.iter().map(pool).collect()).collect();
+        let token = |upstream: &Arc<Upstream>| tokens.cell(upstream).map(CoreToken::new);
+        let tokens = snapshot.upstreams.iter().map(token).collect();
         let counters = snapshot.routes.iter().map(|_| OnceCell::new()).collect();
-        Self { snapshot, version, pools, counters }
+        Self { snapshot, version, pools, tokens, counters }
     }
 
     /// The version of the live policies that this is the view of.
@@ -49,6 +59,12 @@ impl View {
     #[must_use]
     pub fn pools(&self, route: &Route) -> &[Rc<Pool>] {
         &self.pools[route.upstream]
+    }
+
+    /// The gateway's own access token for a route's upstream, if that asks for one.
+    #[must_use]
+    pub fn token(&self, route: &Route) -> Option<&CoreToken> {
+        self.tokens[route.upstream].as_ref()
     }
 
     /// Closes upstream connections that are of no use any more.

@@ -17,6 +17,7 @@ use crate::domain::id::NodeId;
 use crate::domain::time::Clock;
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
+use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::Live;
 use crate::telemetry::counters::CoreCounters;
 use crate::upstream::pool::PoolBounds;
@@ -27,6 +28,8 @@ pub struct Shared {
     pub live: Arc<Live>,
     /// Credentials.
     pub directory: Arc<Directory>,
+    /// Access tokens that upstreams ask for.
+    pub tokens: Arc<UpstreamTokens>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// This node.
@@ -80,7 +83,8 @@ impl Worker {
         seed: u64,
     ) -> Self {
         let version = shared.live.version();
-        let view = View::new(shared.live.load(), version, None, pool_bounds(&shared.bounds));
+        let bounds = pool_bounds(&shared.bounds);
+        let view = View::new((shared.live.load(), version), None, bounds, &shared.tokens);
         Self {
             recent: RefCell::new(Recent::new(shared.directory.clone(), RECENT_CALLERS)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
@@ -104,7 +108,8 @@ impl Worker {
         }
         let before = self.view.borrow().clone();
         let bounds = pool_bounds(&self.shared.bounds);
-        let view = Rc::new(View::new(self.shared.live.load(), version, Some(&before), bounds));
+        let live = (self.shared.live.load(), version);
+        let view = Rc::new(View::new(live, Some(&before), bounds, &self.shared.tokens));
         *self.view.borrow_mut() = view.clone();
         view
     }

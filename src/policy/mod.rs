@@ -13,5 +13,6 @@ pub mod shape;
 pub mod snapshot;
 pub mod source;
 mod syntax;
+pub mod token_source;
 pub mod tree;
 pub mod watch;

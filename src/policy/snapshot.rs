@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::expression::Expression;
+use super::token_source::TokenSource;
 use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::location::Location;
@@ -94,6 +95,8 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+    /// Where the access token comes from that it asks for, if it asks for one.
+    pub token: Option<Arc<TokenSource>>,
     /// Where it stands.
     pub source: Location,
 }

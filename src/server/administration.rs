@@ -12,6 +12,7 @@ use crate::admin::{self, AdminState, AdminToken};
 use crate::domain::time::Timestamp;
 use crate::journal::state::State;
 use crate::metering::tally::{Accounts, DrainState};
+use crate::outbound::upstream_tokens::Standing;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
 use crate::telemetry::metrics::{Figure, Figures, Metrics, Series};
 
@@ -47,7 +48,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
     let (cells, live, directory) =
         (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
-    let certificates = node.certificates.clone();
+    let (certificates, tokens) = (node.certificates.clone(), node.tokens.clone());
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -89,7 +90,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 open_exceptions.load(Ordering::Relaxed),
             ),
         ]);
-        let mut series = Vec::new();
+        let mut series = token_series(&tokens.standings());
         if let Some(certificates) = &certificates {
             figures.push((
                 "tollgate_tls_reload_failures",
@@ -101,6 +102,48 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
         }
         (figures, series)
     })
+}
+
+/// How the access tokens stand that upstreams ask for.
+fn token_series(standings: &[Standing]) -> Vec<Series> {
+    if standings.is_empty() {
+        return Vec::new();
+    }
+    let of = |figure: fn(&Standing) -> Option<u64>| {
+        let named = |standing: &Standing| Some((standing.upstream.to_string(), figure(standing)?));
+        standings.iter().filter_map(named).collect::<Vec<_>>()
+    };
+    let label = "upstream";
+    vec![
+        (
+            "tollgate_upstream_token_held",
+            Gauge,
+            "1 while the gateway has an access token for the upstream that is good.",
+            label,
+            of(|standing| Some(u64::from(standing.age.is_some()))),
+        ),
+        (
+            "tollgate_upstream_token_age_seconds",
+            Gauge,
+            "How long ago the upstream's access token was asked for.",
+            label,
+            of(|standing| standing.age.map(|age| age.as_secs())),
+        ),
+        (
+            "tollgate_upstream_token_requests",
+            Counter,
+            "Requests for an access token for the upstream that are over.",
+            label,
+            of(|standing| Some(standing.requests)),
+        ),
+        (
+            "tollgate_upstream_token_failures",
+            Counter,
+            "Of those, the ones that brought none.",
+            label,
+            of(|standing| Some(standing.failures)),
+        ),
+    ]
 }
 
 /// Until when certificates are valid, by host.

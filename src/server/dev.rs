@@ -52,6 +52,7 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
         node: NodeId::new("dev").map_err(|error| ServerError::Secrets(error.to_string()))?,
         store: None,
         public_url: None,
+        authorities: settings.authorities.clone(),
         bounds: Bounds::default(),
     };
     let node = Node::start(node, clock, random.clone()).await?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::tls::certificates::CertificatesError;
 use crate::billing::error::BillingError;
 use crate::journal::error::JournalError;
+use crate::outbound::client::ClientError;
 use crate::policy::load::LoadError;
 use crate::store::StoreError;
 
@@ -32,6 +33,9 @@ pub enum ServerError {
     /// There is no TLS without certificates.
     #[error(transparent)]
     Certificates(#[from] CertificatesError),
+    /// Other servers cannot be called.
+    #[error(transparent)]
+    Outbound(#[from] ClientError),
     /// The data folder belongs to another process.
     #[error("another process uses the data folder {}: stop it, or name another folder by --data", .0.display())]
     DataFolderInUse(PathBuf),

@@ -8,6 +8,7 @@ use crate::credential::directory::Directory;
 use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
 use crate::limit::cell::Cells;
+use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::Live;
 use crate::policy::snapshot::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::store::Store;
@@ -18,6 +19,8 @@ use crate::telemetry::counters::CoreCounters;
 const CELLS_EVERY: Duration = Duration::from_secs(30);
 /// How often policies that were in force are.
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether other policies want other tokens. A call that needs one does not wait for this.
+const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
 /// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
 const CHANGES_EVERY: Duration = Duration::from_secs(1);
 /// After a longer silence of the store nothing is believed that was remembered before: this node may have slept, or another
@@ -50,6 +53,19 @@ pub(super) async fn sweep_policies(live: Arc<Live>, cores: Vec<Arc<CoreCounters>
         for core in cores.iter().filter(|core| core.routes() > snapshot.routes.len()) {
             let names: HashSet<&RouteName> = snapshot.routes.iter().map(|route| &route.name).collect();
             core.forget_routes(|name| names.contains(name));
+        }
+    }
+}
+
+/// Has tokens begin to be asked for that a new set of policies wants, and those forgotten that it does not, for ever.
+pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens>) {
+    let mut interval = tokio::time::interval(UPSTREAMS_EVERY);
+    let mut seen = live.version();
+    loop {
+        interval.tick().await;
+        let version = live.version();
+        if std::mem::replace(&mut seen, version) != version {
+            tokens.follow(&live.load());
         }
     }
 }

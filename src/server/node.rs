@@ -40,6 +40,8 @@ use crate::metering::drain::drain;
 use crate::metering::tally::DrainState;
 use crate::oauth;
 use crate::oauth::router::OAuth;
+use crate::outbound::client::Client;
+use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::{Admit, Live};
 use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
@@ -69,6 +71,8 @@ pub struct NodeSettings {
     pub store: Option<String>,
     /// The address by which the world knows this gateway; without one, the one it listens on, by TLS if it can.
     pub public_url: Option<PublicUrl>,
+    /// A file of authorities that are believed beside everyone's when other servers are called.
+    pub authorities: Option<PathBuf>,
     /// Bounds of the data plane.
     pub bounds: Bounds,
 }
@@ -110,6 +114,8 @@ pub struct Node {
     pub counters: Vec<Arc<CoreCounters>>,
     /// Limiter cells.
     pub cells: Arc<Cells>,
+    /// Access tokens that upstreams ask for.
+    pub tokens: Arc<UpstreamTokens>,
     stop: CancellationToken,
     stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
@@ -130,6 +136,7 @@ impl Node {
         random: Arc<dyn Random>,
     ) -> Result<Self, ServerError> {
         let data = DataFolder::open(&settings.data)?;
+        let client = Client::new(settings.authorities.as_deref())?;
         let Front { addresses, certificates, listeners } = Front::open(&settings, clock.clone())?;
         let store = open_store(&settings).await?;
         let live = Arc::new(open_policies(&settings, &store, clock.clone()).await?);
@@ -153,9 +160,13 @@ impl Node {
         let services = Services { store, live, directory, signer, issuer, hashing, clock, random };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
+        let (at, chance) = (services.clock.clone(), services.random.clone());
+        let tokens = Arc::new(UpstreamTokens::new(client, at, chance, control.clone()));
+        tokens.follow(&services.live.load());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
+            tokens: tokens.clone(),
             clock: services.clock.clone(),
             node: settings.node.clone(),
             control: ControlPlane::new(router(&services), control, &bounds),
@@ -168,6 +179,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
+            tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
             tokio::spawn(housekeeping::follow_changes(
                 services.store.clone(),
                 services.directory.clone(),
@@ -185,6 +197,7 @@ impl Node {
             drained,
             counters,
             cells,
+            tokens,
             stop,
             stop_drain,
             cores,

@@ -36,6 +36,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         node: settings.node.clone(),
         store: settings.store.clone(),
         public_url: settings.public_url.clone(),
+        authorities: settings.authorities.clone(),
         bounds: Bounds::default(),
     };
     if let Some(url) = settings.public_url.as_ref().filter(|url| !url.is_secure()) {

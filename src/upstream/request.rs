@@ -9,7 +9,7 @@ use http::{HeaderName, Method};
 use http_body::Body;
 
 /// The head of a request under construction: one allocation, written once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RequestHead(Vec<u8>);
 
 /// The target has bytes that none can have.

@@ -15,6 +15,7 @@ use super::super::snapshot::{
 };
 use super::super::source::Kind;
 use super::set::{Compiling, Origin, Products};
+use super::token_source::token_source;
 use crate::domain::id::{ProductName, RouteName, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::scope::Scope;
@@ -134,6 +135,10 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
             }
             endpoints.extend(parsed);
         }
+        let token = entry
+            .oauth2
+            .as_ref()
+            .and_then(|entry| token_source(compiling, document, &format!("{pointer}/oauth2"), entry));
         let name = compiling.take_key(document, &pointer, UpstreamName::new(&name));
         if let (Some(name), Some(connect_timeout)) = (name, timeout) {
             let environment = entry.environment.map(|environment| match environment {
@@ -141,7 +146,7 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
                 EnvironmentName::Sandbox => Environment::Sandbox,
             });
             let source = document.key_location(&pointer);
-            upstreams.push(Upstream { name, environment, endpoints, connect_timeout, source });
+            upstreams.push(Upstream { name, environment, endpoints, connect_timeout, token, source });
         }
     }
     upstreams

@@ -6,6 +6,7 @@ mod meter;
 mod plans;
 mod routes;
 mod set;
+mod token_source;
 mod variables;
 
 pub use set::compile;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::super::file::routes::RouteEntry;
@@ -112,6 +113,15 @@ impl One<'_, '_> {
         };
         let max_body = self.size("/max_body", entry.max_body.as_ref(), MAX_BODY);
         let set_headers = self.set_headers(entry);
+        let has_token =
+            upstream.and_then(|place| upstreams.get(place)).is_some_and(|upstream| upstream.token.is_some());
+        if has_token && set_headers.iter().any(|(name, _)| *name == AUTHORIZATION) {
+            let message = format!(
+                "upstream {} has an oauth2 section, whose token is sent as Authorization",
+                entry.upstream
+            );
+            self.wrong("/set_headers", message, Some("take one of the two away".to_owned()));
+        }
         let meter = entry.meter.as_ref().map(|meter| match is_path {
             true => self.meter(meter, &entry.path),
             false => None,

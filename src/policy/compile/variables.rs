@@ -5,7 +5,8 @@ use super::super::source::Kind;
 use super::set::Compiling;
 
 /// Where variables are replaced, by kind of file and the last key but one of the text's pointer.
-const REPLACED: [(Kind, &str); 2] = [(Kind::Upstreams, "endpoints"), (Kind::Routes, "set_headers")];
+const REPLACED: [(Kind, &str); 3] =
+    [(Kind::Upstreams, "endpoints"), (Kind::Upstreams, "oauth2"), (Kind::Routes, "set_headers")];
 
 /// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
 pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {
@@ -35,6 +36,13 @@ pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, Stri
     Ok(result)
 }
 
+/// Whether a text is one variable and nothing else, without a default: so no secret stands in it.
+pub(super) fn is_reference(text: &str) -> bool {
+    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let named = inner.and_then(|inner| inner.strip_prefix("env:").or_else(|| inner.strip_prefix("file:")));
+    named.is_some_and(|name| !name.is_empty() && !name.contains(":-") && !name.contains(['$', '{', '}']))
+}
+
 /// Refuses `${` where it would be taken as it stands.
 pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
     for kind in Kind::ALL {
@@ -43,7 +51,8 @@ pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
                 if !is_replaced(document, &pointer) {
                     let message = "${…} is not replaced here".to_owned();
                     let help =
-                        "variables stand in an upstream's endpoints and a route's set_headers".to_owned();
+                        "variables stand in an upstream's endpoints and oauth2, and a route's set_headers"
+                            .to_owned();
                     compiling.wrong(document, &pointer, message, Some(help));
                 }
             }

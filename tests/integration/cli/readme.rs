@@ -195,6 +195,7 @@ fn each() -> Vec<Refusal> {
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
+        Refusal::UpstreamTokenMissing { upstream: "order".parse().unwrap() },
         Refusal::Unavailable(""),
         Refusal::Unrecorded,
     ];
@@ -222,6 +223,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken
+            | Refusal::UpstreamTokenMissing { .. }
             | Refusal::Unavailable(_)
             | Refusal::Unrecorded => {}
         }

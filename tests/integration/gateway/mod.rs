@@ -14,4 +14,5 @@ mod reload;
 mod streams;
 mod tls;
 mod tls_reload;
+mod upstream_token;
 mod upstreams;

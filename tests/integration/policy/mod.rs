@@ -4,4 +4,5 @@ mod broken;
 mod content;
 mod reload;
 mod shipped;
+mod upstream_token;
 mod words;

@@ -38,6 +38,11 @@ impl Dev {
         Self::start_with(tempfile::tempdir().unwrap(), &[], &[("TOLLGATE_LOG", level)], |_| {})
     }
 
+    /// With more options.
+    pub(crate) fn with_options(more: &[&str], change: impl FnOnce(&Path)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), more, change)
+    }
+
     fn start_in(folder: TempDir, more: &[&str], change: impl FnOnce(&Path)) -> Self {
         Self::start_with(folder, more, &[], change)
     }

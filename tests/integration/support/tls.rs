@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, SupportedProtocolVersion,
+};
 use tempfile::TempDir;
 
 use super::http::Connection;
@@ -66,6 +69,19 @@ impl Authority {
         fs::write(chain, certificate.pem()).unwrap();
         fs::write(key, pair.serialize_pem()).unwrap();
         certificate.der().clone()
+    }
+
+    /// How a server speaks with the certificate of the name `default`.
+    pub(crate) fn server_config(&self, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
+        let read = |end| fs::read(self.folder().join(format!("default.{end}"))).unwrap();
+        let certificate = CertificateDer::from_pem_slice(&read("crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(&read("key")).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key);
+        Arc::new(config.unwrap())
     }
 
     /// The authority's own certificate, in PEM.
