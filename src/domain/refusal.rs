@@ -76,6 +76,11 @@ pub enum Refusal {
         /// Which upstream.
         upstream: UpstreamName,
     },
+    /// The upstream does not take the access token that the gateway has for it.
+    UpstreamTokenRefused {
+        /// Which upstream.
+        upstream: UpstreamName,
+    },
     /// What the gateway must know or keep is out of reach for the moment.
     Unavailable(&'static str),
     /// The call took effect, but its durable usage record is not on disk.
@@ -154,6 +159,7 @@ impl Refusal {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::UpstreamTokenMissing { .. } => "upstream_token_missing",
+            Self::UpstreamTokenRefused { .. } => "upstream_token_refused",
             Self::Unavailable(_) => "unavailable",
             Self::Unrecorded => "usage_unrecorded",
         }
@@ -186,6 +192,7 @@ impl Refusal {
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
             Self::UpstreamTokenMissing { .. } => "The gateway has no access token for the upstream",
+            Self::UpstreamTokenRefused { .. } => "The upstream does not take the gateway's access token",
             Self::Unavailable(_) => "The gateway cannot serve this for the moment",
             Self::Unrecorded => "The call's usage is not recorded yet",
         }
@@ -231,6 +238,9 @@ impl Refusal {
             Self::UpstreamTimeout | Self::UpstreamBroken => {
                 "The call may or may not have had an effect; try again later.".to_owned()
             }
+            Self::UpstreamTokenRefused { upstream } => format!(
+                "Upstream {upstream} did not take the gateway's own access token. The call had no effect; try again shortly."
+            ),
             Self::UpstreamTokenMissing { upstream } => {
                 format!(
                     "There is no access token for upstream {upstream} at present. The call had no effect; try again shortly."
@@ -254,7 +264,10 @@ impl Refusal {
     pub fn fault(&self) -> Fault {
         match self {
             Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => Fault::Upstream,
-            Self::UpstreamTokenMissing { .. } | Self::Unavailable(_) | Self::Unrecorded => Fault::Platform,
+            Self::UpstreamTokenMissing { .. }
+            | Self::UpstreamTokenRefused { .. }
+            | Self::Unavailable(_)
+            | Self::Unrecorded => Fault::Platform,
             Self::MessageMalformed(_)
             | Self::TransferCodingUnsupported
             | Self::PathAmbiguous(_)

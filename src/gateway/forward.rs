@@ -74,6 +74,7 @@ pub async fn send(
     let route = &view.snapshot.routes[place];
     let upstream = &view.snapshot.upstreams[route.upstream];
     let mut request = request;
+    let has_token = view.token(route).is_some();
     let (head, exchange) = loop {
         let call = &recording.call;
         let outcome = {
@@ -84,15 +85,13 @@ pub async fn send(
             let of_the_body = recording.call.upload.borrow_mut().refusal.take();
             of_the_body.unwrap_or_else(|| explain(&error, upstream))
         })?;
-        if recording.call.token.is_none() {
+        if !has_token || head.status.as_u16() != upstream_token::UNAUTHORIZED {
             break (head, exchange);
         }
-        // At most once: the token that was sent is taken.
-        let renewing = upstream_token::renew(worker, &mut recording.call, route, head.status.as_u16());
-        match Box::pin(renewing).await {
-            Some(again) => request = again,
-            None => break (head, exchange),
-        }
+        // It does not say so of the caller, who could do nothing about it.
+        let renewing = upstream_token::renew(worker, &mut recording.call, route);
+        let refused = || Refusal::UpstreamTokenRefused { upstream: upstream.name.clone() };
+        request = Box::pin(renewing).await.ok_or_else(refused)?;
     };
     recording.answered(head.status.as_u16(), &head.headers);
     Ok((head, exchange))

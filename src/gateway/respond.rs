@@ -35,7 +35,9 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::MerchantMissing
         | Refusal::ConditionUnmet => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::UpstreamUnreachable | Refusal::UpstreamBroken => StatusCode::BAD_GATEWAY,
+        Refusal::UpstreamUnreachable | Refusal::UpstreamBroken | Refusal::UpstreamTokenRefused { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
@@ -122,6 +124,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken
+        | Refusal::UpstreamTokenRefused { .. }
         | Refusal::Unrecorded => {}
     }
 }

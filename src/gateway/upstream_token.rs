@@ -20,7 +20,7 @@ use crate::upstream::request::{Request, RequestHead};
 /// How long a call waits for a token while the first one, or the next, is being asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The status by which an upstream refuses a token (RFC 6750, section 3.1).
-const UNAUTHORIZED: u16 = 401;
+pub(super) const UNAUTHORIZED: u16 = 401;
 
 /// An upstream's token on one core.
 pub struct CoreToken {
@@ -104,17 +104,9 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// What to do with an answer of that status: an upstream that refuses its token gets another. Gives the request to be sent
-/// once more, if that is safe and there is another token.
-pub(super) async fn renew(
-    worker: &Worker,
-    call: &mut Call,
-    route: &Route,
-    status: u16,
-) -> Option<Request<Upload>> {
-    if status != UNAUTHORIZED {
-        return None;
-    }
+/// Has the token replaced that the upstream refused, if it may be again. Gives the request to be sent once more, at most once
+/// for a call, if that is safe and there is another token.
+pub(super) async fn renew(worker: &Worker, call: &mut Call, route: &Route) -> Option<Request<Upload>> {
     let sent = call.token.take()?;
     let view = call.view.clone();
     let token = view.token(route)?;

@@ -196,6 +196,7 @@ fn each() -> Vec<Refusal> {
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
         Refusal::UpstreamTokenMissing { upstream: "order".parse().unwrap() },
+        Refusal::UpstreamTokenRefused { upstream: "order".parse().unwrap() },
         Refusal::Unavailable(""),
         Refusal::Unrecorded,
     ];
@@ -224,6 +225,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken
             | Refusal::UpstreamTokenMissing { .. }
+            | Refusal::UpstreamTokenRefused { .. }
             | Refusal::Unavailable(_)
             | Refusal::Unrecorded => {}
         }

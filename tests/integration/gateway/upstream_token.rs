@@ -15,8 +15,14 @@ fn strict(tokens: &Tokens) -> Server {
     let state = tokens.state.clone();
     Server::start(move |asked, to| match state.good(asked) {
         Some(number) => answer(to, 200, &format!("[{number}]")),
-        None => answer(to, 401, r#"{"upstream":"refuses"}"#),
+        None => refuse(to),
     })
+}
+
+/// As RFC 6750 has it.
+fn refuse(to: &mut dyn Write) {
+    let head = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"invalid_token\"\r\nContent-Length: 2\r\n\r\n";
+    let _ = to.write_all(format!("{head}{{}}").as_bytes());
 }
 
 /// A file with the secret.
@@ -221,7 +227,7 @@ fn an_outage_of_the_token_server_is_over_by_itself_and_a_token_is_used_to_its_en
     let before = failures();
     tokens.state.rotate("no longer in place");
     least.store(99, Ordering::SeqCst);
-    assert_eq!(dev.get("/api/products", &[]).status, 401);
+    assert_eq!(dev.get("/api/products", &[]).code(), "upstream_token_refused");
     assert_eq!(failures(), before + 1);
     least.store(1, Ordering::SeqCst);
     assert_eq!(dev.get("/api/products", &[]).text(), "[1]");
@@ -232,7 +238,7 @@ fn from_number(tokens: &Tokens, least: &Arc<AtomicUsize>) -> Server {
     let (state, least) = (tokens.state.clone(), least.clone());
     Server::start(move |asked, to| match state.good(asked) {
         Some(number) if number >= least.load(Ordering::SeqCst) => answer(to, 200, &format!("[{number}]")),
-        _ => answer(to, 401, r#"{"upstream":"refuses"}"#),
+        _ => refuse(to),
     })
 }
 
@@ -257,11 +263,12 @@ fn a_refused_token_is_replaced_once_for_all_and_a_safe_call_is_sent_again() {
         }
     });
     assert_eq!(tokens.server.calls(), 2);
-    // Refused again so soon, it is not replaced again: the upstream's answer is the caller's, and there is no storm.
+    // Refused again so soon, it is not replaced again, and there is no storm. Nothing tells the caller to mend its own.
     least.store(3, Ordering::SeqCst);
     for _ in 0..20 {
         let answer = dev.get("/api/products", &[]);
-        assert_eq!((answer.status, answer.text().as_str()), (401, r#"{"upstream":"refuses"}"#));
+        assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_token_refused"));
+        assert_eq!(answer.header("www-authenticate"), None);
     }
     assert_eq!(tokens.server.calls(), 2);
 }
@@ -277,7 +284,7 @@ fn a_call_that_changes_something_is_not_sent_again() {
     });
     let bearer = dev.bearer(0);
     let refused = dev.order(&bearer, "p-1001").unwrap();
-    assert_eq!((refused.status, refused.text().as_str()), (401, r#"{"upstream":"refuses"}"#));
+    assert_eq!((refused.status, refused.code().as_str()), (502, "upstream_token_refused"));
     assert_eq!(upstream.calls(), 1);
     wait_for("another token", || tokens.state.issued() == 2);
     wait_for("the call with it", || dev.order(&bearer, "p-1001").unwrap().status == 200);
