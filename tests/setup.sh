@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gives the tests the servers that they need, PostgreSQL and Redis, and what the clients from outside are made of: curl,
-# Python's requests, and Chromium with its driver.
+# Gives the tests the servers that they need, PostgreSQL, Redis and an identity provider (of npm), and what the clients from
+# outside are made of: curl, Python's requests, and Chromium with its driver.
 #
 # Installs by apt-get what is not there. Starts a PostgreSQL of its own, beside any other, unless TOLLGATE_TEST_POSTGRES
 # names one. Writes addresses to target/test.env. Run again, it changes nothing.
@@ -26,6 +26,7 @@ install_missing() {
     command -v curl >/dev/null || missing+=(curl)
     [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
+    command -v npm >/dev/null || missing+=(nodejs npm)
     command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
     [ ${#missing[@]} = 0 ] && return
     if ! command -v apt-get >/dev/null; then
@@ -62,8 +63,19 @@ start_postgres() {
     as_postgres sed -n 4p "$data/postmaster.pid"
 }
 
+# Installs what tests/outside/provider names into target/provider, unless it is there already.
+install_provider() {
+    local from=tests/outside/provider to=target/provider
+    if cmp -s "$from/package-lock.json" "$to/installed.json"; then return; fi
+    mkdir -p "$to"
+    cp "$from/package.json" "$from/package-lock.json" "$to/"
+    (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+    cp "$from/package-lock.json" "$to/installed.json"
+}
+
 install_missing
 mkdir -p target
+install_provider
 if [ -z "${TOLLGATE_TEST_POSTGRES:-}" ]; then
     TOLLGATE_TEST_POSTGRES="postgres://postgres@127.0.0.1:$(start_postgres)/postgres"
 fi

@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("governor", &["src/limit/"]),
     ("rustls", &["src/server/tls/", "src/outbound/authorities.rs", "src/outbound/client.rs"]),
     ("hyper_rustls", &["src/outbound/client.rs"]),
-    ("oauth2", &["src/outbound/", "src/oauth/federation/"]),
+    ("oauth2", &["src/outbound/token_request.rs", "src/oauth/federation/exchange.rs"]),
     ("tokio_rustls", &["src/server/tls/", "src/server/socket.rs"]),
     ("x509_parser", &["src/server/tls/"]),
     ("serde_saphyr", &["src/policy/tree.rs"]),

@@ -16,6 +16,7 @@ mod grant;
 mod health;
 mod key;
 mod ledger;
+mod linked_account;
 mod merchant;
 mod named_token;
 mod page;

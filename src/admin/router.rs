@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    administrator, answer, app, audit, exceptions, grant, health, key, ledger, merchant, named_token,
-    partner, plan, policy, statement, subscription, token, usage,
+    administrator, answer, app, audit, exceptions, grant, health, key, ledger, linked_account, merchant,
+    named_token, partner, plan, policy, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -68,6 +68,8 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/merchants/{id}/suspend", post(merchant::suspend))
         .route("/merchants/{id}/resume", post(merchant::resume))
         .route("/merchants/{id}/password", post(merchant::set_password))
+        .route("/merchants/{id}/accounts", get(linked_account::list).post(linked_account::link))
+        .route("/merchants/{id}/accounts/unlink", post(linked_account::unlink))
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))
         .route("/grants/{id}/revoke", post(grant::revoke))

@@ -49,12 +49,50 @@ enum Action {
         /// The merchant's id
         id: String,
     },
+    /// A merchant's accounts at identity providers
+    Accounts {
+        /// The merchant's id
+        id: String,
+    },
+    /// Let a merchant log in by its account at an identity provider
+    Link {
+        /// The merchant's id
+        id: String,
+        #[command(flatten)]
+        account: Account,
+    },
+    /// End that, and log the merchant out of all browsers
+    Unlink {
+        /// The merchant's id
+        id: String,
+        #[command(flatten)]
+        account: Account,
+    },
     /// Let a suspended merchant log in and be acted for again
     Resume {
         /// The merchant's id
         id: String,
     },
 }
+
+#[derive(Debug, Args)]
+struct Account {
+    /// The provider, as platform.yaml has it
+    #[arg(long, value_name = "URL")]
+    issuer: String,
+    /// The account there: `sub` of its ID tokens, which the log names when somebody tries
+    #[arg(long)]
+    subject: String,
+}
+
+impl Account {
+    fn body(&self) -> serde_json::Value {
+        json!({ "issuer": self.issuer, "subject": self.subject })
+    }
+}
+
+const ACCOUNTS: &[Column] =
+    &[("merchant", "/merchant"), ("issuer", "/issuer"), ("subject", "/subject"), ("linked", "/linked_at")];
 
 const COLUMNS: &[Column] = &[
     ("id", "/id"),
@@ -94,6 +132,17 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
             "No merchants yet: tollgate merchant create --help",
         ),
         Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, COLUMNS),
+        Action::Accounts { id } => screen.list(
+            &node.list(&path(&id, "/accounts"))?,
+            ACCOUNTS,
+            "No accounts yet: tollgate merchant link --help",
+        ),
+        Action::Link { id, account } => {
+            screen.entry(&node.post(&path(&id, "/accounts"), &account.body())?, ACCOUNTS)
+        }
+        Action::Unlink { id, account } => {
+            screen.entry(&node.post(&path(&id, "/accounts/unlink"), &account.body())?, ACCOUNTS)
+        }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),
     }

@@ -15,6 +15,7 @@ pub mod location;
 pub mod money;
 pub mod plan;
 pub mod principal;
+pub mod provider_account;
 pub mod random;
 pub mod refusal;
 pub mod running_total;

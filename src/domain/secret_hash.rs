@@ -38,6 +38,10 @@ secret_hash! {
     RefreshTokenHash,
     /// SHA-256 of a browser session's id.
     SessionHash,
+    /// SHA-256 of the `state` of a login at an identity provider.
+    StateHash,
+    /// SHA-256 of the cookie by which a browser is known that logs in.
+    BrowserHash,
     /// SHA-256 of an admin token.
     AdminTokenHash,
 }

@@ -36,13 +36,21 @@ pub fn page(
 ) -> Result<Response, PageError> {
     let form = login_form::prepare(oauth, headers)?;
     let snapshot = oauth.live.load();
+    let language = Language::preferred(headers);
+    let login = &snapshot.platform.login;
+    let label = login.provider.as_ref().map(|provider| {
+        let (en, zh) = &provider.label;
+        language.pick(en, zh)
+    });
     let question = LoginQuestion {
         platform: &snapshot.platform.name,
+        by_password: login.by_password,
+        provider: label,
         purpose,
         request: interaction.field(),
         token: &form.token,
     };
-    let mut page = pages::login(Language::preferred(headers), &question, notice);
+    let mut page = pages::login(language, &question, notice);
     page.headers_mut().insert(header::SET_COOKIE, form.cookie);
     Ok(page)
 }
@@ -87,6 +95,9 @@ enum Outcome {
 async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Outcome, PageError> {
     if form.malformed().is_some() {
         return Err(PageError::MalformedForm);
+    }
+    if !oauth.live.load().platform.login.by_password {
+        return Err(PageError::StaleForm);
     }
     // A form of another site's is answered by no page of ours that works, nor by a cookie that would push out a good one.
     if !login_form::is_same_origin(&oauth.issuer, headers) || form.repeated().is_some() {

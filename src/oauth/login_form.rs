@@ -43,6 +43,12 @@ pub fn prepare(oauth: &OAuth, headers: &HeaderMap) -> Result<LoginForm, PageErro
     Ok(LoginForm { token: token_of(&id), cookie })
 }
 
+/// The browser that sees the login page, by the value of its cookie.
+#[must_use]
+pub fn browser<'h>(oauth: &OAuth, headers: &'h HeaderMap) -> Option<&'h str> {
+    known(oauth, headers)
+}
+
 /// The value of the cookie that the browser has.
 fn known<'h>(oauth: &OAuth, headers: &'h HeaderMap) -> Option<&'h str> {
     let id = cookie(headers, &cookie_name(oauth, LOGIN))?;

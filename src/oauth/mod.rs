@@ -8,6 +8,7 @@ pub mod client_auth;
 pub mod client_request;
 pub mod consent;
 pub mod error;
+pub mod federation;
 pub mod interaction;
 pub mod keys;
 pub mod login;

@@ -6,6 +6,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use super::federation::provider::Federation;
+use super::federation::{begin, callback};
 use super::throttle::Throttle;
 use super::{apps, authorize, consent, error, login, logout, metadata, pages, token};
 use crate::credential::access_token::TokenSigner;
@@ -36,6 +38,8 @@ pub struct OAuth {
     pub hashing: Arc<Semaphore>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
+    /// The platform's own identity provider.
+    pub federation: Arc<Federation>,
 }
 
 /// The authorization server.
@@ -43,6 +47,8 @@ pub fn router(oauth: OAuth) -> Router {
     Router::new()
         .route("/oauth/authorize", get(authorize::show))
         .route("/oauth/login", post(login::submit))
+        .route("/oauth/federated", post(begin::submit))
+        .route("/oauth/federated/callback", get(callback::show))
         .route("/oauth/logout", post(logout::submit))
         .route("/oauth/consent", post(consent::submit))
         .route("/oauth/apps", get(apps::show))

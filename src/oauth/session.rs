@@ -11,6 +11,7 @@ use crate::credential::cookie::{HOST_PREFIX, SESSION};
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{InvalidId, MerchantId, SessionId};
 use crate::domain::identity::{Merchant, Standing};
+use crate::domain::provider_account::ProviderAccount;
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::SessionHash;
 use crate::store::login_session::LoginSession;
@@ -54,6 +55,38 @@ pub async fn begin(
     merchant: &MerchantId,
     password_hash: &str,
 ) -> Result<Option<HeaderValue>, PageError> {
+    let now = oauth.clock.now();
+    let authentication = Authentication { at: now, class: AuthenticationClass::OneFactor };
+    let (id, session) = new_session(oauth, merchant, authentication)?;
+    match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
+        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Begins a session of a merchant that proved itself by its account at the identity provider; gives its cookie, or `None` if
+/// the merchant may not log in, or the account is no longer its own.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub async fn begin_linked(
+    oauth: &OAuth,
+    (merchant, account): (&MerchantId, &ProviderAccount),
+    authentication: Authentication,
+) -> Result<Option<HeaderValue>, PageError> {
+    let (id, session) = new_session(oauth, merchant, authentication)?;
+    match oauth.store.begin_linked_session(&SessionHash::of(&id), &session, account).await? {
+        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// A new session, and the id that its cookie holds.
+fn new_session(
+    oauth: &OAuth,
+    merchant: &MerchantId,
+    authentication: Authentication,
+) -> Result<(String, LoginSession), PageError> {
     let unavailable = |error| PageError::Unavailable(Box::new(error));
     let id = new_secret("", &*oauth.random).map_err(unavailable)?;
     let mut csrf_secret = [0; 32];
@@ -63,16 +96,13 @@ pub async fn begin(
     let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
     let session = LoginSession {
         id: SessionId::new(&named).map_err(malformed)?,
-        authentication: Authentication { at: now, class: AuthenticationClass::OneFactor },
+        authentication,
         merchant: merchant.clone(),
         csrf_secret,
         created_at: now,
         expires_at: now.plus(LIFETIME),
     };
-    match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
-        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
-        false => Ok(None),
-    }
+    Ok((id, session))
 }
 
 /// Ends the session of a request, if it has one.

@@ -80,7 +80,8 @@ pub(super) async fn request(client: &Client, source: &TokenSource) -> Result<New
 }
 
 /// What may be told of an error: of the answer itself nothing but a well-formed code.
-pub(super) fn explain(error: RequestTokenError<CallError, BasicErrorResponse>) -> TokenError {
+#[must_use]
+pub fn explain(error: RequestTokenError<CallError, BasicErrorResponse>) -> TokenError {
     match error {
         RequestTokenError::ServerResponse(refusal) => {
             let code = refusal.error().to_string();

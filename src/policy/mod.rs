@@ -6,6 +6,7 @@ pub mod expression;
 pub mod file;
 pub mod live;
 pub mod load;
+pub mod login;
 pub mod places;
 pub mod route_table;
 pub mod schema;

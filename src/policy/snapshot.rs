@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::expression::Expression;
+use super::login::Login;
 use super::token_source::TokenSource;
 use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
 use crate::domain::identity::Environment;
@@ -58,6 +59,8 @@ pub struct Platform {
     pub refresh_token_lifetime: Duration,
     /// How long an authorization code lives (RFC 6749 section 4.1.2: at most 10 minutes).
     pub code_lifetime: Duration,
+    /// How merchants log in.
+    pub login: Login,
 }
 
 /// What a scope means, in the merchant's words.

@@ -39,6 +39,7 @@ use crate::limit::cell::Cells;
 use crate::metering::drain::drain;
 use crate::metering::tally::DrainState;
 use crate::oauth;
+use crate::oauth::federation::provider::Federation;
 use crate::oauth::router::OAuth;
 use crate::outbound::client::Client;
 use crate::outbound::upstream_tokens::UpstreamTokens;
@@ -96,6 +97,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// Calls other servers.
+    pub client: Client,
 }
 
 /// A running node.
@@ -157,11 +160,11 @@ impl Node {
         let directory =
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
         let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
-        let services = Services { store, live, directory, signer, issuer, hashing, clock, random };
+        let services = Services { store, live, directory, signer, issuer, hashing, clock, random, client };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let (at, chance) = (services.clock.clone(), services.random.clone());
-        let tokens = Arc::new(UpstreamTokens::new(client, at, chance, control.clone()));
+        let tokens = Arc::new(UpstreamTokens::new(services.client.clone(), at, chance, control.clone()));
         tokens.follow(&services.live.load());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
@@ -266,6 +269,7 @@ fn router(services: &Services) -> Router {
         random: services.random.clone(),
         hashing: services.hashing.clone(),
         throttle: Arc::default(),
+        federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
     })
 }
 

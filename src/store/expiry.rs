@@ -8,7 +8,9 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 4] = [
+const STATEMENTS: [&str; 5] = [
+    "delete from federated_login where state_hash in \
+     (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
      (select hash from authorization_code where expires_at < $1 limit $2)",
     "delete from login_session where hash in (select hash from login_session where expires_at < $1 limit $2)",

@@ -181,7 +181,7 @@ impl Transaction {
         Ok(locked > 0)
     }
 
-    async fn insert_login_session(
+    pub(super) async fn insert_login_session(
         &mut self,
         hash: &SessionHash,
         session: &LoginSession,

@@ -4,6 +4,7 @@ use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::Page;
 use super::row::{all, known, parse};
+use super::transaction::Transaction;
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::time::Timestamp;
@@ -46,21 +47,7 @@ impl Store {
     /// [`StoreError::Conflict`] if id or username is taken; [`StoreError::Unavailable`].
     pub async fn create_merchant(&self, merchant: &Merchant, password_hash: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        on!(transaction.connection(), db => {
-            sqlx::query(
-                "insert into merchant (id, username, password_hash, name, standing, created_at) \
-                 values ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(merchant.id.as_str())
-            .bind(&merchant.username)
-            .bind(password_hash)
-            .bind(&merchant.name)
-            .bind(merchant.standing.name())
-            .bind(merchant.created_at.as_micros())
-            .execute(db)
-            .await
-            .map(|_| ())
-        })?;
+        transaction.insert_merchant(merchant, password_hash).await?;
         transaction.commit().await
     }
 
@@ -146,5 +133,31 @@ impl Store {
         require("merchant", changed)?;
         transaction.delete_login_sessions_of(id).await?;
         transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// Registers a merchant.
+    pub(super) async fn insert_merchant(
+        &mut self,
+        merchant: &Merchant,
+        password_hash: &str,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into merchant (id, username, password_hash, name, standing, created_at) \
+                 values ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(merchant.id.as_str())
+            .bind(&merchant.username)
+            .bind(password_hash)
+            .bind(&merchant.name)
+            .bind(merchant.standing.name())
+            .bind(merchant.created_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
     }
 }

@@ -30,6 +30,25 @@ pub enum PageError {
     /// More logins at once than can be checked.
     #[error("Too many people log in just now. Try again shortly.")]
     Busy,
+    /// A login at the identity provider that began in another browser, too long ago, or was finished before.
+    #[error(
+        "This login took too long, or did not begin in this browser. Go back to the app and start again."
+    )]
+    StaleLogin,
+    /// The identity provider did not let the user in.
+    #[error("You were not logged in there. Go back to the app and start again.")]
+    ProviderRefused,
+    /// The account there is no merchant's; its name there, for whoever asks.
+    #[error(
+        "Your account there is not linked to a shop here. Ask the platform to link it; it is called {0}."
+    )]
+    NotLinked(String),
+    /// What the identity provider sent is not what it must be; what of it.
+    #[error("What came back from there cannot be trusted. Go back to the app and start again.")]
+    ProviderWrong(String),
+    /// The identity provider cannot be reached, or does not do what it must.
+    #[error("You cannot be logged in that way just now. Try again shortly.")]
+    ProviderAway(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Something of ours is out of reach.
     #[error("Something went wrong on our side. Try again shortly.")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -46,8 +65,20 @@ impl PageError {
     #[must_use]
     pub fn page(self, language: Language) -> Response {
         let status = match &self {
-            Self::UnknownApp | Self::UnknownRedirect | Self::StaleForm | Self::MalformedForm => {
-                StatusCode::BAD_REQUEST
+            Self::UnknownApp
+            | Self::UnknownRedirect
+            | Self::StaleForm
+            | Self::MalformedForm
+            | Self::StaleLogin => StatusCode::BAD_REQUEST,
+            Self::ProviderRefused | Self::NotLinked(_) => StatusCode::FORBIDDEN,
+            Self::ProviderWrong(what) => {
+                tracing::warn!(what, "an answer of the identity provider was refused");
+                StatusCode::BAD_GATEWAY
+            }
+            Self::ProviderAway(source) => {
+                let cause = source.source();
+                tracing::error!(error = %source, ?cause, "nobody can log in by the identity provider");
+                StatusCode::BAD_GATEWAY
             }
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => {
@@ -68,6 +99,11 @@ impl PageError {
             | Self::UnknownRedirect
             | Self::StaleForm
             | Self::MalformedForm
+            | Self::StaleLogin
+            | Self::ProviderRefused
+            | Self::NotLinked(_)
+            | Self::ProviderWrong(_)
+            | Self::ProviderAway(_)
             | Self::Unavailable(_) => None,
         };
         let retry_after = retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
@@ -90,6 +126,13 @@ impl PageError {
             Self::MalformedForm => "无法读取此表单。请返回重新开始。",
             Self::TooManyAttempts(seconds) => return format!("尝试次数过多。请等待 {seconds} 秒后重试。"),
             Self::Busy => "当前登录人数过多。请稍后重试。",
+            Self::StaleLogin => "此次登录已超时，或不是从本浏览器开始的。请返回应用重新开始。",
+            Self::ProviderRefused => "您未在那里登录成功。请返回应用重新开始。",
+            Self::NotLinked(name) => {
+                return format!("您在那里的账号尚未关联此处的店铺。请联系平台关联，账号标识为 {name}。");
+            }
+            Self::ProviderWrong(_) => "对方返回的内容不可信。请返回应用重新开始。",
+            Self::ProviderAway(_) => "目前无法以此方式登录。请稍后重试。",
             Self::Unavailable(_) => "我们这边出了问题。请稍后重试。",
         };
         text.to_owned()

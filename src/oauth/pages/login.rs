@@ -13,12 +13,16 @@ use super::layout::page;
     source = r#"<h1>{{ language.pick("Log in to", "登录") }} {{ question.platform }}</h1>
 <p class="who">{{ purpose }}</p>
 {% if let Some(notice) = notice %}<p class="wrong" role="alert">{{ notice }}</p>{% endif %}
-<form method="post" action="/oauth/login">
+{% if question.by_password %}<form method="post" action="/oauth/login">
 <input type="hidden" name="{{ FIELD }}" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.token }}">
 <label for="username">{{ language.pick("User name", "用户名") }}</label><input id="username" name="username" autocomplete="username" autocapitalize="none" required autofocus>
 <label for="password">{{ language.pick("Password", "密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required>
 <button class="main" type="submit">{{ language.pick("Log in", "登录") }}</button>
-</form>"#
+</form>{% endif %}
+{% if let Some(provider) = question.provider %}<form method="post" action="/oauth/federated">
+<input type="hidden" name="{{ FIELD }}" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.token }}">
+<button{% if !question.by_password %} class="main"{% endif %} type="submit">{{ language.pick("Log in with", "使用以下方式登录：") }} {{ provider }}</button>
+</form>{% endif %}"#
 )]
 struct LoginPage<'a> {
     language: Language,
@@ -31,6 +35,10 @@ struct LoginPage<'a> {
 pub struct LoginQuestion<'a> {
     /// The platform.
     pub platform: &'a str,
+    /// Whether it may log in by a password that the platform keeps.
+    pub by_password: bool,
+    /// What the identity provider is called by which it may, if it may.
+    pub provider: Option<&'a str>,
     /// What the merchant is on its way to.
     pub purpose: &'a Purpose,
     /// What goes on afterwards, as the form carries it.

@@ -57,6 +57,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         let message = "an authorization code lives at most 10m (RFC 6749, section 4.1.2)".to_owned();
         compiling.wrong(document, "/oauth/code_lifetime", message, None);
     }
+    let login = super::login::login(compiling, document, oauth.login.as_ref());
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -64,6 +65,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         access_token_lifetime: access?,
         refresh_token_lifetime: refresh?,
         code_lifetime: code?,
+        login: login?,
     })
 }
 

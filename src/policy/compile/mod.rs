@@ -2,6 +2,7 @@
 
 mod access;
 mod basics;
+mod login;
 mod meter;
 mod plans;
 mod routes;

@@ -5,8 +5,12 @@ use super::super::source::Kind;
 use super::set::Compiling;
 
 /// Where variables are replaced, by kind of file and the last key but one of the text's pointer.
-const REPLACED: [(Kind, &str); 3] =
-    [(Kind::Upstreams, "endpoints"), (Kind::Upstreams, "oauth2"), (Kind::Routes, "set_headers")];
+const REPLACED: [(Kind, &str); 4] = [
+    (Kind::Platform, "provider"),
+    (Kind::Upstreams, "endpoints"),
+    (Kind::Upstreams, "oauth2"),
+    (Kind::Routes, "set_headers"),
+];
 
 /// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
 pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {

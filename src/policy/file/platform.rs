@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::login::LoginSection;
 use super::text::DurationText;
 
 /// Settings of the platform as a whole.
@@ -30,4 +31,6 @@ pub struct OAuthSection {
     pub refresh_token_lifetime: DurationText,
     /// How long an authorization code lives; at most 10m.
     pub code_lifetime: DurationText,
+    /// How merchants log in; by passwords that the platform keeps when left out.
+    pub login: Option<LoginSection>,
 }

@@ -4,6 +4,7 @@ mod apps;
 mod authorize;
 mod browser;
 mod clients;
+mod federation;
 mod secrets;
 mod token;
 mod visitor;

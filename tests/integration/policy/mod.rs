@@ -2,6 +2,7 @@
 
 mod broken;
 mod content;
+mod login;
 mod reload;
 mod shipped;
 mod upstream_token;

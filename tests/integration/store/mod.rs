@@ -3,6 +3,7 @@
 mod carried_on;
 mod contract_audit;
 mod contract_credential;
+mod contract_federation;
 mod contract_identity;
 mod contract_oauth;
 mod contract_pages;

@@ -4,6 +4,7 @@ pub(crate) mod dev;
 pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod origin;
+pub(crate) mod provider;
 pub(crate) mod server;
 pub(crate) mod stores;
 pub(crate) mod tls;

@@ -1,0 +1,190 @@
+//! Which accounts at identity providers are which merchants.
+//!
+//! Invariant: an account is one merchant's, and a merchant has one account at a provider; so a name that changes hands at the
+//! provider never brings another account to the same merchant.
+
+use super::error::{StoreError, require};
+use super::login_session::LoginSession;
+use super::open::Store;
+use super::row::{all, parse};
+use super::transaction::Transaction;
+use crate::domain::id::MerchantId;
+use crate::domain::identity::Merchant;
+use crate::domain::provider_account::{LinkedAccount, ProviderAccount};
+use crate::domain::secret_hash::SessionHash;
+use crate::domain::time::Timestamp;
+
+row! {
+    LinkRow {
+        issuer: String,
+        subject: String,
+        merchant: String,
+        linked_at: i64,
+    }
+}
+
+impl TryFrom<LinkRow> for LinkedAccount {
+    type Error = StoreError;
+
+    fn try_from(row: LinkRow) -> Result<Self, StoreError> {
+        let account = ProviderAccount::new(&row.issuer, &row.subject);
+        Ok(Self {
+            account: account.map_err(|_| StoreError::corrupt("linked_account.subject"))?,
+            merchant: parse("linked_account.merchant", &row.merchant)?,
+            linked_at: Timestamp::from_micros(row.linked_at),
+        })
+    }
+}
+
+impl Store {
+    /// The merchant whose account it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn linked_account(
+        &self,
+        account: &ProviderAccount,
+    ) -> Result<Option<LinkedAccount>, StoreError> {
+        let row: Option<LinkRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select issuer, subject, merchant, linked_at from linked_account where issuer = $1 and subject = $2",
+            )
+            .bind(account.issuer())
+            .bind(account.subject())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(LinkedAccount::try_from).transpose()
+    }
+
+    /// The accounts of a merchant, of which there is at most one at a provider.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn linked_accounts(&self, merchant: &MerchantId) -> Result<Vec<LinkedAccount>, StoreError> {
+        let rows: Vec<LinkRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select issuer, subject, merchant, linked_at from linked_account where merchant = $1 order by issuer",
+            )
+            .bind(merchant.as_str())
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+
+    /// Links an account.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account is another's, or the merchant has one at that provider;
+    /// [`StoreError::Missing`] without such a merchant; [`StoreError::Unavailable`].
+    pub async fn link_account(&self, link: &LinkedAccount) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.insert_link(link).await?;
+        transaction.commit().await
+    }
+
+    /// Registers a merchant with its account; `password_hash` is one that no password is known for.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if id, username or account is taken; [`StoreError::Unavailable`].
+    pub async fn create_linked_merchant(
+        &self,
+        (merchant, password_hash): (&Merchant, &str),
+        link: &LinkedAccount,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.insert_merchant(merchant, password_hash).await?;
+        transaction.insert_link(link).await?;
+        transaction.commit().await
+    }
+
+    /// Ends a link, and logs the merchant out of all browsers: some of its sessions may have begun by that account.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a link; [`StoreError::Unavailable`].
+    pub async fn unlink_account(
+        &self,
+        merchant: &MerchantId,
+        account: &ProviderAccount,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let deleted = on!(transaction.connection(), db => {
+            sqlx::query("delete from linked_account where merchant = $1 and issuer = $2 and subject = $3")
+                .bind(merchant.as_str())
+                .bind(account.issuer())
+                .bind(account.subject())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("linked account", deleted)?;
+        transaction.delete_login_sessions_of(merchant).await?;
+        transaction.commit().await
+    }
+
+    /// Keeps a new session under the hash of its id, if the merchant is active and `account` is still its own. Gives whether
+    /// it did.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the id is taken; [`StoreError::Unavailable`].
+    pub async fn begin_linked_session(
+        &self,
+        hash: &SessionHash,
+        session: &LoginSession,
+        account: &ProviderAccount,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !transaction.lock_linked(&session.merchant, account).await? {
+            return Ok(false);
+        }
+        transaction.insert_login_session(hash, session).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+impl Transaction {
+    async fn insert_link(&mut self, link: &LinkedAccount) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into linked_account (issuer, subject, merchant, linked_at) values ($1, $2, $3, $4)",
+            )
+            .bind(link.account.issuer())
+            .bind(link.account.subject())
+            .bind(link.merchant.as_str())
+            .bind(link.linked_at.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("merchant"))
+    }
+
+    /// Whether the merchant is active and has that account; keeps both so until the end of the transaction.
+    async fn lock_linked(
+        &mut self,
+        merchant: &MerchantId,
+        account: &ProviderAccount,
+    ) -> Result<bool, StoreError> {
+        let active = on!(self.connection(), db => {
+            sqlx::query("update merchant set id = id where id = $1 and standing = 'active'")
+                .bind(merchant.as_str())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        let linked = on!(self.connection(), db => {
+            sqlx::query(
+                "update linked_account set issuer = issuer where merchant = $1 and issuer = $2 and subject = $3",
+            )
+            .bind(merchant.as_str())
+            .bind(account.issuer())
+            .bind(account.subject())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(active > 0 && linked > 0)
+    }
+}
