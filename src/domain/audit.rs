@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::id::MerchantId;
+use super::id::{MerchantId, NodeId};
 use super::time::Timestamp;
 
 /// Who made a change.
@@ -13,14 +13,17 @@ pub enum Actor {
     Administrator(String),
     /// A merchant, in a browser.
     Merchant(MerchantId),
+    /// A node by itself, as it was told by files or by time.
+    Node(NodeId),
 }
 
 impl fmt::Display for Actor {
-    /// `administrator:alice` or `merchant:mer_1`.
+    /// `administrator:alice`, `merchant:mer_1` or `node:one`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Administrator(name) => write!(f, "administrator:{name}"),
             Self::Merchant(id) => write!(f, "merchant:{id}"),
+            Self::Node(name) => write!(f, "node:{name}"),
         }
     }
 }

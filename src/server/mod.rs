@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod node;
 mod paced;
+mod policies;
 pub mod random;
 pub mod secret_file;
 pub mod serve;

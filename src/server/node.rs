@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use axum::Router;
@@ -21,8 +20,7 @@ use super::front::{Addresses, Front};
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, secret_file};
-use crate::billing::plans::{self, Occasion};
+use super::{housekeeping, policies, secret_file};
 use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
@@ -43,7 +41,7 @@ use crate::oauth::federation::provider::Federation;
 use crate::oauth::router::OAuth;
 use crate::outbound::client::Client;
 use crate::outbound::upstream_tokens::UpstreamTokens;
-use crate::policy::live::{Admit, Live};
+use crate::policy::live::Live;
 use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
 use crate::store::Store;
@@ -142,7 +140,7 @@ impl Node {
         let client = Client::new(settings.authorities.as_deref())?;
         let Front { addresses, certificates, listeners } = Front::open(&settings, clock.clone())?;
         let store = open_store(&settings).await?;
-        let live = Arc::new(open_policies(&settings, &store, clock.clone()).await?);
+        let live = Arc::new(policies::open(&settings, &store, clock.clone()).await?);
         let watch = watch(&live)
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
@@ -271,32 +269,6 @@ fn router(services: &Services) -> Router {
         throttle: Arc::default(),
         federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
     })
-}
-
-/// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused. The
-/// first one that is asked about is that of the start.
-async fn open_policies(
-    settings: &NodeSettings,
-    store: &Store,
-    clock: Arc<dyn Clock>,
-) -> Result<Live, ServerError> {
-    let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
-    let control = tokio::runtime::Handle::current();
-    let opening = tokio::task::spawn_blocking(move || {
-        let at = clock.clone();
-        let is_running = AtomicBool::new(false);
-        let admit: Admit = Box::new(move |snapshot| {
-            let occasion = match is_running.swap(true, Ordering::Relaxed) {
-                true => Occasion::Reload,
-                false => Occasion::Start,
-            };
-            let admitted = control.block_on(plans::admit(&store, snapshot, at.now(), occasion));
-            admitted.map_err(|error| error.to_string())
-        });
-        Live::open(&folder, values, admit, clock)
-    });
-    let opened = opening.await.map_err(|error| ServerError::Secrets(error.to_string()))?;
-    Ok(opened?)
 }
 
 /// Opens the store, in a task, so that SQLite's threads give way to the cores.

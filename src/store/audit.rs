@@ -19,6 +19,13 @@ pub(super) struct Recording {
     is_recorded: AtomicBool,
 }
 
+impl Recording {
+    /// Its transaction was not committed.
+    pub(super) fn is_still_to_be_written(&self) {
+        self.is_recorded.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Which audit records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
@@ -120,7 +127,7 @@ impl Transaction {
         }
         let written = self.insert_change(&recording.change).await;
         if written.is_err() {
-            recording.is_recorded.store(false, Ordering::Relaxed);
+            recording.is_still_to_be_written();
         }
         written
     }

@@ -118,8 +118,12 @@ impl Transaction {
     /// [`StoreError::Unavailable`]; then it may have happened or not, and the caller must look.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.write_recording().await?;
-        on!(self.inner, transaction => transaction.commit().await)?;
-        Ok(())
+        let recording = self.recording.take();
+        let committed = on!(self.inner, transaction => transaction.commit().await);
+        if let (Err(_), Some(recording)) = (&committed, &recording) {
+            recording.is_still_to_be_written();
+        }
+        Ok(committed?)
     }
 
     /// Makes none of it happen. Dropping does the same, some time later.

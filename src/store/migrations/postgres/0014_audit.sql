@@ -21,6 +21,8 @@ end
 $$;
 create trigger audit_record_stays before update or delete on audit_record
     for each row execute function keep_audit_record();
+create trigger audit_records_are_kept before truncate on audit_record
+    for each statement execute function keep_audit_record();
 
 -- What administrators prove themselves with, beside the token that a node is started with.
 create table admin_token (
