@@ -23,8 +23,9 @@ use moka::future::Cache;
 use self::loading::Owned;
 use self::remembered::{Lifetimes, Remembered};
 use super::access_token::{TokenError, TokenVerifier, VerifiedToken};
+use super::dpop::{Expected, ProofError, Proven, verify};
 use super::freshness::{Changes, Stamps};
-use super::guesses::Guesses;
+use super::guesses::{Guesses, Price};
 pub use super::identity::{Identity, IdentityFields};
 use super::keys::Keys;
 use super::loader::Loader;
@@ -32,6 +33,7 @@ use super::presented::Presented;
 use super::source::IdentitySource;
 use super::subjects::{Judging, Subjects};
 use crate::domain::api_key::ApiKey;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId};
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
@@ -40,6 +42,13 @@ use crate::domain::time::{Clock, Moment, Timestamp};
 /// How long a credential that proves nothing is remembered as such, and how soon a store that is away is asked again:
 /// guessing costs the guesser, not the store.
 const REFUSED_TIME: Duration = Duration::from_secs(5);
+
+/// RFC 9449, section 7.2: whoever took it away could use it otherwise.
+const BOUND: Refusal = Refusal::CredentialInvalid(
+    "The access token is bound to a key: send it as Authorization: DPoP, with a proof in DPoP.",
+);
+const NOT_BOUND: Refusal =
+    Refusal::CredentialInvalid("The access token is bound to no key: send it as Authorization: Bearer.");
 
 /// A credential by its kind and the SHA-256 of its text.
 type Credential = (CredentialKind, [u8; 32]);
@@ -73,6 +82,8 @@ pub struct Directory {
     remembered: Cache<Credential, Remembered>,
     changes: Changes,
     guesses: Guesses,
+    /// What is paid for the verification of proofs.
+    proofs: Price,
     verifier: Arc<TokenVerifier>,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
@@ -105,6 +116,7 @@ impl Directory {
             remembered: Cache::builder().max_capacity(memory.tokens).expire_after(lifetimes).build(),
             changes: Changes::default(),
             guesses: Guesses::new(),
+            proofs: Price::new("unproven-tokens"),
             verifier,
             verified: AtomicU64::new(0),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
@@ -141,7 +153,20 @@ impl Directory {
         match presented {
             Presented::Nothing => Ok(None),
             Presented::ApiKey(text) => self.identify_key(text, address, moment).await.map(Some),
-            Presented::AccessToken(text) => self.identify_token(text, address, moment).await.map(Some),
+            Presented::AccessToken(text) => {
+                let known = self.identify_token(text, address, moment).await?;
+                match known.identity.confirmation {
+                    Some(Confirmation::Key(_)) => Err(BOUND),
+                    Some(Confirmation::Certificate(_)) | None => Ok(Some(known)),
+                }
+            }
+            Presented::BoundToken(text) => {
+                let known = self.identify_token(text, address, moment).await?;
+                match known.identity.confirmation {
+                    Some(Confirmation::Key(_)) => Ok(Some(known)),
+                    Some(Confirmation::Certificate(_)) | None => Err(NOT_BOUND),
+                }
+            }
         }
     }
 
@@ -225,6 +250,25 @@ impl Directory {
         }
     }
 
+    /// What a proof from `address` shows, if it is one of what is expected. Whose signatures do not fit is refused before more
+    /// of them are looked at, whoever's token he has.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitReached`] and [`Refusal::Unavailable`], or else what [`verify`] says.
+    pub fn verify_proof(
+        &self,
+        (address, moment): (IpAddr, Moment),
+        proof: &str,
+        expected: &Expected<'_>,
+    ) -> Result<Result<Proven, ProofError>, Refusal> {
+        let paid = self.proofs.pay(Some(address), moment.monotonic)?;
+        let verified = verify(proof, expected);
+        if !matches!(verified, Err(ProofError::Signature)) {
+            self.proofs.give_back(&paid);
+        }
+        Ok(verified)
+    }
+
     /// What is remembered, or what is loaded now.
     async fn fresh_or_loaded(
         self: &Arc<Self>,
@@ -270,6 +314,7 @@ impl Directory {
         }
         self.changes.heard(at);
         self.guesses.sweep(at);
+        self.proofs.sweep(at);
     }
 
     /// Forgets what is known of an app and all that its credentials proved.

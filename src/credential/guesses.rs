@@ -29,9 +29,14 @@ const PLACES: usize = 4_096;
 
 /// What has been guessed of late.
 pub(super) struct Guesses {
+    price: Price,
+    wrong: Box<[Mutex<Wrong>]>,
+}
+
+/// What was paid of late.
+pub(super) struct Price {
     networks: Option<Networks>,
     all: Arc<Cell>,
-    wrong: Box<[Mutex<Wrong>]>,
 }
 
 struct Networks {
@@ -56,11 +61,8 @@ pub(super) struct Paid {
 
 impl Guesses {
     pub(super) fn new() -> Self {
-        let name = LimitName::new("unknown-credentials").ok();
-        let names = name.zip(RouteName::new("-").ok());
-        let networks = names.map(|(name, of)| Networks { cells: Cells::new(NETWORKS), name, of });
         let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { networks, all: Arc::default(), wrong }
+        Self { price: Price::new("unknown-credentials"), wrong }
     }
 
     /// Why a credential proves nothing, if that was found out lately.
@@ -77,6 +79,38 @@ impl Guesses {
     }
 
     /// Pays for a try of a credential from `address`.
+    ///
+    /// # Errors
+    /// As [`Price::pay`].
+    pub(super) fn pay(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        self.price.pay(address, now)
+    }
+
+    /// Gives the price of a good credential back.
+    pub(super) fn give_back(&self, paid: &Paid) {
+        self.price.give_back(paid);
+    }
+
+    /// Forgets networks that have not guessed of late.
+    pub(super) fn sweep(&self, now: Duration) {
+        self.price.sweep(now);
+    }
+
+    fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
+        let [first, second, ..] = *hash;
+        self.wrong.get(usize::from(u16::from_le_bytes([first, second])) % PLACES)
+    }
+}
+
+impl Price {
+    /// Of verifications that the limit of that name bounds.
+    pub(super) fn new(name: &str) -> Self {
+        let names = LimitName::new(name).ok().zip(RouteName::new("-").ok());
+        let networks = names.map(|(name, of)| Networks { cells: Cells::new(NETWORKS), name, of });
+        Self { networks, all: Arc::default() }
+    }
+
+    /// Pays for a verification of what came from `address`.
     ///
     /// # Errors
     /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
@@ -98,7 +132,7 @@ impl Guesses {
         }
     }
 
-    /// Gives the price of a good credential back.
+    /// Gives back the price of what was good.
     pub(super) fn give_back(&self, paid: &Paid) {
         give_back(&self.all, &of_all());
         if let Some(cell) = &paid.of_network {
@@ -111,11 +145,6 @@ impl Guesses {
         if let Some(networks) = &self.networks {
             networks.cells.sweep(now);
         }
-    }
-
-    fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
-        let [first, second, ..] = *hash;
-        self.wrong.get(usize::from(u16::from_le_bytes([first, second])) % PLACES)
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use crate::domain::authentication::Authentication;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::principal::Caller;
 use crate::domain::time::Timestamp;
 
@@ -14,6 +16,10 @@ pub struct Identity {
     pub caller: Arc<Caller>,
     /// What the upstream is told.
     pub fields: IdentityFields,
+    /// What has to be shown beside it.
+    pub confirmation: Option<Confirmation>,
+    /// How the merchant behind it had proved itself.
+    pub authentication: Option<Authentication>,
     pub(super) expires_at: Option<Timestamp>,
 }
 
@@ -42,7 +48,7 @@ impl Identity {
             merchant: caller.merchant.as_ref().map(|merchant| field(merchant.as_str())),
             scopes,
         };
-        Self { caller: Arc::new(caller), fields, expires_at }
+        Self { caller: Arc::new(caller), fields, confirmation: None, authentication: None, expires_at }
     }
 
     /// Whether its credential has not ended at `now`.

@@ -207,7 +207,8 @@ fn put_together(
         scopes: scopes.intersection(&facts.scopes),
         app: facts,
     };
-    Ok(Identity::new(caller, Some(token.expires_at)))
+    let (confirmation, authentication) = (token.confirmation, token.authentication);
+    Ok(Identity { confirmation, authentication, ..Identity::new(caller, Some(token.expires_at)) })
 }
 
 /// Whether a token that an app got for itself was ended before its time. One that acts for a merchant has the grant and the

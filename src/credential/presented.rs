@@ -64,6 +64,39 @@ impl<'h> Shown<'h> {
     }
 }
 
+/// How `Authorization` carries a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// By itself (RFC 6750).
+    Bearer,
+    /// With a proof of possession beside it (RFC 9449, section 7.1).
+    Dpop,
+}
+
+impl Scheme {
+    /// The scheme of a field's value, if it is one that is taken.
+    #[must_use]
+    pub fn of(value: &HeaderValue) -> Option<Self> {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next()?;
+        Self::named(std::str::from_utf8(scheme).ok()?)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            name if name.eq_ignore_ascii_case(Self::Bearer.name()) => Some(Self::Bearer),
+            name if name.eq_ignore_ascii_case(Self::Dpop.name()) => Some(Self::Dpop),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
 /// The credential that a request carries, not yet verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Presented<'a> {
@@ -71,20 +104,23 @@ pub enum Presented<'a> {
     Nothing,
     /// An API key.
     ApiKey(&'a str),
-    /// An OAuth2 access token.
+    /// An OAuth2 access token, by itself.
     AccessToken(&'a str),
+    /// An OAuth2 access token that is said to be bound to a key.
+    BoundToken(&'a str),
 }
 
 impl Presented<'_> {
     /// Whether it stands in its field as it usually does. There is no end to other ways, with spaces for one.
     #[must_use]
     pub fn is_plain(&self, shown: Shown<'_>) -> bool {
-        let length = match self {
-            Self::Nothing => 0,
-            Self::ApiKey(text) | Self::AccessToken(text) => text.len(),
+        let (scheme, length) = match self {
+            Self::Nothing => (Scheme::Bearer, 0),
+            Self::ApiKey(text) | Self::AccessToken(text) => (Scheme::Bearer, text.len()),
+            Self::BoundToken(text) => (Scheme::Dpop, text.len()),
         };
         match shown.only() {
-            Some((Field::Authorization, value)) => value.len() == "Bearer ".len() + length,
+            Some((Field::Authorization, value)) => value.len() == scheme.name().len() + 1 + length,
             Some((Field::ApiKey, value)) => value.len() == length,
             None => false,
         }
@@ -97,7 +133,7 @@ impl Presented<'_> {
 /// [`Refusal::CredentialRepeated`] for more than one, [`Refusal::CredentialInvalid`] for one of an unknown kind.
 pub fn find(shown: Shown<'_>) -> Result<Presented<'_>, Refusal> {
     match shown.only() {
-        Some((Field::Authorization, value)) => bearer(value.to_str().unwrap_or_default()),
+        Some((Field::Authorization, value)) => authorization(value.to_str().unwrap_or_default()),
         Some((Field::ApiKey, value)) => {
             value.to_str().map(|key| Presented::ApiKey(key.trim())).map_err(|_| NOT_TEXT)
         }
@@ -106,22 +142,27 @@ pub fn find(shown: Shown<'_>) -> Result<Presented<'_>, Refusal> {
     }
 }
 
+/// How an API key begins.
+const API_KEY: &str = "tg_";
 const NOT_TEXT: Refusal = Refusal::CredentialInvalid("The credential has characters that none can have.");
 
-fn bearer(value: &str) -> Result<Presented<'_>, Refusal> {
+fn authorization(value: &str) -> Result<Presented<'_>, Refusal> {
     let (scheme, credential) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::CredentialInvalid("Authorization takes the scheme Bearer here."));
-    }
+    let Some(scheme) = Scheme::named(scheme) else {
+        return Err(Refusal::CredentialInvalid("Authorization takes the schemes Bearer and DPoP here."));
+    };
     let credential = credential.trim();
-    if credential.is_empty() {
-        return Err(Refusal::CredentialInvalid("Authorization: Bearer has no credential after it."));
+    match scheme {
+        _ if credential.is_empty() => {
+            Err(Refusal::CredentialInvalid("Authorization has no credential after its scheme."))
+        }
+        Scheme::Bearer if credential.starts_with(API_KEY) => Ok(Presented::ApiKey(credential)),
+        Scheme::Bearer => Ok(Presented::AccessToken(credential)),
+        Scheme::Dpop if credential.starts_with(API_KEY) => {
+            Err(Refusal::CredentialInvalid("An API key is sent in X-Api-Key, or as Bearer."))
+        }
+        Scheme::Dpop => Ok(Presented::BoundToken(credential)),
     }
-    Ok(if credential.starts_with("tg_") {
-        Presented::ApiKey(credential)
-    } else {
-        Presented::AccessToken(credential)
-    })
 }
 
 #[cfg(test)]
@@ -154,6 +195,8 @@ mod tests {
         assert!(matches!(find(&sent, &[]), Ok(Presented::ApiKey("tg_live_x"))));
         let sent = values(&["tg_live_x"]);
         assert!(matches!(find(&[], &sent), Ok(Presented::ApiKey("tg_live_x"))));
+        let sent = values(&["dpOp abc.def"]);
+        assert!(matches!(find(&sent, &[]), Ok(Presented::BoundToken("abc.def"))));
     }
 
     #[test]
@@ -163,6 +206,8 @@ mod tests {
             (Field::Authorization, "bearer abc.def", true),
             (Field::Authorization, "Bearer  tg_live_x", false),
             (Field::Authorization, "Bearer tg_live_x ", false),
+            (Field::Authorization, "DPoP abc.def", true),
+            (Field::Authorization, "DPoP  abc.def", false),
             (Field::ApiKey, "tg_live_x", true),
             (Field::ApiKey, " tg_live_x", false),
         ] {
@@ -184,7 +229,9 @@ mod tests {
             let (authorization, api_key) = (values(authorization), values(api_key));
             assert!(matches!(find(&authorization, &api_key), Err(Refusal::CredentialRepeated)));
         }
-        for value in ["Basic abc", "Bearer", "Bearer ", "abc", ""] {
+        for value in
+            ["Basic abc", "Bearer", "Bearer ", "abc", "", "DPoP", "DPoP ", "DPoP tg_live_x", "DPoPx abc"]
+        {
             assert!(matches!(find(&values(&[value]), &[]), Err(Refusal::CredentialInvalid(_))), "{value:?}");
         }
     }

@@ -19,6 +19,16 @@ pub enum Confirmation {
     Certificate(Thumbprint),
 }
 
+/// Whether a proof of possession must have a nonce of the server's, which shows when it was made (RFC 9449, sections 8 and 9).
+/// One that it has must be good either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NonceRule {
+    /// It may have one.
+    Optional,
+    /// It must.
+    Required,
+}
+
 /// Text that is no [`Confirmation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a confirmation")]

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::authentication::Step;
 use super::id::{LimitName, UpstreamName};
 use super::scope::ScopeSet;
 
@@ -43,6 +44,12 @@ pub enum Refusal {
     CredentialRepeated,
     /// A credential that proves nothing.
     CredentialInvalid(&'static str),
+    /// The token is bound to a key, and the proof beside it does not show that the caller holds it (RFC 9449, section 7).
+    ProofInvalid(String),
+    /// The proof must have a nonce: this one (RFC 9449, section 9).
+    ProofNonceNeeded(String),
+    /// The merchant behind the token has to prove itself anew, or better (RFC 9470).
+    AuthenticationInsufficient(Step),
     /// The app, its partner or its merchant is suspended.
     Suspended(Subject),
     /// The app has no subscription to an API product with this route.
@@ -148,6 +155,9 @@ impl Refusal {
             Self::CredentialMissing => "credential_missing",
             Self::CredentialRepeated => "credential_repeated",
             Self::CredentialInvalid(_) => "credential_invalid",
+            Self::ProofInvalid(_) => "proof_invalid",
+            Self::ProofNonceNeeded(_) => "proof_nonce_needed",
+            Self::AuthenticationInsufficient(_) => "authentication_insufficient",
             Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
             Self::EnvironmentMismatch => "environment_mismatch",
@@ -181,6 +191,9 @@ impl Refusal {
             Self::CredentialMissing => "A credential is needed",
             Self::CredentialRepeated => "More than one credential was sent",
             Self::CredentialInvalid(_) => "The credential is not valid",
+            Self::ProofInvalid(_) => "The proof of possession is not valid",
+            Self::ProofNonceNeeded(_) => "The proof of possession needs a nonce",
+            Self::AuthenticationInsufficient(_) => "The merchant has to log in again, or by more",
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
             Self::EnvironmentMismatch => "The app belongs to another environment",
@@ -219,6 +232,14 @@ impl Refusal {
             }
             Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
             Self::CredentialInvalid(why) => (*why).to_owned(),
+            Self::ProofInvalid(why) => format!("{why}."),
+            Self::ProofNonceNeeded(_) => {
+                "Make a new proof with the value of DPoP-Nonce as its claim nonce, and send the call again.".to_owned()
+            }
+            Self::AuthenticationInsufficient(_) => {
+                "Send the merchant to the authorization endpoint with the acr_values and max_age of WWW-Authenticate."
+                    .to_owned()
+            }
             Self::Suspended(who) => {
                 format!("The {} is suspended; ask the platform's administrators.", who.name())
             }
@@ -280,6 +301,9 @@ impl Refusal {
             | Self::CredentialMissing
             | Self::CredentialRepeated
             | Self::CredentialInvalid(_)
+            | Self::ProofInvalid(_)
+            | Self::ProofNonceNeeded(_)
+            | Self::AuthenticationInsufficient(_)
             | Self::Suspended(_)
             | Self::NotSubscribed
             | Self::EnvironmentMismatch

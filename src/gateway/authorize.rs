@@ -1,4 +1,5 @@
-//! Whether a principal may call a route: subscription, environment, scopes, merchant, condition, in this order.
+//! Whether a principal may call a route: subscription, environment, scopes, merchant and how it proved itself, condition, in
+//! this order.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use http::request;
 
 use super::head::Head;
 use crate::credential::directory::Identity;
+use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::principal::{Caller, Principal};
@@ -68,7 +70,7 @@ pub fn authorize<'s>(
             let caller = &identity.caller;
             let subscribed = subscription(snapshot, route, caller, now).ok_or(Refusal::NotSubscribed)?;
             check_environment(snapshot, route, caller)?;
-            check_requirements(requirements, caller, circumstances)?;
+            check_requirements(requirements, identity, circumstances)?;
             Ok(Permit { subscribed: Some(subscribed) })
         }
     }
@@ -102,18 +104,30 @@ fn check_environment(snapshot: &Snapshot, route: &Route, caller: &Caller) -> Res
 
 fn check_requirements(
     requirements: &Requirements,
-    caller: &Arc<Caller>,
+    identity: &Identity,
     circumstances: &Circumstances<'_>,
 ) -> Result<(), Refusal> {
+    let caller = &identity.caller;
     if !caller.scopes.covers(&requirements.scopes) {
         return Err(Refusal::ScopeMissing { missing: caller.scopes.missing(&requirements.scopes) });
     }
     if requirements.merchant == MerchantBinding::Required && caller.merchant.is_none() {
         return Err(Refusal::MerchantMissing);
     }
+    if let Some(step) = requirements.authentication {
+        check_authentication(step, identity.authentication, circumstances.now)?;
+    }
     match &requirements.condition {
         Some(condition) => check_condition(condition, caller, circumstances),
         None => Ok(()),
+    }
+}
+
+/// What is not known of a merchant's login is not enough.
+fn check_authentication(step: Step, of: Option<Authentication>, now: Timestamp) -> Result<(), Refusal> {
+    match of {
+        Some(authentication) if step.is_taken(authentication, now) => Ok(()),
+        Some(_) | None => Err(Refusal::AuthenticationInsufficient(step)),
     }
 }
 

@@ -44,7 +44,11 @@ impl ControlPlane {
     /// Whether `path` is one of the gateway's own.
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        path.starts_with("/oauth/") || path == "/.well-known/oauth-authorization-server"
+        path.starts_with("/oauth/")
+            || matches!(
+                path,
+                "/.well-known/oauth-authorization-server" | "/.well-known/oauth-protected-resource"
+            )
     }
 
     /// Serves a call. Its body is read here, as a whole and in one span of time: it is short, or refused.

@@ -135,6 +135,8 @@ fn is_dropped(name: &HeaderName) -> bool {
 fn is_dropped_by_name(name: &str) -> bool {
     match name.as_bytes().first() {
         Some(b'x') => is_ours(name),
+        // A proof is of this hop, as its token is.
+        Some(b'd') => name == "dpop",
         Some(b'f') => name == "forwarded",
         Some(b'h') => name == "http2-settings",
         Some(b'k') => name == "keep-alive",
@@ -281,6 +283,7 @@ mod tests {
             ("x-real-ip", "1.2.3.4"),
             ("authorization", "Bearer t"),
             ("x-api-key", "tg_live_x"),
+            ("dpop", "a.b.c"),
             ("upgrade", "h2c"),
             ("http2-settings", "AAMAAABk"),
             ("te", "trailers"),

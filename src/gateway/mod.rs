@@ -3,6 +3,8 @@
 pub mod admit;
 pub mod answer;
 pub mod authorize;
+pub mod challenge;
+pub mod confirm;
 pub mod control;
 mod durable;
 pub mod fields;

@@ -18,7 +18,7 @@ use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{durable, forward, head, recording, request_id, respond, upstream_token};
+use super::{confirm, durable, forward, head, recording, request_id, respond, upstream_token};
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Shown};
 use crate::domain::refusal::Refusal;
@@ -67,7 +67,11 @@ pub async fn serve(
             Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
             Err(refusal) => told.refuse(recording, &refusal),
         },
-        Err(refusal) => told.refuse(recording, &refusal),
+        Err(refusal) => {
+            let mut response = told.refuse(recording, &refusal);
+            worker.shared.challenges.add(response.headers_mut(), &refusal, &parts.headers);
+            response
+        }
     }
 }
 
@@ -105,12 +109,18 @@ async fn stages(
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
     let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
-    call.identity = match known {
+    let identity = match known {
         None if checked.shown.is_something() => {
             Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await?
         }
         known => known,
     };
+    if let Some(bound) = identity.as_ref().filter(|identity| identity.confirmation.is_some()) {
+        let (snapshot, address, moment) = (&view.snapshot, peer.address, call.moment());
+        let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, moment };
+        confirm::check(shared, bound, &shown)?;
+    }
+    call.identity = identity;
     let circumstances =
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
     let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;

@@ -1,7 +1,7 @@
 //! Refusals and the gateway's own answers as HTTP: the only place of the data plane with status codes.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::admit::Admission;
@@ -10,6 +10,7 @@ use super::fields::X_REQUEST_ID;
 use crate::domain::refusal::{Refusal, whole_seconds};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -27,7 +28,11 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::MethodNotServed | Refusal::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::RouteUnknown => StatusCode::NOT_FOUND,
-        Refusal::CredentialMissing | Refusal::CredentialInvalid(_) => StatusCode::UNAUTHORIZED,
+        Refusal::CredentialMissing
+        | Refusal::CredentialInvalid(_)
+        | Refusal::ProofInvalid(_)
+        | Refusal::ProofNonceNeeded(_)
+        | Refusal::AuthenticationInsufficient(_) => StatusCode::UNAUTHORIZED,
         Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::EnvironmentMismatch
@@ -79,23 +84,6 @@ pub fn refuse(
 
 fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
     match refusal {
-        // RFC 6750, section 3.1: no error code for a request without a credential.
-        Refusal::CredentialMissing => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tollgate\""));
-        }
-        Refusal::CredentialInvalid(_) => {
-            let challenge = "Bearer realm=\"tollgate\", error=\"invalid_token\"";
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        Refusal::CredentialRepeated => {
-            let challenge = "Bearer realm=\"tollgate\", error=\"invalid_request\"";
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        Refusal::ScopeMissing { missing } => {
-            let challenge =
-                format!("Bearer realm=\"tollgate\", error=\"insufficient_scope\", scope=\"{missing}\"");
-            headers.extend(HeaderValue::from_str(&challenge).ok().map(|value| (WWW_AUTHENTICATE, value)));
-        }
         Refusal::MethodNotAllowed { allow } => {
             headers.extend(HeaderValue::from_str(allow).ok().map(|value| (ALLOW, value)));
         }
@@ -113,7 +101,17 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::HeadersTooLarge { .. } => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Refusal::PathAmbiguous(_)
+        Refusal::ProofNonceNeeded(nonce) => {
+            headers.extend(HeaderValue::from_str(nonce).ok().map(|nonce| (DPOP_NONCE, nonce)));
+        }
+        // How to prove oneself is told by `challenge.rs`, which knows how it was tried.
+        Refusal::CredentialMissing
+        | Refusal::CredentialRepeated
+        | Refusal::CredentialInvalid(_)
+        | Refusal::ProofInvalid(_)
+        | Refusal::AuthenticationInsufficient(_)
+        | Refusal::ScopeMissing { .. }
+        | Refusal::PathAmbiguous(_)
         | Refusal::MethodNotServed
         | Refusal::RouteUnknown
         | Refusal::Suspended(_)

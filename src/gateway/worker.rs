@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::challenge::Challenges;
 use super::control::ControlPlane;
 use super::request_id::RequestIds;
 use super::view::View;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
 use crate::credential::directory::Directory;
+use crate::credential::dpop::Nonces;
+use crate::credential::dpop::replay::Replays;
 use crate::credential::recent::Recent;
 use crate::domain::id::NodeId;
 use crate::domain::time::Clock;
@@ -36,6 +39,14 @@ pub struct Shared {
     pub node: NodeId,
     /// Bounds of the data plane.
     pub bounds: Bounds,
+    /// The address by which the world knows this gateway.
+    pub origin: String,
+    /// How callers can prove themselves.
+    pub challenges: Challenges,
+    /// The nonces of proofs of possession.
+    pub nonces: Arc<Nonces>,
+    /// The proofs of possession that were seen.
+    pub replays: Replays,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

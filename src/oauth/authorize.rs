@@ -13,6 +13,7 @@ use super::pages::{self, Language, Question};
 use super::router::OAuth;
 use super::scopes;
 use super::session;
+use super::step_up::Next;
 
 /// Shows the page that comes next.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -35,9 +36,15 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
     let request = ClientRequest::read(oauth, query).await?;
     let language = Language::preferred(headers);
     let snapshot = oauth.live.load();
-    let Some(session) = session::find(oauth, headers).await? else {
-        let next = (&Interaction::authorize(query), &Purpose::App(request.app.name));
-        return Ok(login::page(oauth, headers, next, None)?);
+    let session = session::find(oauth, headers).await?;
+    let authentication = session.as_ref().map(|session| session.authentication);
+    let session = match (request.wanted.next(authentication, oauth.clock.now()), session) {
+        (Next::Refuse(error), _) => return Err(request.refused(error)),
+        (Next::Ask, Some(session)) => session,
+        (Next::LogIn | Next::Ask, _) => {
+            let next = (&Interaction::authorize(query), &Purpose::App(request.app.name));
+            return Ok(login::page(oauth, headers, next, None)?);
+        }
     };
     let scopes = scopes::in_words(&snapshot, &request.scopes, language);
     let question = Question {

@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::{AuthorizeError, PageError};
 use super::parameters::Parameters;
 use super::pkce;
 use super::redirect;
+use super::resource;
 use super::router::OAuth;
 use super::scopes;
+use super::step_up::Wanted;
+use crate::domain::confirmation::Thumbprint;
 use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Partner, Standing};
 use crate::domain::scope::ScopeSet;
@@ -41,6 +46,10 @@ pub struct ClientRequest {
     pub state: Option<String>,
     /// The PKCE challenge.
     pub challenge: Option<String>,
+    /// The key that the tokens have to be bound to (`dpop_jkt`; RFC 9449, section 10).
+    pub key: Option<Thumbprint>,
+    /// What it asks of the merchant's login.
+    pub wanted: Wanted,
 }
 
 /// Why a request is not good.
@@ -78,12 +87,31 @@ impl ClientRequest {
         let state = parameters.get("state").filter(|_| !parameters.is_faulty("state")).map(str::to_owned);
         let checked = check(oauth, &app, &parameters);
         match checked {
-            Ok((scopes, challenge)) => {
+            Ok(Checked { scopes, challenge, key, wanted }) => {
+                let wanted = wanted.brought_by(&parameters);
                 let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
-                Ok(Self { app, partner, redirect_uri, sent_redirect_uri, scopes, state, challenge })
+                Ok(Self {
+                    app,
+                    partner,
+                    redirect_uri,
+                    sent_redirect_uri,
+                    scopes,
+                    state,
+                    challenge,
+                    key,
+                    wanted,
+                })
             }
             Err(error) => Err(RequestError::Redirect { redirect_uri, state, error }),
         }
+    }
+}
+
+impl ClientRequest {
+    /// What its app is told that asked for what cannot be.
+    #[must_use]
+    pub fn refused(self, error: AuthorizeError) -> RequestError {
+        RequestError::Redirect { redirect_uri: self.redirect_uri, state: self.state, error }
     }
 }
 
@@ -109,11 +137,15 @@ fn redirect_uri(app: &App, parameters: &Parameters) -> Result<String, PageError>
     }
 }
 
-fn check(
-    oauth: &OAuth,
-    app: &App,
-    parameters: &Parameters,
-) -> Result<(ScopeSet, Option<String>), AuthorizeError> {
+/// What is asked for, once it is known where the answer goes.
+struct Checked {
+    scopes: ScopeSet,
+    challenge: Option<String>,
+    key: Option<Thumbprint>,
+    wanted: Wanted,
+}
+
+fn check(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Checked, AuthorizeError> {
     let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
     if let Some(name) = parameters.repeated() {
         return Err(AuthorizeError::InvalidRequest(format!("{} was sent more than once", shown(name))));
@@ -127,7 +159,19 @@ fn check(
         None => return Err(invalid("response_type is missing")),
     }
     let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(AuthorizeError::InvalidScope)?;
-    Ok((scopes, challenge(oauth, app, parameters)?))
+    if !resource::is_ours(oauth, parameters) {
+        return Err(AuthorizeError::InvalidTarget);
+    }
+    let (challenge, key) = (challenge(oauth, app, parameters)?, key(parameters)?);
+    Ok(Checked { scopes, challenge, key, wanted: Wanted::read(parameters)? })
+}
+
+fn key(parameters: &Parameters) -> Result<Option<Thumbprint>, AuthorizeError> {
+    let Some(text) = parameters.get("dpop_jkt") else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    let invalid =
+        || AuthorizeError::InvalidRequest("dpop_jkt is not a SHA-256 thumbprint of a JWK".to_owned());
+    bytes.map(|bytes| Some(Thumbprint(bytes))).ok_or_else(invalid)
 }
 
 /// A parameter's name, if an error description may have it (RFC 6749, section 4.1.2.1).

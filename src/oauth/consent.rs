@@ -8,12 +8,14 @@ use axum::response::Response;
 use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::error::{AuthorizeError, PageError, see_other};
-use super::interaction::FIELD;
+use super::interaction::{FIELD, Interaction};
 use super::login_form::session_of;
 use super::parameters::Parameters;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::Session;
+use super::step_up::Next;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::CodeHash;
@@ -33,8 +35,13 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     let query = normal(form.get(FIELD).unwrap_or_default());
     let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {
-        let (redirect_uri, state) = (request.redirect_uri, request.state);
-        return Err(RequestError::Redirect { redirect_uri, state, error: AuthorizeError::AccessDenied });
+        return Err(request.refused(AuthorizeError::AccessDenied));
+    }
+    match request.wanted.next(Some(session.authentication), oauth.clock.now()) {
+        Next::Ask => {}
+        // The page lay open for longer than the login may be old.
+        Next::LogIn => return Ok(see_other(&Interaction::authorize(&query).path())),
+        Next::Refuse(error) => return Err(request.refused(error)),
     }
     let code = issue(oauth, &session, &request).await?;
     let mut parameters = vec![("code", code.as_str())];
@@ -62,7 +69,7 @@ async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Res
         redirect_uri: request.sent_redirect_uri.clone(),
         scopes: request.scopes.clone(),
         challenge: request.challenge.clone(),
-        confirmation: None,
+        confirmation: request.key.map(Confirmation::Key),
         authentication: session.authentication,
         issued_at: now,
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),

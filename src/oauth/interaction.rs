@@ -6,6 +6,7 @@
 
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::router::OAuth;
+use super::step_up::after_login;
 
 /// The name of the hidden field, and of the parameter, that carry it.
 pub const FIELD: &str = "request";
@@ -63,6 +64,15 @@ impl Interaction {
         match self {
             Self::Authorize(query) => format!("/oauth/authorize?{query}"),
             Self::Apps => APPS.to_owned(),
+        }
+    }
+
+    /// Where it goes on once the merchant has logged in for it.
+    #[must_use]
+    pub fn path_after_login(&self) -> String {
+        match self {
+            Self::Authorize(query) => Self::Authorize(after_login(query)).path(),
+            Self::Apps => self.path(),
         }
     }
 

@@ -68,7 +68,7 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     let interaction = Interaction::named(form.get(FIELD));
     match log_in(oauth, headers, form).await? {
         Outcome::LoggedIn(cookie) => {
-            let mut response = see_other(&interaction.path());
+            let mut response = see_other(&interaction.path_after_login());
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Ok(response)
         }

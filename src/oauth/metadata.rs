@@ -5,6 +5,8 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::router::OAuth;
+use crate::credential::jwk::Algorithm;
+use crate::domain::authentication::AuthenticationClass;
 
 /// `GET /oauth/jwks`.
 pub async fn key_set(State(oauth): State<OAuth>) -> Json<Value> {
@@ -28,6 +30,9 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": AuthenticationClass::ALL.map(AuthenticationClass::name),
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "dpop_signing_alg_values_supported": Algorithm::NAMES,
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": ["en", "zh"],
     }))

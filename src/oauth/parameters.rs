@@ -6,12 +6,16 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
+/// The one parameter that may be sent more than once.
+const RESOURCE: &str = "resource";
+
 /// Parameters by name.
 #[derive(Default)]
 pub struct Parameters {
     values: HashMap<String, String>,
     repeated: BTreeSet<String>,
     malformed: BTreeSet<String>,
+    resources: Vec<String>,
 }
 
 impl Parameters {
@@ -25,6 +29,7 @@ impl Parameters {
             let Some(name) = decode(name) else { continue };
             match decode(value) {
                 Some(value) if value.is_empty() => {}
+                Some(value) if name == RESOURCE => parameters.resources.push(value),
                 Some(value) => parameters.add(name, value),
                 None => {
                     parameters.malformed.insert(name);
@@ -55,6 +60,12 @@ impl Parameters {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
+    }
+
+    /// The values of `resource`, the one parameter that may be sent more than once (RFC 8707, section 2).
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.resources
     }
 
     /// A parameter that was sent more than once, if there is one.

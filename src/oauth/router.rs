@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::throttle::Throttle;
-use super::{apps, authorize, consent, error, login, logout, metadata, pages, token};
+use super::{apps, authorize, consent, error, login, logout, metadata, pages, resource, token};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
+use crate::credential::dpop::Nonces;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -28,6 +29,8 @@ pub struct OAuth {
     pub directory: Arc<Directory>,
     /// Signs access tokens.
     pub signer: Arc<TokenSigner>,
+    /// The nonces of proofs of possession.
+    pub nonces: Arc<Nonces>,
     /// The issuer.
     pub issuer: String,
     /// Time.
@@ -58,6 +61,7 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))
+        .route("/.well-known/oauth-protected-resource", get(resource::metadata))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(oauth)

@@ -11,6 +11,8 @@ use http::{HeaderName, HeaderValue, Method};
 use super::expression::Expression;
 use super::login::Login;
 use super::token_source::TokenSource;
+use crate::domain::authentication::Step;
+use crate::domain::confirmation::NonceRule;
 use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::location::Location;
@@ -61,6 +63,17 @@ pub struct Platform {
     pub code_lifetime: Duration,
     /// How merchants log in.
     pub login: Login,
+    /// Which proofs of possession must have a nonce.
+    pub proof_nonces: ProofNonces,
+}
+
+/// Which proofs of possession must have a nonce.
+#[derive(Debug, Clone, Copy)]
+pub struct ProofNonces {
+    /// Those that come to the OAuth2 endpoints.
+    pub at_oauth: NonceRule,
+    /// Those that come with API calls.
+    pub at_api: NonceRule,
 }
 
 /// What a scope means, in the merchant's words.
@@ -184,6 +197,8 @@ pub struct Requirements {
     pub scopes: ScopeSet,
     /// Whether it must act for a merchant.
     pub merchant: MerchantBinding,
+    /// How that merchant must have proved itself.
+    pub authentication: Option<Step>,
     /// A last condition.
     pub condition: Option<Expression>,
 }

@@ -150,7 +150,10 @@ async fn forget_expired(store: &Store, now: Timestamp) {
     let mut forgotten = 0;
     loop {
         let more = match store.forget_expired(before).await {
-            Ok(0) => store.forget_identity_changes(before).await,
+            Ok(0) => match store.forget_identity_changes(before).await {
+                Ok(0) => store.forget_ended(now).await,
+                outcome => outcome,
+            },
             outcome => outcome,
         };
         match more {

@@ -2,6 +2,7 @@
 
 pub mod admin_port;
 mod administration;
+mod books;
 mod client_stream;
 pub mod clock;
 mod connection;

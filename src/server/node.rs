@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
+use super::books::{open_recorder, start_drain};
 use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
@@ -21,20 +22,21 @@ use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, policies, secret_file};
-use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::access_token::{TokenSigner, TokenVerifier};
 use crate::credential::directory::{Directory, Memory};
+use crate::credential::dpop::Nonces;
+use crate::credential::dpop::replay::Replays;
 use crate::credential::password;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
+use crate::gateway::challenge::Challenges;
 use crate::gateway::control::ControlPlane;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
-use crate::metering::drain::drain;
 use crate::metering::tally::DrainState;
 use crate::oauth;
 use crate::oauth::federation::provider::Federation;
@@ -87,6 +89,8 @@ pub struct Services {
     pub directory: Arc<Directory>,
     /// Signs access tokens.
     pub signer: Arc<TokenSigner>,
+    /// The nonces of proofs of possession.
+    pub nonces: Arc<Nonces>,
     /// The OAuth2 issuer: the address by which the world knows this gateway.
     pub issuer: String,
     /// How many passwords are hashed at once, whoever asks.
@@ -145,7 +149,7 @@ impl Node {
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
-        let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
+        let (signer, verifier, nonces) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
@@ -157,8 +161,10 @@ impl Node {
         let source = Arc::new(store.clone());
         let directory =
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
-        let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
-        let services = Services { store, live, directory, signer, issuer, hashing, clock, random, client };
+        let (signer, nonces, hashing) =
+            (Arc::new(signer), Arc::new(nonces), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
+        let services =
+            Services { store, live, directory, signer, nonces, issuer, hashing, clock, random, client };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let (at, chance) = (services.clock.clone(), services.random.clone());
@@ -170,6 +176,10 @@ impl Node {
             tokens: tokens.clone(),
             clock: services.clock.clone(),
             node: settings.node.clone(),
+            challenges: Challenges::of(&services.issuer),
+            origin: services.issuer.clone(),
+            nonces: services.nonces.clone(),
+            replays: Replays::new(services.clock.now()),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });
@@ -262,6 +272,7 @@ fn router(services: &Services) -> Router {
         live: services.live.clone(),
         directory: services.directory.clone(),
         signer: services.signer.clone(),
+        nonces: services.nonces.clone(),
         issuer: services.issuer.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),
@@ -287,7 +298,7 @@ async fn signing(
     store: &Store,
     issuer: &str,
     (clock, random): (&dyn Clock, &dyn Random),
-) -> Result<(TokenSigner, TokenVerifier), ServerError> {
+) -> Result<(TokenSigner, TokenVerifier, Nonces), ServerError> {
     let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
     let path = settings.data.join("sealing.key");
     let sealing = secret_file::read_or_make(&path, random, || {
@@ -305,7 +316,8 @@ async fn signing(
         return Err(secrets(&"there is no signing key"));
     }
     let key = keys.remove(0);
-    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier))
+    let nonces = Nonces::derived_from(&sealing);
+    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier, nonces))
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);
@@ -337,31 +349,4 @@ fn start_cores(
         );
     }
     Ok((cores, counters))
-}
-
-/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name.
-async fn open_recorder(
-    services: &Services,
-    journal: &Journal,
-    node: &NodeId,
-) -> Result<Recorder, ServerError> {
-    let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
-    let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
-    Ok(Recorder::open(store, source, live, clock).await?)
-}
-
-/// Begins to move usage records from the journal to the books.
-fn start_drain(
-    recorder: Arc<Recorder>,
-    journal: &Journal,
-    stop: &CancellationToken,
-) -> (Task<()>, Arc<DrainState>) {
-    // What the store had at the start.
-    let position = journal.settings().resume_after;
-    let state = Arc::new(DrainState::at(position));
-    let kept = (journal.state().clone(), journal.settings().clone());
-    let stop = stop.clone();
-    let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(position), kept, recorder, state.clone(), stopped);
-    (tokio::spawn(draining), state)
 }

@@ -19,17 +19,34 @@ const STATEMENTS: [&str; 5] = [
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",
 ];
 
+/// What is of no use from the moment on at which it expires.
+const STATEMENTS_AT_ONCE: [&str; 1] =
+    ["delete from dpop_proof where id in (select id from dpop_proof where expires_at < $1 limit $2)"];
+
 impl Store {
+    /// Forgets what expired before `now` and was to be known only until then; gives how many rows went. Call again until it
+    /// gives 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn forget_ended(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.forget(&STATEMENTS_AT_ONCE, now).await
+    }
+
     /// Forgets codes, sessions and refresh tokens that expired before `before`; gives how many rows went. Call again
     /// until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn forget_expired(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.forget(&STATEMENTS, before).await
+    }
+
+    async fn forget(&self, statements: &[&'static str], before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
-        for statement in STATEMENTS {
+        for statement in statements {
             forgotten += on!(self.writer(), db => {
-                sqlx::query(statement)
+                sqlx::query(*statement)
                     .bind(before.as_micros())
                     .bind(MAX_FORGOTTEN)
                     .execute(db)

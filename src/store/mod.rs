@@ -21,6 +21,7 @@ pub mod authorization_code;
 pub mod charge;
 mod charge_batch;
 mod disagreement;
+mod dpop_proof;
 pub mod error;
 pub mod exception_resolution;
 mod expiry;

@@ -7,6 +7,6 @@ pub mod replay;
 mod target;
 
 pub use self::error::ProofError;
-pub use self::nonce::{NonceRule, Nonces};
+pub use self::nonce::Nonces;
 pub use self::proof::{Expected, ProofId, Proven, only, verify};
 pub use self::target::Target;

@@ -21,15 +21,6 @@ const AHEAD: Duration = Duration::from_secs(30);
 /// Characters of a nonce: eight bytes of time, sixteen of the MAC.
 const LENGTH: usize = 32;
 
-/// Whether a proof must have a nonce. One that it has must be good either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NonceRule {
-    /// It may have one.
-    Optional,
-    /// It must.
-    Required,
-}
-
 /// Makes nonces and knows them again.
 #[derive(Debug)]
 pub struct Nonces(Key);

@@ -13,10 +13,10 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use super::error::ProofError;
-use super::nonce::{LIFE, NonceRule, Nonces};
+use super::nonce::{LIFE, Nonces};
 use super::target::Target;
 use crate::credential::jwk::{Algorithm, PublicKey};
-use crate::domain::confirmation::Thumbprint;
+use crate::domain::confirmation::{NonceRule, Thumbprint};
 use crate::domain::time::Timestamp;
 
 /// The field that carries a proof.

@@ -16,6 +16,14 @@ pub enum AuthorizeError {
     InvalidScope(String),
     /// The merchant said no.
     AccessDenied,
+    /// Another API than this one (RFC 8707, section 2).
+    InvalidTarget,
+    /// No page may be shown, and the merchant has to log in (OpenID Connect Core, section 3.1.2.6).
+    LoginRequired,
+    /// No page may be shown, and the merchant has to consent.
+    ConsentRequired,
+    /// The merchant cannot prove itself as well as is asked (RFC 9470, section 5).
+    Unmet,
 }
 
 impl AuthorizeError {
@@ -25,6 +33,10 @@ impl AuthorizeError {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::AccessDenied => "access_denied",
+            Self::InvalidTarget => "invalid_target",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::Unmet => "unmet_authentication_requirements",
         }
     }
 
@@ -33,6 +45,10 @@ impl AuthorizeError {
             Self::InvalidRequest(what) | Self::InvalidScope(what) => what,
             Self::UnsupportedResponseType => "response_type must be code",
             Self::AccessDenied => "the merchant did not consent",
+            Self::InvalidTarget => "resource must be this platform's API",
+            Self::LoginRequired => "the merchant has to log in: ask again without prompt=none",
+            Self::ConsentRequired => "the merchant has to consent each time: ask again without prompt=none",
+            Self::Unmet => "the merchant cannot log in in a way that acr_values names",
         }
     }
 

@@ -1,11 +1,15 @@
 //! What goes wrong at the endpoints that apps call by themselves: a JSON document (RFC 6749, section 5.2).
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::credential::dpop::ProofError;
 use crate::store::StoreError;
+
+/// The field that tells a nonce (RFC 9449, section 8.1).
+pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// What goes wrong at the token endpoint (RFC 6749, section 5.2).
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,15 @@ pub enum EndpointError {
     /// A scope beyond what is allowed.
     #[error("{0}")]
     InvalidScope(String),
+    /// A token for another API than this one (RFC 8707, section 2).
+    #[error("resource must be this platform's API, as /.well-known/oauth-protected-resource names it")]
+    InvalidTarget,
+    /// A proof of possession that proves nothing (RFC 9449, section 5).
+    #[error(transparent)]
+    InvalidProof(#[from] ProofError),
+    /// A proof of possession without the nonce that it must have: this one (RFC 9449, section 8).
+    #[error("the DPoP proof must have the nonce of the field DPoP-Nonce")]
+    UseNonce(String),
     /// Something of ours is out of reach.
     #[error("the authorization server cannot serve this for the moment")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -52,6 +65,9 @@ impl IntoResponse for EndpointError {
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::InvalidProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+            Self::UseNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::Unavailable(source) => {
                 tracing::error!(error = %source, "the token endpoint could not serve a request");
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -64,6 +80,8 @@ impl IntoResponse for EndpointError {
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         if let Self::TooManyAttempts(seconds) = self {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        } else if let Self::UseNonce(nonce) = self {
+            headers.extend(HeaderValue::from_str(&nonce).ok().map(|nonce| (DPOP_NONCE, nonce)));
         } else if status == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2: a 401 says how to prove oneself, however it was tried.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tollgate\""));

@@ -9,12 +9,12 @@ use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::pkce;
 use super::super::router::OAuth;
+use super::asking::Asking;
 use super::response;
 use crate::credential::access_token::NewToken;
 use crate::domain::identity::App;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::{CodeHash, RefreshTokenHash};
-use crate::domain::time::Timestamp;
 use crate::store::authorization_code::{CodeRecord, Redeemed};
 use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Started};
 
@@ -28,9 +28,10 @@ const INVALID: EndpointError = EndpointError::InvalidGrant(
 /// [`EndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
-    (app, now): (&App, Timestamp),
+    asking: &Asking<'_>,
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
+    let (app, now) = (asking.app, asking.now);
     let code = parameters.get("code").ok_or(EndpointError::InvalidRequest("code is missing"))?;
     let hash = CodeHash::of(code);
     let record = oauth.store.code(&hash).await?.ok_or(INVALID)?;
@@ -39,8 +40,9 @@ pub async fn exchange(
     }
     check_redirect_uri((&record, app), parameters)?;
     check_verifier(&record, parameters)?;
+    check_key(&record, asking)?;
     match oauth.store.redeem_code(&hash, now).await? {
-        Redeemed::First(record) => give(oauth, record, now).await,
+        Redeemed::First(record) => give(oauth, record, asking).await,
         Redeemed::Again(record) => {
             tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");
             oauth.directory.forget_family(&record.family);
@@ -75,7 +77,18 @@ fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), En
     }
 }
 
-async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Response, EndpointError> {
+/// A code that was asked for with `dpop_jkt` is of no use to who does not hold that key (RFC 9449, section 10).
+fn check_key(record: &CodeRecord, asking: &Asking<'_>) -> Result<(), EndpointError> {
+    match record.confirmation {
+        Some(key) if asking.confirmation != Some(key) => {
+            Err(EndpointError::InvalidGrant("the code is bound to a key: send a DPoP proof by it"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn give(oauth: &OAuth, record: CodeRecord, asking: &Asking<'_>) -> Result<Response, EndpointError> {
+    let now = asking.now;
     let refresh_token =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let family = RefreshFamily {
@@ -85,7 +98,7 @@ async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Respo
         grant: record.grant.clone(),
         scopes: record.scopes.clone(),
         created_at: now,
-        confirmation: record.confirmation,
+        confirmation: asking.confirmation,
         authentication: record.authentication,
         ends_at: None,
         revoked_at: None,
@@ -102,7 +115,7 @@ async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Respo
         merchant: Some(record.merchant),
         grant: Some(record.grant),
         family: Some(record.family),
-        confirmation: record.confirmation,
+        confirmation: asking.confirmation,
         authentication: Some(record.authentication),
         ..NewToken::of_app(record.app, record.scopes)
     };

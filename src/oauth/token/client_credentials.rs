@@ -6,23 +6,26 @@ use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::scopes;
+use super::asking::Asking;
 use super::response;
 use crate::credential::access_token::NewToken;
-use crate::domain::identity::{App, ClientKind};
-use crate::domain::time::Timestamp;
+use crate::domain::identity::ClientKind;
 
-/// Gives an access token as of `made_at`, and no refresh token: the app can always ask again.
+/// Gives an access token, and no refresh token: the app can always ask again.
 ///
 /// # Errors
 /// [`EndpointError`].
 pub fn exchange(
     oauth: &OAuth,
-    (app, made_at): (&App, Timestamp),
+    asking: &Asking<'_>,
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
+    let app = asking.app;
     if app.kind == ClientKind::Public {
         return Err(EndpointError::UnauthorizedClient);
     }
     let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(EndpointError::InvalidScope)?;
-    response::answer(oauth, NewToken::of_app(app.id.clone(), scopes), (None, made_at))
+    let confirmation = asking.confirmation;
+    let new = NewToken { confirmation, ..NewToken::of_app(app.id.clone(), scopes) };
+    response::answer(oauth, new, (None, asking.now))
 }

@@ -1,5 +1,6 @@
 //! `POST /oauth/token`: one grant type a file.
 
+pub mod asking;
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod endpoint;

@@ -2,20 +2,24 @@
 //!
 //! A token stays good until its successor is first used, so that a lost answer can be asked for again; from then on
 //! it is a replay, which revokes the family (RFC 9700, section 4.14.2).
+//!
+//! A family that was begun with a proof of possession goes on with one (RFC 9449, section 5). A public app's must be made by
+//! the same key. A confidential app proves itself beside it and may change its key, but does not get tokens without any.
 
 use axum::response::Response;
 
 use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
+use super::asking::Asking;
 use super::response;
 use crate::credential::access_token::NewToken;
-use crate::domain::identity::App;
+use crate::domain::confirmation::Confirmation;
+use crate::domain::identity::ClientKind;
 use crate::domain::random::new_secret;
 use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::RefreshTokenHash;
-use crate::domain::time::Timestamp;
-use crate::store::refresh_token::{NewRefreshToken, Rotation};
+use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Rotation};
 
 const INVALID: EndpointError = EndpointError::InvalidGrant(
     "the refresh token is unknown, expired, revoked, or was given to another client",
@@ -27,17 +31,19 @@ const INVALID: EndpointError = EndpointError::InvalidGrant(
 /// [`EndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
-    (app, now): (&App, Timestamp),
+    asking: &Asking<'_>,
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
+    let now = asking.now;
     let token =
         parameters.get("refresh_token").ok_or(EndpointError::InvalidRequest("refresh_token is missing"))?;
     let hash = RefreshTokenHash::of(token);
     // Another app's token is refused before anything happens to it.
     let known = oauth.store.refresh_token(&hash).await?.ok_or(INVALID)?;
-    if known.family.app != app.id {
+    if known.family.app != asking.app.id {
         return Err(INVALID);
     }
+    check_confirmation(&known.family, asking)?;
     let scopes = scopes(&known.family.scopes, parameters)?;
     let successor =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
@@ -58,11 +64,26 @@ pub async fn exchange(
         merchant: Some(family.merchant),
         grant: Some(family.grant),
         family: Some(family.id),
-        confirmation: family.confirmation,
+        confirmation: asking.confirmation,
         authentication: Some(family.authentication),
         ..NewToken::of_app(family.app, scopes)
     };
     response::answer(oauth, new, (Some(&successor), now))
+}
+
+/// Checked before anything happens to the token: who does not hold the key can neither use the token nor revoke its family.
+fn check_confirmation(family: &RefreshFamily, asking: &Asking<'_>) -> Result<(), EndpointError> {
+    let of_another = "the refresh token is bound: send a DPoP proof by the key that it was got with";
+    // Bound only now, a stolen token would be its thief's for good, and no replay would ever give him away.
+    let unbound =
+        "the refresh token is bound to nothing: ask the merchant once more, and send a proof with the code";
+    match (family.confirmation, asking.confirmation, asking.app.kind) {
+        (None, None, _) | (None, Some(_), ClientKind::Confidential) => Ok(()),
+        (None, Some(_), ClientKind::Public) => Err(EndpointError::InvalidGrant(unbound)),
+        (Some(bound), Some(shown), _) if bound == shown => Ok(()),
+        (Some(Confirmation::Key(_)), Some(Confirmation::Key(_)), ClientKind::Confidential) => Ok(()),
+        (Some(_), _, _) => Err(EndpointError::InvalidGrant(of_another)),
+    }
 }
 
 /// What is asked for: all of it, or less.

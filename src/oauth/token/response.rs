@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::error::EndpointError;
 use super::super::router::OAuth;
 use crate::credential::access_token::NewToken;
+use crate::domain::confirmation::Confirmation;
 use crate::domain::random::new_id;
 use crate::domain::time::Timestamp;
 
@@ -22,6 +23,11 @@ pub fn answer(
 ) -> Result<Response, EndpointError> {
     let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| EndpointError::Unavailable(error);
     let lifetime = oauth.live.load().platform.access_token_lifetime;
+    // RFC 9449, section 5; RFC 8705, section 3: what a certificate confirms is still sent as Bearer.
+    let token_type = match new.confirmation {
+        Some(Confirmation::Key(_)) => "DPoP",
+        Some(Confirmation::Certificate(_)) | None => "Bearer",
+    };
     let scope = new.scopes.to_string();
     let id = new_id("tok_", &*oauth.random).map_err(|error| unavailable(Box::new(error)))?;
     let signed = oauth
@@ -30,7 +36,7 @@ pub fn answer(
         .map_err(|error| unavailable(Box::new(error)))?;
     let mut body = json!({
         "access_token": signed,
-        "token_type": "Bearer",
+        "token_type": token_type,
         "expires_in": lifetime.as_secs(),
         "scope": scope,
     });

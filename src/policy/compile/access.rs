@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::expression::{Declared, Wanted};
-use super::super::file::routes::RouteEntry;
+use super::super::file::routes::{AuthenticationEntry, ClassName, RouteEntry};
 use super::super::load::Document;
 use super::super::snapshot::{Access, AddressLimit, MerchantBinding, Requirements};
 use super::super::source::Kind;
 use super::basics::duration;
 use super::routes::{One, Scopes, parameters};
 use super::set::Compiling;
+use crate::domain::authentication::{AuthenticationClass, Step};
 use crate::domain::id::LimitName;
 use crate::domain::plan::Rate;
 use crate::domain::scope::{Scope, ScopeSet};
@@ -30,6 +31,11 @@ impl One<'_, '_> {
             let declared = Declared::for_conditions(&parameters(&route.path));
             self.expression("/access/condition", text, (&declared, Wanted::Truth))
         });
+        let authentication = entry.authentication.as_ref().and_then(|entry| self.authentication(entry));
+        if entry.authentication.is_some() && !entry.merchant {
+            let message = "only a merchant can have proved itself, and this route asks for none".to_owned();
+            self.wrong("/access/authentication", message, Some("add `merchant: true`".to_owned()));
+        }
         if entry.anonymous {
             if !scopes.is_empty() || entry.merchant || entry.condition.is_some() {
                 let message = "an anonymous route asks for no scopes, merchant or condition".to_owned();
@@ -38,7 +44,31 @@ impl One<'_, '_> {
             return Access::Anonymous;
         }
         let merchant = if entry.merchant { MerchantBinding::Required } else { MerchantBinding::Optional };
-        Access::App(Requirements { scopes: scopes.into_iter().collect::<ScopeSet>(), merchant, condition })
+        let scopes = scopes.into_iter().collect::<ScopeSet>();
+        Access::App(Requirements { scopes, merchant, authentication, condition })
+    }
+
+    fn authentication(&mut self, entry: &AuthenticationEntry) -> Option<Step> {
+        let class = entry.class.map(|class| match class {
+            ClassName::OneFactor => AuthenticationClass::OneFactor,
+            ClassName::TwoFactors => AuthenticationClass::TwoFactors,
+        });
+        let part = "/access/authentication/max_age";
+        let max_age = match &entry.max_age {
+            Some(text) => {
+                Some(duration(self.compiling, self.document, &format!("{}{part}", self.pointer), text)?)
+            }
+            None => None,
+        };
+        if max_age.is_some_and(|max_age| max_age < Duration::from_secs(1) || max_age.subsec_nanos() > 0) {
+            let message = "max_age is told in whole seconds (RFC 9470, section 3)".to_owned();
+            self.wrong(part, message, Some("write it like 15m".to_owned()));
+        }
+        if class.is_none() && max_age.is_none() {
+            let help = Some("add `class: two_factors`, `max_age: 15m`, or both".to_owned());
+            self.wrong("/access/authentication", "this asks for nothing".to_owned(), help);
+        }
+        Some(Step { class, max_age })
     }
 
     /// `Some(None)` if there is none and none is needed.

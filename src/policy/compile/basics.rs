@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::file::platform::PlatformFile;
+use super::super::file::platform::{DpopSection, PlatformFile};
 use super::super::file::products::ProductEntry;
 use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
@@ -11,11 +11,12 @@ use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::Document;
 use super::super::places::unescape;
 use super::super::snapshot::{
-    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, Route, ScopeText, Upstream,
+    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, ProofNonces, Route, ScopeText, Upstream,
 };
 use super::super::source::Kind;
 use super::set::{Compiling, Origin, Products};
 use super::token_source::token_source;
+use crate::domain::confirmation::NonceRule;
 use crate::domain::id::{ProductName, RouteName, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::scope::Scope;
@@ -66,7 +67,13 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         refresh_token_lifetime: refresh?,
         code_lifetime: code?,
         login: login?,
+        proof_nonces: proof_nonces(&oauth.dpop),
     })
+}
+
+fn proof_nonces(section: &DpopSection) -> ProofNonces {
+    let rule = |is_required| if is_required { NonceRule::Required } else { NonceRule::Optional };
+    ProofNonces { at_oauth: rule(section.nonce_at_oauth), at_api: rule(section.nonce_at_api) }
 }
 
 pub(super) fn duration(

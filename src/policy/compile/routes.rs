@@ -39,6 +39,10 @@ const OWN_FIELDS: &[&str] = &[
     "x-request-id",
 ];
 
+/// What the gateway serves itself, with all below it.
+const RESERVED: [&str; 4] =
+    ["/oauth", "/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource", "/me"];
+
 pub(super) type Scopes = HashMap<Scope, ScopeText>;
 
 pub(super) fn compile<'d>(
@@ -230,7 +234,7 @@ impl One<'_, '_> {
             self.wrong("/path", format!("{path} is not a path pattern: {reason}"), None);
             return false;
         }
-        for reserved in ["/oauth", "/.well-known/oauth-authorization-server", "/me"] {
+        for reserved in RESERVED {
             if path.strip_prefix(reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
                 self.wrong("/path", format!("{reserved} is served by the gateway itself"), None);
             }

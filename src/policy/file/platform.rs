@@ -33,4 +33,20 @@ pub struct OAuthSection {
     pub code_lifetime: DurationText,
     /// How merchants log in; by passwords that the platform keeps when left out.
     pub login: Option<LoginSection>,
+    /// What is asked of apps that prove with each request that they hold a key (DPoP, RFC 9449).
+    #[serde(default)]
+    pub dpop: DpopSection,
+}
+
+/// What is asked of DPoP proofs (RFC 9449).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DpopSection {
+    /// Whether a proof that is sent to the OAuth2 endpoints must have the nonce that the gateway tells. It shows when the
+    /// proof was made, whatever the app's clock says; an app's first request is then answered by the nonce alone.
+    #[serde(default)]
+    pub nonce_at_oauth: bool,
+    /// Whether a proof that is sent with an API call must have it, too.
+    #[serde(default)]
+    pub nonce_at_api: bool,
 }

@@ -65,8 +65,31 @@ pub struct AccessEntry {
     /// Whether the call must be on behalf of a merchant.
     #[serde(default)]
     pub merchant: bool,
+    /// How the merchant must have proved itself; needs `merchant`. A call by a token of an older or weaker login is refused, and
+    /// the app is told to send the merchant to log in again (RFC 9470).
+    pub authentication: Option<AuthenticationEntry>,
     /// A last condition, in CEL, over `request`, `principal` and `source`.
     pub condition: Option<String>,
+}
+
+/// How a merchant must have proved itself: at least one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthenticationEntry {
+    /// How well, at least.
+    pub class: Option<ClassName>,
+    /// How long ago, at most; whole seconds.
+    pub max_age: Option<DurationText>,
+}
+
+/// How well a merchant proved itself.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassName {
+    /// By one factor, such as a password.
+    OneFactor,
+    /// By two, such as a password and a one-time password.
+    TwoFactors,
 }
 
 /// A limit for each client address.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use tollgate::domain::authentication::Step;
 use tollgate::domain::refusal::{Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::gateway::respond;
@@ -185,6 +186,9 @@ fn each() -> Vec<Refusal> {
         Refusal::CredentialMissing,
         Refusal::CredentialRepeated,
         Refusal::CredentialInvalid(""),
+        Refusal::ProofInvalid(String::new()),
+        Refusal::ProofNonceNeeded(String::new()),
+        Refusal::AuthenticationInsufficient(Step::default()),
         Refusal::Suspended(Subject::App),
         Refusal::NotSubscribed,
         Refusal::EnvironmentMismatch,
@@ -214,6 +218,9 @@ fn each() -> Vec<Refusal> {
             | Refusal::CredentialMissing
             | Refusal::CredentialRepeated
             | Refusal::CredentialInvalid(_)
+            | Refusal::ProofInvalid(_)
+            | Refusal::ProofNonceNeeded(_)
+            | Refusal::AuthenticationInsufficient(_)
             | Refusal::Suspended(_)
             | Refusal::NotSubscribed
             | Refusal::EnvironmentMismatch

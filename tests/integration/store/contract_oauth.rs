@@ -23,6 +23,8 @@ contract! {
     a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant,
     signing_keys_come_newest_first,
     what_has_expired_is_forgotten,
+    a_proof_is_used_once_until_it_ends,
+    of_a_hundred_uses_of_a_proof_at_once_exactly_one_is_the_first,
 }
 
 fn code(grant: &Grant) -> CodeRecord {
@@ -195,4 +197,25 @@ async fn what_has_expired_is_forgotten(store: Store) {
     assert_eq!(store.code(&CodeHash::of("code")).await.unwrap(), None);
     let kept = super::contract_refresh::hash("family_2");
     assert!(store.refresh_token(&kept).await.unwrap().is_some());
+}
+
+async fn a_proof_is_used_once_until_it_ends(store: Store) {
+    let (one, other) = ([1; 32], [2; 32]);
+    for (id, is_first) in [(one, true), (one, false), (other, true), (one, false)] {
+        assert_eq!(store.use_dpop_proof(&id, later(60)).await.unwrap(), is_first);
+    }
+    assert_eq!(store.forget_ended(later(60)).await.unwrap(), 0);
+    assert!(!store.use_dpop_proof(&one, later(60)).await.unwrap());
+    assert_eq!(store.forget_ended(later(61)).await.unwrap(), 2);
+    assert!(store.use_dpop_proof(&one, later(120)).await.unwrap());
+}
+
+async fn of_a_hundred_uses_of_a_proof_at_once_exactly_one_is_the_first(store: Store) {
+    let mut uses = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let store = store.clone();
+        uses.spawn(async move { store.use_dpop_proof(&[7; 32], later(60)).await.unwrap() });
+    }
+    let first = uses.join_all().await.into_iter().filter(|is_first| *is_first).count();
+    assert_eq!(first, 1);
 }

@@ -1,0 +1,100 @@
+//! How a caller can prove itself who did not (`WWW-Authenticate`): as Bearer (RFC 6750, section 3), or with a proof of
+//! possession (RFC 9449, section 7.1), and where more is to be learnt (RFC 9728, section 5.1).
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
+
+use crate::credential::jwk::Algorithm;
+use crate::credential::presented::Scheme;
+use crate::domain::authentication::Step;
+use crate::domain::refusal::Refusal;
+
+/// What challenges have in common.
+#[derive(Debug)]
+pub struct Challenges {
+    bearer: String,
+    dpop: String,
+}
+
+impl Challenges {
+    /// Those of the API that the world knows by `origin`.
+    #[must_use]
+    pub fn of(origin: &str) -> Self {
+        let metadata = format!("resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
+        let algorithms = Algorithm::NAMES.join(" ");
+        Self {
+            bearer: format!("Bearer realm=\"tollgate\", {metadata}"),
+            dpop: format!("DPoP realm=\"tollgate\", algs=\"{algorithms}\", {metadata}"),
+        }
+    }
+
+    /// Adds to an answer the challenge of a refusal, if there is anything to prove. `sent` are the fields of the request.
+    pub fn add(&self, to: &mut HeaderMap, refusal: &Refusal, sent: &HeaderMap) {
+        let Some(error) = error(refusal) else { return };
+        let scheme = sent.get(AUTHORIZATION).and_then(Scheme::of);
+        let (tried, other) = match scheme {
+            Some(Scheme::Dpop) => (&self.dpop, None),
+            Some(Scheme::Bearer) | None => (&self.bearer, Some(&self.dpop)),
+        };
+        append(to, &format!("{tried}{error}"));
+        // Who may prove itself in another way is told so.
+        if matches!(refusal, Refusal::CredentialMissing | Refusal::CredentialInvalid(_)) {
+            other.into_iter().for_each(|other| append(to, other));
+        }
+    }
+}
+
+/// What is wrong, as parameters of a challenge; `None` for a refusal that no credential would change.
+fn error(refusal: &Refusal) -> Option<String> {
+    let named = |error: &str| Some(format!(", error=\"{error}\""));
+    match refusal {
+        // RFC 6750, section 3.1: no error code for a request without a credential.
+        Refusal::CredentialMissing => Some(String::new()),
+        Refusal::CredentialInvalid(_) => named("invalid_token"),
+        Refusal::CredentialRepeated => named("invalid_request"),
+        Refusal::ProofInvalid(_) => named("invalid_dpop_proof"),
+        Refusal::ProofNonceNeeded(_) => named("use_dpop_nonce"),
+        Refusal::AuthenticationInsufficient(step) => Some(insufficient(step)),
+        Refusal::ScopeMissing { missing } => {
+            Some(format!(", error=\"insufficient_scope\", scope=\"{missing}\""))
+        }
+        Refusal::MessageMalformed(_)
+        | Refusal::TransferCodingUnsupported
+        | Refusal::PathAmbiguous(_)
+        | Refusal::HeadersTooLarge { .. }
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::BodyTooSlow
+        | Refusal::MethodNotServed
+        | Refusal::RouteUnknown
+        | Refusal::MethodNotAllowed { .. }
+        | Refusal::Suspended(_)
+        | Refusal::NotSubscribed
+        | Refusal::EnvironmentMismatch
+        | Refusal::MerchantMissing
+        | Refusal::ConditionUnmet
+        | Refusal::LimitReached { .. }
+        | Refusal::UpstreamTokenMissing { .. }
+        | Refusal::UpstreamTokenRefused { .. }
+        | Refusal::UpstreamUnreachable
+        | Refusal::UpstreamTimeout
+        | Refusal::UpstreamBroken
+        | Refusal::Unavailable(_)
+        | Refusal::Unrecorded => None,
+    }
+}
+
+/// RFC 9470, section 3.
+fn insufficient(step: &Step) -> String {
+    let mut error = ", error=\"insufficient_user_authentication\"".to_owned();
+    if let Some(class) = step.class {
+        error.push_str(&format!(", acr_values=\"{}\"", class.name()));
+    }
+    if let Some(max_age) = step.max_age {
+        error.push_str(&format!(", max_age=\"{}\"", max_age.as_secs()));
+    }
+    error
+}
+
+fn append(to: &mut HeaderMap, challenge: &str) {
+    to.extend(HeaderValue::from_str(challenge).ok().map(|challenge| (WWW_AUTHENTICATE, challenge)));
+}

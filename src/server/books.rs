@@ -1,0 +1,41 @@
+//! The way of usage records from the journal into the books.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle as Task;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ServerError;
+use super::node::Services;
+use crate::billing::recorder::{JournalOf, Recorder};
+use crate::domain::id::NodeId;
+use crate::journal::journal::Journal;
+use crate::metering::drain::drain;
+use crate::metering::tally::DrainState;
+
+/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name.
+pub(super) async fn open_recorder(
+    services: &Services,
+    journal: &Journal,
+    node: &NodeId,
+) -> Result<Recorder, ServerError> {
+    let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
+    let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
+    Ok(Recorder::open(store, source, live, clock).await?)
+}
+
+/// Begins to move usage records from the journal to the books.
+pub(super) fn start_drain(
+    recorder: Arc<Recorder>,
+    journal: &Journal,
+    stop: &CancellationToken,
+) -> (Task<()>, Arc<DrainState>) {
+    // What the store had at the start.
+    let position = journal.settings().resume_after;
+    let state = Arc::new(DrainState::at(position));
+    let kept = (journal.state().clone(), journal.settings().clone());
+    let stop = stop.clone();
+    let stopped = async move { stop.cancelled().await };
+    let draining = drain(journal.reader(position), kept, recorder, state.clone(), stopped);
+    (tokio::spawn(draining), state)
+}
