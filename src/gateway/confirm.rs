@@ -59,11 +59,12 @@ fn check_proof(shared: &Shared, key: Thumbprint, shown: &Shown<'_>) -> Result<()
     };
     let proof =
         only(&shown.parts.headers).and_then(|proof| proof.ok_or(ProofError::Missing)).map_err(refused)?;
+    let token = token(shown).ok_or(ProofError::Token).map_err(refused)?;
     let target = target(shared, shown).ok_or(ProofError::Target).map_err(refused)?;
     let expected = Expected {
         method: shown.parts.method.as_str(),
         target: &target,
-        token: token(shown),
+        token: Some(token),
         key: Some(key),
         nonces: &shared.nonces,
         rule: shown.snapshot.platform.proof_nonces.at_api,

@@ -5,6 +5,7 @@ mod answers;
 mod bodies;
 mod credentials;
 mod dpop;
+mod forged;
 mod framing;
 mod http2;
 mod lifecycle;

@@ -61,6 +61,11 @@ impl Holder {
         for (name, value) in more.as_object().unwrap() {
             claims[name] = value.clone();
         }
+        self.sign_raw(header, &claims)
+    }
+
+    /// A JWT of any kind.
+    pub(crate) fn sign_raw(&self, header: &Value, claims: &Value) -> String {
         let text =
             format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
         let signature = self.0.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
