@@ -11,8 +11,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::time::Timestamp;
 
-/// Nonces are new so often; in between all get the same.
-const EVERY: i64 = 30;
 /// So long a nonce is good, from when it was first told: long enough for a client that calls now and then to be challenged
 /// seldom.
 pub(super) const LIFE: Duration = Duration::from_secs(150);
@@ -33,10 +31,12 @@ impl Nonces {
         Self(Key::new(HMAC_SHA256, derived.as_ref()))
     }
 
-    /// The nonce of the time `now`.
+    /// The nonce of the second `now`: it says that what has it was made in it or later.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> String {
-        self.spell(now.as_seconds().div_euclid(EVERY).saturating_mul(EVERY))
+        let seconds = now.as_seconds().to_be_bytes();
+        let mac = hmac::sign(&self.0, &seconds);
+        URL_SAFE_NO_PAD.encode([&seconds[..], &mac.as_ref()[..16]].concat())
     }
 
     /// When `nonce` was made, if it is one of ours that is good at `now`.
@@ -48,12 +48,6 @@ impl Nonces {
         aws_lc_rs::constant_time::verify_slices_are_equal(&expected.as_ref()[..16], mac).ok()?;
         let made_at = Timestamp::from_seconds(i64::from_be_bytes(*seconds));
         (now < made_at.plus(LIFE) && made_at <= now.plus(AHEAD)).then_some(made_at)
-    }
-
-    fn spell(&self, seconds: i64) -> String {
-        let seconds = seconds.to_be_bytes();
-        let mac = hmac::sign(&self.0, &seconds);
-        URL_SAFE_NO_PAD.encode([&seconds[..], &mac.as_ref()[..16]].concat())
     }
 }
 
@@ -70,11 +64,10 @@ mod tests {
         let (one, other) = (Nonces::derived_from(&[7; 32]), Nonces::derived_from(&[7; 32]));
         let nonce = one.at(NOW);
         assert_eq!(nonce.len(), LENGTH);
-        assert_eq!(nonce, other.at(NOW.plus(Duration::from_secs(1))));
-        assert_ne!(nonce, other.at(NOW.plus(Duration::from_secs(30))));
-        let made_at = other.made_at(&nonce, NOW).unwrap();
-        assert!(made_at <= NOW && NOW < made_at.plus(Duration::from_secs(30)));
-        assert!(other.made_at(&nonce, made_at.plus(LIFE)).is_none());
+        assert_eq!(nonce, other.at(NOW));
+        assert_ne!(nonce, other.at(NOW.plus(Duration::from_secs(1))));
+        assert_eq!(other.made_at(&nonce, NOW.plus(Duration::from_secs(149))), Some(NOW));
+        assert!(other.made_at(&nonce, NOW.plus(LIFE)).is_none());
         assert!(other.made_at(&nonce, Timestamp::from_seconds(NOW.as_seconds() - 60)).is_none());
         assert!(Nonces::derived_from(&[8; 32]).made_at(&nonce, NOW).is_none());
     }

@@ -26,7 +26,7 @@ pub(super) fn report(source: &Source) -> Report {
 }
 
 #[track_caller]
-fn check(file: &str, from: &str, to: &str, message: &str, help: Option<&str>) {
+pub(super) fn check(file: &str, from: &str, to: &str, message: &str, help: Option<&str>) {
     let report = report(&changed(file, from, to));
     let [found] = report.diagnostics.as_slice() else { panic!("not {message:?} alone in:\n{report}") };
     assert!(found.message.contains(message), "no {message:?} in:\n{report}");
@@ -241,17 +241,6 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
     check("platform.yaml", "name: Demo Platform", "name: 5", "this should be text", Some("in quotes"));
     check("platform.yaml", "time_zone: Asia/Shanghai", "time_zone: Asia/Shangri-La", "time zone", None);
     check("platform.yaml", "code_lifetime: 60s", "code_lifetime: 1h", "at most 10m", None);
-    let merchant = "      merchant: true\n";
-    for (authentication, message, help) in [
-        ("{}", "this asks for nothing", Some("max_age: 15m")),
-        ("{max_age: 1500ms}", "whole seconds", Some("15m")),
-        ("{max_age: 500d}", "not a span of time", Some("5m")),
-    ] {
-        let to = format!("{merchant}      authentication: {authentication}\n");
-        check("routes/orders.yaml", merchant, &to, message, help);
-    }
-    let alone = "      authentication: {max_age: 15m}\n";
-    check("routes/orders.yaml", merchant, alone, "this route asks for none", Some("merchant: true"));
     for life in ["25h", "999ms"] {
         let to = format!("access_token_lifetime: {life}");
         check("platform.yaml", "access_token_lifetime: 1h", &to, "at most 24h", Some("refresh token"));

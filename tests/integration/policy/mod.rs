@@ -5,5 +5,6 @@ mod content;
 mod login;
 mod reload;
 mod shipped;
+mod step_up;
 mod upstream_token;
 mod words;
