@@ -52,7 +52,7 @@ async fn finish(oauth: &OAuth, headers: &HeaderMap, answer: &Parameters) -> Resu
     let cookie = session::begin_linked(oauth, (&merchant, &account), authentication).await?;
     let cookie = cookie.ok_or_else(|| PageError::NotLinked(account.subject().to_owned()))?;
     tracing::info!(%merchant, %account, "a merchant logged in by the identity provider");
-    let mut response = see_other(&Interaction::named(Some(&login.interaction)).path());
+    let mut response = see_other(&Interaction::named(Some(&login.interaction)).path_after_login());
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
 }
