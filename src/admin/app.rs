@@ -1,4 +1,4 @@
-//! Apps: partners' registered clients, and their client secrets.
+//! Apps: partners' registered clients.
 
 use std::sync::Arc;
 
@@ -7,22 +7,21 @@ use serde_json::json;
 
 use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
-use super::app_fields::new_app;
-use super::fields::{self, Fields};
+use super::app_fields::{changed_app, new_app};
+use super::app_secret::new_record;
+use super::fields::Fields;
 use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
 use super::state::AdminState;
 use crate::domain::id::{AppId, PartnerId};
-use crate::domain::identity::{App, ClientKind, SecretHash, Standing};
-use crate::domain::random::{new_id, new_secret};
+use crate::domain::identity::{App, Standing};
+use crate::domain::random::new_id;
 use crate::store::StoreError;
+use crate::store::client::Client;
 
-/// What every client secret begins with, so that a leaked one is known for what it is.
-const SECRET_PREFIX: &str = "tgs_";
-
-/// `POST /admin/apps`. The client secret is in this answer alone.
+/// `POST /admin/apps`. The client secret, which an app gets that needs one, is in this answer alone.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let new = new_app(body, &state.policies.load())?;
     let app = App {
@@ -38,20 +37,21 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         standing: Standing::Active,
         created_at: state.clock.now(),
     };
-    let secret = match app.kind {
-        ClientKind::Confidential => Some(new_secret(SECRET_PREFIX, &*state.random)?),
-        ClientKind::Public => None,
+    let secret = match new.settings.needs_secret() {
+        true => Some(new_record(&state, &app.id, None)?),
+        false => None,
     };
-    let mut shown = show::app(&app);
+    let kept = secret.as_ref().map(|secret| (&secret.record, &secret.hash));
+    let mut shown = show::client(&app, &new.settings);
     let store = who.recording(&state, ("app.create", app.id.as_str()), (None, Some(&shown)));
-    let made = store.create_app(&app, secret.as_deref().map(SecretHash::of)).await;
+    let made = store.create_app(&app, &new.settings, kept).await;
     made.map_err(|error| match error {
         StoreError::Missing { .. } => no_such_partner(&app.partner),
         other => other.into(),
     })?;
     tracing::info!(app = %app.id, partner = %app.partner, "an app was registered");
     if let Some(secret) = &secret {
-        shown["client_secret"] = json!(secret);
+        shown["client_secret"] = json!(secret.text);
     }
     created(&format!("/admin/apps/{}", app.id), shown)
 }
@@ -74,7 +74,26 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
 
 /// `GET /admin/apps/{id}`.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    ok(show::app(&find(&state, &id).await?))
+    let Client { app, settings, .. } = find_client(&state, &id).await?;
+    ok(show::client(&app, &settings))
+}
+
+/// `PATCH /admin/apps/{id}`: what the body has is changed, the rest stays.
+pub(super) async fn update(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
+    let client = find_client(&state, &id).await?;
+    let before = show::client(&client.app, &client.settings);
+    let (app, settings) = changed_app(body, &state.policies.load(), (client.app, client.settings))?;
+    let after = show::client(&app, &settings);
+    let store = who.recording(&state, ("app.update", app.id.as_str()), (Some(&before), Some(&after)));
+    store.update_app(&app, &settings).await?;
+    state.invalidation.forget_app(&app.id);
+    tracing::info!(app = %app.id, "an app was changed");
+    ok(after)
 }
 
 /// `POST /admin/apps/{id}/suspend`.
@@ -99,46 +118,10 @@ pub(super) async fn resume(
     set_standing((&state, &who), &id, Standing::Active).await
 }
 
-/// `POST /admin/apps/{id}/secrets`: another client secret, in this answer alone. With `revoke_others`, the older ones end, and
-/// with them the access tokens that they may have been used for.
-pub(super) async fn add_secret(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    mut body: Fields,
-) -> Answer {
-    let revoke_others = body.optional("revoke_others", fields::flag);
-    let revoke_others = body.finish(revoke_others)?.unwrap_or(false);
-    let app = find(&state, &id).await?;
-    match app.kind {
-        ClientKind::Confidential => {}
-        ClientKind::Public => {
-            return Err(Problem::Conflict("A public app cannot keep a secret, so it gets none.".to_owned()));
-        }
-    }
-    let secret = new_secret(SECRET_PREFIX, &*state.random)?;
-    let (hash, now) = (SecretHash::of(&secret), state.clock.now());
-    let what = json!({ "revoke_others": revoke_others });
-    let store = who.recording(&state, ("app.add_secret", app.id.as_str()), (None, Some(&what)));
-    store.add_app_secret(&app.id, hash, now).await?;
-    let revoked = match revoke_others {
-        true => state.store.revoke_app_secrets(&app.id, Some(hash), now).await?,
-        false => 0,
-    };
-    if revoke_others {
-        // Only now: a token that was asked for with an older secret while it was being revoked is ended too.
-        state.store.end_app_tokens(&app.id, state.clock.now()).await?;
-    }
-    state.invalidation.forget_app(&app.id);
-    tracing::info!(app = %app.id, revoked, "an app got another client secret");
-    let mut shown = show::app(&app);
-    (shown["client_secret"], shown["revoked_secrets"]) = (json!(secret), json!(revoked));
-    created(&format!("/admin/apps/{}", app.id), shown)
-}
-
 async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let app = find(state, id).await?;
-    let (before, after) = (show::app(&app), show::app(&App { standing, ..app.clone() }));
+    let Client { app, settings, .. } = find_client(state, id).await?;
+    let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
+    let (before, after) = (shown(app.standing), shown(standing));
     let action = of_standing("app", standing);
     let store = who.recording(state, (&action, app.id.as_str()), (Some(&before), Some(&after)));
     store.set_app_standing(&app.id, standing).await?;
@@ -155,4 +138,10 @@ pub(super) async fn find(state: &AdminState, id: &str) -> Result<App, Problem> {
     let missing = Problem::NotFound("app");
     let Ok(id) = AppId::new(id) else { return Err(missing) };
     state.store.app(&id).await?.ok_or(missing)
+}
+
+pub(super) async fn find_client(state: &AdminState, id: &str) -> Result<Client, Problem> {
+    let missing = Problem::NotFound("app");
+    let Ok(id) = AppId::new(id) else { return Err(missing) };
+    state.store.client(&id).await?.ok_or(missing)
 }

@@ -1,10 +1,12 @@
-//! What a new app may look like, checked against itself and the policies in force.
+//! What an app may look like, new or changed, checked against itself and the policies in force.
 
+use super::client_fields;
 use super::fields::{self, Fields};
 use super::problem::Problem;
 use super::redirect_uri;
+use crate::domain::client::ClientSettings;
 use crate::domain::id::PartnerId;
-use crate::domain::identity::{ClientKind, Environment};
+use crate::domain::identity::{App, ClientKind, Environment};
 use crate::domain::scope::ScopeSet;
 use crate::policy::snapshot::Snapshot;
 
@@ -23,6 +25,7 @@ pub(super) struct NewApp {
     pub(super) scopes: ScopeSet,
     pub(super) default_scopes: ScopeSet,
     pub(super) requires_pkce: bool,
+    pub(super) settings: ClientSettings,
 }
 
 /// Reads a new app from a body.
@@ -38,18 +41,13 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     let scopes = body.required("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
-    if let (Some(scopes), Some(Some(default))) = (&scopes, &default_scopes)
-        && !scopes.covers(default)
-    {
-        let beyond = scopes.missing(default);
-        body.wrong("default_scopes", format!("must be within scopes; {beyond} is not"));
-    }
-    if let (Some(Some(ClientKind::Public)), Some(Some(false))) = (kind, requires_pkce) {
-        body.wrong("requires_pkce", "a public app always needs PKCE (RFC 9700, section 2.1.1)".to_owned());
-    }
+    check_default((scopes.as_ref(), default_scopes.as_ref().and_then(Option::as_ref)), &mut body);
+    let kind = kind.map(|kind| kind.unwrap_or(ClientKind::Confidential));
+    check_pkce((kind, requires_pkce.flatten()), &mut body);
+    let settings =
+        kind.and_then(|kind| client_fields::settings(&mut body, ClientSettings::of_kind(kind), kind));
     let built = (|| {
-        let scopes = scopes?;
-        let kind = kind?.unwrap_or(ClientKind::Confidential);
+        let (scopes, kind) = (scopes?, kind?);
         Some(NewApp {
             partner: partner?,
             name: name?,
@@ -59,9 +57,58 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
             default_scopes: default_scopes?.unwrap_or_else(|| scopes.clone()),
             scopes,
             requires_pkce: requires_pkce?.unwrap_or(kind == ClientKind::Public),
+            settings: settings?,
         })
     })();
     body.finish(built)
+}
+
+/// Reads what a body changes of an app; the rest stays.
+///
+/// # Errors
+/// [`Problem::Invalid`] with all that is wrong.
+pub(super) fn changed_app(
+    mut body: Fields,
+    policies: &Snapshot,
+    (app, settings): (App, ClientSettings),
+) -> Result<(App, ClientSettings), Problem> {
+    let name = body.optional("name", fields::name);
+    let redirect_uris = body.optional("redirect_uris", redirect_uris);
+    let scopes = body.optional("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
+    let default_scopes = body.optional("default_scopes", fields::scopes);
+    let requires_pkce = body.optional("requires_pkce", fields::flag);
+    let all = scopes.as_ref().map(|scopes| scopes.as_ref().unwrap_or(&app.scopes));
+    let default = default_scopes.as_ref().map(|default| default.as_ref().unwrap_or(&app.default_scopes));
+    check_default((all, default), &mut body);
+    check_pkce((Some(app.kind), requires_pkce.flatten()), &mut body);
+    let settings = client_fields::settings(&mut body, settings, app.kind);
+    let built = (|| {
+        let changed = App {
+            name: name?.unwrap_or(app.name),
+            redirect_uris: redirect_uris?.unwrap_or(app.redirect_uris),
+            scopes: scopes?.unwrap_or(app.scopes),
+            default_scopes: default_scopes?.unwrap_or(app.default_scopes),
+            requires_pkce: requires_pkce?.unwrap_or(app.requires_pkce),
+            ..app
+        };
+        Some((changed, settings?))
+    })();
+    body.finish(built)
+}
+
+fn check_default((scopes, default): (Option<&ScopeSet>, Option<&ScopeSet>), body: &mut Fields) {
+    if let (Some(scopes), Some(default)) = (scopes, default)
+        && !scopes.covers(default)
+    {
+        let beyond = scopes.missing(default);
+        body.wrong("default_scopes", format!("must be within scopes; {beyond} is not"));
+    }
+}
+
+fn check_pkce((kind, requires_pkce): (Option<ClientKind>, Option<bool>), body: &mut Fields) {
+    if let (Some(ClientKind::Public), Some(false)) = (kind, requires_pkce) {
+        body.wrong("requires_pkce", "a public app always needs PKCE (RFC 9700, section 2.1.1)".to_owned());
+    }
 }
 
 fn bounded(scopes: ScopeSet) -> Result<ScopeSet, String> {

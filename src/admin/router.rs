@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    administrator, answer, app, audit, exceptions, grant, health, key, ledger, linked_account, merchant,
-    named_token, partner, plan, policy, statement, subscription, token, usage,
+    administrator, answer, app, app_secret, audit, exceptions, grant, health, key, ledger, linked_account,
+    merchant, named_token, partner, plan, policy, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -56,10 +56,11 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/partners/{id}/suspend", post(partner::suspend))
         .route("/partners/{id}/resume", post(partner::resume))
         .route("/apps", get(app::list).post(app::create))
-        .route("/apps/{id}", get(app::get))
+        .route("/apps/{id}", get(app::get).patch(app::update))
         .route("/apps/{id}/suspend", post(app::suspend))
         .route("/apps/{id}/resume", post(app::resume))
-        .route("/apps/{id}/secrets", post(app::add_secret))
+        .route("/apps/{id}/secrets", get(app_secret::list).post(app_secret::create))
+        .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
         .route("/keys", get(key::list).post(key::create))
         .route("/keys/{id}", get(key::get))
         .route("/keys/{id}/revoke", post(key::revoke))

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::client::{ClientSettings, SecretRecord};
+use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
 
@@ -28,6 +30,32 @@ pub(super) fn app(app: &App) -> Value {
         "requires_pkce": app.requires_pkce,
         "standing": app.standing.name(),
         "created_at": app.created_at.to_string(),
+    })
+}
+
+/// An app with what it registered as a client.
+pub(super) fn client(of: &App, settings: &ClientSettings) -> Value {
+    let mut shown = app(of);
+    shown["token_endpoint_auth_methods"] = settings.auth_methods.iter().map(|method| method.name()).collect();
+    shown["grant_types"] = settings.grant_types.iter().map(|grant_type| grant_type.name()).collect();
+    shown["jwks"] =
+        settings.jwks.as_deref().and_then(|set| serde_json::from_str(set).ok()).unwrap_or_default();
+    if let Some((setting, value)) = settings.tls_name.as_ref().map(CertificateName::setting) {
+        shown[setting] = json!(value);
+    }
+    shown["dpop_bound_access_tokens"] = json!(settings.dpop_bound_tokens);
+    shown["tls_client_certificate_bound_access_tokens"] = json!(settings.certificate_bound_tokens);
+    shown["require_pushed_authorization_requests"] = json!(settings.requires_par);
+    shown
+}
+
+pub(super) fn secret(secret: &SecretRecord) -> Value {
+    json!({
+        "id": secret.id.as_str(),
+        "app": secret.app.as_str(),
+        "created_at": secret.created_at.to_string(),
+        "expires_at": secret.expires_at.map(|at| at.to_string()),
+        "revoked_at": secret.revoked_at.map(|at| at.to_string()),
     })
 }
 

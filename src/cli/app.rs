@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use super::app_secret::{self, SecretAction};
+use super::app_settings::ClientArguments;
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
 use super::query::{segment, with_query};
@@ -50,14 +52,11 @@ enum Action {
         /// The app's id
         id: String,
     },
-    /// Make another client secret, shown this once; the old ones keep working
-    Secret {
-        /// The app's id
-        id: String,
-        /// Revoke all older secrets at once, and the tokens that the app got for itself by them
-        #[arg(long)]
-        revoke_others: bool,
-    },
+    /// Change an app; what is not named stays
+    Update(ChangedApp),
+    /// Client secrets
+    #[command(subcommand)]
+    Secret(SecretAction),
     /// Let an app use an API product under a plan
     Subscribe {
         /// The app's id
@@ -98,6 +97,31 @@ struct NewApp {
     /// It must use PKCE although it keeps a secret
     #[arg(long)]
     require_pkce: bool,
+    #[command(flatten)]
+    client: ClientArguments,
+}
+
+#[derive(Debug, Args)]
+struct ChangedApp {
+    /// The app's id
+    id: String,
+    /// Its name, shown to merchants when they consent
+    #[arg(long)]
+    name: Option<String>,
+    /// Where authorization answers may go, in place of all before; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// A scope that it may ask for, in place of all before; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// A scope that it gets when it asks for none, in place of all before; may be given several times
+    #[arg(long = "default-scope", value_name = "SCOPE")]
+    default_scopes: Vec<String>,
+    /// It must use PKCE although it keeps a secret
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    require_pkce: Option<bool>,
+    #[command(flatten)]
+    client: ClientArguments,
 }
 
 const COLUMNS: &[Column] = &[
@@ -120,9 +144,18 @@ const DETAILS: &[Column] = &[
     ("scopes", "/scopes"),
     ("default scopes", "/default_scopes"),
     ("requires PKCE", "/requires_pkce"),
+    ("proves itself by", "/token_endpoint_auth_methods"),
+    ("grant types", "/grant_types"),
+    ("certificate's subject", "/tls_client_auth_subject_dn"),
+    ("certificate's host", "/tls_client_auth_san_dns"),
+    ("certificate's URI", "/tls_client_auth_san_uri"),
+    ("certificate's address", "/tls_client_auth_san_ip"),
+    ("certificate's mail", "/tls_client_auth_san_email"),
+    ("tokens bound by DPoP", "/dpop_bound_access_tokens"),
+    ("tokens bound to certificate", "/tls_client_certificate_bound_access_tokens"),
+    ("pushes requests", "/require_pushed_authorization_requests"),
     ("standing", "/standing"),
     ("created", "/created_at"),
-    ("revoked secrets", "/revoked_secrets"),
 ];
 
 /// Told with every secret.
@@ -140,10 +173,8 @@ pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
         Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, DETAILS),
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, DETAILS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, DETAILS),
-        Action::Secret { id, revoke_others } => {
-            let made = node.post(&path(&id, "/secrets"), &json!({ "revoke_others": revoke_others }))?;
-            show_with_secret(&made, screen)
-        }
+        Action::Update(app) => update(&node, app, screen),
+        Action::Secret(action) => app_secret::run(&node, action, screen),
         Action::Subscribe { id, product, plan } => {
             subscription::create(&node, (&id, &product, &plan), screen)
         }
@@ -166,7 +197,22 @@ fn create(node: &Node, app: NewApp, screen: &Screen) -> Outcome {
     if !app.default_scopes.is_empty() {
         body["default_scopes"] = json!(app.default_scopes);
     }
+    app.client.add_to(&mut body)?;
     show_with_secret(&node.post("/admin/apps", &body)?, screen)
+}
+
+fn update(node: &Node, app: ChangedApp, screen: &Screen) -> Outcome {
+    let mut body = json!({ "name": app.name, "requires_pkce": app.require_pkce });
+    let lists = [
+        ("redirect_uris", app.redirect_uris),
+        ("scopes", app.scopes),
+        ("default_scopes", app.default_scopes),
+    ];
+    for (name, entries) in lists.into_iter().filter(|(_, entries)| !entries.is_empty()) {
+        body[name] = json!(entries);
+    }
+    app.client.add_to(&mut body)?;
+    screen.entry(&node.patch(&path(&app.id, ""), &body)?, DETAILS)
 }
 
 fn show_with_secret(app: &Value, screen: &Screen) -> Outcome {
@@ -174,6 +220,6 @@ fn show_with_secret(app: &Value, screen: &Screen) -> Outcome {
     if app["client_secret"].is_string() { screen.note(SHOWN_ONCE) } else { Ok(()) }
 }
 
-fn path(id: &str, action: &str) -> String {
+pub(super) fn path(id: &str, action: &str) -> String {
     format!("/admin/apps/{}{action}", segment(id))
 }

@@ -4,6 +4,8 @@
 //! standard error. Commands of administration speak to a running node's admin API and never open its store.
 
 mod app;
+mod app_secret;
+mod app_settings;
 mod arguments;
 mod audit;
 mod dev;

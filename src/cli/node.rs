@@ -122,6 +122,11 @@ impl Node {
         parse(&self.send(Method::POST, path, Some(body), "application/json")?)
     }
 
+    /// Changes what is at `path` as `body` says.
+    pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        parse(&self.send(Method::PATCH, path, Some(body), "application/json")?)
+    }
+
     /// All entries of the list at `path`, page by page.
     pub(super) fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
         let mut entries = Vec::new();

@@ -1,6 +1,7 @@
 //! Bytes in a request → [`crate::domain::principal::Principal`].
 
 pub mod access_token;
+pub mod client_keys;
 pub mod cookie;
 pub mod directory;
 pub mod dpop;

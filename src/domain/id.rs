@@ -90,6 +90,8 @@ text_id! {
     AppId,
     /// An API key's public id, safe to log.
     KeyId,
+    /// A client secret's public id, safe to log.
+    SecretId,
     /// A user of the platform: a shop.
     MerchantId,
     /// A merchant's consent.

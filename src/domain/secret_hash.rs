@@ -34,6 +34,8 @@ secret_hash! {
     SecretHash,
     /// SHA-256 of an authorization code.
     CodeHash,
+    /// SHA-256 of the reference to a pushed authorization request.
+    RequestHash,
     /// SHA-256 of a refresh token.
     RefreshTokenHash,
     /// SHA-256 of a browser session's id.

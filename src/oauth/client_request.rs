@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::error::{AuthorizeError, PageError};
+use super::error::{AuthorizeError, EndpointError, PageError};
 use super::parameters::Parameters;
 use super::pkce;
 use super::redirect;
@@ -14,10 +14,17 @@ use super::resource;
 use super::router::OAuth;
 use super::scopes;
 use super::step_up::Wanted;
+use crate::domain::client::{ClientSettings, GrantType};
 use crate::domain::confirmation::Thumbprint;
 use crate::domain::id::AppId;
-use crate::domain::identity::{App, ClientKind, Partner, Standing};
+use crate::domain::identity::{App, ClientKind, Partner};
 use crate::domain::scope::ScopeSet;
+use crate::domain::secret_hash::RequestHash;
+use crate::store::client::Client;
+
+/// What an app is told that sends a request by the browser though it must not.
+const NOT_PUSHED: &str =
+    "this app must push its requests to /oauth/par (RFC 9126), and send request_uri alone";
 
 /// What no URI may have; beyond it, what is not ASCII.
 const UNSENDABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
@@ -50,6 +57,8 @@ pub struct ClientRequest {
     pub key: Option<Thumbprint>,
     /// What it asks of the merchant's login.
     pub wanted: Wanted,
+    /// By which it was pushed, if it was: the merchant's answer uses it up.
+    pub pushed: Option<RequestHash>,
 }
 
 /// Why a request is not good.
@@ -80,15 +89,22 @@ impl ClientRequest {
     /// # Errors
     /// [`RequestError`]: a page while it is not sure where to redirect to, a redirect from then on.
     pub async fn read(oauth: &OAuth, query: &str) -> Result<Self, RequestError> {
-        let parameters = Parameters::parse(query);
-        let (app, partner) = app(oauth, &parameters).await?;
-        let redirect_uri = redirect_uri(&app, &parameters)?;
+        let sent = Parameters::parse(query);
+        let client = client(oauth, &sent).await?;
+        let (parameters, pushed) = pushed(oauth, &client, &sent).await?.unzip();
+        let parameters = parameters.as_ref().unwrap_or(&sent);
+        let requires_par = client.settings.requires_par || oauth.live.load().platform.requires_par;
+        let Client { app, partner, settings, .. } = client;
+        let redirect_uri = redirect_uri(&app, parameters)?;
         // Of several states nobody knows which one the app would know again.
         let state = parameters.get("state").filter(|_| !parameters.is_faulty("state")).map(str::to_owned);
-        let checked = check(oauth, &app, &parameters);
+        let checked = match pushed.is_some() || !requires_par {
+            true => check(oauth, (&app, &settings), parameters),
+            false => Err(AuthorizeError::InvalidRequest(NOT_PUSHED.to_owned())),
+        };
         match checked {
             Ok(Checked { scopes, challenge, key, wanted }) => {
-                let wanted = wanted.brought_by(&parameters);
+                let wanted = wanted.brought_by(&sent);
                 let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
                 Ok(Self {
                     app,
@@ -100,6 +116,7 @@ impl ClientRequest {
                     challenge,
                     key,
                     wanted,
+                    pushed,
                 })
             }
             Err(error) => Err(RequestError::Redirect { redirect_uri, state, error }),
@@ -115,18 +132,47 @@ impl ClientRequest {
     }
 }
 
-async fn app(oauth: &OAuth, parameters: &Parameters) -> Result<(App, Partner), PageError> {
+/// Checks a request that `app` pushes: so far as it is checked again when a browser brings it.
+///
+/// # Errors
+/// [`EndpointError`].
+pub fn check_pushed(
+    oauth: &OAuth,
+    (app, settings): (&App, &ClientSettings),
+    parameters: &Parameters,
+) -> Result<(), EndpointError> {
+    if redirect_uri(app, parameters).is_err() {
+        return Err(EndpointError::InvalidRequest(
+            "redirect_uri is missing, or none that the app has registered",
+        ));
+    }
+    check(oauth, (app, settings), parameters).map(drop).map_err(EndpointError::Request)
+}
+
+/// The request that the browser brought a reference to (RFC 9126, section 4); what else it brought is passed over.
+async fn pushed(
+    oauth: &OAuth,
+    client: &Client,
+    sent: &Parameters,
+) -> Result<Option<(Parameters, RequestHash)>, PageError> {
+    if sent.is_faulty("request_uri") {
+        return Err(PageError::RequestGone);
+    }
+    let Some(request_uri) = sent.get("request_uri") else { return Ok(None) };
+    let hash = RequestHash::of(request_uri);
+    let found = oauth.store.pushed_request(&client.app.id, &hash, oauth.clock.now()).await?;
+    let pushed = found.ok_or(PageError::RequestGone)?;
+    Ok(Some((Parameters::parse(&pushed.request), hash)))
+}
+
+async fn client(oauth: &OAuth, parameters: &Parameters) -> Result<Client, PageError> {
     // With a repeated client_id or redirect_uri nobody knows whom to tell.
     if parameters.is_faulty("client_id") || parameters.is_faulty("redirect_uri") {
         return Err(PageError::UnknownApp);
     }
     let id = parameters.get("client_id").and_then(|id| AppId::new(id).ok()).ok_or(PageError::UnknownApp)?;
-    let app = oauth.store.app(&id).await?.filter(|app| app.standing == Standing::Active);
-    let app = app.ok_or(PageError::UnknownApp)?;
-    let partner = oauth.store.partner(&app.partner).await?;
-    let partner =
-        partner.filter(|partner| partner.standing == Standing::Active).ok_or(PageError::UnknownApp)?;
-    Ok((app, partner))
+    let client = oauth.store.client(&id).await?.filter(Client::is_active);
+    client.ok_or(PageError::UnknownApp)
 }
 
 fn redirect_uri(app: &App, parameters: &Parameters) -> Result<String, PageError> {
@@ -145,7 +191,11 @@ struct Checked {
     wanted: Wanted,
 }
 
-fn check(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Checked, AuthorizeError> {
+fn check(
+    oauth: &OAuth,
+    (app, settings): (&App, &ClientSettings),
+    parameters: &Parameters,
+) -> Result<Checked, AuthorizeError> {
     let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
     if let Some(name) = parameters.repeated() {
         return Err(AuthorizeError::InvalidRequest(format!("{} was sent more than once", shown(name))));
@@ -157,6 +207,9 @@ fn check(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Checked, A
         Some("code") => {}
         Some(_) => return Err(AuthorizeError::UnsupportedResponseType),
         None => return Err(invalid("response_type is missing")),
+    }
+    if !settings.has_grant_type(GrantType::AuthorizationCode) {
+        return Err(AuthorizeError::UnauthorizedClient);
     }
     let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(AuthorizeError::InvalidScope)?;
     if !resource::is_ours(oauth, parameters) {

@@ -19,7 +19,7 @@ use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::CodeHash;
-use crate::store::authorization_code::CodeRecord;
+use crate::store::authorization_code::{CodeRecord, GivenCode};
 
 /// Takes the merchant's answer.
 pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
@@ -35,7 +35,7 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     let query = normal(form.get(FIELD).unwrap_or_default());
     let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {
-        return Err(request.refused(AuthorizeError::AccessDenied));
+        return Err(deny(oauth, request).await?);
     }
     match request.wanted.next(Some(session.authentication), oauth.clock.now()) {
         Next::Ask => {}
@@ -50,21 +50,27 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     Ok(see_other(&with_parameters(&request.redirect_uri, &parameters)))
 }
 
-/// Records the consent and makes a code of 256 random bits, of which only the hash is kept.
+/// What the app is told that was not let: a pushed request is used up by that too.
+async fn deny(oauth: &OAuth, request: ClientRequest) -> Result<RequestError, PageError> {
+    if let Some(pushed) = &request.pushed
+        && !oauth.store.drop_pushed_request(&request.app.id, pushed, oauth.clock.now()).await?
+    {
+        return Err(PageError::RequestGone);
+    }
+    Ok(request.refused(AuthorizeError::AccessDenied))
+}
+
+/// Records the consent and makes a code of 256 random bits, of which only the hash is kept; a pushed request is used up. All
+/// of it happens or nothing does.
 async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Result<String, PageError> {
     let no_chance = |error| PageError::Unavailable(Box::new(error));
     let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
     let now = oauth.clock.now();
-    let new_grant = GrantId::new(&new_id("gr_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?;
-    let of = (&session.merchant.id, &request.app.id);
-    let grant = oauth.store.grant_consent(of, &request.scopes, &new_grant, now).await?;
-    // A wider grant is to be seen by tokens that are remembered with the narrower one.
-    oauth.directory.forget_grant(&grant.id);
     let code = new_secret("tgc_", &*oauth.random).map_err(no_chance)?;
     let record = CodeRecord {
         app: request.app.id.clone(),
         merchant: session.merchant.id.clone(),
-        grant: grant.id,
+        grant: GrantId::new(&new_id("gr_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
         family: FamilyId::new(&new_id("fam_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
         redirect_uri: request.sent_redirect_uri.clone(),
         scopes: request.scopes.clone(),
@@ -75,6 +81,12 @@ async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Res
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,
     };
-    oauth.store.store_code(&CodeHash::of(&code), &record).await?;
-    Ok(code)
+    match oauth.store.give_code(&CodeHash::of(&code), record, request.pushed.as_ref()).await? {
+        GivenCode::Given(grant) => {
+            // A wider grant is to be seen by tokens that are remembered with the narrower one.
+            oauth.directory.forget_grant(&grant);
+            Ok(code)
+        }
+        GivenCode::RequestGone => Err(PageError::RequestGone),
+    }
 }

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use super::router::OAuth;
 use crate::credential::jwk::Algorithm;
 use crate::domain::authentication::AuthenticationClass;
+use crate::domain::client::AuthMethod;
+
+/// How clients may prove themselves.
+const AUTH_METHODS: [AuthMethod; 4] =
+    [AuthMethod::SecretBasic, AuthMethod::SecretPost, AuthMethod::PrivateKeyJwt, AuthMethod::None];
 
 /// `GET /oauth/jwks`.
 pub async fn key_set(State(oauth): State<OAuth>) -> Json<Value> {
@@ -23,12 +28,15 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
+        "pushed_authorization_request_endpoint": format!("{issuer}/oauth/par"),
+        "require_pushed_authorization_requests": snapshot.platform.requires_par,
         "jwks_uri": format!("{issuer}/oauth/jwks"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS.map(AuthMethod::name),
+        "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": AuthenticationClass::ALL.map(AuthenticationClass::name),
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -4,6 +4,7 @@
 
 pub mod apps;
 pub mod authorize;
+pub mod call;
 pub mod client_auth;
 pub mod client_request;
 pub mod consent;
@@ -17,6 +18,7 @@ pub mod login_form;
 pub mod logout;
 pub mod metadata;
 pub mod pages;
+pub mod par;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect;

@@ -68,6 +68,16 @@ impl Parameters {
         &self.resources
     }
 
+    /// All of them but `names`, as a form has them.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> String {
+        let kept = self.values.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        let mut kept: Vec<_> = kept.map(|(name, value)| (name.as_str(), value)).collect();
+        kept.extend(self.resources.iter().map(|resource| ("resource", resource)));
+        kept.sort_unstable();
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+    }
+
     /// A parameter that was sent more than once, if there is one.
     #[must_use]
     pub fn repeated(&self) -> Option<&str> {

@@ -6,10 +6,11 @@ use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::throttle::Throttle;
-use super::{apps, authorize, consent, error, login, logout, metadata, pages, resource, token};
+use super::{apps, authorize, consent, error, login, logout, metadata, pages, par, resource, token};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
@@ -39,6 +40,8 @@ pub struct OAuth {
     pub random: Arc<dyn Random>,
     /// How many passwords are hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
     pub hashing: Arc<Semaphore>,
+    /// Keys of clients that were read lately.
+    pub key_sets: Arc<KeySets>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
     /// The platform's own identity provider.
@@ -57,6 +60,7 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/apps", get(apps::show))
         .route("/oauth/apps/revoke", post(apps::revoke))
         .route("/oauth/apps/sessions/end", post(apps::end_session))
+        .route("/oauth/par", post(par::push))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))

@@ -38,6 +38,8 @@ enum Subject {
     Account(String),
     /// Failed attempts from a network to prove to be an app.
     AppFrom(String, IpAddr),
+    /// Authorization requests that an app pushed from a network.
+    PushedFrom(String, IpAddr),
 }
 
 type Cells = Cache<Subject, Arc<Cell>>;
@@ -50,6 +52,7 @@ pub struct Throttle {
     by_account_and_network: Rate,
     by_account: Rate,
     by_app_and_network: Rate,
+    pushed_by_app_and_network: Rate,
 }
 
 /// A login that was let through. It counts against whom it is for unless it is given back.
@@ -77,6 +80,7 @@ impl Default for Throttle {
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
             by_app_and_network: rate(number(600), number(300)),
+            pushed_by_app_and_network: rate(number(12_000), number(600)),
         }
     }
 }
@@ -114,6 +118,15 @@ impl Throttle {
     pub fn app_failed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::AppFrom(cut(app), network(address));
         count(&self.apps, subject, &self.by_app_and_network, now).map(drop)
+    }
+
+    /// Counts an authorization request that `app` pushed from `address` at `now`, a monotonic time: each is kept for a while.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn pushed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
+        let subject = Subject::PushedFrom(cut(app), network(address));
+        count(&self.apps, subject, &self.pushed_by_app_and_network, now).map(drop)
     }
 }
 

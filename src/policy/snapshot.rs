@@ -55,6 +55,8 @@ pub struct Platform {
     pub zone: Zone,
     /// Whether confidential apps must use PKCE too.
     pub requires_pkce: bool,
+    /// Whether every app must push its authorization requests.
+    pub requires_par: bool,
     /// How long an access token lives.
     pub access_token_lifetime: Duration,
     /// How long a refresh token lives without use.

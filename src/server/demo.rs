@@ -6,14 +6,16 @@ use super::error::ServerError;
 use super::node::Services;
 use crate::credential::password;
 use crate::domain::api_key::ApiKey;
+use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{
-    AppId, InvalidId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SubscriptionId,
+    AppId, InvalidId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SecretId, SubscriptionId,
 };
 use crate::domain::identity::{
     App, ClientKind, Environment, KeyRecord, Merchant, Partner, SecretHash, Standing, Subscription,
 };
 use crate::domain::random::{new_id, new_secret};
 use crate::store::StoreError;
+use crate::store::app_secret::Others;
 
 /// What a client needs to know of a demonstration app.
 pub struct DemoApp {
@@ -116,10 +118,11 @@ async fn demo_app(
 ) -> Result<DemoApp, ServerError> {
     let store = &services.store;
     let now = services.clock.now();
+    let settings = ClientSettings::of_kind(app.kind);
     if store.app(&app.id).await?.is_none() {
-        store.create_app(&app, None).await?;
+        store.create_app(&app, &settings, None).await?;
     }
-    store.update_app(&app).await?;
+    store.update_app(&app, &settings).await?;
     store.set_app_standing(&app.id, Standing::Active).await?;
     for (product, plan) in subscriptions {
         let id = new_id("sub_", &*services.random).map_err(no_chance)?;
@@ -139,12 +142,23 @@ async fn demo_app(
     if app.kind == ClientKind::Public {
         return Ok(DemoApp { app, secret: None, api_key: None });
     }
-    let secret = new_secret("tgs_", &*services.random).map_err(no_chance)?;
-    store.revoke_app_secrets(&app.id, None, now).await?;
-    store.add_app_secret(&app.id, SecretHash::of(&secret), now).await?;
+    let secret = client_secret(services, &app).await?;
     let api_key = api_key(services, &app).await?;
     services.directory.forget_app(&app.id);
     Ok(DemoApp { app, secret: Some(secret), api_key: Some(api_key) })
+}
+
+async fn client_secret(services: &Services, app: &App) -> Result<String, ServerError> {
+    let text = new_secret("tgs_", &*services.random).map_err(no_chance)?;
+    let secret = SecretRecord {
+        id: SecretId::new(&new_id("sec_", &*services.random).map_err(no_chance)?).map_err(malformed)?,
+        app: app.id.clone(),
+        created_at: services.clock.now(),
+        expires_at: None,
+        revoked_at: None,
+    };
+    services.store.add_app_secret((&secret, &SecretHash::of(&text)), Others::Revoked).await?;
+    Ok(text)
 }
 
 async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> {

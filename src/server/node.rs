@@ -277,6 +277,7 @@ fn router(services: &Services) -> Router {
         clock: services.clock.clone(),
         random: services.random.clone(),
         hashing: services.hashing.clone(),
+        key_sets: Arc::default(),
         throttle: Arc::default(),
         federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
     })

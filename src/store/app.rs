@@ -1,16 +1,17 @@
-//! Apps and their client secrets, of which only hashes are kept.
+//! Apps.
 
 use super::error::{StoreError, require};
 use super::open::Store;
-use super::page::{MAX_LIST, Page};
-use super::row::{all, hash, known, parse, time};
+use super::page::Page;
+use super::row::{all, known, parse, time};
 use super::transaction::Transaction;
+use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, Environment, SecretHash, Standing};
 use crate::domain::time::Timestamp;
 
 row! {
-    AppRow {
+    pub(super) AppRow {
         id: String,
         partner: String,
         name: String,
@@ -23,10 +24,6 @@ row! {
         standing: String,
         created_at: i64,
     }
-}
-
-row! {
-    SecretRow { hash: Vec<u8> }
 }
 
 macro_rules! select_app {
@@ -66,16 +63,22 @@ fn to_json(texts: &[String]) -> String {
 }
 
 impl Store {
-    /// Registers an app, with its first client secret if it can keep one.
+    /// Registers an app and what it is as a client, with its first client secret if it needs one.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if its id is taken, [`StoreError::Missing`] without its partner;
     /// [`StoreError::Unavailable`].
-    pub async fn create_app(&self, app: &App, secret: Option<SecretHash>) -> Result<(), StoreError> {
+    pub async fn create_app(
+        &self,
+        app: &App,
+        settings: &ClientSettings,
+        secret: Option<(&SecretRecord, &SecretHash)>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         transaction.insert_app(app).await?;
+        transaction.put_client_settings(&app.id, settings).await?;
         if let Some(secret) = secret {
-            transaction.insert_secret(&app.id, secret, app.created_at).await?;
+            transaction.insert_secret(secret).await?;
         }
         transaction.commit().await
     }
@@ -122,29 +125,15 @@ impl Store {
         all(rows)
     }
 
-    /// Changes an app's name, redirect URIs, scopes, default scopes and need for PKCE; the rest of it never changes,
-    /// but for its standing, which has [`Store::set_app_standing`].
+    /// Changes an app's name, redirect URIs, scopes, default scopes and need for PKCE, and what it is as a client; the rest of
+    /// it never changes, but for its standing, which has [`Store::set_app_standing`].
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
-    pub async fn update_app(&self, app: &App) -> Result<(), StoreError> {
+    pub async fn update_app(&self, app: &App, settings: &ClientSettings) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query(
-                "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, requires_pkce = $6 \
-                 where id = $1",
-            )
-            .bind(app.id.as_str())
-            .bind(&app.name)
-            .bind(to_json(&app.redirect_uris))
-            .bind(app.scopes.to_string())
-            .bind(app.default_scopes.to_string())
-            .bind(app.requires_pkce)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        require("app", changed)?;
+        transaction.change_app(app).await?;
+        transaction.put_client_settings(&app.id, settings).await?;
         transaction.commit().await
     }
 
@@ -200,67 +189,6 @@ impl Store {
         })?;
         Ok(time(from.flatten()))
     }
-
-    /// The hashes of the client secrets that prove the app now; newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn app_secrets(&self, id: &AppId) -> Result<Vec<SecretHash>, StoreError> {
-        let rows: Vec<SecretRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select hash from app_secret where app = $1 and revoked_at is null \
-                 order by created_at desc limit $2",
-            )
-            .bind(id.as_str())
-            .bind(MAX_LIST)
-            .fetch_all(db)
-            .await
-        })?;
-        rows.iter().map(|row| hash("app_secret.hash", &row.hash).map(SecretHash)).collect()
-    }
-
-    /// Adds a client secret beside those that the app has.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] without such an app, [`StoreError::Conflict`] if it has had that secret;
-    /// [`StoreError::Unavailable`].
-    pub async fn add_app_secret(
-        &self,
-        id: &AppId,
-        secret: SecretHash,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        transaction.insert_secret(id, secret, now).await?;
-        transaction.commit().await
-    }
-
-    /// Revokes all of an app's client secrets but `kept`; gives how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn revoke_app_secrets(
-        &self,
-        id: &AppId,
-        kept: Option<SecretHash>,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let kept = kept.map(|hash| hash.0.to_vec()).unwrap_or_default();
-        let mut transaction = self.begin().await?;
-        let revoked = on!(transaction.connection(), db => {
-            sqlx::query(
-                "update app_secret set revoked_at = $3 where app = $1 and hash <> $2 and revoked_at is null",
-            )
-            .bind(id.as_str())
-            .bind(kept)
-            .bind(at.as_micros())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        transaction.commit().await?;
-        Ok(revoked)
-    }
 }
 
 impl Transaction {
@@ -288,21 +216,22 @@ impl Transaction {
         .map_err(|error| StoreError::from(error).for_missing("partner"))
     }
 
-    async fn insert_secret(
-        &mut self,
-        app: &AppId,
-        secret: SecretHash,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query("insert into app_secret (app, hash, created_at) values ($1, $2, $3)")
-                .bind(app.as_str())
-                .bind(&secret.0[..])
-                .bind(now.as_micros())
-                .execute(db)
-                .await
-                .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app"))
+    async fn change_app(&mut self, app: &App) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query(
+                "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, requires_pkce = $6 \
+                 where id = $1",
+            )
+            .bind(app.id.as_str())
+            .bind(&app.name)
+            .bind(to_json(&app.redirect_uris))
+            .bind(app.scopes.to_string())
+            .bind(app.default_scopes.to_string())
+            .bind(app.requires_pkce)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
-use crate::domain::secret_hash::CodeHash;
+use crate::domain::secret_hash::{CodeHash, RequestHash};
 use crate::domain::time::Timestamp;
 
 /// What an authorization code stands for.
@@ -41,6 +41,15 @@ pub struct CodeRecord {
     pub expires_at: Timestamp,
     /// When it was redeemed.
     pub redeemed_at: Option<Timestamp>,
+}
+
+/// What came of an answer for which a code was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenCode {
+    /// The code works, by the merchant's grant of that id.
+    Given(GrantId),
+    /// The request that was pushed was used before, or has expired; nothing happened.
+    RequestGone,
 }
 
 /// What came of a redemption.
@@ -105,36 +114,29 @@ impl TryFrom<CodeRow> for CodeRecord {
 }
 
 impl Store {
-    /// Keeps a new code's record under its hash.
+    /// Records the consent behind a new code and keeps the code's record under its hash; the request that was pushed for it is
+    /// used up. The code is of the merchant's active grant to the app, which is widened, or of a new one of the record's id.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] without its app, merchant or grant, [`StoreError::Conflict`] if hash or family is
-    /// taken; [`StoreError::Unavailable`].
-    pub async fn store_code(&self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
-            sqlx::query(
-                "insert into authorization_code (hash, app, merchant, grant_id, family, redirect_uri, scopes, \
-                 challenge, issued_at, expires_at, confirmation, authenticated_at, acr) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            )
-            .bind(&hash.0[..])
-            .bind(code.app.as_str())
-            .bind(code.merchant.as_str())
-            .bind(code.grant.as_str())
-            .bind(code.family.as_str())
-            .bind(code.redirect_uri.as_deref())
-            .bind(code.scopes.to_string())
-            .bind(code.challenge.as_deref())
-            .bind(code.issued_at.as_micros())
-            .bind(code.expires_at.as_micros())
-            .bind(code.confirmation.map(|confirmation| confirmation.to_string()))
-            .bind(code.authentication.at.as_micros())
-            .bind(code.authentication.class.name())
-            .execute(db)
-            .await
-            .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app, merchant or grant"))
+    /// [`StoreError::Missing`] without its app or merchant, [`StoreError::Conflict`] if hash or family is taken;
+    /// [`StoreError::Unavailable`].
+    pub async fn give_code(
+        &self,
+        hash: &CodeHash,
+        code: CodeRecord,
+        pushed: Option<&RequestHash>,
+    ) -> Result<GivenCode, StoreError> {
+        let mut transaction = self.begin().await?;
+        if let Some(pushed) = pushed
+            && !transaction.use_pushed_request(&code.app, pushed, code.issued_at).await?
+        {
+            return Ok(GivenCode::RequestGone);
+        }
+        let of = (&code.merchant, &code.app);
+        let grant = transaction.widen_grant(of, &code.scopes, &code.grant, code.issued_at).await?.id;
+        transaction.insert_code(hash, &CodeRecord { grant: grant.clone(), ..code }).await?;
+        transaction.commit().await?;
+        Ok(GivenCode::Given(grant))
     }
 
     /// The code of that hash, so that the client, the redirect URI and the verifier can be checked before it is
@@ -170,6 +172,33 @@ impl Store {
 }
 
 impl Transaction {
+    async fn insert_code(&mut self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into authorization_code (hash, app, merchant, grant_id, family, redirect_uri, scopes, \
+                 challenge, issued_at, expires_at, confirmation, authenticated_at, acr) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            )
+            .bind(&hash.0[..])
+            .bind(code.app.as_str())
+            .bind(code.merchant.as_str())
+            .bind(code.grant.as_str())
+            .bind(code.family.as_str())
+            .bind(code.redirect_uri.as_deref())
+            .bind(code.scopes.to_string())
+            .bind(code.challenge.as_deref())
+            .bind(code.issued_at.as_micros())
+            .bind(code.expires_at.as_micros())
+            .bind(code.confirmation.map(|confirmation| confirmation.to_string()))
+            .bind(code.authentication.at.as_micros())
+            .bind(code.authentication.class.name())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// The code, if this is its first redemption.
     async fn mark_redeemed(
         &mut self,

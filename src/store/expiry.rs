@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 7] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
@@ -17,6 +17,9 @@ const STATEMENTS: [&str; 5] = [
     "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
     "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",
+    "delete from used_assertion where (app, hash) in \
+     (select app, hash from used_assertion where expires_at < $1 limit $2)",
+    "delete from pushed_request where hash in (select hash from pushed_request where expires_at < $1 limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires.
@@ -33,7 +36,8 @@ impl Store {
         self.forget(&STATEMENTS_AT_ONCE, now).await
     }
 
-    /// Forgets codes, sessions and refresh tokens that expired before `before`; gives how many rows went. Call again
+    /// Forgets codes, sessions, refresh tokens, used assertions and pushed requests that expired before `before`; gives how many
+    /// rows went. Call again
     /// until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
     ///
     /// # Errors

@@ -54,22 +54,10 @@ impl Store {
         new_id: &GrantId,
         now: Timestamp,
     ) -> Result<Grant, StoreError> {
-        let grant = Grant {
-            id: new_id.clone(),
-            merchant: merchant.clone(),
-            app: app.clone(),
-            scopes: scopes.clone(),
-            created_at: now,
-            revoked_at: None,
-        };
         let mut transaction = self.begin().await?;
-        let mut active = transaction.active_grant(&grant).await?;
-        if !active.scopes.covers(scopes) {
-            active.scopes = active.scopes.union(scopes);
-            transaction.set_grant_scopes(&active).await?;
-        }
+        let grant = transaction.widen_grant((merchant, app), scopes, new_id, now).await?;
         transaction.commit().await?;
-        Ok(active)
+        Ok(grant)
     }
 
     /// The grant of that id, revoked or not.
@@ -132,6 +120,30 @@ impl Store {
 }
 
 impl Transaction {
+    /// Widens a merchant's active grant to an app by `scopes`, or makes one of id `new_id`; locked either way.
+    pub(super) async fn widen_grant(
+        &mut self,
+        (merchant, app): (&MerchantId, &AppId),
+        scopes: &ScopeSet,
+        new_id: &GrantId,
+        now: Timestamp,
+    ) -> Result<Grant, StoreError> {
+        let grant = Grant {
+            id: new_id.clone(),
+            merchant: merchant.clone(),
+            app: app.clone(),
+            scopes: scopes.clone(),
+            created_at: now,
+            revoked_at: None,
+        };
+        let mut active = self.active_grant(&grant).await?;
+        if !active.scopes.covers(scopes) {
+            active.scopes = active.scopes.union(scopes);
+            self.set_grant_scopes(&active).await?;
+        }
+        Ok(active)
+    }
+
     /// The active grant of that merchant to that app, locked; `grant` itself if there was none.
     async fn active_grant(&mut self, grant: &Grant) -> Result<Grant, StoreError> {
         let row: GrantRow = on!(self.connection(), db => {

@@ -8,9 +8,9 @@ use crate::domain::time::Timestamp;
 
 /// Declares a struct whose fields are columns of the same names, readable from both stores.
 macro_rules! row {
-    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+    ($vis:vis $name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
         #[derive(Debug)]
-        struct $name { $($field: $type),+ }
+        $vis struct $name { $($vis $field: $type),+ }
         row!(@from sqlx::sqlite::SqliteRow, $name, $($field),+);
         row!(@from sqlx::postgres::PgRow, $name, $($field),+);
     };

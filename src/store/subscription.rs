@@ -140,7 +140,7 @@ impl Store {
 
 impl Transaction {
     /// Keeps others from subscribing this app until the end of the transaction.
-    async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
+    pub(super) async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
         let found = on!(self.connection(), db => {
             sqlx::query("update app set standing = standing where id = $1")
                 .bind(app.as_str())

@@ -2,11 +2,13 @@
 
 use axum::http::{HeaderMap, header};
 
+use super::super::call::Call;
 use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::throttle::address_of;
-use super::secret::{Proven, present, prove};
+use super::presented::present;
+use super::prove::{Proven, prove};
 use crate::domain::time::Timestamp;
 
 /// The parameters of a form, none of them twice.
@@ -30,23 +32,23 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, EndpointErro
     Ok(parameters)
 }
 
-/// The app that asks at `now`, which was read before anything was looked up. Only what failed is counted, and told to wait
-/// once it was too much.
+/// The app that asks by `call` at `now`, which was read before anything was looked up. Only what failed is counted, and told to
+/// wait once it was too much.
 ///
 /// # Errors
 /// [`EndpointError::InvalidClient`], [`EndpointError::InvalidRequest`], [`EndpointError::TooManyAttempts`],
 /// [`EndpointError::Unavailable`].
 pub async fn authenticate(
     oauth: &OAuth,
-    headers: &HeaderMap,
+    call: &Call,
     (parameters, now): (&Parameters, Timestamp),
 ) -> Result<Proven, EndpointError> {
-    let presented = present(headers, parameters)?;
-    let proven = prove(oauth, &presented, now).await;
+    let presented = present(&call.headers, parameters)?;
+    let proven = prove(oauth, &presented, (call, now)).await;
     if matches!(proven, Err(EndpointError::InvalidClient)) {
         oauth
             .throttle
-            .app_failed(&presented.id, address_of(headers), oauth.clock.monotonic())
+            .app_failed(&presented.id, address_of(&call.headers), oauth.clock.monotonic())
             .map_err(EndpointError::TooManyAttempts)?;
     }
     proven

@@ -10,6 +10,8 @@ use super::super::redirect::with_parameters;
 pub enum AuthorizeError {
     /// A parameter is missing, repeated or malformed.
     InvalidRequest(String),
+    /// This app may not ask for a code.
+    UnauthorizedClient,
     /// Another response type than `code`.
     UnsupportedResponseType,
     /// A scope that the app may not ask for.
@@ -27,9 +29,10 @@ pub enum AuthorizeError {
 }
 
 impl AuthorizeError {
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
+            Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::AccessDenied => "access_denied",
@@ -40,9 +43,10 @@ impl AuthorizeError {
         }
     }
 
-    fn description(&self) -> &str {
+    pub(super) fn description(&self) -> &str {
         match self {
             Self::InvalidRequest(what) | Self::InvalidScope(what) => what,
+            Self::UnauthorizedClient => "this app is not registered for the grant type authorization_code",
             Self::UnsupportedResponseType => "response_type must be code",
             Self::AccessDenied => "the merchant did not consent",
             Self::InvalidTarget => "resource must be this platform's API",

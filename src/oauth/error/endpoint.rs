@@ -1,10 +1,13 @@
 //! What goes wrong at the endpoints that apps call by themselves: a JSON document (RFC 6749, section 5.2).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::authorize::AuthorizeError;
 use crate::credential::dpop::ProofError;
 use crate::store::StoreError;
 
@@ -44,6 +47,9 @@ pub enum EndpointError {
     /// A proof of possession without the nonce that it must have: this one (RFC 9449, section 8).
     #[error("the DPoP proof must have the nonce of the field DPoP-Nonce")]
     UseNonce(String),
+    /// An authorization request that was pushed is not good (RFC 9126, section 2.3).
+    #[error("{}", .0.description())]
+    Request(AuthorizeError),
     /// Something of ours is out of reach.
     #[error("the authorization server cannot serve this for the moment")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -68,6 +74,7 @@ impl IntoResponse for EndpointError {
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
             Self::UseNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
+            Self::Request(error) => (StatusCode::BAD_REQUEST, error.code()),
             Self::Unavailable(source) => {
                 tracing::error!(error = %source, "the token endpoint could not serve a request");
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -88,4 +95,12 @@ impl IntoResponse for EndpointError {
         }
         response
     }
+}
+
+/// 201 with the reference to a request that was pushed, and how long it lives (RFC 9126, section 2.2).
+#[must_use]
+pub fn pushed(request_uri: &str, lifetime: Duration) -> Response {
+    let body = json!({"request_uri": request_uri, "expires_in": lifetime.as_secs()});
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::CREATED, no_store, Json(body)).into_response()
 }

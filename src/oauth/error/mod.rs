@@ -6,6 +6,6 @@ mod page;
 mod path;
 
 pub use self::authorize::{AuthorizeError, see_other};
-pub use self::endpoint::{DPOP_NONCE, EndpointError};
+pub use self::endpoint::{DPOP_NONCE, EndpointError, pushed};
 pub use self::page::{PageError, mark_stale};
 pub use self::path::{method_not_allowed, no_such_path};

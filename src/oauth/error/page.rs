@@ -18,6 +18,9 @@ pub enum PageError {
     /// The redirect URI is not one of the app's.
     #[error("The app that sent you here gave a return address that it has not registered.")]
     UnknownRedirect,
+    /// A pushed request that was used, has expired, or is another app's.
+    #[error("This request has expired or was used already. Go back to the app and start again.")]
+    RequestGone,
     /// A form that did not come from our page, or too late.
     #[error("This form is no longer valid. Go back and start again.")]
     StaleForm,
@@ -67,6 +70,7 @@ impl PageError {
         let status = match &self {
             Self::UnknownApp
             | Self::UnknownRedirect
+            | Self::RequestGone
             | Self::StaleForm
             | Self::MalformedForm
             | Self::StaleLogin => StatusCode::BAD_REQUEST,
@@ -97,6 +101,7 @@ impl PageError {
             Self::Busy => Some(BUSY_SECONDS),
             Self::UnknownApp
             | Self::UnknownRedirect
+            | Self::RequestGone
             | Self::StaleForm
             | Self::MalformedForm
             | Self::StaleLogin
@@ -122,6 +127,7 @@ impl PageError {
         let text = match self {
             Self::UnknownApp => "将您转到此处的应用尚未注册。",
             Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
+            Self::RequestGone => "此请求已过期或已被使用。请返回应用重新开始。",
             Self::StaleForm => "此表单已失效。请返回重新开始。",
             Self::MalformedForm => "无法读取此表单。请返回重新开始。",
             Self::TooManyAttempts(seconds) => return format!("尝试次数过多。请等待 {seconds} 秒后重试。"),

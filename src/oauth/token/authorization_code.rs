@@ -12,6 +12,7 @@ use super::super::router::OAuth;
 use super::asking::Asking;
 use super::response;
 use crate::credential::access_token::NewToken;
+use crate::domain::client::GrantType;
 use crate::domain::identity::App;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::{CodeHash, RefreshTokenHash};
@@ -119,5 +120,8 @@ async fn give(oauth: &OAuth, record: CodeRecord, asking: &Asking<'_>) -> Result<
         authentication: Some(record.authentication),
         ..NewToken::of_app(record.app, record.scopes)
     };
-    response::answer(oauth, new, (Some(&refresh_token), now))
+    // An app that may not use it does not get it.
+    let refresh_token =
+        Some(&*refresh_token).filter(|_| asking.settings.has_grant_type(GrantType::RefreshToken));
+    response::answer(oauth, new, (refresh_token, now))
 }

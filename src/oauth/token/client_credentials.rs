@@ -9,7 +9,6 @@ use super::super::scopes;
 use super::asking::Asking;
 use super::response;
 use crate::credential::access_token::NewToken;
-use crate::domain::identity::ClientKind;
 
 /// Gives an access token, and no refresh token: the app can always ask again.
 ///
@@ -21,9 +20,6 @@ pub fn exchange(
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
     let app = asking.app;
-    if app.kind == ClientKind::Public {
-        return Err(EndpointError::UnauthorizedClient);
-    }
     let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(EndpointError::InvalidScope)?;
     let confirmation = asking.confirmation;
     let new = NewToken { confirmation, ..NewToken::of_app(app.id.clone(), scopes) };

@@ -2,9 +2,10 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 
+use super::super::call::Call;
 use super::super::client_auth::{Proven, authenticate, form};
 use super::super::dpop::next_nonce;
 use super::super::error::{DPOP_NONCE, EndpointError};
@@ -12,31 +13,37 @@ use super::super::resource;
 use super::super::router::OAuth;
 use super::asking::Asking;
 use super::{authorization_code, client_credentials, refresh};
+use crate::domain::client::GrantType;
 
 /// Exchanges a grant for tokens.
-pub async fn exchange(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    let answered = try_exchange(&oauth, &headers, &body).await;
+pub async fn exchange(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Response {
+    let answered = try_exchange(&oauth, &call, &body).await;
     let mut answer = answered.unwrap_or_else(IntoResponse::into_response);
-    let nonce = next_nonce(&oauth, &headers).and_then(|nonce| HeaderValue::from_str(&nonce).ok());
+    let nonce = next_nonce(&oauth, &call.headers).and_then(|nonce| HeaderValue::from_str(&nonce).ok());
     answer.headers_mut().extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
     answer
 }
 
-async fn try_exchange(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<Response, EndpointError> {
-    let parameters = form(headers, body)?;
+async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Response, EndpointError> {
+    let parameters = form(&call.headers, body)?;
     let now = oauth.clock.now();
-    let Proven { app, made_at } = authenticate(oauth, headers, (&parameters, now)).await?;
+    let Proven { app, settings, made_at } = authenticate(oauth, call, (&parameters, now)).await?;
     if !resource::is_ours(oauth, &parameters) {
         return Err(EndpointError::InvalidTarget);
     }
-    let asking = Asking::with(oauth, headers, (&app, now)).await?;
-    match parameters.get("grant_type") {
-        Some("authorization_code") => authorization_code::exchange(oauth, &asking, &parameters).await,
-        Some("refresh_token") => refresh::exchange(oauth, &asking, &parameters).await,
-        Some("client_credentials") => {
+    let grant_type =
+        parameters.get("grant_type").ok_or(EndpointError::InvalidRequest("grant_type is missing"))?;
+    let grant_type = GrantType::named(grant_type).ok_or(EndpointError::UnsupportedGrantType)?;
+    if !settings.has_grant_type(grant_type) {
+        return Err(EndpointError::UnauthorizedClient);
+    }
+    let asking = Asking::with(oauth, call, (&app, &settings), now).await?;
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::exchange(oauth, &asking, &parameters).await,
+        GrantType::RefreshToken => refresh::exchange(oauth, &asking, &parameters).await,
+        GrantType::ClientCredentials => {
             client_credentials::exchange(oauth, &Asking { now: made_at, ..asking }, &parameters)
         }
-        Some(_) => Err(EndpointError::UnsupportedGrantType),
-        None => Err(EndpointError::InvalidRequest("grant_type is missing")),
+        GrantType::DeviceCode => Err(EndpointError::UnsupportedGrantType),
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         name: file.name.clone(),
         zone: zone?,
         requires_pkce: oauth.require_pkce,
+        requires_par: oauth.require_par,
         access_token_lifetime: access?,
         refresh_token_lifetime: refresh?,
         code_lifetime: code?,

@@ -25,6 +25,9 @@ pub struct OAuthSection {
     /// Whether apps that can keep a secret must use PKCE too. Public apps always must.
     #[serde(default)]
     pub require_pkce: bool,
+    /// Whether every app must push its authorization requests (RFC 9126). Without this, those must that registered so.
+    #[serde(default)]
+    pub require_par: bool,
     /// How long an access token lives; 1s to 24h.
     pub access_token_lifetime: DurationText,
     /// How long a refresh token lives without being used.

@@ -18,8 +18,9 @@ async fn a_new_app_has_a_secret_that_is_shown_once() {
     assert_eq!((&made["environment"], &made["kind"]), (&json!("sandbox"), &json!("confidential")));
     let shown = world.get(&format!("/admin/apps/{id}")).await.expect(200);
     assert!(!shown.to_string().contains(&secret));
-    let kept = world.store.app_secrets(&AppId::new(&id).unwrap()).await.unwrap();
-    assert_eq!(kept, [SecretHash::of(&secret)]);
+    let id = AppId::new(&id).unwrap();
+    assert_eq!(world.store.secrets_of(&id).await.unwrap().len(), 1);
+    assert!(world.store.is_app_secret(&id, &SecretHash::of(&secret), world.clock.now()).await.unwrap());
 }
 
 #[tokio::test]
@@ -64,22 +65,6 @@ async fn the_default_scopes_are_within_the_scopes() {
     let problem = world.post("/admin/apps", &body).await.expect(422);
     let detail = "must be within scopes; order:write is not";
     assert_eq!(problem["errors"], json!([{"pointer": "/default_scopes", "detail": detail}]));
-}
-
-#[tokio::test]
-async fn another_secret_leaves_the_old_one_alive_unless_told_otherwise() {
-    let world = World::new().await;
-    let app = world.app().await;
-    let path = format!("/admin/apps/{}/secrets", text(&app, "id"));
-    let id = AppId::new(&text(&app, "id")).unwrap();
-    world.post(&path, &json!({})).await.expect(201);
-    assert_eq!(world.store.app_secrets(&id).await.unwrap().len(), 2);
-    world.forgotten.take();
-    let last = world.post(&path, &json!({"revoke_others": true})).await.expect(201);
-    assert_eq!(last["revoked_secrets"], 2);
-    let kept = world.store.app_secrets(&id).await.unwrap();
-    assert_eq!(kept, [SecretHash::of(&text(&last, "client_secret"))]);
-    assert_eq!(world.forgotten.take(), [id.to_string()]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod books;
+mod clients;
 mod identity;
 mod open;
 mod policy;

@@ -41,10 +41,39 @@ async fn a_partner_gets_an_app_a_subscription_and_a_key() {
     assert_eq!(json(&world, &["app", "suspend", &id]).await["standing"], "suspended");
     assert_eq!(json(&world, &["app", "list", "--partner", &partner]).await[0]["standing"], "suspended");
     assert_eq!(json(&world, &["app", "resume", &id]).await["standing"], "active");
-    let secret = json(&world, &["app", "secret", &id, "--revoke-others"]).await;
-    assert_eq!(secret["revoked_secrets"], 1);
+    let secret = json(&world, &["app", "secret", "create", &id, "--expire-others-in", "24h"]).await;
+    assert_eq!(secret["expiring_secrets"], 1);
+    let secret = json(&world, &["app", "secret", "create", &id, "--revoke-others"]).await;
+    assert_eq!(secret["revoked_secrets"], 2);
+    let secrets = json(&world, &["app", "secret", "list", &id]).await;
+    let alive = secrets.as_array().unwrap().iter().filter(|secret| secret["revoked_at"].is_null());
+    assert_eq!(alive.count(), 1);
+    let revoked = json(&world, &["app", "secret", "revoke", &id, &text(&secret["secret"], "id")]).await;
+    assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
     let ended = json(&world, &["subscription", "end", &text(&subscribed, "id"), "--app", &id]).await;
     assert_eq!(ended["until"], "2026-11-24T08:00:00Z");
+}
+
+#[tokio::test]
+async fn an_app_is_changed_and_what_is_not_named_stays() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let id = text(&app, "id");
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("jwks.json");
+    std::fs::write(
+        &keys,
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    )
+    .unwrap();
+    let arguments = ["app", "update", &id, "--name", "Renamed", "--auth-method", "private_key_jwt"];
+    let more = ["--jwks", keys.to_str().unwrap(), "--require-par", "--certificate-bound=false"];
+    let changed = json(&world, &[&arguments[..], &more[..]].concat()).await;
+    assert_eq!((&changed["name"], &changed["scopes"]), (&Value::from("Renamed"), &app["scopes"]));
+    assert_eq!(changed["token_endpoint_auth_methods"], serde_json::json!(["private_key_jwt"]));
+    assert_eq!(changed["require_pushed_authorization_requests"], true);
+    let refused = run(&world, &["app", "update", &id, "--auth-method", "none"]).await;
+    assert!(refused.status == 3 && refused.err.contains("public apps alone"), "{}", refused.err);
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! The authorization server as browsers and clients see it, through the gateway.
 
 mod apps;
+mod assertions;
 mod authorize;
 mod browser;
+mod checks_authorize;
+mod checks_token;
 mod clients;
 mod dpop;
 mod federation;
+mod par;
 mod secrets;
 mod step_up;
 mod token;

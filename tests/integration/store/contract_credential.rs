@@ -1,6 +1,7 @@
 //! What the directory of credentials asks of a store: all keys with what they rest on, and what has changed.
 
 use tollgate::domain::api_key::KeyHash;
+use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, KeyId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, Standing, Subscription};
 use tollgate::domain::principal::Subscribed;
@@ -42,7 +43,7 @@ fn subscription(id: &str, app: &AppId, product: &str, until: Option<Timestamp>) 
 async fn keys_come_page_by_page_with_everything_they_rest_on(store: Store) {
     let (first, _) = seed(&store).await;
     let second = app("app_2", "partner_1");
-    store.create_app(&second, None).await.unwrap();
+    store.create_app(&second, &ClientSettings::of_kind(second.kind), None).await.unwrap();
     let ended = subscription("sub_1", &first.id, "ended", Some(later(5)));
     let lasting = subscription("sub_2", &first.id, "lasting", None);
     for subscription in [&ended, &lasting] {

@@ -1,21 +1,22 @@
 //! Partners, apps, subscriptions, keys, merchants and grants.
 
 use tollgate::domain::api_key::KeyHash;
+use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, KeyId, PartnerId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, SecretHash, Standing, Subscription};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
+use tollgate::store::app_secret::Others;
 use tollgate::store::{Page, Store, StoreError};
 
 use super::contract;
-use super::seed::{PASSWORD_HASH, START, app, later, merchant, partner, seed};
+use super::seed::{PASSWORD_HASH, START, app, later, merchant, partner, secret, seed};
 
 contract! {
     a_partner_comes_back_as_it_went_in,
     pages_follow_one_another_in_the_order_of_ids,
     an_app_comes_back_as_it_went_in,
     an_app_needs_its_partner,
-    several_secrets_of_an_app_are_alive_until_they_are_revoked,
     an_apps_tokens_are_ended_for_good,
     an_app_has_one_active_subscription_for_each_product,
     of_many_who_subscribe_at_once_one_succeeds,
@@ -80,7 +81,7 @@ async fn an_app_comes_back_as_it_went_in(store: Store) {
     app.scopes = scopes("catalog:read");
     app.default_scopes = ScopeSet::none();
     app.requires_pkce = false;
-    store.update_app(&app).await.unwrap();
+    store.update_app(&app, &ClientSettings::of_kind(app.kind)).await.unwrap();
     store.set_app_standing(&app.id, Standing::Suspended).await.unwrap();
     app.standing = Standing::Suspended;
     assert_eq!(store.apps(&Page::first()).await.unwrap(), [app.clone()]);
@@ -90,20 +91,9 @@ async fn an_app_comes_back_as_it_went_in(store: Store) {
 
 async fn an_app_needs_its_partner(store: Store) {
     let orphan = app("app_1", "nobody");
-    assert_missing(store.create_app(&orphan, None).await, "partner");
+    let settings = ClientSettings::of_kind(orphan.kind);
+    assert_missing(store.create_app(&orphan, &settings, None).await, "partner");
     assert_eq!(store.app(&orphan.id).await.unwrap(), None);
-}
-
-async fn several_secrets_of_an_app_are_alive_until_they_are_revoked(store: Store) {
-    let (app, _) = seed(&store).await;
-    let (first, second) = (SecretHash::of("secret"), SecretHash::of("another"));
-    store.add_app_secret(&app.id, second, later(1)).await.unwrap();
-    assert_eq!(store.app_secrets(&app.id).await.unwrap(), [second, first]);
-    assert_eq!(store.revoke_app_secrets(&app.id, Some(second), later(2)).await.unwrap(), 1);
-    assert_eq!(store.app_secrets(&app.id).await.unwrap(), [second]);
-    assert_eq!(store.revoke_app_secrets(&app.id, None, later(3)).await.unwrap(), 1);
-    assert!(store.app_secrets(&app.id).await.unwrap().is_empty());
-    assert_conflict(store.add_app_secret(&app.id, first, later(4)).await, "app_secret.app");
 }
 
 fn subscription(id: &str, from: Timestamp, until: Option<Timestamp>) -> Subscription {
@@ -219,7 +209,9 @@ async fn a_merchant_logs_in_by_its_username(store: Store) {
 async fn a_taken_name_is_named_alike_by_both_stores(store: Store) {
     seed(&store).await;
     assert_conflict(store.create_partner(&partner("partner_1")).await, "partner.id");
-    assert_conflict(store.create_app(&app("app_1", "partner_1"), None).await, "app.id");
+    let again = app("app_1", "partner_1");
+    let settings = ClientSettings::of_kind(again.kind);
+    assert_conflict(store.create_app(&again, &settings, None).await, "app.id");
     let same_name = merchant("merchant_2", "shop");
     assert_conflict(store.create_merchant(&same_name, PASSWORD_HASH).await, "merchant.username");
     let same_id = merchant("merchant_1", "shop_2");
@@ -271,7 +263,9 @@ async fn what_is_not_there_is_missing(store: Store) {
     let (app, merchant) = seed(&store).await;
     let nobody = AppId::new("nobody").unwrap();
     assert_missing(store.set_app_standing(&nobody, Standing::Active).await, "app");
-    assert_missing(store.add_app_secret(&nobody, SecretHash::of("x"), START).await, "app");
+    let orphan = SecretRecord { app: nobody.clone(), ..secret("sec_1", &app, START) };
+    let added = store.add_app_secret((&orphan, &SecretHash::of("x")), Others::Stay).await;
+    assert_missing(added.map(|_| ()), "app");
     let orphan = Subscription { app: nobody.clone(), ..subscription("sub_1", START, None) };
     assert_missing(store.subscribe(&orphan).await, "app");
     assert_missing(store.end_subscription(&orphan.id, START).await, "subscription");

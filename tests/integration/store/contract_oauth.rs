@@ -27,7 +27,7 @@ contract! {
     of_a_hundred_uses_of_a_proof_at_once_exactly_one_is_the_first,
 }
 
-fn code(grant: &Grant) -> CodeRecord {
+pub(super) fn code(grant: &Grant) -> CodeRecord {
     CodeRecord {
         app: grant.app.clone(),
         merchant: grant.merchant.clone(),
@@ -57,19 +57,19 @@ async fn a_code_comes_back_as_it_went_in(store: Store) {
         confirmation: None,
         ..full.clone()
     };
-    store.store_code(&CodeHash::of("full"), &full).await.unwrap();
-    store.store_code(&CodeHash::of("bare"), &bare).await.unwrap();
+    store.give_code(&CodeHash::of("full"), full.clone(), None).await.unwrap();
+    store.give_code(&CodeHash::of("bare"), bare.clone(), None).await.unwrap();
     assert_eq!(store.code(&CodeHash::of("full")).await.unwrap(), Some(full.clone()));
     assert_eq!(store.code(&CodeHash::of("bare")).await.unwrap(), Some(bare));
     assert_eq!(store.code(&CodeHash::of("other")).await.unwrap(), None);
-    let taken = store.store_code(&CodeHash::of("full"), &full).await.unwrap_err();
+    let taken = store.give_code(&CodeHash::of("full"), full, None).await.unwrap_err();
     assert!(matches!(taken, StoreError::Conflict { .. }), "{taken}");
 }
 
 async fn a_code_is_redeemed_once(store: Store) {
     let grant = seed_grant(&store).await;
     let (hash, fresh) = (CodeHash::of("code"), code(&grant));
-    store.store_code(&hash, &fresh).await.unwrap();
+    store.give_code(&hash, fresh.clone(), None).await.unwrap();
     let redeemed = CodeRecord { redeemed_at: Some(later(1)), ..fresh };
     let first = store.redeem_code(&hash, later(1)).await.unwrap();
     assert_eq!(first, Redeemed::First(redeemed.clone()));
@@ -83,7 +83,7 @@ async fn a_code_is_redeemed_once(store: Store) {
 async fn of_a_hundred_redemptions_at_once_exactly_one_is_the_first(store: Store) {
     let grant = seed_grant(&store).await;
     let hash = CodeHash::of("code");
-    store.store_code(&hash, &code(&grant)).await.unwrap();
+    store.give_code(&hash, code(&grant), None).await.unwrap();
     let tasks: Vec<_> = (0..100)
         .map(|number| {
             let store = store.clone();
@@ -187,7 +187,7 @@ async fn signing_keys_come_newest_first(store: Store) {
 
 async fn what_has_expired_is_forgotten(store: Store) {
     let grant = seed_grant(&store).await;
-    store.store_code(&CodeHash::of("code"), &code(&grant)).await.unwrap();
+    store.give_code(&CodeHash::of("code"), code(&grant), None).await.unwrap();
     assert!(begin(&store, &SessionHash::of("one"), &session(&grant.merchant)).await);
     super::contract_refresh::start(&store, &grant, "family_1", later(60)).await;
     super::contract_refresh::start(&store, &grant, "family_2", later(61)).await;

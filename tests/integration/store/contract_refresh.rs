@@ -151,7 +151,7 @@ async fn a_family_of_a_replayed_code_or_revoked_grant_is_born_revoked(store: Sto
         redeemed_at: None,
     };
     let code_hash = CodeHash::of("code");
-    store.store_code(&code_hash, &code).await.unwrap();
+    store.give_code(&code_hash, code, None).await.unwrap();
     assert!(matches!(store.redeem_code(&code_hash, later(1)).await.unwrap(), Redeemed::First(_)));
     assert!(matches!(store.redeem_code(&code_hash, later(2)).await.unwrap(), Redeemed::Again(_)));
     let started = store.start_refresh_family(&family(&grant, "a"), &token("a", later(60))).await.unwrap();

@@ -2,11 +2,13 @@
 
 mod carried_on;
 mod contract_audit;
+mod contract_client;
 mod contract_credential;
 mod contract_federation;
 mod contract_identity;
 mod contract_oauth;
 mod contract_pages;
+mod contract_pushed;
 mod contract_refresh;
 mod opening;
 mod seed;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate::domain::id::{AppId, GrantId, MerchantId, PartnerId};
+use tollgate::domain::client::{ClientSettings, SecretRecord};
+use tollgate::domain::id::{AppId, GrantId, MerchantId, PartnerId, SecretId};
 use tollgate::domain::identity::{
     App, ClientKind, Environment, Grant, Merchant, Partner, SecretHash, Standing,
 };
@@ -45,6 +46,16 @@ pub(super) fn app(id: &str, partner: &str) -> App {
     }
 }
 
+pub(super) fn secret(id: &str, app: &App, created_at: Timestamp) -> SecretRecord {
+    SecretRecord {
+        id: SecretId::new(id).unwrap(),
+        app: app.id.clone(),
+        created_at,
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
 pub(super) fn merchant(id: &str, username: &str) -> Merchant {
     Merchant {
         id: MerchantId::new(id).unwrap(),
@@ -59,7 +70,8 @@ pub(super) fn merchant(id: &str, username: &str) -> Merchant {
 pub(super) async fn seed(store: &Store) -> (App, Merchant) {
     let (app, merchant) = (app("app_1", "partner_1"), merchant("merchant_1", "shop"));
     store.create_partner(&partner("partner_1")).await.unwrap();
-    store.create_app(&app, Some(SecretHash::of("secret"))).await.unwrap();
+    let first = (&secret("first", &app, START), &SecretHash::of("secret"));
+    store.create_app(&app, &ClientSettings::of_kind(app.kind), Some(first)).await.unwrap();
     store.create_merchant(&merchant, PASSWORD_HASH).await.unwrap();
     (app, merchant)
 }

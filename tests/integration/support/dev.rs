@@ -235,6 +235,11 @@ impl Drop for Dev {
     }
 }
 
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
+}
+
 /// Waits until a condition holds; fails after a time that is far beyond what it takes.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {

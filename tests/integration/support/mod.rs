@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod origin;
 pub(crate) mod provider;
 pub(crate) mod server;
+pub(crate) mod signer;
 pub(crate) mod stores;
 pub(crate) mod tls;
 pub(crate) mod tokens;

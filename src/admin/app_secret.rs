@@ -1,0 +1,156 @@
+//! Client secrets of apps. A secret is in the answer to its creation, and nowhere after that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::administrator::Administrator;
+use super::answer::{Answer, created, ok};
+use super::app::{find, find_client};
+use super::fields::{self, Fields};
+use super::page::whole;
+use super::parameters::{Id, Ids, Parameters};
+use super::problem::Problem;
+use super::show;
+use super::state::AdminState;
+use crate::domain::client::SecretRecord;
+use crate::domain::id::{AppId, SecretId};
+use crate::domain::identity::SecretHash;
+use crate::domain::random::{new_id, new_secret};
+use crate::domain::time::Timestamp;
+use crate::policy::file::text::DurationText;
+use crate::store::app_secret::{AddedSecret, MAX_ALIVE, Others};
+
+/// What every client secret begins with, so that a leaked one is known for what it is.
+const SECRET_PREFIX: &str = "tgs_";
+
+/// A secret that was just made.
+pub(super) struct NewSecret {
+    /// The secret itself.
+    pub(super) text: String,
+    /// What is kept of it.
+    pub(super) record: SecretRecord,
+    /// By which it is known again.
+    pub(super) hash: SecretHash,
+}
+
+/// Makes a secret for an app.
+pub(super) fn new_record(
+    state: &AdminState,
+    app: &AppId,
+    expires_at: Option<Timestamp>,
+) -> Result<NewSecret, Problem> {
+    let text = new_secret(SECRET_PREFIX, &*state.random)?;
+    let id = SecretId::new(&new_id("sec_", &*state.random)?).map_err(|_| Problem::Internal)?;
+    let created_at = state.clock.now();
+    let record = SecretRecord { id, app: app.clone(), created_at, expires_at, revoked_at: None };
+    Ok(NewSecret { hash: SecretHash::of(&text), text, record })
+}
+
+/// `POST /admin/apps/{id}/secrets`: another client secret, in this answer alone. The older ones keep working; with
+/// `expire_others_in` for that long, with `revoke_others` no longer, nor the access tokens that they may have been used for.
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let now = state.clock.now();
+    let revoke_others = body.optional("revoke_others", fields::flag);
+    let expire_others_in = body.optional("expire_others_in", span);
+    let expires_at = body.optional("expires_at", fields::text::<Timestamp>);
+    if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
+        body.wrong("expires_at", "must be in the future".to_owned());
+    }
+    let others = match (revoke_others.flatten(), expire_others_in.flatten()) {
+        (Some(true), Some(_)) => {
+            body.wrong("expire_others_in", "may not be given beside revoke_others".to_owned());
+            Others::Stay
+        }
+        (Some(true), None) => Others::Revoked,
+        (Some(false) | None, Some(span)) => Others::EndAt(now.plus(span)),
+        (Some(false) | None, None) => Others::Stay,
+    };
+    let built = (|| {
+        let (_, _) = (revoke_others?, expire_others_in?);
+        expires_at
+    })();
+    let expires_at = body.finish(built)?;
+    let client = find_client(&state, &id).await?;
+    if !client.settings.needs_secret() {
+        return Err(Problem::Conflict(
+            "This app gets no secret: none of its token_endpoint_auth_methods goes by one.".to_owned(),
+        ));
+    }
+    let secret = new_record(&state, &client.app.id, expires_at)?;
+    let what = json!({ "secret": show::secret(&secret.record), "others": shown_others(others) });
+    let store = who.recording(&state, ("app.add_secret", client.app.id.as_str()), (None, Some(&what)));
+    let changed = match store.add_app_secret((&secret.record, &secret.hash), others).await? {
+        AddedSecret::Added(changed) => changed,
+        AddedSecret::TooMany => {
+            return Err(Problem::Conflict(format!(
+                "This app has {MAX_ALIVE} secrets that work, which is the most: revoke one, or say what becomes of them."
+            )));
+        }
+    };
+    if others == Others::Revoked {
+        // Only now: a token that was asked for with an older secret while it was being revoked is ended too.
+        state.store.end_app_tokens(&client.app.id, state.clock.now()).await?;
+    }
+    state.invalidation.forget_app(&client.app.id);
+    tracing::info!(app = %client.app.id, secret = %secret.record.id, changed, "an app got another client secret");
+    let mut shown = show::client(&client.app, &client.settings);
+    (shown["client_secret"], shown["secret"]) = (json!(secret.text), show::secret(&secret.record));
+    let told = match others {
+        Others::Revoked | Others::Stay => "revoked_secrets",
+        Others::EndAt(_) => "expiring_secrets",
+    };
+    shown[told] = json!(changed);
+    created(&format!("/admin/apps/{}/secrets", client.app.id), shown)
+}
+
+/// `GET /admin/apps/{id}/secrets`: those that no longer work too.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, Id(id): Id, parameters: Parameters) -> Answer {
+    parameters.finish()?;
+    let app = find(&state, &id).await?;
+    ok(whole(&state.store.secrets_of(&app.id).await?, show::secret))
+}
+
+/// `POST /admin/apps/{id}/secrets/{secret}/revoke`: with the secret end the access tokens that the app got for itself.
+pub(super) async fn revoke(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Ids(id, secret): Ids,
+    body: Fields,
+) -> Answer {
+    body.finish(Some(()))?;
+    let app = find(&state, &id).await?;
+    let secret = SecretId::new(&secret).map_err(|_| Problem::NotFound("client secret"))?;
+    let what = json!({ "secret": secret.as_str() });
+    let store = who.recording(&state, ("app.revoke_secret", app.id.as_str()), (Some(&what), None));
+    store.revoke_app_secret(&app.id, &secret, state.clock.now()).await?;
+    state.store.end_app_tokens(&app.id, state.clock.now()).await?;
+    state.invalidation.forget_app(&app.id);
+    tracing::info!(app = %app.id, %secret, "a client secret was revoked");
+    let all = state.store.secrets_of(&app.id).await?;
+    let revoked = all.iter().find(|known| known.id == secret).ok_or(Problem::NotFound("client secret"))?;
+    ok(show::secret(revoked))
+}
+
+/// What becomes of the others, for the record.
+fn shown_others(others: Others) -> Value {
+    match others {
+        Others::Stay => json!("stay"),
+        Others::EndAt(end) => json!({ "end_at": end.to_string() }),
+        Others::Revoked => json!("revoked"),
+    }
+}
+
+/// A span of time as policy files write it.
+fn span(value: &Value) -> Result<Duration, String> {
+    let text = value.as_str().map(|text| DurationText(text.to_owned()));
+    text.and_then(|text| text.duration())
+        .ok_or_else(|| "must be a span of time such as 30m, 24h or 7d".to_owned())
+}

@@ -1,0 +1,80 @@
+//! What an app registers as an OAuth2 client, as options of `tollgate app create` and `tollgate app update`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "As an OAuth2 client")]
+pub(super) struct ClientArguments {
+    /// How it may prove itself: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or
+    /// self_signed_tls_client_auth; may be given several times [default: by a secret, either way]
+    #[arg(long = "auth-method", value_name = "METHOD")]
+    auth_methods: Vec<String>,
+    /// What it may exchange for tokens: authorization_code, refresh_token, client_credentials or
+    /// urn:ietf:params:oauth:grant-type:device_code; may be given several times [default: all but the last, and a public
+    /// app no client_credentials]
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    grant_types: Vec<String>,
+    /// A file with its public keys as a JWK Set, for private_key_jwt, and its certificates (x5c), for
+    /// self_signed_tls_client_auth
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// For tls_client_auth: the subject of its certificate, such as CN=erp,O=Bright Apps,C=CN
+    #[arg(long, value_name = "DN", group = "certificate_name")]
+    tls_subject_dn: Option<String>,
+    /// For tls_client_auth: a host of its certificate's alternative names
+    #[arg(long, value_name = "HOST", group = "certificate_name")]
+    tls_san_dns: Option<String>,
+    /// For tls_client_auth: a URI of them
+    #[arg(long, value_name = "URI", group = "certificate_name")]
+    tls_san_uri: Option<String>,
+    /// For tls_client_auth: an address of them
+    #[arg(long, value_name = "ADDRESS", group = "certificate_name")]
+    tls_san_ip: Option<String>,
+    /// For tls_client_auth: a mail address of them
+    #[arg(long, value_name = "MAIL", group = "certificate_name")]
+    tls_san_email: Option<String>,
+    /// It gets no tokens but such as are bound to its key by DPoP
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    dpop_bound: Option<bool>,
+    /// Its tokens are bound to its certificate
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    certificate_bound: Option<bool>,
+    /// It must push its authorization requests
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    require_par: Option<bool>,
+}
+
+impl ClientArguments {
+    /// Adds what was given to the body of a call.
+    pub(super) fn add_to(self, body: &mut Value) -> Result<(), Failure> {
+        let mut add = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        };
+        let list = |names: Vec<String>| (!names.is_empty()).then(|| json!(names));
+        add("token_endpoint_auth_methods", list(self.auth_methods));
+        add("grant_types", list(self.grant_types));
+        add("jwks", self.jwks.as_deref().map(read).transpose()?);
+        add("tls_client_auth_subject_dn", self.tls_subject_dn.map(Value::from));
+        add("tls_client_auth_san_dns", self.tls_san_dns.map(Value::from));
+        add("tls_client_auth_san_uri", self.tls_san_uri.map(Value::from));
+        add("tls_client_auth_san_ip", self.tls_san_ip.map(Value::from));
+        add("tls_client_auth_san_email", self.tls_san_email.map(Value::from));
+        add("dpop_bound_access_tokens", self.dpop_bound.map(Value::from));
+        add("tls_client_certificate_bound_access_tokens", self.certificate_bound.map(Value::from));
+        add("require_pushed_authorization_requests", self.require_par.map(Value::from));
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))
+}

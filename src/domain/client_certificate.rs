@@ -1,0 +1,135 @@
+//! The certificate that a client shows when it connects by TLS (RFC 8705), as far as anybody goes by it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::confirmation::Thumbprint;
+use super::distinguished_name::DistinguishedName;
+
+/// A name in a certificate by which an app is known (RFC 8705, section 2.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateName {
+    /// Its subject (`tls_client_auth_subject_dn`).
+    Subject(DistinguishedName),
+    /// A host of its alternative names (`tls_client_auth_san_dns`), in small letters.
+    Host(String),
+    /// A URI of them (`tls_client_auth_san_uri`).
+    Uri(String),
+    /// An address of them (`tls_client_auth_san_ip`).
+    Address(IpAddr),
+    /// A mail address of them (`tls_client_auth_san_email`).
+    Mail(String),
+}
+
+/// A text that is no [`CertificateName`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a name of a certificate")]
+pub struct InvalidCertificateName;
+
+impl CertificateName {
+    /// The kinds of name, as the settings call them.
+    pub const SETTINGS: [&str; 5] = [
+        "tls_client_auth_subject_dn",
+        "tls_client_auth_san_dns",
+        "tls_client_auth_san_uri",
+        "tls_client_auth_san_ip",
+        "tls_client_auth_san_email",
+    ];
+
+    /// Which setting it is, and its value.
+    #[must_use]
+    pub fn setting(&self) -> (&'static str, String) {
+        let [subject, host, uri, address, mail] = Self::SETTINGS;
+        match self {
+            Self::Subject(name) => (subject, name.to_string()),
+            Self::Host(name) => (host, name.clone()),
+            Self::Uri(name) => (uri, name.clone()),
+            Self::Address(name) => (address, name.to_string()),
+            Self::Mail(name) => (mail, name.clone()),
+        }
+    }
+
+    /// The name that the setting `setting` of that value means.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn of_setting(setting: &str, value: &str) -> Result<Self, String> {
+        let [subject, host, uri, address, _] = Self::SETTINGS;
+        if setting == subject {
+            return value.parse().map(Self::Subject).map_err(|error| format!("{error}"));
+        }
+        if setting == address {
+            let parsed = value.parse::<IpAddr>();
+            return parsed.map(Self::Address).map_err(|_| "must be an IP address".to_owned());
+        }
+        if value.is_empty() || value.len() > 500 || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("must have 1 to 500 visible ASCII characters".to_owned());
+        }
+        Ok(match setting {
+            _ if setting == host => Self::Host(value.to_ascii_lowercase()),
+            _ if setting == uri => Self::Uri(value.to_owned()),
+            _ => Self::Mail(value.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for CertificateName {
+    /// The setting, `=`, and its value, as the store keeps it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (setting, value) = self.setting();
+        write!(f, "{setting}={value}")
+    }
+}
+
+impl FromStr for CertificateName {
+    type Err = InvalidCertificateName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCertificateName> {
+        let (setting, value) = text.split_once('=').ok_or(InvalidCertificateName)?;
+        if !Self::SETTINGS.contains(&setting) {
+            return Err(InvalidCertificateName);
+        }
+        Self::of_setting(setting, value).map_err(|_| InvalidCertificateName)
+    }
+}
+
+/// A client's certificate, whose private key its connection has proved to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// SHA-256 of it (`x5t#S256`).
+    pub thumbprint: Thumbprint,
+    /// Its subject and its alternative names, if an authority that the platform trusts has issued it and it is valid.
+    pub vouched: Option<Vec<CertificateName>>,
+}
+
+impl ClientCertificate {
+    /// Whether an authority vouches that its holder is `name`.
+    #[must_use]
+    pub fn is_vouched(&self, name: &CertificateName) -> bool {
+        self.vouched.as_ref().is_some_and(|names| names.contains(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_as_text() {
+        for (setting, value) in [
+            ("tls_client_auth_subject_dn", "CN=erp,O=Bright Apps"),
+            ("tls_client_auth_san_dns", "erp.bright.example"),
+            ("tls_client_auth_san_uri", "spiffe://bright.example/erp?a=b"),
+            ("tls_client_auth_san_ip", "2001:db8::1"),
+            ("tls_client_auth_san_email", "erp@bright.example"),
+        ] {
+            let name = CertificateName::of_setting(setting, value).unwrap();
+            assert_eq!(name.setting(), (setting, value.to_owned()));
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        for text in ["", "CN=a", "tls_client_auth_san_ip=x", "tls_client_auth_san_dns="] {
+            assert_eq!(text.parse::<CertificateName>(), Err(InvalidCertificateName), "{text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Apps as OAuth2 clients: their settings and secrets through the admin API.
+
+use http::Method;
+use serde_json::{Value, json};
+use tollgate::domain::id::AppId;
+use tollgate::domain::identity::SecretHash;
+use tollgate::domain::time::{Clock, Timestamp};
+
+use super::world::{Answered, World, text};
+
+const ED25519: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+fn keys() -> Value {
+    json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": ED25519, "kid": "one"}]})
+}
+
+async fn patch(world: &World, id: &str, body: &Value) -> Answered {
+    world.send(world.request(Method::PATCH, &format!("/admin/apps/{id}"), body.to_string())).await
+}
+
+#[tokio::test]
+async fn an_app_that_registers_nothing_in_particular_is_what_apps_always_were() {
+    let world = World::new().await;
+    let app = world.app().await;
+    assert_eq!(app["token_endpoint_auth_methods"], json!(["client_secret_basic", "client_secret_post"]));
+    assert_eq!(app["grant_types"], json!(["authorization_code", "refresh_token", "client_credentials"]));
+    assert_eq!((&app["jwks"], &app["require_pushed_authorization_requests"]), (&Value::Null, &json!(false)));
+}
+
+#[tokio::test]
+async fn an_app_that_proves_itself_by_a_key_gets_no_secret() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let body = json!({
+        "partner": partner, "name": "a", "scopes": ["order:read"], "jwks": keys(),
+        "token_endpoint_auth_methods": ["private_key_jwt"], "grant_types": ["client_credentials"],
+        "tls_client_certificate_bound_access_tokens": true,
+    });
+    let app = world.post("/admin/apps", &body).await.expect(201);
+    assert_eq!((&app["client_secret"], &app["jwks"]), (&Value::Null, &keys()));
+    let shown = world.get(&format!("/admin/apps/{}", text(&app, "id"))).await.expect(200);
+    assert_eq!(shown, app);
+    let more = world.post(&format!("/admin/apps/{}/secrets", text(&app, "id")), &json!({})).await;
+    assert_eq!(more.expect(409)["code"], "conflict");
+}
+
+#[tokio::test]
+async fn what_is_named_is_changed_and_the_rest_stays() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let id = text(&app, "id");
+    world.forgotten.take();
+    let changes = json!({
+        "name": "Renamed", "scopes": ["order:read", "catalog:read"], "redirect_uris": ["https://a.example/cb"],
+        "token_endpoint_auth_methods": ["tls_client_auth"],
+        "tls_client_auth_subject_dn": "cn=erp, O=Bright Apps",
+    });
+    let mut changed = patch(&world, &id, &changes).await.expect(200);
+    assert_eq!(world.forgotten.take(), [id.as_str()]);
+    assert_eq!(changed["tls_client_auth_subject_dn"], "CN=erp,O=Bright Apps");
+    assert_eq!(world.get(&format!("/admin/apps/{id}")).await.expect(200), changed);
+    assert_eq!(changed["default_scopes"], json!(["order:read"]));
+    let other = json!({"tls_client_auth_san_dns": "ERP.bright.example"});
+    changed = patch(&world, &id, &other).await.expect(200);
+    assert!(changed.get("tls_client_auth_subject_dn").is_none(), "{changed}");
+    assert_eq!(changed["tls_client_auth_san_dns"], "erp.bright.example");
+    let back = json!({"token_endpoint_auth_methods": ["client_secret_post"], "tls_client_auth_san_dns": ""});
+    changed = patch(&world, &id, &back).await.expect(200);
+    assert!(changed.get("tls_client_auth_san_dns").is_none(), "{changed}");
+    assert_eq!(patch(&world, "nobody", &json!({})).await.expect(404)["code"], "not_found");
+}
+
+#[tokio::test]
+async fn settings_that_are_wrong_are_told_and_change_nothing() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let id = text(&app, "id");
+    let mut private = keys();
+    private["keys"][0]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
+    for (body, pointer, told) in [
+        (json!({"jwks": private}), "/jwks", "private"),
+        (json!({"jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}), "/jwks", "secret"),
+        (json!({"jwks": "https://a.example/jwks"}), "/jwks", "JWK Set"),
+        (json!({"token_endpoint_auth_methods": ["private_key_jwt"]}), "/jwks", "missing"),
+        (
+            json!({"token_endpoint_auth_methods": ["client_secret_jwt"]}),
+            "/token_endpoint_auth_methods",
+            "there are",
+        ),
+        (
+            json!({"token_endpoint_auth_methods": ["none"]}),
+            "/token_endpoint_auth_methods",
+            "public apps alone",
+        ),
+        (
+            json!({"token_endpoint_auth_methods": ["self_signed_tls_client_auth"], "jwks": keys()}),
+            "/jwks",
+            "no certificate",
+        ),
+        (json!({"grant_types": ["password"]}), "/grant_types", "authorization_code"),
+        (json!({"tls_client_auth_subject_dn": "erp"}), "/tls_client_auth_subject_dn", "RFC 4514"),
+        (
+            json!({"tls_client_auth_san_ip": "10.0.0.1", "tls_client_auth_san_uri": "a:b"}),
+            "/tls_client_auth_san_ip",
+            "only one",
+        ),
+        (json!({"default_scopes": ["catalog:read"]}), "/default_scopes", "within scopes"),
+        (json!({"kind": "public"}), "/kind", "not known here"),
+        (json!({"require_par": true}), "/require_par", "not known here"),
+    ] {
+        let problem = patch(&world, &id, &body).await.expect(422);
+        let error = &problem["errors"][0];
+        assert_eq!(error["pointer"], pointer, "{problem}");
+        assert!(text(error, "detail").contains(told), "{problem}");
+    }
+    let mut unchanged = app.clone();
+    unchanged.as_object_mut().unwrap().remove("client_secret");
+    assert_eq!(world.get(&format!("/admin/apps/{id}")).await.expect(200), unchanged);
+}
+
+#[tokio::test]
+async fn another_secret_leaves_the_old_ones_alive_for_as_long_as_it_is_told() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let (id, old) = (AppId::new(&text(&app, "id")).unwrap(), SecretHash::of(&text(&app, "client_secret")));
+    let path = format!("/admin/apps/{id}/secrets");
+    let now = world.clock.now();
+    let works =
+        async |hash: &SecretHash, at: Timestamp| world.store.is_app_secret(&id, hash, at).await.unwrap();
+    world.post(&path, &json!({})).await.expect(201);
+    assert!(works(&old, "2126-01-01T00:00:00Z".parse().unwrap()).await);
+    world.forgotten.take();
+    let next = world.post(&path, &json!({"expire_others_in": "24h"})).await.expect(201);
+    assert_eq!((&next["expiring_secrets"], world.forgotten.take()), (&json!(2), vec![id.to_string()]));
+    let day = |hours: u64| now.plus(std::time::Duration::from_secs(hours * 3600));
+    assert!(works(&old, day(23)).await && !works(&old, day(24)).await);
+    let new = SecretHash::of(&text(&next, "client_secret"));
+    assert!(works(&new, day(1000)).await);
+    let listed = world.get(&path).await.expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 3);
+    assert!(!listed.to_string().contains(&text(&next, "client_secret")));
+    let last = world.post(&path, &json!({"revoke_others": true})).await.expect(201);
+    assert_eq!(last["revoked_secrets"], 3);
+    assert!(!works(&new, now).await && works(&SecretHash::of(&text(&last, "client_secret")), now).await);
+    for wrong in [
+        json!({"revoke_others": true, "expire_others_in": "1h"}),
+        json!({"expire_others_in": "soon"}),
+        json!({"expires_at": "2020-01-01T00:00:00Z"}),
+    ] {
+        world.post(&path, &wrong).await.expect(422);
+    }
+}
+
+#[tokio::test]
+async fn one_secret_is_revoked_by_its_id_and_there_are_ten_at_most() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let path = format!("/admin/apps/{}/secrets", text(&app, "id"));
+    for _ in 1..10 {
+        world.post(&path, &json!({})).await.expect(201);
+    }
+    let problem = world.post(&path, &json!({})).await.expect(409);
+    assert!(text(&problem, "detail").contains("10 secrets"), "{problem}");
+    let first = world.get(&path).await.expect(200)["items"][9]["id"].as_str().unwrap().to_owned();
+    let revoked = world.post(&format!("{path}/{first}/revoke"), &json!({})).await.expect(200);
+    assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
+    world.post(&path, &json!({})).await.expect(201);
+    world.post(&format!("{path}/sec_x/revoke"), &json!({})).await.expect(404);
+    let other = world.app().await;
+    let foreign = format!("/admin/apps/{}/secrets/{first}/revoke", text(&other, "id"));
+    world.post(&foreign, &json!({})).await.expect(404);
+}

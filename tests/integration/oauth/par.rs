@@ -1,0 +1,278 @@
+//! Pushed authorization requests (RFC 9126): check P1.
+
+use serde_json::{Value, json};
+
+use crate::support::dev::{Dev, input, now, parameter};
+use crate::support::http::{self, Answer, FORM, form};
+use crate::support::signer::Signer;
+
+const CHALLENGE: [(&str, &str); 2] =
+    [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
+
+fn push(dev: &Dev, fields: &[(&str, &str)]) -> Answer {
+    http::request(dev.base(), "POST", "/oauth/par", &[FORM], &form(fields))
+}
+
+/// A request of the first app, with its secret.
+fn of_app<'a>(dev: &'a Dev, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = vec![
+        ("client_id", dev.told("/app/client_id")),
+        ("client_secret", dev.told("/app/client_secret")),
+        ("response_type", "code"),
+        ("redirect_uri", dev.told("/app/redirect_uri")),
+        ("state", "a+b &"),
+    ];
+    fields.extend(more);
+    fields
+}
+
+#[track_caller]
+fn pushed(answer: &Answer) -> String {
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    answer.json()["request_uri"].as_str().unwrap().to_owned()
+}
+
+/// What the browser is sent with.
+fn query(dev: &Dev, request_uri: &str) -> String {
+    form(&[("client_id", dev.told("/app/client_id")), ("request_uri", request_uri)])
+}
+
+#[track_caller]
+fn assert_gone(answer: &Answer, why: &str) {
+    assert_eq!((answer.status, answer.header("location")), (400, None), "{why}: {}", answer.text());
+    assert!(answer.text().contains("expired or was used"), "{why}: {}", answer.text());
+}
+
+#[test]
+fn p1_a_pushed_request_is_gone_on_with_over_login_and_consent_and_used_once() {
+    let dev = Dev::start();
+    let answer = push(&dev, &of_app(&dev, &[("scope", "order:read")]));
+    let request_uri = pushed(&answer);
+    assert!(request_uri.starts_with("urn:ietf:params:oauth:request_uri:"), "{request_uri}");
+    let lifetime = answer.json()["expires_in"].as_u64().unwrap();
+    assert!((5..=600).contains(&lifetime), "{lifetime}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    // What the browser adds is passed over: nobody between changes a pushed request.
+    let tampered = format!(
+        "{}&scope=order%3Awrite&state=evil&redirect_uri=https://evil.example",
+        query(&dev, &request_uri)
+    );
+    let location = dev.consent(&tampered, 0);
+    assert!(location.starts_with(dev.told("/app/redirect_uri")), "{location}");
+    assert_eq!(parameter(&location, "state").as_deref(), Some("a+b &"));
+    assert_eq!(parameter(&location, "iss").as_deref(), Some(dev.base()));
+    let code = parameter(&location, "code").unwrap();
+    let redirect_uri = dev.told("/app/redirect_uri");
+    let grant = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", redirect_uri)];
+    let token = dev.token_call(&grant);
+    assert_eq!((token.status, token.json()["scope"].as_str()), (200, Some("order:read")), "{}", token.text());
+    assert_gone(&dev.get(&format!("/oauth/authorize?{}", query(&dev, &request_uri)), &[]), "used");
+}
+
+#[test]
+fn p1_what_is_wrong_with_a_request_is_told_where_it_is_pushed() {
+    let dev = Dev::start();
+    let id = dev.told("/app/client_id");
+    let base =
+        |more: &[(&str, &str)]| push(&dev, &of_app(&dev, more).iter().map(|pair| *pair).collect::<Vec<_>>());
+    let public = |more: &[(&str, &str)]| {
+        let mut fields = vec![
+            ("client_id", dev.told("/public_app/client_id")),
+            ("response_type", "code"),
+            ("redirect_uri", dev.told("/public_app/redirect_uri")),
+        ];
+        fields.extend(more);
+        push(&dev, &fields)
+    };
+    let with_secret = |fields: &[(&str, &str)]| {
+        let mut all = vec![("client_id", id), ("client_secret", dev.told("/app/client_secret"))];
+        all.extend(fields);
+        push(&dev, &all)
+    };
+    let uri = dev.told("/app/redirect_uri");
+    for (answer, status, error, why) in [
+        (push(&dev, &[("client_id", id), ("response_type", "code")]), 401, "invalid_client", "no proof"),
+        (push(&dev, &[("client_id", id), ("client_secret", "x")]), 401, "invalid_client", "a wrong secret"),
+        (push(&dev, &[("response_type", "code")]), 401, "invalid_client", "no client"),
+        (
+            base(&[("request_uri", "urn:ietf:params:oauth:request_uri:x")]),
+            400,
+            "invalid_request",
+            "request_uri",
+        ),
+        (base(&[("state", "twice")]), 400, "invalid_request", "a parameter twice"),
+        (base(&[("scope", "catalog:write")]), 400, "invalid_scope", "a scope beyond"),
+        (
+            base(&[("code_challenge", CHALLENGE[0].1), ("code_challenge_method", "plain")]),
+            400,
+            "invalid_request",
+            "plain",
+        ),
+        (with_secret(&[("redirect_uri", uri)]), 400, "invalid_request", "no response_type"),
+        (
+            with_secret(&[("redirect_uri", uri), ("response_type", "token")]),
+            400,
+            "unsupported_response_type",
+            "an implicit grant",
+        ),
+        (
+            with_secret(&[("redirect_uri", "https://evil.example/cb"), ("response_type", "code")]),
+            400,
+            "invalid_request",
+            "a redirect_uri that is not registered",
+        ),
+        (public(&[]), 400, "invalid_request", "a public app without PKCE"),
+        (base(&[("scope", &"order:read ".repeat(1000))]), 400, "invalid_request", "a long request"),
+    ] {
+        let told = (answer.status, answer.json()["error"].as_str().map(str::to_owned));
+        assert_eq!(told, (status, Some(error.to_owned())), "{why}: {}", answer.text());
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{why}");
+    }
+    assert_eq!(public(&CHALLENGE).status, 201);
+    let get = dev.get("/oauth/par", &[]);
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    let large = http::request(dev.base(), "POST", "/oauth/par", &[FORM], &"a=b&".repeat(20_000));
+    assert_eq!(large.status, 413, "{}", large.text());
+    let json = http::request(dev.base(), "POST", "/oauth/par", &[("Content-Type", "application/json")], "{}");
+    assert_eq!((json.status, json.json()["error"].as_str()), (400, Some("invalid_request")));
+}
+
+#[test]
+fn p1_a_reference_is_bound_to_its_app_and_nothing_else_is_one() {
+    let dev = Dev::start();
+    let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
+    let authorize = |client_id: &str, request_uri: &str| {
+        let query =
+            form(&[("client_id", client_id), ("request_uri", request_uri), ("response_type", "code")]);
+        dev.get(&format!("/oauth/authorize?{query}"), &[])
+    };
+    assert_gone(&authorize(dev.told("/other_app/client_id"), &request_uri), "another app");
+    assert_gone(&authorize(dev.told("/public_app/client_id"), &request_uri), "a public app");
+    let app = dev.told("/app/client_id");
+    for (request_uri, why) in [
+        ("urn:ietf:params:oauth:request_uri:guessed", "guessed"),
+        ("https://app.example/request.jwt", "somewhere else"),
+        (&*request_uri.to_uppercase(), "in other letters"),
+    ] {
+        assert_gone(&authorize(app, request_uri), why);
+    }
+    let twice = format!("{}&request_uri=x", query(&dev, &request_uri));
+    assert_gone(&dev.get(&format!("/oauth/authorize?{twice}"), &[]), "two references");
+    let unnamed = dev.get(&format!("/oauth/authorize?{}", form(&[("request_uri", &request_uri)])), &[]);
+    assert_eq!((unnamed.status, unnamed.header("location")), (400, None));
+    assert_eq!(authorize(app, &request_uri).status, 200, "still good for its own app");
+}
+
+#[test]
+fn p1_a_merchant_that_says_no_uses_the_request_up() {
+    let dev = Dev::start();
+    let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
+    let query = query(&dev, &request_uri);
+    let (username, password) = (dev.told("/merchants/0/username"), dev.told("/merchants/0/password"));
+    let login = form(&[("request", &query), ("username", username), ("password", password)]);
+    let answer = http::request(dev.base(), "POST", "/oauth/login", &[FORM], &login);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let page = dev.get(answer.header("location").unwrap(), &[("Cookie", &cookie)]);
+    let csrf = input(&page.text(), "csrf");
+    let decide = |decision: &str| {
+        let consent = form(&[("request", &query), ("csrf", &csrf), ("decision", decision)]);
+        http::request(dev.base(), "POST", "/oauth/consent", &[FORM, ("Cookie", &cookie)], &consent)
+    };
+    let denied = decide("deny");
+    let location = denied.header("location").unwrap();
+    assert_eq!(parameter(location, "error").as_deref(), Some("access_denied"));
+    assert_eq!(parameter(location, "state").as_deref(), Some("a+b &"));
+    assert_gone(&decide("allow"), "allowed after all");
+    assert_gone(&decide("deny"), "denied again");
+}
+
+#[test]
+fn p1_whoever_must_push_cannot_send_a_request_by_the_browser() {
+    let dev = Dev::start();
+    let id = dev.told("/app/client_id");
+    let plain = format!("/oauth/authorize?client_id={id}&response_type=code&state=s");
+    assert_eq!(dev.get(&plain, &[]).status, 200);
+    let must = r#"{"require_pushed_authorization_requests":true}"#;
+    assert_eq!(dev.admin("PATCH", &format!("/admin/apps/{id}"), must).status, 200);
+    let refused = dev.get(&plain, &[]);
+    let location = refused.header("location").unwrap();
+    assert_eq!(parameter(location, "error").as_deref(), Some("invalid_request"));
+    assert_eq!(parameter(location, "state").as_deref(), Some("s"));
+    let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
+    assert!(parameter(&dev.consent(&query(&dev, &request_uri), 0), "code").is_some());
+    let other = format!("/oauth/authorize?client_id={}&response_type=code", dev.told("/other_app/client_id"));
+    assert_eq!(dev.get(&other, &[]).status, 200, "the others may");
+    let metadata = dev.get("/.well-known/oauth-authorization-server", &[]).json();
+    assert_eq!(metadata["require_pushed_authorization_requests"], false);
+    assert_eq!(metadata["pushed_authorization_request_endpoint"], format!("{}/oauth/par", dev.base()));
+}
+
+#[test]
+fn p1_a_platform_may_have_all_apps_push() {
+    let dev = Dev::with_policies(|policies| {
+        let file = policies.join("platform.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("require_par: false", "require_par: true")).unwrap();
+    });
+    let metadata = dev.get("/.well-known/oauth-authorization-server", &[]).json();
+    assert_eq!(metadata["require_pushed_authorization_requests"], true);
+    let plain = format!("/oauth/authorize?client_id={}&response_type=code", dev.told("/app/client_id"));
+    let refused = dev.get(&plain, &[]);
+    assert_eq!(parameter(refused.header("location").unwrap(), "error").as_deref(), Some("invalid_request"));
+    let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
+    assert!(parameter(&dev.consent(&query(&dev, &request_uri), 0), "code").is_some());
+}
+
+#[test]
+fn p1_a_client_proves_itself_here_by_an_assertion_for_this_endpoint() {
+    let dev = Dev::start();
+    let (id, key) = (dev.told("/app/client_id"), Signer::new("ES256", "a"));
+    let settings = json!({"jwks": {"keys": [key.jwk()]}, "token_endpoint_auth_methods": ["private_key_jwt"]});
+    assert_eq!(dev.admin("PATCH", &format!("/admin/apps/{id}"), &settings.to_string()).status, 200);
+    let ask = |audience: &str, jti: &str| {
+        let claims: Value =
+            json!({"iss": id, "sub": id, "aud": audience, "exp": now() + 60, "iat": now(), "jti": jti});
+        let assertion = key.sign(&claims);
+        push(
+            &dev,
+            &[
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", &assertion),
+                ("response_type", "code"),
+                ("redirect_uri", dev.told("/app/redirect_uri")),
+            ],
+        )
+    };
+    for (at, audience) in ["", "/oauth/token", "/oauth/par"].iter().enumerate() {
+        let request_uri = pushed(&ask(&format!("{}{audience}", dev.base()), &at.to_string()));
+        assert!(parameter(&dev.consent(&query(&dev, &request_uri), 0), "code").is_some(), "{audience}");
+    }
+    assert_eq!(ask(&format!("{}/oauth/par", dev.base()), "0").status, 401, "a jti that was used");
+}
+
+#[test]
+fn p1_a_pushed_request_outlives_a_kill_and_is_still_used_once() {
+    let dev = Dev::start();
+    let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
+    let dev = dev.kill_and_restart();
+    let query = query(&dev, &request_uri);
+    assert!(parameter(&dev.consent(&query, 0), "code").is_some());
+    let dev = dev.kill_and_restart();
+    assert_gone(&dev.get(&format!("/oauth/authorize?{query}"), &[]), "used before the kill");
+}
+
+#[test]
+fn p1_an_app_that_pushes_without_end_is_told_to_wait() {
+    let dev = Dev::start();
+    let request = of_app(&dev, &[]);
+    let answers: Vec<Answer> = (0..700).map(|_| push(&dev, &request)).collect();
+    let slowed = answers.iter().find(|answer| answer.status != 201).expect("nobody is slowed");
+    assert_eq!((slowed.status, slowed.json()["error"].as_str()), (429, Some("temporarily_unavailable")));
+    assert!(slowed.header("retry-after").is_some());
+    let other = [
+        ("client_id", dev.told("/other_app/client_id")),
+        ("client_secret", dev.told("/other_app/client_secret")),
+        ("response_type", "code"),
+    ];
+    assert_eq!(push(&dev, &other).status, 201, "another app is not");
+}

@@ -1,0 +1,97 @@
+//! Consent, code and pushed request: all of it, or nothing.
+
+use tollgate::domain::id::{AppId, FamilyId, GrantId};
+use tollgate::domain::secret_hash::{CodeHash, RequestHash};
+use tollgate::store::authorization_code::{CodeRecord, GivenCode};
+use tollgate::store::pushed_request::PushedRequest;
+use tollgate::store::{Page, Store, StoreError};
+
+use super::contract;
+use super::contract_oauth::code;
+use super::seed::{START, later, seed, seed_grant};
+
+contract! {
+    a_pushed_request_is_there_for_its_app_until_it_expires,
+    a_code_comes_with_its_consent_and_uses_the_request_up,
+    a_code_that_cannot_be_kept_leaves_everything_as_it_was,
+    of_many_answers_to_one_request_exactly_one_gets_a_code,
+}
+
+async fn push(store: &Store, app: &AppId) -> RequestHash {
+    let request = "client_id=app_1&scope=order%3Aread".to_owned();
+    let pushed = PushedRequest { app: app.clone(), request, created_at: START, expires_at: later(60) };
+    let hash = RequestHash::of("urn:x");
+    store.push_request(&hash, &pushed).await.unwrap();
+    assert_eq!(store.pushed_request(app, &hash, later(59)).await.unwrap(), Some(pushed));
+    hash
+}
+
+async fn a_pushed_request_is_there_for_its_app_until_it_expires(store: Store) {
+    let (app, _) = seed(&store).await;
+    let hash = push(&store, &app.id).await;
+    assert_eq!(store.pushed_request(&app.id, &hash, later(60)).await.unwrap(), None);
+    let other = AppId::new("other").unwrap();
+    assert_eq!(store.pushed_request(&other, &hash, START).await.unwrap(), None);
+    assert!(!store.drop_pushed_request(&other, &hash, START).await.unwrap());
+    assert!(!store.drop_pushed_request(&app.id, &hash, later(60)).await.unwrap());
+    assert!(store.drop_pushed_request(&app.id, &hash, START).await.unwrap());
+    assert!(!store.drop_pushed_request(&app.id, &hash, START).await.unwrap());
+    push(&store, &app.id).await;
+    assert_eq!(store.forget_expired(later(61)).await.unwrap(), 1);
+}
+
+async fn a_code_comes_with_its_consent_and_uses_the_request_up(store: Store) {
+    let grant = seed_grant(&store).await;
+    store.revoke_grant(&grant.id, START).await.unwrap();
+    let pushed = push(&store, &grant.app).await;
+    let new = CodeRecord { grant: GrantId::new("grant_2").unwrap(), ..code(&grant) };
+    let hash = CodeHash::of("code");
+    let given = store.give_code(&hash, new.clone(), Some(&pushed)).await.unwrap();
+    assert_eq!(given, GivenCode::Given(new.grant.clone()));
+    assert_eq!(store.code(&hash).await.unwrap(), Some(new.clone()));
+    assert_eq!(store.grant(&new.grant).await.unwrap().unwrap().scopes, new.scopes);
+    let again = CodeRecord { family: FamilyId::new("family_2").unwrap(), ..new };
+    let used = store.give_code(&CodeHash::of("another"), again.clone(), Some(&pushed)).await.unwrap();
+    assert_eq!((used, store.code(&CodeHash::of("another")).await.unwrap()), (GivenCode::RequestGone, None));
+    let wider = CodeRecord {
+        grant: GrantId::new("grant_3").unwrap(),
+        scopes: "catalog:read".parse().unwrap(),
+        ..again
+    };
+    let given = store.give_code(&CodeHash::of("another"), wider, None).await.unwrap();
+    let active = GrantId::new("grant_2").unwrap();
+    assert_eq!(given, GivenCode::Given(active.clone()), "the active grant is widened");
+    let scopes = store.grant(&active).await.unwrap().unwrap().scopes;
+    assert_eq!(scopes, grant.scopes.union(&"catalog:read".parse().unwrap()));
+}
+
+async fn a_code_that_cannot_be_kept_leaves_everything_as_it_was(store: Store) {
+    let grant = seed_grant(&store).await;
+    let hash = CodeHash::of("code");
+    store.give_code(&hash, code(&grant), None).await.unwrap();
+    let pushed = push(&store, &grant.app).await;
+    let taken = CodeRecord { scopes: "catalog:read".parse().unwrap(), ..code(&grant) };
+    let refused = store.give_code(&CodeHash::of("another"), taken, Some(&pushed)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    assert!(store.pushed_request(&grant.app, &pushed, START).await.unwrap().is_some());
+    let grants = store.grants_of_app(&grant.app, &Page::first()).await.unwrap();
+    assert_eq!(grants, [grant]);
+}
+
+async fn of_many_answers_to_one_request_exactly_one_gets_a_code(store: Store) {
+    let grant = seed_grant(&store).await;
+    let pushed = push(&store, &grant.app).await;
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let family = FamilyId::new(&format!("family_{number}")).unwrap();
+            let (store, code) = (store.clone(), CodeRecord { family, ..code(&grant) });
+            let hash = CodeHash::of(&number.to_string());
+            tokio::spawn(async move { store.give_code(&hash, code, Some(&pushed)).await.unwrap() })
+        })
+        .collect();
+    let mut given = 0;
+    for task in tasks {
+        given += usize::from(matches!(task.await.unwrap(), GivenCode::Given(_)));
+    }
+    assert_eq!(given, 1);
+}
