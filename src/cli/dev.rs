@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::failure::{Failure, Outcome};
 use super::screen::{Format, Screen};
 use crate::config::environment;
-use crate::config::settings::{DevSettings, TlsSettings};
+use crate::config::settings::{DevSettings, MutualTlsSettings, TlsSettings};
 use crate::server;
 use crate::telemetry::logs;
 
@@ -28,6 +28,13 @@ pub(super) struct DevArguments {
     /// Port for partners by TLS, on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8443, value_name = "PORT")]
     tls_port: u16,
+    /// Port for partners' machines that show certificates of their own, on 127.0.0.1, as with `tollgate serve --mtls-listen`; 0
+    /// picks a free one
+    #[arg(long, value_name = "PORT", requires = "tls_certificates")]
+    mtls_port: Option<u16>,
+    /// The authorities that vouch for those certificates, in PEM
+    #[arg(long, value_name = "FILE", requires = "mtls_port")]
+    mtls_client_ca: Option<PathBuf>,
     /// Keep data in this folder; a start on the same one makes new keys and passwords, and the sandbox forgets its
     /// orders [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
@@ -48,12 +55,18 @@ pub(super) struct DevArguments {
 
 impl DevArguments {
     fn settings(self) -> DevSettings {
+        let mutual = self.mtls_port.map(|port| MutualTlsSettings {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            client_ca: self.mtls_client_ca,
+            public_url: None,
+        });
         DevSettings {
             port: self.port,
             admin_port: self.admin_port,
             tls: self.tls_certificates.map(|certificates| TlsSettings {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, self.tls_port)),
                 certificates,
+                mutual,
             }),
             data: self.data,
             policies: self.policies,
@@ -73,7 +86,7 @@ pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
     let settings = arguments.settings();
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
     server::dev::run(&settings, &|ready| tell(ready, screen))
-        .map_err(|error| Failure::of_server(error, "--port, --tls-port or --admin-port"))
+        .map_err(|error| Failure::of_server(error, "--port, --tls-port, --mtls-port or --admin-port"))
 }
 
 /// Prints what to try. A closed standard output is no reason to stop.

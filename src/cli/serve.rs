@@ -12,7 +12,7 @@ use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
 use crate::config::environment;
 use crate::config::public_url::PublicUrl;
-use crate::config::settings::{ServeSettings, TlsSettings};
+use crate::config::settings::{MutualTlsSettings, ServeSettings, TlsSettings};
 use crate::domain::id::NodeId;
 use crate::server;
 use crate::telemetry::logs;
@@ -48,6 +48,17 @@ pub(super) struct ServeArguments {
     /// Where partners connect by TLS
     #[arg(long, default_value = "0.0.0.0:8443", value_name = "ADDRESS", env = "TOLLGATE_TLS_LISTEN")]
     tls_listen: SocketAddr,
+    /// Where partners' machines connect by TLS that show certificates of their own: for tls_client_auth,
+    /// self_signed_tls_client_auth and tokens that are bound to certificates (RFC 8705)
+    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_MTLS_LISTEN", requires = "tls_certificates")]
+    mtls_listen: Option<SocketAddr>,
+    /// The authorities that vouch for those certificates, in PEM; needed for tls_client_auth alone
+    #[arg(long, value_name = "FILE", env = "TOLLGATE_MTLS_CLIENT_CA", requires = "mtls_listen")]
+    mtls_client_ca: Option<PathBuf>,
+    /// The address by which they know that door, such as https://mtls.example.com [default: the host of --public-url with
+    /// the port of --mtls-listen]
+    #[arg(long, value_name = "URL", env = "TOLLGATE_MTLS_PUBLIC_URL", requires = "mtls_listen")]
+    mtls_public_url: Option<PublicUrl>,
     /// Where administrators connect: keep it inside your network
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN")]
     admin_listen: SocketAddr,
@@ -76,11 +87,20 @@ pub(super) struct ServeArguments {
 
 impl ServeArguments {
     fn settings(self) -> Result<ServeSettings, Failure> {
-        let tls =
-            self.tls_certificates.map(|certificates| TlsSettings { listen: self.tls_listen, certificates });
+        let mutual = self.mtls_listen.map(|listen| MutualTlsSettings {
+            listen,
+            client_ca: self.mtls_client_ca,
+            public_url: self.mtls_public_url.clone(),
+        });
+        let tls = self.tls_certificates.map(|certificates| TlsSettings {
+            listen: self.tls_listen,
+            certificates,
+            mutual,
+        });
         let listen = self.listen.or_else(|| tls.is_none().then_some(DEFAULT_LISTEN));
         // The address that it listens on would be the issuer, and 0.0.0.0 is nobody's.
-        let mut addresses = listen.into_iter().chain(tls.iter().map(|tls| tls.listen));
+        let of_tls = |tls: &TlsSettings| [Some(tls.listen), tls.mutual.as_ref().map(|mutual| mutual.listen)];
+        let mut addresses = listen.into_iter().chain(tls.iter().flat_map(of_tls).flatten());
         let elsewhere = addresses.find(|address| !address.ip().is_loopback());
         if let Some(address) = elsewhere.filter(|_| self.public_url.is_none()) {
             return Err(Failure::Usage(format!(
@@ -95,6 +115,12 @@ impl ServeArguments {
                 "tollgate: --public-url {url} lets anyone between read passwords and tokens; write it like \
                  https://api.example.com, or, in a network without TLS, add --insecure-public-url, or set \
                  TOLLGATE_INSECURE_PUBLIC_URL=true"
+            )));
+        }
+        if let Some(url) = self.mtls_public_url.as_ref().filter(|url| !url.as_str().starts_with("https://")) {
+            return Err(Failure::Usage(format!(
+                "tollgate: --mtls-public-url {url} cannot be: certificates are shown by TLS alone; write it like \
+                 https://mtls.example.com"
             )));
         }
         Ok(ServeSettings {
@@ -123,5 +149,5 @@ pub(super) fn run(arguments: ServeArguments) -> Outcome {
     })?;
     let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
     server::serve::run(&settings, &token)
-        .map_err(|error| Failure::of_server(error, "--listen, --tls-listen or --admin-listen"))
+        .map_err(|error| Failure::of_server(error, "--listen, --tls-listen, --mtls-listen or --admin-listen"))
 }

@@ -15,6 +15,20 @@ pub struct TlsSettings {
     pub listen: SocketAddr,
     /// The folder in which certificates and their keys lie.
     pub certificates: PathBuf,
+    /// How partners' machines are served that show certificates of their own.
+    pub mutual: Option<MutualTlsSettings>,
+}
+
+/// How partners' machines are served that show certificates of their own (RFC 8705): at a door of its own, since a browser that
+/// is asked for a certificate asks its user.
+#[derive(Debug, Clone)]
+pub struct MutualTlsSettings {
+    /// Where they connect.
+    pub listen: SocketAddr,
+    /// The authorities that vouch for them, in PEM; without it, only what apps have registered themselves is known of them.
+    pub client_ca: Option<PathBuf>,
+    /// The address by which they know this door; without one, the host of the public URL with the port that it listens on.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// Settings of `tollgate dev`.

@@ -190,6 +190,11 @@ impl ClientSettings {
             "tls_client_auth_subject_dn",
             "is missing, or one of tls_client_auth_san_dns, _uri, _ip and _email: tls_client_auth goes by it",
         );
+        check(
+            !(self.dpop_bound_tokens && self.certificate_bound_tokens),
+            "dpop_bound_access_tokens",
+            "may not be beside tls_client_certificate_bound_access_tokens: a token is bound to one thing",
+        );
         mistakes
     }
 }
@@ -248,6 +253,15 @@ mod tests {
             (with(&[AuthMethod::SelfSignedTls]), ClientKind::Confidential, "jwks"),
             (with(&[AuthMethod::Tls]), ClientKind::Confidential, "tls_client_auth_subject_dn"),
             (with(&[AuthMethod::None]), ClientKind::Public, "grant_types"),
+            (
+                ClientSettings {
+                    dpop_bound_tokens: true,
+                    certificate_bound_tokens: true,
+                    ..confidential.clone()
+                },
+                ClientKind::Confidential,
+                "dpop_bound_access_tokens",
+            ),
         ] {
             let told = settings.mistakes(kind);
             assert!(told.len() == 1 && told[0].0 == setting, "{settings:?}: {told:?}");

@@ -12,13 +12,14 @@ use crate::credential::directory::Identity;
 use crate::credential::dpop::replay::Seen;
 use crate::credential::dpop::{Expected, ProofError, Proven, Target, only};
 use crate::credential::presented::{self, Presented};
+use crate::domain::client_certificate::ClientCertificate;
 use crate::domain::confirmation::{Confirmation, Thumbprint};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::policy::snapshot::{Route, Snapshot};
 
 const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
-    "The access token is bound to a client certificate, which this connection lacks.",
+    "The access token is bound to a client certificate: connect with it, where the platform asks for certificates.",
 );
 const NO_ROOM: Refusal = Refusal::Unavailable("Too many proofs of possession are remembered");
 
@@ -34,6 +35,8 @@ pub(super) struct Shown<'c> {
     pub(super) route: &'c Route,
     /// Where it comes from.
     pub(super) address: IpAddr,
+    /// The certificate that its connection began with.
+    pub(super) certificate: Option<&'c ClientCertificate>,
     /// When.
     pub(super) moment: Moment,
 }
@@ -47,7 +50,10 @@ pub(super) fn check(shared: &Shared, identity: &Identity, shown: &Shown<'_>) -> 
     match identity.confirmation {
         None => Ok(()),
         Some(Confirmation::Key(key)) => check_proof(shared, key, shown),
-        Some(Confirmation::Certificate(_)) => Err(NO_CERTIFICATE),
+        Some(Confirmation::Certificate(bound)) => match shown.certificate {
+            Some(certificate) if certificate.thumbprint == bound => Ok(()),
+            Some(_) | None => Err(NO_CERTIFICATE),
+        },
     }
 }
 

@@ -67,6 +67,9 @@ impl ControlPlane {
         B::Error: Into<Broken>,
     {
         fields::set_own(&mut parts.headers, connection, request_id);
+        if let Some(certificate) = &connection.certificate {
+            parts.extensions.insert(certificate.clone());
+        }
         let place = Places::take(&self.places, &connection.forwarded_for);
         let place = place.ok_or(Refusal::Unavailable("Too many such calls are under way"))?;
         let body = self.read(body).await?;
@@ -130,8 +133,11 @@ mod tests {
     {
         let (parts, ()) = Request::post("/oauth/token").body(()).unwrap().into_parts();
         let value = HeaderValue::from_static;
-        let connection =
-            ConnectionFields { forwarded_for: value("127.0.0.1"), forwarded_proto: value("http") };
+        let connection = ConnectionFields {
+            forwarded_for: value("127.0.0.1"),
+            forwarded_proto: value("http"),
+            certificate: None,
+        };
         plane.call(parts, body, &connection, &value("id")).await
     }
 

@@ -2,6 +2,7 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
@@ -11,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
+use crate::domain::client_certificate::ClientCertificate;
 use crate::upstream::request::RequestHead;
 
 /// Who calls, if it is an app.
@@ -33,6 +35,8 @@ pub struct ConnectionFields {
     pub forwarded_for: HeaderValue,
     /// `http` or `https`.
     pub forwarded_proto: HeaderValue,
+    /// The certificate that the client showed; upstreams are not told of it.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// What an upstream learns of a call beside what the caller sent.
@@ -245,6 +249,7 @@ mod tests {
         let connection = ConnectionFields {
             forwarded_for: HeaderValue::from_static("192.0.2.1"),
             forwarded_proto: HeaderValue::from_static("http"),
+            certificate: None,
         };
         let told = Told {
             authority: "a.example",

@@ -9,7 +9,9 @@ use crate::credential::jwk::Algorithm;
 use crate::domain::authentication::AuthenticationClass;
 use crate::domain::client::AuthMethod;
 
-/// How clients may prove themselves.
+/// How clients may prove themselves that connect by certificates of their own.
+const BY_CERTIFICATE: [AuthMethod; 2] = [AuthMethod::Tls, AuthMethod::SelfSignedTls];
+/// How clients may prove themselves anywhere.
 const AUTH_METHODS: [AuthMethod; 4] =
     [AuthMethod::SecretBasic, AuthMethod::SecretPost, AuthMethod::PrivateKeyJwt, AuthMethod::None];
 
@@ -24,7 +26,7 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
     let snapshot = oauth.live.load();
     let mut scopes: Vec<&str> = snapshot.scopes.keys().map(|scope| scope.as_str()).collect();
     scopes.sort_unstable();
-    Json(json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
@@ -43,5 +45,20 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "dpop_signing_alg_values_supported": Algorithm::NAMES,
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": ["en", "zh"],
-    }))
+    });
+    if let Some(base) = &oauth.mutual_base {
+        add_mutual(&mut document, base);
+    }
+    Json(document)
+}
+
+/// What there is for clients that show certificates of their own (RFC 8705, sections 3.3 and 5).
+fn add_mutual(document: &mut Value, base: &str) {
+    let methods: Vec<&str> = AUTH_METHODS.into_iter().chain(BY_CERTIFICATE).map(AuthMethod::name).collect();
+    document["token_endpoint_auth_methods_supported"] = json!(methods);
+    document["tls_client_certificate_bound_access_tokens"] = json!(true);
+    document["mtls_endpoint_aliases"] = json!({
+        "token_endpoint": format!("{base}/oauth/token"),
+        "pushed_authorization_request_endpoint": format!("{base}/oauth/par"),
+    });
 }

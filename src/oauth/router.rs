@@ -34,6 +34,8 @@ pub struct OAuth {
     pub nonces: Arc<Nonces>,
     /// The issuer.
     pub issuer: String,
+    /// Where clients find these endpoints that show certificates of their own.
+    pub mutual_base: Option<String>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

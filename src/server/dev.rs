@@ -96,6 +96,7 @@ fn ready(node: &Node, admin: SocketAddr, admin_token: &str, demo: &Demo) -> Valu
     json!({
         "base_url": node.addresses.url(),
         "plain_url": node.addresses.plain_url(),
+            "mtls_url": node.addresses.mutual_url(),
         "admin_url": format!("http://{admin}"),
         "admin_token": admin_token,
         "app": app(&demo.app),

@@ -10,7 +10,7 @@ use std::task::Poll;
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::tls::certificates::Certificates;
+use super::tls::certificates::{Asks, Certificates};
 use super::tls::handshake::Handshakes;
 
 /// A core's sockets before its runtime has them. There is at least one.
@@ -19,6 +19,8 @@ pub(super) struct Listeners {
     pub(super) plain: Option<StdListener>,
     /// For TLS.
     pub(super) tls: Option<(StdListener, Arc<Certificates>)>,
+    /// For TLS with certificates of clients.
+    pub(super) mutual: Option<(StdListener, Arc<Certificates>)>,
 }
 
 /// A core's listening sockets.
@@ -57,9 +59,11 @@ impl Doors {
         if let Some(listener) = listeners.plain {
             doors.push((TcpListener::from_std(listener)?, Entry::Plain));
         }
-        if let Some((listener, certificates)) = listeners.tls {
-            let handshakes = Rc::new(Handshakes::new(certificates));
-            doors.push((TcpListener::from_std(listener)?, Entry::Tls(handshakes)));
+        for (tls, asks) in [(listeners.tls, Asks::Nothing), (listeners.mutual, Asks::Certificate)] {
+            if let Some((listener, certificates)) = tls {
+                let handshakes = Rc::new(Handshakes::new(certificates, asks));
+                doors.push((TcpListener::from_std(listener)?, Entry::Tls(handshakes)));
+            }
         }
         Ok(Self { doors, first: Cell::new(0) })
     }

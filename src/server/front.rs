@@ -17,6 +17,8 @@ pub struct Addresses {
     pub plain: Option<SocketAddr>,
     /// By TLS.
     pub tls: Option<SocketAddr>,
+    /// By TLS, with certificates of their own.
+    pub mutual: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -25,6 +27,12 @@ impl Addresses {
     pub fn url(&self) -> String {
         let tls = self.tls.map(|address| format!("https://{address}"));
         tls.or_else(|| self.plain_url()).unwrap_or_default()
+    }
+
+    /// By TLS with certificates of clients, if it is spoken so.
+    #[must_use]
+    pub fn mutual_url(&self) -> Option<String> {
+        self.mutual.map(|address| format!("https://{address}"))
     }
 
     /// In clear text, if it is spoken.
@@ -52,16 +60,31 @@ impl Front {
     pub(super) fn open(settings: &NodeSettings, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
         let cores = settings.workers.max(1);
         let tls = settings.tls.as_ref();
-        let certificates =
-            tls.map(|tls| Certificates::open(&tls.certificates, clock)).transpose()?.map(Arc::new);
+        let certificates = tls.map(|tls| Certificates::open(tls, clock)).transpose()?.map(Arc::new);
         let (plain, plain_sockets) = listen(settings.listen, cores)?;
+        let mutual = tls.and_then(|tls| tls.mutual.as_ref());
+        let (mutual, mutual_sockets) = listen(mutual.map(|mutual| mutual.listen), cores)?;
         let (tls, tls_sockets) = listen(tls.map(|tls| tls.listen), cores)?;
-        let with_certificates = |socket| Some((socket, certificates.clone()?));
-        let sockets =
-            plain_sockets.into_iter().zip(tls_sockets.into_iter().map(|socket| with_certificates(socket?)));
-        let listeners = sockets.map(|(plain, tls)| Listeners { plain, tls }).collect();
-        Ok(Self { addresses: Addresses { plain, tls }, certificates, listeners })
+        let with = |socket: Option<TcpListener>| Some((socket?, certificates.clone()?));
+        let sockets = plain_sockets.into_iter().zip(tls_sockets).zip(mutual_sockets);
+        let listeners =
+            sockets.map(|((plain, tls), mutual)| Listeners { plain, tls: with(tls), mutual: with(mutual) });
+        let listeners = listeners.collect();
+        Ok(Self { addresses: Addresses { plain, tls, mutual }, certificates, listeners })
     }
+}
+
+/// The address by which partners' machines know the door that asks for their certificates, if there is one: what the settings
+/// say, else the host of `issuer` with the port of that door.
+pub(super) fn mutual_base(settings: &NodeSettings, addresses: &Addresses, issuer: &str) -> Option<String> {
+    let mutual = settings.tls.as_ref()?.mutual.as_ref()?;
+    if let Some(url) = &mutual.public_url {
+        return Some(url.to_string());
+    }
+    let address = addresses.mutual?;
+    let authority = issuer.split_once("://").map_or(issuer, |(_, authority)| authority);
+    let host = authority.parse::<http::uri::Authority>().map(|authority| authority.host().to_owned());
+    Some(format!("https://{}:{}", host.unwrap_or_else(|_| authority.to_owned()), address.port()))
 }
 
 type Sockets = Vec<Option<TcpListener>>;

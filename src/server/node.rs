@@ -17,7 +17,7 @@ use super::books::{open_recorder, start_drain};
 use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
-use super::front::{Addresses, Front};
+use super::front::{self, Addresses, Front};
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
@@ -93,6 +93,8 @@ pub struct Services {
     pub nonces: Arc<Nonces>,
     /// The OAuth2 issuer: the address by which the world knows this gateway.
     pub issuer: String,
+    /// The address by which partners' machines know it that show certificates of their own.
+    pub mutual_base: Option<String>,
     /// How many passwords are hashed at once, whoever asks.
     pub hashing: Arc<Semaphore>,
     /// Time.
@@ -149,6 +151,7 @@ impl Node {
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
+        let mutual_base = front::mutual_base(&settings, &addresses, &issuer);
         let (signer, verifier, nonces) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
@@ -163,8 +166,19 @@ impl Node {
             Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
         let (signer, nonces, hashing) =
             (Arc::new(signer), Arc::new(nonces), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
-        let services =
-            Services { store, live, directory, signer, nonces, issuer, hashing, clock, random, client };
+        let services = Services {
+            store,
+            live,
+            directory,
+            signer,
+            nonces,
+            issuer,
+            mutual_base,
+            hashing,
+            clock,
+            random,
+            client,
+        };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let (at, chance) = (services.clock.clone(), services.random.clone());
@@ -274,6 +288,7 @@ fn router(services: &Services) -> Router {
         signer: services.signer.clone(),
         nonces: services.nonces.clone(),
         issuer: services.issuer.clone(),
+        mutual_base: services.mutual_base.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),
         hashing: services.hashing.clone(),

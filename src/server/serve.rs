@@ -48,6 +48,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         let ready = json!({
             "base_url": node.addresses.url(),
             "plain_url": node.addresses.plain_url(),
+            "mtls_url": node.addresses.mutual_url(),
             "admin_url": format!("http://{}", admin.address()),
         });
         secret_file::write(path, ready.to_string().as_bytes(), &*random)?;

@@ -132,8 +132,9 @@ fn is_for_us(oauth: &OAuth, audience: &Audience, call: &Call) -> bool {
         },
     };
     // RFC 9126, section 2: the issuer, the token endpoint, or the endpoint itself.
-    let rest = only.strip_prefix(&oauth.issuer);
-    rest.is_some_and(|rest| rest.is_empty() || rest == "/oauth/token" || rest == call.path)
+    let is_endpoint = |path: &str| path == "/oauth/token" || path == call.path;
+    let below = |base: &str| only.strip_prefix(base).is_some_and(is_endpoint);
+    *only == oauth.issuer || below(&oauth.issuer) || oauth.mutual_base.as_deref().is_some_and(below)
 }
 
 /// A time as JWTs have it (RFC 7519, section 2); what is beyond all times is the last or the first of them.

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod authenticate;
+mod certificate;
 mod key_sets;
 mod presented;
 mod prove;

@@ -4,7 +4,7 @@ use super::super::call::Call;
 use super::super::error::EndpointError;
 use super::super::router::OAuth;
 use super::presented::{Presented, Proof};
-use super::{assertion, secret};
+use super::{assertion, certificate, secret};
 use crate::domain::client::{AuthMethod, ClientSettings};
 use crate::domain::id::AppId;
 use crate::domain::identity::App;
@@ -36,7 +36,13 @@ pub(super) async fn prove(
     // itself by what is just being taken from it.
     let Some(client) = oauth.store.client(&id).await? else { return Err(invalid) };
     let is_proven = match &presented.proof {
-        Proof::None => client.settings.has_method(AuthMethod::None),
+        Proof::None => {
+            client.settings.has_method(AuthMethod::None)
+                || call
+                    .certificate
+                    .as_deref()
+                    .is_some_and(|shown| certificate::is_right(oauth, &client, shown))
+        }
         Proof::Secret(method, text) => {
             client.settings.has_method(*method) && secret::is_right(oauth, &client, text, now).await?
         }

@@ -10,6 +10,12 @@ use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::App;
 use crate::domain::time::Timestamp;
 
+const NO_CERTIFICATE: EndpointError = EndpointError::InvalidRequest(
+    "this app's tokens are bound to its certificate: connect with it, at the mtls_endpoint_aliases of the metadata",
+);
+const BOTH: EndpointError =
+    EndpointError::InvalidRequest("this app's tokens are bound to its certificate: send no DPoP proof");
+
 /// Who asks for tokens.
 pub struct Asking<'a> {
     /// The app, which has proved itself.
@@ -23,10 +29,11 @@ pub struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// What `app` has shown beside its request: a proof of possession, if it sent one.
+    /// What `app` has shown beside its request: a proof of possession, if it sent one, or its certificate, if its tokens are
+    /// bound to that (RFC 8705, section 3).
     ///
     /// # Errors
-    /// [`EndpointError`] for a proof that proves nothing, or for none where one is needed.
+    /// [`EndpointError`] for a proof that proves nothing, and for what is needed and was not shown.
     pub async fn with(
         oauth: &OAuth,
         call: &Call,
@@ -34,9 +41,13 @@ impl<'a> Asking<'a> {
         now: Timestamp,
     ) -> Result<Self, EndpointError> {
         let key = dpop::shown_key(oauth, &call.headers, ("/oauth/token", now)).await?;
-        if key.is_none() && settings.dpop_bound_tokens {
-            return Err(ProofError::Missing.into());
-        }
-        Ok(Self { app, settings, now, confirmation: key.map(Confirmation::Key) })
+        let confirmation = match (settings.certificate_bound_tokens, &call.certificate, key) {
+            (true, _, Some(_)) => return Err(BOTH),
+            (true, None, None) => return Err(NO_CERTIFICATE),
+            (true, Some(shown), None) => Some(Confirmation::Certificate(shown.thumbprint)),
+            (false, _, None) if settings.dpop_bound_tokens => return Err(ProofError::Missing.into()),
+            (false, _, key) => key.map(Confirmation::Key),
+        };
+        Ok(Self { app, settings, now, confirmation })
     }
 }

@@ -3,8 +3,9 @@
 //! A token stays good until its successor is first used, so that a lost answer can be asked for again; from then on
 //! it is a replay, which revokes the family (RFC 9700, section 4.14.2).
 //!
-//! A family that was begun with a proof of possession goes on with one (RFC 9449, section 5). A public app's must be made by
-//! the same key. A confidential app proves itself beside it and may change its key, but does not get tokens without any.
+//! A family that was begun with a proof of possession goes on with one (RFC 9449, section 5), and one that was begun with a
+//! certificate with a certificate (RFC 8705, section 4). A public app's must be of the same key, or the same certificate. A
+//! confidential app proves itself beside it and may change it, but does not get tokens without any.
 
 use axum::response::Response;
 
@@ -71,9 +72,10 @@ pub async fn exchange(
     response::answer(oauth, new, (Some(&successor), now))
 }
 
-/// Checked before anything happens to the token: who does not hold the key can neither use the token nor revoke its family.
+/// Checked before anything happens to the token: who does not hold what it is bound to can neither use the token nor revoke its family.
 fn check_confirmation(family: &RefreshFamily, asking: &Asking<'_>) -> Result<(), EndpointError> {
-    let of_another = "the refresh token is bound: send a DPoP proof by the key that it was got with";
+    let of_another =
+        "the refresh token is bound: show the key, by a DPoP proof, or the certificate that it was got with";
     // Bound only now, a stolen token would be its thief's for good, and no replay would ever give him away.
     let unbound =
         "the refresh token is bound to nothing: ask the merchant once more, and send a proof with the code";
@@ -81,7 +83,12 @@ fn check_confirmation(family: &RefreshFamily, asking: &Asking<'_>) -> Result<(),
         (None, None, _) | (None, Some(_), ClientKind::Confidential) => Ok(()),
         (None, Some(_), ClientKind::Public) => Err(EndpointError::InvalidGrant(unbound)),
         (Some(bound), Some(shown), _) if bound == shown => Ok(()),
-        (Some(Confirmation::Key(_)), Some(Confirmation::Key(_)), ClientKind::Confidential) => Ok(()),
+        (Some(Confirmation::Key(_)), Some(Confirmation::Key(_)), ClientKind::Confidential)
+        | (
+            Some(Confirmation::Certificate(_)),
+            Some(Confirmation::Certificate(_)),
+            ClientKind::Confidential,
+        ) => Ok(()),
         (Some(_), _, _) => Err(EndpointError::InvalidGrant(of_another)),
     }
 }

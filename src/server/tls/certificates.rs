@@ -13,12 +13,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::pki_types::CertificateDer;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::version::{TLS12, TLS13};
 
 use super::certificate::{Certificate, CertificateError};
+use super::client_certificates::{AnyCertificate, ClientAuthorities};
 use super::folder;
 use super::set::CertificateSet;
+use crate::config::settings::{MutualTlsSettings, TlsSettings};
+use crate::domain::client_certificate::ClientCertificate;
 use crate::domain::time::{Clock, Timestamp};
 
 /// What is spoken within TLS, as ALPN names it (RFC 7301), by preference.
@@ -32,6 +36,8 @@ pub(in crate::server) struct Certificates {
     clock: Arc<dyn Clock>,
     provider: Arc<CryptoProvider>,
     in_force: Mutex<InForce>,
+    /// Who vouches for clients, if there is a door that asks for their certificates.
+    clients: Option<ClientAuthorities>,
     version: AtomicU64,
     failures: AtomicU64,
     /// Whether something was wrong when they were last read.
@@ -44,6 +50,17 @@ pub(in crate::server) struct Certificates {
 struct InForce {
     set: Arc<CertificateSet>,
     config: Arc<ServerConfig>,
+    /// At the door that asks for certificates of clients.
+    mutual: Arc<ServerConfig>,
+}
+
+/// What a door asks of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Asks {
+    /// Nothing: browsers come here.
+    Nothing,
+    /// A certificate, if it has one.
+    Certificate,
 }
 
 /// Why there are no certificates to begin with.
@@ -63,6 +80,9 @@ pub enum CertificatesError {
     /// Some are broken; each is told.
     #[error("{}", told(.0))]
     Broken(Vec<CertificateError>),
+    /// The authorities that vouch for clients cannot be read.
+    #[error("the authorities of clients: {0}")]
+    Clients(CertificateError),
     /// TLS itself is not to be had.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -79,12 +99,19 @@ impl std::fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads the certificates in `folder` for the first time.
+    /// Reads the certificates for the first time.
     ///
     /// # Errors
     /// [`CertificatesError`]: there is none, or one is broken.
-    pub(in crate::server) fn open(folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, CertificatesError> {
-        let provider = Arc::new(default_provider());
+    pub(in crate::server) fn open(
+        settings: &TlsSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CertificatesError> {
+        let (folder, provider) = (settings.certificates.as_path(), Arc::new(default_provider()));
+        let open = |mutual: &MutualTlsSettings| {
+            ClientAuthorities::open(mutual.client_ca.as_deref(), provider.clone())
+        };
+        let clients = settings.mutual.as_ref().map(open).transpose().map_err(CertificatesError::Clients)?;
         let now = clock.now();
         let (named, broken) = read(folder, &BTreeMap::new(), (&provider, now))?;
         if !broken.is_empty() {
@@ -92,12 +119,14 @@ impl Certificates {
         }
         let none = || CertificatesError::None(folder.to_owned());
         let set = Arc::new(CertificateSet::new(named, now).ok_or_else(none)?);
-        let config = Arc::new(config(provider.clone(), set.clone())?);
+        let config = |asks| config(provider.clone(), set.clone(), asks).map(Arc::new);
+        let (plain, mutual) = (config(Asks::Nothing)?, config(Asks::Certificate)?);
         Ok(Self {
             folder: folder.to_owned(),
             clock,
-            provider,
-            in_force: Mutex::new(InForce { set, config }),
+            provider: provider.clone(),
+            in_force: Mutex::new(InForce { set, config: plain, mutual }),
+            clients,
             version: AtomicU64::new(1),
             failures: AtomicU64::new(0),
             is_broken: AtomicBool::new(false),
@@ -117,10 +146,22 @@ impl Certificates {
         self.version.load(Ordering::Acquire)
     }
 
-    /// How handshakes are made at present.
+    /// How handshakes are made at present at a door that asks so.
     #[must_use]
-    pub(in crate::server) fn config(&self) -> Arc<ServerConfig> {
-        self.in_force().config.clone()
+    pub(in crate::server) fn config(&self, asks: Asks) -> Arc<ServerConfig> {
+        match asks {
+            Asks::Nothing => self.in_force().config.clone(),
+            Asks::Certificate => self.in_force().mutual.clone(),
+        }
+    }
+
+    /// What is known at `now` of who showed that chain of certificates.
+    pub(super) fn look_at_client(
+        &self,
+        shown: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Option<ClientCertificate> {
+        self.clients.as_ref()?.look_at(shown, now)
     }
 
     /// Times that certificates were read and some were broken.
@@ -155,6 +196,8 @@ impl Certificates {
             self.activate(&before, CertificateSet::new(named, now).ok_or_else(none)?);
             if broken.is_empty() { Ok(()) } else { Err(CertificatesError::Broken(broken)) }
         });
+        let clients = self.clients.as_ref().map_or(Ok(()), ClientAuthorities::reload);
+        let outcome = outcome.and(clients.map_err(CertificatesError::Clients));
         self.is_broken.store(outcome.is_err(), Ordering::Relaxed);
         if let Err(error) = outcome {
             tracing::error!("certificates are broken; those before them stay:\n{error}");
@@ -175,9 +218,13 @@ impl Certificates {
             tracing::info!(name, "a certificate is gone");
         }
         let set = Arc::new(set);
-        let mut config = ServerConfig::clone(&before.config);
-        config.cert_resolver = set.clone();
-        *self.in_force() = InForce { set, config: Arc::new(config) };
+        let renewed = |config: &ServerConfig| {
+            let mut config = config.clone();
+            config.cert_resolver = set.clone();
+            Arc::new(config)
+        };
+        let (config, mutual) = (renewed(&before.config), renewed(&before.mutual));
+        *self.in_force() = InForce { set, config, mutual };
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -233,11 +280,18 @@ fn timely(
     Ok(Arc::new(new))
 }
 
-fn config(provider: Arc<CryptoProvider>, set: Arc<CertificateSet>) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(set);
+fn config(
+    provider: Arc<CryptoProvider>,
+    set: Arc<CertificateSet>,
+    asks: Asks,
+) -> Result<ServerConfig, rustls::Error> {
+    let verifier = Arc::new(AnyCertificate::new(&provider));
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match asks {
+        Asks::Nothing => builder.with_no_client_auth(),
+        Asks::Certificate => builder.with_client_cert_verifier(verifier),
+    };
+    let mut config = builder.with_cert_resolver(set);
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     config.ticketer = Ticketer::new()?;
     config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);

@@ -12,8 +12,10 @@ use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 
-use super::certificates::Certificates;
+use super::certificates::{Asks, Certificates};
 use super::in_clear;
+use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::time::Timestamp;
 use crate::gateway::watch::Watch;
 use crate::gateway::worker::Worker;
 use crate::server::paced::Paced;
@@ -29,6 +31,7 @@ const UNREAD: usize = 64 << 10;
 /// Makes handshakes with the certificates in force.
 pub(in crate::server) struct Handshakes {
     certificates: Arc<Certificates>,
+    asks: Asks,
     version: Cell<u64>,
     acceptor: RefCell<TlsAcceptor>,
 }
@@ -48,15 +51,20 @@ enum Missed {
 }
 
 impl Handshakes {
-    /// Handshakes with `certificates`.
-    pub(in crate::server) fn new(certificates: Arc<Certificates>) -> Self {
+    /// Handshakes with `certificates`, at a door that asks so.
+    pub(in crate::server) fn new(certificates: Arc<Certificates>, asks: Asks) -> Self {
         let version = Cell::new(certificates.version());
-        let acceptor = RefCell::new(certificates.config().into());
-        Self { certificates, version, acceptor }
+        let acceptor = RefCell::new(certificates.config(asks).into());
+        Self { certificates, asks, version, acceptor }
     }
 
-    /// The connection by TLS that comes of `stream`; `None` if none does, which is counted.
-    pub(in crate::server) async fn shake(&self, worker: &Worker, stream: Paced) -> Option<Socket> {
+    /// The connection by TLS that comes of `stream`, and the certificate that its client showed; `None` if none does, which is
+    /// counted.
+    pub(in crate::server) async fn shake(
+        &self,
+        worker: &Worker,
+        stream: Paced,
+    ) -> Option<(Socket, Option<Arc<ClientCertificate>>)> {
         let watch = worker.watches.watch();
         let time = worker.shared.bounds.handshake_time;
         let shaken = in_time(&watch, time, self.begin(worker, &watch, stream)).await;
@@ -66,7 +74,8 @@ impl Handshakes {
                 counters.tls_handshakes.add(1);
                 let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
                 counters.tls_resumed.add(u64::from(is_resumed));
-                Some(Socket::Tls(stream))
+                let certificate = self.certificate(&stream, worker.shared.clock.now());
+                Some((Socket::Tls(stream), certificate))
             }
             Err(Missed::Silence) => None,
             Err(error) => {
@@ -93,10 +102,21 @@ impl Handshakes {
         }
     }
 
+    /// The certificate that the client showed. Of a session that is resumed it is the one of its beginning.
+    fn certificate(&self, stream: &TlsStream, now: Timestamp) -> Option<Arc<ClientCertificate>> {
+        match self.asks {
+            Asks::Nothing => None,
+            Asks::Certificate => {
+                let shown = stream.get_ref().1.peer_certificates()?;
+                self.certificates.look_at_client(shown, now).map(Arc::new)
+            }
+        }
+    }
+
     fn acceptor(&self) -> TlsAcceptor {
         let version = self.certificates.version();
         if self.version.replace(version) != version {
-            *self.acceptor.borrow_mut() = self.certificates.config().into();
+            *self.acceptor.borrow_mut() = self.certificates.config(self.asks).into();
         }
         self.acceptor.borrow().clone()
     }

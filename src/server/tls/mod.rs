@@ -2,6 +2,7 @@
 
 pub(super) mod certificate;
 pub(super) mod certificates;
+mod client_certificates;
 pub(super) mod folder;
 pub(super) mod handshake;
 mod in_clear;

@@ -67,3 +67,63 @@ fn a_node_does_not_start_without_its_certificates_and_says_which_are_broken() {
     assert_eq!(done.status, 2, "{}", done.err);
     assert!(done.err.contains("--public-url"), "{}", done.err);
 }
+
+#[test]
+fn a_door_for_machines_needs_tls_and_authorities_that_can_be_read() {
+    let project = folder::copy_of_policies_in_a_project();
+    let alone = fails(serve(project.path(), &["--mtls-listen", "127.0.0.1:0"]));
+    assert_eq!(alone.status, 2, "{}", alone.err);
+    assert!(alone.err.contains("--tls-certificates"), "{}", alone.err);
+    let authority = Authority::of(&["127.0.0.1"]);
+    let nonsense = project.path().join("clients.pem");
+    fs::write(&nonsense, "nonsense").unwrap();
+    for (more, status, told) in [
+        (&["--mtls-client-ca", "clients.pem"][..], 2, "--mtls-listen"),
+        (&["--mtls-listen", "0.0.0.0:0"], 2, "--public-url"),
+        (
+            &["--mtls-listen", "127.0.0.1:0", "--mtls-public-url", "http://127.0.0.1"],
+            2,
+            "https://mtls.example.com",
+        ),
+        (
+            &["--mtls-listen", "127.0.0.1:0", "--mtls-client-ca", "nowhere.pem"],
+            3,
+            "nowhere.pem cannot be read",
+        ),
+        (
+            &["--mtls-listen", "127.0.0.1:0", "--mtls-client-ca", nonsense.to_str().unwrap()],
+            3,
+            "no certificate in PEM",
+        ),
+    ] {
+        let mut command = serve_by_tls(project.path(), &authority);
+        command.args(more);
+        let done = fails(command);
+        assert_eq!(done.status, status, "{more:?}: {}", done.err);
+        assert!(done.err.contains(told), "{more:?}: {}", done.err);
+    }
+    let ready = project.path().join("ready.json");
+    let mut command = serve_by_tls(project.path(), &authority);
+    command.args([
+        "--mtls-listen",
+        "127.0.0.1:0",
+        "--mtls-public-url",
+        "https://mtls.example.com",
+        "--ready-file",
+    ]);
+    let node = Process::start(
+        {
+            command.arg(&ready);
+            command
+        },
+        &ready,
+    );
+    let told: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
+    let address = told["mtls_url"].as_str().unwrap().strip_prefix("https://").unwrap().to_owned();
+    let mut connection = authority.client().connect(&address, "127.0.0.1").unwrap();
+    let metadata = format!("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let document = connection.exchange(&metadata).unwrap().json();
+    let aliases = &document["mtls_endpoint_aliases"];
+    assert_eq!(aliases["token_endpoint"], "https://mtls.example.com/oauth/token");
+    assert_eq!(node.stop().code(), Some(0));
+}

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::dev::{Dev, now};
+use crate::support::dev::Dev;
+use crate::support::dpop::now;
 use crate::support::http::{self, Answer, FORM, form};
 use crate::support::signer::Signer;
 

@@ -77,6 +77,17 @@ fn p3_a_proof_binds_the_token_and_the_answer_says_so() {
 }
 
 #[test]
+fn p3_an_app_that_is_registered_for_bound_tokens_gets_no_others() {
+    let dev = Dev::start();
+    let bound = r#"{"dpop_bound_access_tokens":true}"#;
+    let path = format!("/admin/apps/{}", dev.told("/app/client_id"));
+    assert_eq!(dev.admin("PATCH", &path, bound).status, 200);
+    assert_eq!(error(&call_as_app(&dev, &[], &[GRANT])), "invalid_dpop_proof");
+    let answer = call_as_app(&dev, &[&Holder::new().prove("POST", &url(&dev))], &[GRANT]);
+    assert_eq!(text(&answer, "token_type"), "DPoP");
+}
+
+#[test]
 fn p3_what_is_no_good_proof_is_invalid_dpop_proof_and_gives_nothing() {
     let dev = Dev::start();
     let (holder, other) = (Holder::new(), Holder::new());

@@ -4,6 +4,7 @@ mod apps;
 mod assertions;
 mod authorize;
 mod browser;
+mod certificates;
 mod checks_authorize;
 mod checks_token;
 mod clients;

@@ -1,8 +1,9 @@
 //! Pushed authorization requests (RFC 9126): check P1.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::dev::{Dev, input, now, parameter};
+use crate::support::dev::{Dev, input, parameter};
+use crate::support::dpop::{Holder, claims, now};
 use crate::support::http::{self, Answer, FORM, form};
 use crate::support::signer::Signer;
 
@@ -73,8 +74,7 @@ fn p1_a_pushed_request_is_gone_on_with_over_login_and_consent_and_used_once() {
 fn p1_what_is_wrong_with_a_request_is_told_where_it_is_pushed() {
     let dev = Dev::start();
     let id = dev.told("/app/client_id");
-    let base =
-        |more: &[(&str, &str)]| push(&dev, &of_app(&dev, more).iter().map(|pair| *pair).collect::<Vec<_>>());
+    let base = |more: &[(&str, &str)]| push(&dev, &of_app(&dev, more));
     let public = |more: &[(&str, &str)]| {
         let mut fields = vec![
             ("client_id", dev.told("/public_app/client_id")),
@@ -230,7 +230,7 @@ fn p1_a_client_proves_itself_here_by_an_assertion_for_this_endpoint() {
     let settings = json!({"jwks": {"keys": [key.jwk()]}, "token_endpoint_auth_methods": ["private_key_jwt"]});
     assert_eq!(dev.admin("PATCH", &format!("/admin/apps/{id}"), &settings.to_string()).status, 200);
     let ask = |audience: &str, jti: &str| {
-        let claims: Value =
+        let claims =
             json!({"iss": id, "sub": id, "aud": audience, "exp": now() + 60, "iat": now(), "jti": jti});
         let assertion = key.sign(&claims);
         push(
@@ -251,6 +251,40 @@ fn p1_a_client_proves_itself_here_by_an_assertion_for_this_endpoint() {
 }
 
 #[test]
+fn p1_a_proof_of_possession_beside_it_binds_the_tokens_to_come() {
+    let dev = Dev::start();
+    let (holder, other) = (Holder::new(), Holder::new());
+    let url = |path: &str| format!("{}{path}", dev.base());
+    let with_proof = |path: &str, holder: &Holder, fields: &[(&str, &str)]| {
+        let proof = holder.prove("POST", &url(path));
+        http::request(dev.base(), "POST", path, &[FORM, ("DPoP", &proof)], &form(fields))
+    };
+    let request_uri = pushed(&with_proof("/oauth/par", &holder, &of_app(&dev, &[])));
+    let code = parameter(&dev.consent(&query(&dev, &request_uri), 0), "code").unwrap();
+    let exchange = [
+        ("client_id", dev.told("/app/client_id")),
+        ("client_secret", dev.told("/app/client_secret")),
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", dev.told("/app/redirect_uri")),
+    ];
+    let unbound = http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&exchange));
+    assert_eq!((unbound.status, unbound.json()["error"].as_str()), (400, Some("invalid_grant")));
+    assert_eq!(with_proof("/oauth/token", &other, &exchange).status, 400, "another key");
+    let token = with_proof("/oauth/token", &holder, &exchange);
+    assert_eq!(token.json()["token_type"], "DPoP", "{}", token.text());
+    let bound = claims(token.json()["access_token"].as_str().unwrap());
+    assert_eq!(bound["cnf"]["jkt"], holder.thumbprint());
+    let named = of_app(&dev, &[("dpop_jkt", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]);
+    let mismatch = with_proof("/oauth/par", &holder, &named);
+    assert_eq!((mismatch.status, mismatch.json()["error"].as_str()), (400, Some("invalid_request")));
+    let elsewhere = holder.prove("POST", &url("/oauth/token"));
+    let headers = [FORM, ("DPoP", &*elsewhere)];
+    let wrong = http::request(dev.base(), "POST", "/oauth/par", &headers, &form(&of_app(&dev, &[])));
+    assert_eq!((wrong.status, wrong.json()["error"].as_str()), (400, Some("invalid_dpop_proof")));
+}
+
+#[test]
 fn p1_a_pushed_request_outlives_a_kill_and_is_still_used_once() {
     let dev = Dev::start();
     let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
@@ -265,8 +299,8 @@ fn p1_a_pushed_request_outlives_a_kill_and_is_still_used_once() {
 fn p1_an_app_that_pushes_without_end_is_told_to_wait() {
     let dev = Dev::start();
     let request = of_app(&dev, &[]);
-    let answers: Vec<Answer> = (0..700).map(|_| push(&dev, &request)).collect();
-    let slowed = answers.iter().find(|answer| answer.status != 201).expect("nobody is slowed");
+    let slowed = (0..5_000).map(|_| push(&dev, &request)).find(|answer| answer.status != 201);
+    let slowed = slowed.expect("nobody is slowed");
     assert_eq!((slowed.status, slowed.json()["error"].as_str()), (429, Some("temporarily_unavailable")));
     assert!(slowed.header("retry-after").is_some());
     let other = [

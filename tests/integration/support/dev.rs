@@ -28,6 +28,14 @@ impl Dev {
         Self::start_in(tempfile::tempdir().unwrap(), &more, change)
     }
 
+    /// With TLS, and a door for machines that show certificates of their own, which `authority` vouches for.
+    pub(crate) fn with_mutual_tls(certificates: &Path, authority: &Path) -> Self {
+        let (certificates, authority) = (certificates.to_str().unwrap(), authority.to_str().unwrap());
+        let more = ["--tls-port", "0", "--tls-certificates", certificates];
+        let more = [&more[..], &["--mtls-port", "0", "--mtls-client-ca", authority]].concat();
+        Self::start_in(tempfile::tempdir().unwrap(), &more, |_| {})
+    }
+
     /// With the shipped policies, changed before the start.
     pub(crate) fn with_policies(change: impl FnOnce(&Path)) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), &[], change)
@@ -133,6 +141,11 @@ impl Dev {
         self.told("/base_url")
     }
 
+    /// Where clear text is spoken.
+    pub(crate) fn plain(&self) -> &str {
+        self.told("/plain_url")
+    }
+
     /// Where TLS is spoken.
     pub(crate) fn tls_address(&self) -> &str {
         self.base().strip_prefix("https://").unwrap()
@@ -148,7 +161,7 @@ impl Dev {
 
     #[track_caller]
     pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        http::request(self.base(), "GET", path, headers, "")
+        http::request(self.plain(), "GET", path, headers, "")
     }
 
     /// A call of the admin API.
@@ -163,7 +176,7 @@ impl Dev {
     /// Logs a merchant in and consents; gives the location that the browser is sent to.
     #[track_caller]
     pub(crate) fn consent(&self, query: &str, merchant: usize) -> String {
-        let base = self.base();
+        let base = self.plain();
         let page = self.get(&format!("/oauth/authorize?{query}"), &[]);
         assert_eq!(page.status, 200, "{}", page.text());
         let username = self.told(&format!("/merchants/{merchant}/username"));
@@ -200,7 +213,7 @@ impl Dev {
             ("client_secret", self.told("/app/client_secret")),
         ];
         all.extend(fields);
-        http::request(self.base(), "POST", "/oauth/token", &[FORM], &form(&all))
+        http::request(self.plain(), "POST", "/oauth/token", &[FORM], &form(&all))
     }
 
     /// An access token of the first app for a merchant, as an Authorization value.
@@ -233,11 +246,6 @@ impl Drop for Dev {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The time, in seconds since 1970.
-pub(crate) fn now() -> i64 {
-    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
 }
 
 /// Waits until a condition holds; fails after a time that is far beyond what it takes.

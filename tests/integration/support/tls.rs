@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair,
+};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, SupportedProtocolVersion,
@@ -84,6 +87,34 @@ impl Authority {
         Arc::new(config.unwrap())
     }
 
+    /// A certificate of a client that this authority issues, changed before.
+    pub(crate) fn issue_to(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let pair = KeyPair::generate().unwrap();
+        let certificate = parameters(change).signed_by(&pair, &self.issuer).unwrap();
+        Identity { certificate: certificate.der().clone(), key: pair.serialize_der() }
+    }
+
+    /// A client that trusts this authority, and shows that certificate.
+    pub(crate) fn client_as(
+        &self,
+        identity: &Identity,
+        version: &'static SupportedProtocolVersion,
+    ) -> Client {
+        let key = PrivatePkcs8KeyDer::from(identity.key.clone());
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_client_auth_cert(vec![identity.certificate.clone()], key.into());
+        Client(Arc::new(config.unwrap()))
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        roots
+    }
+
     /// The authority's own certificate, in PEM.
     pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
@@ -95,12 +126,10 @@ impl Authority {
         versions: &[&'static SupportedProtocolVersion],
         alpn: &[&str],
     ) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
@@ -114,6 +143,29 @@ impl Authority {
     pub(crate) fn client_of(&self, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> Client {
         Client(Arc::new(self.config(versions, alpn)))
     }
+}
+
+/// A client's own certificate and its key.
+pub(crate) struct Identity {
+    pub(crate) certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Identity {
+    /// One that nobody vouches for, changed before.
+    pub(crate) fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let pair = KeyPair::generate().unwrap();
+        let certificate = parameters(change).self_signed(&pair).unwrap();
+        Self { certificate: certificate.der().clone(), key: pair.serialize_der() }
+    }
+}
+
+fn parameters(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+    let mut parameters = CertificateParams::new(vec![]).unwrap();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    change(&mut parameters);
+    parameters
 }
 
 /// A client by TLS; it keeps its sessions.
