@@ -21,7 +21,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::MessageMalformed(_) | Refusal::PathAmbiguous(_) | Refusal::CredentialRepeated => {
             StatusCode::BAD_REQUEST
         }
-        Refusal::TransferCodingUnsupported => StatusCode::NOT_IMPLEMENTED,
+        Refusal::TransferCodingUnsupported | Refusal::UpgradeUnsupported => StatusCode::NOT_IMPLEMENTED,
         Refusal::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -114,6 +114,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Refusal::PathAmbiguous(_)
+        | Refusal::UpgradeUnsupported
         | Refusal::MethodNotServed
         | Refusal::RouteUnknown
         | Refusal::Suspended(_)

@@ -175,6 +175,7 @@ fn each() -> Vec<Refusal> {
     let all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
+        Refusal::UpgradeUnsupported,
         Refusal::PathAmbiguous(""),
         Refusal::HeadersTooLarge { limit: 0 },
         Refusal::BodyTooLarge { limit: 0 },
@@ -204,6 +205,7 @@ fn each() -> Vec<Refusal> {
         match refusal {
             Refusal::MessageMalformed(_)
             | Refusal::TransferCodingUnsupported
+            | Refusal::UpgradeUnsupported
             | Refusal::PathAmbiguous(_)
             | Refusal::HeadersTooLarge { .. }
             | Refusal::BodyTooLarge { .. }
