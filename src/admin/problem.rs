@@ -200,7 +200,7 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { what } => Self::Conflict(format!("{what} is taken.")),
+            StoreError::Conflict { what } => Self::Conflict(taken(&what)),
             StoreError::Missing { what } => Self::NotFound(what),
             StoreError::Unavailable { .. } => {
                 tracing::error!(%error, "an admin call failed: the store is out of reach");
@@ -211,6 +211,16 @@ impl From<StoreError> for Problem {
                 Self::Internal
             }
         }
+    }
+}
+
+/// That a name is taken, of which `table.column` is known.
+fn taken(what: &str) -> String {
+    match what.split_once('.') {
+        Some((table, column)) => {
+            format!("Another {} has that {}.", table.replace('_', " "), column.replace('_', " "))
+        }
+        None => format!("{what} is taken."),
     }
 }
 

@@ -8,11 +8,11 @@ use clap::Args;
 use serde_json::Value;
 
 use super::failure::{Failure, Outcome};
+use super::listen::Doors;
+use super::log;
 use super::screen::{Format, Screen};
-use crate::config::environment;
 use crate::config::settings::{DevSettings, MutualTlsSettings, TlsSettings};
 use crate::server;
-use crate::telemetry::logs;
 
 #[derive(Debug, Args)]
 pub(super) struct DevArguments {
@@ -26,7 +26,7 @@ pub(super) struct DevArguments {
     #[arg(long, value_name = "DIR")]
     tls_certificates: Option<PathBuf>,
     /// Port for partners by TLS, on 127.0.0.1; 0 picks a free one
-    #[arg(long, default_value_t = 8443, value_name = "PORT")]
+    #[arg(long, default_value_t = 8443, value_name = "PORT", requires = "tls_certificates")]
     tls_port: u16,
     /// Port for partners' machines that show certificates of their own, on 127.0.0.1, as with `tollgate serve --mtls-listen`; 0
     /// picks a free one
@@ -84,9 +84,18 @@ pub(super) fn all_cores() -> NonZeroUsize {
 
 pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
     let settings = arguments.settings();
-    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
+    let _log = log::start()?;
     server::dev::run(&settings, &|ready| tell(ready, screen))
-        .map_err(|error| Failure::of_server(error, "--port, --tls-port, --mtls-port or --admin-port"))
+        .map_err(|error| Failure::of_server(error, &doors(&settings)))
+}
+
+fn doors(settings: &DevSettings) -> Doors {
+    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut doors = vec![(local(settings.port), "--port"), (local(settings.admin_port), "--admin-port")];
+    doors.extend(settings.tls.as_ref().map(|tls| (tls.listen, "--tls-port")));
+    let mutual = settings.tls.as_ref().and_then(|tls| tls.mutual.as_ref());
+    doors.extend(mutual.map(|mutual| (mutual.listen, "--mtls-port")));
+    doors
 }
 
 /// Prints what to try. A closed standard output is no reason to stop.

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::listen::{Doors, option_of};
 use crate::policy::load::LoadError;
 use crate::server::error::ServerError;
 
@@ -24,13 +25,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 impl Failure {
-    /// Why a node did not start or run; `elsewhere` are the options that let it listen elsewhere. A set of policies that is
+    /// Why a node did not start or run; `doors` are the options that let it listen elsewhere. A set of policies that is
     /// not right is invalid input, and so are certificates.
-    pub(super) fn of_server(error: ServerError, elsewhere: &str) -> Self {
+    pub(super) fn of_server(error: ServerError, doors: &Doors) -> Self {
         match error {
             ServerError::Policies(LoadError::Invalid(report)) => Self::Invalid(report.to_string()),
             ServerError::Listen { address, source } => Self::Failed(anyhow::anyhow!(
-                "cannot listen on {address}: {source}; choose another by {elsewhere}"
+                "cannot listen on {address}: {source}; choose another by {}",
+                option_of(doors, &address)
             )),
             broken @ (ServerError::Certificates(_) | ServerError::Outbound(_)) => {
                 Self::Invalid(format!("tollgate: {broken}"))

@@ -14,6 +14,8 @@ mod failure;
 mod grant;
 mod key;
 mod ledger;
+mod listen;
+mod log;
 mod merchant;
 mod node;
 mod partner;

@@ -40,7 +40,8 @@ pub(super) struct NodeArguments {
     /// A file that holds the admin token [env: TOLLGATE_ADMIN_TOKEN_FILE, or TOLLGATE_ADMIN_TOKEN for the token itself]
     #[arg(long, global = true, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// The ready file of a `tollgate dev`, which has address and token [env: TOLLGATE_READY_FILE]
+    /// The ready file of a `tollgate dev`, which has address and token [env: TOLLGATE_READY_FILE, unless TOLLGATE_ADMIN_URL is
+    /// set too]
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["admin_url", "admin_token_file"])]
     ready_file: Option<PathBuf>,
 }
@@ -50,6 +51,8 @@ pub(super) struct NodeArguments {
 pub(super) struct Node {
     url: String,
     authorization: HeaderValue,
+    /// Where the token comes from, in words.
+    token_source: String,
     runtime: tokio::runtime::Runtime,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -57,7 +60,7 @@ pub(super) struct Node {
 impl NodeArguments {
     /// Ready to speak to the node; does not connect yet.
     pub(super) fn node(&self) -> Result<Node, Failure> {
-        let (url, token) = self.address_and_token()?;
+        let Access { url, token, source } = self.access()?;
         if !url.starts_with("http://") {
             return Err(anyhow!("the admin address begins with http://; {url} does not").into());
         }
@@ -68,34 +71,50 @@ impl NodeArguments {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIME));
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Node { url: url.trim_end_matches('/').to_owned(), authorization, runtime, client })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Node { url, authorization, token_source: source, runtime, client })
     }
 
-    /// What the command line names goes before what the environment does. A ready file of the environment is for its own
-    /// node: the token in it is never sent to an address that the command line names.
-    fn address_and_token(&self) -> anyhow::Result<(String, String)> {
+    /// What the command line names goes before what the environment does, and an address before a ready file: the token in
+    /// that is for its own node, and never sent to an address that was named.
+    fn access(&self) -> anyhow::Result<Access> {
         let from_environment = || environment::variable("TOLLGATE_READY_FILE").map(PathBuf::from);
-        let is_named = self.admin_url.is_some() || self.admin_token_file.is_some();
+        let named_url = self.admin_url.clone().or_else(|| environment::variable("TOLLGATE_ADMIN_URL"));
+        let is_named = named_url.is_some() || self.admin_token_file.is_some();
         let ready_file = self.ready_file.clone().or_else(|| from_environment().filter(|_| !is_named));
         if let Some(file) = ready_file {
             return from_ready_file(&file);
         }
-        let url = self.admin_url.clone().or_else(|| environment::variable("TOLLGATE_ADMIN_URL"));
-        Ok((url.unwrap_or_else(|| "http://127.0.0.1:8081".to_owned()), self.token()?))
+        let (token, source) = self.token()?;
+        if token.is_empty() {
+            return Err(anyhow!("{source} holds no admin token: it is empty"));
+        }
+        let url = named_url.unwrap_or_else(|| "http://127.0.0.1:8081".to_owned());
+        Ok(Access { url, token, source })
     }
 
-    fn token(&self) -> anyhow::Result<String> {
+    /// The token, and where it comes from.
+    fn token(&self) -> anyhow::Result<(String, String)> {
         let from_environment = || environment::variable("TOLLGATE_ADMIN_TOKEN_FILE").map(PathBuf::from);
         if let Some(file) = self.admin_token_file.clone().or_else(from_environment) {
             let text =
                 std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            return Ok(text.trim().to_owned());
+            return Ok((text.trim().to_owned(), file.display().to_string()));
         }
-        environment::variable("TOLLGATE_ADMIN_TOKEN").ok_or_else(|| anyhow!(NO_TOKEN))
+        let token = environment::variable("TOLLGATE_ADMIN_TOKEN").ok_or_else(|| anyhow!(NO_TOKEN))?;
+        Ok((token, "TOLLGATE_ADMIN_TOKEN".to_owned()))
     }
 }
 
-fn from_ready_file(file: &std::path::Path) -> anyhow::Result<(String, String)> {
+/// How to speak to a node.
+struct Access {
+    url: String,
+    token: String,
+    /// Where the token comes from, in words.
+    source: String,
+}
+
+fn from_ready_file(file: &std::path::Path) -> anyhow::Result<Access> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let ready: Value =
         serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))?;
@@ -103,7 +122,7 @@ fn from_ready_file(file: &std::path::Path) -> anyhow::Result<(String, String)> {
         let text = ready[name].as_str().map(str::to_owned);
         text.ok_or_else(|| anyhow!("{} has no {name}: is it a ready file?", file.display()))
     };
-    Ok((field("admin_url")?, field("admin_token")?))
+    Ok(Access { url: field("admin_url")?, token: field("admin_token")?, source: file.display().to_string() })
 }
 
 impl Node {
@@ -166,15 +185,23 @@ impl Node {
                 .context("the node does not answer")?
         });
         let (response, body) = answered?;
-        if response.status().is_success() { Ok(body) } else { Err(problem(&response, &body)) }
+        if response.status().is_success() { Ok(body) } else { Err(self.problem(&response, &body)) }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(Response<()>, Bytes)> {
-        let response: Response<Incoming> = self.client.request(request).await.with_context(|| {
-            format!(
-                "no node answers at {}: is one running? --admin-url and TOLLGATE_ADMIN_URL say where",
-                self.url
-            )
+        let response: Response<Incoming> = self.client.request(request).await.map_err(|error| {
+            let url = &self.url;
+            let told = match error.is_connect() {
+                true => format!(
+                    "no node answers at {url}: is one running? --admin-url and TOLLGATE_ADMIN_URL say where"
+                ),
+                false => {
+                    format!(
+                        "what answers at {url} speaks no HTTP in clear text: is it the admin port of a node?"
+                    )
+                }
+            };
+            anyhow::Error::new(error).context(told)
         })?;
         let (head, body) = response.into_parts();
         let Ok(body) = Limited::new(body, MAX_ANSWER).collect().await else {
@@ -192,21 +219,37 @@ fn parse(body: &[u8]) -> Result<Value, Failure> {
         .context("the node's answer is no JSON; is that address its admin port?")?)
 }
 
-/// A refusal (RFC 9457) in a person's words: what is wrong, then each field that is.
-fn problem(response: &Response<()>, body: &[u8]) -> Failure {
-    let status = response.status();
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
-    let Some(detail) = problem["detail"].as_str().or_else(|| problem["title"].as_str()) else {
-        return anyhow!("the node answers {status}").into();
-    };
-    let fields = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
-        // Mistakes in policy files have no pointer: the detail shows them all.
-        Some(format!("\n  {}: {}", error["pointer"].as_str()?, error["detail"].as_str()?))
-    });
-    let message = format!("{detail}{}", fields.collect::<String>());
-    // Files that are right in themselves but cannot follow those in force are invalid input too.
-    if matches!(status.as_u16(), 400 | 422) || problem["code"] == "policy_refused" {
-        return Failure::Invalid(format!("tollgate: {message}"));
+impl Node {
+    /// A refusal (RFC 9457) in a person's words: what is wrong, then each field that is.
+    fn problem(&self, response: &Response<()>, body: &[u8]) -> Failure {
+        let (status, url) = (response.status(), &self.url);
+        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(detail) = problem["detail"].as_str().or_else(|| problem["title"].as_str()) else {
+            return anyhow!("{url} answers {status}: is it the admin port of a node?").into();
+        };
+        match problem["code"].as_str().unwrap_or_default() {
+            "admin_token_invalid" => {
+                return anyhow!("{url} refuses the admin token that {} holds", self.token_source).into();
+            }
+            // Only the data plane says whose fault it is.
+            _ if problem["fault"].is_string() => {
+                return anyhow!(
+                    "{url} is where partners connect, and not the admin port, which is 8081 unless --admin-listen of the \
+                     node says otherwise ({detail})"
+                )
+                .into();
+            }
+            _ => {}
+        }
+        let fields = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
+            // Mistakes in policy files have no pointer: the detail shows them all.
+            Some(format!("\n  {}: {}", error["pointer"].as_str()?, error["detail"].as_str()?))
+        });
+        let message = format!("{detail}{}", fields.collect::<String>());
+        // Files that are right in themselves but cannot follow those in force are invalid input too.
+        if matches!(status.as_u16(), 400 | 422) || problem["code"] == "policy_refused" {
+            return Failure::Invalid(format!("tollgate: {message}"));
+        }
+        anyhow!(message).into()
     }
-    anyhow!(message).into()
 }

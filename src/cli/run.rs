@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 
 use super::arguments::{Arguments, Command};
 use super::failure::Outcome;
@@ -17,7 +18,7 @@ use super::{
 /// 3 the input was invalid.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refused(&error));
     let screen = Screen::new(arguments.output);
     match run(arguments.command, &screen) {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,6 +29,28 @@ pub fn main() -> ExitCode {
             failure.status()
         }
     }
+}
+
+/// Says what is wrong with the command line and, if that was not written there, in which variable it was.
+fn refused(error: &clap::Error) -> ! {
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
+        let option = argument.split(' ').next().unwrap_or_default();
+        let is_written = std::env::args_os()
+            .any(|written| written.to_str().is_some_and(|text| text.split('=').next() == Some(option)));
+        if let Some(variable) = variable_of(&Arguments::command(), option).filter(|_| !is_written) {
+            // If standard error is gone, so is what clap has to say.
+            let _ = writeln!(std::io::stderr(), "tollgate: the variable {variable} stands for {option}:");
+        }
+    }
+    error.exit()
+}
+
+/// The variable that stands for an option.
+fn variable_of(command: &clap::Command, option: &str) -> Option<String> {
+    let is_it = |argument: &&clap::Arg| argument.get_long().is_some_and(|long| option == format!("--{long}"));
+    let of_own = command.get_arguments().find(is_it).and_then(clap::Arg::get_env);
+    let variable = of_own.map(|name| name.to_string_lossy().into_owned());
+    variable.or_else(|| command.get_subcommands().find_map(|inner| variable_of(inner, option)))
 }
 
 fn run(command: Command, screen: &Screen) -> Outcome {

@@ -7,12 +7,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::failure::Outcome;
+use super::log;
 use super::screen::{Format, Screen};
-use crate::config::environment;
 use crate::sandbox::{Sandbox, SandboxAddresses};
 use crate::server;
 use crate::server::clock::SystemClock;
-use crate::telemetry::logs;
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxArguments {
@@ -22,7 +21,7 @@ pub(super) struct SandboxArguments {
 }
 
 pub(super) fn run(arguments: SandboxArguments, screen: &Screen) -> Outcome {
-    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
+    let _log = log::start()?;
     let addresses = SandboxAddresses::from_port(arguments.port);
     server::control_plane::runtime()?.block_on(async {
         // Before anything is told: who reads it may send a signal at once.

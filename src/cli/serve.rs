@@ -10,18 +10,22 @@ use clap::builder::BoolishValueParser;
 
 use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
+use super::listen::{self, Doors};
+use super::log;
 use crate::config::environment;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{MutualTlsSettings, ServeSettings, TlsSettings};
 use crate::domain::id::NodeId;
 use crate::server;
-use crate::telemetry::logs;
 
 /// Shortest admin token: what is shorter can be guessed.
 const MIN_TOKEN_LENGTH: usize = 32;
 
 /// Where partners connect unless they are served by TLS.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+
+/// Where partners connect by TLS, if they do.
+const DEFAULT_TLS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 
 const LONG_HELP: &str = "\
 Secrets come from the environment, never from the command line, which other users of the machine can read:
@@ -39,18 +43,18 @@ pub(super) struct ServeArguments {
     #[arg(long, default_value = "data", value_name = "DIR", env = "TOLLGATE_DATA")]
     data: PathBuf,
     /// Where partners connect in clear text [default: 0.0.0.0:8080; with --tls-certificates, nowhere]
-    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_LISTEN", value_parser = listen::address)]
     listen: Option<SocketAddr>,
     /// Serve TLS with the certificates in this folder, each as NAME.crt and NAME.key, or NAME/fullchain.pem and
     /// NAME/privkey.pem; changes in it take effect at once, unless they are wrong
     #[arg(long, value_name = "DIR", env = "TOLLGATE_TLS_CERTIFICATES")]
     tls_certificates: Option<PathBuf>,
-    /// Where partners connect by TLS
-    #[arg(long, default_value = "0.0.0.0:8443", value_name = "ADDRESS", env = "TOLLGATE_TLS_LISTEN")]
-    tls_listen: SocketAddr,
+    /// Where partners connect by TLS [default: 0.0.0.0:8443]
+    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_TLS_LISTEN", value_parser = listen::address, requires = "tls_certificates")]
+    tls_listen: Option<SocketAddr>,
     /// Where partners' machines connect by TLS that show certificates of their own: for tls_client_auth,
     /// self_signed_tls_client_auth and tokens that are bound to certificates (RFC 8705)
-    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_MTLS_LISTEN", requires = "tls_certificates")]
+    #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_MTLS_LISTEN", value_parser = listen::address, requires = "tls_certificates")]
     mtls_listen: Option<SocketAddr>,
     /// The authorities that vouch for those certificates, in PEM; needed for tls_client_auth alone
     #[arg(long, value_name = "FILE", env = "TOLLGATE_MTLS_CLIENT_CA", requires = "mtls_listen")]
@@ -60,7 +64,7 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "URL", env = "TOLLGATE_MTLS_PUBLIC_URL", requires = "mtls_listen")]
     mtls_public_url: Option<PublicUrl>,
     /// Where administrators connect: keep it inside your network
-    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN")]
+    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN", value_parser = listen::address)]
     admin_listen: SocketAddr,
     /// How many cores serve partners [default: all]
     #[arg(long, value_name = "N", env = "TOLLGATE_WORKERS")]
@@ -92,8 +96,9 @@ impl ServeArguments {
             client_ca: self.mtls_client_ca,
             public_url: self.mtls_public_url.clone(),
         });
+        let tls_listen = self.tls_listen.unwrap_or(DEFAULT_TLS_LISTEN);
         let tls = self.tls_certificates.map(|certificates| TlsSettings {
-            listen: self.tls_listen,
+            listen: tls_listen,
             certificates,
             mutual,
         });
@@ -147,7 +152,15 @@ pub(super) fn run(arguments: ServeArguments) -> Outcome {
             "TOLLGATE_ADMIN_TOKEN must hold the admin API's token, of at least {MIN_TOKEN_LENGTH} characters"
         )
     })?;
-    let _log = logs::start(environment::variable("TOLLGATE_LOG").as_deref());
-    server::serve::run(&settings, &token)
-        .map_err(|error| Failure::of_server(error, "--listen, --tls-listen, --mtls-listen or --admin-listen"))
+    let _log = log::start()?;
+    server::serve::run(&settings, &token).map_err(|error| Failure::of_server(error, &doors(&settings)))
+}
+
+fn doors(settings: &ServeSettings) -> Doors {
+    let mut doors = vec![(settings.admin_listen, "--admin-listen")];
+    doors.extend(settings.listen.map(|address| (address, "--listen")));
+    doors.extend(settings.tls.as_ref().map(|tls| (tls.listen, "--tls-listen")));
+    let mutual = settings.tls.as_ref().and_then(|tls| tls.mutual.as_ref());
+    doors.extend(mutual.map(|mutual| (mutual.listen, "--mtls-listen")));
+    doors
 }

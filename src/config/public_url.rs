@@ -48,14 +48,14 @@ impl FromStr for PublicUrl {
     fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
         let wrong = |why| Err(InvalidPublicUrl(why));
         if text.contains('#') || text.contains('?') {
-            return wrong("it has no query and no fragment");
+            return wrong("it must have no query and no fragment");
         }
-        let Ok(uri) = text.parse::<Uri>() else { return wrong("it is no URL") };
+        let Ok(uri) = text.parse::<Uri>() else { return wrong("it must be a URL") };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return wrong("it begins with https://");
+            return wrong("it must begin with https://");
         };
         if authority.as_str().contains('@') || authority.host().is_empty() {
-            return wrong("it names a host, with no user before it");
+            return wrong("it must name a host, with no user before it");
         }
         if !matches!(uri.path(), "" | "/") {
             return wrong("it has no path: the gateway has a host of its own");
@@ -67,7 +67,7 @@ impl FromStr for PublicUrl {
         let own_port = match scheme {
             "https" => 443_u16,
             "http" => 80,
-            _ => return wrong("it begins with https://"),
+            _ => return wrong("it must begin with https://"),
         };
         let port = match authority.as_str()[host.len()..].strip_prefix(':') {
             None => own_port,

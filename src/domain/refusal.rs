@@ -15,6 +15,8 @@ pub enum Refusal {
     MessageMalformed(&'static str),
     /// A transfer coding other than a single `chunked` (RFC 9112, section 6.1).
     TransferCodingUnsupported,
+    /// Another protocol on the same connection, such as WebSocket (RFC 9110, section 7.8).
+    UpgradeUnsupported,
     /// The path could be read in two ways: encoded slashes, dot segments, bad UTF-8.
     PathAmbiguous(&'static str),
     /// More header bytes than the listener takes.
@@ -145,6 +147,7 @@ impl Refusal {
         match self {
             Self::MessageMalformed(_) => "message_malformed",
             Self::TransferCodingUnsupported => "transfer_coding_unsupported",
+            Self::UpgradeUnsupported => "upgrade_unsupported",
             Self::PathAmbiguous(_) => "path_ambiguous",
             Self::HeadersTooLarge { .. } => "headers_too_large",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -181,6 +184,7 @@ impl Refusal {
         match self {
             Self::MessageMalformed(_) => "The message is malformed",
             Self::TransferCodingUnsupported => "The transfer coding is not supported",
+            Self::UpgradeUnsupported => "WebSocket is not supported",
             Self::PathAmbiguous(_) => "The path is ambiguous",
             Self::HeadersTooLarge { .. } => "The header fields are too large",
             Self::BodyTooLarge { .. } => "The body is too large",
@@ -219,6 +223,7 @@ impl Refusal {
             Self::TransferCodingUnsupported => {
                 "Send Transfer-Encoding with the single value chunked, or a Content-Length.".to_owned()
             }
+            Self::UpgradeUnsupported => "Use plain requests, without Upgrade: websocket.".to_owned(),
             Self::HeadersTooLarge { limit } => {
                 format!("Request line and header fields together may have {limit} bytes.")
             }
@@ -291,6 +296,7 @@ impl Refusal {
             | Self::Unrecorded => Fault::Platform,
             Self::MessageMalformed(_)
             | Self::TransferCodingUnsupported
+            | Self::UpgradeUnsupported
             | Self::PathAmbiguous(_)
             | Self::HeadersTooLarge { .. }
             | Self::BodyTooLarge { .. }

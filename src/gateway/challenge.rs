@@ -60,6 +60,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         }
         Refusal::MessageMalformed(_)
         | Refusal::TransferCodingUnsupported
+        | Refusal::UpgradeUnsupported
         | Refusal::PathAmbiguous(_)
         | Refusal::HeadersTooLarge { .. }
         | Refusal::BodyTooLarge { .. }

@@ -83,7 +83,7 @@ pub async fn send(
         };
         let (head, exchange) = outcome.map_err(|error| {
             let of_the_body = recording.call.upload.borrow_mut().refusal.take();
-            of_the_body.unwrap_or_else(|| explain(&error, upstream))
+            of_the_body.unwrap_or_else(|| explain(&error, (upstream, route), &recording.call))
         })?;
         if !has_token || head.status.as_u16() != upstream_token::UNAUTHORIZED {
             break (head, exchange);
@@ -175,8 +175,13 @@ async fn try_endpoints(
     }
 }
 
-fn explain(error: &UpstreamError, upstream: &Upstream) -> Refusal {
-    tracing::warn!(upstream = %upstream.name, %error, cause = ?std::error::Error::source(error), "a call failed");
+fn explain(error: &UpstreamError, (upstream, route): (&Upstream, &Route), call: &Call) -> Refusal {
+    let app = call.identity.as_ref().map(|known| known.caller.app.id.as_str());
+    let (request_id, cause) = (&call.id, std::error::Error::source(error));
+    tracing::warn!(
+        upstream = %upstream.name, route = %route.name, %request_id, app, %error, ?cause,
+        "a call failed"
+    );
     match error {
         UpstreamError::Connect { .. } | UpstreamError::ConnectTimeout { .. } => Refusal::UpstreamUnreachable,
         UpstreamError::Unready => Refusal::UpstreamUnreachable,

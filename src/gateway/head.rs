@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, Version, request};
 use memchr::memchr;
 
@@ -50,6 +50,10 @@ pub fn check(parts: &request::Parts, unseen: Unseen, limit: usize) -> Result<Hea
         return Err(Refusal::MessageMalformed("Connection names more fields than any message has."));
     }
     check_framing(&seen, unseen.has_length)?;
+    // Anything else may be passed over (RFC 9110, section 7.8), but who asks for this has no use for a plain answer.
+    if seen.wants_websocket {
+        return Err(Refusal::UpgradeUnsupported);
+    }
     let authority = authority(parts, seen.host)?;
     let (host, path) = (host_of(authority)?, target::normalise(parts.uri.path())?);
     Ok(Head { authority, host, path, shown: seen.shown })
@@ -62,6 +66,7 @@ struct Seen<'r> {
     host: Once<'r>,
     coding: Once<'r>,
     has_length: bool,
+    wants_websocket: bool,
     /// Bytes of `Connection`.
     nominations: usize,
     shown: Shown<'r>,
@@ -76,6 +81,7 @@ impl<'r> Seen<'r> {
                 HOST => seen.host.see(value),
                 TRANSFER_ENCODING => seen.coding.see(value),
                 CONTENT_LENGTH => seen.has_length = true,
+                UPGRADE => seen.wants_websocket |= value.as_bytes().eq_ignore_ascii_case(b"websocket"),
                 CONNECTION => seen.nominations += value.len(),
                 AUTHORIZATION => seen.shown.authorization.see(value),
                 _ if *name == X_API_KEY => seen.shown.api_key.see(value),
@@ -193,6 +199,14 @@ mod tests {
         assert_eq!(framed(&both), "message_malformed");
         let twice = [("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")];
         assert_eq!(framed(&twice), "message_malformed");
+    }
+
+    #[test]
+    fn a_websocket_is_refused_and_any_other_upgrade_is_passed_over() {
+        let asked = |to: &str| {
+            refused(Version::HTTP_11, "/", &[("host", "a"), ("connection", "Upgrade"), ("upgrade", to)])
+        };
+        assert_eq!((asked("WebSocket"), asked("h2c")), ("upgrade_unsupported", "taken"));
     }
 
     #[test]

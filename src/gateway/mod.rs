@@ -17,6 +17,7 @@ pub mod recording;
 pub mod request_id;
 pub mod respond;
 pub mod target;
+mod unread;
 pub mod upload;
 pub mod upstream_token;
 pub mod view;

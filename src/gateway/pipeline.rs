@@ -18,7 +18,7 @@ use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{confirm, durable, forward, head, recording, request_id, respond, upstream_token};
+use super::{confirm, durable, forward, head, recording, request_id, respond, unread, upstream_token};
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Shown};
 use crate::domain::refusal::Refusal;
@@ -54,7 +54,8 @@ pub async fn serve(
     let request_id = request_id::header_value(&recording.call.id);
     let mut admission = None;
     let (parts, body) = request.into_parts();
-    let arrived = Arrived { parts: &parts, body, unseen, request_id: &request_id };
+    let mut body = Some(body);
+    let arrived = Arrived { parts: &parts, body: &mut body, unseen, request_id: &request_id };
     let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, arrived).await;
     let told = Telling { request_id, admission };
     // What is seldom awaited is on the heap: it would make the future of every call larger, which is moved more than once.
@@ -68,9 +69,12 @@ pub async fn serve(
             Err(refusal) => told.refuse(recording, &refusal),
         },
         Err(refusal) => {
-            let mut response = told.refuse(recording, &refusal);
-            worker.shared.challenges.add(response.headers_mut(), &refusal, &parts.headers);
-            response
+            let mut answer = told.refuse(recording, &refusal);
+            worker.shared.challenges.add(answer.headers_mut(), &refusal, &parts.headers);
+            if let Some(body) = body {
+                unread::dispose(&worker, &peer, (&parts, body), answer.headers_mut());
+            }
+            answer
         }
     }
 }
@@ -78,7 +82,8 @@ pub async fn serve(
 /// A request as it arrived.
 struct Arrived<'r> {
     parts: &'r request::Parts,
-    body: Incoming,
+    /// Taken by who reads it.
+    body: &'r mut Option<Incoming>,
     unseen: Unseen,
     request_id: &'r HeaderValue,
 }
@@ -100,7 +105,9 @@ async fn stages(
 ) -> Result<Outcome, Refusal> {
     let shared = &worker.shared;
     let checked = head::check(parts, unseen, shared.bounds.head_bytes)?;
-    if shared.control.serves(&checked.path) {
+    if shared.control.serves(&checked.path)
+        && let Some(body) = body.take()
+    {
         let answer = Box::pin(shared.control.call(parts.clone(), body, &peer.fields, request_id)).await?;
         return Ok(Outcome::Own(answer));
     }
@@ -126,13 +133,13 @@ async fn stages(
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
     let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
-    check_room(worker, call, route, &body)?;
+    check_room(worker, call, route, body.as_ref())?;
     *admission = count(worker, (peer, call, route), &permit, admission)?;
 
     call.target = metered_target(call.meter(), &checked, parts, &parameters);
     let head = forward::begin(route, parts, &checked.path, &parameters)?;
     let mut head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
-    let upload = upload((worker, peer), call, route, (parts, body));
+    let upload = upload((worker, peer), call, route, (parts, body.take()));
     if view.token(route).is_some() {
         Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
     }
@@ -184,8 +191,13 @@ fn count(
 }
 
 /// Refuses before the upstream sees anything: a body that is too long, or a record that could not be kept.
-fn check_room(worker: &Worker, call: &mut Call, route: &Route, body: &Incoming) -> Result<(), Refusal> {
-    if body.size_hint().lower() > route.max_body {
+fn check_room(
+    worker: &Worker,
+    call: &mut Call,
+    route: &Route,
+    body: Option<&Incoming>,
+) -> Result<(), Refusal> {
+    if body.is_some_and(|body| body.size_hint().lower() > route.max_body) {
         return Err(Refusal::BodyTooLarge { limit: route.max_body });
     }
     if call.meter().is_some() {
@@ -219,8 +231,9 @@ fn upload(
     (worker, peer): (&Worker, &Peer),
     call: &mut Call,
     route: &Route,
-    (parts, body): (&request::Parts, Incoming),
+    (parts, body): (&request::Parts, Option<Incoming>),
 ) -> Upload {
+    let Some(body) = body else { return Upload::Empty };
     if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
         let capture = Capture::up_to(meter.max_capture);
         call.upload.borrow_mut().capture = capture;
@@ -272,6 +285,9 @@ impl Telling {
     /// Refuses a call and concludes it.
     pub(super) fn refuse(&self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
         let response = respond::refuse(refusal, &self.request_id, self.admission.as_ref());
+        // The only trace of a call that no usage record is of, such as one without a good credential.
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        tracing::debug!(request_id, code = refusal.code(), detail = %refusal.detail(), "a call is refused");
         recording.refused(refusal, response.status().as_u16());
         response
     }

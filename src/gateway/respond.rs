@@ -22,7 +22,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::MessageMalformed(_) | Refusal::PathAmbiguous(_) | Refusal::CredentialRepeated => {
             StatusCode::BAD_REQUEST
         }
-        Refusal::TransferCodingUnsupported => StatusCode::NOT_IMPLEMENTED,
+        Refusal::TransferCodingUnsupported | Refusal::UpgradeUnsupported => StatusCode::NOT_IMPLEMENTED,
         Refusal::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -112,6 +112,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::AuthenticationInsufficient(_)
         | Refusal::ScopeMissing { .. }
         | Refusal::PathAmbiguous(_)
+        | Refusal::UpgradeUnsupported
         | Refusal::MethodNotServed
         | Refusal::RouteUnknown
         | Refusal::Suspended(_)

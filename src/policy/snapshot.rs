@@ -139,7 +139,7 @@ pub struct Route {
     pub hosts: Vec<String>,
     /// Methods it answers to.
     pub methods: Vec<Method>,
-    /// The path pattern, such as `/api/orders/{id}`; `{*rest}` takes the rest of the path.
+    /// The path pattern, such as `/api/orders/{id}`; `{*rest}` takes the rest of the path, if there is any.
     pub path: String,
     /// The upstream's place in [`Snapshot::upstreams`].
     pub upstream: usize,

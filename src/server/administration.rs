@@ -84,6 +84,12 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 live.failures(),
             ),
             (
+                "tollgate_policy_refused",
+                Gauge,
+                "1 while the policy folder holds a set that was refused, and another is in force.",
+                u64::from(live.status().last_error.is_some()),
+            ),
+            (
                 "tollgate_exceptions_open",
                 Gauge,
                 "What could not be rated or read, of all nodes, and nobody has resolved.",

@@ -38,7 +38,10 @@ pub async fn wait_for_stop(node: &Node) -> std::io::Result<()> {
     let mut hang_up = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            () = &mut stop => return Ok(()),
+            () = &mut stop => {
+                tracing::info!("stopping: no more connections are taken, calls under way are seen to their end");
+                return Ok(());
+            }
             _ = hang_up.recv() => {
                 let (live, certificates) = (node.services.live.clone(), node.certificates.clone());
                 // The outcome is in the log and the status.

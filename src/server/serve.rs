@@ -59,6 +59,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     node.begin_stop();
     admin.stop().await;
     node.stop().await;
+    tracing::info!("stopped: all that was used is on disk");
     Ok(())
 }
 

@@ -106,14 +106,14 @@ fn taken(refusal: &dyn sqlx::error::DatabaseError) -> String {
 }
 
 /// SQLite's result codes BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN and PROTOCOL, which the low
-/// byte holds; PostgreSQL's classes for connections (08), rollbacks (40), resources (53), interventions such as a
+/// byte holds; PostgreSQL's classes for connections (08), logins (28), databases that are not there (3D), rollbacks (40), resources (53), interventions such as a
 /// statement's time limit (57) and its system (58), a lock that was not had in time, and a table, column or function that is
 /// not there: a newer program has changed the schema, and this one waits to be replaced.
 fn is_out_of_reach(code: &str) -> bool {
     if code.len() == 5 && !code.starts_with("0000") {
         let is_of_newer_schema = matches!(code, "42P01" | "42703" | "42883");
         return is_of_newer_schema
-            || matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58"))
+            || matches!(code.get(..2), Some("08" | "28" | "3D" | "40" | "53" | "57" | "58"))
             || code == "55P03";
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15))

@@ -8,8 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -202,8 +203,28 @@ async fn open_postgres(address: &str) -> Result<Inner, StoreError> {
         .map_err(|_| StoreError::Address { reason: "PostgreSQL's address does not parse".to_owned() })?
         .application_name("tollgate")
         .options(POSTGRES_TIMES);
+    try_postgres(&options).await?;
     let pool = bounded(PgPoolOptions::new(), POSTGRES_CONNECTIONS).connect_with(options).await?;
     Ok(Inner::Postgres(pool))
+}
+
+/// Connects once: a pool tries again for a while, and does not say in the end why none of that worked.
+async fn try_postgres(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let named = |reason: &dyn std::fmt::Display| {
+        let (host, port) = (options.get_host(), options.get_port());
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        StoreError::Unavailable {
+            reason: format!("PostgreSQL at {host}:{port}, database {database}: {reason}"),
+        }
+    };
+    match tokio::time::timeout(ACQUIRE_TIME, PgConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => Ok(connection.close().await?),
+        Ok(Err(error)) => match StoreError::from(error) {
+            StoreError::Unavailable { reason } => Err(named(&reason)),
+            other => Err(other),
+        },
+        Err(_) => Err(named(&format_args!("no answer within {} seconds", ACQUIRE_TIME.as_secs()))),
+    }
 }
 
 fn bounded<DB: sqlx::Database>(options: PoolOptions<DB>, connections: u32) -> PoolOptions<DB> {

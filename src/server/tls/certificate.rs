@@ -108,6 +108,10 @@ impl Certificate {
             |reason: String| CertificateError::NoCertificate { path: files.certificate.clone(), reason };
         let (_, first) = X509Certificate::from_der(&chain[0]).map_err(|error| wrong(error.to_string()))?;
         let hosts = hosts(&first).map_err(wrong)?;
+        if first.subject_alternative_name().is_ok_and(|names| names.is_none()) {
+            let certificate = files.certificate.display();
+            tracing::warn!(%certificate, "a certificate names no host as subject alternative name: clients refuse it");
+        }
         let validity = first.validity();
         let not_before = Timestamp::from_seconds(validity.not_before.timestamp());
         let not_after = Timestamp::from_seconds(validity.not_after.timestamp());

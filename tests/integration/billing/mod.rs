@@ -7,6 +7,7 @@ mod exceptions;
 mod found;
 mod late;
 mod ledger;
+mod paged;
 mod rating;
 mod recorder;
 pub(crate) mod seed;

@@ -118,7 +118,11 @@ async fn a_wrong_token_is_told_as_such() {
     std::fs::write(&file, "wrong\n").unwrap();
     let answer = run(&world, &["app", "list", "--admin-token-file", file.to_str().unwrap()]).await;
     assert_eq!(answer.status, 1);
-    assert!(answer.err.contains("admin token"), "{}", answer.err);
+    assert!(answer.err.contains("refuses the admin token"), "{}", answer.err);
+    assert!(answer.err.contains(file.to_str().unwrap()), "{}", answer.err);
+    std::fs::write(&file, "\n").unwrap();
+    let answer = run(&world, &["app", "list", "--admin-token-file", file.to_str().unwrap()]).await;
+    assert!(answer.status == 1 && answer.err.contains("it is empty"), "{}", answer.err);
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
     let answer = run(&world, &["app", "list", "--admin-token-file", file.to_str().unwrap()]).await;
     assert_eq!(answer.status, 0, "{}", answer.err);

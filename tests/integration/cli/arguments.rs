@@ -98,21 +98,57 @@ fn without_a_token_or_a_node_a_command_says_what_to_do() {
 }
 
 #[test]
-fn what_the_command_line_names_goes_before_the_environment() {
+fn what_the_command_line_names_goes_before_the_environment_and_an_address_before_a_ready_file() {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready.json");
     std::fs::write(&ready, r#"{"admin_url": "http://127.0.0.1:7", "admin_token": "of-the-ready-file"}"#)
         .unwrap();
-    let ask = |arguments: &[&str]| {
+    let ask = |arguments: &[&str], url: &str| {
         let mut command = super::tollgate(&[&["app", "list"], arguments].concat());
-        command.env("TOLLGATE_READY_FILE", &ready).env("TOLLGATE_ADMIN_URL", "http://127.0.0.1:11");
+        command.env("TOLLGATE_READY_FILE", &ready).env("TOLLGATE_ADMIN_URL", url);
         super::finished(command.env("TOLLGATE_ADMIN_TOKEN", "x").output().unwrap())
     };
-    assert!(ask(&[]).err.contains("no node answers at http://127.0.0.1:7"), "{}", ask(&[]).err);
-    let named = ask(&["--admin-url", "http://127.0.0.1:9"]);
-    assert!(named.err.contains("no node answers at http://127.0.0.1:9"), "{}", named.err);
-    let both = ask(&["--admin-url", "http://127.0.0.1:9", "--ready-file", "x"]);
+    for (arguments, url, asked) in [
+        (&[][..], "", 7),
+        (&[], "http://127.0.0.1:11", 11),
+        (&["--admin-url", "http://127.0.0.1:9"], "http://127.0.0.1:11", 9),
+        (&["--ready-file", ready.to_str().unwrap()], "http://127.0.0.1:11", 7),
+    ] {
+        let told = ask(arguments, url).err;
+        assert!(told.contains(&format!("no node answers at http://127.0.0.1:{asked}:")), "{told}");
+    }
+    let both = ask(&["--admin-url", "http://127.0.0.1:9", "--ready-file", "x"], "");
     assert_eq!(both.status, 2, "{}", both.err);
+}
+
+#[test]
+fn an_address_to_listen_on_and_a_log_that_are_mistyped_are_told_with_where_they_stand() {
+    let serve = |arguments: &[&str], (name, value): (&str, &str)| {
+        let mut command = super::tollgate(&[&["serve", "--policies", "policies"], arguments].concat());
+        command.env("TOLLGATE_ADMIN_TOKEN", super::serve::TOKEN).env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0");
+        super::finished(command.env(name, value).output().unwrap())
+    };
+    for (arguments, variable, told) in [
+        (&["--listen", "localhost:18080"][..], ("A", ""), &["--listen", "127.0.0.1:18080"][..]),
+        (&["--listen", "18080"], ("A", ""), &["--listen", "0.0.0.0:8080"]),
+        (&[], ("TOLLGATE_LISTEN", ":18080"), &["TOLLGATE_LISTEN", "127.0.0.1:8080"]),
+        (&["--listen", "127.0.0.1:0"], ("TOLLGATE_LOG", "inof"), &["TOLLGATE_LOG", "inof", "info"]),
+        (
+            &["--listen", "127.0.0.1:0"],
+            ("TOLLGATE_LOG", "tolgate=debug"),
+            &["TOLLGATE_LOG", "info,tolgate=debug"],
+        ),
+        (&["--tls-listen", "127.0.0.1:0"], ("A", ""), &["--tls-certificates"]),
+        (&[], ("TOLLGATE_TLS_LISTEN", "127.0.0.1:0"), &["--tls-certificates"]),
+    ] {
+        let done = serve(arguments, variable);
+        assert_eq!((done.status, done.out.as_str()), (2, ""), "{arguments:?} {variable:?}: {}", done.err);
+        for part in told {
+            assert!(done.err.contains(part), "{part} is not in {}", done.err);
+        }
+    }
+    let written = serve(&["--listen", "18080"], ("A", ""));
+    assert!(!written.err.contains("TOLLGATE_LISTEN stands"), "{}", written.err);
 }
 
 #[test]

@@ -176,6 +176,7 @@ fn each() -> Vec<Refusal> {
     let all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
+        Refusal::UpgradeUnsupported,
         Refusal::PathAmbiguous(""),
         Refusal::HeadersTooLarge { limit: 0 },
         Refusal::BodyTooLarge { limit: 0 },
@@ -208,6 +209,7 @@ fn each() -> Vec<Refusal> {
         match refusal {
             Refusal::MessageMalformed(_)
             | Refusal::TransferCodingUnsupported
+            | Refusal::UpgradeUnsupported
             | Refusal::PathAmbiguous(_)
             | Refusal::HeadersTooLarge { .. }
             | Refusal::BodyTooLarge { .. }

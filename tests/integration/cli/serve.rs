@@ -215,6 +215,25 @@ fn a_taken_port_is_named() {
         command.current_dir(project.path()).env("TOLLGATE_ADMIN_TOKEN", TOKEN).env(free, "127.0.0.1:0");
         let done = fails(command);
         assert_eq!(done.status, 1);
-        assert!(done.err.contains(&address) && done.err.contains(option), "{option}: {}", done.err);
+        assert!(
+            done.err.contains(&address) && done.err.contains(&format!("by {option}\n")),
+            "{option}: {}",
+            done.err
+        );
     }
+}
+
+#[test]
+fn a_command_that_asks_the_port_for_partners_is_told_so() {
+    let project = folder::copy_of_policies_in_a_project();
+    let ready = project.path().join("ready.json");
+    let node = Process::start(serve(project.path(), &["--ready-file", "ready.json"]), &ready);
+    let addresses: Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
+    let mut command = tollgate(&["app", "list", "--admin-url", addresses["base_url"].as_str().unwrap()]);
+    let done = fails({
+        command.env("TOLLGATE_ADMIN_TOKEN", TOKEN);
+        command
+    });
+    assert!(done.status == 1 && done.err.contains("is where partners connect"), "{}", done.err);
+    assert_eq!(node.stop().code(), Some(0));
 }

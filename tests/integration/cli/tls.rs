@@ -30,6 +30,12 @@ fn a_node_that_speaks_tls_speaks_nothing_else_unasked_and_is_known_by_https() {
         assert_eq!(told["plain_url"].is_string(), !more.is_empty(), "{told}");
         let address = base.strip_prefix("https://").unwrap();
         let mut connection = authority.client().connect(address, "127.0.0.1").unwrap();
+        let asked = super::tollgate(&["app", "list", "--admin-url", &format!("http://{address}")])
+            .env("TOLLGATE_ADMIN_TOKEN", super::serve::TOKEN)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&asked.stderr).into_owned();
+        assert!(told.contains("is where partners connect"), "{told}");
         let metadata =
             format!("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: {address}\r\n\r\n");
         assert_eq!(connection.exchange(&metadata).unwrap().json()["issuer"], base);

@@ -120,3 +120,30 @@ fn a_truncated_answer_to_http_1_0_is_a_reset_and_not_an_end() {
     let ended = std::io::Read::read_to_end(&mut stream, &mut answer);
     assert!(ended.is_err(), "a whole answer: {}", String::from_utf8_lossy(&answer));
 }
+
+#[test]
+fn a_refusal_before_the_body_came_leaves_the_connection_usable_or_says_that_it_ends() {
+    let dev = Dev::start();
+    let address = dev.base().strip_prefix("http://").unwrap();
+    let head = |path: &str, more: &str| format!("PUT {path} HTTP/1.1\r\nHost: a\r\n{more}\r\n");
+    let next = "GET /api/products/p-1001 HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (path, status) in [("/api/products/p-1001/stock", 401), ("/nowhere", 404), ("/api/products", 405)] {
+        for (more, body) in [
+            ("Content-Length: 14\r\n", "{\"stock\":1000}"),
+            ("Transfer-Encoding: chunked\r\n", "e\r\n{\"stock\":1000}\r\n0\r\n\r\n"),
+        ] {
+            let mut connection = Connection::open(address);
+            // The answer does not wait for the body.
+            let refused = connection.exchange(&head(path, more)).unwrap();
+            assert_eq!((refused.status, refused.header("connection")), (status, None), "{more}");
+            connection.send(body.as_bytes());
+            assert_eq!(connection.exchange(next).unwrap().status, 200, "{path} {more}");
+        }
+        for more in ["Content-Length: 1000000\r\n", "Content-Length: 14\r\nExpect: 100-continue\r\n"] {
+            let mut connection = Connection::open(address);
+            let refused = connection.exchange(&head(path, more)).unwrap();
+            assert_eq!((refused.status, refused.header("connection")), (status, Some("close")), "{more}");
+            assert_eq!(connection.read_to_end().unwrap(), b"", "{path} {more}");
+        }
+    }
+}

@@ -131,3 +131,20 @@ async fn a_store_that_is_not_there_is_out_of_reach() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_is_told_by_its_address_and_its_reason() {
+    // Whatever server the tests have, it knows no such database; the port of the other address is nobody's.
+    let server = std::env::var("TOLLGATE_TEST_POSTGRES");
+    let server = server.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+    let elsewhere =
+        server.split('?').next().unwrap().rsplit_once('/').unwrap().0.to_owned() + "/tollgate_nowhere";
+    for (address, told) in [
+        (elsewhere.as_str(), &["database tollgate_nowhere", "does not exist"][..]),
+        ("postgres://postgres@127.0.0.1:1/books", &["127.0.0.1:1", "database books", "refused"]),
+    ] {
+        let error = Store::open(address).await.expect_err("it opens").to_string();
+        assert!(error.starts_with("the store is out of reach"), "{error}");
+        assert!(told.iter().all(|part| error.contains(part)), "{told:?} in {error}");
+    }
+}
