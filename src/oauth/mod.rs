@@ -3,6 +3,7 @@
 //! Served on the partners' port; the data plane hands these calls over to the control plane's runtime.
 
 pub mod apps;
+pub mod asked_access;
 pub mod authorize;
 pub mod call;
 pub mod client_auth;
@@ -21,6 +22,7 @@ pub mod pages;
 pub mod par;
 pub mod parameters;
 pub mod pkce;
+pub mod recorded;
 pub mod redirect;
 pub mod resource;
 pub mod router;

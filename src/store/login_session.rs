@@ -153,7 +153,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn end_login_session(&self, merchant: &MerchantId, id: &SessionId) -> Result<bool, StoreError> {
-        let ended = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let ended = on!(transaction.connection(), db => {
             sqlx::query("delete from login_session where id = $1 and merchant = $2")
                 .bind(id.as_str())
                 .bind(merchant.as_str())
@@ -161,6 +162,9 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
+        if ended > 0 {
+            transaction.commit().await?;
+        }
         Ok(ended > 0)
     }
 }

@@ -8,6 +8,7 @@ mod certificates;
 mod checks_authorize;
 mod checks_token;
 mod clients;
+mod consent;
 mod dpop;
 mod federation;
 mod par;
