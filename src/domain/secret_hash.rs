@@ -44,6 +44,14 @@ secret_hash! {
     StateHash,
     /// SHA-256 of the cookie by which a browser is known that logs in.
     BrowserHash,
+    /// SHA-256 of a device code (RFC 8628).
+    DeviceCodeHash,
+    /// SHA-256 of a user code (RFC 8628), which has fewer random bits, for it lives for minutes.
+    UserCodeHash,
+    /// SHA-256 of a recovery code of a second factor.
+    RecoveryHash,
+    /// SHA-256 of the id of a login that waits for the second factor.
+    PendingHash,
     /// SHA-256 of an admin token.
     AdminTokenHash,
 }

@@ -64,7 +64,7 @@ async fn page(oauth: &OAuth, headers: &HeaderMap) -> Result<Response, PageError>
         merchant: &session.merchant.name,
         apps: &apps.collect::<Vec<_>>(),
         browsers: &browsers.collect::<Vec<_>>(),
-        request: Interaction::Apps.field(),
+        request: &Interaction::Apps.field(),
         csrf: &session.csrf,
     };
     Ok(pages::apps(language, &question))

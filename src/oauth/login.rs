@@ -47,7 +47,7 @@ pub fn page(
         by_password: login.by_password,
         provider: label,
         purpose,
-        request: interaction.field(),
+        request: &interaction.field(),
         token: &form.token,
     };
     let mut page = pages::login(language, &question, notice);

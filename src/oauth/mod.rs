@@ -9,6 +9,8 @@ pub mod call;
 pub mod client_auth;
 pub mod client_request;
 pub mod consent;
+pub mod device;
+pub mod device_authorization;
 pub mod dpop;
 pub mod error;
 pub mod federation;

@@ -9,8 +9,12 @@ use tokio::sync::Semaphore;
 use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
+use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
 use super::throttle::Throttle;
-use super::{apps, authorize, consent, error, login, logout, metadata, pages, par, resource, token};
+use super::{
+    apps, authorize, consent, device, device_authorization, error, login, logout, metadata, pages, par,
+    resource, token,
+};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
@@ -63,6 +67,10 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/apps/revoke", post(apps::revoke))
         .route("/oauth/apps/sessions/end", post(apps::end_session))
         .route("/oauth/par", post(par::push))
+        .route("/oauth/device_authorization", post(device_authorization::ask))
+        .route("/oauth/device", get(device::show).post(device::answer))
+        .route(DEVICE_ALLOWED, get(device::allowed))
+        .route(DEVICE_DENIED, get(device::denied))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))

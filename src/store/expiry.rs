@@ -14,6 +14,8 @@ const STATEMENTS: [&str; 7] = [
     "delete from authorization_code where hash in \
      (select hash from authorization_code where expires_at < $1 limit $2)",
     "delete from login_session where hash in (select hash from login_session where expires_at < $1 limit $2)",
+    "delete from device_code where hash in (select hash from device_code where expires_at < $1 limit $2)",
+    "delete from pending_login where hash in (select hash from pending_login where expires_at < $1 limit $2)",
     "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
     "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",

@@ -2,6 +2,7 @@
 
 mod apps;
 mod consent;
+mod device;
 mod error;
 mod language;
 mod layout;
@@ -10,6 +11,9 @@ mod login;
 
 pub use self::apps::{Access, AppsQuestion, Browser, apps};
 pub use self::consent::{Question, consent};
+pub use self::device::{
+    CodeNotice, DeviceOutcome, DeviceQuestion, device_code, device_outcome, device_question,
+};
 pub use self::error::error;
 pub use self::language::Language;
 pub use self::layout::style;

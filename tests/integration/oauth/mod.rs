@@ -9,6 +9,7 @@ mod checks_authorize;
 mod checks_token;
 mod clients;
 mod consent;
+mod device;
 mod dpop;
 mod federation;
 mod par;

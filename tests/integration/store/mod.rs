@@ -4,6 +4,7 @@ mod carried_on;
 mod contract_audit;
 mod contract_client;
 mod contract_credential;
+mod contract_device;
 mod contract_federation;
 mod contract_identity;
 mod contract_oauth;
