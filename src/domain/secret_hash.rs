@@ -56,6 +56,17 @@ secret_hash! {
     AdminTokenHash,
 }
 
+impl DeviceCodeHash {
+    /// The hash under which the authorization is kept that a device is let through by. What it is the hash of is no text: no
+    /// client can send it as an authorization code.
+    #[must_use]
+    pub fn authorization(&self) -> CodeHash {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, &[b"\0device\0", &self.0[..]].concat()).as_ref());
+        CodeHash(bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,9 +87,11 @@ async fn issue(
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,
     };
+    let before = oauth.store.active_grant_of((&session.merchant.id, &request.app.id)).await?;
+    let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
     let after = json!({"app": request.app.id.as_str(), "scopes": request.scopes.to_string()});
     let change = ("grant.give", request.app.id.as_str());
-    let store = recording(oauth, (headers, &session.merchant.id), change, (None, Some(&after)));
+    let store = recording(oauth, (headers, &session.merchant.id), change, (before.as_ref(), Some(&after)));
     match store.give_code(&CodeHash::of(&code), record, request.pushed.as_ref()).await? {
         GivenCode::Given(grant) => {
             // A wider grant is to be seen by tokens that are remembered with the narrower one.

@@ -23,6 +23,8 @@ pub enum Interaction {
     Apps,
     /// A device that waits, by the code that it shows if that is known.
     Device(Option<UserCode>),
+    /// Its second factor.
+    SecondFactor,
 }
 
 /// Where a merchant whose device is let through is told so.
@@ -30,6 +32,8 @@ pub const DEVICE_ALLOWED: &str = "/oauth/device/allowed";
 /// Where a merchant whose device is turned away is told so.
 pub const DEVICE_DENIED: &str = "/oauth/device/denied";
 
+/// Where the page of the second factor is.
+const SECOND_FACTOR: &str = "/oauth/second_factor";
 /// Where the page of devices is.
 const DEVICE: &str = "/oauth/device";
 /// Where it is with a code.
@@ -46,6 +50,8 @@ pub enum Purpose {
     Apps,
     /// To let a device through.
     Device,
+    /// To see the merchant's second factor.
+    SecondFactor,
 }
 
 impl Interaction {
@@ -62,6 +68,7 @@ impl Interaction {
         match field {
             None | Some(APPS) => Self::Apps,
             Some(DEVICE) => Self::Device(None),
+            Some(SECOND_FACTOR) => Self::SecondFactor,
             Some(text) => match text.strip_prefix(DEVICE_CODE) {
                 Some(code) => Self::Device(UserCode::read(code)),
                 None => Self::authorize(text),
@@ -74,7 +81,7 @@ impl Interaction {
     pub fn field(&self) -> Cow<'_, str> {
         match self {
             Self::Authorize(query) => query.into(),
-            Self::Apps | Self::Device(_) => self.path().into(),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => self.path().into(),
         }
     }
 
@@ -84,6 +91,7 @@ impl Interaction {
         match self {
             Self::Authorize(query) => format!("/oauth/authorize?{query}"),
             Self::Apps => APPS.to_owned(),
+            Self::SecondFactor => SECOND_FACTOR.to_owned(),
             Self::Device(None) => DEVICE.to_owned(),
             Self::Device(Some(code)) => format!("{DEVICE_CODE}{code}"),
         }
@@ -94,7 +102,7 @@ impl Interaction {
     pub fn path_after_login(&self) -> String {
         match self {
             Self::Authorize(query) => Self::Authorize(after_login(query)).path(),
-            Self::Apps | Self::Device(_) => self.path(),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => self.path(),
         }
     }
 
@@ -107,6 +115,7 @@ impl Interaction {
             Self::Authorize(query) => Ok(Purpose::App(ClientRequest::read(oauth, query).await?.app.name)),
             Self::Apps => Ok(Purpose::Apps),
             Self::Device(_) => Ok(Purpose::Device),
+            Self::SecondFactor => Ok(Purpose::SecondFactor),
         }
     }
 }
@@ -125,6 +134,7 @@ mod tests {
             "/../evil",
             "/oauth/apps/../../evil",
             "/oauth/apps",
+            "/oauth/second_factor",
             "/oauth/device",
             "/oauth/device?user_code=wdjbmjht",
             "/oauth/device?user_code=https://evil.example/",
@@ -133,7 +143,8 @@ mod tests {
             let interaction = Interaction::named(Some(field));
             assert_eq!(Interaction::named(Some(&interaction.field())), interaction, "{field}");
             let path = interaction.path();
-            let ours = ["/oauth/apps", "/oauth/device", "/oauth/device?user_code=WDJB-MJHT"];
+            let ours =
+                ["/oauth/apps", "/oauth/second_factor", "/oauth/device", "/oauth/device?user_code=WDJB-MJHT"];
             assert!(path.starts_with("/oauth/authorize?") || ours.contains(&&*path), "{field}: {path}");
         }
         assert_eq!(Interaction::named(None), Interaction::Apps);

@@ -29,6 +29,7 @@ pub mod redirect;
 pub mod resource;
 pub mod router;
 pub mod scopes;
+pub mod second_factor;
 pub mod session;
 pub mod step_up;
 pub mod throttle;

@@ -10,6 +10,7 @@ use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
+use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
 use super::{
     apps, authorize, consent, device, device_authorization, error, login, logout, metadata, pages, par,
@@ -18,6 +19,7 @@ use super::{
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
+use crate::credential::sealing::SealingKey;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -48,6 +50,8 @@ pub struct OAuth {
     pub hashing: Arc<Semaphore>,
     /// Keys of clients that were read lately.
     pub key_sets: Arc<KeySets>,
+    /// Seals second factors.
+    pub sealing: Arc<SealingKey>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
     /// The platform's own identity provider.
@@ -61,6 +65,11 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/login", post(login::submit))
         .route("/oauth/federated", post(begin::submit))
         .route("/oauth/federated/callback", get(callback::show))
+        .route("/oauth/login/code", get(login_step::show).post(login_step::submit))
+        .route("/oauth/second_factor", get(page::show))
+        .route("/oauth/second_factor/offer", post(page::offer))
+        .route("/oauth/second_factor/confirm", post(page::confirm))
+        .route("/oauth/second_factor/remove", post(page::remove))
         .route("/oauth/logout", post(logout::submit))
         .route("/oauth/consent", post(consent::submit))
         .route("/oauth/apps", get(apps::show))

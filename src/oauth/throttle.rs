@@ -148,6 +148,7 @@ impl Throttle {
             match count(&self.logins, subject, rate, now) {
                 Ok(cell) => attempt.0.push((cell, rate)),
                 Err(wait) => {
+                    // What one limit refuses uses up nothing of another.
                     attempt.give_back();
                     return Err(wait);
                 }

@@ -1,7 +1,8 @@
 //! Device codes (RFC 8628): a device asks again and again until a merchant has answered on another one.
 //!
-//! Invariant: a merchant answers once. The answer that lets a device through records the consent and makes the device code an
-//! authorization code, in one transaction: what is promised of those holds for it too, see [`Store::redeem_code`].
+//! Invariant: a merchant answers once, and a device that was let through is told so once. The answer records the consent and
+//! makes an authorization code of it, in one transaction: what is promised of those holds for it too, see
+//! [`Store::redeem_code`].
 
 use super::authorization_code::CodeRecord;
 use super::error::StoreError;
@@ -48,13 +49,13 @@ pub struct DeviceConsent {
 /// What a device learns that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polled {
-    /// The app has no such code.
+    /// The app has no such code, or has asked since it was let through.
     Unknown,
     /// Nobody has answered yet.
     Waiting,
     /// Nobody has answered yet, and it asked too fast: from now on it has to wait longer.
     TooFast,
-    /// It was let through: [`Store::redeem_code`] of that hash gives what it was let do.
+    /// It was let through, and asks for the first time since: [`Store::redeem_code`] of that hash gives what it was let do.
     Allowed(CodeHash),
     /// The merchant said no.
     Denied,
@@ -68,16 +69,18 @@ enum Stage {
     Waiting,
     Allowed,
     Denied,
+    Redeemed,
 }
 
 impl Stage {
-    const ALL: [Self; 3] = [Self::Waiting, Self::Allowed, Self::Denied];
+    const ALL: [Self; 4] = [Self::Waiting, Self::Allowed, Self::Denied, Self::Redeemed];
 
     fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Allowed => "allowed",
             Self::Denied => "denied",
+            Self::Redeemed => "redeemed",
         }
     }
 
@@ -106,6 +109,21 @@ impl TryFrom<RequestRow> for DeviceRequest {
 
 row! {
     PollRow { stage: String, poll_seconds: i64, polled_at: Option<i64>, expires_at: i64 }
+}
+
+/// How far a device's request has come.
+enum Reached {
+    Stage(Stage),
+    Expired,
+}
+
+impl PollRow {
+    fn stage_at(&self, now: Timestamp) -> Result<Reached, StoreError> {
+        if self.expires_at <= now.as_micros() {
+            return Ok(Reached::Expired);
+        }
+        known("device_code.stage", Stage::named(&self.stage)).map(Reached::Stage)
+    }
 }
 
 impl Store {
@@ -174,7 +192,7 @@ impl Store {
         let Some(row) = transaction.answer_device(user_code, Stage::Allowed, now).await? else {
             return Ok(None);
         };
-        let hash = CodeHash(super::row::hash("device_code.hash", &row.hash)?);
+        let hash = DeviceCodeHash(super::row::hash("device_code.hash", &row.hash)?).authorization();
         let request = DeviceRequest::try_from(row)?;
         let of = (&consent.merchant, &request.app);
         let grant = transaction.widen_grant(of, &request.scopes, &consent.new_grant, now).await?;
@@ -217,15 +235,26 @@ impl Store {
         (hash, app): (&DeviceCodeHash, &AppId),
         now: Timestamp,
     ) -> Result<Polled, StoreError> {
+        // Most of what is made up, or over, is told without a write.
+        let Some(row) = self.device(hash, app).await? else { return Ok(Polled::Unknown) };
+        match row.stage_at(now)? {
+            Reached::Expired => return Ok(Polled::Expired),
+            Reached::Stage(Stage::Denied) => return Ok(Polled::Denied),
+            Reached::Stage(Stage::Redeemed) => return Ok(Polled::Unknown),
+            Reached::Stage(Stage::Waiting | Stage::Allowed) => {}
+        }
         let mut transaction = self.begin().await?;
         let Some(row) = transaction.lock_device(hash, app).await? else { return Ok(Polled::Unknown) };
-        if row.expires_at <= now.as_micros() {
-            return Ok(Polled::Expired);
-        }
-        match known("device_code.stage", Stage::named(&row.stage))? {
-            Stage::Allowed => return Ok(Polled::Allowed(CodeHash(hash.0))),
-            Stage::Denied => return Ok(Polled::Denied),
-            Stage::Waiting => {}
+        match row.stage_at(now)? {
+            Reached::Expired => return Ok(Polled::Expired),
+            Reached::Stage(Stage::Denied) => return Ok(Polled::Denied),
+            Reached::Stage(Stage::Redeemed) => return Ok(Polled::Unknown),
+            Reached::Stage(Stage::Waiting) => {}
+            Reached::Stage(Stage::Allowed) => {
+                transaction.end_device(hash).await?;
+                transaction.commit().await?;
+                return Ok(Polled::Allowed(hash.authorization()));
+            }
         }
         let wait = row.poll_seconds.saturating_mul(1_000_000);
         let is_too_fast = row.polled_at.is_some_and(|last| now.as_micros() < last.saturating_add(wait));
@@ -233,6 +262,19 @@ impl Store {
         transaction.note_poll(hash, slower_by, now).await?;
         transaction.commit().await?;
         Ok(if is_too_fast { Polled::TooFast } else { Polled::Waiting })
+    }
+
+    async fn device(&self, hash: &DeviceCodeHash, app: &AppId) -> Result<Option<PollRow>, StoreError> {
+        let row = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select stage, poll_seconds, polled_at, expires_at from device_code where hash = $1 and app = $2",
+            )
+            .bind(&hash.0[..])
+            .bind(app.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(row)
     }
 }
 
@@ -275,6 +317,18 @@ impl Transaction {
             .await
         })?;
         Ok(row)
+    }
+
+    async fn end_device(&mut self, hash: &DeviceCodeHash) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update device_code set stage = $2 where hash = $1")
+                .bind(&hash.0[..])
+                .bind(Stage::Redeemed.name())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
     }
 
     async fn note_poll(

@@ -8,6 +8,7 @@ mod language;
 mod layout;
 mod logged_out;
 mod login;
+mod second_factor;
 
 pub use self::apps::{Access, AppsQuestion, Browser, apps};
 pub use self::consent::{Question, consent};
@@ -19,3 +20,6 @@ pub use self::language::Language;
 pub use self::layout::style;
 pub use self::logged_out::logged_out;
 pub use self::login::{LoginNotice, LoginQuestion, login};
+pub use self::second_factor::{
+    FactorNotice, FactorQuestion, FactorStage, SecondStep, recovery_codes, second_factor, second_step,
+};

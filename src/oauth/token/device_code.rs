@@ -1,5 +1,5 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, section 3.4): a device asks whether a merchant has
-//! answered. Once let through, its code is redeemed as an authorization code is: once.
+//! answered. Once let through, it gets its tokens once; a device that lost that answer asks for a new code.
 
 use axum::response::Response;
 
@@ -28,8 +28,8 @@ pub async fn exchange(
         Polled::TooFast => Err(EndpointError::SlowDown),
         Polled::Denied => Err(EndpointError::AccessDenied),
         Polled::Expired => Err(EndpointError::ExpiredToken),
-        Polled::Unknown => {
-            Err(EndpointError::InvalidGrant("the device code is unknown, or was given to another client"))
-        }
+        Polled::Unknown => Err(EndpointError::InvalidGrant(
+            "the device code is unknown, used, or was given to another client",
+        )),
     }
 }

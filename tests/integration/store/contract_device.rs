@@ -78,18 +78,29 @@ async fn a_device_that_is_let_through_has_an_authorization_code(store: Store) {
     let given = store.allow_device(&user_code, consent(&grant.merchant, 9), later(60)).await.unwrap();
     assert_eq!(given, Some(grant.id.clone()));
     assert_eq!(store.device_request(&user_code, later(60)).await.unwrap(), None);
-    for _ in 0..2 {
-        let polled = store.poll_device((&code, &app.id), later(61)).await.unwrap();
-        assert_eq!(polled, Polled::Allowed(CodeHash(code.0)));
+    let other = AppId::new("other").unwrap();
+    assert_eq!(store.poll_device((&code, &other), later(61)).await.unwrap(), Polled::Unknown);
+    let polls: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, app) = (store.clone(), app.id.clone());
+            tokio::spawn(async move { store.poll_device((&code, &app), later(61)).await.unwrap() })
+        })
+        .collect();
+    let mut told = Vec::new();
+    for poll in polls {
+        told.push(poll.await.unwrap());
     }
-    let Redeemed::First(record) = store.redeem_code(&CodeHash(code.0), later(62)).await.unwrap() else {
+    told.retain(|polled| *polled != Polled::Unknown);
+    assert_eq!(told, [Polled::Allowed(code.authorization())], "it is told once");
+    assert_eq!(store.code(&CodeHash(code.0)).await.unwrap(), None, "it is no authorization code itself");
+    let Redeemed::First(record) = store.redeem_code(&code.authorization(), later(62)).await.unwrap() else {
         panic!("it was not redeemed before")
     };
     assert_eq!((record.app, record.merchant, record.grant), (app.id, grant.merchant, grant.id));
     assert_eq!(record.scopes, "order:read order:write".parse().unwrap());
     assert_eq!(record.authentication.class, AuthenticationClass::TwoFactors);
     assert_eq!((record.issued_at, record.expires_at), (later(60), later(600)));
-    let again = store.redeem_code(&CodeHash(code.0), later(63)).await.unwrap();
+    let again = store.redeem_code(&code.authorization(), later(63)).await.unwrap();
     assert!(matches!(again, Redeemed::Again(_)));
 }
 
@@ -115,7 +126,7 @@ async fn of_many_answers_one_counts(store: Store) {
     assert_eq!(counted, 1);
     let polled = store.poll_device((&code, &app.id), later(2)).await.unwrap();
     let has_grant = store.active_grant_of((&merchant.id, &app.id)).await.unwrap().is_some();
-    assert_eq!(has_grant, polled == Polled::Allowed(CodeHash(code.0)));
+    assert_eq!(has_grant, polled == Polled::Allowed(code.authorization()));
     assert!(has_grant || polled == Polled::Denied);
 }
 

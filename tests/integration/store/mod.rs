@@ -11,6 +11,7 @@ mod contract_oauth;
 mod contract_pages;
 mod contract_pushed;
 mod contract_refresh;
+mod contract_second_factor;
 mod opening;
 mod seed;
 

@@ -1,11 +1,11 @@
 -- Devices that ask for a merchant's consent from afar (RFC 8628), and second factors of merchants.
 
 create table device_code (
-    hash bytea constraint device_code_hash_key primary key check (length(hash) = 32), -- of the device code; once let through, an authorization code's too
+    hash bytea constraint device_code_hash_key primary key check (length(hash) = 32), -- of the device code
     user_code bytea not null check (length(user_code) = 32), -- its hash
     app text not null references app (id),
     scopes text not null,
-    stage text not null, -- waiting, allowed or denied
+    stage text not null, -- waiting, allowed, denied or redeemed
     poll_seconds bigint not null, -- how long the device has to wait between two questions
     polled_at bigint, -- when it last asked
     issued_at bigint not null,
@@ -19,8 +19,11 @@ create table second_factor (
     merchant text primary key references merchant (id),
     sealed bytea not null, -- the secret as the caller sealed it
     last_step bigint not null, -- the time step of the last password that was used
+    failures bigint not null, -- wrong passwords since the last right one
+    tried_at bigint not null, -- when one was last tried
     confirmed_at bigint, -- null: no password of it was shown yet
-    created_at bigint not null
+    offered_by text not null, -- the session that made it: no other may confirm it
+    offered_at bigint not null
 );
 
 -- Each stands in for a one-time password once.

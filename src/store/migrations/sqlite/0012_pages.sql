@@ -1,11 +1,11 @@
 -- Devices that ask for a merchant's consent from afar (RFC 8628), and second factors of merchants.
 
 create table device_code (
-    hash blob primary key check (length(hash) = 32), -- of the device code; once let through, an authorization code's too
+    hash blob primary key check (length(hash) = 32), -- of the device code
     user_code blob not null check (length(user_code) = 32), -- its hash
     app text not null references app (id),
     scopes text not null,
-    stage text not null, -- waiting, allowed or denied
+    stage text not null, -- waiting, allowed, denied or redeemed
     poll_seconds integer not null, -- how long the device has to wait between two questions
     polled_at integer, -- when it last asked
     issued_at integer not null,
@@ -19,8 +19,11 @@ create table second_factor (
     merchant text primary key references merchant (id),
     sealed blob not null, -- the secret as the caller sealed it
     last_step integer not null, -- the time step of the last password that was used
+    failures integer not null, -- wrong passwords since the last right one
+    tried_at integer not null, -- when one was last tried
     confirmed_at integer, -- null: no password of it was shown yet
-    created_at integer not null
+    offered_by text not null, -- the session that made it: no other may confirm it
+    offered_at integer not null
 ) strict, without rowid;
 
 -- Each stands in for a one-time password once.
