@@ -17,6 +17,7 @@ use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
+use crate::store::second_factor::Removal;
 
 /// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
 pub(super) async fn create(
@@ -66,6 +67,23 @@ pub(super) async fn set_password(
     let store = who.recording(&state, ("merchant.set_password", merchant.id.as_str()), (None, None));
     store.set_merchant_password(&merchant.id, &password_hash).await?;
     tracing::info!(merchant = %merchant.id, "a merchant got another password");
+    ok(show::merchant(&merchant))
+}
+
+/// `POST /admin/merchants/{id}/second-factor/remove`: for a merchant that lost it. It logs in by its password alone from
+/// then on.
+pub(super) async fn remove_second_factor(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
+    body.finish(Some(()))?;
+    let merchant = find(&state, &id).await?;
+    let store = who.recording(&state, ("merchant.remove_second_factor", merchant.id.as_str()), (None, None));
+    if store.remove_second_factor(&merchant.id, Removal::Any).await? {
+        tracing::info!(merchant = %merchant.id, "a merchant's second factor was removed");
+    }
     ok(show::merchant(&merchant))
 }
 

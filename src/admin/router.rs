@@ -71,6 +71,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/merchants/{id}/password", post(merchant::set_password))
         .route("/merchants/{id}/accounts", get(linked_account::list).post(linked_account::link))
         .route("/merchants/{id}/accounts/unlink", post(linked_account::unlink))
+        .route("/merchants/{id}/second-factor/remove", post(merchant::remove_second_factor))
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))
         .route("/grants/{id}/revoke", post(grant::revoke))

@@ -44,6 +44,11 @@ enum Action {
         /// The merchant's id
         id: String,
     },
+    /// Remove the second factor of a merchant that lost it: it logs in by its password alone from then on
+    RemoveSecondFactor {
+        /// The merchant's id
+        id: String,
+    },
     /// Keep a merchant from logging in, and apps from acting for it, at once
     Suspend {
         /// The merchant's id
@@ -142,6 +147,9 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
         }
         Action::Unlink { id, account } => {
             screen.entry(&node.post(&path(&id, "/accounts/unlink"), &account.body())?, ACCOUNTS)
+        }
+        Action::RemoveSecondFactor { id } => {
+            screen.entry(&node.post(&path(&id, "/second-factor/remove"), &json!({}))?, COLUMNS)
         }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),

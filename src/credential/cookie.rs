@@ -4,12 +4,14 @@
 pub const SESSION: &str = "tollgate";
 /// The cookie of a browser that sees the login page: what its form must come back with.
 pub const LOGIN: &str = "tollgate-login";
-/// Before the names of both where the gateway is reached by HTTPS: such a cookie cannot come from another host.
+/// The cookie of a browser whose login waits for the second factor.
+pub const PENDING: &str = "tollgate-pending";
+/// Before the names of all where the gateway is reached by HTTPS: such a cookie cannot come from another host.
 pub const HOST_PREFIX: &str = "__Host-";
 
 /// Whether a cookie of that name is the gateway's own.
 #[must_use]
 pub fn is_own(name: &[u8]) -> bool {
     let name = name.strip_prefix(HOST_PREFIX.as_bytes()).unwrap_or(name);
-    name == SESSION.as_bytes() || name == LOGIN.as_bytes()
+    [SESSION, LOGIN, PENDING].iter().any(|own| name == own.as_bytes())
 }

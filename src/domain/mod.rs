@@ -27,3 +27,4 @@ pub mod secret_hash;
 pub mod statement;
 pub mod time;
 pub mod usage;
+pub mod user_code;

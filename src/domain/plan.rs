@@ -59,8 +59,20 @@ pub struct PlanVersion {
     pub limits: Vec<Limit>,
     /// What its apps pay.
     pub tariff: Tariff,
+    /// What merchants pay for being served by its apps, as they are told before they consent.
+    pub merchant_fee: Option<MerchantFee>,
     /// Where it stands.
     pub source: Location,
+}
+
+/// What a merchant pays for being served by an app, in words. It is told and never charged here: whoever charges it knows how
+/// much it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MerchantFee {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
 }
 
 /// A named limit on requests.

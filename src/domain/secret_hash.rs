@@ -44,8 +44,27 @@ secret_hash! {
     StateHash,
     /// SHA-256 of the cookie by which a browser is known that logs in.
     BrowserHash,
+    /// SHA-256 of a device code (RFC 8628).
+    DeviceCodeHash,
+    /// SHA-256 of a user code (RFC 8628), which has fewer random bits, for it lives for minutes.
+    UserCodeHash,
+    /// SHA-256 of a recovery code of a second factor.
+    RecoveryHash,
+    /// SHA-256 of the id of a login that waits for the second factor.
+    PendingHash,
     /// SHA-256 of an admin token.
     AdminTokenHash,
+}
+
+impl DeviceCodeHash {
+    /// The hash under which the authorization is kept that a device is let through by. What it is the hash of is no text: no
+    /// client can send it as an authorization code.
+    #[must_use]
+    pub fn authorization(&self) -> CodeHash {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, &[b"\0device\0", &self.0[..]].concat()).as_ref());
+        CodeHash(bytes)
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
+use serde_json::json;
 
 use super::error::{PageError, see_other};
 use super::interaction::{Interaction, Purpose};
@@ -12,6 +13,7 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, Access, AppsQuestion, Browser, Language};
 use super::parameters::Parameters;
+use super::recorded::recording;
 use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
@@ -62,7 +64,7 @@ async fn page(oauth: &OAuth, headers: &HeaderMap) -> Result<Response, PageError>
         merchant: &session.merchant.name,
         apps: &apps.collect::<Vec<_>>(),
         browsers: &browsers.collect::<Vec<_>>(),
-        request: Interaction::Apps.field(),
+        request: &Interaction::Apps.field(),
         csrf: &session.csrf,
     };
     Ok(pages::apps(language, &question))
@@ -77,7 +79,11 @@ async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     };
     // What is not the merchant's, or no longer there, is no mistake of the merchant's: the page says what there is.
     if let Some(grant) = grant.filter(|grant| grant.merchant == session.merchant.id) {
-        oauth.store.revoke_grant(&grant.id, oauth.clock.now()).await?;
+        let shown = |is_revoked: bool| json!({"app": grant.app.as_str(), "scopes": grant.scopes.to_string(), "revoked": is_revoked});
+        let (before, after) = (shown(grant.revoked_at.is_some()), shown(true));
+        let change = (("grant.revoke", grant.id.as_str()), (Some(&before), Some(&after)));
+        let store = recording(oauth, (headers, &grant.merchant), change.0, change.1);
+        store.revoke_grant(&grant.id, oauth.clock.now()).await?;
         oauth.directory.forget_grant(&grant.id);
         tracing::info!(grant = %grant.id, app = %grant.app, merchant = %grant.merchant, "a merchant revoked its grant");
     }
@@ -88,7 +94,9 @@ async fn try_end_session(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Res
     let (session, form) = read(oauth, headers, body).await?;
     let mut response = see_other(&Interaction::Apps.path());
     let Some(id) = form.get("session").and_then(|id| SessionId::new(id).ok()) else { return Ok(response) };
-    if oauth.store.end_login_session(&session.merchant.id, &id).await? {
+    let change = ("session.end", id.as_str());
+    let store = recording(oauth, (headers, &session.merchant.id), change, (None, None));
+    if store.end_login_session(&session.merchant.id, &id).await? {
         tracing::info!(session = %id, merchant = %session.merchant.id, "a merchant ended a session of its own");
     }
     if id == session.id {

@@ -6,12 +6,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::asked_access::AskedAccess;
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::interaction::{Interaction, Purpose};
 use super::login;
 use super::pages::{self, Language, Question};
 use super::router::OAuth;
-use super::scopes;
 use super::session;
 use super::step_up::Next;
 
@@ -46,13 +46,14 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
             return Ok(login::page(oauth, headers, next, None)?);
         }
     };
-    let scopes = scopes::in_words(&snapshot, &request.scopes, language);
+    let of = (&session.merchant.id, &request.app.id);
+    let asked = AskedAccess::of(oauth, of, (&request.scopes, language)).await?;
     let question = Question {
         platform: &snapshot.platform.name,
         app: &request.app.name,
         partner: &request.partner.name,
         merchant: &session.merchant.name,
-        scopes: &scopes,
+        asked: &asked,
         request: query,
         csrf: &session.csrf,
     };

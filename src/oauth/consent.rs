@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::json;
 
 use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
@@ -11,6 +12,7 @@ use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::{FIELD, Interaction};
 use super::login_form::session_of;
 use super::parameters::Parameters;
+use super::recorded::recording;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::Session;
@@ -43,7 +45,7 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
         Next::LogIn => return Ok(see_other(&Interaction::authorize(&query).path())),
         Next::Refuse(error) => return Err(request.refused(error)),
     }
-    let code = issue(oauth, &session, &request).await?;
+    let code = issue(oauth, (headers, &session), &request).await?;
     let mut parameters = vec![("code", code.as_str())];
     parameters.extend(request.state.as_deref().map(|state| ("state", state)));
     parameters.push(("iss", &oauth.issuer));
@@ -62,7 +64,11 @@ async fn deny(oauth: &OAuth, request: ClientRequest) -> Result<RequestError, Pag
 
 /// Records the consent and makes a code of 256 random bits, of which only the hash is kept; a pushed request is used up. All
 /// of it happens or nothing does.
-async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Result<String, PageError> {
+async fn issue(
+    oauth: &OAuth,
+    (headers, session): (&HeaderMap, &Session),
+    request: &ClientRequest,
+) -> Result<String, PageError> {
     let no_chance = |error| PageError::Unavailable(Box::new(error));
     let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
     let now = oauth.clock.now();
@@ -81,7 +87,12 @@ async fn issue(oauth: &OAuth, session: &Session, request: &ClientRequest) -> Res
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,
     };
-    match oauth.store.give_code(&CodeHash::of(&code), record, request.pushed.as_ref()).await? {
+    let before = oauth.store.active_grant_of((&session.merchant.id, &request.app.id)).await?;
+    let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
+    let after = json!({"app": request.app.id.as_str(), "scopes": request.scopes.to_string()});
+    let change = ("grant.give", request.app.id.as_str());
+    let store = recording(oauth, (headers, &session.merchant.id), change, (before.as_ref(), Some(&after)));
+    match store.give_code(&CodeHash::of(&code), record, request.pushed.as_ref()).await? {
         GivenCode::Given(grant) => {
             // A wider grant is to be seen by tokens that are remembered with the narrower one.
             oauth.directory.forget_grant(&grant);

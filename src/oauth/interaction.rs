@@ -4,9 +4,12 @@
 //! so that nothing it says can send a browser elsewhere; an authorization request in it is checked as any other once it is gone
 //! on with.
 
+use std::borrow::Cow;
+
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::router::OAuth;
 use super::step_up::after_login;
+use crate::domain::user_code::UserCode;
 
 /// The name of the hidden field, and of the parameter, that carry it.
 pub const FIELD: &str = "request";
@@ -18,8 +21,23 @@ pub enum Interaction {
     Authorize(String),
     /// The apps with access to its shop.
     Apps,
+    /// A device that waits, by the code that it shows if that is known.
+    Device(Option<UserCode>),
+    /// Its second factor.
+    SecondFactor,
 }
 
+/// Where a merchant whose device is let through is told so.
+pub const DEVICE_ALLOWED: &str = "/oauth/device/allowed";
+/// Where a merchant whose device is turned away is told so.
+pub const DEVICE_DENIED: &str = "/oauth/device/denied";
+
+/// Where the page of the second factor is.
+const SECOND_FACTOR: &str = "/oauth/second_factor";
+/// Where the page of devices is.
+const DEVICE: &str = "/oauth/device";
+/// Where it is with a code.
+const DEVICE_CODE: &str = "/oauth/device?user_code=";
 /// Where the page of apps is.
 const APPS: &str = "/oauth/apps";
 
@@ -30,6 +48,10 @@ pub enum Purpose {
     App(String),
     /// To see the apps with access to the merchant's shop.
     Apps,
+    /// To let a device through.
+    Device,
+    /// To see the merchant's second factor.
+    SecondFactor,
 }
 
 impl Interaction {
@@ -45,16 +67,21 @@ impl Interaction {
     pub fn named(field: Option<&str>) -> Self {
         match field {
             None | Some(APPS) => Self::Apps,
-            Some(query) => Self::authorize(query),
+            Some(DEVICE) => Self::Device(None),
+            Some(SECOND_FACTOR) => Self::SecondFactor,
+            Some(text) => match text.strip_prefix(DEVICE_CODE) {
+                Some(code) => Self::Device(UserCode::read(code)),
+                None => Self::authorize(text),
+            },
         }
     }
 
     /// What a form or link carries.
     #[must_use]
-    pub fn field(&self) -> &str {
+    pub fn field(&self) -> Cow<'_, str> {
         match self {
-            Self::Authorize(query) => query,
-            Self::Apps => APPS,
+            Self::Authorize(query) => query.into(),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => self.path().into(),
         }
     }
 
@@ -64,6 +91,9 @@ impl Interaction {
         match self {
             Self::Authorize(query) => format!("/oauth/authorize?{query}"),
             Self::Apps => APPS.to_owned(),
+            Self::SecondFactor => SECOND_FACTOR.to_owned(),
+            Self::Device(None) => DEVICE.to_owned(),
+            Self::Device(Some(code)) => format!("{DEVICE_CODE}{code}"),
         }
     }
 
@@ -72,7 +102,7 @@ impl Interaction {
     pub fn path_after_login(&self) -> String {
         match self {
             Self::Authorize(query) => Self::Authorize(after_login(query)).path(),
-            Self::Apps => self.path(),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => self.path(),
         }
     }
 
@@ -84,6 +114,8 @@ impl Interaction {
         match self {
             Self::Authorize(query) => Ok(Purpose::App(ClientRequest::read(oauth, query).await?.app.name)),
             Self::Apps => Ok(Purpose::Apps),
+            Self::Device(_) => Ok(Purpose::Device),
+            Self::SecondFactor => Ok(Purpose::SecondFactor),
         }
     }
 }
@@ -102,12 +134,18 @@ mod tests {
             "/../evil",
             "/oauth/apps/../../evil",
             "/oauth/apps",
+            "/oauth/second_factor",
+            "/oauth/device",
+            "/oauth/device?user_code=wdjbmjht",
+            "/oauth/device?user_code=https://evil.example/",
             "",
         ] {
             let interaction = Interaction::named(Some(field));
-            assert_eq!(Interaction::named(Some(interaction.field())), interaction, "{field}");
+            assert_eq!(Interaction::named(Some(&interaction.field())), interaction, "{field}");
             let path = interaction.path();
-            assert!(path.starts_with("/oauth/authorize?") || path == "/oauth/apps", "{field}: {path}");
+            let ours =
+                ["/oauth/apps", "/oauth/second_factor", "/oauth/device", "/oauth/device?user_code=WDJB-MJHT"];
+            assert!(path.starts_with("/oauth/authorize?") || ours.contains(&&*path), "{field}: {path}");
         }
         assert_eq!(Interaction::named(None), Interaction::Apps);
     }

@@ -15,9 +15,11 @@ use super::login_form;
 use super::pages::{self, Language, LoginNotice, LoginQuestion};
 use super::parameters::Parameters;
 use super::router::OAuth;
+use super::second_factor::{self, login_step};
 use super::session;
 use super::throttle::address_of;
 use crate::credential::password::{self, TurnError};
+use crate::domain::authentication::AuthenticationClass;
 use crate::domain::identity::{Merchant, Standing};
 
 /// A hash that no password fits, so that an unknown name takes as long as a known one.
@@ -47,7 +49,7 @@ pub fn page(
         by_password: login.by_password,
         provider: label,
         purpose,
-        request: interaction.field(),
+        request: &interaction.field(),
         token: &form.token,
     };
     let mut page = pages::login(language, &question, notice);
@@ -72,6 +74,9 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Ok(response)
         }
+        Outcome::SecondStep(merchant, password_hash) => {
+            Ok(login_step::begin(oauth, (&merchant.id, &password_hash), &interaction).await?)
+        }
         Outcome::Again(notice) => {
             let purpose = interaction.purpose(oauth).await?;
             let mut page = page(oauth, headers, (&interaction, &purpose), Some(notice))?;
@@ -87,6 +92,8 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
 enum Outcome {
     /// The session's cookie.
     LoggedIn(HeaderValue),
+    /// The password was right, and the second factor is asked for.
+    SecondStep(Merchant, String),
     /// The merchant is asked again.
     Again(LoginNotice),
 }
@@ -107,27 +114,38 @@ async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
         return Ok(Outcome::Again(LoginNotice::Stale));
     }
     let username = form.get("username").unwrap_or_default();
+    let proven = prove(oauth, headers, (username, form.get("password").unwrap_or_default())).await?;
+    let Some((merchant, password_hash)) = proven else { return Ok(Outcome::Again(LoginNotice::Wrong)) };
+    if second_factor::is_confirmed(oauth, &merchant.id).await? {
+        return Ok(Outcome::SecondStep(merchant, password_hash));
+    }
+    session::end(oauth, headers).await?;
+    let of = (&merchant.id, &*password_hash);
+    let begun = session::begin(oauth, of, AuthenticationClass::OneFactor).await?;
+    Ok(begun.map_or(Outcome::Again(LoginNotice::Wrong), Outcome::LoggedIn))
+}
+
+/// The merchant and the hash that its password was checked against, if name and password are right. What is wrong counts
+/// against whom it was tried for.
+///
+/// # Errors
+/// [`PageError::TooManyAttempts`], [`PageError::Busy`], [`PageError::Unavailable`].
+pub async fn prove(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (username, password): (&str, &str),
+) -> Result<Option<(Merchant, String)>, PageError> {
     let attempt = oauth
         .throttle
         .login(username, address_of(headers), oauth.clock.monotonic())
         .map_err(PageError::TooManyAttempts)?;
-    let checked = find_and_check(oauth, username, form.get("password").unwrap_or_default()).await;
-    match checked {
-        Ok(Some((merchant, password_hash))) => {
-            attempt.give_back();
-            session::end(oauth, headers).await?;
-            let begun = session::begin(oauth, &merchant.id, &password_hash).await?;
-            Ok(begun.map_or(Outcome::Again(LoginNotice::Wrong), Outcome::LoggedIn))
-        }
-        Ok(None) => Ok(Outcome::Again(LoginNotice::Wrong)),
-        Err(error) => {
-            attempt.give_back();
-            Err(error)
-        }
+    let checked = find_and_check(oauth, username, password).await;
+    if !matches!(checked, Ok(None)) {
+        attempt.give_back();
     }
+    checked
 }
 
-/// The merchant and the hash that its password was checked against, if name and password are right.
 async fn find_and_check(
     oauth: &OAuth,
     username: &str,
@@ -143,9 +161,11 @@ async fn check(
     password: String,
 ) -> Result<Option<(Merchant, String)>, PageError> {
     let checked = password::in_turn(&oauth.hashing, move || {
+        // It is made by the first of all logins, whomever that is for.
+        let nobody = &*NOBODY;
         let (merchant, stored) = match found {
             Some((merchant, stored)) => (Some(merchant), stored),
-            None => (None, NOBODY.clone()),
+            None => (None, nobody.clone()),
         };
         let is_right = password::verify(&password, &stored);
         let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);

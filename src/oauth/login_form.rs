@@ -93,8 +93,9 @@ pub fn is_same_origin(issuer: &str, headers: &HeaderMap) -> bool {
     }
 }
 
-/// The token is made of the cookie, and tells nothing of it.
-fn token_of(id: &str) -> String {
+/// The token of a form is made of the browser's cookie, and tells nothing of it.
+#[must_use]
+pub fn token_of(id: &str) -> String {
     let mut digest = Context::new(&SHA256);
     digest.update(b"login form ");
     digest.update(id.as_bytes());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::router::OAuth;
 use crate::credential::jwk::Algorithm;
 use crate::domain::authentication::AuthenticationClass;
-use crate::domain::client::AuthMethod;
+use crate::domain::client::{AuthMethod, GrantType};
 
 /// How clients may prove themselves that connect by certificates of their own.
 const BY_CERTIFICATE: [AuthMethod; 2] = [AuthMethod::Tls, AuthMethod::SelfSignedTls];
@@ -29,6 +29,7 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
+        "device_authorization_endpoint": format!("{issuer}/oauth/device_authorization"),
         "token_endpoint": format!("{issuer}/oauth/token"),
         "pushed_authorization_request_endpoint": format!("{issuer}/oauth/par"),
         "require_pushed_authorization_requests": snapshot.platform.requires_par,
@@ -36,7 +37,7 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::name),
         "token_endpoint_auth_methods_supported": AUTH_METHODS.map(AuthMethod::name),
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,
         "code_challenge_methods_supported": ["S256"],
@@ -60,5 +61,6 @@ fn add_mutual(document: &mut Value, base: &str) {
     document["mtls_endpoint_aliases"] = json!({
         "token_endpoint": format!("{base}/oauth/token"),
         "pushed_authorization_request_endpoint": format!("{base}/oauth/par"),
+        "device_authorization_endpoint": format!("{base}/oauth/device_authorization"),
     });
 }

@@ -3,11 +3,14 @@
 //! Served on the partners' port; the data plane hands these calls over to the control plane's runtime.
 
 pub mod apps;
+pub mod asked_access;
 pub mod authorize;
 pub mod call;
 pub mod client_auth;
 pub mod client_request;
 pub mod consent;
+pub mod device;
+pub mod device_authorization;
 pub mod dpop;
 pub mod error;
 pub mod federation;
@@ -21,10 +24,12 @@ pub mod pages;
 pub mod par;
 pub mod parameters;
 pub mod pkce;
+pub mod recorded;
 pub mod redirect;
 pub mod resource;
 pub mod router;
 pub mod scopes;
+pub mod second_factor;
 pub mod session;
 pub mod step_up;
 pub mod throttle;

@@ -9,11 +9,17 @@ use tokio::sync::Semaphore;
 use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
+use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
+use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
-use super::{apps, authorize, consent, error, login, logout, metadata, pages, par, resource, token};
+use super::{
+    apps, authorize, consent, device, device_authorization, error, login, logout, metadata, pages, par,
+    resource, token,
+};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
+use crate::credential::sealing::SealingKey;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -44,6 +50,8 @@ pub struct OAuth {
     pub hashing: Arc<Semaphore>,
     /// Keys of clients that were read lately.
     pub key_sets: Arc<KeySets>,
+    /// Seals second factors.
+    pub sealing: Arc<SealingKey>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
     /// The platform's own identity provider.
@@ -57,12 +65,21 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/login", post(login::submit))
         .route("/oauth/federated", post(begin::submit))
         .route("/oauth/federated/callback", get(callback::show))
+        .route("/oauth/login/code", get(login_step::show).post(login_step::submit))
+        .route("/oauth/second_factor", get(page::show))
+        .route("/oauth/second_factor/offer", post(page::offer))
+        .route("/oauth/second_factor/confirm", post(page::confirm))
+        .route("/oauth/second_factor/remove", post(page::remove))
         .route("/oauth/logout", post(logout::submit))
         .route("/oauth/consent", post(consent::submit))
         .route("/oauth/apps", get(apps::show))
         .route("/oauth/apps/revoke", post(apps::revoke))
         .route("/oauth/apps/sessions/end", post(apps::end_session))
         .route("/oauth/par", post(par::push))
+        .route("/oauth/device_authorization", post(device_authorization::ask))
+        .route("/oauth/device", get(device::show).post(device::answer))
+        .route(DEVICE_ALLOWED, get(device::allowed))
+        .route(DEVICE_DENIED, get(device::denied))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))

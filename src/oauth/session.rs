@@ -45,18 +45,19 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     Ok(merchant.map(|merchant| Session { id, merchant, csrf, authentication }))
 }
 
-/// Begins a session of a merchant whose password was checked against `password_hash`; gives its cookie, or `None` if the
+/// Begins a session of a merchant whose password was checked against `password_hash`, and which proved itself by `class` in
+/// all; gives its cookie, or `None` if the
 /// merchant may no longer log in by it.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
 pub async fn begin(
     oauth: &OAuth,
-    merchant: &MerchantId,
-    password_hash: &str,
+    (merchant, password_hash): (&MerchantId, &str),
+    class: AuthenticationClass,
 ) -> Result<Option<HeaderValue>, PageError> {
     let now = oauth.clock.now();
-    let authentication = Authentication { at: now, class: AuthenticationClass::OneFactor };
+    let authentication = Authentication { at: now, class };
     let (id, session) = new_session(oauth, merchant, authentication)?;
     match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
         true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),

@@ -26,6 +26,7 @@ pub mod random;
 pub mod secret_file;
 pub mod serve;
 mod served;
+mod signing;
 mod socket;
 mod spare_memory;
 mod taken;

@@ -18,17 +18,19 @@ use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
 use super::front::{self, Addresses, Front};
+use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, policies, secret_file};
+use super::{housekeeping, policies, signing};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
-use crate::credential::access_token::{TokenSigner, TokenVerifier};
+use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
 use crate::credential::dpop::replay::Replays;
 use crate::credential::password;
+use crate::credential::sealing::SealingKey;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -91,6 +93,8 @@ pub struct Services {
     pub signer: Arc<TokenSigner>,
     /// The nonces of proofs of possession.
     pub nonces: Arc<Nonces>,
+    /// Seals what the store keeps of secrets that must come back.
+    pub sealing: Arc<SealingKey>,
     /// The OAuth2 issuer: the address by which the world knows this gateway.
     pub issuer: String,
     /// The address by which partners' machines know it that show certificates of their own.
@@ -152,7 +156,8 @@ impl Node {
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
         let mutual_base = front::mutual_base(&settings, &addresses, &issuer);
-        let (signer, verifier, nonces) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
+        let Signing { signer, verifier, nonces, sealing } =
+            signing::open(&settings.data, (&store, &issuer), (&*clock, &*random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
@@ -162,16 +167,15 @@ impl Node {
             grace: bounds.credential_grace,
         };
         let source = Arc::new(store.clone());
-        let directory =
-            Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
-        let (signer, nonces, hashing) =
-            (Arc::new(signer), Arc::new(nonces), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
+        let directory = Arc::new(Directory::new(source, verifier, clock.clone(), control.clone(), memory));
+        let hashing = Arc::new(Semaphore::new(password::MAX_AT_ONCE));
         let services = Services {
             store,
             live,
             directory,
             signer,
             nonces,
+            sealing,
             issuer,
             mutual_base,
             hashing,
@@ -287,6 +291,7 @@ fn router(services: &Services) -> Router {
         directory: services.directory.clone(),
         signer: services.signer.clone(),
         nonces: services.nonces.clone(),
+        sealing: services.sealing.clone(),
         issuer: services.issuer.clone(),
         mutual_base: services.mutual_base.clone(),
         clock: services.clock.clone(),
@@ -307,33 +312,6 @@ async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
     let opening = tokio::spawn(async move { Store::open(&address).await });
     let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
     Ok(opened?)
-}
-
-async fn signing(
-    settings: &NodeSettings,
-    store: &Store,
-    issuer: &str,
-    (clock, random): (&dyn Clock, &dyn Random),
-) -> Result<(TokenSigner, TokenVerifier, Nonces), ServerError> {
-    let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
-    let path = settings.data.join("sealing.key");
-    let sealing = secret_file::read_or_make(&path, random, || {
-        let mut key = vec![0; 32];
-        random.fill(&mut key).map_err(|error| secrets(&error))?;
-        Ok(key)
-    })?;
-    let sealing: [u8; 32] =
-        sealing.try_into().map_err(|_| secrets(&format!("{} is not a key of 32 bytes", path.display())))?;
-    let mut keys = oauth::keys::load_or_create(store, &sealing, random, clock.now())
-        .await
-        .map_err(|error| secrets(&error))?;
-    let verifier = TokenVerifier::new(&keys, issuer);
-    if keys.is_empty() {
-        return Err(secrets(&"there is no signing key"));
-    }
-    let key = keys.remove(0);
-    let nonces = Nonces::derived_from(&sealing);
-    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier, nonces))
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);

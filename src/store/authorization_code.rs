@@ -172,7 +172,7 @@ impl Store {
 }
 
 impl Transaction {
-    async fn insert_code(&mut self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
+    pub(super) async fn insert_code(&mut self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into authorization_code (hash, app, merchant, grant_id, family, redirect_uri, scopes, \

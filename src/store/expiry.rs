@@ -8,12 +8,14 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 9] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
      (select hash from authorization_code where expires_at < $1 limit $2)",
     "delete from login_session where hash in (select hash from login_session where expires_at < $1 limit $2)",
+    "delete from device_code where hash in (select hash from device_code where expires_at < $1 limit $2)",
+    "delete from pending_login where hash in (select hash from pending_login where expires_at < $1 limit $2)",
     "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
     "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",

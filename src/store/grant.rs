@@ -71,6 +71,24 @@ impl Store {
         row.map(Grant::try_from).transpose()
     }
 
+    /// The grant of a merchant to an app that is not revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn active_grant_of(
+        &self,
+        (merchant, app): (&MerchantId, &AppId),
+    ) -> Result<Option<Grant>, StoreError> {
+        let row: Option<GrantRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_grant!("where merchant = $1 and app = $2 and revoked_at is null"))
+                .bind(merchant.as_str())
+                .bind(app.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(Grant::try_from).transpose()
+    }
+
     /// A page of the grants that a merchant gave, revoked ones too.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, authentication, hash, parse};
 use super::transaction::Transaction;
-use crate::domain::authentication::Authentication;
+use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
@@ -72,8 +72,9 @@ impl TryFrom<SessionRow> for LoginSession {
 }
 
 impl Store {
-    /// Keeps a new session under the hash of its id, if the merchant may still log in by the password of `password_hash`: a
-    /// change that came in between ends the sessions that it sees, so none may begin behind its back. Gives whether it did.
+    /// Keeps a new session under the hash of its id, if the merchant may still log in by the password of `password_hash`, and
+    /// by it alone if the session is of one factor: a change that came in between ends the sessions that it sees, so none may
+    /// begin behind its back. Gives whether it did.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the id is taken; [`StoreError::Unavailable`].
@@ -84,7 +85,7 @@ impl Store {
         password_hash: &str,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        if !transaction.lock_login(&session.merchant, password_hash).await? {
+        if !transaction.lock_login(session, password_hash).await? {
             return Ok(false);
         }
         transaction.insert_login_session(hash, session).await?;
@@ -153,7 +154,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn end_login_session(&self, merchant: &MerchantId, id: &SessionId) -> Result<bool, StoreError> {
-        let ended = on!(self.writer(), db => {
+        let mut transaction = self.begin().await?;
+        let ended = on!(transaction.connection(), db => {
             sqlx::query("delete from login_session where id = $1 and merchant = $2")
                 .bind(id.as_str())
                 .bind(merchant.as_str())
@@ -161,19 +163,30 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
+        if ended > 0 {
+            transaction.commit().await?;
+        }
         Ok(ended > 0)
     }
 }
 
 impl Transaction {
-    /// Whether the merchant is active and has that password; keeps both so until the end of the transaction.
-    async fn lock_login(&mut self, merchant: &MerchantId, password_hash: &str) -> Result<bool, StoreError> {
+    /// Whether the merchant is active, has that password, and no second factor that the session lacks; keeps the former so until
+    /// the end of the transaction.
+    async fn lock_login(&mut self, session: &LoginSession, password_hash: &str) -> Result<bool, StoreError> {
+        let factors: i64 = match session.authentication.class {
+            AuthenticationClass::OneFactor => 1,
+            AuthenticationClass::TwoFactors => 2,
+        };
         let locked = on!(self.connection(), db => {
             sqlx::query(
-                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active'",
+                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active' \
+                 and ($3 > 1 or not exists (select 1 from second_factor \
+                 where second_factor.merchant = $1 and second_factor.confirmed_at is not null))",
             )
-            .bind(merchant.as_str())
+            .bind(session.merchant.as_str())
             .bind(password_hash)
+            .bind(factors)
             .execute(db)
             .await
             .map(|done| done.rows_affected())
@@ -202,6 +215,23 @@ impl Transaction {
             .execute(db)
             .await
             .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Logs a merchant out of all browsers but that of the session of that id.
+    pub(super) async fn delete_other_login_sessions_of(
+        &mut self,
+        merchant: &MerchantId,
+        kept: &str,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("delete from login_session where merchant = $1 and id <> $2")
+                .bind(merchant.as_str())
+                .bind(kept)
+                .execute(db)
+                .await
+                .map(|_| ())
         })?;
         Ok(())
     }

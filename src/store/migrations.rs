@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     step!(8, "bound_tokens", "0008_bound_tokens.sql"),
     step!(10, "clients", "0010_clients.sql"),
     step!(11, "dpop", "0011_dpop.sql"),
+    step!(12, "pages", "0012_pages.sql"),
     step!(13, "federation", "0013_federation.sql"),
     step!(14, "audit", "0014_audit.sql"),
     step!(15, "usage_span", "0015_usage_span.sql"),

@@ -34,6 +34,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
             fee: None,
             share: None,
         },
+        merchant_fee: None,
         source,
     }
 }

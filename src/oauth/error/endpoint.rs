@@ -29,11 +29,25 @@ pub enum EndpointError {
     /// The code or refresh token is not good.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// The merchant has not answered yet (RFC 8628, section 3.5).
+    #[error("the merchant has not answered yet")]
+    AuthorizationPending,
+    /// The merchant has not answered yet, and the device asks too fast (RFC 8628, section 3.5).
+    #[error("the device asks too often: wait 5 seconds longer between two questions from now on")]
+    SlowDown,
+    /// The merchant said no.
+    #[error("the merchant did not consent")]
+    AccessDenied,
+    /// The device code is too old (RFC 8628, section 3.5).
+    #[error("the device code has expired: ask for another")]
+    ExpiredToken,
     /// This app may not use this grant type.
     #[error("this app may not use this grant type")]
     UnauthorizedClient,
     /// A grant type that is not served.
-    #[error("grant_type must be authorization_code, refresh_token or client_credentials")]
+    #[error(
+        "grant_type must be authorization_code, refresh_token, client_credentials or that of device codes"
+    )]
     UnsupportedGrantType,
     /// A scope beyond what is allowed.
     #[error("{0}")]
@@ -68,6 +82,10 @@ impl IntoResponse for EndpointError {
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),

@@ -69,6 +69,7 @@ pub struct Browser<'a> {
 <button class="danger" type="submit">{{ language.pick("Remove access of ", "取消授权：") }}{{ access.app }}</button>
 </form></details></section>
 {% endfor %}
+<p><a href="/oauth/second_factor">{{ language.pick("Second factor of your login", "登录的两步验证") }}</a></p>
 <h1>{{ language.pick("Where you are logged in", "您的登录") }}</h1>
 {% for browser in question.browsers %}<section>
 <p>{% if browser.is_this %}<strong>{{ language.pick("This browser", "当前浏览器") }}</strong>{% else %}{{ language.pick("Another browser", "其他浏览器") }}{% endif %}</p>

@@ -71,6 +71,8 @@ impl Purpose {
     fn text(&self, language: Language) -> String {
         match self {
             Self::App(app) => format!("{} {app}", language.pick("to go on to", "继续前往")),
+            Self::SecondFactor => language.pick("to see your second factor", "查看两步验证").to_owned(),
+            Self::Device => language.pick("to connect a device", "连接设备").to_owned(),
             Self::Apps => {
                 language.pick("to see the apps with access to your shop", "查看可访问您店铺的应用").to_owned()
             }

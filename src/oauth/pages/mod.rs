@@ -2,16 +2,24 @@
 
 mod apps;
 mod consent;
+mod device;
 mod error;
 mod language;
 mod layout;
 mod logged_out;
 mod login;
+mod second_factor;
 
 pub use self::apps::{Access, AppsQuestion, Browser, apps};
 pub use self::consent::{Question, consent};
+pub use self::device::{
+    CodeNotice, DeviceOutcome, DeviceQuestion, device_code, device_outcome, device_question,
+};
 pub use self::error::error;
 pub use self::language::Language;
 pub use self::layout::style;
 pub use self::logged_out::logged_out;
 pub use self::login::{LoginNotice, LoginQuestion, login};
+pub use self::second_factor::{
+    FactorNotice, FactorQuestion, FactorStage, SecondStep, recovery_codes, second_factor, second_step,
+};

@@ -42,7 +42,19 @@ pub async fn exchange(
     check_redirect_uri((&record, app), parameters)?;
     check_verifier(&record, parameters)?;
     check_key(&record, asking)?;
-    match oauth.store.redeem_code(&hash, now).await? {
+    redeem(oauth, &hash, asking).await
+}
+
+/// Redeems a code that was checked in everything else.
+///
+/// # Errors
+/// [`EndpointError`].
+pub(super) async fn redeem(
+    oauth: &OAuth,
+    hash: &CodeHash,
+    asking: &Asking<'_>,
+) -> Result<Response, EndpointError> {
+    match oauth.store.redeem_code(hash, asking.now).await? {
         Redeemed::First(record) => give(oauth, record, asking).await,
         Redeemed::Again(record) => {
             tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");

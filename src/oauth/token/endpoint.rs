@@ -12,7 +12,7 @@ use super::super::error::{DPOP_NONCE, EndpointError};
 use super::super::resource;
 use super::super::router::OAuth;
 use super::asking::Asking;
-use super::{authorization_code, client_credentials, refresh};
+use super::{authorization_code, client_credentials, device_code, refresh};
 use crate::domain::client::GrantType;
 
 /// Exchanges a grant for tokens.
@@ -44,6 +44,6 @@ async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Respons
         GrantType::ClientCredentials => {
             client_credentials::exchange(oauth, &Asking { now: made_at, ..asking }, &parameters)
         }
-        GrantType::DeviceCode => Err(EndpointError::UnsupportedGrantType),
+        GrantType::DeviceCode => device_code::exchange(oauth, &asking, &parameters).await,
     }
 }

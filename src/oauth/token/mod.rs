@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod device_code;
 pub mod endpoint;
 pub mod refresh;
 pub mod response;

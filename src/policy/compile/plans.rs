@@ -13,7 +13,7 @@ use super::set::{Compiling, Products};
 use crate::domain::id::{LimitName, PlanName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
-use crate::domain::plan::{Fee, Limit, LimitKey, Plan, PlanRef, PlanVersion, Share, Tariff};
+use crate::domain::plan::{Fee, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Share, Tariff};
 use crate::domain::time::Timestamp;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
@@ -93,6 +93,15 @@ fn version(
         let percent = decimal(compiling, document, &pointer, share.percent.decimal(), Decimal::ONE_HUNDRED)?;
         Some(Share { percent, source: document.key_location(&pointer) })
     });
+    let merchant_fee = entry.merchant_fee.as_ref().map(|fee| {
+        for (language, text) in [("en", &fee.en), ("zh", &fee.zh)] {
+            if text.trim().is_empty() {
+                let message = "a merchant is told what it pays in both languages".to_owned();
+                compiling.wrong(document, &format!("{pointer}/merchant_fee/{language}"), message, None);
+            }
+        }
+        MerchantFee { en: fee.en.clone(), zh: fee.zh.clone() }
+    });
     let rounding = match entry.rounding {
         None | Some(RoundingName::HalfUp) => Rounding::HalfUp,
         Some(RoundingName::HalfEven) => Rounding::HalfEven,
@@ -102,6 +111,7 @@ fn version(
         effective_from: effective_from?,
         limits,
         tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share: share.flatten() },
+        merchant_fee,
         source: document.location(pointer),
     })
 }

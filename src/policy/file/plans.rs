@@ -39,6 +39,19 @@ pub struct VersionEntry {
     pub fee: Option<FeeEntry>,
     /// The platform's share of each sale.
     pub share: Option<ShareEntry>,
+    /// What a merchant pays for being served by an app under this plan. It stands on the page on which the merchant is asked
+    /// for its consent; Tollgate charges merchants nothing by itself.
+    pub merchant_fee: Option<MerchantFeeEntry>,
+}
+
+/// What a merchant pays, in its words, such as "30 CNY a month, from the second month on".
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MerchantFeeEntry {
+    /// In English.
+    pub en: String,
+    /// In Chinese.
+    pub zh: String,
 }
 
 /// How fractions of a cent are rounded.

@@ -56,6 +56,9 @@ fn a_merchant_sees_the_apps_with_access_and_takes_it_back_everywhere_at_once() {
     assert_eq!(call(), 401);
     assert_eq!(refresh().json()["error"], "invalid_grant");
     assert!(browser.get(PAGE).text().contains("No app has access"));
+    let records = dev.admin("GET", "/admin/audit?action=grant.revoke", "").text();
+    let merchant = format!("merchant:{}", dev.told("/merchants/0/id"));
+    assert!(records.contains(&merchant) && records.contains(&grant), "{records}");
 }
 
 #[test]

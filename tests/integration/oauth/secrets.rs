@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::visitor::Browser;
+use super::{device, second_factor};
 use crate::support::dev::{Dev, parameter};
 use crate::support::http::{self, FORM, form};
 
@@ -37,6 +39,26 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// What a device gets, and what a merchant's second factor is made of.
+fn pages(dev: &Dev, secrets: &mut Secrets) {
+    device::register(dev, "/public_app/client_id");
+    let codes = device::codes(dev);
+    let mut add = |what, name: &str| secrets.add(what, codes[name].as_str().unwrap());
+    add("a device code", "device_code");
+    let user_code = add("a user code", "user_code");
+    secrets.add("a user code's letters", &user_code.replace('-', ""));
+    let mut browser = Browser::new(dev);
+    let (secret, recovery) = second_factor::turn_on(&mut browser);
+    secrets.add("the secret of one-time passwords", &secret);
+    for code in &recovery {
+        secrets.add("a recovery code", code);
+    }
+    assert!(browser.get(&format!("/oauth/device?user_code={user_code}")).text().contains("Pocket Shop"));
+    let begun = Browser::new(dev).log_in_at("/oauth/apps", 0);
+    let pending = begun.header("set-cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    secrets.add("a login that waits", &pending);
+}
+
 #[test]
 fn what_was_made_or_guessed_in_a_full_run_is_nowhere_to_be_found() {
     let dev = Dev::logging("debug");
@@ -65,6 +87,7 @@ fn what_was_made_or_guessed_in_a_full_run_is_nowhere_to_be_found() {
     made(&path, json!({ "password": password }));
     answers(&dev, &mut secrets);
     refusals(&dev, &mut secrets);
+    pages(&dev, &mut secrets);
     let metrics = http::request(dev.told("/admin_url"), "GET", "/metrics", &[], "");
     secrets.are_not_in("the metrics", &metrics.body);
     let audit = dev.admin("GET", "/admin/audit?limit=500", "");

@@ -4,12 +4,14 @@ mod carried_on;
 mod contract_audit;
 mod contract_client;
 mod contract_credential;
+mod contract_device;
 mod contract_federation;
 mod contract_identity;
 mod contract_oauth;
 mod contract_pages;
 mod contract_pushed;
 mod contract_refresh;
+mod contract_second_factor;
 mod opening;
 mod seed;
 

@@ -1,0 +1,35 @@
+//! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, section 3.4): a device asks whether a merchant has
+//! answered. Once let through, it gets its tokens once; a device that lost that answer asks for a new code.
+
+use axum::response::Response;
+
+use super::super::error::EndpointError;
+use super::super::parameters::Parameters;
+use super::super::router::OAuth;
+use super::asking::Asking;
+use super::authorization_code;
+use crate::domain::secret_hash::DeviceCodeHash;
+use crate::store::device_code::Polled;
+
+/// Exchanges a device code for an access token and a refresh token.
+///
+/// # Errors
+/// [`EndpointError`].
+pub async fn exchange(
+    oauth: &OAuth,
+    asking: &Asking<'_>,
+    parameters: &Parameters,
+) -> Result<Response, EndpointError> {
+    let code =
+        parameters.get("device_code").ok_or(EndpointError::InvalidRequest("device_code is missing"))?;
+    match oauth.store.poll_device((&DeviceCodeHash::of(code), &asking.app.id), asking.now).await? {
+        Polled::Allowed(code) => authorization_code::redeem(oauth, &code, asking).await,
+        Polled::Waiting => Err(EndpointError::AuthorizationPending),
+        Polled::TooFast => Err(EndpointError::SlowDown),
+        Polled::Denied => Err(EndpointError::AccessDenied),
+        Polled::Expired => Err(EndpointError::ExpiredToken),
+        Polled::Unknown => Err(EndpointError::InvalidGrant(
+            "the device code is unknown, used, or was given to another client",
+        )),
+    }
+}

@@ -1,0 +1,45 @@
+//! What the consent page tells a merchant.
+
+use super::visitor::Browser;
+use crate::support::dev::{Dev, input, wait_for};
+
+#[test]
+fn consent_is_asked_each_time_and_says_what_is_new_and_what_the_app_has() {
+    let dev = Dev::start();
+    let app = dev.told("/app/client_id");
+    let query = |scope: &str| format!("client_id={app}&response_type=code&scope={scope}");
+    let mut browser = Browser::new(&dev);
+    let first = browser.log_in(&query("order:read")).header("location").unwrap().to_owned();
+    let page = browser.get(&first).text();
+    assert!(page.contains("It asks to:") && page.contains("See your orders"), "{page}");
+    assert!(!page.contains("It may already") && !page.contains("What you pay"), "{page}");
+    let csrf = input(&page, "csrf");
+    let consent = [("request", &*query("order:read")), ("csrf", &csrf), ("decision", "allow")];
+    assert_eq!(browser.submit("/oauth/consent", &consent).status, 303);
+
+    let same = browser.get(&format!("/oauth/authorize?{}", query("order:read"))).text();
+    assert!(same.contains("nothing that it does not have") && same.contains("value=\"allow\""), "{same}");
+    let more = browser.get(&format!("/oauth/authorize?{}", query("order:read+payment:read"))).text();
+    let (new, had) = more.split_once("It may already").expect("what it has");
+    assert!(new.contains("It now asks to do more") && new.contains("See your payments"), "{more}");
+    assert!(had.contains("See your orders") && !new.contains("See your orders"), "{more}");
+    let records = dev.admin("GET", "/admin/audit?action=grant.give", "").text();
+    let merchant = format!("merchant:{}", dev.told("/merchants/0/id"));
+    assert!(records.contains(&merchant) && records.contains("order:read"), "{records}");
+}
+
+#[test]
+fn a_fee_that_a_plan_tells_of_stands_on_the_consent_page_in_the_merchants_language() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
+    let mut browser = Browser::new(&dev);
+    let path = browser.log_in(&query).header("location").unwrap().to_owned();
+    let plan = dev.policies().join("plans/standard.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let fee = "    merchant_fee: {en: 30 CNY a month <after> the first, zh: 首月后每月 30 元}\n    fee:";
+    std::fs::write(&plan, text.replacen("    fee:", fee, 1)).unwrap();
+    wait_for("the plan with a fee", || browser.get(&path).text().contains("What you pay"));
+    assert!(browser.get(&path).text().contains("30 CNY a month &#60;after&#62; the first"));
+    let chinese = [("Cookie", &*browser.cookie()), ("Accept-Language", "zh")];
+    assert!(dev.get(&path, &chinese).text().contains("首月后每月 30 元"));
+}
