@@ -52,7 +52,7 @@ async fn begin(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<
     let login = FederatedLogin {
         browser: BrowserHash::of(browser),
         issuer: provider.issuer.to_string(),
-        interaction: interaction.field().to_owned(),
+        interaction: interaction.field().into_owned(),
         expires_at: now.plus(LIFETIME),
     };
     let begun = oauth.store.begin_federated_login(&StateHash::of(&state), &login, now).await;
