@@ -25,6 +25,14 @@ enum Environment {
     Sandbox,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Whose {
+    /// Its own
+    Own,
+    /// Those of all apps
+    All,
+}
+
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Register an app; its client secret is shown this once
@@ -57,6 +65,14 @@ enum Action {
         /// Revoke all older secrets at once, and the tokens that the app got for itself by them
         #[arg(long)]
         revoke_others: bool,
+    },
+    /// Whose tokens an app may ask about at the introspection endpoint; with --of, change it
+    Introspection {
+        /// The app's id
+        id: String,
+        /// Its own alone, or, for a resource server, those of all apps
+        #[arg(long, value_enum, value_name = "WHOSE")]
+        of: Option<Whose>,
     },
     /// Let an app use an API product under a plan
     Subscribe {
@@ -143,6 +159,15 @@ pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
         Action::Secret { id, revoke_others } => {
             let made = node.post(&path(&id, "/secrets"), &json!({ "revoke_others": revoke_others }))?;
             show_with_secret(&made, screen)
+        }
+        Action::Introspection { id, of } => {
+            let path = path(&id, "/introspection");
+            let shown = match of {
+                None => node.get(&path)?,
+                Some(Whose::Own) => node.post(&path, &json!({"of": "own"}))?,
+                Some(Whose::All) => node.post(&path, &json!({"of": "all"}))?,
+            };
+            screen.entry(&shown, &[("app", "/app"), ("tokens of", "/of")])
         }
         Action::Subscribe { id, product, plan } => {
             subscription::create(&node, (&id, &product, &plan), screen)

@@ -22,6 +22,7 @@ mod run;
 mod sandbox;
 mod screen;
 mod serve;
+mod signing_key;
 mod statement;
 mod subscription;
 mod token;

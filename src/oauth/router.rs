@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::throttle::Throttle;
-use super::{apps, authorize, consent, error, login, logout, metadata, pages, token};
+use super::{apps, authorize, consent, error, introspect, login, logout, metadata, pages, revoke, token};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::domain::random::Random;
@@ -55,6 +55,8 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/oauth/apps/revoke", post(apps::revoke))
         .route("/oauth/apps/sessions/end", post(apps::end_session))
         .route("/oauth/token", post(token::endpoint::exchange))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/introspect", post(introspect::introspect))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))

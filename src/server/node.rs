@@ -16,17 +16,19 @@ use tokio_util::sync::CancellationToken;
 use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
+use super::following::{self, Follower};
 use super::front::{Addresses, Front};
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, policies, secret_file};
+use super::{housekeeping, policies, sealing_key};
 use crate::billing::recorder::{JournalOf, Recorder};
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
-use crate::credential::access_token::{TokenSigner, TokenVerifier};
+use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::password;
+use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -68,6 +70,8 @@ pub struct NodeSettings {
     pub node: NodeId,
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
+    /// The file of the key that seals secrets in the store; without one, it lies in the data folder.
+    pub sealing_key_file: Option<PathBuf>,
     /// The address by which the world knows this gateway; without one, the one it listens on, by TLS if it can.
     pub public_url: Option<PublicUrl>,
     /// A file of authorities that are believed beside everyone's when other servers are called.
@@ -85,8 +89,8 @@ pub struct Services {
     pub live: Arc<Live>,
     /// Credentials.
     pub directory: Arc<Directory>,
-    /// Signs access tokens.
-    pub signer: Arc<TokenSigner>,
+    /// The keys that sign access tokens.
+    pub signing_keys: Arc<SigningKeys>,
     /// The OAuth2 issuer: the address by which the world knows this gateway.
     pub issuer: String,
     /// How many passwords are hashed at once, whoever asks.
@@ -145,7 +149,7 @@ impl Node {
             .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
-        let (signer, verifier) = signing(&settings, &store, &issuer, (&*clock, &*random)).await?;
+        let keys = open_signing_keys(&settings, &store, (&live, &issuer), (&clock, &random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
@@ -156,9 +160,10 @@ impl Node {
         };
         let source = Arc::new(store.clone());
         let directory =
-            Arc::new(Directory::new(source, Arc::new(verifier), clock.clone(), control.clone(), memory));
-        let (signer, hashing) = (Arc::new(signer), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
-        let services = Services { store, live, directory, signer, issuer, hashing, clock, random, client };
+            Arc::new(Directory::new(source, keys.ring().clone(), clock.clone(), control.clone(), memory));
+        let (signing_keys, hashing) = (Arc::new(keys), Arc::new(Semaphore::new(password::MAX_AT_ONCE)));
+        let services =
+            Services { store, live, directory, signing_keys, issuer, hashing, clock, random, client };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
         let (at, chance) = (services.clock.clone(), services.random.clone());
@@ -181,11 +186,16 @@ impl Node {
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
-            tokio::spawn(housekeeping::follow_changes(
-                services.store.clone(),
-                services.directory.clone(),
-                services.clock.clone(),
+            tokio::spawn(housekeeping::rotate_signing_keys(
+                services.signing_keys.clone(),
+                services.live.clone(),
             )),
+            tokio::spawn(following::follow_changes(Follower {
+                store: services.store.clone(),
+                directory: services.directory.clone(),
+                signing_keys: services.signing_keys.clone(),
+                clock: services.clock.clone(),
+            })),
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();
@@ -261,7 +271,7 @@ fn router(services: &Services) -> Router {
         store: services.store.clone(),
         live: services.live.clone(),
         directory: services.directory.clone(),
-        signer: services.signer.clone(),
+        signer: Arc::new(TokenSigner::new(services.signing_keys.ring().clone())),
         issuer: services.issuer.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),
@@ -282,30 +292,18 @@ async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
     Ok(opened?)
 }
 
-async fn signing(
+/// The signing keys of the store, opened by the sealing key.
+async fn open_signing_keys(
     settings: &NodeSettings,
     store: &Store,
-    issuer: &str,
-    (clock, random): (&dyn Clock, &dyn Random),
-) -> Result<(TokenSigner, TokenVerifier), ServerError> {
-    let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
-    let path = settings.data.join("sealing.key");
-    let sealing = secret_file::read_or_make(&path, random, || {
-        let mut key = vec![0; 32];
-        random.fill(&mut key).map_err(|error| secrets(&error))?;
-        Ok(key)
-    })?;
-    let sealing: [u8; 32] =
-        sealing.try_into().map_err(|_| secrets(&format!("{} is not a key of 32 bytes", path.display())))?;
-    let mut keys = oauth::keys::load_or_create(store, &sealing, random, clock.now())
-        .await
-        .map_err(|error| secrets(&error))?;
-    let verifier = TokenVerifier::new(&keys, issuer);
-    if keys.is_empty() {
-        return Err(secrets(&"there is no signing key"));
-    }
-    let key = keys.remove(0);
-    Ok((TokenSigner::new(key, keys, issuer.to_owned()), verifier))
+    (live, issuer): (&Live, &str),
+    (clock, random): (&Arc<dyn Clock>, &Arc<dyn Random>),
+) -> Result<SigningKeys, ServerError> {
+    let sealing = sealing_key::read(settings.sealing_key_file.as_deref(), &settings.data, &**random)?;
+    let algorithm = live.load().platform.signing_keys.algorithm;
+    let sources = (clock.clone(), random.clone());
+    let opened = SigningKeys::open((store.clone(), sealing), issuer, algorithm, sources).await;
+    opened.map_err(|error| ServerError::Secrets(error.to_string()))
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);

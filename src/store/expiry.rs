@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 7] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
@@ -17,10 +17,15 @@ const STATEMENTS: [&str; 5] = [
     "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
     "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",
+    "delete from revoked_token where id in (select id from revoked_token where expires_at < $1 limit $2)",
+    // What a key signed lives on after another followed it, for less time than what has expired is kept.
+    "delete from signing_key where kid in (select kid from signing_key where revoked_at < $1 or exists \
+     (select 1 from signing_key later where later.revoked_at is null \
+     and later.active_from > signing_key.active_from and later.active_from < $1) limit $2)",
 ];
 
 impl Store {
-    /// Forgets codes, sessions and refresh tokens that expired before `before`; gives how many rows went. Call again
+    /// Forgets codes, sessions, tokens and signing keys that were of no more use before `before`; gives how many rows went. Call again
     /// until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ pub enum EndpointError {
     /// A grant type that is not served.
     #[error("grant_type must be authorization_code, refresh_token or client_credentials")]
     UnsupportedGrantType,
+    /// A token of a kind that cannot be revoked here (RFC 7009, section 2.2.1).
+    #[error("this is no OAuth2 token: an administrator revokes API keys")]
+    UnsupportedTokenType,
     /// A scope beyond what is allowed.
     #[error("{0}")]
     InvalidScope(String),
@@ -51,6 +54,7 @@ impl IntoResponse for EndpointError {
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::UnsupportedTokenType => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::Unavailable(source) => {
                 tracing::error!(error = %source, "the token endpoint could not serve a request");

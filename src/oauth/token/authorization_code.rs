@@ -9,6 +9,7 @@ use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::pkce;
 use super::super::router::OAuth;
+use super::lifetimes::{family_end, refresh_token_end};
 use super::response;
 use crate::credential::access_token::NewToken;
 use crate::domain::identity::App;
@@ -40,7 +41,7 @@ pub async fn exchange(
     check_redirect_uri((&record, app), parameters)?;
     check_verifier(&record, parameters)?;
     match oauth.store.redeem_code(&hash, now).await? {
-        Redeemed::First(record) => give(oauth, record, now).await,
+        Redeemed::First(record) => give(oauth, record, (app, now)).await,
         Redeemed::Again(record) => {
             tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");
             oauth.directory.forget_family(&record.family);
@@ -75,7 +76,11 @@ fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), En
     }
 }
 
-async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Response, EndpointError> {
+async fn give(
+    oauth: &OAuth,
+    record: CodeRecord,
+    (app, now): (&App, Timestamp),
+) -> Result<Response, EndpointError> {
     let refresh_token =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let family = RefreshFamily {
@@ -87,12 +92,12 @@ async fn give(oauth: &OAuth, record: CodeRecord, now: Timestamp) -> Result<Respo
         created_at: now,
         confirmation: record.confirmation,
         authentication: record.authentication,
-        ends_at: None,
+        ends_at: family_end(oauth, app.kind, &record.scopes, now),
         revoked_at: None,
     };
     let first = NewRefreshToken {
         hash: RefreshTokenHash::of(&refresh_token),
-        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+        expires_at: refresh_token_end(oauth, &record.scopes, now),
     };
     match oauth.store.start_refresh_family(&family, &first).await? {
         Started::Alive => {}

@@ -8,7 +8,8 @@ use axum::response::Response;
 use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
-use super::response;
+use super::lifetimes::refresh_token_end;
+use super::{response, standing};
 use crate::credential::access_token::NewToken;
 use crate::domain::identity::App;
 use crate::domain::random::new_secret;
@@ -39,11 +40,14 @@ pub async fn exchange(
         return Err(INVALID);
     }
     let scopes = scopes(&known.family.scopes, parameters)?;
+    if !standing::stands(oauth, &known.family).await? {
+        return Err(INVALID);
+    }
     let successor =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let new = NewRefreshToken {
         hash: RefreshTokenHash::of(&successor),
-        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+        expires_at: refresh_token_end(oauth, &known.family.scopes, now),
     };
     let family = match oauth.store.rotate_refresh_token(&hash, &new, now).await? {
         Rotation::Rotated(family) => family,

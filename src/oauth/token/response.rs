@@ -21,7 +21,7 @@ pub fn answer(
     (refresh_token, now): (Option<&str>, Timestamp),
 ) -> Result<Response, EndpointError> {
     let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| EndpointError::Unavailable(error);
-    let lifetime = oauth.live.load().platform.access_token_lifetime;
+    let lifetime = oauth.live.load().access_token_lifetime(&new.scopes);
     let scope = new.scopes.to_string();
     let id = new_id("tok_", &*oauth.random).map_err(|error| unavailable(Box::new(error)))?;
     let signed = oauth

@@ -8,6 +8,7 @@ mod contract_identity;
 mod contract_oauth;
 mod contract_pages;
 mod contract_refresh;
+mod contract_tokens;
 mod opening;
 mod seed;
 

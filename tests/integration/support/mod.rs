@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub(crate) mod dev;
+pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod origin;
