@@ -24,6 +24,7 @@ bench:
 	cargo bench --locked --bench micro
 	cargo bench --locked --bench books
 	python3 benches/peers
+	python3 benches/oauth
 	python3 benches/instructions
 
 bench-quick:

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use criterion::Criterion;
 use http::HeaderValue;
-use tollgate::credential::access_token::{NewToken, SigningKey, TokenSigner, TokenVerifier};
+use tollgate::credential::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use tollgate::credential::directory::{Directory, Memory};
 use tollgate::credential::keys::KnownKey;
 use tollgate::credential::presented::{self, Shown};
@@ -20,6 +20,7 @@ use tollgate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use tollgate::domain::plan::Rate;
+use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, Moment, Timestamp};
 use tollgate::limit::cell::{CellKey, Cells, LocalCells};
 use tollgate::limit::gcra;
@@ -31,17 +32,15 @@ const CALLERS: u8 = 100;
 pub(super) fn bench(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let clock = SystemClock::new();
-    let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-    let verifier = TokenVerifier::new([&key], ISSUER);
-    let tokens = tokens(&TokenSigner::new(key, Vec::new(), ISSUER.to_owned()), clock.now());
-    let first = tokens[0].clone();
-    criterion.bench_function("verify an access token", |bencher| {
-        bencher.iter(|| verifier.verify(black_box(&first), clock.now()).unwrap());
-    });
+    let ring = ring(SigningAlgorithm::Es256);
+    let tokens = tokens(&TokenSigner::new(ring.clone()), clock.now());
+    for algorithm in SigningAlgorithm::ALL {
+        sign_and_verify(criterion, algorithm, clock.now());
+    }
     let memory =
         Memory { tokens: 1_000, keys: 1_000, time: Duration::from_secs(3_600), grace: Duration::ZERO };
     let control = runtime.handle().clone();
-    let directory = Directory::new(Arc::new(OneApp), Arc::new(verifier), Arc::new(clock), control, memory);
+    let directory = Directory::new(Arc::new(OneApp), ring, Arc::new(clock), control, memory);
     let mut known = Known { directory: Arc::new(directory), runtime, moment: clock.moment() };
     let keys: Vec<_> =
         (0..CALLERS).map(|number| ApiKey::from_random(Environment::Live, &[number; 32])).collect();
@@ -52,6 +51,27 @@ pub(super) fn bench(criterion: &mut Criterion) {
         &tokens.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     limits(criterion, clock);
+}
+
+fn ring(algorithm: SigningAlgorithm) -> Arc<KeyRing> {
+    let der = SigningKey::generate(algorithm).unwrap();
+    let key = RingKey::alone(SigningKey::from_pkcs8(algorithm, &der).unwrap());
+    Arc::new(KeyRing::new(vec![key], ISSUER))
+}
+
+/// What a new token costs the token endpoint, and the core that sees it first.
+fn sign_and_verify(criterion: &mut Criterion, algorithm: SigningAlgorithm, now: Timestamp) {
+    let ring = ring(algorithm);
+    let signer = TokenSigner::new(ring.clone());
+    let app = AppId::new("app_1").unwrap();
+    let new = || NewToken::of_app(app.clone(), "catalog:read".parse().unwrap());
+    criterion.bench_function(&format!("sign an access token by {algorithm}"), |bencher| {
+        bencher.iter(|| signer.sign(black_box(new()), now, Duration::from_secs(3_600)).unwrap());
+    });
+    let token = signer.sign(new(), now, Duration::from_secs(3_600)).unwrap();
+    criterion.bench_function(&format!("verify an access token by {algorithm}"), |bencher| {
+        bencher.iter(|| ring.keys().verifier().verify(black_box(&token), now).unwrap());
+    });
 }
 
 struct Known {
@@ -169,6 +189,14 @@ impl IdentitySource for OneApp {
 
     async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
         Ok(false)
+    }
+
+    async fn is_token_revoked(&self, _: &str) -> Result<bool, SourceUnavailable> {
+        Ok(false)
+    }
+
+    async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
+        Ok(Vec::new())
     }
 
     async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {

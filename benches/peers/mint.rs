@@ -7,12 +7,15 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate::credential::access_token::{NewToken, SigningKey, TokenSigner};
+use tollgate::credential::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
+use tollgate::credential::sealing::SealingKey;
+use tollgate::credential::signing_keys::SigningKeys;
 use tollgate::domain::id::AppId;
-use tollgate::domain::time::{Clock, Timestamp};
-use tollgate::oauth::keys;
+use tollgate::domain::signing_algorithm::SigningAlgorithm;
+use tollgate::domain::time::Clock;
 use tollgate::server::clock::SystemClock;
 use tollgate::server::random::MachineRandom;
 use tollgate::store::Store;
@@ -30,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let apps = io::stdin().lock().lines().collect::<Result<Vec<_>, _>>()?;
     let now = SystemClock::new().now();
-    let signer = TokenSigner::new(signing_key(Path::new(key), now).await?, Vec::new(), issuer.clone());
+    let signer = TokenSigner::new(ring(Path::new(key), issuer).await?);
     let mut tokens = BufWriter::new(io::stdout().lock());
     for (number, app) in (0..count.parse::<usize>()?).zip(apps.iter().cycle()) {
         let token = NewToken {
@@ -42,17 +45,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(tokens.flush()?)
 }
 
-async fn signing_key(path: &Path, now: Timestamp) -> Result<SigningKey, Box<dyn Error>> {
+async fn ring(path: &Path, issuer: &str) -> Result<Arc<KeyRing>, Box<dyn Error>> {
+    let algorithm = SigningAlgorithm::Es256;
     if path.is_dir() {
         let store = Store::open(&format!("sqlite:{}", path.join("tollgate.db").display())).await?;
-        let sealing = std::fs::read(path.join("sealing.key"))?;
-        let sealing = sealing.try_into().map_err(|_| "sealing.key has not 32 bytes")?;
-        let keys = keys::load_or_create(&store, &sealing, &MachineRandom::new(), now).await?;
+        let sealing = SealingKey::new(&std::fs::read(path.join("sealing.key"))?).ok_or("no sealing key")?;
+        let sources = (Arc::new(SystemClock::new()) as _, Arc::new(MachineRandom::new()) as _);
+        let keys = SigningKeys::open((store.clone(), sealing), issuer, algorithm, sources).await?;
         store.close().await;
-        return keys.into_iter().next().ok_or_else(|| "the node has no key".into());
+        return Ok(keys.ring().clone());
     }
     if !path.exists() {
-        std::fs::write(path, SigningKey::generate()?)?;
+        std::fs::write(path, &*SigningKey::generate(algorithm)?)?;
     }
-    Ok(SigningKey::from_pkcs8(&std::fs::read(path)?)?)
+    let key = SigningKey::from_pkcs8(algorithm, &std::fs::read(path)?)?;
+    Ok(Arc::new(KeyRing::new(vec![RingKey::alone(key)], issuer)))
 }

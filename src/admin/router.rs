@@ -10,8 +10,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    administrator, answer, app, app_secret, audit, exceptions, grant, health, key, ledger, linked_account,
-    merchant, named_token, partner, plan, policy, statement, subscription, token, usage,
+    administrator, answer, app, app_secret, audit, exceptions, grant, health, introspection, key, ledger,
+    linked_account, merchant, named_token, partner, plan, policy, signing_key, statement, subscription,
+    token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -61,6 +62,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/apps/{id}/resume", post(app::resume))
         .route("/apps/{id}/secrets", get(app_secret::list).post(app_secret::create))
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
+        .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
         .route("/keys", get(key::list).post(key::create))
         .route("/keys/{id}", get(key::get))
         .route("/keys/{id}/revoke", post(key::revoke))
@@ -75,6 +77,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))
         .route("/grants/{id}/revoke", post(grant::revoke))
+        .route("/signing-keys", get(signing_key::list).post(signing_key::rotate))
+        .route("/signing-keys/{kid}", get(signing_key::get))
+        .route("/signing-keys/{kid}/revoke", post(signing_key::revoke))
         .route("/subscriptions", get(subscription::list).post(subscription::create))
         .route("/subscriptions/{id}/end", post(subscription::end))
 }

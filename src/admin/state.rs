@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::token::AdminToken;
 use crate::credential::directory::Directory;
+use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::{AppId, GrantId, KeyId, MerchantId};
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -23,6 +24,8 @@ pub trait Invalidation: Send + Sync {
     fn forget_grant(&self, grant: &GrantId);
     /// A merchant changed.
     fn forget_merchant(&self, merchant: &MerchantId);
+    /// A signing key is no longer to be believed.
+    fn forget_all(&self);
 }
 
 impl Invalidation for Directory {
@@ -41,6 +44,10 @@ impl Invalidation for Directory {
     fn forget_merchant(&self, merchant: &MerchantId) {
         Self::forget_merchant(self, merchant);
     }
+
+    fn forget_all(&self) {
+        Self::forget_all(self);
+    }
 }
 
 /// What the admin API works on.
@@ -49,6 +56,8 @@ pub struct AdminState {
     pub store: Store,
     /// The policies in force.
     pub policies: Arc<Live>,
+    /// The keys that sign access tokens.
+    pub signing_keys: Arc<SigningKeys>,
     /// The data plane's memory of credentials.
     pub invalidation: Arc<dyn Invalidation>,
     /// Time.

@@ -27,6 +27,14 @@ enum Environment {
     Sandbox,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Whose {
+    /// Its own
+    Own,
+    /// Those of all apps
+    All,
+}
+
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Register an app; its client secret is shown this once
@@ -57,6 +65,14 @@ enum Action {
     /// Client secrets
     #[command(subcommand)]
     Secret(SecretAction),
+    /// Whose tokens an app may ask about at the introspection endpoint; with --of, change it
+    Introspection {
+        /// The app's id
+        id: String,
+        /// Its own alone, or, for a resource server, those of all apps
+        #[arg(long, value_enum, value_name = "WHOSE")]
+        of: Option<Whose>,
+    },
     /// Let an app use an API product under a plan
     Subscribe {
         /// The app's id
@@ -175,6 +191,15 @@ pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, DETAILS),
         Action::Update(app) => update(&node, app, screen),
         Action::Secret(action) => app_secret::run(&node, action, screen),
+        Action::Introspection { id, of } => {
+            let path = path(&id, "/introspection");
+            let shown = match of {
+                None => node.get(&path)?,
+                Some(Whose::Own) => node.post(&path, &json!({"of": "own"}))?,
+                Some(Whose::All) => node.post(&path, &json!({"of": "all"}))?,
+            };
+            screen.entry(&shown, &[("app", "/app"), ("tokens of", "/of")])
+        }
         Action::Subscribe { id, product, plan } => {
             subscription::create(&node, (&id, &product, &plan), screen)
         }

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    statement, subscription, token, usage,
+    signing_key, statement, subscription, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -51,6 +51,8 @@ pub(super) enum Command {
     Merchant(merchant::MerchantArguments),
     /// Merchants' consents to apps
     Grant(grant::GrantArguments),
+    /// The keys that sign access tokens: rotate them, or take trust from one
+    SigningKey(signing_key::SigningKeyArguments),
     /// Which app uses which API product under which plan
     Subscription(subscription::SubscriptionArguments),
     /// Plans that the policies in force offer

@@ -26,6 +26,7 @@ mod run;
 mod sandbox;
 mod screen;
 mod serve;
+mod signing_key;
 mod statement;
 mod subscription;
 mod token;

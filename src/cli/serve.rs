@@ -42,6 +42,10 @@ pub(super) struct ServeArguments {
     /// The data folder: the journal of usage, and the store unless TOLLGATE_STORE names another
     #[arg(long, default_value = "data", value_name = "DIR", env = "TOLLGATE_DATA")]
     data: PathBuf,
+    /// The file of the key that seals secrets in the store: 32 random bytes, or 64 hexadecimal digits. All nodes of a store
+    /// need the same [default: sealing.key in the data folder, made if it is not there]
+    #[arg(long, value_name = "FILE", env = "TOLLGATE_SEALING_KEY_FILE")]
+    sealing_key_file: Option<PathBuf>,
     /// Where partners connect in clear text [default: 0.0.0.0:8080; with --tls-certificates, nowhere]
     #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_LISTEN", value_parser = listen::address)]
     listen: Option<SocketAddr>,
@@ -137,6 +141,7 @@ impl ServeArguments {
             workers: self.workers.unwrap_or_else(all_cores),
             node: self.node,
             store: environment::variable("TOLLGATE_STORE"),
+            sealing_key_file: self.sealing_key_file,
             public_url: self.public_url,
             authorities: self.authorities,
             ready_file: self.ready_file,

@@ -71,6 +71,8 @@ pub struct ServeSettings {
     pub node: NodeId,
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
+    /// The file of the key that seals secrets in the store; without one, it lies in the data folder, and is made there.
+    pub sealing_key_file: Option<PathBuf>,
     /// The address by which the world knows this gateway; without one, the one it listens on, which is this machine's.
     /// One that is not secure was asked for explicitly.
     pub public_url: Option<PublicUrl>,

@@ -1,14 +1,15 @@
-//! Access tokens: RFC 9068 JWTs, signed with ES256 (RFC 7518, section 3.4) by keys that this platform made.
+//! Access tokens: RFC 9068 JWTs, signed by keys that this platform made.
 //!
 //! Time and randomness are passed in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header, encode};
 use serde::{Deserialize, Serialize};
 
+pub use super::key_ring::{KeyRing, RingKey};
 pub use super::signing_key::{KeyError, SigningKey};
 pub use super::token_verifier::TokenVerifier;
 use crate::domain::authentication::{Authentication, AuthenticationClass};
@@ -59,6 +60,8 @@ impl TokenError {
 pub struct VerifiedToken {
     /// Its id (`jti`).
     pub id: String,
+    /// The key that signed it (`kid`).
+    pub key: Arc<str>,
     /// The app (`client_id`).
     pub app: AppId,
     /// On whose behalf (`merchant`).
@@ -126,6 +129,12 @@ struct ConfirmationClaim {
     x5t: Option<String>,
 }
 
+/// A confirmation as the value of `cnf`.
+#[must_use]
+pub fn cnf(confirmation: Confirmation) -> serde_json::Value {
+    serde_json::json!(ConfirmationClaim::from(confirmation))
+}
+
 impl From<Confirmation> for ConfirmationClaim {
     fn from(confirmation: Confirmation) -> Self {
         match confirmation {
@@ -183,17 +192,14 @@ pub(super) struct Claims {
 /// Signs access tokens.
 #[derive(Debug)]
 pub struct TokenSigner {
-    key: SigningKey,
-    others: Vec<SigningKey>,
-    issuer: String,
+    ring: Arc<KeyRing>,
 }
 
 impl TokenSigner {
-    /// A signer for `issuer`, which is the audience too: the platform's API. `others` are the keys that signed before and
-    /// whose tokens may be alive.
+    /// A signer by the keys of `ring`, for its issuer, which is the audience too: the platform's API.
     #[must_use]
-    pub fn new(key: SigningKey, others: Vec<SigningKey>, issuer: String) -> Self {
-        Self { key, others, issuer }
+    pub fn new(ring: Arc<KeyRing>) -> Self {
+        Self { ring }
     }
 
     /// Signs a token that lives from `now` for `lifetime`.
@@ -202,9 +208,10 @@ impl TokenSigner {
     /// [`KeyError`] if signing fails, which only a broken key does, or if the token is longer than any that is looked at.
     pub fn sign(&self, token: NewToken, now: Timestamp, lifetime: Duration) -> Result<String, KeyError> {
         let subject = token.merchant.as_ref().map_or(token.app.as_str(), MerchantId::as_str).to_owned();
+        let keys = self.ring.keys();
         let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.issuer.clone(),
+            iss: self.ring.issuer().to_owned(),
+            aud: self.ring.issuer().to_owned(),
             sub: subject,
             client_id: token.app.to_string(),
             scope: token.scopes.to_string(),
@@ -219,31 +226,39 @@ impl TokenSigner {
             auth_time: token.authentication.map(|authentication| authentication.at.as_seconds()),
             acr: token.authentication.map(|authentication| authentication.class.name().to_owned()),
         };
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(self.key.kid.clone());
-        let signed = encode(&header, &claims, &self.key.encoding).map_err(|_| KeyError("signing failed"))?;
+        let claims = serde_json::to_vec(&claims).map_err(|_| KeyError("the claims are no text"))?;
+        let signed = keys.signing(now).ok_or(KeyError("there is none"))?.sign(&claims)?;
         if signed.len() > MAX_TOKEN_LENGTH {
             return Err(KeyError("the token would be too long to be taken: its app has too many scopes"));
         }
         Ok(signed)
     }
 
-    /// The key set document (RFC 7517, section 5): each key by which a token may have been signed that holds at `now`.
+    /// What `token` says, if a key of the ring signed it and it has not expired at `now`. Whether what it rests on still holds is
+    /// [`super::directory::Directory::standing_of`]'s to say.
+    ///
+    /// # Errors
+    /// [`TokenError`] by the first check that fails.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+        self.ring.keys().verifier().verify(token, now)
+    }
+
+    /// The key set document (RFC 7517, section 5): each key by which a token may have been signed that holds at `now`, and
+    /// those that will sign.
     #[must_use]
     pub fn key_set(&self, now: Timestamp) -> serde_json::Value {
-        let trusted = std::iter::once(&self.key).chain(&self.others).filter(|key| key.is_trusted(now));
-        serde_json::json!({ "keys": trusted.map(SigningKey::to_jwk).collect::<Vec<_>>() })
+        serde_json::json!({ "keys": self.ring.keys().published(now).map(SigningKey::to_jwk).collect::<Vec<_>>() })
     }
 }
 
-/// What claims mean.
-pub(super) fn verified(claims: &Claims) -> Result<VerifiedToken, TokenError> {
+/// What claims mean that the key `kid` signed.
+pub(super) fn verified(claims: &Claims, kid: &Arc<str>) -> Result<VerifiedToken, TokenError> {
     let merchant = claims.merchant.as_deref().map(MerchantId::new).transpose();
     let grant = claims.grant.as_deref().map(GrantId::new).transpose();
     let family = claims.family.as_deref().map(FamilyId::new).transpose();
     Ok(VerifiedToken {
         id: claims.jti.clone(),
+        key: kid.clone(),
         app: AppId::new(&claims.client_id).map_err(|_| TokenError::Claims)?,
         merchant: merchant.map_err(|_| TokenError::Claims)?,
         grant: grant.map_err(|_| TokenError::Claims)?,
@@ -262,92 +277,4 @@ fn authentication((at, class): (i64, &str)) -> Option<Authentication> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
-
-    fn signer(issuer: &str) -> TokenSigner {
-        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-        TokenSigner::new(key, Vec::new(), issuer.to_owned())
-    }
-
-    fn new_token() -> NewToken {
-        NewToken {
-            id: "t1".to_owned(),
-            merchant: Some(MerchantId::new("mer_1").unwrap()),
-            grant: Some(GrantId::new("gr_1").unwrap()),
-            confirmation: Some(Confirmation::Key(Thumbprint([7; 32]))),
-            authentication: Some(Authentication { at: NOW, class: AuthenticationClass::TwoFactors }),
-            ..NewToken::of_app(AppId::new("app_1").unwrap(), "order:read order:write".parse().unwrap())
-        }
-    }
-
-    fn sign(signer: &TokenSigner) -> String {
-        signer.sign(new_token(), NOW, Duration::from_secs(60)).unwrap()
-    }
-
-    #[test]
-    fn a_token_says_what_was_signed_until_it_expires() {
-        let signer = signer("https://a");
-        let verifier = TokenVerifier::new([&signer.key], "https://a");
-        let token = sign(&signer);
-        let verified = verifier.verify(&token, NOW).unwrap();
-        assert_eq!(verified.app.as_str(), "app_1");
-        assert_eq!(verified.merchant.unwrap().as_str(), "mer_1");
-        assert_eq!(verified.scopes.to_string(), "order:read order:write");
-        assert_eq!(verified.confirmation, new_token().confirmation);
-        assert_eq!(verified.authentication, new_token().authentication);
-        let end = NOW.plus(Duration::from_secs(60));
-        assert_eq!(verifier.verify(&token, end), Err(TokenError::Expired));
-    }
-
-    #[test]
-    fn a_key_that_retired_is_trusted_for_a_while_and_published_as_long() {
-        let (old, end) = (SigningKey::generate().unwrap(), NOW.plus(Duration::from_secs(30)));
-        let old = SigningKey::from_pkcs8(&old).unwrap().trusted_until(Some(end));
-        let verifier = TokenVerifier::new([&old], "https://a");
-        let kid = old.kid().to_owned();
-        let token = sign(&TokenSigner::new(old, Vec::new(), "https://a".to_owned()));
-        assert!(verifier.verify(&token, NOW).is_ok());
-        assert_eq!(verifier.verify(&token, end), Err(TokenError::Foreign));
-        let old = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap().trusted_until(Some(end));
-        let signer = TokenSigner { others: vec![old], ..signer("https://a") };
-        let published = |now| signer.key_set(now)["keys"].as_array().unwrap().len();
-        assert_eq!((published(NOW), published(end)), (2, 1));
-        assert_ne!(signer.key_set(end)["keys"][0]["kid"], kid.as_str());
-    }
-
-    #[test]
-    fn a_token_that_nobody_would_take_is_not_made() {
-        let signer = signer("https://a");
-        let scopes = (0..70).map(|number| format!("{number:064}").parse().unwrap()).collect();
-        let new = NewToken { scopes, ..new_token() };
-        assert!(signer.sign(new, NOW, Duration::from_secs(60)).is_err());
-    }
-
-    #[test]
-    fn a_token_of_another_key_issuer_type_or_algorithm_proves_nothing() {
-        let signer = signer("https://a");
-        let token = sign(&signer);
-        let other = TokenVerifier::new([&signer.key], "https://b");
-        assert_eq!(other.verify(&token, NOW), Err(TokenError::Audience));
-        let stranger = TokenVerifier::new([], "https://a");
-        assert_eq!(stranger.verify(&token, NOW), Err(TokenError::Foreign));
-        let verifier = TokenVerifier::new([&signer.key], "https://a");
-        let (rest, signature) = token.rsplit_once('.').unwrap();
-        let changed = format!("{rest}.{}", signature.chars().rev().collect::<String>());
-        assert!(verifier.verify(&changed, NOW).is_err());
-        let payload = rest.split_once('.').unwrap().1;
-        for header in [
-            r#"{"alg":"none","typ":"at+jwt"}"#.to_owned(),
-            format!(r#"{{"alg":"ES256","kid":"{}"}}"#, signer.key.kid()),
-        ] {
-            let forged = format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(header));
-            assert_eq!(verifier.verify(&forged, NOW), Err(TokenError::Foreign));
-        }
-        for text in ["", ".", "..", "a.b.c", &"x".repeat(10_000)] {
-            assert_eq!(verifier.verify(text, NOW), Err(TokenError::Foreign));
-        }
-    }
-}
+mod tests;

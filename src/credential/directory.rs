@@ -11,6 +11,7 @@
 mod learning;
 mod loading;
 mod remembered;
+mod revoking;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use moka::future::Cache;
 
 use self::loading::Owned;
 use self::remembered::{Lifetimes, Remembered};
-use super::access_token::{TokenError, TokenVerifier, VerifiedToken};
+use super::access_token::{KeyRing, TokenError, VerifiedToken};
 use super::dpop::{Expected, ProofError, Proven, verify};
 use super::freshness::{Changes, Stamps};
 use super::guesses::{Guesses, Price};
@@ -30,6 +31,7 @@ pub use super::identity::{Identity, IdentityFields};
 use super::keys::Keys;
 use super::loader::Loader;
 use super::presented::Presented;
+use super::revoked::RevokedTokens;
 use super::source::IdentitySource;
 use super::subjects::{Judging, Subjects};
 use crate::domain::api_key::ApiKey;
@@ -84,7 +86,8 @@ pub struct Directory {
     guesses: Guesses,
     /// What is paid for the verification of proofs.
     proofs: Price,
-    verifier: Arc<TokenVerifier>,
+    revoked: RevokedTokens,
+    ring: Arc<KeyRing>,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
     source: Arc<dyn IdentitySource>,
@@ -105,7 +108,7 @@ impl Directory {
     #[must_use]
     pub fn new(
         source: Arc<dyn IdentitySource>,
-        verifier: Arc<TokenVerifier>,
+        ring: Arc<KeyRing>,
         clock: Arc<dyn Clock>,
         control: tokio::runtime::Handle,
         memory: Memory,
@@ -117,7 +120,8 @@ impl Directory {
             changes: Changes::default(),
             guesses: Guesses::new(),
             proofs: Price::new("unproven-tokens"),
-            verifier,
+            revoked: RevokedTokens::default(),
+            ring,
             verified: AtomicU64::new(0),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
             source,
@@ -234,7 +238,8 @@ impl Directory {
             return Err(refusal);
         }
         let refused = |error: TokenError| Refusal::CredentialInvalid(error.explanation());
-        let plausible = self.verifier.look_at(text, moment.now).map_err(refused)?;
+        let keys = self.ring.keys();
+        let plausible = keys.verifier().look_at(text, moment.now).map_err(refused)?;
         let paid = guesses_from.map(|address| self.guesses.pay(address, monotonic)).transpose()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
         match plausible.verify() {
@@ -309,12 +314,24 @@ impl Directory {
     /// Is told which subjects changed in the store up to `at`, whoever changed them; `None`: more than were looked at.
     pub fn hear(&self, subjects: Option<&[String]>, at: Duration) {
         match subjects {
-            Some(subjects) => subjects.iter().for_each(|subject| self.changes.bump(subject)),
-            None => self.changes.bump_all(),
+            Some(subjects) => subjects.iter().for_each(|subject| {
+                self.hear_of_token(subject);
+                self.changes.bump(subject);
+            }),
+            None => {
+                self.revoked.is_missing_some();
+                self.changes.bump_all();
+            }
         }
         self.changes.heard(at);
         self.guesses.sweep(at);
         self.proofs.sweep(at);
+        self.revoked.sweep(self.clock.now());
+    }
+
+    /// Forgets all that was verified: a signing key is no longer to be believed. To be called after the ring is without it.
+    pub fn forget_all(&self) {
+        self.changes.bump_all();
     }
 
     /// Forgets what is known of an app and all that its credentials proved.
@@ -343,7 +360,8 @@ impl Directory {
     }
 
     fn judging(&self, moment: Moment) -> Judging<'_> {
-        Judging { changes: &self.changes, monotonic: moment.monotonic, now: moment.now }
+        let (changes, ring, revoked) = (&self.changes, &*self.ring, &self.revoked);
+        Judging { changes, ring, revoked, monotonic: moment.monotonic, now: moment.now }
     }
 
     fn aged_at(&self, loaded_at: Duration) -> Duration {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// So many that of a million keys a change makes fifty stale, not hundreds.
 const COUNTERS: usize = 1 << 16;
-/// Most subjects that one memory rests on: app, partner, merchant, grant, family.
-const MOST: usize = 5;
+/// Most subjects that one memory rests on: token, app, partner, merchant, grant, family.
+const MOST: usize = 6;
 
 /// Counts changes by subject.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::access_token::VerifiedToken;
+use super::access_token::{TokenError, VerifiedToken};
 use super::freshness::Stamps;
 use super::identity::Identity;
 use super::keys::KnownKey;
@@ -83,6 +83,8 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Option<Result<Identity, Refusal>> {
         let known = &self.subjects;
+        stamps.push(judging.changes.stamp(&token.id));
+        let is_revoked = judging.revoked.is_revoked(&token.id)?;
         let app = known.true_one(known.apps.get(&token.app), judging)?;
         let family = match &token.family {
             Some(family) => Some(known.true_one(known.families.get(family), judging)?),
@@ -92,7 +94,8 @@ impl Loader {
             Some(grant) => Some(known.true_one(known.grants.get(grant), judging)?),
             None => None,
         };
-        Some(put_together(token, (&app, family.as_ref(), grant.as_ref()), stamps))
+        let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
+        Some(put_together(token, rests_on, judging, stamps))
     }
 
     /// Whom a token proves; what is not known of it is loaded.
@@ -103,6 +106,11 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Result<Identity, Failure> {
         let _place = self.place()?;
+        stamps.push(judging.changes.stamp(&token.id));
+        let is_revoked = match judging.revoked.is_revoked(&token.id) {
+            Some(known) => known,
+            None => self.source.is_token_revoked(&token.id).await?,
+        };
         let family = match &token.family {
             Some(family) => Some(self.family(family, judging).await?),
             None => None,
@@ -112,7 +120,8 @@ impl Loader {
             Some(grant) => Some(self.grant(grant, judging).await?),
             None => None,
         };
-        put_together(token, (&app, family.as_ref(), grant.as_ref()), stamps).map_err(Failure::Refused)
+        let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
+        put_together(token, rests_on, judging, stamps).map_err(Failure::Refused)
     }
 
     async fn app(&self, id: &AppId, judging: Judging<'_>) -> Result<Known<KnownApp>, Failure> {
@@ -181,18 +190,23 @@ impl Loader {
 
 const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
 
-type RestsOn<'k> = (&'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
+type RestsOn<'k> = (bool, &'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
 
-/// Whom a token proves by what it rests on.
+/// Whom a token proves by what it rests on, or that it was revoked by itself.
 fn put_together(
     token: &VerifiedToken,
-    (app, family, grant): RestsOn<'_>,
+    (is_revoked, app, family, grant): RestsOn<'_>,
+    judging: Judging<'_>,
     stamps: &mut Stamps,
 ) -> Result<Identity, Refusal> {
     stamps.extend(&app.stamps);
     family.into_iter().for_each(|family| stamps.extend(&family.stamps));
     grant.into_iter().for_each(|grant| stamps.extend(&grant.stamps));
-    if family.is_some_and(|family| family.what.is_revoked) {
+    // After it was stamped: a key that goes from now on makes this stale.
+    if !judging.ring.keys().verifier().trusts(&token.key, judging.now) {
+        return Err(Refusal::CredentialInvalid(TokenError::Foreign.explanation()));
+    }
+    if is_revoked || family.is_some_and(|family| family.what.is_revoked) {
         return Err(Refusal::CredentialInvalid("The access token was revoked."));
     }
     let facts = app.what.facts.clone()?;

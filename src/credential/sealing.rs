@@ -3,6 +3,7 @@
 //! What a secret belongs to is authenticated with it, so that sealed secrets cannot be swapped.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::domain::random::{Random, RandomUnavailable};
@@ -27,7 +28,10 @@ pub enum SealError {
 pub struct Unsealable;
 
 /// Seals secrets, and opens them.
-pub struct SealingKey(LessSafeKey);
+pub struct SealingKey {
+    cipher: LessSafeKey,
+    derivation: hmac::Key,
+}
 
 impl std::fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,7 +51,16 @@ impl SealingKey {
         if key.len() != SEALING_KEY_BYTES {
             return None;
         }
-        UnboundKey::new(&AES_256_GCM, &key).ok().map(LessSafeKey::new).map(Self)
+        let cipher = UnboundKey::new(&AES_256_GCM, &key).ok().map(LessSafeKey::new)?;
+        Some(Self { cipher, derivation: hmac::Key::new(hmac::HMAC_SHA256, &key) })
+    }
+
+    /// A key for another purpose: who has it learns neither this key nor that of any other purpose.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.copy_from_slice(hmac::sign(&self.derivation, format!("tollgate: {purpose}").as_bytes()).as_ref());
+        key
     }
 
     /// Seals `secret` for what `belongs_to` names.
@@ -59,7 +72,7 @@ impl SealingKey {
         random.fill(&mut nonce)?;
         let mut sealed = secret.to_vec();
         let aad = Aad::from(belongs_to.as_bytes());
-        self.0
+        self.cipher
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
             .map_err(|_| SealError::Cipher)?;
         sealed.splice(0..0, nonce);
@@ -74,7 +87,7 @@ impl SealingKey {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Unsealable)?;
         let mut secret = Zeroizing::new(sealed.to_vec());
         let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(belongs_to.as_bytes()));
-        let length = self.0.open_in_place(nonce, aad, &mut secret).map_err(|_| Unsealable)?.len();
+        let length = self.cipher.open_in_place(nonce, aad, &mut secret).map_err(|_| Unsealable)?.len();
         secret.truncate(length);
         Ok(secret)
     }

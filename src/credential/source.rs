@@ -37,6 +37,15 @@ pub trait IdentitySource: Send + Sync {
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
     /// Whether the family of refresh tokens was revoked, and with it the access tokens that came with them.
     async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable>;
+    /// Whether the access token of that id was revoked by itself.
+    async fn is_token_revoked(&self, id: &str) -> Result<bool, SourceUnavailable>;
+    /// The tokens that were revoked by themselves after the id `after`, in the order of their ids, at most `most`, each with
+    /// the time from which on it would have expired.
+    async fn revoked_tokens(
+        &self,
+        after: &str,
+        most: u32,
+    ) -> Result<Vec<(String, Timestamp)>, SourceUnavailable>;
     /// The merchant.
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable>;
 }

@@ -62,6 +62,18 @@ impl IdentitySource for Store {
         Ok(family.is_some_and(|family| family.revoked_at.is_some()))
     }
 
+    async fn is_token_revoked(&self, id: &str) -> Result<bool, SourceUnavailable> {
+        Self::is_token_revoked(self, id).await.map_err(out_of_reach)
+    }
+
+    async fn revoked_tokens(
+        &self,
+        after: &str,
+        most: u32,
+    ) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
+        Self::revoked_tokens(self, after, most).await.map_err(out_of_reach)
+    }
+
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
         Self::merchant(self, id).await.map_err(out_of_reach)
     }

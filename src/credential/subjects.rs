@@ -7,6 +7,8 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::freshness::{Changes, Stamps};
+use super::key_ring::KeyRing;
+use super::revoked::RevokedTokens;
 use crate::domain::id::{AppId, FamilyId, GrantId};
 use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
@@ -61,6 +63,8 @@ pub(super) struct Subjects {
 #[derive(Clone, Copy)]
 pub(super) struct Judging<'c> {
     pub(super) changes: &'c Changes,
+    pub(super) ring: &'c KeyRing,
+    pub(super) revoked: &'c RevokedTokens,
     pub(super) monotonic: Duration,
     pub(super) now: Timestamp,
 }

@@ -11,15 +11,27 @@ use serde::de::IgnoredAny;
 
 use super::access_token::{Claims, MAX_TOKEN_LENGTH, TokenError, VerifiedToken, verified};
 use super::signing_key::SigningKey;
+use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::Timestamp;
-
-/// Two numbers of 32 bytes (RFC 7518, section 3.4).
-const SIGNATURE_BYTES: usize = 64;
 
 /// Verifies access tokens.
 pub struct TokenVerifier {
-    keys: HashMap<String, (Arc<ParsedPublicKey>, Option<Timestamp>)>,
+    keys: HashMap<Arc<str>, TrustedKey>,
     issuer: String,
+}
+
+/// A key whose signatures are believed.
+struct TrustedKey {
+    kid: Arc<str>,
+    algorithm: SigningAlgorithm,
+    key: Arc<ParsedPublicKey>,
+    until: Option<Timestamp>,
+}
+
+impl TrustedKey {
+    fn is_trusted(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|end| now < end)
+    }
 }
 
 impl std::fmt::Debug for TokenVerifier {
@@ -42,18 +54,31 @@ struct Header<'h> {
 
 /// A token that may hold, by everything but its signature.
 pub struct Plausible<'v, 't> {
-    key: &'v ParsedPublicKey,
+    key: &'v TrustedKey,
     signed: &'t str,
     signature: Vec<u8>,
     claims: Claims,
 }
 
 impl TokenVerifier {
-    /// Trusts `keys` for tokens that `issuer` made for itself.
+    /// Trusts `keys`, each until the time beside it, for tokens that `issuer` made for itself.
     #[must_use]
-    pub fn new<'a>(keys: impl IntoIterator<Item = &'a SigningKey>, issuer: &str) -> Self {
-        let keys = keys.into_iter().map(|key| (key.kid.clone(), (key.verifying.clone(), key.trusted_until)));
-        Self { keys: keys.collect(), issuer: issuer.to_owned() }
+    pub fn new<'a>(
+        keys: impl IntoIterator<Item = (&'a SigningKey, Option<Timestamp>)>,
+        issuer: &str,
+    ) -> Self {
+        let trusted = |(key, until): (&SigningKey, _)| {
+            let kid: Arc<str> = key.kid().into();
+            let (algorithm, key) = (key.algorithm(), key.verifying().clone());
+            (kid.clone(), TrustedKey { kid, algorithm, key, until })
+        };
+        Self { keys: keys.into_iter().map(trusted).collect(), issuer: issuer.to_owned() }
+    }
+
+    /// Whether what the key of that id signed is believed at `now`.
+    #[must_use]
+    pub fn trusts(&self, kid: &str, now: Timestamp) -> bool {
+        self.keys.get(kid).is_some_and(|key| key.is_trusted(now))
     }
 
     /// Whether `token` may be one that holds at `now`: what fails here costs no curve arithmetic.
@@ -72,7 +97,7 @@ impl TokenVerifier {
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Foreign)?;
         let key = self.key_of(header, now)?;
         let signature = decoded(signature)?;
-        if signature.len() != SIGNATURE_BYTES {
+        if !key.algorithm.may_be_signature(&signature) {
             return Err(TokenError::Signature);
         }
         let claims: Claims = serde_json::from_slice(&decoded(payload)?).map_err(|_| TokenError::Claims)?;
@@ -93,18 +118,17 @@ impl TokenVerifier {
         self.look_at(token, now)?.verify()
     }
 
-    /// The key that a header names, if it is of the kind that this platform signs.
-    fn key_of(&self, header: &str, now: Timestamp) -> Result<&ParsedPublicKey, TokenError> {
+    /// The key that a header names, if it is of the kind that this platform signs. How it signs is the key's to say: the header
+    /// must say the same.
+    fn key_of(&self, header: &str, now: Timestamp) -> Result<&TrustedKey, TokenError> {
         let header = decoded(header)?;
         let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| TokenError::Foreign)?;
         let typ = header.typ.strip_prefix("application/").unwrap_or(header.typ);
-        if header.alg != "ES256" || !typ.eq_ignore_ascii_case("at+jwt") || header.crit.is_some() {
+        if !typ.eq_ignore_ascii_case("at+jwt") || header.crit.is_some() {
             return Err(TokenError::Foreign);
         }
-        match self.keys.get(header.kid) {
-            Some((key, trusted_until)) if trusted_until.is_none_or(|end| now < end) => Ok(key),
-            Some(_) | None => Err(TokenError::Foreign),
-        }
+        let key = self.keys.get(header.kid).filter(|key| key.is_trusted(now));
+        key.filter(|key| key.algorithm.name() == header.alg).ok_or(TokenError::Foreign)
     }
 }
 
@@ -114,9 +138,9 @@ impl Plausible<'_, '_> {
     /// # Errors
     /// [`TokenError::Signature`], [`TokenError::Claims`].
     pub fn verify(self) -> Result<VerifiedToken, TokenError> {
-        let fits = self.key.verify_sig(self.signed.as_bytes(), &self.signature);
+        let fits = self.key.key.verify_sig(self.signed.as_bytes(), &self.signature);
         fits.map_err(|_| TokenError::Signature)?;
-        verified(&self.claims)
+        verified(&self.claims, &self.key.kid)
     }
 }
 

@@ -1,7 +1,11 @@
 //! What clients can find out by themselves: the key set (RFC 7517) and the server's metadata (RFC 8414).
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::router::OAuth;
@@ -15,9 +19,14 @@ const BY_CERTIFICATE: [AuthMethod; 2] = [AuthMethod::Tls, AuthMethod::SelfSigned
 const AUTH_METHODS: [AuthMethod; 4] =
     [AuthMethod::SecretBasic, AuthMethod::SecretPost, AuthMethod::PrivateKeyJwt, AuthMethod::None];
 
-/// `GET /oauth/jwks`.
-pub async fn key_set(State(oauth): State<OAuth>) -> Json<Value> {
-    Json(oauth.signer.key_set(oauth.clock.now()))
+/// For how long a client may keep the key set, at most.
+const KEYS_KEPT_FOR: Duration = Duration::from_secs(3600);
+
+/// `GET /oauth/jwks`. A key is published for longer than an answer may be kept before it signs.
+pub async fn key_set(State(oauth): State<OAuth>) -> Response {
+    let kept_for = (oauth.live.load().platform.signing_keys.overlap / 2).min(KEYS_KEPT_FOR);
+    let caching = format!("public, max-age={}", kept_for.as_secs());
+    ([(header::CACHE_CONTROL, caching)], Json(oauth.signer.key_set(oauth.clock.now()))).into_response()
 }
 
 /// `GET /.well-known/oauth-authorization-server`.
@@ -47,6 +56,7 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "authorization_response_iss_parameter_supported": true,
         "ui_locales_supported": ["en", "zh"],
     });
+    add_token_endpoints(&mut document, issuer);
     if let Some(base) = &oauth.mutual_base {
         add_mutual(&mut document, base);
     }
@@ -63,4 +73,15 @@ fn add_mutual(document: &mut Value, base: &str) {
         "pushed_authorization_request_endpoint": format!("{base}/oauth/par"),
         "device_authorization_endpoint": format!("{base}/oauth/device_authorization"),
     });
+}
+
+/// Revocation and introspection: clients prove themselves there as they do at the token endpoint, but who cannot prove itself may
+/// ask about no token (RFC 7662, section 2.1).
+fn add_token_endpoints(document: &mut Value, issuer: &str) {
+    let methods = document["token_endpoint_auth_methods_supported"].as_array().cloned().unwrap_or_default();
+    let proving: Vec<_> = methods.iter().filter(|method| *method != "none").cloned().collect();
+    document["revocation_endpoint"] = json!(format!("{issuer}/oauth/revoke"));
+    document["revocation_endpoint_auth_methods_supported"] = json!(methods);
+    document["introspection_endpoint"] = json!(format!("{issuer}/oauth/introspect"));
+    document["introspection_endpoint_auth_methods_supported"] = json!(proving);
 }

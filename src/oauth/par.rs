@@ -39,7 +39,10 @@ pub async fn push(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Respon
         Err(error) => error.into_response(),
     };
     let nonce = next_nonce(&oauth, &call.headers).and_then(|nonce| HeaderValue::from_str(&nonce).ok());
-    answer.headers_mut().extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+    if let Some(nonce) = nonce {
+        // An error that asks for it has it already; a client must find it once.
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+    }
     answer
 }
 

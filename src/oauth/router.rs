@@ -13,8 +13,8 @@ use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
 use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
 use super::{
-    apps, authorize, consent, device, device_authorization, error, login, logout, metadata, pages, par,
-    resource, token,
+    apps, authorize, consent, device, device_authorization, error, introspect, login, logout, metadata,
+    pages, par, resource, revoke, token,
 };
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
@@ -81,6 +81,8 @@ pub fn router(oauth: OAuth) -> Router {
         .route(DEVICE_ALLOWED, get(device::allowed))
         .route(DEVICE_DENIED, get(device::denied))
         .route("/oauth/token", post(token::endpoint::exchange))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/introspect", post(introspect::introspect))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))
         .route("/.well-known/oauth-authorization-server", get(metadata::server))

@@ -18,6 +18,7 @@ use crate::domain::identity::Environment;
 use crate::domain::location::Location;
 use crate::domain::plan::{Plan, Rate};
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::Zone;
 
 /// One compiled set of policy files.
@@ -61,10 +62,14 @@ pub struct Platform {
     pub access_token_lifetime: Duration,
     /// How long a refresh token lives without use.
     pub refresh_token_lifetime: Duration,
+    /// How long the refresh tokens of one authorization live in all.
+    pub refresh_family_lifetime: Option<Duration>,
     /// How long an authorization code lives (RFC 6749 section 4.1.2: at most 10 minutes).
     pub code_lifetime: Duration,
     /// How merchants log in.
     pub login: Login,
+    /// How signing keys follow each other.
+    pub signing_keys: SigningKeyTerms,
     /// Which proofs of possession must have a nonce.
     pub proof_nonces: ProofNonces,
 }
@@ -78,13 +83,28 @@ pub struct ProofNonces {
     pub at_api: NonceRule,
 }
 
-/// What a scope means, in the merchant's words.
+/// How signing keys follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SigningKeyTerms {
+    /// How the next one signs.
+    pub algorithm: SigningAlgorithm,
+    /// How long one signs.
+    pub lifetime: Duration,
+    /// How long one is published before it signs.
+    pub overlap: Duration,
+}
+
+/// What a scope means, in the merchant's words, and how long tokens live that have it.
 #[derive(Debug, Clone)]
 pub struct ScopeText {
     /// In English.
     pub en: String,
     /// In Chinese.
     pub zh: String,
+    /// The longest that an access token lives which has it.
+    pub access_token_lifetime: Option<Duration>,
+    /// The longest that a refresh token lives, without use, which gives it.
+    pub refresh_token_lifetime: Option<Duration>,
 }
 
 /// A set of routes offered together.

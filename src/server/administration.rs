@@ -29,6 +29,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     Ok(admin::router(AdminState {
         store: services.store.clone(),
         policies: services.live.clone(),
+        signing_keys: services.signing_keys.clone(),
         invalidation: services.directory.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),

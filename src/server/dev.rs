@@ -51,6 +51,7 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
         values: Arc::new(SandboxValues(sandbox.addresses())),
         node: NodeId::new("dev").map_err(|error| ServerError::Secrets(error.to_string()))?,
         store: None,
+        sealing_key_file: None,
         public_url: None,
         authorities: settings.authorities.clone(),
         bounds: Bounds::default(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credential::directory::Directory;
+use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
 use crate::limit::cell::Cells;
@@ -12,7 +12,6 @@ use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::Live;
 use crate::policy::snapshot::MAX_ACCESS_TOKEN_LIFETIME;
 use crate::store::Store;
-use crate::store::identity_change::{ChangePosition, IdentityChanges};
 use crate::telemetry::counters::CoreCounters;
 
 /// How often spent limiter cells are forgotten.
@@ -21,11 +20,8 @@ const CELLS_EVERY: Duration = Duration::from_secs(30);
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether other policies want other tokens. A call that needs one does not wait for this.
 const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
-/// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
-const CHANGES_EVERY: Duration = Duration::from_secs(1);
-/// After a longer silence of the store nothing is believed that was remembered before: this node may have slept, or another
-/// server answer in its place. A shorter one, such as a restart, tells afterwards what changed meanwhile.
-const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+/// How often it is looked whether the next signing key is due.
+const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -70,66 +66,16 @@ pub(super) async fn follow_upstreams(live: Arc<Live>, tokens: Arc<UpstreamTokens
     }
 }
 
-/// Tells the directory what changed in the store, for ever. A change is known on its own node at once; those of other nodes
-/// are heard of here. Once that has begun, the platform's keys are learnt.
-pub(super) async fn follow_changes(store: Store, directory: Arc<Directory>, clock: Arc<dyn Clock>) {
-    let mut interval = tokio::time::interval(CHANGES_EVERY);
+/// Has signing keys follow each other as the policies say, for ever.
+pub(super) async fn rotate_signing_keys(keys: Arc<SigningKeys>, live: Arc<Live>) {
+    let mut interval = tokio::time::interval(KEYS_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let first = loop {
-        interval.tick().await;
-        let asked_at = clock.monotonic();
-        if let Some(changes) = changes_since(None, &store, &mut false).await {
-            // What changed before is not known.
-            directory.hear(None, asked_at);
-            break changes.next;
-        }
-    };
-    tokio::join!(follow_changes_from(first, (store, &directory, clock), interval), learn_keys(&directory));
-}
-
-async fn follow_changes_from(
-    mut position: ChangePosition,
-    (store, directory, clock): (Store, &Directory, Arc<dyn Clock>),
-    mut interval: tokio::time::Interval,
-) {
-    let (mut is_lost, mut heard_at) = (false, clock.now());
     loop {
         interval.tick().await;
-        let (asked_at, now) = (clock.monotonic(), clock.now());
-        if let Some(changes) = changes_since(Some(position), &store, &mut is_lost).await {
-            // After a silence, or of a store that is behind what it was, nobody knows what was not told.
-            let is_gap = heard_at.plus(LONGEST_SILENCE) < now || changes.next < position;
-            directory.hear(changes.subjects.as_deref().filter(|_| !is_gap), asked_at);
-            (position, heard_at) = (changes.next, now);
+        let terms = live.load().platform.signing_keys;
+        if let Err(error) = keys.rotate_if_due(terms).await {
+            tracing::error!(%error, "the next signing key is due and cannot be made for now");
         }
-    }
-}
-
-/// An outage is told once.
-async fn changes_since(
-    position: Option<ChangePosition>,
-    store: &Store,
-    is_lost: &mut bool,
-) -> Option<IdentityChanges> {
-    match store.identity_changes(position).await {
-        Ok(changes) => {
-            *is_lost = false;
-            Some(changes)
-        }
-        Err(error) => {
-            if !std::mem::replace(is_lost, true) {
-                tracing::warn!(%error, "what changes in the store is not heard of for now");
-            }
-            None
-        }
-    }
-}
-
-/// What the store does not tell is learnt when it is presented.
-async fn learn_keys(directory: &Directory) {
-    match directory.learn_keys().await {
-        Ok(()) => tracing::info!(keys = directory.keys(), "the API keys are known"),
-        Err(error) => tracing::warn!(%error, "the API keys are looked up one by one"),
     }
 }
 

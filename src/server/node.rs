@@ -17,6 +17,7 @@ use super::books::{open_recorder, start_drain};
 use super::data_folder::DataFolder;
 use super::doors::Listeners;
 use super::error::ServerError;
+use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
 use super::signing::Signing;
 use super::tls;
@@ -31,6 +32,7 @@ use crate::credential::dpop::Nonces;
 use crate::credential::dpop::replay::Replays;
 use crate::credential::password;
 use crate::credential::sealing::SealingKey;
+use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -72,6 +74,8 @@ pub struct NodeSettings {
     pub node: NodeId,
     /// The store's address; without one, SQLite in the data folder.
     pub store: Option<String>,
+    /// The file of the key that seals secrets in the store; without one, it lies in the data folder.
+    pub sealing_key_file: Option<PathBuf>,
     /// The address by which the world knows this gateway; without one, the one it listens on, by TLS if it can.
     pub public_url: Option<PublicUrl>,
     /// A file of authorities that are believed beside everyone's when other servers are called.
@@ -89,8 +93,8 @@ pub struct Services {
     pub live: Arc<Live>,
     /// Credentials.
     pub directory: Arc<Directory>,
-    /// Signs access tokens.
-    pub signer: Arc<TokenSigner>,
+    /// The keys that sign access tokens.
+    pub signing_keys: Arc<SigningKeys>,
     /// The nonces of proofs of possession.
     pub nonces: Arc<Nonces>,
     /// Seals what the store keeps of secrets that must come back.
@@ -156,8 +160,8 @@ impl Node {
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
         let mutual_base = front::mutual_base(&settings, &addresses, &issuer);
-        let Signing { signer, verifier, nonces, sealing } =
-            signing::open(&settings.data, (&store, &issuer), (&*clock, &*random)).await?;
+        let Signing { signing_keys, nonces, sealing } =
+            signing::open(&settings, &store, (&live, &issuer), (&clock, &random)).await?;
         let control = tokio::runtime::Handle::current();
         let bounds = settings.bounds.clone();
         let memory = Memory {
@@ -167,13 +171,19 @@ impl Node {
             grace: bounds.credential_grace,
         };
         let source = Arc::new(store.clone());
-        let directory = Arc::new(Directory::new(source, verifier, clock.clone(), control.clone(), memory));
+        let directory = Arc::new(Directory::new(
+            source,
+            signing_keys.ring().clone(),
+            clock.clone(),
+            control.clone(),
+            memory,
+        ));
         let hashing = Arc::new(Semaphore::new(password::MAX_AT_ONCE));
         let services = Services {
             store,
             live,
             directory,
-            signer,
+            signing_keys,
             nonces,
             sealing,
             issuer,
@@ -209,11 +219,16 @@ impl Node {
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
-            tokio::spawn(housekeeping::follow_changes(
-                services.store.clone(),
-                services.directory.clone(),
-                services.clock.clone(),
+            tokio::spawn(housekeeping::rotate_signing_keys(
+                services.signing_keys.clone(),
+                services.live.clone(),
             )),
+            tokio::spawn(following::follow_changes(Follower {
+                store: services.store.clone(),
+                directory: services.directory.clone(),
+                signing_keys: services.signing_keys.clone(),
+                clock: services.clock.clone(),
+            })),
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();
@@ -289,7 +304,7 @@ fn router(services: &Services) -> Router {
         store: services.store.clone(),
         live: services.live.clone(),
         directory: services.directory.clone(),
-        signer: services.signer.clone(),
+        signer: Arc::new(TokenSigner::new(services.signing_keys.ring().clone())),
         nonces: services.nonces.clone(),
         sealing: services.sealing.clone(),
         issuer: services.issuer.clone(),

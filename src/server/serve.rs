@@ -35,6 +35,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
         values: Arc::new(Environment),
         node: settings.node.clone(),
         store: settings.store.clone(),
+        sealing_key_file: settings.sealing_key_file.clone(),
         public_url: settings.public_url.clone(),
         authorities: settings.authorities.clone(),
         bounds: Bounds::default(),

@@ -1,62 +1,44 @@
-//! What the sealing key in the data folder opens or makes: signing keys, nonces, and the seal of other secrets in the store.
+//! What the sealing key opens or makes: signing keys, nonces, and the seal of other secrets in the store.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::error::ServerError;
-use super::secret_file;
-use crate::credential::access_token::{TokenSigner, TokenVerifier};
+use super::node::NodeSettings;
+use super::sealing_key;
 use crate::credential::dpop::Nonces;
 use crate::credential::sealing::SealingKey;
+use crate::credential::signing_keys::SigningKeys;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
-use crate::oauth;
+use crate::policy::live::Live;
 use crate::store::Store;
 
 /// What a node signs and seals with.
 pub(super) struct Signing {
-    /// Signs access tokens.
-    pub(super) signer: Arc<TokenSigner>,
-    /// Verifies them.
-    pub(super) verifier: Arc<TokenVerifier>,
+    /// The keys that sign access tokens.
+    pub(super) signing_keys: Arc<SigningKeys>,
     /// The nonces of proofs of possession.
     pub(super) nonces: Arc<Nonces>,
     /// Seals secrets in the store.
     pub(super) sealing: Arc<SealingKey>,
 }
 
-/// Reads the sealing key in the folder `data`, or makes it, and opens the signing keys of `store` by it.
+/// Reads the sealing key, or makes it in the data folder, and opens the signing keys of `store` by it.
 ///
 /// # Errors
-/// [`ServerError::Secrets`].
+/// [`ServerError::File`], [`ServerError::Secrets`].
 pub(super) async fn open(
-    data: &Path,
-    (store, issuer): (&Store, &str),
-    (clock, random): (&dyn Clock, &dyn Random),
+    settings: &NodeSettings,
+    store: &Store,
+    (live, issuer): (&Live, &str),
+    (clock, random): (&Arc<dyn Clock>, &Arc<dyn Random>),
 ) -> Result<Signing, ServerError> {
-    let secrets = |error: &dyn std::fmt::Display| ServerError::Secrets(error.to_string());
-    let path = data.join("sealing.key");
-    let sealing = secret_file::read_or_make(&path, random, || {
-        let mut key = vec![0; 32];
-        random.fill(&mut key).map_err(|error| secrets(&error))?;
-        Ok(key)
-    })?;
-    let sealing: [u8; 32] =
-        sealing.try_into().map_err(|_| secrets(&format!("{} is not a key of 32 bytes", path.display())))?;
-    let mut keys = oauth::keys::load_or_create(store, &sealing, random, clock.now())
-        .await
-        .map_err(|error| secrets(&error))?;
-    let verifier = TokenVerifier::new(&keys, issuer);
-    if keys.is_empty() {
-        return Err(secrets(&"there is no signing key"));
-    }
-    let key = keys.remove(0);
-    let nonces = Nonces::derived_from(&sealing);
-    let sealing = SealingKey::new(&sealing).ok_or_else(|| secrets(&"the sealing key cannot be used"))?;
-    Ok(Signing {
-        signer: Arc::new(TokenSigner::new(key, keys, issuer.to_owned())),
-        verifier: Arc::new(verifier),
-        nonces: Arc::new(nonces),
-        sealing: Arc::new(sealing),
-    })
+    let sealing = sealing_key::read(settings.sealing_key_file.as_deref(), &settings.data, &**random)?;
+    let sealing = Arc::new(sealing);
+    let algorithm = live.load().platform.signing_keys.algorithm;
+    let sources = (clock.clone(), random.clone());
+    let opened = SigningKeys::open((store.clone(), sealing.clone()), issuer, algorithm, sources).await;
+    let signing_keys = opened.map_err(|error| ServerError::Secrets(error.to_string()))?;
+    let nonces = Nonces::new(&sealing.derive("DPoP nonces"));
+    Ok(Signing { signing_keys: Arc::new(signing_keys), nonces: Arc::new(nonces), sealing })
 }

@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 11] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
@@ -22,6 +22,11 @@ const STATEMENTS: [&str; 9] = [
     "delete from used_assertion where (app, hash) in \
      (select app, hash from used_assertion where expires_at < $1 limit $2)",
     "delete from pushed_request where hash in (select hash from pushed_request where expires_at < $1 limit $2)",
+    "delete from revoked_token where id in (select id from revoked_token where expires_at < $1 limit $2)",
+    // What a key signed lives on after another followed it, for less time than what has expired is kept.
+    "delete from signing_key where kid in (select kid from signing_key where revoked_at < $1 or exists \
+     (select 1 from signing_key later where later.revoked_at is null \
+     and later.active_from > signing_key.active_from and later.active_from < $1) limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires.
@@ -38,8 +43,8 @@ impl Store {
         self.forget(&STATEMENTS_AT_ONCE, now).await
     }
 
-    /// Forgets codes, sessions, refresh tokens, used assertions and pushed requests that expired before `before`; gives how many
-    /// rows went. Call again
+    /// Forgets codes, sessions, tokens, used assertions, pushed requests and signing keys that were of no more use before
+    /// `before`; gives how many rows went. Call again
     /// until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     step!(6, "identity_changes", "0006_identity_changes.sql"),
     step!(7, "lean_books", "0007_lean_books.sql"),
     step!(8, "bound_tokens", "0008_bound_tokens.sql"),
+    step!(9, "signing_keys", "0009_signing_keys.sql"),
     step!(10, "clients", "0010_clients.sql"),
     step!(11, "dpop", "0011_dpop.sql"),
     step!(12, "pages", "0012_pages.sql"),

@@ -40,6 +40,14 @@ pub struct RefreshFamily {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl RefreshFamily {
+    /// A token of the family, which does not outlive it.
+    pub(super) fn within(&self, token: NewRefreshToken) -> NewRefreshToken {
+        let expires_at = self.ends_at.map_or(token.expires_at, |end| token.expires_at.min(end));
+        NewRefreshToken { expires_at, ..token }
+    }
+}
+
 /// What came of the start of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
@@ -105,6 +113,7 @@ impl Store {
         family: &RefreshFamily,
         token: &NewRefreshToken,
     ) -> Result<Started, StoreError> {
+        let token = &family.within(*token);
         let mut transaction = self.begin().await?;
         let replayed_at = transaction.replay_of(&family.id).await?;
         let withdrawn_at = transaction.revocation_of(&family.grant).await?;

@@ -46,7 +46,8 @@ impl RefreshToken {
     /// Whether a rotation would succeed at `now`.
     #[must_use]
     pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.family.revoked_at.is_none() && self.spent_at.is_none() && now < self.expires_at
+        let is_over = self.family.ends_at.is_some_and(|end| end <= now);
+        self.family.revoked_at.is_none() && !is_over && self.spent_at.is_none() && now < self.expires_at
     }
 }
 
@@ -57,7 +58,7 @@ pub enum Rotation {
     Rotated(RefreshFamily),
     /// The old token was spent: someone else may have it. The family is revoked now.
     Replayed(RefreshFamily),
-    /// The family had been revoked, or the token had expired.
+    /// The family had been revoked or had ended, or the token had expired.
     Ended(RefreshFamily),
     /// There is no such token.
     Unknown,
@@ -119,9 +120,10 @@ impl Store {
             family.revoked_at = Some(now);
             return Ok(Rotation::Replayed(family));
         }
-        if token.expires_at <= now.as_micros() {
+        if token.expires_at <= now.as_micros() || family.ends_at.is_some_and(|end| end <= now) {
             return Ok(Rotation::Ended(family));
         }
+        let new = &family.within(*new);
         if let Some(parent) = token.parent {
             transaction.spend_others(&family.id, &parent, old, now).await?;
         }

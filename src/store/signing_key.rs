@@ -1,26 +1,36 @@
 //! The keys that sign access tokens. The store never sees a private key: the caller seals it first.
+//!
+//! Invariant: keys follow one another. One is added after the one that was the newest, or not at all, so that nodes that
+//! rotate at once make one key.
 
 use std::fmt;
 
-use super::error::{StoreError, require};
+use super::error::StoreError;
 use super::open::Store;
 use super::page::MAX_LIST;
-use super::row::{all, time};
+use super::row::{all, known, time};
+use super::transaction::{Exclusive, Transaction};
+use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::Timestamp;
 
-/// A key pair that signs access tokens, or did.
+/// What [`Store::identity_changes`] tells when there are other signing keys.
+pub const SIGNING_KEYS_CHANGED: &str = "signing_key";
+
+/// A key pair that signs access tokens, will, or did.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredSigningKey {
     /// Its id in tokens and in the JWKS.
     pub kid: String,
-    /// Its algorithm (RFC 7518), such as `ES256`.
-    pub algorithm: String,
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
     /// The private key, as the caller sealed it.
     pub sealed: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// From when it signs nothing more; what it signed before stays valid to its end.
-    pub retired_at: Option<Timestamp>,
+    /// From when on it signs, until another does.
+    pub active_from: Timestamp,
+    /// From when on what it signed holds no more.
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for StoredSigningKey {
@@ -29,13 +39,27 @@ impl fmt::Debug for StoredSigningKey {
     }
 }
 
+/// What came of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRevoked {
+    /// It had not signed yet, or had been followed: the same key signs as before.
+    Beside,
+    /// It signed. The next one, which had been published, signs at once.
+    NextSigns,
+    /// It signed, and no other waited: the spare one was added, and signs at once.
+    SpareSigns,
+    /// There is no such key, or it was revoked before.
+    Unknown,
+}
+
 row! {
     SigningKeyRow {
         kid: String,
         algorithm: String,
         sealed: Vec<u8>,
         created_at: i64,
-        retired_at: Option<i64>,
+        active_from: i64,
+        revoked_at: Option<i64>,
     }
 }
 
@@ -45,30 +69,113 @@ impl TryFrom<SigningKeyRow> for StoredSigningKey {
     fn try_from(row: SigningKeyRow) -> Result<Self, StoreError> {
         Ok(Self {
             kid: row.kid,
-            algorithm: row.algorithm,
+            algorithm: known("signing_key.algorithm", SigningAlgorithm::named(&row.algorithm))?,
             sealed: row.sealed,
             created_at: Timestamp::from_micros(row.created_at),
-            retired_at: time(row.retired_at),
+            active_from: Timestamp::from_micros(row.active_from),
+            revoked_at: time(row.revoked_at),
         })
     }
 }
 
+macro_rules! select_key {
+    ($tail:literal) => {
+        concat!("select kid, algorithm, sealed, created_at, active_from, revoked_at from signing_key ", $tail)
+    };
+}
+
 impl Store {
-    /// Keeps a new key.
+    /// All keys, in the order in which they begin to sign, revoked ones too.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if its id is taken; [`StoreError::Unavailable`].
-    pub async fn insert_signing_key(&self, key: &StoredSigningKey) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, StoreError> {
+        let rows: Vec<SigningKeyRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_key!("order by active_from, kid limit $1"))
+                .bind(MAX_LIST)
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Adds a key after `newest`, the last that was not revoked; gives whether it was that still.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the key's id is taken; [`StoreError::Unavailable`].
+    pub async fn add_signing_key(
+        &self,
+        key: &StoredSigningKey,
+        newest: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.hold(Exclusive::SigningKeys).await?;
+        let last = transaction.living_signing_keys().await?.pop();
+        if last.as_ref().map(|last| last.kid.as_str()) != newest {
+            transaction.roll_back().await?;
+            return Ok(false);
+        }
+        transaction.insert_signing_key(key).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Revokes the key `kid`. If no other signs then, the next one does at once, or `spare`, which is added.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn revoke_signing_key(
+        &self,
+        kid: &str,
+        spare: &StoredSigningKey,
+        at: Timestamp,
+    ) -> Result<KeyRevoked, StoreError> {
+        let mut transaction = self.begin().await?;
+        transaction.hold(Exclusive::SigningKeys).await?;
+        let living = transaction.living_signing_keys().await?;
+        let Some(place) = living.iter().position(|key| key.kid == kid) else {
+            transaction.roll_back().await?;
+            return Ok(KeyRevoked::Unknown);
+        };
+        transaction.mark_key_revoked(kid, at).await?;
+        let signs = living.iter().rposition(|key| key.active_from <= at).unwrap_or(0);
+        let revoked = match living.get(place + 1) {
+            _ if place != signs => KeyRevoked::Beside,
+            Some(next) => {
+                transaction.begin_to_sign(&next.kid, at).await?;
+                KeyRevoked::NextSigns
+            }
+            None => {
+                transaction.insert_signing_key(spare).await?;
+                KeyRevoked::SpareSigns
+            }
+        };
+        transaction.commit().await?;
+        Ok(revoked)
+    }
+}
+
+impl Transaction {
+    async fn living_signing_keys(&mut self) -> Result<Vec<StoredSigningKey>, StoreError> {
+        let rows: Vec<SigningKeyRow> = on!(self.connection(), db => {
+            sqlx::query_as(select_key!("where revoked_at is null order by active_from, kid"))
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    async fn insert_signing_key(&mut self, key: &StoredSigningKey) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
             sqlx::query(
-                "insert into signing_key (kid, algorithm, sealed, created_at, retired_at) \
+                "insert into signing_key (kid, algorithm, sealed, created_at, active_from) \
                  values ($1, $2, $3, $4, $5)",
             )
             .bind(&key.kid)
-            .bind(&key.algorithm)
+            .bind(key.algorithm.name())
             .bind(&key.sealed)
             .bind(key.created_at.as_micros())
-            .bind(key.retired_at.map(Timestamp::as_micros))
+            .bind(key.active_from.as_micros())
             .execute(db)
             .await
             .map(|_| ())
@@ -76,36 +183,27 @@ impl Store {
         Ok(())
     }
 
-    /// All keys, retired ones too, newest first: the first that is not retired is the one to sign with.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, StoreError> {
-        let rows: Vec<SigningKeyRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select kid, algorithm, sealed, created_at, retired_at from signing_key \
-                 order by created_at desc, kid limit $1",
-            )
-            .bind(MAX_LIST)
-            .fetch_all(db)
-            .await
-        })?;
-        all(rows)
-    }
-
-    /// Retires a key; one that is retired already keeps its time.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
-    pub async fn retire_signing_key(&self, kid: &str, at: Timestamp) -> Result<(), StoreError> {
-        let changed = on!(self.writer(), db => {
-            sqlx::query("update signing_key set retired_at = coalesce(retired_at, $2) where kid = $1")
+    async fn mark_key_revoked(&mut self, kid: &str, at: Timestamp) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update signing_key set revoked_at = $2 where kid = $1")
                 .bind(kid)
                 .bind(at.as_micros())
                 .execute(db)
                 .await
-                .map(|done| done.rows_affected())
+                .map(|_| ())
         })?;
-        require("signing key", changed)
+        Ok(())
+    }
+
+    async fn begin_to_sign(&mut self, kid: &str, at: Timestamp) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update signing_key set active_from = $2 where kid = $1")
+                .bind(kid)
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
     }
 }

@@ -41,6 +41,8 @@ pub enum Exclusive {
     Migration,
     /// Rate, post and close periods.
     Billing,
+    /// Change which signing keys there are.
+    SigningKeys,
 }
 
 impl Exclusive {
@@ -49,6 +51,7 @@ impl Exclusive {
         match self {
             Self::Migration => 0x7467_0001,
             Self::Billing => 0x7467_0002,
+            Self::SigningKeys => 0x7467_0003,
         }
     }
 }

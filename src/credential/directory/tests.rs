@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 
-use super::super::access_token::{NewToken, SigningKey, TokenSigner};
+use super::super::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use super::super::loader::MAX_LOADS;
 use super::*;
 use crate::credential::keys::KnownKey;
@@ -26,6 +26,7 @@ use crate::domain::identity::{
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Subject;
 use crate::domain::scope::ScopeSet;
+use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::ManualClock;
 
 const MEMORY: Memory =
@@ -118,6 +119,14 @@ impl IdentitySource for Source {
         self.answer(false)
     }
 
+    async fn is_token_revoked(&self, _: &str) -> Result<bool, SourceUnavailable> {
+        self.answer(false)
+    }
+
+    async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
+        self.answer(Vec::new())
+    }
+
     async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
         self.answer(None)
     }
@@ -148,9 +157,16 @@ fn known_key(number: u16) -> (KeyHash, KnownKey, bool) {
     )
 }
 
+fn signing_key() -> RingKey {
+    let algorithm = SigningAlgorithm::Es256;
+    let der = SigningKey::generate(algorithm).unwrap();
+    RingKey::alone(SigningKey::from_pkcs8(algorithm, &der).unwrap())
+}
+
 struct World {
     source: Arc<Source>,
     clock: Arc<ManualClock>,
+    ring: Arc<KeyRing>,
     directory: Arc<Directory>,
     signer: TokenSigner,
     key: ApiKey,
@@ -169,12 +185,13 @@ impl World {
             gate: Semaphore::new(1),
         });
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000)));
-        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-        let verifier = Arc::new(TokenVerifier::new([&key], ISSUER));
-        let signer = TokenSigner::new(key, Vec::new(), ISSUER.to_owned());
+        let ring = Arc::new(KeyRing::new(vec![signing_key()], ISSUER));
+        let signer = TokenSigner::new(ring.clone());
         let control = tokio::runtime::Handle::current();
-        let directory = Arc::new(Directory::new(source.clone(), verifier, clock.clone(), control, MEMORY));
-        Self { source, clock, directory, signer, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
+        let directory =
+            Arc::new(Directory::new(source.clone(), ring.clone(), clock.clone(), control, MEMORY));
+        directory.revoked.has_all();
+        Self { source, clock, ring, directory, signer, key: ApiKey::from_random(Environment::Live, &[7; 32]) }
     }
 
     async fn identify(&self) -> Result<Option<Known>, Refusal> {

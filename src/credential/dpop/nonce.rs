@@ -24,11 +24,10 @@ const LENGTH: usize = 32;
 pub struct Nonces(Key);
 
 impl Nonces {
-    /// By the platform's sealing key.
+    /// By a key that all nodes of the platform have.
     #[must_use]
-    pub fn derived_from(sealing: &[u8; 32]) -> Self {
-        let derived = hmac::sign(&Key::new(HMAC_SHA256, sealing), b"tollgate: DPoP nonces");
-        Self(Key::new(HMAC_SHA256, derived.as_ref()))
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(Key::new(HMAC_SHA256, key))
     }
 
     /// The nonce of the second `now`: it says that what has it was made in it or later.
@@ -61,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_good_for_a_while_on_every_node_of_the_platform() {
-        let (one, other) = (Nonces::derived_from(&[7; 32]), Nonces::derived_from(&[7; 32]));
+        let (one, other) = (Nonces::new(&[7; 32]), Nonces::new(&[7; 32]));
         let nonce = one.at(NOW);
         assert_eq!(nonce.len(), LENGTH);
         assert_eq!(nonce, other.at(NOW));
@@ -69,13 +68,13 @@ mod tests {
         assert_eq!(other.made_at(&nonce, NOW.plus(Duration::from_secs(149))), Some(NOW));
         assert!(other.made_at(&nonce, NOW.plus(LIFE)).is_none());
         assert!(other.made_at(&nonce, Timestamp::from_seconds(NOW.as_seconds() - 60)).is_none());
-        assert!(Nonces::derived_from(&[8; 32]).made_at(&nonce, NOW).is_none());
+        assert!(Nonces::new(&[8; 32]).made_at(&nonce, NOW).is_none());
     }
 
     proptest! {
         #[test]
         fn no_other_text_is_a_nonce(text in ".{0,40}", bytes in prop::collection::vec(any::<u8>(), 24..25)) {
-            let nonces = Nonces::derived_from(&[7; 32]);
+            let nonces = Nonces::new(&[7; 32]);
             prop_assert!(nonces.made_at(&text, NOW).is_none());
             prop_assert!(nonces.made_at(&URL_SAFE_NO_PAD.encode(bytes), NOW).is_none());
         }

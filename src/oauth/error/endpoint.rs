@@ -49,6 +49,9 @@ pub enum EndpointError {
         "grant_type must be authorization_code, refresh_token, client_credentials or that of device codes"
     )]
     UnsupportedGrantType,
+    /// A token of a kind that cannot be revoked here (RFC 7009, section 2.2.1).
+    #[error("this is no OAuth2 token: an administrator revokes API keys")]
+    UnsupportedTokenType,
     /// A scope beyond what is allowed.
     #[error("{0}")]
     InvalidScope(String),
@@ -88,6 +91,7 @@ impl IntoResponse for EndpointError {
             Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::UnsupportedTokenType => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),

@@ -10,6 +10,7 @@ use super::super::parameters::Parameters;
 use super::super::pkce;
 use super::super::router::OAuth;
 use super::asking::Asking;
+use super::lifetimes::{family_end, refresh_token_end};
 use super::response;
 use crate::credential::access_token::NewToken;
 use crate::domain::client::GrantType;
@@ -113,12 +114,12 @@ async fn give(oauth: &OAuth, record: CodeRecord, asking: &Asking<'_>) -> Result<
         created_at: now,
         confirmation: asking.confirmation,
         authentication: record.authentication,
-        ends_at: None,
+        ends_at: family_end(oauth, asking.app.kind, &record.scopes, now),
         revoked_at: None,
     };
     let first = NewRefreshToken {
         hash: RefreshTokenHash::of(&refresh_token),
-        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+        expires_at: refresh_token_end(oauth, &record.scopes, now),
     };
     match oauth.store.start_refresh_family(&family, &first).await? {
         Started::Alive => {}

@@ -20,7 +20,10 @@ pub async fn exchange(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Re
     let answered = try_exchange(&oauth, &call, &body).await;
     let mut answer = answered.unwrap_or_else(IntoResponse::into_response);
     let nonce = next_nonce(&oauth, &call.headers).and_then(|nonce| HeaderValue::from_str(&nonce).ok());
-    answer.headers_mut().extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+    if let Some(nonce) = nonce {
+        // An error that asks for it has it already; a client must find it once.
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+    }
     answer
 }
 

@@ -5,5 +5,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 pub mod device_code;
 pub mod endpoint;
+mod lifetimes;
 pub mod refresh;
 pub mod response;
+pub mod standing;

@@ -13,7 +13,8 @@ use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::asking::Asking;
-use super::response;
+use super::lifetimes::refresh_token_end;
+use super::{response, standing};
 use crate::credential::access_token::NewToken;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::ClientKind;
@@ -46,11 +47,14 @@ pub async fn exchange(
     }
     check_confirmation(&known.family, asking)?;
     let scopes = scopes(&known.family.scopes, parameters)?;
+    if !standing::stands(oauth, &known.family).await? {
+        return Err(INVALID);
+    }
     let successor =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let new = NewRefreshToken {
         hash: RefreshTokenHash::of(&successor),
-        expires_at: now.plus(oauth.live.load().platform.refresh_token_lifetime),
+        expires_at: refresh_token_end(oauth, &known.family.scopes, now),
     };
     let family = match oauth.store.rotate_refresh_token(&hash, &new, now).await? {
         Rotation::Rotated(family) => family,

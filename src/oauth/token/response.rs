@@ -22,7 +22,7 @@ pub fn answer(
     (refresh_token, now): (Option<&str>, Timestamp),
 ) -> Result<Response, EndpointError> {
     let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| EndpointError::Unavailable(error);
-    let lifetime = oauth.live.load().platform.access_token_lifetime;
+    let lifetime = oauth.live.load().access_token_lifetime(&new.scopes);
     // RFC 9449, section 5; RFC 8705, section 3: what a certificate confirms is still sent as Bearer.
     let token_type = match new.confirmation {
         Some(Confirmation::Key(_)) => "DPoP",

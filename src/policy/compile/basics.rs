@@ -41,12 +41,14 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     }
     let refresh =
         duration(compiling, document, "/oauth/refresh_token_lifetime", &oauth.refresh_token_lifetime);
+    let family =
+        given(compiling, document, "/oauth/refresh_family_lifetime", oauth.refresh_family_lifetime.as_ref());
     let code = duration(compiling, document, "/oauth/code_lifetime", &oauth.code_lifetime);
     if file.name.trim().is_empty() {
         let message = "the platform's name stands on the pages that merchants see".to_owned();
         compiling.wrong(document, "/name", message, None);
     }
-    let lifetimes = [("refresh_token", refresh), ("code", code)];
+    let lifetimes = [("refresh_token", refresh), ("refresh_family", family.flatten()), ("code", code)];
     for (name, lifetime) in lifetimes {
         // OAuth2 tells lifetimes in whole seconds (RFC 6749, section 5.1).
         if lifetime.is_some_and(|lifetime| lifetime < MIN_LIFETIME) {
@@ -59,6 +61,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         compiling.wrong(document, "/oauth/code_lifetime", message, None);
     }
     let login = super::login::login(compiling, document, oauth.login.as_ref());
+    let signing_keys = super::signing_keys::signing_keys(compiling, document, oauth);
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -66,9 +69,11 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         requires_par: oauth.require_par,
         access_token_lifetime: access?,
         refresh_token_lifetime: refresh?,
+        refresh_family_lifetime: family?,
         code_lifetime: code?,
         login: login?,
         proof_nonces: proof_nonces(&oauth.dpop),
+        signing_keys: signing_keys?,
     })
 }
 
@@ -96,6 +101,16 @@ pub(super) fn duration(
     duration
 }
 
+/// A span that may be left out; `None` if it is given and is none.
+fn given(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    text: Option<&DurationText>,
+) -> Option<Option<Duration>> {
+    text.map_or(Some(None), |text| duration(compiling, document, pointer, text).map(Some))
+}
+
 /// The parts of the map at `pointer` in all files of a kind, decoded, each with its document, pointer and key.
 fn entries<'d, T: serde::de::DeserializeOwned>(
     compiling: &mut Compiling<'d>,
@@ -117,7 +132,18 @@ pub(super) fn scopes(compiling: &mut Compiling<'_>) -> HashMap<Scope, ScopeText>
     let mut scopes = HashMap::new();
     for (document, pointer, name, entry) in entries::<ScopeEntry>(compiling, Kind::Scopes, "/scopes") {
         if let Some(scope) = compiling.take_key(document, &pointer, name.parse::<Scope>()) {
-            scopes.insert(scope, ScopeText { en: entry.en, zh: entry.zh });
+            let mut lifetime = |name: &str, text: Option<&DurationText>| {
+                let pointer = format!("{pointer}/{name}_lifetime");
+                let lifetime = given(compiling, document, &pointer, text).flatten();
+                if lifetime.is_some_and(|lifetime| lifetime < MIN_LIFETIME) {
+                    compiling.wrong(document, &pointer, "a lifetime is at least 1s".to_owned(), None);
+                }
+                lifetime
+            };
+            let access_token_lifetime = lifetime("access_token", entry.access_token_lifetime.as_ref());
+            let refresh_token_lifetime = lifetime("refresh_token", entry.refresh_token_lifetime.as_ref());
+            let (en, zh) = (entry.en, entry.zh);
+            scopes.insert(scope, ScopeText { en, zh, access_token_lifetime, refresh_token_lifetime });
         }
     }
     scopes

@@ -7,6 +7,7 @@ mod meter;
 mod plans;
 mod routes;
 mod set;
+mod signing_keys;
 mod token_source;
 mod variables;
 

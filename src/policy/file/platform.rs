@@ -18,6 +18,18 @@ pub struct PlatformFile {
     pub oauth: OAuthSection,
 }
 
+/// How access tokens are signed.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+pub enum SigningAlgorithmName {
+    /// P-256 with SHA-256.
+    #[default]
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// RSA with SHA-256, for resource servers that know nothing else.
+    RS256,
+}
+
 /// Settings of the OAuth2 server.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,10 +44,21 @@ pub struct OAuthSection {
     pub access_token_lifetime: DurationText,
     /// How long a refresh token lives without being used.
     pub refresh_token_lifetime: DurationText,
+    /// How long after a merchant's consent refresh tokens end even if they are used; unless it is given, they do not. Those of
+    /// public apps end with the first of them in any case.
+    pub refresh_family_lifetime: Option<DurationText>,
     /// How long an authorization code lives; at most 10m.
     pub code_lifetime: DurationText,
     /// How merchants log in; by passwords that the platform keeps when left out.
     pub login: Option<LoginSection>,
+    /// How the next signing key signs access tokens. Keys that there are keep theirs.
+    #[serde(default)]
+    pub signing_algorithm: SigningAlgorithmName,
+    /// How long a key signs until another follows it; 90d unless it is given.
+    pub signing_key_lifetime: Option<DurationText>,
+    /// How long a signing key is published before it signs, so that whoever verifies tokens knows it by then; a quarter
+    /// of its lifetime, and at most 1d, unless it is given. Clients may keep the key set for half of it, and at most an hour.
+    pub signing_key_overlap: Option<DurationText>,
     /// What is asked of apps that prove with each request that they hold a key (DPoP, RFC 9449).
     #[serde(default)]
     pub dpop: DpopSection,

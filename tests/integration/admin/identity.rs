@@ -222,3 +222,35 @@ async fn plans_and_products_are_those_of_the_policies() {
     assert_eq!(products["items"].as_array().unwrap().len(), 3);
     world.send(world.request(Method::POST, "/admin/plans", "{}")).await.expect(405);
 }
+
+#[tokio::test]
+async fn signing_keys_are_seen_rotated_and_revoked_and_never_shown() {
+    let world = World::new().await;
+    let keys = async || world.get("/admin/signing-keys").await.expect(200)["items"].clone();
+    let first = keys().await;
+    assert_eq!((&first[0]["state"], &first[0]["algorithm"]), (&json!("signs"), &json!("ES256")));
+    let answer = world.post("/admin/signing-keys", &json!({})).await;
+    let next = answer.expect(201);
+    assert_eq!((&next["state"], &next["signs_from"]), (&json!("waits"), &json!("2026-11-25T08:00:00Z")));
+    assert_eq!(world.get(answer.header("location")).await.expect(200), next);
+    assert_eq!(world.forgotten.take(), Vec::<String>::new());
+    world.clock.advance(std::time::Duration::from_secs(24 * 3600));
+    let both = keys().await;
+    assert_eq!((&both[0]["state"], &both[1]["state"]), (&json!("retired"), &json!("signs")));
+    assert_eq!(both[0]["believed_until"], "2026-11-26T08:05:00Z");
+    let path = format!("/admin/signing-keys/{}/revoke", text(&next, "kid"));
+    for _ in 0..2 {
+        assert_eq!(world.post(&path, &json!({})).await.expect(200)["state"], "revoked");
+        assert_eq!(world.forgotten.take(), ["all"]);
+    }
+    let after = keys().await;
+    let states: Vec<_> = after.as_array().unwrap().iter().map(|key| key["state"].clone()).collect();
+    assert_eq!(states.iter().filter(|state| **state == json!("signs")).count(), 1, "{after}");
+    assert!(!after.to_string().contains("sealed"), "{after}");
+    let records = world.get(&format!("/admin/audit?subject={}", text(&next, "kid"))).await.expect(200);
+    let actions: Vec<_> =
+        records["items"].as_array().unwrap().iter().map(|record| &record["action"]).collect();
+    assert_eq!(actions, ["signing_key.revoke", "signing_key.rotate"]);
+    assert_eq!(records["items"][0]["before"]["state"], "signs");
+    world.post("/admin/signing-keys/none/revoke", &json!({})).await.expect(404);
+}

@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tollgate::admin::{AdminState, AdminToken, Invalidation, router};
+use tollgate::credential::sealing::SealingKey;
+use tollgate::credential::signing_keys::SigningKeys;
 use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId};
+use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
 use tollgate::policy::live::Live;
 use tollgate::policy::load::NoValues;
@@ -56,6 +59,10 @@ impl Invalidation for Forgotten {
     fn forget_merchant(&self, merchant: &MerchantId) {
         self.note(merchant.as_str());
     }
+
+    fn forget_all(&self) {
+        self.note("all");
+    }
 }
 
 /// An admin API that listens.
@@ -67,6 +74,13 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     client: Client<HttpConnector, Full<Bytes>>,
     pub(crate) place: Place,
+}
+
+/// Signing keys in `store`.
+async fn signing_keys(store: &Store, clock: Arc<dyn Clock>) -> SigningKeys {
+    let sealing = SealingKey::new(&[7; 32]).unwrap();
+    let sources = (clock, Arc::new(MachineRandom::new()) as _);
+    SigningKeys::open((store.clone(), sealing.into()), "https://a", SigningAlgorithm::Es256, sources).await.unwrap()
 }
 
 /// What was answered.
@@ -103,8 +117,10 @@ impl World {
         let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse::<Timestamp>().unwrap()));
         let live = Live::open(policies.path(), Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone());
         let forgotten = Arc::new(Forgotten::default());
+        let time = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
         let state = AdminState {
             store: store.clone(),
+            signing_keys: Arc::new(signing_keys(&store, time).await),
             policies: Arc::new(live.unwrap()),
             invalidation: forgotten.clone(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,

@@ -6,10 +6,11 @@ use tollgate::domain::hexadecimal::hexadecimal;
 use tollgate::domain::id::{FamilyId, MerchantId, SessionId};
 use tollgate::domain::identity::{Grant, Standing};
 use tollgate::domain::secret_hash::{CodeHash, SessionHash};
+use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::authorization_code::{CodeRecord, Redeemed};
 use tollgate::store::login_session::LoginSession;
-use tollgate::store::signing_key::StoredSigningKey;
+use tollgate::store::signing_key::{KeyRevoked, SIGNING_KEYS_CHANGED, StoredSigningKey};
 use tollgate::store::{Store, StoreError};
 
 use super::contract;
@@ -21,7 +22,8 @@ contract! {
     of_a_hundred_redemptions_at_once_exactly_one_is_the_first,
     a_session_is_found_until_it_expires_or_ends,
     a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant,
-    signing_keys_come_newest_first,
+    signing_keys_follow_one_another,
+    a_signing_key_that_is_revoked_is_followed_at_once,
     what_has_expired_is_forgotten,
     a_proof_is_used_once_until_it_ends,
     of_a_hundred_uses_of_a_proof_at_once_exactly_one_is_the_first,
@@ -163,26 +165,57 @@ async fn a_new_password_or_a_suspension_ends_all_sessions_of_the_merchant(store:
     assert!(matches!(missing, Err(StoreError::Missing { .. })));
 }
 
-async fn signing_keys_come_newest_first(store: Store) {
-    let old = StoredSigningKey {
-        kid: "old".to_owned(),
-        algorithm: "ES256".to_owned(),
+fn signing_key(kid: &str, after: u64) -> StoredSigningKey {
+    StoredSigningKey {
+        kid: kid.to_owned(),
+        algorithm: SigningAlgorithm::EdDsa,
         sealed: vec![0, 255, 1],
         created_at: START,
-        retired_at: None,
-    };
-    let new = StoredSigningKey { kid: "new".to_owned(), created_at: later(1), ..old.clone() };
-    store.insert_signing_key(&old).await.unwrap();
-    store.insert_signing_key(&new).await.unwrap();
-    match store.insert_signing_key(&old).await {
+        active_from: later(after),
+        revoked_at: None,
+    }
+}
+
+async fn signing_keys_follow_one_another(store: Store) {
+    let (old, new) = (signing_key("old", 0), signing_key("new", 10));
+    assert!(store.add_signing_key(&old, None).await.unwrap());
+    assert!(!store.add_signing_key(&signing_key("other", 0), None).await.unwrap(), "of another node");
+    let told = store.identity_changes(None).await.unwrap().next;
+    assert!(store.add_signing_key(&new, Some("old")).await.unwrap());
+    match store.add_signing_key(&old, Some("new")).await {
         Err(StoreError::Conflict { what }) => assert_eq!(what, "signing_key.kid"),
         other => panic!("expected a conflict, got {other:?}"),
     }
-    store.retire_signing_key("old", later(2)).await.unwrap();
-    store.retire_signing_key("old", later(3)).await.unwrap();
-    let old = StoredSigningKey { retired_at: Some(later(2)), ..old };
-    assert_eq!(store.signing_keys().await.unwrap(), [new, old]);
-    assert!(matches!(store.retire_signing_key("none", START).await, Err(StoreError::Missing { .. })));
+    let changes = store.identity_changes(Some(told)).await.unwrap().subjects.unwrap();
+    assert!(changes.iter().any(|subject| subject == SIGNING_KEYS_CHANGED), "{changes:?}");
+    assert_eq!(store.signing_keys().await.unwrap(), [old, new.clone()]);
+    assert_eq!(store.forget_expired(later(10)).await.unwrap(), 0);
+    assert_eq!(store.forget_expired(later(11)).await.unwrap(), 1, "what was followed long ago");
+    assert_eq!(store.forget_expired(later(1_000)).await.unwrap(), 0, "the last stays");
+    assert_eq!(store.signing_keys().await.unwrap(), [new]);
+}
+
+async fn a_signing_key_that_is_revoked_is_followed_at_once(store: Store) {
+    let keys = [signing_key("old", 0), signing_key("now", 10), signing_key("next", 100)];
+    let mut newest = None;
+    for key in &keys {
+        assert!(store.add_signing_key(key, newest).await.unwrap());
+        newest = Some(key.kid.as_str());
+    }
+    let (spare, at) = (signing_key("spare", 20), later(20));
+    let revoke = async |kid| store.revoke_signing_key(kid, &spare, at).await.unwrap();
+    assert_eq!(revoke("nobody").await, KeyRevoked::Unknown);
+    assert_eq!(revoke("old").await, KeyRevoked::Beside);
+    assert_eq!(revoke("now").await, KeyRevoked::NextSigns);
+    assert_eq!(revoke("now").await, KeyRevoked::Unknown);
+    let living = async || {
+        let keys = store.signing_keys().await.unwrap().into_iter();
+        keys.filter(|key| key.revoked_at.is_none()).collect::<Vec<_>>()
+    };
+    assert_eq!(living().await, [StoredSigningKey { active_from: at, ..keys[2].clone() }]);
+    assert_eq!(revoke("next").await, KeyRevoked::SpareSigns);
+    assert_eq!(living().await, std::slice::from_ref(&spare));
+    assert_eq!(store.forget_expired(later(21)).await.unwrap(), 3);
 }
 
 async fn what_has_expired_is_forgotten(store: Store) {

@@ -12,6 +12,7 @@ mod contract_pages;
 mod contract_pushed;
 mod contract_refresh;
 mod contract_second_factor;
+mod contract_tokens;
 mod opening;
 mod seed;
 

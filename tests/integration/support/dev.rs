@@ -176,22 +176,9 @@ impl Dev {
     /// Logs a merchant in and consents; gives the location that the browser is sent to.
     #[track_caller]
     pub(crate) fn consent(&self, query: &str, merchant: usize) -> String {
-        let base = self.plain();
-        let page = self.get(&format!("/oauth/authorize?{query}"), &[]);
-        assert_eq!(page.status, 200, "{}", page.text());
         let username = self.told(&format!("/merchants/{merchant}/username"));
         let password = self.told(&format!("/merchants/{merchant}/password"));
-        let login = form(&[("request", query), ("username", username), ("password", password)]);
-        let answer = http::request(base, "POST", "/oauth/login", &[FORM], &login);
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let page = self.get(answer.header("location").unwrap(), &[("Cookie", &cookie)]);
-        assert_eq!(page.status, 200, "{}", page.text());
-        let csrf = input(&page.text(), "csrf");
-        let consent = form(&[("request", query), ("csrf", &csrf), ("decision", "allow")]);
-        let answer = http::request(base, "POST", "/oauth/consent", &[FORM, ("Cookie", &cookie)], &consent);
-        assert_eq!(answer.status, 303, "{}", answer.text());
-        answer.header("location").unwrap().to_owned()
+        browser_consent(self.base(), query, (username, password))
     }
 
     /// An authorization code for the first app.
@@ -246,6 +233,25 @@ impl Drop for Dev {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A merchant's browser logs in and consents; gives the location that it is sent to.
+#[track_caller]
+pub(crate) fn browser_consent(base: &str, query: &str, (username, password): (&str, &str)) -> String {
+    let get = |path: &str, headers: &[(&str, &str)]| http::request(base, "GET", path, headers, "");
+    let page = get(&format!("/oauth/authorize?{query}"), &[]);
+    assert_eq!(page.status, 200, "{}", page.text());
+    let login = form(&[("request", query), ("username", username), ("password", password)]);
+    let answer = http::request(base, "POST", "/oauth/login", &[FORM], &login);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let page = get(answer.header("location").unwrap(), &[("Cookie", &cookie)]);
+    assert_eq!(page.status, 200, "{}", page.text());
+    let csrf = input(&page.text(), "csrf");
+    let consent = form(&[("request", query), ("csrf", &csrf), ("decision", "allow")]);
+    let answer = http::request(base, "POST", "/oauth/consent", &[FORM, ("Cookie", &cookie)], &consent);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.header("location").unwrap().to_owned()
 }
 
 /// Waits until a condition holds; fails after a time that is far beyond what it takes.

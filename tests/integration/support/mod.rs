@@ -2,6 +2,7 @@
 
 pub(crate) mod dev;
 pub(crate) mod dpop;
+pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod origin;

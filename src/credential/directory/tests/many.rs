@@ -8,8 +8,8 @@ async fn keys_that_were_learnt_cost_no_load_and_a_change_beats_them() {
     let memory = Memory { keys: 100_000, ..MEMORY };
     let (source, clock, control) =
         (world.source.clone(), world.clock.clone(), tokio::runtime::Handle::current());
-    let verifier = Arc::new(TokenVerifier::new([], ISSUER));
-    let directory = Arc::new(Directory::new(source, verifier, clock, control, memory));
+    let ring = Arc::new(KeyRing::new(Vec::new(), ISSUER));
+    let directory = Arc::new(Directory::new(source, ring, clock, control, memory));
     directory.learn_keys().await.unwrap();
     assert_eq!(directory.keys(), usize::from(KEYS) * 2 / 3);
     let identify = async |number| {
@@ -62,11 +62,7 @@ async fn a_flood_of_forged_tokens_is_not_verified_and_good_ones_are() {
         let presented = Presented::AccessToken(token);
         world.directory.identify_from(presented, address, world.clock.moment()).await
     };
-    let stranger = TokenSigner::new(
-        SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(),
-        Vec::new(),
-        ISSUER.to_owned(),
-    );
+    let stranger = TokenSigner::new(Arc::new(KeyRing::new(vec![signing_key()], ISSUER)));
     let good = world.token("good");
     let (rest, signature) = good.rsplit_once('.').unwrap();
     for number in 0..10_000_u32 {
@@ -95,4 +91,37 @@ fn stranger_token(stranger: &TokenSigner, world: &World) -> String {
     let app = AppId::new("app_1").unwrap();
     let new = NewToken { id, ..NewToken::of_app(app, scopes) };
     stranger.sign(new, world.clock.now(), Duration::from_secs(3600)).unwrap()
+}
+
+#[tokio::test]
+async fn a_signing_key_that_is_gone_takes_its_tokens_along_and_no_others() {
+    let world = World::new();
+    let old = world.token("old");
+    let known = world.identify_token(&old).await.unwrap().unwrap();
+    world.ring.replace(vec![signing_key()]);
+    world.directory.forget_all();
+    assert!(!world.directory.is_current(&known, world.clock.moment()));
+    assert!(matches!(world.identify_token(&old).await, Err(Refusal::CredentialInvalid(_))));
+    assert!(world.identify_token(&world.token("new")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_by_itself_is_refused_and_no_other() {
+    let world = World::new();
+    let (one, other, later) = (world.token("tok_1"), world.token("tok_2"), world.token("tok_3"));
+    let known = world.identify_token(&one).await.unwrap().unwrap();
+    let untouched = world.identify_token(&other).await.unwrap().unwrap();
+    world.directory.forget_token("tok_1", world.clock.now().plus(Duration::from_secs(3600)));
+    world.directory.hear(Some(&["tok_3".to_owned()]), world.clock.monotonic());
+    assert!(!world.directory.is_current(&known, world.clock.moment()));
+    for revoked in [&one, &later] {
+        let refused = world.identify_token(revoked).await;
+        assert_eq!(refused.unwrap_err(), Refusal::CredentialInvalid("The access token was revoked."));
+    }
+    assert!(world.directory.is_current(&untouched, world.clock.moment()));
+    world.directory.hear(None, world.clock.monotonic());
+    assert!(!world.directory.knows_revoked_tokens(), "some may not have been told");
+    assert!(world.identify_token(&other).await.is_ok(), "the store says that it is not");
+    world.directory.learn_revoked_tokens().await.unwrap();
+    assert!(world.directory.knows_revoked_tokens());
 }

@@ -77,7 +77,7 @@ struct More {
 }
 
 fn check_more(proof: &str, More { token, key, is_nonce_required }: More) -> Result<Proven, ProofError> {
-    let (target, nonces) = (Target::of(URL).unwrap(), Nonces::derived_from(&[7; 32]));
+    let (target, nonces) = (Target::of(URL).unwrap(), Nonces::new(&[7; 32]));
     let rule = if is_nonce_required { NonceRule::Required } else { NonceRule::Optional };
     verify(proof, &Expected { token, key, rule, ..expect(&target, &nonces) })
 }
@@ -88,8 +88,7 @@ fn check(proof: &str) -> Result<Proven, ProofError> {
 
 #[test]
 fn the_proof_of_the_rfc_is_taken() {
-    let (target, nonces) =
-        (Target::of("https://server.example.com/token").unwrap(), Nonces::derived_from(&[7; 32]));
+    let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32]));
     let made_at = Timestamp::from_seconds(1_562_262_616);
     let expected = Expected { now: made_at, ..expect(&target, &nonces) };
     let proven = verify(OF_THE_TOKEN_ENDPOINT, &expected).unwrap();
@@ -191,7 +190,7 @@ fn what_is_not_a_proof_of_this_request_is_refused_by_its_name() {
 
 #[test]
 fn a_nonce_shows_that_a_proof_is_new_where_a_clock_cannot() {
-    let (holder, nonces) = (Holder::new(), Nonces::derived_from(&[7; 32]));
+    let (holder, nonces) = (Holder::new(), Nonces::new(&[7; 32]));
     let prove = |changes| holder.prove(&holder.header(), &with(claims(), changes));
     let required = More { is_nonce_required: true, ..More::default() };
     assert_eq!(check_more(&prove(json!({})), required), Err(ProofError::Nonce));
@@ -267,7 +266,7 @@ proptest! {
 
     #[test]
     fn any_change_of_a_proof_is_refused(at: prop::sample::Index, to in "[A-Za-z0-9_.-]") {
-        let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::derived_from(&[7; 32]));
+        let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32]));
         let expected = Expected { now: Timestamp::from_seconds(1_562_262_616), ..expect(&target, &nonces) };
         let at = at.index(OF_THE_TOKEN_ENDPOINT.len());
         let mut changed = OF_THE_TOKEN_ENDPOINT.to_owned();

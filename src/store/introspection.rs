@@ -1,0 +1,41 @@
+//! Whose tokens apps may ask about.
+
+use super::error::{StoreError, require};
+use super::open::Store;
+use super::row::known;
+use crate::domain::id::AppId;
+use crate::domain::introspection::Introspects;
+
+impl Store {
+    /// Whose tokens an app may ask about; `None` without such an app.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn introspects(&self, app: &AppId) -> Result<Option<Introspects>, StoreError> {
+        let name: Option<String> = on!(self.reader(), db => {
+            sqlx::query_scalar("select introspects from app where id = $1")
+                .bind(app.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        name.map(|name| known("app.introspects", Introspects::named(&name))).transpose()
+    }
+
+    /// Says whose tokens an app may ask about.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn set_introspects(&self, app: &AppId, whose: Introspects) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let changed = on!(transaction.connection(), db => {
+            sqlx::query("update app set introspects = $2 where id = $1")
+                .bind(app.as_str())
+                .bind(whose.name())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)?;
+        transaction.commit().await
+    }
+}
