@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
 use super::exceptions::resolved;
-use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
@@ -16,19 +15,22 @@ use crate::billing::export::charge_to_json;
 use crate::domain::id::AppId;
 use crate::domain::time::{Period, Timestamp};
 use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
-use crate::store::usage::UsageRow;
+use crate::store::usage::{UsageCursor, UsageRow};
 
-/// `GET /admin/usage?app=&period=` or `&from=&to=`, at most `limit`: those of the latest days that were recorded last, newest first.
+/// `GET /admin/usage?app=&period=` or `&from=&to=`, newest first.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let app = parameters.optional::<AppId>("app");
     let span = span(&state, &mut parameters);
+    let after = parameters.optional::<UsageCursor>("after");
     let limit = limit(&mut parameters);
     parameters.finish()?;
     if let Some(app) = &app {
         state.store.app(app).await?.ok_or(Problem::NotFound("app"))?;
     }
-    let rows = state.store.usage(app.as_ref(), span, limit).await?;
-    ok(whole(&rows, shown))
+    let rows = state.store.usage(app.as_ref(), span, after.as_ref(), limit).await?;
+    let is_full = rows.len() >= limit as usize;
+    let next = rows.last().filter(|_| is_full).and_then(UsageRow::cursor).map(|cursor| cursor.to_string());
+    ok(json!({ "items": rows.iter().map(shown).collect::<Vec<_>>(), "next": next }))
 }
 
 /// The time that is asked about: a period, or from one time to another; without either, the period that runs.
@@ -44,12 +46,12 @@ fn span(state: &AdminState, parameters: &mut Parameters) -> (Timestamp, Timestam
     (from.unwrap_or_else(|| period.start(zone)), to.unwrap_or_else(|| period.end(zone)))
 }
 
-fn limit(parameters: &mut Parameters) -> i64 {
+fn limit(parameters: &mut Parameters) -> u32 {
     let limit = parameters.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         parameters.wrong("limit", format!("must be 1 to {MAX_PAGE_SIZE}"));
     }
-    i64::from(limit)
+    limit.clamp(1, MAX_PAGE_SIZE)
 }
 
 /// `GET /admin/usage/{id}`: with its charges and, if it was an exception that someone resolved, how.

@@ -42,19 +42,19 @@ struct Which {
     /// Before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
+    /// Those that follow an earlier list, which names this where it ended
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
     /// At most so many records, 1 to 500, the newest [default: 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: Option<u32>,
 }
 
 impl Which {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(100)
-    }
-
     fn is_any_given(&self) -> bool {
-        let Self { app, period, from, to, limit } = self;
-        app.is_some() || period.is_some() || from.is_some() || to.is_some() || limit.is_some()
+        let Self { app, period, from, to, after, limit } = self;
+        let of_time = period.is_some() || from.is_some() || to.is_some();
+        app.is_some() || of_time || after.is_some() || limit.is_some()
     }
 
     fn path(&self) -> String {
@@ -62,12 +62,13 @@ impl Which {
         let period = text(self.period.as_ref().map(|period| period as &dyn ToString));
         let from = text(self.from.as_ref().map(|from| from as &dyn ToString));
         let to = text(self.to.as_ref().map(|to| to as &dyn ToString));
-        let limit = self.limit().to_string();
+        let limit = self.limit.unwrap_or(100).to_string();
         let query = [
             ("app", self.app.as_deref()),
             ("period", period.as_deref()),
             ("from", from.as_deref()),
             ("to", to.as_deref()),
+            ("after", self.after.as_deref()),
             ("limit", Some(limit.as_str())),
         ];
         with_query("/admin/usage", &query)
@@ -125,16 +126,18 @@ pub(super) fn run(arguments: &UsageArguments, screen: &Screen) -> Outcome {
     match &arguments.action {
         // One of clap's own kind, so that it ends as bad usage does.
         Some(Action::Show { .. }) if arguments.which.is_any_given() => {
-            let message = "--app, --period, --from, --to and --limit are of the list, not of one record";
+            let message =
+                "--app, --period, --from, --to, --after and --limit are of the list, not of one record";
             clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{message}\n")).exit()
         }
         Some(Action::Show { id }) => show(&node.get(&format!("/admin/usage/{}", segment(id)))?, screen),
         None => {
-            let records = node.list(&arguments.which.path())?;
-            screen.list(&records, COLUMNS, "Nothing was used in that time.")?;
-            if u32::try_from(records.len()).is_ok_and(|count| count == arguments.which.limit()) {
-                let oldest = records.last().and_then(|record| record["at"].as_str()).unwrap_or_default();
-                screen.note(&format!("There may be more: these are the newest. Go on with --to {oldest}"))?;
+            let page = node.get(&arguments.which.path())?;
+            let records = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            screen.list(records, COLUMNS, "Nothing was used in that time.")?;
+            if let Some(next) = page["next"].as_str() {
+                screen
+                    .note(&format!("There may be more: these are the newest. Go on with --after {next}"))?;
             }
             Ok(())
         }

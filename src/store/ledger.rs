@@ -64,7 +64,7 @@ impl Store {
                  order by t.at desc, t.cause limit $2",
             )
             .bind(account.to_string())
-            .bind(limit.clamp(1, MAX_LISTED))
+            .bind(limit.clamp(1, MAX_LISTED.into()))
             .fetch_all(db)
             .await
         })?;

@@ -42,6 +42,7 @@ const STEPS: &[Step] = &[
     step!(11, "dpop", "0011_dpop.sql"),
     step!(13, "federation", "0013_federation.sql"),
     step!(14, "audit", "0014_audit.sql"),
+    step!(15, "usage_span", "0015_usage_span.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -1,20 +1,20 @@
 //! Usage records as they were recorded. Append-only, by triggers of both stores.
 
+mod page;
+
 use std::time::Duration;
+
+pub use page::{InvalidCursor, MAX_LISTED, UsageCursor};
 
 use super::error::StoreError;
 use super::open::Store;
 use super::row::parse;
 use super::transaction::Transaction;
-use super::usage_batch::DAY;
 use crate::domain::id::{AppId, PartnerId, ProductName};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{self, TransactionKind};
-
-/// Most rows that a listing gives.
-pub const MAX_LISTED: i64 = 1000;
 
 /// A usage record as listings show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,44 +124,6 @@ const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.merchant, u.route, 
                       u.transaction_kind, u.amount, u.currency, u.reason from ";
 
 impl Store {
-    /// An app's usage from `from` to `to`, newest first; of all apps if none is named. Of more than `limit` records of a day,
-    /// those that were recorded last.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn usage(
-        &self,
-        app: Option<&AppId>,
-        (from, to): (Timestamp, Timestamp),
-        limit: i64,
-    ) -> Result<Vec<UsageRow>, StoreError> {
-        // In a run of one app they stand by time; in one of all apps, by app.
-        let (which, order) = match app {
-            Some(_) => ("r.app = (select number from usage_app where app = $1)", "u.number desc"),
-            None => ("$1 = '' and r.app = 0", "u.at desc, u.id desc"),
-        };
-        // A cross join is read from left to right.
-        let sql = format!(
-            "{LISTED} usage_run r cross join usage_record u where {which} and r.day >= $4 and r.day <= $5 \
-             and u.number >= r.first and u.number <= r.last and u.at >= $2 and u.at < $3 \
-             order by r.day desc, r.first desc, {order} limit $6"
-        );
-        let rows: Vec<ListedRow> = on!(self.reader(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(app.map_or("", AppId::as_str))
-                .bind(from.as_micros())
-                .bind(to.as_micros())
-                .bind(from.as_micros() / DAY)
-                .bind(to.as_micros() / DAY)
-                .bind(limit.clamp(1, MAX_LISTED))
-                .fetch_all(db)
-                .await
-        })?;
-        let mut listed: Vec<UsageRow> = super::row::all(rows)?;
-        listed.sort_by(|one, other| (other.at, &other.id).cmp(&(one.at, &one.id)));
-        Ok(listed)
-    }
-
     /// One usage record.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::domain::usage::{self, Evidence, UsageRecord};
 /// A day of the index of usage, in microseconds.
 pub(super) const DAY: i64 = 86_400_000_000;
 /// The number that stands for all apps in the index of usage.
-const ALL_APPS: i64 = 0;
+pub(super) const ALL_APPS: i64 = 0;
 
 /// A usage record with its place in its node's journal.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ struct Run {
     day: i64,
     first: i64,
     last: i64,
+    /// The first and the last time of records of all apps; an app's stand by time.
+    span: Option<(i64, i64)>,
 }
 
 /// Binds what every record has: thirteen columns.
@@ -103,7 +105,8 @@ impl Transaction {
         self.insert_contexts(&contexts).await?;
         self.insert_plain(&plain).await?;
         self.insert_others(&others).await?;
-        let numbered = order.iter().zip(&entries).map(|((day, app, ..), entry)| (*day, *app, entry.number));
+        let numbered =
+            order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
         self.insert_runs(&runs(numbered)).await?;
         self.insert_batches(&entries).await?;
         Ok(others.iter().map(|entry| (entry.recorded.usage.id, entry.number)).collect())
@@ -182,9 +185,18 @@ impl Transaction {
     }
 
     async fn insert_runs(&mut self, runs: &[Run]) -> Result<(), StoreError> {
-        insert_rows!(self, "insert into usage_run (app, day, first, last) ", 4, runs, "", |row, run| {
-            row.push_bind(run.app).push_bind(run.day).push_bind(run.first).push_bind(run.last);
-        })?;
+        insert_rows!(
+            self,
+            "insert into usage_run (app, day, first, last, oldest, newest) ",
+            6,
+            runs,
+            "",
+            |row, run| {
+                row.push_bind(run.app).push_bind(run.day).push_bind(run.first).push_bind(run.last);
+                row.push_bind(run.span.map(|(oldest, _)| oldest))
+                    .push_bind(run.span.map(|(_, newest)| newest));
+            }
+        )?;
         Ok(())
     }
 
@@ -279,14 +291,18 @@ fn check_fees(entries: &[Entry<'_>], fees: &Fees) -> Result<(), StoreError> {
     }
 }
 
-/// The runs of the apps, and of all apps.
-fn runs(numbered: impl Iterator<Item = (i64, i64, i64)> + Clone) -> Vec<Run> {
+/// The runs of the apps, and of all apps, of records by day, app, time and number.
+fn runs(numbered: impl Iterator<Item = (i64, i64, i64, i64)> + Clone) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for (day, app, number) in numbered.clone().chain(numbered.map(|(day, _, number)| (day, ALL_APPS, number)))
-    {
+    let of_apps = numbered.clone().map(|(day, app, _, number)| (day, app, None, number));
+    let of_all = numbered.map(|(day, _, at, number)| (day, ALL_APPS, Some((at, at)), number));
+    for (day, app, span, number) in of_apps.chain(of_all) {
         match runs.last_mut() {
-            Some(run) if run.app == app && run.day == day => run.last = number,
-            Some(_) | None => runs.push(Run { app, day, first: number, last: number }),
+            Some(run) if run.app == app && run.day == day => {
+                run.last = number;
+                run.span = run.span.zip(span).map(|(run, one)| (run.0.min(one.0), run.1.max(one.1)));
+            }
+            Some(_) | None => runs.push(Run { app, day, first: number, last: number, span }),
         }
     }
     runs

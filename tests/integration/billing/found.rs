@@ -8,10 +8,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tollgate::billing::check::check;
 use tollgate::billing::statement::{charges_of, show};
+use tollgate::domain::id::AppId;
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 use tollgate::store::charge::KeptCharge;
+use tollgate::store::usage::UsageRow;
 use uuid::Uuid;
 
 use super::on_both_stores;
@@ -73,9 +75,16 @@ async fn usage_is_found_by_app_and_time(place: Place) {
             expected.sort_unstable_by(|one, other| other.cmp(one));
             let named = app(if of.is_empty() { "none" } else { of });
             let named = (!of.is_empty()).then_some(&named);
-            let found = store.usage(named, (from, to), 1000).await.unwrap();
-            let found: Vec<_> = found.into_iter().map(|row| (row.at, row.id)).collect();
-            assert_eq!(found, expected, "{of} {from} {to}");
+            for size in [1000, 1, 7] {
+                // A long walk for one time alone.
+                if size > 1 || from == november() {
+                    assert_eq!(
+                        paged(&store, named, (from, to), size).await,
+                        expected,
+                        "{of} {from} {to} by {size}"
+                    );
+                }
+            }
         }
     }
     for record in &records {
@@ -83,6 +92,25 @@ async fn usage_is_found_by_app_and_time(place: Place) {
         assert_eq!((found.app, found.at, found.status), (record.app.clone(), record.at, 201));
     }
     store.close().await;
+}
+
+/// What pages of `size` have, each read on from where the one before ended.
+async fn paged(
+    store: &Store,
+    app: Option<&AppId>,
+    span: (Timestamp, Timestamp),
+    size: u32,
+) -> Vec<(Timestamp, String)> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.usage(app, span, after.as_ref(), size).await.unwrap();
+        after = page.last().and_then(UsageRow::cursor);
+        let is_last = page.len() < size as usize;
+        found.extend(page.into_iter().map(|row| (row.at, row.id)));
+        if is_last {
+            return found;
+        }
+    }
 }
 
 async fn every_charge_is_found_once_by_its_line_and_by_its_record(place: Place) {
