@@ -6,6 +6,7 @@ mod crash;
 mod exceptions;
 mod found;
 mod late;
+mod paged;
 mod ledger;
 mod paged;
 mod rating;
