@@ -6,5 +6,6 @@ mod browser;
 mod clients;
 mod federation;
 mod secrets;
+mod stock;
 mod token;
 mod visitor;
