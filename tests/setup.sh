@@ -26,6 +26,7 @@ install_missing() {
     command -v curl >/dev/null || missing+=(curl)
     [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v npm >/dev/null || missing+=(nodejs npm)
     command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
     [ ${#missing[@]} = 0 ] && return
@@ -63,9 +64,9 @@ start_postgres() {
     as_postgres sed -n 4p "$data/postmaster.pid"
 }
 
-# Installs what tests/outside/provider names into target/provider, unless it is there already.
-install_provider() {
-    local from=tests/outside/provider to=target/provider
+# Installs the packages of Node.js that tests/outside/$1 names into target/$1, unless they are there already.
+install_packages() {
+    local from=tests/outside/$1 to=target/$1
     if cmp -s "$from/package-lock.json" "$to/installed.json"; then return; fi
     mkdir -p "$to"
     cp "$from/package.json" "$from/package-lock.json" "$to/"
@@ -73,9 +74,20 @@ install_provider() {
     cp "$from/package-lock.json" "$to/installed.json"
 }
 
+# Installs the packages of Python that tests/outside/clients names into target/clients/python, unless they are there already.
+install_python_packages() {
+    local from=tests/outside/clients/requirements.txt to=target/clients/python
+    if cmp -s "$from" "$to/installed.txt"; then return; fi
+    python3 -m venv --clear "$to"
+    "$to/bin/pip" install --quiet --disable-pip-version-check -r "$from"
+    cp "$from" "$to/installed.txt"
+}
+
 install_missing
 mkdir -p target
-install_provider
+install_packages provider
+install_packages clients
+install_python_packages
 if [ -z "${TOLLGATE_TEST_POSTGRES:-}" ]; then
     TOLLGATE_TEST_POSTGRES="postgres://postgres@127.0.0.1:$(start_postgres)/postgres"
 fi

@@ -80,7 +80,9 @@ pub(crate) struct World {
 async fn signing_keys(store: &Store, clock: Arc<dyn Clock>) -> SigningKeys {
     let sealing = SealingKey::new(&[7; 32]).unwrap();
     let sources = (clock, Arc::new(MachineRandom::new()) as _);
-    SigningKeys::open((store.clone(), sealing.into()), "https://a", SigningAlgorithm::Es256, sources).await.unwrap()
+    SigningKeys::open((store.clone(), sealing.into()), "https://a", SigningAlgorithm::Es256, sources)
+        .await
+        .unwrap()
 }
 
 /// What was answered.

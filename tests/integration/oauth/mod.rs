@@ -22,5 +22,6 @@ mod revocation;
 mod second_factor;
 mod secrets;
 mod step_up;
+mod stock;
 mod token;
 mod visitor;

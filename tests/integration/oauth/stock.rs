@@ -1,0 +1,117 @@
+//! Clients as programs have them, unchanged: the crate `oauth2`, Authlib, Requests-OAuthlib, openid-client and oauth4webapi.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::process::Command;
+
+use oauth2::basic::{BasicClient, BasicTokenType};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
+    HttpRequest, HttpResponse, IntrospectionUrl, PkceCodeChallenge, RedirectUrl, RevocationUrl, Scope,
+    StandardDeviceAuthorizationResponse, StandardRevocableToken, TokenIntrospectionResponse, TokenResponse,
+    TokenUrl,
+};
+
+use crate::support::dev::{Dev, parameter};
+use crate::support::http;
+
+/// Sends what the crate wants sent.
+fn send(request: HttpRequest) -> Result<HttpResponse, Infallible> {
+    let address = format!("http://{}", request.uri().authority().unwrap());
+    let headers: Vec<(&str, &str)> =
+        request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let body = String::from_utf8(request.body().clone()).unwrap();
+    let path = request.uri().path_and_query().unwrap().as_str();
+    let answer = http::request(&address, request.method().as_str(), path, &headers, &body);
+    let mut response = ::http::Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(answer.body).unwrap())
+}
+
+#[test]
+fn the_crate_oauth2_gets_refreshes_and_revokes_tokens() {
+    let dev = Dev::start();
+    let url = |path: &str| format!("{}{path}", dev.base());
+    let client = BasicClient::new(ClientId::new(dev.told("/app/client_id").to_owned()))
+        .set_client_secret(ClientSecret::new(dev.told("/app/client_secret").to_owned()))
+        .set_auth_uri(AuthUrl::new(url("/oauth/authorize")).unwrap())
+        .set_token_uri(TokenUrl::new(url("/oauth/token")).unwrap())
+        .set_revocation_url(RevocationUrl::new(url("/oauth/revoke")).unwrap())
+        .set_introspection_url(IntrospectionUrl::new(url("/oauth/introspect")).unwrap())
+        .set_redirect_uri(RedirectUrl::new(dev.told("/app/redirect_uri").to_owned()).unwrap());
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let (asked, state) = client
+        .authorize_url(CsrfToken::new_random)
+        .add_scope(Scope::new("order:read".to_owned()))
+        .set_pkce_challenge(challenge)
+        .url();
+    let back = dev.consent(asked.query().unwrap(), 0);
+    assert_eq!(parameter(&back, "state").as_deref(), Some(state.secret().as_str()));
+    let code = AuthorizationCode::new(parameter(&back, "code").unwrap());
+    let tokens = client.exchange_code(code).set_pkce_verifier(verifier).request(&send).unwrap();
+    assert_eq!(*tokens.token_type(), BasicTokenType::Bearer);
+    assert_eq!(tokens.scopes().unwrap(), &[Scope::new("order:read".to_owned())]);
+    let bearer = format!("Bearer {}", tokens.access_token().secret());
+    assert_eq!(dev.get("/api/orders", &[("Authorization", &bearer)]).status, 200);
+    let fresh = client.exchange_refresh_token(tokens.refresh_token().unwrap()).request(&send).unwrap();
+    let told = client.introspect(fresh.access_token()).request(&send).unwrap();
+    assert!(told.active());
+    let family = StandardRevocableToken::from(fresh.refresh_token().unwrap());
+    client.revoke_token(family).unwrap().request(&send).unwrap();
+    assert!(!client.introspect(fresh.access_token()).request(&send).unwrap().active());
+    let own = client.exchange_client_credentials().request(&send).unwrap();
+    assert!(own.refresh_token().is_none());
+    assert_eq!(*own.token_type(), BasicTokenType::Bearer);
+}
+
+#[test]
+fn the_crate_oauth2_lets_a_device_in() {
+    let dev = Dev::start();
+    let url = |path: &str| format!("{}{path}", dev.base());
+    let client = BasicClient::new(ClientId::new(dev.told("/public_app/client_id").to_owned()))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(TokenUrl::new(url("/oauth/token")).unwrap())
+        .set_device_authorization_url(
+            DeviceAuthorizationUrl::new(url("/oauth/device_authorization")).unwrap(),
+        );
+    let begun: StandardDeviceAuthorizationResponse = client.exchange_device_code().request(&send).unwrap();
+    assert!(begun.verification_uri_complete().is_some());
+    outside("merchant.py", &dev, &[begun.verification_uri_complete().unwrap().secret()]);
+    let tokens =
+        client.exchange_device_access_token(&begun).request(&send, std::thread::sleep, None).unwrap();
+    assert!(tokens.refresh_token().is_some());
+}
+
+/// Runs a script of `tests/outside/clients` where its packages were installed.
+#[track_caller]
+fn outside(script: &str, dev: &Dev, arguments: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (from, installed) = (root.join("tests/outside/clients"), root.join("target/clients"));
+    let python = installed.join("python/bin/python3");
+    let mut command = if script.ends_with(".py") {
+        let mut command = Command::new(&python);
+        command.arg(from.join(script));
+        command
+    } else {
+        // Node.js looks for packages beside the script.
+        std::fs::copy(from.join(script), installed.join(script)).unwrap();
+        let mut command = Command::new("node");
+        command.arg(installed.join(script)).env("PYTHON", &python).env("MERCHANT", from.join("merchant.py"));
+        command
+    };
+    let run = command.arg(dev.ready_file()).args(arguments).output().unwrap();
+    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(run.status.success(), "{}\n{}\n{}", told(&run.stdout), told(&run.stderr), dev.log());
+}
+
+#[test]
+fn the_clients_of_python_programs_get_what_they_ask_for() {
+    outside("python_clients.py", &Dev::start(), &[]);
+}
+
+#[test]
+fn the_clients_of_node_programs_get_what_they_ask_for() {
+    outside("node_clients.mjs", &Dev::start(), &[]);
+}
