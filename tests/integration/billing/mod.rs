@@ -8,7 +8,6 @@ mod found;
 mod late;
 mod ledger;
 mod paged;
-mod paged;
 mod rating;
 mod recorder;
 pub(crate) mod seed;

@@ -178,7 +178,7 @@ impl Dev {
     pub(crate) fn consent(&self, query: &str, merchant: usize) -> String {
         let username = self.told(&format!("/merchants/{merchant}/username"));
         let password = self.told(&format!("/merchants/{merchant}/password"));
-        browser_consent(self.base(), query, (username, password))
+        browser_consent(self.plain(), query, (username, password))
     }
 
     /// An authorization code for the first app.

@@ -10,7 +10,7 @@ import sys
 import requests
 from authlib.integrations.requests_client import OAuth2Session as Authlib
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from joserfc.jwk import ECKey
+from joserfc.jwk import RSAKey
 from oauthlib.oauth2 import BackendApplicationClient
 from requests_oauthlib import OAuth2Session as RequestsOAuthlib
 
@@ -68,7 +68,7 @@ def authlib_web_app(ready, server):
 
 def authlib_private_key(ready, server):
     """Client credentials by `private_key_jwt`."""
-    key = ECKey.generate_key("P-256", {"kid": "outside"})
+    key = RSAKey.generate_key(2048, {"kid": "outside"})
     app = admin(
         ready,
         "POST",
@@ -82,7 +82,7 @@ def authlib_private_key(ready, server):
         },
     )
     client = Authlib(app["client_id"], key.as_pem(private=True).decode(), token_endpoint_auth_method="private_key_jwt")
-    client.register_client_auth_method(PrivateKeyJWT(server["token_endpoint"], alg="ES256", headers={"kid": "outside"}))
+    client.register_client_auth_method(PrivateKeyJWT(server["token_endpoint"], alg="RS256", headers={"kid": "outside"}))
     token = client.fetch_token(server["token_endpoint"], grant_type="client_credentials")
     assert token["token_type"] == "Bearer" and token["expires_in"] > 0, token
 
