@@ -15,8 +15,8 @@ use crate::store::client::Client;
 
 /// The value of `client_assertion_type` (RFC 7523, section 2.2).
 pub(super) const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// How far ahead an assertion may expire: for so long it is remembered that it was used.
-const MAX_LIFE: Duration = Duration::from_secs(600);
+/// How far ahead an assertion may expire, as some client libraries let it live: for so long it is remembered that it was used.
+const MAX_LIFE: Duration = Duration::from_secs(3600);
 /// How far the client's clock may be from this one.
 const LEEWAY: Duration = Duration::from_secs(30);
 
