@@ -21,6 +21,7 @@ use super::{derived, linking};
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::provider_account::ProviderAccount;
 use crate::domain::secret_hash::{BrowserHash, StateHash};
+use crate::outbound::token_request::TokenError;
 use crate::policy::login::IdentityProvider;
 
 /// Logs the merchant in and goes on with what it came for.
@@ -79,7 +80,11 @@ async fn id_token(
     let exchange = Exchange { provider, metadata: &metadata, issuer: &oauth.issuer };
     let verifier = derived::verifier(browser, state);
     let token = exchange.id_token(&oauth.federation, (code, &verifier)).await;
-    let token = token.map_err(|error| PageError::ProviderAway(Box::new(error)))?;
+    let token = token.map_err(|error| match error {
+        // It was not made for this login, or came too late: of whoever brought it, not of the provider.
+        TokenError::Refused(code) if code == "invalid_grant" => wrong("code, says its token endpoint"),
+        error => PageError::ProviderAway(Box::new(error)),
+    })?;
     let nonce = derived::nonce(browser, state);
     let expected = Expected {
         issuer: provider.issuer.as_str(),

@@ -17,6 +17,8 @@ use crate::outbound::client::{CallError, Client};
 const FRESH: Duration = Duration::from_secs(3600);
 /// For how long it is good while the provider is away.
 const GOOD: Duration = Duration::from_secs(24 * 3600);
+/// After a failure nobody waits for the provider for so long: not each of many who log in for its slowness.
+const REST: Duration = Duration::from_secs(5);
 /// Least time between two readings of keys for an unknown one.
 const KEYS_REST: Duration = Duration::from_secs(10);
 
@@ -29,6 +31,9 @@ pub enum ProviderError {
     /// It answered with another status than 200.
     #[error("the identity provider answered with status {0} for its {1}")]
     Status(u16, &'static str),
+    /// It failed just before, and is not asked again so soon.
+    #[error("the identity provider failed just before")]
+    Resting,
     /// Its answer is none.
     #[error("the identity provider's {0} is wrong: {1}")]
     Wrong(&'static str, String),
@@ -44,7 +49,14 @@ impl From<MetadataError> for ProviderError {
 pub struct Federation {
     pub(super) client: Client,
     clock: Arc<dyn Clock>,
-    known: Mutex<Option<Known>>,
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered of the provider, and when it last failed, in monotonic time.
+#[derive(Default)]
+struct Memory {
+    known: Option<Known>,
+    failed: Option<(ServiceUrl, Duration)>,
 }
 
 impl std::fmt::Debug for Federation {
@@ -69,7 +81,7 @@ impl Federation {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
-        Self { client, clock, known: Mutex::default() }
+        Self { client, clock, memory: Mutex::default() }
     }
 
     /// Where the provider of that issuer is spoken to.
@@ -101,32 +113,38 @@ impl Federation {
     }
 
     async fn known(&self, issuer: &ServiceUrl) -> Result<Known, ProviderError> {
-        let mut known = self.known.lock().await;
+        let mut memory = self.memory.lock().await;
         let now = self.clock.monotonic();
-        let before = known.as_ref().filter(|known| known.issuer == *issuer);
+        let before = memory.known.as_ref().filter(|known| known.issuer == *issuer);
         let is_within = |known: &&Known, span| now.saturating_sub(known.read_at) < span;
         if let Some(fresh) = before.filter(|known| is_within(known, FRESH)) {
             return Ok(fresh.clone());
         }
-        let read = self.read(issuer).await;
-        match (read, before.filter(|known| is_within(known, GOOD))) {
-            (Ok(read), _) => {
-                *known = Some(read.clone());
+        let good = before.filter(|known| is_within(known, GOOD)).cloned();
+        let rests =
+            |failed: &(ServiceUrl, Duration)| failed.0 == *issuer && now.saturating_sub(failed.1) < REST;
+        if memory.failed.as_ref().is_some_and(rests) {
+            return good.ok_or(ProviderError::Resting);
+        }
+        match self.read(issuer).await {
+            Ok(read) => {
+                *memory = Memory { known: Some(read.clone()), failed: None };
                 Ok(read)
             }
-            (Err(error), Some(good)) => {
-                tracing::warn!(%error, cause = ?std::error::Error::source(&error), "the identity provider is used as it was");
-                Ok(good.clone())
+            Err(error) => {
+                memory.failed = Some((issuer.clone(), self.clock.monotonic()));
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(%error, ?cause, "the identity provider could not be asked");
+                good.ok_or(error)
             }
-            (Err(error), None) => Err(error),
         }
     }
 
     /// The keys as they are now, unless they were read just before.
     async fn other_keys(&self, issuer: &ServiceUrl) -> Result<Arc<KeySet>, ProviderError> {
-        let mut known = self.known.lock().await;
+        let mut memory = self.memory.lock().await;
         let now = self.clock.monotonic();
-        let Some(of_it) = known.as_mut().filter(|known| known.issuer == *issuer) else {
+        let Some(of_it) = memory.known.as_mut().filter(|known| known.issuer == *issuer) else {
             return Err(ProviderError::Wrong("keys", "the policies changed meanwhile".to_owned()));
         };
         if of_it.renewed_at.is_none_or(|at| now.saturating_sub(at) >= KEYS_REST) {

@@ -222,7 +222,7 @@ fn an_outage_of_the_token_server_is_over_by_itself_and_a_token_is_used_to_its_en
     assert_eq!(dev.get("/api/products", &[]).code(), "upstream_token_missing");
     tokens.state.rotate(SECRET);
     wait_for("a token", || dev.get("/api/products", &[]).status == 200);
-    assert!(dev.log().contains("there is an access token again"), "{}", dev.log());
+    wait_for("the log", || dev.log().contains("there is an access token again"));
     let failures = || dev.figure("tollgate_upstream_token_failures_total{upstream=\"catalog\"}");
     let before = failures();
     tokens.state.rotate("no longer in place");

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Federated, SECRET, come_back, query, send, send_with, session};
-use crate::support::dev::{Dev, input, parameter};
+use crate::support::dev::{Dev, input, parameter, wait_for};
 use crate::support::http::{self, FORM, form};
 use crate::support::provider::now;
 
@@ -32,7 +32,7 @@ fn only_an_account_that_an_administrator_linked_logs_in_and_no_longer_than_it_is
     let stranger = federated.log_in("user-1", &json!({}));
     assert_eq!(stranger.status, 403, "{}", stranger.text());
     assert!(stranger.text().contains("user-1") && session(&stranger).is_none(), "{}", stranger.text());
-    assert!(dev.log().contains("user-1"), "{}", dev.log());
+    wait_for("the log", || dev.log().contains("user-1"));
 
     assert_eq!(federated.link(0, "user-1").status, 201);
     // An account is one merchant's, and a merchant has one account.

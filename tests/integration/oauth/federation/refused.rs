@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Federated, SECRET, come_back, query, secret, send, session};
-use crate::support::dev::{Dev, input};
+use crate::support::dev::{Dev, input, wait_for};
 use crate::support::http::{self, FORM, form};
 use crate::support::provider::{SigningPair, now, trust};
 
@@ -167,11 +167,13 @@ fn what_goes_wrong_at_the_provider_is_told_as_a_page_in_the_users_language() {
     let answer = come_back(dev, &sent.cookie, &denied);
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("You were not logged in there") && !answer.text().contains("<b>"));
-    for (status, body) in [
-        (400, json!({"error": "invalid_grant", "error_description": SECRET}).to_string()),
-        (500, "<html>".to_owned()),
-        (200, "{}".to_owned()),
-        (200, json!({"access_token": "a", "token_type": "Bearer"}).to_string()),
+    let (away, wrong) = ("目前无法以此方式登录", "对方返回的内容不可信");
+    for (status, body, told) in [
+        (400, json!({"error": "invalid_grant", "error_description": SECRET}).to_string(), wrong),
+        (400, json!({"error": "invalid_client", "error_description": SECRET}).to_string(), away),
+        (500, "<html>".to_owned(), away),
+        (200, "{}".to_owned(), away),
+        (200, json!({"access_token": "a", "token_type": "Bearer"}).to_string(), away),
     ] {
         provider.says.lock().unwrap().tokens = (status, body);
         let sent = send(dev);
@@ -181,9 +183,10 @@ fn what_goes_wrong_at_the_provider_is_told_as_a_page_in_the_users_language() {
         );
         let answer = dev.get(&path, &[("Cookie", &sent.cookie), ("Accept-Language", "zh")]);
         assert_eq!(answer.status, 502);
-        assert!(answer.text().contains("目前无法以此方式登录"), "{}", answer.text());
+        assert!(answer.text().contains(told), "{}", answer.text());
     }
-    assert!(dev.log().contains("invalid_grant") && !dev.log().contains(SECRET), "{}", dev.log());
+    wait_for("the log", || dev.log().contains("invalid_client"));
+    assert!(!dev.log().contains(SECRET), "{}", dev.log());
 }
 
 #[test]
@@ -203,6 +206,9 @@ fn a_provider_that_is_away_or_another_is_not_gone_to() {
         };
         let answer = post(&[FORM, ("Cookie", cookie)]);
         assert_eq!(answer.status, 502, "{}", answer.text());
+        // Many who try do not each wait for it.
+        assert_eq!(post(&[FORM, ("Cookie", cookie)]).status, 502);
+        wait_for("the log", || dev.log().contains("failed just before"));
         // Whoever has a browser post it from elsewhere, or without the page's cookie, gets nowhere at all.
         assert_eq!(post(&[FORM, ("Cookie", cookie), ("Origin", "https://evil.example")]).status, 400);
         assert_eq!(post(&[FORM]).status, 400);
