@@ -233,12 +233,15 @@ fn shown(name: &str) -> &str {
     if is_plain { name } else { "a parameter" }
 }
 
+/// Whether a code is given to `app`, and taken from it, only with PKCE.
+pub(super) fn requires_pkce(oauth: &OAuth, app: &App) -> bool {
+    app.kind == ClientKind::Public || app.requires_pkce || oauth.live.load().platform.requires_pkce
+}
+
 fn challenge(oauth: &OAuth, app: &App, parameters: &Parameters) -> Result<Option<String>, AuthorizeError> {
     let invalid = |what: &str| AuthorizeError::InvalidRequest(what.to_owned());
-    let is_required =
-        app.kind == ClientKind::Public || app.requires_pkce || oauth.live.load().platform.requires_pkce;
     match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
-        (None, None) if is_required => {
+        (None, None) if requires_pkce(oauth, app) => {
             Err(invalid("code_challenge is missing: this app must use PKCE with S256"))
         }
         (None, None) => Ok(None),

@@ -5,6 +5,7 @@
 
 use axum::response::Response;
 
+use super::super::client_request::requires_pkce;
 use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::pkce;
@@ -41,7 +42,7 @@ pub async fn exchange(
         return Err(INVALID);
     }
     check_redirect_uri((&record, app), parameters)?;
-    check_verifier(&record, parameters)?;
+    check_verifier(&record, parameters, requires_pkce(oauth, app))?;
     check_key(&record, asking)?;
     redeem(oauth, &hash, asking).await
 }
@@ -82,8 +83,16 @@ fn check_redirect_uri(
     }
 }
 
-fn check_verifier(record: &CodeRecord, parameters: &Parameters) -> Result<(), EndpointError> {
+/// A code that was given before PKCE was required of its app is of no more use than one that is asked for since.
+fn check_verifier(
+    record: &CodeRecord,
+    parameters: &Parameters,
+    is_required: bool,
+) -> Result<(), EndpointError> {
     match (&record.challenge, parameters.get("code_verifier")) {
+        (None, _) if is_required => Err(EndpointError::InvalidGrant(
+            "the code has no code_challenge: this app must use PKCE with S256",
+        )),
         (None, None) => Ok(()),
         (None, Some(_)) => Err(EndpointError::InvalidRequest("code_verifier without a code_challenge")),
         (Some(challenge), Some(verifier)) if pkce::matches(verifier, challenge) => Ok(()),

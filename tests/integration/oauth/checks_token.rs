@@ -49,6 +49,13 @@ fn t3_a_verifier_comes_exactly_if_there_was_a_challenge() {
         check(&exchange(&dev, &bound, &fields), 400, Some("invalid_grant"), why);
     }
     check(&exchange(&dev, &bound, &[("code_verifier", VERIFIER)]), 200, None, "the right one");
+    let (earlier, bound) = (code(&dev, &[]), code(&dev, &CHALLENGE));
+    let path = format!("/admin/apps/{}", dev.told("/app/client_id"));
+    assert_eq!(dev.admin("PATCH", &path, r#"{"requires_pkce": true}"#).status, 200);
+    for fields in [&[][..], &[("code_verifier", VERIFIER)]] {
+        check(&exchange(&dev, &earlier, fields), 400, Some("invalid_grant"), "PKCE is required by now");
+    }
+    check(&exchange(&dev, &bound, &[("code_verifier", VERIFIER)]), 200, None, "it has it");
 }
 
 #[test]

@@ -159,6 +159,13 @@ fn a_device_has_to_ask_well() {
         assert_eq!(answer.status, status, "{fields:?}: {}", answer.text());
         assert_eq!(answer.json()["error"].as_str().unwrap_or_default(), error, "{fields:?}");
     }
+    let public = [
+        ("client_id", dev.told("/public_app/client_id")),
+        ("grant_type", GRANT_TYPE),
+        ("device_code", "tgd_nothing"),
+    ];
+    let refused = http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&public));
+    assert_eq!((refused.status, &refused.json()["error"]), (400, &Value::from("unauthorized_client")));
     assert_eq!(dev.get("/oauth/device_authorization", &[]).status, 405);
     let metadata = dev.get("/.well-known/oauth-authorization-server", &[]).json();
     let endpoint = format!("{}/oauth/device_authorization", dev.base());
