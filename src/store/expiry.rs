@@ -8,14 +8,12 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 11] = [
+const STATEMENTS: [&str; 9] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
      (select hash from authorization_code where expires_at < $1 limit $2)",
     "delete from login_session where hash in (select hash from login_session where expires_at < $1 limit $2)",
-    "delete from device_code where hash in (select hash from device_code where expires_at < $1 limit $2)",
-    "delete from pending_login where hash in (select hash from pending_login where expires_at < $1 limit $2)",
     "delete from refresh_token where hash in (select hash from refresh_token where expires_at < $1 limit $2)",
     "delete from refresh_family where id in (select id from refresh_family where expires_at < $1 \
      and not exists (select 1 from refresh_token where family = refresh_family.id) limit $2)",
@@ -29,9 +27,13 @@ const STATEMENTS: [&str; 11] = [
      and later.active_from > signing_key.active_from and later.active_from < $1) limit $2)",
 ];
 
-/// What is of no use from the moment on at which it expires.
-const STATEMENTS_AT_ONCE: [&str; 1] =
-    ["delete from dpop_proof where id in (select id from dpop_proof where expires_at < $1 limit $2)"];
+/// What is of no use from the moment on at which it expires. A device is told for ten minutes more that it is too late.
+const STATEMENTS_AT_ONCE: [&str; 3] = [
+    "delete from dpop_proof where id in (select id from dpop_proof where expires_at < $1 limit $2)",
+    "delete from device_code where hash in \
+     (select hash from device_code where expires_at < $1 - 600000000 limit $2)",
+    "delete from pending_login where hash in (select hash from pending_login where expires_at < $1 limit $2)",
+];
 
 impl Store {
     /// Forgets what expired before `now` and was to be known only until then; gives how many rows went. Call again until it

@@ -139,7 +139,11 @@ async fn nothing_is_answered_or_given_once_it_is_too_late(store: Store) {
     assert!(!store.deny_device(&user_code, later(600)).await.unwrap());
     assert_eq!(store.poll_device((&code, &app.id), later(600)).await.unwrap(), Polled::Expired);
     assert_eq!(store.active_grant_of((&merchant.id, &app.id)).await.unwrap(), None);
-    assert_eq!(store.forget_expired(later(600)).await.unwrap(), 0);
-    assert_eq!(store.forget_expired(later(601)).await.unwrap(), 1);
-    assert_eq!(store.poll_device((&code, &app.id), later(601)).await.unwrap(), Polled::Unknown);
+    assert_eq!(
+        store.forget_ended(later(1200)).await.unwrap(),
+        0,
+        "a device that asks late learns that it is"
+    );
+    assert_eq!(store.forget_ended(later(1201)).await.unwrap(), 1);
+    assert_eq!(store.poll_device((&code, &app.id), later(1201)).await.unwrap(), Polled::Unknown);
 }

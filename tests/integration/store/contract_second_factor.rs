@@ -117,7 +117,8 @@ async fn a_login_waits_until_it_expires_or_ends(store: Store) {
     assert!(store.end_pending_login(&one).await.unwrap());
     assert!(!store.end_pending_login(&one).await.unwrap());
     assert_eq!(store.pending_login(&one, START).await.unwrap(), None);
-    assert_eq!(store.forget_expired(later(301)).await.unwrap(), 1);
+    assert_eq!(store.forget_ended(later(300)).await.unwrap(), 0);
+    assert_eq!(store.forget_ended(later(301)).await.unwrap(), 1);
     assert_eq!(store.pending_login(&two, START).await.unwrap(), None);
 }
 
