@@ -88,6 +88,11 @@ impl Store {
         if !transaction.lock_login(session, password_hash).await? {
             return Ok(false);
         }
+        // By a statement of its own: only one that begins once the merchant's row is locked sees what had held it.
+        let is_by_one = session.authentication.class == AuthenticationClass::OneFactor;
+        if is_by_one && transaction.has_confirmed_factor(&session.merchant).await? {
+            return Ok(false);
+        }
         transaction.insert_login_session(hash, session).await?;
         transaction.commit().await?;
         Ok(true)
@@ -171,27 +176,31 @@ impl Store {
 }
 
 impl Transaction {
-    /// Whether the merchant is active, has that password, and no second factor that the session lacks; keeps the former so until
-    /// the end of the transaction.
+    /// Whether the merchant is active and has that password; keeps it so until the end of the transaction.
     async fn lock_login(&mut self, session: &LoginSession, password_hash: &str) -> Result<bool, StoreError> {
-        let factors: i64 = match session.authentication.class {
-            AuthenticationClass::OneFactor => 1,
-            AuthenticationClass::TwoFactors => 2,
-        };
         let locked = on!(self.connection(), db => {
             sqlx::query(
-                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active' \
-                 and ($3 > 1 or not exists (select 1 from second_factor \
-                 where second_factor.merchant = $1 and second_factor.confirmed_at is not null))",
+                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active'",
             )
             .bind(session.merchant.as_str())
             .bind(password_hash)
-            .bind(factors)
             .execute(db)
             .await
             .map(|done| done.rows_affected())
         })?;
         Ok(locked > 0)
+    }
+
+    /// Keeps sessions of a merchant from beginning until the end of the transaction.
+    pub(super) async fn lock_logins_of(&mut self, merchant: &MerchantId) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update merchant set id = id where id = $1")
+                .bind(merchant.as_str())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        Ok(())
     }
 
     pub(super) async fn insert_login_session(

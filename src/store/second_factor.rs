@@ -39,12 +39,14 @@ impl std::fmt::Debug for SecondFactor {
     }
 }
 
-/// Which second factor is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
+/// Which second factor is removed. What came in its place meanwhile stays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Removal<'f> {
     /// One that is only offered.
     Offered,
-    /// Any: the merchant proved itself by it, or an administrator has it removed.
+    /// The one that the merchant proved itself by, as it is sealed.
+    Proven(&'f [u8]),
+    /// Any: an administrator has it removed.
     Any,
 }
 
@@ -141,6 +143,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
+        transaction.lock_logins_of(merchant).await?;
         let offered_by: Option<String> = on!(transaction.connection(), db => {
             sqlx::query_scalar(
                 "update second_factor set confirmed_at = $3, last_step = $4 \
@@ -253,19 +256,25 @@ impl Store {
     pub async fn remove_second_factor(
         &self,
         merchant: &MerchantId,
-        removal: Removal,
+        removal: Removal<'_>,
     ) -> Result<bool, StoreError> {
-        let statement = match removal {
-            Removal::Offered => "delete from second_factor where merchant = $1 and confirmed_at is null",
-            Removal::Any => "delete from second_factor where merchant = $1",
+        let (is_offer, proven) = match removal {
+            Removal::Offered => (true, None),
+            Removal::Proven(sealed) => (false, Some(sealed)),
+            Removal::Any => (false, None),
         };
         let mut transaction = self.begin().await?;
         let removed = on!(transaction.connection(), db => {
-            sqlx::query(statement)
-                .bind(merchant.as_str())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
+            sqlx::query(
+                "delete from second_factor where merchant = $1 and (not $2 or confirmed_at is null) \
+                 and sealed = coalesce($3, sealed)",
+            )
+            .bind(merchant.as_str())
+            .bind(is_offer)
+            .bind(proven)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
         })?;
         if removed > 0 {
             transaction.commit().await?;
@@ -275,6 +284,19 @@ impl Store {
 }
 
 impl Transaction {
+    /// Whether a merchant logs in by two factors.
+    pub(super) async fn has_confirmed_factor(&mut self, merchant: &MerchantId) -> Result<bool, StoreError> {
+        let found: Option<i64> = on!(self.connection(), db => {
+            sqlx::query_scalar(
+                "select confirmed_at from second_factor where merchant = $1 and confirmed_at is not null",
+            )
+            .bind(merchant.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(found.is_some())
+    }
+
     async fn note_attempt(&mut self, merchant: &MerchantId, now: Timestamp) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query("update second_factor set failures = failures + 1, tried_at = $2 where merchant = $1")

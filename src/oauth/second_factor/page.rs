@@ -17,7 +17,7 @@ use super::super::parameters::Parameters;
 use super::super::recorded::recording;
 use super::super::router::OAuth;
 use super::super::session::{self, Session};
-use super::check::{belongs_to, is_confirmed, is_right, open, recovery_hash};
+use super::check::{belongs_to, is_right, open, recovery_hash};
 use crate::credential::one_time_password::OneTimeSecret;
 use crate::domain::random::{RandomUnavailable, new_id};
 use crate::store::second_factor::{Removal, SecondFactor};
@@ -136,10 +136,11 @@ async fn try_remove(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     let (session, form) = read(oauth, headers, body).await?;
     let merchant = &session.merchant.id;
     let typed = form.get("code").unwrap_or_default();
-    let removal = match is_confirmed(oauth, merchant).await? {
-        false => Removal::Offered,
-        true if is_right(oauth, headers, (merchant, typed)).await? => Removal::Any,
-        true => return page(oauth, headers, (&session, Some(FactorNotice::WrongCode))).await,
+    let factor = oauth.store.second_factor(merchant).await?;
+    let removal = match factor.as_ref().filter(|factor| factor.confirmed_at.is_some()) {
+        None => Removal::Offered,
+        Some(factor) if is_right(oauth, headers, (merchant, typed)).await? => Removal::Proven(&factor.sealed),
+        Some(_) => return page(oauth, headers, (&session, Some(FactorNotice::WrongCode))).await,
     };
     let store =
         recording(oauth, (headers, merchant), ("second_factor.remove", merchant.as_str()), (None, None));

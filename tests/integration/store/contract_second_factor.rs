@@ -18,6 +18,7 @@ contract! {
     a_login_waits_until_it_expires_or_ends,
     wrong_passwords_make_wait_for_longer_each_time,
     a_confirmed_factor_leaves_no_session_that_lacks_it,
+    of_logins_that_race_its_confirmation_none_is_left,
 }
 
 fn session() -> SessionId {
@@ -99,6 +100,14 @@ async fn of_many_who_use_a_password_or_a_recovery_code_one_is_let_in(store: Stor
 async fn a_factor_goes_with_its_recovery_codes(store: Store) {
     let merchant = seed(&store).await.1.id;
     confirmed(&store, &merchant).await;
+    let replaced = store.remove_second_factor(&merchant, Removal::Proven(b"before")).await.unwrap();
+    assert!(!replaced, "one that came in place of what was proven");
+    assert_eq!(store.recovery_codes_left(&merchant).await.unwrap(), 2);
+    assert!(store.remove_second_factor(&merchant, Removal::Proven(b"sealed")).await.unwrap());
+    assert_eq!(store.second_factor(&merchant).await.unwrap(), None);
+    assert!(store.offer_second_factor(&merchant, b"sealed", (&session(), START)).await.unwrap());
+    assert!(store.remove_second_factor(&merchant, Removal::Offered).await.unwrap());
+    confirmed(&store, &merchant).await;
     assert!(store.remove_second_factor(&merchant, Removal::Any).await.unwrap());
     assert!(!store.remove_second_factor(&merchant, Removal::Any).await.unwrap());
     assert_eq!(store.second_factor(&merchant).await.unwrap(), None);
@@ -141,19 +150,37 @@ async fn wrong_passwords_make_wait_for_longer_each_time(store: Store) {
     assert_eq!(store.count_one_time_attempt(&merchant, later(1_000_000)).await.unwrap(), None);
 }
 
+async fn begin(store: &Store, merchant: &MerchantId, (name, class): (&str, AuthenticationClass)) -> bool {
+    let session = LoginSession {
+        id: SessionId::new(name).unwrap(),
+        authentication: Authentication { at: START, class },
+        merchant: merchant.clone(),
+        csrf_secret: [9; 32],
+        created_at: START,
+        expires_at: later(60),
+    };
+    store.begin_login_session(&SessionHash::of(name), &session, PASSWORD_HASH).await.unwrap()
+}
+
+async fn of_logins_that_race_its_confirmation_none_is_left(store: Store) {
+    let merchant = seed(&store).await.1.id;
+    assert!(begin(&store, &merchant, ("ses_1", AuthenticationClass::OneFactor)).await);
+    let mut logins = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let (store, merchant) = (store.clone(), merchant.clone());
+        logins.spawn(async move {
+            begin(&store, &merchant, (&format!("late_{number}"), AuthenticationClass::OneFactor)).await
+        });
+    }
+    confirmed(&store, &merchant).await;
+    logins.join_all().await;
+    let left = store.login_sessions_of(&merchant, START).await.unwrap();
+    assert_eq!(left.iter().map(|session| session.id.as_str()).collect::<Vec<_>>(), ["ses_1"]);
+}
+
 async fn a_confirmed_factor_leaves_no_session_that_lacks_it(store: Store) {
     let merchant = seed(&store).await.1.id;
-    let begin = async |name: &str, class| {
-        let session = LoginSession {
-            id: SessionId::new(name).unwrap(),
-            authentication: Authentication { at: START, class },
-            merchant: merchant.clone(),
-            csrf_secret: [9; 32],
-            created_at: START,
-            expires_at: later(60),
-        };
-        store.begin_login_session(&SessionHash::of(name), &session, PASSWORD_HASH).await.unwrap()
-    };
+    let begin = async |name: &str, class| begin(&store, &merchant, (name, class)).await;
     assert!(begin("ses_1", AuthenticationClass::OneFactor).await);
     assert!(begin("other", AuthenticationClass::OneFactor).await);
     confirmed(&store, &merchant).await;
