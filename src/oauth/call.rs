@@ -1,16 +1,16 @@
 //! What a call of an endpoint brings beside its form.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 
 use crate::domain::client_certificate::ClientCertificate;
 
 /// A call of an endpoint, without its form.
-#[derive(Debug)]
 pub struct Call {
     /// Its header fields.
     pub headers: HeaderMap,
@@ -18,6 +18,18 @@ pub struct Call {
     pub path: String,
     /// The certificate that the client showed when it connected.
     pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// Without what its fields say: some of it is secret.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        let call = &mut f.debug_struct("Call");
+        call.field("headers", &names)
+            .field("path", &self.path)
+            .field("certificate", &self.certificate)
+            .finish()
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Call {
@@ -29,5 +41,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
             path: parts.uri.path().to_owned(),
             certificate: parts.extensions.get::<Arc<ClientCertificate>>().cloned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_a_call_is_shown_as_has_none_of_its_secrets() {
+        let basic = HeaderValue::from_static("Basic c2VjcmV0");
+        let headers = HeaderMap::from_iter([(axum::http::header::AUTHORIZATION, basic)]);
+        let shown = format!("{:?}", Call { headers, path: "/oauth/token".to_owned(), certificate: None });
+        assert!(shown.contains("authorization") && !shown.contains("c2VjcmV0"), "{shown}");
     }
 }

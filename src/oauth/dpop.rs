@@ -5,31 +5,40 @@ use axum::http::HeaderMap;
 
 use super::error::EndpointError;
 use super::router::OAuth;
-use crate::credential::dpop::{Expected, ProofError, Target, only, verify};
-use crate::domain::confirmation::{NonceRule, Thumbprint};
+use crate::credential::dpop::{Expected, ProofError, Proven, Target, only, verify};
+use crate::domain::confirmation::NonceRule;
 use crate::domain::time::Timestamp;
 
-/// The key that the caller of the endpoint at `path` has shown to hold, if it sent a proof.
+/// What the caller of the endpoint at `path` has shown by a proof, if it sent one. It is not taken yet: that is for whoever
+/// knows that the request is good for something, so that nobody else has the store remember anything.
 ///
 /// # Errors
-/// [`EndpointError::InvalidProof`], [`EndpointError::UseNonce`], [`EndpointError::Unavailable`].
-pub async fn shown_key(
+/// [`EndpointError::InvalidProof`], [`EndpointError::UseNonce`].
+pub fn shown(
     oauth: &OAuth,
     headers: &HeaderMap,
     (path, now): (&str, Timestamp),
-) -> Result<Option<Thumbprint>, EndpointError> {
+) -> Result<Option<Proven>, EndpointError> {
     let Some(proof) = only(headers)? else { return Ok(None) };
     let target = Target::of(&format!("{}{path}", oauth.issuer)).ok_or(ProofError::Target)?;
     let rule = oauth.live.load().platform.proof_nonces.at_oauth;
     let (token, key, nonces) = (None, None, &*oauth.nonces);
     let expected = Expected { method: "POST", target: &target, token, key, nonces, rule, now };
-    let proven = match verify(proof, &expected) {
-        Ok(proven) => proven,
-        Err(ProofError::Nonce) => return Err(EndpointError::UseNonce(nonces.at(now))),
-        Err(error) => return Err(error.into()),
-    };
+    match verify(proof, &expected) {
+        Ok(proven) => Ok(Some(proven)),
+        Err(ProofError::Nonce) => Err(EndpointError::UseNonce(nonces.at(now))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the proof of a request that is good in everything else, if it came with one.
+///
+/// # Errors
+/// [`EndpointError::InvalidProof`] if it was taken before, [`EndpointError::Unavailable`].
+pub async fn take(oauth: &OAuth, proven: Option<&Proven>) -> Result<(), EndpointError> {
+    let Some(proven) = proven else { return Ok(()) };
     match oauth.store.use_dpop_proof(&proven.id.0, proven.ends_at).await? {
-        true => Ok(Some(proven.key)),
+        true => Ok(()),
         false => Err(ProofError::Replayed.into()),
     }
 }

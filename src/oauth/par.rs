@@ -52,21 +52,19 @@ async fn keep(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<String, Endpoin
     let now = oauth.clock.now();
     let Proven { app, settings, .. } = authenticate(oauth, call, (&parameters, now)).await?;
     let address = address_of(&call.headers);
-    oauth
-        .throttle
-        .pushed(app.id.as_str(), address, oauth.clock.monotonic())
-        .map_err(EndpointError::TooManyAttempts)?;
+    oauth.throttle.pushed(&app, address, oauth.clock.monotonic()).map_err(EndpointError::TooManyAttempts)?;
     if parameters.get("request_uri").is_some() {
         return Err(EndpointError::InvalidRequest(
             "request_uri is what this endpoint gives, and cannot be pushed",
         ));
     }
     check_pushed(oauth, (&app, &settings), &parameters)?;
-    let key = dpop::shown_key(oauth, &call.headers, ("/oauth/par", now)).await?;
-    let request = bound(&parameters, key.map(|key| URL_SAFE_NO_PAD.encode(key.0)))?;
+    let proof = dpop::shown(oauth, &call.headers, ("/oauth/par", now))?;
+    let request = bound(&parameters, proof.map(|proof| URL_SAFE_NO_PAD.encode(proof.key.0)))?;
     if request.len() > MAX_LENGTH {
         return Err(EndpointError::InvalidRequest("the request has more than 8 KiB"));
     }
+    dpop::take(oauth, proof.as_ref()).await?;
     let request_uri =
         new_secret(PREFIX, &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let pushed = PushedRequest { app: app.id, request, created_at: now, expires_at: now.plus(LIFETIME) };

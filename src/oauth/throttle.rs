@@ -15,12 +15,14 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use moka::sync::Cache;
 
+use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
 use crate::limit::cell::{Cell, network};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Subjects that are remembered, of logins and of apps each: made-up names of the one push out nothing of the other.
+/// Subjects that are remembered, of logins, of apps by the name that was sent, and of apps that are known, each: made-up names
+/// push out nothing of the others.
 const CAPACITY: u64 = 100_000;
 /// How long one is remembered after its last attempt; by then its limit is as if never used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
@@ -54,11 +56,13 @@ type Cells = Cache<Subject, Arc<Cell>>;
 pub struct Throttle {
     logins: Cells,
     apps: Cells,
+    known_apps: Cells,
     by_network: Rate,
     by_account_and_network: Rate,
     by_account: Rate,
     by_app_and_network: Rate,
     pushed_by_app_and_network: Rate,
+    pushed_by_public_app_and_network: Rate,
     devices: Rate,
     user_codes: Rate,
 }
@@ -84,11 +88,13 @@ impl Default for Throttle {
         Self {
             logins: cells(),
             apps: cells(),
+            known_apps: cells(),
             by_network: rate(number(200), number(50)),
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
             by_app_and_network: rate(number(600), number(300)),
             pushed_by_app_and_network: rate(number(12_000), number(600)),
+            pushed_by_public_app_and_network: rate(number(600), number(60)),
             devices: rate(number(300), number(60)),
             user_codes: rate(number(20), number(10)),
         }
@@ -134,7 +140,7 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn device(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::DevicesFrom(cut(app), network(address));
-        count(&self.apps, subject, &self.devices, now).map(drop)
+        count(&self.known_apps, subject, &self.devices, now).map(drop)
     }
 
     /// Counts an attempt against all of these, or against none if one of them refuses.
@@ -167,12 +173,17 @@ impl Throttle {
     }
 
     /// Counts an authorization request that `app` pushed from `address` at `now`, a monotonic time: each is kept for a while.
+    /// Anybody can be a `public` app, so that one has far less.
     ///
     /// # Errors
     /// The seconds to wait if there were too many.
-    pub fn pushed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
-        let subject = Subject::PushedFrom(cut(app), network(address));
-        count(&self.apps, subject, &self.pushed_by_app_and_network, now).map(drop)
+    pub fn pushed(&self, app: &App, address: IpAddr, now: Duration) -> Result<(), u64> {
+        let subject = Subject::PushedFrom(cut(app.id.as_str()), network(address));
+        let rate = match app.kind {
+            ClientKind::Public => &self.pushed_by_public_app_and_network,
+            ClientKind::Confidential => &self.pushed_by_app_and_network,
+        };
+        count(&self.known_apps, subject, rate, now).map(drop)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
+use crate::gateway::worker::Shared;
 use crate::limit::cell::Cells;
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::Live;
@@ -29,6 +30,17 @@ const STORE_REST: Duration = Duration::from_millis(200);
 /// For how long codes, sessions and tokens are kept beyond their end: a replay is still told as one, and a family of refresh
 /// tokens outlives the access tokens that came with it.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600).saturating_add(MAX_ACCESS_TOKEN_LIFETIME);
+/// For how long proofs, used assertions and pushed requests are: so far another node's clock may be behind.
+const ENDED_FOR: Duration = Duration::from_secs(60);
+
+/// Forgets proofs that prove nothing more, for ever.
+pub(super) async fn sweep_proofs(shared: Arc<Shared>) {
+    let mut interval = tokio::time::interval(CELLS_EVERY);
+    loop {
+        interval.tick().await;
+        shared.replays.sweep(shared.clock.now());
+    }
+}
 
 /// Forgets spent limiter cells, for ever.
 pub(super) async fn sweep_cells(cells: Arc<Cells>, clock: Arc<dyn Clock>) {
@@ -89,15 +101,20 @@ pub(super) async fn sweep_store(store: Store, clock: Arc<dyn Clock>) {
     }
 }
 
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.as_micros().saturating_sub(by))
+}
+
 /// Rows go by bounded rounds until none is left that may go.
 async fn forget_expired(store: &Store, now: Timestamp) {
-    let kept_for = i64::try_from(KEPT_FOR.as_micros()).unwrap_or(i64::MAX);
-    let before = Timestamp::from_micros(now.as_micros().saturating_sub(kept_for));
+    let before = earlier(now, KEPT_FOR);
+    let ended_before = earlier(now, ENDED_FOR);
     let mut forgotten = 0;
     loop {
         let more = match store.forget_expired(before).await {
             Ok(0) => match store.forget_identity_changes(before).await {
-                Ok(0) => store.forget_ended(now).await,
+                Ok(0) => store.forget_ended(ended_before).await,
                 outcome => outcome,
             },
             outcome => outcome,

@@ -215,6 +215,7 @@ impl Node {
         let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let mut sweeping = vec![
+            tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),

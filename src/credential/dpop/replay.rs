@@ -19,6 +19,9 @@ const SHARE: usize = 1024;
 /// Proofs that are remembered in all; beyond, a place has its share.
 const MOST: usize = PLACES * SHARE;
 
+/// Proofs of a place at most: one key's flood leaves room for those of others.
+const MOST_OF_A_PLACE: usize = MOST / 8;
+
 /// The start of a [`super::ProofId`]: enough that no two are alike.
 type Short = [u8; 16];
 
@@ -87,13 +90,23 @@ impl Replays {
         if place.old.seen.contains(&short) || place.young.seen.contains(&short) {
             return Seen::Again;
         }
-        if place.len() >= SHARE && self.count.load(Ordering::Relaxed) >= MOST {
+        if place.len() >= MOST_OF_A_PLACE
+            || place.len() >= SHARE && self.count.load(Ordering::Relaxed) >= MOST
+        {
             return Seen::NoRoom;
         }
         place.young.seen.insert(short);
         place.young.ends_at = place.young.ends_at.max(ends_at);
         self.count.fetch_add(1, Ordering::Relaxed);
         Seen::First
+    }
+
+    /// Lets what has ended by `now` go in all places, also in those where nobody comes any more.
+    pub fn sweep(&self, now: Timestamp) {
+        for place in &self.places {
+            let forgotten = place.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
+            self.count.fetch_sub(forgotten, Ordering::Relaxed);
+        }
     }
 }
 
@@ -165,14 +178,29 @@ mod tests {
     }
 
     #[test]
+    fn what_many_keys_left_behind_is_swept_though_none_of_them_comes_again() {
+        let replays = Replays::new(START);
+        for number in 0..2_000_u64 {
+            let mut proof = proof(1, number, START);
+            proof.key.0[..8].copy_from_slice(&number.to_le_bytes());
+            assert_eq!(replays.see(&proof, START), Seen::First);
+        }
+        replays.sweep(START.plus(Duration::from_secs(59)));
+        assert_eq!(replays.count.load(Ordering::Relaxed), 2_000);
+        replays.sweep(START.plus(Duration::from_secs(60)));
+        assert_eq!(replays.count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
     fn who_floods_is_refused_and_others_are_not() {
         let replays = Replays::new(START);
         let flooded = (0..).find(|number| replays.see(&proof(1, *number, START), START) == Seen::NoRoom);
-        assert_eq!(flooded, Some(MOST as u64));
+        assert_eq!(flooded, Some(MOST_OF_A_PLACE as u64));
         assert_eq!(replays.see(&proof(1, 0, START), START), Seen::Again);
         let others =
             (2..=200).filter(|key| replays.see(&proof(*key, 0, START), START) == Seen::First).count();
         assert!(others >= 190, "{others}");
+        assert!(replays.count.load(Ordering::Relaxed) < MOST / 4);
         let later = START.plus(Duration::from_secs(120));
         assert_eq!(replays.see(&proof(1, 0, later), later), Seen::First);
     }

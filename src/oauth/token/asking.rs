@@ -4,7 +4,7 @@ use super::super::call::Call;
 use super::super::dpop;
 use super::super::error::EndpointError;
 use super::super::router::OAuth;
-use crate::credential::dpop::ProofError;
+use crate::credential::dpop::{ProofError, Proven};
 use crate::domain::client::ClientSettings;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::App;
@@ -26,6 +26,8 @@ pub struct Asking<'a> {
     pub now: Timestamp,
     /// What its access tokens are to be bound to.
     pub confirmation: Option<Confirmation>,
+    /// The proof that it came with, which is not taken yet.
+    pub proof: Option<Proven>,
 }
 
 impl<'a> Asking<'a> {
@@ -34,13 +36,14 @@ impl<'a> Asking<'a> {
     ///
     /// # Errors
     /// [`EndpointError`] for a proof that proves nothing, and for what is needed and was not shown.
-    pub async fn with(
+    pub fn with(
         oauth: &OAuth,
         call: &Call,
         (app, settings): (&'a App, &'a ClientSettings),
         now: Timestamp,
     ) -> Result<Self, EndpointError> {
-        let key = dpop::shown_key(oauth, &call.headers, ("/oauth/token", now)).await?;
+        let proof = dpop::shown(oauth, &call.headers, ("/oauth/token", now))?;
+        let key = proof.map(|proof| proof.key);
         let confirmation = match (settings.certificate_bound_tokens, &call.certificate, key) {
             (true, _, Some(_)) => return Err(BOTH),
             (true, None, None) => return Err(NO_CERTIFICATE),
@@ -48,6 +51,14 @@ impl<'a> Asking<'a> {
             (false, _, None) if settings.dpop_bound_tokens => return Err(ProofError::Missing.into()),
             (false, _, key) => key.map(Confirmation::Key),
         };
-        Ok(Self { app, settings, now, confirmation })
+        Ok(Self { app, settings, now, confirmation, proof })
+    }
+
+    /// Takes the proof, if there is one, of who asks for what it may have: no other request comes with it.
+    ///
+    /// # Errors
+    /// [`EndpointError::InvalidProof`], [`EndpointError::Unavailable`].
+    pub async fn take_proof(&self, oauth: &OAuth) -> Result<(), EndpointError> {
+        dpop::take(oauth, self.proof.as_ref()).await
     }
 }

@@ -44,6 +44,9 @@ pub async fn exchange(
     check_redirect_uri((&record, app), parameters)?;
     check_verifier(&record, parameters, requires_pkce(oauth, app))?;
     check_key(&record, asking)?;
+    if record.redeemed_at.is_none() {
+        asking.take_proof(oauth).await?;
+    }
     redeem(oauth, &hash, asking).await
 }
 

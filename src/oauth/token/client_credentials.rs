@@ -14,13 +14,14 @@ use crate::credential::access_token::NewToken;
 ///
 /// # Errors
 /// [`EndpointError`].
-pub fn exchange(
+pub async fn exchange(
     oauth: &OAuth,
     asking: &Asking<'_>,
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
     let app = asking.app;
     let scopes = scopes::asked(oauth, app, parameters.get("scope")).map_err(EndpointError::InvalidScope)?;
+    asking.take_proof(oauth).await?;
     let confirmation = asking.confirmation;
     let new = NewToken { confirmation, ..NewToken::of_app(app.id.clone(), scopes) };
     response::answer(oauth, new, (None, asking.now))

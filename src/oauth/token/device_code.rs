@@ -23,7 +23,10 @@ pub async fn exchange(
     let code =
         parameters.get("device_code").ok_or(EndpointError::InvalidRequest("device_code is missing"))?;
     match oauth.store.poll_device((&DeviceCodeHash::of(code), &asking.app.id), asking.now).await? {
-        Polled::Allowed(code) => authorization_code::redeem(oauth, &code, asking).await,
+        Polled::Allowed(code) => {
+            asking.take_proof(oauth).await?;
+            authorization_code::redeem(oauth, &code, asking).await
+        }
         Polled::Waiting => Err(EndpointError::AuthorizationPending),
         Polled::TooFast => Err(EndpointError::SlowDown),
         Polled::Denied => Err(EndpointError::AccessDenied),

@@ -11,9 +11,11 @@ use super::super::dpop::next_nonce;
 use super::super::error::{DPOP_NONCE, EndpointError};
 use super::super::resource;
 use super::super::router::OAuth;
+use super::super::throttle::address_of;
 use super::asking::Asking;
 use super::{authorization_code, client_credentials, device_code, refresh};
 use crate::domain::client::GrantType;
+use crate::domain::identity::ClientKind;
 
 /// Exchanges a grant for tokens.
 pub async fn exchange(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Response {
@@ -40,13 +42,21 @@ async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Respons
     if !settings.has_grant_type(grant_type) {
         return Err(EndpointError::UnauthorizedClient);
     }
-    let asking = Asking::with(oauth, call, (&app, &settings), now).await?;
-    match grant_type {
+    let asking = Asking::with(oauth, call, (&app, &settings), now)?;
+    let given = match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(oauth, &asking, &parameters).await,
         GrantType::RefreshToken => refresh::exchange(oauth, &asking, &parameters).await,
         GrantType::ClientCredentials => {
-            client_credentials::exchange(oauth, &Asking { now: made_at, ..asking }, &parameters)
+            client_credentials::exchange(oauth, &Asking { now: made_at, ..asking }, &parameters).await
         }
         GrantType::DeviceCode => device_code::exchange(oauth, &asking, &parameters).await,
+    };
+    // Who has to prove nothing may guess: it is told to wait as who fails to prove to be an app.
+    if app.kind == ClientKind::Public && matches!(given, Err(EndpointError::InvalidGrant(_))) {
+        oauth
+            .throttle
+            .app_failed(app.id.as_str(), address_of(&call.headers), oauth.clock.monotonic())
+            .map_err(EndpointError::TooManyAttempts)?;
     }
+    given
 }

@@ -50,6 +50,9 @@ pub async fn exchange(
     if !standing::stands(oauth, &known.family).await? {
         return Err(INVALID);
     }
+    if known.is_valid(now) {
+        asking.take_proof(oauth).await?;
+    }
     let successor =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let new = NewRefreshToken {

@@ -243,3 +243,29 @@ fn p3_a_confidential_app_may_change_its_key_but_not_go_on_without() {
     let third = refresh(&[&one.prove("POST", &url(&dev))], &text(&second, "refresh_token"));
     assert_eq!(claims(&text(&third, "access_token"))["cnf"]["jkt"], one.thumbprint());
 }
+
+#[test]
+fn p3_a_proof_is_not_spent_on_a_grant_that_is_not_good() {
+    let dev = Dev::start();
+    let proof = Holder::new().prove("POST", &url(&dev));
+    let made_up = [("grant_type", "refresh_token"), ("refresh_token", "tgr_made_up")];
+    assert_eq!(error(&call_as_public(&dev, &[&proof], &made_up)), "invalid_grant");
+    assert_eq!(error(&exchange_public(&dev, &[&proof], "made_up")), "invalid_grant");
+    let code = public_code(&dev, "");
+    let grant = [("grant_type", "authorization_code"), ("code", &*code), ("code_verifier", "x")];
+    assert_eq!(error(&call_as_public(&dev, &[&proof], &grant)), "invalid_grant");
+    assert_eq!(text(&exchange_public(&dev, &[&proof], &code), "token_type"), "DPoP");
+    // Now it is, also for what is good.
+    let other = public_code(&dev, "");
+    assert_eq!(error(&exchange_public(&dev, &[&proof], &other)), "invalid_dpop_proof");
+}
+
+#[test]
+fn who_guesses_at_grants_of_a_public_app_is_told_to_wait() {
+    let dev = Dev::start();
+    let guess = [("grant_type", "refresh_token"), ("refresh_token", "tgr_made_up")];
+    let told = (0..1_000).any(|_| call_as_public(&dev, &[], &guess).status == 429);
+    assert!(told, "nobody was told to wait");
+    let code = public_code(&dev, "");
+    assert_eq!(exchange_public(&dev, &[], &code).status, 200, "who has a good grant does not wait");
+}

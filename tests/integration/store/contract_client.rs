@@ -122,9 +122,9 @@ async fn an_assertion_is_used_once_by_whoever_comes_first(store: Store) {
     }
     assert_eq!(first, 1);
     assert!(store.use_assertion(&app.id, "another", later(60)).await.unwrap());
-    store.forget_expired(later(60)).await.unwrap();
+    store.forget_ended(later(60)).await.unwrap();
     assert!(!store.use_assertion(&app.id, "jti", later(60)).await.unwrap());
-    assert_eq!(store.forget_expired(later(61)).await.unwrap(), 2);
+    assert_eq!(store.forget_ended(later(61)).await.unwrap(), 2);
 }
 
 async fn a_change_of_settings_or_secrets_is_told_to_every_node(store: Store) {

@@ -37,7 +37,7 @@ async fn a_pushed_request_is_there_for_its_app_until_it_expires(store: Store) {
     assert!(store.drop_pushed_request(&app.id, &hash, START).await.unwrap());
     assert!(!store.drop_pushed_request(&app.id, &hash, START).await.unwrap());
     push(&store, &app.id).await;
-    assert_eq!(store.forget_expired(later(61)).await.unwrap(), 1);
+    assert_eq!(store.forget_ended(later(61)).await.unwrap(), 1);
 }
 
 async fn a_code_comes_with_its_consent_and_uses_the_request_up(store: Store) {
