@@ -51,7 +51,7 @@ async fn ring(path: &Path, issuer: &str) -> Result<Arc<KeyRing>, Box<dyn Error>>
         let store = Store::open(&format!("sqlite:{}", path.join("tollgate.db").display())).await?;
         let sealing = SealingKey::new(&std::fs::read(path.join("sealing.key"))?).ok_or("no sealing key")?;
         let sources = (Arc::new(SystemClock::new()) as _, Arc::new(MachineRandom::new()) as _);
-        let keys = SigningKeys::open((store.clone(), sealing), issuer, algorithm, sources).await?;
+        let keys = SigningKeys::open((store.clone(), sealing.into()), issuer, algorithm, sources).await?;
         store.close().await;
         return Ok(keys.ring().clone());
     }

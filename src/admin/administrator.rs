@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::identity::Standing;
-use crate::store::Store;
+use crate::store::{Store, Transaction};
 
 /// Where a connection comes from; whoever serves the router says so, as an extension of each request.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,17 @@ impl Administrator {
     ) -> Store {
         self.has_recorded.store(true, Ordering::Relaxed);
         state.store.recording(self.change(state, (action, subject), (before, after)))
+    }
+
+    /// Records by `transaction`, which changes it, that he did `action` to `subject`, which was and became what is given of it.
+    pub(super) async fn record(
+        &self,
+        (state, transaction): (&AdminState, &mut Transaction),
+        what: (&str, &str),
+        (before, after): (Option<&Value>, Option<&Value>),
+    ) -> Result<(), Problem> {
+        self.has_recorded.store(true, Ordering::Relaxed);
+        Ok(transaction.record(&self.change(state, what, (before, after))).await?)
     }
 
     fn change(

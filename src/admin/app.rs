@@ -1,6 +1,7 @@
 //! Apps: partners' registered clients.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use serde_json::json;
@@ -9,6 +10,7 @@ use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
 use super::app_fields::{changed_app, new_app};
 use super::app_secret::new_record;
+use super::client_fields::is_less;
 use super::fields::Fields;
 use super::page::page;
 use super::parameters::{Id, Parameters};
@@ -18,8 +20,13 @@ use super::state::AdminState;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::random::new_id;
-use crate::store::StoreError;
+use crate::domain::time::Timestamp;
 use crate::store::client::Client;
+use crate::store::{StoreError, Transaction};
+
+/// What a transaction may take from its last look at the clock until others see what it did. An app that proves itself meanwhile
+/// by what is taken from it gets a token that is ended too; one that it gets afterwards is as of later.
+const COMMIT_TIME: Duration = Duration::from_secs(2);
 
 /// `POST /admin/apps`. The client secret, which an app gets that needs one, is in this answer alone.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
@@ -78,19 +85,26 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(show::client(&app, &settings))
 }
 
-/// `PATCH /admin/apps/{id}`: what the body has is changed, the rest stays.
+/// `PATCH /admin/apps/{id}`: what the body has is changed, the rest stays. Where that takes from the app by what it could prove
+/// itself, the access tokens end that it got for itself.
 pub(super) async fn update(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
     Id(id): Id,
     body: Fields,
 ) -> Answer {
-    let client = find_client(&state, &id).await?;
-    let before = show::client(&client.app, &client.settings);
+    let mut transaction = state.store.begin().await?;
+    let client = lock_client(&mut transaction, &id).await?;
+    let (before, had) = (show::client(&client.app, &client.settings), client.settings.clone());
     let (app, settings) = changed_app(body, &state.policies.load(), (client.app, client.settings))?;
     let after = show::client(&app, &settings);
-    let store = who.recording(&state, ("app.update", app.id.as_str()), (Some(&before), Some(&after)));
-    store.update_app(&app, &settings).await?;
+    transaction.update_app(&app, &settings).await?;
+    if is_less(&had, &settings) {
+        transaction.end_app_tokens(&app.id, ended_from(&state)).await?;
+    }
+    let what = ("app.update", app.id.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, "an app was changed");
     ok(after)
@@ -119,16 +133,19 @@ pub(super) async fn resume(
 }
 
 async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let Client { app, settings, .. } = find_client(state, id).await?;
+    let mut transaction = state.store.begin().await?;
+    let Client { app, settings, .. } = lock_client(&mut transaction, id).await?;
     let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
     let (before, after) = (shown(app.standing), shown(standing));
     let action = of_standing("app", standing);
-    let store = who.recording(state, (&action, app.id.as_str()), (Some(&before), Some(&after)));
-    store.set_app_standing(&app.id, standing).await?;
+    transaction.set_app_standing(&app.id, standing).await?;
     match standing {
         Standing::Active => {}
-        Standing::Suspended => state.store.end_app_tokens(&app.id, state.clock.now()).await?,
+        Standing::Suspended => transaction.end_app_tokens(&app.id, ended_from(state)).await?,
     }
+    let what = (action.as_str(), app.id.as_str());
+    who.record((state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
     ok(after)
@@ -140,7 +157,19 @@ pub(super) async fn find(state: &AdminState, id: &str) -> Result<App, Problem> {
     state.store.app(&id).await?.ok_or(missing)
 }
 
-pub(super) async fn find_client(state: &AdminState, id: &str) -> Result<Client, Problem> {
+/// The app that is changed by `transaction`, and by nobody else meanwhile.
+pub(super) async fn lock_client(transaction: &mut Transaction, id: &str) -> Result<Client, Problem> {
+    let missing = Problem::NotFound("app");
+    let Ok(id) = AppId::new(id) else { return Err(missing) };
+    transaction.lock_client(&id).await?.ok_or(missing)
+}
+
+/// From when on an app's tokens hold if those are to end that it gets before the transaction is committed.
+pub(super) fn ended_from(state: &AdminState) -> Timestamp {
+    state.clock.now().plus(COMMIT_TIME)
+}
+
+async fn find_client(state: &AdminState, id: &str) -> Result<Client, Problem> {
     let missing = Problem::NotFound("app");
     let Ok(id) = AppId::new(id) else { return Err(missing) };
     state.store.client(&id).await?.ok_or(missing)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
-use super::app::{find, find_client};
+use super::app::{ended_from, find, lock_client};
 use super::fields::{self, Fields};
 use super::page::whole;
 use super::parameters::{Id, Ids, Parameters};
@@ -78,7 +78,8 @@ pub(super) async fn create(
         expires_at
     })();
     let expires_at = body.finish(built)?;
-    let client = find_client(&state, &id).await?;
+    let mut transaction = state.store.begin().await?;
+    let client = lock_client(&mut transaction, &id).await?;
     if !client.settings.needs_secret() {
         return Err(Problem::Conflict(
             "This app gets no secret: none of its token_endpoint_auth_methods goes by one.".to_owned(),
@@ -86,8 +87,7 @@ pub(super) async fn create(
     }
     let secret = new_record(&state, &client.app.id, expires_at)?;
     let what = json!({ "secret": show::secret(&secret.record), "others": shown_others(others) });
-    let store = who.recording(&state, ("app.add_secret", client.app.id.as_str()), (None, Some(&what)));
-    let changed = match store.add_app_secret((&secret.record, &secret.hash), others).await? {
+    let changed = match transaction.add_app_secret((&secret.record, &secret.hash), others).await? {
         AddedSecret::Added(changed) => changed,
         AddedSecret::TooMany => {
             return Err(Problem::Conflict(format!(
@@ -96,9 +96,11 @@ pub(super) async fn create(
         }
     };
     if others == Others::Revoked {
-        // Only now: a token that was asked for with an older secret while it was being revoked is ended too.
-        state.store.end_app_tokens(&client.app.id, state.clock.now()).await?;
+        transaction.end_app_tokens(&client.app.id, ended_from(&state)).await?;
     }
+    let action = ("app.add_secret", client.app.id.as_str());
+    who.record((&state, &mut transaction), action, (None, Some(&what))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_app(&client.app.id);
     tracing::info!(app = %client.app.id, secret = %secret.record.id, changed, "an app got another client secret");
     let mut shown = show::client(&client.app, &client.settings);
@@ -126,17 +128,19 @@ pub(super) async fn revoke(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let app = find(&state, &id).await?;
     let secret = SecretId::new(&secret).map_err(|_| Problem::NotFound("client secret"))?;
-    let what = json!({ "secret": secret.as_str() });
-    let store = who.recording(&state, ("app.revoke_secret", app.id.as_str()), (Some(&what), None));
-    store.revoke_app_secret(&app.id, &secret, state.clock.now()).await?;
-    state.store.end_app_tokens(&app.id, state.clock.now()).await?;
+    let mut transaction = state.store.begin().await?;
+    let app = lock_client(&mut transaction, &id).await?.app;
+    let known = transaction.app_secret(&app.id, &secret).await?;
+    let before = show::secret(&known.ok_or(Problem::NotFound("client secret"))?);
+    let revoked = transaction.revoke_app_secret(&app.id, &secret, state.clock.now()).await?;
+    transaction.end_app_tokens(&app.id, ended_from(&state)).await?;
+    let (what, after) = (("app.revoke_secret", app.id.as_str()), show::secret(&revoked));
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, %secret, "a client secret was revoked");
-    let all = state.store.secrets_of(&app.id).await?;
-    let revoked = all.iter().find(|known| known.id == secret).ok_or(Problem::NotFound("client secret"))?;
-    ok(show::secret(revoked))
+    ok(after)
 }
 
 /// What becomes of the others, for the record.

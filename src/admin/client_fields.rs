@@ -46,6 +46,19 @@ pub(super) fn settings(
     mistakes.is_empty().then_some(settings)
 }
 
+/// Whether something by which the app could prove itself was taken from it: a method, a key, or the name of its certificate.
+pub(super) fn is_less(before: &ClientSettings, after: &ClientSettings) -> bool {
+    let has_lost_method = before.auth_methods.iter().any(|method| !after.has_method(*method));
+    let has_lost_name = before.tls_name.is_some() && before.tls_name != after.tls_name;
+    let kept = keys(after);
+    has_lost_method || has_lost_name || keys(before).iter().any(|key| !kept.contains(key))
+}
+
+fn keys(settings: &ClientSettings) -> Vec<Value> {
+    let set = settings.jwks.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    set.and_then(|set| set["keys"].as_array().cloned()).unwrap_or_default()
+}
+
 /// A list of names, without what stands in it twice.
 fn set_of<T: Ord>(
     named: impl Fn(&str) -> Option<T>,

@@ -88,7 +88,10 @@ pub(super) async fn resolve(
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
     let time = BooksTime { zone: state.policies.load().platform.zone.clone(), now: state.clock.now() };
-    let what = json!({ "who": who, "why": why });
+    let evidence = decision.evidence().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let what = json!({
+        "decision": name(&decision), "evidence": evidence, "who": who, "why": why,
+    });
     let store = caller.recording(&state, ("exception.resolve", &id), (None, Some(&what)));
     let resolved = decide(&store, &id, decision, Reason { who, why }, time).await?;
     let kept = &resolved.resolution;
@@ -110,6 +113,14 @@ pub(super) async fn resolve(
     };
     answer["charges"] = charges.iter().map(charge_to_json).collect();
     ok(answer)
+}
+
+fn name(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Waive => "waive",
+        Decision::RateAgain => "rate_again",
+        Decision::RateBy(_) => "rate_by",
+    }
 }
 
 fn resolution(resolution: &Resolved) -> Value {

@@ -80,7 +80,9 @@ pub(super) async fn remove_second_factor(
 ) -> Answer {
     body.finish(Some(()))?;
     let merchant = find(&state, &id).await?;
-    let store = who.recording(&state, ("merchant.remove_second_factor", merchant.id.as_str()), (None, None));
+    let (before, after) = (json!({ "second_factor": true }), json!({ "second_factor": false }));
+    let what = ("merchant.remove_second_factor", merchant.id.as_str());
+    let store = who.recording(&state, what, (Some(&before), Some(&after)));
     if store.remove_second_factor(&merchant.id, Removal::Any).await? {
         tracing::info!(merchant = %merchant.id, "a merchant's second factor was removed");
     }

@@ -48,7 +48,8 @@ impl Decision {
     }
 
     /// The evidence as it is kept beside the decision.
-    fn evidence(&self) -> Option<String> {
+    #[must_use]
+    pub fn evidence(&self) -> Option<String> {
         let (units, transaction) = match self {
             Self::Waive | Self::RateAgain => return None,
             Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref()),

@@ -21,6 +21,7 @@ pub async fn metadata(State(oauth): State<OAuth>) -> Json<Value> {
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": Algorithm::NAMES,
         "dpop_bound_access_tokens_required": false,
+        "tls_client_certificate_bound_access_tokens": oauth.mutual_base.is_some(),
     }))
 }
 

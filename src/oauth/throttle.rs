@@ -5,7 +5,8 @@
 //! turns out right is given back to all of them, so that owners who log in often, or many from one address, never wait.
 //!
 //! An app's secret cannot be guessed and costs little to check, so it is checked first: only what failed is counted, and
-//! told to wait. Who has the right secret always gets in, whoever else is behind the same address.
+//! told to wait. Who has the right secret always gets in, whoever else is behind the same address. What an app signed costs more:
+//! it is not looked at while too much has failed.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -21,8 +22,8 @@ use crate::domain::refusal::whole_seconds;
 use crate::limit::cell::{Cell, network};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Subjects that are remembered, of logins, of apps by the name that was sent, and of apps that are known, each: made-up names
-/// push out nothing of the others.
+/// Subjects that are remembered, of logins, of attempts to be an app, and of what apps do each: made-up names of the one push out
+/// nothing of the other.
 const CAPACITY: u64 = 100_000;
 /// How long one is remembered after its last attempt; by then its limit is as if never used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
@@ -55,8 +56,10 @@ type Cells = Cache<Subject, Arc<Cell>>;
 /// Counts attempts.
 pub struct Throttle {
     logins: Cells,
+    /// By names that anybody may make up.
+    failures: Cells,
+    /// By names of apps that there are.
     apps: Cells,
-    known_apps: Cells,
     by_network: Rate,
     by_account_and_network: Rate,
     by_account: Rate,
@@ -87,8 +90,8 @@ impl Default for Throttle {
         let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         Self {
             logins: cells(),
+            failures: cells(),
             apps: cells(),
-            known_apps: cells(),
             by_network: rate(number(200), number(50)),
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
@@ -140,7 +143,7 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn device(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::DevicesFrom(cut(app), network(address));
-        count(&self.known_apps, subject, &self.devices, now).map(drop)
+        count(&self.apps, subject, &self.devices, now).map(drop)
     }
 
     /// Counts an attempt against all of these, or against none if one of them refuses.
@@ -169,7 +172,21 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn app_failed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::AppFrom(cut(app), network(address));
-        count(&self.apps, subject, &self.by_app_and_network, now).map(drop)
+        count(&self.failures, subject, &self.by_app_and_network, now).map(drop)
+    }
+
+    /// Whether `app` was failed to be so often from `address` that an attempt which is dear to check is not looked at, at `now`, a
+    /// monotonic time.
+    ///
+    /// # Errors
+    /// The seconds to wait then.
+    pub fn may_be_app(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
+        let Some(cell) = self.failures.get(&Subject::AppFrom(cut(app), network(address))) else {
+            return Ok(());
+        };
+        take(&cell, &self.by_app_and_network, now)?;
+        give_back(&cell, &self.by_app_and_network);
+        Ok(())
     }
 
     /// Counts an authorization request that `app` pushed from `address` at `now`, a monotonic time: each is kept for a while.
@@ -183,14 +200,19 @@ impl Throttle {
             ClientKind::Public => &self.pushed_by_public_app_and_network,
             ClientKind::Confidential => &self.pushed_by_app_and_network,
         };
-        count(&self.known_apps, subject, rate, now).map(drop)
+        count(&self.apps, subject, rate, now).map(drop)
     }
 }
 
 fn count(cells: &Cells, subject: Subject, rate: &Rate, now: Duration) -> Result<Arc<Cell>, u64> {
     let cell = cells.get_with(subject, Arc::default);
-    match admit(&cell, rate, now) {
-        Verdict::Admitted { .. } => Ok(cell),
+    take(&cell, rate, now)?;
+    Ok(cell)
+}
+
+fn take(cell: &Arc<Cell>, rate: &Rate, now: Duration) -> Result<(), u64> {
+    match admit(cell, rate, now) {
+        Verdict::Admitted { .. } => Ok(()),
         Verdict::Refused { retry_after } => Err(whole_seconds(retry_after).max(1)),
     }
 }
@@ -289,5 +311,28 @@ mod tests {
         assert!(throttle.app_failed("app", from("10.0.0.2"), NOW).is_ok());
         let later = NOW + Duration::from_secs(1);
         assert!(throttle.app_failed("app", from("10.0.0.1"), later).is_ok());
+    }
+
+    #[test]
+    fn to_ask_whether_an_attempt_is_looked_at_counts_nothing() {
+        let throttle = Throttle::default();
+        let fails = |now| throttle.app_failed("app", from("10.0.0.1"), now).is_ok();
+        let may = |now| throttle.may_be_app("app", from("10.0.0.1"), now).is_ok();
+        assert!((0..1_000).all(|_| may(NOW)) && fails(NOW));
+        assert!((0..1_000).all(|_| may(NOW)));
+        assert_eq!((0..1_000).filter(|_| fails(NOW)).count(), 299);
+        assert!(!may(NOW) && may(NOW + Duration::from_secs(1)));
+        assert!(throttle.may_be_app("app", from("10.0.0.2"), NOW).is_ok());
+    }
+
+    #[test]
+    fn made_up_names_push_out_no_app_that_is_counted() {
+        let throttle = Throttle::default();
+        let asks = || throttle.device("app", from("10.0.0.1"), NOW).is_ok();
+        assert_eq!((0..100).filter(|_| asks()).count(), 60);
+        for number in 0..=CAPACITY {
+            throttle.app_failed(&number.to_string(), from("10.0.0.1"), NOW).unwrap();
+        }
+        assert!(!asks());
     }
 }

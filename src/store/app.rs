@@ -132,8 +132,7 @@ impl Store {
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn update_app(&self, app: &App, settings: &ClientSettings) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.change_app(app).await?;
-        transaction.put_client_settings(&app.id, settings).await?;
+        transaction.update_app(app, settings).await?;
         transaction.commit().await
     }
 
@@ -143,15 +142,7 @@ impl Store {
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn set_app_standing(&self, id: &AppId, standing: Standing) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query("update app set standing = $2 where id = $1")
-                .bind(id.as_str())
-                .bind(standing.name())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("app", changed)?;
+        transaction.set_app_standing(id, standing).await?;
         transaction.commit().await
     }
 
@@ -161,18 +152,7 @@ impl Store {
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn end_app_tokens(&self, id: &AppId, from: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query(
-                "update app set tokens_valid_from = case when tokens_valid_from > $2 then tokens_valid_from \
-                 else $2 end where id = $1",
-            )
-            .bind(id.as_str())
-            .bind(from.as_micros())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        require("app", changed)?;
+        transaction.end_app_tokens(id, from).await?;
         transaction.commit().await
     }
 
@@ -192,6 +172,50 @@ impl Store {
 }
 
 impl Transaction {
+    /// As [`Store::update_app`].
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn update_app(&mut self, app: &App, settings: &ClientSettings) -> Result<(), StoreError> {
+        self.change_app(app).await?;
+        self.put_client_settings(&app.id, settings).await
+    }
+
+    /// As [`Store::set_app_standing`].
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn set_app_standing(&mut self, id: &AppId, standing: Standing) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query("update app set standing = $2 where id = $1")
+                .bind(id.as_str())
+                .bind(standing.name())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
+    }
+
+    /// As [`Store::end_app_tokens`].
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn end_app_tokens(&mut self, id: &AppId, from: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query(
+                "update app set tokens_valid_from = case when tokens_valid_from > $2 then tokens_valid_from \
+                 else $2 end where id = $1",
+            )
+            .bind(id.as_str())
+            .bind(from.as_micros())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("app", changed)
+    }
+
     async fn insert_app(&mut self, app: &App) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(

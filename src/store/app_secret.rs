@@ -1,7 +1,7 @@
 //! Client secrets of apps, of which only hashes are kept. Several may be alive at once, so that a client can change its secret
 //! without an outage.
 
-use super::error::{StoreError, require};
+use super::error::StoreError;
 use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, parse, time};
@@ -111,22 +111,13 @@ impl Store {
         secret: (&SecretRecord, &SecretHash),
         others: Others,
     ) -> Result<AddedSecret, StoreError> {
-        let (app, now) = (&secret.0.app, secret.0.created_at);
         let mut transaction = self.begin().await?;
-        // Locks the app, so that none is added beside this one.
-        transaction.lock_app(app).await?;
-        let changed = match others {
-            Others::Stay => 0,
-            Others::EndAt(end) => transaction.end_secrets(app, end, now).await?,
-            Others::Revoked => transaction.revoke_secrets(app, now).await?,
-        };
-        if transaction.count_secrets(app, now).await? >= MAX_ALIVE {
-            transaction.roll_back().await?;
-            return Ok(AddedSecret::TooMany);
+        let added = transaction.add_app_secret(secret, others).await?;
+        match added {
+            AddedSecret::Added(_) => transaction.commit().await?,
+            AddedSecret::TooMany => transaction.roll_back().await?,
         }
-        transaction.insert_secret(secret).await?;
-        transaction.commit().await?;
-        Ok(AddedSecret::Added(changed))
+        Ok(added)
     }
 
     /// Revokes one of an app's secrets; one that is revoked already keeps its time.
@@ -140,21 +131,81 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query("update app_secret set revoked_at = coalesce(revoked_at, $3) where app = $1 and id = $2")
-                .bind(app.as_str())
-                .bind(id.as_str())
-                .bind(at.as_micros())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("client secret", changed)?;
+        transaction.revoke_app_secret(app, id, at).await?;
         transaction.commit().await
     }
 }
 
 impl Transaction {
+    /// As [`Store::add_app_secret`]; who is told that there are too many must roll back.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn add_app_secret(
+        &mut self,
+        secret: (&SecretRecord, &SecretHash),
+        others: Others,
+    ) -> Result<AddedSecret, StoreError> {
+        let (app, now) = (&secret.0.app, secret.0.created_at);
+        // Locks the app, so that none is added beside this one.
+        self.lock_app(app).await?;
+        let changed = match others {
+            Others::Stay => 0,
+            Others::EndAt(end) => self.end_secrets(app, end, now).await?,
+            Others::Revoked => self.revoke_secrets(app, now).await?,
+        };
+        if self.count_secrets(app, now).await? >= MAX_ALIVE {
+            return Ok(AddedSecret::TooMany);
+        }
+        self.insert_secret(secret).await?;
+        Ok(AddedSecret::Added(changed))
+    }
+
+    /// One of an app's secrets, whether it works or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn app_secret(
+        &mut self,
+        app: &AppId,
+        id: &SecretId,
+    ) -> Result<Option<SecretRecord>, StoreError> {
+        let row: Option<SecretRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select id, app, created_at, expires_at, revoked_at from app_secret where app = $1 and id = $2",
+            )
+            .bind(app.as_str())
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(SecretRecord::try_from).transpose()
+    }
+
+    /// As [`Store::revoke_app_secret`]. Gives the secret as it is then.
+    ///
+    /// # Errors
+    /// As there; [`StoreError::Corrupt`].
+    pub async fn revoke_app_secret(
+        &mut self,
+        app: &AppId,
+        id: &SecretId,
+        at: Timestamp,
+    ) -> Result<SecretRecord, StoreError> {
+        let row: Option<SecretRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update app_secret set revoked_at = coalesce(revoked_at, $3) where app = $1 and id = $2 \
+                 returning id, app, created_at, expires_at, revoked_at",
+            )
+            .bind(app.as_str())
+            .bind(id.as_str())
+            .bind(at.as_micros())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.ok_or(StoreError::Missing { what: "client secret" })?.try_into()
+    }
+
     pub(super) async fn insert_secret(
         &mut self,
         (secret, hash): (&SecretRecord, &SecretHash),

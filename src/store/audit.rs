@@ -84,7 +84,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn record_change(&self, change: &Change) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.insert_change(change).await?;
+        transaction.record(change).await?;
         transaction.commit().await
     }
 
@@ -125,14 +125,18 @@ impl Transaction {
         if recording.is_recorded.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let written = self.insert_change(&recording.change).await;
+        let written = self.record(&recording.change).await;
         if written.is_err() {
             recording.is_still_to_be_written();
         }
         written
     }
 
-    async fn insert_change(&mut self, change: &Change) -> Result<(), StoreError> {
+    /// Records `change` with what else this transaction does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record(&mut self, change: &Change) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into audit_record (at, actor, credential, address, request_id, action, subject, before, after) \

@@ -131,6 +131,15 @@ impl Stored {
     }
 }
 
+const CLIENT: &str = "select app.id, app.partner, app.name, app.environment, app.kind, app.redirect_uris, app.scopes, \
+     app.default_scopes, app.requires_pkce, app.standing, app.created_at, app.tokens_valid_from, \
+     partner.name as partner_name, partner.standing as partner_standing, \
+     partner.created_at as partner_created_at, settings.auth_methods, settings.grant_types, \
+     settings.jwks, settings.tls_name, settings.dpop_bound_tokens, settings.certificate_bound_tokens, \
+     settings.requires_par \
+     from app join partner on partner.id = app.partner \
+     left join client_settings settings on settings.app = app.id where app.id = $1";
+
 impl Store {
     /// The app of that id as a client.
     ///
@@ -138,25 +147,28 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn client(&self, id: &AppId) -> Result<Option<Client>, StoreError> {
         let row: Option<ClientRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select app.id, app.partner, app.name, app.environment, app.kind, app.redirect_uris, app.scopes, \
-                 app.default_scopes, app.requires_pkce, app.standing, app.created_at, app.tokens_valid_from, \
-                 partner.name as partner_name, partner.standing as partner_standing, \
-                 partner.created_at as partner_created_at, settings.auth_methods, settings.grant_types, \
-                 settings.jwks, settings.tls_name, settings.dpop_bound_tokens, settings.certificate_bound_tokens, \
-                 settings.requires_par \
-                 from app join partner on partner.id = app.partner \
-                 left join client_settings settings on settings.app = app.id where app.id = $1",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
+            sqlx::query_as(CLIENT).bind(id.as_str()).fetch_optional(db).await
         })?;
         row.map(Client::try_from).transpose()
     }
 }
 
 impl Transaction {
+    /// The app of that id as a client, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_client(&mut self, id: &AppId) -> Result<Option<Client>, StoreError> {
+        match self.lock_app(id).await {
+            Err(StoreError::Missing { .. }) => return Ok(None),
+            locked => locked?,
+        }
+        let row: Option<ClientRow> = on!(self.connection(), db => {
+            sqlx::query_as(CLIENT).bind(id.as_str()).fetch_optional(db).await
+        })?;
+        row.map(Client::try_from).transpose()
+    }
+
     pub(super) async fn put_client_settings(
         &mut self,
         app: &AppId,

@@ -7,7 +7,7 @@ use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::throttle::address_of;
-use super::presented::present;
+use super::presented::{Proof, present};
 use super::prove::{Proven, prove};
 use crate::domain::time::Timestamp;
 
@@ -33,7 +33,7 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, EndpointErro
 }
 
 /// The app that asks by `call` at `now`, which was read before anything was looked up. Only what failed is counted, and told to
-/// wait once it was too much.
+/// wait once it was too much; assertions are not even looked at then.
 ///
 /// # Errors
 /// [`EndpointError::InvalidClient`], [`EndpointError::InvalidRequest`], [`EndpointError::TooManyAttempts`],
@@ -44,11 +44,19 @@ pub async fn authenticate(
     (parameters, now): (&Parameters, Timestamp),
 ) -> Result<Proven, EndpointError> {
     let presented = present(&call.headers, parameters)?;
+    let (id, address) = (&presented.id, address_of(&call.headers));
+    match presented.proof {
+        Proof::None | Proof::Secret(..) => {}
+        Proof::Assertion(_) => oauth
+            .throttle
+            .may_be_app(id, address, oauth.clock.monotonic())
+            .map_err(EndpointError::TooManyAttempts)?,
+    }
     let proven = prove(oauth, &presented, (call, now)).await;
     if matches!(proven, Err(EndpointError::InvalidClient)) {
         oauth
             .throttle
-            .app_failed(&presented.id, address_of(&call.headers), oauth.clock.monotonic())
+            .app_failed(id, address, oauth.clock.monotonic())
             .map_err(EndpointError::TooManyAttempts)?;
     }
     proven

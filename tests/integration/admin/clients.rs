@@ -170,3 +170,57 @@ async fn one_secret_is_revoked_by_its_id_and_there_are_ten_at_most() {
     let foreign = format!("/admin/apps/{}/secrets/{first}/revoke", text(&other, "id"));
     world.post(&foreign, &json!({})).await.expect(404);
 }
+
+#[tokio::test]
+async fn what_proved_an_app_ends_its_tokens_when_it_is_taken_away_and_what_is_added_does_not() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let app = AppId::new(&id).unwrap();
+    let methods = "token_endpoint_auth_methods";
+    let name = "tls_client_auth_subject_dn";
+    for (body, ends) in [
+        (json!({methods: ["client_secret_basic", "private_key_jwt"], "jwks": keys()}), true),
+        (json!({"name": "Renamed", name: "CN=erp,O=a"}), false),
+        (json!({methods: ["client_secret_basic", "client_secret_post", "private_key_jwt"]}), false),
+        (json!({name: "CN=erp,O=b"}), true),
+        (json!({methods: ["client_secret_basic"]}), true),
+        (json!({"jwks": {"keys": []}}), true),
+    ] {
+        world.clock.advance(std::time::Duration::from_secs(60));
+        let before = world.store.app_tokens_valid_from(&app).await.unwrap();
+        patch(&world, &id, &body).await.expect(200);
+        let after = world.store.app_tokens_valid_from(&app).await.unwrap();
+        assert_eq!(after > before, ends, "{body}");
+        assert!(!ends || after.unwrap() >= world.clock.now(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn changes_at_the_same_time_take_nothing_back_from_each_other() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let bodies = [
+        json!({"name": "Renamed"}),
+        json!({"redirect_uris": ["https://a.example/cb"]}),
+        json!({"jwks": keys()}),
+        json!({"require_pushed_authorization_requests": true}),
+    ];
+    let [first, second, third, fourth] = &bodies;
+    let (first, second, third, fourth) = tokio::join!(
+        patch(&world, &id, first),
+        patch(&world, &id, second),
+        patch(&world, &id, third),
+        patch(&world, &id, fourth)
+    );
+    for answer in [first, second, third, fourth] {
+        answer.expect(200);
+    }
+    let app = world.get(&format!("/admin/apps/{id}")).await.expect(200);
+    for (field, value) in bodies.iter().flat_map(|body| body.as_object().unwrap()) {
+        assert_eq!(&app[field], value, "{app}");
+    }
+    let records = world.get(&format!("/admin/audit?subject={id}")).await.expect(200);
+    for pair in records["items"].as_array().unwrap().windows(2) {
+        assert_eq!(pair[0]["before"], pair[1]["after"], "each record goes on from the one before");
+    }
+}
