@@ -4,6 +4,7 @@
 //! Invariant: a key that was made to follow another is published for [`SigningKeyTerms::overlap`] before it signs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::access_token::{KeyError, SigningKey};
 use super::key_ring::{KeyRing, RingKey};
@@ -103,6 +104,8 @@ pub struct SigningKeys {
     ring: Arc<KeyRing>,
     /// One reload at a time, so that no older one comes last.
     turn: tokio::sync::Mutex<()>,
+    /// Whether a key is gone that [`SigningKeys::reload`] has not told of: another reload may have been first to see it.
+    has_lost: AtomicBool,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -125,13 +128,14 @@ impl SigningKeys {
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
     ) -> Result<Self, SigningKeysError> {
         let ring = Arc::new(KeyRing::new(Vec::new(), issuer));
-        let keys = Self { store, sealing, ring, turn: tokio::sync::Mutex::new(()), clock, random };
+        let (turn, has_lost) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
+        let keys = Self { store, sealing, ring, turn, has_lost, clock, random };
         if living(&keys.store.signing_keys().await?).next().is_none() {
             let now = keys.clock.now();
             let first = keys.new_key(algorithm, now, now).await?;
             keys.store.add_signing_key(&first, None).await?;
         }
-        let (_, broken) = keys.read_again().await?;
+        let broken = keys.read_again().await?;
         broken.map_or(Ok(keys), Err)
     }
 
@@ -141,20 +145,24 @@ impl SigningKeys {
         &self.ring
     }
 
-    /// Puts in force what the store has now. If some are gone, the caller has what was verified by them forgotten. One that
-    /// cannot be opened is loud, and the others are in force.
+    /// Puts in force what the store has now. If some are gone since the last time that this was called, the caller has what was
+    /// verified by them forgotten. One that cannot be opened is loud, and the others are in force.
     ///
     /// # Errors
     /// [`SigningKeysError::Store`]; then those before stay.
     pub async fn reload(&self) -> Result<Trust, SigningKeysError> {
-        let (trust, broken) = self.read_again().await?;
-        if let Some(error) = broken {
-            tracing::error!(%error, "a signing key cannot be used: its tokens are not believed here");
-        }
-        Ok(trust)
+        self.put_in_force().await?;
+        Ok(if self.has_lost.swap(false, Ordering::AcqRel) { Trust::Lost } else { Trust::Kept })
     }
 
-    async fn read_again(&self) -> Result<(Trust, Option<SigningKeysError>), SigningKeysError> {
+    async fn put_in_force(&self) -> Result<(), SigningKeysError> {
+        if let Some(error) = self.read_again().await? {
+            tracing::error!(%error, "a signing key cannot be used: its tokens are not believed here");
+        }
+        Ok(())
+    }
+
+    async fn read_again(&self) -> Result<Option<SigningKeysError>, SigningKeysError> {
         let _turn = self.turn.lock().await;
         let stored = self.store.signing_keys().await?;
         let before = self.ring.keys();
@@ -171,8 +179,10 @@ impl SigningKeys {
             }
         }
         self.ring.replace(keys);
-        let trust = if self.ring.keys().lack_any_of(&before) { Trust::Lost } else { Trust::Kept };
-        Ok((trust, broken))
+        if self.ring.keys().lack_any_of(&before) {
+            self.has_lost.store(true, Ordering::Release);
+        }
+        Ok(broken)
     }
 
     /// All keys, those that will sign last.
@@ -228,7 +238,7 @@ impl SigningKeys {
             return Ok(false);
         }
         tracing::info!(kid = key.kid, algorithm = %key.algorithm, from = %key.active_from, "a signing key was made");
-        self.reload().await?;
+        self.put_in_force().await?;
         Ok(true)
     }
 
@@ -263,7 +273,7 @@ impl SigningKeys {
         let now = self.clock.now();
         let spare = self.new_key(algorithm, now, now).await?;
         let revoked = store.revoke_signing_key(kid, &spare, now).await?;
-        self.reload().await?;
+        self.put_in_force().await?;
         if revoked != KeyRevoked::Unknown {
             tracing::warn!(kid, ?revoked, "a signing key was revoked; what it signed holds no more");
         }
@@ -294,11 +304,35 @@ impl SigningKeys {
 /// When the first of those that come after a key began to sign in its place, or will. One that was revoked since did so, unless
 /// it was revoked before.
 fn followed_at(later: &[StoredSigningKey]) -> Option<Timestamp> {
-    let has_followed = |key: &&StoredSigningKey| key.revoked_at.is_none_or(|end| key.active_from <= end);
+    let has_followed = |key: &&StoredSigningKey| key.revoked_at.is_none_or(|end| key.active_from < end);
     later.iter().filter(has_followed).map(|key| key.active_from).min()
 }
 
 /// Those that are not revoked, in the order in which they begin to sign.
 fn living(stored: &[StoredSigningKey]) -> impl DoubleEndedIterator<Item = &StoredSigningKey> {
     stored.iter().filter(|key| key.revoked_at.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_was_followed_by_each_that_began_to_sign_though_it_was_revoked_since() {
+        let at = Timestamp::from_seconds;
+        let key = |active_from, revoked_at: Option<i64>| StoredSigningKey {
+            kid: String::new(),
+            algorithm: SigningAlgorithm::Es256,
+            sealed: Vec::new(),
+            created_at: at(0),
+            active_from: at(active_from),
+            revoked_at: revoked_at.map(at),
+        };
+        assert_eq!(followed_at(&[]), None);
+        assert_eq!(followed_at(&[key(10, Some(20)), key(20, None)]), Some(at(10)));
+        for never_signed in [Some(5), Some(10)] {
+            assert_eq!(followed_at(&[key(10, never_signed)]), None, "{never_signed:?}");
+            assert_eq!(followed_at(&[key(10, never_signed), key(30, None)]), Some(at(30)));
+        }
+    }
 }

@@ -62,9 +62,13 @@ fn g4_an_app_is_told_of_its_own_tokens_what_they_permit_now() {
     // What takes the tokens' ground away is seen at once.
     let path = format!("/admin/merchants/{merchant}/suspend");
     assert_eq!(dev.admin("POST", &path, "").status, 200);
-    assert_eq!(told(&ask_as(&dev, "app", access)), json!({"active": false}));
+    for token in [access, refresh] {
+        assert_eq!(told(&ask_as(&dev, "app", token)), json!({"active": false}));
+    }
     assert_eq!(dev.admin("POST", &path.replace("suspend", "resume"), "").status, 200);
-    assert_eq!(told(&ask_as(&dev, "app", access))["active"], true);
+    for token in [access, refresh] {
+        assert_eq!(told(&ask_as(&dev, "app", token))["active"], true);
+    }
     dev.token_call(&[("grant_type", "refresh_token"), ("refresh_token", refresh)]);
     let fields = form(&[
         ("client_id", dev.told("/app/client_id")),

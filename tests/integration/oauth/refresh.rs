@@ -161,6 +161,15 @@ fn what_a_scope_is_worth_decides_how_long_tokens_live() {
     assert_eq!(seconds(&less), 3600, "a token without it lives as long as others");
     let own = call_as(&dev, "app", &[("grant_type", "client_credentials"), ("scope", "order:pii")]);
     assert_eq!(seconds(&own), 600);
+    // Of refresh tokens too, each successor as well: introspection tells from when to when they live.
+    for (answer, days) in [(&usual, 30), (&personal, 7), (&less, 7)] {
+        let (id, secret) = (dev.told("/app/client_id"), dev.told("/app/client_secret"));
+        let token = text(answer, "refresh_token");
+        let fields = form(&[("client_id", id), ("client_secret", secret), ("token", &token)]);
+        let told = http::request(dev.base(), "POST", "/oauth/introspect", &[FORM], &fields).json();
+        let lives = told["exp"].as_i64().unwrap() - told["iat"].as_i64().unwrap();
+        assert!((lives - days * 24 * 3600).abs() <= 1, "{told}");
+    }
 }
 
 #[test]

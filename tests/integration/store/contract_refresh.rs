@@ -19,6 +19,7 @@ contract! {
     a_spent_token_that_comes_again_revokes_the_family,
     the_first_use_of_a_successor_spends_its_siblings,
     an_expired_or_revoked_token_is_not_rotated,
+    r4_a_family_ends_though_its_tokens_are_used,
     revoking_the_grant_revokes_its_families,
     a_family_of_a_replayed_code_or_revoked_grant_is_born_revoked,
     of_many_rotations_at_once_one_family_survives,
@@ -121,6 +122,23 @@ async fn an_expired_or_revoked_token_is_not_rotated(store: Store) {
     assert!(!store.revoke_refresh_family(&family.id, later(6)).await.unwrap());
     let revoked = RefreshFamily { revoked_at: Some(later(5)), ..family };
     assert_eq!(rotate(&store, "c", "d").await, Rotation::Ended(revoked));
+}
+
+async fn r4_a_family_ends_though_its_tokens_are_used(store: Store) {
+    let grant = seed_grant(&store).await;
+    let family = start(&store, &grant, "a", later(9_999)).await;
+    let end = family.ends_at.unwrap();
+    let of = async |name: &str| store.refresh_token(&hash(name)).await.unwrap().unwrap();
+    assert_eq!(of("a").await.expires_at, end, "the first token does not outlive it");
+    assert_eq!(rotate(&store, "a", "b").await, Rotation::Rotated(family.clone()));
+    assert_eq!(of("b").await.expires_at, end, "nor does a successor");
+    assert!(of("b").await.is_valid(later(899)) && !of("b").await.is_valid(end));
+    let rotate_at = async |at| {
+        let next = token(&format!("{at:?}"), later(9_999));
+        store.rotate_refresh_token(&hash("b"), &next, at).await.unwrap()
+    };
+    assert_eq!(rotate_at(later(899)).await, Rotation::Rotated(family.clone()));
+    assert_eq!(rotate_at(end).await, Rotation::Ended(family));
 }
 
 async fn revoking_the_grant_revokes_its_families(store: Store) {
