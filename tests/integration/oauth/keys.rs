@@ -1,8 +1,18 @@
 //! Signing keys: rotation, overlap, revocation, and nodes that follow each other.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tollgate::credential::sealing::SealingKey;
+use tollgate::credential::signing_keys::{SigningKeys, Trust};
+use tollgate::domain::signing_algorithm::SigningAlgorithm;
+use tollgate::domain::time::{Clock, ManualClock, Timestamp};
+use tollgate::policy::snapshot::SigningKeyTerms;
+use tollgate::server::random::MachineRandom;
+use tollgate::store::Store;
+use tollgate::store::signing_key::StoredSigningKey;
 
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
@@ -126,4 +136,73 @@ fn the_key_set_may_be_kept_for_less_time_than_a_key_is_published_before_it_signs
     let dev = dev.kill_and_restart();
     assert_eq!(published(dev.base()), before, "keys outlive the process");
     assert_eq!(Dev::start().get("/oauth/jwks", &[]).header("cache-control"), Some("public, max-age=3600"));
+}
+
+/// The signing keys of a node of `store`, by a clock of its own, opened by a sealing key of that byte.
+async fn keys_of(store: &Store, clock: &Arc<ManualClock>, sealing: u8) -> SigningKeys {
+    let sealing = Arc::new(SealingKey::new(&[sealing; 32]).unwrap());
+    let sources = (Arc::<ManualClock>::clone(clock) as _, Arc::new(MachineRandom::new()) as _);
+    SigningKeys::open((store.clone(), sealing), "https://a", SigningAlgorithm::Es256, sources).await.unwrap()
+}
+
+const TERMS: SigningKeyTerms = SigningKeyTerms {
+    algorithm: SigningAlgorithm::Es256,
+    lifetime: Duration::from_secs(3600),
+    overlap: Duration::from_secs(60),
+};
+
+fn signing(keys: &SigningKeys, clock: &ManualClock) -> String {
+    keys.ring().keys().signing(clock.now()).unwrap().kid().to_owned()
+}
+
+#[tokio::test]
+async fn a_retired_key_does_not_come_back_when_the_one_that_followed_it_is_revoked() {
+    let place = Place::sqlite();
+    let (store, clock) = (place.open().await, Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000))));
+    let keys = keys_of(&store, &clock, 7).await;
+    let retired = signing(&keys, &clock);
+    assert!(keys.adopt(&keys.prepare(TERMS).await.unwrap(), &store).await.unwrap());
+    clock.advance(TERMS.overlap);
+    let (followed_at, second) = (clock.now(), signing(&keys, &clock));
+    assert_ne!(second, retired);
+    clock.advance(Duration::from_secs(3600));
+    keys.revoke(&second, SigningAlgorithm::Es256, &store).await.unwrap();
+    let spare = signing(&keys, &clock);
+    assert!(spare != retired && spare != second, "the retired one signs again");
+    // One that opens the store later sees the same.
+    let end = followed_at.plus(Duration::from_secs(24 * 3600 + 300));
+    for keys in [keys, keys_of(&store, &clock, 7).await] {
+        assert_eq!(signing(&keys, &clock), spare);
+        let keys = keys.ring().keys();
+        let just_before = Timestamp::from_micros(end.as_micros() - 1);
+        assert!(keys.verifier().trusts(&retired, just_before) && !keys.verifier().trusts(&retired, end));
+        assert!(!keys.verifier().trusts(&second, clock.now()));
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_cannot_open_keeps_no_revoked_key_in_force_and_each_loss_is_told_once() {
+    let place = Place::sqlite();
+    let (store, clock) = (place.open().await, Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000))));
+    let node = keys_of(&store, &clock, 7).await;
+    let first = signing(&node, &clock);
+    // Another node revokes the key, and all that is left cannot be opened here.
+    let broken = StoredSigningKey {
+        kid: "broken".to_owned(),
+        algorithm: SigningAlgorithm::Es256,
+        sealed: vec![1; 64],
+        created_at: clock.now(),
+        active_from: clock.now(),
+        revoked_at: None,
+    };
+    store.revoke_signing_key(&first, &broken, clock.now()).await.unwrap();
+    // The reload that sees it first is not the one whose caller has what was verified forgotten.
+    clock.advance(Duration::from_secs(3600));
+    node.rotate_if_due(TERMS).await.unwrap();
+    assert!(!node.ring().keys().verifier().trusts(&first, clock.now()));
+    let (one, other) = tokio::join!(node.reload(), node.reload());
+    let told = [one.unwrap(), other.unwrap()];
+    assert_eq!(told.iter().filter(|trust| **trust == Trust::Lost).count(), 1, "{told:?}");
+    assert_eq!(node.reload().await.unwrap(), Trust::Kept);
+    assert_eq!(node.ring().keys().all().len(), 1, "the key that followed");
 }
