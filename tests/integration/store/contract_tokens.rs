@@ -26,7 +26,9 @@ async fn a_token_is_revoked_until_it_would_have_expired(store: Store) {
         let revoked = store.revoke_token(of_app(&app.id, id, later(end)), START).await.unwrap();
         assert_eq!(revoked, TokenRevoked::Done);
     }
+    // While transactions of others are open, what was told before is told again.
     let mut changes = store.identity_changes(Some(told)).await.unwrap().subjects.unwrap();
+    changes.retain(|subject| subject.starts_with("tok_"));
     changes.sort();
     assert_eq!(changes, ["tok_1", "tok_2"], "every node hears of each, once");
     assert!(store.is_token_revoked("tok_1").await.unwrap());
