@@ -183,7 +183,8 @@ def calls(site: Site, options: argparse.Namespace, cores: machine.Cores) -> Late
 def stormed(site: Site, options: argparse.Namespace, cores: machine.Cores) -> tuple[Latency, float]:
     request = urlencode({"client_id": site.client_id, "response_type": "code", "redirect_uri": REDIRECT_URI})
     fields = {"request": request, "username": "bench", "password": PASSWORD}
-    load = posting(site, "/oauth/login", fields, cores.others, 16, options.seconds + 2)
+    # Fewer at once than one account may have under way from one network.
+    load = posting(site, "/oauth/login", fields, cores.others, 8, options.seconds + 2)
     time.sleep(1)
     latency = calls(site, options, cores)
     counted = posted(load)
