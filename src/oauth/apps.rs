@@ -22,19 +22,19 @@ use crate::domain::id::{GrantId, SessionId};
 /// `GET /oauth/apps`.
 pub async fn show(State(oauth): State<OAuth>, headers: HeaderMap) -> Response {
     let shown = page(&oauth, &headers).await;
-    shown.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    shown.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `POST /oauth/apps/revoke`: takes the grant of the form back.
 pub async fn revoke(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
     let revoked = try_revoke(&oauth, &headers, &body).await;
-    revoked.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    revoked.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `POST /oauth/apps/sessions/end`: logs the browser of the form out.
 pub async fn end_session(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
     let ended = try_end_session(&oauth, &headers, &body).await;
-    ended.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    ended.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 async fn page(oauth: &OAuth, headers: &HeaderMap) -> Result<Response, PageError> {

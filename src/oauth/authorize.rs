@@ -11,6 +11,8 @@ use super::client_request::{ClientRequest, RequestError, normal};
 use super::interaction::{Interaction, Purpose};
 use super::login;
 use super::pages::{self, Language, Question};
+use super::parameters::Parameters;
+use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session;
 use super::step_up::Next;
@@ -19,13 +21,15 @@ use super::step_up::Next;
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = normal(query.as_deref().unwrap_or_default());
     let next = next_page(&oauth, &query, &headers).await;
-    next.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+    next.unwrap_or_else(|error| {
+        refuse(&oauth, (&headers, Interaction::authorize(&query).language(&headers)), error)
+    })
 }
 
 /// Tells the user, or the app at its redirect URI, what is wrong with a request.
-pub fn refuse(oauth: &OAuth, headers: &HeaderMap, error: RequestError) -> Response {
+pub fn refuse(oauth: &OAuth, told: (&HeaderMap, Language), error: RequestError) -> Response {
     match error {
-        RequestError::Page(error) => error.page(Language::preferred(headers)),
+        RequestError::Page(error) => error.page(oauth, told),
         RequestError::Redirect { redirect_uri, state, error } => {
             error.redirect(&redirect_uri, state.as_deref(), &oauth.issuer)
         }
@@ -34,7 +38,7 @@ pub fn refuse(oauth: &OAuth, headers: &HeaderMap, error: RequestError) -> Respon
 
 async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Response, RequestError> {
     let request = ClientRequest::read(oauth, query).await?;
-    let language = Language::preferred(headers);
+    let language = Language::wanted(headers, request.ui_locales.as_deref());
     let snapshot = oauth.live.load();
     let session = session::find(oauth, headers).await?;
     let authentication = session.as_ref().map(|session| session.authentication);
@@ -42,7 +46,7 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
         (Next::Refuse(error), _) => return Err(request.refused(error)),
         (Next::Ask, Some(session)) => session,
         (Next::LogIn | Next::Ask, _) => {
-            let next = (&Interaction::authorize(query), &Purpose::App(request.app.name));
+            let next = (&going_on(query, &request), &Purpose::App(request.app.name));
             return Ok(login::page(oauth, headers, next, None)?);
         }
     };
@@ -58,4 +62,14 @@ async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Re
         csrf: &session.csrf,
     };
     Ok(pages::consent(language, &question))
+}
+
+/// What a login goes on with. The pages before it do not see into a request that was pushed, so its languages go along.
+fn going_on(query: &str, request: &ClientRequest) -> Interaction {
+    match &request.ui_locales {
+        Some(locales) if Parameters::parse(query).get("ui_locales").is_none() => Interaction::authorize(
+            &with_parameters(&format!("?{query}"), &[("ui_locales", locales.as_str())])[1..],
+        ),
+        Some(_) | None => Interaction::authorize(query),
+    }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::{AuthorizeError, EndpointError, PageError};
+use super::observed;
 use super::parameters::Parameters;
 use super::pkce;
 use super::redirect;
@@ -57,6 +58,8 @@ pub struct ClientRequest {
     pub key: Option<Thumbprint>,
     /// What it asks of the merchant's login.
     pub wanted: Wanted,
+    /// The languages that its pages are to be in.
+    pub ui_locales: Option<String>,
     /// By which it was pushed, if it was: the merchant's answer uses it up.
     pub pushed: Option<RequestHash>,
 }
@@ -106,7 +109,9 @@ impl ClientRequest {
             Ok(Checked { scopes, challenge, key, wanted }) => {
                 let wanted = wanted.brought_by(&sent);
                 let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
+                let ui_locales = parameters.get("ui_locales").map(str::to_owned);
                 Ok(Self {
+                    ui_locales,
                     app,
                     partner,
                     redirect_uri,
@@ -171,15 +176,22 @@ async fn client(oauth: &OAuth, parameters: &Parameters) -> Result<Client, PageEr
         return Err(PageError::UnknownApp);
     }
     let id = parameters.get("client_id").and_then(|id| AppId::new(id).ok()).ok_or(PageError::UnknownApp)?;
-    let client = oauth.store.client(&id).await?.filter(Client::is_active);
-    client.ok_or(PageError::UnknownApp)
+    let client = oauth.store.client(&id).await?.ok_or_else(|| {
+        observed::is_no_app(id.as_str());
+        PageError::UnknownApp
+    })?;
+    observed::is_app(&client.app.id);
+    if client.is_active() { Ok(client) } else { Err(PageError::SuspendedApp) }
 }
 
 fn redirect_uri(app: &App, parameters: &Parameters) -> Result<String, PageError> {
     match (parameters.get("redirect_uri"), app.redirect_uris.as_slice()) {
         (Some(uri), registered) if redirect::is_registered(registered, uri) => Ok(uri.to_owned()),
         (None, [only]) => Ok(only.clone()),
-        _ => Err(PageError::UnknownRedirect),
+        (sent, _) => {
+            observed::is_unregistered(sent.unwrap_or_default());
+            Err(PageError::UnknownRedirect)
+        }
     }
 }
 

@@ -25,11 +25,13 @@ use crate::store::authorization_code::{CodeRecord, GivenCode};
 
 /// Takes the merchant's answer.
 pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    let decided = match Parameters::of_form(&body) {
+    let form = Parameters::of_form(&body);
+    let language = Interaction::language_of(form.as_ref(), &headers);
+    let decided = match form {
         Some(form) => decide(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm.into()),
     };
-    decided.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+    decided.unwrap_or_else(|error| refuse(&oauth, (&headers, language), error))
 }
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::asked_access::AskedAccess;
-use super::error::{PageError, see_other};
+use super::error::{PageError, Refused, see_other};
 use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED, Interaction, Purpose};
 use super::login;
 use super::login_form::session_of;
@@ -38,7 +38,7 @@ struct Asking {
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = Parameters::parse(query.as_deref().unwrap_or_default());
     let shown = page(&oauth, &headers, &query).await;
-    shown.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    shown.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `POST /oauth/device`: the merchant's answer.
@@ -47,7 +47,7 @@ pub async fn answer(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
         Some(form) => decide(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm),
     };
-    answered.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    answered.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `GET /oauth/device/allowed`.
@@ -81,7 +81,13 @@ async fn page(oauth: &OAuth, headers: &HeaderMap, query: &Parameters) -> Result<
 }
 
 fn ask_for_code(oauth: &OAuth, headers: &HeaderMap, notice: Option<CodeNotice>) -> Response {
-    pages::device_code(Language::preferred(headers), &oauth.live.load().platform.name, notice)
+    let page = pages::device_code(Language::preferred(headers), &oauth.live.load().platform.name, notice);
+    match notice {
+        Some(CodeNotice::Unknown) => {
+            Refused::watched("unknown_user_code", "no device waits with it").with(page)
+        }
+        None => page,
+    }
 }
 
 async fn question(

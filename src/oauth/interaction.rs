@@ -6,7 +6,11 @@
 
 use std::borrow::Cow;
 
+use axum::http::HeaderMap;
+
 use super::client_request::{ClientRequest, RequestError, normal};
+use super::pages::Language;
+use super::parameters::Parameters;
 use super::router::OAuth;
 use super::step_up::after_login;
 use crate::domain::user_code::UserCode;
@@ -83,6 +87,21 @@ impl Interaction {
             Self::Authorize(query) => query.into(),
             Self::Apps | Self::Device(_) | Self::SecondFactor => self.path().into(),
         }
+    }
+
+    /// The language of its pages: that of the authorization request, else what the browser likes.
+    #[must_use]
+    pub fn language(&self, headers: &HeaderMap) -> Language {
+        match self {
+            Self::Authorize(query) => Language::wanted(headers, Parameters::parse(query).get("ui_locales")),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => Language::preferred(headers),
+        }
+    }
+
+    /// The language of the answer to a form that names what it goes on with.
+    #[must_use]
+    pub fn language_of(form: Option<&Parameters>, headers: &HeaderMap) -> Language {
+        Self::named(form.and_then(|form| form.get(FIELD))).language(headers)
     }
 
     /// Where it goes on: a path of our own.

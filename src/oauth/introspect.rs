@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::client_auth::{authenticate, form};
-use super::error::EndpointError;
+use super::error::{EndpointError, Unproven};
 use super::revoke::TokenKind;
 use super::router::OAuth;
-use super::token::standing;
+use super::token::standing::{self, Rests};
 use crate::credential::access_token::cnf;
 use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
@@ -42,7 +42,7 @@ async fn try_introspect(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Optio
     let caller = authenticate(oauth, call, (&parameters, now)).await?.app;
     // RFC 7662, section 2.1: whoever asks proves itself, or tokens could be tried out.
     if caller.kind == ClientKind::Public {
-        return Err(EndpointError::InvalidClient);
+        return Err(EndpointError::InvalidClient(Unproven::Public));
     }
     let token = parameters.get("token").ok_or(EndpointError::InvalidRequest("token is missing"))?;
     match TokenKind::of(token) {
@@ -87,7 +87,7 @@ async fn refresh_token(
 ) -> Result<Option<Value>, EndpointError> {
     let Some(token) = oauth.store.refresh_token(&RefreshTokenHash::of(text)).await? else { return Ok(None) };
     let family = &token.family;
-    if family.app != caller.id || !token.is_valid(now) || !standing::stands(oauth, family).await? {
+    if family.app != caller.id || !token.is_valid(now) || standing::of(oauth, family).await? != Rests::Firm {
         return Ok(None);
     }
     let mut told = common(oauth, (family.app.as_str(), &family.scopes.to_string()), token.expires_at);

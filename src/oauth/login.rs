@@ -9,10 +9,11 @@ use axum::response::Response;
 
 use super::authorize::refuse;
 use super::client_request::RequestError;
-use super::error::{PageError, mark_stale, see_other};
+use super::error::{PageError, Refused, see_other, stale};
 use super::interaction::{FIELD, Interaction, Purpose};
 use super::login_form;
-use super::pages::{self, Language, LoginNotice, LoginQuestion};
+use super::observed;
+use super::pages::{self, LoginNotice, LoginQuestion};
 use super::parameters::Parameters;
 use super::router::OAuth;
 use super::second_factor::{self, login_step};
@@ -26,7 +27,7 @@ use crate::domain::identity::{Merchant, Standing};
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
 
-/// The login page before an interaction, with the cookie that its form goes by.
+/// The login page before an interaction, with the cookie that its form goes by, and a notice for who typed that user name.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
@@ -34,11 +35,11 @@ pub fn page(
     oauth: &OAuth,
     headers: &HeaderMap,
     (interaction, purpose): (&Interaction, &Purpose),
-    notice: Option<LoginNotice>,
+    notice: Option<(LoginNotice, &str)>,
 ) -> Result<Response, PageError> {
     let form = login_form::prepare(oauth, headers)?;
     let snapshot = oauth.live.load();
-    let language = Language::preferred(headers);
+    let language = interaction.language(headers);
     let login = &snapshot.platform.login;
     let label = login.provider.as_ref().map(|provider| {
         let (en, zh) = &provider.label;
@@ -51,19 +52,22 @@ pub fn page(
         purpose,
         request: &interaction.field(),
         token: &form.token,
+        username: notice.map_or("", |(_, typed)| typed),
     };
-    let mut page = pages::login(language, &question, notice);
+    let mut page = pages::login(language, &question, notice.map(|(notice, _)| notice));
     page.headers_mut().insert(header::SET_COOKIE, form.cookie);
     Ok(page)
 }
 
 /// Logs a merchant in and goes on with what it came for.
 pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    let answered = match Parameters::of_form(&body) {
+    let form = Parameters::of_form(&body);
+    let language = Interaction::language_of(form.as_ref(), &headers);
+    let answered = match form {
         Some(form) => answer(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm.into()),
     };
-    answered.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+    answered.unwrap_or_else(|error| refuse(&oauth, (&headers, language), error))
 }
 
 async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
@@ -79,11 +83,13 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
         }
         Outcome::Again(notice) => {
             let purpose = interaction.purpose(oauth).await?;
-            let mut page = page(oauth, headers, (&interaction, &purpose), Some(notice))?;
-            if notice == LoginNotice::Stale {
-                mark_stale(&mut page);
-            }
-            Ok(page)
+            // What another site may have filled in is not shown.
+            let typed = form.get("username").filter(|_| notice == LoginNotice::Wrong).unwrap_or_default();
+            let page = page(oauth, headers, (&interaction, &purpose), Some((notice, typed)))?;
+            Ok(match notice {
+                LoginNotice::Stale => stale(page),
+                LoginNotice::Wrong => Refused::watched("wrong_password", notice.reason()).with(page),
+            })
         }
     }
 }
@@ -129,7 +135,7 @@ async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
 /// against whom it was tried for.
 ///
 /// # Errors
-/// [`PageError::TooManyAttempts`], [`PageError::Busy`], [`PageError::Unavailable`].
+/// [`PageError::Suspended`], [`PageError::TooManyAttempts`], [`PageError::Busy`], [`PageError::Unavailable`].
 pub async fn prove(
     oauth: &OAuth,
     headers: &HeaderMap,
@@ -168,11 +174,18 @@ async fn check(
             None => (None, nobody.clone()),
         };
         let is_right = password::verify(&password, &stored);
-        let merchant = merchant.filter(|merchant| is_right && merchant.standing == Standing::Active);
-        merchant.map(|merchant| (merchant, stored))
+        (merchant, stored, is_right)
     });
-    checked.await.map_err(|error| match error {
+    let (merchant, stored, is_right) = checked.await.map_err(|error| match error {
         TurnError::Busy => PageError::Busy,
         TurnError::Died(died) => PageError::Unavailable(Box::new(died)),
-    })
+    })?;
+    let Some(merchant) = merchant else { return Ok(None) };
+    observed::is_of_merchant(&merchant.id);
+    match (is_right, merchant.standing) {
+        (true, Standing::Active) => Ok(Some((merchant, stored))),
+        // Only who has the password gets to hear it.
+        (true, Standing::Suspended) => Err(PageError::Suspended),
+        (false, _) => Ok(None),
+    }
 }

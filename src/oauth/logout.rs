@@ -19,7 +19,7 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
         Some(form) => log_out(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm),
     };
-    ended.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    ended.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 async fn log_out(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, PageError> {

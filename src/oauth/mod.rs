@@ -20,6 +20,8 @@ pub mod login;
 pub mod login_form;
 pub mod logout;
 pub mod metadata;
+pub mod observed;
+pub mod opened;
 pub mod pages;
 pub mod par;
 pub mod parameters;

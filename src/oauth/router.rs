@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
+use super::observed::observe;
 use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
 use super::{
     apps, authorize, consent, device, device_authorization, error, introspect, login, logout, metadata,
-    pages, par, resource, revoke, token,
+    opened, pages, par, resource, revoke, token,
 };
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
@@ -24,6 +28,7 @@ use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
 use crate::store::Store;
+use crate::telemetry::oauth_counters::OAuthCounters;
 
 /// What the endpoints share.
 #[derive(Clone)]
@@ -54,27 +59,43 @@ pub struct OAuth {
     pub sealing: Arc<SealingKey>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
+    /// What became of calls and logins.
+    pub counters: Arc<OAuthCounters>,
     /// The platform's own identity provider.
     pub federation: Arc<Federation>,
 }
 
 /// The authorization server.
 pub fn router(oauth: OAuth) -> Router {
+    let router = endpoints();
+    let router = match oauth.issuer.starts_with("https://") {
+        // Whoever was here once comes by TLS, also by a link that says otherwise (RFC 6797).
+        true => router.layer(SetResponseHeaderLayer::overriding(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        )),
+        false => router,
+    };
+    // Last, so that it sees all answers.
+    router.layer(from_fn_with_state(oauth.clone(), observe)).with_state(oauth)
+}
+
+fn endpoints() -> Router<OAuth> {
     Router::new()
         .route("/oauth/authorize", get(authorize::show))
-        .route("/oauth/login", post(login::submit))
-        .route("/oauth/federated", post(begin::submit))
+        .route("/oauth/login", get(opened::apps).post(login::submit))
+        .route("/oauth/federated", get(opened::apps).post(begin::submit))
         .route("/oauth/federated/callback", get(callback::show))
         .route("/oauth/login/code", get(login_step::show).post(login_step::submit))
         .route("/oauth/second_factor", get(page::show))
-        .route("/oauth/second_factor/offer", post(page::offer))
-        .route("/oauth/second_factor/confirm", post(page::confirm))
-        .route("/oauth/second_factor/remove", post(page::remove))
-        .route("/oauth/logout", post(logout::submit))
-        .route("/oauth/consent", post(consent::submit))
+        .route("/oauth/second_factor/offer", get(opened::second_factor).post(page::offer))
+        .route("/oauth/second_factor/confirm", get(opened::second_factor).post(page::confirm))
+        .route("/oauth/second_factor/remove", get(opened::second_factor).post(page::remove))
+        .route("/oauth/logout", get(opened::apps).post(logout::submit))
+        .route("/oauth/consent", get(opened::by_itself).post(consent::submit))
         .route("/oauth/apps", get(apps::show))
-        .route("/oauth/apps/revoke", post(apps::revoke))
-        .route("/oauth/apps/sessions/end", post(apps::end_session))
+        .route("/oauth/apps/revoke", get(opened::apps).post(apps::revoke))
+        .route("/oauth/apps/sessions/end", get(opened::apps).post(apps::end_session))
         .route("/oauth/par", post(par::push))
         .route("/oauth/device_authorization", post(device_authorization::ask))
         .route("/oauth/device", get(device::show).post(device::answer))
@@ -89,5 +110,4 @@ pub fn router(oauth: OAuth) -> Router {
         .route("/.well-known/oauth-protected-resource", get(resource::metadata))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(oauth)
 }

@@ -60,7 +60,7 @@ pub async fn begin(
     let authentication = Authentication { at: now, class };
     let (id, session) = new_session(oauth, merchant, authentication)?;
     match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
-        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        true => begun(oauth, &id).map(Some),
         false => Ok(None),
     }
 }
@@ -77,9 +77,15 @@ pub async fn begin_linked(
 ) -> Result<Option<HeaderValue>, PageError> {
     let (id, session) = new_session(oauth, merchant, authentication)?;
     match oauth.store.begin_linked_session(&SessionHash::of(&id), &session, account).await? {
-        true => set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs())).map(Some),
+        true => begun(oauth, &id).map(Some),
         false => Ok(None),
     }
+}
+
+/// The cookie of a session that has begun.
+fn begun(oauth: &OAuth, id: &str) -> Result<HeaderValue, PageError> {
+    oauth.counters.logged_in("succeeded");
+    set_cookie(oauth, SESSION, (id, LIFETIME.as_secs()))
 }
 
 /// A new session, and the id that its cookie holds.

@@ -49,7 +49,8 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
     let (cells, live, directory) =
         (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
-    let (certificates, tokens) = (node.certificates.clone(), node.tokens.clone());
+    let (certificates, tokens, oauth) =
+        (node.certificates.clone(), node.tokens.clone(), node.services.oauth_counters.clone());
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -98,6 +99,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
             ),
         ]);
         let mut series = token_series(&tokens.standings());
+        series.extend(oauth.series());
         if let Some(certificates) = &certificates {
             figures.push((
                 "tollgate_tls_reload_failures",
@@ -117,10 +119,10 @@ fn token_series(standings: &[Standing]) -> Vec<Series> {
         return Vec::new();
     }
     let of = |figure: fn(&Standing) -> Option<u64>| {
-        let named = |standing: &Standing| Some((standing.upstream.to_string(), figure(standing)?));
+        let named = |standing: &Standing| Some((vec![standing.upstream.to_string()], figure(standing)?));
         standings.iter().filter_map(named).collect::<Vec<_>>()
     };
-    let label = "upstream";
+    let label: &[&str] = &["upstream"];
     vec![
         (
             "tollgate_upstream_token_held",
@@ -160,8 +162,8 @@ fn ends(certificates: &Certificates) -> Series {
         "tollgate_tls_certificate_not_after_seconds",
         Gauge,
         "Until when the certificate that is shown for a host is valid, in seconds since 1970.",
-        "host",
-        certificates.ends().into_iter().map(|(host, end)| (host, seconds(end))).collect(),
+        &["host"],
+        certificates.ends().into_iter().map(|(host, end)| (vec![host], seconds(end))).collect(),
     )
 }
 

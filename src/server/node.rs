@@ -52,6 +52,7 @@ use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
 use crate::store::Store;
 use crate::telemetry::counters::CoreCounters;
+use crate::telemetry::oauth_counters::OAuthCounters;
 
 /// How long an orderly stop waits for the books.
 const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
@@ -111,6 +112,8 @@ pub struct Services {
     pub random: Arc<dyn Random>,
     /// Calls other servers.
     pub client: Client,
+    /// What the OAuth2 server counts.
+    pub oauth_counters: Arc<OAuthCounters>,
 }
 
 /// A running node.
@@ -192,6 +195,7 @@ impl Node {
             clock,
             random,
             client,
+            oauth_counters: Arc::default(),
         };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
@@ -315,6 +319,7 @@ fn router(services: &Services) -> Router {
         hashing: services.hashing.clone(),
         key_sets: Arc::default(),
         throttle: Arc::default(),
+        counters: services.oauth_counters.clone(),
         federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
     })
 }

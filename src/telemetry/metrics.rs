@@ -23,9 +23,9 @@ pub enum Kind {
 /// A figure: its name, what it is, what it means, its value.
 pub type Figure = (&'static str, Kind, &'static str, u64);
 
-/// Figures of one name that a label tells apart: its name, what it is, what it means, the label, its values. Those who make
-/// one see to it that no value of the label needs escaping.
-pub type Series = (&'static str, Kind, &'static str, &'static str, Vec<(String, u64)>);
+/// Figures of one name that labels tell apart: its name, what it is, what it means, the labels, their values. Those who make
+/// one see to it that no value of a label needs escaping.
+pub type Series = (&'static str, Kind, &'static str, &'static [&'static str], Vec<(Vec<String>, u64)>);
 
 /// Reads figures that something outside the cores tells: all at once, since some belong together.
 pub type Figures = Box<dyn Fn() -> (Vec<Figure>, Vec<Series>) + Send + Sync>;
@@ -213,9 +213,12 @@ fn write_single(page: &mut String, (name, kind, help, value): Figure) -> std::fm
     writeln!(page, "{name}{suffix} {value}")
 }
 
-fn write_series(page: &mut String, (name, kind, help, label, values): &Series) -> std::fmt::Result {
+fn write_series(page: &mut String, (name, kind, help, labels, values): &Series) -> std::fmt::Result {
     let suffix = write_kind(page, name, *kind, help)?;
-    values.iter().try_for_each(|(of, value)| writeln!(page, "{name}{suffix}{{{label}=\"{of}\"}} {value}"))
+    values.iter().try_for_each(|(of, value)| {
+        let of = labels.iter().zip(of).map(|(label, of)| format!("{label}=\"{of}\"")).collect::<Vec<_>>();
+        writeln!(page, "{name}{suffix}{{{}}} {value}", of.join(","))
+    })
 }
 
 /// Says what a figure is; gives what its samples' name ends with.

@@ -3,3 +3,4 @@
 pub mod counters;
 pub mod logs;
 pub mod metrics;
+pub mod oauth_counters;

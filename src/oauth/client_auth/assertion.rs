@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::super::call::Call;
-use super::super::error::EndpointError;
+use super::super::error::{EndpointError, Unproven};
 use super::super::router::OAuth;
 use crate::credential::client_keys::SignedError;
 use crate::domain::time::Timestamp;
@@ -20,22 +20,35 @@ const MAX_LIFE: Duration = Duration::from_secs(3600);
 /// How far the client's clock may be from this one.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// Why an assertion proves nothing. Told in the log alone.
+/// Why an assertion proves nothing.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
+pub enum WrongAssertion {
+    /// There is no key to check it by.
     #[error("the app has no keys")]
     NoKeys,
+    /// The app did not sign it.
     #[error(transparent)]
     Signed(#[from] SignedError),
+    /// A claim is missing.
     #[error("its claims are missing or malformed: it needs iss, sub, aud, exp and jti")]
     Claims,
+    /// It is of another app.
     #[error("iss and sub must be the client_id")]
     Subject,
+    /// It is for another server.
     #[error("aud must be the issuer or the endpoint that is called, and nothing else")]
     Audience,
-    #[error("it has expired, or is not valid yet, or expires more than 10 minutes ahead")]
-    Time,
-    #[error("it was used before")]
+    /// It is not valid yet.
+    #[error("nbf or iat is in the future: is your clock right?")]
+    TooEarly,
+    /// It is no longer valid.
+    #[error("exp is over: is your clock right?")]
+    Expired,
+    /// It would be valid for too long.
+    #[error("exp is more than an hour ahead")]
+    TooLong,
+    /// It was used.
+    #[error("jti was used before")]
     Replayed,
 }
 
@@ -64,68 +77,67 @@ pub(super) fn subject(assertion: &str) -> Option<String> {
     struct Subject {
         sub: String,
     }
-    serde_json::from_slice::<Subject>(&payload(assertion)?).ok().map(|claims| claims.sub)
-}
-
-/// What an assertion says, whoever made it.
-fn payload(assertion: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()
+    let payload = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Subject>(&payload).ok().map(|claims| claims.sub)
 }
 
 /// Whether the client made that assertion for this call, and it is its first use.
 ///
 /// # Errors
 /// [`EndpointError::Unavailable`].
-pub(super) async fn is_right(
+pub(super) async fn check(
     oauth: &OAuth,
     client: &Client,
     assertion: &str,
     (call, now): (&Call, Timestamp),
-) -> Result<bool, EndpointError> {
-    let checked = check(oauth, client, assertion, (call, now));
-    let refused = match checked {
-        Ok(claims) => {
-            let expires_at = seconds(claims.exp).plus(LEEWAY);
-            match oauth.store.use_assertion(&client.app.id, &claims.jti, expires_at).await? {
-                true => return Ok(true),
-                false => Wrong::Replayed,
-            }
-        }
-        Err(wrong) => wrong,
+) -> Result<Result<(), Unproven>, EndpointError> {
+    // The signature first: only whom it proves to be the app is told what else is wrong.
+    let signed = match signed(oauth, client, assertion) {
+        Ok(payload) => payload,
+        Err(wrong) => return Ok(Err(Unproven::Assertion(wrong))),
     };
-    tracing::debug!(app = %client.app.id, reason = %refused, "a client assertion was refused");
-    Ok(false)
+    let claims = match claims(oauth, client, &signed, (call, now)) {
+        Ok(claims) => claims,
+        Err(wrong) => return Ok(Err(Unproven::OwnAssertion(wrong))),
+    };
+    let expires_at = seconds(claims.exp).plus(LEEWAY);
+    let is_first = oauth.store.use_assertion(&client.app.id, &claims.jti, expires_at).await?;
+    Ok(is_first.then_some(()).ok_or(Unproven::OwnAssertion(WrongAssertion::Replayed)))
 }
 
-fn check(
+/// What the client signed.
+fn signed(oauth: &OAuth, client: &Client, assertion: &str) -> Result<Vec<u8>, WrongAssertion> {
+    let keys = client.settings.jwks.as_deref().and_then(|set| oauth.key_sets.read(set));
+    Ok(keys.ok_or(WrongAssertion::NoKeys)?.verify(assertion)?)
+}
+
+fn claims(
     oauth: &OAuth,
     client: &Client,
-    assertion: &str,
+    signed: &[u8],
     (call, now): (&Call, Timestamp),
-) -> Result<Claims, Wrong> {
-    let keys =
-        client.settings.jwks.as_deref().and_then(|set| oauth.key_sets.read(set)).ok_or(Wrong::NoKeys)?;
-    // First what costs little: a signature is checked of nothing that would not do anyway.
-    let payload = payload(assertion).ok_or(Wrong::Claims)?;
-    let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Wrong::Claims)?;
+) -> Result<Claims, WrongAssertion> {
+    let claims: Claims = serde_json::from_slice(signed).map_err(|_| WrongAssertion::Claims)?;
     if claims.jti.is_empty() {
-        return Err(Wrong::Claims);
+        return Err(WrongAssertion::Claims);
     }
     let id = client.app.id.as_str();
     if claims.iss != id || claims.sub != id {
-        return Err(Wrong::Subject);
+        return Err(WrongAssertion::Subject);
     }
     if !is_for_us(oauth, &claims.aud, call) {
-        return Err(Wrong::Audience);
+        return Err(WrongAssertion::Audience);
     }
     let (soonest, latest) = (now.plus(LEEWAY), now.plus(MAX_LIFE).plus(LEEWAY));
-    let has_begun = [claims.nbf, claims.iat].into_iter().flatten().all(|time| seconds(time) <= soonest);
-    let expiry = seconds(claims.exp);
-    if !has_begun || expiry.plus(LEEWAY) <= now || expiry > latest {
-        return Err(Wrong::Time);
+    if [claims.nbf, claims.iat].into_iter().flatten().any(|time| seconds(time) > soonest) {
+        return Err(WrongAssertion::TooEarly);
     }
-    if keys.verify(assertion)? != payload {
-        return Err(Wrong::Claims);
+    let expiry = seconds(claims.exp);
+    if expiry.plus(LEEWAY) <= now {
+        return Err(WrongAssertion::Expired);
+    }
+    if expiry > latest {
+        return Err(WrongAssertion::TooLong);
     }
     Ok(claims)
 }

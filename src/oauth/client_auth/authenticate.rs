@@ -16,6 +16,10 @@ use crate::domain::time::Timestamp;
 /// # Errors
 /// [`EndpointError::InvalidRequest`].
 pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, EndpointError> {
+    // An app that proves itself by a field of the head may have nothing to add.
+    if body.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
+        return Ok(Parameters::default());
+    }
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
@@ -53,7 +57,7 @@ pub async fn authenticate(
             .map_err(EndpointError::TooManyAttempts)?,
     }
     let proven = prove(oauth, &presented, (call, now)).await;
-    if matches!(proven, Err(EndpointError::InvalidClient)) {
+    if matches!(proven, Err(EndpointError::InvalidClient(_))) {
         oauth
             .throttle
             .app_failed(id, address, oauth.clock.monotonic())

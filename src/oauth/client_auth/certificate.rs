@@ -1,17 +1,27 @@
 //! `tls_client_auth` and `self_signed_tls_client_auth`: the certificate by which the client connected (RFC 8705, section 2).
 
+use super::super::error::Unproven;
 use super::super::router::OAuth;
 use crate::domain::client::AuthMethod;
 use crate::domain::client_certificate::ClientCertificate;
 use crate::store::client::Client;
 
-/// Whether that certificate proves the client, in a way that it is registered for.
-pub(super) fn is_right(oauth: &OAuth, client: &Client, certificate: &ClientCertificate) -> bool {
+/// Whether the certificate that the client showed, if any, proves it in a way that it is registered for.
+pub(super) fn check(
+    oauth: &OAuth,
+    client: &Client,
+    shown: Option<&ClientCertificate>,
+) -> Result<(), Unproven> {
     let settings = &client.settings;
-    let is_vouched = settings.has_method(AuthMethod::Tls)
-        && settings.tls_name.as_ref().is_some_and(|name| certificate.is_vouched(name));
-    is_vouched
-        || (settings.has_method(AuthMethod::SelfSignedTls) && is_registered(oauth, client, certificate))
+    let (by_name, by_itself) =
+        (settings.has_method(AuthMethod::Tls), settings.has_method(AuthMethod::SelfSignedTls));
+    if !by_name && !by_itself {
+        return Err(Unproven::Nothing);
+    }
+    let shown = shown.ok_or(Unproven::NoCertificate)?;
+    let is_vouched = by_name && settings.tls_name.as_ref().is_some_and(|name| shown.is_vouched(name));
+    let is_right = is_vouched || (by_itself && is_registered(oauth, client, shown));
+    is_right.then_some(()).ok_or(Unproven::Certificate)
 }
 
 fn is_registered(oauth: &OAuth, client: &Client, certificate: &ClientCertificate) -> bool {

@@ -8,6 +8,7 @@ mod presented;
 mod prove;
 mod secret;
 
+pub use self::assertion::WrongAssertion;
 pub use self::authenticate::{authenticate, form};
 pub use self::key_sets::KeySets;
 pub use self::prove::Proven;

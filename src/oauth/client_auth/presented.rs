@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::error::EndpointError;
+use super::super::error::{EndpointError, Unproven};
 use super::super::parameters::{Parameters, decode};
 use super::assertion::{KIND, subject};
 use crate::domain::client::AuthMethod;
@@ -46,7 +46,10 @@ pub(super) fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Pr
         (None, Some(assertion)) => by_assertion(assertion, parameters)?,
         (None, None) => {
             // RFC 6749, section 5.2: "no client authentication included" is invalid_client.
-            let id = parameters.get("client_id").ok_or(EndpointError::InvalidClient)?.to_owned();
+            let id = parameters
+                .get("client_id")
+                .ok_or(EndpointError::InvalidClient(Unproven::Missing))?
+                .to_owned();
             let by_secret = |secret: &str| Proof::Secret(AuthMethod::SecretPost, secret.to_owned());
             (id, secret.map_or(Proof::None, by_secret))
         }
@@ -59,7 +62,7 @@ pub(super) fn present(headers: &HeaderMap, parameters: &Parameters) -> Result<Pr
 
 fn by_basic(value: &HeaderValue) -> Result<(String, Proof), EndpointError> {
     let decoded = value.to_str().ok().and_then(decode_basic);
-    let (id, secret) = decoded.ok_or(EndpointError::InvalidClient)?;
+    let (id, secret) = decoded.ok_or(unreadable("Basic"))?;
     // An empty password is none: so do public apps name themselves.
     let proof = if secret.is_empty() { Proof::None } else { Proof::Secret(AuthMethod::SecretBasic, secret) };
     Ok((id, proof))
@@ -69,11 +72,15 @@ fn by_basic(value: &HeaderValue) -> Result<(String, Proof), EndpointError> {
 fn by_assertion(assertion: &str, parameters: &Parameters) -> Result<(String, Proof), EndpointError> {
     match parameters.get("client_assertion_type") {
         Some(KIND) => {}
-        Some(_) => return Err(EndpointError::InvalidClient),
+        Some(_) => return Err(unreadable("client_assertion_type")),
         None => return Err(EndpointError::InvalidRequest("client_assertion_type is missing")),
     }
-    let id = subject(assertion).ok_or(EndpointError::InvalidClient)?;
+    let id = subject(assertion).ok_or(unreadable("sub of client_assertion"))?;
     Ok((id, Proof::Assertion(assertion.to_owned())))
+}
+
+const fn unreadable(what: &'static str) -> EndpointError {
+    EndpointError::InvalidClient(Unproven::Unreadable(what))
 }
 
 fn is_basic(value: &HeaderValue) -> bool {

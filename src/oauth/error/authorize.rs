@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::super::redirect::with_parameters;
+use super::refused::Refused;
 
 /// What goes wrong at the authorization endpoint once it is known where to redirect to (RFC 6749, section 4.1.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +63,8 @@ impl AuthorizeError {
         let mut parameters = vec![("error", self.code()), ("error_description", self.description())];
         parameters.extend(state.map(|state| ("state", state)));
         parameters.push(("iss", issuer));
-        see_other(&with_parameters(redirect_uri, &parameters))
+        let refused = Refused::mistake(self.code(), self.description());
+        refused.with(see_other(&with_parameters(redirect_uri, &parameters)))
     }
 }
 

@@ -6,29 +6,35 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::Level;
 
 use super::authorize::AuthorizeError;
+use super::refused::{Refused, chain};
+use super::unproven::Unproven;
 use crate::credential::dpop::ProofError;
 use crate::store::StoreError;
 
 /// The field that tells a nonce (RFC 9449, section 8.1).
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
-/// What goes wrong at the token endpoint (RFC 6749, section 5.2).
+/// What goes wrong at these endpoints (RFC 6749, section 5.2). Its text is what whoever asked is told.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// A parameter is missing, repeated or malformed.
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// The app did not prove itself.
-    #[error("the client is unknown or did not authenticate")]
-    InvalidClient,
+    #[error("{}", .0.told())]
+    InvalidClient(Unproven),
     /// The app did not prove itself, too often from that network; the seconds to wait.
     #[error("too many attempts failed; wait {0} seconds")]
     TooManyAttempts(u64),
     /// The code or refresh token is not good.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// A code or refresh token that was used before: what is told of one that is not good, and what happened.
+    #[error("{0}")]
+    Replayed(&'static str, &'static str),
     /// The merchant has not answered yet (RFC 8628, section 3.5).
     #[error("the merchant has not answered yet")]
     AuthorizationPending,
@@ -78,32 +84,60 @@ impl From<StoreError> for EndpointError {
     }
 }
 
+impl EndpointError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        let code = match self {
+            Self::InvalidClient(_) => return (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::TooManyAttempts(_) => return (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
+            Self::Unavailable(_) => return (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidGrant(_) | Self::Replayed(..) => "invalid_grant",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::AccessDenied => "access_denied",
+            Self::ExpiredToken => "expired_token",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidScope(_) => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidProof(_) => "invalid_dpop_proof",
+            Self::UseNonce(_) => "use_dpop_nonce",
+            Self::Request(error) => error.code(),
+        };
+        (StatusCode::BAD_REQUEST, code)
+    }
+
+    fn refused(&self, code: &'static str) -> Refused {
+        match self {
+            Self::InvalidClient(why) => Refused::watched(code, why.to_string()),
+            Self::TooManyAttempts(_) => Refused::watched("too_many_attempts", self.to_string()),
+            Self::Replayed(_, what) => Refused { code, reason: (*what).to_owned(), level: Level::WARN },
+            Self::InvalidProof(ProofError::Replayed) => Refused::watched(code, self.to_string()),
+            Self::Unavailable(source) => Refused { code, reason: chain(&**source), level: Level::ERROR },
+            Self::InvalidRequest(_)
+            | Self::InvalidGrant(_)
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::AccessDenied
+            | Self::ExpiredToken
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedTokenType
+            | Self::InvalidScope(_)
+            | Self::InvalidTarget
+            | Self::InvalidProof(_)
+            | Self::UseNonce(_)
+            | Self::Request(_) => Refused::mistake(code, self.to_string()),
+        }
+    }
+}
+
 impl IntoResponse for EndpointError {
     fn into_response(self) -> Response {
-        let (status, code) = match &self {
-            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
-            Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
-            Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
-            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
-            Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
-            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
-            Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
-            Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
-            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-            Self::UnsupportedTokenType => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
-            Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
-            Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
-            Self::InvalidProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
-            Self::UseNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
-            Self::Request(error) => (StatusCode::BAD_REQUEST, error.code()),
-            Self::Unavailable(source) => {
-                tracing::error!(error = %source, "the token endpoint could not serve a request");
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
-            }
-        };
+        let (status, code) = self.status_and_code();
         let body = json!({"error": code, "error_description": self.to_string()});
-        let mut response = (status, Json(body)).into_response();
+        let mut response = self.refused(code).with((status, Json(body)).into_response());
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

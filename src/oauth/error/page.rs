@@ -1,9 +1,13 @@
 //! What goes wrong before there is an app to tell: a page for the user.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use tracing::Level;
 
+use super::super::observed::request_id;
 use super::super::pages::{self, Language};
+use super::super::router::OAuth;
+use super::refused::{Refused, chain};
 use crate::store::StoreError;
 
 /// After how many seconds a login that found all places taken may try again.
@@ -12,9 +16,12 @@ const BUSY_SECONDS: u64 = 5;
 /// What goes wrong at the authorization endpoint before there is anywhere to redirect to: a page for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// The app is unknown or suspended.
+    /// The app is unknown.
     #[error("The app that sent you here is not registered.")]
     UnknownApp,
+    /// The app is suspended, which is told to nobody but the log.
+    #[error("The app that sent you here is not registered.")]
+    SuspendedApp,
     /// The redirect URI is not one of the app's.
     #[error("The app that sent you here gave a return address that it has not registered.")]
     UnknownRedirect,
@@ -30,6 +37,12 @@ pub enum PageError {
     /// Too many attempts.
     #[error("Too many attempts. Wait {0} seconds and try again.")]
     TooManyAttempts(u64),
+    /// A merchant that is suspended has proved itself.
+    #[error("This account is suspended. Ask the platform about it.")]
+    Suspended,
+    /// A page that only a form leads to.
+    #[error("This page cannot be opened by itself. Go back and start again.")]
+    WrongMethod,
     /// More logins at once than can be checked.
     #[error("Too many people log in just now. Try again shortly.")]
     Busy,
@@ -64,56 +77,75 @@ impl From<StoreError> for PageError {
 }
 
 impl PageError {
-    /// The page that tells it.
+    /// The page that tells it, in answer to a call with `headers`.
     #[must_use]
-    pub fn page(self, language: Language) -> Response {
-        let status = match &self {
+    pub fn page(self, oauth: &OAuth, (headers, language): (&HeaderMap, Language)) -> Response {
+        let told = (&*self.text(language), request_id(headers));
+        let page = pages::error(language, &oauth.live.load().platform.name, told);
+        let mut response = self.refused().with(page);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        if let Self::TooManyAttempts(seconds) = self {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        } else if matches!(self, Self::Busy) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(BUSY_SECONDS));
+        } else if matches!(self, Self::WrongMethod) {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
             Self::UnknownApp
+            | Self::SuspendedApp
             | Self::UnknownRedirect
             | Self::RequestGone
             | Self::StaleForm
             | Self::MalformedForm
             | Self::StaleLogin => StatusCode::BAD_REQUEST,
-            Self::ProviderRefused | Self::NotLinked(_) => StatusCode::FORBIDDEN,
+            Self::ProviderRefused | Self::NotLinked(_) | Self::Suspended => StatusCode::FORBIDDEN,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ProviderWrong(_) | Self::ProviderAway(_) => StatusCode::BAD_GATEWAY,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn refused(&self) -> Refused {
+        let text = self.to_string();
+        match self {
+            Self::UnknownApp => Refused::watched("unknown_app", text),
+            Self::SuspendedApp => Refused::watched("suspended_app", "the app or its partner is suspended"),
+            Self::UnknownRedirect => Refused::watched("unknown_redirect_uri", text),
+            Self::TooManyAttempts(_) => Refused::watched("too_many_attempts", text),
+            Self::Suspended => Refused::watched("suspended", text),
+            Self::RequestGone => Refused::mistake("request_gone", text),
+            Self::StaleForm => Refused::mistake("stale_form", text),
+            Self::MalformedForm => Refused::mistake("malformed_form", text),
+            Self::WrongMethod => Refused::mistake("method_not_allowed", text),
+            Self::StaleLogin => Refused::mistake("stale_login", text),
+            Self::ProviderRefused => Refused::mistake("provider_refused", text),
+            // Logged where it is known why.
+            Self::NotLinked(_) => {
+                Refused::mistake("not_linked", "the account at the provider is no merchant's")
+            }
             Self::ProviderWrong(what) => {
-                tracing::warn!(what, "an answer of the identity provider was refused");
-                StatusCode::BAD_GATEWAY
+                let reason = format!("an answer of the identity provider was refused: {what}");
+                Refused { code: "provider_wrong", reason, level: Level::WARN }
             }
             Self::ProviderAway(source) => {
-                let cause = source.source();
-                tracing::error!(error = %source, ?cause, "nobody can log in by the identity provider");
-                StatusCode::BAD_GATEWAY
+                let reason = format!("nobody can log in by the identity provider: {}", chain(&**source));
+                Refused { code: "provider_away", reason, level: Level::ERROR }
             }
-            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => {
-                tracing::warn!("a login waited in vain for its turn to be checked");
-                StatusCode::SERVICE_UNAVAILABLE
+                let reason = "a login waited in vain for its turn to be checked".to_owned();
+                Refused { code: "busy", reason, level: Level::WARN }
             }
             Self::Unavailable(source) => {
-                tracing::error!(error = %source, "an OAuth2 page could not be served");
-                StatusCode::SERVICE_UNAVAILABLE
+                Refused { code: "temporarily_unavailable", reason: chain(&**source), level: Level::ERROR }
             }
-        };
-        let mut response = pages::error(language, &self.text(language));
-        *response.status_mut() = status;
-        let retry_after = match self {
-            Self::TooManyAttempts(seconds) => Some(seconds),
-            Self::Busy => Some(BUSY_SECONDS),
-            Self::UnknownApp
-            | Self::UnknownRedirect
-            | Self::RequestGone
-            | Self::StaleForm
-            | Self::MalformedForm
-            | Self::StaleLogin
-            | Self::ProviderRefused
-            | Self::NotLinked(_)
-            | Self::ProviderWrong(_)
-            | Self::ProviderAway(_)
-            | Self::Unavailable(_) => None,
-        };
-        let retry_after = retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)));
-        response.headers_mut().extend(retry_after);
-        response
+        }
     }
 
     fn text(&self, language: Language) -> String {
@@ -125,12 +157,14 @@ impl PageError {
 
     fn in_chinese(&self) -> String {
         let text = match self {
-            Self::UnknownApp => "将您转到此处的应用尚未注册。",
+            Self::UnknownApp | Self::SuspendedApp => "将您转到此处的应用尚未注册。",
             Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
             Self::RequestGone => "此请求已过期或已被使用。请返回应用重新开始。",
             Self::StaleForm => "此表单已失效。请返回重新开始。",
             Self::MalformedForm => "无法读取此表单。请返回重新开始。",
             Self::TooManyAttempts(seconds) => return format!("尝试次数过多。请等待 {seconds} 秒后重试。"),
+            Self::Suspended => "此账号已被停用。请联系平台。",
+            Self::WrongMethod => "无法直接打开此页面。请返回重新开始。",
             Self::Busy => "当前登录人数过多。请稍后重试。",
             Self::StaleLogin => "此次登录已超时，或不是从本浏览器开始的。请返回应用重新开始。",
             Self::ProviderRefused => "您未在那里登录成功。请返回应用重新开始。",
@@ -145,7 +179,9 @@ impl PageError {
     }
 }
 
-/// Marks a page that answers a form which came too late.
-pub fn mark_stale(page: &mut Response) {
+/// A page that answers a form which came too late.
+#[must_use]
+pub fn stale(mut page: Response) -> Response {
     *page.status_mut() = StatusCode::BAD_REQUEST;
+    PageError::StaleForm.refused().with(page)
 }

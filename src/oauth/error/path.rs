@@ -4,6 +4,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::super::observed::request_id;
+use super::refused::Refused;
+
 /// There is no such endpoint.
 pub async fn no_such_path(headers: HeaderMap) -> Response {
     problem(&headers, StatusCode::NOT_FOUND, ("no_such_path", "There is no such OAuth2 endpoint"))
@@ -19,20 +22,19 @@ pub async fn method_not_allowed(headers: HeaderMap) -> Response {
 }
 
 /// A problem document (RFC 9457).
-fn problem(headers: &HeaderMap, status: StatusCode, (code, title): (&str, &str)) -> Response {
-    let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+fn problem(headers: &HeaderMap, status: StatusCode, (code, title): (&'static str, &'static str)) -> Response {
     let document = json!({
         "type": format!("urn:tollgate:problem:{code}"),
         "title": title,
         "status": status.as_u16(),
         "detail": "See /.well-known/oauth-authorization-server for the endpoints.",
         "code": code,
-        "request_id": request_id,
+        "request_id": request_id(headers),
     });
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (status, headers, document.to_string()).into_response()
+    Refused::mistake(code, title).with((status, headers, document.to_string()).into_response())
 }

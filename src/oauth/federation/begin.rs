@@ -12,6 +12,7 @@ use super::super::client_request::RequestError;
 use super::super::error::{PageError, see_other};
 use super::super::interaction::{FIELD, Interaction};
 use super::super::login_form;
+use super::super::pages::Language;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::session;
@@ -30,7 +31,7 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
         Some(form) => begin(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm.into()),
     };
-    begun.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+    begun.unwrap_or_else(|error| refuse(&oauth, (&headers, Language::preferred(&headers)), error))
 }
 
 async fn begin(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {

@@ -12,6 +12,7 @@ use super::super::client_request::RequestError;
 use super::super::error::{PageError, see_other};
 use super::super::interaction::Interaction;
 use super::super::login_form;
+use super::super::pages::Language;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::session;
@@ -28,7 +29,7 @@ use crate::policy::login::IdentityProvider;
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let answer = Parameters::parse(query.as_deref().unwrap_or_default());
     let finished = finish(&oauth, &headers, &answer).await;
-    finished.unwrap_or_else(|error| refuse(&oauth, &headers, error))
+    finished.unwrap_or_else(|error| refuse(&oauth, (&headers, Language::preferred(&headers)), error))
 }
 
 async fn finish(oauth: &OAuth, headers: &HeaderMap, answer: &Parameters) -> Result<Response, RequestError> {

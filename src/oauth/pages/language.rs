@@ -1,4 +1,4 @@
-//! Which language a page is in (RFC 9110, section 12.5.4).
+//! Which language a page is in (RFC 9110, section 12.5.4; OpenID Connect Core, section 3.1.2.1).
 
 use axum::http::{HeaderMap, header};
 
@@ -11,7 +11,26 @@ pub enum Language {
     Chinese,
 }
 
+/// Most languages of `ui_locales` that are looked at.
+const MAX_LOCALES: usize = 10;
+
 impl Language {
+    /// The first of `ui_locales` that there is, else what the browser likes better.
+    #[must_use]
+    pub fn wanted(headers: &HeaderMap, ui_locales: Option<&str>) -> Self {
+        let locales = ui_locales.unwrap_or_default().split(' ').take(MAX_LOCALES);
+        locales.filter_map(Self::named).next().unwrap_or_else(|| Self::preferred(headers))
+    }
+
+    /// The language of a tag such as `zh-CN` (RFC 5646).
+    fn named(tag: &str) -> Option<Self> {
+        match tag.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "en" => Some(Self::English),
+            "zh" => Some(Self::Chinese),
+            _ => None,
+        }
+    }
+
     /// The language that a browser likes better by the quality values of `Accept-Language`: of two that it likes alike the one
     /// that it names first, and English if it likes neither.
     #[must_use]
@@ -112,6 +131,24 @@ mod tests {
                 headers.append(header::ACCEPT_LANGUAGE, HeaderValue::from_static(value));
             }
             assert_eq!(Language::preferred(&headers), expected, "{accepted:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_the_locales_that_there_is_goes_before_what_the_browser_likes() {
+        use Language::{Chinese, English};
+        let far = format!("{}zh", "fr ".repeat(MAX_LOCALES));
+        for (locales, expected) in [
+            (None, English),
+            (Some(""), English),
+            (Some("zh"), Chinese),
+            (Some("fr-CA ZH-Hant-TW en"), Chinese),
+            (Some("en-GB zh"), English),
+            (Some("zhx fr"), English),
+            (Some(far.as_str()), English),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"))]);
+            assert_eq!(Language::wanted(&headers, locales), expected, "{locales:?}");
         }
     }
 }

@@ -15,8 +15,8 @@ use super::layout::page;
 {% if let Some(notice) = notice %}<p class="wrong" role="alert">{{ notice }}</p>{% endif %}
 {% if question.by_password %}<form method="post" action="/oauth/login">
 <input type="hidden" name="{{ FIELD }}" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.token }}">
-<label for="username">{{ language.pick("User name", "用户名") }}</label><input id="username" name="username" autocomplete="username" autocapitalize="none" required autofocus>
-<label for="password">{{ language.pick("Password", "密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required>
+<label for="username">{{ language.pick("User name", "用户名") }}</label><input id="username" name="username" autocomplete="username" autocapitalize="none" value="{{ question.username }}" required{% if question.username.is_empty() %} autofocus{% endif %}>
+<label for="password">{{ language.pick("Password", "密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required{% if !question.username.is_empty() %} autofocus{% endif %}>
 <button class="main" type="submit">{{ language.pick("Log in", "登录") }}</button>
 </form>{% endif %}
 {% if let Some(provider) = question.provider %}<form method="post" action="/oauth/federated">
@@ -45,6 +45,8 @@ pub struct LoginQuestion<'a> {
     pub request: &'a str,
     /// The form's token, for browsers.
     pub token: &'a str,
+    /// The user name that was typed before.
+    pub username: &'a str,
 }
 
 /// Why the login page is shown once more.
@@ -57,6 +59,12 @@ pub enum LoginNotice {
 }
 
 impl LoginNotice {
+    /// What it says, for the log.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        self.text(Language::English)
+    }
+
     fn text(self, language: Language) -> &'static str {
         match self {
             Self::Wrong => language.pick("User name or password is wrong.", "用户名或密码错误。"),

@@ -8,9 +8,10 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 
-use super::super::error::{PageError, see_other};
+use super::super::error::{PageError, Refused, see_other};
 use super::super::interaction::{FIELD, Interaction};
 use super::super::login_form::{is_same_origin, token_of};
+use super::super::observed;
 use super::super::pages::{self, Language, SecondStep};
 use super::super::parameters::Parameters;
 use super::super::redirect::with_parameters;
@@ -60,7 +61,7 @@ pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers
         Ok(None) => Ok(see_other(&interaction.path())),
         Err(error) => Err(error),
     };
-    shown.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    shown.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `POST /oauth/login/code`.
@@ -69,7 +70,7 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
         Some(form) => answer(&oauth, &headers, &form).await,
         None => Err(PageError::MalformedForm),
     };
-    answered.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    answered.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, PageError> {
@@ -82,9 +83,11 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     if !is_own || !is_same_origin(&oauth.issuer, headers) || form.repeated().is_some() {
         return Err(PageError::StaleForm);
     }
+    observed::is_of_merchant(&pending.merchant);
     let typed = form.get("code").unwrap_or_default();
     if !is_right(oauth, headers, (&pending.merchant, typed)).await? {
-        return Ok(ask(oauth, headers, (&interaction, &id), Some(SecondStep::Wrong)));
+        let page = ask(oauth, headers, (&interaction, &id), Some(SecondStep::Wrong));
+        return Ok(Refused::watched("wrong_second_factor", "the code is wrong").with(page));
     }
     oauth.store.end_pending_login(&PendingHash::of(&id)).await?;
     session::end(oauth, headers).await?;
@@ -110,7 +113,7 @@ fn ask(
     (interaction, id): (&Interaction, &str),
     notice: Option<SecondStep>,
 ) -> Response {
-    let language = Language::preferred(headers);
+    let language = interaction.language(headers);
     let (snapshot, field, token) = (oauth.live.load(), interaction.field(), token_of(id));
     pages::second_step(language, &snapshot.platform.name, (&field, &token), notice)
 }

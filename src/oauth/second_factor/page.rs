@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::super::error::{PageError, see_other};
+use super::super::error::{PageError, Refused, see_other};
 use super::super::interaction::{Interaction, Purpose};
 use super::super::login;
 use super::super::login_form::session_of;
+use super::super::observed;
 use super::super::pages::{self, FactorNotice, FactorQuestion, FactorStage, Language};
 use super::super::parameters::Parameters;
 use super::super::recorded::recording;
@@ -37,26 +38,26 @@ pub async fn show(State(oauth): State<OAuth>, headers: HeaderMap) -> Response {
         }
         Err(error) => Err(error),
     };
-    shown.unwrap_or_else(|error| error.page(Language::preferred(&headers)))
+    shown.unwrap_or_else(|error| error.page(&oauth, (&headers, Language::preferred(&headers))))
 }
 
 /// `POST /oauth/second_factor/offer`: makes a secret, which is no second factor until a password of it was shown.
 pub async fn offer(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    answered(&headers, try_offer(&oauth, &headers, &body).await)
+    answered(&oauth, &headers, try_offer(&oauth, &headers, &body).await)
 }
 
 /// `POST /oauth/second_factor/confirm`: the first password of an authenticator app.
 pub async fn confirm(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    answered(&headers, try_confirm(&oauth, &headers, &body).await)
+    answered(&oauth, &headers, try_confirm(&oauth, &headers, &body).await)
 }
 
 /// `POST /oauth/second_factor/remove`.
 pub async fn remove(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes) -> Response {
-    answered(&headers, try_remove(&oauth, &headers, &body).await)
+    answered(&oauth, &headers, try_remove(&oauth, &headers, &body).await)
 }
 
-fn answered(headers: &HeaderMap, answer: Result<Response, PageError>) -> Response {
-    answer.unwrap_or_else(|error| error.page(Language::preferred(headers)))
+fn answered(oauth: &OAuth, headers: &HeaderMap, answer: Result<Response, PageError>) -> Response {
+    answer.unwrap_or_else(|error| error.page(oauth, (headers, Language::preferred(headers))))
 }
 
 async fn page(
@@ -80,6 +81,20 @@ async fn page(
     Ok(pages::second_factor(Language::preferred(headers), &question, notice))
 }
 
+/// The page for who has a session and does not know what goes with it.
+async fn refused(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (session, notice): (&Session, FactorNotice),
+) -> Result<Response, PageError> {
+    observed::is_of_merchant(&session.merchant.id);
+    let refused = match notice {
+        FactorNotice::WrongPassword => Refused::watched("wrong_password", "the password is wrong"),
+        FactorNotice::WrongCode => Refused::watched("wrong_second_factor", "the code is wrong"),
+    };
+    Ok(refused.with(page(oauth, headers, (session, Some(notice))).await?))
+}
+
 /// Whether `factor` was offered to this session, and lately: whoever made another one may know its secret.
 fn is_offered(oauth: &OAuth, session: &Session, factor: &SecondFactor) -> bool {
     factor.confirmed_at.is_none()
@@ -92,7 +107,7 @@ async fn try_offer(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<Re
     let merchant = &session.merchant;
     let password = form.get("password").unwrap_or_default();
     if login::prove(oauth, headers, (&merchant.username, password)).await?.is_none() {
-        return page(oauth, headers, (&session, Some(FactorNotice::WrongPassword))).await;
+        return refused(oauth, headers, (&session, FactorNotice::WrongPassword)).await;
     }
     let unavailable = |error: RandomUnavailable| PageError::Unavailable(Box::new(error));
     let secret = OneTimeSecret::make(&*oauth.random).map_err(unavailable)?;
@@ -115,7 +130,7 @@ async fn try_confirm(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<
     };
     let secret = open(oauth, merchant, &factor.sealed)?;
     let Some(step) = secret.step_of(form.get("code").unwrap_or_default(), oauth.clock.now()) else {
-        return page(oauth, headers, (&session, Some(FactorNotice::WrongCode))).await;
+        return refused(oauth, headers, (&session, FactorNotice::WrongCode)).await;
     };
     let codes: Result<Vec<String>, RandomUnavailable> =
         (0..RECOVERY_CODES).map(|_| new_id("", &*oauth.random)).collect();
@@ -140,7 +155,7 @@ async fn try_remove(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     let removal = match factor.as_ref().filter(|factor| factor.confirmed_at.is_some()) {
         None => Removal::Offered,
         Some(factor) if is_right(oauth, headers, (merchant, typed)).await? => Removal::Proven(&factor.sealed),
-        Some(_) => return page(oauth, headers, (&session, Some(FactorNotice::WrongCode))).await,
+        Some(_) => return refused(oauth, headers, (&session, FactorNotice::WrongCode)).await,
     };
     let store =
         recording(oauth, (headers, merchant), ("second_factor.remove", merchant.as_str()), (None, None));

@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use super::super::client_request::requires_pkce;
 use super::super::error::EndpointError;
+use super::super::observed;
 use super::super::parameters::Parameters;
 use super::super::pkce;
 use super::super::router::OAuth;
@@ -21,9 +22,9 @@ use crate::domain::secret_hash::{CodeHash, RefreshTokenHash};
 use crate::store::authorization_code::{CodeRecord, Redeemed};
 use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Started};
 
-const INVALID: EndpointError = EndpointError::InvalidGrant(
-    "the code is unknown, used, expired, or was given to another client or redirect_uri",
-);
+const INVALID_TEXT: &str =
+    "the code is unknown, used, expired, or was given to another client or redirect_uri";
+const INVALID: EndpointError = EndpointError::InvalidGrant(INVALID_TEXT);
 
 /// Exchanges a code for an access token and a refresh token.
 ///
@@ -62,9 +63,9 @@ pub(super) async fn redeem(
     match oauth.store.redeem_code(hash, asking.now).await? {
         Redeemed::First(record) => give(oauth, record, asking).await,
         Redeemed::Again(record) => {
-            tracing::warn!(app = %record.app, grant = %record.grant, "a code was used twice; what it gave is revoked");
+            observed::is_of_grant(&record.grant);
             oauth.directory.forget_family(&record.family);
-            Err(INVALID)
+            Err(EndpointError::Replayed(INVALID_TEXT, "a code was used twice; what it gave is revoked"))
         }
         Redeemed::Unknown => Err(INVALID),
     }

@@ -52,7 +52,9 @@ async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Respons
         GrantType::DeviceCode => device_code::exchange(oauth, &asking, &parameters).await,
     };
     // Who has to prove nothing may guess: it is told to wait as who fails to prove to be an app.
-    if app.kind == ClientKind::Public && matches!(given, Err(EndpointError::InvalidGrant(_))) {
+    if app.kind == ClientKind::Public
+        && matches!(given, Err(EndpointError::InvalidGrant(_) | EndpointError::Replayed(..)))
+    {
         oauth
             .throttle
             .app_failed(app.id.as_str(), address_of(&call.headers), oauth.clock.monotonic())

@@ -10,11 +10,13 @@
 use axum::response::Response;
 
 use super::super::error::EndpointError;
+use super::super::observed;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::asking::Asking;
 use super::lifetimes::refresh_token_end;
-use super::{response, standing};
+use super::response;
+use super::standing::{self, Rests};
 use crate::credential::access_token::NewToken;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::ClientKind;
@@ -23,8 +25,10 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::RefreshTokenHash;
 use crate::store::refresh_token::{NewRefreshToken, RefreshFamily, Rotation};
 
-const INVALID: EndpointError = EndpointError::InvalidGrant(
-    "the refresh token is unknown, expired, revoked, or was given to another client",
+const INVALID_TEXT: &str = "the refresh token is unknown, expired, revoked, or was given to another client";
+const INVALID: EndpointError = EndpointError::InvalidGrant(INVALID_TEXT);
+const SUSPENDED: EndpointError = EndpointError::InvalidGrant(
+    "the merchant is suspended: keep the refresh token, and try again once the merchant is resumed",
 );
 
 /// Exchanges a refresh token for an access token and the next refresh token.
@@ -47,8 +51,10 @@ pub async fn exchange(
     }
     check_confirmation(&known.family, asking)?;
     let scopes = scopes(&known.family.scopes, parameters)?;
-    if !standing::stands(oauth, &known.family).await? {
-        return Err(INVALID);
+    match standing::of(oauth, &known.family).await? {
+        Rests::Firm => {}
+        Rests::Suspended => return Err(SUSPENDED),
+        Rests::Gone => return Err(INVALID),
     }
     if known.is_valid(now) {
         asking.take_proof(oauth).await?;
@@ -62,9 +68,12 @@ pub async fn exchange(
     let family = match oauth.store.rotate_refresh_token(&hash, &new, now).await? {
         Rotation::Rotated(family) => family,
         Rotation::Replayed(family) => {
-            tracing::warn!(app = %family.app, grant = %family.grant, "a refresh token was replayed; its family is revoked");
+            observed::is_of_grant(&family.grant);
             oauth.directory.forget_family(&family.id);
-            return Err(INVALID);
+            return Err(EndpointError::Replayed(
+                INVALID_TEXT,
+                "a refresh token was replayed; its family is revoked",
+            ));
         }
         Rotation::Ended(_) | Rotation::Unknown => return Err(INVALID),
     };

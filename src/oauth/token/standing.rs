@@ -5,14 +5,28 @@ use super::super::router::OAuth;
 use crate::domain::identity::Standing;
 use crate::store::refresh_token::RefreshFamily;
 
-/// Whether the family's merchant may have apps act for it, and has not taken its grant back. A merchant that is suspended may be
-/// resumed: nothing happens to the token.
+/// How firm a refresh token's ground is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rests {
+    /// The merchant may have apps act for it, and lets this one.
+    Firm,
+    /// The merchant is suspended. It may be resumed, so nothing happens to the token.
+    Suspended,
+    /// The merchant is gone, or has taken its grant back.
+    Gone,
+}
+
+/// What the family rests on.
 ///
 /// # Errors
 /// [`EndpointError::Unavailable`].
-pub async fn stands(oauth: &OAuth, family: &RefreshFamily) -> Result<bool, EndpointError> {
+pub async fn of(oauth: &OAuth, family: &RefreshFamily) -> Result<Rests, EndpointError> {
     let merchant = oauth.store.merchant(&family.merchant).await?;
     let grant = oauth.store.grant(&family.grant).await?;
-    let is_active = merchant.is_some_and(|merchant| merchant.standing == Standing::Active);
-    Ok(is_active && grant.is_some_and(|grant| grant.revoked_at.is_none()))
+    let is_given = grant.is_some_and(|grant| grant.revoked_at.is_none());
+    Ok(match merchant.map(|merchant| merchant.standing) {
+        Some(Standing::Active) if is_given => Rests::Firm,
+        Some(Standing::Suspended) if is_given => Rests::Suspended,
+        Some(Standing::Active | Standing::Suspended) | None => Rests::Gone,
+    })
 }

@@ -8,12 +8,14 @@ use rustls::version::{TLS12, TLS13};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::dev::{Dev, parameter};
+use crate::support::dev::{Dev, parameter, wait_for};
 use crate::support::http::{Answer, form};
 use crate::support::signer::Signer;
 use crate::support::tls::{Authority, Client, Identity};
 
 const HOST: &str = "mtls.example";
+/// What the log has of an app that is to show a certificate and shows none.
+const WRONG_DOOR: &str = "connected without one: is it at the mTLS door?";
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 /// A gateway with a door for machines, and the authority that vouches for both sides.
@@ -63,6 +65,15 @@ impl Doors {
 
     fn token(&self, client: &Client, fields: &[(&str, &str)]) -> Answer {
         self.call(client, "/oauth/token", Some(&form(fields)), "")
+    }
+
+    /// Waits for the line of the log about a refused call.
+    #[track_caller]
+    fn is_logged(&self, refused: &Answer, reason: &str) {
+        assert!(!refused.text().contains(reason), "{}", refused.text());
+        let id = refused.header("x-request-id").unwrap();
+        let is_there = |line: &str| line.contains(id) && line.contains(reason);
+        wait_for(reason, || self.dev.log().lines().any(is_there));
     }
 
     /// The status of a call with an access token, and how it was refused.
@@ -154,10 +165,15 @@ fn p4_a_client_is_known_by_the_name_in_a_certificate_that_an_authority_vouches_f
             (&nobody, "no certificate"),
         ];
         for (client, why) in strangers {
-            check(&doors.token(client, &fields), 401, Some("invalid_client"), why);
+            let refused = doors.token(client, &fields);
+            check(&refused, 401, Some("invalid_client"), why);
+            let reason =
+                if why == "no certificate" { WRONG_DOOR } else { "the certificate is none of the app's" };
+            doors.is_logged(&refused, reason);
         }
         let front = call(&right, doors.dev.tls_address(), "/oauth/token", Some(&form(&fields)), "");
         check(&front, 401, Some("invalid_client"), "the front door asks for no certificate");
+        doors.is_logged(&front, WRONG_DOOR);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Devices without a browser (RFC 8628).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::visitor::Browser;
@@ -35,6 +37,21 @@ pub(super) fn codes(dev: &Dev) -> Value {
     let answer = ask(dev, &[("client_id", dev.told("/public_app/client_id")), ("scope", "order:read")]);
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
+}
+
+#[test]
+fn an_app_that_proves_itself_by_the_head_needs_no_body() {
+    let dev = start("/app/client_id");
+    let pair = format!("{}:{}", dev.told("/app/client_id"), dev.told("/app/client_secret"));
+    let basic = format!("Basic {}", STANDARD.encode(pair));
+    let asked = http::request(
+        dev.base(),
+        "POST",
+        "/oauth/device_authorization",
+        &[("Authorization", basic.as_str())],
+        "",
+    );
+    assert_eq!(asked.status, 200, "{}", asked.text());
 }
 
 fn poll(dev: &Dev, codes: &Value) -> Answer {

@@ -16,6 +16,8 @@ mod hostile;
 mod interrupted;
 mod introspection;
 mod keys;
+mod observed;
+mod pages;
 mod par;
 mod refresh;
 mod revocation;
