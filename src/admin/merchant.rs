@@ -30,10 +30,7 @@ pub(super) async fn create(
     let sent = body.optional("password", new_password);
     let built = (|| Some((username?, name?, sent?)))();
     let (username, name, sent) = body.finish(built)?;
-    let made = match sent {
-        Some(_) => None,
-        None => Some(new_id("", &*state.random)?),
-    };
+    let made = made_unless(&state, sent.is_some())?;
     let merchant = Merchant {
         id: MerchantId::new(&new_id("mer_", &*state.random)?).map_err(|_| Problem::Internal)?,
         username,
@@ -53,21 +50,31 @@ pub(super) async fn create(
     created(&format!("/admin/merchants/{}", merchant.id), shown)
 }
 
-/// `POST /admin/merchants/{id}/password`.
+/// `POST /admin/merchants/{id}/password`. Without a password, one is made, and is in this answer alone.
 pub(super) async fn set_password(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
     Id(id): Id,
     mut body: Fields,
 ) -> Answer {
-    let password = body.required("password", new_password);
-    let password = body.finish(password)?;
+    let sent = body.optional("password", new_password);
+    let sent = body.finish(sent)?;
     let merchant = find(&state, &id).await?;
-    let password_hash = hash(&state, password).await?;
+    let made = made_unless(&state, sent.is_some())?;
+    let password_hash = hash(&state, sent.or_else(|| made.clone()).unwrap_or_default()).await?;
     let store = who.recording(&state, ("merchant.set_password", merchant.id.as_str()), (None, None));
     store.set_merchant_password(&merchant.id, &password_hash).await?;
     tracing::info!(merchant = %merchant.id, "a merchant got another password");
-    ok(show::merchant(&merchant))
+    let mut shown = show::merchant(&merchant);
+    if let Some(made) = made {
+        shown["password"] = json!(made);
+    }
+    ok(shown)
+}
+
+/// A new password, unless one was sent.
+fn made_unless(state: &AdminState, is_sent: bool) -> Result<Option<String>, Problem> {
+    if is_sent { Ok(None) } else { Ok(Some(new_id("", &*state.random)?)) }
 }
 
 /// `POST /admin/merchants/{id}/second-factor/remove`: for a merchant that lost it. It logs in by its password alone from

@@ -25,16 +25,22 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(kid): Id) -> An
     ok(find(&state, &kid).await?)
 }
 
-/// `POST /admin/signing-keys`: the next key, which signs once it has been published long enough.
+/// `POST /admin/signing-keys`: the next key, which signs once it has been published long enough. `waits_behind` names the keys
+/// that waited already, if any: they sign first.
 pub(super) async fn rotate(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     body.finish(Some(()))?;
     let terms = state.policies.load().platform.signing_keys;
     let next = state.signing_keys.prepare(terms).await?;
-    let shown = show(&KeyState { key: next.key.clone(), part: Part::Waits, believed_until: None });
+    let mut shown = show(&KeyState { key: next.key.clone(), part: Part::Waits, believed_until: None });
+    let waiting = state.signing_keys.states().await?.into_iter().filter(|state| state.part == Part::Waits);
+    let waiting: Vec<String> = waiting.map(|state| state.key.kid).collect();
     let kid = &next.key.kid;
     let store = who.recording(&state, ("signing_key.rotate", kid), (None, Some(&shown)));
     if !state.signing_keys.adopt(&next, &store).await? {
         return Err(Problem::Conflict("Another node has just made the next signing key.".to_owned()));
+    }
+    if !waiting.is_empty() {
+        shown["waits_behind"] = json!(waiting);
     }
     created(&format!("/admin/signing-keys/{kid}"), shown)
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::app_secret::{self, SecretAction};
-use super::app_settings::ClientArguments;
+use super::app_settings::{ClientArguments, list};
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
 use super::query::{segment, with_query};
@@ -111,8 +111,8 @@ struct NewApp {
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
     /// It must use PKCE although it keeps a secret
-    #[arg(long)]
-    require_pkce: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    require_pkce: Option<bool>,
     #[command(flatten)]
     client: ClientArguments,
 }
@@ -124,13 +124,13 @@ struct ChangedApp {
     /// Its name, shown to merchants when they consent
     #[arg(long)]
     name: Option<String>,
-    /// Where authorization answers may go, in place of all before; may be given several times
+    /// Where authorization answers may go, in place of all before; may be given several times; '' for none
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// A scope that it may ask for, in place of all before; may be given several times
+    /// A scope that it may ask for, in place of all before; may be given several times; '' for none
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// A scope that it gets when it asks for none, in place of all before; may be given several times
+    /// A scope that it gets when it asks for none, in place of all before; may be given several times; '' for none
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
     /// It must use PKCE although it keeps a secret
@@ -217,10 +217,10 @@ fn create(node: &Node, app: NewApp, screen: &Screen) -> Outcome {
         "kind": if app.public { "public" } else { "confidential" },
         "redirect_uris": app.redirect_uris,
         "scopes": app.scopes,
-        "requires_pkce": app.require_pkce || app.public,
+        "requires_pkce": app.require_pkce.unwrap_or(app.public),
     });
-    if !app.default_scopes.is_empty() {
-        body["default_scopes"] = json!(app.default_scopes);
+    if let Some(scopes) = list(app.default_scopes) {
+        body["default_scopes"] = scopes;
     }
     app.client.add_to(&mut body)?;
     show_with_secret(&node.post("/admin/apps", &body)?, screen)
@@ -233,8 +233,10 @@ fn update(node: &Node, app: ChangedApp, screen: &Screen) -> Outcome {
         ("scopes", app.scopes),
         ("default_scopes", app.default_scopes),
     ];
-    for (name, entries) in lists.into_iter().filter(|(_, entries)| !entries.is_empty()) {
-        body[name] = json!(entries);
+    for (name, entries) in lists {
+        if let Some(entries) = list(entries) {
+            body[name] = entries;
+        }
     }
     app.client.add_to(&mut body)?;
     screen.entry(&node.patch(&path(&app.id, ""), &body)?, DETAILS)

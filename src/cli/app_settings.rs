@@ -16,11 +16,11 @@ pub(super) struct ClientArguments {
     #[arg(long = "auth-method", value_name = "METHOD")]
     auth_methods: Vec<String>,
     /// What it may exchange for tokens: authorization_code, refresh_token, client_credentials or
-    /// urn:ietf:params:oauth:grant-type:device_code; may be given several times [default: all but the last, and a public
+    /// urn:ietf:params:oauth:grant-type:device_code; may be given several times, '' for none [default: all but the last, and a public
     /// app no client_credentials]
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
-    /// A file with its public keys as a JWK Set, for private_key_jwt, and its certificates (x5c), for
+    /// A file with its public keys as a JWK Set, or one as a JWK, for private_key_jwt, and its certificates (x5c), for
     /// self_signed_tls_client_auth
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
@@ -58,7 +58,6 @@ impl ClientArguments {
                 body[name] = value;
             }
         };
-        let list = |names: Vec<String>| (!names.is_empty()).then(|| json!(names));
         add("token_endpoint_auth_methods", list(self.auth_methods));
         add("grant_types", list(self.grant_types));
         add("jwks", self.jwks.as_deref().map(read).transpose()?);
@@ -74,7 +73,30 @@ impl ClientArguments {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))
+/// What was given several times; nothing if it was not given at all, and no entries for a single empty one.
+pub(super) fn list(entries: Vec<String>) -> Option<Value> {
+    match entries.as_slice() {
+        [] => None,
+        [only] if only.is_empty() => Some(json!([])),
+        _ => Some(json!(entries)),
+    }
+}
+
+/// The key set in `file`; a key by itself is a set of one.
+fn read(file: &Path) -> Result<Value, Failure> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let wrong = |what: String| {
+        let name = file.display();
+        Failure::Invalid(format!("tollgate: {name} {what}; it must be a JWK Set: {{\"keys\": [...]}}"))
+    };
+    let is_pem = text.windows(11).any(|part| part == b"-----BEGIN ");
+    let read: Value = serde_json::from_slice(&text).map_err(|error| match is_pem {
+        true => wrong("is PEM".to_owned()),
+        false => wrong(format!("is no JSON ({error})")),
+    })?;
+    match (read["keys"].is_array(), read["kty"].is_string()) {
+        (true, _) => Ok(read),
+        (false, true) => Ok(json!({ "keys": [read] })),
+        (false, false) => Err(wrong("is JSON, but no keys".to_owned())),
+    }
 }

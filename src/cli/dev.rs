@@ -29,7 +29,7 @@ pub(super) struct DevArguments {
     #[arg(long, default_value_t = 8443, value_name = "PORT", requires = "tls_certificates")]
     tls_port: u16,
     /// Port for partners' machines that show certificates of their own, on 127.0.0.1, as with `tollgate serve --mtls-listen`; 0
-    /// picks a free one
+    /// picks a free one; it needs --tls-certificates
     #[arg(long, value_name = "PORT", requires = "tls_certificates")]
     mtls_port: Option<u16>,
     /// The authorities that vouch for those certificates, in PEM

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
@@ -43,6 +43,14 @@ enum Action {
     Show {
         /// The merchant's id
         id: String,
+    },
+    /// Give a merchant another password
+    Password {
+        /// The merchant's id
+        id: String,
+        /// A file that holds it, - for standard input [default: one is made, and shown this once]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
     },
     /// Remove the second factor of a merchant that lost it: it logs in by its password alone from then on
     RemoveSecondFactor {
@@ -91,7 +99,7 @@ struct Account {
 }
 
 impl Account {
-    fn body(&self) -> serde_json::Value {
+    fn body(&self) -> Value {
         json!({ "issuer": self.issuer, "subject": self.subject })
     }
 }
@@ -124,12 +132,14 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
             if let Some(file) = &password_file {
                 body["password"] = json!(password(file)?);
             }
-            let merchant = node.post("/admin/merchants", &body)?;
-            screen.entry(&merchant, COLUMNS)?;
-            if merchant["password"].is_string() {
-                screen.note("Keep this password now: it is shown this once, and only its hash is stored.")?;
-            }
-            Ok(())
+            show_with_password(&node.post("/admin/merchants", &body)?, screen)
+        }
+        Action::Password { id, password_file } => {
+            let body = match &password_file {
+                Some(file) => json!({ "password": password(file)? }),
+                None => json!({}),
+            };
+            show_with_password(&node.post(&path(&id, "/password"), &body)?, screen)
         }
         Action::List => screen.list(
             &node.list("/admin/merchants")?,
@@ -153,6 +163,14 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
         }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),
+    }
+}
+
+fn show_with_password(merchant: &Value, screen: &Screen) -> Outcome {
+    screen.entry(merchant, COLUMNS)?;
+    match merchant["password"].is_string() {
+        true => screen.note("Keep this password now: it is shown this once, and only its hash is stored."),
+        false => Ok(()),
     }
 }
 

@@ -43,7 +43,17 @@ pub(super) fn run(arguments: SigningKeyArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
         Action::List => screen.list(&node.list("/admin/signing-keys")?, COLUMNS, "No signing keys."),
-        Action::Rotate => screen.entry(&node.post("/admin/signing-keys", &json!({}))?, COLUMNS),
+        Action::Rotate => {
+            let made = node.post("/admin/signing-keys", &json!({}))?;
+            screen.entry(&made, COLUMNS)?;
+            match made["waits_behind"].as_array().map_or(0, Vec::len) {
+                0 => Ok(()),
+                waiting => screen.note(&format!(
+                    "Another key waited already ({waiting}): this one signs after it. tollgate signing-key list shows when; \
+                     tollgate signing-key revoke takes back one that is not wanted."
+                )),
+            }
+        }
         Action::Revoke { kid } => {
             let path = format!("/admin/signing-keys/{}/revoke", segment(&kid));
             screen.entry(&node.post(&path, &json!({}))?, COLUMNS)

@@ -61,16 +61,29 @@ impl TryFrom<AdminTokenRow> for AdminTokenRecord {
 }
 
 impl Store {
-    /// Keeps a new token.
+    /// Keeps a new token: of two that are good at once with one name, nobody could tell who did what.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if its id is taken; [`StoreError::Unavailable`].
+    /// [`StoreError::Conflict`] if its id is taken, or its name by a token that is good; [`StoreError::Unavailable`].
     pub async fn create_admin_token(
         &self,
         token: &AdminTokenRecord,
         hash: &AdminTokenHash,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        let others: i64 = on!(transaction.connection(), db => {
+            sqlx::query_scalar(
+                "select count(*) from admin_token
+                where name = $1 and revoked_at is null and (expires_at is null or expires_at > $2)",
+            )
+            .bind(&token.name)
+            .bind(token.created_at.as_micros())
+            .fetch_one(db)
+            .await
+        })?;
+        if others > 0 {
+            return Err(StoreError::Conflict { what: "admin_token.name".to_owned() });
+        }
         on!(transaction.connection(), db => {
             sqlx::query(
                 "insert into admin_token (id, name, hash, created_at, expires_at) values ($1, $2, $3, $4, $5)",

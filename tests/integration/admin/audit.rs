@@ -119,8 +119,14 @@ async fn a_named_token_says_who_it_was_until_it_expires_or_is_revoked() {
     request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     world.send(request).await.expect(401);
     world.post("/admin/tokens", &json!({"name": "node"})).await.expect(422);
+    // A name is free again once its token no longer works, and taken until then.
+    for name in ["alice", "bob"] {
+        world.post("/admin/tokens", &json!({ "name": name })).await.expect(201);
+        let again = world.post("/admin/tokens", &json!({ "name": name })).await.expect(409);
+        assert_eq!(again["detail"], "Another admin token has that name.");
+    }
     let listed = world.get("/admin/tokens").await.expect(200);
-    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 4);
     assert!(!listed.to_string().contains(&token));
 }
 

@@ -136,9 +136,13 @@ async fn a_merchant_gets_a_password_that_is_shown_once() {
     assert_eq!(world.forgotten.take(), [id.as_str()]);
     let path = format!("/admin/merchants/{id}/password");
     world.post(&path, &json!({"password": "short"})).await.expect(422);
-    world.post(&path, &json!({"password": "correct horse"})).await.expect(200);
+    let given = world.post(&path, &json!({"password": "correct horse"})).await.expect(200);
+    assert_eq!(given["password"], Value::Null);
     let (_, hash) = world.store.merchant_login("shop").await.unwrap().unwrap();
     assert!(tollgate::credential::password::verify("correct horse", &hash));
+    let made = text(&world.post(&path, &json!({})).await.expect(200), "password");
+    let (_, hash) = world.store.merchant_login("shop").await.unwrap().unwrap();
+    assert!(tollgate::credential::password::verify(&made, &hash));
 }
 
 #[tokio::test]
@@ -233,7 +237,11 @@ async fn signing_keys_are_seen_rotated_and_revoked_and_never_shown() {
     let next = answer.expect(201);
     assert_eq!((&next["state"], &next["signs_from"]), (&json!("waits"), &json!("2026-11-25T08:00:00Z")));
     assert_eq!(world.get(answer.header("location")).await.expect(200), next);
-    assert_eq!(world.forgotten.take(), Vec::<String>::new());
+    let behind = world.post("/admin/signing-keys", &json!({})).await.expect(201);
+    assert_eq!(behind["waits_behind"], json!([next["kid"]]));
+    let path = format!("/admin/signing-keys/{}/revoke", text(&behind, "kid"));
+    world.post(&path, &json!({})).await.expect(200);
+    assert_eq!(world.forgotten.take(), ["all"]);
     world.clock.advance(std::time::Duration::from_secs(24 * 3600));
     let both = keys().await;
     assert_eq!((&both[0]["state"], &both[1]["state"]), (&json!("retired"), &json!("signs")));

@@ -72,8 +72,82 @@ async fn an_app_is_changed_and_what_is_not_named_stays() {
     assert_eq!((&changed["name"], &changed["scopes"]), (&Value::from("Renamed"), &app["scopes"]));
     assert_eq!(changed["token_endpoint_auth_methods"], serde_json::json!(["private_key_jwt"]));
     assert_eq!(changed["require_pushed_authorization_requests"], true);
+    let none = ["--redirect-uri", "", "--scope", "", "--default-scope", ""];
+    let emptied = json(&world, &[&["app", "update", &id][..], &none].concat()).await;
+    assert_eq!(
+        (&emptied["redirect_uris"], &emptied["scopes"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    assert_eq!(emptied["name"], "Renamed");
     let refused = run(&world, &["app", "update", &id, "--auth-method", "none"]).await;
     assert!(refused.status == 3 && refused.err.contains("public apps alone"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn keys_are_taken_by_themselves_and_what_is_no_key_is_told_with_status_3() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let update = ["app", "update", &id, "--jwks", file.to_str().unwrap()];
+    std::fs::write(
+        &file,
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    )
+    .unwrap();
+    assert_eq!(run(&world, &update).await.status, 0);
+    for (bytes, told) in [
+        (&b"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"[..], "is PEM"),
+        (b"\xff\xfe", "is no JSON"),
+        (b"{\"keys\": ", "is no JSON"),
+        (b"{\"key\": []}", "no keys"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let refused = run(&world, &update).await;
+        assert!(refused.status == 3 && refused.err.contains(told), "{} {}", refused.status, refused.err);
+        assert!(refused.err.contains("JWK Set"), "{}", refused.err);
+    }
+}
+
+#[tokio::test]
+async fn a_merchant_gets_another_password_from_a_file_or_a_made_one() {
+    let world = World::new().await;
+    let create = ["merchant", "create", "--username", "shop", "--name", "Shop"];
+    let id = text(&json(&world, &create).await, "id");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "correct horse\n").unwrap();
+    let password = ["merchant", "password", &id];
+    let given =
+        json(&world, &[&password[..], &["--password-file", file.path().to_str().unwrap()]].concat()).await;
+    assert_eq!(given["password"], Value::Null);
+    let stored = async || world.store.merchant_login("shop").await.unwrap().unwrap().1;
+    assert!(tollgate::credential::password::verify("correct horse", &stored().await));
+    let made = text(&json(&world, &password).await, "password");
+    assert!(tollgate::credential::password::verify(&made, &stored().await));
+}
+
+#[tokio::test]
+async fn a_key_that_is_queued_behind_another_is_told_as_such() {
+    let world = World::new().await;
+    let rotate = async || run(&world, &["signing-key", "rotate"]).await.err;
+    assert_eq!(rotate().await, "");
+    let told = rotate().await;
+    assert!(told.contains("this one signs after it"), "{told}");
+}
+
+#[tokio::test]
+async fn pkce_is_required_or_not_as_other_settings_are() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let create = ["app", "create", "--partner", &partner, "--name", "Shop", "--scope", "order:read"];
+    for (more, requires) in [
+        (&[][..], false),
+        (&["--require-pkce"], true),
+        (&["--require-pkce=false"], false),
+        (&["--public"], true),
+    ] {
+        assert_eq!(json(&world, &[&create[..], more].concat()).await["requires_pkce"], requires, "{more:?}");
+    }
 }
 
 #[tokio::test]
