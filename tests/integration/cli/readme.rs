@@ -1,5 +1,6 @@
 //! The README is true: its tour runs, and its table of codes is that of the program.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tollgate::domain::scope::ScopeSet;
 use tollgate::gateway::respond;
 
 use super::process::Process;
-use super::{finished, tollgate};
+use super::{finished, run, tollgate};
 use crate::support::folder;
 
 const START: &str = "<!-- codes: written by a test, see tests/integration/cli/readme.rs -->\n";
@@ -61,6 +62,81 @@ fn the_tour_runs_from_its_first_line_to_its_last() {
     for part in seen {
         assert!(done.out.contains(part), "no {part:?} in what the tour shows:\n{}\n{}", done.out, done.err);
     }
+}
+
+/// The first cells of the table whose head is that row, each with its texts in code.
+fn table_of(head: &str) -> Vec<Vec<String>> {
+    let readme = readme();
+    let rows = readme.split(head).nth(1).unwrap().lines().skip(2);
+    let cells = rows.take_while(|row| row.starts_with('|')).map(|row| {
+        // `\\|` stands for a bar within a cell.
+        let row = row.replace("\\|", "\u{1}");
+        let cell = row.split('|').nth(1).unwrap().replace('\u{1}', "|");
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    });
+    cells.collect()
+}
+
+/// The commands below `command` that its help lists.
+fn commands_of(command: &[&str]) -> Vec<String> {
+    let done = run(&[command, &["--help"]].concat());
+    let list =
+        done.out.split("Commands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
+    let lines = list.lines().filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let names = lines.filter_map(|line| line.split(' ').next()).filter(|name| *name != "help");
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn each_command_stands_in_the_readme_and_there_are_no_others() {
+    let mut known = BTreeSet::new();
+    for command in commands_of(&[]) {
+        let below = commands_of(&[&command]);
+        for name in &below {
+            let last = commands_of(&[&command, name]);
+            known.extend(last.iter().map(|last| format!("{command} {name} {last}")));
+            if last.is_empty() {
+                known.insert(format!("{command} {name}"));
+            }
+        }
+        if below.is_empty() {
+            known.insert(command);
+        }
+    }
+    assert!(known.len() > 40, "{known:?}");
+    let mut told = BTreeSet::new();
+    for text in table_of("| command | what it does |").into_iter().flatten() {
+        let text = text.strip_prefix("tollgate ").unwrap_or(&text).to_owned();
+        let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+        let words: Vec<&str> = text.split(' ').take_while(is_name).collect();
+        let (last, before) = words.split_last().unwrap();
+        told.extend(last.split('|').map(|last| [before, &[last]].concat().join(" ")));
+    }
+    let missing: Vec<_> = known.difference(&told).collect();
+    // These show something by themselves too.
+    let made_up: Vec<_> =
+        told.difference(&known).filter(|told| !["usage", "exceptions"].contains(&told.as_str())).collect();
+    assert!(missing.is_empty() && made_up.is_empty(), "missing: {missing:?}, made up: {made_up:?}");
+}
+
+#[test]
+fn each_path_of_the_admin_api_stands_in_the_readme_and_there_are_no_others() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/router.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let paths = source.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let open = ["/healthz", "/readyz", "/metrics"];
+    let served: BTreeSet<_> =
+        paths.filter(|path| !open.contains(path)).map(|path| format!("/admin{path}")).collect();
+    assert!(served.len() > 40, "{served:?}");
+    let mut told = BTreeSet::new();
+    for row in table_of("\n| path | |").into_iter().filter(|row| row[0].starts_with("/admin/")) {
+        let base = row[0].split('?').next().unwrap().to_owned();
+        for text in row.iter().filter(|text| text.starts_with('/')) {
+            let text = text.split('?').next().unwrap();
+            told.insert(if text.starts_with("/admin/") { text.to_owned() } else { format!("{base}{text}") });
+        }
+    }
+    assert_eq!(told, served);
 }
 
 /// `TOLLGATE_WRITE_GENERATED=1 cargo test the_codes` writes them anew.
