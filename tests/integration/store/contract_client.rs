@@ -1,6 +1,7 @@
 //! Apps as OAuth2 clients: their settings, secrets and assertions.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tollgate::domain::client::{AuthMethod, ClientSettings, GrantType};
 use tollgate::domain::client_certificate::CertificateName;
@@ -135,8 +136,12 @@ async fn a_change_of_settings_or_secrets_is_told_to_every_node(store: Store) {
         position = changes.next;
         changes.subjects.unwrap().contains(&app.id.to_string())
     };
-    // While transactions of others are open, what was told last is told again.
-    while told().await {}
+    // While transactions of others are open, what was told last is told again. They are short.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while told().await {
+        assert!(Instant::now() < patience, "what was told is told again and again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     store.update_app(&app, &ClientSettings::of_kind(app.kind)).await.unwrap();
     assert!(told().await);
     store.revoke_app_secret(&app.id, &SecretId::new("first").unwrap(), later(1)).await.unwrap();
