@@ -27,6 +27,9 @@ pub enum TokenError {
     /// Not a JWT of the kind that this platform signs.
     #[error("not an access token of this platform")]
     Foreign,
+    /// Signed by a key that may be one of this platform, and is none that is known.
+    #[error("signed by a key that is not known")]
+    UnknownKey,
     /// The signature does not fit.
     #[error("the signature does not fit")]
     Signature,
@@ -46,7 +49,7 @@ impl TokenError {
     #[must_use]
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::Foreign => "This is not an access token of this platform.",
+            Self::Foreign | Self::UnknownKey => "This is not an access token of this platform.",
             Self::Signature => "The access token's signature does not fit.",
             Self::Audience => "The access token was made by another issuer or for another audience.",
             Self::Expired => "The access token has expired.",
@@ -232,15 +235,6 @@ impl TokenSigner {
             return Err(KeyError("the token would be too long to be taken: its app has too many scopes"));
         }
         Ok(signed)
-    }
-
-    /// What `token` says, if a key of the ring signed it and it has not expired at `now`. Whether what it rests on still holds is
-    /// [`super::directory::Directory::standing_of`]'s to say.
-    ///
-    /// # Errors
-    /// [`TokenError`] by the first check that fails.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedToken, TokenError> {
-        self.ring.keys().verifier().verify(token, now)
     }
 
     /// The key set document (RFC 7517, section 5): each key by which a token may have been signed that holds at `now`, and

@@ -10,6 +10,7 @@
 
 mod learning;
 mod loading;
+mod new_keys;
 mod remembered;
 mod revoking;
 
@@ -22,16 +23,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 use moka::future::Cache;
 
 use self::loading::Owned;
+use self::new_keys::Reading;
 use self::remembered::{Lifetimes, Remembered};
-use super::access_token::{KeyRing, TokenError, VerifiedToken};
-use super::dpop::{Expected, ProofError, Proven, verify};
+use super::access_token::{TokenError, VerifiedToken};
 use super::freshness::{Changes, Stamps};
-use super::guesses::{Guesses, Price};
+use super::guesses::Guesses;
 pub use super::identity::{Identity, IdentityFields};
 use super::keys::Keys;
 use super::loader::Loader;
 use super::presented::Presented;
 use super::revoked::RevokedTokens;
+use super::ring_source::RingSource;
 use super::source::IdentitySource;
 use super::subjects::{Judging, Subjects};
 use crate::domain::api_key::ApiKey;
@@ -84,10 +86,10 @@ pub struct Directory {
     remembered: Cache<Credential, Remembered>,
     changes: Changes,
     guesses: Guesses,
-    /// What is paid for the verification of proofs.
-    proofs: Price,
     revoked: RevokedTokens,
-    ring: Arc<KeyRing>,
+    keys_in_force: Arc<dyn RingSource>,
+    /// The last time that they were read again for a token of a key that is not among them.
+    reading: tokio::sync::Mutex<Option<Reading>>,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
     source: Arc<dyn IdentitySource>,
@@ -108,7 +110,7 @@ impl Directory {
     #[must_use]
     pub fn new(
         source: Arc<dyn IdentitySource>,
-        ring: Arc<KeyRing>,
+        keys_in_force: Arc<dyn RingSource>,
         clock: Arc<dyn Clock>,
         control: tokio::runtime::Handle,
         memory: Memory,
@@ -119,9 +121,9 @@ impl Directory {
             remembered: Cache::builder().max_capacity(memory.tokens).expire_after(lifetimes).build(),
             changes: Changes::default(),
             guesses: Guesses::new(),
-            proofs: Price::new("unproven-tokens"),
             revoked: RevokedTokens::default(),
-            ring,
+            keys_in_force,
+            reading: tokio::sync::Mutex::default(),
             verified: AtomicU64::new(0),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
             source,
@@ -210,7 +212,10 @@ impl Directory {
         }
         // The same text was good before: to verify it once more is no guess, whoever guesses beside it.
         let is_guess = known.as_ref().is_none_or(|known| known.outcome.is_err());
-        let token = self.verify(text, hash, is_guess.then_some(address), moment)?;
+        let token = match self.verify(text, hash, is_guess.then_some(address), moment)? {
+            Some(token) => token,
+            None => Box::pin(self.verify_by_new_key(text, hash, address, moment)).await?,
+        };
         let mut stamps = Stamps::default();
         if let Some(outcome) = self.loader.assemble(&token, self.judging(moment), &mut stamps) {
             let remembered = Remembered {
@@ -225,27 +230,31 @@ impl Directory {
         self.fresh_or_loaded(credential, Owned::AccessToken(token.into()), known, moment).await
     }
 
-    /// What a token says, if its signature fits. What can be refused by its look is, and so is who guesses.
+    /// What a token says, if its signature fits; `None` if it is by a key that is not known. What can be refused by its look is,
+    /// and so is who guesses.
     fn verify(
         &self,
         text: &str,
         hash: [u8; 32],
         guesses_from: Option<Option<IpAddr>>,
         moment: Moment,
-    ) -> Result<VerifiedToken, Refusal> {
+    ) -> Result<Option<VerifiedToken>, Refusal> {
         let monotonic = moment.monotonic;
         if let Some(refusal) = self.guesses.known_wrong(&hash, monotonic) {
             return Err(refusal);
         }
         let refused = |error: TokenError| Refusal::CredentialInvalid(error.explanation());
-        let keys = self.ring.keys();
-        let plausible = keys.verifier().look_at(text, moment.now).map_err(refused)?;
+        let keys = self.keys_in_force.ring().keys();
+        let plausible = match keys.verifier().look_at(text, moment.now) {
+            Err(TokenError::UnknownKey) => return Ok(None),
+            plausible => plausible.map_err(refused)?,
+        };
         let paid = guesses_from.map(|address| self.guesses.pay(address, monotonic)).transpose()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
         match plausible.verify() {
             Ok(token) => {
                 paid.inspect(|paid| self.guesses.give_back(paid));
-                Ok(token)
+                Ok(Some(token))
             }
             Err(error) => {
                 let until = monotonic.saturating_add(REFUSED_TIME);
@@ -253,25 +262,6 @@ impl Directory {
                 Err(refused(error))
             }
         }
-    }
-
-    /// What a proof from `address` shows, if it is one of what is expected. Whose signatures do not fit is refused before more
-    /// of them are looked at, whoever's token he has.
-    ///
-    /// # Errors
-    /// [`Refusal::LimitReached`] and [`Refusal::Unavailable`], or else what [`verify`] says.
-    pub fn verify_proof(
-        &self,
-        (address, moment): (IpAddr, Moment),
-        proof: &str,
-        expected: &Expected<'_>,
-    ) -> Result<Result<Proven, ProofError>, Refusal> {
-        let paid = self.proofs.pay(Some(address), moment.monotonic)?;
-        let verified = verify(proof, expected);
-        if !matches!(verified, Err(ProofError::Signature)) {
-            self.proofs.give_back(&paid);
-        }
-        Ok(verified)
     }
 
     /// What is remembered, or what is loaded now.
@@ -325,7 +315,6 @@ impl Directory {
         }
         self.changes.heard(at);
         self.guesses.sweep(at);
-        self.proofs.sweep(at);
         self.revoked.sweep(self.clock.now());
     }
 
@@ -360,7 +349,7 @@ impl Directory {
     }
 
     fn judging(&self, moment: Moment) -> Judging<'_> {
-        let (changes, ring, revoked) = (&self.changes, &*self.ring, &self.revoked);
+        let (changes, ring, revoked) = (&self.changes, self.keys_in_force.ring(), &self.revoked);
         Judging { changes, ring, revoked, monotonic: moment.monotonic, now: moment.now }
     }
 

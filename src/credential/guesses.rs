@@ -34,11 +34,13 @@ pub(super) struct Guesses {
 }
 
 /// What was paid of late.
+#[derive(Debug)]
 pub(super) struct Price {
     networks: Option<Networks>,
     all: Arc<Cell>,
 }
 
+#[derive(Debug)]
 struct Networks {
     cells: Cells,
     name: LimitName,
@@ -57,6 +59,7 @@ struct Wrong {
 /// A try that is paid for.
 pub(super) struct Paid {
     of_network: Option<Arc<Cell>>,
+    is_of_all: bool,
 }
 
 impl Guesses {
@@ -115,7 +118,22 @@ impl Price {
     /// # Errors
     /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
     pub(super) fn pay(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        let mut paid = Paid { of_network: None };
+        let paid = self.pay_of_network(address, now)?;
+        match admit(&self.all, &of_all(), now) {
+            Verdict::Admitted { .. } => Ok(Paid { is_of_all: true, ..paid }),
+            Verdict::Refused { .. } => {
+                self.give_back(&paid);
+                Err(Refusal::Unavailable("Too many unknown credentials are being tried"))
+            }
+        }
+    }
+
+    /// Pays for a verification from what the network of `address` may cost alone, whatever all cost.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitReached`].
+    pub(super) fn pay_of_network(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        let mut paid = Paid { of_network: None, is_of_all: false };
         if let (Some(networks), Some(address)) = (&self.networks, address) {
             let cell = networks.cells.find(&CellKey::address(address, &networks.of), now);
             if let Verdict::Refused { retry_after } = admit(&cell, &of_a_network(), now) {
@@ -123,18 +141,14 @@ impl Price {
             }
             paid.of_network = Some(cell);
         }
-        match admit(&self.all, &of_all(), now) {
-            Verdict::Admitted { .. } => Ok(paid),
-            Verdict::Refused { .. } => {
-                paid.of_network.inspect(|cell| give_back(cell, &of_a_network()));
-                Err(Refusal::Unavailable("Too many unknown credentials are being tried"))
-            }
-        }
+        Ok(paid)
     }
 
     /// Gives back the price of what was good.
     pub(super) fn give_back(&self, paid: &Paid) {
-        give_back(&self.all, &of_all());
+        if paid.is_of_all {
+            give_back(&self.all, &of_all());
+        }
         if let Some(cell) = &paid.of_network {
             give_back(cell, &of_a_network());
         }

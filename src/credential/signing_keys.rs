@@ -6,9 +6,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
+
 use super::access_token::{KeyError, SigningKey};
 use super::key_ring::{KeyRing, RingKey};
+use super::ring_source::RingSource;
+pub use super::ring_source::Trust;
 use super::sealing::{SealError, SealingKey};
+use super::source::SourceUnavailable;
 use crate::domain::random::Random;
 use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::{Clock, Timestamp};
@@ -40,15 +45,6 @@ pub enum SigningKeysError {
     /// There are as many as may be.
     #[error("there are {MOST_KEYS} signing keys already: wait until those that no longer sign are forgotten")]
     TooMany,
-}
-
-/// What was found when the keys were read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// What was believed still is.
-    Kept,
-    /// A key is gone: what it signed must be forgotten.
-    Lost,
 }
 
 /// A key as it is told to administrators.
@@ -135,7 +131,7 @@ impl SigningKeys {
             let first = keys.new_key(algorithm, now, now).await?;
             keys.store.add_signing_key(&first, None).await?;
         }
-        let broken = keys.read_again().await?;
+        let broken = keys.read_stored().await?;
         broken.map_or(Ok(keys), Err)
     }
 
@@ -156,13 +152,13 @@ impl SigningKeys {
     }
 
     async fn put_in_force(&self) -> Result<(), SigningKeysError> {
-        if let Some(error) = self.read_again().await? {
+        if let Some(error) = self.read_stored().await? {
             tracing::error!(%error, "a signing key cannot be used: its tokens are not believed here");
         }
         Ok(())
     }
 
-    async fn read_again(&self) -> Result<Option<SigningKeysError>, SigningKeysError> {
+    async fn read_stored(&self) -> Result<Option<SigningKeysError>, SigningKeysError> {
         let _turn = self.turn.lock().await;
         let stored = self.store.signing_keys().await?;
         let before = self.ring.keys();
@@ -298,6 +294,17 @@ impl SigningKeys {
         let der = self.sealing.open(&stored.kid, &stored.sealed);
         let der = der.map_err(|_| SigningKeysError::Sealed(stored.kid.clone()))?;
         Ok(SigningKey::from_pkcs8(stored.algorithm, &der)?)
+    }
+}
+
+#[async_trait]
+impl RingSource for SigningKeys {
+    fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    async fn read_again(&self) -> Result<Trust, SourceUnavailable> {
+        self.reload().await.map_err(|error| SourceUnavailable(error.to_string()))
     }
 }
 

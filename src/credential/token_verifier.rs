@@ -97,7 +97,7 @@ impl TokenVerifier {
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Foreign)?;
         let key = self.key_of(header, now)?;
         let signature = decoded(signature)?;
-        if !key.algorithm.may_be_signature(&signature) {
+        if key.is_some_and(|key| !key.algorithm.may_be_signature(&signature)) {
             return Err(TokenError::Signature);
         }
         let claims: Claims = serde_json::from_slice(&decoded(payload)?).map_err(|_| TokenError::Claims)?;
@@ -107,6 +107,7 @@ impl TokenVerifier {
         if now >= Timestamp::from_seconds(claims.exp) {
             return Err(TokenError::Expired);
         }
+        let key = key.ok_or(TokenError::UnknownKey)?;
         Ok(Plausible { key, signed, signature, claims })
     }
 
@@ -119,17 +120,25 @@ impl TokenVerifier {
     }
 
     /// The key that a header names, if it is of the kind that this platform signs. How it signs is the key's to say: the header
-    /// must say the same.
-    fn key_of(&self, header: &str, now: Timestamp) -> Result<&TrustedKey, TokenError> {
+    /// must say the same. `None` if the header names one that may be a key of this platform, and is none of these.
+    fn key_of(&self, header: &str, now: Timestamp) -> Result<Option<&TrustedKey>, TokenError> {
         let header = decoded(header)?;
         let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| TokenError::Foreign)?;
         let typ = header.typ.strip_prefix("application/").unwrap_or(header.typ);
         if !typ.eq_ignore_ascii_case("at+jwt") || header.crit.is_some() {
             return Err(TokenError::Foreign);
         }
-        let key = self.keys.get(header.kid).filter(|key| key.is_trusted(now));
-        key.filter(|key| key.algorithm.name() == header.alg).ok_or(TokenError::Foreign)
+        match self.keys.get(header.kid) {
+            Some(key) if key.is_trusted(now) && key.algorithm.name() == header.alg => Ok(Some(key)),
+            None if is_kid(header.kid) => Ok(None),
+            Some(_) | None => Err(TokenError::Foreign),
+        }
     }
+}
+
+/// Whether that may be the name of a key that this platform made: a thumbprint.
+fn is_kid(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 impl Plausible<'_, '_> {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::confirmation::Thumbprint;
 use super::distinguished_name::DistinguishedName;
+use super::time::Timestamp;
 
 /// A name in a certificate by which an app is known (RFC 8705, section 2.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,21 +100,63 @@ impl FromStr for CertificateName {
 pub struct ClientCertificate {
     /// SHA-256 of it (`x5t#S256`).
     pub thumbprint: Thumbprint,
-    /// Its subject and its alternative names, if an authority that the platform trusts has issued it and it is valid.
-    pub vouched: Option<Vec<CertificateName>>,
+    /// The first second in which it is valid.
+    pub not_before: Timestamp,
+    /// The last one.
+    pub not_after: Timestamp,
+    /// What an authority vouches for that the platform trusts, if one does.
+    pub vouched: Option<Vouched>,
+}
+
+/// What an authority vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// A certificate's subject and its alternative names.
+    pub names: Vec<CertificateName>,
+    /// The last second in which each certificate between it and the authority is valid.
+    pub until: Timestamp,
 }
 
 impl ClientCertificate {
-    /// Whether an authority vouches that its holder is `name`.
+    /// Whether it is valid at `now`.
     #[must_use]
-    pub fn is_vouched(&self, name: &CertificateName) -> bool {
-        self.vouched.as_ref().is_some_and(|names| names.contains(name))
+    pub fn is_timely(&self, now: Timestamp) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+
+    /// Whether an authority vouches at `now` that its holder is `name`.
+    #[must_use]
+    pub fn is_vouched(&self, name: &CertificateName, now: Timestamp) -> bool {
+        let is_so = |vouched: &Vouched| now <= vouched.until && vouched.names.contains(name);
+        self.is_timely(now) && self.vouched.as_ref().is_some_and(is_so)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_of_use_while_it_is_valid_and_so_is_who_vouches_for_it() {
+        let at = Timestamp::from_seconds;
+        let name = CertificateName::Host("erp.bright.example".to_owned());
+        let vouched = Some(Vouched { names: vec![name.clone()], until: at(150) });
+        let thumbprint = Thumbprint([7; 32]);
+        let certificate = ClientCertificate { thumbprint, not_before: at(100), not_after: at(200), vouched };
+        for (now, is_timely, is_vouched) in [
+            (99, false, false),
+            (100, true, true),
+            (150, true, true),
+            (151, true, false),
+            (201, false, false),
+        ] {
+            let found = (certificate.is_timely(at(now)), certificate.is_vouched(&name, at(now)));
+            assert_eq!(found, (is_timely, is_vouched), "{now}");
+        }
+        assert!(!certificate.is_vouched(&CertificateName::Host("other.example".to_owned()), at(150)));
+        let late = ClientCertificate { not_after: at(120), ..certificate };
+        assert!(late.is_vouched(&name, at(120)) && !late.is_vouched(&name, at(121)));
+    }
 
     #[test]
     fn a_name_is_kept_as_text() {

@@ -10,6 +10,7 @@ pub mod client;
 pub mod client_certificate;
 pub mod confirmation;
 pub mod distinguished_name;
+pub mod door;
 pub mod hexadecimal;
 pub mod id;
 pub mod identity;

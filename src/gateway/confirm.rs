@@ -9,19 +9,17 @@ use http::request;
 use super::head::Head;
 use super::worker::Shared;
 use crate::credential::directory::Identity;
-use crate::credential::dpop::replay::Seen;
-use crate::credential::dpop::{Expected, ProofError, Proven, Target, only};
+use crate::credential::dpop::{Expected, ProofError, Target, only};
 use crate::credential::presented::{self, Presented};
-use crate::domain::client_certificate::ClientCertificate;
 use crate::domain::confirmation::{Confirmation, Thumbprint};
+use crate::domain::door::Door;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::policy::snapshot::{Route, Snapshot};
 
 const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
-    "The access token is bound to a client certificate: connect with it, where the platform asks for certificates.",
+    "The access token is bound to a client certificate: connect with it while it is valid, where the platform asks for certificates.",
 );
-const NO_ROOM: Refusal = Refusal::Unavailable("Too many proofs of possession are remembered");
 
 /// The call that a bound token came with.
 pub(super) struct Shown<'c> {
@@ -35,8 +33,8 @@ pub(super) struct Shown<'c> {
     pub(super) route: &'c Route,
     /// Where it comes from.
     pub(super) address: IpAddr,
-    /// The certificate that its connection began with.
-    pub(super) certificate: Option<&'c ClientCertificate>,
+    /// By which door, with the certificate that its connection began with.
+    pub(super) door: &'c Door,
     /// When.
     pub(super) moment: Moment,
 }
@@ -50,7 +48,7 @@ pub(super) fn check(shared: &Shared, identity: &Identity, shown: &Shown<'_>) -> 
     match identity.confirmation {
         None => Ok(()),
         Some(Confirmation::Key(key)) => check_proof(shared, key, shown),
-        Some(Confirmation::Certificate(bound)) => match shown.certificate {
+        Some(Confirmation::Certificate(bound)) => match shown.door.certificate(shown.moment.now) {
             Some(certificate) if certificate.thumbprint == bound => Ok(()),
             Some(_) | None => Err(NO_CERTIFICATE),
         },
@@ -58,11 +56,8 @@ pub(super) fn check(shared: &Shared, identity: &Identity, shown: &Shown<'_>) -> 
 }
 
 fn check_proof(shared: &Shared, key: Thumbprint, shown: &Shown<'_>) -> Result<(), Refusal> {
-    let now = shown.moment.now;
-    let refused = |error: ProofError| match error {
-        ProofError::Nonce => Refusal::ProofNonceNeeded(shared.nonces.at(now)),
-        error => Refusal::ProofInvalid(error.to_string()),
-    };
+    let (proofs, now) = (&shared.proofs, shown.moment.now);
+    let refused = |error: ProofError| proofs.refused(error, now);
     let proof =
         only(&shown.parts.headers).and_then(|proof| proof.ok_or(ProofError::Missing)).map_err(refused)?;
     let token = token(shown).ok_or(ProofError::Token).map_err(refused)?;
@@ -72,24 +67,12 @@ fn check_proof(shared: &Shared, key: Thumbprint, shown: &Shown<'_>) -> Result<()
         target: &target,
         token: Some(token),
         key: Some(key),
-        nonces: &shared.nonces,
+        nonces: proofs.nonces(),
         rule: shown.snapshot.platform.proof_nonces.at_api,
+        since: Some(proofs.since()),
         now,
     };
-    let verified = shared.directory.verify_proof((shown.address, shown.moment), proof, &expected)?;
-    let verified = verified.map_err(refused)?;
-    see(shared, &verified, shown.moment).map_err(|error| error.map_or(NO_ROOM, refused))
-}
-
-/// Takes a proof once. `Err(None)`: there is no room to remember it.
-fn see(shared: &Shared, proven: &Proven, moment: Moment) -> Result<(), Option<ProofError>> {
-    match shared.replays.see(proven, moment.now) {
-        Seen::First => Ok(()),
-        Seen::Again => Err(Some(ProofError::Replayed)),
-        // With a nonce of this node's time it is sure that it was not.
-        Seen::Unknown => Err(Some(ProofError::Nonce)),
-        Seen::NoRoom => Err(None),
-    }
+    proofs.take((shown.address, shown.moment), proof, &expected)
 }
 
 /// The token as it was sent, of which the proof has the hash.
@@ -102,7 +85,7 @@ fn token<'c>(shown: &Shown<'c>) -> Option<&'c str> {
 
 /// The URL that the call was sent to, as the world knows it. What comes to hosts that a route names came to those.
 fn target(shared: &Shared, shown: &Shown<'_>) -> Option<Target> {
-    let (origin, path) = (&shared.origin, shown.parts.uri.path());
+    let (origin, path) = (shared.origin(shown.door), shown.parts.uri.path());
     if shown.route.hosts.is_empty() {
         return Target::of(&format!("{origin}{path}"));
     }

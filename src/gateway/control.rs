@@ -67,9 +67,7 @@ impl ControlPlane {
         B::Error: Into<Broken>,
     {
         fields::set_own(&mut parts.headers, connection, request_id);
-        if let Some(certificate) = &connection.certificate {
-            parts.extensions.insert(certificate.clone());
-        }
+        parts.extensions.insert(connection.door.clone());
         let place = Places::take(&self.places, &connection.forwarded_for);
         let place = place.ok_or(Refusal::Unavailable("Too many such calls are under way"))?;
         let body = self.read(body).await?;
@@ -120,6 +118,7 @@ mod tests {
     use http_body_util::{Full, StreamBody};
 
     use super::*;
+    use crate::domain::door::Door;
 
     fn plane(bounds: &Bounds) -> ControlPlane {
         let router = Router::new().route("/oauth/token", any(|body: String| async { body }));
@@ -136,7 +135,7 @@ mod tests {
         let connection = ConnectionFields {
             forwarded_for: value("127.0.0.1"),
             forwarded_proto: value("http"),
-            certificate: None,
+            door: Door::Front,
         };
         plane.call(parts, body, &connection, &value("id")).await
     }

@@ -2,7 +2,6 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
@@ -12,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::door::Door;
 use crate::upstream::request::RequestHead;
 
 /// Who calls, if it is an app.
@@ -35,8 +34,8 @@ pub struct ConnectionFields {
     pub forwarded_for: HeaderValue,
     /// `http` or `https`.
     pub forwarded_proto: HeaderValue,
-    /// The certificate that the client showed; upstreams are not told of it.
-    pub certificate: Option<Arc<ClientCertificate>>,
+    /// By which door it came, with the certificate that the client showed; upstreams are not told of it.
+    pub door: Door,
 }
 
 /// What an upstream learns of a call beside what the caller sent.
@@ -249,7 +248,7 @@ mod tests {
         let connection = ConnectionFields {
             forwarded_for: HeaderValue::from_static("192.0.2.1"),
             forwarded_proto: HeaderValue::from_static("http"),
-            certificate: None,
+            door: Door::Front,
         };
         let told = Told {
             authority: "a.example",

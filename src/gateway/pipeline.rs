@@ -124,8 +124,8 @@ async fn stages(
     };
     if let Some(bound) = identity.as_ref().filter(|identity| identity.confirmation.is_some()) {
         let (snapshot, address, moment) = (&view.snapshot, peer.address, call.moment());
-        let certificate = peer.fields.certificate.as_deref();
-        let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, certificate, moment };
+        let door = &peer.fields.door;
+        let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, door, moment };
         confirm::check(shared, bound, &shown)?;
     }
     call.identity = identity;

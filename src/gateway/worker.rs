@@ -13,9 +13,9 @@ use super::view::View;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
 use crate::credential::directory::Directory;
-use crate::credential::dpop::Nonces;
-use crate::credential::dpop::replay::Replays;
+use crate::credential::proofs::Proofs;
 use crate::credential::recent::Recent;
+use crate::domain::door::Door;
 use crate::domain::id::NodeId;
 use crate::domain::time::Clock;
 use crate::journal::writer::Writer;
@@ -41,14 +41,25 @@ pub struct Shared {
     pub bounds: Bounds,
     /// The address by which the world knows this gateway.
     pub origin: String,
+    /// The one by which machines know it that show certificates of their own.
+    pub mutual_origin: Option<String>,
     /// How callers can prove themselves.
     pub challenges: Challenges,
-    /// The nonces of proofs of possession.
-    pub nonces: Arc<Nonces>,
-    /// The proofs of possession that were seen.
-    pub replays: Replays,
+    /// Takes proofs of possession.
+    pub proofs: Proofs,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
+}
+
+impl Shared {
+    /// By which address the world knows a door.
+    #[must_use]
+    pub fn origin(&self, door: &Door) -> &str {
+        match door {
+            Door::Front => &self.origin,
+            Door::Machines(_) => self.mutual_origin.as_ref().unwrap_or(&self.origin),
+        }
+    }
 }
 
 /// One core.

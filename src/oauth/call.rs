@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::door::Door;
 
 /// A call of an endpoint, without its form.
 pub struct Call {
@@ -16,8 +15,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The path that was called.
     pub path: String,
-    /// The certificate that the client showed when it connected.
-    pub certificate: Option<Arc<ClientCertificate>>,
+    /// By which door it came, with the certificate that the client showed when it connected.
+    pub door: Door,
 }
 
 /// Without what its fields say: some of it is secret.
@@ -25,10 +24,7 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
         let call = &mut f.debug_struct("Call");
-        call.field("headers", &names)
-            .field("path", &self.path)
-            .field("certificate", &self.certificate)
-            .finish()
+        call.field("headers", &names).field("path", &self.path).field("door", &self.door).finish()
     }
 }
 
@@ -39,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
         Ok(Self {
             headers: parts.headers.clone(),
             path: parts.uri.path().to_owned(),
-            certificate: parts.extensions.get::<Arc<ClientCertificate>>().cloned(),
+            door: parts.extensions.get::<Door>().cloned().unwrap_or_default(),
         })
     }
 }
@@ -54,7 +50,7 @@ mod tests {
     fn what_a_call_is_shown_as_has_none_of_its_secrets() {
         let basic = HeaderValue::from_static("Basic c2VjcmV0");
         let headers = HeaderMap::from_iter([(axum::http::header::AUTHORIZATION, basic)]);
-        let shown = format!("{:?}", Call { headers, path: "/oauth/token".to_owned(), certificate: None });
+        let shown = format!("{:?}", Call { headers, path: "/oauth/token".to_owned(), door: Door::Front });
         assert!(shown.contains("authorization") && !shown.contains("c2VjcmV0"), "{shown}");
     }
 }

@@ -3,27 +3,25 @@
 
 use axum::http::HeaderMap;
 
+use super::call::Call;
 use super::error::EndpointError;
 use super::router::OAuth;
 use crate::credential::dpop::{Expected, ProofError, Proven, Target, only, verify};
 use crate::domain::confirmation::NonceRule;
 use crate::domain::time::Timestamp;
 
-/// What the caller of the endpoint at `path` has shown by a proof, if it sent one. It is not taken yet: that is for whoever
-/// knows that the request is good for something, so that nobody else has the store remember anything.
+/// What a caller has shown by a proof, if it sent one. It is not taken yet: that is for whoever knows that the request is good
+/// for something, so that nobody else has the store remember anything.
 ///
 /// # Errors
 /// [`EndpointError::InvalidProof`], [`EndpointError::UseNonce`].
-pub fn shown(
-    oauth: &OAuth,
-    headers: &HeaderMap,
-    (path, now): (&str, Timestamp),
-) -> Result<Option<Proven>, EndpointError> {
-    let Some(proof) = only(headers)? else { return Ok(None) };
-    let target = Target::of(&format!("{}{path}", oauth.issuer)).ok_or(ProofError::Target)?;
+pub fn shown(oauth: &OAuth, call: &Call, now: Timestamp) -> Result<Option<Proven>, EndpointError> {
+    let Some(proof) = only(&call.headers)? else { return Ok(None) };
+    let base = oauth.base(&call.door);
+    let target = Target::of(&format!("{base}{}", call.path)).ok_or(ProofError::Target)?;
     let rule = oauth.live.load().platform.proof_nonces.at_oauth;
     let (token, key, nonces) = (None, None, &*oauth.nonces);
-    let expected = Expected { method: "POST", target: &target, token, key, nonces, rule, now };
+    let expected = Expected { method: "POST", target: &target, token, key, nonces, rule, since: None, now };
     match verify(proof, &expected) {
         Ok(proven) => Ok(Some(proven)),
         Err(ProofError::Nonce) => Err(EndpointError::UseNonce(nonces.at(now))),

@@ -22,7 +22,7 @@ use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::introspection::Introspects;
 use crate::domain::secret_hash::RefreshTokenHash;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 
 /// Tells what a token permits.
 pub async fn introspect(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Response {
@@ -57,7 +57,11 @@ async fn access_token(
     (caller, now): (&App, Timestamp),
     text: &str,
 ) -> Result<Option<Value>, EndpointError> {
-    let Ok(token) = oauth.signer.verify(text, now) else { return Ok(None) };
+    let moment = Moment { now, monotonic: oauth.clock.monotonic() };
+    let read = oauth.directory.read_token(text, moment).await;
+    let Some(token) = read.map_err(|error| EndpointError::Unavailable(Box::new(error)))? else {
+        return Ok(None);
+    };
     if token.app != caller.id && oauth.store.introspects(&caller.id).await? != Some(Introspects::All) {
         return Ok(None);
     }

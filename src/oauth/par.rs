@@ -59,7 +59,7 @@ async fn keep(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<String, Endpoin
         ));
     }
     check_pushed(oauth, (&app, &settings), &parameters)?;
-    let proof = dpop::shown(oauth, &call.headers, ("/oauth/par", now))?;
+    let proof = dpop::shown(oauth, call, now)?;
     let request = bound(&parameters, proof.map(|proof| URL_SAFE_NO_PAD.encode(proof.key.0)))?;
     if request.len() > MAX_LENGTH {
         return Err(EndpointError::InvalidRequest("the request has more than 8 KiB"));

@@ -16,7 +16,7 @@ use super::router::OAuth;
 use crate::credential::access_token::VerifiedToken;
 use crate::domain::identity::App;
 use crate::domain::secret_hash::RefreshTokenHash;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::store::revoked_token::{RevokedToken, TokenRevoked};
 
 /// What a text may be that is called a token, by what it begins with.
@@ -57,10 +57,14 @@ async fn try_revoke(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<(), Endpo
     let token = parameters.get("token").ok_or(EndpointError::InvalidRequest("token is missing"))?;
     match TokenKind::of(token) {
         TokenKind::Refresh => revoke_family(oauth, (&app, now), token).await,
-        TokenKind::Access => match oauth.signer.verify(token, now) {
-            Ok(verified) if verified.app == app.id => revoke_alone(oauth, &verified, now).await,
-            Ok(_) | Err(_) => Ok(()),
-        },
+        TokenKind::Access => {
+            let moment = Moment { now, monotonic: oauth.clock.monotonic() };
+            let read = oauth.directory.read_token(token, moment).await;
+            match read.map_err(|error| EndpointError::Unavailable(Box::new(error)))? {
+                Some(verified) if verified.app == app.id => revoke_alone(oauth, &verified, now).await,
+                Some(_) | None => Ok(()),
+            }
+        }
         TokenKind::ApiKey => Err(EndpointError::UnsupportedTokenType),
     }
 }

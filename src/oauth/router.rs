@@ -24,6 +24,7 @@ use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
 use crate::credential::sealing::SealingKey;
+use crate::domain::door::Door;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -63,6 +64,17 @@ pub struct OAuth {
     pub counters: Arc<OAuthCounters>,
     /// The platform's own identity provider.
     pub federation: Arc<Federation>,
+}
+
+impl OAuth {
+    /// By which address the world knows a door.
+    #[must_use]
+    pub fn base(&self, door: &Door) -> &str {
+        match door {
+            Door::Front => &self.issuer,
+            Door::Machines(_) => self.mutual_base.as_ref().unwrap_or(&self.issuer),
+        }
+    }
 }
 
 /// The authorization server.

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::HeaderValue;
@@ -13,7 +12,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use super::client_stream::{ClientStream, Shared};
 use super::socket::{Protocol, Socket};
 use super::{http1, http2};
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::door::Door;
 use crate::gateway::fields::ConnectionFields;
 use crate::gateway::pipeline::Peer;
 use crate::gateway::raw_head::RawHead;
@@ -25,11 +24,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Serves a connection to its end. When the core stops, requests in flight finish first.
 ///
 /// What a connection needs while it is served is on the heap, and only then: this future stays small.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    stream: Socket,
-    (address, certificate): (SocketAddr, Option<Arc<ClientCertificate>>),
-) {
+pub(super) async fn serve(worker: Rc<Worker>, stream: Socket, (address, door): (SocketAddr, Door)) {
     let (agreed, scheme) = (stream.protocol(), stream.scheme());
     let shared = Rc::new(Shared::new(worker.watches.watch()));
     let mut stream = ClientStream::new(stream, shared.clone(), &worker.shared.bounds);
@@ -41,7 +36,7 @@ pub(super) async fn serve(
         },
     };
     shared.watch.met();
-    let peer = Rc::new(peer((address, scheme, certificate), shared.raw_head.clone()));
+    let peer = Rc::new(peer((address, scheme, door), shared.raw_head.clone()));
     let result = match protocol {
         Protocol::Http1 => http1::serve(worker, stream, peer, shared).await,
         Protocol::Http2 => Box::pin(http2::serve(worker, stream, peer, shared)).await,
@@ -94,15 +89,12 @@ fn tell(opening: &[u8]) -> Option<Option<Protocol>> {
     Some(Some(Protocol::Http1))
 }
 
-fn peer(
-    (address, scheme, certificate): (SocketAddr, &'static str, Option<Arc<ClientCertificate>>),
-    raw_head: Rc<RawHead>,
-) -> Peer {
+fn peer((address, scheme, door): (SocketAddr, &'static str, Door), raw_head: Rc<RawHead>) -> Peer {
     let address = address.ip().to_canonical();
     let forwarded_for =
         HeaderValue::from_str(&address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
     let forwarded_proto = HeaderValue::from_static(scheme);
-    Peer { address, fields: ConnectionFields { forwarded_for, forwarded_proto, certificate }, raw_head }
+    Peer { address, fields: ConnectionFields { forwarded_for, forwarded_proto, door }, raw_head }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) async fn sweep_proofs(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(CELLS_EVERY);
     loop {
         interval.tick().await;
-        shared.replays.sweep(shared.clock.now());
+        shared.proofs.sweep(shared.clock.moment());
     }
 }
 

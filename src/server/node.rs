@@ -29,8 +29,8 @@ use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
-use crate::credential::dpop::replay::Replays;
 use crate::credential::password;
+use crate::credential::proofs::Proofs;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::NodeId;
@@ -174,13 +174,8 @@ impl Node {
             grace: bounds.credential_grace,
         };
         let source = Arc::new(store.clone());
-        let directory = Arc::new(Directory::new(
-            source,
-            signing_keys.ring().clone(),
-            clock.clone(),
-            control.clone(),
-            memory,
-        ));
+        let directory =
+            Arc::new(Directory::new(source, signing_keys.clone(), clock.clone(), control.clone(), memory));
         let hashing = Arc::new(Semaphore::new(password::MAX_AT_ONCE));
         let services = Services {
             store,
@@ -210,8 +205,8 @@ impl Node {
             node: settings.node.clone(),
             challenges: Challenges::of(&services.issuer),
             origin: services.issuer.clone(),
-            nonces: services.nonces.clone(),
-            replays: Replays::new(services.clock.now()),
+            mutual_origin: services.mutual_base.clone(),
+            proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });

@@ -39,6 +39,8 @@ pub(super) async fn open(
     let sources = (clock.clone(), random.clone());
     let opened = SigningKeys::open((store.clone(), sealing.clone()), issuer, algorithm, sources).await;
     let signing_keys = opened.map_err(|error| ServerError::Secrets(error.to_string()))?;
-    let nonces = Nonces::new(&sealing.derive("DPoP nonces"));
+    let mut process = [0; 8];
+    random.fill(&mut process).map_err(|error| ServerError::Secrets(error.to_string()))?;
+    let nonces = Nonces::new(&sealing.derive("DPoP nonces"), process);
     Ok(Signing { signing_keys: Arc::new(signing_keys), nonces: Arc::new(nonces), sealing })
 }

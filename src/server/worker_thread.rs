@@ -15,7 +15,7 @@ use super::doors::{Arrival, Doors, Entry, Listeners};
 use super::paced::Paced;
 use super::socket::Socket;
 use super::spare_memory;
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::door::Door;
 use crate::gateway::worker::{Shared, Worker};
 use crate::journal::writer::Writer;
 use crate::limit::cell::Cells;
@@ -148,8 +148,8 @@ impl Acceptor {
         worker.counters.connections.add(1);
         self.tasks.spawn_local(async move {
             let address = arrival.address;
-            if let Some((socket, certificate)) = enter(&worker, arrival).await {
-                connection::serve(worker.clone(), socket, (address, certificate)).await;
+            if let Some((socket, door)) = enter(&worker, arrival).await {
+                connection::serve(worker.clone(), socket, (address, door)).await;
             }
             worker.counters.connections.subtract(1);
             drop(permit);
@@ -157,12 +157,12 @@ impl Acceptor {
     }
 }
 
-/// What HTTP is spoken on, and the certificate that the peer showed; `None` if the peer does not get that far.
-async fn enter(worker: &Worker, arrival: Arrival) -> Option<(Socket, Option<Arc<ClientCertificate>>)> {
+/// What HTTP is spoken on, and by which door it came; `None` if the peer does not get that far.
+async fn enter(worker: &Worker, arrival: Arrival) -> Option<(Socket, Door)> {
     arrival.stream.set_nodelay(true).ok()?;
     let stream = Paced::new(arrival.stream, worker.shared.bounds.write_stall);
     match arrival.entry {
-        Entry::Plain => Some((Socket::Plain(stream), None)),
+        Entry::Plain => Some((Socket::Plain(stream), Door::Front)),
         // In a box of its own: a connection that is served does not keep the room that its handshake took.
         Entry::Tls(handshakes) => Box::pin(async move { handshakes.shake(worker, stream).await }).await,
     }

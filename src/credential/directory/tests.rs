@@ -4,6 +4,7 @@
 
 mod guessed;
 mod many;
+mod new_keys;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

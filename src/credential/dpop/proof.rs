@@ -13,7 +13,7 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use super::error::ProofError;
-use super::nonce::{LIFE, Nonces};
+use super::nonce::{self, LIFE, Nonces};
 use super::target::Target;
 use crate::credential::jwk::{Algorithm, PublicKey};
 use crate::domain::confirmation::{NonceRule, Thumbprint};
@@ -46,6 +46,8 @@ pub struct Expected<'e> {
     pub nonces: &'e Nonces,
     /// Whether it must have one.
     pub rule: NonceRule,
+    /// What may have been taken by then may have been used; `None`: who takes it remembers all.
+    pub since: Option<Timestamp>,
     /// The time.
     pub now: Timestamp,
 }
@@ -61,8 +63,6 @@ pub struct Proven {
     pub key: Thumbprint,
     /// Which proof it is: no other request may come with it.
     pub id: ProofId,
-    /// After which time it was made.
-    pub made_after: Timestamp,
     /// From when on it proves nothing more, so that it need not be remembered any longer.
     pub ends_at: Timestamp,
 }
@@ -123,14 +123,14 @@ pub fn verify(proof: &str, expected: &Expected<'_>) -> Result<Proven, ProofError
     if Target::of(&claims.htu).as_ref() != Some(expected.target) {
         return Err(ProofError::Target);
     }
-    let (made_after, ends_at) = check_time(&claims, expected)?;
+    let ends_at = check_time(&claims, expected)?;
     check_token(&claims, expected.token)?;
     let thumbprint = key.thumbprint();
     if expected.key.is_some_and(|known| known != thumbprint) {
         return Err(ProofError::OtherKey);
     }
     key.verify(algorithm, signed.as_bytes(), &signature).map_err(|_| ProofError::Signature)?;
-    Ok(Proven { key: thumbprint, id: id(thumbprint, &claims.jti), made_after, ends_at })
+    Ok(Proven { key: thumbprint, id: id(thumbprint, &claims.jti), ends_at })
 }
 
 fn decoded(part: &str) -> Result<Vec<u8>, ProofError> {
@@ -149,20 +149,36 @@ fn read_header(header: &[u8]) -> Result<(Algorithm, PublicKey), ProofError> {
     Ok((algorithm, PublicKey::from_jwk(header.jwk.get())?))
 }
 
-/// After which time the proof was made and from when on it proves nothing: by its nonce, or else by its `iat`.
-fn check_time(claims: &Claims, expected: &Expected<'_>) -> Result<(Timestamp, Timestamp), ProofError> {
+/// From when on the proof proves nothing: by its nonce, or else by its `iat`. Either may be ahead of the clock by which it was
+/// taken before, but a nonce of this process, which shows that it ran by then.
+fn check_time(claims: &Claims, expected: &Expected<'_>) -> Result<Timestamp, ProofError> {
     let iat = seconds(&claims.iat).map(Timestamp::from_seconds).ok_or(ProofError::Claims)?;
     let now = expected.now;
     let is_near = |age: Duration, ahead: Duration| now < iat.plus(age) && iat <= now.plus(ahead);
     match (&claims.nonce, expected.rule) {
         (Some(nonce), _) => {
-            let made_at = expected.nonces.made_at(nonce, now).ok_or(ProofError::Nonce)?;
-            if is_near(OFF, OFF) { Ok((made_at, made_at.plus(LIFE))) } else { Err(ProofError::Time) }
+            let known = expected.nonces.known(nonce, now).ok_or(ProofError::Nonce)?;
+            if !is_near(OFF, OFF) {
+                return Err(ProofError::Time);
+            }
+            if !known.is_own {
+                check_unused(known.made_at.minus(nonce::AHEAD), expected)?;
+            }
+            Ok(known.made_at.plus(LIFE))
         }
         (None, NonceRule::Required) => Err(ProofError::Nonce),
-        (None, NonceRule::Optional) if is_near(AGE, AHEAD) => Ok((iat, iat.plus(AGE))),
+        (None, NonceRule::Optional) if is_near(AGE, AHEAD) => {
+            check_unused(iat.minus(AHEAD), expected)?;
+            Ok(iat.plus(AGE))
+        }
         (None, NonceRule::Optional) => Err(ProofError::Time),
     }
+}
+
+/// Whether a proof that may have been taken from `takeable` on was not used before it is known what was. If it may have been, a
+/// nonce of this process shows that another one was not.
+fn check_unused(takeable: Timestamp, expected: &Expected<'_>) -> Result<(), ProofError> {
+    if expected.since.is_none_or(|since| since < takeable) { Ok(()) } else { Err(ProofError::Nonce) }
 }
 
 /// A `NumericDate` in whole seconds (RFC 7519, section 2): it may have a fraction.

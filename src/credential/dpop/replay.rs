@@ -30,8 +30,6 @@ pub struct Replays {
     places: Box<[Mutex<Place>]>,
     hasher: RandomState,
     count: AtomicUsize,
-    /// Of what was made before, it is not known what was seen.
-    since: Timestamp,
 }
 
 impl std::fmt::Debug for Replays {
@@ -45,6 +43,8 @@ impl std::fmt::Debug for Replays {
 struct Place {
     young: Generation,
     old: Generation,
+    /// All that was forgotten had ended by then.
+    forgotten_at: Timestamp,
 }
 
 #[derive(Default)]
@@ -60,27 +60,22 @@ pub enum Seen {
     First,
     /// It was used before.
     Again,
-    /// It may have been used before this node started.
-    Unknown,
+    /// It may have been used, and has just been forgotten.
+    Forgotten,
     /// There is no room to remember it.
     NoRoom,
 }
 
-impl Replays {
-    /// Of a node that serves since `since`.
-    #[must_use]
-    pub fn new(since: Timestamp) -> Self {
+impl Default for Replays {
+    fn default() -> Self {
         let places = (0..PLACES).map(|_| Mutex::default()).collect();
-        // Proofs tell their time in whole seconds.
-        let since = Timestamp::from_seconds(since.as_seconds());
-        Self { places, hasher: RandomState::new(), count: AtomicUsize::new(0), since }
+        Self { places, hasher: RandomState::new(), count: AtomicUsize::new(0) }
     }
+}
 
+impl Replays {
     /// Sees a proof at `now`.
     pub fn see(&self, proven: &Proven, now: Timestamp) -> Seen {
-        if proven.made_after < self.since {
-            return Seen::Unknown;
-        }
         let place = usize::try_from(self.hasher.hash_one(proven.key) % PLACES as u64).unwrap_or(0);
         let Some(place) = self.places.get(place) else { return Seen::NoRoom };
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,6 +84,10 @@ impl Replays {
         let (short, ends_at) = (short(proven), proven.ends_at);
         if place.old.seen.contains(&short) || place.young.seen.contains(&short) {
             return Seen::Again;
+        }
+        // A call that began long ago has an older time than the one by which it was forgotten.
+        if ends_at <= place.forgotten_at {
+            return Seen::Forgotten;
         }
         if place.len() >= MOST_OF_A_PLACE
             || place.len() >= SHARE && self.count.load(Ordering::Relaxed) >= MOST
@@ -121,6 +120,7 @@ impl Place {
             return 0;
         }
         let before = self.len();
+        self.forgotten_at = self.forgotten_at.max(now);
         self.old = std::mem::take(&mut self.young);
         if self.old.ends_at <= now {
             self.old = Generation::default();
@@ -145,16 +145,16 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_micros(1_790_000_000_500_000);
 
-    fn proof(key: u8, number: u64, made_after: Timestamp) -> Proven {
+    fn proof(key: u8, number: u64, made_at: Timestamp) -> Proven {
         let mut id = [key; 32];
         id[..8].copy_from_slice(&number.to_le_bytes());
-        let ends_at = made_after.plus(Duration::from_secs(60));
-        Proven { key: Thumbprint([key; 32]), id: ProofId(id), made_after, ends_at }
+        let ends_at = made_at.plus(Duration::from_secs(60));
+        Proven { key: Thumbprint([key; 32]), id: ProofId(id), ends_at }
     }
 
     #[test]
     fn a_proof_is_taken_once_while_it_is_fresh_and_forgotten_later() {
-        let replays = Replays::new(START);
+        let replays = Replays::default();
         let later = |seconds| START.plus(Duration::from_secs(seconds));
         for second in 0..1000 {
             let proof = proof(1, second, later(second));
@@ -170,16 +170,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_before_the_node_started_may_have_been_used() {
-        let replays = Replays::new(START);
-        let of = |seconds| proof(1, 1, Timestamp::from_seconds(seconds));
-        assert_eq!(replays.see(&of(START.as_seconds() - 1), START), Seen::Unknown);
-        assert_eq!(replays.see(&of(START.as_seconds()), START), Seen::First);
+    fn a_call_that_took_long_does_not_bring_back_what_was_forgotten_meanwhile() {
+        let replays = Replays::default();
+        let used = proof(1, 1, START);
+        assert_eq!(replays.see(&used, START), Seen::First);
+        replays.sweep(used.ends_at);
+        replays.sweep(used.ends_at);
+        assert_eq!(replays.count.load(Ordering::Relaxed), 0);
+        let before = used.ends_at.minus(Duration::from_micros(1));
+        assert_eq!(replays.see(&used, before), Seen::Forgotten);
     }
 
     #[test]
     fn what_many_keys_left_behind_is_swept_though_none_of_them_comes_again() {
-        let replays = Replays::new(START);
+        let replays = Replays::default();
         for number in 0..2_000_u64 {
             let mut proof = proof(1, number, START);
             proof.key.0[..8].copy_from_slice(&number.to_le_bytes());
@@ -193,7 +197,7 @@ mod tests {
 
     #[test]
     fn who_floods_is_refused_and_others_are_not() {
-        let replays = Replays::new(START);
+        let replays = Replays::default();
         let flooded = (0..).find(|number| replays.see(&proof(1, *number, START), START) == Seen::NoRoom);
         assert_eq!(flooded, Some(MOST_OF_A_PLACE as u64));
         assert_eq!(replays.see(&proof(1, 0, START), START), Seen::Again);

@@ -60,7 +60,7 @@ async fn check(
         Proof::None if settings.has_method(AuthMethod::None) => {
             return Ok(client.is_active().then_some(()).ok_or(Unproven::SuspendedPublic));
         }
-        Proof::None => certificate::check(oauth, client, call.certificate.as_deref()),
+        Proof::None => certificate::check(oauth, client, (&call.door, now)),
         Proof::Secret(method, _) if !settings.has_method(*method) => Err(Unproven::Method(*method)),
         Proof::Secret(_, text) => {
             secret::is_right(oauth, client, text, now).await?.then_some(()).ok_or(Unproven::Secret)

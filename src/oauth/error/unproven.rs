@@ -24,6 +24,9 @@ pub enum Unproven {
     /// The app shows certificates, and has shown none.
     #[error("the app proves itself by a certificate, and connected without one: is it at the mTLS door?")]
     NoCertificate,
+    /// By a certificate that has ended, perhaps since its connection began.
+    #[error("the certificate is not valid now")]
+    CertificateTime,
     /// By another certificate.
     #[error("the certificate is none of the app's")]
     Certificate,
@@ -59,6 +62,7 @@ impl Unproven {
             | Self::Method(_)
             | Self::Nothing
             | Self::NoCertificate
+            | Self::CertificateTime
             | Self::Certificate
             | Self::Secret
             | Self::Assertion(_)

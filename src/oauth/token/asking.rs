@@ -42,9 +42,9 @@ impl<'a> Asking<'a> {
         (app, settings): (&'a App, &'a ClientSettings),
         now: Timestamp,
     ) -> Result<Self, EndpointError> {
-        let proof = dpop::shown(oauth, &call.headers, ("/oauth/token", now))?;
+        let proof = dpop::shown(oauth, call, now)?;
         let key = proof.map(|proof| proof.key);
-        let confirmation = match (settings.certificate_bound_tokens, &call.certificate, key) {
+        let confirmation = match (settings.certificate_bound_tokens, call.door.certificate(now), key) {
             (true, _, Some(_)) => return Err(BOTH),
             (true, None, None) => return Err(NO_CERTIFICATE),
             (true, Some(shown), None) => Some(Confirmation::Certificate(shown.thumbprint)),

@@ -22,7 +22,7 @@ use x509_parser::x509::X509Name;
 
 use super::certificate::{CertificateError, chain};
 use crate::credential::client_keys::thumbprint_of;
-use crate::domain::client_certificate::{CertificateName, ClientCertificate};
+use crate::domain::client_certificate::{CertificateName, ClientCertificate, Vouched};
 use crate::domain::distinguished_name::{Attribute, DistinguishedName};
 use crate::domain::time::Timestamp;
 
@@ -61,12 +61,31 @@ impl ClientAuthorities {
         let (first, rest) = shown.split_first()?;
         let verifier = self.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let seconds = u64::try_from(now.as_seconds()).unwrap_or(0);
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let is_vouched = verifier.is_some_and(|it| it.verify_client_cert(first, rest, now).is_ok());
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let is_vouched = verifier.is_some_and(|it| it.verify_client_cert(first, rest, at).is_ok());
         let (_, certificate) = X509Certificate::from_der(first).ok()?;
-        let vouched = is_vouched.then(|| names(&certificate));
-        Some(ClientCertificate { thumbprint: thumbprint_of(first), vouched })
+        let (not_before, not_after) = validity(&certificate);
+        let vouched = is_vouched
+            .then(|| Vouched { names: names(&certificate), until: vouched_until(rest, now).min(not_after) });
+        Some(ClientCertificate { thumbprint: thumbprint_of(first), not_before, not_after, vouched })
     }
+}
+
+/// The first second in which a certificate is valid, and the last one.
+fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
+    let validity = certificate.validity();
+    let [from, to] = [validity.not_before, validity.not_after].map(|time| time.timestamp());
+    (Timestamp::from_seconds(from), Timestamp::from_seconds(to))
+}
+
+/// Until when all of `chain` is valid that is at `now`. What is not has no part in who vouches.
+fn vouched_until(chain: &[CertificateDer<'_>], now: Timestamp) -> Timestamp {
+    let ends = chain.iter().filter_map(|one| {
+        let (_, certificate) = X509Certificate::from_der(one).ok()?;
+        let (not_before, not_after) = validity(&certificate);
+        (not_before..=not_after).contains(&now).then_some(not_after)
+    });
+    ends.min().unwrap_or(Timestamp::from_micros(i64::MAX))
 }
 
 fn verifier(

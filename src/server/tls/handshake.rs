@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Asks, Certificates};
 use super::in_clear;
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::door::Door;
 use crate::domain::time::Timestamp;
 use crate::gateway::watch::Watch;
 use crate::gateway::worker::Worker;
@@ -58,13 +58,8 @@ impl Handshakes {
         Self { certificates, asks, version, acceptor }
     }
 
-    /// The connection by TLS that comes of `stream`, and the certificate that its client showed; `None` if none does, which is
-    /// counted.
-    pub(in crate::server) async fn shake(
-        &self,
-        worker: &Worker,
-        stream: Paced,
-    ) -> Option<(Socket, Option<Arc<ClientCertificate>>)> {
+    /// The connection by TLS that comes of `stream`, and by which door it came; `None` if none does, which is counted.
+    pub(in crate::server) async fn shake(&self, worker: &Worker, stream: Paced) -> Option<(Socket, Door)> {
         let watch = worker.watches.watch();
         let time = worker.shared.bounds.handshake_time;
         let shaken = in_time(&watch, time, self.begin(worker, &watch, stream)).await;
@@ -74,8 +69,8 @@ impl Handshakes {
                 counters.tls_handshakes.add(1);
                 let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
                 counters.tls_resumed.add(u64::from(is_resumed));
-                let certificate = self.certificate(&stream, worker.shared.clock.now());
-                Some((Socket::Tls(stream), certificate))
+                let door = self.door(&stream, worker.shared.clock.now());
+                Some((Socket::Tls(stream), door))
             }
             Err(Missed::Silence) => None,
             Err(error) => {
@@ -102,13 +97,14 @@ impl Handshakes {
         }
     }
 
-    /// The certificate that the client showed. Of a session that is resumed it is the one of its beginning.
-    fn certificate(&self, stream: &TlsStream, now: Timestamp) -> Option<Arc<ClientCertificate>> {
+    /// The door, with the certificate that the client showed. Of a session that is resumed it is the one of its beginning.
+    fn door(&self, stream: &TlsStream, now: Timestamp) -> Door {
         match self.asks {
-            Asks::Nothing => None,
+            Asks::Nothing => Door::Front,
             Asks::Certificate => {
-                let shown = stream.get_ref().1.peer_certificates()?;
-                self.certificates.look_at_client(shown, now).map(Arc::new)
+                let shown = stream.get_ref().1.peer_certificates();
+                let known = shown.and_then(|shown| self.certificates.look_at_client(shown, now));
+                Door::Machines(known.map(Arc::new))
             }
         }
     }

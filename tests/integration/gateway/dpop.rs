@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::dev::{Dev, wait_for};
 use crate::support::dpop::{Holder, encode, hash, now};
+use crate::support::fleet::{Fleet, PUBLIC_URL};
 use crate::support::http::{self, Answer, FORM, form};
+use crate::support::stores::Place;
 
 const PATH: &str = "/api/products";
 
@@ -34,6 +36,18 @@ fn call(dev: &Dev, authorization: &str, proofs: &[&str]) -> Answer {
     dev.get(PATH, &headers)
 }
 
+/// A holder with a token that is bound to its key. A node that has just begun takes no proof that may have been used before, so
+/// it learns a nonce of this one.
+fn holder(dev: &Dev) -> (Holder, String) {
+    let mut holder = Holder::new();
+    let bound = token(dev, Some(&holder));
+    let unknown = holder.prove_with("GET", &url(dev), json!({"ath": hash(&bound), "nonce": "unknown"}));
+    let told = call(dev, &format!("DPoP {bound}"), &[&unknown]);
+    check(&told, "proof_nonce_needed", "DPoP ", "use_dpop_nonce");
+    holder.learn(told.header("dpop-nonce").unwrap());
+    (holder, bound)
+}
+
 fn challenges(answer: &Answer) -> Vec<&str> {
     let is_challenge = |name: &str| name.eq_ignore_ascii_case("www-authenticate");
     answer.headers.iter().filter(|(name, _)| is_challenge(name)).map(|(_, value)| value.as_str()).collect()
@@ -49,8 +63,7 @@ fn check(answer: &Answer, code: &str, scheme: &str, error: &str) {
 #[test]
 fn p3_a_bound_token_is_taken_with_a_proof_alone_and_an_unbound_one_without() {
     let dev = Dev::start();
-    let holder = Holder::new();
-    let (bound, unbound) = (token(&dev, Some(&holder)), token(&dev, None));
+    let ((holder, bound), unbound) = (holder(&dev), token(&dev, None));
     let prove = |token: &str| holder.prove_token("GET", &url(&dev), token);
     for scheme in ["DPoP", "dpop", "DPOP"] {
         let answer = call(&dev, &format!("{scheme} {bound}"), &[&prove(&bound)]);
@@ -77,9 +90,7 @@ fn p3_a_bound_token_is_taken_with_a_proof_alone_and_an_unbound_one_without() {
 #[test]
 fn p2_a_proof_is_of_this_request_this_token_and_this_key() {
     let dev = Dev::start();
-    let (holder, thief) = (Holder::new(), Holder::new());
-    let bound = token(&dev, Some(&holder));
-    let others = token(&dev, Some(&thief));
+    let ((holder, bound), (thief, others)) = (holder(&dev), holder(&dev));
     let url = url(&dev);
     let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": holder.jwk()});
     let headed = |changes: Value| {
@@ -117,8 +128,8 @@ fn p2_a_proof_is_of_this_request_this_token_and_this_key() {
         ("another scheme", holder.prove_token("GET", &url.replace("http", "https"), &bound)),
         ("no ath", holder.prove("GET", &url)),
         ("the ath of another token", holder.prove_token("GET", &url, &others)),
-        ("old", claimed(json!({"iat": now() - 70}))),
-        ("from the future", claimed(json!({"iat": now() + 60}))),
+        ("old", claimed(json!({"iat": now() - 70, "nonce": null}))),
+        ("from the future", claimed(json!({"iat": now() + 60, "nonce": null}))),
         ("no jti", claimed(json!({"jti": ""}))),
         ("of the token endpoint", holder.prove("POST", &format!("{}/oauth/token", dev.base()))),
     ] {
@@ -140,8 +151,7 @@ fn p2_a_proof_is_of_this_request_this_token_and_this_key() {
 #[test]
 fn p2_a_proof_is_taken_once_by_all_cores() {
     let dev = Dev::start();
-    let holder = Holder::new();
-    let bound = token(&dev, Some(&holder));
+    let (holder, bound) = holder(&dev);
     let authorization = format!("DPoP {bound}");
     let proof = holder.prove_token("GET", &url(&dev), &bound);
     let taken = std::thread::scope(|scope| {
@@ -176,8 +186,7 @@ fn p3_a_nonce_is_asked_for_where_the_platform_says_so() {
 #[test]
 fn a_flood_of_wrong_proofs_with_a_stolen_token_is_stopped_before_its_signatures_are_looked_at() {
     let dev = Dev::start();
-    let (holder, thief) = (Holder::new(), Holder::new());
-    let bound = token(&dev, Some(&holder));
+    let ((holder, bound), thief) = (holder(&dev), holder(&dev).0);
     let authorization = format!("DPoP {bound}");
     let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": holder.jwk()});
     let forged = |_| thief.sign(&header, ("GET", &url(&dev)), json!({"ath": hash(&bound)}));
@@ -191,9 +200,77 @@ fn a_flood_of_wrong_proofs_with_a_stolen_token_is_stopped_before_its_signatures_
 }
 
 #[test]
+fn who_has_a_token_without_its_key_uses_up_nothing_of_what_its_app_may_call() {
+    // Ten calls at once, and one more in some minutes.
+    let dev = Dev::with_policies(|policies| {
+        let path = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed =
+            text.replace("requests: 60000, window: 1m, burst: 2000", "requests: 10, window: 1h, burst: 10");
+        assert_ne!(text, changed, "the plan has another rate");
+        std::fs::write(&path, changed).unwrap();
+    });
+    let ((holder, bound), thief) = (holder(&dev), holder(&dev).0);
+    let authorization = format!("DPoP {bound}");
+    let good = || holder.prove_token("GET", &url(&dev), &bound);
+    let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": holder.jwk()});
+    let forged = || thief.sign(&header, ("GET", &url(&dev)), json!({"ath": hash(&bound)}));
+    let own = || thief.prove_token("GET", &url(&dev), &bound);
+    for _ in 0..12 {
+        assert_eq!(call(&dev, &authorization, &[]).status, 401);
+        assert_eq!(call(&dev, &authorization, &[&own()]).status, 401);
+        assert_eq!(call(&dev, &authorization, &[&forged()]).status, 401);
+        assert_eq!(call(&dev, &format!("Bearer {bound}"), &[]).status, 401);
+    }
+    let statuses: Vec<u16> = (0..11).map(|_| call(&dev, &authorization, &[&good()]).status).collect();
+    assert_eq!(statuses, [&[200; 10][..], &[429]].concat());
+}
+
+#[test]
+fn p2_a_proof_that_was_used_before_a_crash_is_not_taken_after_it() {
+    let place = Place::sqlite();
+    let mut fleet = Fleet::start(place.address(), 1, |_| {});
+    let holder = Holder::new();
+    let post = holder.prove("POST", &format!("{PUBLIC_URL}/oauth/token"));
+    let fields = fleet.form(&[("grant_type", "client_credentials")]);
+    let given = http::request(fleet.base(0), "POST", "/oauth/token", &[FORM, ("DPoP", &post)], &fields);
+    let bound = given.json()["access_token"].as_str().unwrap().to_owned();
+    let authorization = format!("DPoP {bound}");
+    let orders = |fleet: &Fleet, proof: &str| {
+        let headers = [("Authorization", &*authorization), ("DPoP", proof)];
+        http::request(fleet.base(0), "GET", "/api/orders", &headers, "")
+    };
+    let prove = |more: Value| {
+        let mut claims = json!({"ath": hash(&bound)});
+        more.as_object().unwrap().iter().for_each(|(name, value)| claims[name] = value.clone());
+        holder.prove_with("GET", &format!("{PUBLIC_URL}/api/orders"), claims)
+    };
+    // Taken is what may go to the upstream, where nobody is, or is refused for what it may not do.
+    let is_taken = |answer: &Answer| matches!(answer.status, 403 | 502);
+    let nonce = orders(&fleet, &prove(json!({"nonce": "unknown"}))).header("dpop-nonce").unwrap().to_owned();
+    let mut used = vec![prove(json!({"nonce": nonce}))];
+    assert!(is_taken(&orders(&fleet, &used[0])));
+    // By a clock that goes ahead as far as one may.
+    let mut ahead = String::new();
+    wait_for("a proof of which this node knows that it was not used before", || {
+        ahead = prove(json!({"iat": now() + 9}));
+        is_taken(&orders(&fleet, &ahead))
+    });
+    used.push(ahead);
+    fleet.signal(0, "KILL");
+    fleet.restart(0);
+    for proof in &used {
+        let refused = orders(&fleet, proof);
+        check(&refused, "proof_nonce_needed", "DPoP ", "use_dpop_nonce");
+        let fresh = prove(json!({"nonce": refused.header("dpop-nonce").unwrap()}));
+        assert!(is_taken(&orders(&fleet, &fresh)));
+    }
+}
+
+#[test]
 fn a_grant_that_is_revoked_ends_its_bound_tokens_too() {
     let dev = Dev::start();
-    let holder = Holder::new();
+    let (holder, _) = holder(&dev);
     let code = dev.code(0);
     let proof = holder.prove("POST", &format!("{}/oauth/token", dev.base()));
     let fields = form(&[

@@ -13,20 +13,20 @@ use crate::support::http::{Answer, form};
 use crate::support::signer::Signer;
 use crate::support::tls::{Authority, Client, Identity};
 
-const HOST: &str = "mtls.example";
+pub(super) const HOST: &str = "mtls.example";
 /// What the log has of an app that is to show a certificate and shows none.
 const WRONG_DOOR: &str = "connected without one: is it at the mTLS door?";
-const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+pub(super) const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 /// A gateway with a door for machines, and the authority that vouches for both sides.
-struct Doors {
-    dev: Dev,
-    authority: Authority,
+pub(super) struct Doors {
+    pub(super) dev: Dev,
+    pub(super) authority: Authority,
     _folder: TempDir,
 }
 
 impl Doors {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let (authority, folder) = (Authority::of(&[HOST]), tempfile::tempdir().unwrap());
         let file = folder.path().join("clients.pem");
         std::fs::write(&file, authority.pem()).unwrap();
@@ -34,16 +34,16 @@ impl Doors {
         Self { dev, authority, _folder: folder }
     }
 
-    fn machines(&self) -> &str {
+    pub(super) fn machines(&self) -> &str {
         self.dev.told("/mtls_url").strip_prefix("https://").unwrap()
     }
 
-    fn client(&self, identity: &Identity) -> Client {
+    pub(super) fn client(&self, identity: &Identity) -> Client {
         self.authority.client_as(identity, &TLS13)
     }
 
     /// An app that is registered so.
-    fn app(&self, settings: &Value) -> (String, Option<String>) {
+    pub(super) fn app(&self, settings: &Value) -> (String, Option<String>) {
         let partner = self.dev.admin("POST", "/admin/partners", r#"{"name":"A"}"#).json();
         let mut body = json!({
             "partner": partner["id"], "name": "Machine", "scopes": ["catalog:read"],
@@ -83,25 +83,27 @@ impl Doors {
     }
 }
 
-fn call(client: &Client, address: &str, path: &str, body: Option<&str>, more: &str) -> Answer {
-    let mut connection = client.connect(address, HOST).unwrap();
-    let request = match body {
+pub(super) fn call(client: &Client, address: &str, path: &str, body: Option<&str>, more: &str) -> Answer {
+    client.connect(address, HOST).unwrap().exchange(&request(path, body, more)).unwrap()
+}
+
+pub(super) fn request(path: &str, body: Option<&str>, more: &str) -> String {
+    match body {
         Some(body) => format!(
             "POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n{more}\r\n{body}",
             body.len()
         ),
         None => format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{more}\r\n"),
-    };
-    connection.exchange(&request).unwrap()
+    }
 }
 
 #[track_caller]
-fn check(answer: &Answer, status: u16, error: Option<&str>, why: &str) {
+pub(super) fn check(answer: &Answer, status: u16, error: Option<&str>, why: &str) {
     assert_eq!((answer.status, answer.json()["error"].as_str()), (status, error), "{why}: {}", answer.text());
 }
 
-fn access_token(answer: &Answer) -> String {
+pub(super) fn access_token(answer: &Answer) -> String {
     answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
 }
 
@@ -115,7 +117,7 @@ fn thumbprint(identity: &Identity) -> String {
     URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &identity.certificate))
 }
 
-fn named(parameters: &mut rcgen::CertificateParams) {
+pub(super) fn named(parameters: &mut rcgen::CertificateParams) {
     let name = &mut parameters.distinguished_name;
     name.push(DnType::CountryName, "CN");
     name.push(DnType::OrganizationName, "Bright Apps, Ltd");
@@ -167,8 +169,11 @@ fn p4_a_client_is_known_by_the_name_in_a_certificate_that_an_authority_vouches_f
         for (client, why) in strangers {
             let refused = doors.token(client, &fields);
             check(&refused, 401, Some("invalid_client"), why);
-            let reason =
-                if why == "no certificate" { WRONG_DOOR } else { "the certificate is none of the app's" };
+            let reason = match why {
+                "no certificate" => WRONG_DOOR,
+                "expired" => "the certificate is not valid now",
+                _ => "the certificate is none of the app's",
+            };
             doors.is_logged(&refused, reason);
         }
         let front = call(&right, doors.dev.tls_address(), "/oauth/token", Some(&form(&fields)), "");

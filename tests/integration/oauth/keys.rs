@@ -85,6 +85,29 @@ async fn nodes_of_one_store_believe_each_others_tokens_and_follow_each_others_ke
     .await;
 }
 
+/// Which node is asked makes no difference to who has just got a token.
+#[tokio::test]
+async fn a_token_of_a_key_that_was_made_this_moment_is_believed_by_each_node_at_once() {
+    on_a_postgres_store(|store| {
+        let fleet = Fleet::start(store, 2, |_| {});
+        for _ in 0..5 {
+            let now = kid(&access_token(&fleet, 0));
+            // With it goes the last key: another is made that signs from now on.
+            fleet.admin(0, "POST", &format!("/admin/signing-keys/{now}/revoke"), &json!({}));
+            let token = access_token(&fleet, 0);
+            assert_ne!(kid(&token), now);
+            assert!(fleet.believes(1, &token));
+        }
+        let fields = [("grant_type", "client_credentials")];
+        let first = kid(&access_token(&fleet, 0));
+        fleet.admin(0, "POST", &format!("/admin/signing-keys/{first}/revoke"), &json!({}));
+        let token = fleet.token_call(0, &fields).json()["access_token"].as_str().unwrap().to_owned();
+        let told = fleet.try_call(1, "/oauth/introspect", &[("token", &token)]).expect("an answer");
+        assert_eq!(told.json()["active"], true, "{}", told.text());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_node_with_another_sealing_key_does_not_start_and_says_why() {
     on_a_postgres_store(|store| {

@@ -10,6 +10,7 @@ mod checks_token;
 mod clients;
 mod consent;
 mod device;
+mod doors;
 mod dpop;
 mod federation;
 mod hostile;

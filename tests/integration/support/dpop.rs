@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 use tollgate::domain::random::{Random, RandomUnavailable, new_id};
 
 /// Who holds a P-256 key.
-pub(crate) struct Holder(EcdsaKeyPair);
+pub(crate) struct Holder {
+    pair: EcdsaKeyPair,
+    /// Goes into each of its proofs.
+    nonce: Option<String>,
+}
 
 struct Chance;
 
@@ -24,11 +28,22 @@ impl Random for Chance {
 impl Holder {
     pub(crate) fn new() -> Self {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.unwrap().as_ref()).unwrap())
+        Self::from_pkcs8(made.unwrap().as_ref())
+    }
+
+    /// Of a key that is there.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Self {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).unwrap();
+        Self { pair, nonce: None }
+    }
+
+    /// Has that nonce go into each of its proofs from now on.
+    pub(crate) fn learn(&mut self, nonce: &str) {
+        self.nonce = Some(nonce.to_owned());
     }
 
     pub(crate) fn jwk(&self) -> Value {
-        let (x, y) = self.0.public_key().as_ref()[1..].split_at(32);
+        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
         json!({"kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y)})
     }
 
@@ -57,7 +72,7 @@ impl Holder {
     /// The same with another header.
     pub(crate) fn sign(&self, header: &Value, (method, url): (&str, &str), more: Value) -> String {
         let id = new_id("", &Chance).unwrap();
-        let mut claims = json!({"jti": id, "htm": method, "htu": url, "iat": now()});
+        let mut claims = json!({"jti": id, "htm": method, "htu": url, "iat": now(), "nonce": self.nonce});
         for (name, value) in more.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -68,7 +83,7 @@ impl Holder {
     pub(crate) fn sign_raw(&self, header: &Value, claims: &Value) -> String {
         let text =
             format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-        let signature = self.0.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
+        let signature = self.pair.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
         format!("{text}.{}", encode(signature.as_ref()))
     }
 }

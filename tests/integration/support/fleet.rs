@@ -12,7 +12,7 @@ use super::http::{self, Answer, FORM, form};
 
 const ADMIN_TOKEN: &str = "a-token-of-this-test-with-32-characters";
 /// Nobody listens there: it is a name.
-const PUBLIC_URL: &str = "http://localhost:9";
+pub(crate) const PUBLIC_URL: &str = "http://localhost:9";
 const REDIRECT_URI: &str = "http://127.0.0.1:9999/callback";
 const PASSWORD: &str = "a-password-of-this-test";
 

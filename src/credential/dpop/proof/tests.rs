@@ -65,7 +65,7 @@ fn with(mut value: Value, changes: Value) -> Value {
 /// What is expected but for the nonces.
 fn expect<'e>(target: &'e Target, nonces: &'e Nonces) -> Expected<'e> {
     let rule = NonceRule::Optional;
-    Expected { method: "POST", target, token: None, key: None, nonces, rule, now: NOW }
+    Expected { method: "POST", target, token: None, key: None, nonces, rule, since: None, now: NOW }
 }
 
 /// What a test expects beside the request.
@@ -77,7 +77,7 @@ struct More {
 }
 
 fn check_more(proof: &str, More { token, key, is_nonce_required }: More) -> Result<Proven, ProofError> {
-    let (target, nonces) = (Target::of(URL).unwrap(), Nonces::new(&[7; 32]));
+    let (target, nonces) = (Target::of(URL).unwrap(), Nonces::new(&[7; 32], [1; 8]));
     let rule = if is_nonce_required { NonceRule::Required } else { NonceRule::Optional };
     verify(proof, &Expected { token, key, rule, ..expect(&target, &nonces) })
 }
@@ -88,12 +88,13 @@ fn check(proof: &str) -> Result<Proven, ProofError> {
 
 #[test]
 fn the_proof_of_the_rfc_is_taken() {
-    let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32]));
+    let (target, nonces) =
+        (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32], [1; 8]));
     let made_at = Timestamp::from_seconds(1_562_262_616);
     let expected = Expected { now: made_at, ..expect(&target, &nonces) };
     let proven = verify(OF_THE_TOKEN_ENDPOINT, &expected).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.encode(proven.key.0), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
-    assert_eq!((proven.made_after, proven.ends_at), (made_at, made_at.plus(AGE)));
+    assert_eq!(proven.ends_at, made_at.plus(AGE));
     let bound = |key| verify(OF_THE_TOKEN_ENDPOINT, &Expected { key: Some(key), ..expected });
     assert_eq!(bound(proven.key), Ok(proven));
 }
@@ -190,20 +191,59 @@ fn what_is_not_a_proof_of_this_request_is_refused_by_its_name() {
 
 #[test]
 fn a_nonce_shows_that_a_proof_is_new_where_a_clock_cannot() {
-    let (holder, nonces) = (Holder::new(), Nonces::new(&[7; 32]));
+    let (holder, nonces) = (Holder::new(), Nonces::new(&[7; 32], [1; 8]));
     let prove = |changes| holder.prove(&holder.header(), &with(claims(), changes));
     let required = More { is_nonce_required: true, ..More::default() };
     assert_eq!(check_more(&prove(json!({})), required), Err(ProofError::Nonce));
     let off = NOW.as_seconds() - 1800;
     let proven = check_more(&prove(json!({"nonce": nonces.at(NOW), "iat": off})), required).unwrap();
-    assert!(proven.made_after <= NOW && NOW < proven.ends_at);
-    let long_ago = Timestamp::from_seconds(NOW.as_seconds() - 200);
+    assert!(NOW < proven.ends_at);
+    let long_ago = NOW.minus(Duration::from_secs(200));
     let stale = prove(json!({"nonce": nonces.at(long_ago)}));
     for more in [required, More::default()] {
         assert_eq!(check_more(&stale, more), Err(ProofError::Nonce));
     }
     let far_off = prove(json!({"nonce": nonces.at(NOW), "iat": NOW.as_seconds() - 3600}));
     assert_eq!(check_more(&far_off, required), Err(ProofError::Time));
+}
+
+#[test]
+fn no_proof_that_was_taken_before_a_restart_is_taken_after_it() {
+    let (holder, target) = (Holder::new(), Target::of(URL).unwrap());
+    let [before, other, after] = [[1; 8], [2; 8], [3; 8]].map(|process| Nonces::new(&[7; 32], process));
+    let moment = Duration::from_micros(1);
+    let ahead_by = |seconds: u64| NOW.plus(Duration::from_secs(seconds));
+    let check = |proof: &str, nonces: &Nonces, (since, now): (Timestamp, Timestamp)| {
+        verify(proof, &Expected { since: Some(since), now, ..expect(&target, nonces) })
+    };
+    let long_ago = NOW.minus(Duration::from_secs(3600));
+    // What the process before could take at the last moment that it ran, the furthest ahead of each kind.
+    for (why, changes) in [
+        ("a right clock", json!({})),
+        ("a clock that goes ahead", json!({"iat": ahead_by(10).as_seconds()})),
+        ("a nonce of that second", json!({"nonce": before.at(NOW)})),
+        ("a nonce of another node that goes ahead", json!({"nonce": other.at(ahead_by(30))})),
+    ] {
+        let proof = holder.prove(&holder.header(), &with(claims(), changes));
+        assert!(check(&proof, &before, (long_ago, NOW)).is_ok(), "{why}");
+        for start in [NOW, NOW.plus(moment), ahead_by(1), ahead_by(20)] {
+            assert_eq!(check(&proof, &after, (start, start)), Err(ProofError::Nonce), "{why}, {start}");
+        }
+    }
+    // What no process could have taken by the start is taken at once.
+    let start = NOW.minus(moment);
+    for (why, changes) in [
+        ("its own nonce", json!({"nonce": after.at(start)})),
+        (
+            "its own nonce, by a clock that is behind",
+            json!({"nonce": after.at(start), "iat": long_ago.as_seconds() + 1}),
+        ),
+        ("a clock that goes ahead", json!({"iat": ahead_by(10).as_seconds()})),
+        ("a nonce of another node that goes ahead", json!({"nonce": other.at(ahead_by(30))})),
+    ] {
+        let proof = holder.prove(&holder.header(), &with(claims(), changes));
+        assert!(check(&proof, &after, (start, NOW)).is_ok(), "{why}");
+    }
 }
 
 #[test]
@@ -266,7 +306,7 @@ proptest! {
 
     #[test]
     fn any_change_of_a_proof_is_refused(at: prop::sample::Index, to in "[A-Za-z0-9_.-]") {
-        let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32]));
+        let (target, nonces) = (Target::of("https://server.example.com/token").unwrap(), Nonces::new(&[7; 32], [1; 8]));
         let expected = Expected { now: Timestamp::from_seconds(1_562_262_616), ..expect(&target, &nonces) };
         let at = at.index(OF_THE_TOKEN_ENDPOINT.len());
         let mut changed = OF_THE_TOKEN_ENDPOINT.to_owned();

@@ -1,0 +1,112 @@
+//! Tokens of keys that are not known here: another node may sign by one that it has just made, as when all before it were revoked.
+//! Then the keys are read again at once, on the control plane, and not only when this node hears of it.
+//!
+//! They are read once for all tokens that came before, and once in [`EVERY`] at most: whoever makes up names of keys costs no
+//! more. He pays for it as for a signature, for he has the call wait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Directory, REFUSED_TIME};
+use crate::credential::access_token::{TokenError, VerifiedToken};
+use crate::credential::ring_source::Trust;
+use crate::credential::source::SourceUnavailable;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Moment;
+
+/// How often the keys are read again at most.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a call waits for it.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A time that the keys were read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    began: Duration,
+    is_done: bool,
+}
+
+impl Directory {
+    /// What a token says by a key that this node does not know yet.
+    pub(super) async fn verify_by_new_key(
+        self: &Arc<Self>,
+        text: &str,
+        hash: [u8; 32],
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<VerifiedToken, Refusal> {
+        let paid = self.guesses.pay(address, moment.monotonic)?;
+        if !self.has_read_keys_since(moment.monotonic).await {
+            self.guesses.give_back(&paid);
+            return Err(Refusal::Unavailable("The signing keys could not be read"));
+        }
+        match self.verify(text, hash, Some(address), moment)? {
+            Some(token) => {
+                self.guesses.give_back(&paid);
+                Ok(token)
+            }
+            None => {
+                let why = TokenError::UnknownKey.explanation();
+                self.guesses.remember_wrong(hash, why, moment.monotonic.saturating_add(REFUSED_TIME));
+                Err(Refusal::CredentialInvalid(why))
+            }
+        }
+    }
+
+    /// What a token says that somebody asks about, if it holds as far as its look and signature tell. Whether what it rests on
+    /// still holds is [`Directory::standing_of`]'s to say.
+    ///
+    /// # Errors
+    /// [`SourceUnavailable`].
+    pub async fn read_token(
+        self: &Arc<Self>,
+        text: &str,
+        moment: Moment,
+    ) -> Result<Option<VerifiedToken>, SourceUnavailable> {
+        let verify = || self.keys_in_force.ring().keys().verifier().verify(text, moment.now);
+        match verify() {
+            Err(TokenError::UnknownKey) if self.has_read_keys_since(moment.monotonic).await => {
+                Ok(verify().ok())
+            }
+            Err(TokenError::UnknownKey) => {
+                Err(SourceUnavailable("the signing keys could not be read".to_owned()))
+            }
+            verified => Ok(verified.ok()),
+        }
+    }
+
+    /// Has the keys read again unless that was begun since `since`; gives whether they were read.
+    async fn has_read_keys_since(self: &Arc<Self>, since: Duration) -> bool {
+        let directory = self.clone();
+        let reading = async move { tokio::time::timeout(PATIENCE, directory.read_keys_since(since)).await };
+        matches!(self.control.spawn(reading).await, Ok(Ok(true)))
+    }
+
+    async fn read_keys_since(&self, since: Duration) -> bool {
+        let mut last = self.reading.lock().await;
+        if let Some(reading) = last.filter(|reading| reading.began >= since) {
+            return reading.is_done;
+        }
+        if let Some(before) = *last {
+            let next = before.began.saturating_add(EVERY);
+            tokio::time::sleep(next.saturating_sub(self.clock.monotonic())).await;
+        }
+        let began = self.clock.monotonic();
+        // Also if this is cut off: whoever waits for it does not have it begin anew at once.
+        *last = Some(Reading { began, is_done: false });
+        let is_done = match self.keys_in_force.read_again().await {
+            Ok(Trust::Kept) => true,
+            Ok(Trust::Lost) => {
+                self.forget_all();
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a token is of a key that is not known, and the signing keys cannot be read");
+                false
+            }
+        };
+        *last = Some(Reading { began, is_done });
+        is_done
+    }
+}
