@@ -246,7 +246,11 @@ fn read(
     for files in folder::find(folder).map_err(unreadable)? {
         let known = before.get(&files.name);
         match Certificate::read(&files, provider).and_then(|new| timely(new, known, &files, now)) {
-            Ok(certificate) => drop(named.insert(files.name, certificate)),
+            Ok(certificate) => {
+                // Each time that they are read, not only when it is new: it may have ended since.
+                warn_if_untimely(&certificate, &files, now);
+                named.insert(files.name, certificate);
+            }
             // Such as that of an authority, which lies beside what it signed.
             Err(error @ CertificateError::Alone { .. }) if known.is_none() => tracing::warn!("{error}"),
             Err(error) => {
@@ -269,15 +273,22 @@ fn timely(
         return Ok(before.clone());
     }
     let Certificate { not_before, not_after, .. } = new;
-    if !new.is_timely(now) {
+    if !new.is_timely(now) && before.is_some_and(|before| before.is_timely(now)) {
         let path = files.certificate.clone();
-        if before.is_some_and(|before| before.is_timely(now)) {
-            return Err(CertificateError::Untimely { path, not_before, not_after });
-        }
-        tracing::error!(certificate = %path.display(), %not_before, %not_after, "a certificate is not valid now");
+        return Err(CertificateError::Untimely { path, not_before, not_after });
     }
     tracing::info!(name = files.name, hosts = ?new.hosts, %not_after, "a certificate is in force");
     Ok(Arc::new(new))
+}
+
+/// Clients refuse such a certificate, which is in force for want of another.
+fn warn_if_untimely(certificate: &Certificate, files: &folder::Files, now: Timestamp) {
+    let (path, Certificate { not_before, not_after, .. }) = (files.certificate.display(), certificate);
+    if now > *not_after {
+        tracing::error!(certificate = %path, %not_after, "a certificate has expired: clients refuse it until it is renewed");
+    } else if now < *not_before {
+        tracing::error!(certificate = %path, %not_before, "a certificate is not valid yet: clients refuse it until then");
+    }
 }
 
 fn config(

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::process::Process;
 use super::serve::{fails, serve};
+use crate::support::dev::wait_for;
 use crate::support::folder;
 use crate::support::tls::Authority;
 
@@ -72,6 +73,30 @@ fn a_node_does_not_start_without_its_certificates_and_says_which_are_broken() {
     });
     assert_eq!(done.status, 2, "{}", done.err);
     assert!(done.err.contains("--public-url"), "{}", done.err);
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told_at_the_start_and_whenever_certificates_are_read() {
+    let project = folder::copy_of_policies_in_a_project();
+    let authority = Authority::new();
+    let issue = |name, host| {
+        authority.issue_with(name, &[host], |it| it.not_after = rcgen::date_time_ymd(2021, 3, 4));
+    };
+    issue("a", "a.example");
+    let (ready, log) = (project.path().join("ready.json"), project.path().join("log"));
+    let mut command = serve_by_tls(project.path(), &authority);
+    command.arg("--ready-file").arg(&ready);
+    let node = Process::start_with_log(command, &ready, fs::File::create(&log).unwrap());
+    let told = |name: &str| {
+        let log = fs::read_to_string(&log).unwrap();
+        let is_of = |line: &&str| line.contains("a certificate has expired") && line.contains(name);
+        log.lines().filter(is_of).filter(|line| line.contains("ERROR") && line.contains("2021-03-04")).count()
+    };
+    assert_eq!((told("/a.crt"), told("/b.crt")), (1, 0), "{}", fs::read_to_string(&log).unwrap());
+    issue("b", "b.example");
+    wait_for("the other to be told", || told("/b.crt") > 0);
+    assert!(told("/a.crt") > 1, "it is still not renewed");
+    assert_eq!(node.stop().code(), Some(0));
 }
 
 #[test]

@@ -64,10 +64,27 @@ impl Authority {
         self.issue_as(&certificate, &key, hosts)
     }
 
+    /// The same, changed before.
+    pub(crate) fn issue_with(&self, name: &str, hosts: &[&str], change: impl FnOnce(&mut CertificateParams)) {
+        let [certificate, key] = ["crt", "key"].map(|end| self.folder().join(format!("{name}.{end}")));
+        self.write(&certificate, &key, (hosts, change));
+    }
+
     pub(crate) fn issue_as(&self, chain: &Path, key: &Path, hosts: &[&str]) -> CertificateDer<'static> {
+        self.write(chain, key, (hosts, |_: &mut CertificateParams| {}))
+    }
+
+    fn write(
+        &self,
+        chain: &Path,
+        key: &Path,
+        (hosts, change): (&[&str], impl FnOnce(&mut CertificateParams)),
+    ) -> CertificateDer<'static> {
         let pair = KeyPair::generate().unwrap();
         let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        let certificate = CertificateParams::new(hosts).unwrap().signed_by(&pair, &self.issuer).unwrap();
+        let mut parameters = CertificateParams::new(hosts).unwrap();
+        change(&mut parameters);
+        let certificate = parameters.signed_by(&pair, &self.issuer).unwrap();
         fs::create_dir_all(chain.parent().unwrap()).unwrap();
         fs::write(chain, certificate.pem()).unwrap();
         fs::write(key, pair.serialize_pem()).unwrap();
