@@ -62,6 +62,8 @@ pub enum Refusal {
     ScopeMissing {
         /// Those that it lacks.
         missing: ScopeSet,
+        /// All that the route requires: who asks for a new token needs the others too.
+        required: ScopeSet,
     },
     /// The route wants a merchant's grant behind the call.
     MerchantMissing,
@@ -252,7 +254,7 @@ impl Refusal {
             Self::EnvironmentMismatch => {
                 "Use a live app for live upstreams and a sandbox app for the sandbox.".to_owned()
             }
-            Self::ScopeMissing { missing } => format!("Missing: {missing}."),
+            Self::ScopeMissing { missing, .. } => format!("Missing: {missing}."),
             Self::MerchantMissing => {
                 "Use an access token that a merchant granted (authorization code flow).".to_owned()
             }

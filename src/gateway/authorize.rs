@@ -109,7 +109,8 @@ fn check_requirements(
 ) -> Result<(), Refusal> {
     let caller = &identity.caller;
     if !caller.scopes.covers(&requirements.scopes) {
-        return Err(Refusal::ScopeMissing { missing: caller.scopes.missing(&requirements.scopes) });
+        let required = requirements.scopes.clone();
+        return Err(Refusal::ScopeMissing { missing: caller.scopes.missing(&required), required });
     }
     if requirements.merchant == MerchantBinding::Required && caller.merchant.is_none() {
         return Err(Refusal::MerchantMissing);

@@ -55,8 +55,9 @@ fn error(refusal: &Refusal) -> Option<String> {
         Refusal::ProofInvalid(_) => named("invalid_dpop_proof"),
         Refusal::ProofNonceNeeded(_) => named("use_dpop_nonce"),
         Refusal::AuthenticationInsufficient(step) => Some(insufficient(step)),
-        Refusal::ScopeMissing { missing } => {
-            Some(format!(", error=\"insufficient_scope\", scope=\"{missing}\""))
+        // RFC 6750, section 3: `scope` is what the resource requires, not what is missing.
+        Refusal::ScopeMissing { required, .. } => {
+            Some(format!(", error=\"insufficient_scope\", scope=\"{required}\""))
         }
         Refusal::MessageMalformed(_)
         | Refusal::TransferCodingUnsupported

@@ -18,6 +18,7 @@ use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
 use crate::domain::id::{GrantId, SessionId};
+use crate::domain::identity::Grant;
 
 /// `GET /oauth/apps`.
 pub async fn show(State(oauth): State<OAuth>, headers: HeaderMap) -> Response {
@@ -78,9 +79,10 @@ async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
         None => None,
     };
     // What is not the merchant's, or no longer there, is no mistake of the merchant's: the page says what there is.
-    if let Some(grant) = grant.filter(|grant| grant.merchant == session.merchant.id) {
+    let is_its_own = |grant: &Grant| grant.merchant == session.merchant.id && grant.revoked_at.is_none();
+    if let Some(grant) = grant.filter(is_its_own) {
         let shown = |is_revoked: bool| json!({"app": grant.app.as_str(), "scopes": grant.scopes.to_string(), "revoked": is_revoked});
-        let (before, after) = (shown(grant.revoked_at.is_some()), shown(true));
+        let (before, after) = (shown(false), shown(true));
         let change = (("grant.revoke", grant.id.as_str()), (Some(&before), Some(&after)));
         let store = recording(oauth, (headers, &grant.merchant), change.0, change.1);
         store.revoke_grant(&grant.id, oauth.clock.now()).await?;

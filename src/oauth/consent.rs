@@ -15,7 +15,7 @@ use super::parameters::Parameters;
 use super::recorded::recording;
 use super::redirect::with_parameters;
 use super::router::OAuth;
-use super::session::Session;
+use super::session::{self, Session};
 use super::step_up::Next;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
@@ -35,8 +35,12 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
 }
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
-    let session = session_of(oauth, headers, form).await?;
     let query = normal(form.get(FIELD).unwrap_or_default());
+    if session::find(oauth, headers).await?.is_none() {
+        // It ended while the page lay open.
+        return Ok(see_other(&Interaction::authorize(&query).path()));
+    }
+    let session = session_of(oauth, headers, form).await?;
     let request = ClientRequest::read(oauth, &query).await?;
     if form.get("decision") != Some("allow") {
         return Err(deny(oauth, request).await?);

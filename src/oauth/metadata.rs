@@ -72,6 +72,8 @@ fn add_mutual(document: &mut Value, base: &str) {
         "token_endpoint": format!("{base}/oauth/token"),
         "pushed_authorization_request_endpoint": format!("{base}/oauth/par"),
         "device_authorization_endpoint": format!("{base}/oauth/device_authorization"),
+        "revocation_endpoint": format!("{base}/oauth/revoke"),
+        "introspection_endpoint": format!("{base}/oauth/introspect"),
     });
 }
 

@@ -45,6 +45,8 @@ enum Subject {
     PushedFrom(String, IpAddr),
     /// Devices of an app that ask from a network.
     DevicesFrom(String, IpAddr),
+    /// Refreshes of a family.
+    Refreshes(String),
     /// User codes of devices that a merchant tries.
     UserCodes(String),
     /// User codes of devices that are tried from a network.
@@ -67,6 +69,7 @@ pub struct Throttle {
     pushed_by_app_and_network: Rate,
     pushed_by_public_app_and_network: Rate,
     devices: Rate,
+    refreshes: Rate,
     user_codes: Rate,
 }
 
@@ -99,6 +102,7 @@ impl Default for Throttle {
             pushed_by_app_and_network: rate(number(12_000), number(600)),
             pushed_by_public_app_and_network: rate(number(600), number(60)),
             devices: rate(number(300), number(60)),
+            refreshes: rate(number(120), number(300)),
             user_codes: rate(number(20), number(10)),
         }
     }
@@ -144,6 +148,14 @@ impl Throttle {
     pub fn device(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::DevicesFrom(cut(app), network(address));
         count(&self.apps, subject, &self.devices, now).map(drop)
+    }
+
+    /// Counts a refresh of `family` at `now`, a monotonic time: each is a token that is kept until it expires.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn refresh(&self, family: &str, now: Duration) -> Result<(), u64> {
+        count(&self.apps, Subject::Refreshes(cut(family)), &self.refreshes, now).map(drop)
     }
 
     /// Counts an attempt against all of these, or against none if one of them refuses.
@@ -323,6 +335,14 @@ mod tests {
         assert_eq!((0..1_000).filter(|_| fails(NOW)).count(), 299);
         assert!(!may(NOW) && may(NOW + Duration::from_secs(1)));
         assert!(throttle.may_be_app("app", from("10.0.0.2"), NOW).is_ok());
+    }
+
+    #[test]
+    fn who_refreshes_without_end_waits_and_no_other_family_with_it() {
+        let throttle = Throttle::default();
+        assert_eq!((0..1_000).filter(|_| throttle.refresh("fam_1", NOW).is_ok()).count(), 300);
+        assert!(throttle.refresh("fam_2", NOW).is_ok());
+        assert!(throttle.refresh("fam_1", NOW + Duration::from_secs(5)).is_ok());
     }
 
     #[test]

@@ -119,21 +119,6 @@ impl Store {
         }
         Ok(added)
     }
-
-    /// Revokes one of an app's secrets; one that is revoked already keeps its time.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] if the app has no such secret; [`StoreError::Unavailable`].
-    pub async fn revoke_app_secret(
-        &self,
-        app: &AppId,
-        id: &SecretId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        transaction.revoke_app_secret(app, id, at).await?;
-        transaction.commit().await
-    }
 }
 
 impl Transaction {
@@ -182,10 +167,10 @@ impl Transaction {
         row.map(SecretRecord::try_from).transpose()
     }
 
-    /// As [`Store::revoke_app_secret`]. Gives the secret as it is then.
+    /// Revokes one of an app's secrets; one that is revoked already keeps its time. Gives the secret as it is then.
     ///
     /// # Errors
-    /// As there; [`StoreError::Corrupt`].
+    /// [`StoreError::Missing`] if the app has no such secret; [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn revoke_app_secret(
         &mut self,
         app: &AppId,

@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     step!(13, "federation", "0013_federation.sql"),
     step!(14, "audit", "0014_audit.sql"),
     step!(15, "usage_span", "0015_usage_span.sql"),
+    step!(16, "unspent_tokens", "0016_unspent_tokens.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -148,21 +148,6 @@ impl Store {
         transaction.commit().await?;
         Ok(revoked > 0)
     }
-
-    /// Revokes all families of a grant; gives how many. [`Store::revoke_grant`] does this too.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn revoke_refresh_families_of(
-        &self,
-        grant: &GrantId,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut transaction = self.begin().await?;
-        let revoked = transaction.revoke_families_of(grant, at).await?;
-        transaction.commit().await?;
-        Ok(revoked)
-    }
 }
 
 impl Transaction {

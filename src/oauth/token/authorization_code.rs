@@ -39,7 +39,8 @@ pub async fn exchange(
     let code = parameters.get("code").ok_or(EndpointError::InvalidRequest("code is missing"))?;
     let hash = CodeHash::of(code);
     let record = oauth.store.code(&hash).await?.ok_or(INVALID)?;
-    if record.app != app.id || record.expires_at <= now {
+    // One that was used is a replay also when it is too late: somebody else may hold what it gave.
+    if record.app != app.id || (record.expires_at <= now && record.redeemed_at.is_none()) {
         return Err(INVALID);
     }
     check_redirect_uri((&record, app), parameters)?;

@@ -57,6 +57,8 @@ pub async fn exchange(
         Rests::Gone => return Err(INVALID),
     }
     if known.is_valid(now) {
+        let counted = oauth.throttle.refresh(known.family.id.as_str(), oauth.clock.monotonic());
+        counted.map_err(EndpointError::TooManyAttempts)?;
         asking.take_proof(oauth).await?;
     }
     let successor =

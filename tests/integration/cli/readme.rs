@@ -269,7 +269,7 @@ fn each() -> Vec<Refusal> {
         Refusal::Suspended(Subject::App),
         Refusal::NotSubscribed,
         Refusal::EnvironmentMismatch,
-        Refusal::ScopeMissing { missing: ScopeSet::none() },
+        Refusal::ScopeMissing { missing: ScopeSet::none(), required: ScopeSet::none() },
         Refusal::MerchantMissing,
         Refusal::ConditionUnmet,
         Refusal::LimitReached { limit, retry_after: Duration::ZERO },

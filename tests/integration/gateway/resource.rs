@@ -65,6 +65,22 @@ fn g2_each_refusal_says_what_kind_of_token_would_do() {
         assert!(told[0].contains(error) && told[0].contains(&metadata), "{authorization}: {told:?}");
         assert_eq!(told[0].starts_with("DPoP"), authorization.starts_with("DPoP"), "{told:?}");
     }
+    // One of the two that the route requires is there: the client has to ask for both.
+    let both = Dev::with_policies(|policies| {
+        let path = policies.join("routes/orders.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("scopes: [order:read]", "scopes: [order:read, catalog:read]"))
+            .unwrap();
+    });
+    let narrow_there =
+        both.token_call(&[("grant_type", "client_credentials"), ("scope", "catalog:read")]).json();
+    let bearer = format!("Bearer {}", narrow_there["access_token"].as_str().unwrap());
+    let answer = both.get("/api/orders", &[("Authorization", &bearer)]);
+    assert!(
+        challenges(&answer)[0].contains("scope=\"catalog:read order:read\""),
+        "{:?}",
+        challenges(&answer)
+    );
     let well = dev.get("/api/products", &[("Authorization", &narrow)]);
     assert!(well.status == 200 && challenges(&well).is_empty());
 }

@@ -330,13 +330,36 @@ fn p4_a_public_apps_refresh_tokens_are_bound_to_its_certificate() {
 }
 
 #[test]
+fn p4_who_is_known_by_its_certificate_alone_asks_about_its_tokens_and_revokes_them() {
+    let doors = Doors::open();
+    let mine = Identity::self_signed(named);
+    let client = doors.client(&mine);
+    let mut key = Signer::new("ES256", "a").jwk();
+    key["x5t#S256"] = json!(thumbprint(&mine));
+    let (id, _) = doors.app(&json!({
+        "token_endpoint_auth_methods": ["self_signed_tls_client_auth"], "jwks": {"keys": [key]},
+    }));
+    let token = access_token(&doors.token(&client, &[("client_id", &id), GRANT]));
+    let ask =
+        |path: &str| doors.call(&client, path, Some(&form(&[("client_id", &id), ("token", &token)])), "");
+    assert_eq!(ask("/oauth/introspect").json()["active"], true);
+    assert_eq!(ask("/oauth/revoke").status, 200);
+    assert_eq!(ask("/oauth/introspect").json(), json!({"active": false}));
+}
+
+#[test]
 fn p4_metadata_tells_where_machines_connect() {
     let doors = Doors::open();
     let document = doors.dev.get("/.well-known/oauth-authorization-server", &[]).json();
-    let base = doors.dev.told("/mtls_url");
+    let (dev_base, base) = (document["issuer"].as_str().unwrap(), doors.dev.told("/mtls_url"));
     assert_eq!(document["mtls_endpoint_aliases"]["token_endpoint"], format!("{base}/oauth/token"));
     let par = &document["mtls_endpoint_aliases"]["pushed_authorization_request_endpoint"];
     assert_eq!(*par, json!(format!("{base}/oauth/par")));
+    for name in ["revocation", "introspection", "device_authorization"] {
+        let alias = &document["mtls_endpoint_aliases"][format!("{name}_endpoint")];
+        let usual = document[format!("{name}_endpoint")].as_str().unwrap();
+        assert_eq!(*alias, json!(usual.replace(dev_base, base)), "{name}");
+    }
     assert_eq!(document["tls_client_certificate_bound_access_tokens"], true);
     let methods = document["token_endpoint_auth_methods_supported"].to_string();
     assert!(methods.contains("\"tls_client_auth\"") && methods.contains("\"self_signed_tls_client_auth\""));

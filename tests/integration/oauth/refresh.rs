@@ -1,5 +1,7 @@
 //! Refresh tokens: what they give, how they follow each other, and what a replay does.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::dev::{Dev, parameter};
@@ -133,6 +135,8 @@ fn r4_refresh_tokens_end_though_they_are_used_those_of_public_apps_with_the_firs
     // Each use is sooner than a token would end that is not used.
     let mut ended = Vec::new();
     while ended.len() < 2 {
+        // No more often than a family may refresh.
+        std::thread::sleep(Duration::from_millis(100));
         for (app, token) in [("public_app", &mut public), ("app", &mut confidential)] {
             if ended.contains(&app) {
                 continue;

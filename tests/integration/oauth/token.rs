@@ -1,6 +1,6 @@
 //! The token endpoint: one use, families, clients.
 
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::http::{self, Answer, FORM, form};
 
 fn error(answer: &Answer) -> String {
@@ -46,6 +46,52 @@ fn a_code_works_once_and_a_second_use_revokes_what_it_gave() {
     assert_eq!(error(&exchange(&dev, &code)), "invalid_grant");
     assert_eq!(orders(&dev, &first), 401);
     assert_eq!(error(&refresh(&dev, &refresh_token(&first))), "invalid_grant");
+}
+
+#[test]
+fn a_second_use_is_a_replay_also_after_the_code_would_have_expired() {
+    let dev = Dev::with_policies(|policies| {
+        let path = policies.join("platform.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("code_lifetime: 60s", "code_lifetime: 1s")).unwrap();
+    });
+    let mut used = String::new();
+    let mut first = String::new();
+    // However slow this machine is just now.
+    wait_for("an exchange in time", || {
+        used = dev.code(0);
+        let answer = exchange(&dev, &used);
+        let is_in_time = answer.status == 200;
+        if is_in_time {
+            first = refresh_token(&answer);
+        }
+        is_in_time
+    });
+    let later = dev.code(0);
+    wait_for("a later code to expire", || {
+        let answer =
+            dev.token_call(&[("grant_type", "authorization_code"), ("code", &later), ("code_verifier", "x")]);
+        answer.text().contains("expired")
+    });
+    assert_eq!(error(&exchange(&dev, &used)), "invalid_grant");
+    assert_eq!(error(&refresh(&dev, &first)), "invalid_grant");
+}
+
+#[test]
+fn who_refreshes_without_end_is_told_to_wait_and_keeps_the_family() {
+    let dev = Dev::start();
+    let token = refresh_token(&exchange(&dev, &dev.code(0)));
+    let mut last = refresh(&dev, &token);
+    for _ in 0..400 {
+        if last.status != 200 {
+            break;
+        }
+        last = refresh(&dev, &token);
+    }
+    assert_eq!((last.status, error(&last).as_str()), (429, "temporarily_unavailable"));
+    assert!(last.header("retry-after").is_some());
+    let other = refresh_token(&exchange(&dev, &dev.code(1)));
+    assert_eq!(refresh(&dev, &other).status, 200);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::seed::{START, seed};
 contract! {
     a_change_and_its_record_happen_together_or_not_at_all,
     one_change_is_recorded_once,
+    records_are_found_by_whom_by_what_and_by_subject,
 }
 
 fn change(subject: &str) -> Change {
@@ -41,6 +42,30 @@ async fn a_change_and_its_record_happen_together_or_not_at_all(store: Store) {
     assert_eq!((kept.len(), kept[0].actor.as_str()), (1, "administrator:alice"));
     assert_eq!(kept[0].address.as_deref(), Some("127.0.0.1"));
     assert_eq!(store.app(&app.id).await.unwrap().unwrap().standing, Standing::Suspended);
+}
+
+async fn records_are_found_by_whom_by_what_and_by_subject(store: Store) {
+    for (actor, subject, action) in
+        [("alice", "app_1", "app.suspend"), ("bob", "app_1", "app.update"), ("alice", "app_2", "app.update")]
+    {
+        let actor = Actor::Administrator(actor.to_owned());
+        store.record_change(&Change { actor, action: action.to_owned(), ..change(subject) }).await.unwrap();
+    }
+    let alice = Some("administrator:alice");
+    for (subject, actor, action, expected) in [
+        (None, None, None, 3),
+        (Some("app_1"), None, None, 2),
+        (None, alice, None, 2),
+        (None, None, Some("app.update"), 2),
+        (Some("app_1"), alice, None, 1),
+        (None, alice, Some("app.update"), 1),
+        (Some("app_2"), alice, Some("app.suspend"), 0),
+    ] {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let filter = AuditFilter { subject: owned(subject), actor: owned(actor), action: owned(action) };
+        let found = store.audit_records(&filter, &Page::first()).await.unwrap();
+        assert_eq!(found.len(), expected, "{filter:?}");
+    }
 }
 
 async fn one_change_is_recorded_once(store: Store) {
