@@ -6,6 +6,8 @@ pub const SESSION: &str = "tollgate";
 pub const LOGIN: &str = "tollgate-login";
 /// The cookie of a browser whose login waits for the second factor.
 pub const PENDING: &str = "tollgate-pending";
+/// The cookie of a browser in which a merchant has logged in before.
+pub const DEVICE: &str = "tollgate-device";
 /// Before the names of all where the gateway is reached by HTTPS: such a cookie cannot come from another host.
 pub const HOST_PREFIX: &str = "__Host-";
 
@@ -13,5 +15,5 @@ pub const HOST_PREFIX: &str = "__Host-";
 #[must_use]
 pub fn is_own(name: &[u8]) -> bool {
     let name = name.strip_prefix(HOST_PREFIX.as_bytes()).unwrap_or(name);
-    [SESSION, LOGIN, PENDING].iter().any(|own| name == own.as_bytes())
+    [SESSION, LOGIN, PENDING, DEVICE].iter().any(|own| name == own.as_bytes())
 }

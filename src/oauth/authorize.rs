@@ -15,7 +15,7 @@ use super::parameters::Parameters;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session;
-use super::step_up::Next;
+use super::step_up::{Login, Next};
 
 /// Shows the page that comes next.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -38,15 +38,23 @@ pub fn refuse(oauth: &OAuth, told: (&HeaderMap, Language), error: RequestError) 
 
 async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Response, RequestError> {
     let request = ClientRequest::read(oauth, query).await?;
+    page_of(oauth, (&request, query), headers).await.map_err(|error| request.failed(error))
+}
+
+async fn page_of(
+    oauth: &OAuth,
+    (request, query): (&ClientRequest, &str),
+    headers: &HeaderMap,
+) -> Result<Response, RequestError> {
     let language = Language::wanted(headers, request.ui_locales.as_deref());
     let snapshot = oauth.live.load();
     let session = session::find(oauth, headers).await?;
-    let authentication = session.as_ref().map(|session| session.authentication);
-    let session = match (request.wanted.next(authentication, oauth.clock.now()), session) {
+    let login = session.as_ref().map(|session| Login::of(session, query));
+    let session = match (request.wanted.next(login, oauth.clock.now()), session) {
         (Next::Refuse(error), _) => return Err(request.refused(error)),
         (Next::Ask, Some(session)) => session,
         (Next::LogIn | Next::Ask, _) => {
-            let next = (&going_on(query, &request), &Purpose::App(request.app.name));
+            let next = (&going_on(query, request), &Purpose::App(request.app.name.clone()));
             return Ok(login::page(oauth, headers, next, None)?);
         }
     };

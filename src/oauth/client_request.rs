@@ -21,6 +21,7 @@ use crate::domain::id::AppId;
 use crate::domain::identity::{App, ClientKind, Partner};
 use crate::domain::scope::ScopeSet;
 use crate::domain::secret_hash::RequestHash;
+use crate::store::StoreError;
 use crate::store::client::Client;
 
 /// What an app is told that sends a request by the browser though it must not.
@@ -107,7 +108,6 @@ impl ClientRequest {
         };
         match checked {
             Ok(Checked { scopes, challenge, key, wanted }) => {
-                let wanted = wanted.brought_by(&sent);
                 let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
                 let ui_locales = parameters.get("ui_locales").map(str::to_owned);
                 Ok(Self {
@@ -132,8 +132,23 @@ impl ClientRequest {
 impl ClientRequest {
     /// What its app is told that asked for what cannot be.
     #[must_use]
-    pub fn refused(self, error: AuthorizeError) -> RequestError {
-        RequestError::Redirect { redirect_uri: self.redirect_uri, state: self.state, error }
+    pub fn refused(&self, error: AuthorizeError) -> RequestError {
+        RequestError::Redirect { redirect_uri: self.redirect_uri.clone(), state: self.state.clone(), error }
+    }
+
+    /// What went wrong with it, as it is to be told: what is of ours to its app, what its merchant can mend to the merchant.
+    #[must_use]
+    pub fn failed(&self, error: RequestError) -> RequestError {
+        match error {
+            RequestError::Page(PageError::Unavailable(source)) => {
+                tracing::error!(error = %source, "an authorization request could not be served");
+                match source.downcast_ref() {
+                    Some(StoreError::Unavailable { .. }) => self.refused(AuthorizeError::Unavailable),
+                    Some(_) | None => self.refused(AuthorizeError::ServerError),
+                }
+            }
+            told => told,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::recorded::recording;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::{self, Session};
-use super::step_up::Next;
+use super::step_up::{Login, Next};
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
@@ -42,16 +42,25 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     }
     let session = session_of(oauth, headers, form).await?;
     let request = ClientRequest::read(oauth, &query).await?;
-    if form.get("decision") != Some("allow") {
-        return Err(deny(oauth, request).await?);
-    }
-    match request.wanted.next(Some(session.authentication), oauth.clock.now()) {
+    let settled = match form.get("decision") {
+        Some("allow") => allow(oauth, (headers, &session), (&request, &query)).await,
+        Some(_) | None => Err(deny(oauth, &request).await),
+    };
+    settled.map_err(|error| request.failed(error))
+}
+
+async fn allow(
+    oauth: &OAuth,
+    (headers, session): (&HeaderMap, &Session),
+    (request, query): (&ClientRequest, &str),
+) -> Result<Response, RequestError> {
+    match request.wanted.next(Some(Login::of(session, query)), oauth.clock.now()) {
         Next::Ask => {}
         // The page lay open for longer than the login may be old.
-        Next::LogIn => return Ok(see_other(&Interaction::authorize(&query).path())),
+        Next::LogIn => return Ok(see_other(&Interaction::authorize(query).path())),
         Next::Refuse(error) => return Err(request.refused(error)),
     }
-    let code = issue(oauth, (headers, &session), &request).await?;
+    let code = issue(oauth, (headers, session), request).await?;
     let mut parameters = vec![("code", code.as_str())];
     parameters.extend(request.state.as_deref().map(|state| ("state", state)));
     parameters.push(("iss", &oauth.issuer));
@@ -59,13 +68,13 @@ async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
 }
 
 /// What the app is told that was not let: a pushed request is used up by that too.
-async fn deny(oauth: &OAuth, request: ClientRequest) -> Result<RequestError, PageError> {
-    if let Some(pushed) = &request.pushed
-        && !oauth.store.drop_pushed_request(&request.app.id, pushed, oauth.clock.now()).await?
-    {
-        return Err(PageError::RequestGone);
+async fn deny(oauth: &OAuth, request: &ClientRequest) -> RequestError {
+    let Some(pushed) = &request.pushed else { return request.refused(AuthorizeError::AccessDenied) };
+    match oauth.store.drop_pushed_request(&request.app.id, pushed, oauth.clock.now()).await {
+        Ok(true) => request.refused(AuthorizeError::AccessDenied),
+        Ok(false) => PageError::RequestGone.into(),
+        Err(error) => PageError::from(error).into(),
     }
-    Ok(request.refused(AuthorizeError::AccessDenied))
 }
 
 /// Records the consent and makes a code of 256 random bits, of which only the hash is kept; a pushed request is used up. All

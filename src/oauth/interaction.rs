@@ -12,7 +12,7 @@ use super::client_request::{ClientRequest, RequestError, normal};
 use super::pages::Language;
 use super::parameters::Parameters;
 use super::router::OAuth;
-use super::step_up::after_login;
+use super::step_up::{Wanted, after_login};
 use crate::domain::user_code::UserCode;
 
 /// The name of the hidden field, and of the parameter, that carry it.
@@ -116,12 +116,23 @@ impl Interaction {
         }
     }
 
-    /// Where it goes on once the merchant has logged in for it.
+    /// Where it goes on once the merchant has logged in for it, in a session of that [`csrf`](super::session::Session::csrf).
     #[must_use]
-    pub fn path_after_login(&self) -> String {
+    pub fn path_after_login(&self, csrf: &str) -> String {
         match self {
-            Self::Authorize(query) => Self::Authorize(after_login(query)).path(),
+            Self::Authorize(query) => Self::Authorize(after_login(query, csrf)).path(),
             Self::Apps | Self::Device(_) | Self::SecondFactor => self.path(),
+        }
+    }
+
+    /// What it asks of a login, checked as [`Self::purpose`] is; `None` if nothing.
+    ///
+    /// # Errors
+    /// [`RequestError`] of an authorization request that is not good.
+    pub async fn wanted(&self, oauth: &OAuth) -> Result<Option<Wanted>, RequestError> {
+        match self {
+            Self::Authorize(query) => Ok(Some(ClientRequest::read(oauth, query).await?.wanted)),
+            Self::Apps | Self::Device(_) | Self::SecondFactor => Ok(None),
         }
     }
 

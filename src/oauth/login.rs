@@ -4,24 +4,25 @@ use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use super::authorize::refuse;
 use super::client_request::RequestError;
-use super::error::{PageError, Refused, see_other, stale};
+use super::device_cookie;
+use super::error::{PageError, Refused, stale};
 use super::interaction::{FIELD, Interaction, Purpose};
 use super::login_form;
 use super::observed;
 use super::pages::{self, LoginNotice, LoginQuestion};
 use super::parameters::Parameters;
 use super::router::OAuth;
-use super::second_factor::{self, login_step};
-use super::session;
+use super::second_factor::login_step;
 use super::throttle::address_of;
 use crate::credential::password::{self, TurnError};
-use crate::domain::authentication::AuthenticationClass;
+use crate::domain::authentication::AuthenticationClass::OneFactor;
 use crate::domain::identity::{Merchant, Standing};
+use crate::store::first_factor::FirstFactor;
 
 /// A hash that no password fits, so that an unknown name takes as long as a known one.
 static NOBODY: LazyLock<String> =
@@ -72,15 +73,8 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
 
 async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
     let interaction = Interaction::named(form.get(FIELD));
-    match log_in(oauth, headers, form).await? {
-        Outcome::LoggedIn(cookie) => {
-            let mut response = see_other(&interaction.path_after_login());
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-            Ok(response)
-        }
-        Outcome::SecondStep(merchant, password_hash) => {
-            Ok(login_step::begin(oauth, (&merchant.id, &password_hash), &interaction).await?)
-        }
+    match log_in(oauth, headers, (form, &interaction)).await? {
+        Outcome::Proven(response) => Ok(response),
         Outcome::Again(notice) => {
             let purpose = interaction.purpose(oauth).await?;
             // What another site may have filled in is not shown.
@@ -96,16 +90,18 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
 
 /// What became of a login.
 enum Outcome {
-    /// The session's cookie.
-    LoggedIn(HeaderValue),
-    /// The password was right, and the second factor is asked for.
-    SecondStep(Merchant, String),
+    /// The password was right: the merchant is logged in, or asked for its second factor.
+    Proven(Response),
     /// The merchant is asked again.
     Again(LoginNotice),
 }
 
 /// Checks the form, then name and password. A session that the browser had ends with a new one.
-async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Outcome, PageError> {
+async fn log_in(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (form, interaction): (&Parameters, &Interaction),
+) -> Result<Outcome, PageError> {
     if form.malformed().is_some() {
         return Err(PageError::MalformedForm);
     }
@@ -122,13 +118,9 @@ async fn log_in(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     let username = form.get("username").unwrap_or_default();
     let proven = prove(oauth, headers, (username, form.get("password").unwrap_or_default())).await?;
     let Some((merchant, password_hash)) = proven else { return Ok(Outcome::Again(LoginNotice::Wrong)) };
-    if second_factor::is_confirmed(oauth, &merchant.id).await? {
-        return Ok(Outcome::SecondStep(merchant, password_hash));
-    }
-    session::end(oauth, headers).await?;
-    let of = (&merchant.id, &*password_hash);
-    let begun = session::begin(oauth, of, AuthenticationClass::OneFactor).await?;
-    Ok(begun.map_or(Outcome::Again(LoginNotice::Wrong), Outcome::LoggedIn))
+    let first = FirstFactor::Password(password_hash);
+    let proven = login_step::go_on(oauth, headers, (&merchant.id, first, OneFactor), interaction).await?;
+    Ok(proven.map_or(Outcome::Again(LoginNotice::Wrong), Outcome::Proven))
 }
 
 /// The merchant and the hash that its password was checked against, if name and password are right. What is wrong counts
@@ -143,7 +135,12 @@ pub async fn prove(
 ) -> Result<Option<(Merchant, String)>, PageError> {
     let attempt = oauth
         .throttle
-        .login(username, address_of(headers), oauth.clock.monotonic())
+        .login(
+            username,
+            device_cookie::find(oauth, headers, username),
+            address_of(headers),
+            oauth.clock.monotonic(),
+        )
         .map_err(PageError::TooManyAttempts)?;
     let checked = find_and_check(oauth, username, password).await;
     if !matches!(checked, Ok(None)) {

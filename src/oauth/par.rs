@@ -28,6 +28,9 @@ const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 const LIFETIME: Duration = Duration::from_secs(300);
 /// Longest request that is kept, in bytes: a longer one would make no address that a browser takes either.
 const MAX_LENGTH: usize = 8 * 1024;
+/// Most requests of an app that wait. Whoever knows a public app's id can use all of them up, so they are many: six or seven a
+/// second for all of their lifetime.
+const MAX_WAITING: u32 = 2_000;
 /// What proves the app, and says nothing of the request.
 const PROOF: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
@@ -68,8 +71,10 @@ async fn keep(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<String, Endpoin
     let request_uri =
         new_secret(PREFIX, &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let pushed = PushedRequest { app: app.id, request, created_at: now, expires_at: now.plus(LIFETIME) };
-    oauth.store.push_request(&RequestHash::of(&request_uri), &pushed).await?;
-    Ok(request_uri)
+    match oauth.store.push_request(&RequestHash::of(&request_uri), &pushed, MAX_WAITING).await? {
+        true => Ok(request_uri),
+        false => Err(EndpointError::TooManyWaiting(LIFETIME.as_secs())),
+    }
 }
 
 /// The request as it is kept. A proof that came with it names the key of its tokens as `dpop_jkt` does (RFC 9449, section 10.1).

@@ -11,9 +11,9 @@ use crate::credential::cookie::{HOST_PREFIX, SESSION};
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{InvalidId, MerchantId, SessionId};
 use crate::domain::identity::{Merchant, Standing};
-use crate::domain::provider_account::ProviderAccount;
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::SessionHash;
+use crate::store::first_factor::FirstFactor;
 use crate::store::login_session::LoginSession;
 
 /// How long a session lives.
@@ -45,47 +45,34 @@ pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>,
     Ok(merchant.map(|merchant| Session { id, merchant, csrf, authentication }))
 }
 
-/// Begins a session of a merchant whose password was checked against `password_hash`, and which proved itself by `class` in
-/// all; gives its cookie, or `None` if the
-/// merchant may no longer log in by it.
+/// A session that has just begun.
+pub struct Begun {
+    /// For the browser.
+    pub cookie: HeaderValue,
+    /// As [`Session::csrf`].
+    pub csrf: String,
+}
+
+/// Begins a session of a merchant that proved itself by `first`, and by `class` in all; `None` if it may no longer log in so.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
 pub async fn begin(
     oauth: &OAuth,
-    (merchant, password_hash): (&MerchantId, &str),
+    (merchant, first): (&MerchantId, &FirstFactor),
     class: AuthenticationClass,
-) -> Result<Option<HeaderValue>, PageError> {
-    let now = oauth.clock.now();
-    let authentication = Authentication { at: now, class };
-    let (id, session) = new_session(oauth, merchant, authentication)?;
-    match oauth.store.begin_login_session(&SessionHash::of(&id), &session, password_hash).await? {
-        true => begun(oauth, &id).map(Some),
-        false => Ok(None),
+) -> Result<Option<Begun>, PageError> {
+    let at = match first {
+        FirstFactor::Password(_) => oauth.clock.now(),
+        FirstFactor::Account(_, at) => *at,
+    };
+    let (id, session) = new_session(oauth, merchant, Authentication { at, class })?;
+    if !oauth.store.begin_login_session(&SessionHash::of(&id), &session, first).await? {
+        return Ok(None);
     }
-}
-
-/// Begins a session of a merchant that proved itself by its account at the identity provider; gives its cookie, or `None` if
-/// the merchant may not log in, or the account is no longer its own.
-///
-/// # Errors
-/// [`PageError::Unavailable`].
-pub async fn begin_linked(
-    oauth: &OAuth,
-    (merchant, account): (&MerchantId, &ProviderAccount),
-    authentication: Authentication,
-) -> Result<Option<HeaderValue>, PageError> {
-    let (id, session) = new_session(oauth, merchant, authentication)?;
-    match oauth.store.begin_linked_session(&SessionHash::of(&id), &session, account).await? {
-        true => begun(oauth, &id).map(Some),
-        false => Ok(None),
-    }
-}
-
-/// The cookie of a session that has begun.
-fn begun(oauth: &OAuth, id: &str) -> Result<HeaderValue, PageError> {
     oauth.counters.logged_in("succeeded");
-    set_cookie(oauth, SESSION, (id, LIFETIME.as_secs()))
+    let cookie = set_cookie(oauth, SESSION, (&id, LIFETIME.as_secs()))?;
+    Ok(Some(Begun { cookie, csrf: hex(&session.csrf_secret) }))
 }
 
 /// A new session, and the id that its cookie holds.

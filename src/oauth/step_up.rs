@@ -1,17 +1,21 @@
 //! How a merchant has to prove itself before it is asked for its consent: `prompt`, `max_age` and `acr_values` (OpenID Connect
 //! Core, section 3.1.2.1; RFC 9470, section 4).
 //!
-//! A login leads back to the request that asked for it, which then says so. That is believed for a while after a login alone:
-//! what a token says of its merchant's login is what the store knows of it.
+//! A login leads back to the request that asked for it, marked by what only that login's session can make, for that request
+//! alone. So nobody but the one who logged in can say that he did, and it is believed for a while.
 
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+
 use super::error::AuthorizeError;
 use super::parameters::Parameters;
+use super::session::{Session, hex};
 use crate::domain::authentication::{Authentication, AuthenticationClass, Step};
 use crate::domain::time::Timestamp;
 
-/// Says that a login went before, for this request.
+/// Holds the mark of the login that led back to this request.
 const AFTER_LOGIN: &str = "after_login";
 /// So long a login counts as one for the request that it led back to: login, second factor and consent take their time.
 const JUST: Duration = Duration::from_secs(300);
@@ -23,7 +27,31 @@ const ASKING: [&str; 4] = ["prompt", "max_age", "acr_values", "request_uri"];
 pub struct Wanted {
     prompt: Prompt,
     step: Step,
-    is_after_login: bool,
+}
+
+/// The login of the merchant that a request meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Login {
+    /// When, and how.
+    pub authentication: Authentication,
+    /// Whether it was this request that led to it.
+    pub is_for_this: bool,
+}
+
+impl Login {
+    /// That of `session`, for the request of `query`.
+    #[must_use]
+    pub fn of(session: &Session, query: &str) -> Self {
+        let sent = Parameters::parse(query);
+        let expected = mark(&session.csrf, &unmarked(query));
+        let is_right = |sent: &str| verify_slices_are_equal(sent.as_bytes(), expected.as_bytes()).is_ok();
+        let is_for_this = sent.get(AFTER_LOGIN).is_some_and(is_right);
+        Self { authentication: session.authentication, is_for_this }
+    }
+
+    fn is_new(self, now: Timestamp) -> bool {
+        self.is_for_this && now.since(self.authentication.at) <= JUST
+    }
 }
 
 /// Which pages a merchant is to see (`prompt`). The consent page it always sees.
@@ -62,30 +90,29 @@ impl Wanted {
         };
         let class = parameters.get("acr_values").map(class).transpose()?;
         let step = Step { class, max_age: max_age.filter(|max_age| !max_age.is_zero()) };
-        Ok(Self { prompt, step, is_after_login: false })
+        Ok(Self { prompt, step })
     }
 
-    /// The same of a request that the browser brought by the parameters `sent`: a login may have led back to it.
+    /// Whether a login of before may not do, even for a merchant that has not logged in here yet.
     #[must_use]
-    pub fn brought_by(self, sent: &Parameters) -> Self {
-        Self { is_after_login: sent.get(AFTER_LOGIN).is_some(), ..self }
+    pub fn is_particular(&self) -> bool {
+        let is_strong = self.step.class > Some(AuthenticationClass::OneFactor);
+        self.prompt == Prompt::Login || self.step.max_age.is_some() || is_strong
     }
 
     /// What comes next for a merchant that has logged in so, or has not.
     #[must_use]
-    pub fn next(&self, authentication: Option<Authentication>, now: Timestamp) -> Next {
-        let is_new =
-            |authentication: Authentication| self.is_after_login && now.since(authentication.at) <= JUST;
-        match (authentication, self.prompt) {
-            (Some(authentication), prompt) if self.step.is_taken(authentication, now) => match prompt {
+    pub fn next(&self, login: Option<Login>, now: Timestamp) -> Next {
+        match (login, self.prompt) {
+            (Some(login), prompt) if self.step.is_taken(login.authentication, now) => match prompt {
                 Prompt::Needed => Next::Ask,
-                Prompt::Login if is_new(authentication) => Next::Ask,
+                Prompt::Login if login.is_new(now) => Next::Ask,
                 Prompt::Login => Next::LogIn,
                 Prompt::None => Next::Refuse(AuthorizeError::ConsentRequired),
             },
             (_, Prompt::None) => Next::Refuse(AuthorizeError::LoginRequired),
             // The login that this request led to was all that this merchant can do.
-            (Some(authentication), _) if is_new(authentication) && self.is_weak(authentication) => {
+            (Some(login), _) if login.is_new(now) && self.is_weak(login.authentication) => {
                 Next::Refuse(AuthorizeError::Unmet)
             }
             (Some(_) | None, _) => Next::LogIn,
@@ -97,13 +124,25 @@ impl Wanted {
     }
 }
 
-/// The query of an authorization request as a login leads back to it.
+/// The query of an authorization request as a login leads back to it whose session has that `secret`.
 #[must_use]
-pub fn after_login(query: &str) -> String {
-    let parameters = Parameters::parse(query);
-    let is_asked = ASKING.iter().any(|name| parameters.get(name).is_some());
-    let is_said = parameters.get(AFTER_LOGIN).is_some();
-    if is_asked && !is_said { format!("{query}&{AFTER_LOGIN}=1") } else { query.to_owned() }
+pub fn after_login(query: &str, secret: &str) -> String {
+    let query = unmarked(query);
+    let parameters = Parameters::parse(&query);
+    match ASKING.iter().any(|name| parameters.get(name).is_some()) {
+        true => format!("{query}&{AFTER_LOGIN}={}", mark(secret, &query)),
+        false => query,
+    }
+}
+
+fn unmarked(query: &str) -> String {
+    let is_mark = |pair: &str| pair.split('=').next() == Some(AFTER_LOGIN);
+    query.split('&').filter(|pair| !is_mark(pair)).collect::<Vec<_>>().join("&")
+}
+
+fn mark(secret: &str, query: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hex(hmac::sign(&key, format!("after login: {query}").as_bytes()).as_ref())
 }
 
 fn prompt(text: &str) -> Result<Prompt, AuthorizeError> {
@@ -138,12 +177,13 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
+    /// What comes next after a login of that age; one with a plus before its query is for it.
     fn next(query: &str, age: Option<u64>) -> Next {
-        let sent = Parameters::parse(query);
-        let wanted = Wanted::read(&sent).unwrap().brought_by(&sent);
+        let (query, is_for_this) = query.strip_prefix('+').map_or((query, false), |query| (query, true));
+        let wanted = Wanted::read(&Parameters::parse(query)).unwrap();
         let authentication = Authentication { at: AT, class: AuthenticationClass::OneFactor };
         let now = AT.plus(Duration::from_secs(age.unwrap_or(0)));
-        wanted.next(age.map(|_| authentication), now)
+        wanted.next(age.map(|_| Login { authentication, is_for_this }), now)
     }
 
     #[test]
@@ -156,23 +196,19 @@ mod tests {
             ("", Some(9_999), Next::Ask),
             ("prompt=consent", Some(9_999), Next::Ask),
             ("prompt=login", Some(0), Next::LogIn),
-            ("prompt=login&after_login=1", Some(300), Next::Ask),
-            ("prompt=login&after_login=1", Some(301), Next::LogIn),
-            ("prompt=login&after_login=1", None, Next::LogIn),
+            ("+prompt=login", Some(300), Next::Ask),
+            ("+prompt=login", Some(301), Next::LogIn),
+            ("+prompt=login", None, Next::LogIn),
             ("prompt=select_account+consent", Some(1), Next::LogIn),
             ("max_age=0", Some(0), Next::LogIn),
-            ("max_age=0&after_login=1", Some(5), Next::Ask),
+            ("+max_age=0", Some(5), Next::Ask),
             ("max_age=60", Some(60), Next::Ask),
             ("max_age=60", Some(61), Next::LogIn),
-            ("max_age=60&after_login=1", Some(61), Next::LogIn),
+            ("+max_age=60", Some(61), Next::LogIn),
             (either, Some(9_999), Next::Ask),
             (two, None, Next::LogIn),
             (two, Some(10), Next::LogIn),
-            (
-                "after_login=1&acr_values=urn:tollgate:acr:two-factors",
-                Some(10),
-                refused(AuthorizeError::Unmet),
-            ),
+            ("+acr_values=urn:tollgate:acr:two-factors", Some(10), refused(AuthorizeError::Unmet)),
             ("prompt=none", None, refused(AuthorizeError::LoginRequired)),
             ("prompt=none&max_age=5", Some(6), refused(AuthorizeError::LoginRequired)),
             ("prompt=none", Some(6), refused(AuthorizeError::ConsentRequired)),
@@ -201,13 +237,15 @@ mod tests {
 
     #[test]
     fn a_login_leads_back_to_a_request_that_says_so_if_it_asked_for_one() {
-        for (query, back) in [
-            ("client_id=a", "client_id=a"),
-            ("client_id=a&prompt=login", "client_id=a&prompt=login&after_login=1"),
-            ("client_id=a&prompt=login&after_login=1", "client_id=a&prompt=login&after_login=1"),
-            ("client_id=a&request_uri=b", "client_id=a&request_uri=b&after_login=1"),
-        ] {
-            assert_eq!(after_login(query), back);
+        assert_eq!(after_login("client_id=a&after_login=1", "secret"), "client_id=a");
+        for query in ["client_id=a&prompt=login", "client_id=a&request_uri=b"] {
+            let back = after_login(query, "secret");
+            assert_eq!(back, format!("{query}&after_login={}", mark("secret", query)));
+            assert_eq!(after_login(&back, "secret"), back);
+            assert_ne!(after_login(query, "other"), back);
+            assert_ne!(mark("secret", &format!("{query}&state=s")), mark("secret", query));
         }
+        let between = "client_id=a&after_login=1&prompt=login";
+        assert_eq!(after_login(between, "secret"), after_login("client_id=a&prompt=login", "secret"));
     }
 }

@@ -3,6 +3,8 @@
 //! A login is counted before its password is checked, first by where it comes from, so that one network can neither try
 //! without end nor lock others out: the tight limit of an account is one of that account from that network. A login that
 //! turns out right is given back to all of them, so that owners who log in often, or many from one address, never wait.
+//! Browsers in which an account's owner has logged in before are counted apart from all others, so that nobody else can make
+//! them wait.
 //!
 //! An app's secret cannot be guessed and costs little to check, so it is checked first: only what failed is counted, and
 //! told to wait. Who has the right secret always gets in, whoever else is behind the same address. What an app signed costs more:
@@ -39,6 +41,10 @@ enum Subject {
     AccountFrom(String, IpAddr),
     /// Logins to an account from anywhere.
     Account(String),
+    /// Logins from a browser in which somebody had logged in to the account.
+    Device(String),
+    /// Logins to an account from all such browsers.
+    DevicesOf(String),
     /// Failed attempts from a network to prove to be an app.
     AppFrom(String, IpAddr),
     /// Authorization requests that an app pushed from a network.
@@ -49,8 +55,21 @@ enum Subject {
     Refreshes(String),
     /// User codes of devices that a merchant tries.
     UserCodes(String),
-    /// User codes of devices that are tried from a network.
-    UserCodesFrom(IpAddr),
+    /// What is guessed at from a network.
+    Guesses(Guessed, IpAddr),
+    /// Logins that a network begins at the identity provider.
+    FederatedFrom(IpAddr),
+}
+
+/// What opens something for whoever names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guessed {
+    /// The code that a device shows.
+    UserCode,
+    /// The code that a device keeps.
+    DeviceCode,
+    /// A login at the identity provider that is under way.
+    FederatedLogin,
 }
 
 type Cells = Cache<Subject, Arc<Cell>>;
@@ -67,7 +86,7 @@ pub struct Throttle {
     by_account: Rate,
     by_app_and_network: Rate,
     pushed_by_app_and_network: Rate,
-    pushed_by_public_app_and_network: Rate,
+    rows_of_anybody: Rate,
     devices: Rate,
     refreshes: Rate,
     user_codes: Rate,
@@ -100,7 +119,7 @@ impl Default for Throttle {
             by_account: rate(number(400), number(200)),
             by_app_and_network: rate(number(600), number(300)),
             pushed_by_app_and_network: rate(number(12_000), number(600)),
-            pushed_by_public_app_and_network: rate(number(600), number(60)),
+            rows_of_anybody: rate(number(600), number(60)),
             devices: rate(number(300), number(60)),
             refreshes: rate(number(120), number(300)),
             user_codes: rate(number(20), number(10)),
@@ -109,13 +128,24 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Counts a login to `account` from `address` at `now`, a monotonic time.
+    /// Counts a login to `account` from `address` at `now`, a monotonic time; from `device`, if somebody had logged in to the
+    /// account there, by itself.
     ///
     /// # Errors
     /// The seconds to wait if there were too many.
-    pub fn login(&self, account: &str, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
+    pub fn login(
+        &self,
+        account: &str,
+        device: Option<&str>,
+        address: IpAddr,
+        now: Duration,
+    ) -> Result<Attempt<'_>, u64> {
         let network = network(address);
         let account = cut(account);
+        if let Some(device) = device {
+            let own = (Subject::Device(cut(device)), &self.by_account_and_network);
+            return self.count_all(now, [own, (Subject::DevicesOf(account), &self.by_account)]);
+        }
         self.count_all(
             now,
             [
@@ -135,10 +165,28 @@ impl Throttle {
         self.count_all(
             now,
             [
-                (Subject::UserCodesFrom(network(address)), &self.by_network),
+                (Subject::Guesses(Guessed::UserCode, network(address)), &self.by_network),
                 (Subject::UserCodes(cut(merchant)), &self.user_codes),
             ],
         )
+    }
+
+    /// Counts what may be a guess from `address` at `now`, a monotonic time.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn guess(&self, at: Guessed, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
+        self.count_all(now, [(Subject::Guesses(at, network(address)), &self.by_network)])
+    }
+
+    /// Counts a login that is begun at the identity provider from `address` at `now`, a monotonic time: each is a row in the
+    /// store.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn federated(&self, address: IpAddr, now: Duration) -> Result<(), u64> {
+        let subject = Subject::FederatedFrom(network(address));
+        count(&self.apps, subject, &self.rows_of_anybody, now).map(drop)
     }
 
     /// Counts a device of `app` that asks from `address` at `now`, a monotonic time: each is a row in the store.
@@ -209,7 +257,7 @@ impl Throttle {
     pub fn pushed(&self, app: &App, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::PushedFrom(cut(app.id.as_str()), network(address));
         let rate = match app.kind {
-            ClientKind::Public => &self.pushed_by_public_app_and_network,
+            ClientKind::Public => &self.rows_of_anybody,
             ClientKind::Confidential => &self.pushed_by_app_and_network,
         };
         count(&self.apps, subject, rate, now).map(drop)
@@ -241,118 +289,4 @@ pub fn address_of(headers: &HeaderMap) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Duration = Duration::from_secs(1);
-
-    fn from(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn guessing_at_an_account_is_slowed_for_the_network_that_guesses_alone() {
-        let throttle = Throttle::default();
-        let guesses = (0..40).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
-        assert_eq!(guesses.count(), 10);
-        assert!(throttle.login("shop", from("10.0.1.1"), NOW).is_ok(), "the owner is locked out");
-        let later = NOW + Duration::from_secs(31);
-        assert!(throttle.login("shop", from("10.0.0.1"), later).is_ok());
-    }
-
-    #[test]
-    fn one_network_locks_out_nobody_but_itself() {
-        let throttle = Throttle::default();
-        let tries = (0..500)
-            .filter(|number| throttle.login(&format!("shop{number}"), from("10.0.2.2"), NOW).is_ok())
-            .count();
-        assert_eq!(tries, 50);
-        for number in 0..500_u16 {
-            let [high, low] = number.to_be_bytes();
-            let owner = IpAddr::from([10, 1, high, low]);
-            assert!(
-                throttle.login(&format!("shop{number}"), owner, NOW).is_ok(),
-                "shop{number} is locked out"
-            );
-        }
-    }
-
-    #[test]
-    fn a_login_that_is_right_counts_neither_against_the_account_nor_against_its_network() {
-        let throttle = Throttle::default();
-        for number in 0..300 {
-            throttle.login("shop", from("10.0.0.1"), NOW).unwrap().give_back();
-            throttle.login(&format!("shop{number}"), from("10.0.0.1"), NOW).unwrap().give_back();
-        }
-        let guesses = (0..15).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
-        assert_eq!(guesses.count(), 10);
-    }
-
-    #[test]
-    fn what_is_refused_for_one_account_uses_up_nothing_of_its_network() {
-        let throttle = Throttle::default();
-        let guesses = (0..500).filter(|_| throttle.login("shop", from("10.0.0.1"), NOW).is_ok());
-        assert_eq!(guesses.count(), 10);
-        let neighbours =
-            (0..500).filter(|number| throttle.login(&format!("shop{number}"), from("10.0.0.1"), NOW).is_ok());
-        assert_eq!(neighbours.count(), 40);
-    }
-
-    #[test]
-    fn an_account_that_is_guessed_at_from_everywhere_is_slowed_in_the_end() {
-        let throttle = Throttle::default();
-        let guesses = (0..=250_u8)
-            .filter(|number| throttle.login("shop", IpAddr::from([10, 0, *number, 1]), NOW).is_ok());
-        assert_eq!(guesses.count(), 200);
-    }
-
-    #[test]
-    fn addresses_of_one_v6_network_count_together() {
-        let throttle = Throttle::default();
-        let guesses = (0..50)
-            .filter(|number| throttle.login("shop", from(&format!("2001:db8::{number:x}")), NOW).is_ok());
-        assert_eq!(guesses.count(), 10);
-    }
-
-    #[test]
-    fn who_fails_to_be_an_app_too_often_waits_and_no_other_app_or_network_with_it() {
-        let throttle = Throttle::default();
-        let failed = (0..1_000).filter(|_| throttle.app_failed("app", from("10.0.0.1"), NOW).is_ok());
-        assert_eq!(failed.count(), 300);
-        assert!(throttle.app_failed("other", from("10.0.0.1"), NOW).is_ok());
-        assert!(throttle.app_failed("app", from("10.0.0.2"), NOW).is_ok());
-        let later = NOW + Duration::from_secs(1);
-        assert!(throttle.app_failed("app", from("10.0.0.1"), later).is_ok());
-    }
-
-    #[test]
-    fn to_ask_whether_an_attempt_is_looked_at_counts_nothing() {
-        let throttle = Throttle::default();
-        let fails = |now| throttle.app_failed("app", from("10.0.0.1"), now).is_ok();
-        let may = |now| throttle.may_be_app("app", from("10.0.0.1"), now).is_ok();
-        assert!((0..1_000).all(|_| may(NOW)) && fails(NOW));
-        assert!((0..1_000).all(|_| may(NOW)));
-        assert_eq!((0..1_000).filter(|_| fails(NOW)).count(), 299);
-        assert!(!may(NOW) && may(NOW + Duration::from_secs(1)));
-        assert!(throttle.may_be_app("app", from("10.0.0.2"), NOW).is_ok());
-    }
-
-    #[test]
-    fn who_refreshes_without_end_waits_and_no_other_family_with_it() {
-        let throttle = Throttle::default();
-        assert_eq!((0..1_000).filter(|_| throttle.refresh("fam_1", NOW).is_ok()).count(), 300);
-        assert!(throttle.refresh("fam_2", NOW).is_ok());
-        assert!(throttle.refresh("fam_1", NOW + Duration::from_secs(5)).is_ok());
-    }
-
-    #[test]
-    fn made_up_names_push_out_no_app_that_is_counted() {
-        let throttle = Throttle::default();
-        let asks = || throttle.device("app", from("10.0.0.1"), NOW).is_ok();
-        assert_eq!((0..100).filter(|_| asks()).count(), 60);
-        for number in 0..=CAPACITY {
-            throttle.app_failed(&number.to_string(), from("10.0.0.1"), NOW).unwrap();
-        }
-        assert!(!asks());
-    }
-}
+mod tests;

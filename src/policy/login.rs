@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::token_source::SecretPlace;
 use crate::config::service_url::ServiceUrl;
+use crate::domain::authentication::AuthenticationClass;
 
 /// How merchants log in.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct IdentityProvider {
     pub scopes: Vec<String>,
     /// What stands on the login page, in English and in Chinese.
     pub label: (String, String),
+    /// Whether each login there is one by two factors.
+    pub always_two_factors: bool,
     /// Values of `acr` that stand for two factors.
     pub two_factors: Vec<String>,
     /// Who links accounts.
@@ -52,6 +55,16 @@ pub enum Linking {
 }
 
 impl IdentityProvider {
+    /// How well somebody proved himself there whose ID token has that `acr`.
+    #[must_use]
+    pub fn class(&self, acr: Option<&str>) -> AuthenticationClass {
+        let is_named = acr.is_some_and(|acr| self.two_factors.iter().any(|known| known == acr));
+        match self.always_two_factors || is_named {
+            true => AuthenticationClass::TwoFactors,
+            false => AuthenticationClass::OneFactor,
+        }
+    }
+
     /// The secret, for the one who sends it.
     #[must_use]
     pub fn secret(&self) -> &str {

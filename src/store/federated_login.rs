@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::open::Store;
+use super::row::time;
 use crate::domain::secret_hash::{BrowserHash, StateHash};
 use crate::domain::time::Timestamp;
 
@@ -17,6 +18,8 @@ pub struct FederatedLogin {
     pub issuer: String,
     /// What it goes on with, as a form carries it.
     pub interaction: String,
+    /// Since when the user has to have proved himself there, if he is asked to anew.
+    pub proven_since: Option<Timestamp>,
     /// Until when it may be finished.
     pub expires_at: Timestamp,
 }
@@ -25,6 +28,7 @@ row! {
     LoginRow {
         issuer: String,
         interaction: String,
+        proven_since: Option<i64>,
         expires_at: i64,
     }
 }
@@ -55,14 +59,15 @@ impl Store {
         })?;
         on!(transaction.connection(), db => {
             sqlx::query(
-                "insert into federated_login (state_hash, browser_hash, issuer, interaction, expires_at) \
-                 values ($1, $2, $3, $4, $5)",
+                "insert into federated_login (state_hash, browser_hash, issuer, interaction, expires_at, \
+                 proven_since) values ($1, $2, $3, $4, $5, $6)",
             )
             .bind(&state.0[..])
             .bind(&login.browser.0[..])
             .bind(&login.issuer)
             .bind(&login.interaction)
             .bind(login.expires_at.as_micros())
+            .bind(login.proven_since.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())
@@ -84,7 +89,7 @@ impl Store {
         let row: Option<LoginRow> = on!(self.writer(), db => {
             sqlx::query_as(
                 "delete from federated_login where state_hash = $1 and browser_hash = $2 \
-                 returning issuer, interaction, expires_at",
+                 returning issuer, interaction, proven_since, expires_at",
             )
             .bind(&state.0[..])
             .bind(&browser.0[..])
@@ -95,6 +100,7 @@ impl Store {
             browser: *browser,
             issuer: row.issuer,
             interaction: row.interaction,
+            proven_since: time(row.proven_since),
             expires_at: Timestamp::from_micros(row.expires_at),
         });
         Ok(taken.filter(|login| now < login.expires_at))

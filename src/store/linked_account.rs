@@ -4,14 +4,12 @@
 //! provider never brings another account to the same merchant.
 
 use super::error::{StoreError, require};
-use super::login_session::LoginSession;
 use super::open::Store;
 use super::row::{all, parse};
 use super::transaction::Transaction;
 use crate::domain::id::MerchantId;
 use crate::domain::identity::Merchant;
 use crate::domain::provider_account::{LinkedAccount, ProviderAccount};
-use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
 
 row! {
@@ -122,26 +120,6 @@ impl Store {
         transaction.delete_login_sessions_of(merchant).await?;
         transaction.commit().await
     }
-
-    /// Keeps a new session under the hash of its id, if the merchant is active and `account` is still its own. Gives whether
-    /// it did.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the id is taken; [`StoreError::Unavailable`].
-    pub async fn begin_linked_session(
-        &self,
-        hash: &SessionHash,
-        session: &LoginSession,
-        account: &ProviderAccount,
-    ) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        if !transaction.lock_linked(&session.merchant, account).await? {
-            return Ok(false);
-        }
-        transaction.insert_login_session(hash, session).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
 }
 
 impl Transaction {
@@ -161,19 +139,12 @@ impl Transaction {
         .map_err(|error| StoreError::from(error).for_missing("merchant"))
     }
 
-    /// Whether the merchant is active and has that account; keeps both so until the end of the transaction.
-    async fn lock_linked(
+    /// Whether the merchant has that account; keeps it so until the end of the transaction.
+    pub(super) async fn lock_link(
         &mut self,
         merchant: &MerchantId,
         account: &ProviderAccount,
     ) -> Result<bool, StoreError> {
-        let active = on!(self.connection(), db => {
-            sqlx::query("update merchant set id = id where id = $1 and standing = 'active'")
-                .bind(merchant.as_str())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
         let linked = on!(self.connection(), db => {
             sqlx::query(
                 "update linked_account set issuer = issuer where merchant = $1 and issuer = $2 and subject = $3",
@@ -185,6 +156,6 @@ impl Transaction {
             .await
             .map(|done| done.rows_affected())
         })?;
-        Ok(active > 0 && linked > 0)
+        Ok(linked > 0)
     }
 }

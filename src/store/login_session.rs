@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::StoreError;
+use super::first_factor::FirstFactor;
 use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, authentication, hash, parse};
@@ -72,9 +73,8 @@ impl TryFrom<SessionRow> for LoginSession {
 }
 
 impl Store {
-    /// Keeps a new session under the hash of its id, if the merchant may still log in by the password of `password_hash`, and
-    /// by it alone if the session is of one factor: a change that came in between ends the sessions that it sees, so none may
-    /// begin behind its back. Gives whether it did.
+    /// Keeps a new session under the hash of its id, if the merchant may still log in by `first`, and by it alone if the session
+    /// is of one factor. Gives whether it did.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the id is taken; [`StoreError::Unavailable`].
@@ -82,10 +82,10 @@ impl Store {
         &self,
         hash: &SessionHash,
         session: &LoginSession,
-        password_hash: &str,
+        first: &FirstFactor,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        if !transaction.lock_login(session, password_hash).await? {
+        if !transaction.lock_login(&session.merchant, first).await? {
             return Ok(false);
         }
         // By a statement of its own: only one that begins once the merchant's row is locked sees what had held it.
@@ -176,21 +176,6 @@ impl Store {
 }
 
 impl Transaction {
-    /// Whether the merchant is active and has that password; keeps it so until the end of the transaction.
-    async fn lock_login(&mut self, session: &LoginSession, password_hash: &str) -> Result<bool, StoreError> {
-        let locked = on!(self.connection(), db => {
-            sqlx::query(
-                "update merchant set id = id where id = $1 and password_hash = $2 and standing = 'active'",
-            )
-            .bind(session.merchant.as_str())
-            .bind(password_hash)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        Ok(locked > 0)
-    }
-
     /// Keeps sessions of a merchant from beginning until the end of the transaction.
     pub(super) async fn lock_logins_of(&mut self, merchant: &MerchantId) -> Result<(), StoreError> {
         on!(self.connection(), db => {

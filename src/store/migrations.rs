@@ -46,6 +46,7 @@ const STEPS: &[Step] = &[
     step!(14, "audit", "0014_audit.sql"),
     step!(15, "usage_span", "0015_usage_span.sql"),
     step!(16, "unspent_tokens", "0016_unspent_tokens.sql"),
+    step!(17, "logins", "0017_logins.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -40,26 +40,34 @@ impl TryFrom<PushedRow> for PushedRequest {
 }
 
 impl Store {
-    /// Keeps a request.
+    /// Keeps a request, unless `most` of its app wait; whether it did. Of those that are pushed at once, a few more may be kept.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without its app, [`StoreError::Conflict`] if the hash is taken; [`StoreError::Unavailable`].
-    pub async fn push_request(&self, hash: &RequestHash, pushed: &PushedRequest) -> Result<(), StoreError> {
-        on!(self.writer(), db => {
+    pub async fn push_request(
+        &self,
+        hash: &RequestHash,
+        pushed: &PushedRequest,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        let kept = on!(self.writer(), db => {
             sqlx::query(
                 "insert into pushed_request (hash, app, request, created_at, expires_at) \
-                 values ($1, $2, $3, $4, $5)",
+                 select $1, $2, $3, $4, $5 where (select count(*) from (select 1 from pushed_request \
+                 where app = $2 and expires_at > $4 limit $6) waiting) < $6",
             )
             .bind(&hash.0[..])
             .bind(pushed.app.as_str())
             .bind(&pushed.request)
             .bind(pushed.created_at.as_micros())
             .bind(pushed.expires_at.as_micros())
+            .bind(i64::from(most))
             .execute(db)
             .await
-            .map(|_| ())
+            .map(|done| done.rows_affected())
         })
-        .map_err(|error| StoreError::from(error).for_missing("app"))
+        .map_err(|error| StoreError::from(error).for_missing("app"))?;
+        Ok(kept > 0)
     }
 
     /// The request of that app, unless it was used or has expired at `now`.

@@ -27,6 +27,10 @@ pub enum AuthorizeError {
     ConsentRequired,
     /// The merchant cannot prove itself as well as is asked (RFC 9470, section 5).
     Unmet,
+    /// Something of ours failed that will not pass by itself.
+    ServerError,
+    /// Something of ours is out of reach for the moment.
+    Unavailable,
 }
 
 impl AuthorizeError {
@@ -41,6 +45,8 @@ impl AuthorizeError {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::Unmet => "unmet_authentication_requirements",
+            Self::ServerError => "server_error",
+            Self::Unavailable => "temporarily_unavailable",
         }
     }
 
@@ -54,6 +60,10 @@ impl AuthorizeError {
             Self::LoginRequired => "the merchant has to log in: ask again without prompt=none",
             Self::ConsentRequired => "the merchant has to consent each time: ask again without prompt=none",
             Self::Unmet => "the merchant cannot log in in a way that acr_values names",
+            Self::ServerError => "something went wrong at the authorization server",
+            Self::Unavailable => {
+                "the authorization server cannot serve this for the moment: ask again shortly"
+            }
         }
     }
 

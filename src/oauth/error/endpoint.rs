@@ -29,6 +29,11 @@ pub enum EndpointError {
     /// The app did not prove itself, too often from that network; the seconds to wait.
     #[error("too many attempts failed; wait {0} seconds")]
     TooManyAttempts(u64),
+    /// As many of its pushed requests wait as may; the seconds by which all of them have expired (RFC 9126, section 2.3).
+    #[error(
+        "as many requests of this app wait for their merchants as may; all of them have expired in {0} seconds"
+    )]
+    TooManyWaiting(u64),
     /// The code or refresh token is not good.
     #[error("{0}")]
     InvalidGrant(&'static str),
@@ -88,7 +93,9 @@ impl EndpointError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         let code = match self {
             Self::InvalidClient(_) => return (StatusCode::UNAUTHORIZED, "invalid_client"),
-            Self::TooManyAttempts(_) => return (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
+            Self::TooManyAttempts(_) | Self::TooManyWaiting(_) => {
+                return (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable");
+            }
             Self::Unavailable(_) => return (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidGrant(_) | Self::Replayed(..) => "invalid_grant",
@@ -112,6 +119,7 @@ impl EndpointError {
         match self {
             Self::InvalidClient(why) => Refused::watched(code, why.to_string()),
             Self::TooManyAttempts(_) => Refused::watched("too_many_attempts", self.to_string()),
+            Self::TooManyWaiting(_) => Refused::watched("too_many_waiting", self.to_string()),
             Self::Replayed(_, what) => Refused { code, reason: (*what).to_owned(), level: Level::WARN },
             Self::InvalidProof(ProofError::Replayed) => Refused::watched(code, self.to_string()),
             Self::Unavailable(source) => Refused { code, reason: chain(&**source), level: Level::ERROR },
@@ -141,7 +149,7 @@ impl IntoResponse for EndpointError {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-        if let Self::TooManyAttempts(seconds) = self {
+        if let Self::TooManyAttempts(seconds) | Self::TooManyWaiting(seconds) = self {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         } else if let Self::UseNonce(nonce) = self {
             headers.extend(HeaderValue::from_str(&nonce).ok().map(|nonce| (DPOP_NONCE, nonce)));

@@ -16,6 +16,7 @@ use super::super::pages::Language;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
 use super::super::session;
+use super::super::throttle::address_of;
 use super::derived;
 use super::exchange::{Exchange, Proof};
 use crate::domain::random::new_secret;
@@ -45,25 +46,28 @@ async fn begin(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<
     let browser = login_form::browser(oauth, headers).filter(|_| is_own).ok_or(PageError::StaleForm)?;
     let provider = oauth.live.load().platform.login.provider.clone().ok_or(PageError::StaleForm)?;
     let interaction = Interaction::named(form.get(FIELD));
-    interaction.purpose(oauth).await?;
+    let wanted = interaction.wanted(oauth).await?;
+    let proof = match session::find(oauth, headers).await? {
+        None if !wanted.is_some_and(|wanted| wanted.is_particular()) => Proof::AnyItHas,
+        Some(_) | None => Proof::New,
+    };
     let away = |error| PageError::ProviderAway(Box::new(error));
     let metadata = oauth.federation.metadata(&provider.issuer).await.map_err(away)?;
+    let address = address_of(headers);
+    oauth.throttle.federated(address, oauth.clock.monotonic()).map_err(PageError::TooManyAttempts)?;
     let state = new_secret("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?;
     let now = oauth.clock.now();
     let login = FederatedLogin {
         browser: BrowserHash::of(browser),
         issuer: provider.issuer.to_string(),
         interaction: interaction.field().into_owned(),
+        proven_since: (proof == Proof::New).then_some(now),
         expires_at: now.plus(LIFETIME),
     };
     let begun = oauth.store.begin_federated_login(&StateHash::of(&state), &login, now).await;
     begun.map_err(PageError::from)?;
     let exchange = Exchange { provider: &provider, metadata: &metadata, issuer: &oauth.issuer };
     let (nonce, verifier) = (derived::nonce(browser, &state), derived::verifier(browser, &state));
-    let proof = match session::find(oauth, headers).await? {
-        Some(_) => Proof::New,
-        None => Proof::AnyItHas,
-    };
     let url = exchange.authorization_url((&state, &nonce, &verifier), proof).map_err(away)?;
     Ok(see_other(&url))
 }

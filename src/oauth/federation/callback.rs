@@ -4,32 +4,53 @@
 //! was asked (RFC 9700, section 4.4); its code is exchanged; its ID token is checked; its account is a merchant's.
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::super::authorize::refuse;
 use super::super::client_request::RequestError;
-use super::super::error::{PageError, see_other};
+use super::super::error::PageError;
 use super::super::interaction::Interaction;
 use super::super::login_form;
 use super::super::pages::Language;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
-use super::super::session;
+use super::super::second_factor::login_step;
+use super::super::throttle::{Guessed, address_of};
 use super::exchange::Exchange;
 use super::id_token::{Expected, IdToken};
 use super::{derived, linking};
-use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::provider_account::ProviderAccount;
 use crate::domain::secret_hash::{BrowserHash, StateHash};
+use crate::domain::time::Timestamp;
 use crate::outbound::token_request::TokenError;
 use crate::policy::login::IdentityProvider;
+use crate::store::first_factor::FirstFactor;
 
 /// Logs the merchant in and goes on with what it came for.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let answer = Parameters::parse(query.as_deref().unwrap_or_default());
-    let finished = finish(&oauth, &headers, &answer).await;
+    let finished = try_finish(&oauth, &headers, &answer).await;
     finished.unwrap_or_else(|error| refuse(&oauth, (&headers, Language::preferred(&headers)), error))
+}
+
+/// What is no answer to a login that began here, or not the provider's, counts against the network that it comes from: each
+/// has the provider asked.
+async fn try_finish(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    answer: &Parameters,
+) -> Result<Response, RequestError> {
+    let now = oauth.clock.monotonic();
+    let attempt = oauth.throttle.guess(Guessed::FederatedLogin, address_of(headers), now);
+    let attempt = attempt.map_err(PageError::TooManyAttempts)?;
+    let finished = finish(oauth, headers, answer).await;
+    let is_guess =
+        matches!(finished, Err(RequestError::Page(PageError::StaleLogin | PageError::ProviderWrong(_))));
+    if !is_guess {
+        attempt.give_back();
+    }
+    finished
 }
 
 async fn finish(oauth: &OAuth, headers: &HeaderMap, answer: &Parameters) -> Result<Response, RequestError> {
@@ -44,19 +65,24 @@ async fn finish(oauth: &OAuth, headers: &HeaderMap, answer: &Parameters) -> Resu
     let provider = oauth.live.load().platform.login.provider.clone();
     let provider = provider.filter(|provider| provider.issuer.as_str() == login.issuer);
     let provider = provider.ok_or(PageError::StaleLogin)?;
-    let token = id_token(oauth, &provider, answer, (browser, state)).await?;
+    let guards = Guards { browser, state, proven_since: login.proven_since };
+    let token = id_token(oauth, &provider, answer, &guards).await?;
     let account = ProviderAccount::new(provider.issuer.as_str(), &token.subject).map_err(|_| wrong("sub"))?;
     let merchant = linking::merchant(oauth, headers, (&provider, &account), &token).await?;
-    let is_strong = token.class.as_ref().is_some_and(|class| provider.two_factors.contains(class));
-    let class = if is_strong { AuthenticationClass::TwoFactors } else { AuthenticationClass::OneFactor };
-    let authentication = Authentication { at: token.authenticated_at, class };
-    session::end(oauth, headers).await?;
-    let cookie = session::begin_linked(oauth, (&merchant, &account), authentication).await?;
-    let cookie = cookie.ok_or_else(|| PageError::NotLinked(account.subject().to_owned()))?;
-    tracing::info!(%merchant, %account, "a merchant logged in by the identity provider");
-    let mut response = see_other(&Interaction::named(Some(&login.interaction)).path_after_login());
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let first = FirstFactor::Account(account.clone(), token.authenticated_at);
+    let proven = (&merchant, first, provider.class(token.class.as_deref()));
+    let interaction = Interaction::named(Some(&login.interaction));
+    let gone_on = login_step::go_on(oauth, headers, proven, &interaction).await?;
+    let response = gone_on.ok_or_else(|| PageError::NotLinked(account.subject().to_owned()))?;
+    tracing::info!(%merchant, %account, "a merchant proved itself by the identity provider");
     Ok(response)
+}
+
+/// What an ID token is held to beside the provider's own.
+struct Guards<'g> {
+    browser: &'g str,
+    state: &'g str,
+    proven_since: Option<Timestamp>,
 }
 
 /// The ID token that the answer brings, checked.
@@ -64,7 +90,7 @@ async fn id_token(
     oauth: &OAuth,
     provider: &IdentityProvider,
     answer: &Parameters,
-    (browser, state): (&str, &str),
+    guards: &Guards<'_>,
 ) -> Result<IdToken, PageError> {
     let away = |error| PageError::ProviderAway(Box::new(error));
     let metadata = oauth.federation.metadata(&provider.issuer).await.map_err(away)?;
@@ -79,18 +105,19 @@ async fn id_token(
     }
     let code = answer.get("code").ok_or_else(|| wrong("answer, which has no code"))?;
     let exchange = Exchange { provider, metadata: &metadata, issuer: &oauth.issuer };
-    let verifier = derived::verifier(browser, state);
+    let verifier = derived::verifier(guards.browser, guards.state);
     let token = exchange.id_token(&oauth.federation, (code, &verifier)).await;
     let token = token.map_err(|error| match error {
         // It was not made for this login, or came too late: of whoever brought it, not of the provider.
         TokenError::Refused(code) if code == "invalid_grant" => wrong("code, says its token endpoint"),
         error => PageError::ProviderAway(Box::new(error)),
     })?;
-    let nonce = derived::nonce(browser, state);
+    let nonce = derived::nonce(guards.browser, guards.state);
     let expected = Expected {
         issuer: provider.issuer.as_str(),
         client_id: &provider.client_id,
         nonce: &nonce,
+        proven_since: guards.proven_since,
         now: oauth.clock.now(),
     };
     let checked = oauth.federation.check(&provider.issuer, &token, &expected).await.map_err(away)?;

@@ -57,7 +57,8 @@ pub(super) struct Exchange<'e> {
 pub(super) enum Proof {
     /// Also one that it has had before: a user who is logged in there need do nothing.
     AnyItHas,
-    /// A new one: somebody is logged in here already and is asked again, for it was too long ago, or too weak.
+    /// A new one: the app asks for it, or somebody is logged in here already, too long ago or too weakly. The provider has to
+    /// say when the user gave it (`auth_time`), since he was asked to (OpenID Connect Core, section 3.1.2.1).
     New,
 }
 
@@ -85,7 +86,7 @@ impl Exchange<'_> {
             .set_pkce_challenge(challenge);
         let request = match proof {
             Proof::AnyItHas => request,
-            Proof::New => request.add_extra_param("prompt", "login"),
+            Proof::New => request.add_extra_param("prompt", "login").add_extra_param("max_age", "0"),
         };
         let request = match proof {
             Proof::New if !self.provider.two_factors.is_empty() => {

@@ -43,6 +43,8 @@ pub(super) enum IdTokenError {
     Time,
     #[error("its nonce is another's")]
     Nonce,
+    #[error("its auth_time does not say that the user proved himself anew, as he was asked to")]
+    NotNew,
 }
 
 /// What an ID token must say.
@@ -53,6 +55,8 @@ pub(super) struct Expected<'e> {
     pub(super) client_id: &'e str,
     /// The login that it is of.
     pub(super) nonce: &'e str,
+    /// Since when the user must have proved himself, if he was asked to anew.
+    pub(super) proven_since: Option<Timestamp>,
     /// When it is looked at.
     pub(super) now: Timestamp,
 }
@@ -121,7 +125,12 @@ impl IdToken {
         if claims.nonce.as_deref() != Some(expected.nonce) {
             return Err(IdTokenError::Nonce);
         }
-        let authenticated_at = claims.auth_time.map_or(made, seconds).min(now);
+        let told = claims.auth_time.map(seconds);
+        let is_new = |since| told.is_some_and(|at| since <= at.plus(LEEWAY));
+        if !expected.proven_since.is_none_or(is_new) {
+            return Err(IdTokenError::NotNew);
+        }
+        let authenticated_at = told.unwrap_or(made).min(now);
         let all = serde_json::from_slice(&payload).map_err(|_| IdTokenError::Claims)?;
         Ok(Self { subject: claims.sub, authenticated_at, class: claims.acr, claims: all })
     }

@@ -20,7 +20,7 @@ const RECOVERY_LENGTH: usize = 16;
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
-pub async fn is_confirmed(oauth: &OAuth, merchant: &MerchantId) -> Result<bool, PageError> {
+pub(super) async fn is_confirmed(oauth: &OAuth, merchant: &MerchantId) -> Result<bool, PageError> {
     let factor = oauth.store.second_factor(merchant).await?;
     Ok(factor.is_some_and(|factor| factor.confirmed_at.is_some()))
 }
@@ -30,7 +30,7 @@ pub async fn is_confirmed(oauth: &OAuth, merchant: &MerchantId) -> Result<bool, 
 ///
 /// # Errors
 /// [`PageError::TooManyAttempts`], [`PageError::Unavailable`].
-pub async fn is_right(
+pub(super) async fn is_right(
     oauth: &OAuth,
     headers: &HeaderMap,
     (merchant, typed): (&MerchantId, &str),

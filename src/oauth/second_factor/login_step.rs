@@ -10,40 +10,52 @@ use axum::response::Response;
 
 use super::super::error::{PageError, Refused, see_other};
 use super::super::interaction::{FIELD, Interaction};
+use super::super::logged_in::log_in;
 use super::super::login_form::{is_same_origin, token_of};
 use super::super::observed;
 use super::super::pages::{self, Language, SecondStep};
 use super::super::parameters::Parameters;
 use super::super::redirect::with_parameters;
 use super::super::router::OAuth;
-use super::super::session::{self, cookie, cookie_name, set_cookie};
-use super::check::is_right;
+use super::super::session::{cookie, cookie_name, set_cookie};
+use super::check::{is_confirmed, is_right};
 use crate::credential::cookie::PENDING;
 use crate::domain::authentication::AuthenticationClass;
 use crate::domain::id::MerchantId;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::PendingHash;
+use crate::store::first_factor::FirstFactor;
 use crate::store::pending_login::PendingLogin;
 
 /// How long a merchant has for the second step.
 const LIFETIME: Duration = Duration::from_secs(300);
 const PATH: &str = "/oauth/login/code";
 
-/// Goes on with the second step of a login whose password was checked against `password_hash`.
+/// Goes on with a login of a merchant that proved itself by `first`, and by `class` in all: it is done, or waits for the second
+/// factor. `None` if the merchant may no longer log in so.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
-pub async fn begin(
+pub async fn go_on(
     oauth: &OAuth,
-    (merchant, password_hash): (&MerchantId, &str),
+    headers: &HeaderMap,
+    (merchant, first, class): (&MerchantId, FirstFactor, AuthenticationClass),
+    interaction: &Interaction,
+) -> Result<Option<Response>, PageError> {
+    if class == AuthenticationClass::OneFactor && is_confirmed(oauth, merchant).await? {
+        return begin(oauth, (merchant, first), interaction).await.map(Some);
+    }
+    log_in(oauth, headers, (merchant, &first), class, interaction).await
+}
+
+async fn begin(
+    oauth: &OAuth,
+    (merchant, first): (&MerchantId, FirstFactor),
     interaction: &Interaction,
 ) -> Result<Response, PageError> {
     let id = new_secret("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?;
-    let pending = PendingLogin {
-        merchant: merchant.clone(),
-        password_hash: password_hash.to_owned(),
-        expires_at: oauth.clock.now().plus(LIFETIME),
-    };
+    let pending =
+        PendingLogin { merchant: merchant.clone(), first, expires_at: oauth.clock.now().plus(LIFETIME) };
     oauth.store.begin_pending_login(&PendingHash::of(&id), &pending).await?;
     let mut response = see_other(&with_parameters(PATH, &[(FIELD, &interaction.field())]));
     let cookie = set_cookie(oauth, PENDING, (&id, LIFETIME.as_secs()))?;
@@ -90,13 +102,11 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
         return Ok(Refused::watched("wrong_second_factor", "the code is wrong").with(page));
     }
     oauth.store.end_pending_login(&PendingHash::of(&id)).await?;
-    session::end(oauth, headers).await?;
-    let of = (&pending.merchant, &*pending.password_hash);
-    let begun = session::begin(oauth, of, AuthenticationClass::TwoFactors).await?;
-    // Without a session, the password was changed or the merchant suspended meanwhile: the login begins anew.
-    let mut response = see_other(&interaction.path_after_login());
+    let of = (&pending.merchant, &pending.first);
+    let done = log_in(oauth, headers, of, AuthenticationClass::TwoFactors, &interaction).await?;
+    // Otherwise the password was changed, the account unlinked or the merchant suspended meanwhile: the login begins anew.
+    let mut response = done.unwrap_or_else(|| see_other(&interaction.path()));
     response.headers_mut().append(header::SET_COOKIE, no_cookie(oauth)?);
-    response.headers_mut().extend(begun.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }
 

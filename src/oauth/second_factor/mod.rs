@@ -3,5 +3,3 @@
 mod check;
 pub mod login_step;
 pub mod page;
-
-pub use self::check::{is_confirmed, is_right};

@@ -1,11 +1,13 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, section 3.4): a device asks whether a merchant has
 //! answered. Once let through, it gets its tokens once; a device that lost that answer asks for a new code.
 
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::super::error::EndpointError;
 use super::super::parameters::Parameters;
 use super::super::router::OAuth;
+use super::super::throttle::{Guessed, address_of};
 use super::asking::Asking;
 use super::authorization_code;
 use crate::domain::secret_hash::DeviceCodeHash;
@@ -17,7 +19,7 @@ use crate::store::device_code::Polled;
 /// [`EndpointError`].
 pub async fn exchange(
     oauth: &OAuth,
-    asking: &Asking<'_>,
+    (headers, asking): (&HeaderMap, &Asking<'_>),
     parameters: &Parameters,
 ) -> Result<Response, EndpointError> {
     let code =
@@ -31,8 +33,14 @@ pub async fn exchange(
         Polled::TooFast => Err(EndpointError::SlowDown),
         Polled::Denied => Err(EndpointError::AccessDenied),
         Polled::Expired => Err(EndpointError::ExpiredToken),
-        Polled::Unknown => Err(EndpointError::InvalidGrant(
-            "the device code is unknown, used, or was given to another client",
-        )),
+        Polled::Unknown => {
+            // Nobody can guess one: only what is not there is counted, so that a device that waits never waits for others.
+            let now = oauth.clock.monotonic();
+            let counted = oauth.throttle.guess(Guessed::DeviceCode, address_of(headers), now);
+            counted.map(drop).map_err(EndpointError::TooManyAttempts)?;
+            Err(EndpointError::InvalidGrant(
+                "the device code is unknown, used, or was given to another client",
+            ))
+        }
     }
 }

@@ -49,7 +49,7 @@ async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Respons
         GrantType::ClientCredentials => {
             client_credentials::exchange(oauth, &Asking { now: made_at, ..asking }, &parameters).await
         }
-        GrantType::DeviceCode => device_code::exchange(oauth, &asking, &parameters).await,
+        GrantType::DeviceCode => device_code::exchange(oauth, (&call.headers, &asking), &parameters).await,
     };
     // Who has to prove nothing may guess: it is told to wait as who fails to prove to be an app.
     if app.kind == ClientKind::Public

@@ -75,6 +75,7 @@ fn provider(
         },
         scopes: scopes?,
         label: (entry.label.en.clone(), entry.label.zh.clone()),
+        always_two_factors: entry.always_two_factors,
         two_factors: entry.two_factors_acr.clone(),
         linking,
     })

@@ -39,6 +39,10 @@ pub struct ProviderEntry {
     pub scopes: Vec<String>,
     /// What stands on the login page.
     pub label: LabelEntry,
+    /// Whether each of its logins is one by two factors. Left out: only those with an `acr` of `two_factors_acr` are, and after
+    /// any other a merchant with a second factor here is asked for it.
+    #[serde(default)]
+    pub always_two_factors: bool,
     /// Values of `acr` by which the provider says that somebody proved itself by two factors.
     #[serde(default)]
     pub two_factors_acr: Vec<String>,

@@ -1,6 +1,7 @@
 //! The authorization endpoint and its pages.
 
-use crate::support::dev::{Dev, input, parameter};
+use super::visitor::Browser;
+use crate::support::dev::{Dev, input, parameter, wait_for};
 use crate::support::http::{self, Answer, FORM, form};
 
 const CHALLENGE: &str =
@@ -155,4 +156,44 @@ fn a_wrong_password_and_an_unknown_name_get_the_same_page_and_guessing_is_slowed
     assert!(known.text().contains("wrong"), "{}", known.text());
     let slowed = (0..12).map(|_| attempt("somebody")).find(|answer| answer.status == 429);
     assert!(slowed.is_some_and(|answer| answer.header("retry-after").is_some()));
+}
+
+/// Where an app is told of an error, with its state and the issuer.
+#[track_caller]
+fn told(dev: &Dev, answer: &Answer) -> String {
+    let location = answer.header("location").unwrap_or_else(|| panic!("{}", answer.text()));
+    assert!(answer.status == 303 && location.starts_with(dev.told("/app/redirect_uri")), "{location}");
+    assert_eq!(parameter(location, "state").as_deref(), Some("of the app"), "{location}");
+    assert_eq!(parameter(location, "iss").as_deref(), Some(dev.base()), "{location}");
+    parameter(location, "error").unwrap()
+}
+
+#[test]
+fn a9_what_fails_on_our_side_is_told_to_the_app_once_it_is_known_where() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code&state=of+the+app", dev.told("/app/client_id"));
+    let path = format!("/oauth/authorize?{query}");
+    let mut browser = Browser::new(&dev);
+    browser.log_in(&query);
+    let page = browser.get(&path).text();
+    let (request, csrf) = (input(&page, "request"), input(&page, "csrf"));
+    let allow = [("request", &*request), ("csrf", &csrf), ("decision", "allow")];
+    dev.tamper(
+        "create trigger broken before insert on authorization_code begin select raise(abort, 'broken'); end",
+    );
+    assert_eq!(told(&dev, &browser.submit("/oauth/consent", &allow)), "server_error");
+    dev.tamper("drop trigger broken; update login_session set acr = 'gold'");
+    assert_eq!(told(&dev, &browser.get(&path)), "server_error");
+    wait_for("the log", || dev.log().contains("an authorization request could not be served"));
+    // Nobody knows where to, or whose it is.
+    let unproven = browser.get(&format!("{path}&redirect_uri=https://evil.example"));
+    assert_eq!((unproven.status, unproven.header("location")), (400, None));
+    let apps = browser.get("/oauth/apps");
+    assert_eq!((apps.status, apps.header("location")), (503, None));
+    dev.tamper("update login_session set acr = 'urn:tollgate:acr:one-factor'");
+    // Another process has the store for itself, and longer than anybody waits.
+    let held = dev.hold_store();
+    assert_eq!(told(&dev, &browser.submit("/oauth/consent", &allow)), "temporarily_unavailable");
+    held();
+    assert!(browser.submit("/oauth/consent", &allow).header("location").unwrap().contains("code="));
 }

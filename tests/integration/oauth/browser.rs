@@ -202,3 +202,43 @@ fn a_state_comes_back_byte_for_byte_even_if_the_browser_did_not_encode_it() {
         assert_eq!(parameter(location, "state"), None, "{sent}");
     }
 }
+
+#[test]
+fn who_guesses_at_an_account_does_not_lock_the_browsers_of_its_owner_out() {
+    let dev = Dev::start();
+    let query = query(&dev);
+    let mut owner = Browser::new(&dev);
+    let done = owner.log_in(&query);
+    let mut cookies = done.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let (_, set) = cookies.find(|(_, value)| value.starts_with("tollgate-device=")).unwrap();
+    assert!(set.contains("; HttpOnly; SameSite=Lax; Max-Age=15552000"), "{set}");
+    let (username, password) = owner.merchant();
+    assert!(!set.contains(username), "{set}");
+    let device = set.split(';').next().unwrap().split_once('=').unwrap().1.to_owned();
+    let log_in = |device: &str, username: &str, password: &str| {
+        let mut program = Browser::new(&dev);
+        program.cookies.push(("tollgate-device".to_owned(), device.to_owned()));
+        let fields = [("request", &*query), ("username", username), ("password", password)];
+        program.post("/oauth/login", &[], &fields).status
+    };
+    // Ten, and one more every half a minute.
+    let is_slowed = |device: &str, username: &str| {
+        let tries = (0..20).take_while(|_| log_in(device, username, "wrong-password") != 429).count();
+        (10..13).contains(&tries)
+    };
+    assert!(is_slowed("", username));
+    assert_eq!(log_in(&device, username, password), 303, "its owner is locked out");
+    let forged = device.replace('.', ".0");
+    let younger = format!("9{device}");
+    for other in ["", "x", "..", &forged, &younger, &device[..device.len() - 1]] {
+        assert_eq!(log_in(other, username, password), 429, "{other:?}");
+    }
+    // It is of no use for another name, be there one or not, and of no more than others to whoever has it.
+    let second = dev.told("/merchants/1/username");
+    for name in [second, "nobody"] {
+        assert!(is_slowed("", name), "{name}");
+        assert_eq!(log_in(&device, name, "wrong-password"), 429, "{name}");
+    }
+    assert!(is_slowed(&device, username));
+    assert_eq!(log_in(&device, username, password), 429);
+}

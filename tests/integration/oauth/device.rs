@@ -223,3 +223,14 @@ fn user_codes_cannot_be_guessed_at_nor_answered_by_a_foreign_form() {
     other.log_in_at(&path, 1);
     assert!(other.get(&path).text().contains("Pocket Shop"));
 }
+
+#[test]
+fn device_codes_are_not_tried_without_end_and_a_device_that_waits_does_not_wait_for_that() {
+    let dev = start("/public_app/client_id");
+    let codes = codes(&dev);
+    let guess = |number: usize| poll(&dev, &json!({"device_code": format!("tgd_{number}")}));
+    let slowed = (0..80).find(|number| guess(*number).status == 429).expect("it goes on and on");
+    // One more is let through every three seconds.
+    assert!((50..80).contains(&slowed), "{slowed}");
+    assert_eq!(poll(&dev, &codes).json()["error"], "authorization_pending");
+}

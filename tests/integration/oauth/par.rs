@@ -310,3 +310,17 @@ fn p1_an_app_that_pushes_without_end_is_told_to_wait() {
     ];
     assert_eq!(push(&dev, &other).status, 201, "another app is not");
 }
+
+#[test]
+fn p1_an_app_has_no_more_requests_waiting_than_may_and_none_for_ever() {
+    const FILL: &str = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2000) \
+        insert into pushed_request (hash, app, request, created_at, expires_at) \
+        select randomblob(32), app.id, 'x', 0, (unixepoch() + 200) * 1000000 from n, app";
+    let dev = Dev::start();
+    dev.tamper(FILL);
+    let refused = push(&dev, &of_app(&dev, &[]));
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("300")), "{}", refused.text());
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    dev.tamper("update pushed_request set expires_at = 1");
+    pushed(&push(&dev, &of_app(&dev, &[])));
+}

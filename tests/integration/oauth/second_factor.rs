@@ -13,7 +13,7 @@ use crate::support::http::Answer;
 const PAGE: &str = "/oauth/second_factor";
 
 /// What an authenticator app shows `ahead` time steps from now.
-fn code(secret: &str, ahead: u64) -> String {
+pub(super) fn code(secret: &str, ahead: u64) -> String {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String = secret.chars().map(|char| format!("{:05b}", letters.find(char).unwrap())).collect();
     let bytes: Vec<u8> =
@@ -48,7 +48,7 @@ pub(super) fn turn_on(browser: &mut Browser<'_>) -> (String, Vec<String>) {
 
 /// The second step of a login that began at `path`.
 #[track_caller]
-fn second_step(browser: &mut Browser<'_>, path: &str, typed: &str) -> Answer {
+pub(super) fn second_step(browser: &mut Browser<'_>, path: &str, typed: &str) -> Answer {
     let page = browser.get(path);
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
     let page = page.text();

@@ -95,6 +95,36 @@ fn a9_prompt_login_asks_once_more_and_goes_on_then() {
 }
 
 #[test]
+fn p6_only_the_login_that_a_request_led_to_counts_as_one_for_it() {
+    let dev = Dev::start();
+    let (mut browser, mut other) = (Browser::new(&dev), Browser::new(&dev));
+    let asked = query(&dev, "&prompt=login");
+    let mark = |back: &str| parameter(&format!("?{back}"), "after_login").unwrap();
+    let another = query(&dev, "&prompt=login&scope=order:read");
+    let of_another = mark(&other.log_in(&asked));
+    let before = mark(&browser.log_in(&asked));
+    let for_another = mark(&browser.log_in(&another));
+    // It has just logged in, but not for this request, in this session.
+    for said in ["1", "", &of_another, &before, &for_another] {
+        let query = format!("{asked}&after_login={said}");
+        let page = browser.get(&query);
+        assert!(is_login(&page), "{said}: {}", page.text());
+        let csrf = input(&browser.get(&self::query(&dev, "")).text(), "csrf");
+        let fields = form(&[("request", &query), ("csrf", &csrf), ("decision", "allow")]);
+        let headers = [FORM, ("Cookie", &*browser.session)];
+        let answer = http::request(dev.base(), "POST", "/oauth/consent", &headers, &fields);
+        let location = answer.header("location").unwrap();
+        assert!(location.starts_with("/oauth/authorize?"), "{said}: {location}");
+    }
+    let back = browser.log_in(&format!("{asked}&after_login=1"));
+    assert!(is_consent(&browser.get(&back)), "{back}");
+    assert!(is_login(&browser.get(&format!("{back}&scope=order:read"))), "another request than it was for");
+    // In the place of what is unmet, too: who says so is asked to log in.
+    let strong = query(&dev, "&acr_values=urn:tollgate:acr:two-factors&after_login=1");
+    assert!(is_login(&browser.get(&strong)));
+}
+
+#[test]
 fn a9_prompt_none_shows_no_page() {
     let dev = Dev::start();
     let mut browser = Browser::new(&dev);

@@ -6,6 +6,7 @@ use tollgate::domain::identity::{Merchant, Standing};
 use tollgate::domain::provider_account::{LinkedAccount, ProviderAccount};
 use tollgate::domain::secret_hash::{BrowserHash, SessionHash, StateHash};
 use tollgate::store::federated_login::FederatedLogin;
+use tollgate::store::first_factor::FirstFactor;
 use tollgate::store::login_session::LoginSession;
 use tollgate::store::{Store, StoreError};
 
@@ -77,17 +78,19 @@ async fn a_merchant_is_registered_with_its_account_or_not_at_all(store: Store) {
 async fn a_session_begins_by_a_linked_account_of_an_active_merchant_alone(store: Store) {
     let shop = merchant("mer_shop");
     store.create_linked_merchant((&shop, "hash"), &link(&shop.id, "a")).await.unwrap();
-    let session = |id: &str| LoginSession {
-        id: SessionId::new(id).unwrap(),
-        merchant: shop.id.clone(),
-        csrf_secret: [3; 32],
-        authentication: Authentication { at: START, class: AuthenticationClass::OneFactor },
-        created_at: START,
-        expires_at: later(60),
+    let begin_by = async |id: &str, subject: &str, class| {
+        let session = LoginSession {
+            id: SessionId::new(id).unwrap(),
+            merchant: shop.id.clone(),
+            csrf_secret: [3; 32],
+            authentication: Authentication { at: START, class },
+            created_at: START,
+            expires_at: later(60),
+        };
+        let first = FirstFactor::Account(account(subject), START);
+        store.begin_login_session(&SessionHash::of(id), &session, &first).await.unwrap()
     };
-    let begin = async |id: &str, subject: &str| {
-        store.begin_linked_session(&SessionHash::of(id), &session(id), &account(subject)).await.unwrap()
-    };
+    let begin = async |id: &str, subject: &str| begin_by(id, subject, AuthenticationClass::OneFactor).await;
     assert!(begin("one", "a").await);
     assert!(!begin("two", "b").await);
     store.unlink_account(&shop.id, &account("a")).await.unwrap();
@@ -96,6 +99,12 @@ async fn a_session_begins_by_a_linked_account_of_an_active_merchant_alone(store:
     store.link_account(&link(&shop.id, "a")).await.unwrap();
     store.set_merchant_standing(&shop.id, Standing::Suspended).await.unwrap();
     assert!(!begin("four", "a").await);
+    store.set_merchant_standing(&shop.id, Standing::Active).await.unwrap();
+    let by = (&SessionId::new("ses_1").unwrap(), START);
+    assert!(store.offer_second_factor(&shop.id, b"sealed", by).await.unwrap());
+    assert!(store.confirm_second_factor((&shop.id, b"sealed"), (1, &[]), START).await.unwrap());
+    assert!(!begin("five", "a").await, "without its second factor");
+    assert!(begin_by("six", "a", AuthenticationClass::TwoFactors).await);
 }
 
 async fn a_login_at_the_provider_is_taken_once_in_its_browser_and_in_time(store: Store) {
@@ -104,6 +113,7 @@ async fn a_login_at_the_provider_is_taken_once_in_its_browser_and_in_time(store:
         browser: mine,
         issuer: ISSUER.to_owned(),
         interaction: "client_id=a".to_owned(),
+        proven_since: Some(START),
         expires_at: later(600),
     };
     let (state, late) = (StateHash::of("state"), StateHash::of("late"));

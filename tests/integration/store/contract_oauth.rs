@@ -121,7 +121,7 @@ fn named(hash: &SessionHash, session: &LoginSession) -> LoginSession {
 }
 
 async fn begin(store: &Store, hash: &SessionHash, session: &LoginSession) -> bool {
-    store.begin_login_session(hash, &named(hash, session), super::seed::PASSWORD_HASH).await.unwrap()
+    store.begin_login_session(hash, &named(hash, session), &super::seed::password()).await.unwrap()
 }
 
 async fn a_session_is_found_until_it_expires_or_ends(store: Store) {

@@ -10,7 +10,7 @@ use tollgate::store::refresh_token::NewRefreshToken;
 
 use super::contract;
 use super::contract_refresh::{hash, start};
-use super::seed::{PASSWORD_HASH, START, later, merchant, seed, seed_grant};
+use super::seed::{PASSWORD_HASH, START, later, merchant, password, seed, seed_grant};
 
 contract! {
     apps_with_access_are_those_of_the_merchants_grants_that_are_not_revoked,
@@ -56,7 +56,7 @@ async fn a_merchant_lists_and_ends_its_own_sessions_alone(store: Store) {
     let three = session("three", &other.id, 0);
     for session in [&one, &two, &three] {
         let hash = SessionHash::of(session.id.as_str());
-        assert!(store.begin_login_session(&hash, session, PASSWORD_HASH).await.unwrap());
+        assert!(store.begin_login_session(&hash, session, &password()).await.unwrap());
     }
     assert_eq!(store.login_sessions_of(&shop.id, later(59)).await.unwrap(), [two.clone(), one.clone()]);
     assert_eq!(store.login_sessions_of(&shop.id, later(60)).await.unwrap(), [two]);

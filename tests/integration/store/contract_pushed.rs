@@ -1,6 +1,8 @@
 //! Consent, code and pushed request: all of it, or nothing.
 
+use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, FamilyId, GrantId};
+use tollgate::domain::identity::App;
 use tollgate::domain::secret_hash::{CodeHash, RequestHash};
 use tollgate::store::authorization_code::{CodeRecord, GivenCode};
 use tollgate::store::pushed_request::PushedRequest;
@@ -10,8 +12,11 @@ use super::contract;
 use super::contract_oauth::code;
 use super::seed::{START, later, seed, seed_grant};
 
+const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
+
 contract! {
     a_pushed_request_is_there_for_its_app_until_it_expires,
+    no_more_requests_of_an_app_wait_than_may,
     a_code_comes_with_its_consent_and_uses_the_request_up,
     a_code_that_cannot_be_kept_leaves_everything_as_it_was,
     of_many_answers_to_one_request_exactly_one_gets_a_code,
@@ -21,7 +26,7 @@ async fn push(store: &Store, app: &AppId) -> RequestHash {
     let request = "client_id=app_1&scope=order%3Aread".to_owned();
     let pushed = PushedRequest { app: app.clone(), request, created_at: START, expires_at: later(60) };
     let hash = RequestHash::of("urn:x");
-    store.push_request(&hash, &pushed).await.unwrap();
+    assert!(store.push_request(&hash, &pushed, 10).await.unwrap());
     assert_eq!(store.pushed_request(app, &hash, later(59)).await.unwrap(), Some(pushed));
     hash
 }
@@ -38,6 +43,27 @@ async fn a_pushed_request_is_there_for_its_app_until_it_expires(store: Store) {
     assert!(!store.drop_pushed_request(&app.id, &hash, START).await.unwrap());
     push(&store, &app.id).await;
     assert_eq!(store.forget_ended(later(61)).await.unwrap(), 1);
+}
+
+async fn no_more_requests_of_an_app_wait_than_may(store: Store) {
+    let first = seed(&store).await.0;
+    let second = App { id: AppId::new("app_second").unwrap(), ..first.clone() };
+    store.create_app(&second, &ClientSettings::of_kind(second.kind), None).await.unwrap();
+    let push = async |app: &App, number: u32, at| {
+        let request = "client_id=a".to_owned();
+        let pushed =
+            PushedRequest { app: app.id.clone(), request, created_at: at, expires_at: at.plus(MINUTE) };
+        store.push_request(&RequestHash::of(&number.to_string()), &pushed, 3).await.unwrap()
+    };
+    for (number, is_kept) in [(0, true), (1, true), (2, true), (3, false)] {
+        assert_eq!(push(&first, number, START).await, is_kept, "{number}");
+    }
+    assert!(push(&second, 10, START).await, "of another app");
+    assert!(!push(&first, 4, later(59)).await);
+    assert!(store.drop_pushed_request(&first.id, &RequestHash::of("0"), START).await.unwrap());
+    assert!(push(&first, 5, later(59)).await, "one was answered");
+    assert!(push(&first, 6, later(60)).await && push(&first, 7, later(60)).await, "two have expired");
+    assert!(!push(&first, 8, later(60)).await);
 }
 
 async fn a_code_comes_with_its_consent_and_uses_the_request_up(store: Store) {

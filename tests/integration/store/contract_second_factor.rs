@@ -2,14 +2,16 @@
 
 use tollgate::domain::authentication::{Authentication, AuthenticationClass};
 use tollgate::domain::id::{MerchantId, SessionId};
+use tollgate::domain::provider_account::ProviderAccount;
 use tollgate::domain::secret_hash::{PendingHash, RecoveryHash, SessionHash};
+use tollgate::store::first_factor::FirstFactor;
 use tollgate::store::login_session::LoginSession;
 use tollgate::store::pending_login::PendingLogin;
 use tollgate::store::second_factor::{Removal, SecondFactor};
 use tollgate::store::{Store, StoreError};
 
 use super::contract;
-use super::seed::{PASSWORD_HASH, START, later, seed};
+use super::seed::{START, later, password, seed};
 
 contract! {
     a_factor_is_offered_until_it_is_confirmed_and_then_stays,
@@ -117,10 +119,13 @@ async fn a_factor_goes_with_its_recovery_codes(store: Store) {
 
 async fn a_login_waits_until_it_expires_or_ends(store: Store) {
     let merchant = seed(&store).await.1.id;
-    let pending = PendingLogin { merchant, password_hash: PASSWORD_HASH.to_owned(), expires_at: later(300) };
+    let pending = PendingLogin { merchant, first: password(), expires_at: later(300) };
     let (one, two) = (PendingHash::of("one"), PendingHash::of("two"));
     store.begin_pending_login(&one, &pending).await.unwrap();
-    store.begin_pending_login(&two, &pending).await.unwrap();
+    let account = ProviderAccount::new("https://login.example.com", "user-1").unwrap();
+    let by_account = PendingLogin { first: FirstFactor::Account(account, later(7)), ..pending.clone() };
+    store.begin_pending_login(&two, &by_account).await.unwrap();
+    assert_eq!(store.pending_login(&two, START).await.unwrap(), Some(by_account));
     assert_eq!(store.pending_login(&one, later(299)).await.unwrap(), Some(pending));
     assert_eq!(store.pending_login(&one, later(300)).await.unwrap(), None);
     assert!(store.end_pending_login(&one).await.unwrap());
@@ -159,7 +164,7 @@ async fn begin(store: &Store, merchant: &MerchantId, (name, class): (&str, Authe
         created_at: START,
         expires_at: later(60),
     };
-    store.begin_login_session(&SessionHash::of(name), &session, PASSWORD_HASH).await.unwrap()
+    store.begin_login_session(&SessionHash::of(name), &session, &password()).await.unwrap()
 }
 
 async fn of_logins_that_race_its_confirmation_none_is_left(store: Store) {

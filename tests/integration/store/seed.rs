@@ -9,9 +9,15 @@ use tollgate::domain::identity::{
 };
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
+use tollgate::store::first_factor::FirstFactor;
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(super) const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+
+/// A login by that password.
+pub(super) fn password() -> FirstFactor {
+    FirstFactor::Password(PASSWORD_HASH.to_owned())
+}
 
 /// That long after [`START`].
 pub(super) fn later(seconds: u64) -> Timestamp {

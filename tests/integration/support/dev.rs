@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::http::{self, Answer, FORM, form};
@@ -125,6 +126,28 @@ impl Dev {
 
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Changes its store behind its back.
+    pub(crate) fn tamper(&self, sql: &'static str) {
+        self.store_runs(sql);
+    }
+
+    /// Keeps it from writing to its store until what is given is called.
+    pub(crate) fn hold_store(&self) -> impl FnOnce() {
+        let (runtime, file) = self.store_runs("begin immediate");
+        move || runtime.block_on(async { file.close().await.unwrap() })
+    }
+
+    fn store_runs(&self, sql: &'static str) -> (tokio::runtime::Runtime, sqlx::SqliteConnection) {
+        let store = format!("sqlite:{}", self.data().join("tollgate.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let file = runtime.block_on(async {
+            let mut file = sqlx::SqliteConnection::connect(&store).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
+            file
+        });
+        (runtime, file)
     }
 
     pub(crate) fn policies(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 mod linking;
 mod real;
 mod refused;
+mod two_factors;
 
 use tempfile::NamedTempFile;
 
@@ -56,12 +57,17 @@ fn send(dev: &Dev) -> Sent {
 /// As [`send`], with one more cookie.
 #[track_caller]
 fn send_with(dev: &Dev, more: &str) -> Sent {
-    let query = query(dev);
+    send_for(dev, &query(dev), more)
+}
+
+/// As [`send_with`], for another authorization request.
+#[track_caller]
+fn send_for(dev: &Dev, query: &str, more: &str) -> Sent {
     let page = dev.get(&format!("/oauth/authorize?{query}"), &[]);
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(page.text().contains("Company account"), "{}", page.text());
     let cookie = page.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let fields = form(&[("request", &query), ("csrf", &input(&page.text(), "csrf"))]);
+    let fields = form(&[("request", query), ("csrf", &input(&page.text(), "csrf"))]);
     let both = format!("{cookie}; {more}");
     let headers = [FORM, ("Cookie", both.as_str()), ("Origin", dev.base())];
     let answer = http::request(dev.base(), "POST", "/oauth/federated", &headers, &fields);

@@ -249,3 +249,26 @@ fn without_passwords_the_provider_is_the_only_way() {
     assert_eq!(federated.link(0, "user-1").status, 201);
     assert_eq!(federated.log_in("user-1", &json!({})).status, 303);
 }
+
+#[test]
+fn logins_at_the_provider_are_neither_begun_nor_answered_without_end() {
+    let federated = Federated::start(&[]);
+    let dev = &federated.dev;
+    assert_eq!(federated.link(0, "user-1").status, 201);
+    let sent = send(dev);
+    federated.provider.lets_in("user-1", &sent.parameter("nonce"), &json!({}));
+    let right = [("code", "c"), ("state", &*sent.parameter("state"))];
+    let guess =
+        |number: usize| come_back(dev, &sent.cookie, &[("code", "c"), ("state", &number.to_string())]);
+    let slowed = (0..80).find(|number| guess(*number).status == 429).expect("it goes on and on");
+    assert!((50..80).contains(&slowed), "{slowed}");
+    // What was refused unseen is as it was.
+    assert_eq!(come_back(dev, &sent.cookie, &right).status, 429);
+    let query = query(dev);
+    let page = dev.get(&format!("/oauth/authorize?{query}"), &[("Cookie", &sent.cookie)]);
+    let fields = form(&[("request", &query), ("csrf", &input(&page.text(), "csrf"))]);
+    let begin =
+        || http::request(dev.base(), "POST", "/oauth/federated", &[FORM, ("Cookie", &sent.cookie)], &fields);
+    let slowed = (0..300).find(|_| begin().status == 429).expect("it goes on and on");
+    assert!((59..300).contains(&slowed), "{slowed}");
+}

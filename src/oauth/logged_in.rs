@@ -1,0 +1,36 @@
+//! How a login ends well: a session takes the place of the one that the browser had, the browser is known as one of its
+//! merchant's from then on, and goes on with what it came for.
+
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+
+use super::device_cookie;
+use super::error::{PageError, see_other};
+use super::interaction::Interaction;
+use super::router::OAuth;
+use super::session;
+use crate::domain::authentication::AuthenticationClass;
+use crate::domain::id::MerchantId;
+use crate::store::first_factor::FirstFactor;
+
+/// Logs a merchant in that proved itself by `first`, and by `class` in all; `None` if it may no longer log in so.
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub async fn log_in(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (merchant, first): (&MerchantId, &FirstFactor),
+    class: AuthenticationClass,
+    interaction: &Interaction,
+) -> Result<Option<Response>, PageError> {
+    session::end(oauth, headers).await?;
+    let Some(begun) = session::begin(oauth, (merchant, first), class).await? else { return Ok(None) };
+    let mut response = see_other(&interaction.path_after_login(&begun.csrf));
+    response.headers_mut().append(header::SET_COOKIE, begun.cookie);
+    if let Some(merchant) = oauth.store.merchant(merchant).await? {
+        let cookie = device_cookie::renew(oauth, headers, &merchant.username)?;
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(Some(response))
+}

@@ -1,0 +1,146 @@
+//! How often is too often, and for whom.
+
+use super::*;
+
+const NOW: Duration = Duration::from_secs(1);
+
+fn from(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn guessing_at_an_account_is_slowed_for_the_network_that_guesses_alone() {
+    let throttle = Throttle::default();
+    let guesses = (0..40).filter(|_| throttle.login("shop", None, from("10.0.0.1"), NOW).is_ok());
+    assert_eq!(guesses.count(), 10);
+    assert!(throttle.login("shop", None, from("10.0.1.1"), NOW).is_ok(), "the owner is locked out");
+    let later = NOW + Duration::from_secs(31);
+    assert!(throttle.login("shop", None, from("10.0.0.1"), later).is_ok());
+}
+
+#[test]
+fn one_network_locks_out_nobody_but_itself() {
+    let throttle = Throttle::default();
+    let tries = (0..500)
+        .filter(|number| throttle.login(&format!("shop{number}"), None, from("10.0.2.2"), NOW).is_ok())
+        .count();
+    assert_eq!(tries, 50);
+    for number in 0..500_u16 {
+        let [high, low] = number.to_be_bytes();
+        let owner = IpAddr::from([10, 1, high, low]);
+        assert!(
+            throttle.login(&format!("shop{number}"), None, owner, NOW).is_ok(),
+            "shop{number} is locked out"
+        );
+    }
+}
+
+#[test]
+fn a_login_that_is_right_counts_neither_against_the_account_nor_against_its_network() {
+    let throttle = Throttle::default();
+    for number in 0..300 {
+        throttle.login("shop", None, from("10.0.0.1"), NOW).unwrap().give_back();
+        throttle.login(&format!("shop{number}"), None, from("10.0.0.1"), NOW).unwrap().give_back();
+    }
+    let guesses = (0..15).filter(|_| throttle.login("shop", None, from("10.0.0.1"), NOW).is_ok());
+    assert_eq!(guesses.count(), 10);
+}
+
+#[test]
+fn what_is_refused_for_one_account_uses_up_nothing_of_its_network() {
+    let throttle = Throttle::default();
+    let guesses = (0..500).filter(|_| throttle.login("shop", None, from("10.0.0.1"), NOW).is_ok());
+    assert_eq!(guesses.count(), 10);
+    let neighbours = (0..500)
+        .filter(|number| throttle.login(&format!("shop{number}"), None, from("10.0.0.1"), NOW).is_ok());
+    assert_eq!(neighbours.count(), 40);
+}
+
+#[test]
+fn an_account_that_is_guessed_at_from_everywhere_is_slowed_in_the_end() {
+    let throttle = Throttle::default();
+    let guesses = (0..=250_u8)
+        .filter(|number| throttle.login("shop", None, IpAddr::from([10, 0, *number, 1]), NOW).is_ok());
+    assert_eq!(guesses.count(), 200);
+}
+
+#[test]
+fn a_browser_of_the_owners_is_locked_out_by_nobody_else_and_may_guess_no_more_than_others() {
+    let throttle = Throttle::default();
+    for number in 0..=255_u8 {
+        let _ = throttle.login("shop", None, IpAddr::from([10, 0, number, 1]), NOW).map(drop);
+    }
+    let here = from("10.0.0.1");
+    assert!(throttle.login("shop", None, here, NOW).is_err());
+    let guesses = |device: &str| {
+        let tries = (0..40).filter(|_| throttle.login("shop", Some(device), here, NOW).is_ok());
+        tries.count()
+    };
+    assert_eq!((guesses("one"), guesses("two")), (10, 10));
+    let all: usize = (0..40).map(|number| guesses(&format!("stolen{number}"))).sum();
+    assert_eq!(all, 180, "as many as from all networks");
+}
+
+#[test]
+fn who_guesses_at_one_thing_waits_and_no_other_network_with_it() {
+    let throttle = Throttle::default();
+    for at in [Guessed::UserCode, Guessed::DeviceCode, Guessed::FederatedLogin] {
+        for _ in 0..100 {
+            throttle.guess(at, from("10.0.0.1"), NOW).unwrap().give_back();
+        }
+        let guesses = (0..100).filter(|_| throttle.guess(at, from("10.0.0.1"), NOW).is_ok());
+        assert_eq!(guesses.count(), 50, "{at:?}");
+        assert!(throttle.guess(at, from("10.0.1.1"), NOW).is_ok());
+    }
+    assert!(throttle.user_code("shop", from("10.0.0.1"), NOW).is_err());
+}
+
+#[test]
+fn addresses_of_one_v6_network_count_together() {
+    let throttle = Throttle::default();
+    let guesses = (0..50)
+        .filter(|number| throttle.login("shop", None, from(&format!("2001:db8::{number:x}")), NOW).is_ok());
+    assert_eq!(guesses.count(), 10);
+}
+
+#[test]
+fn who_fails_to_be_an_app_too_often_waits_and_no_other_app_or_network_with_it() {
+    let throttle = Throttle::default();
+    let failed = (0..1_000).filter(|_| throttle.app_failed("app", from("10.0.0.1"), NOW).is_ok());
+    assert_eq!(failed.count(), 300);
+    assert!(throttle.app_failed("other", from("10.0.0.1"), NOW).is_ok());
+    assert!(throttle.app_failed("app", from("10.0.0.2"), NOW).is_ok());
+    let later = NOW + Duration::from_secs(1);
+    assert!(throttle.app_failed("app", from("10.0.0.1"), later).is_ok());
+}
+
+#[test]
+fn to_ask_whether_an_attempt_is_looked_at_counts_nothing() {
+    let throttle = Throttle::default();
+    let fails = |now| throttle.app_failed("app", from("10.0.0.1"), now).is_ok();
+    let may = |now| throttle.may_be_app("app", from("10.0.0.1"), now).is_ok();
+    assert!((0..1_000).all(|_| may(NOW)) && fails(NOW));
+    assert!((0..1_000).all(|_| may(NOW)));
+    assert_eq!((0..1_000).filter(|_| fails(NOW)).count(), 299);
+    assert!(!may(NOW) && may(NOW + Duration::from_secs(1)));
+    assert!(throttle.may_be_app("app", from("10.0.0.2"), NOW).is_ok());
+}
+
+#[test]
+fn who_refreshes_without_end_waits_and_no_other_family_with_it() {
+    let throttle = Throttle::default();
+    assert_eq!((0..1_000).filter(|_| throttle.refresh("fam_1", NOW).is_ok()).count(), 300);
+    assert!(throttle.refresh("fam_2", NOW).is_ok());
+    assert!(throttle.refresh("fam_1", NOW + Duration::from_secs(5)).is_ok());
+}
+
+#[test]
+fn made_up_names_push_out_no_app_that_is_counted() {
+    let throttle = Throttle::default();
+    let asks = || throttle.device("app", from("10.0.0.1"), NOW).is_ok();
+    assert_eq!((0..100).filter(|_| asks()).count(), 60);
+    for number in 0..=CAPACITY {
+        throttle.app_failed(&number.to_string(), from("10.0.0.1"), NOW).unwrap();
+    }
+    assert!(!asks());
+}
