@@ -1,13 +1,8 @@
 //! Who calls, and the record of what he changes.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::extract::{FromRequestParts, OriginalUri, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use http::Method;
+use axum::extract::{FromRequestParts, Request};
 use http::request::Parts;
 use serde_json::Value;
 
@@ -29,7 +24,6 @@ pub(super) struct Administrator {
     credential: Option<String>,
     address: Option<IpAddr>,
     request_id: Option<String>,
-    has_recorded: Arc<AtomicBool>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Administrator {
@@ -49,7 +43,6 @@ impl Administrator {
             credential,
             address: extensions.get::<PeerAddress>().map(|peer| peer.0),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()),
-            has_recorded: Arc::default(),
         }
     }
 
@@ -66,7 +59,6 @@ impl Administrator {
         (action, subject): (&str, &str),
         (before, after): (Option<&Value>, Option<&Value>),
     ) -> Store {
-        self.has_recorded.store(true, Ordering::Relaxed);
         state.store.recording(self.change(state, (action, subject), (before, after)))
     }
 
@@ -77,7 +69,6 @@ impl Administrator {
         what: (&str, &str),
         (before, after): (Option<&Value>, Option<&Value>),
     ) -> Result<(), Problem> {
-        self.has_recorded.store(true, Ordering::Relaxed);
         Ok(transaction.record(&self.change(state, what, (before, after))).await?)
     }
 
@@ -107,26 +98,4 @@ pub(super) fn of_standing(noun: &str, standing: Standing) -> String {
         Standing::Active => format!("{noun}.resume"),
         Standing::Suspended => format!("{noun}.suspend"),
     }
-}
-
-/// Records a call that changed something which is none of the store's, such as the policies in force; the others record
-/// themselves, in the transaction of their change.
-pub(super) async fn record(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    OriginalUri(uri): OriginalUri,
-    request: Request,
-    next: Next,
-) -> Response {
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let path = uri.path().to_owned();
-    let action = format!("{} {path}", request.method());
-    let response = next.run(request).await;
-    if changes && response.status().is_success() && !who.has_recorded.load(Ordering::Relaxed) {
-        let change = who.change(&state, (&action, &path), (None, None));
-        if let Err(error) = state.store.record_change(&change).await {
-            tracing::error!(%error, action, by = who.name(), "a change could not be recorded");
-        }
-    }
-    response
 }

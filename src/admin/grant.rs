@@ -45,15 +45,20 @@ pub(super) async fn revoke(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let grant = find(&state, &id).await?;
+    let missing = Problem::NotFound("grant");
+    let Ok(id) = GrantId::new(&id) else { return Err(missing) };
+    let mut transaction = state.store.begin().await?;
+    let grant = transaction.lock_grant(&id).await?.ok_or(missing)?;
     let now = state.clock.now();
     let after = Grant { revoked_at: grant.revoked_at.or(Some(now)), ..grant.clone() };
     let (before, after) = (show::grant(&grant), show::grant(&after));
-    let store = who.recording(&state, ("grant.revoke", grant.id.as_str()), (Some(&before), Some(&after)));
-    store.revoke_grant(&grant.id, now).await?;
+    transaction.revoke_grant(&grant.id, now).await?;
+    let what = ("grant.revoke", grant.id.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_grant(&grant.id);
     tracing::info!(grant = %grant.id, app = %grant.app, merchant = %grant.merchant, "a grant was revoked");
-    ok(show::grant(&find(&state, &id).await?))
+    ok(after)
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<Grant, Problem> {

@@ -38,10 +38,13 @@ pub(super) async fn set(
             return Err(Problem::Conflict(told.to_owned()));
         }
     }
-    let (before, after) = (show(&app, of(&state, &app).await?), show(&app, whose));
-    let change = ("app.introspection", app.id.as_str());
-    let store = who.recording(&state, change, (Some(&before), Some(&after)));
-    store.set_introspects(&app.id, whose).await?;
+    let mut transaction = state.store.begin().await?;
+    let before = transaction.lock_introspects(&app.id).await?.ok_or(Problem::NotFound("app"))?;
+    let (before, after) = (show(&app, before), show(&app, whose));
+    transaction.set_introspects(&app.id, whose).await?;
+    let what = ("app.introspection", app.id.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     tracing::info!(app = %app.id, of = whose.name(), "whose tokens an app may ask about has changed");
     ok(after)
 }

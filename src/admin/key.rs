@@ -93,15 +93,20 @@ pub(super) async fn revoke(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let key = find(&state, &id).await?;
+    let missing = Problem::NotFound("API key");
+    let Ok(id) = KeyId::new(&id) else { return Err(missing) };
+    let mut transaction = state.store.begin().await?;
+    let key = transaction.lock_key(&id).await?.ok_or(missing)?;
     let now = state.clock.now();
     let after = KeyRecord { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
     let (before, after) = (show::key(&key), show::key(&after));
-    let store = who.recording(&state, ("key.revoke", key.id.as_str()), (Some(&before), Some(&after)));
-    store.revoke_key(&key.id, now).await?;
+    transaction.revoke_key(&key.id, now).await?;
+    let what = ("key.revoke", key.id.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_key(&key.id);
     tracing::info!(key = %key.id, app = %key.app, "an API key was revoked");
-    ok(show::key(&find(&state, &id).await?))
+    ok(after)
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<KeyRecord, Problem> {

@@ -47,11 +47,15 @@ pub(super) async fn unlink(
 ) -> Answer {
     let account = account(body)?;
     let merchant = find(&state, &id).await?;
-    let missing = Problem::NotFound("linked account");
-    let link = state.store.linked_account(&account).await?.filter(|link| link.merchant == merchant);
-    let before = shown(&link.ok_or(missing)?);
-    let store = who.recording(&state, ("merchant.unlink", merchant.as_str()), (Some(&before), None));
-    store.unlink_account(&merchant, &account).await?;
+    let mut transaction = state.store.begin().await?;
+    // As a login does: the merchant first, then its account.
+    transaction.lock_merchant(&merchant).await?;
+    let link = transaction.lock_link(&merchant, &account).await?;
+    let before = shown(&link.ok_or(Problem::NotFound("linked account"))?);
+    transaction.unlink_account(&merchant, &account).await?;
+    let what = ("merchant.unlink", merchant.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), None)).await?;
+    transaction.commit().await?;
     tracing::info!(%merchant, %account, "an account is no longer linked");
     ok(before)
 }

@@ -17,6 +17,7 @@ use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
+use crate::store::Transaction;
 use crate::store::second_factor::Removal;
 
 /// `POST /admin/merchants`. Without a password, one is made, and is in this answer alone.
@@ -86,11 +87,14 @@ pub(super) async fn remove_second_factor(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let merchant = find(&state, &id).await?;
-    let (before, after) = (json!({ "second_factor": true }), json!({ "second_factor": false }));
-    let what = ("merchant.remove_second_factor", merchant.id.as_str());
-    let store = who.recording(&state, what, (Some(&before), Some(&after)));
-    if store.remove_second_factor(&merchant.id, Removal::Any).await? {
+    let mut transaction = state.store.begin().await?;
+    let merchant = lock(&mut transaction, &id).await?;
+    let had = json!({ "second_factor": transaction.has_confirmed_factor(&merchant.id).await? });
+    if transaction.remove_second_factor(&merchant.id, Removal::Any).await? {
+        let (what, has) =
+            (("merchant.remove_second_factor", merchant.id.as_str()), json!({ "second_factor": false }));
+        who.record((&state, &mut transaction), what, (Some(&had), Some(&has))).await?;
+        transaction.commit().await?;
         tracing::info!(merchant = %merchant.id, "a merchant's second factor was removed");
     }
     ok(show::merchant(&merchant))
@@ -132,15 +136,24 @@ pub(super) async fn resume(
 }
 
 async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let merchant = find(state, id).await?;
+    let mut transaction = state.store.begin().await?;
+    let merchant = lock(&mut transaction, id).await?;
     let (before, after) =
         (show::merchant(&merchant), show::merchant(&Merchant { standing, ..merchant.clone() }));
-    let action = of_standing("merchant", standing);
-    let store = who.recording(state, (&action, merchant.id.as_str()), (Some(&before), Some(&after)));
-    store.set_merchant_standing(&merchant.id, standing).await?;
+    transaction.set_merchant_standing(&merchant.id, standing).await?;
+    let (action, subject) = (of_standing("merchant", standing), merchant.id.as_str());
+    who.record((state, &mut transaction), (&action, subject), (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_merchant(&merchant.id);
     tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");
     ok(after)
+}
+
+/// The merchant that is changed by `transaction`, and by nobody else meanwhile.
+async fn lock(transaction: &mut Transaction, id: &str) -> Result<Merchant, Problem> {
+    let missing = Problem::NotFound("merchant");
+    let Ok(id) = MerchantId::new(id) else { return Err(missing) };
+    transaction.lock_merchant(&id).await?.ok_or(missing)
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {

@@ -62,13 +62,17 @@ pub(super) async fn revoke(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let (token, now) = (find(&state, &id).await?, state.clock.now());
+    let mut transaction = state.store.begin().await?;
+    let found = transaction.lock_admin_token(&id).await?;
+    let (token, now) = (found.ok_or(Problem::NotFound("admin token"))?, state.clock.now());
     let after = AdminTokenRecord { revoked_at: token.revoked_at.or(Some(now)), ..token.clone() };
     let (before, after) = (show(&token), show(&after));
-    let store = who.recording(&state, ("token.revoke", &token.id), (Some(&before), Some(&after)));
-    store.revoke_admin_token(&token.id, now).await?;
+    transaction.revoke_admin_token(&token.id, now).await?;
+    let what = ("token.revoke", token.id.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     tracing::info!(token = token.id, name = token.name, by = who.name(), "an admin token was revoked");
-    ok(show(&find(&state, &id).await?))
+    ok(after)
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<AdminTokenRecord, Problem> {

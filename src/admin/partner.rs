@@ -15,8 +15,8 @@ use super::state::AdminState;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{Partner, Standing};
 use crate::domain::random::new_id;
-use crate::store::Page;
 use crate::store::page::MAX_PAGE_SIZE;
+use crate::store::{Page, Transaction};
 
 /// `POST /admin/partners`.
 pub(super) async fn create(
@@ -75,14 +75,23 @@ pub(super) async fn resume(
 }
 
 async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let partner = find(state, id).await?;
+    let mut transaction = state.store.begin().await?;
+    let partner = lock(&mut transaction, id).await?;
     let (before, after) = (show::partner(&partner), show::partner(&Partner { standing, ..partner.clone() }));
-    let action = of_standing("partner", standing);
-    let store = who.recording(state, (&action, partner.id.as_str()), (Some(&before), Some(&after)));
-    store.set_partner_standing(&partner.id, standing).await?;
+    transaction.set_partner_standing(&partner.id, standing).await?;
+    let (action, subject) = (of_standing("partner", standing), partner.id.as_str());
+    who.record((state, &mut transaction), (&action, subject), (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     forget_apps(state, &partner.id).await?;
     tracing::info!(partner = %partner.id, standing = standing.name(), "a partner's standing changed");
     ok(after)
+}
+
+/// The partner that is changed by `transaction`, and by nobody else meanwhile.
+async fn lock(transaction: &mut Transaction, id: &str) -> Result<Partner, Problem> {
+    let missing = Problem::NotFound("partner");
+    let Ok(id) = PartnerId::new(id) else { return Err(missing) };
+    transaction.lock_partner(&id).await?.ok_or(missing)
 }
 
 /// Tells the data plane of each of the partner's apps.

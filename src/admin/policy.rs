@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Value, json};
 
+use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::Fields;
 use super::parameters::Parameters;
@@ -19,9 +20,14 @@ pub(super) async fn status(State(state): State<Arc<AdminState>>, parameters: Par
     ok(shown(&state))
 }
 
-/// `POST /admin/policy/reload`.
-pub(super) async fn reload(State(state): State<Arc<AdminState>>, fields: Fields) -> Answer {
+/// `POST /admin/policy/reload`. The policies are no store's: it is recorded once they are in force.
+pub(super) async fn reload(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    fields: Fields,
+) -> Answer {
     fields.finish(Some(()))?;
+    let before = in_force(&state);
     let policies = state.policies.clone();
     let reloaded = tokio::task::spawn_blocking(move || policies.reload()).await;
     let outcome = match reloaded.map_err(|_| Problem::Internal)? {
@@ -31,9 +37,18 @@ pub(super) async fn reload(State(state): State<Arc<AdminState>>, fields: Fields)
         Err(LoadError::Unreadable(reason)) => return Err(Problem::PolicyUnreadable(reason)),
         Err(LoadError::Refused(reason)) => return Err(Problem::PolicyRefused(reason)),
     };
+    let mut transaction = state.store.begin().await?;
+    let change = (Some(&before), Some(&in_force(&state)));
+    who.record((&state, &mut transaction), ("policy.reload", "policies"), change).await?;
+    transaction.commit().await?;
     let mut answer = shown(&state);
     answer["outcome"] = json!(outcome);
     ok(answer)
+}
+
+/// Which policies are in force, for the record.
+fn in_force(state: &AdminState) -> Value {
+    json!({ "hash": state.policies.status().hash.as_str() })
 }
 
 fn shown(state: &AdminState) -> Value {

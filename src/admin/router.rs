@@ -10,9 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    administrator, answer, app, app_secret, audit, exceptions, grant, health, introspection, key, ledger,
-    linked_account, merchant, named_token, partner, plan, policy, signing_key, statement, subscription,
-    token, usage,
+    answer, app, app_secret, audit, exceptions, grant, health, introspection, key, ledger, linked_account,
+    merchant, named_token, partner, plan, policy, signing_key, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -46,7 +45,6 @@ fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
         .route("/policy/reload", post(policy::reload))
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(state.clone(), administrator::record))
         .layer(from_fn_with_state(state.clone(), token::require))
 }
 

@@ -53,19 +53,25 @@ pub(super) async fn revoke(
     body: Fields,
 ) -> Answer {
     body.finish(Some(()))?;
-    let before = find(&state, &kid).await?;
+    let spare = state.signing_keys.spare(state.policies.load().platform.signing_keys.algorithm).await?;
+    let mut transaction = state.store.begin().await?;
+    let states = state.signing_keys.states_of(transaction.lock_signing_keys().await?);
+    let before = named(&states, &kid)?;
     let mut after = before.clone();
     after["state"] = json!(Part::Revoked.name());
-    let store = who.recording(&state, ("signing_key.revoke", &kid), (Some(&before), Some(&after)));
-    let algorithm = state.policies.load().platform.signing_keys.algorithm;
-    state.signing_keys.revoke(&kid, algorithm, &store).await?;
+    let what = ("signing_key.revoke", kid.as_str());
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    state.signing_keys.revoke(&kid, &spare, transaction).await?;
     // Also for one that was revoked before: the answer says that it is so here, too.
     state.invalidation.forget_all();
     ok(find(&state, &kid).await?)
 }
 
 async fn find(state: &AdminState, kid: &str) -> Result<Value, Problem> {
-    let states = state.signing_keys.states().await?;
+    named(&state.signing_keys.states().await?, kid)
+}
+
+fn named(states: &[KeyState], kid: &str) -> Result<Value, Problem> {
     let found = states.iter().find(|state| state.key.kid == kid);
     found.map(show).ok_or(Problem::NotFound("signing key"))
 }

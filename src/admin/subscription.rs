@@ -102,22 +102,18 @@ pub(super) async fn end(
     let app = body.required("app", fields::text::<AppId>);
     let app = body.finish(app)?;
     let app = app::find(&state, app.as_str()).await?;
-    let found = of_app(&state, &app.id, &id).await?;
-    let now = state.clock.now();
+    let missing = Problem::NotFound("subscription of that app");
+    let Ok(id) = SubscriptionId::new(&id) else { return Err(missing) };
+    let mut transaction = state.store.begin().await?;
+    let found = transaction.lock_subscription(&id).await?.filter(|found| found.app == app.id);
+    let (found, now) = (found.ok_or(missing)?, state.clock.now());
     let after = Subscription { until: Some(found.until.map_or(now, |end| end.min(now))), ..found.clone() };
     let (before, after) = (show::subscription(&found), show::subscription(&after));
+    transaction.end_subscription(&found.id, now).await?;
     let what = ("subscription.end", found.id.as_str());
-    let store = who.recording(&state, what, (Some(&before), Some(&after)));
-    store.end_subscription(&found.id, now).await?;
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(subscription = %found.id, app = %app.id, "a subscription was ended");
-    ok(show::subscription(&of_app(&state, &app.id, &id).await?))
-}
-
-async fn of_app(state: &AdminState, app: &AppId, id: &str) -> Result<Subscription, Problem> {
-    let subscriptions = state.store.subscriptions_of(app).await?;
-    subscriptions
-        .into_iter()
-        .find(|one| one.id.as_str() == id)
-        .ok_or(Problem::NotFound("subscription of that app"))
+    ok(after)
 }

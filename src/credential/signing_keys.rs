@@ -19,7 +19,7 @@ use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::{Clock, Timestamp};
 use crate::policy::snapshot::SigningKeyTerms;
 use crate::store::signing_key::{KeyRevoked, StoredSigningKey};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
 
 /// Most keys that are not forgotten yet: each is published and known to every client.
 const MOST_KEYS: usize = 32;
@@ -186,7 +186,13 @@ impl SigningKeys {
     /// # Errors
     /// [`SigningKeysError::Store`].
     pub async fn states(&self) -> Result<Vec<KeyState>, SigningKeysError> {
-        let (stored, keys, now) = (self.store.signing_keys().await?, self.ring.keys(), self.clock.now());
+        Ok(self.states_of(self.store.signing_keys().await?))
+    }
+
+    /// How those keys of the store stand.
+    #[must_use]
+    pub fn states_of(&self, stored: Vec<StoredSigningKey>) -> Vec<KeyState> {
+        let (keys, now) = (self.ring.keys(), self.clock.now());
         let signing = keys.signing(now).map(SigningKey::kid);
         let state = |key: StoredSigningKey| {
             let part = if key.revoked_at.is_some() {
@@ -202,7 +208,7 @@ impl SigningKeys {
             let believed_until = key.revoked_at.or(in_force.and_then(RingKey::believed_until));
             KeyState { key, part, believed_until }
         };
-        Ok(stored.into_iter().map(state).collect())
+        stored.into_iter().map(state).collect()
     }
 
     /// Makes the next key, which is to sign once it has been published for as long as `terms` say. Only
@@ -255,24 +261,35 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Revokes a key by `store`, which may record who wants it: what the key signed holds no more. If it was the one that signs,
-    /// another does at once. The caller has what was verified forgotten.
+    /// Makes a key that signs in the place of one that is revoked, if no other does.
+    ///
+    /// # Errors
+    /// [`SigningKeysError`].
+    pub async fn spare(&self, algorithm: SigningAlgorithm) -> Result<StoredSigningKey, SigningKeysError> {
+        let now = self.clock.now();
+        self.new_key(algorithm, now, now).await
+    }
+
+    /// Revokes a key by `transaction`, with what else that does: what the key signed holds no more. If it was the one that signs,
+    /// another does at once. The caller has what was verified forgotten. If it was revoked before, nothing happens.
     ///
     /// # Errors
     /// [`SigningKeysError`].
     pub async fn revoke(
         &self,
         kid: &str,
-        algorithm: SigningAlgorithm,
-        store: &Store,
+        spare: &StoredSigningKey,
+        mut transaction: Transaction,
     ) -> Result<KeyRevoked, SigningKeysError> {
-        let now = self.clock.now();
-        let spare = self.new_key(algorithm, now, now).await?;
-        let revoked = store.revoke_signing_key(kid, &spare, now).await?;
-        self.put_in_force().await?;
-        if revoked != KeyRevoked::Unknown {
-            tracing::warn!(kid, ?revoked, "a signing key was revoked; what it signed holds no more");
+        let revoked = transaction.revoke_signing_key(kid, spare, self.clock.now()).await?;
+        match revoked {
+            KeyRevoked::Unknown => transaction.roll_back().await?,
+            KeyRevoked::Beside | KeyRevoked::NextSigns | KeyRevoked::SpareSigns => {
+                transaction.commit().await?;
+                tracing::warn!(kid, ?revoked, "a signing key was revoked; what it signed holds no more");
+            }
         }
+        self.put_in_force().await?;
         Ok(revoked)
     }
 

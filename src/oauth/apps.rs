@@ -13,7 +13,7 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, Access, AppsQuestion, Browser, Language};
 use super::parameters::Parameters;
-use super::recorded::recording;
+use super::recorded::{record, recording};
 use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
@@ -74,8 +74,9 @@ async fn page(oauth: &OAuth, headers: &HeaderMap) -> Result<Response, PageError>
 async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<Response, PageError> {
     let (session, form) = read(oauth, headers, body).await?;
     let id = form.get("grant").and_then(|id| GrantId::new(id).ok());
+    let mut transaction = oauth.store.begin().await?;
     let grant = match id {
-        Some(id) => oauth.store.grant(&id).await?,
+        Some(id) => transaction.lock_grant(&id).await?,
         None => None,
     };
     // What is not the merchant's, or no longer there, is no mistake of the merchant's: the page says what there is.
@@ -83,9 +84,10 @@ async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     if let Some(grant) = grant.filter(is_its_own) {
         let shown = |is_revoked: bool| json!({"app": grant.app.as_str(), "scopes": grant.scopes.to_string(), "revoked": is_revoked});
         let (before, after) = (shown(false), shown(true));
-        let change = (("grant.revoke", grant.id.as_str()), (Some(&before), Some(&after)));
-        let store = recording(oauth, (headers, &grant.merchant), change.0, change.1);
-        store.revoke_grant(&grant.id, oauth.clock.now()).await?;
+        let (of, change) = ((headers, &grant.merchant), ("grant.revoke", grant.id.as_str()));
+        transaction.revoke_grant(&grant.id, oauth.clock.now()).await?;
+        record((oauth, &mut transaction), of, change, (Some(&before), Some(&after))).await?;
+        transaction.commit().await?;
         oauth.directory.forget_grant(&grant.id);
         tracing::info!(grant = %grant.id, app = %grant.app, merchant = %grant.merchant, "a merchant revoked its grant");
     }

@@ -66,6 +66,7 @@ async fn page_of(
         partner: &request.partner.name,
         merchant: &session.merchant.name,
         asked: &asked,
+        device: None,
         request: query,
         csrf: &session.csrf,
     };

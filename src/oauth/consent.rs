@@ -12,7 +12,7 @@ use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::{FIELD, Interaction};
 use super::login_form::session_of;
 use super::parameters::Parameters;
-use super::recorded::recording;
+use super::recorded::record;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::{self, Session};
@@ -88,7 +88,7 @@ async fn issue(
     let malformed = |error: InvalidId| PageError::Unavailable(Box::new(error));
     let now = oauth.clock.now();
     let code = new_secret("tgc_", &*oauth.random).map_err(no_chance)?;
-    let record = CodeRecord {
+    let code_record = CodeRecord {
         app: request.app.id.clone(),
         merchant: session.merchant.id.clone(),
         grant: GrantId::new(&new_id("gr_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
@@ -102,13 +102,16 @@ async fn issue(
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,
     };
-    let before = oauth.store.active_grant_of((&session.merchant.id, &request.app.id)).await?;
+    let mut transaction = oauth.store.begin().await?;
+    let before = transaction.lock_active_grant((&session.merchant.id, &request.app.id)).await?;
     let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
     let after = json!({"app": request.app.id.as_str(), "scopes": request.scopes.to_string()});
     let change = ("grant.give", request.app.id.as_str());
-    let store = recording(oauth, (headers, &session.merchant.id), change, (before.as_ref(), Some(&after)));
-    match store.give_code(&CodeHash::of(&code), record, request.pushed.as_ref()).await? {
+    match transaction.give_code(&CodeHash::of(&code), code_record, request.pushed.as_ref()).await? {
         GivenCode::Given(grant) => {
+            let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
+            record((oauth, &mut transaction), of, change, shown).await?;
+            transaction.commit().await?;
             // A wider grant is to be seen by tokens that are remembered with the narrower one.
             oauth.directory.forget_grant(&grant);
             Ok(code)

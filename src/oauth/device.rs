@@ -12,9 +12,9 @@ use super::error::{PageError, Refused, see_other};
 use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED, Interaction, Purpose};
 use super::login;
 use super::login_form::session_of;
-use super::pages::{self, CodeNotice, DeviceOutcome, DeviceQuestion, Language};
+use super::pages::{self, CodeNotice, DeviceOutcome, Language, Question};
 use super::parameters::Parameters;
-use super::recorded::recording;
+use super::recorded::record;
 use super::router::OAuth;
 use super::session::{self, Session};
 use super::throttle::address_of;
@@ -98,18 +98,18 @@ async fn question(
     let (language, snapshot) = (Language::preferred(headers), oauth.live.load());
     let of = (&session.merchant.id, &asking.app.id);
     let asked = AskedAccess::of(oauth, of, (&asking.request.scopes, language)).await?;
-    let here = Interaction::Device(Some(asking.code.clone()));
-    let question = DeviceQuestion {
+    let (here, code) = (Interaction::Device(Some(asking.code.clone())), asking.code.to_string());
+    let question = Question {
         platform: &snapshot.platform.name,
         app: &asking.app.name,
         partner: &asking.partner.name,
         merchant: &session.merchant.name,
         asked: &asked,
-        code: &asking.code.to_string(),
+        device: Some(&code),
         request: &here.field(),
         csrf: &session.csrf,
     };
-    Ok(pages::device_question(language, &question))
+    Ok(pages::consent(language, &question))
 }
 
 /// The device of that code, if it waits and its app may act. Codes that are not there count against who tries them.
@@ -167,9 +167,15 @@ async fn allow(
     };
     let after = json!({"app": asking.app.id.as_str(), "scopes": asking.request.scopes.to_string()});
     let change = ("grant.give", asking.app.id.as_str());
-    let store = recording(oauth, (headers, &session.merchant.id), change, (None, Some(&after)));
     let hash = UserCodeHash::of(asking.code.letters());
-    let Some(grant) = store.allow_device(&hash, consent, oauth.clock.now()).await? else { return Ok(false) };
+    let mut transaction = oauth.store.begin().await?;
+    let before = transaction.lock_active_grant((&session.merchant.id, &asking.app.id)).await?;
+    let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
+    let given = transaction.allow_device(&hash, consent, oauth.clock.now()).await?;
+    let Some(grant) = given else { return Ok(false) };
+    let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
+    record((oauth, &mut transaction), of, change, shown).await?;
+    transaction.commit().await?;
     // A wider grant is to be seen by tokens that are remembered with the narrower one.
     oauth.directory.forget_grant(&grant);
     Ok(true)

@@ -7,7 +7,7 @@ use super::router::OAuth;
 use super::throttle::address_of;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::id::MerchantId;
-use crate::store::Store;
+use crate::store::{Store, StoreError, Transaction};
 
 /// The store, that records with what it changes next that `merchant` did `action` to `subject`, which was and became what is
 /// given of it.
@@ -18,8 +18,30 @@ pub fn recording(
     (action, subject): (&str, &str),
     (before, after): (Option<&Value>, Option<&Value>),
 ) -> Store {
+    oauth.store.recording(change(oauth, (headers, merchant), (action, subject), (before, after)))
+}
+
+/// As [`recording`], by a transaction that makes the change.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub async fn record(
+    (oauth, transaction): (&OAuth, &mut Transaction),
+    of: (&HeaderMap, &MerchantId),
+    what: (&str, &str),
+    (before, after): (Option<&Value>, Option<&Value>),
+) -> Result<(), StoreError> {
+    transaction.record(&change(oauth, of, what, (before, after))).await
+}
+
+fn change(
+    oauth: &OAuth,
+    (headers, merchant): (&HeaderMap, &MerchantId),
+    (action, subject): (&str, &str),
+    (before, after): (Option<&Value>, Option<&Value>),
+) -> Change {
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-    oauth.store.recording(Change {
+    Change {
         at: oauth.clock.now(),
         actor: Actor::Merchant(merchant.clone()),
         credential: None,
@@ -29,5 +51,5 @@ pub fn recording(
         subject: subject.to_owned(),
         before: before.map(Value::to_string),
         after: after.map(Value::to_string),
-    })
+    }
 }

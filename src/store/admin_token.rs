@@ -4,6 +4,7 @@ use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, time};
+use super::transaction::Transaction;
 use crate::domain::secret_hash::AdminTokenHash;
 use crate::domain::time::Timestamp;
 
@@ -138,14 +139,31 @@ impl Store {
         })?;
         all(rows)
     }
+}
+
+impl Transaction {
+    /// The token of that id, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_admin_token(&mut self, id: &str) -> Result<Option<AdminTokenRecord>, StoreError> {
+        let row: Option<AdminTokenRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update admin_token set id = id where id = $1 returning id, name, created_at, expires_at, revoked_at",
+            )
+            .bind(id)
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(AdminTokenRecord::try_from).transpose()
+    }
 
     /// Ends a token; one that has ended stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such a token; [`StoreError::Unavailable`].
-    pub async fn revoke_admin_token(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
+    pub async fn revoke_admin_token(&mut self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
             sqlx::query("update admin_token set revoked_at = coalesce(revoked_at, $2) where id = $1")
                 .bind(id)
                 .bind(at.as_micros())
@@ -153,7 +171,6 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("admin token", changed)?;
-        transaction.commit().await
+        require("admin token", changed)
     }
 }

@@ -127,16 +127,11 @@ impl Store {
         pushed: Option<&RequestHash>,
     ) -> Result<GivenCode, StoreError> {
         let mut transaction = self.begin().await?;
-        if let Some(pushed) = pushed
-            && !transaction.use_pushed_request(&code.app, pushed, code.issued_at).await?
-        {
-            return Ok(GivenCode::RequestGone);
+        let given = transaction.give_code(hash, code, pushed).await?;
+        if matches!(given, GivenCode::Given(_)) {
+            transaction.commit().await?;
         }
-        let of = (&code.merchant, &code.app);
-        let grant = transaction.widen_grant(of, &code.scopes, &code.grant, code.issued_at).await?.id;
-        transaction.insert_code(hash, &CodeRecord { grant: grant.clone(), ..code }).await?;
-        transaction.commit().await?;
-        Ok(GivenCode::Given(grant))
+        Ok(given)
     }
 
     /// The code of that hash, so that the client, the redirect URI and the verifier can be checked before it is
@@ -172,6 +167,29 @@ impl Store {
 }
 
 impl Transaction {
+    /// Records the consent behind a new code and keeps the code's record under its hash; the request that was pushed for it is
+    /// used up. The code is of the merchant's active grant to the app, which is widened, or of a new one of the record's id.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without its app or merchant, [`StoreError::Conflict`] if hash or family is taken;
+    /// [`StoreError::Unavailable`].
+    pub async fn give_code(
+        &mut self,
+        hash: &CodeHash,
+        code: CodeRecord,
+        pushed: Option<&RequestHash>,
+    ) -> Result<GivenCode, StoreError> {
+        if let Some(pushed) = pushed
+            && !self.use_pushed_request(&code.app, pushed, code.issued_at).await?
+        {
+            return Ok(GivenCode::RequestGone);
+        }
+        let of = (&code.merchant, &code.app);
+        let grant = self.widen_grant(of, &code.scopes, &code.grant, code.issued_at).await?.id;
+        self.insert_code(hash, &CodeRecord { grant: grant.clone(), ..code }).await?;
+        Ok(GivenCode::Given(grant))
+    }
+
     pub(super) async fn insert_code(&mut self, hash: &CodeHash, code: &CodeRecord) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(

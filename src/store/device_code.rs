@@ -189,30 +189,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<GrantId>, StoreError> {
         let mut transaction = self.begin().await?;
-        let Some(row) = transaction.answer_device(user_code, Stage::Allowed, now).await? else {
-            return Ok(None);
-        };
-        let hash = DeviceCodeHash(super::row::hash("device_code.hash", &row.hash)?).authorization();
-        let request = DeviceRequest::try_from(row)?;
-        let of = (&consent.merchant, &request.app);
-        let grant = transaction.widen_grant(of, &request.scopes, &consent.new_grant, now).await?;
-        let code = CodeRecord {
-            app: request.app,
-            merchant: consent.merchant,
-            grant: grant.id.clone(),
-            family: consent.family,
-            redirect_uri: None,
-            scopes: request.scopes,
-            challenge: None,
-            confirmation: None,
-            authentication: consent.authentication,
-            issued_at: now,
-            expires_at: request.expires_at,
-            redeemed_at: None,
-        };
-        transaction.insert_code(&hash, &code).await?;
-        transaction.commit().await?;
-        Ok(Some(grant.id))
+        let given = transaction.allow_device(user_code, consent, now).await?;
+        if given.is_some() {
+            transaction.commit().await?;
+        }
+        Ok(given)
     }
 
     /// Turns the device of that user code away; whether it still waited.
@@ -279,6 +260,41 @@ impl Store {
 }
 
 impl Transaction {
+    /// Lets the device of that user code through; gives the grant, or `None` if it no longer waits.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without the merchant; [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn allow_device(
+        &mut self,
+        user_code: &UserCodeHash,
+        consent: DeviceConsent,
+        now: Timestamp,
+    ) -> Result<Option<GrantId>, StoreError> {
+        let Some(row) = self.answer_device(user_code, Stage::Allowed, now).await? else {
+            return Ok(None);
+        };
+        let hash = DeviceCodeHash(super::row::hash("device_code.hash", &row.hash)?).authorization();
+        let request = DeviceRequest::try_from(row)?;
+        let of = (&consent.merchant, &request.app);
+        let grant = self.widen_grant(of, &request.scopes, &consent.new_grant, now).await?;
+        let code = CodeRecord {
+            app: request.app,
+            merchant: consent.merchant,
+            grant: grant.id.clone(),
+            family: consent.family,
+            redirect_uri: None,
+            scopes: request.scopes,
+            challenge: None,
+            confirmation: None,
+            authentication: consent.authentication,
+            issued_at: now,
+            expires_at: request.expires_at,
+            redeemed_at: None,
+        };
+        self.insert_code(&hash, &code).await?;
+        Ok(Some(grant.id))
+    }
+
     /// The request of a user code, which has now that answer, if it waited for one.
     async fn answer_device(
         &mut self,

@@ -51,7 +51,7 @@ impl Transaction {
         })?;
         let is_linked = match first {
             FirstFactor::Password(_) => true,
-            FirstFactor::Account(account, _) => self.lock_link(merchant, account).await?,
+            FirstFactor::Account(account, _) => self.lock_link(merchant, account).await?.is_some(),
         };
         Ok(active > 0 && is_linked)
     }

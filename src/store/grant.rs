@@ -131,13 +131,61 @@ impl Store {
     /// [`StoreError::Missing`] without such a grant; [`StoreError::Unavailable`].
     pub async fn revoke_grant(&self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.mark_grant_revoked(id, at).await?;
-        transaction.revoke_families_of(id, at).await?;
+        transaction.revoke_grant(id, at).await?;
         transaction.commit().await
     }
 }
 
 impl Transaction {
+    /// The grant of a merchant to an app that holds, if there is one, which stays so until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_active_grant(
+        &mut self,
+        (merchant, app): (&MerchantId, &AppId),
+    ) -> Result<Option<Grant>, StoreError> {
+        // Whoever gives one locks its merchant first, so that none comes in between.
+        self.lock_merchant(merchant).await?;
+        let row: Option<GrantRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update merchant_grant set id = id where merchant = $1 and app = $2 and revoked_at is null \
+                 returning id, merchant, app, scopes, created_at, revoked_at",
+            )
+            .bind(merchant.as_str())
+            .bind(app.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Grant::try_from).transpose()
+    }
+
+    /// The grant of that id, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_grant(&mut self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+        let row: Option<GrantRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update merchant_grant set id = id where id = $1 returning id, merchant, app, scopes, created_at, revoked_at",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Grant::try_from).transpose()
+    }
+
+    /// Takes a grant back, and with it its refresh tokens; one that is revoked already keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a grant; [`StoreError::Unavailable`].
+    pub async fn revoke_grant(&mut self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {
+        self.mark_grant_revoked(id, at).await?;
+        self.revoke_families_of(id, at).await?;
+        Ok(())
+    }
+
     /// Widens a merchant's active grant to an app by `scopes`, or makes one of id `new_id`; locked either way.
     pub(super) async fn widen_grant(
         &mut self,

@@ -3,6 +3,7 @@
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::row::known;
+use super::transaction::Transaction;
 use crate::domain::id::AppId;
 use crate::domain::introspection::Introspects;
 
@@ -27,7 +28,32 @@ impl Store {
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn set_introspects(&self, app: &AppId, whose: Introspects) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
+        transaction.set_introspects(app, whose).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// Whose tokens an app may ask about, which nobody else changes until the end of the transaction; `None` without such an app.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_introspects(&mut self, app: &AppId) -> Result<Option<Introspects>, StoreError> {
+        let name: Option<String> = on!(self.connection(), db => {
+            sqlx::query_scalar("update app set id = id where id = $1 returning introspects")
+                .bind(app.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        name.map(|name| known("app.introspects", Introspects::named(&name))).transpose()
+    }
+
+    /// Says whose tokens an app may ask about.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
+    pub async fn set_introspects(&mut self, app: &AppId, whose: Introspects) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
             sqlx::query("update app set introspects = $2 where id = $1")
                 .bind(app.as_str())
                 .bind(whose.name())
@@ -35,7 +61,6 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("app", changed)?;
-        transaction.commit().await
+        require("app", changed)
     }
 }

@@ -4,6 +4,7 @@ use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, parse, time};
+use super::transaction::Transaction;
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, KeyId};
 use crate::domain::identity::KeyRecord;
@@ -112,7 +113,34 @@ impl Store {
     /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
     pub async fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
+        transaction.revoke_key(id, at).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// The key of that id, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_key(&mut self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let row: Option<KeyRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update api_key set id = id where id = $1 returning id, app, scopes, created_at, expires_at, revoked_at",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(KeyRecord::try_from).transpose()
+    }
+
+    /// Revokes a key; one that is revoked already keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
+    pub async fn revoke_key(&mut self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
             sqlx::query("update api_key set revoked_at = coalesce(revoked_at, $2) where id = $1")
                 .bind(id.as_str())
                 .bind(at.as_micros())
@@ -120,7 +148,6 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("API key", changed)?;
-        transaction.commit().await
+        require("API key", changed)
     }
 }

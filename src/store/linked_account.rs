@@ -107,7 +107,22 @@ impl Store {
         account: &ProviderAccount,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let deleted = on!(transaction.connection(), db => {
+        transaction.unlink_account(merchant, account).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// Ends a link, and logs the merchant out of all browsers: some of its sessions may have begun by that account.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a link; [`StoreError::Unavailable`].
+    pub async fn unlink_account(
+        &mut self,
+        merchant: &MerchantId,
+        account: &ProviderAccount,
+    ) -> Result<(), StoreError> {
+        let deleted = on!(self.connection(), db => {
             sqlx::query("delete from linked_account where merchant = $1 and issuer = $2 and subject = $3")
                 .bind(merchant.as_str())
                 .bind(account.issuer())
@@ -117,12 +132,10 @@ impl Store {
                 .map(|done| done.rows_affected())
         })?;
         require("linked account", deleted)?;
-        transaction.delete_login_sessions_of(merchant).await?;
-        transaction.commit().await
+        self.delete_login_sessions_of(merchant).await?;
+        Ok(())
     }
-}
 
-impl Transaction {
     async fn insert_link(&mut self, link: &LinkedAccount) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
@@ -139,23 +152,26 @@ impl Transaction {
         .map_err(|error| StoreError::from(error).for_missing("merchant"))
     }
 
-    /// Whether the merchant has that account; keeps it so until the end of the transaction.
-    pub(super) async fn lock_link(
+    /// The account of a merchant, which nobody else changes until the end of the transaction; `None` if it is not its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_link(
         &mut self,
         merchant: &MerchantId,
         account: &ProviderAccount,
-    ) -> Result<bool, StoreError> {
-        let linked = on!(self.connection(), db => {
-            sqlx::query(
-                "update linked_account set issuer = issuer where merchant = $1 and issuer = $2 and subject = $3",
+    ) -> Result<Option<LinkedAccount>, StoreError> {
+        let row: Option<LinkRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update linked_account set issuer = issuer where merchant = $1 and issuer = $2 and subject = $3 \
+                 returning issuer, subject, merchant, linked_at",
             )
             .bind(merchant.as_str())
             .bind(account.issuer())
             .bind(account.subject())
-            .execute(db)
+            .fetch_optional(db)
             .await
-            .map(|done| done.rows_affected())
         })?;
-        Ok(linked > 0)
+        row.map(LinkedAccount::try_from).transpose()
     }
 }

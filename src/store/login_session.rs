@@ -176,18 +176,6 @@ impl Store {
 }
 
 impl Transaction {
-    /// Keeps sessions of a merchant from beginning until the end of the transaction.
-    pub(super) async fn lock_logins_of(&mut self, merchant: &MerchantId) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query("update merchant set id = id where id = $1")
-                .bind(merchant.as_str())
-                .execute(db)
-                .await
-                .map(|_| ())
-        })?;
-        Ok(())
-    }
-
     pub(super) async fn insert_login_session(
         &mut self,
         hash: &SessionHash,

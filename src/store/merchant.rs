@@ -96,19 +96,7 @@ impl Store {
     /// [`StoreError::Missing`] without such a merchant; [`StoreError::Unavailable`].
     pub async fn set_merchant_standing(&self, id: &MerchantId, standing: Standing) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query("update merchant set standing = $2 where id = $1")
-                .bind(id.as_str())
-                .bind(standing.name())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("merchant", changed)?;
-        match standing {
-            Standing::Active => {}
-            Standing::Suspended => transaction.delete_login_sessions_of(id).await?,
-        }
+        transaction.set_merchant_standing(id, standing).await?;
         transaction.commit().await
     }
 
@@ -137,6 +125,48 @@ impl Store {
 }
 
 impl Transaction {
+    /// The merchant of that id, which nobody else changes or logs in as until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_merchant(&mut self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
+        let row: Option<MerchantRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update merchant set id = id where id = $1 \
+                 returning id, username, name, standing, created_at, password_hash",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Merchant::try_from).transpose()
+    }
+
+    /// Says whether a merchant may log in and be acted for. A suspension logs it out of all browsers.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a merchant; [`StoreError::Unavailable`].
+    pub async fn set_merchant_standing(
+        &mut self,
+        id: &MerchantId,
+        standing: Standing,
+    ) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query("update merchant set standing = $2 where id = $1")
+                .bind(id.as_str())
+                .bind(standing.name())
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        require("merchant", changed)?;
+        match standing {
+            Standing::Active => {}
+            Standing::Suspended => self.delete_login_sessions_of(id).await?,
+        }
+        Ok(())
+    }
+
     /// Registers a merchant.
     pub(super) async fn insert_merchant(
         &mut self,

@@ -4,6 +4,7 @@ use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::Page;
 use super::row::{all, known, parse};
+use super::transaction::Transaction;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{Partner, Standing};
 use crate::domain::time::Timestamp;
@@ -82,7 +83,36 @@ impl Store {
     /// [`StoreError::Missing`] without such a partner; [`StoreError::Unavailable`].
     pub async fn set_partner_standing(&self, id: &PartnerId, standing: Standing) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
+        transaction.set_partner_standing(id, standing).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// The partner of that id, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_partner(&mut self, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
+        let row: Option<PartnerRow> = on!(self.connection(), db => {
+            sqlx::query_as("update partner set id = id where id = $1 returning id, name, standing, created_at")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(Partner::try_from).transpose()
+    }
+
+    /// Says whether a partner's apps may act.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a partner; [`StoreError::Unavailable`].
+    pub async fn set_partner_standing(
+        &mut self,
+        id: &PartnerId,
+        standing: Standing,
+    ) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
             sqlx::query("update partner set standing = $2 where id = $1")
                 .bind(id.as_str())
                 .bind(standing.name())
@@ -90,7 +120,6 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
-        require("partner", changed)?;
-        transaction.commit().await
+        require("partner", changed)
     }
 }

@@ -143,7 +143,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.lock_logins_of(merchant).await?;
+        transaction.lock_merchant(merchant).await?;
         let offered_by: Option<String> = on!(transaction.connection(), db => {
             sqlx::query_scalar(
                 "update second_factor set confirmed_at = $3, last_step = $4 \
@@ -258,13 +258,31 @@ impl Store {
         merchant: &MerchantId,
         removal: Removal<'_>,
     ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let is_removed = transaction.remove_second_factor(merchant, removal).await?;
+        if is_removed {
+            transaction.commit().await?;
+        }
+        Ok(is_removed)
+    }
+}
+
+impl Transaction {
+    /// Removes a merchant's second factor and its recovery codes; whether it had one of that kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn remove_second_factor(
+        &mut self,
+        merchant: &MerchantId,
+        removal: Removal<'_>,
+    ) -> Result<bool, StoreError> {
         let (is_offer, proven) = match removal {
             Removal::Offered => (true, None),
             Removal::Proven(sealed) => (false, Some(sealed)),
             Removal::Any => (false, None),
         };
-        let mut transaction = self.begin().await?;
-        let removed = on!(transaction.connection(), db => {
+        let removed = on!(self.connection(), db => {
             sqlx::query(
                 "delete from second_factor where merchant = $1 and (not $2 or confirmed_at is null) \
                  and sealed = coalesce($3, sealed)",
@@ -276,16 +294,14 @@ impl Store {
             .await
             .map(|done| done.rows_affected())
         })?;
-        if removed > 0 {
-            transaction.commit().await?;
-        }
         Ok(removed > 0)
     }
-}
 
-impl Transaction {
     /// Whether a merchant logs in by two factors.
-    pub(super) async fn has_confirmed_factor(&mut self, merchant: &MerchantId) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn has_confirmed_factor(&mut self, merchant: &MerchantId) -> Result<bool, StoreError> {
         let found: Option<i64> = on!(self.connection(), db => {
             sqlx::query_scalar(
                 "select confirmed_at from second_factor where merchant = $1 and confirmed_at is not null",

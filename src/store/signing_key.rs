@@ -131,31 +131,59 @@ impl Store {
         at: Timestamp,
     ) -> Result<KeyRevoked, StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.hold(Exclusive::SigningKeys).await?;
-        let living = transaction.living_signing_keys().await?;
-        let Some(place) = living.iter().position(|key| key.kid == kid) else {
-            transaction.roll_back().await?;
-            return Ok(KeyRevoked::Unknown);
-        };
-        transaction.mark_key_revoked(kid, at).await?;
-        let signs = living.iter().rposition(|key| key.active_from <= at).unwrap_or(0);
-        let revoked = match living.get(place + 1) {
-            _ if place != signs => KeyRevoked::Beside,
-            Some(next) => {
-                transaction.begin_to_sign(&next.kid, at).await?;
-                KeyRevoked::NextSigns
-            }
-            None => {
-                transaction.insert_signing_key(spare).await?;
-                KeyRevoked::SpareSigns
-            }
-        };
+        let revoked = transaction.revoke_signing_key(kid, spare, at).await?;
         transaction.commit().await?;
         Ok(revoked)
     }
 }
 
 impl Transaction {
+    /// All keys as [`Store::signing_keys`] has them, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_signing_keys(&mut self) -> Result<Vec<StoredSigningKey>, StoreError> {
+        self.hold(Exclusive::SigningKeys).await?;
+        let rows: Vec<SigningKeyRow> = on!(self.connection(), db => {
+            sqlx::query_as(select_key!("order by active_from, kid limit $1"))
+                .bind(MAX_LIST)
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Revokes the key `kid`. If no other signs then, the next one does at once, or `spare`, which is added.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn revoke_signing_key(
+        &mut self,
+        kid: &str,
+        spare: &StoredSigningKey,
+        at: Timestamp,
+    ) -> Result<KeyRevoked, StoreError> {
+        self.hold(Exclusive::SigningKeys).await?;
+        let living = self.living_signing_keys().await?;
+        let Some(place) = living.iter().position(|key| key.kid == kid) else {
+            return Ok(KeyRevoked::Unknown);
+        };
+        self.mark_key_revoked(kid, at).await?;
+        let signs = living.iter().rposition(|key| key.active_from <= at).unwrap_or(0);
+        let revoked = match living.get(place + 1) {
+            _ if place != signs => KeyRevoked::Beside,
+            Some(next) => {
+                self.begin_to_sign(&next.kid, at).await?;
+                KeyRevoked::NextSigns
+            }
+            None => {
+                self.insert_signing_key(spare).await?;
+                KeyRevoked::SpareSigns
+            }
+        };
+        Ok(revoked)
+    }
+
     async fn living_signing_keys(&mut self) -> Result<Vec<StoredSigningKey>, StoreError> {
         let rows: Vec<SigningKeyRow> = on!(self.connection(), db => {
             sqlx::query_as(select_key!("where revoked_at is null order by active_from, kid"))

@@ -88,17 +88,7 @@ impl Store {
     /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
     pub async fn end_subscription(&self, id: &SubscriptionId, at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let changed = on!(transaction.connection(), db => {
-            sqlx::query(
-                "update subscription set ends_at = case when ends_at < $2 then ends_at else $2 end where id = $1",
-            )
-            .bind(id.as_str())
-            .bind(at.as_micros())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        require("subscription", changed)?;
+        transaction.end_subscription(id, at).await?;
         transaction.commit().await
     }
 
@@ -139,6 +129,43 @@ impl Store {
 }
 
 impl Transaction {
+    /// The subscription of that id, which nobody else changes until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn lock_subscription(
+        &mut self,
+        id: &SubscriptionId,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let row: Option<SubscriptionRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "update subscription set id = id where id = $1 returning id, app, product, plan, starts_at, ends_at",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Subscription::try_from).transpose()
+    }
+
+    /// Ends a subscription at `at`, unless it ends before that.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
+    pub async fn end_subscription(&mut self, id: &SubscriptionId, at: Timestamp) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query(
+                "update subscription set ends_at = case when ends_at < $2 then ends_at else $2 end where id = $1",
+            )
+            .bind(id.as_str())
+            .bind(at.as_micros())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("subscription", changed)
+    }
+
     /// Keeps others from subscribing this app until the end of the transaction.
     pub(super) async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
         let found = on!(self.connection(), db => {

@@ -1,4 +1,4 @@
-//! The consent page.
+//! The consent page, for an app in this browser or on a device (RFC 8628, section 5.4).
 
 use askama::Template;
 use axum::response::Response;
@@ -20,7 +20,9 @@ pub struct Question<'a> {
     pub merchant: &'a str,
     /// For what.
     pub asked: &'a AskedAccess,
-    /// The authorization request.
+    /// The code that the device shows, if the app is on one.
+    pub device: Option<&'a str>,
+    /// What is asked for, as a form carries it.
     pub request: &'a str,
     /// The session's form token.
     pub csrf: &'a str,
@@ -29,10 +31,14 @@ pub struct Question<'a> {
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = r#"<h1>{{ language.pick("Let", "允许") }} {{ question.app }} {{ language.pick("act for", "代表") }} {{ question.merchant }}{{ language.pick("?", " 操作？") }}</h1>
+    source = r#"<h1>{% if question.device.is_some() %}{{ language.pick("Let a device with", "允许设备上的") }}{% else %}{{ language.pick("Let", "允许") }}{% endif %} {{ question.app }} {{ language.pick("act for", "代表") }} {{ question.merchant }}{{ language.pick("?", " 操作？") }}</h1>
 <p class="who">{{ language.pick("An app of ", "应用开发者：") }}{{ question.partner }}</p>
+{% if let Some(code) = question.device %}<p>{{ language.pick("Your device must show this code:", "您的设备上必须显示此代码：") }}</p>
+<p class="code">{{ code }}</p>
+<p class="wrong">{{ language.pick("Deny this if you did not start it yourself, or if somebody sent you this link or code: the device may not be yours.", "如果不是您本人发起的操作，或此链接、代码由他人发送给您，请拒绝：该设备可能不属于您。") }}</p>{% endif %}
 {{ asked|safe }}
-<form method="post" action="/oauth/consent">
+<form method="post" action="/oauth/{% if question.device.is_some() %}device{% else %}consent{% endif %}">
+{% if let Some(code) = question.device %}<input type="hidden" name="user_code" value="{{ code }}">{% endif %}
 <input type="hidden" name="{{ FIELD }}" value="{{ question.request }}"><input type="hidden" name="csrf" value="{{ question.csrf }}">
 <button class="main" type="submit" name="decision" value="allow">{{ language.pick("Allow", "允许") }}</button>
 <button type="submit" name="decision" value="deny">{{ language.pick("Deny", "拒绝") }}</button>
@@ -45,7 +51,7 @@ struct ConsentPage<'a> {
     asked: AskedPart<'a>,
 }
 
-/// What an app asks for: a part of the pages that ask a merchant for its consent.
+/// What an app asks for.
 #[derive(Template)]
 #[template(
     ext = "html",
@@ -58,9 +64,9 @@ struct ConsentPage<'a> {
 <ul>{% for fee in asked.fees %}<li>{{ fee }}</li>{% endfor %}</ul></section>{% endif %}
 <p class="who">{{ language.pick("You can take this back at any time:", "您可随时取消授权：") }} <a href="/oauth/apps">{{ language.pick("apps with access to your shop", "已授权的应用") }}</a></p>"#
 )]
-pub(super) struct AskedPart<'a> {
-    pub(super) language: Language,
-    pub(super) asked: &'a AskedAccess,
+struct AskedPart<'a> {
+    language: Language,
+    asked: &'a AskedAccess,
 }
 
 /// The consent page.

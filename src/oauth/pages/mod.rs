@@ -12,9 +12,7 @@ mod second_factor;
 
 pub use self::apps::{Access, AppsQuestion, Browser, apps};
 pub use self::consent::{Question, consent};
-pub use self::device::{
-    CodeNotice, DeviceOutcome, DeviceQuestion, device_code, device_outcome, device_question,
-};
+pub use self::device::{CodeNotice, DeviceOutcome, device_code, device_outcome};
 pub use self::error::error;
 pub use self::language::Language;
 pub use self::layout::style;

@@ -36,7 +36,7 @@ async fn a_period_that_runs_is_closed_only_on_demand_and_only_once() {
 }
 
 /// Books with exceptions of these numbers of a usage record; nothing is said of what they were worth.
-async fn with_exceptions(world: &World, numbers: std::ops::RangeInclusive<u64>) {
+pub(super) async fn with_exceptions(world: &World, numbers: std::ops::RangeInclusive<u64>) {
     use crate::billing::seed::{journal_of, november, plan, register, tariff, time, usage};
     register(&world.store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
     let last = *numbers.end();
@@ -49,7 +49,7 @@ async fn with_exceptions(world: &World, numbers: std::ops::RangeInclusive<u64>) 
     record_batch(&world.store, &journal_of("node-1"), batch, time(november())).await.unwrap();
 }
 
-fn usage_id(number: u128) -> String {
+pub(super) fn usage_id(number: u128) -> String {
     format!("usage:{}", uuid::Uuid::from_u128(number))
 }
 

@@ -1,6 +1,7 @@
 //! The admin API over real HTTP, on a fresh store and a copy of the shipped policies.
 
 mod audit;
+mod audit_walk;
 mod books;
 mod clients;
 mod identity;

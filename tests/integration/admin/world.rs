@@ -1,6 +1,6 @@
 //! An admin API that listens, and a client that has its token.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
-use tollgate::admin::{AdminState, AdminToken, Invalidation, router};
+use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router};
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
 use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId};
@@ -27,6 +27,9 @@ use crate::support::folder;
 use crate::support::stores::Place;
 
 pub(crate) const TOKEN: &str = "an-admin-token-of-at-least-32-characters";
+
+/// Where all calls come from.
+pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
 
 /// The ids of which the data plane was told, in order.
 #[derive(Debug, Default)]
@@ -135,7 +138,8 @@ impl World {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router(state)).await.unwrap() });
+        let served = router(state).layer(axum::Extension(PeerAddress(ADDRESS)));
+        tokio::spawn(async move { axum::serve(listener, served).await.unwrap() });
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { address, store, policies, forgotten, clock, client, place }
     }

@@ -189,7 +189,8 @@ async fn a_retired_key_does_not_come_back_when_the_one_that_followed_it_is_revok
     let (followed_at, second) = (clock.now(), signing(&keys, &clock));
     assert_ne!(second, retired);
     clock.advance(Duration::from_secs(3600));
-    keys.revoke(&second, SigningAlgorithm::Es256, &store).await.unwrap();
+    let spare = keys.spare(SigningAlgorithm::Es256).await.unwrap();
+    keys.revoke(&second, &spare, store.begin().await.unwrap()).await.unwrap();
     let spare = signing(&keys, &clock);
     assert!(spare != retired && spare != second, "the retired one signs again");
     // One that opens the store later sees the same.

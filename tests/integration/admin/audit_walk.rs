@@ -1,0 +1,256 @@
+//! Every route that changes something leaves its record: who, what, when, from where, before and after, and no secret.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::{Value, json};
+use tollgate::domain::id::{AppId, GrantId, MerchantId};
+use tollgate::domain::time::Clock;
+
+use super::books::{usage_id, with_exceptions};
+use super::world::{ADDRESS, TOKEN, World, text};
+
+/// The table of routes, as it is written.
+const ROUTER: &str = include_str!("../../../src/admin/router.rs");
+
+/// All routes of the table that change something, such as `POST /partners`.
+fn changing_routes() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for route in ROUTER.split(".route(").skip(1) {
+        let path = route.split('"').nth(1).unwrap();
+        for (handler, method) in
+            [("post(", "POST"), ("patch(", "PATCH"), ("put(", "PUT"), ("delete(", "DELETE"), ("any(", "ANY")]
+        {
+            let called = route.match_indices(handler).map(|(at, _)| at);
+            let is_word =
+                |at: usize| route[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+            if called.into_iter().any(|at| !is_word(at)) {
+                found.insert(format!("{method} {path}"));
+            }
+        }
+    }
+    found
+}
+
+/// Whether something was there before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Before {
+    Told,
+    Nothing,
+}
+
+use Before::{Nothing, Told};
+
+/// Goes from route to route.
+struct Walk<'w> {
+    world: &'w World,
+    left: BTreeSet<String>,
+    secrets: Vec<String>,
+}
+
+impl Walk<'_> {
+    async fn newest(&self) -> Value {
+        self.world.get("/admin/audit?limit=1").await.expect(200)["items"][0].clone()
+    }
+
+    /// Calls a route of the table, with `names` in the place of what its path leaves open, and looks at what that has left.
+    async fn calls(
+        &mut self,
+        (route, names): (&str, &[&str]),
+        body: Value,
+        (action, subject, before): (&str, Option<&str>, Before),
+    ) -> Value {
+        assert!(self.left.remove(route), "{route} is none of the table's, or was called before");
+        let (method, open) = route.split_once(' ').unwrap();
+        let mut names = names.iter();
+        let parts =
+            open.split('/').map(|part| if part.starts_with('{') { names.next().unwrap() } else { part });
+        let path = format!("/admin{}", parts.collect::<Vec<_>>().join("/"));
+        let number = self.newest().await["number"].as_i64().unwrap_or(0);
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let answered = self.world.send(self.world.request(method, &path, body.to_string())).await;
+        assert!(answered.status.is_success(), "{route}: {answered:?}");
+        let (answer, record) = (answered.json(), self.newest().await);
+        assert_eq!(record["number"], number + 1, "{route} left no record, or more than one: {record}");
+        let subject = subject.map_or_else(|| text(&answer, "id"), str::to_owned);
+        assert_eq!((&record["action"], &record["subject"]), (&json!(action), &json!(subject)), "{route}");
+        assert_eq!(
+            (&record["actor"], &record["at"]),
+            (&json!("administrator:node"), &json!("2026-11-24T08:00:00Z"))
+        );
+        assert_eq!(record["address"], ADDRESS.to_string(), "{route}");
+        assert_eq!(record["request_id"], answered.header("x-request-id"), "{route}");
+        assert_eq!(record["before"].is_null(), before == Nothing, "{route}: {record}");
+        self.secrets.extend(
+            ["client_secret", "key", "password", "token"]
+                .iter()
+                .filter_map(|name| answer[name].as_str().map(str::to_owned)),
+        );
+        answer
+    }
+}
+
+#[tokio::test]
+async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    let mut walk = Walk { world: &world, left: changing_routes(), secrets: vec![TOKEN.to_owned()] };
+    assert!(walk.left.len() > 25, "the table is read wrongly: {:?}", walk.left);
+    let nothing = || json!({});
+    let reload = ("policy.reload", Some("policies"), Told);
+    walk.calls(("POST /policy/reload", &[]), nothing(), reload).await;
+
+    let partner =
+        walk.calls(("POST /partners", &[]), json!({"name": "A"}), ("partner.create", None, Nothing)).await;
+    let partner = text(&partner, "id");
+    for (route, action) in
+        [("POST /partners/{id}/suspend", "partner.suspend"), ("POST /partners/{id}/resume", "partner.resume")]
+    {
+        walk.calls((route, &[&partner]), nothing(), (action, Some(&partner), Told)).await;
+    }
+
+    let body = json!({
+        "partner": partner, "name": "Order helper", "redirect_uris": ["http://127.0.0.1:9999/callback"],
+        "scopes": ["order:read"], "default_scopes": ["order:read"],
+    });
+    let app = walk.calls(("POST /apps", &[]), body, ("app.create", None, Nothing)).await;
+    let app = text(&app, "id");
+    for (route, action, body) in [
+        ("PATCH /apps/{id}", "app.update", json!({"name": "Order helpers"})),
+        ("POST /apps/{id}/suspend", "app.suspend", nothing()),
+        ("POST /apps/{id}/resume", "app.resume", nothing()),
+        ("POST /apps/{id}/introspection", "app.introspection", json!({"of": "all"})),
+    ] {
+        walk.calls((route, &[&app]), body, (action, Some(&app), Told)).await;
+    }
+    let added = ("app.add_secret", Some(&*app), Nothing);
+    let secret = walk.calls(("POST /apps/{id}/secrets", &[&app]), nothing(), added).await;
+    let secret = text(&secret["secret"], "id");
+    let revoked = ("app.revoke_secret", Some(&*app), Told);
+    walk.calls(("POST /apps/{id}/secrets/{secret}/revoke", &[&app, &secret]), nothing(), revoked).await;
+
+    let key = walk.calls(("POST /keys", &[]), json!({"app": app}), ("key.create", None, Nothing)).await;
+    let key = text(&key, "id");
+    walk.calls(("POST /keys/{id}/revoke", &[&key]), nothing(), ("key.revoke", Some(&key), Told)).await;
+
+    merchants(&mut walk, &app).await;
+
+    let rotated = walk.world.get("/admin/signing-keys").await.expect(200);
+    let first = text(&rotated["items"][0], "kid");
+    let revoked = ("signing_key.revoke", Some(&*first), Told);
+    walk.calls(("POST /signing-keys/{kid}/revoke", &[&first]), nothing(), revoked).await;
+    let body = json!({"app": app, "product": "storefront", "plan": "standard"});
+    let made = walk.calls(("POST /subscriptions", &[]), body, ("subscription.create", None, Nothing)).await;
+    let made = text(&made, "id");
+    let ended = ("subscription.end", Some(&*made), Told);
+    walk.calls(("POST /subscriptions/{id}/end", &[&made]), json!({"app": app}), ended).await;
+
+    let token =
+        walk.calls(("POST /tokens", &[]), json!({"name": "alice"}), ("token.create", None, Nothing)).await;
+    let token = text(&token, "id");
+    walk.calls(("POST /tokens/{id}/revoke", &[&token]), nothing(), ("token.revoke", Some(&token), Told))
+        .await;
+
+    let exception = usage_id(1);
+    let body = json!({"decision": "waive", "who": "li", "why": "a test call"});
+    let resolved = ("exception.resolve", Some(&*exception), Nothing);
+    walk.calls(("POST /exceptions/{id}/resolve", &[&exception]), body, resolved).await;
+    let closed = ("statement.close", Some("2026-10"), Nothing);
+    walk.calls(("POST /statements", &[]), json!({"period": "2026-10"}), closed).await;
+
+    // A key that is made has no id but its own name.
+    let route = "POST /signing-keys";
+    assert!(walk.left.remove(route));
+    let made = world.post("/admin/signing-keys", &nothing()).await.expect(201);
+    let record = walk.newest().await;
+    assert_eq!(
+        (&record["action"], &record["subject"]),
+        (&json!("signing_key.rotate"), &made["kid"]),
+        "{route}"
+    );
+    assert_eq!(walk.left, BTreeSet::new(), "routes that change something and are not covered here");
+
+    let all = world.get("/admin/audit?limit=100").await.expect(200).to_string();
+    assert_eq!(walk.secrets.len(), 7, "the secrets that were told");
+    for secret in &walk.secrets {
+        assert!(!all.contains(secret.as_str()), "{secret} in {all}");
+    }
+}
+
+/// The routes of merchants and of what they have.
+async fn merchants(walk: &mut Walk<'_>, app: &str) {
+    let body = json!({"username": "shop", "name": "Shop"});
+    let merchant = walk.calls(("POST /merchants", &[]), body, ("merchant.create", None, Nothing)).await;
+    let merchant = text(&merchant, "id");
+    let id = MerchantId::new(&merchant).unwrap();
+    let now = walk.world.clock.now();
+    let by = (&"ses_1".parse().unwrap(), now);
+    assert!(walk.world.store.offer_second_factor(&id, b"sealed", by).await.unwrap());
+    assert!(walk.world.store.confirm_second_factor((&id, b"sealed"), (1, &[]), now).await.unwrap());
+    let (grant, scopes) = (GrantId::new("gr_1").unwrap(), "order:read".parse().unwrap());
+    let pair = (&id, &AppId::new(app).unwrap());
+    walk.world.store.grant_consent(pair, &scopes, &grant, now).await.unwrap();
+    walk.secrets.push("correct horse battery".to_owned());
+    let account = || json!({"issuer": "https://login.example.com", "subject": "user-1"});
+    for (route, action, before, body) in [
+        (
+            "POST /merchants/{id}/password",
+            "merchant.set_password",
+            Nothing,
+            json!({"password": "correct horse battery"}),
+        ),
+        ("POST /merchants/{id}/suspend", "merchant.suspend", Told, json!({})),
+        ("POST /merchants/{id}/resume", "merchant.resume", Told, json!({})),
+        ("POST /merchants/{id}/accounts", "merchant.link", Nothing, account()),
+        ("POST /merchants/{id}/accounts/unlink", "merchant.unlink", Told, account()),
+        ("POST /merchants/{id}/second-factor/remove", "merchant.remove_second_factor", Told, json!({})),
+    ] {
+        walk.calls((route, &[&merchant]), body, (action, Some(&merchant), before)).await;
+    }
+    walk.calls(("POST /grants/{id}/revoke", &["gr_1"]), json!({}), ("grant.revoke", Some("gr_1"), Told))
+        .await;
+}
+
+/// The records of `subject` by those actions, the oldest first.
+async fn records(world: &World, subject: &str, actions: &[&str]) -> Vec<Value> {
+    let found = world.get(&format!("/admin/audit?limit=100&subject={subject}")).await.expect(200);
+    let mut found: Vec<Value> = found["items"].as_array().unwrap().clone();
+    found.retain(|record| actions.iter().any(|action| record["action"] == *action));
+    found.reverse();
+    found
+}
+
+#[tokio::test]
+async fn of_changes_that_race_each_says_what_the_one_before_it_left() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let merchant =
+        world.post("/admin/merchants", &json!({"username": "shop", "name": "Shop"})).await.expect(201);
+    for (noun, id) in [("partner", partner), ("merchant", text(&merchant, "id"))] {
+        let paths: Vec<String> = (0..24)
+            .map(|number| if number % 2 == 0 { "suspend" } else { "resume" })
+            .map(|verb| format!("/admin/{noun}s/{id}/{verb}"))
+            .collect();
+        let body = json!({});
+        let calls = paths.iter().map(|path| world.post(path, &body));
+        for answered in futures_util::future::join_all(calls).await {
+            answered.expect(200);
+        }
+        let (suspend, resume) = (format!("{noun}.suspend"), format!("{noun}.resume"));
+        let records = records(&world, &id, &[&suspend, &resume]).await;
+        assert_eq!(records.len(), 24);
+        let mut standing = json!("active");
+        for record in &records {
+            assert_eq!(record["before"]["standing"], standing, "{record}");
+            standing = record["after"]["standing"].clone();
+        }
+    }
+    let app = world.app().await;
+    let key = world.post("/admin/keys", &json!({"app": text(&app, "id")})).await.expect(201);
+    let path = format!("/admin/keys/{}/revoke", text(&key, "id"));
+    let body = json!({});
+    futures_util::future::join_all((0..12).map(|_| world.post(&path, &body))).await;
+    let records = records(&world, &text(&key, "id"), &["key.revoke"]).await;
+    let living = records.iter().filter(|record| record["before"]["revoked_at"].is_null()).count();
+    assert_eq!((records.len(), living), (12, 1));
+}
