@@ -19,6 +19,10 @@ pub const MAX_LENGTH: usize = 32 * 1024;
 const MAX_KEYS: usize = 20;
 /// Longest signed text that is looked at, in bytes.
 const MAX_SIGNED: usize = 8 * 1024;
+/// What a signed text may say to be, if it says so at all: a JWT, or an assertion of a client. Whatever says to be something else
+/// was signed for something else (RFC 8725, section 3.12).
+const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];
+
 /// The public keys and certificates of a client.
 #[derive(Debug)]
 pub struct ClientKeys {
@@ -38,6 +42,9 @@ pub enum SignedError {
     /// Not a JWS, or with extensions that nobody here understands.
     #[error("it is not a JWS in the compact form (RFC 7515)")]
     Malformed,
+    /// It says to be something else than an assertion.
+    #[error("its typ is that of something else")]
+    Type,
     /// None of the client's keys has that id.
     #[error("its kid is none of the client's keys")]
     UnknownKey,
@@ -54,6 +61,7 @@ pub enum SignedError {
 struct Header {
     alg: String,
     kid: Option<String>,
+    typ: Option<String>,
     /// Extensions that must be understood; there are none that are.
     crit: Option<IgnoredAny>,
     /// Whether the payload is encoded (RFC 7797); it always is.
@@ -122,6 +130,9 @@ impl ClientKeys {
         if header.crit.is_some() || header.b64.is_some() {
             return Err(malformed);
         }
+        if !header.typ.as_deref().is_none_or(is_assertion) {
+            return Err(SignedError::Type);
+        }
         let key = self.find(header.kid.as_deref()).ok_or(SignedError::UnknownKey)?;
         let algorithm = Algorithm::named(&header.alg).ok_or(SignedError::Algorithm)?;
         let (payload, signature) = (decode(payload)?, decode(signature)?);
@@ -139,6 +150,12 @@ impl ClientKeys {
     }
 }
 
+/// A type may be written as the media type that it is short for (RFC 7515, section 4.1.9).
+fn is_assertion(typ: &str) -> bool {
+    let typ = typ.strip_prefix("application/").unwrap_or(typ);
+    TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ))
+}
+
 impl ClientKey {
     fn parse(entry: &Map<String, Value>) -> Result<Self, String> {
         let id = match entry.get("kid") {
@@ -147,7 +164,11 @@ impl ClientKey {
             None => None,
         };
         let key = PublicKey::from_jwk(&Value::from(entry.clone()).to_string());
-        Ok(Self { id, key: key.map_err(|error| error.to_string())? })
+        let key = key.map_err(|error| error.to_string())?;
+        match key.is_on_curve() {
+            true => Ok(Self { id, key }),
+            false => Err("x and y must be a point of the curve".to_owned()),
+        }
     }
 }
 
@@ -214,8 +235,13 @@ mod tests {
         let (pair, other) = (pair(), pair());
         let keys = ClientKeys::parse(&json!({"keys": [jwk(&pair, "a"), jwk(&other, "b")]})).unwrap();
         let verify = |header: &str| keys.verify(&signed(&pair, header));
-        assert_eq!(verify(r#"{"alg":"ES256","kid":"a"}"#), Ok(b"{}".to_vec()));
+        for typ in ["", r#","typ":"JWT""#, r#","typ":"application/client-authentication+jwt""#] {
+            let header = format!(r#"{{"alg":"ES256","kid":"a"{typ}}}"#);
+            assert_eq!(verify(&header), Ok(b"{}".to_vec()), "{header}");
+        }
         for (header, error) in [
+            (r#"{"alg":"ES256","kid":"a","typ":"at+jwt"}"#, SignedError::Type),
+            (r#"{"alg":"ES256","kid":"a","typ":"dpop+jwt"}"#, SignedError::Type),
             (r#"{"alg":"ES256","kid":"b"}"#, SignedError::Signature),
             (r#"{"alg":"ES256","kid":"c"}"#, SignedError::UnknownKey),
             (r#"{"alg":"ES256","kid":"../a"}"#, SignedError::UnknownKey),

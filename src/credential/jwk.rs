@@ -5,7 +5,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaPublicKeyComponents, UnparsedPublicKey,
 };
 use base64::Engine;
@@ -159,6 +159,16 @@ impl PublicKey {
         Ok(Self { kind: members.kind()?, algorithm })
     }
 
+    /// Whether it is a point of its curve, if it is one of a curve where that takes a look. What is none verifies nothing either; who
+    /// registers one is better told at once (RFC 8725, section 3.4).
+    #[must_use]
+    pub fn is_on_curve(&self) -> bool {
+        match &self.kind {
+            Kind::P256 { x, y } => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(x, y)).is_ok(),
+            Kind::Ed25519(_) | Kind::Rsa { .. } => true,
+        }
+    }
+
     /// Its SHA-256 thumbprint (RFC 7638; RFC 8037, section 2).
     #[must_use]
     pub fn thumbprint(&self) -> Thumbprint {
@@ -192,8 +202,7 @@ impl PublicKey {
         }
         let verified = match (&self.kind, algorithm) {
             (Kind::P256 { x, y }, Algorithm::Es256) => {
-                let point = [&[4][..], x, y].concat();
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(x, y)).verify(message, signature)
             }
             (Kind::Ed25519(key), Algorithm::EdDsa) => {
                 UnparsedPublicKey::new(&ED25519, key).verify(message, signature)
@@ -210,6 +219,11 @@ impl PublicKey {
         };
         verified.map_err(|_| SignatureError)
     }
+}
+
+/// A point that is not compressed (SEC 1, section 2.3.3).
+fn point(x: &[u8; 32], y: &[u8; 32]) -> Vec<u8> {
+    [&[4][..], x, y].concat()
 }
 
 #[cfg(test)]
@@ -294,6 +308,7 @@ mod tests {
         let jwk = P256.replace("l8tF", "AAAA");
         let key = PublicKey::from_jwk(&jwk).unwrap();
         assert_eq!(key.verify(Algorithm::Es256, b"", &[1; 64]), Err(SignatureError));
+        assert!(!key.is_on_curve() && PublicKey::from_jwk(P256).unwrap().is_on_curve());
     }
 
     proptest! {

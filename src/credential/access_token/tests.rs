@@ -127,6 +127,10 @@ fn a_token_of_another_key_issuer_type_or_algorithm_proves_nothing() {
         let forged = format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(&header));
         assert_eq!(verify(&ring, &forged, NOW), Err(TokenError::Foreign), "{header}");
     }
+    // The same type in full (RFC 9068, section 4): it is looked at, and not what was signed.
+    let in_full = format!(r#"{{"alg":"ES256","typ":"application/at+jwt","kid":"{kid}"}}"#);
+    let in_full = format!("{}.{payload}.{signature}", URL_SAFE_NO_PAD.encode(in_full));
+    assert_eq!(verify(&ring, &in_full, NOW), Err(TokenError::Signature));
     for text in ["", ".", "..", "a.b.c", &"x".repeat(10_000)] {
         assert_eq!(verify(&ring, text, NOW), Err(TokenError::Foreign));
     }
