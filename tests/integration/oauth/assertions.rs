@@ -13,14 +13,8 @@ const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 /// An app that proves itself by these keys.
 fn app(dev: &Dev, keys: &[&Signer]) -> String {
     let keys: Vec<Value> = keys.iter().map(|key| key.jwk()).collect();
-    let partner = dev.admin("POST", "/admin/partners", r#"{"name":"A"}"#).json();
-    let body = json!({
-        "partner": partner["id"], "name": "Signing", "scopes": ["catalog:read"], "jwks": {"keys": keys},
-        "token_endpoint_auth_methods": ["private_key_jwt"],
-    });
-    let made = dev.admin("POST", "/admin/apps", &body.to_string());
-    assert_eq!(made.status, 201, "{}", made.text());
-    made.json()["client_id"].as_str().unwrap().to_owned()
+    let settings = json!({"jwks": {"keys": keys}, "token_endpoint_auth_methods": ["private_key_jwt"]});
+    dev.register(&settings)["client_id"].as_str().unwrap().to_owned()
 }
 
 /// Claims that are right, of an assertion with that id.

@@ -77,62 +77,6 @@ fn p3_a_proof_binds_the_token_and_the_answer_says_so() {
 }
 
 #[test]
-fn p3_an_app_that_is_registered_for_bound_tokens_gets_no_others() {
-    let dev = Dev::start();
-    let bound = r#"{"dpop_bound_access_tokens":true}"#;
-    let path = format!("/admin/apps/{}", dev.told("/app/client_id"));
-    assert_eq!(dev.admin("PATCH", &path, bound).status, 200);
-    assert_eq!(error(&call_as_app(&dev, &[], &[GRANT])), "invalid_dpop_proof");
-    let answer = call_as_app(&dev, &[&Holder::new().prove("POST", &url(&dev))], &[GRANT]);
-    assert_eq!(text(&answer, "token_type"), "DPoP");
-}
-
-#[test]
-fn p3_what_is_no_good_proof_is_invalid_dpop_proof_and_gives_nothing() {
-    let dev = Dev::start();
-    let (holder, other) = (Holder::new(), Holder::new());
-    let url = url(&dev);
-    let header = |typ: &str, alg: &str| json!({"typ": typ, "alg": alg, "jwk": holder.jwk()});
-    let sign = |header, more| holder.sign(&header, ("POST", &url), more);
-    let good = holder.prove("POST", &url);
-    let mut private = holder.jwk();
-    private["d"] = json!("AAAA");
-    let mut crit = header("dpop+jwt", "ES256");
-    crit["crit"] = json!(["exp"]);
-    let mut none = good.split('.').collect::<Vec<_>>();
-    let unsigned_header = crate::support::dpop::encode(header("dpop+jwt", "none").to_string().as_bytes());
-    (none[0], none[2]) = (&unsigned_header, "");
-    let none = none.join(".");
-    for (why, proof) in [
-        ("no JWT", "x".to_owned()),
-        ("empty", String::new()),
-        ("another type", sign(header("at+jwt", "ES256"), json!({}))),
-        ("alg none", none),
-        ("alg HS256", sign(header("dpop+jwt", "HS256"), json!({}))),
-        ("another alg than the key's", sign(header("dpop+jwt", "RS256"), json!({}))),
-        ("crit", sign(crit, json!({}))),
-        ("a private key", sign(json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": private}), json!({}))),
-        (
-            "a secret key",
-            sign(json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": {"kty": "oct", "k": "AA"}}), json!({})),
-        ),
-        ("another's key", sign(json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": other.jwk()}), json!({}))),
-        ("htm", holder.prove("GET", &url)),
-        ("htu", holder.prove("POST", &format!("{}/oauth/par", dev.base()))),
-        ("another host", holder.prove("POST", "https://evil.example/oauth/token")),
-        ("old", sign(header("dpop+jwt", "ES256"), json!({"iat": now() - 70}))),
-        ("from the future", sign(header("dpop+jwt", "ES256"), json!({"iat": now() + 60}))),
-        ("no jti", sign(header("dpop+jwt", "ES256"), json!({"jti": ""}))),
-    ] {
-        assert_eq!(error(&call_as_app(&dev, &[&proof], &[GRANT])), "invalid_dpop_proof", "{why}");
-    }
-    assert_eq!(error(&call_as_app(&dev, &[&good, &good], &[GRANT])), "invalid_dpop_proof");
-    let normalised = holder
-        .prove("POST", &format!("{}/oauth/%74oken?a=b#c", dev.base().to_uppercase().replace("HTTP", "http")));
-    assert_eq!(text(&call_as_app(&dev, &[&normalised], &[GRANT]), "token_type"), "DPoP");
-}
-
-#[test]
 fn p3_a_proof_is_taken_once_even_after_a_crash() {
     let dev = Dev::start();
     let holder = Holder::new();

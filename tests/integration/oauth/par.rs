@@ -1,4 +1,4 @@
-//! Pushed authorization requests (RFC 9126): check P1.
+//! Pushed authorization requests (RFC 9126): check P1, of which [`super::checks_p`] has the plain refusals.
 
 use serde_json::json;
 
@@ -6,9 +6,6 @@ use crate::support::dev::{Dev, input, parameter};
 use crate::support::dpop::{Holder, claims, now};
 use crate::support::http::{self, Answer, FORM, form};
 use crate::support::signer::Signer;
-
-const CHALLENGE: [(&str, &str); 2] =
-    [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
 
 fn push(dev: &Dev, fields: &[(&str, &str)]) -> Answer {
     http::request(dev.base(), "POST", "/oauth/par", &[FORM], &form(fields))
@@ -68,73 +65,6 @@ fn p1_a_pushed_request_is_gone_on_with_over_login_and_consent_and_used_once() {
     let token = dev.token_call(&grant);
     assert_eq!((token.status, token.json()["scope"].as_str()), (200, Some("order:read")), "{}", token.text());
     assert_gone(&dev.get(&format!("/oauth/authorize?{}", query(&dev, &request_uri)), &[]), "used");
-}
-
-#[test]
-fn p1_what_is_wrong_with_a_request_is_told_where_it_is_pushed() {
-    let dev = Dev::start();
-    let id = dev.told("/app/client_id");
-    let base = |more: &[(&str, &str)]| push(&dev, &of_app(&dev, more));
-    let public = |more: &[(&str, &str)]| {
-        let mut fields = vec![
-            ("client_id", dev.told("/public_app/client_id")),
-            ("response_type", "code"),
-            ("redirect_uri", dev.told("/public_app/redirect_uri")),
-        ];
-        fields.extend(more);
-        push(&dev, &fields)
-    };
-    let with_secret = |fields: &[(&str, &str)]| {
-        let mut all = vec![("client_id", id), ("client_secret", dev.told("/app/client_secret"))];
-        all.extend(fields);
-        push(&dev, &all)
-    };
-    let uri = dev.told("/app/redirect_uri");
-    for (answer, status, error, why) in [
-        (push(&dev, &[("client_id", id), ("response_type", "code")]), 401, "invalid_client", "no proof"),
-        (push(&dev, &[("client_id", id), ("client_secret", "x")]), 401, "invalid_client", "a wrong secret"),
-        (push(&dev, &[("response_type", "code")]), 401, "invalid_client", "no client"),
-        (
-            base(&[("request_uri", "urn:ietf:params:oauth:request_uri:x")]),
-            400,
-            "invalid_request",
-            "request_uri",
-        ),
-        (base(&[("state", "twice")]), 400, "invalid_request", "a parameter twice"),
-        (base(&[("scope", "catalog:write")]), 400, "invalid_scope", "a scope beyond"),
-        (
-            base(&[("code_challenge", CHALLENGE[0].1), ("code_challenge_method", "plain")]),
-            400,
-            "invalid_request",
-            "plain",
-        ),
-        (with_secret(&[("redirect_uri", uri)]), 400, "invalid_request", "no response_type"),
-        (
-            with_secret(&[("redirect_uri", uri), ("response_type", "token")]),
-            400,
-            "unsupported_response_type",
-            "an implicit grant",
-        ),
-        (
-            with_secret(&[("redirect_uri", "https://evil.example/cb"), ("response_type", "code")]),
-            400,
-            "invalid_request",
-            "a redirect_uri that is not registered",
-        ),
-        (public(&[]), 400, "invalid_request", "a public app without PKCE"),
-        (base(&[("scope", &"order:read ".repeat(1000))]), 400, "invalid_request", "a long request"),
-    ] {
-        let told = (answer.status, answer.json()["error"].as_str().map(str::to_owned));
-        assert_eq!(told, (status, Some(error.to_owned())), "{why}: {}", answer.text());
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{why}");
-    }
-    assert_eq!(public(&CHALLENGE).status, 201);
-    let get = dev.get("/oauth/par", &[]);
-    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
-    let large = http::request(dev.base(), "POST", "/oauth/par", &[FORM], &"a=b&".repeat(20_000));
-    assert_eq!(large.status, 413, "{}", large.text());
-    let json = http::request(dev.base(), "POST", "/oauth/par", &[("Content-Type", "application/json")], "{}");
-    assert_eq!((json.status, json.json()["error"].as_str()), (400, Some("invalid_request")));
 }
 
 #[test]

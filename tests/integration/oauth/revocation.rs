@@ -102,38 +102,6 @@ fn g5_what_is_revoked_ends_and_what_is_not_goes_on() {
     }
 }
 
-#[test]
-fn g5_only_its_own_client_revokes_a_token_and_nobody_learns_which_there_are() {
-    let dev = Dev::start();
-    let tokens = Tokens::new(&dev, 0);
-    for token in [&tokens.access, &tokens.refresh] {
-        for app in ["other_app", "public_app"] {
-            is_done(&revoke_as(&dev, app, &[("token", token)]));
-        }
-    }
-    assert!(works(&dev, &tokens.access));
-    assert_eq!(tokens.refreshed(&dev).status, 200);
-    for unknown in ["tgr_unknown", "a.b.c", "x", &tokens.access[..tokens.access.len() - 1]] {
-        is_done(&revoke_as(&dev, "app", &[("token", unknown)]));
-    }
-    let error = |answer: &Answer| (answer.status, answer.json()["error"].as_str().unwrap().to_owned());
-    let refused = |fields: &[(&str, &str)]| error(&revoke_as(&dev, "app", fields));
-    assert_eq!(refused(&[]), (400, "invalid_request".to_owned()));
-    assert_eq!(refused(&[("token", "x"), ("token", "y")]), (400, "invalid_request".to_owned()));
-    let key = dev.told("/app/api_key");
-    assert_eq!(refused(&[("token", key)]), (400, "unsupported_token_type".to_owned()));
-    assert_eq!(dev.get("/api/products", &[("X-Api-Key", key)]).status, 200);
-    let call = |body: &str| http::request(dev.base(), "POST", "/oauth/revoke", &[FORM], body);
-    let nobody = call(&form(&[("token", &tokens.refresh)]));
-    assert_eq!(error(&nobody), (401, "invalid_client".to_owned()));
-    assert!(nobody.header("www-authenticate").is_some());
-    let id = dev.told("/app/client_id");
-    let wrong = form(&[("client_id", id), ("client_secret", "wrong"), ("token", &tokens.refresh)]);
-    assert_eq!(error(&call(&wrong)), (401, "invalid_client".to_owned()));
-    assert_eq!(dev.get("/oauth/revoke", &[]).status, 405);
-    assert_eq!(tokens.refreshed(&dev).status, 200);
-}
-
 #[tokio::test]
 async fn g5_what_one_node_revokes_every_node_refuses() {
     let place = Place::postgres().await;

@@ -9,6 +9,7 @@ use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::http::{self, Answer, FORM, form};
+use super::stores::tamper_with_file;
 
 /// A running `tollgate dev`.
 pub(crate) struct Dev {
@@ -116,6 +117,13 @@ impl Dev {
         self.child.wait().unwrap()
     }
 
+    /// What it has had of the processors so far, in ticks of the clock (proc_pid_stat(5): utime and stime).
+    pub(crate) fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -194,6 +202,30 @@ impl Dev {
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         let body = if method == "POST" && body.is_empty() { "{}" } else { body };
         http::request(self.told("/admin_url"), method, path, &headers, body)
+    }
+
+    /// Runs a statement behind the back of its store.
+    #[track_caller]
+    pub(crate) fn tamper(&self, sql: &str) {
+        let address = format!("sqlite:{}", self.data().join("tollgate.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(tamper_with_file(&address, sql)).unwrap();
+    }
+
+    /// Registers an app with these settings, of a partner of its own; gives what the admin API tells of it.
+    #[track_caller]
+    pub(crate) fn register(&self, settings: &Value) -> Value {
+        let partner = self.admin("POST", "/admin/partners", r#"{"name":"A"}"#).json();
+        let mut app = serde_json::json!({
+            "partner": partner["id"], "name": "App", "scopes": ["catalog:read", "order:read"],
+            "redirect_uris": ["http://127.0.0.1:9999/callback"],
+        });
+        for (name, value) in settings.as_object().unwrap() {
+            app[name] = value.clone();
+        }
+        let made = self.admin("POST", "/admin/apps", &app.to_string());
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()
     }
 
     /// Logs a merchant in and consents; gives the location that the browser is sent to.

@@ -14,6 +14,7 @@ const ADMIN_TOKEN: &str = "a-token-of-this-test-with-32-characters";
 /// Nobody listens there: it is a name.
 pub(crate) const PUBLIC_URL: &str = "http://localhost:9";
 const REDIRECT_URI: &str = "http://127.0.0.1:9999/callback";
+const USERNAME: &str = "teahouse";
 const PASSWORD: &str = "a-password-of-this-test";
 
 /// Nodes that share a store, a sealing key and their policies.
@@ -136,24 +137,56 @@ impl Fleet {
         let app = json!({
             "partner": partner["id"], "name": "Shop", "scopes": ["order:read", "catalog:read"],
             "redirect_uris": [REDIRECT_URI], "environment": "live",
+            "grant_types": [
+                "authorization_code", "refresh_token", "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
         });
         let app = self.admin(0, "POST", "/admin/apps", &app);
         (self.client_id, self.client_secret) = (text(&app, "client_id"), text(&app, "client_secret"));
         let subscription = json!({"app": app["id"], "product": "storefront", "plan": "standard"});
         self.admin(0, "POST", "/admin/subscriptions", &subscription);
-        let merchant = json!({"username": "teahouse", "name": "Tea House", "password": PASSWORD});
+        let merchant = json!({"username": USERNAME, "name": "Tea House", "password": PASSWORD});
         self.merchant = text(&self.admin(0, "POST", "/admin/merchants", &merchant), "id");
+    }
+
+    /// What the app asks a merchant for.
+    pub(crate) fn query(&self) -> String {
+        format!(
+            "client_id={}&response_type=code&redirect_uri={REDIRECT_URI}&scope=order:read",
+            self.client_id
+        )
     }
 
     /// A merchant consents at a node; gives the code.
     #[track_caller]
     pub(crate) fn code(&self, number: usize) -> String {
-        let query = format!(
-            "client_id={}&response_type=code&redirect_uri={REDIRECT_URI}&scope=order:read",
-            self.client_id
-        );
-        let location = browser_consent(self.base(number), &query, ("teahouse", PASSWORD));
+        let location = browser_consent(self.base(number), &self.query(), (USERNAME, PASSWORD));
         parameter(&location, "code").expect("a code")
+    }
+
+    /// The merchant logs in at a node; gives the session's cookie, if there was a whole answer.
+    pub(crate) fn try_log_in(&self, number: usize) -> Option<String> {
+        let fields = [("request", "/oauth/apps"), ("username", USERNAME), ("password", PASSWORD)];
+        let answer = self.try_submit(number, "/oauth/login", "", &fields)?;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        Some(answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned())
+    }
+
+    /// A page as the browser with that cookie sees it; `None` if there was no whole answer.
+    pub(crate) fn try_page(&self, number: usize, path: &str, cookie: &str) -> Option<Answer> {
+        http::try_request(self.base(number), "GET", path, &[("Cookie", cookie)], "")
+    }
+
+    /// A form that the browser with that cookie sends; `None` if there was no whole answer.
+    pub(crate) fn try_submit(
+        &self,
+        number: usize,
+        path: &str,
+        cookie: &str,
+        fields: &[(&str, &str)],
+    ) -> Option<Answer> {
+        http::try_request(self.base(number), "POST", path, &[FORM, ("Cookie", cookie)], &form(fields))
     }
 
     /// The merchant's grants that hold.

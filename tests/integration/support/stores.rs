@@ -66,12 +66,7 @@ impl Place {
     /// Tries a statement behind the store's back.
     pub(crate) async fn try_tamper(&self, sql: &str) -> Result<(), sqlx::Error> {
         match self {
-            Self::Folder(_) => {
-                let mut file = sqlx::SqliteConnection::connect(&self.address()).await?;
-                let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut file).await;
-                file.close().await?;
-                done.map(|_| ())
-            }
+            Self::Folder(_) => tamper_with_file(&self.address(), sql).await,
             Self::Schema(schema) => try_execute(&format!("set search_path to {schema}; {sql}")).await,
         }
     }
@@ -89,6 +84,14 @@ impl Drop for Place {
         .join();
         assert!(dropped.is_ok() || std::thread::panicking(), "{schema} could not be dropped");
     }
+}
+
+/// Runs a statement behind the back of the store in a SQLite file.
+pub(crate) async fn tamper_with_file(address: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let mut file = sqlx::SqliteConnection::connect(address).await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut file).await;
+    file.close().await?;
+    done.map(|_| ())
 }
 
 fn server() -> String {
