@@ -168,7 +168,7 @@ async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
     let hashed = password::in_turn(&state.hashing, move || password::hash(&password, &salt)).await;
     let hashed = hashed.map_err(|error| match error {
         TurnError::Busy => Problem::Unavailable("The hash of passwords"),
-        TurnError::Died(_) => Problem::Internal,
+        TurnError::Thread(_) | TurnError::Died(_) => Problem::Internal,
     })?;
     hashed.map_err(|error| match error {
         // The length was checked with the other fields.

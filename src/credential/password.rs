@@ -1,7 +1,7 @@
 //! Passwords of merchants: argon2id, stored in the PHC format with its parameters, so that they can be raised.
 //!
-//! [`hash`] and [`verify`] take some 60 ms of a core and 19 MiB: never on a runtime's threads, and only so many at once. So
-//! whoever serves callers does them by [`in_turn`].
+//! [`hash`] and [`verify`] take some 60 ms of a core and 19 MiB: never on a runtime's threads, only so many at once, and behind
+//! all else. So whoever serves callers does them by [`in_turn`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::sync::oneshot::{self, error::RecvError};
 
 /// Longest password, in bytes; beyond it, work would grow with what a caller sends.
 pub const MAX_PASSWORD_LENGTH: usize = 256;
@@ -21,6 +21,10 @@ pub const MIN_PASSWORD_LENGTH: usize = 8;
 /// How many hashes may be under way at once in a process.
 pub const MAX_AT_ONCE: usize = 2;
 
+/// How far the work stands behind all else where processors are scarce, as a nice value: a storm of logins must not be felt by
+/// those who call.
+const NICE: i32 = 19;
+
 /// How long work waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -30,9 +34,12 @@ pub enum TurnError {
     /// Others took all turns.
     #[error("passwords wait too long for their turn to be hashed")]
     Busy,
+    /// There is no thread for it.
+    #[error("no thread can be started to hash a password")]
+    Thread(#[source] std::io::Error),
     /// The thread that did it died.
     #[error("the work on a password died")]
-    Died(#[from] JoinError),
+    Died(#[from] RecvError),
 }
 
 /// A password could not be hashed.
@@ -46,8 +53,8 @@ pub enum PasswordError {
     Unavailable,
 }
 
-/// Does `work` on a password off this runtime's threads, once one of `turns` is free. The turn is held until the work is done,
-/// also for a caller that has left.
+/// Does `work` on a password on a thread of its own, once one of `turns` is free. The turn is held until the work is done, also
+/// for a caller that has left.
 ///
 /// # Errors
 /// [`TurnError`].
@@ -58,11 +65,22 @@ pub async fn in_turn<T: Send + 'static>(
     let turn = tokio::time::timeout(TURN, turns.clone().acquire_owned()).await;
     // Nobody closes the semaphore; if somebody did, there would be no turns either.
     let turn = turn.ok().and_then(Result::ok).ok_or(TurnError::Busy)?;
-    let done = spawn_blocking(move || {
+    let (done, result) = oneshot::channel();
+    let work = move || {
         let _turn = turn;
-        work()
-    });
-    Ok(done.await?)
+        give_way();
+        // A caller that has left needs no result.
+        let _ = done.send(work());
+    };
+    std::thread::Builder::new().name("password".to_owned()).spawn(work).map_err(TurnError::Thread)?;
+    Ok(result.await?)
+}
+
+/// Linux counts niceness by thread, and here 0 is the one that asks (`setpriority(2)`).
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "passwords are hashed as eagerly as calls are served");
+    }
 }
 
 /// The hash of a new password with a random salt of its own, in the PHC format.

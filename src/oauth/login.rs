@@ -19,7 +19,7 @@ use super::parameters::Parameters;
 use super::router::OAuth;
 use super::second_factor::login_step;
 use super::throttle::address_of;
-use crate::credential::password::{self, TurnError};
+use crate::credential::password;
 use crate::domain::authentication::AuthenticationClass::OneFactor;
 use crate::domain::identity::{Merchant, Standing};
 use crate::store::first_factor::FirstFactor;
@@ -173,10 +173,7 @@ async fn check(
         let is_right = password::verify(&password, &stored);
         (merchant, stored, is_right)
     });
-    let (merchant, stored, is_right) = checked.await.map_err(|error| match error {
-        TurnError::Busy => PageError::Busy,
-        TurnError::Died(died) => PageError::Unavailable(Box::new(died)),
-    })?;
+    let (merchant, stored, is_right) = checked.await?;
     let Some(merchant) = merchant else { return Ok(None) };
     observed::is_of_merchant(&merchant.id);
     match (is_right, merchant.standing) {

@@ -8,6 +8,7 @@ use super::super::observed::request_id;
 use super::super::pages::{self, Language};
 use super::super::router::OAuth;
 use super::refused::{Refused, chain};
+use crate::credential::password::TurnError;
 use crate::store::StoreError;
 
 /// After how many seconds a login that found all places taken may try again.
@@ -73,6 +74,15 @@ pub enum PageError {
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(Box::new(error))
+    }
+}
+
+impl From<TurnError> for PageError {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Busy => Self::Busy,
+            TurnError::Thread(_) | TurnError::Died(_) => Self::Unavailable(Box::new(error)),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::error::PageError;
 use super::super::router::OAuth;
 use super::super::throttle::address_of;
 use super::id_token::IdToken;
-use crate::credential::password::{self, TurnError};
+use crate::credential::password;
 use crate::domain::audit::{Actor, Change};
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
@@ -87,11 +87,7 @@ async fn create(
     let mut salt = [0; 16];
     oauth.random.fill(&mut salt).map_err(unavailable)?;
     let hashed = password::in_turn(&oauth.hashing, move || password::hash(&unknown, &salt)).await;
-    let hashed = hashed.map_err(|error| match error {
-        TurnError::Busy => PageError::Busy,
-        TurnError::Died(died) => PageError::Unavailable(Box::new(died)),
-    })?;
-    let password_hash = hashed.map_err(|error| PageError::Unavailable(Box::new(error)))?;
+    let password_hash = hashed?.map_err(|error| PageError::Unavailable(Box::new(error)))?;
     let name: String =
         token.name("name").unwrap_or(username).chars().filter(|char| !char.is_control()).take(100).collect();
     let merchant = Merchant {

@@ -1,9 +1,11 @@
-//! Clients as programs have them, unchanged: the crate `oauth2`, Authlib, Requests-OAuthlib, openid-client and oauth4webapi.
+//! Clients as programs have them, unchanged: the crates `oauth2` and `jsonwebtoken`, Authlib, Requests-OAuthlib, openid-client and oauth4webapi.
 
 use std::convert::Infallible;
 use std::path::Path;
 use std::process::Command;
 
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation};
 use oauth2::basic::{BasicClient, BasicTokenType};
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
@@ -11,7 +13,7 @@ use oauth2::{
     StandardDeviceAuthorizationResponse, TokenIntrospectionResponse, TokenResponse, TokenUrl,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::dev::{Dev, parameter};
 use crate::support::http;
@@ -29,6 +31,26 @@ fn send(request: HttpRequest) -> Result<HttpResponse, Infallible> {
         response = response.header(name, value);
     }
     Ok(response.body(answer.body).unwrap())
+}
+
+#[test]
+fn the_crate_jsonwebtoken_takes_an_access_token_by_the_published_keys() {
+    let dev = Dev::start();
+    let bearer = dev.bearer(0);
+    let token = bearer.strip_prefix("Bearer ").unwrap();
+    let metadata = dev.get("/.well-known/oauth-authorization-server", &[]).json();
+    let keys: JwkSet = serde_json::from_slice(&dev.get("/oauth/jwks", &[]).body).unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+    let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();
+    let mut expected = Validation::new(header.alg);
+    expected.set_issuer(&[metadata["issuer"].as_str().unwrap()]);
+    expected.set_audience(&[metadata["issuer"].as_str().unwrap()]);
+    expected.set_required_spec_claims(&["iss", "exp", "aud", "sub"]);
+    let claims = jsonwebtoken::decode::<Value>(token, &key, &expected).unwrap().claims;
+    assert_eq!(claims["client_id"], dev.told("/app/client_id"));
+    expected.set_audience(&["https://api.example"]);
+    assert!(jsonwebtoken::decode::<Value>(token, &key, &expected).is_err());
 }
 
 #[test]
