@@ -9,7 +9,6 @@ use sqlx::Connection;
 use tempfile::TempDir;
 
 use super::http::{self, Answer, FORM, form};
-use super::stores::tamper_with_file;
 
 /// A running `tollgate dev`.
 pub(crate) struct Dev {
@@ -202,14 +201,6 @@ impl Dev {
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         let body = if method == "POST" && body.is_empty() { "{}" } else { body };
         http::request(self.told("/admin_url"), method, path, &headers, body)
-    }
-
-    /// Runs a statement behind the back of its store.
-    #[track_caller]
-    pub(crate) fn tamper(&self, sql: &str) {
-        let address = format!("sqlite:{}", self.data().join("tollgate.db").display());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(tamper_with_file(&address, sql)).unwrap();
     }
 
     /// Registers an app with these settings, of a partner of its own; gives what the admin API tells of it.
