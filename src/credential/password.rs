@@ -67,10 +67,13 @@ pub async fn in_turn<T: Send + 'static>(
     let turn = turn.ok().and_then(Result::ok).ok_or(TurnError::Busy)?;
     let (done, result) = oneshot::channel();
     let work = move || {
-        let _turn = turn;
+        // Also if the work dies, the turn ends before it is told.
+        let (done, turn) = (done, turn);
         give_way();
+        let result = work();
+        drop(turn);
         // A caller that has left needs no result.
-        let _ = done.send(work());
+        let _ = done.send(result);
     };
     std::thread::Builder::new().name("password".to_owned()).spawn(work).map_err(TurnError::Thread)?;
     Ok(result.await?)

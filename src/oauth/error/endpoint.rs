@@ -27,7 +27,7 @@ pub enum EndpointError {
     #[error("{}", .0.told())]
     InvalidClient(Unproven),
     /// The app did not prove itself, too often from that network; the seconds to wait.
-    #[error("too many attempts failed; wait {0} seconds")]
+    #[error("too many attempts; wait {0} seconds")]
     TooManyAttempts(u64),
     /// As many of its pushed requests wait as may; the seconds by which all of them have expired (RFC 9126, section 2.3).
     #[error(

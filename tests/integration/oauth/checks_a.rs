@@ -276,5 +276,5 @@ fn a9(dev: &Dev, table: &mut Table) {
     dev.tamper(
         "create trigger full before insert on authorization_code begin select raise(abort, 'full'); end",
     );
-    table.row("A9 the store takes no code", &decide("allow"), ToApp("temporarily_unavailable"));
+    table.row("A9 the store takes no code", &decide("allow"), ToApp("server_error"));
 }
