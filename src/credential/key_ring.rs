@@ -85,7 +85,7 @@ impl KeyRing {
     /// Keys that sign for `issuer`.
     #[must_use]
     pub fn new(keys: Vec<RingKey>, issuer: &str) -> Self {
-        let keys = Arc::new(Keys::new(keys, issuer));
+        let keys = Arc::new(Keys::new(keys, &[], issuer));
         let number = AtomicU64::new(keys.number);
         Self { issuer: issuer.to_owned(), in_force: Mutex::new(keys), number }
     }
@@ -96,9 +96,9 @@ impl KeyRing {
         &self.issuer
     }
 
-    /// Puts other keys in force.
-    pub fn replace(&self, keys: Vec<RingKey>) {
-        let keys = Arc::new(Keys::new(keys, &self.issuer));
+    /// Puts other keys in force, beside which those of the ids `revoked` are known to be none any more.
+    pub fn replace(&self, keys: Vec<RingKey>, revoked: &[&str]) {
+        let keys = Arc::new(Keys::new(keys, revoked, &self.issuer));
         let mut in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
         // Both under the lock: the number is that of the keys, whoever else replaces them.
         self.number.store(keys.number, Ordering::Release);
@@ -121,10 +121,10 @@ impl KeyRing {
 }
 
 impl Keys {
-    fn new(mut keys: Vec<RingKey>, issuer: &str) -> Self {
+    fn new(mut keys: Vec<RingKey>, revoked: &[&str], issuer: &str) -> Self {
         keys.sort_by(|one, other| (one.signs_from, one.key.kid()).cmp(&(other.signs_from, other.key.kid())));
         let trusted = keys.iter().map(|key| (&*key.key, key.believed_until()));
-        let verifier = TokenVerifier::new(trusted, issuer);
+        let verifier = TokenVerifier::new(trusted, issuer).revoking(revoked);
         Self { number: NEXT.fetch_add(1, Ordering::Relaxed), keys, verifier }
     }
 
@@ -226,7 +226,7 @@ mod tests {
             let before = first.keys();
             let new = new();
             let expected = new.key.kid().to_owned();
-            first.replace(vec![new]);
+            first.replace(vec![new], &[]);
             assert_eq!(kid(&first), expected);
             assert!(first.keys().lack_any_of(&before));
             let seen = scope.spawn(|| first.keys().signing(START).unwrap().kid().to_owned()).join();

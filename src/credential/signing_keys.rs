@@ -174,7 +174,8 @@ impl SigningKeys {
                 Err(error) => broken = Some(error),
             }
         }
-        self.ring.replace(keys);
+        let revoked = stored.iter().filter(|key| key.revoked_at.is_some()).map(|key| key.kid.as_str());
+        self.ring.replace(keys, &revoked.collect::<Vec<_>>());
         if self.ring.keys().lack_any_of(&before) {
             self.has_lost.store(true, Ordering::Release);
         }

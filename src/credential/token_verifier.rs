@@ -1,6 +1,6 @@
 //! Verifies access tokens (RFC 9068, section 4): first all that its look tells, then the one check that costs something.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 /// Verifies access tokens.
 pub struct TokenVerifier {
     keys: HashMap<Arc<str>, TrustedKey>,
+    revoked: HashSet<String>,
     issuer: String,
 }
 
@@ -72,7 +73,15 @@ impl TokenVerifier {
             let (algorithm, key) = (key.algorithm(), key.verifying().clone());
             (kid.clone(), TrustedKey { kid, algorithm, key, until })
         };
-        Self { keys: keys.into_iter().map(trusted).collect(), issuer: issuer.to_owned() }
+        let keys = keys.into_iter().map(trusted).collect();
+        Self { keys, revoked: HashSet::new(), issuer: issuer.to_owned() }
+    }
+
+    /// The same, which knows that the keys of these ids were revoked: what they signed is no token of a key that is yet to be
+    /// heard of.
+    #[must_use]
+    pub fn revoking(self, revoked: &[&str]) -> Self {
+        Self { revoked: revoked.iter().map(|kid| (*kid).to_owned()).collect(), ..self }
     }
 
     /// Whether what the key of that id signed is believed at `now`.
@@ -130,7 +139,7 @@ impl TokenVerifier {
         }
         match self.keys.get(header.kid) {
             Some(key) if key.is_trusted(now) && key.algorithm.name() == header.alg => Ok(Some(key)),
-            None if is_kid(header.kid) => Ok(None),
+            None if is_kid(header.kid) && !self.revoked.contains(header.kid) => Ok(None),
             Some(_) | None => Err(TokenError::Foreign),
         }
     }

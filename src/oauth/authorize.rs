@@ -15,7 +15,7 @@ use super::parameters::Parameters;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session;
-use super::step_up::{Login, Next};
+use super::step_up::{self, Login, Next};
 
 /// Shows the page that comes next.
 pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -30,14 +30,23 @@ pub async fn show(State(oauth): State<OAuth>, RawQuery(query): RawQuery, headers
 pub fn refuse(oauth: &OAuth, told: (&HeaderMap, Language), error: RequestError) -> Response {
     match error {
         RequestError::Page(error) => error.page(oauth, told),
-        RequestError::Redirect { redirect_uri, state, error } => {
+        RequestError::Redirect { redirect_uri, state, error, app: _ } => {
             error.redirect(&redirect_uri, state.as_deref(), &oauth.issuer)
         }
     }
 }
 
 async fn next_page(oauth: &OAuth, query: &str, headers: &HeaderMap) -> Result<Response, RequestError> {
-    let request = ClientRequest::read(oauth, query).await?;
+    let request = match ClientRequest::read(oauth, query).await {
+        // A link alone sends nobody to an app's site: whoever follows it sees who asks, and logs in (RFC 9700, section 4.11.2).
+        Err(RequestError::Redirect { app, .. })
+            if !step_up::is_silent(query) && session::find(oauth, headers).await?.is_none() =>
+        {
+            let next = (&Interaction::authorize(query), &Purpose::App(app));
+            return Ok(login::page(oauth, headers, next, None)?);
+        }
+        read => read?,
+    };
     page_of(oauth, (&request, query), headers).await.map_err(|error| request.failed(error))
 }
 

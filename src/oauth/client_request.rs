@@ -72,6 +72,8 @@ pub enum RequestError {
     Page(PageError),
     /// The app is told, at its redirect URI.
     Redirect {
+        /// The app's name.
+        app: String,
         /// Where.
         redirect_uri: String,
         /// Its state.
@@ -124,7 +126,7 @@ impl ClientRequest {
                     pushed,
                 })
             }
-            Err(error) => Err(RequestError::Redirect { redirect_uri, state, error }),
+            Err(error) => Err(RequestError::Redirect { app: app.name, redirect_uri, state, error }),
         }
     }
 }
@@ -133,7 +135,8 @@ impl ClientRequest {
     /// What its app is told that asked for what cannot be.
     #[must_use]
     pub fn refused(&self, error: AuthorizeError) -> RequestError {
-        RequestError::Redirect { redirect_uri: self.redirect_uri.clone(), state: self.state.clone(), error }
+        let (app, redirect_uri) = (self.app.name.clone(), self.redirect_uri.clone());
+        RequestError::Redirect { app, redirect_uri, state: self.state.clone(), error }
     }
 
     /// What went wrong with it, as it is to be told: what is of ours to its app, what its merchant can mend to the merchant.

@@ -46,5 +46,6 @@ pub fn renew(oauth: &OAuth, headers: &HeaderMap, username: &str) -> Result<Heade
 
 fn sign(oauth: &OAuth, username: &str, until_and_id: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &oauth.sealing.derive("device cookies"));
-    hex(hmac::sign(&key, format!("{until_and_id}.{username}").as_bytes()).as_ref())
+    // Neither has a line's end in it, so nobody can have one begin where the other ends.
+    hex(hmac::sign(&key, format!("{until_and_id}\n{username}").as_bytes()).as_ref())
 }

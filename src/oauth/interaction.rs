@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use axum::http::HeaderMap;
 
 use super::client_request::{ClientRequest, RequestError, normal};
+use super::error::PageError;
 use super::pages::Language;
 use super::parameters::Parameters;
 use super::router::OAuth;
@@ -128,10 +129,15 @@ impl Interaction {
     /// What it asks of a login, checked as [`Self::purpose`] is; `None` if nothing.
     ///
     /// # Errors
-    /// [`RequestError`] of an authorization request that is not good.
-    pub async fn wanted(&self, oauth: &OAuth) -> Result<Option<Wanted>, RequestError> {
+    /// [`PageError`] of an authorization request that tells not even whose it is.
+    pub async fn wanted(&self, oauth: &OAuth) -> Result<Option<Wanted>, PageError> {
         match self {
-            Self::Authorize(query) => Ok(Some(ClientRequest::read(oauth, query).await?.wanted)),
+            Self::Authorize(query) => match ClientRequest::read(oauth, query).await {
+                Ok(request) => Ok(Some(request.wanted)),
+                // Its app is told once the merchant has logged in.
+                Err(RequestError::Redirect { .. }) => Ok(None),
+                Err(RequestError::Page(error)) => Err(error),
+            },
             Self::Apps | Self::Device(_) | Self::SecondFactor => Ok(None),
         }
     }
@@ -139,10 +145,14 @@ impl Interaction {
     /// What it is for, checked as far as it can be before anybody has logged in.
     ///
     /// # Errors
-    /// [`RequestError`] of an authorization request that is not good.
-    pub async fn purpose(&self, oauth: &OAuth) -> Result<Purpose, RequestError> {
+    /// [`PageError`] of an authorization request that tells not even whose it is.
+    pub async fn purpose(&self, oauth: &OAuth) -> Result<Purpose, PageError> {
         match self {
-            Self::Authorize(query) => Ok(Purpose::App(ClientRequest::read(oauth, query).await?.app.name)),
+            Self::Authorize(query) => match ClientRequest::read(oauth, query).await {
+                Ok(request) => Ok(Purpose::App(request.app.name)),
+                Err(RequestError::Redirect { app, .. }) => Ok(Purpose::App(app)),
+                Err(RequestError::Page(error)) => Err(error),
+            },
             Self::Apps => Ok(Purpose::Apps),
             Self::Device(_) => Ok(Purpose::Device),
             Self::SecondFactor => Ok(Purpose::SecondFactor),

@@ -28,8 +28,10 @@ pub async fn log_in(
     let Some(begun) = session::begin(oauth, (merchant, first), class).await? else { return Ok(None) };
     let mut response = see_other(&interaction.path_after_login(&begun.csrf));
     response.headers_mut().append(header::SET_COOKIE, begun.cookie);
-    if let Some(merchant) = oauth.store.merchant(merchant).await? {
-        let cookie = device_cookie::renew(oauth, headers, &merchant.username)?;
+    // It has logged in by now: a browser that is not known again is no reason to fail.
+    if let Ok(Some(merchant)) = oauth.store.merchant(merchant).await
+        && let Ok(cookie) = device_cookie::renew(oauth, headers, &merchant.username)
+    {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(Some(response))

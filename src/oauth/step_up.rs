@@ -145,6 +145,12 @@ fn mark(secret: &str, query: &str) -> String {
     hex(hmac::sign(&key, format!("after login: {query}").as_bytes()).as_ref())
 }
 
+/// Whether a request is to be answered without any page, as its sender may ask (`prompt=none`).
+#[must_use]
+pub fn is_silent(query: &str) -> bool {
+    Parameters::parse(query).get("prompt").is_some_and(|prompt| prompt.trim() == "none")
+}
+
 fn prompt(text: &str) -> Result<Prompt, AuthorizeError> {
     let invalid = |what: &str| Err(AuthorizeError::InvalidRequest(what.to_owned()));
     let mut prompt = Prompt::Needed;

@@ -21,6 +21,7 @@ use moka::sync::Cache;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
+use crate::domain::secret_hash::DeviceCodeHash;
 use crate::limit::cell::{Cell, network};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
@@ -53,6 +54,8 @@ enum Subject {
     DevicesFrom(String, IpAddr),
     /// Refreshes of a family.
     Refreshes(String),
+    /// Questions of the device of a code that there is.
+    Polls(DeviceCodeHash),
     /// User codes of devices that a merchant tries.
     UserCodes(String),
     /// What is guessed at from a network.
@@ -89,6 +92,7 @@ pub struct Throttle {
     rows_of_anybody: Rate,
     devices: Rate,
     refreshes: Rate,
+    polls: Rate,
     user_codes: Rate,
 }
 
@@ -122,6 +126,7 @@ impl Default for Throttle {
             rows_of_anybody: rate(number(600), number(60)),
             devices: rate(number(300), number(60)),
             refreshes: rate(number(120), number(300)),
+            polls: rate(number(600), number(10)),
             user_codes: rate(number(20), number(10)),
         }
     }
@@ -204,6 +209,18 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn refresh(&self, family: &str, now: Duration) -> Result<(), u64> {
         count(&self.apps, Subject::Refreshes(cut(family)), &self.refreshes, now).map(drop)
+    }
+
+    /// Whether the store is asked for the device of that code at `now`, a monotonic time: what it learns is written each time.
+    /// Counts the question, once [`Self::polled`] has said that there is such a code; made-up ones are kept nowhere.
+    pub fn may_poll(&self, code: &DeviceCodeHash, now: Duration) -> bool {
+        let cell = self.apps.get(&Subject::Polls(*code));
+        cell.is_none_or(|cell| take(&cell, &self.polls, now).is_ok())
+    }
+
+    /// There is a device of that code, and it waits.
+    pub fn polled(&self, code: &DeviceCodeHash) {
+        self.apps.get_with(Subject::Polls(*code), Arc::default);
     }
 
     /// Counts an attempt against all of these, or against none if one of them refuses.

@@ -101,10 +101,13 @@ fn a_token_of_another_key_issuer_type_or_algorithm_proves_nothing() {
     let key = key(SigningAlgorithm::Es256);
     let other = TokenVerifier::new([(&*key.key, None)], "https://b");
     let stranger = TokenVerifier::new([], "https://a");
+    let kid = key.key.kid().to_owned();
     let (ring, signer) = ring(vec![key]);
     let token = sign(&signer);
     assert_eq!(other.verify(&token, NOW), Err(TokenError::Audience));
     assert_eq!(stranger.verify(&token, NOW), Err(TokenError::UnknownKey));
+    // What is known to be revoked is no key that this node has yet to hear of.
+    assert_eq!(stranger.revoking(&[&kid]).verify(&token, NOW), Err(TokenError::Foreign));
     let (rest, signature) = token.rsplit_once('.').unwrap();
     let changed = format!("{rest}.{}", signature.chars().rev().collect::<String>());
     assert!(verify(&ring, &changed, NOW).is_err());

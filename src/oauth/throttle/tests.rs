@@ -144,3 +144,14 @@ fn made_up_names_push_out_no_app_that_is_counted() {
     }
     assert!(!asks());
 }
+
+#[test]
+fn a_device_that_asks_without_end_is_slowed_and_codes_that_are_none_are_not_remembered() {
+    let throttle = Throttle::default();
+    let (mine, other) = (DeviceCodeHash::of("mine"), DeviceCodeHash::of("other"));
+    assert!((0..100).all(|_| throttle.may_poll(&mine, NOW)), "nobody said that there is such a code");
+    throttle.polled(&mine);
+    assert_eq!((0..100).filter(|_| throttle.may_poll(&mine, NOW)).count(), 10);
+    assert!(throttle.may_poll(&other, NOW));
+    assert!(throttle.may_poll(&mine, NOW + Duration::from_secs(1)));
+}

@@ -24,7 +24,15 @@ pub async fn exchange(
 ) -> Result<Response, EndpointError> {
     let code =
         parameters.get("device_code").ok_or(EndpointError::InvalidRequest("device_code is missing"))?;
-    match oauth.store.poll_device((&DeviceCodeHash::of(code), &asking.app.id), asking.now).await? {
+    let hash = DeviceCodeHash::of(code);
+    if !oauth.throttle.may_poll(&hash, oauth.clock.monotonic()) {
+        return Err(EndpointError::SlowDown);
+    }
+    let polled = oauth.store.poll_device((&hash, &asking.app.id), asking.now).await?;
+    if matches!(polled, Polled::Waiting | Polled::TooFast) {
+        oauth.throttle.polled(&hash);
+    }
+    match polled {
         Polled::Allowed(code) => {
             asking.take_proof(oauth).await?;
             authorization_code::redeem(oauth, &code, asking).await

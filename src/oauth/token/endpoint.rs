@@ -55,10 +55,12 @@ async fn try_exchange(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Respons
     if app.kind == ClientKind::Public
         && matches!(given, Err(EndpointError::InvalidGrant(_) | EndpointError::Replayed(..)))
     {
-        oauth
-            .throttle
-            .app_failed(app.id.as_str(), address_of(&call.headers), oauth.clock.monotonic())
-            .map_err(EndpointError::TooManyAttempts)?;
+        let address = address_of(&call.headers);
+        let counted = oauth.throttle.app_failed(app.id.as_str(), address, oauth.clock.monotonic());
+        // That a token was replayed is told in any case: it is the one trace of a theft.
+        if !matches!(given, Err(EndpointError::Replayed(..))) {
+            counted.map_err(EndpointError::TooManyAttempts)?;
+        }
     }
     given
 }

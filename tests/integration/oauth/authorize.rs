@@ -55,7 +55,7 @@ fn other_mistakes_go_back_to_the_app_with_state_and_issuer() {
         (format!("{base}&response_type=code&code_challenge_method=S256"), "invalid_request"),
         (public, "invalid_request"),
     ] {
-        let answer = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+        let answer = dev.get_logged_in(&format!("/oauth/authorize?{query}"));
         assert_eq!(answer.status, 303, "{query}: {}", answer.text());
         let location = answer.header("location").unwrap();
         assert_eq!(parameter(location, "error").as_deref(), Some(error), "{query}");

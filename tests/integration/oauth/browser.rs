@@ -1,5 +1,7 @@
 //! Logins and logouts as a browser drives them, with what a browser sends along.
 
+use serde_json::json;
+
 use super::visitor::Browser;
 use crate::support::dev::{Dev, input, parameter};
 
@@ -196,7 +198,7 @@ fn a_state_comes_back_byte_for_byte_even_if_the_browser_did_not_encode_it() {
         ("state=%00", "invalid_request"),
         ("state=%ff", "invalid_request"),
     ] {
-        let answer = dev.get(&format!("/oauth/authorize?{base}&{sent}"), &[]);
+        let answer = dev.get_logged_in(&format!("/oauth/authorize?{base}&{sent}"));
         let location = answer.header("location").unwrap_or_else(|| panic!("{sent}: {}", answer.text()));
         assert_eq!(parameter(location, "error").as_deref(), Some(error), "{sent}");
         assert_eq!(parameter(location, "state"), None, "{sent}");
@@ -233,6 +235,17 @@ fn who_guesses_at_an_account_does_not_lock_the_browsers_of_its_owner_out() {
     for other in ["", "x", "..", &forged, &younger, &device[..device.len() - 1]] {
         assert_eq!(log_in(other, username, password), 429, "{other:?}");
     }
+    // Nor that of an account whose name ends alike.
+    let twin = format!("a.{username}");
+    let account = json!({"username": twin, "name": "A", "password": password}).to_string();
+    assert_eq!(dev.admin("POST", "/admin/merchants", &account).status, 201);
+    let mut other = Browser::new(&dev);
+    let done =
+        other.post("/oauth/login", &[], &[("request", &*query), ("username", &twin), ("password", password)]);
+    assert_eq!(done.status, 303, "{}", done.text());
+    let (_, of_twin) = other.cookies.iter().find(|(name, _)| name == "tollgate-device").unwrap();
+    let (stem, tag) = of_twin.rsplit_once('.').unwrap();
+    assert_eq!(log_in(&format!("{stem}.a.{tag}"), username, password), 429);
     // It is of no use for another name, be there one or not, and of no more than others to whoever has it.
     let second = dev.told("/merchants/1/username");
     for name in [second, "nobody"] {

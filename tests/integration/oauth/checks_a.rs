@@ -29,7 +29,7 @@ fn checks_a() {
 }
 
 fn authorize(dev: &Dev, fields: &[(&str, &str)]) -> Answer {
-    dev.get(&format!("/oauth/authorize?{}", form(fields)), &[])
+    dev.get_logged_in(&format!("/oauth/authorize?{}", form(fields)))
 }
 
 /// Asks for a code of an app.

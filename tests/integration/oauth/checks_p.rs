@@ -259,6 +259,6 @@ fn p6(dev: &Dev, table: &mut Table) {
     let query = format!("/oauth/authorize?client_id={}&response_type=code", dev.told("/app/client_id"));
     let page = dev.get(&format!("{query}&resource={}", dev.base()), &[]);
     table.row("P6 a code for this API", &page, Status(200));
-    let other = dev.get(&format!("{query}&resource=https://other.example"), &[]);
+    let other = dev.get_logged_in(&format!("{query}&resource=https://other.example"));
     table.row("P6 a code for another API", &other, ToApp("invalid_target"));
 }

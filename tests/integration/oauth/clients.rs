@@ -142,7 +142,7 @@ fn an_app_gets_no_scope_that_the_platform_no_longer_has_and_never_none_at_all() 
     check(&ask(""), 400, "invalid_scope");
     check(&ask("logistics:write"), 400, "invalid_scope");
     assert_eq!(ask("catalog:read").json()["scope"], "catalog:read");
-    let page = dev.get(&format!("/oauth/authorize?client_id={id}&response_type=code"), &[]);
+    let page = dev.get_logged_in(&format!("/oauth/authorize?client_id={id}&response_type=code"));
     assert_eq!(parameter(page.header("location").unwrap(), "error").as_deref(), Some("invalid_scope"));
 }
 

@@ -139,7 +139,7 @@ fn p3_a_code_that_is_bound_to_a_key_is_of_no_use_without_it() {
     assert_eq!(claims(&text(&answer, "access_token"))["cnf"]["jkt"], holder.thumbprint());
     let app = dev.told("/public_app/client_id");
     let query = format!("client_id={app}&response_type=code&{CHALLENGE}&dpop_jkt=short");
-    let refused = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+    let refused = dev.get_logged_in(&format!("/oauth/authorize?{query}"));
     let location = refused.header("location").unwrap();
     assert_eq!(parameter(location, "error").as_deref(), Some("invalid_request"));
 }

@@ -124,7 +124,7 @@ fn p1_whoever_must_push_cannot_send_a_request_by_the_browser() {
     assert_eq!(dev.get(&plain, &[]).status, 200);
     let must = r#"{"require_pushed_authorization_requests":true}"#;
     assert_eq!(dev.admin("PATCH", &format!("/admin/apps/{id}"), must).status, 200);
-    let refused = dev.get(&plain, &[]);
+    let refused = dev.get_logged_in(&plain);
     let location = refused.header("location").unwrap();
     assert_eq!(parameter(location, "error").as_deref(), Some("invalid_request"));
     assert_eq!(parameter(location, "state").as_deref(), Some("s"));
@@ -147,7 +147,7 @@ fn p1_a_platform_may_have_all_apps_push() {
     let metadata = dev.get("/.well-known/oauth-authorization-server", &[]).json();
     assert_eq!(metadata["require_pushed_authorization_requests"], true);
     let plain = format!("/oauth/authorize?client_id={}&response_type=code", dev.told("/app/client_id"));
-    let refused = dev.get(&plain, &[]);
+    let refused = dev.get_logged_in(&plain);
     assert_eq!(parameter(refused.header("location").unwrap(), "error").as_deref(), Some("invalid_request"));
     let request_uri = pushed(&push(&dev, &of_app(&dev, &[])));
     assert!(parameter(&dev.consent(&query(&dev, &request_uri), 0), "code").is_some());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::http::{self, Answer, FORM, form};
 pub(crate) struct Dev {
     child: Child,
     folder: TempDir,
+    session: OnceLock<String>,
     pub(crate) ready: Value,
 }
 
@@ -83,7 +85,7 @@ impl Dev {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut dev = Self { child, folder, ready: Value::Null };
+        let mut dev = Self { child, folder, session: OnceLock::new(), ready: Value::Null };
         wait_for("the ready file", || {
             if let Some(status) = dev.child.try_wait().unwrap() {
                 panic!("tollgate ended with {status}:\n{}", dev.log());
@@ -194,6 +196,16 @@ impl Dev {
         http::request(self.plain(), "GET", path, headers, "")
     }
 
+    /// The same in a browser in which the first merchant has logged in.
+    #[track_caller]
+    pub(crate) fn get_logged_in(&self, path: &str) -> Answer {
+        let session = self.session.get_or_init(|| {
+            let who = (self.told("/merchants/0/username"), self.told("/merchants/0/password"));
+            browser_login(self.base(), "apps", who).0
+        });
+        self.get(path, &[("Cookie", session)])
+    }
+
     /// A call of the admin API.
     #[track_caller]
     pub(crate) fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -281,17 +293,24 @@ impl Drop for Dev {
     }
 }
 
-/// A merchant's browser logs in and consents; gives the location that it is sent to.
+/// A merchant logs in for a request; gives the session's cookie, and where the browser is sent.
 #[track_caller]
-pub(crate) fn browser_consent(base: &str, query: &str, (username, password): (&str, &str)) -> String {
-    let get = |path: &str, headers: &[(&str, &str)]| http::request(base, "GET", path, headers, "");
-    let page = get(&format!("/oauth/authorize?{query}"), &[]);
-    assert_eq!(page.status, 200, "{}", page.text());
-    let login = form(&[("request", query), ("username", username), ("password", password)]);
+fn browser_login(base: &str, request: &str, (username, password): (&str, &str)) -> (String, String) {
+    let login = form(&[("request", request), ("username", username), ("password", password)]);
     let answer = http::request(base, "POST", "/oauth/login", &[FORM], &login);
     assert_eq!(answer.status, 303, "{}", answer.text());
     let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let page = get(answer.header("location").unwrap(), &[("Cookie", &cookie)]);
+    (cookie, answer.header("location").unwrap().to_owned())
+}
+
+/// A merchant's browser logs in and consents; gives the location that it is sent to.
+#[track_caller]
+pub(crate) fn browser_consent(base: &str, query: &str, who: (&str, &str)) -> String {
+    let get = |path: &str, headers: &[(&str, &str)]| http::request(base, "GET", path, headers, "");
+    let page = get(&format!("/oauth/authorize?{query}"), &[]);
+    assert_eq!(page.status, 200, "{}", page.text());
+    let (cookie, next) = browser_login(base, query, who);
+    let page = get(&next, &[("Cookie", &cookie)]);
     assert_eq!(page.status, 200, "{}", page.text());
     let csrf = input(&page.text(), "csrf");
     let consent = form(&[("request", query), ("csrf", &csrf), ("decision", "allow")]);

@@ -98,7 +98,7 @@ async fn a_signing_key_that_is_gone_takes_its_tokens_along_and_no_others() {
     let world = World::new();
     let old = world.token("old");
     let known = world.identify_token(&old).await.unwrap().unwrap();
-    world.ring.replace(vec![signing_key()]);
+    world.ring.replace(vec![signing_key()], &[]);
     world.directory.forget_all();
     assert!(!world.directory.is_current(&known, world.clock.moment()));
     assert!(matches!(world.identify_token(&old).await, Err(Refusal::CredentialInvalid(_))));

@@ -23,7 +23,7 @@ impl RingSource for Rings {
         if self.is_away.load(Ordering::SeqCst) {
             return Err(SourceUnavailable("away".to_owned()));
         }
-        self.ring.replace(self.stored.lock().unwrap().clone());
+        self.ring.replace(self.stored.lock().unwrap().clone(), &[]);
         Ok(Trust::Kept)
     }
 }

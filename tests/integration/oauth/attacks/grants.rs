@@ -78,7 +78,7 @@ fn mix_up(dev: &Dev, table: &mut Table) {
     let location = back(dev, "app", &[("state", "s")]);
     table.equal("9700-4.4 iss with a code", parameter(&location, "iss").as_deref(), Some(dev.base()));
     let query = form(&[("client_id", dev.told("/app/client_id")), ("response_type", "token")]);
-    let error = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+    let error = dev.get_logged_in(&format!("/oauth/authorize?{query}"));
     let issuer = parameter(error.header("location").unwrap(), "iss");
     table.equal("9700-4.4 iss with an error", issuer.as_deref(), Some(dev.base()));
     let spoofed = back(dev, "app", &[("iss", "https://evil.example"), ("state", "s&iss=evil")]);
@@ -107,7 +107,7 @@ fn injection(dev: &Dev, table: &mut Table) {
 /// The challenge is taken out of the request on its way, or the verifier out of the exchange.
 fn downgrade(dev: &Dev, table: &mut Table) {
     let query = form(&[("client_id", dev.told("/public_app/client_id")), ("response_type", "code")]);
-    let error = dev.get(&format!("/oauth/authorize?{query}"), &[]);
+    let error = dev.get_logged_in(&format!("/oauth/authorize?{query}"));
     table.row("9700-4.8 a public app without a challenge", &error, Expected::ToApp("invalid_request"));
     let unbound = code(dev, "app", &[]);
     let refused = exchange(dev, "app", &unbound, VERIFIER);

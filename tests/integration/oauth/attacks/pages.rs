@@ -23,8 +23,37 @@ fn rfc_9700_pages() {
     let mut table = Table::default();
     redirects(&dev, &mut table);
     forgeries(&dev, &mut table);
+    links(&dev, &mut table);
     framing(&dev, &mut table);
     table.end(&["9700-4.1", "9700-4.2", "9700-4.7", "9700-4.11", "9700-4.12", "9700-4.16"]);
+}
+
+/// A link alone leads nobody to an app's site, whatever is wrong with its request: first the merchant sees who asks, and logs in.
+fn links(dev: &Dev, table: &mut Table) {
+    let app = dev.told("/app/client_id");
+    for (name, wrong) in [
+        ("an unknown scope", "response_type=code&scope=bogus"),
+        ("another response type", "response_type=token"),
+        ("no response type", "state=s"),
+        ("an unknown class", "response_type=code&acr_values=gold"),
+    ] {
+        let path = format!("/oauth/authorize?client_id={app}&{wrong}");
+        let mut browser = Browser::new(dev);
+        let page = browser.get(&path);
+        table.row(&format!("9700-4.11 a link with {name}"), &page, Status(200));
+        table.equal(
+            &format!("9700-4.11 who asks by {name}"),
+            page.text().contains("name=\"password\""),
+            true,
+        );
+        let back = browser.log_in_at(&path, 0);
+        let next = back.header("location").unwrap_or_default().to_owned();
+        let told = browser.get(&next);
+        let location = told.header("location").unwrap_or_default();
+        table.equal(&format!("9700-4.11 after login, {name}"), location.contains("error="), true);
+        let silent = dev.get(&format!("{path}&prompt=none"), &[]);
+        table.row(&format!("9700-4.11 without pages, {name}"), &silent, Status(303));
+    }
 }
 
 /// No form and no link leads a browser off our own pages.
