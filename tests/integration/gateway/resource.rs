@@ -119,7 +119,7 @@ fn p6_a_token_is_for_this_api_or_for_none() {
     let query = format!("client_id={}&response_type=code&state=s", dev.told("/app/client_id"));
     let page = dev.get(&format!("/oauth/authorize?{query}&resource={}", dev.base()), &[]);
     assert_eq!(page.status, 200, "{}", page.text());
-    let refused = dev.get(&format!("/oauth/authorize?{query}&resource=https://other.example"), &[]);
+    let refused = dev.get_logged_in(&format!("/oauth/authorize?{query}&resource=https://other.example"));
     let location = refused.header("location").unwrap();
     assert_eq!(parameter(location, "error").as_deref(), Some("invalid_target"));
     assert_eq!(parameter(location, "state").as_deref(), Some("s"));
