@@ -10,7 +10,7 @@ use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
 use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::{FIELD, Interaction};
-use super::login_form::session_of;
+use super::login_form;
 use super::parameters::Parameters;
 use super::recorded::record;
 use super::redirect::with_parameters;
@@ -36,11 +36,11 @@ pub async fn submit(State(oauth): State<OAuth>, headers: HeaderMap, body: Bytes)
 
 async fn decide(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Response, RequestError> {
     let query = normal(form.get(FIELD).unwrap_or_default());
-    if session::find(oauth, headers).await?.is_none() {
+    let Some(session) = session::find(oauth, headers).await? else {
         // It ended while the page lay open.
         return Ok(see_other(&Interaction::authorize(&query).path()));
-    }
-    let session = session_of(oauth, headers, form).await?;
+    };
+    let session = login_form::sent_in(oauth, headers, form, session)?;
     let request = ClientRequest::read(oauth, &query).await?;
     let settled = match form.get("decision") {
         Some("allow") => allow(oauth, (headers, &session), (&request, &query)).await,

@@ -74,6 +74,19 @@ pub fn is_own(oauth: &OAuth, headers: &HeaderMap, sent: Option<&str>) -> bool {
 /// [`PageError::Unavailable`].
 pub async fn session_of(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Session, PageError> {
     let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
+    sent_in(oauth, headers, form, session)
+}
+
+/// The same of a browser that has `session`.
+///
+/// # Errors
+/// [`PageError::StaleForm`], as there.
+pub fn sent_in(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    form: &Parameters,
+    session: Session,
+) -> Result<Session, PageError> {
     let is_own = is_same_origin(&oauth.issuer, headers) && session::is_own_form(&session, form.get("csrf"));
     if is_own && form.repeated().is_none() { Ok(session) } else { Err(PageError::StaleForm) }
 }

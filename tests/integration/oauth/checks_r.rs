@@ -87,13 +87,17 @@ fn r1(dev: &Dev, table: &mut Table) {
     table.equal("R1 the rotated token has all of it", scopes, ["catalog:read", "order:read"]);
     // What it rests on: nothing happens to the token while its merchant or its app is suspended.
     let token = text(&all, "refresh_token");
-    for (name, path) in [
-        ("R1 a suspended merchant", format!("merchants/{}", dev.told("/merchants/0/id"))),
-        ("R1 a suspended app", format!("apps/{}", dev.told("/app/client_id"))),
+    for (name, path, refused) in [
+        ("R1 a suspended merchant", format!("merchants/{}", dev.told("/merchants/0/id")), INVALID_GRANT),
+        (
+            "R1 a suspended app",
+            format!("apps/{}", dev.told("/app/client_id")),
+            Refused(401, "invalid_client"),
+        ),
     ] {
         let standing = |verb: &str| dev.admin("POST", &format!("/admin/{path}/{verb}"), "");
         table.row(name, &standing("suspend"), Status(200));
-        table.equal(name, refresh_as(dev, "app", &token, "").status == 200, false);
+        table.row(name, &refresh_as(dev, "app", &token, ""), refused);
         table.row(name, &standing("resume"), Status(200));
     }
     let again = refresh_as(dev, "app", &token, "");

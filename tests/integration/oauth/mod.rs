@@ -25,7 +25,6 @@ mod killed;
 mod observed;
 mod pages;
 mod par;
-mod refresh;
 mod revocation;
 mod second_factor;
 mod secrets;
