@@ -4,6 +4,22 @@ use super::visitor::Browser;
 use crate::support::dev::{Dev, input, wait_for};
 
 #[test]
+fn a_consent_whose_session_has_ended_leads_to_the_login_and_gives_nothing() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code&scope=order:read", dev.told("/app/client_id"));
+    let mut browser = Browser::new(&dev);
+    let page = browser.log_in(&query).header("location").unwrap().to_owned();
+    let csrf = input(&browser.get(&page).text(), "csrf");
+    browser.cookies.clear();
+    let consent = [("request", &*query), ("csrf", &csrf), ("decision", "allow")];
+    let answer = browser.submit("/oauth/consent", &consent);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let next = answer.header("location").unwrap().to_owned();
+    assert!(next.starts_with("/oauth/authorize?"), "{next}");
+    assert!(browser.get(&next).text().contains("name=\"password\""));
+}
+
+#[test]
 fn consent_is_asked_each_time_and_says_what_is_new_and_what_the_app_has() {
     let dev = Dev::start();
     let app = dev.told("/app/client_id");
