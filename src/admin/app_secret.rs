@@ -45,7 +45,8 @@ pub(super) fn new_record(
     let text = new_secret(SECRET_PREFIX, &*state.random)?;
     let id = SecretId::new(&new_id("sec_", &*state.random)?).map_err(|_| Problem::Internal)?;
     let created_at = state.clock.now();
-    let record = SecretRecord { id, app: app.clone(), created_at, expires_at, revoked_at: None };
+    let record =
+        SecretRecord { id, app: app.clone(), created_at, expires_at, revoked_at: None, last_used_at: None };
     Ok(NewSecret { hash: SecretHash::of(&text), text, record })
 }
 

@@ -89,15 +89,16 @@ pub(super) async fn remove_second_factor(
     body.finish(Some(()))?;
     let mut transaction = state.store.begin().await?;
     let merchant = lock(&mut transaction, &id).await?;
-    let had = json!({ "second_factor": transaction.has_confirmed_factor(&merchant.id).await? });
+    let factor = transaction.confirmed_factor(&merchant.id).await?;
     if transaction.remove_second_factor(&merchant.id, Removal::Any).await? {
-        let (what, has) =
-            (("merchant.remove_second_factor", merchant.id.as_str()), json!({ "second_factor": false }));
-        who.record((&state, &mut transaction), what, (Some(&had), Some(&has))).await?;
+        let shown = |factor| json!({ "second_factor": show::second_factor(factor) });
+        let (before, after) = (shown(factor), shown(None));
+        let what = ("merchant.remove_second_factor", merchant.id.as_str());
+        who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
         transaction.commit().await?;
         tracing::info!(merchant = %merchant.id, "a merchant's second factor was removed");
     }
-    ok(show::merchant(&merchant))
+    ok(show::merchant_with(&merchant, None))
 }
 
 /// `GET /admin/merchants`.
@@ -110,7 +111,9 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
 
 /// `GET /admin/merchants/{id}`.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    ok(show::merchant(&find(&state, &id).await?))
+    let merchant = find(&state, &id).await?;
+    let factor = state.store.confirmed_factor(&merchant.id).await?;
+    ok(show::merchant_with(&merchant, factor))
 }
 
 /// `POST /admin/merchants/{id}/suspend`.
@@ -150,13 +153,13 @@ async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, sta
 }
 
 /// The merchant that is changed by `transaction`, and by nobody else meanwhile.
-async fn lock(transaction: &mut Transaction, id: &str) -> Result<Merchant, Problem> {
+pub(super) async fn lock(transaction: &mut Transaction, id: &str) -> Result<Merchant, Problem> {
     let missing = Problem::NotFound("merchant");
     let Ok(id) = MerchantId::new(id) else { return Err(missing) };
     transaction.lock_merchant(&id).await?.ok_or(missing)
 }
 
-async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {
+pub(super) async fn find(state: &AdminState, id: &str) -> Result<Merchant, Problem> {
     let missing = Problem::NotFound("merchant");
     let Ok(id) = MerchantId::new(id) else { return Err(missing) };
     state.store.merchant(&id).await?.ok_or(missing)

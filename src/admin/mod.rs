@@ -30,6 +30,7 @@ mod policy;
 mod problem;
 mod redirect_uri;
 mod router;
+mod session;
 mod show;
 mod signing_key;
 mod state;

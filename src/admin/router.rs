@@ -11,7 +11,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, exceptions, grant, health, introspection, key, ledger, linked_account,
-    merchant, named_token, partner, plan, policy, signing_key, statement, subscription, token, usage,
+    merchant, named_token, partner, plan, policy, session, signing_key, statement, subscription, token,
+    usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -71,6 +72,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/merchants/{id}/password", post(merchant::set_password))
         .route("/merchants/{id}/accounts", get(linked_account::list).post(linked_account::link))
         .route("/merchants/{id}/accounts/unlink", post(linked_account::unlink))
+        .route("/merchants/{id}/sessions", get(session::list))
+        .route("/merchants/{id}/sessions/end", post(session::end_all))
+        .route("/merchants/{id}/sessions/{session}/end", post(session::end))
         .route("/merchants/{id}/second-factor/remove", post(merchant::remove_second_factor))
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))

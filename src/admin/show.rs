@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::authentication::{AuthenticationClass, LoginMethod};
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::store::login_session::LoginSession;
+use crate::store::second_factor::ConfirmedFactor;
 
 pub(super) fn partner(partner: &Partner) -> Value {
     json!({
@@ -56,6 +59,7 @@ pub(super) fn secret(secret: &SecretRecord) -> Value {
         "created_at": secret.created_at.to_string(),
         "expires_at": secret.expires_at.map(|at| at.to_string()),
         "revoked_at": secret.revoked_at.map(|at| at.to_string()),
+        "last_used_at": secret.last_used_at.map(|at| at.to_string()),
     })
 }
 
@@ -77,6 +81,32 @@ pub(super) fn merchant(merchant: &Merchant) -> Value {
         "name": merchant.name,
         "standing": merchant.standing.name(),
         "created_at": merchant.created_at.to_string(),
+    })
+}
+
+/// A merchant with the second factor that it logs in by.
+pub(super) fn merchant_with(of: &Merchant, factor: Option<ConfirmedFactor>) -> Value {
+    let mut shown = merchant(of);
+    shown["second_factor"] = second_factor(factor);
+    shown
+}
+
+pub(super) fn second_factor(factor: Option<ConfirmedFactor>) -> Value {
+    factor.map_or(Value::Null, |factor| {
+        json!({ "since": factor.since.to_string(), "recovery_codes_left": factor.recovery_codes_left })
+    })
+}
+
+pub(super) fn session(session: &LoginSession) -> Value {
+    json!({
+        "id": session.id.as_str(),
+        "merchant": session.merchant.as_str(),
+        "method": session.method.map(LoginMethod::name),
+        "two_factors": session.authentication.class == AuthenticationClass::TwoFactors,
+        "address": session.address.map(|address| address.to_string()),
+        "created_at": session.created_at.to_string(),
+        "last_seen_at": session.seen_at.map(|at| at.to_string()),
+        "expires_at": session.expires_at.to_string(),
     })
 }
 

@@ -26,6 +26,8 @@ pub(super) enum SecretAction {
         expires_at: Option<String>,
     },
     /// An app's client secrets, those that no longer work too; never the secrets themselves
+    ///
+    /// The last use is told once an hour: who ends a rotation sees what was used since within the hour.
     List {
         /// The app's id
         id: String,
@@ -54,6 +56,7 @@ const LISTED: &[Column] = &[
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
+    ("last used", "/last_used_at"),
 ];
 
 pub(super) fn run(node: &Node, action: SecretAction, screen: &Screen) -> Outcome {

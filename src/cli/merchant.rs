@@ -39,7 +39,7 @@ enum Action {
     },
     /// All merchants
     List,
-    /// One merchant
+    /// One merchant, and since when it logs in by a second factor
     Show {
         /// The merchant's id
         id: String,
@@ -81,6 +81,23 @@ enum Action {
         #[command(flatten)]
         account: Account,
     },
+    /// The browsers in which a merchant is logged in: since when, from where, by what, and when each was last seen
+    Sessions {
+        /// The merchant's id
+        id: String,
+    },
+    /// Log a merchant out of one browser
+    EndSession {
+        /// The merchant's id
+        id: String,
+        /// The session's id (`ses_…`), as `merchant sessions` lists it
+        session: String,
+    },
+    /// Log a merchant out of all browsers
+    EndSessions {
+        /// The merchant's id
+        id: String,
+    },
     /// Let a suspended merchant log in and be acted for again
     Resume {
         /// The merchant's id
@@ -114,7 +131,21 @@ const COLUMNS: &[Column] = &[
     ("name", "/name"),
     ("standing", "/standing"),
     ("created", "/created_at"),
+    ("second factor", "/second_factor"),
 ];
+
+const SESSIONS: &[Column] = &[
+    ("id", "/id"),
+    ("merchant", "/merchant"),
+    ("by", "/method"),
+    ("two factors", "/two_factors"),
+    ("from", "/address"),
+    ("since", "/created_at"),
+    ("last seen", "/last_seen_at"),
+    ("until", "/expires_at"),
+];
+
+const LOGGED_IN_NOWHERE: &str = "It is logged in nowhere.";
 
 const LISTED: &[Column] = &[
     ("id", "/id"),
@@ -160,6 +191,18 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
         }
         Action::RemoveSecondFactor { id } => {
             screen.entry(&node.post(&path(&id, "/second-factor/remove"), &json!({}))?, COLUMNS)
+        }
+        Action::Sessions { id } => {
+            screen.list(&node.list(&path(&id, "/sessions"))?, SESSIONS, LOGGED_IN_NOWHERE)
+        }
+        Action::EndSession { id, session } => {
+            let path = path(&id, &format!("/sessions/{}/end", segment(&session)));
+            screen.entry(&node.post(&path, &json!({}))?, SESSIONS)
+        }
+        Action::EndSessions { id } => {
+            let ended = node.post(&path(&id, "/sessions/end"), &json!({}))?;
+            let ended = ended["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            screen.list(ended, SESSIONS, LOGGED_IN_NOWHERE)
         }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),

@@ -33,6 +33,32 @@ impl AuthenticationClass {
     }
 }
 
+/// By what a merchant proved itself first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// Its password.
+    Password,
+    /// Its account at an identity provider.
+    Provider,
+}
+
+impl LoginMethod {
+    /// The name in the store and the admin API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// The method of that [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Password, Self::Provider].into_iter().find(|method| method.name() == name)
+    }
+}
+
 /// That a merchant proved itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authentication {

@@ -15,6 +15,7 @@ pub mod hexadecimal;
 pub mod id;
 pub mod identity;
 pub mod introspection;
+pub mod last_use;
 pub mod ledger;
 pub mod location;
 pub mod money;

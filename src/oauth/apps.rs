@@ -13,7 +13,7 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, Access, AppsQuestion, Browser, Language};
 use super::parameters::Parameters;
-use super::recorded::{record, recording};
+use super::recorded::{self, record};
 use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
@@ -98,9 +98,12 @@ async fn try_end_session(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Res
     let (session, form) = read(oauth, headers, body).await?;
     let mut response = see_other(&Interaction::Apps.path());
     let Some(id) = form.get("session").and_then(|id| SessionId::new(id).ok()) else { return Ok(response) };
-    let change = ("session.end", id.as_str());
-    let store = recording(oauth, (headers, &session.merchant.id), change, (None, None));
-    if store.end_login_session(&session.merchant.id, &id).await? {
+    let mut transaction = oauth.store.begin().await?;
+    if let Some(ended) = transaction.end_login_session(&session.merchant.id, &id).await? {
+        let (of, before) = ((headers, &session.merchant.id), recorded::session(&ended));
+        let change = ("session.end", id.as_str());
+        record((oauth, &mut transaction), of, change, (Some(&before), None)).await?;
+        transaction.commit().await?;
         tracing::info!(session = %id, merchant = %session.merchant.id, "a merchant ended a session of its own");
     }
     if id == session.id {

@@ -25,7 +25,9 @@ pub async fn log_in(
     interaction: &Interaction,
 ) -> Result<Option<Response>, PageError> {
     session::end(oauth, headers).await?;
-    let Some(begun) = session::begin(oauth, (merchant, first), class).await? else { return Ok(None) };
+    let Some(begun) = session::begin(oauth, headers, (merchant, first), class).await? else {
+        return Ok(None);
+    };
     let mut response = see_other(&interaction.path_after_login(&begun.csrf));
     response.headers_mut().append(header::SET_COOKIE, begun.cookie);
     // It has logged in by now: a browser that is not known again is no reason to fail.

@@ -1,12 +1,14 @@
 //! What merchants change on their own pages leaves an audit record, in the transaction of the change.
 
 use axum::http::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::router::OAuth;
 use super::throttle::address_of;
 use crate::domain::audit::{Actor, Change};
+use crate::domain::authentication::LoginMethod;
 use crate::domain::id::MerchantId;
+use crate::store::login_session::LoginSession;
 use crate::store::{Store, StoreError, Transaction};
 
 /// The store, that records with what it changes next that `merchant` did `action` to `subject`, which was and became what is
@@ -32,6 +34,17 @@ pub async fn record(
     (before, after): (Option<&Value>, Option<&Value>),
 ) -> Result<(), StoreError> {
     transaction.record(&change(oauth, of, what, (before, after))).await
+}
+
+/// What is recorded of a session that ended.
+#[must_use]
+pub fn session(session: &LoginSession) -> Value {
+    json!({
+        "merchant": session.merchant.as_str(),
+        "created_at": session.created_at.to_string(),
+        "address": session.address.map(|address| address.to_string()),
+        "method": session.method.map(LoginMethod::name),
+    })
 }
 
 fn change(

@@ -13,6 +13,7 @@ use super::client_auth::KeySets;
 use super::federation::provider::Federation;
 use super::federation::{begin, callback};
 use super::interaction::{DEVICE_ALLOWED, DEVICE_DENIED};
+use super::last_uses::LastUses;
 use super::observed::observe;
 use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
@@ -60,6 +61,8 @@ pub struct OAuth {
     pub sealing: Arc<SealingKey>,
     /// How often somebody may try to log in.
     pub throttle: Arc<Throttle>,
+    /// When secrets and sessions were last used, to be written down.
+    pub last_uses: Arc<LastUses>,
     /// What became of calls and logins.
     pub counters: Arc<OAuthCounters>,
     /// The platform's own identity provider.

@@ -7,10 +7,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::error::PageError;
 use super::router::OAuth;
+use super::throttle::address_of;
 use crate::credential::cookie::{HOST_PREFIX, SESSION};
-use crate::domain::authentication::{Authentication, AuthenticationClass};
+use crate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use crate::domain::id::{InvalidId, MerchantId, SessionId};
 use crate::domain::identity::{Merchant, Standing};
+use crate::domain::last_use::Used;
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::SessionHash;
 use crate::store::first_factor::FirstFactor;
@@ -37,8 +39,9 @@ pub struct Session {
 /// [`PageError::Unavailable`].
 pub async fn find(oauth: &OAuth, headers: &HeaderMap) -> Result<Option<Session>, PageError> {
     let Some(id) = cookie(headers, &cookie_name(oauth, SESSION)) else { return Ok(None) };
-    let found = oauth.store.login_session(&SessionHash::of(id), oauth.clock.now()).await?;
-    let Some(session) = found else { return Ok(None) };
+    let now = oauth.clock.now();
+    let Some(session) = oauth.store.login_session(&SessionHash::of(id), now).await? else { return Ok(None) };
+    oauth.last_uses.note(Used::Session(session.id.clone()), session.seen_at, now);
     let merchant = oauth.store.merchant(&session.merchant).await?;
     let merchant = merchant.filter(|merchant| merchant.standing == Standing::Active);
     let (csrf, id, authentication) = (hex(&session.csrf_secret), session.id, session.authentication);
@@ -53,12 +56,13 @@ pub struct Begun {
     pub csrf: String,
 }
 
-/// Begins a session of a merchant that proved itself by `first`, and by `class` in all; `None` if it may no longer log in so.
+/// Begins a session of a merchant that proved itself in the browser with these headers by `first`, and by `class` in all; `None` if it may no longer log in so.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
 pub async fn begin(
     oauth: &OAuth,
+    headers: &HeaderMap,
     (merchant, first): (&MerchantId, &FirstFactor),
     class: AuthenticationClass,
 ) -> Result<Option<Begun>, PageError> {
@@ -66,7 +70,8 @@ pub async fn begin(
         FirstFactor::Password(_) => oauth.clock.now(),
         FirstFactor::Account(_, at) => *at,
     };
-    let (id, session) = new_session(oauth, merchant, Authentication { at, class })?;
+    let authentication = Authentication { at, class };
+    let (id, session) = new_session(oauth, headers, (merchant, first.method(), authentication))?;
     if !oauth.store.begin_login_session(&SessionHash::of(&id), &session, first).await? {
         return Ok(None);
     }
@@ -78,8 +83,8 @@ pub async fn begin(
 /// A new session, and the id that its cookie holds.
 fn new_session(
     oauth: &OAuth,
-    merchant: &MerchantId,
-    authentication: Authentication,
+    headers: &HeaderMap,
+    (merchant, method, authentication): (&MerchantId, LoginMethod, Authentication),
 ) -> Result<(String, LoginSession), PageError> {
     let unavailable = |error| PageError::Unavailable(Box::new(error));
     let id = new_secret("", &*oauth.random).map_err(unavailable)?;
@@ -93,7 +98,10 @@ fn new_session(
         authentication,
         merchant: merchant.clone(),
         csrf_secret,
+        method: Some(method),
+        address: Some(address_of(headers)).filter(|address| !address.is_unspecified()),
         created_at: now,
+        seen_at: Some(now),
         expires_at: now.plus(LIFETIME),
     };
     Ok((id, session))

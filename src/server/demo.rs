@@ -156,6 +156,7 @@ async fn client_secret(services: &Services, app: &App) -> Result<String, ServerE
         created_at: services.clock.now(),
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     };
     services.store.add_app_secret((&secret, &SecretHash::of(&text)), Others::Revoked).await?;
     Ok(text)

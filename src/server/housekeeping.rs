@@ -9,6 +9,7 @@ use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
 use crate::gateway::worker::Shared;
 use crate::limit::cell::Cells;
+use crate::oauth::last_uses::LastUses;
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::live::Live;
 use crate::policy::snapshot::MAX_ACCESS_TOKEN_LIFETIME;
@@ -21,6 +22,8 @@ const CELLS_EVERY: Duration = Duration::from_secs(30);
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether other policies want other tokens. A call that needs one does not wait for this.
 const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
+/// How often uses of secrets and sessions are written down.
+const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether the next signing key is due.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often the store forgets what has expired.
@@ -88,6 +91,28 @@ pub(super) async fn rotate_signing_keys(keys: Arc<SigningKeys>, live: Arc<Live>)
         if let Err(error) = keys.rotate_if_due(terms).await {
             tracing::error!(%error, "the next signing key is due and cannot be made for now");
         }
+    }
+}
+
+/// Writes down when secrets and sessions were last used, for ever.
+pub(super) async fn note_last_uses(store: Store, uses: Arc<LastUses>) {
+    let mut interval = tokio::time::interval(LAST_USES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        write_last_uses(&store, &uses).await;
+    }
+}
+
+/// Writes down what waits; if it cannot be, it waits on.
+pub(super) async fn write_last_uses(store: &Store, uses: &LastUses) {
+    let taken = uses.take();
+    if taken.is_empty() {
+        return;
+    }
+    if let Err(error) = store.note_last_uses(&taken).await {
+        tracing::warn!(%error, "last uses of secrets and sessions are not written down for now");
+        uses.put_back(taken);
     }
 }
 

@@ -44,6 +44,7 @@ use crate::limit::cell::Cells;
 use crate::metering::tally::DrainState;
 use crate::oauth;
 use crate::oauth::federation::provider::Federation;
+use crate::oauth::last_uses::LastUses;
 use crate::oauth::router::OAuth;
 use crate::outbound::client::Client;
 use crate::outbound::upstream_tokens::UpstreamTokens;
@@ -114,6 +115,8 @@ pub struct Services {
     pub client: Client,
     /// What the OAuth2 server counts.
     pub oauth_counters: Arc<OAuthCounters>,
+    /// When secrets and sessions were last used, to be written down.
+    pub last_uses: Arc<LastUses>,
 }
 
 /// A running node.
@@ -191,6 +194,7 @@ impl Node {
             random,
             client,
             oauth_counters: Arc::default(),
+            last_uses: Arc::default(),
         };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
@@ -217,6 +221,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
             tokio::spawn(housekeeping::rotate_signing_keys(
@@ -281,6 +286,8 @@ impl Node {
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
+        let last_uses = housekeeping::write_last_uses(&self.services.store, &self.services.last_uses);
+        let _ = tokio::time::timeout(DRAIN_TIME, last_uses).await;
         // A caller of the admin API that hangs may still hold a connection.
         let _ = tokio::time::timeout(DRAIN_TIME, self.services.store.close()).await;
         drop(self.data);
@@ -314,6 +321,7 @@ fn router(services: &Services) -> Router {
         hashing: services.hashing.clone(),
         key_sets: Arc::default(),
         throttle: Arc::default(),
+        last_uses: services.last_uses.clone(),
         counters: services.oauth_counters.clone(),
         federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
     })

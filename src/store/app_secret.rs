@@ -41,7 +41,18 @@ row! {
         created_at: i64,
         expires_at: Option<i64>,
         revoked_at: Option<i64>,
+        used_at: Option<i64>,
     }
+}
+
+macro_rules! select_secret {
+    ($tail:literal) => {
+        concat!(
+            "select secret.id, secret.app, secret.created_at, secret.expires_at, secret.revoked_at, secret_use.used_at \
+             from app_secret secret left join secret_use on secret_use.secret = secret.id ",
+            $tail
+        )
+    };
 }
 
 impl TryFrom<SecretRow> for SecretRecord {
@@ -54,33 +65,34 @@ impl TryFrom<SecretRow> for SecretRecord {
             created_at: Timestamp::from_micros(row.created_at),
             expires_at: time(row.expires_at),
             revoked_at: time(row.revoked_at),
+            last_used_at: time(row.used_at),
         })
     }
 }
 
 impl Store {
-    /// Whether that is the hash of a secret that proves the app at `now`.
+    /// The secret of that hash, if it proves the app at `now`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn is_app_secret(
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn proving_secret(
         &self,
         app: &AppId,
         hash: &SecretHash,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let found: Option<i64> = on!(self.reader(), db => {
-            sqlx::query_scalar(
-                "select created_at from app_secret where app = $1 and hash = $2 and revoked_at is null \
-                 and (expires_at is null or expires_at > $3)",
-            )
+    ) -> Result<Option<SecretRecord>, StoreError> {
+        let row: Option<SecretRow> = on!(self.reader(), db => {
+            sqlx::query_as(select_secret!(
+                "where secret.app = $1 and secret.hash = $2 and secret.revoked_at is null \
+                 and (secret.expires_at is null or secret.expires_at > $3)"
+            ))
             .bind(app.as_str())
             .bind(&hash.0[..])
             .bind(now.as_micros())
             .fetch_optional(db)
             .await
         })?;
-        Ok(found.is_some())
+        row.map(SecretRecord::try_from).transpose()
     }
 
     /// An app's secrets, those that no longer work too, newest first.
@@ -89,10 +101,7 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn secrets_of(&self, app: &AppId) -> Result<Vec<SecretRecord>, StoreError> {
         let rows: Vec<SecretRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select id, app, created_at, expires_at, revoked_at from app_secret where app = $1 \
-                 order by created_at desc, id limit $2",
-            )
+            sqlx::query_as(select_secret!("where secret.app = $1 order by secret.created_at desc, secret.id limit $2"))
             .bind(app.as_str())
             .bind(MAX_LIST)
             .fetch_all(db)
@@ -156,9 +165,7 @@ impl Transaction {
         id: &SecretId,
     ) -> Result<Option<SecretRecord>, StoreError> {
         let row: Option<SecretRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select id, app, created_at, expires_at, revoked_at from app_secret where app = $1 and id = $2",
-            )
+            sqlx::query_as(select_secret!("where secret.app = $1 and secret.id = $2"))
             .bind(app.as_str())
             .bind(id.as_str())
             .fetch_optional(db)
@@ -177,18 +184,16 @@ impl Transaction {
         id: &SecretId,
         at: Timestamp,
     ) -> Result<SecretRecord, StoreError> {
-        let row: Option<SecretRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update app_secret set revoked_at = coalesce(revoked_at, $3) where app = $1 and id = $2 \
-                 returning id, app, created_at, expires_at, revoked_at",
-            )
-            .bind(app.as_str())
-            .bind(id.as_str())
-            .bind(at.as_micros())
-            .fetch_optional(db)
-            .await
+        on!(self.connection(), db => {
+            sqlx::query("update app_secret set revoked_at = coalesce(revoked_at, $3) where app = $1 and id = $2")
+                .bind(app.as_str())
+                .bind(id.as_str())
+                .bind(at.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
         })?;
-        row.ok_or(StoreError::Missing { what: "client secret" })?.try_into()
+        self.app_secret(app, id).await?.ok_or(StoreError::Missing { what: "client secret" })
     }
 
     pub(super) async fn insert_secret(

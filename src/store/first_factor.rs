@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::error::StoreError;
 use super::transaction::Transaction;
+use crate::domain::authentication::LoginMethod;
 use crate::domain::id::MerchantId;
 use crate::domain::provider_account::ProviderAccount;
 use crate::domain::time::Timestamp;
@@ -16,6 +17,17 @@ pub enum FirstFactor {
     Password(String),
     /// Its account at the identity provider, and when it proved itself there.
     Account(ProviderAccount, Timestamp),
+}
+
+impl FirstFactor {
+    /// By what it proved itself.
+    #[must_use]
+    pub fn method(&self) -> LoginMethod {
+        match self {
+            Self::Password(_) => LoginMethod::Password,
+            Self::Account(..) => LoginMethod::Provider,
+        }
+    }
 }
 
 impl fmt::Debug for FirstFactor {

@@ -1,14 +1,15 @@
 //! Browser sessions of merchants. The cookie holds the session's id; the store holds only its hash.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::error::StoreError;
 use super::first_factor::FirstFactor;
 use super::open::Store;
 use super::page::MAX_LIST;
-use super::row::{all, authentication, hash, parse};
+use super::row::{all, authentication, hash, known, optional, parse, time};
 use super::transaction::Transaction;
-use crate::domain::authentication::{Authentication, AuthenticationClass};
+use crate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
@@ -24,8 +25,15 @@ pub struct LoginSession {
     pub csrf_secret: [u8; 32],
     /// How the merchant proved itself.
     pub authentication: Authentication,
+    /// By what it proved itself first; `None` for a session that an older program began.
+    pub method: Option<LoginMethod>,
+    /// From where it logged in, if that is known.
+    pub address: Option<IpAddr>,
     /// Since when.
     pub created_at: Timestamp,
+    /// When the browser last showed it, if that is known, and never more than
+    /// [`crate::domain::last_use::SESSION_EVERY`] behind.
+    pub seen_at: Option<Timestamp>,
     /// Until when.
     pub expires_at: Timestamp,
 }
@@ -43,17 +51,23 @@ row! {
         csrf_secret: Vec<u8>,
         authenticated_at: i64,
         acr: String,
+        method: Option<String>,
+        address: Option<String>,
         created_at: i64,
+        seen_at: Option<i64>,
         expires_at: i64,
     }
 }
 
+macro_rules! columns {
+    () => {
+        "id, merchant, csrf_secret, authenticated_at, acr, method, address, created_at, seen_at, expires_at"
+    };
+}
+
 macro_rules! select_session {
     ($tail:literal) => {
-        concat!(
-            "select id, merchant, csrf_secret, authenticated_at, acr, created_at, expires_at from login_session ",
-            $tail
-        )
+        concat!("select ", columns!(), " from login_session ", $tail)
     };
 }
 
@@ -66,10 +80,17 @@ impl TryFrom<SessionRow> for LoginSession {
             authentication: authentication("login_session.acr", row.authenticated_at, &row.acr)?,
             merchant: parse("login_session.merchant", &row.merchant)?,
             csrf_secret: hash("login_session.csrf_secret", &row.csrf_secret)?,
+            method: method(row.method.as_deref())?,
+            address: optional("login_session.address", row.address.as_deref())?,
             created_at: Timestamp::from_micros(row.created_at),
+            seen_at: time(row.seen_at),
             expires_at: Timestamp::from_micros(row.expires_at),
         })
     }
+}
+
+fn method(text: Option<&str>) -> Result<Option<LoginMethod>, StoreError> {
+    text.map(|text| known("login_session.method", LoginMethod::named(text))).transpose()
 }
 
 impl Store {
@@ -153,29 +174,52 @@ impl Store {
         })?;
         all(rows)
     }
-
-    /// Ends the session of that id if it is the merchant's; gives whether there was one.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn end_login_session(&self, merchant: &MerchantId, id: &SessionId) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let ended = on!(transaction.connection(), db => {
-            sqlx::query("delete from login_session where id = $1 and merchant = $2")
-                .bind(id.as_str())
-                .bind(merchant.as_str())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        if ended > 0 {
-            transaction.commit().await?;
-        }
-        Ok(ended > 0)
-    }
 }
 
 impl Transaction {
+    /// Ends the session of that id if it is the merchant's; gives what it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn end_login_session(
+        &mut self,
+        merchant: &MerchantId,
+        id: &SessionId,
+    ) -> Result<Option<LoginSession>, StoreError> {
+        let row: Option<SessionRow> = on!(self.connection(), db => {
+            sqlx::query_as(concat!(
+                "delete from login_session where id = $1 and merchant = $2 returning ",
+                columns!()
+            ))
+            .bind(id.as_str())
+            .bind(merchant.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(LoginSession::try_from).transpose()
+    }
+
+    /// Ends all sessions of the merchant's; gives those that had not expired at `now`, the youngest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn end_login_sessions(
+        &mut self,
+        merchant: &MerchantId,
+        now: Timestamp,
+    ) -> Result<Vec<LoginSession>, StoreError> {
+        let rows: Vec<SessionRow> = on!(self.connection(), db => {
+            sqlx::query_as(concat!("delete from login_session where merchant = $1 returning ", columns!()))
+                .bind(merchant.as_str())
+                .fetch_all(db)
+                .await
+        })?;
+        let mut ended: Vec<LoginSession> = all(rows)?;
+        ended.retain(|session| now < session.expires_at);
+        ended.sort_by(|one, other| other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id)));
+        Ok(ended)
+    }
+
     pub(super) async fn insert_login_session(
         &mut self,
         hash: &SessionHash,
@@ -184,7 +228,7 @@ impl Transaction {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into login_session (hash, merchant, csrf_secret, created_at, expires_at, id, authenticated_at, \
-                 acr) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 acr, method, address, seen_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
             .bind(&hash.0[..])
             .bind(session.merchant.as_str())
@@ -194,6 +238,9 @@ impl Transaction {
             .bind(session.id.as_str())
             .bind(session.authentication.at.as_micros())
             .bind(session.authentication.class.name())
+            .bind(session.method.map(LoginMethod::name))
+            .bind(session.address.map(|address| address.to_string()))
+            .bind(session.seen_at.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())

@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     step!(15, "usage_span", "0015_usage_span.sql"),
     step!(16, "unspent_tokens", "0016_unspent_tokens.sql"),
     step!(17, "logins", "0017_logins.sql"),
+    step!(18, "last_uses", "0018_last_uses.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -37,6 +37,7 @@ mod introspection;
 mod journal_position;
 pub mod key;
 pub mod key_page;
+mod last_use;
 pub mod ledger;
 mod line_total;
 pub mod linked_account;

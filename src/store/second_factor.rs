@@ -39,6 +39,15 @@ impl std::fmt::Debug for SecondFactor {
     }
 }
 
+/// A second factor that a merchant logs in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfirmedFactor {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many recovery codes stand in for it.
+    pub recovery_codes_left: i64,
+}
+
 /// Which second factor is removed. What came in its place meanwhile stays.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Removal<'f> {
@@ -66,6 +75,20 @@ impl TryFrom<FactorRow> for SecondFactor {
         })
     }
 }
+
+row! {
+    ConfirmedRow { confirmed_at: i64, codes: i64 }
+}
+
+impl From<ConfirmedRow> for ConfirmedFactor {
+    fn from(row: ConfirmedRow) -> Self {
+        Self { since: Timestamp::from_micros(row.confirmed_at), recovery_codes_left: row.codes }
+    }
+}
+
+const CONFIRMED: &str = "select confirmed_at, \
+     (select count(*) from recovery_code where recovery_code.merchant = second_factor.merchant) as codes \
+     from second_factor where merchant = $1 and confirmed_at is not null";
 
 row! {
     TriedRow { failures: i64, tried_at: i64 }
@@ -96,6 +119,20 @@ impl Store {
                 .await
         })?;
         row.map(SecondFactor::try_from).transpose()
+    }
+
+    /// The second factor that a merchant logs in by.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn confirmed_factor(
+        &self,
+        merchant: &MerchantId,
+    ) -> Result<Option<ConfirmedFactor>, StoreError> {
+        let row: Option<ConfirmedRow> = on!(self.reader(), db => {
+            sqlx::query_as(CONFIRMED).bind(merchant.as_str()).fetch_optional(db).await
+        })?;
+        Ok(row.map(ConfirmedFactor::from))
     }
 
     /// Offers a merchant a second factor in place of one that it did not confirm; whether it has none that it did.
@@ -295,6 +332,20 @@ impl Transaction {
             .map(|done| done.rows_affected())
         })?;
         Ok(removed > 0)
+    }
+
+    /// The second factor that a merchant logs in by, as the transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn confirmed_factor(
+        &mut self,
+        merchant: &MerchantId,
+    ) -> Result<Option<ConfirmedFactor>, StoreError> {
+        let row: Option<ConfirmedRow> = on!(self.connection(), db => {
+            sqlx::query_as(CONFIRMED).bind(merchant.as_str()).fetch_optional(db).await
+        })?;
+        Ok(row.map(ConfirmedFactor::from))
     }
 
     /// Whether a merchant logs in by two factors.

@@ -2,6 +2,7 @@
 
 use super::super::error::EndpointError;
 use super::super::router::OAuth;
+use crate::domain::last_use::Used;
 use crate::domain::secret_hash::SecretHash;
 use crate::domain::time::Timestamp;
 use crate::store::client::Client;
@@ -16,5 +17,8 @@ pub(super) async fn is_right(
     secret: &str,
     now: Timestamp,
 ) -> Result<bool, EndpointError> {
-    Ok(oauth.store.is_app_secret(&client.app.id, &SecretHash::of(secret), now).await?)
+    let proving = oauth.store.proving_secret(&client.app.id, &SecretHash::of(secret), now).await?;
+    let Some(secret) = proving else { return Ok(false) };
+    oauth.last_uses.note(Used::Secret(secret.id), secret.last_used_at, now);
+    Ok(true)
 }

@@ -1,11 +1,16 @@
 //! Every route that changes something leaves its record: who, what, when, from where, before and after, and no secret.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use tollgate::domain::id::{AppId, GrantId, MerchantId};
+use tollgate::domain::secret_hash::SessionHash;
 use tollgate::domain::time::Clock;
+use tollgate::store::first_factor::FirstFactor;
+use tollgate::store::login_session::LoginSession;
 
 use super::books::{usage_id, with_exceptions};
 use super::world::{ADDRESS, TOKEN, World, text};
@@ -192,6 +197,14 @@ async fn merchants(walk: &mut Walk<'_>, app: &str) {
     walk.world.store.grant_consent(pair, &scopes, &grant, now).await.unwrap();
     walk.secrets.push("correct horse battery".to_owned());
     let account = || json!({"issuer": "https://login.example.com", "subject": "user-1"});
+    for name in ["ses_1", "ses_2"] {
+        log_in(walk.world, &id, name).await;
+    }
+    let ended = ("session.end", Some("ses_1"), Told);
+    let route = "POST /merchants/{id}/sessions/{session}/end";
+    walk.calls((route, &[&merchant, "ses_1"]), json!({}), ended).await;
+    let ended = ("merchant.end_sessions", Some(&*merchant), Told);
+    walk.calls(("POST /merchants/{id}/sessions/end", &[&merchant]), json!({}), ended).await;
     for (route, action, before, body) in [
         (
             "POST /merchants/{id}/password",
@@ -209,6 +222,25 @@ async fn merchants(walk: &mut Walk<'_>, app: &str) {
     }
     walk.calls(("POST /grants/{id}/revoke", &["gr_1"]), json!({}), ("grant.revoke", Some("gr_1"), Told))
         .await;
+}
+
+/// Logs a merchant in by a session of that name.
+async fn log_in(world: &World, merchant: &MerchantId, name: &str) {
+    let now = world.clock.now();
+    let session = LoginSession {
+        id: name.parse().unwrap(),
+        merchant: merchant.clone(),
+        csrf_secret: [7; 32],
+        authentication: Authentication { at: now, class: AuthenticationClass::TwoFactors },
+        method: Some(LoginMethod::Password),
+        address: Some(ADDRESS),
+        created_at: now,
+        seen_at: Some(now),
+        expires_at: now.plus(Duration::from_secs(60)),
+    };
+    let (_, password_hash) = world.store.merchant_login("shop").await.unwrap().unwrap();
+    let first = FirstFactor::Password(password_hash);
+    assert!(world.store.begin_login_session(&SessionHash::of(name), &session, &first).await.unwrap());
 }
 
 /// The records of `subject` by those actions, the oldest first.

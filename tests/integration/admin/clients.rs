@@ -125,8 +125,9 @@ async fn another_secret_leaves_the_old_ones_alive_for_as_long_as_it_is_told() {
     let (id, old) = (AppId::new(&text(&app, "id")).unwrap(), SecretHash::of(&text(&app, "client_secret")));
     let path = format!("/admin/apps/{id}/secrets");
     let now = world.clock.now();
-    let works =
-        async |hash: &SecretHash, at: Timestamp| world.store.is_app_secret(&id, hash, at).await.unwrap();
+    let works = async |hash: &SecretHash, at: Timestamp| {
+        world.store.proving_secret(&id, hash, at).await.unwrap().is_some()
+    };
     world.post(&path, &json!({})).await.expect(201);
     assert!(works(&old, "2126-01-01T00:00:00Z".parse().unwrap()).await);
     world.forgotten.take();

@@ -20,7 +20,8 @@ async fn a_new_app_has_a_secret_that_is_shown_once() {
     assert!(!shown.to_string().contains(&secret));
     let id = AppId::new(&id).unwrap();
     assert_eq!(world.store.secrets_of(&id).await.unwrap().len(), 1);
-    assert!(world.store.is_app_secret(&id, &SecretHash::of(&secret), world.clock.now()).await.unwrap());
+    let proving = world.store.proving_secret(&id, &SecretHash::of(&secret), world.clock.now()).await;
+    assert!(proving.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ mod par;
 mod revocation;
 mod second_factor;
 mod secrets;
+mod sessions;
 mod step_up;
 mod stock;
 mod table;

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 
 use super::visitor::Browser;
 use crate::support::dev::{Dev, input, parameter};
@@ -159,9 +160,26 @@ fn a_second_factor_is_turned_on_by_the_password_and_off_by_itself_or_by_an_admin
     assert_eq!(browser.submit(&remove, &[("csrf", &csrf), ("code", &recovery[3])]).status, 303);
     assert_eq!(Browser::new(&dev).log_in_at(PAGE, 0).header("location"), Some(PAGE));
 
-    turn_on(&mut Browser::new(&dev));
-    let path = format!("/admin/merchants/{}/second-factor/remove", dev.told("/merchants/0/id"));
-    assert_eq!(dev.admin("POST", &path, "").status, 200);
+    let merchant = format!("/admin/merchants/{}", dev.told("/merchants/0/id"));
+    let shown = || dev.admin("GET", &merchant, "").json()["second_factor"].clone();
+    assert_eq!(shown(), Value::Null);
+    let (_, recovery) = turn_on(&mut Browser::new(&dev));
+    assert_eq!(shown()["recovery_codes_left"], 10);
+    let mut other = Browser::new(&dev);
+    let path = other.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
+    assert_eq!(second_step(&mut other, &path, &recovery[0]).status, 303);
+    let factor = shown();
+    assert!(factor["since"].as_str().unwrap().starts_with("20"), "{factor}");
+    assert_eq!(factor["recovery_codes_left"], 9);
+    let sessions = dev.admin("GET", &format!("{merchant}/sessions"), "").json();
+    let by_both: Vec<_> =
+        sessions["items"].as_array().unwrap().iter().map(|one| &one["two_factors"]).collect();
+    assert_eq!(by_both, [true, false], "the youngest first");
+    assert_eq!(dev.admin("POST", &format!("{merchant}/second-factor/remove"), "").status, 200);
+    assert_eq!(shown(), Value::Null);
+    let record = dev.admin("GET", "/admin/audit?action=merchant.remove_second_factor", "").json();
+    let (before, after) = (&record["items"][0]["before"], &record["items"][0]["after"]);
+    assert_eq!((&before["second_factor"], &after["second_factor"]), (&factor, &Value::Null));
     assert_eq!(Browser::new(&dev).log_in_at(PAGE, 0).header("location"), Some(PAGE));
     let records = dev.admin("GET", "/admin/audit", "").text();
     for action in ["second_factor.confirm", "second_factor.remove", "merchant.remove_second_factor"] {

@@ -7,6 +7,7 @@ use tollgate::domain::client::{AuthMethod, ClientSettings, GrantType};
 use tollgate::domain::client_certificate::CertificateName;
 use tollgate::domain::id::{AppId, SecretId};
 use tollgate::domain::identity::{App, ClientKind, SecretHash, Standing};
+use tollgate::domain::last_use::Used;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::app_secret::{AddedSecret, MAX_ALIVE, Others};
 use tollgate::store::{Store, StoreError};
@@ -21,6 +22,7 @@ contract! {
     no_more_secrets_than_ten_are_alive_at_a_time,
     an_assertion_is_used_once_by_whoever_comes_first,
     a_change_of_settings_or_secrets_is_told_to_every_node,
+    the_last_use_of_a_secret_is_known_to_the_hour_and_is_no_change_of_its_app,
 }
 
 async fn a_client_comes_back_as_it_was_registered_and_changed(store: Store) {
@@ -63,7 +65,7 @@ async fn several_secrets_of_an_app_are_alive_until_they_end_or_are_revoked(store
     let alive = async |at| {
         let mut alive = Vec::new();
         for hash in &hashes {
-            alive.push(store.is_app_secret(&app.id, hash, at).await.unwrap());
+            alive.push(store.proving_secret(&app.id, hash, at).await.unwrap().is_some());
         }
         alive
     };
@@ -106,9 +108,33 @@ async fn no_more_secrets_than_ten_are_alive_at_a_time(store: Store) {
     }
     assert_eq!(add(20, Others::Stay).await, AddedSecret::TooMany);
     assert_eq!(add(21, Others::EndAt(later(40))).await, AddedSecret::TooMany);
-    assert!(store.is_app_secret(&app.id, &SecretHash::of("secret"), later(50)).await.unwrap());
+    let proving = store.proving_secret(&app.id, &SecretHash::of("secret"), later(50)).await.unwrap();
+    assert!(proving.is_some());
     assert_eq!(add(22, Others::Revoked).await, AddedSecret::Added(10));
     assert_eq!(add(23, Others::Stay).await, AddedSecret::Added(0));
+}
+
+async fn the_last_use_of_a_secret_is_known_to_the_hour_and_is_no_change_of_its_app(store: Store) {
+    let (app, _) = seed(&store).await;
+    let second = secret("second", &app, later(1));
+    store.add_app_secret((&second, &SecretHash::of("second")), Others::Stay).await.unwrap();
+    let from = store.identity_changes(None).await.unwrap().next;
+    let uses = async || {
+        let secrets = store.secrets_of(&app.id).await.unwrap();
+        secrets.iter().map(|secret| secret.last_used_at).collect::<Vec<_>>()
+    };
+    assert_eq!(uses().await, [None, None]);
+    let [first, second] = ["first", "second"].map(|id| Used::Secret(SecretId::new(id).unwrap()));
+    for (at, known) in [(100, 100), (3_699, 100), (3_700, 3_700), (50, 3_700), (9_999, 9_999)] {
+        store.note_last_uses(&[(first.clone(), later(at))]).await.unwrap();
+        assert_eq!(uses().await, [None, Some(later(known))], "{at}");
+    }
+    store.note_last_uses(&[(second, later(20)), (first, later(20_000))]).await.unwrap();
+    assert_eq!(uses().await, [Some(later(20)), Some(later(20_000))]);
+    let proving = store.proving_secret(&app.id, &SecretHash::of("second"), later(30)).await.unwrap();
+    assert_eq!(proving.unwrap().last_used_at, Some(later(20)));
+    let changes = store.identity_changes(Some(from)).await.unwrap();
+    assert_eq!(changes.subjects, Some(Vec::new()), "a use is told to all nodes as if the app had changed");
 }
 
 async fn an_assertion_is_used_once_by_whoever_comes_first(store: Store) {

@@ -1,6 +1,6 @@
 //! Accounts at identity providers, and logins there that are under way.
 
-use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use tollgate::domain::id::{MerchantId, SessionId};
 use tollgate::domain::identity::{Merchant, Standing};
 use tollgate::domain::provider_account::{LinkedAccount, ProviderAccount};
@@ -82,6 +82,9 @@ async fn a_session_begins_by_a_linked_account_of_an_active_merchant_alone(store:
         let session = LoginSession {
             id: SessionId::new(id).unwrap(),
             merchant: shop.id.clone(),
+            method: Some(LoginMethod::Password),
+            address: None,
+            seen_at: None,
             csrf_secret: [3; 32],
             authentication: Authentication { at: START, class },
             created_at: START,

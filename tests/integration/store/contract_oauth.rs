@@ -1,6 +1,6 @@
 //! Authorization codes, browser sessions, signing keys, and what expires.
 
-use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use tollgate::domain::confirmation::{Confirmation, Thumbprint};
 use tollgate::domain::hexadecimal::hexadecimal;
 use tollgate::domain::id::{FamilyId, MerchantId, SessionId};
@@ -108,6 +108,9 @@ fn session(merchant: &MerchantId) -> LoginSession {
         id: SessionId::new("ses_1").unwrap(),
         authentication: Authentication { at: START, class: AuthenticationClass::OneFactor },
         merchant: merchant.clone(),
+        method: Some(LoginMethod::Password),
+        address: None,
+        seen_at: None,
         csrf_secret: [9; 32],
         created_at: START,
         expires_at: later(60),

@@ -1,7 +1,8 @@
 //! What the merchant's own pages show and change: apps with access, sessions.
 
-use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use tollgate::domain::id::{MerchantId, SessionId};
+use tollgate::domain::last_use::Used;
 use tollgate::domain::secret_hash::SessionHash;
 use tollgate::store::Store;
 use tollgate::store::app_access::AppAccess;
@@ -15,6 +16,8 @@ use super::seed::{PASSWORD_HASH, START, later, merchant, password, seed, seed_gr
 contract! {
     apps_with_access_are_those_of_the_merchants_grants_that_are_not_revoked,
     a_merchant_lists_and_ends_its_own_sessions_alone,
+    all_sessions_of_a_merchant_end_at_once,
+    a_session_is_seen_again_once_in_a_while,
 }
 
 async fn apps_with_access_are_those_of_the_merchants_grants_that_are_not_revoked(store: Store) {
@@ -40,29 +43,82 @@ async fn apps_with_access_are_those_of_the_merchants_grants_that_are_not_revoked
     assert_eq!(store.apps_with_access_to(&grant.merchant).await.unwrap(), []);
 }
 
-async fn a_merchant_lists_and_ends_its_own_sessions_alone(store: Store) {
-    let (_, shop) = seed(&store).await;
-    let other = merchant("merchant_2", "other");
-    store.create_merchant(&other, PASSWORD_HASH).await.unwrap();
-    let session = |name: &str, merchant: &MerchantId, from| LoginSession {
+fn session(name: &str, merchant: &MerchantId, from: u64) -> LoginSession {
+    LoginSession {
         id: SessionId::new(name).unwrap(),
         authentication: Authentication { at: START, class: AuthenticationClass::TwoFactors },
         merchant: merchant.clone(),
         csrf_secret: [9; 32],
+        method: Some(LoginMethod::Provider),
+        address: Some("2001:db8::1".parse().unwrap()),
         created_at: later(from),
+        seen_at: None,
         expires_at: later(from + 60),
-    };
+    }
+}
+
+async fn begin(store: &Store, session: &LoginSession) {
+    let hash = SessionHash::of(session.id.as_str());
+    assert!(store.begin_login_session(&hash, session, &password()).await.unwrap());
+}
+
+async fn a_merchant_lists_and_ends_its_own_sessions_alone(store: Store) {
+    let (_, shop) = seed(&store).await;
+    let other = merchant("merchant_2", "other");
+    store.create_merchant(&other, PASSWORD_HASH).await.unwrap();
     let (one, two) = (session("one", &shop.id, 0), session("two", &shop.id, 10));
     let three = session("three", &other.id, 0);
     for session in [&one, &two, &three] {
-        let hash = SessionHash::of(session.id.as_str());
-        assert!(store.begin_login_session(&hash, session, &password()).await.unwrap());
+        begin(&store, session).await;
     }
     assert_eq!(store.login_sessions_of(&shop.id, later(59)).await.unwrap(), [two.clone(), one.clone()]);
     assert_eq!(store.login_sessions_of(&shop.id, later(60)).await.unwrap(), [two]);
-    assert!(!store.end_login_session(&shop.id, &three.id).await.unwrap());
-    assert!(store.end_login_session(&shop.id, &one.id).await.unwrap());
-    assert!(!store.end_login_session(&shop.id, &one.id).await.unwrap());
+    let end = async |merchant: &MerchantId, id: &SessionId| {
+        let mut transaction = store.begin().await.unwrap();
+        let ended = transaction.end_login_session(merchant, id).await.unwrap();
+        transaction.commit().await.unwrap();
+        ended
+    };
+    assert_eq!(end(&shop.id, &three.id).await, None);
+    assert_eq!(end(&shop.id, &one.id).await, Some(one.clone()));
+    assert_eq!(end(&shop.id, &one.id).await, None);
     assert_eq!(store.login_session(&SessionHash::of("one"), START).await.unwrap(), None);
     assert_eq!(store.login_sessions_of(&other.id, START).await.unwrap(), [three]);
+}
+
+async fn all_sessions_of_a_merchant_end_at_once(store: Store) {
+    let (_, shop) = seed(&store).await;
+    let other = merchant("merchant_2", "other");
+    store.create_merchant(&other, PASSWORD_HASH).await.unwrap();
+    let sessions = [
+        session("old", &shop.id, 0),
+        session("young", &shop.id, 70),
+        session("younger", &shop.id, 80),
+        session("strange", &other.id, 80),
+    ];
+    for session in &sessions {
+        begin(&store, session).await;
+    }
+    let [_, young, younger, strange] = sessions;
+    let mut transaction = store.begin().await.unwrap();
+    let ended = transaction.end_login_sessions(&shop.id, later(90)).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(ended, [younger, young], "the youngest first, and none that had expired");
+    assert_eq!(store.login_sessions_of(&shop.id, START).await.unwrap(), []);
+    assert_eq!(store.login_sessions_of(&other.id, START).await.unwrap(), [strange]);
+}
+
+async fn a_session_is_seen_again_once_in_a_while(store: Store) {
+    let (_, shop) = seed(&store).await;
+    let began = LoginSession { expires_at: later(9_000), ..session("one", &shop.id, 0) };
+    begin(&store, &began).await;
+    let see = async |at| {
+        store.note_last_uses(&[(Used::Session(began.id.clone()), at)]).await.unwrap();
+        store.login_session(&SessionHash::of("one"), at).await.unwrap().unwrap().seen_at
+    };
+    for (at, seen) in [(10, 10), (309, 10), (310, 310), (20, 310), (900, 900)] {
+        assert_eq!(see(later(at)).await, Some(later(seen)), "{at}");
+    }
+    let gone = Used::Session(SessionId::new("gone").unwrap());
+    store.note_last_uses(&[(gone, later(10))]).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! Second factors and the logins that wait for them: what works once.
 
-use tollgate::domain::authentication::{Authentication, AuthenticationClass};
+use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
 use tollgate::domain::id::{MerchantId, SessionId};
 use tollgate::domain::provider_account::ProviderAccount;
 use tollgate::domain::secret_hash::{PendingHash, RecoveryHash, SessionHash};
@@ -160,6 +160,9 @@ async fn begin(store: &Store, merchant: &MerchantId, (name, class): (&str, Authe
         id: SessionId::new(name).unwrap(),
         authentication: Authentication { at: START, class },
         merchant: merchant.clone(),
+        method: Some(LoginMethod::Password),
+        address: None,
+        seen_at: None,
         csrf_secret: [9; 32],
         created_at: START,
         expires_at: later(60),

@@ -59,6 +59,7 @@ pub(super) fn secret(id: &str, app: &App, created_at: Timestamp) -> SecretRecord
         created_at,
         expires_at: None,
         revoked_at: None,
+        last_used_at: None,
     }
 }
 

@@ -93,3 +93,17 @@ fn a_new_login_is_one_that_the_provider_says_was_new() {
     // Where nothing of that is asked for, a login of before will do.
     assert!(session(&come(&federated, "", "a=b", &json!({"auth_time": now() - 600}))).is_some());
 }
+
+#[test]
+fn a_session_tells_administrators_that_it_began_there_and_by_what() {
+    let federated = Federated::start(&["two_factors_acr: [strong]"]);
+    let dev = &federated.dev;
+    assert_eq!(federated.link(0, ACCOUNT).status, 201);
+    for (claims, by_both) in [(json!({}), false), (json!({"acr": "strong"}), true)] {
+        session(&come(&federated, "", "a=b", &claims)).unwrap();
+        let path = format!("/admin/merchants/{}/sessions", dev.told("/merchants/0/id"));
+        let sessions = dev.admin("GET", &path, "").json();
+        let youngest = &sessions["items"][0];
+        assert_eq!((&youngest["method"], &youngest["two_factors"]), (&json!("provider"), &json!(by_both)));
+    }
+}

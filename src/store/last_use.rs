@@ -1,0 +1,72 @@
+//! When client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::transaction::Transaction;
+use crate::domain::id::{SecretId, SessionId};
+use crate::domain::last_use::Used;
+use crate::domain::time::Timestamp;
+
+impl Store {
+    /// Writes down when each was used, unless it is known already as well as it has to be. In one order, so that nodes that
+    /// write at once do not wait for each other in a circle.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_last_uses(&self, uses: &[(Used, Timestamp)]) -> Result<(), StoreError> {
+        let mut uses: Vec<_> = uses.iter().collect();
+        uses.sort_unstable();
+        let mut transaction = self.begin().await?;
+        for (used, at) in uses {
+            let known_before = at.minus(used.every());
+            match used {
+                Used::Secret(id) => transaction.note_secret_use(id, *at, known_before).await?,
+                Used::Session(id) => transaction.note_session_seen(id, *at, known_before).await?,
+            }
+        }
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    async fn note_secret_use(
+        &mut self,
+        id: &SecretId,
+        at: Timestamp,
+        known_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into secret_use (secret, used_at) values ($1, $2) \
+                 on conflict (secret) do update set used_at = excluded.used_at where secret_use.used_at <= $3",
+            )
+            .bind(id.as_str())
+            .bind(at.as_micros())
+            .bind(known_before.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    async fn note_session_seen(
+        &mut self,
+        id: &SessionId,
+        at: Timestamp,
+        known_before: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "update login_session set seen_at = $2 where id = $1 and (seen_at is null or seen_at <= $3)",
+            )
+            .bind(id.as_str())
+            .bind(at.as_micros())
+            .bind(known_before.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}
