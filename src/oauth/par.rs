@@ -18,9 +18,11 @@ use super::error::{DPOP_NONCE, EndpointError, pushed};
 use super::parameters::Parameters;
 use super::router::OAuth;
 use super::throttle::address_of;
+use crate::domain::identity::ClientKind;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::RequestHash;
-use crate::store::pushed_request::PushedRequest;
+use crate::limit::cell::network;
+use crate::store::pushed_request::{PushedRequest, WhenFull};
 
 /// What the reference to a pushed request begins with (RFC 9126, section 2.2).
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
@@ -28,8 +30,8 @@ const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 const LIFETIME: Duration = Duration::from_secs(300);
 /// Longest request that is kept, in bytes: a longer one would make no address that a browser takes either.
 const MAX_LENGTH: usize = 8 * 1024;
-/// Most requests of an app that wait. Whoever knows a public app's id can use all of them up, so they are many: six or seven a
-/// second for all of their lifetime.
+/// Most requests of an app that wait: six or seven a second for all of their lifetime. An app that has proved itself is told to
+/// wait beyond; as anybody can be a public one, its networks share them.
 const MAX_WAITING: u32 = 2_000;
 /// What proves the app, and says nothing of the request.
 const PROOF: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
@@ -71,7 +73,11 @@ async fn keep(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<String, Endpoin
     let request_uri =
         new_secret(PREFIX, &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let pushed = PushedRequest { app: app.id, request, created_at: now, expires_at: now.plus(LIFETIME) };
-    match oauth.store.push_request(&RequestHash::of(&request_uri), &pushed, MAX_WAITING).await? {
+    let when_full = match app.kind {
+        ClientKind::Public => WhenFull::OldestGo(network(address)),
+        ClientKind::Confidential => WhenFull::Refuse,
+    };
+    match oauth.store.push_request(&RequestHash::of(&request_uri), &pushed, (MAX_WAITING, when_full)).await? {
         true => Ok(request_uri),
         false => Err(EndpointError::TooManyWaiting(LIFETIME.as_secs())),
     }

@@ -48,6 +48,7 @@ const STEPS: &[Step] = &[
     step!(16, "unspent_tokens", "0016_unspent_tokens.sql"),
     step!(17, "logins", "0017_logins.sql"),
     step!(18, "last_uses", "0018_last_uses.sql"),
+    step!(19, "pushed_networks", "0019_pushed_networks.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

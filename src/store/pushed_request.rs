@@ -1,13 +1,26 @@
 //! Authorization requests that apps pushed (RFC 9126), under the hashes of their references. One is used up by the merchant's
 //! answer, see [`Store::give_code`].
 
+use std::net::IpAddr;
+
 use super::error::StoreError;
+use super::expiry::MAX_FORGOTTEN;
 use super::open::Store;
 use super::row::parse;
 use super::transaction::Transaction;
 use crate::domain::id::AppId;
 use crate::domain::secret_hash::RequestHash;
 use crate::domain::time::Timestamp;
+
+/// What becomes of a request of whose app as many wait as may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is not kept. This is for an app that has proved itself: it can be told to wait.
+    Refuse,
+    /// The oldest of the networks that have most waiting go, and this one is of that network. So whoever says to be an app that
+    /// anybody can be pushes out his own requests before those of others.
+    OldestGo(IpAddr),
+}
 
 /// An authorization request that was pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +53,8 @@ impl TryFrom<PushedRow> for PushedRequest {
 }
 
 impl Store {
-    /// Keeps a request, unless `most` of its app wait; whether it did. Of those that are pushed at once, a few more may be kept.
+    /// Keeps a request, unless `most` of its app wait and `when_full` says otherwise; whether it did. Of those that are pushed at
+    /// once, a few more may be kept.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without its app, [`StoreError::Conflict`] if the hash is taken; [`StoreError::Unavailable`].
@@ -48,26 +62,21 @@ impl Store {
         &self,
         hash: &RequestHash,
         pushed: &PushedRequest,
-        most: u32,
+        (most, when_full): (u32, WhenFull),
     ) -> Result<bool, StoreError> {
-        let kept = on!(self.writer(), db => {
-            sqlx::query(
-                "insert into pushed_request (hash, app, request, created_at, expires_at) \
-                 select $1, $2, $3, $4, $5 where (select count(*) from (select 1 from pushed_request \
-                 where app = $2 and expires_at > $4 limit $6) waiting) < $6",
-            )
-            .bind(&hash.0[..])
-            .bind(pushed.app.as_str())
-            .bind(&pushed.request)
-            .bind(pushed.created_at.as_micros())
-            .bind(pushed.expires_at.as_micros())
-            .bind(i64::from(most))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app"))?;
-        Ok(kept > 0)
+        let mut transaction = self.begin().await?;
+        let waiting = transaction.count_waiting(&pushed.app, pushed.created_at, most).await?;
+        let network = match when_full {
+            WhenFull::Refuse if waiting >= most => return Ok(false),
+            WhenFull::Refuse => None,
+            WhenFull::OldestGo(network) => Some(network),
+        };
+        transaction.insert_pushed_request(hash, pushed, network).await?;
+        if waiting >= most {
+            transaction.drop_oldest(&pushed.app, pushed.created_at, most).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The request of that app, unless it was used or has expired at `now`.
@@ -112,6 +121,67 @@ impl Store {
 }
 
 impl Transaction {
+    /// How many requests of an app wait at `now`, up to `most`.
+    async fn count_waiting(&mut self, app: &AppId, now: Timestamp, most: u32) -> Result<u32, StoreError> {
+        let waiting: i64 = on!(self.connection(), db => {
+            sqlx::query_scalar(
+                "select count(*) from (select 1 from pushed_request where app = $1 and expires_at > $2 limit $3) waiting",
+            )
+            .bind(app.as_str())
+            .bind(now.as_micros())
+            .bind(i64::from(most))
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(u32::try_from(waiting).unwrap_or(most))
+    }
+
+    async fn insert_pushed_request(
+        &mut self,
+        hash: &RequestHash,
+        pushed: &PushedRequest,
+        network: Option<IpAddr>,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into pushed_request (hash, app, request, created_at, expires_at, network) \
+                 values ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(&hash.0[..])
+            .bind(pushed.app.as_str())
+            .bind(&pushed.request)
+            .bind(pushed.created_at.as_micros())
+            .bind(pushed.expires_at.as_micros())
+            .bind(network.map(|network| network.to_string()))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app"))
+    }
+
+    /// Leaves `most` of the requests of an app that wait at `now`: the newest of each network, then the second newest of each, and
+    /// so on. All live equally long, so that what was pushed last expires last.
+    async fn drop_oldest(&mut self, app: &AppId, now: Timestamp, most: u32) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "delete from pushed_request where hash in (\
+                 select hash from (\
+                 select hash, expires_at, row_number() over (partition by network order by expires_at desc, hash) as turn \
+                 from pushed_request where app = $1 and expires_at > $2) in_turns \
+                 order by turn, expires_at desc, hash limit $4 offset $3)",
+            )
+            .bind(app.as_str())
+            .bind(now.as_micros())
+            .bind(i64::from(most))
+            .bind(MAX_FORGOTTEN)
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
     /// Uses a request up; whether it was there, and had not expired at `now`.
     pub(super) async fn use_pushed_request(
         &mut self,

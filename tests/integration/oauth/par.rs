@@ -254,3 +254,25 @@ fn p1_an_app_has_no_more_requests_waiting_than_may_and_none_for_ever() {
     dev.tamper("update pushed_request set expires_at = 1");
     pushed(&push(&dev, &of_app(&dev, &[])));
 }
+
+#[test]
+fn p1_who_says_to_be_an_app_that_anybody_can_be_shuts_out_nobody_else() {
+    const FLOOD: &str = "with recursive n (i) as (select 0 union all select i + 1 from n where i < 1999) \
+        insert into pushed_request (hash, app, request, created_at, expires_at, network) \
+        select randomblob(32), app.id, 'x', 0, (unixepoch() + 200) * 1000000 + i, '192.0.2.' || (i % 6) from n, app";
+    let dev = Dev::start();
+    dev.tamper(FLOOD);
+    let app = dev.told("/public_app/client_id");
+    let request = [
+        ("client_id", app),
+        ("response_type", "code"),
+        ("redirect_uri", dev.told("/public_app/redirect_uri")),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    let request_uris: Vec<_> = (0..3).map(|_| pushed(&push(&dev, &request))).collect();
+    for request_uri in request_uris {
+        let query = form(&[("client_id", app), ("request_uri", &request_uri)]);
+        assert_eq!(dev.get(&format!("/oauth/authorize?{query}"), &[]).status, 200);
+    }
+}

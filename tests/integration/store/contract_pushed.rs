@@ -1,11 +1,13 @@
 //! Consent, code and pushed request: all of it, or nothing.
 
+use std::net::IpAddr;
+
 use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, FamilyId, GrantId};
 use tollgate::domain::identity::App;
 use tollgate::domain::secret_hash::{CodeHash, RequestHash};
 use tollgate::store::authorization_code::{CodeRecord, GivenCode};
-use tollgate::store::pushed_request::PushedRequest;
+use tollgate::store::pushed_request::{PushedRequest, WhenFull};
 use tollgate::store::{Page, Store, StoreError};
 
 use super::contract;
@@ -17,6 +19,7 @@ const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
 contract! {
     a_pushed_request_is_there_for_its_app_until_it_expires,
     no_more_requests_of_an_app_wait_than_may,
+    of_an_app_that_anybody_can_be_each_network_has_a_fair_share,
     a_code_comes_with_its_consent_and_uses_the_request_up,
     a_code_that_cannot_be_kept_leaves_everything_as_it_was,
     of_many_answers_to_one_request_exactly_one_gets_a_code,
@@ -26,7 +29,7 @@ async fn push(store: &Store, app: &AppId) -> RequestHash {
     let request = "client_id=app_1&scope=order%3Aread".to_owned();
     let pushed = PushedRequest { app: app.clone(), request, created_at: START, expires_at: later(60) };
     let hash = RequestHash::of("urn:x");
-    assert!(store.push_request(&hash, &pushed, 10).await.unwrap());
+    assert!(store.push_request(&hash, &pushed, (10, WhenFull::Refuse)).await.unwrap());
     assert_eq!(store.pushed_request(app, &hash, later(59)).await.unwrap(), Some(pushed));
     hash
 }
@@ -53,7 +56,8 @@ async fn no_more_requests_of_an_app_wait_than_may(store: Store) {
         let request = "client_id=a".to_owned();
         let pushed =
             PushedRequest { app: app.id.clone(), request, created_at: at, expires_at: at.plus(MINUTE) };
-        store.push_request(&RequestHash::of(&number.to_string()), &pushed, 3).await.unwrap()
+        let hash = RequestHash::of(&number.to_string());
+        store.push_request(&hash, &pushed, (3, WhenFull::Refuse)).await.unwrap()
     };
     for (number, is_kept) in [(0, true), (1, true), (2, true), (3, false)] {
         assert_eq!(push(&first, number, START).await, is_kept, "{number}");
@@ -64,6 +68,36 @@ async fn no_more_requests_of_an_app_wait_than_may(store: Store) {
     assert!(push(&first, 5, later(59)).await, "one was answered");
     assert!(push(&first, 6, later(60)).await && push(&first, 7, later(60)).await, "two have expired");
     assert!(!push(&first, 8, later(60)).await);
+}
+
+async fn of_an_app_that_anybody_can_be_each_network_has_a_fair_share(store: Store) {
+    const MOST: u32 = 6;
+    let app = seed(&store).await.0;
+    let mut pushed = Vec::new();
+    let mut push = async |network: u8, second: u64| {
+        let (at, request) = (later(second), format!("network={network}&second={second}"));
+        let record =
+            PushedRequest { app: app.id.clone(), request, created_at: at, expires_at: at.plus(MINUTE) };
+        let (hash, from) = (RequestHash::of(&record.request), IpAddr::from([192, 0, 2, network]));
+        assert!(store.push_request(&hash, &record, (MOST, WhenFull::OldestGo(from))).await.unwrap());
+        pushed.push(((network, second), hash));
+        let mut waiting = Vec::new();
+        for (what, hash) in &pushed {
+            waiting.extend(store.pushed_request(&app.id, hash, at).await.unwrap().map(|_| *what));
+        }
+        waiting
+    };
+    assert_eq!(push(1, 0).await, [(1, 0)]);
+    for second in 1..20 {
+        push(2, second).await;
+        push(3, second).await;
+    }
+    // Whoever floods pushes out his own first. Of two that have as many, the older goes.
+    assert_eq!(push(3, 20).await, [(1, 0), (2, 18), (3, 18), (2, 19), (3, 19), (3, 20)]);
+    assert_eq!(push(4, 21).await, [(1, 0), (2, 18), (2, 19), (3, 19), (3, 20), (4, 21)]);
+    assert_eq!(push(1, 22).await, [(2, 18), (2, 19), (3, 19), (3, 20), (4, 21), (1, 22)]);
+    // What has expired is in nobody's way.
+    assert_eq!(push(5, 80).await, [(4, 21), (1, 22), (5, 80)]);
 }
 
 async fn a_code_comes_with_its_consent_and_uses_the_request_up(store: Store) {
