@@ -203,8 +203,7 @@ impl Directory {
         address: Option<IpAddr>,
         moment: Moment,
     ) -> Result<Known, Refusal> {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        let hash = hash_of(text);
         let credential = (CredentialKind::AccessToken, hash);
         let known = self.remembered.get(&credential).await;
         if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, moment)) {
@@ -378,6 +377,13 @@ impl Directory {
         let until = self.aged_at(aged.loaded_at).saturating_add(self.memory.grace);
         aged.outcome.is_ok() && moment.monotonic < until && self.is_true(aged, moment.now)
     }
+}
+
+/// What a token is remembered by.
+fn hash_of(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
 }
 
 #[cfg(test)]

@@ -13,16 +13,16 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::client_auth::{authenticate, form};
 use super::error::{EndpointError, Unproven};
-use super::revoke::TokenKind;
+use super::revoke::{self, TokenKind};
 use super::router::OAuth;
 use super::token::standing::{self, Rests};
-use crate::credential::access_token::cnf;
+use crate::credential::access_token::{VerifiedToken, cnf};
 use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::introspection::Introspects;
 use crate::domain::secret_hash::RefreshTokenHash;
-use crate::domain::time::{Moment, Timestamp};
+use crate::domain::time::Timestamp;
 
 /// Tells what a token permits.
 pub async fn introspect(State(oauth): State<OAuth>, call: Call, body: Bytes) -> Response {
@@ -46,7 +46,13 @@ async fn try_introspect(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Optio
     }
     let token = parameters.get("token").ok_or(EndpointError::InvalidRequest("token is missing"))?;
     match TokenKind::of(token) {
-        TokenKind::Access => access_token(oauth, (&caller, now), token).await,
+        TokenKind::Access => {
+            let read = revoke::read(oauth, call, (token, now)).await?;
+            match read {
+                Some(read) => access_token(oauth, &caller, &read).await,
+                None => Ok(None),
+            }
+        }
         TokenKind::Refresh => refresh_token(oauth, (&caller, now), token).await,
         TokenKind::ApiKey => Ok(None),
     }
@@ -54,18 +60,13 @@ async fn try_introspect(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Optio
 
 async fn access_token(
     oauth: &OAuth,
-    (caller, now): (&App, Timestamp),
-    text: &str,
+    caller: &App,
+    token: &VerifiedToken,
 ) -> Result<Option<Value>, EndpointError> {
-    let moment = Moment { now, monotonic: oauth.clock.monotonic() };
-    let read = oauth.directory.read_token(text, moment).await;
-    let Some(token) = read.map_err(|error| EndpointError::Unavailable(Box::new(error)))? else {
-        return Ok(None);
-    };
     if token.app != caller.id && oauth.store.introspects(&caller.id).await? != Some(Introspects::All) {
         return Ok(None);
     }
-    let permitted = oauth.directory.standing_of(&token).await;
+    let permitted = oauth.directory.standing_of(token).await;
     let permitted = permitted.map_err(|error| EndpointError::Unavailable(Box::new(error)))?;
     let Some(permitted) = permitted else { return Ok(None) };
     let mut told = common(oauth, (token.app.as_str(), &permitted.scopes.to_string()), token.expires_at);

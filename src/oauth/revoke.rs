@@ -13,8 +13,10 @@ use super::call::Call;
 use super::client_auth::{authenticate, form};
 use super::error::EndpointError;
 use super::router::OAuth;
+use super::throttle::address_of;
 use crate::credential::access_token::VerifiedToken;
 use crate::domain::identity::App;
+use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::domain::secret_hash::RefreshTokenHash;
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::revoked_token::{RevokedToken, TokenRevoked};
@@ -57,16 +59,32 @@ async fn try_revoke(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<(), Endpo
     let token = parameters.get("token").ok_or(EndpointError::InvalidRequest("token is missing"))?;
     match TokenKind::of(token) {
         TokenKind::Refresh => revoke_family(oauth, (&app, now), token).await,
-        TokenKind::Access => {
-            let moment = Moment { now, monotonic: oauth.clock.monotonic() };
-            let read = oauth.directory.read_token(token, moment).await;
-            match read.map_err(|error| EndpointError::Unavailable(Box::new(error)))? {
-                Some(verified) if verified.app == app.id => revoke_alone(oauth, &verified, now).await,
-                Some(_) | None => Ok(()),
-            }
-        }
+        TokenKind::Access => match read(oauth, call, (token, now)).await? {
+            Some(verified) if verified.app == app.id => revoke_alone(oauth, &verified, now).await,
+            Some(_) | None => Ok(()),
+        },
         TokenKind::ApiKey => Err(EndpointError::UnsupportedTokenType),
     }
+}
+
+/// What an access token says that a caller brings. A key that is not known costs the caller's network what it costs at the
+/// gateway.
+///
+/// # Errors
+/// [`EndpointError::TooManyAttempts`], [`EndpointError::Unavailable`].
+pub(super) async fn read(
+    oauth: &OAuth,
+    call: &Call,
+    (token, now): (&str, Timestamp),
+) -> Result<Option<VerifiedToken>, EndpointError> {
+    let moment = Moment { now, monotonic: oauth.clock.monotonic() };
+    let read = oauth.directory.read_token(token, address_of(&call.headers), moment).await;
+    read.map_err(|refusal| match refusal {
+        Refusal::LimitReached { retry_after, .. } => {
+            EndpointError::TooManyAttempts(whole_seconds(retry_after).max(1))
+        }
+        refusal => EndpointError::Unavailable(refusal.detail().into()),
+    })
 }
 
 /// Also by a token that was spent: whoever has it wants it to be of no use.

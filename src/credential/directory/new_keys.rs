@@ -8,10 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Directory, REFUSED_TIME};
+use super::{Directory, REFUSED_TIME, hash_of};
 use crate::credential::access_token::{TokenError, VerifiedToken};
 use crate::credential::ring_source::Trust;
-use crate::credential::source::SourceUnavailable;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 
@@ -54,25 +53,26 @@ impl Directory {
         }
     }
 
-    /// What a token says that somebody asks about, if it holds as far as its look and signature tell. Whether what it rests on
-    /// still holds is [`Directory::standing_of`]'s to say.
+    /// What a token says that somebody at `address` asks about, if it holds as far as its look and signature tell. Whether what
+    /// it rests on still holds is [`Directory::standing_of`]'s to say. Only a key that is not known is paid for: who asks may be
+    /// a server that others send made-up tokens to, and is to be told of the good ones all the same.
     ///
     /// # Errors
-    /// [`SourceUnavailable`].
+    /// [`Refusal::LimitReached`] for the network that has asked about too many made-up keys, [`Refusal::Unavailable`].
     pub async fn read_token(
         self: &Arc<Self>,
         text: &str,
+        address: IpAddr,
         moment: Moment,
-    ) -> Result<Option<VerifiedToken>, SourceUnavailable> {
-        let verify = || self.keys_in_force.ring().keys().verifier().verify(text, moment.now);
-        match verify() {
-            Err(TokenError::UnknownKey) if self.has_read_keys_since(moment.monotonic).await => {
-                Ok(verify().ok())
-            }
-            Err(TokenError::UnknownKey) => {
-                Err(SourceUnavailable("the signing keys could not be read".to_owned()))
-            }
-            verified => Ok(verified.ok()),
+    ) -> Result<Option<VerifiedToken>, Refusal> {
+        let hash = hash_of(text);
+        let read = match self.verify(text, hash, None, moment) {
+            Ok(None) => self.verify_by_new_key(text, hash, Some(address), moment).await.map(Some),
+            read => read,
+        };
+        match read {
+            Err(Refusal::CredentialInvalid(_)) => Ok(None),
+            read => read,
         }
     }
 

@@ -59,6 +59,11 @@ impl Node {
         self.directory.identify_from(Presented::AccessToken(token), address, self.world.clock.moment()).await
     }
 
+    /// What somebody at `address` hears of a token.
+    async fn asked(&self, token: &str, address: [u8; 4]) -> Result<Option<VerifiedToken>, Refusal> {
+        self.directory.read_token(token, address.into(), self.world.clock.moment()).await
+    }
+
     fn read(&self) -> usize {
         self.rings.read.load(Ordering::SeqCst)
     }
@@ -81,7 +86,7 @@ async fn a_token_of_a_key_that_another_node_has_just_made_is_taken_at_once() {
         assert!(identified.unwrap().is_some());
     }
     assert_eq!(node.read(), 1, "once for all who wait");
-    let asked = node.directory.read_token(&tokens[0], node.world.clock.moment()).await.unwrap();
+    let asked = node.asked(&tokens[0], [192, 0, 2, 2]).await.unwrap();
     assert_eq!(asked.unwrap().id, "0");
 }
 
@@ -114,6 +119,29 @@ async fn made_up_keys_have_the_keys_read_once_in_a_second_and_keep_nobody_out() 
 }
 
 #[tokio::test]
+async fn who_asks_about_made_up_keys_waits_and_hears_of_tokens_of_known_keys_all_the_same() {
+    let node = Node::new();
+    let (known, now) = (signing_key(), node.world.clock.now());
+    node.store(&known);
+    let good = token_by(&known, "good", now);
+    let (thief, other) = ([192, 0, 2, 1], [192, 0, 2, 2]);
+    assert!(node.asked(&good, thief).await.unwrap().is_some());
+    node.world.later(1);
+    let forged: Vec<_> = (0..200).map(|_| token_by(&signing_key(), "forged", now)).collect();
+    let asked = futures_util::future::join_all(forged.iter().map(|token| node.asked(token, thief))).await;
+    let (told, waits): (Vec<_>, Vec<_>) = asked.into_iter().partition(Result::is_ok);
+    assert!(told.iter().all(|told| matches!(told, Ok(None))));
+    assert!(waits.iter().all(|wait| matches!(wait, Err(Refusal::LimitReached { .. }))));
+    assert_eq!(waits.len(), 150);
+    assert!(node.asked(&good, thief).await.unwrap().is_some());
+    // What was found out to prove nothing costs nobody anything for a while.
+    let read = node.read();
+    assert_eq!(node.asked(&forged[0], thief).await, Ok(None));
+    assert_eq!(node.read(), read);
+    assert_eq!(node.asked(&forged[199], other).await, Ok(None), "another network's");
+}
+
+#[tokio::test]
 async fn while_the_keys_cannot_be_read_nothing_is_said_of_a_token_and_afterwards_it_is_taken() {
     let node = Node::new();
     let (key, now) = (signing_key(), node.world.clock.now());
@@ -122,7 +150,7 @@ async fn while_the_keys_cannot_be_read_nothing_is_said_of_a_token_and_afterwards
     node.rings.is_away.store(true, Ordering::SeqCst);
     let refused = node.identify(&token, None).await;
     assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{refused:?}");
-    assert!(node.directory.read_token(&token, node.world.clock.moment()).await.is_err());
+    assert!(matches!(node.asked(&token, [192, 0, 2, 1]).await, Err(Refusal::Unavailable(_))));
     node.rings.is_away.store(false, Ordering::SeqCst);
     node.world.later(1);
     assert!(node.identify(&token, None).await.is_ok());
