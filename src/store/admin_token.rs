@@ -4,7 +4,7 @@ use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
 use super::row::{all, time};
-use super::transaction::Transaction;
+use super::transaction::{Exclusive, Transaction};
 use crate::domain::secret_hash::AdminTokenHash;
 use crate::domain::time::Timestamp;
 
@@ -72,6 +72,8 @@ impl Store {
         hash: &AdminTokenHash,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        // Whether a token is good is for the clock to say, so that no index could keep names apart.
+        transaction.hold(Exclusive::AdminTokens).await?;
         let others: i64 = on!(transaction.connection(), db => {
             sqlx::query_scalar(
                 "select count(*) from admin_token

@@ -43,6 +43,8 @@ pub enum Exclusive {
     Billing,
     /// Change which signing keys there are.
     SigningKeys,
+    /// Make admin tokens.
+    AdminTokens,
 }
 
 impl Exclusive {
@@ -52,6 +54,7 @@ impl Exclusive {
             Self::Migration => 0x7467_0001,
             Self::Billing => 0x7467_0002,
             Self::SigningKeys => 0x7467_0003,
+            Self::AdminTokens => 0x7467_0004,
         }
     }
 }

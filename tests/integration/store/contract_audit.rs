@@ -3,6 +3,8 @@
 use tollgate::domain::audit::{Actor, Change};
 use tollgate::domain::id::AppId;
 use tollgate::domain::identity::Standing;
+use tollgate::domain::secret_hash::AdminTokenHash;
+use tollgate::store::admin_token::AdminTokenRecord;
 use tollgate::store::audit::AuditFilter;
 use tollgate::store::{Page, Store, StoreError};
 
@@ -13,6 +15,7 @@ contract! {
     a_change_and_its_record_happen_together_or_not_at_all,
     one_change_is_recorded_once,
     records_are_found_by_whom_by_what_and_by_subject,
+    of_tokens_that_are_made_at_once_one_has_the_name,
 }
 
 fn change(subject: &str) -> Change {
@@ -76,4 +79,32 @@ async fn one_change_is_recorded_once(store: Store) {
     store.set_app_standing(&app.id, Standing::Active).await.unwrap();
     let kept = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
     assert_eq!(kept.len(), 1);
+}
+
+async fn of_tokens_that_are_made_at_once_one_has_the_name(store: Store) {
+    let token = |number: usize, name: &str| AdminTokenRecord {
+        id: format!("adm_{name}_{number}"),
+        name: name.to_owned(),
+        created_at: START,
+        expires_at: None,
+        revoked_at: None,
+    };
+    for name in ["alice", "bob", "carol"] {
+        let attempts: Vec<_> = (0..12)
+            .map(|number| {
+                let (store, token) = (store.clone(), token(number, name));
+                let hash = AdminTokenHash::of(&token.id);
+                tokio::spawn(async move { store.create_admin_token(&token, &hash).await })
+            })
+            .collect();
+        let mut made = 0;
+        for attempt in attempts {
+            match attempt.await.unwrap() {
+                Ok(()) => made += 1,
+                Err(StoreError::Conflict { what }) => assert_eq!(what, "admin_token.name"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(made, 1, "{name}");
+    }
 }
