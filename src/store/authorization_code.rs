@@ -218,7 +218,7 @@ impl Transaction {
     }
 
     /// The code, if this is its first redemption.
-    async fn mark_redeemed(
+    pub(super) async fn mark_redeemed(
         &mut self,
         hash: &CodeHash,
         now: Timestamp,

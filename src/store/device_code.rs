@@ -1,8 +1,8 @@
 //! Device codes (RFC 8628): a device asks again and again until a merchant has answered on another one.
 //!
-//! Invariant: a merchant answers once, and a device that was let through is told so once. The answer records the consent and
-//! makes an authorization code of it, in one transaction: what is promised of those holds for it too, see
-//! [`Store::redeem_code`].
+//! Invariant: a merchant answers once, and a device that was let through is given once what it was let do. The answer records
+//! the consent and makes an authorization code of it, in one transaction. A device that comes again once it was given that, as
+//! one does that lost the answer, ends nothing, unlike who brings any other code again.
 
 use super::authorization_code::CodeRecord;
 use super::error::StoreError;
@@ -12,7 +12,7 @@ use super::transaction::Transaction;
 use crate::domain::authentication::Authentication;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::scope::ScopeSet;
-use crate::domain::secret_hash::{CodeHash, DeviceCodeHash, UserCodeHash};
+use crate::domain::secret_hash::{DeviceCodeHash, UserCodeHash};
 use crate::domain::time::Timestamp;
 
 /// By how many seconds a device that asks too fast has to wait longer from then on (RFC 8628, section 3.5).
@@ -49,14 +49,14 @@ pub struct DeviceConsent {
 /// What a device learns that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polled {
-    /// The app has no such code, or has asked since it was let through.
+    /// The app has no such code, or was given what it was let do.
     Unknown,
     /// Nobody has answered yet.
     Waiting,
     /// Nobody has answered yet, and it asked too fast: from now on it has to wait longer.
     TooFast,
-    /// It was let through, and asks for the first time since: [`Store::redeem_code`] of that hash gives what it was let do.
-    Allowed(CodeHash),
+    /// It was let through: [`Store::redeem_device`] gives what it was let do.
+    Allowed,
     /// The merchant said no.
     Denied,
     /// It is too late.
@@ -111,18 +111,18 @@ row! {
     PollRow { stage: String, poll_seconds: i64, polled_at: Option<i64>, expires_at: i64 }
 }
 
-/// How far a device's request has come.
-enum Reached {
-    Stage(Stage),
-    Expired,
-}
-
 impl PollRow {
-    fn stage_at(&self, now: Timestamp) -> Result<Reached, StoreError> {
+    /// What a device learns that need not wait any more.
+    fn over_at(&self, now: Timestamp) -> Result<Option<Polled>, StoreError> {
         if self.expires_at <= now.as_micros() {
-            return Ok(Reached::Expired);
+            return Ok(Some(Polled::Expired));
         }
-        known("device_code.stage", Stage::named(&self.stage)).map(Reached::Stage)
+        Ok(match known("device_code.stage", Stage::named(&self.stage))? {
+            Stage::Waiting => None,
+            Stage::Allowed => Some(Polled::Allowed),
+            Stage::Denied => Some(Polled::Denied),
+            Stage::Redeemed => Some(Polled::Unknown),
+        })
     }
 }
 
@@ -218,24 +218,13 @@ impl Store {
     ) -> Result<Polled, StoreError> {
         // Most of what is made up, or over, is told without a write.
         let Some(row) = self.device(hash, app).await? else { return Ok(Polled::Unknown) };
-        match row.stage_at(now)? {
-            Reached::Expired => return Ok(Polled::Expired),
-            Reached::Stage(Stage::Denied) => return Ok(Polled::Denied),
-            Reached::Stage(Stage::Redeemed) => return Ok(Polled::Unknown),
-            Reached::Stage(Stage::Waiting | Stage::Allowed) => {}
+        if let Some(over) = row.over_at(now)? {
+            return Ok(over);
         }
         let mut transaction = self.begin().await?;
         let Some(row) = transaction.lock_device(hash, app).await? else { return Ok(Polled::Unknown) };
-        match row.stage_at(now)? {
-            Reached::Expired => return Ok(Polled::Expired),
-            Reached::Stage(Stage::Denied) => return Ok(Polled::Denied),
-            Reached::Stage(Stage::Redeemed) => return Ok(Polled::Unknown),
-            Reached::Stage(Stage::Waiting) => {}
-            Reached::Stage(Stage::Allowed) => {
-                transaction.end_device(hash).await?;
-                transaction.commit().await?;
-                return Ok(Polled::Allowed(hash.authorization()));
-            }
+        if let Some(over) = row.over_at(now)? {
+            return Ok(over);
         }
         let wait = row.poll_seconds.saturating_mul(1_000_000);
         let is_too_fast = row.polled_at.is_some_and(|last| now.as_micros() < last.saturating_add(wait));
@@ -243,6 +232,24 @@ impl Store {
         transaction.note_poll(hash, slower_by, now).await?;
         transaction.commit().await?;
         Ok(if is_too_fast { Polled::TooFast } else { Polled::Waiting })
+    }
+
+    /// What the device of that code was let do, if nobody was given it before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn redeem_device(
+        &self,
+        hash: &DeviceCodeHash,
+        now: Timestamp,
+    ) -> Result<Option<CodeRecord>, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !transaction.end_device(hash).await? {
+            return Ok(None);
+        }
+        let code = transaction.mark_redeemed(&hash.authorization(), now).await?;
+        transaction.commit().await?;
+        Ok(code)
     }
 
     async fn device(&self, hash: &DeviceCodeHash, app: &AppId) -> Result<Option<PollRow>, StoreError> {
@@ -335,16 +342,17 @@ impl Transaction {
         Ok(row)
     }
 
-    async fn end_device(&mut self, hash: &DeviceCodeHash) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query("update device_code set stage = $2 where hash = $1")
+    /// The device is given what it was let do; whether it was let through, and is the first to be.
+    async fn end_device(&mut self, hash: &DeviceCodeHash) -> Result<bool, StoreError> {
+        let ended = on!(self.connection(), db => {
+            sqlx::query("update device_code set stage = $2 where hash = $1 and stage = 'allowed'")
                 .bind(&hash.0[..])
                 .bind(Stage::Redeemed.name())
                 .execute(db)
                 .await
-                .map(|_| ())
+                .map(|done| done.rows_affected())
         })?;
-        Ok(())
+        Ok(ended > 0)
     }
 
     async fn note_poll(

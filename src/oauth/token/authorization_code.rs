@@ -49,19 +49,7 @@ pub async fn exchange(
     if record.redeemed_at.is_none() {
         asking.take_proof(oauth).await?;
     }
-    redeem(oauth, &hash, asking).await
-}
-
-/// Redeems a code that was checked in everything else.
-///
-/// # Errors
-/// [`EndpointError`].
-pub(super) async fn redeem(
-    oauth: &OAuth,
-    hash: &CodeHash,
-    asking: &Asking<'_>,
-) -> Result<Response, EndpointError> {
-    match oauth.store.redeem_code(hash, asking.now).await? {
+    match oauth.store.redeem_code(&hash, now).await? {
         Redeemed::First(record) => give(oauth, record, asking).await,
         Redeemed::Again(record) => {
             observed::is_of_grant(&record.grant);
@@ -115,7 +103,15 @@ fn check_key(record: &CodeRecord, asking: &Asking<'_>) -> Result<(), EndpointErr
     }
 }
 
-async fn give(oauth: &OAuth, record: CodeRecord, asking: &Asking<'_>) -> Result<Response, EndpointError> {
+/// The tokens of a code that was redeemed just now.
+///
+/// # Errors
+/// [`EndpointError`].
+pub(super) async fn give(
+    oauth: &OAuth,
+    record: CodeRecord,
+    asking: &Asking<'_>,
+) -> Result<Response, EndpointError> {
     let now = asking.now;
     let refresh_token =
         new_secret("tgr_", &*oauth.random).map_err(|error| EndpointError::Unavailable(Box::new(error)))?;

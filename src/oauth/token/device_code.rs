@@ -1,5 +1,6 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, section 3.4): a device asks whether a merchant has
-//! answered. Once let through, it gets its tokens once; a device that lost that answer asks for a new code.
+//! answered. Once let through, it gets its tokens once; a device that lost that answer asks for a new code. What it has shown
+//! beside the code is taken first, so that a proof that is none leaves the code as good as it was.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -12,6 +13,9 @@ use super::asking::Asking;
 use super::authorization_code;
 use crate::domain::secret_hash::DeviceCodeHash;
 use crate::store::device_code::Polled;
+
+const UNKNOWN: EndpointError =
+    EndpointError::InvalidGrant("the device code is unknown, used, or was given to another client");
 
 /// Exchanges a device code for an access token and a refresh token.
 ///
@@ -33,9 +37,10 @@ pub async fn exchange(
         oauth.throttle.polled(&hash);
     }
     match polled {
-        Polled::Allowed(code) => {
+        Polled::Allowed => {
             asking.take_proof(oauth).await?;
-            authorization_code::redeem(oauth, &code, asking).await
+            let record = oauth.store.redeem_device(&hash, asking.now).await?;
+            authorization_code::give(oauth, record.ok_or(UNKNOWN)?, asking).await
         }
         Polled::Waiting => Err(EndpointError::AuthorizationPending),
         Polled::TooFast => Err(EndpointError::SlowDown),
@@ -46,9 +51,7 @@ pub async fn exchange(
             let now = oauth.clock.monotonic();
             let counted = oauth.throttle.guess(Guessed::DeviceCode, address_of(headers), now);
             counted.map(drop).map_err(EndpointError::TooManyAttempts)?;
-            Err(EndpointError::InvalidGrant(
-                "the device code is unknown, used, or was given to another client",
-            ))
+            Err(UNKNOWN)
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::visitor::Browser;
 use crate::support::dev::{Dev, input};
+use crate::support::dpop::Holder;
 use crate::support::http::{self, Answer, FORM, form};
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -54,13 +55,17 @@ fn an_app_that_proves_itself_by_the_head_needs_no_body() {
     assert_eq!(asked.status, 200, "{}", asked.text());
 }
 
-fn poll(dev: &Dev, codes: &Value) -> Answer {
-    let fields = [
+/// What the device asks again and again.
+fn of_poll<'a>(dev: &'a Dev, codes: &'a Value) -> [(&'a str, &'a str); 3] {
+    [
         ("client_id", dev.told("/public_app/client_id")),
         ("grant_type", GRANT_TYPE),
         ("device_code", codes["device_code"].as_str().unwrap()),
-    ];
-    http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&fields))
+    ]
+}
+
+fn poll(dev: &Dev, codes: &Value) -> Answer {
+    http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&of_poll(dev, codes)))
 }
 
 /// The path of the page on which the device is let through.
@@ -131,6 +136,40 @@ fn a_device_is_let_through_by_the_merchant_who_sees_what_it_asks_for() {
     let as_code = http::request(dev.base(), "POST", "/oauth/token", &[FORM], &form(&as_code));
     assert_eq!(as_code.json()["error"], "invalid_grant");
     assert_eq!(dev.get("/api/orders", &[("Authorization", &bearer)]).status, 200);
+}
+
+#[test]
+fn a_proof_that_is_not_taken_leaves_the_code_of_a_device_as_good_as_it_was() {
+    let dev = start("/public_app/client_id");
+    let codes = codes(&dev);
+    let mut browser = Browser::new(&dev);
+    let path = complete(&dev, &codes);
+    browser.log_in_at(&path, 0);
+    assert_eq!(answer(&mut browser, &path, "allow").status, 303);
+    let (holder, url) = (Holder::new(), format!("{}/oauth/token", dev.base()));
+    let with_proof = |proof: &str, fields: &[(&str, &str)]| {
+        http::request(dev.base(), "POST", "/oauth/token", &[FORM, ("DPoP", proof)], &form(fields))
+    };
+    let poll = |proof: &str| with_proof(proof, &of_poll(&dev, &codes));
+    let used = holder.prove("POST", &url);
+    let own = [
+        ("client_id", dev.told("/app/client_id")),
+        ("client_secret", dev.told("/app/client_secret")),
+        ("grant_type", "client_credentials"),
+    ];
+    assert_eq!(with_proof(&used, &own).status, 200);
+    for proof in [&*used, "nonsense", &holder.prove("POST", dev.base())] {
+        let refused = poll(proof);
+        assert_eq!((refused.status, &refused.json()["error"]), (400, &Value::from("invalid_dpop_proof")));
+    }
+    let tokens = poll(&holder.prove("POST", &url));
+    assert_eq!(
+        (tokens.status, &tokens.json()["token_type"]),
+        (200, &Value::from("DPoP")),
+        "{}",
+        tokens.text()
+    );
+    assert_eq!(poll(&holder.prove("POST", &url)).json()["error"], "invalid_grant");
 }
 
 #[test]
