@@ -22,6 +22,7 @@ use super::check::{is_confirmed, is_right};
 use crate::credential::cookie::PENDING;
 use crate::domain::authentication::AuthenticationClass;
 use crate::domain::id::MerchantId;
+use crate::domain::identity::Standing;
 use crate::domain::random::new_secret;
 use crate::domain::secret_hash::PendingHash;
 use crate::store::first_factor::FirstFactor;
@@ -35,17 +36,27 @@ const PATH: &str = "/oauth/login/code";
 /// factor. `None` if the merchant may no longer log in so.
 ///
 /// # Errors
-/// [`PageError::Unavailable`].
+/// [`PageError::Suspended`], [`PageError::Unavailable`].
 pub async fn go_on(
     oauth: &OAuth,
     headers: &HeaderMap,
     (merchant, first, class): (&MerchantId, FirstFactor, AuthenticationClass),
     interaction: &Interaction,
 ) -> Result<Option<Response>, PageError> {
+    refuse_suspended(oauth, merchant).await?;
     if class == AuthenticationClass::OneFactor && is_confirmed(oauth, merchant).await? {
         return begin(oauth, (merchant, first), interaction).await.map(Some);
     }
     log_in(oauth, headers, (merchant, &first), class, interaction).await
+}
+
+/// A merchant that has proved itself hears that it is suspended before anything more is asked of it, or used up.
+async fn refuse_suspended(oauth: &OAuth, merchant: &MerchantId) -> Result<(), PageError> {
+    let merchant = oauth.store.merchant(merchant).await?;
+    match merchant.map(|merchant| merchant.standing) {
+        Some(Standing::Suspended) => Err(PageError::Suspended),
+        Some(Standing::Active) | None => Ok(()),
+    }
 }
 
 async fn begin(
@@ -96,6 +107,7 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
         return Err(PageError::StaleForm);
     }
     observed::is_of_merchant(&pending.merchant);
+    refuse_suspended(oauth, &pending.merchant).await?;
     let typed = form.get("code").unwrap_or_default();
     if !is_right(oauth, headers, (&pending.merchant, typed)).await? {
         let page = ask(oauth, headers, (&interaction, &id), Some(SecondStep::Wrong));
@@ -104,7 +116,7 @@ async fn answer(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result
     oauth.store.end_pending_login(&PendingHash::of(&id)).await?;
     let of = (&pending.merchant, &pending.first);
     let done = log_in(oauth, headers, of, AuthenticationClass::TwoFactors, &interaction).await?;
-    // Otherwise the password was changed, the account unlinked or the merchant suspended meanwhile: the login begins anew.
+    // Otherwise the password was changed or the account unlinked meanwhile: the login begins anew.
     let mut response = done.unwrap_or_else(|| see_other(&interaction.path()));
     response.headers_mut().append(header::SET_COOKIE, no_cookie(oauth)?);
     Ok(response)

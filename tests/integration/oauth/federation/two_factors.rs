@@ -56,6 +56,36 @@ fn a_login_there_does_not_stand_in_for_the_second_factor_here() {
 }
 
 #[test]
+fn a_merchant_that_is_suspended_hears_so_before_it_is_asked_for_anything_more() {
+    let federated = Federated::start(&[]);
+    let dev = &federated.dev;
+    assert_eq!(federated.link(0, ACCOUNT).status, 201);
+    let (_, recovery_codes) = turn_on(&mut Browser::new(dev));
+    let id = dev.told("/merchants/0/id");
+    let change = |change: &str| {
+        assert_eq!(dev.admin("POST", &format!("/admin/merchants/{id}/{change}"), "").status, 200);
+    };
+    let mut browser = Browser::new(dev);
+    let begun = come(&federated, "", "a=b", &json!({}));
+    browser.keep(&begun);
+    let path = begun.header("location").unwrap().to_owned();
+    change("suspend");
+    let refused = come(&federated, "", "a=b", &json!({}));
+    assert_eq!((refused.status, refused.header("location"), refused.header("set-cookie")), (403, None, None));
+    assert!(refused.text().contains("This account is suspended"), "{}", refused.text());
+    // Nor does one that was suspended meanwhile use anything up.
+    let refused = second_step(&mut browser, &path, &recovery_codes[0]);
+    assert!(
+        refused.status == 403 && refused.text().contains("This account is suspended"),
+        "{}",
+        refused.text()
+    );
+    change("resume");
+    let done = second_step(&mut browser, &path, &recovery_codes[0]);
+    assert!(done.status == 303 && browser.has_session(), "{}", done.text());
+}
+
+#[test]
 fn a_login_there_is_enough_where_the_policies_say_that_it_is_always_by_two_factors() {
     let federated = Federated::start(&["always_two_factors: true"]);
     assert_eq!(federated.link(0, ACCOUNT).status, 201);
