@@ -32,7 +32,8 @@ pub async fn log_in(
     response.headers_mut().append(header::SET_COOKIE, begun.cookie);
     // It has logged in by now: a browser that is not known again is no reason to fail.
     if let Ok(Some(merchant)) = oauth.store.merchant(merchant).await
-        && let Ok(cookie) = device_cookie::renew(oauth, headers, &merchant.username)
+        && let Ok(Some((_, password_hash))) = oauth.store.merchant_login(&merchant.username).await
+        && let Ok(cookie) = device_cookie::renew(oauth, headers, (&merchant.username, &password_hash))
     {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

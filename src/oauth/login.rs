@@ -133,15 +133,9 @@ pub async fn prove(
     headers: &HeaderMap,
     (username, password): (&str, &str),
 ) -> Result<Option<(Merchant, String)>, PageError> {
-    let attempt = oauth
-        .throttle
-        .login(
-            username,
-            device_cookie::find(oauth, headers, username),
-            address_of(headers),
-            oauth.clock.monotonic(),
-        )
-        .map_err(PageError::TooManyAttempts)?;
+    let device = device_cookie::find(oauth, headers, username).await?;
+    let attempt = oauth.throttle.login(username, device, address_of(headers), oauth.clock.monotonic());
+    let attempt = attempt.map_err(PageError::TooManyAttempts)?;
     let checked = find_and_check(oauth, username, password).await;
     if !matches!(checked, Ok(None)) {
         attempt.give_back();

@@ -255,3 +255,37 @@ fn who_guesses_at_an_account_does_not_lock_the_browsers_of_its_owner_out() {
     assert!(is_slowed(&device, username));
     assert_eq!(log_in(&device, username, password), 429);
 }
+
+#[test]
+fn a_browser_is_one_of_its_owners_until_the_password_is_another() {
+    let dev = Dev::start();
+    let mut owner = Browser::new(&dev);
+    owner.log_in(&query(&dev));
+    let (username, password) = owner.merchant();
+    let device = |browser: &Browser<'_>| {
+        let found = browser.cookies.iter().find(|(name, _)| name == "tollgate-device");
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let log_in = |device: &str, password: &str| {
+        let mut program = Browser::new(&dev);
+        program.cookies.push(("tollgate-device".to_owned(), device.to_owned()));
+        let fields = [("request", "apps"), ("username", username), ("password", password)];
+        let status = program.post("/oauth/login", &[], &fields).status;
+        (status, program)
+    };
+    let slow_down = || while log_in("", "wrong-password").0 != 429 {};
+    let known = device(&owner);
+    slow_down();
+    let (status, again) = log_in(&known, password);
+    assert_eq!(status, 303);
+    let renewed = device(&again);
+    assert_eq!(renewed.split('.').nth(1), known.split('.').nth(1), "it is the same browser");
+
+    let new = json!({"password": "another-good-password"}).to_string();
+    let path = format!("/admin/merchants/{}/password", dev.told("/merchants/0/id"));
+    assert_eq!(dev.admin("POST", &path, &new).status, 200);
+    slow_down();
+    for old in [&known, &renewed] {
+        assert_eq!(log_in(old, "another-good-password").0, 429);
+    }
+}
