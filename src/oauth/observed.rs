@@ -2,7 +2,10 @@
 //! id that the answer carries.
 //!
 //! What is found out on the way, such as which app asks, is noted on the call's span, so that any other line of the log has
-//! it too. Invariant: nothing that a caller made up gets there in full, and no secret at all.
+//! it too. Invariant: nothing that a caller made up gets there in full, and no secret at all; and what anybody can have refused
+//! gets there so often and no more.
+
+use std::net::IpAddr;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
@@ -29,12 +32,13 @@ const LOGINS: [&str; 3] = ["/oauth/login", "/oauth/login/code", "/oauth/federate
 pub async fn observe(State(oauth): State<OAuth>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let endpoint = path.as_ref().map_or("-", MatchedPath::as_str);
+    let address = address_of(request.headers());
     // At the highest level, so that whatever is logged of the call has it.
     let span = error_span!(
         "oauth",
         request_id = request_id(request.headers()),
         endpoint,
-        address = %address_of(request.headers()),
+        %address,
         app = Empty,
         unknown_client = Empty,
         redirect_uri = Empty,
@@ -45,7 +49,7 @@ pub async fn observe(State(oauth): State<OAuth>, request: Request, next: Next) -
     let refused = response.extensions_mut().remove::<Refused>();
     oauth.counters.called(endpoint, refused.as_ref().map_or("ok", |refused| refused.code));
     if let Some(refused) = refused {
-        span.in_scope(|| log(&refused));
+        span.in_scope(|| log(&oauth, address, &refused));
         if LOGINS.contains(&endpoint) {
             oauth.counters.logged_in(login_outcome(refused.code));
         }
@@ -59,12 +63,16 @@ pub fn request_id(headers: &HeaderMap) -> &str {
     headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
-fn log(Refused { code, reason, level }: &Refused) {
+fn log(oauth: &OAuth, address: IpAddr, Refused { code, reason, level }: &Refused) {
     let reason = cut(reason, REASON);
     match *level {
         Level::ERROR => tracing::error!(code, reason, "a call could not be served"),
         Level::WARN => tracing::warn!(code, reason, "a call was refused"),
-        Level::INFO => tracing::info!(code, reason, "a call was refused"),
+        Level::INFO => match oauth.throttle.line(address, oauth.clock.monotonic()) {
+            Some(0) => tracing::info!(code, reason, "a call was refused"),
+            Some(left_out) => tracing::info!(code, reason, left_out, "a call was refused"),
+            None => tracing::debug!(code, reason, "a call was refused"),
+        },
         _ => tracing::debug!(code, reason, "a call was refused"),
     }
 }

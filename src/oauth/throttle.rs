@@ -10,6 +10,8 @@
 //! told to wait. Who has the right secret always gets in, whoever else is behind the same address. What an app signed costs more:
 //! it is not looked at while too much has failed.
 
+mod lines;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use moka::sync::Cache;
 
+use self::lines::Lines;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
@@ -25,8 +28,7 @@ use crate::domain::secret_hash::DeviceCodeHash;
 use crate::limit::cell::{Cell, network};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
-/// Subjects that are remembered, of logins, of attempts to be an app, and of what apps do each: made-up names of the one push out
-/// nothing of the other.
+/// Subjects of each kind that are remembered.
 const CAPACITY: u64 = 100_000;
 /// How long one is remembered after its last attempt; by then its limit is as if never used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
@@ -77,13 +79,38 @@ pub enum Guessed {
 
 type Cells = Cache<Subject, Arc<Cell>>;
 
+/// What is remembered, each kind by itself: whoever makes up names or codes, or has many networks, pushes out nothing of another
+/// kind.
+struct Seen {
+    logins: Cells,
+    /// Failures to be an app, by names that anybody may make up.
+    failures: Cells,
+    federated: Cells,
+    pushed: Cells,
+    devices: Cells,
+    refreshes: Cells,
+    polls: Cells,
+}
+
+impl Seen {
+    fn with_capacity(capacity: u64) -> Self {
+        let cells = || Cache::builder().max_capacity(capacity).time_to_idle(REMEMBERED_FOR).build();
+        Self {
+            logins: cells(),
+            failures: cells(),
+            federated: cells(),
+            pushed: cells(),
+            devices: cells(),
+            refreshes: cells(),
+            polls: cells(),
+        }
+    }
+}
+
 /// Counts attempts.
 pub struct Throttle {
-    logins: Cells,
-    /// By names that anybody may make up.
-    failures: Cells,
-    /// By names of apps that there are.
-    apps: Cells,
+    seen: Seen,
+    lines: Lines,
     by_network: Rate,
     by_account_and_network: Rate,
     by_account: Rate,
@@ -112,12 +139,10 @@ impl Attempt<'_> {
 impl Default for Throttle {
     fn default() -> Self {
         let rate = |requests, burst| Rate { requests, window: Duration::from_secs(600), burst };
-        let cells = || Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED_FOR).build();
         let number = |value| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         Self {
-            logins: cells(),
-            failures: cells(),
-            apps: cells(),
+            seen: Seen::with_capacity(CAPACITY),
+            lines: Lines::default(),
             by_network: rate(number(200), number(50)),
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
@@ -191,7 +216,7 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn federated(&self, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::FederatedFrom(network(address));
-        count(&self.apps, subject, &self.rows_of_anybody, now).map(drop)
+        count(&self.seen.federated, subject, &self.rows_of_anybody, now).map(drop)
     }
 
     /// Counts a device of `app` that asks from `address` at `now`, a monotonic time: each is a row in the store.
@@ -200,7 +225,7 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn device(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::DevicesFrom(cut(app), network(address));
-        count(&self.apps, subject, &self.devices, now).map(drop)
+        count(&self.seen.devices, subject, &self.devices, now).map(drop)
     }
 
     /// Counts a refresh of `family` at `now`, a monotonic time: each is a token that is kept until it expires.
@@ -208,19 +233,20 @@ impl Throttle {
     /// # Errors
     /// The seconds to wait if there were too many.
     pub fn refresh(&self, family: &str, now: Duration) -> Result<(), u64> {
-        count(&self.apps, Subject::Refreshes(cut(family)), &self.refreshes, now).map(drop)
+        let subject = Subject::Refreshes(cut(family));
+        count(&self.seen.refreshes, subject, &self.refreshes, now).map(drop)
     }
 
     /// Whether the store is asked for the device of that code at `now`, a monotonic time: what it learns is written each time.
     /// Counts the question, once [`Self::polled`] has said that there is such a code; made-up ones are kept nowhere.
     pub fn may_poll(&self, code: &DeviceCodeHash, now: Duration) -> bool {
-        let cell = self.apps.get(&Subject::Polls(*code));
+        let cell = self.seen.polls.get(&Subject::Polls(*code));
         cell.is_none_or(|cell| take(&cell, &self.polls, now).is_ok())
     }
 
     /// There is a device of that code, and it waits.
     pub fn polled(&self, code: &DeviceCodeHash) {
-        self.apps.get_with(Subject::Polls(*code), Arc::default);
+        self.seen.polls.get_with(Subject::Polls(*code), Arc::default);
     }
 
     /// Counts an attempt against all of these, or against none if one of them refuses.
@@ -231,7 +257,7 @@ impl Throttle {
     ) -> Result<Attempt<'t>, u64> {
         let mut attempt = Attempt(Vec::with_capacity(N));
         for (subject, rate) in subjects {
-            match count(&self.logins, subject, rate, now) {
+            match count(&self.seen.logins, subject, rate, now) {
                 Ok(cell) => attempt.0.push((cell, rate)),
                 Err(wait) => {
                     // What one limit refuses uses up nothing of another.
@@ -249,7 +275,7 @@ impl Throttle {
     /// The seconds to wait if there were too many.
     pub fn app_failed(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
         let subject = Subject::AppFrom(cut(app), network(address));
-        count(&self.failures, subject, &self.by_app_and_network, now).map(drop)
+        count(&self.seen.failures, subject, &self.by_app_and_network, now).map(drop)
     }
 
     /// Whether `app` was failed to be so often from `address` that an attempt which is dear to check is not looked at, at `now`, a
@@ -258,7 +284,7 @@ impl Throttle {
     /// # Errors
     /// The seconds to wait then.
     pub fn may_be_app(&self, app: &str, address: IpAddr, now: Duration) -> Result<(), u64> {
-        let Some(cell) = self.failures.get(&Subject::AppFrom(cut(app), network(address))) else {
+        let Some(cell) = self.seen.failures.get(&Subject::AppFrom(cut(app), network(address))) else {
             return Ok(());
         };
         take(&cell, &self.by_app_and_network, now)?;
@@ -277,7 +303,13 @@ impl Throttle {
             ClientKind::Public => &self.rows_of_anybody,
             ClientKind::Confidential => &self.pushed_by_app_and_network,
         };
-        count(&self.apps, subject, rate, now).map(drop)
+        count(&self.seen.pushed, subject, rate, now).map(drop)
+    }
+
+    /// Whether the log may have a line of a call from `address` that was refused at `now`, a monotonic time; if so, how many were
+    /// left out since the last one of that network.
+    pub fn line(&self, address: IpAddr, now: Duration) -> Option<u64> {
+        self.lines.next(network(address), now)
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Whatever attackers do, and honest people by mistake.
+    /// Whatever attackers do, and honest people by mistake. A network has so many of them told at `INFO` and no more.
     #[must_use]
     pub fn watched(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), level: Level::INFO }

@@ -134,15 +134,42 @@ fn who_refreshes_without_end_waits_and_no_other_family_with_it() {
     assert!(throttle.refresh("fam_1", NOW + Duration::from_secs(5)).is_ok());
 }
 
+/// Something that is counted.
+type Ask = fn(&Throttle, u32) -> bool;
+
 #[test]
-fn made_up_names_push_out_no_app_that_is_counted() {
-    let throttle = Throttle::default();
-    let asks = || throttle.device("app", from("10.0.0.1"), NOW).is_ok();
-    assert_eq!((0..100).filter(|_| asks()).count(), 60);
-    for number in 0..=CAPACITY {
-        throttle.app_failed(&number.to_string(), from("10.0.0.1"), NOW).unwrap();
+fn however_many_of_one_kind_push_out_nothing_of_another() {
+    const CAPACITY: u64 = 64;
+    let kinds: [(&str, Ask); 6] = [
+        ("failures", |throttle, number| throttle.app_failed(&number.to_string(), at(number), NOW).is_ok()),
+        ("logins by a provider", |throttle, number| throttle.federated(at(number), NOW).is_ok()),
+        ("devices", |throttle, number| throttle.device("app", at(number), NOW).is_ok()),
+        ("refreshes", |throttle, number| throttle.refresh(&number.to_string(), NOW).is_ok()),
+        ("logins", |throttle, number| throttle.guess(Guessed::DeviceCode, at(number), NOW).is_ok()),
+        ("polls", |throttle, number| {
+            let code = DeviceCodeHash::of(&number.to_string());
+            throttle.polled(&code);
+            throttle.may_poll(&code, NOW)
+        }),
+    ];
+    for (flooded, ask) in kinds {
+        let throttle = Throttle { seen: Seen::with_capacity(CAPACITY), ..Throttle::default() };
+        for (_, other) in kinds {
+            while other(&throttle, 0) {}
+        }
+        for number in 1..1_000 {
+            for _ in 0..20 {
+                let _ = ask(&throttle, number);
+            }
+        }
+        for (kind, other) in kinds.into_iter().filter(|(kind, _)| *kind != flooded) {
+            assert!(!other(&throttle, 0), "{flooded} pushed out {kind}");
+        }
     }
-    assert!(!asks());
+}
+
+fn at(number: u32) -> IpAddr {
+    IpAddr::from(number.to_be_bytes())
 }
 
 #[test]

@@ -180,3 +180,26 @@ fn an_app_that_signed_an_assertion_is_told_what_is_wrong_with_it_and_nobody_else
     assert_eq!(told(&by_secret), generic);
     check(&dev, &by_secret, &["not registered for client_secret_post"]);
 }
+
+#[test]
+fn who_proves_nothing_fills_no_log_and_is_counted_all_the_same() {
+    const CALLS: usize = 200;
+    let dev = Dev::start();
+    let unknown = [GRANT, ("client_secret", "tgs_wrong")];
+    for number in 0..CALLS {
+        let name = format!("made-up-{number}");
+        assert_eq!(
+            dev.get(&format!("/oauth/authorize?client_id={name}&response_type=code"), &[]).status,
+            400
+        );
+        assert_eq!(token(&dev, &[&unknown[..], &[("client_id", &name)]].concat()).status, 401);
+    }
+    let of = |endpoint: &str, outcome: &str| {
+        dev.figure(&format!("tollgate_oauth_requests_total{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}}"))
+    };
+    let counted = of("/oauth/authorize", "unknown_app") + of("/oauth/token", "invalid_client");
+    assert_eq!(counted, 2 * CALLS as u64);
+    let lines = dev.log().lines().filter(|line| line.contains("a call was refused")).count();
+    // One more every six seconds.
+    assert!((50..CALLS).contains(&lines), "{lines}");
+}
