@@ -72,7 +72,8 @@ impl Administrator {
         Ok(transaction.record(&self.change(state, what, (before, after))).await?)
     }
 
-    fn change(
+    /// That he did `action` to `subject`, which was and became what is given of it.
+    pub(super) fn change(
         &self,
         state: &AdminState,
         (action, subject): (&str, &str),

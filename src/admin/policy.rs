@@ -14,41 +14,42 @@ use super::state::AdminState;
 use crate::policy::live::{PolicyStatus, Reloaded};
 use crate::policy::load::LoadError;
 
+/// What is done, and to what.
+const RELOAD: (&str, &str) = ("policy.reload", "policies");
+
 /// `GET /admin/policy`.
 pub(super) async fn status(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
     parameters.finish()?;
     ok(shown(&state))
 }
 
-/// `POST /admin/policy/reload`. The policies are no store's: it is recorded once they are in force.
+/// `POST /admin/policy/reload`. That he asked for it is recorded before what he asked for comes into force.
 pub(super) async fn reload(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
     fields: Fields,
 ) -> Answer {
     fields.finish(Some(()))?;
-    let before = in_force(&state);
+    let asked = who.change(&state, RELOAD, (None, None));
     let policies = state.policies.clone();
-    let reloaded = tokio::task::spawn_blocking(move || policies.reload()).await;
+    let reloaded = tokio::task::spawn_blocking(move || policies.reload_for(Some(&asked))).await;
     let outcome = match reloaded.map_err(|_| Problem::Internal)? {
         Ok(Reloaded::Swapped(_)) => "swapped",
-        Ok(Reloaded::Unchanged(_)) => "unchanged",
+        Ok(Reloaded::Unchanged(hash)) => {
+            let same = json!({ "hash": hash.as_str() });
+            let asked = who.change(&state, RELOAD, (Some(&same), Some(&same)));
+            state.store.record_changes(&[asked]).await?;
+            "unchanged"
+        }
         Err(LoadError::Invalid(report)) => return Err(Problem::PolicyInvalid(report)),
         Err(LoadError::Unreadable(reason)) => return Err(Problem::PolicyUnreadable(reason)),
         Err(LoadError::Refused(reason)) => return Err(Problem::PolicyRefused(reason)),
+        // The log has it.
+        Err(LoadError::Unavailable(_)) => return Err(Problem::Unavailable("The store")),
     };
-    let mut transaction = state.store.begin().await?;
-    let change = (Some(&before), Some(&in_force(&state)));
-    who.record((&state, &mut transaction), ("policy.reload", "policies"), change).await?;
-    transaction.commit().await?;
     let mut answer = shown(&state);
     answer["outcome"] = json!(outcome);
     ok(answer)
-}
-
-/// Which policies are in force, for the record.
-fn in_force(state: &AdminState) -> Value {
-    json!({ "hash": state.policies.status().hash.as_str() })
 }
 
 fn shown(state: &AdminState) -> Value {

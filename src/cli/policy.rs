@@ -97,7 +97,7 @@ impl Values for Environment {
 fn check(folder: &Path, screen: &Screen) -> Outcome {
     match load(folder, &Environment) {
         Ok(snapshot) => right(folder, &snapshot, screen),
-        Err(LoadError::Unreadable(reason) | LoadError::Refused(reason)) => {
+        Err(LoadError::Unreadable(reason) | LoadError::Refused(reason) | LoadError::Unavailable(reason)) => {
             Err(anyhow::anyhow!(reason).into())
         }
         Err(LoadError::Invalid(report)) => {

@@ -10,11 +10,13 @@ use arc_swap::ArcSwap;
 
 use super::load::{LoadError, Values, load};
 use super::snapshot::Snapshot;
+use crate::domain::audit::Change;
 use crate::domain::id::SnapshotHash;
 use crate::domain::time::{Clock, Timestamp};
 
-/// May refuse a snapshot that is right in itself, for what came before it.
-pub type Admit = Box<dyn Fn(&Snapshot) -> Result<(), String> + Send + Sync>;
+/// Says whether a snapshot that is right in itself may come into force, after what came before it: [`LoadError::Refused`] if not,
+/// [`LoadError::Unavailable`] if that cannot be kept for now. What it is given beside is who asked for it, if somebody did.
+pub type Admit = Box<dyn Fn(&Snapshot, Option<&Change>) -> Result<(), LoadError> + Send + Sync>;
 
 /// How the policies stand.
 #[derive(Debug, Clone)]
@@ -75,7 +77,7 @@ impl Live {
         let snapshot = load(folder, &*values)?;
         let now = clock.now();
         check_plans(&snapshot, now)?;
-        admit(&snapshot).map_err(LoadError::Refused)?;
+        admit(&snapshot, None)?;
         let hash = snapshot.hash.clone();
         let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
         Ok(Self {
@@ -127,11 +129,19 @@ impl Live {
     /// # Errors
     /// [`LoadError`]; then the snapshot in force stays.
     pub fn reload(&self) -> Result<Reloaded, LoadError> {
+        self.reload_for(None)
+    }
+
+    /// The same for somebody who asked for it, which is kept before what he asked for comes into force.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then the snapshot in force stays.
+    pub fn reload_for(&self, asked: Option<&Change>) -> Result<Reloaded, LoadError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let attempted_at = self.clock.now();
         let before = self.status();
-        let outcome =
-            load(&self.folder, &*self.values).and_then(|snapshot| self.activate(snapshot, attempted_at));
+        let outcome = load(&self.folder, &*self.values)
+            .and_then(|snapshot| self.activate(snapshot, asked, attempted_at));
         let mut status = PolicyStatus { last_error: None, last_attempt: attempted_at, ..(*before).clone() };
         match &outcome {
             Ok(Reloaded::Unchanged(_)) => {}
@@ -164,13 +174,18 @@ impl Live {
     }
 
     /// Puts a right snapshot in force, unless it is the one in force or is refused.
-    fn activate(&self, snapshot: Snapshot, now: Timestamp) -> Result<Reloaded, LoadError> {
+    fn activate(
+        &self,
+        snapshot: Snapshot,
+        asked: Option<&Change>,
+        now: Timestamp,
+    ) -> Result<Reloaded, LoadError> {
         let in_force = self.load();
         if (&snapshot.hash, &snapshot.values) == (&in_force.hash, &in_force.values) {
             return Ok(Reloaded::Unchanged(snapshot.hash));
         }
         check_plans(&snapshot, now)?;
-        (self.admit)(&snapshot).map_err(LoadError::Refused)?;
+        (self.admit)(&snapshot, asked)?;
         let hash = snapshot.hash.clone();
         let before = self.snapshot.swap(Arc::new(snapshot));
         self.version.fetch_add(1, Ordering::AcqRel);

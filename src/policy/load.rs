@@ -56,6 +56,9 @@ pub enum LoadError {
     /// The files are right in themselves, but cannot follow what was in force before.
     #[error("{0}")]
     Refused(String),
+    /// Nothing is wrong with the files, but what has to be kept of them before they come into force cannot be.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// Loads the policy set in `folder`.

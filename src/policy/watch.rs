@@ -101,7 +101,12 @@ impl Watching {
         let stamps = stamps(self.live.folder()).ok();
         // The outcome is in the status and the log.
         let outcome = self.live.reload();
-        let is_settled = !matches!(outcome, Err(LoadError::Unreadable(_))) || stamps.is_none();
+        let is_settled = match outcome {
+            Err(LoadError::Unreadable(_)) => stamps.is_none(),
+            // What it has to be kept in may be back the next time.
+            Err(LoadError::Unavailable(_)) => false,
+            Ok(_) | Err(LoadError::Invalid(_) | LoadError::Refused(_)) => true,
+        };
         self.seen = if is_settled { stamps } else { None };
     }
 

@@ -1,15 +1,17 @@
-//! The policies of a node: none comes into force whose plan versions are not kept and that is not in the audit records.
+//! The policies of a node: none comes into force whose plan versions are not kept and that is not in the audit records. While
+//! the store that both go to is out of reach, those in force stay.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::ServerError;
 use super::node::NodeSettings;
-use crate::billing::plans::{self, Occasion};
+use crate::billing::plans::{self, Occasion, PlanError};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::policy::live::{Admit, Live};
-use crate::store::Store;
+use crate::policy::load::LoadError;
+use crate::store::{Store, StoreError};
 
 /// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused. The
 /// first one that is asked about is that of the start.
@@ -24,14 +26,19 @@ pub(super) async fn open(
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
         let in_force = Mutex::new(None::<String>);
-        let admit: Admit = Box::new(move |snapshot| {
+        let admit: Admit = Box::new(move |snapshot, asked| {
             let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
             let occasion = if in_force.is_some() { Occasion::Reload } else { Occasion::Start };
-            let change = policy_change(&node, in_force.as_deref(), snapshot.hash.as_str(), at.now());
+            let activated = activation(&node, (in_force.as_deref(), snapshot.hash.as_str()), at.now());
+            let (before, after) = (activated.before.clone(), activated.after.clone());
+            let asked = asked.map(|asked| Change { before, after, ..asked.clone() });
+            let changes: Vec<_> = std::iter::once(activated).chain(asked).collect();
             control.block_on(async {
-                let admitted = plans::admit(&store, snapshot, at.now(), occasion).await;
-                admitted.map_err(|error| error.to_string())?;
-                store.record_change(&change).await.map_err(|error| error.to_string())
+                plans::admit(&store, snapshot, at.now(), occasion).await.map_err(|error| match error {
+                    PlanError::Changed(_) | PlanError::Lacking(_) => LoadError::Refused(error.to_string()),
+                    PlanError::Store(error) => unavailable(&error),
+                })?;
+                store.record_changes(&changes).await.map_err(|error| unavailable(&error))
             })?;
             *in_force = Some(snapshot.hash.as_str().to_owned());
             Ok(())
@@ -42,8 +49,12 @@ pub(super) async fn open(
     Ok(opened?)
 }
 
+fn unavailable(error: &StoreError) -> LoadError {
+    LoadError::Unavailable(format!("what comes into force cannot be recorded: {error}"))
+}
+
 /// That another set of policies comes into force on `node`, each named by the hash of its content.
-fn policy_change(node: &NodeId, before: Option<&str>, after: &str, at: Timestamp) -> Change {
+fn activation(node: &NodeId, (before, after): (Option<&str>, &str), at: Timestamp) -> Change {
     let shown = |hash: &str| format!(r#"{{"hash":"{hash}"}}"#);
     Change {
         at,

@@ -89,13 +89,15 @@ impl Store {
         self.with_recording(Recording { change, is_recorded: AtomicBool::new(false) })
     }
 
-    /// Records a change that is none of the store's, such as that of files.
+    /// Records changes that are none of the store's, such as that of files: all of them, or none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn record_change(&self, change: &Change) -> Result<(), StoreError> {
+    pub async fn record_changes(&self, changes: &[Change]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        transaction.record(change).await?;
+        for change in changes {
+            transaction.record(change).await?;
+        }
         transaction.commit().await
     }
 

@@ -1,8 +1,9 @@
 //! How the policies stand, and reading them anew.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::World;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
 
 #[tokio::test]
@@ -35,4 +36,42 @@ async fn a_broken_set_changes_nothing_and_is_told_with_file_and_line() {
     folder::change(&world.policies, "plans/standard.yaml", "precent", "percent");
     let mended = world.post("/admin/policy/reload", &json!({})).await.expect(200);
     assert_eq!(mended["last_error"], json!(null));
+}
+
+#[test]
+fn no_set_comes_into_force_that_is_not_recorded_and_it_does_once_the_store_is_back() {
+    let dev = Dev::start();
+    let rename = |from: &str, to: &str| {
+        let file = dev.policies().join("platform.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+    };
+    let hash = || dev.admin("GET", "/admin/policy", "").json()["hash"].clone();
+    let records = |action: &str, after: &Value| {
+        let path = format!("/admin/audit?subject=policies&action={action}");
+        let all = dev.admin("GET", &path, "").json()["items"].as_array().unwrap().clone();
+        all.into_iter().filter(|record| record["after"]["hash"] == *after).collect::<Vec<_>>()
+    };
+    let first = hash();
+    let let_go = dev.hold_store();
+    rename("name: ", "name: Another ");
+    let refused = dev.admin("POST", "/admin/policy/reload", "");
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("unavailable")), "{}", refused.text());
+    assert_eq!(hash(), first);
+    let status = dev.admin("GET", "/admin/policy", "").json();
+    assert!(status["last_error"]["text"].as_str().unwrap().contains("cannot be recorded"), "{status}");
+    let_go();
+    wait_for("the set that could not be recorded", || hash() != first);
+    let second = hash();
+    let activated = records("policy.activate", &second);
+    assert_eq!((activated.len(), &activated[0]["before"]["hash"]), (1, &first));
+
+    rename("name: Another ", "name: Yet another ");
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "").status, 200);
+    let third = hash();
+    assert_ne!(third, second);
+    assert_eq!(records("policy.activate", &third)[0]["before"]["hash"], second);
+    let asked = records("policy.reload", &third);
+    assert_eq!((asked.len(), &asked[0]["actor"]), (1, &json!("administrator:node")));
 }

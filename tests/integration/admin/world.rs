@@ -120,7 +120,7 @@ impl World {
         let store = place.open().await;
         let policies = folder::policies();
         let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse::<Timestamp>().unwrap()));
-        let live = Live::open(policies.path(), Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone());
+        let live = Live::open(policies.path(), Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone());
         let forgotten = Arc::new(Forgotten::default());
         let time = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
         let state = AdminState {

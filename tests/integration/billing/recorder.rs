@@ -41,7 +41,7 @@ impl Books {
     async fn with_policies(place: Place, folder: &Path) -> Self {
         let store = place.open().await;
         let clock = Arc::new(ManualClock::at(NOW));
-        let live = Live::open(folder, Arc::new(NoValues), Box::new(|_| Ok(())), clock.clone()).unwrap();
+        let live = Live::open(folder, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap();
         plans::register(&store, &live.load(), NOW).await.unwrap();
         Self { place, store, live: Arc::new(live), clock }
     }

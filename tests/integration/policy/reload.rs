@@ -37,7 +37,7 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
 #[test]
 fn a_change_on_disk_is_in_force_soon_and_a_broken_one_never() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     let _watch = watch(&live).unwrap();
     change(&folder, PLAN, "percent: 2.5", "percent: 3");
     wait_until("the change is in force", || percent(&live) == "3");
@@ -58,7 +58,7 @@ fn a_change_on_disk_is_in_force_soon_and_a_broken_one_never() {
 #[test]
 fn a_set_of_the_same_content_is_no_swap() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     let (before, version) = (live.load(), live.version());
     change(&folder, PLAN, "percent: 2.5", "percent: 2.5");
     assert!(matches!(live.reload(), Ok(Reloaded::Unchanged(_))));
@@ -80,7 +80,7 @@ fn another_value_of_a_variable_is_a_swap_though_the_hash_of_the_files_is_the_sam
     let folder = policies();
     let address = Arc::new(Address(AtomicU16::new(1)));
     let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
-    let live = Live::open(folder.path(), address.clone(), Box::new(|_| Ok(())), Arc::new(clock)).unwrap();
+    let live = Live::open(folder.path(), address.clone(), Box::new(|_, _| Ok(())), Arc::new(clock)).unwrap();
     let hash = live.status().hash.clone();
     address.0.store(2, Ordering::SeqCst);
     assert!(matches!(live.reload(), Ok(Reloaded::Swapped(_))));
@@ -95,9 +95,9 @@ fn a_set_that_cannot_follow_the_one_in_force_is_refused() {
     let folder = policies();
     let follows = Arc::new(AtomicBool::new(true));
     let may = follows.clone();
-    let admit: Admit = Box::new(move |_| match may.load(Ordering::SeqCst) {
+    let admit: Admit = Box::new(move |_, _| match may.load(Ordering::SeqCst) {
         true => Ok(()),
-        false => Err("standard@1 is in force and has another price now".to_owned()),
+        false => Err(LoadError::Refused("standard@1 is in force and has another price now".to_owned())),
     });
     let live = open(folder.path(), admit);
     follows.store(false, Ordering::SeqCst);
@@ -110,7 +110,7 @@ fn a_set_that_cannot_follow_the_one_in_force_is_refused() {
 #[test]
 fn two_hundred_reloads_some_broken_never_show_a_reader_half_a_set() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -139,7 +139,7 @@ fn two_hundred_reloads_some_broken_never_show_a_reader_half_a_set() {
 #[test]
 fn a_set_with_no_plan_in_force_yet_is_refused() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     for plan in ["standard", "starter", "supplier"] {
         change(&folder, &format!("plans/{plan}.yaml"), "from: 2026-01-01", "from: 2096-01-01");
     }
@@ -162,7 +162,7 @@ fn a_folder_that_is_made_again_moved_or_linked_elsewhere_is_still_watched() {
         release(releases.path(), name, percent);
     }
     std::os::unix::fs::symlink("one", &current).unwrap();
-    let live = open(&current, Box::new(|_| Ok(())));
+    let live = open(&current, Box::new(|_, _| Ok(())));
     assert_eq!(percent(&live), "1");
     let _watch = watch(&live).unwrap();
 
@@ -191,7 +191,7 @@ fn a_folder_that_is_made_again_moved_or_linked_elsewhere_is_still_watched() {
 #[test]
 fn what_changed_between_loading_and_watching_is_in_force_soon() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     change(&folder, PLAN, "percent: 2.5", "percent: 3");
     let _watch = watch(&live).unwrap();
     wait_until("the change is in force", || percent(&live) == "3");
@@ -200,7 +200,7 @@ fn what_changed_between_loading_and_watching_is_in_force_soon() {
 #[test]
 fn a_snapshot_that_was_in_force_is_kept_until_no_call_is_under_it() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     let pinned = live.load();
     change(&folder, PLAN, "percent: 2.5", "percent: 3");
     live.reload().unwrap();
@@ -222,7 +222,7 @@ fn resident() -> u64 {
 #[ignore = "a long proof: `make prove`"]
 fn after_ten_thousand_swaps_memory_is_as_it_was() {
     let folder = policies();
-    let live = open(folder.path(), Box::new(|_| Ok(())));
+    let live = open(folder.path(), Box::new(|_, _| Ok(())));
     let swap = |times: u32| {
         for _ in 0..times {
             let pinned = live.load();

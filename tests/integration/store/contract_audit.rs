@@ -52,7 +52,8 @@ async fn records_are_found_by_whom_by_what_and_by_subject(store: Store) {
         [("alice", "app_1", "app.suspend"), ("bob", "app_1", "app.update"), ("alice", "app_2", "app.update")]
     {
         let actor = Actor::Administrator(actor.to_owned());
-        store.record_change(&Change { actor, action: action.to_owned(), ..change(subject) }).await.unwrap();
+        let change = Change { actor, action: action.to_owned(), ..change(subject) };
+        store.record_changes(&[change]).await.unwrap();
     }
     let alice = Some("administrator:alice");
     for (subject, actor, action, expected) in [
