@@ -149,14 +149,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_admin_token(&mut self, id: &str) -> Result<Option<AdminTokenRecord>, StoreError> {
-        let row: Option<AdminTokenRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update admin_token set id = id where id = $1 returning id, name, created_at, expires_at, revoked_at",
-            )
-            .bind(id)
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<AdminTokenRow> =
+            lock_row!(self, select_admin_token!("where id = $1"), |query| query.bind(id))?;
         row.map(AdminTokenRecord::try_from).transpose()
     }
 

@@ -99,6 +99,29 @@ macro_rules! insert_rows {
     };
 }
 
+/// Reads the row that a text selects, which nobody else changes until the end of the transaction: PostgreSQL is told to lock it,
+/// and of SQLite's transactions that may write there is one at a time. An update that changes nothing would do so too, and
+/// would be noted as a change, for which all nodes read anew.
+///
+/// ```ignore
+/// let row: Option<PartnerRow> =
+///     lock_row!(self, "select id, name from partner where id = $1", |query| query.bind(id.as_str()))?;
+/// ```
+macro_rules! lock_row {
+    ($transaction:expr, $text:expr, |$query:ident| $bound:expr) => {
+        match $transaction.connection() {
+            $crate::store::arm::Arm::Sqlite(db) => {
+                let $query = sqlx::query_as($text);
+                $crate::store::arm::in_time($bound.fetch_optional(db)).await
+            }
+            $crate::store::arm::Arm::Postgres(db) => {
+                let $query = sqlx::query_as(concat!($text, " for no key update"));
+                $crate::store::arm::in_time($bound.fetch_optional(db)).await
+            }
+        }
+    };
+}
+
 /// Appends `(value, value, …)` to a statement that is being built, of at least one value.
 macro_rules! push_list {
     ($statement:expr, $values:expr) => {{

@@ -257,14 +257,9 @@ impl Transaction {
     /// When the code that gives `family` came again, if it did. Keeps it from coming again until the end of the
     /// transaction.
     pub(super) async fn replay_of(&mut self, family: &FamilyId) -> Result<Option<Timestamp>, StoreError> {
-        let replayed_at: Option<Option<i64>> = on!(self.connection(), db => {
-            sqlx::query_scalar(
-                "update authorization_code set family = family where family = $1 returning replayed_at",
-            )
-            .bind(family.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
-        Ok(time(replayed_at.flatten()))
+        let row: Option<(Option<i64>,)> =
+            lock_row!(self, "select replayed_at from authorization_code where family = $1", |query| query
+                .bind(family.as_str()))?;
+        Ok(time(row.and_then(|(replayed_at,)| replayed_at)))
     }
 }

@@ -323,22 +323,17 @@ impl Transaction {
         Ok(row)
     }
 
-    /// A device's request. An update is what locks a row in both stores.
+    /// A device's request.
     async fn lock_device(
         &mut self,
         hash: &DeviceCodeHash,
         app: &AppId,
     ) -> Result<Option<PollRow>, StoreError> {
-        let row = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update device_code set stage = stage where hash = $1 and app = $2 \
-                 returning stage, poll_seconds, polled_at, expires_at",
-            )
-            .bind(&hash.0[..])
-            .bind(app.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row = lock_row!(
+            self,
+            "select stage, poll_seconds, polled_at, expires_at from device_code where hash = $1 and app = $2",
+            |query| query.bind(&hash.0[..]).bind(app.as_str())
+        )?;
         Ok(row)
     }
 

@@ -50,21 +50,16 @@ impl Transaction {
             FirstFactor::Password(hash) => Some(hash),
             FirstFactor::Account(..) => None,
         };
-        let active = on!(self.connection(), db => {
-            sqlx::query(
-                "update merchant set id = id where id = $1 and password_hash = coalesce($2, password_hash) \
-                 and standing = 'active'",
-            )
-            .bind(merchant.as_str())
-            .bind(password_hash)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
+        let active: Option<(String,)> = lock_row!(
+            self,
+            "select id from merchant where id = $1 and password_hash = coalesce($2, password_hash) \
+             and standing = 'active'",
+            |query| query.bind(merchant.as_str()).bind(password_hash)
+        )?;
         let is_linked = match first {
             FirstFactor::Password(_) => true,
             FirstFactor::Account(account, _) => self.lock_link(merchant, account).await?.is_some(),
         };
-        Ok(active > 0 && is_linked)
+        Ok(active.is_some() && is_linked)
     }
 }

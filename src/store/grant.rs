@@ -147,16 +147,12 @@ impl Transaction {
     ) -> Result<Option<Grant>, StoreError> {
         // Whoever gives one locks its merchant first, so that none comes in between.
         self.lock_merchant(merchant).await?;
-        let row: Option<GrantRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update merchant_grant set id = id where merchant = $1 and app = $2 and revoked_at is null \
-                 returning id, merchant, app, scopes, created_at, revoked_at",
-            )
-            .bind(merchant.as_str())
-            .bind(app.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<GrantRow> = lock_row!(
+            self,
+            "select id, merchant, app, scopes, created_at, revoked_at from merchant_grant \
+             where merchant = $1 and app = $2 and revoked_at is null",
+            |query| query.bind(merchant.as_str()).bind(app.as_str())
+        )?;
         row.map(Grant::try_from).transpose()
     }
 
@@ -165,14 +161,11 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_grant(&mut self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
-        let row: Option<GrantRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update merchant_grant set id = id where id = $1 returning id, merchant, app, scopes, created_at, revoked_at",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<GrantRow> = lock_row!(
+            self,
+            "select id, merchant, app, scopes, created_at, revoked_at from merchant_grant where id = $1",
+            |query| query.bind(id.as_str())
+        )?;
         row.map(Grant::try_from).transpose()
     }
 
@@ -232,13 +225,10 @@ impl Transaction {
 
     /// When a grant was revoked, if it was. Keeps it from being revoked until the end of the transaction.
     pub(super) async fn revocation_of(&mut self, id: &GrantId) -> Result<Option<Timestamp>, StoreError> {
-        let revoked_at: Option<Option<i64>> = on!(self.connection(), db => {
-            sqlx::query_scalar("update merchant_grant set id = id where id = $1 returning revoked_at")
-                .bind(id.as_str())
-                .fetch_optional(db)
-                .await
-        })?;
-        Ok(time(revoked_at.flatten()))
+        let row: Option<(Option<i64>,)> =
+            lock_row!(self, "select revoked_at from merchant_grant where id = $1", |query| query
+                .bind(id.as_str()))?;
+        Ok(time(row.and_then(|(revoked_at,)| revoked_at)))
     }
 
     async fn mark_grant_revoked(&mut self, id: &GrantId, at: Timestamp) -> Result<(), StoreError> {

@@ -39,13 +39,9 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_introspects(&mut self, app: &AppId) -> Result<Option<Introspects>, StoreError> {
-        let name: Option<String> = on!(self.connection(), db => {
-            sqlx::query_scalar("update app set id = id where id = $1 returning introspects")
-                .bind(app.as_str())
-                .fetch_optional(db)
-                .await
-        })?;
-        name.map(|name| known("app.introspects", Introspects::named(&name))).transpose()
+        let row: Option<(String,)> =
+            lock_row!(self, "select introspects from app where id = $1", |query| query.bind(app.as_str()))?;
+        row.map(|(name,)| known("app.introspects", Introspects::named(&name))).transpose()
     }
 
     /// Says whose tokens an app may ask about.

@@ -124,14 +124,11 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_key(&mut self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let row: Option<KeyRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update api_key set id = id where id = $1 returning id, app, scopes, created_at, expires_at, revoked_at",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<KeyRow> = lock_row!(
+            self,
+            "select id, app, scopes, created_at, expires_at, revoked_at from api_key where id = $1",
+            |query| query.bind(id.as_str())
+        )?;
         row.map(KeyRecord::try_from).transpose()
     }
 

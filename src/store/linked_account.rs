@@ -161,17 +161,12 @@ impl Transaction {
         merchant: &MerchantId,
         account: &ProviderAccount,
     ) -> Result<Option<LinkedAccount>, StoreError> {
-        let row: Option<LinkRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update linked_account set issuer = issuer where merchant = $1 and issuer = $2 and subject = $3 \
-                 returning issuer, subject, merchant, linked_at",
-            )
-            .bind(merchant.as_str())
-            .bind(account.issuer())
-            .bind(account.subject())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<LinkRow> = lock_row!(
+            self,
+            "select issuer, subject, merchant, linked_at from linked_account \
+             where merchant = $1 and issuer = $2 and subject = $3",
+            |query| query.bind(merchant.as_str()).bind(account.issuer()).bind(account.subject())
+        )?;
         row.map(LinkedAccount::try_from).transpose()
     }
 }

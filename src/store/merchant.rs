@@ -130,15 +130,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_merchant(&mut self, id: &MerchantId) -> Result<Option<Merchant>, StoreError> {
-        let row: Option<MerchantRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update merchant set id = id where id = $1 \
-                 returning id, username, name, standing, created_at, password_hash",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<MerchantRow> =
+            lock_row!(self, select_merchant!("where id = $1"), |query| query.bind(id.as_str()))?;
         row.map(Merchant::try_from).transpose()
     }
 

@@ -6,7 +6,8 @@
 //!
 //! A statement is run by `on!(arm, executor => …)`, which expands its body once for each store. The arm is
 //! `store.reader()`, `store.writer()`, or, for several statements of several files that must happen together,
-//! `transaction.connection()` of a [`transaction::Transaction`]. Many rows go in by `insert_rows!`.
+//! `transaction.connection()` of a [`transaction::Transaction`]. Many rows go in by `insert_rows!`; one that nobody else may change
+//! meanwhile is read by `lock_row!`.
 
 #[macro_use]
 mod arm;

@@ -94,12 +94,10 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_partner(&mut self, id: &PartnerId) -> Result<Option<Partner>, StoreError> {
-        let row: Option<PartnerRow> = on!(self.connection(), db => {
-            sqlx::query_as("update partner set id = id where id = $1 returning id, name, standing, created_at")
-                .bind(id.as_str())
-                .fetch_optional(db)
-                .await
-        })?;
+        let row: Option<PartnerRow> =
+            lock_row!(self, "select id, name, standing, created_at from partner where id = $1", |query| {
+                query.bind(id.as_str())
+            })?;
         row.map(Partner::try_from).transpose()
     }
 

@@ -213,14 +213,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let mut transaction = self.begin().await?;
-        let tried: Option<TriedRow> = on!(transaction.connection(), db => {
-            sqlx::query_as(
-                "update second_factor set failures = failures where merchant = $1 returning failures, tried_at",
-            )
-            .bind(merchant.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let tried: Option<TriedRow> = lock_row!(
+            transaction,
+            "select failures, tried_at from second_factor where merchant = $1",
+            |query| query.bind(merchant.as_str())
+        )?;
         let next_at = tried.map(|tried| tried.next_at()).filter(|next_at| *next_at > now);
         if next_at.is_none() {
             transaction.note_attempt(merchant, now).await?;

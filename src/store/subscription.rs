@@ -137,14 +137,11 @@ impl Transaction {
         &mut self,
         id: &SubscriptionId,
     ) -> Result<Option<Subscription>, StoreError> {
-        let row: Option<SubscriptionRow> = on!(self.connection(), db => {
-            sqlx::query_as(
-                "update subscription set id = id where id = $1 returning id, app, product, plan, starts_at, ends_at",
-            )
-            .bind(id.as_str())
-            .fetch_optional(db)
-            .await
-        })?;
+        let row: Option<SubscriptionRow> = lock_row!(
+            self,
+            "select id, app, product, plan, starts_at, ends_at from subscription where id = $1",
+            |query| query.bind(id.as_str())
+        )?;
         row.map(Subscription::try_from).transpose()
     }
 
@@ -168,14 +165,9 @@ impl Transaction {
 
     /// Keeps others from subscribing this app until the end of the transaction.
     pub(super) async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
-        let found = on!(self.connection(), db => {
-            sqlx::query("update app set standing = standing where id = $1")
-                .bind(app.as_str())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("app", found)
+        let found: Option<(String,)> =
+            lock_row!(self, "select id from app where id = $1", |query| query.bind(app.as_str()))?;
+        found.map(drop).ok_or(StoreError::Missing { what: "app" })
     }
 
     async fn overlaps(&mut self, subscription: &Subscription) -> Result<bool, StoreError> {

@@ -15,6 +15,7 @@ use super::seed::{START, app, later, seed, seed_grant};
 contract! {
     keys_come_page_by_page_with_everything_they_rest_on,
     each_change_of_an_identity_is_told_of,
+    what_is_kept_from_changing_is_told_of_as_no_change,
 }
 
 fn key(number: u8, app: &AppId) -> (KeyRecord, KeyHash) {
@@ -117,4 +118,29 @@ async fn each_change_of_an_identity_is_told_of(store: Store) {
     assert_eq!(store.forget_identity_changes(end).await.unwrap(), 0);
     store.set_app_standing(&grant.app, Standing::Active).await.unwrap();
     assert!(told().await.contains(&grant.app.to_string()));
+}
+
+async fn what_is_kept_from_changing_is_told_of_as_no_change(store: Store) {
+    let grant = seed_grant(&store).await;
+    let (record, hash) = key(1, &grant.app);
+    store.create_key(&record, &hash).await.unwrap();
+    let subscription = subscription("sub_1", &grant.app, "product", None);
+    store.subscribe(&subscription).await.unwrap();
+    let partner = &app("app_1", "partner_1").partner;
+    let end = Timestamp::from_seconds(i64::from(u32::MAX));
+    while store.forget_identity_changes(end).await.unwrap() > 0 {}
+
+    let mut transaction = store.begin().await.unwrap();
+    assert!(transaction.lock_partner(partner).await.unwrap().is_some());
+    assert!(transaction.lock_client(&grant.app).await.unwrap().is_some());
+    assert!(transaction.lock_introspects(&grant.app).await.unwrap().is_some());
+    assert_eq!(transaction.lock_subscription(&subscription.id).await.unwrap(), Some(subscription));
+    assert_eq!(transaction.lock_key(&record.id).await.unwrap(), Some(record));
+    assert!(transaction.lock_merchant(&grant.merchant).await.unwrap().is_some());
+    let of = (&grant.merchant, &grant.app);
+    assert_eq!(transaction.lock_active_grant(of).await.unwrap(), Some(grant.clone()));
+    assert_eq!(transaction.lock_grant(&grant.id).await.unwrap(), Some(grant.clone()));
+    transaction.commit().await.unwrap();
+    start(&store, &grant, "family_1", later(60)).await;
+    assert_eq!(store.forget_identity_changes(end).await.unwrap(), 0);
 }
