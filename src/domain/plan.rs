@@ -7,11 +7,13 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use http::HeaderValue;
 use rust_decimal::Decimal;
 
 use super::id::{LimitName, PlanName, ProductName};
 use super::location::Location;
 use super::money::{Currency, Rounding};
+use super::refusal::whole_seconds;
 use super::time::Timestamp;
 
 /// One version of a plan, written `standard@3`.
@@ -82,6 +84,8 @@ pub struct Limit {
     pub name: LimitName,
     /// How much it lets through.
     pub rate: Rate,
+    /// The two as callers are told: [`Rate::announced`].
+    pub announced: HeaderValue,
     /// What is counted together.
     pub per: LimitKey,
     /// Where it stands.
@@ -98,6 +102,18 @@ pub struct Rate {
     pub window: Duration,
     /// How many may come at once.
     pub burst: NonZeroU32,
+}
+
+impl Rate {
+    /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11) of a limit called `name`: requests per window, and how many
+    /// at once. It is on every answer, so it is made once.
+    #[must_use]
+    pub fn announced(&self, name: &LimitName) -> HeaderValue {
+        let Self { requests, window, burst } = self;
+        let field = format!("\"{name}\";q={requests};w={};tollgate-burst={burst}", whole_seconds(*window));
+        // A checked policy's names have no quote in them, nor anything else that a field cannot hold.
+        HeaderValue::from_maybe_shared(field.into_bytes()).unwrap_or(HeaderValue::from_static(""))
+    }
 }
 
 /// What a plan's limit counts together.

@@ -20,8 +20,8 @@ use crate::policy::snapshot::Route;
 pub struct Admission {
     /// The limit.
     pub limit: LimitName,
-    /// Its rate.
-    pub rate: Rate,
+    /// Its name and rate, as `RateLimit-Policy` tells them.
+    pub announced: HeaderValue,
     /// How many more may pass at once.
     pub remaining: u32,
     /// After how long it is as if never used.
@@ -46,7 +46,7 @@ pub fn admit(
         _ => match &route.address_limit {
             Some(limit) => {
                 let cell = cells.find(&CellKey::address(address, &route.name), now);
-                count(&cell, &limit.name, &limit.rate, now).map(Some)
+                count(&cell, (&limit.name, &limit.rate, &limit.announced), now).map(Some)
             }
             None => Ok(None),
         },
@@ -63,11 +63,12 @@ fn under_plan(
     let mut tightest: Option<Admission> = None;
     for (number, limit) in version.limits.iter().enumerate() {
         let cell = cells.find(&key(limit, plan, caller), now);
-        let admission = count(&cell, &limit.name, &limit.rate, now).inspect_err(|_| {
-            for counted in &version.limits[..number] {
-                give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
-            }
-        })?;
+        let admission =
+            count(&cell, (&limit.name, &limit.rate, &limit.announced), now).inspect_err(|_| {
+                for counted in &version.limits[..number] {
+                    give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
+                }
+            })?;
         if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
             tightest = Some(admission);
         }
@@ -84,13 +85,12 @@ fn key<'k>(limit: &'k Limit, plan: &'k PlanName, (app, route): (&'k AppId, &'k R
 
 fn count(
     cell: &Arc<Cell>,
-    name: &LimitName,
-    rate: &Rate,
+    (name, rate, announced): (&LimitName, &Rate, &HeaderValue),
     now: Duration,
 ) -> Result<Admission, (Refusal, Admission)> {
     let verdict = ask(cell, rate, now);
-    let admission =
-        |remaining| Admission { limit: name.clone(), rate: *rate, remaining, reset: reset_after(cell, now) };
+    let (limit, announced) = (name.clone(), announced.clone());
+    let admission = |remaining| Admission { limit, announced, remaining, reset: reset_after(cell, now) };
     match verdict {
         Verdict::Admitted { remaining } => Ok(admission(remaining)),
         Verdict::Refused { retry_after } => {
@@ -100,17 +100,6 @@ fn count(
 }
 
 impl Admission {
-    /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11): requests per window, and how many at once.
-    #[must_use]
-    pub fn policy_field(&self) -> HeaderValue {
-        let Self { limit, rate, .. } = self;
-        let mut field = Field::of(limit);
-        field.add(";q=", u64::from(rate.requests.get()));
-        field.add(";w=", whole_seconds(rate.window));
-        field.add(";tollgate-burst=", u64::from(rate.burst.get()));
-        field.value()
-    }
-
     /// `RateLimit`: how many may pass at once now, and in how many seconds the burst is whole again.
     #[must_use]
     pub fn state_field(&self) -> HeaderValue {
@@ -121,7 +110,7 @@ impl Admission {
     }
 }
 
-/// A structured field that is written in place: these two are on every answer, and `format!` costs a thousand instructions.
+/// A structured field that is written in place: it is on every answer, and `format!` costs a thousand instructions.
 struct Field {
     bytes: [u8; 256],
     length: usize,

@@ -130,7 +130,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
 
 /// Adds the `RateLimit` fields of a limit.
 pub fn add_limit(headers: &mut HeaderMap, admission: &Admission) {
-    headers.insert(RATELIMIT_POLICY, admission.policy_field());
+    headers.insert(RATELIMIT_POLICY, admission.announced.clone());
     headers.insert(RATELIMIT, admission.state_field());
 }
 

@@ -3,11 +3,13 @@
 //! Cores find a cell in a map of their own and only then in the shared one, so a steady caller costs no lock.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::uniform::Uniform;
 use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
@@ -45,7 +47,7 @@ impl PartialEq for Cell {
 impl Eq for Cell {}
 
 impl Hash for Cell {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         std::ptr::from_ref(self).hash(state);
     }
 }
@@ -83,8 +85,8 @@ const SHARDS: usize = 64;
 /// A shard that has room for so many times what it holds gives memory back.
 const TOO_LARGE: usize = 4;
 
-/// What a cell is found by: two keyed hashes of its key, so that no names are kept for it. That two keys of one process have
-/// the same is as likely as that a key is guessed.
+/// What a cell is found by: a keyed hash of its key, so that no names are kept for it. That two keys of one process have the
+/// same is as likely as that a key is guessed.
 type Digest = u128;
 type Shard = HashMap<Digest, Arc<Cell>, BuildHasherDefault<Uniform>>;
 
@@ -92,7 +94,7 @@ type Shard = HashMap<Digest, Arc<Cell>, BuildHasherDefault<Uniform>>;
 #[derive(Debug)]
 pub struct Cells {
     shards: Vec<Mutex<Shard>>,
-    hashers: [RandomState; 2],
+    hasher: SipHasher13,
     capacity_per_shard: usize,
 }
 
@@ -101,8 +103,10 @@ impl Cells {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let hashers = [RandomState::new(), RandomState::new()];
-        Self { shards, hashers, capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
+        // Each state has a secret key of its own, so what it makes of nothing is one, too.
+        let secret = || RandomState::new().build_hasher().finish();
+        let hasher = SipHasher13::new_with_keys(secret(), secret());
+        Self { shards, hasher, capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
     }
 
     /// The cell of `key`. In a full shard a few cells are looked at: those that are spent at `now` are dropped, or else the
@@ -126,8 +130,9 @@ impl Cells {
     }
 
     fn digest(&self, key: &CellKey<'_>) -> Digest {
-        let [one, other] = &self.hashers;
-        u128::from(one.hash_one(key)) << 64 | u128::from(other.hash_one(key))
+        let mut hasher = self.hasher;
+        key.hash(&mut hasher);
+        hasher.finish128().as_u128()
     }
 
     fn find_by(&self, digest: Digest, now: Duration) -> Arc<Cell> {

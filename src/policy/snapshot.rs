@@ -241,6 +241,8 @@ pub struct AddressLimit {
     pub name: crate::domain::id::LimitName,
     /// How much it lets through.
     pub rate: Rate,
+    /// The two as callers are told: [`Rate::announced`].
+    pub announced: HeaderValue,
     /// Where it stands.
     pub source: Location,
 }

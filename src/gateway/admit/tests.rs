@@ -24,10 +24,17 @@ fn rate(requests: u32, seconds: u64, burst: u32) -> Rate {
 /// A version of a plan with one limit, named as in every shipped plan.
 fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
     let source = Location { file: "plans/plan.yaml".into(), line: 1, column: 1 };
+    let limit = LimitName::new("calls").unwrap();
     PlanVersion {
         reference: PlanRef { name: PlanName::new(plan).unwrap(), version },
         effective_from: Timestamp::default(),
-        limits: vec![Limit { name: LimitName::new("calls").unwrap(), rate, per, source: source.clone() }],
+        limits: vec![Limit {
+            announced: rate.announced(&limit),
+            name: limit,
+            rate,
+            per,
+            source: source.clone(),
+        }],
         tariff: Tariff {
             currency: "CNY".parse().unwrap(),
             rounding: Rounding::HalfUp,

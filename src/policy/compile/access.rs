@@ -91,7 +91,8 @@ impl One<'_, '_> {
         let window = duration(self.compiling, self.document, &format!("{pointer}/window"), &limit.window)?;
         let rate = rate(self.compiling, self.document, &pointer, (limit.requests, window, limit.burst))?;
         let name = LimitName::new("address").ok()?;
-        Some(Some(AddressLimit { name, rate, source: self.document.key_location(&pointer) }))
+        let announced = rate.announced(&name);
+        Some(Some(AddressLimit { name, rate, announced, source: self.document.key_location(&pointer) }))
     }
 }
 

@@ -129,7 +129,9 @@ fn limit(
         None | Some(LimitKeyName::App) => LimitKey::App,
         Some(LimitKeyName::AppAndRoute) => LimitKey::AppAndRoute,
     };
-    Some(Limit { name: name?, rate, per, source: document.location(pointer) })
+    let name = name?;
+    let announced = rate.announced(&name);
+    Some(Limit { name, rate, announced, per, source: document.location(pointer) })
 }
 
 /// A decimal from 0 to `most` with at most 12 digits after the point.
