@@ -6,6 +6,7 @@ pub mod authorize;
 pub mod challenge;
 pub mod confirm;
 pub mod control;
+mod document;
 mod durable;
 pub mod fields;
 pub mod forward;

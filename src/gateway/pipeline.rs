@@ -18,7 +18,9 @@ use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
-use super::{confirm, durable, forward, head, recording, request_id, respond, unread, upstream_token};
+use super::{
+    confirm, document, durable, forward, head, recording, request_id, respond, unread, upstream_token,
+};
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Shown};
 use crate::domain::refusal::Refusal;
@@ -52,12 +54,11 @@ pub async fn serve(
 ) -> Response<Answer> {
     let mut recording = Recording::begin(worker.clone(), request.method().clone());
     let request_id = request_id::header_value(&recording.call.id);
-    let mut admission = None;
+    let mut told = Telling { request_id, admission: None, shares_host: false };
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
-    let arrived = Arrived { parts: &parts, body: &mut body, unseen, request_id: &request_id };
-    let outcome = stages(&worker, &peer, &mut recording.call, &mut admission, arrived).await;
-    let told = Telling { request_id, admission };
+    let arrived = Arrived { parts: &parts, body: &mut body, unseen };
+    let outcome = stages(&worker, &peer, &mut recording.call, &mut told, arrived).await;
     // What is seldom awaited is on the heap: it would make the future of every call larger, which is moved more than once.
     match outcome {
         Ok(Outcome::Own(answer)) => own(recording, &told, answer),
@@ -85,7 +86,6 @@ struct Arrived<'r> {
     /// Taken by who reads it.
     body: &'r mut Option<Incoming>,
     unseen: Unseen,
-    request_id: &'r HeaderValue,
 }
 
 /// What came of the stages before the upstream.
@@ -100,15 +100,16 @@ async fn stages(
     worker: &Rc<Worker>,
     peer: &Peer,
     call: &mut Call,
-    admission: &mut Option<Admission>,
-    Arrived { parts, body, unseen, request_id }: Arrived<'_>,
+    told: &mut Telling,
+    Arrived { parts, body, unseen }: Arrived<'_>,
 ) -> Result<Outcome, Refusal> {
     let shared = &worker.shared;
     let checked = head::check(parts, unseen, shared.bounds.head_bytes)?;
     if shared.control.serves(&checked.path)
         && let Some(body) = body.take()
     {
-        let answer = Box::pin(shared.control.call(parts.clone(), body, &peer.fields, request_id)).await?;
+        let answer =
+            Box::pin(shared.control.call(parts.clone(), body, &peer.fields, &told.request_id)).await?;
         return Ok(Outcome::Own(answer));
     }
 
@@ -128,17 +129,18 @@ async fn stages(
         let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, door, moment };
         confirm::check(shared, bound, &shown)?;
     }
+    told.shares_host = identity.is_none() && checked.host == shared.host;
     call.identity = identity;
     let circumstances =
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
     let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
     check_room(worker, call, route, body.as_ref())?;
-    *admission = count(worker, (peer, call, route), &permit, admission)?;
+    told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
     call.target = metered_target(call.meter(), &checked, parts, &parameters);
     let head = forward::begin(route, parts, &checked.path, &parameters)?;
-    let mut head = fields((worker, peer), call, (route, request_id), (parts, checked.authority), head);
+    let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
     let upload = upload((worker, peer), call, route, (parts, body.take()));
     if view.token(route).is_some() {
         Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
@@ -279,6 +281,8 @@ pub(super) struct Telling {
     pub(super) request_id: HeaderValue,
     /// What the tightest limit said.
     pub(super) admission: Option<Admission>,
+    /// Whether a browser may have been led here, to the host where merchants log in.
+    pub(super) shares_host: bool,
 }
 
 impl Telling {
@@ -299,6 +303,9 @@ impl Telling {
         let headers = response.headers_mut();
         *headers = head.headers;
         fields::drop_own_set_cookies(headers);
+        if self.shares_host {
+            document::keep_apart(headers);
+        }
         respond::add_request_id(headers, &self.request_id);
         if let Some(admission) = &self.admission {
             respond::add_limit(headers, admission);

@@ -41,6 +41,8 @@ pub struct Shared {
     pub bounds: Bounds,
     /// The address by which the world knows this gateway.
     pub origin: String,
+    /// The host of that address, in lower case: merchants log in there.
+    pub host: String,
     /// The one by which machines know it that show certificates of their own.
     pub mutual_origin: Option<String>,
     /// How callers can prove themselves.

@@ -82,9 +82,14 @@ pub(super) fn mutual_base(settings: &NodeSettings, addresses: &Addresses, issuer
         return Some(url.to_string());
     }
     let address = addresses.mutual?;
+    Some(format!("https://{}:{}", host_of(issuer), address.port()))
+}
+
+/// The host of an issuer's address, in lower case.
+pub(super) fn host_of(issuer: &str) -> String {
     let authority = issuer.split_once("://").map_or(issuer, |(_, authority)| authority);
     let host = authority.parse::<http::uri::Authority>().map(|authority| authority.host().to_owned());
-    Some(format!("https://{}:{}", host.unwrap_or_else(|_| authority.to_owned()), address.port()))
+    host.unwrap_or_else(|_| authority.to_owned()).to_ascii_lowercase()
 }
 
 type Sockets = Vec<Option<TcpListener>>;

@@ -208,6 +208,7 @@ impl Node {
             clock: services.clock.clone(),
             node: settings.node.clone(),
             challenges: Challenges::of(&services.issuer),
+            host: front::host_of(&services.issuer),
             origin: services.issuer.clone(),
             mutual_origin: services.mutual_base.clone(),
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),

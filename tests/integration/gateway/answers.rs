@@ -220,3 +220,31 @@ fn an_upload_that_is_answered_before_its_end_goes_on_to_its_end() {
     wait_for("the rest of the upload", || received.lock().unwrap().ends_with(b"."));
     assert_eq!(connection.exchange("GET /api/products HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().text(), "[]");
 }
+
+#[test]
+fn an_upstreams_page_runs_no_script_on_the_host_where_merchants_log_in() {
+    let origin = Origin::start(|stream, _| {
+        let page = "<script>fetch('/oauth/apps')</script>";
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Security-Policy: default-src *\r\n\
+             Content-Length: {}\r\n\r\n{page}",
+            page.len()
+        );
+        let _ = stream.write_all(head.as_bytes());
+    });
+    let (_dev, address) = in_front_of(&origin);
+    let policies = |host: &str| -> Vec<String> {
+        let request = format!("GET /api/products HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answer = Connection::open(&address).try_exchange(&request).unwrap();
+        assert_eq!(answer.status, 200);
+        let fields = answer.headers.into_iter();
+        fields.filter(|(name, _)| name == "content-security-policy").map(|(_, value)| value).collect()
+    };
+    assert_eq!(policies(&address), ["default-src *", "sandbox"]);
+    assert_eq!(
+        policies("127.0.0.1:1"),
+        ["default-src *", "sandbox"],
+        "cookies are of a host, whatever its port"
+    );
+    assert_eq!(policies("shop.example"), ["default-src *"], "no merchant logs in there");
+}

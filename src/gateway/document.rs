@@ -1,0 +1,94 @@
+//! Upstreams' answers that a browser would show as pages of the host where merchants log in. A script in one could do there
+//! what a merchant can, so such a page runs none and has an origin of its own (Content Security Policy 3, section 6.3.1).
+//!
+//! Only calls without a credential are looked at: a browser that is led to an address adds none that the gateway takes.
+
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue};
+
+/// Keeps a page in `headers` apart from the authorization server's own; leaves everything else as it is.
+pub(super) fn keep_apart(headers: &mut HeaderMap) {
+    let types = headers.get_all(CONTENT_TYPE);
+    let mut types = types.iter().peekable();
+    let is_page = types.peek().is_none() || types.any(|media_type| may_be_page(media_type.as_bytes()));
+    if is_page {
+        // Another policy that the upstream sent holds too: the stricter of each rule does.
+        headers.append(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+}
+
+/// What a media type that browsers run scripts in has in its name, or one that says nothing, so that they guess
+/// (MIME Sniffing Standard, section 7).
+const PAGES: [&[u8]; 5] = [b"html", b"xml", b"multipart", b"unknown", b"*/*"];
+
+fn may_be_page(media_type: &[u8]) -> bool {
+    let end = media_type.iter().position(|byte| *byte == b';').unwrap_or(media_type.len());
+    let essence = media_type[..end].trim_ascii();
+    // The type of nearly all answers of an API.
+    if essence == b"application/json" {
+        return false;
+    }
+    let names = |kind: &[u8]| essence.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
+    !essence.contains(&b'/') || essence.contains(&b',') || PAGES.iter().any(|kind| names(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept_apart(types: &[&'static str]) -> HeaderMap {
+        let fields = types.iter().map(|media_type| (CONTENT_TYPE, HeaderValue::from_static(media_type)));
+        let mut headers: HeaderMap = fields.collect();
+        keep_apart(&mut headers);
+        headers
+    }
+
+    #[test]
+    fn what_a_browser_may_run_scripts_in_is_kept_apart() {
+        for types in [
+            &["text/html"] as &[_],
+            &["Text/HTML; charset=utf-8"],
+            &["application/xhtml+xml"],
+            &["image/svg+xml"],
+            &["text/xml"],
+            &["multipart/x-mixed-replace; boundary=x"],
+            &["unknown/unknown"],
+            &["*/*"],
+            &["nonsense"],
+            &[""],
+            &["application/json, text/html"],
+            &["application/json", "text/html"],
+            &[],
+        ] {
+            let headers = kept_apart(types);
+            assert_eq!(headers[CONTENT_SECURITY_POLICY], "sandbox", "{types:?}");
+            assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff", "{types:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_page_is_left_as_it_is() {
+        for media_type in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "application/problem+json",
+            "text/plain",
+            "text/csv",
+            "image/png",
+            "application/octet-stream",
+            "application/pdf",
+        ] {
+            assert_eq!(kept_apart(&[media_type]).len(), 1, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn a_policy_of_the_upstreams_own_holds_too() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
+        keep_apart(&mut headers);
+        let policies: Vec<_> = headers.get_all(CONTENT_SECURITY_POLICY).iter().collect();
+        assert_eq!(policies, ["default-src 'self'", "sandbox"]);
+    }
+}
