@@ -71,7 +71,7 @@ pub fn is_own(oauth: &OAuth, headers: &HeaderMap, sent: Option<&str>) -> bool {
 ///
 /// # Errors
 /// [`PageError::StaleForm`] without a session, of another origin, or without the session's token;
-/// [`PageError::Unavailable`].
+/// [`PageError::TooManyAttempts`]; [`PageError::Unavailable`].
 pub async fn session_of(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<Session, PageError> {
     let session = session::find(oauth, headers).await?.ok_or(PageError::StaleForm)?;
     sent_in(oauth, headers, form, session)
@@ -80,7 +80,7 @@ pub async fn session_of(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -
 /// The same of a browser that has `session`.
 ///
 /// # Errors
-/// [`PageError::StaleForm`], as there.
+/// As there, and [`PageError::TooManyAttempts`].
 pub fn sent_in(
     oauth: &OAuth,
     headers: &HeaderMap,
@@ -88,7 +88,11 @@ pub fn sent_in(
     session: Session,
 ) -> Result<Session, PageError> {
     let is_own = is_same_origin(&oauth.issuer, headers) && session::is_own_form(&session, form.get("csrf"));
-    if is_own && form.repeated().is_none() { Ok(session) } else { Err(PageError::StaleForm) }
+    if !is_own || form.repeated().is_some() {
+        return Err(PageError::StaleForm);
+    }
+    let counted = oauth.throttle.form(&session.merchant.id, oauth.clock.monotonic());
+    counted.map(|()| session).map_err(PageError::TooManyAttempts)
 }
 
 /// Whether a form was sent from our own origin, as far as the browser tells.

@@ -21,6 +21,7 @@ use axum::http::HeaderMap;
 use moka::sync::Cache;
 
 use self::lines::Lines;
+use crate::domain::id::MerchantId;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
@@ -60,6 +61,8 @@ enum Subject {
     Polls(DeviceCodeHash),
     /// User codes of devices that a merchant tries.
     UserCodes(String),
+    /// Forms that a merchant sends who is logged in.
+    Forms(String),
     /// What is guessed at from a network.
     Guesses(Guessed, IpAddr),
     /// Logins that a network begins at the identity provider.
@@ -90,6 +93,7 @@ struct Seen {
     devices: Cells,
     refreshes: Cells,
     polls: Cells,
+    forms: Cells,
 }
 
 impl Seen {
@@ -103,6 +107,7 @@ impl Seen {
             devices: cells(),
             refreshes: cells(),
             polls: cells(),
+            forms: cells(),
         }
     }
 }
@@ -121,6 +126,7 @@ pub struct Throttle {
     refreshes: Rate,
     polls: Rate,
     user_codes: Rate,
+    forms: Rate,
 }
 
 /// A login that was let through. It counts against whom it is for unless it is given back.
@@ -153,6 +159,7 @@ impl Default for Throttle {
             refreshes: rate(number(120), number(300)),
             polls: rate(number(600), number(10)),
             user_codes: rate(number(20), number(10)),
+            forms: rate(number(600), number(60)),
         }
     }
 }
@@ -235,6 +242,15 @@ impl Throttle {
     pub fn refresh(&self, family: &str, now: Duration) -> Result<(), u64> {
         let subject = Subject::Refreshes(cut(family));
         count(&self.seen.refreshes, subject, &self.refreshes, now).map(drop)
+    }
+
+    /// Counts a form that `merchant` sends at `now`, a monotonic time: each may be a row in the store, and an audit record.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn form(&self, merchant: &MerchantId, now: Duration) -> Result<(), u64> {
+        let subject = Subject::Forms(cut(merchant.as_str()));
+        count(&self.seen.forms, subject, &self.forms, now).map(drop)
     }
 
     /// Whether the store is asked for the device of that code at `now`, a monotonic time: what it learns is written each time.

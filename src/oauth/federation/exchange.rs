@@ -1,6 +1,8 @@
 //! The way to the provider and back, by the `oauth2` crate: where the browser is sent, and the exchange of the code that it
 //! comes back with.
 
+use std::time::Duration;
+
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
@@ -52,10 +54,13 @@ pub(super) struct Exchange<'e> {
     pub(super) issuer: &'e str,
 }
 
+/// How long ago a user may have proved himself to the provider. One that does not say when counts as so long ago.
+pub(super) const LONGEST_AGO: Duration = Duration::from_secs(365 * 86_400);
+
 /// Which proof of the user's a provider may go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Also one that it has had before: a user who is logged in there need do nothing.
+    /// Also one that it has had before, up to [`LONGEST_AGO`]: a user who is logged in there need do nothing.
     AnyItHas,
     /// A new one: the app asks for it, or somebody is logged in here already, too long ago or too weakly. The provider has to
     /// say when the user gave it (`auth_time`), since he was asked to (OpenID Connect Core, section 3.1.2.1).
@@ -85,7 +90,8 @@ impl Exchange<'_> {
             .add_extra_param("nonce", nonce)
             .set_pkce_challenge(challenge);
         let request = match proof {
-            Proof::AnyItHas => request,
+            // Who is asked for it has to say when it was (OpenID Connect Core, section 2, `auth_time`).
+            Proof::AnyItHas => request.add_extra_param("max_age", LONGEST_AGO.as_secs().to_string()),
             Proof::New => request.add_extra_param("prompt", "login").add_extra_param("max_age", "0"),
         };
         let request = match proof {

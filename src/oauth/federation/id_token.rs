@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::exchange::LONGEST_AGO;
 use super::key_set::KeySet;
 use crate::credential::jwk::Algorithm;
 use crate::domain::time::Timestamp;
@@ -130,7 +131,7 @@ impl IdToken {
         if !expected.proven_since.is_none_or(is_new) {
             return Err(IdTokenError::NotNew);
         }
-        let authenticated_at = told.unwrap_or(made).min(now);
+        let authenticated_at = told.unwrap_or_else(|| made.minus(LONGEST_AGO)).min(now);
         let all = serde_json::from_slice(&payload).map_err(|_| IdTokenError::Claims)?;
         Ok(Self { subject: claims.sub, authenticated_at, class: claims.acr, claims: all })
     }

@@ -89,3 +89,22 @@ fn a_merchant_ends_its_own_sessions_and_no_others() {
     assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));
     assert!(!is_in(&mut here));
 }
+
+#[test]
+fn forms_of_a_merchant_that_sends_too_many_wait_and_those_of_others_do_not() {
+    let dev = Dev::start();
+    let (mut first, mut second) = (Browser::new(&dev), Browser::new(&dev));
+    let send = |browser: &mut Browser<'_>, csrf: &str| {
+        browser.submit(&format!("{PAGE}/sessions/end"), &[("session", "ses_nobody"), ("csrf", csrf)])
+    };
+    let [mine, theirs] = [(&mut first, 0), (&mut second, 1)].map(|(browser, merchant)| {
+        assert_eq!(browser.log_in_at(PAGE, merchant).status, 303);
+        input(&browser.get(PAGE).text(), "csrf")
+    });
+    let slowed = (0..200).map(|_| send(&mut first, &mine)).find(|answer| answer.status == 429);
+    let slowed = slowed.expect("it goes on and on");
+    assert!(
+        slowed.header("retry-after").is_some_and(|seconds| seconds.parse::<u64>().is_ok_and(|wait| wait > 0))
+    );
+    assert_eq!(send(&mut second, &theirs).status, 303);
+}

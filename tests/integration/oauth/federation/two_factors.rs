@@ -109,7 +109,7 @@ fn a_new_login_is_one_that_the_provider_says_was_new() {
             ("login".to_owned(), "0".to_owned())
         );
         // The provider goes by a login of before, or does not tell.
-        for claims in [json!({"auth_time": now() - 600}), json!({})] {
+        for claims in [json!({"auth_time": now() - 600}), json!({"auth_time": null})] {
             let answer = come(&federated, more, "a=b", &claims);
             assert_eq!((answer.status, session(&answer)), (502, None), "{more} {claims}: {}", answer.text());
         }
@@ -136,4 +136,20 @@ fn a_session_tells_administrators_that_it_began_there_and_by_what() {
         let youngest = &sessions["items"][0];
         assert_eq!((&youngest["method"], &youngest["two_factors"]), (&json!("provider"), &json!(by_both)));
     }
+}
+
+#[test]
+fn a_login_of_which_the_provider_does_not_say_when_it_was_is_none_of_late() {
+    let federated = Federated::start(&[]);
+    let dev = &federated.dev;
+    assert_eq!(federated.link(0, ACCOUNT).status, 201);
+    let sent = send_for(dev, &query(dev), "a=b");
+    assert_eq!(sent.parameter("max_age"), "31536000", "a provider that is asked has to say when");
+    let allows_at_once = |claims: Value| {
+        let session = session(&come(&federated, "", "a=b", &claims)).unwrap();
+        let path = format!("/oauth/authorize?{}&max_age=3600", query(dev));
+        dev.get(&path, &[("Cookie", &session)]).text().contains("value=\"allow\"")
+    };
+    assert!(allows_at_once(json!({"auth_time": now() - 600})));
+    assert!(!allows_at_once(json!({"auth_time": null})));
 }
