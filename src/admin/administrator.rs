@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::answer::RequestId;
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::domain::audit::{Actor, Change};
+use crate::domain::action::Action;
+use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::identity::Standing;
 use crate::store::{Store, Transaction};
 
@@ -56,27 +57,28 @@ impl Administrator {
     pub(super) fn recording(
         &self,
         state: &AdminState,
-        (action, subject): (&str, &str),
+        (action, subject): (Action, impl Into<Subject>),
         (before, after): (Option<&Value>, Option<&Value>),
     ) -> Store {
-        state.store.recording(self.change(state, (action, subject), (before, after)))
+        state.store.recording(self.change(state, (action, subject.into()), (before, after)))
     }
 
     /// Records by `transaction`, which changes it, that he did `action` to `subject`, which was and became what is given of it.
     pub(super) async fn record(
         &self,
         (state, transaction): (&AdminState, &mut Transaction),
-        what: (&str, &str),
+        (action, subject): (Action, impl Into<Subject>),
         (before, after): (Option<&Value>, Option<&Value>),
     ) -> Result<(), Problem> {
-        Ok(transaction.record(&self.change(state, what, (before, after))).await?)
+        let change = self.change(state, (action, subject.into()), (before, after));
+        Ok(transaction.record(&change).await?)
     }
 
     /// That he did `action` to `subject`, which was and became what is given of it.
     pub(super) fn change(
         &self,
         state: &AdminState,
-        (action, subject): (&str, &str),
+        (action, subject): (Action, Subject),
         (before, after): (Option<&Value>, Option<&Value>),
     ) -> Change {
         Change {
@@ -85,18 +87,18 @@ impl Administrator {
             credential: self.credential.clone(),
             address: self.address,
             request_id: self.request_id.clone(),
-            action: action.to_owned(),
-            subject: subject.to_owned(),
+            action,
+            subject,
             before: before.map(Value::to_string),
             after: after.map(Value::to_string),
         }
     }
 }
 
-/// What an administrator does who gives `noun` that standing, such as `app.suspend`.
-pub(super) fn of_standing(noun: &str, standing: Standing) -> String {
+/// What an administrator does who gives something that standing, of what he does to suspend it and to resume it.
+pub(super) fn of_standing(standing: Standing, (suspend, resume): (Action, Action)) -> Action {
     match standing {
-        Standing::Active => format!("{noun}.resume"),
-        Standing::Suspended => format!("{noun}.suspend"),
+        Standing::Active => resume,
+        Standing::Suspended => suspend,
     }
 }

@@ -17,6 +17,8 @@ use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::random::new_id;
@@ -50,7 +52,11 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     };
     let kept = secret.as_ref().map(|secret| (&secret.record, &secret.hash));
     let mut shown = show::client(&app, &new.settings);
-    let store = who.recording(&state, ("app.create", app.id.as_str()), (None, Some(&shown)));
+    let store = who.recording(
+        &state,
+        (Action::AppCreate, Subject::new(app.id.as_str()).about(app.partner.as_str())),
+        (None, Some(&shown)),
+    );
     let made = store.create_app(&app, &new.settings, kept).await;
     made.map_err(|error| match error {
         StoreError::Missing { .. } => no_such_partner(&app.partner),
@@ -102,7 +108,7 @@ pub(super) async fn update(
     if is_less(&had, &settings) {
         transaction.end_app_tokens(&app.id, ended_from(&state)).await?;
     }
-    let what = ("app.update", app.id.as_str());
+    let what = (Action::AppUpdate, app.id.as_str());
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
@@ -137,13 +143,13 @@ async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, sta
     let Client { app, settings, .. } = lock_client(&mut transaction, id).await?;
     let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
     let (before, after) = (shown(app.standing), shown(standing));
-    let action = of_standing("app", standing);
+    let action = of_standing(standing, (Action::AppSuspend, Action::AppResume));
     transaction.set_app_standing(&app.id, standing).await?;
     match standing {
         Standing::Active => {}
         Standing::Suspended => transaction.end_app_tokens(&app.id, ended_from(state)).await?,
     }
-    let what = (action.as_str(), app.id.as_str());
+    let what = (action, app.id.as_str());
     who.record((state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);

@@ -44,8 +44,10 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     check_default((scopes.as_ref(), default_scopes.as_ref().and_then(Option::as_ref)), &mut body);
     let kind = kind.map(|kind| kind.unwrap_or(ClientKind::Confidential));
     check_pkce((kind, requires_pkce.flatten()), &mut body);
-    let settings =
-        kind.and_then(|kind| client_fields::settings(&mut body, ClientSettings::of_kind(kind), kind));
+    let uris = redirect_uris.iter().flatten().flatten().cloned().collect::<Vec<String>>();
+    let settings = kind.and_then(|kind| {
+        client_fields::settings(&mut body, (ClientSettings::of_kind(kind), &[]), (kind, &uris))
+    });
     let built = (|| {
         let (scopes, kind) = (scopes?, kind?);
         Some(NewApp {
@@ -81,7 +83,9 @@ pub(super) fn changed_app(
     let default = default_scopes.as_ref().map(|default| default.as_ref().unwrap_or(&app.default_scopes));
     check_default((all, default), &mut body);
     check_pkce((Some(app.kind), requires_pkce.flatten()), &mut body);
-    let settings = client_fields::settings(&mut body, settings, app.kind);
+    let wrong_before = settings.mistakes((app.kind, &app.redirect_uris));
+    let uris = redirect_uris.as_ref().and_then(Option::as_ref).unwrap_or(&app.redirect_uris);
+    let settings = client_fields::settings(&mut body, (settings, &wrong_before), (app.kind, uris));
     let built = (|| {
         let changed = App {
             name: name?.unwrap_or(app.name),

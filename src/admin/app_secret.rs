@@ -15,6 +15,8 @@ use super::parameters::{Id, Ids, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::client::SecretRecord;
 use crate::domain::id::{AppId, SecretId};
 use crate::domain::identity::SecretHash;
@@ -99,8 +101,8 @@ pub(super) async fn create(
     if others == Others::Revoked {
         transaction.end_app_tokens(&client.app.id, ended_from(&state)).await?;
     }
-    let action = ("app.add_secret", client.app.id.as_str());
-    who.record((&state, &mut transaction), action, (None, Some(&what))).await?;
+    let subject = Subject::new(client.app.id.as_str()).about(secret.record.id.as_str());
+    who.record((&state, &mut transaction), (Action::AppAddSecret, subject), (None, Some(&what))).await?;
     transaction.commit().await?;
     state.invalidation.forget_app(&client.app.id);
     tracing::info!(app = %client.app.id, secret = %secret.record.id, changed, "an app got another client secret");
@@ -136,7 +138,8 @@ pub(super) async fn revoke(
     let before = show::secret(&known.ok_or(Problem::NotFound("client secret"))?);
     let revoked = transaction.revoke_app_secret(&app.id, &secret, state.clock.now()).await?;
     transaction.end_app_tokens(&app.id, ended_from(&state)).await?;
-    let (what, after) = (("app.revoke_secret", app.id.as_str()), show::secret(&revoked));
+    let subject = Subject::new(app.id.as_str()).about(secret.as_str());
+    let (what, after) = ((Action::AppRevokeSecret, subject), show::secret(&revoked));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);

@@ -1,22 +1,26 @@
 //! Audit records: who changed what, when, from where, and what it was before.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
-use super::parameters::Parameters;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
 use super::state::AdminState;
-use crate::domain::audit::AuditRecord;
+use crate::domain::action::{Action, SubjectKind};
+use crate::domain::audit::{Actor, AuditRecord};
 use crate::store::audit::AuditFilter;
 
-/// `GET /admin/audit?subject=&actor=&action=`, the newest first.
+/// `GET /admin/audit?subject=&actor=&action=`, the newest first. What can be nobody's name is no empty list: it is told which
+/// there are.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let paging = parameters.page();
     let filter = AuditFilter {
-        subject: parameters.optional("subject"),
-        actor: parameters.optional("actor"),
+        subject: parameters.optional::<SubjectName>("subject").map(|subject| subject.0),
+        actor: parameters.optional::<ActorName>("actor").map(|actor| actor.0),
         action: parameters.optional("action"),
     };
     parameters.finish()?;
@@ -25,9 +29,48 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     ok(json!({ "items": records.iter().map(show).collect::<Vec<_>>(), "next": next }))
 }
 
+/// `GET /admin/audit/{number}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(number): Id) -> Answer {
+    let missing = || Problem::NotFound("audit record");
+    let number = number.parse().map_err(|_| missing())?;
+    ok(show(&state.store.audit_record(number).await?.ok_or_else(missing)?))
+}
+
+/// The id of a subject, by itself or, as `KIND:ID`, with what it is an id of.
+struct SubjectName(String);
+
+impl FromStr for SubjectName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((kind, id)) = text.split_once(':') else { return Ok(Self(text.to_owned())) };
+        let known = SubjectKind::ALL.map(SubjectKind::name);
+        match known.contains(&kind) {
+            true => Ok(Self(id.to_owned())),
+            false => Err(format!("is an id, or KIND:ID; kinds are: {}", known.join(", "))),
+        }
+    }
+}
+
+/// Who it was, as [`Actor`] is written.
+struct ActorName(String);
+
+impl FromStr for ActorName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let kind = text.split_once(':').filter(|(_, name)| !name.is_empty()).map(|(kind, _)| kind);
+        match kind.is_some_and(|kind| Actor::KINDS.contains(&kind)) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("is KIND:NAME; kinds are: {}", Actor::KINDS.join(", "))),
+        }
+    }
+}
+
 fn show(record: &AuditRecord) -> Value {
     let json =
         |text: &Option<String>| text.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let kind = Action::named(&record.action).map(|action| action.subject().name());
     json!({
         "number": record.number,
         "at": record.at.to_string(),
@@ -37,6 +80,8 @@ fn show(record: &AuditRecord) -> Value {
         "request_id": record.request_id,
         "action": record.action,
         "subject": record.subject,
+        "subject_kind": kind,
+        "about": record.about,
         "before": json(&record.before),
         "after": json(&record.after),
     })

@@ -8,12 +8,16 @@ use crate::domain::client::{AuthMethod, ClientSettings, GrantType};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::ClientKind;
 
-/// The settings of an app of that kind: those that the body has, and those of `before` for the rest. What is wrong is noted in
-/// the body, and gives `None`.
+/// What is wrong with settings: the setting, and what would be right.
+type Mistake = (&'static str, &'static str);
+
+/// The settings of an app of that kind, whose answers may go to `redirect_uris`: those that the body has, and those of `before`
+/// for the rest. What is wrong is noted in the body, and gives `None`; but for what was `wrong_before`: who changes something
+/// else is not told of it.
 pub(super) fn settings(
     body: &mut Fields,
-    before: ClientSettings,
-    kind: ClientKind,
+    (before, wrong_before): (ClientSettings, &[Mistake]),
+    (kind, redirect_uris): (ClientKind, &[String]),
 ) -> Option<ClientSettings> {
     let auth_methods = body.optional(
         "token_endpoint_auth_methods",
@@ -35,7 +39,8 @@ pub(super) fn settings(
         certificate_bound_tokens: certificate_bound_tokens?.unwrap_or(before.certificate_bound_tokens),
         requires_par: requires_par?.unwrap_or(before.requires_par),
     };
-    let mut mistakes = settings.mistakes(kind);
+    let mut mistakes = settings.mistakes((kind, redirect_uris));
+    mistakes.retain(|mistake| !wrong_before.contains(mistake));
     if settings.has_method(AuthMethod::SelfSignedTls) && !has_certificates(&settings) {
         mistakes
             .push(("jwks", "has no certificate (x5c, or x5t#S256): self_signed_tls_client_auth goes by it"));

@@ -16,6 +16,7 @@ use crate::billing::books::BooksTime;
 use crate::billing::error::BillingError;
 use crate::billing::exceptions::{Decision, Given, Reason, Resolved, resolve as decide};
 use crate::billing::export::charge_to_json;
+use crate::domain::action::Action;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::usage::{Transaction, TransactionKind};
@@ -92,7 +93,7 @@ pub(super) async fn resolve(
     let what = json!({
         "decision": name(&decision), "evidence": evidence, "who": who, "why": why,
     });
-    let store = caller.recording(&state, ("exception.resolve", &id), (None, Some(&what)));
+    let store = caller.recording(&state, (Action::ExceptionResolve, &*id), (None, Some(&what)));
     let resolved = decide(&store, &id, decision, Reason { who, why }, time).await?;
     let kept = &resolved.resolution;
     let (again, outcome, evidence) = (resolved.was_resolved, kept.outcome.name(), kept.evidence.as_deref());

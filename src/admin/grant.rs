@@ -12,6 +12,8 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, GrantId, MerchantId};
 use crate::domain::identity::Grant;
 
@@ -53,7 +55,8 @@ pub(super) async fn revoke(
     let after = Grant { revoked_at: grant.revoked_at.or(Some(now)), ..grant.clone() };
     let (before, after) = (show::grant(&grant), show::grant(&after));
     transaction.revoke_grant(&grant.id, now).await?;
-    let what = ("grant.revoke", grant.id.as_str());
+    let subject = Subject::new(grant.id.as_str()).about(grant.merchant.as_str()).about(grant.app.as_str());
+    let what = (Action::GrantRevoke, subject);
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_grant(&grant.id);

@@ -12,6 +12,7 @@ use super::fields::{self, Fields};
 use super::parameters::Id;
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::domain::action::Action;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::introspection::Introspects;
 
@@ -42,7 +43,7 @@ pub(super) async fn set(
     let before = transaction.lock_introspects(&app.id).await?.ok_or(Problem::NotFound("app"))?;
     let (before, after) = (show(&app, before), show(&app, whose));
     transaction.set_introspects(&app.id, whose).await?;
-    let what = ("app.introspection", app.id.as_str());
+    let what = (Action::AppIntrospection, app.id.as_str());
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     tracing::info!(app = %app.id, of = whose.name(), "whose tokens an app may ask about has changed");

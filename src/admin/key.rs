@@ -15,7 +15,9 @@ use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
 use crate::domain::api_key::ApiKey;
+use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, KeyId};
 use crate::domain::identity::KeyRecord;
 use crate::domain::random::new_id;
@@ -49,7 +51,7 @@ pub(super) async fn create(
     let key = ApiKey::from_random(app.environment, &random);
     let record = record(&state, (app.id, scopes), (now, expires_at))?;
     let mut shown = show::key(&record);
-    let store = who.recording(&state, ("key.create", record.id.as_str()), (None, Some(&shown)));
+    let store = who.recording(&state, (Action::KeyCreate, subject(&record)), (None, Some(&shown)));
     store.create_key(&record, &key.hash()).await?;
     tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     shown["key"] = json!(key.reveal());
@@ -101,12 +103,16 @@ pub(super) async fn revoke(
     let after = KeyRecord { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
     let (before, after) = (show::key(&key), show::key(&after));
     transaction.revoke_key(&key.id, now).await?;
-    let what = ("key.revoke", key.id.as_str());
+    let what = (Action::KeyRevoke, subject(&key));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_key(&key.id);
     tracing::info!(key = %key.id, app = %key.app, "an API key was revoked");
     ok(after)
+}
+
+fn subject(key: &KeyRecord) -> Subject {
+    Subject::new(key.id.as_str()).about(key.app.as_str())
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<KeyRecord, Problem> {

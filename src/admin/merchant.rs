@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
 use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError, TurnError};
+use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::random::new_id;
@@ -42,7 +43,7 @@ pub(super) async fn create(
     let password = sent.or_else(|| made.clone()).unwrap_or_default();
     let password_hash = hash(&state, password).await?;
     let mut shown = show::merchant(&merchant);
-    let store = who.recording(&state, ("merchant.create", merchant.id.as_str()), (None, Some(&shown)));
+    let store = who.recording(&state, (Action::MerchantCreate, merchant.id.as_str()), (None, Some(&shown)));
     store.create_merchant(&merchant, &password_hash).await?;
     tracing::info!(merchant = %merchant.id, "a merchant was registered");
     if let Some(made) = made {
@@ -63,7 +64,7 @@ pub(super) async fn set_password(
     let merchant = find(&state, &id).await?;
     let made = made_unless(&state, sent.is_some())?;
     let password_hash = hash(&state, sent.or_else(|| made.clone()).unwrap_or_default()).await?;
-    let store = who.recording(&state, ("merchant.set_password", merchant.id.as_str()), (None, None));
+    let store = who.recording(&state, (Action::MerchantSetPassword, merchant.id.as_str()), (None, None));
     store.set_merchant_password(&merchant.id, &password_hash).await?;
     tracing::info!(merchant = %merchant.id, "a merchant got another password");
     let mut shown = show::merchant(&merchant);
@@ -93,7 +94,7 @@ pub(super) async fn remove_second_factor(
     if transaction.remove_second_factor(&merchant.id, Removal::Any).await? {
         let shown = |factor| json!({ "second_factor": show::second_factor(factor) });
         let (before, after) = (shown(factor), shown(None));
-        let what = ("merchant.remove_second_factor", merchant.id.as_str());
+        let what = (Action::MerchantRemoveSecondFactor, merchant.id.as_str());
         who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
         transaction.commit().await?;
         tracing::info!(merchant = %merchant.id, "a merchant's second factor was removed");
@@ -144,8 +145,9 @@ async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, sta
     let (before, after) =
         (show::merchant(&merchant), show::merchant(&Merchant { standing, ..merchant.clone() }));
     transaction.set_merchant_standing(&merchant.id, standing).await?;
-    let (action, subject) = (of_standing("merchant", standing), merchant.id.as_str());
-    who.record((state, &mut transaction), (&action, subject), (Some(&before), Some(&after))).await?;
+    let (action, subject) =
+        (of_standing(standing, (Action::MerchantSuspend, Action::MerchantResume)), merchant.id.as_str());
+    who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_merchant(&merchant.id);
     tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");

@@ -13,6 +13,8 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
 use super::token::OF_THE_NODE;
+use crate::domain::action::Action;
+use crate::domain::admin_access::AdminAccess;
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::secret_hash::AdminTokenHash;
 use crate::domain::time::Timestamp;
@@ -30,13 +32,15 @@ pub(super) async fn create(
     if expires_at.flatten().is_some_and(|end| end <= now) {
         body.wrong("expires_at", "must be in the future".to_owned());
     }
-    let built = name.zip(expires_at);
-    let (name, expires_at) = body.finish(built)?;
+    let access = body.optional("access", fields::one_of(AdminAccess::named, "read or write"));
+    let built = name.zip(expires_at.zip(access));
+    let (name, (expires_at, access)) = body.finish(built)?;
+    let access = access.unwrap_or(AdminAccess::Write);
     let id = new_id("adm_", &*state.random)?;
-    let record = AdminTokenRecord { id, name, created_at: now, expires_at, revoked_at: None };
+    let record = AdminTokenRecord { id, name, access, created_at: now, expires_at, revoked_at: None };
     let token = new_secret("tga_", &*state.random)?;
     let mut shown = show(&record);
-    let store = who.recording(&state, ("token.create", &record.id), (None, Some(&shown)));
+    let store = who.recording(&state, (Action::TokenCreate, &*record.id), (None, Some(&shown)));
     store.create_admin_token(&record, &AdminTokenHash::of(&token)).await?;
     tracing::info!(token = record.id, name = record.name, by = who.name(), "an admin token was made");
     shown["token"] = json!(token);
@@ -68,7 +72,7 @@ pub(super) async fn revoke(
     let after = AdminTokenRecord { revoked_at: token.revoked_at.or(Some(now)), ..token.clone() };
     let (before, after) = (show(&token), show(&after));
     transaction.revoke_admin_token(&token.id, now).await?;
-    let what = ("token.revoke", token.id.as_str());
+    let what = (Action::TokenRevoke, token.id.as_str());
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     tracing::info!(token = token.id, name = token.name, by = who.name(), "an admin token was revoked");
@@ -83,6 +87,7 @@ fn show(token: &AdminTokenRecord) -> Value {
     json!({
         "id": token.id,
         "name": token.name,
+        "access": token.access.name(),
         "created_at": token.created_at.to_string(),
         "expires_at": token.expires_at.map(|at| at.to_string()),
         "revoked_at": token.revoked_at.map(|at| at.to_string()),

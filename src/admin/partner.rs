@@ -12,6 +12,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{Partner, Standing};
 use crate::domain::random::new_id;
@@ -33,7 +34,7 @@ pub(super) async fn create(
         created_at: state.clock.now(),
     };
     let shown = show::partner(&partner);
-    let store = who.recording(&state, ("partner.create", partner.id.as_str()), (None, Some(&shown)));
+    let store = who.recording(&state, (Action::PartnerCreate, partner.id.as_str()), (None, Some(&shown)));
     store.create_partner(&partner).await?;
     tracing::info!(partner = %partner.id, "a partner was registered");
     created(&format!("/admin/partners/{}", partner.id), shown)
@@ -79,8 +80,9 @@ async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, sta
     let partner = lock(&mut transaction, id).await?;
     let (before, after) = (show::partner(&partner), show::partner(&Partner { standing, ..partner.clone() }));
     transaction.set_partner_standing(&partner.id, standing).await?;
-    let (action, subject) = (of_standing("partner", standing), partner.id.as_str());
-    who.record((state, &mut transaction), (&action, subject), (Some(&before), Some(&after))).await?;
+    let (action, subject) =
+        (of_standing(standing, (Action::PartnerSuspend, Action::PartnerResume)), partner.id.as_str());
+    who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     forget_apps(state, &partner.id).await?;
     tracing::info!(partner = %partner.id, standing = standing.name(), "a partner's standing changed");

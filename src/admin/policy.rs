@@ -11,11 +11,12 @@ use super::fields::Fields;
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::domain::action::Action;
 use crate::policy::live::{PolicyStatus, Reloaded};
 use crate::policy::load::LoadError;
 
-/// What is done, and to what.
-const RELOAD: (&str, &str) = ("policy.reload", "policies");
+/// What is reloaded, in audit records.
+const SUBJECT: &str = "policies";
 
 /// `GET /admin/policy`.
 pub(super) async fn status(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
@@ -30,14 +31,15 @@ pub(super) async fn reload(
     fields: Fields,
 ) -> Answer {
     fields.finish(Some(()))?;
-    let asked = who.change(&state, RELOAD, (None, None));
+    let asked = who.change(&state, (Action::PolicyReload, SUBJECT.into()), (None, None));
     let policies = state.policies.clone();
     let reloaded = tokio::task::spawn_blocking(move || policies.reload_for(Some(&asked))).await;
     let outcome = match reloaded.map_err(|_| Problem::Internal)? {
         Ok(Reloaded::Swapped(_)) => "swapped",
         Ok(Reloaded::Unchanged(hash)) => {
             let same = json!({ "hash": hash.as_str() });
-            let asked = who.change(&state, RELOAD, (Some(&same), Some(&same)));
+            let asked =
+                who.change(&state, (Action::PolicyReload, SUBJECT.into()), (Some(&same), Some(&same)));
             state.store.record_changes(&[asked]).await?;
             "unchanged"
         }

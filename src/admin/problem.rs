@@ -24,6 +24,8 @@ pub(super) struct FieldError {
 pub(super) enum Problem {
     /// No admin token, or a wrong one.
     Unauthenticated,
+    /// The admin token, whose it is, is good for reading alone.
+    ReadOnly(String),
     /// There is no such path.
     NoSuchPath,
     /// The path takes other methods.
@@ -58,6 +60,7 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::ReadOnly(_) => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) | Self::PolicyRefused(_) => StatusCode::CONFLICT,
@@ -75,6 +78,7 @@ impl Problem {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "admin_token_invalid",
+            Self::ReadOnly(_) => "admin_token_read_only",
             Self::NoSuchPath => "no_such_path",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound(_) => "not_found",
@@ -95,6 +99,7 @@ impl Problem {
     fn title(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "The admin token is missing or wrong",
+            Self::ReadOnly(_) => "The admin token may only read",
             Self::NoSuchPath => "There is no such path",
             Self::MethodNotAllowed => "The path takes other methods",
             Self::NotFound(_) => "There is no such thing",
@@ -115,6 +120,10 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::Unauthenticated => "Send the admin token as Authorization: Bearer TOKEN.".to_owned(),
+            Self::ReadOnly(name) => format!(
+                "The admin token of {name} is good for reading alone, and this call changes something: it needs a token \
+                 whose access is write."
+            ),
             Self::NoSuchPath => "The admin API has no such path.".to_owned(),
             Self::MethodNotAllowed => "The path is right, the method is not; see Allow.".to_owned(),
             Self::NotFound(what) => format!("There is no such {what}."),
@@ -147,6 +156,7 @@ impl Problem {
             ),
             Self::PolicyInvalid(report) => Some(report.to_json()["errors"].clone()),
             Self::Unauthenticated
+            | Self::ReadOnly(_)
             | Self::NoSuchPath
             | Self::MethodNotAllowed
             | Self::NotFound(_)

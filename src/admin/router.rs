@@ -42,6 +42,7 @@ fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
         .route("/tokens/{id}", get(named_token::get))
         .route("/tokens/{id}/revoke", post(named_token::revoke))
         .route("/audit", get(audit::list))
+        .route("/audit/{number}", get(audit::get))
         .route("/policy", get(policy::status))
         .route("/policy/reload", post(policy::reload))
         .fallback(no_such_path)

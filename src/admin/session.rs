@@ -14,6 +14,8 @@ use super::parameters::{Id, Ids, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::id::SessionId;
 
 /// `GET /admin/merchants/{id}/sessions`: those that go on, the youngest first.
@@ -37,7 +39,8 @@ pub(super) async fn end(
     let merchant = lock(&mut transaction, &id).await?;
     let session = SessionId::new(&session).map_err(|_| missing())?;
     let ended = transaction.end_login_session(&merchant.id, &session).await?.ok_or_else(missing)?;
-    let (what, before) = (("session.end", ended.id.as_str()), show::session(&ended));
+    let subject = Subject::new(ended.id.as_str()).about(merchant.id.as_str());
+    let (what, before) = ((Action::SessionEnd, subject), show::session(&ended));
     who.record((&state, &mut transaction), what, (Some(&before), None)).await?;
     transaction.commit().await?;
     tracing::info!(merchant = %merchant.id, session = %ended.id, by = who.name(), "a merchant's session was ended");
@@ -58,7 +61,7 @@ pub(super) async fn end_all(
     if !ended.is_empty() {
         let before = json!({ "sessions": ended.iter().map(show::session).collect::<Vec<Value>>() });
         let after = json!({ "sessions": [] });
-        let what = ("merchant.end_sessions", merchant.id.as_str());
+        let what = (Action::MerchantEndSessions, merchant.id.as_str());
         who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
         transaction.commit().await?;
         let count = ended.len();

@@ -13,6 +13,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::credential::signing_keys::{KeyState, Part, SigningKeysError};
+use crate::domain::action::Action;
 
 /// `GET /admin/signing-keys`.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
@@ -35,7 +36,7 @@ pub(super) async fn rotate(State(state): State<Arc<AdminState>>, who: Administra
     let waiting = state.signing_keys.states().await?.into_iter().filter(|state| state.part == Part::Waits);
     let waiting: Vec<String> = waiting.map(|state| state.key.kid).collect();
     let kid = &next.key.kid;
-    let store = who.recording(&state, ("signing_key.rotate", kid), (None, Some(&shown)));
+    let store = who.recording(&state, (Action::SigningKeyRotate, &**kid), (None, Some(&shown)));
     if !state.signing_keys.adopt(&next, &store).await? {
         return Err(Problem::Conflict("Another node has just made the next signing key.".to_owned()));
     }
@@ -59,7 +60,7 @@ pub(super) async fn revoke(
     let before = named(&states, &kid)?;
     let mut after = before.clone();
     after["state"] = json!(Part::Revoked.name());
-    let what = ("signing_key.revoke", kid.as_str());
+    let what = (Action::SigningKeyRevoke, kid.as_str());
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     state.signing_keys.revoke(&kid, &spare, transaction).await?;
     // Also for one that was revoked before: the answer says that it is so here, too.

@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::billing::export::{charge_to_json, to_csv, to_html, to_json_with_status};
 use crate::billing::statement::{self, CloseEarly, StatementError};
+use crate::domain::action::Action;
 use crate::domain::id::AppId;
 use crate::domain::money::Currency;
 use crate::domain::statement::{Statement, StatementStanding};
@@ -50,7 +51,7 @@ pub(super) async fn close(
     let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
     let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
     let what = json!({ "early": early == CloseEarly::Allowed });
-    let store = who.recording(&state, ("statement.close", &period.to_string()), (None, Some(&what)));
+    let store = who.recording(&state, (Action::StatementClose, &*period.to_string()), (None, Some(&what)));
     let closed = statement::close(&store, period, (&zone, now), early).await?;
     tracing::info!(%period, again = closed.was_closed, "a billing period was closed");
     let mut answer = whole(&statement::show(&state.store, period, None).await?, to_json_with_status);

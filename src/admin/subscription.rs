@@ -13,6 +13,8 @@ use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
 use super::state::AdminState;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
 use crate::domain::identity::Subscription;
 use crate::domain::random::new_id;
@@ -39,7 +41,7 @@ pub(super) async fn create(
     let id = SubscriptionId::new(&new_id("sub_", &*state.random)?).map_err(|_| Problem::Internal)?;
     let subscription = Subscription { id, app, product, plan, from: state.clock.now(), until: None };
     let shown = show::subscription(&subscription);
-    let what = ("subscription.create", subscription.id.as_str());
+    let what = (Action::SubscriptionCreate, subject(&subscription));
     let store = who.recording(&state, what, (None, Some(&shown)));
     store.subscribe(&subscription).await.map_err(|error| match error {
         StoreError::Conflict { .. } => {
@@ -55,6 +57,10 @@ pub(super) async fn create(
     state.invalidation.forget_app(&subscription.app);
     tracing::info!(app = %subscription.app, product = %subscription.product, plan = %subscription.plan, "subscribed");
     created(&format!("/admin/subscriptions?app={}", subscription.app), shown)
+}
+
+fn subject(subscription: &Subscription) -> Subject {
+    Subject::new(subscription.id.as_str()).about(subscription.app.as_str())
 }
 
 /// What keeps a product from being used under a plan.
@@ -110,7 +116,7 @@ pub(super) async fn end(
     let after = Subscription { until: Some(found.until.map_or(now, |end| end.min(now))), ..found.clone() };
     let (before, after) = (show::subscription(&found), show::subscription(&after));
     transaction.end_subscription(&found.id, now).await?;
-    let what = ("subscription.end", found.id.as_str());
+    let what = (Action::SubscriptionEnd, subject(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);

@@ -7,12 +7,13 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method};
 
 use super::administrator::Administrator;
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::domain::admin_access::AdminAccess;
 use crate::domain::secret_hash::AdminTokenHash;
 
 /// Shortest admin token, in characters.
@@ -58,20 +59,34 @@ fn sent_in(headers: &HeaderMap) -> Option<AdminTokenHash> {
     scheme.eq_ignore_ascii_case("bearer").then(|| AdminTokenHash::of(token.trim()))
 }
 
-/// Whose token has that hash, and the token's id.
-async fn owner(
-    state: &AdminState,
-    hash: &AdminTokenHash,
-) -> Result<Option<(String, Option<String>)>, Problem> {
+/// Who has a token, and what it is good for.
+struct Owner {
+    name: String,
+    /// The id of the token, unless it is the one that the node was started with.
+    credential: Option<String>,
+    access: AdminAccess,
+}
+
+/// Whose token has that hash.
+async fn owner(state: &AdminState, hash: &AdminTokenHash) -> Result<Option<Owner>, Problem> {
     if state.token.is(hash) {
-        return Ok(Some((OF_THE_NODE.to_owned(), None)));
+        let name = OF_THE_NODE.to_owned();
+        return Ok(Some(Owner { name, credential: None, access: AdminAccess::Write }));
     }
     let known = state.store.admin_token_by_hash(hash).await?;
     let valid = known.filter(|token| token.is_valid(state.clock.now()));
-    Ok(valid.map(|token| (token.name, Some(token.id))))
+    Ok(valid.map(|token| Owner { name: token.name, credential: Some(token.id), access: token.access }))
 }
 
-/// Lets only administrators through, and says who calls.
+/// Whether `access` is enough for calls by `method`: what has no effect (RFC 9110, section 9.2.1) is to read, all else to write.
+fn is_enough(access: AdminAccess, method: &Method) -> bool {
+    match access {
+        AdminAccess::Write => true,
+        AdminAccess::Read => method.is_safe(),
+    }
+}
+
+/// Lets only administrators through, to what their tokens are good for, and says who calls.
 pub(super) async fn require(
     State(state): State<Arc<AdminState>>,
     mut request: Request,
@@ -82,10 +97,15 @@ pub(super) async fn require(
         Some(hash) => owner(&state, hash).await?,
         None => None,
     };
-    let Some((name, credential)) = owner else {
-        tracing::warn!(path = request.uri().path(), "an admin call without the admin token was refused");
+    let path = request.uri().path();
+    let Some(Owner { name, credential, access }) = owner else {
+        tracing::warn!(path, "an admin call without the admin token was refused");
         return Err(Problem::Unauthenticated);
     };
+    if !is_enough(access, request.method()) {
+        tracing::warn!(path, name, "an admin call was refused: its token may only read");
+        return Err(Problem::ReadOnly(name));
+    }
     let who = Administrator::of(&request, &name, credential);
     request.extensions_mut().insert(who);
     Ok(next.run(request).await)

@@ -1,6 +1,8 @@
 //! `tollgate policy`: is a set of policy files right, and what may stand in them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -8,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
-use super::screen::{Format, Screen};
+use super::screen::{Column, Format, Screen};
 use crate::config::environment;
-use crate::policy::load::{LoadError, Values, load};
+use crate::policy::load::{Absent, LoadError, Values, load};
 use crate::policy::schema;
 use crate::policy::snapshot::Snapshot;
 
@@ -24,9 +26,9 @@ pub(super) struct PolicyArguments {
 enum Action {
     /// Check a folder of policy files; every mistake is shown with its place and what would be right
     ///
-    /// Exit status 3 if the set is not right. Values of ${env:NAME} come from the environment of this command. A node
-    /// compares the set with what was in force as well: it refuses another price of a plan version in force, or a set
-    /// without a plan or API product that apps are subscribed to.
+    /// Exit status 3 if the set is not right. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
+    /// them the rest is checked, and what a node will need is told. A node compares the set with what was in force as well: it
+    /// refuses another price of a plan version in force, or a set without a plan or API product that apps are subscribed to.
     Check {
         /// The folder
         #[arg(value_name = "DIR")]
@@ -80,9 +82,12 @@ fn status(status: &Value, screen: &Screen) -> Outcome {
     }
 }
 
-/// `${env:NAME}` in policy files, from this process's environment.
-#[derive(Debug, Clone, Copy)]
-struct Environment;
+/// `${env:NAME}` and `${file:PATH}` in policy files as this process has them, and which of them a node needs.
+#[derive(Debug, Default)]
+struct Environment {
+    /// Each that has no default, and whether it is there.
+    needed: Mutex<BTreeMap<String, bool>>,
+}
 
 impl Values for Environment {
     fn value(&self, name: &str) -> Option<String> {
@@ -92,11 +97,30 @@ impl Values for Environment {
     fn file(&self, path: &str) -> Option<String> {
         environment::file_value(path)
     }
+
+    fn needs(&self, variable: &str, is_there: bool) -> Absent {
+        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        needed.insert(variable.to_owned(), is_there);
+        Absent::IsLeftOpen
+    }
 }
 
+impl Environment {
+    fn needed(&self) -> Vec<Value> {
+        let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        needed
+            .iter()
+            .map(|(variable, is_there)| json!({"variable": variable, "is_there": is_there}))
+            .collect()
+    }
+}
+
+const NEEDED: &[Column] = &[("a node needs", "/variable"), ("is there now", "/is_there")];
+
 fn check(folder: &Path, screen: &Screen) -> Outcome {
-    match load(folder, &Environment) {
-        Ok(snapshot) => right(folder, &snapshot, screen),
+    let environment = Environment::default();
+    match load(folder, &environment) {
+        Ok(snapshot) => right(folder, &snapshot, &environment.needed(), screen),
         Err(LoadError::Unreadable(reason) | LoadError::Refused(reason) | LoadError::Unavailable(reason)) => {
             Err(anyhow::anyhow!(reason).into())
         }
@@ -110,7 +134,7 @@ fn check(folder: &Path, screen: &Screen) -> Outcome {
     }
 }
 
-fn right(folder: &Path, snapshot: &Snapshot, screen: &Screen) -> Outcome {
+fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) -> Outcome {
     let counts = [
         ("routes", snapshot.routes.len()),
         ("upstreams", snapshot.upstreams.len()),
@@ -121,6 +145,7 @@ fn right(folder: &Path, snapshot: &Snapshot, screen: &Screen) -> Outcome {
     match screen.format() {
         Format::Json => {
             let mut result = json!({"valid": true, "errors": [], "hash": snapshot.hash.as_str()});
+            result["needs"] = json!(needed);
             for (name, count) in counts {
                 result[name] = json!(count);
             }
@@ -130,6 +155,9 @@ fn right(folder: &Path, snapshot: &Snapshot, screen: &Screen) -> Outcome {
             let counts = counts.map(|(name, count)| format!("{count} {name}")).join(", ");
             let hash = snapshot.hash.as_str();
             screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))?;
+            if !needed.is_empty() {
+                screen.list(needed, NEEDED, "")?;
+            }
             screen
                 .note("A node also compares it with what was in force before: see `tollgate policy reload`.")
         }

@@ -108,7 +108,8 @@ fn table() -> Table {
     table
 }
 
-fn cell(value: Option<&Value>) -> String {
+/// A value in a line.
+pub(super) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "–".to_owned(),
         Some(Value::String(text)) => printable(text),

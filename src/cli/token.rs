@@ -24,6 +24,9 @@ enum Action {
         /// Whose it is
         #[arg(long)]
         name: String,
+        /// It may only read: every call that changes something is refused
+        #[arg(long)]
+        read_only: bool,
         /// From when it no longer works, such as 2027-01-01T00:00:00Z [default: it works until revoked]
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
@@ -41,6 +44,7 @@ const COLUMNS: &[Column] = &[
     ("id", "/id"),
     ("token", "/token"),
     ("name", "/name"),
+    ("access", "/access"),
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
@@ -49,6 +53,7 @@ const COLUMNS: &[Column] = &[
 const LISTED: &[Column] = &[
     ("id", "/id"),
     ("name", "/name"),
+    ("access", "/access"),
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
@@ -57,8 +62,11 @@ const LISTED: &[Column] = &[
 pub(super) fn run(arguments: TokenArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { name, expires_at } => {
+        Action::Create { name, read_only, expires_at } => {
             let mut body = json!({ "name": name });
+            if read_only {
+                body["access"] = json!("read");
+            }
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }

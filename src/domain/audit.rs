@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::action::Action;
 use super::id::{MerchantId, NodeId};
 use super::time::Timestamp;
 
@@ -17,14 +18,50 @@ pub enum Actor {
     Node(NodeId),
 }
 
+impl Actor {
+    /// What each of them is written with in front.
+    pub const KINDS: [&str; 3] = ["administrator", "merchant", "node"];
+}
+
 impl fmt::Display for Actor {
     /// `administrator:alice`, `merchant:mer_1` or `node:one`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [administrator, merchant, node] = Self::KINDS;
         match self {
-            Self::Administrator(name) => write!(f, "administrator:{name}"),
-            Self::Merchant(id) => write!(f, "merchant:{id}"),
-            Self::Node(name) => write!(f, "node:{name}"),
+            Self::Administrator(name) => write!(f, "{administrator}:{name}"),
+            Self::Merchant(id) => write!(f, "{merchant}:{id}"),
+            Self::Node(name) => write!(f, "{node}:{name}"),
         }
+    }
+}
+
+/// What is changed: its id, and the ids of what it belongs to or brings along, by which its records are found too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id.
+    pub id: String,
+    /// The other ids, such as those of the merchant and the app of a grant.
+    pub about: Vec<String>,
+}
+
+impl Subject {
+    /// The thing of that id.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), about: Vec::new() }
+    }
+
+    /// The same, about what has that id as well.
+    #[must_use]
+    pub fn about(mut self, id: &str) -> Self {
+        self.about.push(id.to_owned());
+        self
+    }
+}
+
+impl From<&str> for Subject {
+    fn from(id: &str) -> Self {
+        Self::new(id)
     }
 }
 
@@ -41,10 +78,10 @@ pub struct Change {
     pub address: Option<IpAddr>,
     /// In which request.
     pub request_id: Option<String>,
-    /// What was done, such as `app.suspend`.
-    pub action: String,
-    /// To what: its id.
-    pub subject: String,
+    /// What was done.
+    pub action: Action,
+    /// To what.
+    pub subject: Subject,
     /// What it was, as JSON; `None` if it was not there, or nothing is told of it.
     pub before: Option<String>,
     /// What it became, as JSON.
@@ -66,10 +103,12 @@ pub struct AuditRecord {
     pub address: Option<String>,
     /// In which request.
     pub request_id: Option<String>,
-    /// What was done.
+    /// What was done: the name of an [`Action`], which an older program may have named otherwise.
     pub action: String,
-    /// To what.
+    /// To what: its id.
     pub subject: String,
+    /// The ids of what else it is about.
+    pub about: Vec<String>,
     /// What it was, as JSON.
     pub before: Option<String>,
     /// What it became, as JSON.

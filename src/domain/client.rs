@@ -156,9 +156,12 @@ impl ClientSettings {
         self.auth_methods.iter().any(|method| method.is_by_secret())
     }
 
-    /// What is wrong with it for an app of that kind: the setting and what would be right.
+    /// What is wrong with it for an app of that kind, whose answers may go to `redirect_uris`: the setting and what would be right.
     #[must_use]
-    pub fn mistakes(&self, kind: ClientKind) -> Vec<(&'static str, &'static str)> {
+    pub fn mistakes(
+        &self,
+        (kind, redirect_uris): (ClientKind, &[String]),
+    ) -> Vec<(&'static str, &'static str)> {
         let mut mistakes = Vec::new();
         let mut check = |is_right: bool, setting, what| {
             if !is_right {
@@ -194,6 +197,35 @@ impl ClientSettings {
             !(self.dpop_bound_tokens && self.certificate_bound_tokens),
             "dpop_bound_access_tokens",
             "may not be beside tls_client_certificate_bound_access_tokens: a token is bound to one thing",
+        );
+        let has_code = self.has_grant_type(GrantType::AuthorizationCode);
+        check(
+            redirect_uris.is_empty() || has_code,
+            "redirect_uris",
+            "are of no use without the grant type authorization_code: add it to grant_types, or empty this list",
+        );
+        check(
+            !self.requires_par || has_code,
+            "require_pushed_authorization_requests",
+            "is of no use without the grant type authorization_code: add it to grant_types, or say false",
+        );
+        check(
+            !self.has_grant_type(GrantType::RefreshToken)
+                || has_code
+                || self.has_grant_type(GrantType::DeviceCode),
+            "grant_types",
+            "refresh_token is of no use without authorization_code or the device code's, which alone give one",
+        );
+        let has_none = self.grant_types.is_empty();
+        check(
+            !has_none || !self.dpop_bound_tokens,
+            "dpop_bound_access_tokens",
+            "is of no use to an app that gets no tokens: name its grant_types, or say false",
+        );
+        check(
+            !has_none || !self.certificate_bound_tokens,
+            "tls_client_certificate_bound_access_tokens",
+            "is of no use to an app that gets no tokens: name its grant_types, or say false",
         );
         mistakes
     }
@@ -231,7 +263,8 @@ mod tests {
     #[test]
     fn settings_of_each_kind_are_right_and_their_names_lead_back() {
         for kind in [ClientKind::Confidential, ClientKind::Public] {
-            assert_eq!(ClientSettings::of_kind(kind).mistakes(kind), []);
+            let uris = ["https://a.example/cb".to_owned()];
+            assert_eq!(ClientSettings::of_kind(kind).mistakes((kind, &uris)), []);
         }
         for method in AuthMethod::ALL {
             assert_eq!(AuthMethod::named(method.name()), Some(method));
@@ -248,6 +281,21 @@ mod tests {
             auth_methods: auth_methods.to_vec(),
             ..confidential.clone()
         };
+        let for_itself =
+            ClientSettings { grant_types: vec![GrantType::ClientCredentials], ..confidential.clone() };
+        let for_nothing = ClientSettings { grant_types: vec![], ..confidential.clone() };
+        let uris = ["https://a.example/cb".to_owned()];
+        assert_eq!(
+            for_itself.mistakes((ClientKind::Confidential, &uris)).first().map(|told| told.0),
+            Some("redirect_uris")
+        );
+        let by_device = ClientSettings {
+            grant_types: vec![GrantType::RefreshToken, GrantType::DeviceCode],
+            ..confidential.clone()
+        };
+        for right in [&for_itself, &for_nothing, &by_device] {
+            assert_eq!(right.mistakes((ClientKind::Confidential, &[])), [], "{right:?}");
+        }
         for (settings, kind, setting) in [
             (with(&[]), ClientKind::Confidential, "token_endpoint_auth_methods"),
             (with(&[AuthMethod::None]), ClientKind::Confidential, "token_endpoint_auth_methods"),
@@ -264,8 +312,31 @@ mod tests {
                 ClientKind::Confidential,
                 "dpop_bound_access_tokens",
             ),
+            (
+                ClientSettings { requires_par: true, ..for_itself.clone() },
+                ClientKind::Confidential,
+                "require_pushed_authorization_requests",
+            ),
+            (
+                ClientSettings {
+                    grant_types: vec![GrantType::RefreshToken, GrantType::ClientCredentials],
+                    ..confidential.clone()
+                },
+                ClientKind::Confidential,
+                "grant_types",
+            ),
+            (
+                ClientSettings { dpop_bound_tokens: true, ..for_nothing.clone() },
+                ClientKind::Confidential,
+                "dpop_bound_access_tokens",
+            ),
+            (
+                ClientSettings { certificate_bound_tokens: true, ..for_nothing },
+                ClientKind::Confidential,
+                "tls_client_certificate_bound_access_tokens",
+            ),
         ] {
-            let told = settings.mistakes(kind);
+            let told = settings.mistakes((kind, &[]));
             assert!(told.len() == 1 && told[0].0 == setting, "{settings:?}: {told:?}");
         }
     }

@@ -13,10 +13,12 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, Access, AppsQuestion, Browser, Language};
 use super::parameters::Parameters;
-use super::recorded::{self, record};
+use super::recorded::{self, grant_of, record, shown_grant};
 use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
 use crate::domain::id::{GrantId, SessionId};
 use crate::domain::identity::Grant;
 
@@ -82,9 +84,10 @@ async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     // What is not the merchant's, or no longer there, is no mistake of the merchant's: the page says what there is.
     let is_its_own = |grant: &Grant| grant.merchant == session.merchant.id && grant.revoked_at.is_none();
     if let Some(grant) = grant.filter(is_its_own) {
-        let shown = |is_revoked: bool| json!({"app": grant.app.as_str(), "scopes": grant.scopes.to_string(), "revoked": is_revoked});
-        let (before, after) = (shown(false), shown(true));
-        let (of, change) = ((headers, &grant.merchant), ("grant.revoke", grant.id.as_str()));
+        let pair = (&grant.merchant, &grant.app);
+        let (mut before, mut after) = (shown_grant(pair, &grant.scopes), shown_grant(pair, &grant.scopes));
+        (before["revoked"], after["revoked"]) = (json!(false), json!(true));
+        let (of, change) = ((headers, &grant.merchant), (Action::GrantRevoke, grant_of(&grant.id, pair)));
         transaction.revoke_grant(&grant.id, oauth.clock.now()).await?;
         record((oauth, &mut transaction), of, change, (Some(&before), Some(&after))).await?;
         transaction.commit().await?;
@@ -101,7 +104,7 @@ async fn try_end_session(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Res
     let mut transaction = oauth.store.begin().await?;
     if let Some(ended) = transaction.end_login_session(&session.merchant.id, &id).await? {
         let (of, before) = ((headers, &session.merchant.id), recorded::session(&ended));
-        let change = ("session.end", id.as_str());
+        let change = (Action::SessionEnd, Subject::new(id.as_str()).about(ended.merchant.as_str()));
         record((oauth, &mut transaction), of, change, (Some(&before), None)).await?;
         transaction.commit().await?;
         tracing::info!(session = %id, merchant = %session.merchant.id, "a merchant ended a session of its own");

@@ -4,7 +4,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
 
 use super::authorize::refuse;
 use super::client_request::{ClientRequest, RequestError, normal};
@@ -12,11 +11,12 @@ use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::{FIELD, Interaction};
 use super::login_form;
 use super::parameters::Parameters;
-use super::recorded::record;
+use super::recorded::{grant_of, record, shown_grant};
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::{self, Session};
 use super::step_up::{Login, Next};
+use crate::domain::action::Action;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
@@ -104,12 +104,13 @@ async fn issue(
     };
     let mut transaction = oauth.store.begin().await?;
     let before = transaction.lock_active_grant((&session.merchant.id, &request.app.id)).await?;
-    let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
-    let after = json!({"app": request.app.id.as_str(), "scopes": request.scopes.to_string()});
-    let change = ("grant.give", request.app.id.as_str());
+    let pair = (&session.merchant.id, &request.app.id);
+    let before = before.map(|grant| shown_grant(pair, &grant.scopes));
+    let after = shown_grant(pair, &request.scopes);
     match transaction.give_code(&CodeHash::of(&code), code_record, request.pushed.as_ref()).await? {
         GivenCode::Given(grant) => {
             let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
+            let change = (Action::GrantGive, grant_of(&grant, pair));
             record((oauth, &mut transaction), of, change, shown).await?;
             transaction.commit().await?;
             // A wider grant is to be seen by tokens that are remembered with the narrower one.

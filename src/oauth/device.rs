@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::json;
 
 use super::asked_access::AskedAccess;
 use super::error::{PageError, Refused, see_other};
@@ -14,10 +13,11 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, CodeNotice, DeviceOutcome, Language, Question};
 use super::parameters::Parameters;
-use super::recorded::record;
+use super::recorded::{grant_of, record, shown_grant};
 use super::router::OAuth;
 use super::session::{self, Session};
 use super::throttle::address_of;
+use crate::domain::action::Action;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::identity::{App, Partner};
 use crate::domain::random::{RandomUnavailable, new_id};
@@ -165,15 +165,16 @@ async fn allow(
         family: FamilyId::new(&new_id("fam_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
         authentication: session.authentication,
     };
-    let after = json!({"app": asking.app.id.as_str(), "scopes": asking.request.scopes.to_string()});
-    let change = ("grant.give", asking.app.id.as_str());
+    let pair = (&session.merchant.id, &asking.app.id);
     let hash = UserCodeHash::of(asking.code.letters());
     let mut transaction = oauth.store.begin().await?;
     let before = transaction.lock_active_grant((&session.merchant.id, &asking.app.id)).await?;
-    let before = before.map(|grant| json!({"grant": grant.id.as_str(), "scopes": grant.scopes.to_string()}));
+    let before = before.map(|grant| shown_grant(pair, &grant.scopes));
+    let after = shown_grant(pair, &asking.request.scopes);
     let given = transaction.allow_device(&hash, consent, oauth.clock.now()).await?;
     let Some(grant) = given else { return Ok(false) };
     let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
+    let change = (Action::GrantGive, grant_of(&grant, pair));
     record((oauth, &mut transaction), of, change, shown).await?;
     transaction.commit().await?;
     // A wider grant is to be seen by tokens that are remembered with the narrower one.

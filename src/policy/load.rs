@@ -32,6 +32,22 @@ pub trait Values: Send + Sync {
     fn file(&self, _path: &str) -> Option<String> {
         None
     }
+
+    /// Told of each variable that has no default, as `env:NAME` or `file:PATH`, and whether there is a value; says what becomes
+    /// of a text without.
+    fn needs(&self, _variable: &str, _is_there: bool) -> Absent {
+        Absent::IsAMistake
+    }
+}
+
+/// What becomes of a text that needs a value which is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It is a mistake: a node cannot do without.
+    IsAMistake,
+    /// It is left open, for who checks the files where the secrets are not: what the text gives is not looked at, and something
+    /// that means nothing stands in its place. Nothing may be served by such a set.
+    IsLeftOpen,
 }
 
 /// No values at all: every default applies.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::ServerError;
 use super::node::NodeSettings;
 use crate::billing::plans::{self, Occasion, PlanError};
-use crate::domain::audit::{Actor, Change};
+use crate::domain::action::Action;
+use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
 use crate::policy::live::{Admit, Live};
@@ -62,8 +63,8 @@ fn activation(node: &NodeId, (before, after): (Option<&str>, &str), at: Timestam
         credential: None,
         address: None,
         request_id: None,
-        action: "policy.activate".to_owned(),
-        subject: "policies".to_owned(),
+        action: Action::PolicyActivate,
+        subject: Subject::new("policies"),
         before: before.map(shown),
         after: Some(shown(after)),
     }

@@ -3,8 +3,9 @@
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
-use super::row::{all, time};
+use super::row::{all, known, time};
 use super::transaction::{Exclusive, Transaction};
+use crate::domain::admin_access::AdminAccess;
 use crate::domain::secret_hash::AdminTokenHash;
 use crate::domain::time::Timestamp;
 
@@ -15,6 +16,8 @@ pub struct AdminTokenRecord {
     pub id: String,
     /// Whose it is, as audit records say.
     pub name: String,
+    /// What it is good for.
+    pub access: AdminAccess,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it is good; `None`: until it is revoked.
@@ -35,6 +38,7 @@ row! {
     AdminTokenRow {
         id: String,
         name: String,
+        access: String,
         created_at: i64,
         expires_at: Option<i64>,
         revoked_at: Option<i64>,
@@ -43,7 +47,7 @@ row! {
 
 macro_rules! select_admin_token {
     ($tail:literal) => {
-        concat!("select id, name, created_at, expires_at, revoked_at from admin_token ", $tail)
+        concat!("select id, name, access, created_at, expires_at, revoked_at from admin_token ", $tail)
     };
 }
 
@@ -54,6 +58,7 @@ impl TryFrom<AdminTokenRow> for AdminTokenRecord {
         Ok(Self {
             id: row.id,
             name: row.name,
+            access: known("admin_token.access", AdminAccess::named(&row.access))?,
             created_at: Timestamp::from_micros(row.created_at),
             expires_at: time(row.expires_at),
             revoked_at: time(row.revoked_at),
@@ -89,11 +94,13 @@ impl Store {
         }
         on!(transaction.connection(), db => {
             sqlx::query(
-                "insert into admin_token (id, name, hash, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+                "insert into admin_token (id, name, hash, access, created_at, expires_at) \
+                 values ($1, $2, $3, $4, $5, $6)",
             )
             .bind(&token.id)
             .bind(&token.name)
             .bind(&hash.0[..])
+            .bind(token.access.name())
             .bind(token.created_at.as_micros())
             .bind(token.expires_at.map(Timestamp::as_micros))
             .execute(db)

@@ -9,6 +9,7 @@ use super::open::Store;
 use super::page::Page;
 use super::row::all;
 use super::transaction::Transaction;
+use crate::domain::action::Action;
 use crate::domain::audit::{AuditRecord, Change};
 use crate::domain::time::Timestamp;
 
@@ -29,12 +30,12 @@ impl Recording {
 /// Which audit records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of this subject alone.
+    /// Of what has this id, and of what is about it.
     pub subject: Option<String>,
     /// By this actor alone, as [`crate::domain::audit::Actor`] is written.
     pub actor: Option<String>,
     /// Of this action alone.
-    pub action: Option<String>,
+    pub action: Option<Action>,
 }
 
 row! {
@@ -47,6 +48,7 @@ row! {
         request_id: Option<String>,
         action: String,
         subject: String,
+        about: Option<String>,
         before: Option<String>,
         after: Option<String>,
     }
@@ -65,17 +67,28 @@ impl TryFrom<AuditRow> for AuditRecord {
             request_id: row.request_id,
             action: row.action,
             subject: row.subject,
+            about: row.about.iter().flat_map(|ids| ids.split(' ')).map(str::to_owned).collect(),
             before: row.before,
             after: row.after,
         })
     }
 }
 
+macro_rules! select {
+    ($($tail:literal),+) => {
+        concat!(
+            "select number, at, actor, credential, address, request_id, action, subject, before, after, \
+             (select string_agg(id, ' ') from audit_about where audit_about.number = audit_record.number) as about \
+             from audit_record ",
+            $($tail),+
+        )
+    };
+}
+
 macro_rules! select_records {
     ($of_whom:literal) => {
-        concat!(
-            "select number, at, actor, credential, address, request_id, action, subject, before, after \
-             from audit_record where number < $1 and ",
+        select!(
+            "where number < $1 and ",
             $of_whom,
             " and ($4 = '' or action = $4) order by number desc limit $5"
         )
@@ -115,9 +128,10 @@ impl Store {
         let wanted = |value: &Option<String>| value.as_ref().unwrap_or(&any).clone();
         // Each has the index that it needs: the table only grows.
         let sql = match filter {
-            AuditFilter { subject: Some(_), .. } => {
-                select_records!("subject = $2 and ($3 = '' or actor = $3)")
-            }
+            AuditFilter { subject: Some(_), .. } => select_records!(
+                "number in (select number from audit_record where subject = $2 \
+                 union all select number from audit_about where id = $2) and ($3 = '' or actor = $3)"
+            ),
             AuditFilter { actor: Some(_), .. } => select_records!("($2 = '' or subject = $2) and actor = $3"),
             AuditFilter { .. } => select_records!("($2 = '' or subject = $2) and ($3 = '' or actor = $3)"),
         };
@@ -126,12 +140,23 @@ impl Store {
             .bind(below)
             .bind(wanted(&filter.subject))
             .bind(wanted(&filter.actor))
-            .bind(wanted(&filter.action))
+            .bind(filter.action.map_or("", Action::name))
             .bind(page.limit())
             .fetch_all(db)
             .await
         })?;
         all(rows)
+    }
+
+    /// The audit record of that number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn audit_record(&self, number: i64) -> Result<Option<AuditRecord>, StoreError> {
+        let row: Option<AuditRow> = on!(self.reader(), db => {
+            sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(db).await
+        })?;
+        row.map(AuditRecord::try_from).transpose()
     }
 }
 
@@ -154,23 +179,37 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record(&mut self, change: &Change) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
+        let number: i64 = on!(self.connection(), db => {
+            sqlx::query_scalar(
                 "insert into audit_record (at, actor, credential, address, request_id, action, subject, before, after) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning number",
             )
             .bind(change.at.as_micros())
             .bind(change.actor.to_string())
             .bind(change.credential.as_deref())
             .bind(change.address.map(|address| address.to_string()))
             .bind(change.request_id.as_deref())
-            .bind(&change.action)
-            .bind(&change.subject)
+            .bind(change.action.name())
+            .bind(&change.subject.id)
             .bind(change.before.as_deref())
             .bind(change.after.as_deref())
-            .execute(db)
+            .fetch_one(db)
             .await
-            .map(|_| ())
+        })?;
+        for id in &change.subject.about {
+            self.note_about(number, id).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_about(&mut self, number: i64, id: &str) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("insert into audit_about (number, id) values ($1, $2) on conflict do nothing")
+                .bind(number)
+                .bind(id)
+                .execute(db)
+                .await
+                .map(|_| ())
         })?;
         Ok(())
     }

@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     step!(17, "logins", "0017_logins.sql"),
     step!(18, "last_uses", "0018_last_uses.sql"),
     step!(19, "pushed_networks", "0019_pushed_networks.sql"),
+    step!(20, "audit_about", "0020_audit_about.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -9,7 +9,8 @@ use super::super::router::OAuth;
 use super::super::throttle::address_of;
 use super::id_token::IdToken;
 use crate::credential::password;
-use crate::domain::audit::{Actor, Change};
+use crate::domain::action::Action;
+use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::provider_account::{LinkedAccount, ProviderAccount};
@@ -70,7 +71,7 @@ async fn link(
     (merchant, account): (&MerchantId, &ProviderAccount),
 ) -> Result<MerchantId, PageError> {
     let link = new_link(oauth, merchant, account);
-    recording(oauth, headers, "merchant.link", &link).link_account(&link).await?;
+    recording(oauth, headers, Action::MerchantLink, &link).link_account(&link).await?;
     Ok(merchant.clone())
 }
 
@@ -98,7 +99,7 @@ async fn create(
         created_at: oauth.clock.now(),
     };
     let link = new_link(oauth, &merchant.id, account);
-    let store = recording(oauth, headers, "merchant.create", &link);
+    let store = recording(oauth, headers, Action::MerchantCreate, &link);
     store.create_linked_merchant((&merchant, &password_hash), &link).await?;
     tracing::info!(merchant = %merchant.id, %account, "a merchant was registered by the identity provider");
     Ok(merchant.id)
@@ -109,7 +110,7 @@ fn new_link(oauth: &OAuth, merchant: &MerchantId, account: &ProviderAccount) -> 
 }
 
 /// The store, that records the link with what it changes next.
-fn recording(oauth: &OAuth, headers: &HeaderMap, action: &str, link: &LinkedAccount) -> Store {
+fn recording(oauth: &OAuth, headers: &HeaderMap, action: Action, link: &LinkedAccount) -> Store {
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     let after = json!({"issuer": link.account.issuer(), "subject": link.account.subject()});
     oauth.store.recording(Change {
@@ -118,8 +119,8 @@ fn recording(oauth: &OAuth, headers: &HeaderMap, action: &str, link: &LinkedAcco
         credential: None,
         address: Some(address_of(headers)),
         request_id: request_id.map(str::to_owned),
-        action: action.to_owned(),
-        subject: link.merchant.to_string(),
+        action,
+        subject: Subject::new(link.merchant.as_str()),
         before: None,
         after: Some(after.to_string()),
     })

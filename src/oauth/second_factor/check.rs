@@ -6,6 +6,7 @@ use super::super::error::PageError;
 use super::super::recorded::recording;
 use super::super::router::OAuth;
 use crate::credential::one_time_password::OneTimeSecret;
+use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
 use crate::domain::refusal::whole_seconds;
 use crate::domain::secret_hash::RecoveryHash;
@@ -41,8 +42,12 @@ pub(super) async fn is_right(
         return Ok(false);
     }
     if let Some(hash) = recovery_hash(typed) {
-        let store =
-            recording(oauth, (headers, merchant), ("second_factor.recover", merchant.as_str()), (None, None));
+        let store = recording(
+            oauth,
+            (headers, merchant),
+            (Action::SecondFactorRecover, merchant.as_str()),
+            (None, None),
+        );
         return Ok(store.use_recovery_code(merchant, &hash).await?);
     }
     let now = oauth.clock.now();

@@ -20,6 +20,7 @@ use super::super::router::OAuth;
 use super::super::session::{self, Session};
 use super::check::{belongs_to, is_right, open, recovery_hash};
 use crate::credential::one_time_password::OneTimeSecret;
+use crate::domain::action::Action;
 use crate::domain::random::{RandomUnavailable, new_id};
 use crate::store::second_factor::{Removal, SecondFactor};
 
@@ -115,7 +116,7 @@ async fn try_offer(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<Re
         .sealing
         .seal(&belongs_to(&merchant.id), secret.bytes(), &*oauth.random)
         .map_err(|error| PageError::Unavailable(Box::new(error)))?;
-    let change = ("second_factor.offer", merchant.id.as_str());
+    let change = (Action::SecondFactorOffer, merchant.id.as_str());
     let store = recording(oauth, (headers, &merchant.id), change, (None, None));
     store.offer_second_factor(&merchant.id, &sealed, (&session.id, oauth.clock.now())).await?;
     Ok(see_other(&Interaction::SecondFactor.path()))
@@ -137,7 +138,7 @@ async fn try_confirm(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<
     let codes = codes.map_err(|error| PageError::Unavailable(Box::new(error)))?;
     let hashes: Vec<_> = codes.iter().filter_map(|code| recovery_hash(code)).collect();
     let store =
-        recording(oauth, (headers, merchant), ("second_factor.confirm", merchant.as_str()), (None, None));
+        recording(oauth, (headers, merchant), (Action::SecondFactorConfirm, merchant.as_str()), (None, None));
     let of = (merchant, &*factor.sealed);
     if !store.confirm_second_factor(of, (step, &hashes), oauth.clock.now()).await? {
         return Ok(see_other(&Interaction::SecondFactor.path()));
@@ -158,7 +159,7 @@ async fn try_remove(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
         Some(_) => return refused(oauth, headers, (&session, FactorNotice::WrongCode)).await,
     };
     let store =
-        recording(oauth, (headers, merchant), ("second_factor.remove", merchant.as_str()), (None, None));
+        recording(oauth, (headers, merchant), (Action::SecondFactorRemove, merchant.as_str()), (None, None));
     if store.remove_second_factor(merchant, removal).await? {
         tracing::info!(%merchant, "a merchant turned its second factor off");
     }

@@ -16,6 +16,7 @@ use super::super::snapshot::{
 use super::super::source::Kind;
 use super::set::{Compiling, Origin, Products};
 use super::token_source::token_source;
+use super::variables::Substituted;
 use crate::domain::confirmation::NonceRule;
 use crate::domain::id::{ProductName, RouteName, UpstreamName};
 use crate::domain::identity::Environment;
@@ -149,6 +150,9 @@ pub(super) fn scopes(compiling: &mut Compiling<'_>) -> HashMap<Scope, ScopeText>
     scopes
 }
 
+/// Stands for an endpoint of which a value is left open (RFC 2606, section 2).
+const OPEN_ENDPOINT: &str = "left-open.invalid:1";
+
 pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
     let mut upstreams = Vec::new();
     for (document, pointer, name, entry) in entries::<UpstreamEntry>(compiling, Kind::Upstreams, "/upstreams")
@@ -163,7 +167,10 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
             let pointer = format!("{pointer}/endpoints/{index}");
             let address = compiling.substitute(text);
             let Some(address) = compiling.take(document, &pointer, address) else { continue };
-            let parsed = endpoint(&address);
+            let parsed = match &address {
+                Substituted::Known(address) => endpoint(address),
+                Substituted::Open => endpoint(OPEN_ENDPOINT),
+            };
             if parsed.is_none() {
                 let help = "write it like catalog.internal:8080, without http:// and without a path";
                 let message = format!("{text:?} does not give host:port");

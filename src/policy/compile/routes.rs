@@ -15,6 +15,7 @@ use super::super::snapshot::{Durability, PathPart, Rewrite, Route, ScopeText, Up
 use super::super::source::Kind;
 use super::basics::duration;
 use super::set::{Compiling, Origin};
+use super::variables::Substituted;
 use crate::domain::id::RouteName;
 use crate::domain::location::Location;
 use crate::domain::scope::Scope;
@@ -314,7 +315,10 @@ impl One<'_, '_> {
     /// What comes from a variable may be a secret: no log shows it.
     fn header_value(&mut self, part: &str, text: &str) -> Option<HeaderValue> {
         let substituted = self.compiling.substitute(text);
-        let substituted = self.take(part, substituted)?;
+        let substituted = match self.take(part, substituted)? {
+            Substituted::Known(value) => value,
+            Substituted::Open => return Some(HeaderValue::from_static("left-open")),
+        };
         let mut value = self.take(part, HeaderValue::from_str(&substituted))?;
         value.set_sensitive(substituted != text);
         Some(value)

@@ -11,7 +11,8 @@ use super::super::route_table::{RouteTable, TableError};
 use super::super::shape::{nearest, suggest};
 use super::super::snapshot::{Access, ApiProduct, Route, Snapshot};
 use super::super::source::{Kind, Source, digest};
-use super::{basics, plans, routes, variables};
+use super::variables::{self, Substituted};
+use super::{basics, plans, routes};
 use crate::domain::id::ProductName;
 use crate::domain::location::Location;
 
@@ -126,9 +127,11 @@ impl<'d> Compiling<'d> {
     }
 
     /// The text with its variables replaced.
-    pub(super) fn substitute(&mut self, text: &str) -> Result<String, String> {
+    pub(super) fn substitute(&mut self, text: &str) -> Result<Substituted, String> {
         let substituted = variables::substitute(text, self.values)?;
-        self.substituted.push(substituted.clone());
+        if let Substituted::Known(value) = &substituted {
+            self.substituted.push(value.clone());
+        }
         Ok(substituted)
     }
 

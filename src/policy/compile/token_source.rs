@@ -8,8 +8,13 @@ use super::super::file::upstreams::{SecretPlaceName, UpstreamTokenEntry};
 use super::super::load::Document;
 use super::super::token_source::{SecretPlace, TokenSource};
 use super::set::Compiling;
-use super::variables::is_reference;
+use super::variables::{Substituted, is_reference};
 use crate::config::service_url::ServiceUrl;
+
+/// Stands for a text of which a value is left open.
+const OPEN_TEXT: &str = "left-open";
+/// Stands for such an address (RFC 2606, section 2).
+const OPEN_URL: &str = "https://left-open.invalid/";
 
 /// Longest scope of another server's, in bytes.
 const MAX_SCOPE: usize = 256;
@@ -66,9 +71,17 @@ impl Section<'_, '_> {
 
     /// A text with its variables replaced, which must not be empty.
     pub(super) fn text(&mut self, field: &str, text: &str) -> Option<String> {
+        self.text_or(field, text, OPEN_TEXT)
+    }
+
+    /// The same, with what stands for one that is left open.
+    fn text_or(&mut self, field: &str, text: &str, open: &str) -> Option<String> {
         let pointer = format!("{}/{field}", self.pointer);
         let substituted = self.compiling.substitute(text);
-        let value = self.compiling.take(self.document, &pointer, substituted)?;
+        let value = match self.compiling.take(self.document, &pointer, substituted)? {
+            Substituted::Known(value) => value,
+            Substituted::Open => return Some(open.to_owned()),
+        };
         if value.trim().is_empty() {
             self.wrong(field, format!("{text:?} gives nothing"), None);
             return None;
@@ -78,7 +91,7 @@ impl Section<'_, '_> {
 
     /// An address that the control plane calls.
     pub(super) fn url(&mut self, field: &str, text: &str) -> Option<ServiceUrl> {
-        let value = self.text(field, text)?;
+        let value = self.text_or(field, text, OPEN_URL)?;
         let parsed = value.parse::<ServiceUrl>();
         parsed.map_err(|error| self.wrong(field, format!("{text:?} gives no address: {error}"), None)).ok()
     }

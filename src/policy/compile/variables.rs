@@ -1,6 +1,6 @@
 //! `${env:NAME}` and `${file:PATH}`: replaced where a place or a secret may come from outside, refused elsewhere.
 
-use super::super::load::{Document, Values};
+use super::super::load::{Absent, Document, Values};
 use super::super::source::Kind;
 use super::set::Compiling;
 
@@ -12,9 +12,19 @@ const REPLACED: [(Kind, &str); 4] = [
     (Kind::Routes, "set_headers"),
 ];
 
+/// A text with its variables replaced.
+#[derive(Debug)]
+pub(super) enum Substituted {
+    /// What it gives.
+    Known(String),
+    /// A value is not there, and [`Absent::IsLeftOpen`].
+    Open,
+}
+
 /// Replaces each `${env:NAME}`, `${file:PATH}`, and either with `:-default`, by its value.
-pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, String> {
+pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<Substituted, String> {
     let mut result = String::new();
+    let mut is_open = false;
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (variable, after) =
@@ -32,12 +42,20 @@ pub(super) fn substitute(text: &str, values: &dyn Values) -> Result<String, Stri
                 ));
             }
         };
+        let absent = match default {
+            Some(_) => Absent::IsAMistake,
+            None => values.needs(variable, value.is_some()),
+        };
         result.push_str(before);
-        result.push_str(value.or(default).ok_or(missing)?.trim());
+        match (value.or(default), absent) {
+            (Some(value), _) => result.push_str(value.trim()),
+            (None, Absent::IsAMistake) => return Err(missing),
+            (None, Absent::IsLeftOpen) => is_open = true,
+        }
         rest = after;
     }
     result.push_str(rest);
-    Ok(result)
+    Ok(if is_open { Substituted::Open } else { Substituted::Known(result) })
 }
 
 /// Whether a text is one variable and nothing else, without a default: so no secret stands in it.

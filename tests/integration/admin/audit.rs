@@ -129,3 +129,50 @@ async fn a_named_token_says_who_it_was_until_it_expires_or_is_revoked() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 4);
     assert!(!listed.to_string().contains(&token));
 }
+
+#[tokio::test]
+async fn a_filter_that_can_find_nothing_is_told_with_what_there_is() {
+    let world = World::new().await;
+    for (filter, told) in [
+        ("action=app.suspnd", "there are: app.create, app.update, app.suspend,"),
+        ("action=", "there are: app.create"),
+        ("subject=merchnt:mer_1", "kinds are: app, exception, grant, key, merchant,"),
+        ("actor=alice", "kinds are: administrator, merchant, node"),
+        ("actor=administrator:", "kinds are: administrator, merchant, node"),
+    ] {
+        let problem = world.get(&format!("/admin/audit?{filter}")).await.expect(422);
+        let error = &problem["errors"][0];
+        let name = filter.split('=').next().unwrap();
+        assert_eq!(error["pointer"], format!("?{name}"), "{problem}");
+        assert!(error["detail"].as_str().unwrap().contains(told), "{problem}");
+    }
+    assert_eq!(records(&world, "?subject=mer_none&action=grant.give").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_record_is_found_by_its_subject_by_what_that_belongs_to_and_by_its_number() {
+    let world = World::new().await;
+    let app = world.app().await;
+    let (id, partner) = (text(&app, "id"), text(&app, "partner"));
+    let key = world.post("/admin/keys", &json!({ "app": id })).await.expect(201);
+    let secret = world.post(&format!("/admin/apps/{id}/secrets"), &json!({})).await.expect(201);
+    let (key, secret) = (text(&key, "id"), text(&secret["secret"], "id"));
+    for (subject, actions) in [
+        (id.clone(), &["app.add_secret", "key.create", "app.create"][..]),
+        (format!("app:{id}"), &["app.add_secret", "key.create", "app.create"]),
+        (format!("key:{key}"), &["key.create"]),
+        (secret.clone(), &["app.add_secret"]),
+        (partner.clone(), &["app.create", "partner.create"]),
+    ] {
+        let found = records(&world, &format!("?subject={subject}")).await;
+        let found: Vec<_> = found.iter().map(|record| record["action"].as_str().unwrap()).collect();
+        assert_eq!(found, actions, "{subject}");
+    }
+    let record = &records(&world, &format!("?subject={key}")).await[0];
+    assert_eq!((&record["subject_kind"], &record["about"]), (&json!("key"), &json!([id])));
+    assert_eq!(&world.get(&format!("/admin/audit/{}", record["number"])).await.expect(200), record);
+    for none in ["999999", "x", "-1"] {
+        let missing = world.get(&format!("/admin/audit/{none}")).await.expect(404);
+        assert_eq!(missing["detail"], "There is no such audit record.");
+    }
+}

@@ -225,3 +225,78 @@ async fn changes_at_the_same_time_take_nothing_back_from_each_other() {
         assert_eq!(pair[0]["before"], pair[1]["after"], "each record goes on from the one before");
     }
 }
+
+#[tokio::test]
+async fn settings_that_mean_nothing_together_are_refused_with_what_would_be_right() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let of_device = "urn:ietf:params:oauth:grant-type:device_code";
+    for (settings, pointer, remedy) in [
+        (
+            json!({"grant_types": ["client_credentials"], "redirect_uris": ["https://a.example/cb"]}),
+            "/redirect_uris",
+            "add it to grant_types, or empty this list",
+        ),
+        (
+            json!({"grant_types": [of_device], "require_pushed_authorization_requests": true}),
+            "/require_pushed_authorization_requests",
+            "add it to grant_types, or say false",
+        ),
+        (
+            json!({"grant_types": ["client_credentials", "refresh_token"]}),
+            "/grant_types",
+            "without authorization_code",
+        ),
+        (
+            json!({"grant_types": [], "dpop_bound_access_tokens": true}),
+            "/dpop_bound_access_tokens",
+            "name its grant_types",
+        ),
+        (
+            json!({"grant_types": [], "tls_client_certificate_bound_access_tokens": true}),
+            "/tls_client_certificate_bound_access_tokens",
+            "name its grant_types",
+        ),
+        (
+            json!({"kind": "public", "token_endpoint_auth_methods": ["none"], "grant_types": ["client_credentials"]}),
+            "/grant_types",
+            "no tokens for itself",
+        ),
+        (
+            json!({"token_endpoint_auth_methods": ["none"]}),
+            "/token_endpoint_auth_methods",
+            "public apps alone",
+        ),
+        (json!({"token_endpoint_auth_methods": ["private_key_jwt"]}), "/jwks", "is missing"),
+        (
+            json!({"token_endpoint_auth_methods": ["tls_client_auth"]}),
+            "/tls_client_auth_subject_dn",
+            "is missing",
+        ),
+    ] {
+        let mut body = json!({"partner": partner, "name": "a", "scopes": ["order:read"]});
+        body.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let problem = world.post("/admin/apps", &body).await.expect(422);
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!((errors.len(), &errors[0]["pointer"]), (1, &json!(pointer)), "{settings}: {problem}");
+        assert!(errors[0]["detail"].as_str().unwrap().contains(remedy), "{problem}");
+    }
+    assert_eq!(world.get("/admin/apps").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_was_wrong_before_keeps_nobody_from_another_change() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let refused = patch(&world, &id, &json!({"grant_types": ["client_credentials"]})).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/redirect_uris");
+    let both = json!({"grant_types": ["client_credentials"], "redirect_uris": []});
+    patch(&world, &id, &both).await.expect(200);
+    // As an older program would have let it.
+    world.place.tamper("update app set redirect_uris = '[\"https://a.example/cb\"]'").await;
+    patch(&world, &id, &json!({"name": "Renamed"})).await.expect(200);
+    patch(&world, &id, &json!({"redirect_uris": ["https://b.example/cb"]})).await.expect(200);
+    let again = json!({"require_pushed_authorization_requests": true});
+    let problem = patch(&world, &id, &again).await.expect(422);
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem}");
+}

@@ -1,5 +1,6 @@
 //! The admin API over real HTTP, on a fresh store and a copy of the shipped policies.
 
+mod access;
 mod audit;
 mod audit_walk;
 mod books;

@@ -1,6 +1,7 @@
 //! An admin API that listens, and a client that has its token.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId};
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
 use tollgate::policy::live::Live;
-use tollgate::policy::load::NoValues;
+use tollgate::policy::load::Values;
 use tollgate::server::random::MachineRandom;
 use tollgate::store::Store;
 
@@ -65,6 +66,19 @@ impl Invalidation for Forgotten {
 
     fn forget_all(&self) {
         self.note("all");
+    }
+}
+
+/// Values of policy files: none but what files hold.
+struct FilesAlone;
+
+impl Values for FilesAlone {
+    fn value(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(path).ok()
     }
 }
 
@@ -116,11 +130,17 @@ impl Answered {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_policies(|_| {}).await
+    }
+
+    /// With the shipped policies, changed before the start.
+    pub(crate) async fn with_policies(change: impl FnOnce(&Path)) -> Self {
         let place = Place::sqlite();
         let store = place.open().await;
         let policies = folder::policies();
+        change(policies.path());
         let clock = Arc::new(ManualClock::at("2026-11-24T08:00:00Z".parse::<Timestamp>().unwrap()));
-        let live = Live::open(policies.path(), Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone());
+        let live = Live::open(policies.path(), Arc::new(FilesAlone), Box::new(|_, _| Ok(())), clock.clone());
         let forgotten = Arc::new(Forgotten::default());
         let time = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
         let state = AdminState {

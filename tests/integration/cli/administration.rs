@@ -240,3 +240,70 @@ async fn books_that_do_not_balance_end_with_status_3() {
         (&Value::Bool(false), &Value::from("-1.00"))
     );
 }
+
+#[tokio::test]
+async fn audit_records_are_listed_by_what_differs_and_shown_whole() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    json(&world, &["app", "suspend", &app]).await;
+    json(&world, &["app", "update", &app, "--name", "Renamed"]).await;
+    let subject = format!("app:{app}");
+    let listed = run(&world, &["audit", "--subject", &subject]).await;
+    let lines: Vec<&str> = listed.out.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", listed.out);
+    for (line, changed) in [
+        (lines[0], "changed"),
+        (lines[1], "name: Order helper → Renamed"),
+        (lines[2], "standing: active → suspended"),
+        (lines[3], "new"),
+    ] {
+        assert!(line.trim_end().ends_with(changed), "{line}");
+    }
+    assert!(lines[1].contains(&subject) && !listed.out.contains("redirect_uris"), "{}", listed.out);
+    let whole = json(&world, &["audit", "--subject", &app]).await;
+    assert_eq!(whole[1]["before"]["redirect_uris"], serde_json::json!(["http://127.0.0.1:9999/callback"]));
+    assert_eq!((&whole[1]["subject"], &whole[1]["changed"]), (&Value::from(app), &Value::Null));
+    let number = whole[1]["number"].to_string();
+    let shown = run(&world, &["audit", "show", &number]).await;
+    for part in ["standing: active → suspended", "before: {", "after: {", "\"redirect_uris\": ["] {
+        assert!(shown.out.contains(part), "no {part:?} in {} {}", shown.out, shown.err);
+    }
+    assert_eq!(json(&world, &["audit", "show", &number]).await, whole[1]);
+    let wrong = run(&world, &["audit", "--action", "app.suspnd"]).await;
+    assert!(wrong.status == 3 && wrong.err.contains("app.suspend, app.resume"), "{}", wrong.err);
+    let mixed = run(&world, &["audit", "--subject", "x", "show", "1"]).await;
+    assert!(mixed.status == 2 && mixed.err.contains("not of one record"), "{}", mixed.err);
+}
+
+#[tokio::test]
+async fn who_may_only_read_is_told_so() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    let made = json(&world, &["token", "create", "--name", "auditor", "--read-only"]).await;
+    assert_eq!(made["access"], "read");
+    let listed = run(&world, &["token", "list"]).await;
+    assert!(listed.out.contains("access") && listed.out.contains("read"), "{}", listed.out);
+    let by = async |arguments: &[&str]| {
+        let mut command: Command = tollgate(arguments);
+        command.env("TOLLGATE_ADMIN_URL", format!("http://{}", world.address));
+        command.env("TOLLGATE_ADMIN_TOKEN", text(&made, "token"));
+        finished(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+    };
+    assert_eq!(by(&["app", "show", &app]).await.status, 0);
+    let refused = by(&["app", "suspend", &app]).await;
+    assert!(refused.status == 1 && refused.err.contains("good for reading alone"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_client_that_makes_no_sense_is_refused_by_field_and_remedy() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let create = ["app", "create", "--partner", &partner, "--name", "a", "--scope", "order:read"];
+    let more = ["--grant-type", "client_credentials", "--redirect-uri", "https://a.example/cb"];
+    let refused = run(&world, &[&create[..], &more[..]].concat()).await;
+    assert_eq!(refused.status, 3);
+    for part in ["/redirect_uris", "authorization_code", "empty this list"] {
+        assert!(refused.err.contains(part), "no {part:?} in {}", refused.err);
+    }
+    assert_eq!(run(&world, &[&create[..], &more[..2]].concat()).await.status, 0);
+}

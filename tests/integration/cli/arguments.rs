@@ -50,6 +50,10 @@ const COMMANDS: &[&[&str]] = &[
     &["token", "list"],
     &["token", "revoke"],
     &["audit"],
+    &["audit", "show"],
+    &["merchant", "sessions"],
+    &["merchant", "end-session"],
+    &["merchant", "end-sessions"],
 ];
 
 #[test]

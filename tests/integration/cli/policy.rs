@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::run;
 use crate::support::folder;
+use crate::support::provider::trust;
 
 #[test]
 fn the_shipped_policies_are_right() {
@@ -72,13 +73,78 @@ fn a_set_that_is_wrong_is_wrong_also_when_nobody_reads_why() {
 }
 
 #[test]
-fn a_value_from_a_pipe_is_refused_and_not_waited_for() {
+fn a_value_from_a_pipe_is_none_and_not_waited_for() {
     let folder = folder::policies();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let from_pipe = format!("${{file:{}}}", pipe.display());
     folder::change(&folder, "upstreams.yaml", "${env:TOLLGATE_UPSTREAM_ORDER:-127.0.0.1:9102}", &from_pipe);
-    let checked = run(&["policy", "check", folder.path().to_str().unwrap()]);
-    assert_eq!(checked.status, 3);
-    assert!(checked.err.contains("cannot be read"), "{}", checked.err);
+    let checked = run(&["policy", "check", folder.path().to_str().unwrap(), "--output", "json"]);
+    let json: Value = serde_json::from_str(&checked.out).unwrap();
+    let variable = format!("file:{}", pipe.display());
+    assert_eq!(json["needs"], json!([{"variable": variable, "is_there": false}]));
+}
+
+/// An upstream that asks for a token, a provider and a header, each with a value from outside.
+fn with_values_from_outside() -> tempfile::TempDir {
+    let folder = folder::policies();
+    let oauth2 = "    oauth2: {token_url: \"${env:TEST_TOKEN_URL}\", client_id: gateway, \
+         client_secret: \"${env:TEST_SECRET}\"}\n";
+    let order = "    endpoints: [\"${env:TOLLGATE_UPSTREAM_ORDER:-127.0.0.1:9102}\"]\n";
+    let from_outside = format!("    endpoints: [\"${{env:TEST_HOST}}:9102\"]\n{oauth2}");
+    folder::change(&folder, "upstreams.yaml", order, &from_outside);
+    let provider = ("https://login.example.com", Path::new("/run/secrets/none-of-this-machine"));
+    trust(folder.path(), provider, &[]);
+    folder
+}
+
+#[test]
+fn a_check_needs_no_secrets_and_says_what_a_node_will_need() {
+    let folder = with_values_from_outside();
+    let path = folder.path().to_str().unwrap();
+    let check = |more: &[&str], values: &[(&str, &str)]| {
+        let mut command = super::tollgate(&[&["policy", "check", path], more].concat());
+        command.envs(values.iter().copied());
+        super::finished(command.output().unwrap())
+    };
+    let checked = check(&["--output", "json"], &[]);
+    assert_eq!(checked.status, 0, "{}", checked.err);
+    let json: Value = serde_json::from_str(&checked.out).unwrap();
+    let needs = |variable: &str, is_there: bool| json!({"variable": variable, "is_there": is_there});
+    let [host, secret, url, file] =
+        ["env:TEST_HOST", "env:TEST_SECRET", "env:TEST_TOKEN_URL", "file:/run/secrets/none-of-this-machine"];
+    let all = [host, secret, url, file].map(|variable| needs(variable, false));
+    assert_eq!((&json["valid"], &json["needs"]), (&json!(true), &json!(all)));
+    let hash = json["hash"].clone();
+
+    let shown = check(&[], &[("TEST_SECRET", "the-secret-itself")]);
+    let line = |name: &str| shown.out.lines().find(|line| line.contains(name)).unwrap().to_owned();
+    assert!(line(secret).ends_with("yes") && line(host).ends_with("no"), "{}", shown.out);
+    assert!(!shown.out.contains("the-secret-itself") && !shown.err.contains("the-secret-itself"));
+    // A value that is there is looked at.
+    let wrong = check(&[], &[("TEST_TOKEN_URL", "no address")]);
+    assert!(wrong.status == 3 && wrong.err.contains("gives no address"), "{}", wrong.err);
+    let right = check(&["--output", "json"], &[("TEST_TOKEN_URL", "https://login.example.com/token")]);
+    let json: Value = serde_json::from_str(&right.out).unwrap();
+    assert_eq!((&json["hash"], &json["needs"][2]), (&hash, &needs(url, true)), "the hash is of the files");
+    // What is wrong beside it is told, and nothing about what is not there.
+    folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
+    let wrong = check(&[], &[]);
+    assert!(wrong.status == 3 && wrong.err.contains("per_unti"), "{}", wrong.err);
+    assert!(!wrong.err.contains("TEST_"), "{}", wrong.err);
+}
+
+#[test]
+fn a_node_starts_with_nothing_left_open() {
+    let folder = with_values_from_outside();
+    let data = tempfile::tempdir().unwrap();
+    let mut command = super::tollgate(&["serve", "--policies", folder.path().to_str().unwrap()]);
+    command.env("TOLLGATE_ADMIN_TOKEN", "a-token-of-this-test-with-32-characters");
+    command.env("TOLLGATE_LISTEN", "127.0.0.1:0").env("TOLLGATE_ADMIN_LISTEN", "127.0.0.1:0");
+    command.arg("--data").arg(data.path());
+    let refused = super::finished(command.output().unwrap());
+    assert_eq!(refused.status, 3, "{}", refused.err);
+    for missing in ["TEST_HOST is not set", "TEST_SECRET is not set", "none-of-this-machine cannot be read"] {
+        assert!(refused.err.contains(missing), "no {missing:?} in {}", refused.err);
+    }
 }

@@ -114,8 +114,10 @@ fn each_command_stands_in_the_readme_and_there_are_no_others() {
     }
     let missing: Vec<_> = known.difference(&told).collect();
     // These show something by themselves too.
-    let made_up: Vec<_> =
-        told.difference(&known).filter(|told| !["usage", "exceptions"].contains(&told.as_str())).collect();
+    let made_up: Vec<_> = told
+        .difference(&known)
+        .filter(|told| !["usage", "exceptions", "audit"].contains(&told.as_str()))
+        .collect();
     assert!(missing.is_empty() && made_up.is_empty(), "missing: {missing:?}, made up: {made_up:?}");
 }
 

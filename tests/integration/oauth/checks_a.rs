@@ -248,7 +248,12 @@ fn a8(dev: &Dev, table: &mut Table) {
 
 fn a9(dev: &Dev, table: &mut Table) {
     let id = dev.told("/app/client_id");
-    let for_itself = app(dev, &json!({"grant_types": ["client_credentials"]}));
+    let for_itself = app(dev, &json!({"name": "For itself"}));
+    // As an older program would have let it be registered, with redirect URIs.
+    dev.tamper(
+        "update client_settings set grant_types = 'client_credentials' \
+         where app in (select id from app where name = 'For itself')",
+    );
     let code = ("response_type", "code");
     for (name, app, fields, error) in [
         ("A9 no response type", id, &[][..], "invalid_request"),

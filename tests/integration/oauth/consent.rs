@@ -1,5 +1,7 @@
 //! What the consent page tells a merchant.
 
+use serde_json::{Value, json};
+
 use super::visitor::Browser;
 use crate::support::dev::{Dev, input, wait_for};
 
@@ -39,9 +41,30 @@ fn consent_is_asked_each_time_and_says_what_is_new_and_what_the_app_has() {
     let (new, had) = more.split_once("It may already").expect("what it has");
     assert!(new.contains("It now asks to do more") && new.contains("See your payments"), "{more}");
     assert!(had.contains("See your orders") && !new.contains("See your orders"), "{more}");
-    let records = dev.admin("GET", "/admin/audit?action=grant.give", "").text();
-    let merchant = format!("merchant:{}", dev.told("/merchants/0/id"));
-    assert!(records.contains(&merchant) && records.contains("order:read"), "{records}");
+    let records = dev.admin("GET", "/admin/audit?action=grant.give", "").json();
+    let record = records["items"][0].clone();
+    let merchant = dev.told("/merchants/0/id");
+    assert_eq!(record["actor"], format!("merchant:{merchant}"));
+    assert_eq!(record["before"], Value::Null);
+    assert_eq!(
+        record["after"],
+        json!({"merchant": merchant, "app": app, "scopes": "order:read"}),
+        "what was consented to"
+    );
+    // It is the grant's, and found by the merchant and the app as well.
+    let grants = dev.admin("GET", &format!("/admin/grants?merchant={merchant}"), "").json();
+    assert_eq!((&record["subject"], &record["subject_kind"]), (&grants["items"][0]["id"], &json!("grant")));
+    let grant = record["subject"].as_str().unwrap();
+    for subject in [grant, &format!("grant:{grant}"), &format!("merchant:{merchant}"), app] {
+        let found = dev.admin("GET", &format!("/admin/audit?subject={subject}&action=grant.give"), "").json();
+        assert_eq!(found["items"], json!([record]), "{subject}");
+    }
+
+    let consent = [("request", &*query("order:read+payment:read")), ("csrf", &csrf), ("decision", "allow")];
+    assert_eq!(browser.submit("/oauth/consent", &consent).status, 303);
+    let next = dev.admin("GET", &format!("/admin/audit?subject={grant}&limit=1"), "").json();
+    assert_eq!(next["items"][0]["before"], record["after"]);
+    assert_eq!(next["items"][0]["after"]["scopes"], "order:read payment:read");
 }
 
 #[test]

@@ -221,8 +221,11 @@ impl Dev {
         let partner = self.admin("POST", "/admin/partners", r#"{"name":"A"}"#).json();
         let mut app = serde_json::json!({
             "partner": partner["id"], "name": "App", "scopes": ["catalog:read", "order:read"],
-            "redirect_uris": ["http://127.0.0.1:9999/callback"],
         });
+        let is_for_codes = |grants: &Vec<Value>| grants.contains(&Value::from("authorization_code"));
+        if settings["grant_types"].as_array().is_none_or(is_for_codes) {
+            app["redirect_uris"] = serde_json::json!(["http://127.0.0.1:9999/callback"]);
+        }
         for (name, value) in settings.as_object().unwrap() {
             app[name] = value.clone();
         }

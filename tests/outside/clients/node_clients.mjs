@@ -80,6 +80,7 @@ async function signedAndBound() {
 async function device() {
   const app = await register({
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+    redirect_uris: [],
   });
   const config = await client.discovery(
     base,

@@ -35,9 +35,33 @@ fn only_an_account_that_an_administrator_linked_logs_in_and_no_longer_than_it_is
     wait_for("the log", || dev.log().contains("user-1"));
 
     assert_eq!(federated.link(0, "user-1").status, 201);
-    // An account is one merchant's, and a merchant has one account.
-    assert_eq!(federated.link(1, "user-1").status, 409);
-    assert_eq!(federated.link(0, "user-2").status, 409);
+    // An account is one merchant's, and a merchant has one account: what is in the way is told, and how it is ended.
+    let issuer = federated.provider.issuer();
+    let unlink = |subject: &str| {
+        let merchant = dev.told("/merchants/0/id");
+        format!("tollgate merchant unlink {merchant} --issuer {issuer} --subject {subject}")
+    };
+    for (merchant, subject, told) in [
+        (
+            1,
+            "user-1",
+            format!(
+                "linked to merchant {} already; end that first: {}",
+                dev.told("/merchants/0/id"),
+                unlink("user-1")
+            ),
+        ),
+        (
+            0,
+            "user-2",
+            format!("has account user-1 at that provider already; end that first: {}", unlink("user-1")),
+        ),
+        (0, "user-1", "linked to this merchant already.".to_owned()),
+    ] {
+        let refused = federated.link(merchant, subject);
+        assert_eq!(refused.status, 409, "{merchant} {subject}");
+        assert!(refused.json()["detail"].as_str().unwrap().ends_with(&told), "{}", refused.text());
+    }
     let sent = send(dev);
     for (name, value) in
         [("response_type", "code"), ("client_id", "gateway"), ("code_challenge_method", "S256")]
@@ -82,6 +106,32 @@ fn only_an_account_that_an_administrator_linked_logs_in_and_no_longer_than_it_is
     assert_eq!(federated.log_in("user-1", &json!({})).status, 403);
     let audit = dev.admin("GET", "/admin/audit", "").text();
     assert!(audit.contains("merchant.link") && audit.contains("merchant.unlink"), "{audit}");
+}
+
+#[test]
+fn an_account_at_no_provider_of_the_policies_is_not_linked() {
+    let federated = Federated::start(&[]);
+    let refused = |dev: &Dev, issuer: &str| {
+        let path = format!("/admin/merchants/{}/accounts", dev.told("/merchants/0/id"));
+        let answer = dev.admin("POST", &path, &json!({"issuer": issuer, "subject": "user-1"}).to_string());
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["errors"][0]["pointer"]), (422, &json!("/issuer")), "{problem}");
+        problem["errors"][0]["detail"].as_str().unwrap().to_owned()
+    };
+    let issuer = federated.provider.issuer();
+    for wrong in ["https://login.example.com", &format!("{issuer}/")] {
+        assert!(refused(&federated.dev, wrong).ends_with(&format!("there is: {issuer}")), "{wrong}");
+    }
+    assert!(refused(&Dev::start(), &issuer).contains("platform.yaml, under oauth.login.provider"));
+    // One that was linked at an earlier provider can be unlinked.
+    federated.dev.tamper(
+        "insert into linked_account (issuer, subject, merchant, linked_at) \
+         select 'https://old.example', id, id, 0 from merchant",
+    );
+    let id = federated.dev.told("/merchants/0/id");
+    let path = format!("/admin/merchants/{id}/accounts/unlink");
+    let body = json!({"issuer": "https://old.example", "subject": id}).to_string();
+    assert_eq!(federated.dev.admin("POST", &path, &body).status, 200);
 }
 
 #[test]
