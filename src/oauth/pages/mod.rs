@@ -8,6 +8,7 @@ mod language;
 mod layout;
 mod logged_out;
 mod login;
+mod qr_code;
 mod second_factor;
 
 pub use self::apps::{Access, AppsQuestion, Browser, apps};

@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::super::interaction::FIELD;
 use super::language::Language;
 use super::layout::page;
+use super::qr_code;
 
 /// Why the second step of a login is asked once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +120,8 @@ impl FactorNotice {
 <form method="post" action="/oauth/second_factor/offer"><input type="hidden" name="csrf" value="{{ question.csrf }}">
 <label for="password">{{ language.pick("Your password once more", "请再次输入密码") }}</label><input id="password" name="password" type="password" autocomplete="current-password" required>
 <button class="main" type="submit">{{ language.pick("Set up an authenticator app", "设置验证器应用") }}</button></form>
-{% when FactorStage::Offered with { secret, uri } %}<p>{{ language.pick("Add this key to your authenticator app, as a time-based one. It is shown until you confirm it, and never again.", "请将此密钥添加到验证器应用（基于时间）。确认之前会显示，之后不再显示。") }}</p>
+{% when FactorStage::Offered with { secret, uri } %}<p>{{ language.pick("Scan this with your authenticator app, or add the key below as a time-based one. It is shown until you confirm it, and never again.", "请用验证器应用扫描二维码，或手动添加下方密钥（基于时间）。确认之前会显示，之后不再显示。") }}</p>
+{% if let Some(image) = qr_code::image(uri) %}{{ image|safe }}{% endif %}
 <p class="code">{{ secret }}</p>
 <p class="who"><a href="{{ uri }}">{{ language.pick("Open in an authenticator app on this device", "在本设备的验证器应用中打开") }}</a><br>{{ uri }}</p>
 <form method="post" action="/oauth/second_factor/confirm"><input type="hidden" name="csrf" value="{{ question.csrf }}">

@@ -38,6 +38,7 @@ pub(super) fn turn_on(browser: &mut Browser<'_>) -> (String, Vec<String>) {
     let secret =
         page.split("secret=").nth(1).unwrap_or_else(|| panic!("no secret in {page}"))[..32].to_owned();
     assert!(page.contains(&format!("<p class=\"code\">{secret}</p>")) && page.contains("otpauth://totp/"));
+    assert!(page.contains("<svg class=\"qr\""), "no QR code in {page}");
     let wrong = browser.submit(&format!("{PAGE}/confirm"), &[("csrf", &csrf), ("code", "000000")]);
     assert!(wrong.text().contains("wrong"), "{}", wrong.text());
     let on =
