@@ -13,19 +13,31 @@ use crate::domain::plan::{Limit, LimitKey, PlanVersion, Rate};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::limit::cell::{Cell, CellKey, LocalCells};
 use crate::limit::gcra::{Verdict, admit as ask, give_back, reset_after};
-use crate::policy::snapshot::Route;
+use crate::policy::snapshot::{AddressLimit, Route};
 
-/// What the tightest limit said; becomes the `RateLimit` fields of the answer.
+/// What the tightest limit said, as the `RateLimit` fields of the answer tell it
+/// (draft-ietf-httpapi-ratelimit-headers-11).
 #[derive(Debug, Clone)]
 pub struct Admission {
-    /// The limit.
-    pub limit: LimitName,
-    /// Its name and rate, as `RateLimit-Policy` tells them.
-    pub announced: HeaderValue,
-    /// How many more may pass at once.
-    pub remaining: u32,
-    /// After how long it is as if never used.
-    pub reset: Duration,
+    /// `RateLimit-Policy`: its name and rate.
+    pub policy: HeaderValue,
+    /// `RateLimit`: how many more may pass at once, and in how many seconds the burst is whole again.
+    pub state: HeaderValue,
+}
+
+/// A limit that counts the call.
+#[derive(Clone, Copy)]
+struct Counting<'l> {
+    name: &'l LimitName,
+    rate: &'l Rate,
+    announced: &'l HeaderValue,
+}
+
+/// What it says of it.
+struct Counted<'l> {
+    by: Counting<'l>,
+    remaining: u32,
+    reset: Duration,
 }
 
 /// Counts a call against its limits; gives the tightest, if there is any.
@@ -44,9 +56,9 @@ pub fn admit(
             under_plan(cells, version, (&identity.caller.app.id, &route.name), now)
         }
         _ => match &route.address_limit {
-            Some(limit) => {
+            Some(AddressLimit { name, rate, announced, .. }) => {
                 let cell = cells.find(&CellKey::address(address, &route.name), now);
-                count(&cell, (&limit.name, &limit.rate, &limit.announced), now).map(Some)
+                count(&cell, Counting { name, rate, announced }, now).map(|counted| Some(counted.told()))
             }
             None => Ok(None),
         },
@@ -60,20 +72,20 @@ fn under_plan(
     now: Duration,
 ) -> Result<Option<Admission>, (Refusal, Admission)> {
     let plan = &version.reference.name;
-    let mut tightest: Option<Admission> = None;
+    let mut tightest: Option<Counted<'_>> = None;
     for (number, limit) in version.limits.iter().enumerate() {
+        let Limit { name, rate, announced, .. } = limit;
         let cell = cells.find(&key(limit, plan, caller), now);
-        let admission =
-            count(&cell, (&limit.name, &limit.rate, &limit.announced), now).inspect_err(|_| {
-                for counted in &version.limits[..number] {
-                    give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
-                }
-            })?;
-        if tightest.as_ref().is_none_or(|other| admission.remaining < other.remaining) {
-            tightest = Some(admission);
+        let counted = count(&cell, Counting { name, rate, announced }, now).inspect_err(|_| {
+            for counted in &version.limits[..number] {
+                give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
+            }
+        })?;
+        if tightest.as_ref().is_none_or(|other| counted.remaining < other.remaining) {
+            tightest = Some(counted);
         }
     }
-    Ok(tightest)
+    Ok(tightest.map(|counted| counted.told()))
 }
 
 fn key<'k>(limit: &'k Limit, plan: &'k PlanName, (app, route): (&'k AppId, &'k RouteName)) -> CellKey<'k> {
@@ -83,30 +95,23 @@ fn key<'k>(limit: &'k Limit, plan: &'k PlanName, (app, route): (&'k AppId, &'k R
     }
 }
 
-fn count(
-    cell: &Arc<Cell>,
-    (name, rate, announced): (&LimitName, &Rate, &HeaderValue),
-    now: Duration,
-) -> Result<Admission, (Refusal, Admission)> {
-    let verdict = ask(cell, rate, now);
-    let (limit, announced) = (name.clone(), announced.clone());
-    let admission = |remaining| Admission { limit, announced, remaining, reset: reset_after(cell, now) };
+fn count<'l>(cell: &Arc<Cell>, by: Counting<'l>, now: Duration) -> Result<Counted<'l>, (Refusal, Admission)> {
+    let verdict = ask(cell, by.rate, now);
+    let counted = |remaining| Counted { by, remaining, reset: reset_after(cell, now) };
     match verdict {
-        Verdict::Admitted { remaining } => Ok(admission(remaining)),
+        Verdict::Admitted { remaining } => Ok(counted(remaining)),
         Verdict::Refused { retry_after } => {
-            Err((Refusal::LimitReached { limit: name.clone(), retry_after }, admission(0)))
+            Err((Refusal::LimitReached { limit: by.name.clone(), retry_after }, counted(0).told()))
         }
     }
 }
 
-impl Admission {
-    /// `RateLimit`: how many may pass at once now, and in how many seconds the burst is whole again.
-    #[must_use]
-    pub fn state_field(&self) -> HeaderValue {
-        let mut field = Field::of(&self.limit);
-        field.add(";r=", u64::from(self.remaining));
-        field.add(";t=", whole_seconds(self.reset));
-        field.value()
+impl Counted<'_> {
+    fn told(&self) -> Admission {
+        let mut state = Field::of(self.by.name);
+        state.add(";r=", u64::from(self.remaining));
+        state.add(";t=", whole_seconds(self.reset));
+        Admission { policy: self.by.announced.clone(), state: state.value() }
     }
 }
 

@@ -6,31 +6,40 @@
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-/// Keeps a page in `headers` apart from the authorization server's own; leaves everything else as it is.
+/// Keeps what may be a page in `headers` apart from the authorization server's own; leaves everything else as it is.
 pub(super) fn keep_apart(headers: &mut HeaderMap) {
-    let types = headers.get_all(CONTENT_TYPE);
-    let mut types = types.iter().peekable();
-    let is_page = types.peek().is_none() || types.any(|media_type| may_be_page(media_type.as_bytes()));
-    if is_page {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let is_plain = matches!((types.next(), types.next()), (Some(only), None) if is_plain(only.as_bytes()));
+    if !is_plain {
         // Another policy that the upstream sent holds too: the stricter of each rule does.
         headers.append(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
 
-/// What a media type that browsers run scripts in has in its name, or one that says nothing, so that they guess
-/// (MIME Sniffing Standard, section 7).
-const PAGES: [&[u8]; 5] = [b"html", b"xml", b"multipart", b"unknown", b"*/*"];
+/// What no browser runs scripts in. What else there is, browsers do not agree on (`text/xsl`, `text/rdf`), or guess.
+const PLAIN: [&[u8]; 11] = [
+    b"application/json",
+    b"application/problem+json",
+    b"application/x-ndjson",
+    b"application/octet-stream",
+    b"text/plain",
+    b"text/csv",
+    b"text/css",
+    b"image/png",
+    b"image/jpeg",
+    b"image/gif",
+    b"image/webp",
+];
 
-fn may_be_page(media_type: &[u8]) -> bool {
-    let end = media_type.iter().position(|byte| *byte == b';').unwrap_or(media_type.len());
-    let essence = media_type[..end].trim_ascii();
-    // The type of nearly all answers of an API.
-    if essence == b"application/json" {
-        return false;
-    }
-    let names = |kind: &[u8]| essence.windows(kind.len()).any(|part| part.eq_ignore_ascii_case(kind));
-    !essence.contains(&b'/') || essence.contains(&b',') || PAGES.iter().any(|kind| names(kind))
+/// Of a list browsers take the last type, of two parameters who knows: a plain one has one parameter at most.
+fn is_plain(media_type: &[u8]) -> bool {
+    let (essence, parameter) = match media_type.iter().position(|byte| *byte == b';') {
+        Some(end) => (&media_type[..end], &media_type[end + 1..]),
+        None => (media_type, &b""[..]),
+    };
+    !parameter.iter().any(|byte| matches!(byte, b',' | b';'))
+        && PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(essence.trim_ascii()))
 }
 
 #[cfg(test)]
@@ -58,6 +67,12 @@ mod tests {
             &["nonsense"],
             &[""],
             &["application/json, text/html"],
+            &["text/plain;, text/html"],
+            &["application/json; charset=utf-8, text/html"],
+            &["application/json; charset=utf-8; x"],
+            &["text/xsl"],
+            &["text/rdf"],
+            &["application/pdf"],
             &["application/json", "text/html"],
             &[],
         ] {
@@ -77,7 +92,7 @@ mod tests {
             "text/csv",
             "image/png",
             "application/octet-stream",
-            "application/pdf",
+            "Application/JSON;charset=UTF-8",
         ] {
             assert_eq!(kept_apart(&[media_type]).len(), 1, "{media_type}");
         }

@@ -55,7 +55,7 @@ async fn answer(
         Ok(()) => told.answer(head, release((&worker, &recording.call.upload), held)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
-            respond::refuse(&refusal, &told.request_id, told.admission.as_ref())
+            respond::refuse(&refusal, &told.request_id, told.admission)
         }
     };
     recording.told(response.status().as_u16());

@@ -287,8 +287,8 @@ pub(super) struct Telling {
 
 impl Telling {
     /// Refuses a call and concludes it.
-    pub(super) fn refuse(&self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
-        let response = respond::refuse(refusal, &self.request_id, self.admission.as_ref());
+    pub(super) fn refuse(self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
+        let response = respond::refuse(refusal, &self.request_id, self.admission);
         // The only trace of a call that no usage record is of, such as one without a good credential.
         let request_id = self.request_id.to_str().unwrap_or_default();
         tracing::debug!(request_id, code = refusal.code(), detail = %refusal.detail(), "a call is refused");
@@ -297,7 +297,7 @@ impl Telling {
     }
 
     /// The upstream's answer as the caller gets it.
-    pub(super) fn answer(&self, head: AnswerHead, body: Answer) -> Response<Answer> {
+    pub(super) fn answer(self, head: AnswerHead, body: Answer) -> Response<Answer> {
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         let headers = response.headers_mut();
@@ -307,7 +307,7 @@ impl Telling {
             document::keep_apart(headers);
         }
         respond::add_request_id(headers, &self.request_id);
-        if let Some(admission) = &self.admission {
+        if let Some(admission) = self.admission {
             respond::add_limit(headers, admission);
         }
         response

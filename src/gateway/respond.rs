@@ -51,11 +51,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
 
 /// A refusal as a problem document (RFC 9457).
 #[must_use]
-pub fn refuse(
-    refusal: &Refusal,
-    request_id: &HeaderValue,
-    admission: Option<&Admission>,
-) -> Response<Answer> {
+pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Admission>) -> Response<Answer> {
     let status = status(refusal);
     let mut problem = serde_json::json!({
         "type": format!("urn:tollgate:problem:{}", refusal.code()),
@@ -129,9 +125,9 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
 }
 
 /// Adds the `RateLimit` fields of a limit.
-pub fn add_limit(headers: &mut HeaderMap, admission: &Admission) {
-    headers.insert(RATELIMIT_POLICY, admission.announced.clone());
-    headers.insert(RATELIMIT, admission.state_field());
+pub fn add_limit(headers: &mut HeaderMap, admission: Admission) {
+    headers.insert(RATELIMIT_POLICY, admission.policy);
+    headers.insert(RATELIMIT, admission.state);
 }
 
 /// Puts the request's id on an answer that did not come from [`refuse`].

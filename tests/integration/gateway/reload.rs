@@ -112,3 +112,27 @@ fn prices_that_were_in_force_cannot_be_changed_under_what_was_used() {
         .unwrap();
     assert_eq!(command.status.code(), Some(3), "{}", String::from_utf8_lossy(&command.stderr));
 }
+
+#[test]
+#[ignore = "a long proof: `make prove`"]
+fn after_ten_thousand_swaps_memory_is_as_it_was() {
+    let dev = Dev::start();
+    let routes = dev.policies().join("routes/catalog.yaml");
+    let text = std::fs::read_to_string(&routes).unwrap();
+    let in_force = || dev.admin("GET", "/admin/policy", "").json()["hash"].to_string();
+    let mut before = in_force();
+    let mut swap = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            std::fs::write(&routes, format!("{text}# {number}\n")).unwrap();
+            let answer = dev.admin("POST", "/admin/policy/reload", "{}");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let now = in_force();
+            assert_ne!(before, now, "nothing was swapped");
+            before = now;
+        }
+        dev.resident()
+    };
+    let (early, late) = (swap(0..1_000), swap(1_000..10_000));
+    println!("resident after 1,000 swaps: {early} bytes; after 10,000: {late}");
+    assert!(late < early + (8 << 20), "{early} bytes after 1,000 swaps, {late} after 10,000");
+}

@@ -128,13 +128,23 @@ fn exchanges(fleet: &mut Fleet, after: Duration) -> usize {
     codes.len()
 }
 
+/// Sends a form again while there were too many.
+fn submit(fleet: &Fleet, path: &str, session: &str, fields: &[(&str, &str)]) -> Option<Answer> {
+    loop {
+        let answer = fleet.try_submit(0, path, session, fields)?;
+        if answer.status != 429 {
+            return Some(answer);
+        }
+    }
+}
+
 /// The merchant consents; gives the code.
 fn consent(fleet: &Fleet, session: &str) -> Option<String> {
     let query = fleet.query();
     let page = fleet.try_page(0, &format!("/oauth/authorize?{query}"), session)?;
     let csrf = input(&page.text(), "csrf");
     let fields = [("request", &*query), ("csrf", &csrf), ("decision", "allow")];
-    let answer = fleet.try_submit(0, "/oauth/consent", session, &fields)?;
+    let answer = submit(fleet, "/oauth/consent", session, &fields)?;
     Some(parameter(answer.header("location").unwrap(), "code").expect("a code"))
 }
 
@@ -148,7 +158,7 @@ fn apps(fleet: &Fleet, session: &str, field: &str) -> Option<(String, String)> {
 fn take_back(fleet: &Fleet, session: &str) -> Option<()> {
     let (grant, csrf) = apps(fleet, session, "grant")?;
     let fields = [("grant", &*grant), ("csrf", &csrf)];
-    let answer = fleet.try_submit(0, "/oauth/apps/revoke", session, &fields)?;
+    let answer = submit(fleet, "/oauth/apps/revoke", session, &fields)?;
     assert_eq!(answer.status, 303, "{}", answer.text());
     Some(())
 }

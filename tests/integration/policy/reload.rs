@@ -210,33 +210,3 @@ fn a_snapshot_that_was_in_force_is_kept_until_no_call_is_under_it() {
     live.drop_retired();
     assert_eq!(live.retired(), 0);
 }
-
-/// Resident memory of this process, in bytes.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-}
-
-#[test]
-#[ignore = "a long proof: `make prove`"]
-fn after_ten_thousand_swaps_memory_is_as_it_was() {
-    let folder = policies();
-    let live = open(folder.path(), Box::new(|_, _| Ok(())));
-    let swap = |times: u32| {
-        for _ in 0..times {
-            let pinned = live.load();
-            let (now, next) = if percent(&live) == "2.5" { ("2.5", "3") } else { ("3", "2.5") };
-            change(&folder, PLAN, &format!("percent: {now}"), &format!("percent: {next}"));
-            assert!(matches!(live.reload().unwrap(), Reloaded::Swapped(_)));
-            drop(pinned);
-        }
-        live.drop_retired();
-    };
-    swap(1_000);
-    let before = resident();
-    swap(9_000);
-    let after = resident();
-    assert_eq!((live.version(), live.retired()), (10_001, 0));
-    assert!(after < before + (8 << 20), "{before} bytes after 1,000 swaps, {after} after 10,000");
-}
