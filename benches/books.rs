@@ -78,7 +78,7 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/policies");
     let live =
         Arc::new(Live::open(&policies, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap());
-    plans::register(&store, &live.load(), START).await.unwrap();
+    plans::admit(&store, &live.load(), (START, plans::Occasion::Start), &[]).await.unwrap();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
     let (journal, _) = Journal::open(settings.clone(), clock.clone(), &MachineRandom::new()).unwrap();

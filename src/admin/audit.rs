@@ -18,12 +18,17 @@ use crate::store::audit::AuditFilter;
 /// there are.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let paging = parameters.page();
+    let subject = parameters.optional::<SubjectName>("subject");
+    let is_of_no_kind = subject.as_ref().is_some_and(|subject| !subject.is_of_its_kind());
     let filter = AuditFilter {
-        subject: parameters.optional::<SubjectName>("subject").map(|subject| subject.0),
+        subject: subject.map(|subject| subject.id),
         actor: parameters.optional::<ActorName>("actor").map(|actor| actor.0),
         action: parameters.optional("action"),
     };
     parameters.finish()?;
+    if is_of_no_kind {
+        return ok(json!({ "items": [], "next": null }));
+    }
     let records = state.store.audit_records(&filter, &paging.page).await?;
     let next = records.last().filter(|_| records.len() >= paging.size).map(|last| last.number.to_string());
     ok(json!({ "items": records.iter().map(show).collect::<Vec<_>>(), "next": next }))
@@ -36,18 +41,31 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(number): Id) ->
     ok(show(&state.store.audit_record(number).await?.ok_or_else(missing)?))
 }
 
-/// The id of a subject, by itself or, as `KIND:ID`, with what it is an id of.
-struct SubjectName(String);
+/// The id of a subject, by itself or, as `KIND:ID`, with what it is an id of. Ids may hold a colon themselves.
+struct SubjectName {
+    kind: Option<SubjectKind>,
+    id: String,
+}
+
+impl SubjectName {
+    fn is_of_its_kind(&self) -> bool {
+        self.kind.is_none_or(|kind| kind.may_have(&self.id))
+    }
+}
 
 impl FromStr for SubjectName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((kind, id)) = text.split_once(':') else { return Ok(Self(text.to_owned())) };
-        let known = SubjectKind::ALL.map(SubjectKind::name);
-        match known.contains(&kind) {
-            true => Ok(Self(id.to_owned())),
-            false => Err(format!("is an id, or KIND:ID; kinds are: {}", known.join(", "))),
+        let (name, id) = text.split_once(':').unwrap_or_default();
+        match SubjectKind::ALL.into_iter().find(|kind| kind.name() == name) {
+            Some(kind) => Ok(Self { kind: Some(kind), id: id.to_owned() }),
+            // What is an id by itself has no kind of that name before it.
+            None if SubjectKind::of(id).is_some() => {
+                let known = SubjectKind::ALL.map(SubjectKind::name).join(", ");
+                Err(format!("is an id, or KIND:ID; kinds are: {known}"))
+            }
+            None => Ok(Self { kind: None, id: text.to_owned() }),
         }
     }
 }
@@ -70,7 +88,9 @@ impl FromStr for ActorName {
 fn show(record: &AuditRecord) -> Value {
     let json =
         |text: &Option<String>| text.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let kind = Action::named(&record.action).map(|action| action.subject().name());
+    // Older programs named a consent by its app: what the id tells goes before what the action does.
+    let of_action = || Action::named(&record.action).map(Action::subject);
+    let kind = SubjectKind::of(&record.subject).or_else(of_action).map(SubjectKind::name);
     json!({
         "number": record.number,
         "at": record.at.to_string(),

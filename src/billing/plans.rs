@@ -2,6 +2,7 @@
 //! them. Until then they may still be changed.
 
 use super::subscribed::{Lacking, lacking};
+use crate::domain::audit::Change;
 use crate::domain::location::Location;
 use crate::domain::plan::{PlanRef, PlanVersion, Tariff};
 use crate::domain::time::Timestamp;
@@ -45,16 +46,17 @@ pub enum Occasion {
     Reload,
 }
 
-/// Lets `snapshot` take effect, and keeps its plan versions. At a start, what subscriptions use and it lacks is told and
-/// no more: a node that does not run serves nobody.
+/// Lets `snapshot` take effect: its plan versions are kept and `changes` are recorded, or neither. At a start, what
+/// subscriptions use and it lacks is told and no more: a node that does not run serves nobody.
 ///
 /// # Errors
-/// [`PlanError::Lacking`] at a reload; and as [`register`]. Nothing is kept then.
+/// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
+/// [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
 pub async fn admit(
     store: &Store,
     snapshot: &Snapshot,
-    now: Timestamp,
-    occasion: Occasion,
+    (now, occasion): (Timestamp, Occasion),
+    changes: &[Change],
 ) -> Result<(), PlanError> {
     match (lacking(store, snapshot, now).await?, occasion) {
         (None, _) => {}
@@ -65,24 +67,29 @@ pub async fn admit(
             );
         }
     }
-    register(store, snapshot, now).await
+    let is_done = is_done(store, snapshot, now).await??;
+    let mut transaction = store.begin().await?;
+    if !is_done {
+        register(&mut transaction, snapshot, now).await?;
+    }
+    for change in changes {
+        transaction.record(change).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
 }
 
-/// Keeps every plan version of `snapshot` that is in force `now` or was before, so that the snapshot may take effect.
-///
-/// # Errors
-/// [`PlanError::Changed`] if one that is kept is another in the snapshot; then none is kept.
-pub async fn register(store: &Store, snapshot: &Snapshot, now: Timestamp) -> Result<(), PlanError> {
-    if is_done(store, snapshot, now).await?? {
-        return Ok(());
-    }
-    let mut transaction = store.begin().await?;
+/// Keeps every plan version of `snapshot` that is in force `now` or was before.
+async fn register(
+    transaction: &mut Transaction,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<(), PlanError> {
     // Another node may be keeping the same versions with other prices.
     transaction.hold(Exclusive::Billing).await?;
     for version in versions(snapshot) {
-        keep(&mut transaction, version, now).await??;
+        keep(transaction, version, now).await??;
     }
-    transaction.commit().await?;
     Ok(())
 }
 

@@ -169,6 +169,37 @@ impl SubjectKind {
             Self::Token => "token",
         }
     }
+
+    /// What the ids of such things begin with, and no others; `None` if they begin with whatever.
+    #[must_use]
+    pub fn prefix(self) -> Option<&'static str> {
+        match self {
+            Self::App => Some("app_"),
+            Self::Grant => Some("gr_"),
+            Self::Key => Some("key_"),
+            Self::Merchant => Some("mer_"),
+            Self::Partner => Some("partner_"),
+            Self::Session => Some("ses_"),
+            Self::Subscription => Some("sub_"),
+            Self::Token => Some("adm_"),
+            Self::Exception | Self::Policies | Self::SigningKey | Self::Statement => None,
+        }
+    }
+
+    /// Of what kind the thing of that id is, if the id tells.
+    #[must_use]
+    pub fn of(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.prefix().is_some_and(|prefix| id.starts_with(prefix)))
+    }
+
+    /// Whether a thing of this kind may have that id.
+    #[must_use]
+    pub fn may_have(self, id: &str) -> bool {
+        match Self::of(id) {
+            Some(kind) => kind == self,
+            None => self.prefix().is_none(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +207,24 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn an_id_tells_of_what_kind_it_is_or_may_be_of_any_that_has_no_prefix() {
+        for (id, kind) in [
+            ("app_1", Some(SubjectKind::App)),
+            ("gr_1", Some(SubjectKind::Grant)),
+            ("usage:019ac000-0000-7000-8000-000000000001", None),
+            ("2026-11", None),
+            ("policies", None),
+            ("application", None),
+        ] {
+            assert_eq!(SubjectKind::of(id), kind, "{id}");
+            for other in SubjectKind::ALL {
+                let expected = kind.map_or(other.prefix().is_none(), |kind| kind == other);
+                assert_eq!(other.may_have(id), expected, "{other:?} {id}");
+            }
+        }
+    }
 
     #[test]
     fn each_action_has_a_name_of_its_own_that_leads_back() {

@@ -83,7 +83,7 @@ impl Watching {
                 },
                 Err(RecvTimeoutError::Timeout) => {
                     self.look_anew_or_warn();
-                    if self.has_changed() {
+                    if self.has_changed() || self.waits_for_the_store() {
                         self.reload();
                     }
                 }
@@ -97,15 +97,19 @@ impl Watching {
         self.seen != stamps(self.live.folder()).ok()
     }
 
+    /// Whether the last attempt, whoever made it, found nowhere to keep that the set comes into force. The set may be another by
+    /// a value from outside the folder alone.
+    fn waits_for_the_store(&self) -> bool {
+        matches!(self.live.status().last_error, Some(LoadError::Unavailable(_)))
+    }
+
     fn reload(&mut self) {
         let stamps = stamps(self.live.folder()).ok();
         // The outcome is in the status and the log.
         let outcome = self.live.reload();
         let is_settled = match outcome {
             Err(LoadError::Unreadable(_)) => stamps.is_none(),
-            // What it has to be kept in may be back the next time.
-            Err(LoadError::Unavailable(_)) => false,
-            Ok(_) | Err(LoadError::Invalid(_) | LoadError::Refused(_)) => true,
+            Ok(_) | Err(LoadError::Invalid(_) | LoadError::Refused(_) | LoadError::Unavailable(_)) => true,
         };
         self.seen = if is_settled { stamps } else { None };
     }

@@ -35,11 +35,11 @@ pub(super) async fn open(
             let asked = asked.map(|asked| Change { before, after, ..asked.clone() });
             let changes: Vec<_> = std::iter::once(activated).chain(asked).collect();
             control.block_on(async {
-                plans::admit(&store, snapshot, at.now(), occasion).await.map_err(|error| match error {
+                let admitted = plans::admit(&store, snapshot, (at.now(), occasion), &changes).await;
+                admitted.map_err(|error| match error {
                     PlanError::Changed(_) | PlanError::Lacking(_) => LoadError::Refused(error.to_string()),
                     PlanError::Store(error) => unavailable(&error),
-                })?;
-                store.record_changes(&changes).await.map_err(|error| unavailable(&error))
+                })
             })?;
             *in_force = Some(snapshot.hash.as_str().to_owned());
             Ok(())

@@ -2,6 +2,9 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use tollgate::domain::action::Action;
+use tollgate::domain::audit::{Actor, Change, Subject};
+use tollgate::domain::time::Clock;
 
 use super::world::{TOKEN, World, text};
 
@@ -150,6 +153,27 @@ async fn a_filter_that_can_find_nothing_is_told_with_what_there_is() {
 }
 
 #[tokio::test]
+async fn an_id_that_holds_a_colon_finds_its_records_with_or_without_its_kind() {
+    let world = World::new().await;
+    let id = "usage:019ac000-0000-7000-8000-000000000001";
+    let resolved = Change {
+        at: world.clock.now(),
+        actor: Actor::Administrator("alice".to_owned()),
+        credential: None,
+        address: None,
+        request_id: None,
+        action: Action::ExceptionResolve,
+        subject: Subject::new(id),
+        before: None,
+        after: None,
+    };
+    world.store.record_changes(&[resolved]).await.unwrap();
+    for (subject, count) in [(id.to_owned(), 1), (format!("exception:{id}"), 1), (format!("key:{id}"), 0)] {
+        assert_eq!(records(&world, &format!("?subject={subject}")).await.len(), count, "{subject}");
+    }
+}
+
+#[tokio::test]
 async fn a_record_is_found_by_its_subject_by_what_that_belongs_to_and_by_its_number() {
     let world = World::new().await;
     let app = world.app().await;
@@ -163,6 +187,9 @@ async fn a_record_is_found_by_its_subject_by_what_that_belongs_to_and_by_its_num
         (format!("key:{key}"), &["key.create"]),
         (secret.clone(), &["app.add_secret"]),
         (partner.clone(), &["app.create", "partner.create"]),
+        (format!("merchant:{id}"), &[]),
+        (format!("exception:{id}"), &[]),
+        (format!("app:{key}"), &[]),
     ] {
         let found = records(&world, &format!("?subject={subject}")).await;
         let found: Vec<_> = found.iter().map(|record| record["action"].as_str().unwrap()).collect();

@@ -39,6 +39,28 @@ async fn a_broken_set_changes_nothing_and_is_told_with_file_and_line() {
 }
 
 #[test]
+fn the_price_of_a_set_that_could_not_be_recorded_may_still_be_corrected() {
+    let dev = Dev::start();
+    let file = dev.policies().join("plans/standard.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let first = &text[text.find("  - version: 1").unwrap()..];
+    let next = first.replace("version: 1", "version: 2").replace("2026-01-01", "2026-02-01");
+    let reload_with = |percent: &str| {
+        let next = next.replace("percent: 2.5", &format!("percent: {percent}"));
+        std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
+        let answer = dev.admin("POST", "/admin/policy/reload", "");
+        (answer.status, answer.json()["code"].clone())
+    };
+    dev.tamper("alter table audit_record rename to audit_record_away");
+    assert_eq!(reload_with("30"), (503, json!("unavailable")));
+    assert_eq!(reload_with("3"), (503, json!("unavailable")));
+    dev.tamper("alter table audit_record_away rename to audit_record");
+    let percent =
+        || dev.admin("GET", "/admin/plans/standard", "").json()["current"]["share"]["percent"].clone();
+    wait_for("the corrected price", || percent() == "3");
+}
+
+#[test]
 fn no_set_comes_into_force_that_is_not_recorded_and_it_does_once_the_store_is_back() {
     let dev = Dev::start();
     let rename = |from: &str, to: &str| {

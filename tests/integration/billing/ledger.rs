@@ -1,12 +1,15 @@
 //! The ledger check finds what is wrong, the plans keep their prices, and accounts tell their history.
 
 use tollgate::billing::check::check;
-use tollgate::billing::plans::{PlanError, register as register_plans};
+use tollgate::billing::plans::{Occasion, PlanError, admit};
 use tollgate::billing::statement::{CloseEarly, close};
+use tollgate::domain::action::Action;
+use tollgate::domain::audit::{Actor, Change};
 use tollgate::domain::ledger::Account;
 use tollgate::policy::load::{NoValues, load};
 use tollgate::policy::snapshot::Snapshot;
-use tollgate::store::Store;
+use tollgate::store::audit::AuditFilter;
+use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::seed::{none, plan, record, register, sale, tariff, usage};
@@ -24,6 +27,7 @@ on_both_stores! {
     an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
     a_plan_version_may_change_until_it_comes_into_force,
+    a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept,
 }
 
 async fn booked(place: &Place) -> Store {
@@ -263,13 +267,13 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let path = folder.path().join("policies");
     let snapshot = || load(&path, &NoValues).unwrap();
     let now = super::seed::november();
-    register_plans(&store, &snapshot(), now).await.unwrap();
+    admit(&store, &snapshot(), (now, Occasion::Start), &[]).await.unwrap();
     let file = path.join("plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("# moved down by a line\n{text}")).unwrap();
-    register_plans(&store, &snapshot(), now).await.unwrap();
+    admit(&store, &snapshot(), (now, Occasion::Start), &[]).await.unwrap();
     std::fs::write(&file, text.replace("percent: 2.5", "percent: 2.6")).unwrap();
-    let refused = register_plans(&store, &snapshot(), now).await;
+    let refused = admit(&store, &snapshot(), (now, Occasion::Start), &[]).await;
     let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
     assert_eq!((&changed.plan, &*changed.place.file), (&plan("standard", 1), "plans/standard.yaml"));
     let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
@@ -295,7 +299,7 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
     let store = place.open().await;
     let with_next = next_version();
     let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
-    let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
+    let register = async |snapshot, now| admit(&store, &snapshot, (now, Occasion::Start), &[]).await;
     let kept = async || {
         let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
         (kept.tariff.share.unwrap().percent.to_string(), kept.effective_from)
@@ -322,11 +326,42 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
     store.close().await;
 }
 
+async fn a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept(place: Place) {
+    let store = place.open().await;
+    let with_next = next_version();
+    let now = super::seed::at("2026-12-01T00:00:00Z");
+    let activated = Change {
+        at: now,
+        actor: Actor::Node(super::seed::node("one")),
+        credential: None,
+        address: None,
+        request_id: None,
+        action: Action::PolicyActivate,
+        subject: "policies".into(),
+        before: None,
+        after: None,
+    };
+    let try_admit = async |snapshot: &Snapshot| {
+        admit(&store, snapshot, (now, Occasion::Reload), std::slice::from_ref(&activated)).await
+    };
+    place.tamper("alter table audit_record rename to audit_record_away").await;
+    let refused = try_admit(&with_next("2026-12-01", "30")).await;
+    assert!(matches!(refused, Err(PlanError::Store(_))), "{refused:?}");
+    place.tamper("alter table audit_record_away rename to audit_record").await;
+    assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
+    try_admit(&with_next("2026-12-01", "3")).await.unwrap();
+    let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
+    assert_eq!(kept.tariff.share.unwrap().percent.to_string(), "3");
+    let recorded = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
+    assert_eq!(recorded.len(), 1);
+    store.close().await;
+}
+
 async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
     let store = place.open().await;
     let with_next = next_version();
     let (before, after) = (super::seed::november(), super::seed::at("2026-12-01T00:00:00Z"));
-    let register = async |snapshot, now| register_plans(&store, &snapshot, now).await;
+    let register = async |snapshot, now| admit(&store, &snapshot, (now, Occasion::Start), &[]).await;
     register(with_next("2026-12-01", "3"), before).await.unwrap();
     assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
     register(with_next("2026-12-01", "4"), before).await.unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate::billing::error::BillingError;
+use tollgate::billing::plans::Occasion;
 use tollgate::billing::rating::MAX_TRANSACTION;
 use tollgate::billing::recorder::{JournalOf, Recorder};
 use tollgate::billing::statement::{CloseEarly, StatementError, close, show};
@@ -42,7 +43,7 @@ impl Books {
         let store = place.open().await;
         let clock = Arc::new(ManualClock::at(NOW));
         let live = Live::open(folder, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap();
-        plans::register(&store, &live.load(), NOW).await.unwrap();
+        plans::admit(&store, &live.load(), (NOW, Occasion::Start), &[]).await.unwrap();
         Self { place, store, live: Arc::new(live), clock }
     }
 

@@ -91,6 +91,29 @@ fn another_value_of_a_variable_is_a_swap_though_the_hash_of_the_files_is_the_sam
 }
 
 #[test]
+fn a_set_that_could_not_be_kept_is_tried_again_though_no_file_of_the_folder_changed() {
+    let folder = policies();
+    let address = Arc::new(Address(AtomicU16::new(1)));
+    let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
+    let is_away = Arc::new(AtomicBool::new(false));
+    let asked = is_away.clone();
+    let admit: Admit = Box::new(move |_, _| match asked.load(Ordering::SeqCst) {
+        true => Err(LoadError::Unavailable("the store is out of reach".to_owned())),
+        false => Ok(()),
+    });
+    let live = Arc::new(Live::open(folder.path(), address.clone(), admit, clock.clone()).unwrap());
+    let opened = live.status().last_attempt;
+    clock.advance(Duration::from_secs(1));
+    let _watch = watch(&live).unwrap();
+    wait_until("the folder was read by the watch", || live.status().last_attempt > opened);
+    is_away.store(true, Ordering::SeqCst);
+    address.0.store(2, Ordering::SeqCst);
+    assert!(matches!(live.reload(), Err(LoadError::Unavailable(_))));
+    is_away.store(false, Ordering::SeqCst);
+    wait_until("the set is in force", || live.version() == 2 && live.status().last_error.is_none());
+}
+
+#[test]
 fn a_set_that_cannot_follow_the_one_in_force_is_refused() {
     let folder = policies();
     let follows = Arc::new(AtomicBool::new(true));
