@@ -7,24 +7,31 @@ use crate::domain::id::{SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
+/// Most uses that are written down by one transaction: SQLite has one writer at a time, and others wait for it.
+const AT_ONCE: usize = 256;
+
 impl Store {
-    /// Writes down when each was used, unless it is known already as well as it has to be. In one order, so that nodes that
-    /// write at once do not wait for each other in a circle.
+    /// Writes down when each was used, unless it is known already as well as it has to be, or it is no more. In one order, so that
+    /// nodes that write at once do not wait for each other in a circle; and some at a time, so that others write in between. Those
+    /// before an error may be written down.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn note_last_uses(&self, uses: &[(Used, Timestamp)]) -> Result<(), StoreError> {
         let mut uses: Vec<_> = uses.iter().collect();
         uses.sort_unstable();
-        let mut transaction = self.begin().await?;
-        for (used, at) in uses {
-            let known_before = at.minus(used.every());
-            match used {
-                Used::Secret(id) => transaction.note_secret_use(id, *at, known_before).await?,
-                Used::Session(id) => transaction.note_session_seen(id, *at, known_before).await?,
+        for some in uses.chunks(AT_ONCE) {
+            let mut transaction = self.begin().await?;
+            for (used, at) in some {
+                let known_before = at.minus(used.every());
+                match used {
+                    Used::Secret(id) => transaction.note_secret_use(id, *at, known_before).await?,
+                    Used::Session(id) => transaction.note_session_seen(id, *at, known_before).await?,
+                }
             }
+            transaction.commit().await?;
         }
-        transaction.commit().await
+        Ok(())
     }
 }
 
@@ -37,7 +44,7 @@ impl Transaction {
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into secret_use (secret, used_at) values ($1, $2) \
+                "insert into secret_use (secret, used_at) select id, $2 from app_secret where id = $1 \
                  on conflict (secret) do update set used_at = excluded.used_at where secret_use.used_at <= $3",
             )
             .bind(id.as_str())

@@ -17,8 +17,10 @@ use crate::domain::time::Timestamp;
 pub enum WhenFull {
     /// It is not kept. This is for an app that has proved itself: it can be told to wait.
     Refuse,
-    /// The oldest of the networks that have most waiting go, and this one is of that network. So whoever says to be an app that
-    /// anybody can be pushes out his own requests before those of others.
+    /// The oldest of the sites that have most waiting go, and this one is from that network. A site is an IPv4 address or an IPv6
+    /// /48, and shared out among its networks (/64) in the same way. So whoever says to be an app that anybody can be pushes out his
+    /// own requests before those of others, unless he has so many sites that each has its fair share. A tenth goes at once: who
+    /// pushes without end pays for the choice once in so many.
     OldestGo(IpAddr),
 }
 
@@ -65,15 +67,20 @@ impl Store {
         (most, when_full): (u32, WhenFull),
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let waiting = transaction.count_waiting(&pushed.app, pushed.created_at, most).await?;
+        let mut waiting = transaction.count_waiting(&pushed.app, pushed.created_at, most).await?;
         let network = match when_full {
             WhenFull::Refuse if waiting >= most => return Ok(false),
             WhenFull::Refuse => None,
             WhenFull::OldestGo(network) => Some(network),
         };
+        if waiting >= most {
+            // One at a time for each app: two that drop the same ones could wait for each other, and the second need drop nothing.
+            transaction.lock_app(&pushed.app).await?;
+            waiting = transaction.count_waiting(&pushed.app, pushed.created_at, most).await?;
+        }
         transaction.insert_pushed_request(hash, pushed, network).await?;
         if waiting >= most {
-            transaction.drop_oldest(&pushed.app, pushed.created_at, most).await?;
+            transaction.drop_oldest(&pushed.app, pushed.created_at, most - most / 10).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -152,7 +159,7 @@ impl Transaction {
             .bind(&pushed.request)
             .bind(pushed.created_at.as_micros())
             .bind(pushed.expires_at.as_micros())
-            .bind(network.map(|network| network.to_string()))
+            .bind(network.map(in_digits))
             .execute(db)
             .await
             .map(|_| ())
@@ -160,20 +167,24 @@ impl Transaction {
         .map_err(|error| StoreError::from(error).for_missing("app"))
     }
 
-    /// Leaves `most` of the requests of an app that wait at `now`: the newest of each network, then the second newest of each, and
-    /// so on. All live equally long, so that what was pushed last expires last.
-    async fn drop_oldest(&mut self, app: &AppId, now: Timestamp, most: u32) -> Result<(), StoreError> {
+    /// Leaves `left` of the requests of an app that wait at `now`: the first of each site, then the second of each, and so on; of a
+    /// site, the newest of each network, then the second newest of each. All live equally long, so that what was pushed last
+    /// expires last.
+    async fn drop_oldest(&mut self, app: &AppId, now: Timestamp, left: u32) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
                 "delete from pushed_request where hash in (\
                  select hash from (\
-                 select hash, expires_at, row_number() over (partition by network order by expires_at desc, hash) as turn \
-                 from pushed_request where app = $1 and expires_at > $2) in_turns \
+                 select hash, expires_at, row_number() over (\
+                 partition by substr(network, 1, 12) order by turn, expires_at desc, hash) as turn from (\
+                 select hash, expires_at, network, row_number() over (\
+                 partition by network order by expires_at desc, hash) as turn \
+                 from pushed_request where app = $1 and expires_at > $2) of_network) of_site \
                  order by turn, expires_at desc, hash limit $4 offset $3)",
             )
             .bind(app.as_str())
             .bind(now.as_micros())
-            .bind(i64::from(most))
+            .bind(i64::from(left))
             .bind(MAX_FORGOTTEN)
             .execute(db)
             .await
@@ -199,5 +210,13 @@ impl Transaction {
                 .map(|done| done.rows_affected())
         })?;
         Ok(used > 0)
+    }
+}
+
+/// A network in digits: eight of an IPv4 address, sixteen of an IPv6 /64, of which the first twelve are its /48.
+fn in_digits(network: IpAddr) -> String {
+    match network {
+        IpAddr::V4(v4) => format!("{:08x}", v4.to_bits()),
+        IpAddr::V6(v6) => format!("{:016x}", v6.to_bits() >> 64),
     }
 }

@@ -163,7 +163,7 @@ impl Transaction {
         require("subscription", changed)
     }
 
-    /// Keeps others from subscribing this app until the end of the transaction.
+    /// Keeps others from subscribing this app, and from dropping its pushed requests, until the end of the transaction.
     pub(super) async fn lock_app(&mut self, app: &AppId) -> Result<(), StoreError> {
         let found: Option<(String,)> =
             lock_row!(self, "select id from app where id = $1", |query| query.bind(app.as_str()))?;

@@ -20,6 +20,8 @@ contract! {
     a_pushed_request_is_there_for_its_app_until_it_expires,
     no_more_requests_of_an_app_wait_than_may,
     of_an_app_that_anybody_can_be_each_network_has_a_fair_share,
+    a_site_has_one_share_however_many_networks_it_is_and_a_tenth_goes_at_once,
+    many_that_push_to_a_full_app_at_once_wait_for_nobody_in_a_circle,
     a_code_comes_with_its_consent_and_uses_the_request_up,
     a_code_that_cannot_be_kept_leaves_everything_as_it_was,
     of_many_answers_to_one_request_exactly_one_gets_a_code,
@@ -98,6 +100,70 @@ async fn of_an_app_that_anybody_can_be_each_network_has_a_fair_share(store: Stor
     assert_eq!(push(1, 22).await, [(2, 18), (2, 19), (3, 19), (3, 20), (4, 21), (1, 22)]);
     // What has expired is in nobody's way.
     assert_eq!(push(5, 80).await, [(4, 21), (1, 22), (5, 80)]);
+}
+
+/// Pushes a request to an app of which `most` wait, if it is full in place of the oldest.
+async fn push_from(store: &Store, (app, most): (&AppId, u32), network: IpAddr, number: u64) -> RequestHash {
+    let (created_at, request) = (later(number % 50), number.to_string());
+    let expires_at = created_at.plus(MINUTE);
+    let hash = RequestHash::of(&request);
+    let pushed = PushedRequest { app: app.clone(), request, created_at, expires_at };
+    assert!(store.push_request(&hash, &pushed, (most, WhenFull::OldestGo(network))).await.unwrap());
+    hash
+}
+
+async fn a_site_has_one_share_however_many_networks_it_is_and_a_tenth_goes_at_once(store: Store) {
+    const MOST: u32 = 20;
+    let app = seed(&store).await.0.id;
+    let mut hashes = Vec::new();
+    let waiting = async |hashes: &[RequestHash]| {
+        let mut waiting = Vec::new();
+        for (number, hash) in hashes.iter().enumerate() {
+            waiting.extend(store.pushed_request(&app, hash, later(30)).await.unwrap().map(|_| number));
+        }
+        waiting
+    };
+    // Two of one network and one of its neighbour, then a network each of a site.
+    for network in ["192.0.2.1", "192.0.2.1", "2001:db8:1:1::"] {
+        let number = hashes.len() as u64;
+        hashes.push(push_from(&store, (&app, MOST), network.parse().unwrap(), number).await);
+    }
+    for number in 3..20 {
+        let network = format!("2001:db8:1:{:x}::", number + 100).parse().unwrap();
+        hashes.push(push_from(&store, (&app, MOST), network, number).await);
+    }
+    assert_eq!(waiting(&hashes).await, (0..20).collect::<Vec<_>>());
+    hashes.push(push_from(&store, (&app, MOST), "2001:db8:1:ffff::".parse().unwrap(), 20).await);
+    let kept: Vec<_> = [0, 1].into_iter().chain(5..21).collect();
+    assert_eq!(waiting(&hashes).await, kept, "the site's own go, three at once");
+    for number in 21..23 {
+        hashes.push(push_from(&store, (&app, MOST), "2001:db8:1:5::".parse().unwrap(), number).await);
+    }
+    let kept: Vec<_> = [0, 1].into_iter().chain(5..23).collect();
+    assert_eq!(waiting(&hashes).await, kept, "there is room again");
+    // In a site, whoever has most there.
+    hashes.push(push_from(&store, (&app, MOST), "2001:db8:1:5::".parse().unwrap(), 23).await);
+    let kept: Vec<_> = [0, 1].into_iter().chain(6..21).chain([23]).collect();
+    assert_eq!(waiting(&hashes).await, kept);
+}
+
+async fn many_that_push_to_a_full_app_at_once_wait_for_nobody_in_a_circle(store: Store) {
+    const MOST: u32 = 40;
+    let app = seed(&store).await.0.id;
+    let tasks: Vec<_> = (0..20_u64)
+        .map(|task| {
+            let (store, app) = (store.clone(), app.clone());
+            tokio::spawn(async move {
+                for number in 0..20 {
+                    let network = IpAddr::from([192, 0, 2, u8::try_from(task % 4).unwrap()]);
+                    push_from(&store, (&app, MOST), network, task * 20 + number).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
 }
 
 async fn a_code_comes_with_its_consent_and_uses_the_request_up(store: Store) {
