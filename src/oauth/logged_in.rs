@@ -11,6 +11,7 @@ use super::router::OAuth;
 use super::session;
 use crate::domain::authentication::AuthenticationClass;
 use crate::domain::id::MerchantId;
+use crate::store::StoreError;
 use crate::store::first_factor::FirstFactor;
 
 /// Logs a merchant in that proved itself by `first`, and by `class` in all; `None` if it may no longer log in so.
@@ -31,11 +32,27 @@ pub async fn log_in(
     let mut response = see_other(&interaction.path_after_login(&begun.csrf));
     response.headers_mut().append(header::SET_COOKIE, begun.cookie);
     // It has logged in by now: a browser that is not known again is no reason to fail.
-    if let Ok(Some(merchant)) = oauth.store.merchant(merchant).await
-        && let Ok(Some((_, password_hash))) = oauth.store.merchant_login(&merchant.username).await
-        && let Ok(cookie) = device_cookie::renew(oauth, headers, (&merchant.username, &password_hash))
+    if let Ok(Some((username, password_hash))) = login_of(oauth, merchant, first).await
+        && let Ok(cookie) = device_cookie::renew(oauth, headers, (&username, &password_hash))
     {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(Some(response))
+}
+
+/// The user name, and the hash of the password that a browser is known by from now on: of the one that was proven, if one was.
+/// Another may be in force by now, which whoever has just logged in need not know.
+async fn login_of(
+    oauth: &OAuth,
+    merchant: &MerchantId,
+    first: &FirstFactor,
+) -> Result<Option<(String, String)>, StoreError> {
+    let Some(merchant) = oauth.store.merchant(merchant).await? else { return Ok(None) };
+    let password_hash = match first {
+        FirstFactor::Password(proven) => Some(proven.clone()),
+        FirstFactor::Account(..) => {
+            oauth.store.merchant_login(&merchant.username).await?.map(|(_, hash)| hash)
+        }
+    };
+    Ok(password_hash.map(|hash| (merchant.username, hash)))
 }

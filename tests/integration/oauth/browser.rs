@@ -257,6 +257,32 @@ fn who_guesses_at_an_account_does_not_lock_the_browsers_of_its_owner_out() {
 }
 
 #[test]
+fn a_browser_is_known_by_the_password_that_was_proven_there_and_by_none_that_came_meanwhile() {
+    let dev = Dev::start();
+    dev.tamper(
+        "create trigger meanwhile after insert on login_session begin update merchant set password_hash = \
+         (select password_hash from merchant other where other.id <> new.merchant limit 1) \
+         where id = new.merchant; end",
+    );
+    let mut browser = Browser::new(&dev);
+    assert_eq!(browser.log_in(&query(&dev)).status, 303);
+    dev.tamper("drop trigger meanwhile");
+    let log_in = |browser: &mut Browser<'_>| {
+        let fields = [("request", "apps"), ("username", username(&dev)), ("password", "wrong-password")];
+        browser.post("/oauth/login", &[], &fields).status
+    };
+    while log_in(&mut Browser::new(&dev)) != 429 {}
+    let device = browser.cookies.into_iter().find(|(name, _)| name == "tollgate-device").unwrap();
+    let mut program = Browser::new(&dev);
+    program.cookies.push(device);
+    assert_eq!(log_in(&mut program), 429, "whoever knew the old password is known by the new one");
+}
+
+fn username(dev: &Dev) -> &str {
+    dev.told("/merchants/0/username")
+}
+
+#[test]
 fn a_browser_is_one_of_its_owners_until_the_password_is_another() {
     let dev = Dev::start();
     let mut owner = Browser::new(&dev);
