@@ -91,7 +91,7 @@ pub fn sent_in(
     if !is_own || form.repeated().is_some() {
         return Err(PageError::StaleForm);
     }
-    let counted = oauth.throttle.form(&session.merchant.id, oauth.clock.monotonic());
+    let counted = oauth.throttle.form(&session.id, oauth.clock.monotonic());
     counted.map(|()| session).map_err(PageError::TooManyAttempts)
 }
 

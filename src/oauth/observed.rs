@@ -16,7 +16,7 @@ use tracing::{Instrument, Level, Span, error_span};
 
 use super::error::Refused;
 use super::router::OAuth;
-use super::throttle::address_of;
+use super::throttle::{LeftOut, address_of};
 use crate::domain::id::{AppId, GrantId, MerchantId};
 
 /// Characters of a made-up name that a log may have.
@@ -67,13 +67,24 @@ fn log(oauth: &OAuth, address: IpAddr, Refused { code, reason, level }: &Refused
     let reason = cut(reason, REASON);
     match *level {
         Level::ERROR => tracing::error!(code, reason, "a call could not be served"),
-        Level::WARN => tracing::warn!(code, reason, "a call was refused"),
-        Level::INFO => match oauth.throttle.line(address, oauth.clock.monotonic()) {
-            Some(0) => tracing::info!(code, reason, "a call was refused"),
-            Some(left_out) => tracing::info!(code, reason, left_out, "a call was refused"),
-            None => tracing::debug!(code, reason, "a call was refused"),
-        },
+        Level::WARN | Level::INFO => log_if_it_may(oauth, address, (code, reason, *level)),
         _ => tracing::debug!(code, reason, "a call was refused"),
+    }
+}
+
+/// Logs what anybody can have refused.
+fn log_if_it_may(oauth: &OAuth, address: IpAddr, (code, reason, level): (&str, &str, Level)) {
+    let now = oauth.clock.monotonic();
+    if let Some(LeftOut { lines, networks }) = oauth.throttle.left_out(now) {
+        // It is of all calls, and not of this one.
+        tracing::info!(parent: None, lines, networks, "calls were refused so often that their lines were left out");
+    }
+    let line = oauth.throttle.line(address, now);
+    let left_out = line.filter(|left_out| *left_out > 0);
+    match (line, level) {
+        (None, _) => tracing::debug!(code, reason, "a call was refused"),
+        (Some(_), Level::WARN) => tracing::warn!(code, reason, left_out, "a call was refused"),
+        (Some(_), _) => tracing::info!(code, reason, left_out, "a call was refused"),
     }
 }
 

@@ -20,8 +20,9 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use moka::sync::Cache;
 
+pub use self::lines::LeftOut;
 use self::lines::Lines;
-use crate::domain::id::MerchantId;
+use crate::domain::id::SessionId;
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
@@ -61,10 +62,10 @@ enum Subject {
     Polls(DeviceCodeHash),
     /// User codes of devices that a merchant tries.
     UserCodes(String),
-    /// Forms that a merchant sends who is logged in.
+    /// Forms of a session.
     Forms(String),
-    /// What is guessed at from a network.
-    Guesses(Guessed, IpAddr),
+    /// What is guessed at from a network, of one kind.
+    Guesses(IpAddr),
     /// Logins that a network begins at the identity provider.
     FederatedFrom(IpAddr),
 }
@@ -86,6 +87,13 @@ type Cells = Cache<Subject, Arc<Cell>>;
 /// kind.
 struct Seen {
     logins: Cells,
+    /// Logins from browsers that are known: nobody makes one up.
+    devices_of_owners: Cells,
+    /// Those who try user codes, and what they are tried by.
+    user_codes: Cells,
+    user_codes_from: Cells,
+    device_codes_from: Cells,
+    federated_logins_from: Cells,
     /// Failures to be an app, by names that anybody may make up.
     failures: Cells,
     federated: Cells,
@@ -101,6 +109,11 @@ impl Seen {
         let cells = || Cache::builder().max_capacity(capacity).time_to_idle(REMEMBERED_FOR).build();
         Self {
             logins: cells(),
+            devices_of_owners: cells(),
+            user_codes: cells(),
+            user_codes_from: cells(),
+            device_codes_from: cells(),
+            federated_logins_from: cells(),
             failures: cells(),
             federated: cells(),
             pushed: cells(),
@@ -108,6 +121,15 @@ impl Seen {
             refreshes: cells(),
             polls: cells(),
             forms: cells(),
+        }
+    }
+
+    /// The networks that guess at that.
+    fn guesses(&self, at: Guessed) -> &Cells {
+        match at {
+            Guessed::UserCode => &self.user_codes_from,
+            Guessed::DeviceCode => &self.device_codes_from,
+            Guessed::FederatedLogin => &self.federated_logins_from,
         }
     }
 }
@@ -180,15 +202,17 @@ impl Throttle {
         let network = network(address);
         let account = cut(account);
         if let Some(device) = device {
-            let own = (Subject::Device(cut(device)), &self.by_account_and_network);
-            return self.count_all(now, [own, (Subject::DevicesOf(account), &self.by_account)]);
+            let cells = &self.seen.devices_of_owners;
+            let own = (cells, Subject::Device(cut(device)), &self.by_account_and_network);
+            return count_all(now, [own, (cells, Subject::DevicesOf(account), &self.by_account)]);
         }
-        self.count_all(
+        let cells = &self.seen.logins;
+        count_all(
             now,
             [
-                (Subject::Network(network), &self.by_network),
-                (Subject::AccountFrom(account.clone(), network), &self.by_account_and_network),
-                (Subject::Account(account), &self.by_account),
+                (cells, Subject::Network(network), &self.by_network),
+                (cells, Subject::AccountFrom(account.clone(), network), &self.by_account_and_network),
+                (cells, Subject::Account(account), &self.by_account),
             ],
         )
     }
@@ -199,11 +223,12 @@ impl Throttle {
     /// # Errors
     /// The seconds to wait if there were too many.
     pub fn user_code(&self, merchant: &str, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
-        self.count_all(
+        let cells = self.seen.guesses(Guessed::UserCode);
+        count_all(
             now,
             [
-                (Subject::Guesses(Guessed::UserCode, network(address)), &self.by_network),
-                (Subject::UserCodes(cut(merchant)), &self.user_codes),
+                (cells, Subject::Guesses(network(address)), &self.by_network),
+                (&self.seen.user_codes, Subject::UserCodes(cut(merchant)), &self.user_codes),
             ],
         )
     }
@@ -213,7 +238,7 @@ impl Throttle {
     /// # Errors
     /// The seconds to wait if there were too many.
     pub fn guess(&self, at: Guessed, address: IpAddr, now: Duration) -> Result<Attempt<'_>, u64> {
-        self.count_all(now, [(Subject::Guesses(at, network(address)), &self.by_network)])
+        count_all(now, [(self.seen.guesses(at), Subject::Guesses(network(address)), &self.by_network)])
     }
 
     /// Counts a login that is begun at the identity provider from `address` at `now`, a monotonic time: each is a row in the
@@ -244,12 +269,13 @@ impl Throttle {
         count(&self.seen.refreshes, subject, &self.refreshes, now).map(drop)
     }
 
-    /// Counts a form that `merchant` sends at `now`, a monotonic time: each may be a row in the store, and an audit record.
+    /// Counts a form of `session` at `now`, a monotonic time: each may be a row in the store, and an audit record. How many sessions
+    /// a merchant has is bounded by its logins, and none of them keeps another from being ended.
     ///
     /// # Errors
     /// The seconds to wait if there were too many.
-    pub fn form(&self, merchant: &MerchantId, now: Duration) -> Result<(), u64> {
-        let subject = Subject::Forms(cut(merchant.as_str()));
+    pub fn form(&self, session: &SessionId, now: Duration) -> Result<(), u64> {
+        let subject = Subject::Forms(cut(session.as_str()));
         count(&self.seen.forms, subject, &self.forms, now).map(drop)
     }
 
@@ -263,26 +289,6 @@ impl Throttle {
     /// There is a device of that code, and it waits.
     pub fn polled(&self, code: &DeviceCodeHash) {
         self.seen.polls.get_with(Subject::Polls(*code), Arc::default);
-    }
-
-    /// Counts an attempt against all of these, or against none if one of them refuses.
-    fn count_all<'t, const N: usize>(
-        &'t self,
-        now: Duration,
-        subjects: [(Subject, &'t Rate); N],
-    ) -> Result<Attempt<'t>, u64> {
-        let mut attempt = Attempt(Vec::with_capacity(N));
-        for (subject, rate) in subjects {
-            match count(&self.seen.logins, subject, rate, now) {
-                Ok(cell) => attempt.0.push((cell, rate)),
-                Err(wait) => {
-                    // What one limit refuses uses up nothing of another.
-                    attempt.give_back();
-                    return Err(wait);
-                }
-            }
-        }
-        Ok(attempt)
     }
 
     /// Counts an attempt from `address` to prove to be `app` that failed at `now`, a monotonic time.
@@ -327,6 +333,30 @@ impl Throttle {
     pub fn line(&self, address: IpAddr, now: Duration) -> Option<u64> {
         self.lines.next(network(address), now)
     }
+
+    /// How many lines were left out since it was last told, if it is to be told at `now`, a monotonic time: once a minute.
+    pub fn left_out(&self, now: Duration) -> Option<LeftOut> {
+        self.lines.left_out(now)
+    }
+}
+
+/// Counts an attempt against all of these, or against none if one of them refuses.
+fn count_all<'t, const N: usize>(
+    now: Duration,
+    subjects: [(&'t Cells, Subject, &'t Rate); N],
+) -> Result<Attempt<'t>, u64> {
+    let mut attempt = Attempt(Vec::with_capacity(N));
+    for (cells, subject, rate) in subjects {
+        match count(cells, subject, rate, now) {
+            Ok(cell) => attempt.0.push((cell, rate)),
+            Err(wait) => {
+                // What one limit refuses uses up nothing of another.
+                attempt.give_back();
+                return Err(wait);
+            }
+        }
+    }
+    Ok(attempt)
 }
 
 fn count(cells: &Cells, subject: Subject, rate: &Rate, now: Duration) -> Result<Arc<Cell>, u64> {

@@ -9,6 +9,7 @@ use super::super::pages::{self, Language};
 use super::super::router::OAuth;
 use super::refused::{Refused, chain};
 use crate::credential::password::TurnError;
+use crate::domain::provider_account::ProviderAccount;
 use crate::store::StoreError;
 
 /// After how many seconds a login that found all places taken may try again.
@@ -52,14 +53,15 @@ pub enum PageError {
         "This login took too long, or did not begin in this browser. Go back to the app and start again."
     )]
     StaleLogin,
-    /// The identity provider did not let the user in.
+    /// The identity provider did not let the user in; its error code.
     #[error("You were not logged in there. Go back to the app and start again.")]
-    ProviderRefused,
-    /// The account there is no merchant's; its name there, for whoever asks.
+    ProviderRefused(String),
+    /// The account there is no merchant's, and why. Whoever has it is told its name there.
     #[error(
-        "Your account there is not linked to a shop here. Ask the platform to link it; it is called {0}."
+        "Your account there is not linked to a shop here. Ask the platform to link it; it is called {}.",
+        .0.subject()
     )]
-    NotLinked(String),
+    NotLinked(ProviderAccount, &'static str),
     /// What the identity provider sent is not what it must be; what of it.
     #[error("What came back from there cannot be trusted. Go back to the app and start again.")]
     ProviderWrong(String),
@@ -114,7 +116,7 @@ impl PageError {
             | Self::StaleForm
             | Self::MalformedForm
             | Self::StaleLogin => StatusCode::BAD_REQUEST,
-            Self::ProviderRefused | Self::NotLinked(_) | Self::Suspended => StatusCode::FORBIDDEN,
+            Self::ProviderRefused(_) | Self::NotLinked(..) | Self::Suspended => StatusCode::FORBIDDEN,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::ProviderWrong(_) | Self::ProviderAway(_) => StatusCode::BAD_GATEWAY,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -135,10 +137,13 @@ impl PageError {
             Self::MalformedForm => Refused::mistake("malformed_form", text),
             Self::WrongMethod => Refused::mistake("method_not_allowed", text),
             Self::StaleLogin => Refused::mistake("stale_login", text),
-            Self::ProviderRefused => Refused::mistake("provider_refused", text),
-            // Logged where it is known why.
-            Self::NotLinked(_) => {
-                Refused::mistake("not_linked", "the account at the provider is no merchant's")
+            Self::ProviderRefused(error) => {
+                let reason = format!("the identity provider did not let somebody in: {error}");
+                Refused::watched("provider_refused", reason)
+            }
+            Self::NotLinked(account, why) => {
+                let reason = format!("{why} (tollgate merchant link): {account} at the identity provider");
+                Refused { code: "not_linked", reason, level: Level::WARN }
             }
             Self::ProviderWrong(what) => {
                 let reason = format!("an answer of the identity provider was refused: {what}");
@@ -177,8 +182,9 @@ impl PageError {
             Self::WrongMethod => "无法直接打开此页面。请返回重新开始。",
             Self::Busy => "当前登录人数过多。请稍后重试。",
             Self::StaleLogin => "此次登录已超时，或不是从本浏览器开始的。请返回应用重新开始。",
-            Self::ProviderRefused => "您未在那里登录成功。请返回应用重新开始。",
-            Self::NotLinked(name) => {
+            Self::ProviderRefused(_) => "您未在那里登录成功。请返回应用重新开始。",
+            Self::NotLinked(account, _) => {
+                let name = account.subject();
                 return format!("您在那里的账号尚未关联此处的店铺。请联系平台关联，账号标识为 {name}。");
             }
             Self::ProviderWrong(_) => "对方返回的内容不可信。请返回应用重新开始。",

@@ -11,12 +11,12 @@ pub struct Refused {
     /// What was wrong, more precisely than whoever asked is told. Never a secret.
     pub reason: String,
     /// Who needs to see it: at `DEBUG` nobody but who looks for it, at `INFO` who watches for attacks, at `WARN` and `ERROR` who
-    /// has to act.
+    /// has to act. A network has so many of them told at `INFO` and `WARN` and no more.
     pub level: Level,
 }
 
 impl Refused {
-    /// Whatever attackers do, and honest people by mistake. A network has so many of them told at `INFO` and no more.
+    /// Whatever attackers do, and honest people by mistake.
     #[must_use]
     pub fn watched(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), level: Level::INFO }

@@ -73,7 +73,8 @@ async fn finish(oauth: &OAuth, headers: &HeaderMap, answer: &Parameters) -> Resu
     let proven = (&merchant, first, provider.class(token.class.as_deref()));
     let interaction = Interaction::named(Some(&login.interaction));
     let gone_on = login_step::go_on(oauth, headers, proven, &interaction).await?;
-    let response = gone_on.ok_or_else(|| PageError::NotLinked(account.subject().to_owned()))?;
+    let response =
+        gone_on.ok_or_else(|| PageError::NotLinked(account.clone(), "its merchant may not log in by it"))?;
     tracing::info!(%merchant, %account, "a merchant proved itself by the identity provider");
     Ok(response)
 }
@@ -100,8 +101,7 @@ async fn id_token(
         Some(_) | None => {}
     }
     if let Some(error) = answer.get("error") {
-        tracing::info!(error = shown(error), "the identity provider did not let somebody in");
-        return Err(PageError::ProviderRefused);
+        return Err(PageError::ProviderRefused(shown(error).to_owned()));
     }
     let code = answer.get("code").ok_or_else(|| wrong("answer, which has no code"))?;
     let exchange = Exchange { provider, metadata: &metadata, issuer: &oauth.issuer };

@@ -34,10 +34,7 @@ pub(super) async fn merchant(
     if let Some(linked) = oauth.store.linked_account(account).await? {
         return Ok(linked.merchant);
     }
-    let not_linked = |why: &str| {
-        tracing::warn!(%account, why, "an account at the identity provider is no merchant's: tollgate merchant link");
-        PageError::NotLinked(account.subject().to_owned())
-    };
+    let not_linked = |why| PageError::NotLinked(account.clone(), why);
     let Linking::ByClaim { claim, creates } = &provider.linking else {
         return Err(not_linked("nobody linked it"));
     };

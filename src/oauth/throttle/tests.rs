@@ -1,6 +1,9 @@
 //! How often is too often, and for whom.
 
 use super::*;
+use crate::domain::identity::{Environment, Standing};
+use crate::domain::scope::ScopeSet;
+use crate::domain::time::Timestamp;
 
 const NOW: Duration = Duration::from_secs(1);
 
@@ -140,12 +143,25 @@ type Ask = fn(&Throttle, u32) -> bool;
 #[test]
 fn however_many_of_one_kind_push_out_nothing_of_another() {
     const CAPACITY: u64 = 64;
-    let kinds: [(&str, Ask); 6] = [
+    let kinds: [(&str, Ask); 12] = [
         ("failures", |throttle, number| throttle.app_failed(&number.to_string(), at(number), NOW).is_ok()),
         ("logins by a provider", |throttle, number| throttle.federated(at(number), NOW).is_ok()),
         ("devices", |throttle, number| throttle.device("app", at(number), NOW).is_ok()),
         ("refreshes", |throttle, number| throttle.refresh(&number.to_string(), NOW).is_ok()),
-        ("logins", |throttle, number| throttle.guess(Guessed::DeviceCode, at(number), NOW).is_ok()),
+        ("logins", |throttle, number| throttle.login(&number.to_string(), None, at(number), NOW).is_ok()),
+        ("logins of owners", |throttle, number| {
+            let name = number.to_string();
+            throttle.login(&name, Some(&name), at(number), NOW).is_ok()
+        }),
+        ("user codes", |throttle, number| throttle.user_code(&number.to_string(), at(number), NOW).is_ok()),
+        ("device codes", |throttle, number| throttle.guess(Guessed::DeviceCode, at(number), NOW).is_ok()),
+        ("answers of a provider", |throttle, number| {
+            throttle.guess(Guessed::FederatedLogin, at(number), NOW).is_ok()
+        }),
+        ("pushed requests", |throttle, number| throttle.pushed(&app(), at(number), NOW).is_ok()),
+        ("forms", |throttle, number| {
+            throttle.form(&SessionId::new(&format!("ses_{number}")).unwrap(), NOW).is_ok()
+        }),
         ("polls", |throttle, number| {
             let code = DeviceCodeHash::of(&number.to_string());
             throttle.polled(&code);
@@ -158,13 +174,30 @@ fn however_many_of_one_kind_push_out_nothing_of_another() {
             while other(&throttle, 0) {}
         }
         for number in 1..1_000 {
-            for _ in 0..20 {
+            for _ in 0..10 {
                 let _ = ask(&throttle, number);
             }
         }
         for (kind, other) in kinds.into_iter().filter(|(kind, _)| *kind != flooded) {
             assert!(!other(&throttle, 0), "{flooded} pushed out {kind}");
         }
+    }
+}
+
+/// An app that anybody can be.
+fn app() -> App {
+    App {
+        id: "app".parse().unwrap(),
+        partner: "partner".parse().unwrap(),
+        name: "App".to_owned(),
+        environment: Environment::Sandbox,
+        kind: ClientKind::Public,
+        redirect_uris: Vec::new(),
+        scopes: ScopeSet::default(),
+        default_scopes: ScopeSet::default(),
+        requires_pkce: true,
+        standing: Standing::Active,
+        created_at: Timestamp::from_seconds(0),
     }
 }
 

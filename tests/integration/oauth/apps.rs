@@ -91,13 +91,14 @@ fn a_merchant_ends_its_own_sessions_and_no_others() {
 }
 
 #[test]
-fn forms_of_a_merchant_that_sends_too_many_wait_and_those_of_others_do_not() {
+fn forms_of_a_browser_that_sends_too_many_wait_and_those_of_no_other() {
     let dev = Dev::start();
-    let (mut first, mut second) = (Browser::new(&dev), Browser::new(&dev));
+    let [mut first, mut own, mut second] = [(); 3].map(|()| Browser::new(&dev));
     let send = |browser: &mut Browser<'_>, csrf: &str| {
         browser.submit(&format!("{PAGE}/sessions/end"), &[("session", "ses_nobody"), ("csrf", csrf)])
     };
-    let [mine, theirs] = [(&mut first, 0), (&mut second, 1)].map(|(browser, merchant)| {
+    let browsers = [(&mut first, 0), (&mut own, 0), (&mut second, 1)];
+    let [mine, also_mine, theirs] = browsers.map(|(browser, merchant)| {
         assert_eq!(browser.log_in_at(PAGE, merchant).status, 303);
         input(&browser.get(PAGE).text(), "csrf")
     });
@@ -107,4 +108,9 @@ fn forms_of_a_merchant_that_sends_too_many_wait_and_those_of_others_do_not() {
         slowed.header("retry-after").is_some_and(|seconds| seconds.parse::<u64>().is_ok_and(|wait| wait > 0))
     );
     assert_eq!(send(&mut second, &theirs).status, 303);
+    // Be it a thief who has the session of the first: the merchant ends it from another browser.
+    let session = input(&own.get(PAGE).text(), "session");
+    let ended = own.submit(&format!("{PAGE}/sessions/end"), &[("session", &session), ("csrf", &also_mine)]);
+    assert_eq!(ended.status, 303);
+    assert!(!first.get(PAGE).text().contains("Where you are logged in"));
 }

@@ -203,3 +203,23 @@ fn who_proves_nothing_fills_no_log_and_is_counted_all_the_same() {
     // One more every six seconds.
     assert!((50..CALLS).contains(&lines), "{lines}");
 }
+
+#[test]
+fn replays_fill_no_log_either() {
+    const CALLS: usize = 200;
+    let dev = Dev::start();
+    let code = dev.code(0);
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", dev.told("/app/redirect_uri")),
+    ];
+    assert_eq!(dev.token_call(&fields).status, 200);
+    for _ in 0..CALLS {
+        assert_eq!(dev.token_call(&fields).json()["error"], "invalid_grant");
+    }
+    let log = dev.log();
+    let lines =
+        log.lines().filter(|line| line.contains("WARN") && line.contains("a call was refused")).count();
+    assert!((50..CALLS).contains(&lines), "{lines}");
+}

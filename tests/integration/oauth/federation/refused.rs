@@ -190,6 +190,37 @@ fn what_goes_wrong_at_the_provider_is_told_as_a_page_in_the_users_language() {
 }
 
 #[test]
+fn who_comes_back_from_the_provider_in_vain_fills_no_log() {
+    const TIMES: usize = 8;
+    let federated = Federated::start(&[]);
+    let dev = &federated.dev;
+    let use_up = || {
+        for _ in 0..4 {
+            assert_eq!(dev.get("/oauth/authorize?client_id=made-up&response_type=code", &[]).status, 400);
+        }
+    };
+    (0..15).for_each(|_| use_up());
+    for _ in 0..TIMES {
+        use_up();
+        let sent = send(dev);
+        let refused = [("error", "access_denied"), ("state", &sent.parameter("state"))];
+        assert_eq!(come_back(dev, &sent.cookie, &refused).status, 403);
+        use_up();
+        assert_eq!(federated.log_in("nobody", &json!({})).status, 403);
+        use_up();
+        let sent = send(dev);
+        let wrong = [("state", &*sent.parameter("state"))];
+        assert_eq!(come_back(dev, &sent.cookie, &wrong).status, 502);
+    }
+    let log = dev.log();
+    for what in ["did not let somebody in", "tollgate merchant link", "an answer of the identity provider"] {
+        // One line every six seconds, if it comes just then.
+        let lines = log.lines().filter(|line| line.contains(what)).count();
+        assert!(lines < TIMES, "{what}: {lines}\n{log}");
+    }
+}
+
+#[test]
 fn a_provider_that_is_away_or_another_is_not_gone_to() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let secret = secret();
