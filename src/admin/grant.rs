@@ -13,9 +13,9 @@ use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
 use crate::domain::action::Action;
-use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, GrantId, MerchantId};
 use crate::domain::identity::Grant;
+use crate::store::recorded::grant_itself;
 
 /// `GET /admin/grants?app=` or `?merchant=`.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
@@ -55,8 +55,7 @@ pub(super) async fn revoke(
     let after = Grant { revoked_at: grant.revoked_at.or(Some(now)), ..grant.clone() };
     let (before, after) = (show::grant(&grant), show::grant(&after));
     transaction.revoke_grant(&grant.id, now).await?;
-    let subject = Subject::new(grant.id.as_str()).about(grant.merchant.as_str()).about(grant.app.as_str());
-    let what = (Action::GrantRevoke, subject);
+    let what = (Action::GrantRevoke, grant_itself(&grant));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     state.invalidation.forget_grant(&grant.id);

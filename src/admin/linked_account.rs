@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
 use super::fields::{self, Fields};
 use super::parameters::Id;
 use super::problem::Problem;
+use super::show;
 use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
@@ -20,7 +21,7 @@ use crate::store::StoreError;
 pub(super) async fn list(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let merchant = find(&state, &id).await?;
     let accounts = state.store.linked_accounts(&merchant).await?;
-    ok(json!({"items": accounts.iter().map(shown).collect::<Vec<_>>(), "next": null}))
+    ok(json!({"items": accounts.iter().map(show::linked_account).collect::<Vec<_>>(), "next": null}))
 }
 
 /// `POST /admin/merchants/{id}/accounts`.
@@ -37,7 +38,7 @@ pub(super) async fn link(
     let account = body.finish(account)?;
     let merchant = find(&state, &id).await?;
     let link = LinkedAccount { account, merchant, linked_at: state.clock.now() };
-    let after = shown(&link);
+    let after = show::linked_account(&link);
     let store = who.recording(&state, (Action::MerchantLink, link.merchant.as_str()), (None, Some(&after)));
     match store.link_account(&link).await {
         Err(StoreError::Conflict { .. }) => return Err(taken(&state, &link).await?),
@@ -61,7 +62,7 @@ pub(super) async fn unlink(
     // As a login does: the merchant first, then its account.
     transaction.lock_merchant(&merchant).await?;
     let link = transaction.lock_link(&merchant, &account).await?;
-    let before = shown(&link.ok_or(Problem::NotFound("linked account"))?);
+    let before = show::linked_account(&link.ok_or(Problem::NotFound("linked account"))?);
     transaction.unlink_account(&merchant, &account).await?;
     let what = (Action::MerchantUnlink, merchant.as_str());
     who.record((&state, &mut transaction), what, (Some(&before), None)).await?;
@@ -135,15 +136,6 @@ async fn find(state: &AdminState, id: &str) -> Result<MerchantId, Problem> {
     let missing = || Problem::NotFound("merchant");
     let id = MerchantId::new(id).map_err(|_| missing())?;
     Ok(state.store.merchant(&id).await?.ok_or_else(missing)?.id)
-}
-
-fn shown(link: &LinkedAccount) -> Value {
-    json!({
-        "merchant": link.merchant.as_str(),
-        "issuer": link.account.issuer(),
-        "subject": link.account.subject(),
-        "linked_at": link.linked_at.to_string(),
-    })
 }
 
 #[cfg(test)]

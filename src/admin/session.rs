@@ -15,8 +15,8 @@ use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
 use crate::domain::action::Action;
-use crate::domain::audit::Subject;
 use crate::domain::id::SessionId;
+use crate::store::recorded::session_itself;
 
 /// `GET /admin/merchants/{id}/sessions`: those that go on, the youngest first.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, Id(id): Id, parameters: Parameters) -> Answer {
@@ -39,8 +39,7 @@ pub(super) async fn end(
     let merchant = lock(&mut transaction, &id).await?;
     let session = SessionId::new(&session).map_err(|_| missing())?;
     let ended = transaction.end_login_session(&merchant.id, &session).await?.ok_or_else(missing)?;
-    let subject = Subject::new(ended.id.as_str()).about(merchant.id.as_str());
-    let (what, before) = ((Action::SessionEnd, subject), show::session(&ended));
+    let (what, before) = ((Action::SessionEnd, session_itself(&ended)), show::session(&ended));
     who.record((&state, &mut transaction), what, (Some(&before), None)).await?;
     transaction.commit().await?;
     tracing::info!(merchant = %merchant.id, session = %ended.id, by = who.name(), "a merchant's session was ended");

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::authentication::{AuthenticationClass, LoginMethod};
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
-use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::identity::{App, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
-use crate::store::login_session::LoginSession;
+// Merchants too change these: what is recorded of them has one form.
+pub(super) use crate::store::recorded::{grant, linked_account, merchant, second_factor, session};
 use crate::store::second_factor::ConfirmedFactor;
 
 pub(super) fn partner(partner: &Partner) -> Value {
@@ -74,51 +74,11 @@ pub(super) fn key(key: &KeyRecord) -> Value {
     })
 }
 
-pub(super) fn merchant(merchant: &Merchant) -> Value {
-    json!({
-        "id": merchant.id.as_str(),
-        "username": merchant.username,
-        "name": merchant.name,
-        "standing": merchant.standing.name(),
-        "created_at": merchant.created_at.to_string(),
-    })
-}
-
 /// A merchant with the second factor that it logs in by.
 pub(super) fn merchant_with(of: &Merchant, factor: Option<ConfirmedFactor>) -> Value {
     let mut shown = merchant(of);
     shown["second_factor"] = second_factor(factor);
     shown
-}
-
-pub(super) fn second_factor(factor: Option<ConfirmedFactor>) -> Value {
-    factor.map_or(Value::Null, |factor| {
-        json!({ "since": factor.since.to_string(), "recovery_codes_left": factor.recovery_codes_left })
-    })
-}
-
-pub(super) fn session(session: &LoginSession) -> Value {
-    json!({
-        "id": session.id.as_str(),
-        "merchant": session.merchant.as_str(),
-        "method": session.method.map(LoginMethod::name),
-        "two_factors": session.authentication.class == AuthenticationClass::TwoFactors,
-        "address": session.address.map(|address| address.to_string()),
-        "created_at": session.created_at.to_string(),
-        "last_seen_at": session.seen_at.map(|at| at.to_string()),
-        "expires_at": session.expires_at.to_string(),
-    })
-}
-
-pub(super) fn grant(grant: &Grant) -> Value {
-    json!({
-        "id": grant.id.as_str(),
-        "merchant": grant.merchant.as_str(),
-        "app": grant.app.as_str(),
-        "scopes": scopes(&grant.scopes),
-        "created_at": grant.created_at.to_string(),
-        "revoked_at": grant.revoked_at.map(|at| at.to_string()),
-    })
 }
 
 pub(super) fn subscription(subscription: &Subscription) -> Value {

@@ -67,6 +67,16 @@ impl DeviceCodeHash {
     }
 }
 
+impl AdminTokenHash {
+    /// Another hash, as rare as this one, that is of no token: only bytes that cannot be sent as one have it.
+    #[must_use]
+    pub fn of_no_token(&self) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, &self.0).as_ref());
+        Self(bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use serde_json::json;
 
 use super::error::{PageError, see_other};
 use super::interaction::{Interaction, Purpose};
@@ -13,14 +12,14 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, Access, AppsQuestion, Browser, Language};
 use super::parameters::Parameters;
-use super::recorded::{self, grant_of, record, shown_grant};
+use super::recorded::record;
 use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
 use crate::domain::action::Action;
-use crate::domain::audit::Subject;
 use crate::domain::id::{GrantId, SessionId};
 use crate::domain::identity::Grant;
+use crate::store::recorded;
 
 /// `GET /oauth/apps`.
 pub async fn show(State(oauth): State<OAuth>, headers: HeaderMap) -> Response {
@@ -84,11 +83,12 @@ async fn try_revoke(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<R
     // What is not the merchant's, or no longer there, is no mistake of the merchant's: the page says what there is.
     let is_its_own = |grant: &Grant| grant.merchant == session.merchant.id && grant.revoked_at.is_none();
     if let Some(grant) = grant.filter(is_its_own) {
-        let pair = (&grant.merchant, &grant.app);
-        let (mut before, mut after) = (shown_grant(pair, &grant.scopes), shown_grant(pair, &grant.scopes));
-        (before["revoked"], after["revoked"]) = (json!(false), json!(true));
-        let (of, change) = ((headers, &grant.merchant), (Action::GrantRevoke, grant_of(&grant.id, pair)));
-        transaction.revoke_grant(&grant.id, oauth.clock.now()).await?;
+        let now = oauth.clock.now();
+        let after = Grant { revoked_at: Some(now), ..grant.clone() };
+        let (before, after) = (recorded::grant(&grant), recorded::grant(&after));
+        let (of, change) =
+            ((headers, &grant.merchant), (Action::GrantRevoke, recorded::grant_itself(&grant)));
+        transaction.revoke_grant(&grant.id, now).await?;
         record((oauth, &mut transaction), of, change, (Some(&before), Some(&after))).await?;
         transaction.commit().await?;
         oauth.directory.forget_grant(&grant.id);
@@ -104,7 +104,7 @@ async fn try_end_session(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Res
     let mut transaction = oauth.store.begin().await?;
     if let Some(ended) = transaction.end_login_session(&session.merchant.id, &id).await? {
         let (of, before) = ((headers, &session.merchant.id), recorded::session(&ended));
-        let change = (Action::SessionEnd, Subject::new(id.as_str()).about(ended.merchant.as_str()));
+        let change = (Action::SessionEnd, recorded::session_itself(&ended));
         record((oauth, &mut transaction), of, change, (Some(&before), None)).await?;
         transaction.commit().await?;
         tracing::info!(session = %id, merchant = %session.merchant.id, "a merchant ended a session of its own");

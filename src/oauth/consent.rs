@@ -11,12 +11,11 @@ use super::error::{AuthorizeError, PageError, see_other};
 use super::interaction::{FIELD, Interaction};
 use super::login_form;
 use super::parameters::Parameters;
-use super::recorded::{grant_of, record, shown_grant};
+use super::recorded::record_consent;
 use super::redirect::with_parameters;
 use super::router::OAuth;
 use super::session::{self, Session};
 use super::step_up::{Login, Next};
-use crate::domain::action::Action;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::random::{new_id, new_secret};
@@ -104,14 +103,10 @@ async fn issue(
     };
     let mut transaction = oauth.store.begin().await?;
     let before = transaction.lock_active_grant((&session.merchant.id, &request.app.id)).await?;
-    let pair = (&session.merchant.id, &request.app.id);
-    let before = before.map(|grant| shown_grant(pair, &grant.scopes));
-    let after = shown_grant(pair, &request.scopes);
     match transaction.give_code(&CodeHash::of(&code), code_record, request.pushed.as_ref()).await? {
         GivenCode::Given(grant) => {
-            let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
-            let change = (Action::GrantGive, grant_of(&grant, pair));
-            record((oauth, &mut transaction), of, change, shown).await?;
+            let of = (headers, &session.merchant.id);
+            record_consent((oauth, &mut transaction), of, (before.as_ref(), &grant)).await?;
             transaction.commit().await?;
             // A wider grant is to be seen by tokens that are remembered with the narrower one.
             oauth.directory.forget_grant(&grant);

@@ -13,11 +13,10 @@ use super::login;
 use super::login_form::session_of;
 use super::pages::{self, CodeNotice, DeviceOutcome, Language, Question};
 use super::parameters::Parameters;
-use super::recorded::{grant_of, record, shown_grant};
+use super::recorded::record_consent;
 use super::router::OAuth;
 use super::session::{self, Session};
 use super::throttle::address_of;
-use crate::domain::action::Action;
 use crate::domain::id::{FamilyId, GrantId, InvalidId};
 use crate::domain::identity::{App, Partner};
 use crate::domain::random::{RandomUnavailable, new_id};
@@ -165,17 +164,13 @@ async fn allow(
         family: FamilyId::new(&new_id("fam_", &*oauth.random).map_err(no_chance)?).map_err(malformed)?,
         authentication: session.authentication,
     };
-    let pair = (&session.merchant.id, &asking.app.id);
     let hash = UserCodeHash::of(asking.code.letters());
     let mut transaction = oauth.store.begin().await?;
     let before = transaction.lock_active_grant((&session.merchant.id, &asking.app.id)).await?;
-    let before = before.map(|grant| shown_grant(pair, &grant.scopes));
-    let after = shown_grant(pair, &asking.request.scopes);
     let given = transaction.allow_device(&hash, consent, oauth.clock.now()).await?;
     let Some(grant) = given else { return Ok(false) };
-    let (of, shown) = ((headers, &session.merchant.id), (before.as_ref(), Some(&after)));
-    let change = (Action::GrantGive, grant_of(&grant, pair));
-    record((oauth, &mut transaction), of, change, shown).await?;
+    let of = (headers, &session.merchant.id);
+    record_consent((oauth, &mut transaction), of, (before.as_ref(), &grant)).await?;
     transaction.commit().await?;
     // A wider grant is to be seen by tokens that are remembered with the narrower one.
     oauth.directory.forget_grant(&grant);

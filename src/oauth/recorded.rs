@@ -1,17 +1,15 @@
 //! What merchants change on their own pages leaves an audit record, in the transaction of the change.
 
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::router::OAuth;
 use super::throttle::address_of;
 use crate::domain::action::Action;
 use crate::domain::audit::{Actor, Change, Subject};
-use crate::domain::authentication::LoginMethod;
-use crate::domain::id::{AppId, GrantId, MerchantId};
-use crate::domain::scope::ScopeSet;
-use crate::store::login_session::LoginSession;
-use crate::store::{Store, StoreError, Transaction};
+use crate::domain::id::{GrantId, MerchantId};
+use crate::domain::identity::Grant;
+use crate::store::{Store, StoreError, Transaction, recorded};
 
 /// The store, that records with what it changes next that `merchant` did `action` to `subject`, which was and became what is
 /// given of it.
@@ -38,27 +36,19 @@ pub async fn record(
     transaction.record(&change(oauth, of, (action, subject.into()), (before, after))).await
 }
 
-/// A grant of `merchant` to `app`, by which its records are found too.
-#[must_use]
-pub fn grant_of(grant: &GrantId, (merchant, app): (&MerchantId, &AppId)) -> Subject {
-    Subject::new(grant.as_str()).about(merchant.as_str()).about(app.as_str())
-}
-
-/// What is recorded of a grant of `merchant` to `app` with those scopes.
-#[must_use]
-pub fn shown_grant((merchant, app): (&MerchantId, &AppId), scopes: &ScopeSet) -> Value {
-    json!({"merchant": merchant.as_str(), "app": app.as_str(), "scopes": scopes.to_string()})
-}
-
-/// What is recorded of a session that ended.
-#[must_use]
-pub fn session(session: &LoginSession) -> Value {
-    json!({
-        "merchant": session.merchant.as_str(),
-        "created_at": session.created_at.to_string(),
-        "address": session.address.map(|address| address.to_string()),
-        "method": session.method.map(LoginMethod::name),
-    })
+/// As [`record`], that `merchant` consented to what the grant of that id now says, which `before` was if it was there.
+///
+/// # Errors
+/// [`StoreError::Missing`] if the transaction sees no such grant; [`StoreError::Unavailable`].
+pub async fn record_consent(
+    (oauth, transaction): (&OAuth, &mut Transaction),
+    of: (&HeaderMap, &MerchantId),
+    (before, given): (Option<&Grant>, &GrantId),
+) -> Result<(), StoreError> {
+    let given = transaction.lock_grant(given).await?.ok_or(StoreError::Missing { what: "grant" })?;
+    let (before, after) = (before.map(recorded::grant), recorded::grant(&given));
+    let change = (Action::GrantGive, recorded::grant_itself(&given));
+    record((oauth, transaction), of, change, (before.as_ref(), Some(&after))).await
 }
 
 fn change(

@@ -92,14 +92,20 @@ impl Store {
         if others > 0 {
             return Err(StoreError::Conflict { what: "admin_token.name".to_owned() });
         }
+        // An older program, to which every token writes, looks for `hash` alone.
+        let (of_writing, of_reading) = match token.access {
+            AdminAccess::Write => (*hash, None),
+            AdminAccess::Read => (hash.of_no_token(), Some(*hash)),
+        };
         on!(transaction.connection(), db => {
             sqlx::query(
-                "insert into admin_token (id, name, hash, access, created_at, expires_at) \
-                 values ($1, $2, $3, $4, $5, $6)",
+                "insert into admin_token (id, name, hash, read_hash, access, created_at, expires_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&token.id)
             .bind(&token.name)
-            .bind(&hash.0[..])
+            .bind(&of_writing.0[..])
+            .bind(of_reading.as_ref().map(|hash| &hash.0[..]))
             .bind(token.access.name())
             .bind(token.created_at.as_micros())
             .bind(token.expires_at.map(Timestamp::as_micros))
@@ -119,7 +125,10 @@ impl Store {
         hash: &AdminTokenHash,
     ) -> Result<Option<AdminTokenRecord>, StoreError> {
         let row: Option<AdminTokenRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_admin_token!("where hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
+            sqlx::query_as(select_admin_token!("where hash = $1 or read_hash = $1"))
+                .bind(&hash.0[..])
+                .fetch_optional(db)
+                .await
         })?;
         row.map(AdminTokenRecord::try_from).transpose()
     }

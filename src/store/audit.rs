@@ -78,7 +78,7 @@ macro_rules! select {
     ($($tail:literal),+) => {
         concat!(
             "select number, at, actor, credential, address, request_id, action, subject, before, after, \
-             (select string_agg(id, ' ') from audit_about where audit_about.number = audit_record.number) as about \
+             (select string_agg(id, ' ' order by id) from audit_about where audit_about.number = audit_record.number) as about \
              from audit_record ",
             $($tail),+
         )

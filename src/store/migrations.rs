@@ -50,6 +50,7 @@ const STEPS: &[Step] = &[
     step!(18, "last_uses", "0018_last_uses.sql"),
     step!(19, "pushed_networks", "0019_pushed_networks.sql"),
     step!(20, "audit_about", "0020_audit_about.sql"),
+    step!(21, "older_records", "0021_older_records.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -52,6 +52,7 @@ pub mod partner;
 pub mod pending_login;
 pub mod plan_version;
 pub mod pushed_request;
+pub mod recorded;
 mod refresh_family;
 pub mod refresh_token;
 pub mod revoked_token;

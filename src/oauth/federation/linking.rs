@@ -2,21 +2,19 @@
 //! the policies say so, each account once and each merchant to one account.
 
 use axum::http::HeaderMap;
-use serde_json::json;
 
 use super::super::error::PageError;
+use super::super::recorded::recording;
 use super::super::router::OAuth;
-use super::super::throttle::address_of;
 use super::id_token::IdToken;
 use crate::credential::password;
 use crate::domain::action::Action;
-use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
 use crate::domain::provider_account::{LinkedAccount, ProviderAccount};
 use crate::domain::random::{new_id, new_secret};
 use crate::policy::login::{IdentityProvider, Linking};
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, recorded};
 
 /// Longest user name, in bytes, as the admin API has it.
 const MAX_USERNAME: usize = 100;
@@ -68,7 +66,9 @@ async fn link(
     (merchant, account): (&MerchantId, &ProviderAccount),
 ) -> Result<MerchantId, PageError> {
     let link = new_link(oauth, merchant, account);
-    recording(oauth, headers, Action::MerchantLink, &link).link_account(&link).await?;
+    let after = recorded::linked_account(&link);
+    let change = (Action::MerchantLink, merchant.as_str());
+    recording(oauth, (headers, merchant), change, (None, Some(&after))).link_account(&link).await?;
     Ok(merchant.clone())
 }
 
@@ -96,7 +96,10 @@ async fn create(
         created_at: oauth.clock.now(),
     };
     let link = new_link(oauth, &merchant.id, account);
-    let store = recording(oauth, headers, Action::MerchantCreate, &link);
+    let mut after = recorded::merchant(&merchant);
+    after["linked_account"] = recorded::linked_account(&link);
+    let change = (Action::MerchantCreate, merchant.id.as_str());
+    let store = recording(oauth, (headers, &merchant.id), change, (None, Some(&after)));
     store.create_linked_merchant((&merchant, &password_hash), &link).await?;
     tracing::info!(merchant = %merchant.id, %account, "a merchant was registered by the identity provider");
     Ok(merchant.id)
@@ -104,21 +107,4 @@ async fn create(
 
 fn new_link(oauth: &OAuth, merchant: &MerchantId, account: &ProviderAccount) -> LinkedAccount {
     LinkedAccount { account: account.clone(), merchant: merchant.clone(), linked_at: oauth.clock.now() }
-}
-
-/// The store, that records the link with what it changes next.
-fn recording(oauth: &OAuth, headers: &HeaderMap, action: Action, link: &LinkedAccount) -> Store {
-    let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-    let after = json!({"issuer": link.account.issuer(), "subject": link.account.subject()});
-    oauth.store.recording(Change {
-        at: oauth.clock.now(),
-        actor: Actor::Merchant(link.merchant.clone()),
-        credential: None,
-        address: Some(address_of(headers)),
-        request_id: request_id.map(str::to_owned),
-        action,
-        subject: Subject::new(link.merchant.as_str()),
-        before: None,
-        after: Some(after.to_string()),
-    })
 }

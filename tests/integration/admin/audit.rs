@@ -167,7 +167,11 @@ async fn an_id_that_holds_a_colon_finds_its_records_with_or_without_its_kind() {
         before: None,
         after: None,
     };
-    world.store.record_changes(&[resolved]).await.unwrap();
+    // An older program named a consent by the app that got it.
+    let consent = Change { action: Action::GrantGive, subject: Subject::new("app_1"), ..resolved.clone() };
+    world.store.record_changes(&[resolved, consent]).await.unwrap();
+    let consent = &records(&world, "?subject=app:app_1").await[0];
+    assert_eq!((&consent["action"], &consent["subject_kind"]), (&json!("grant.give"), &json!("app")));
     for (subject, count) in [(id.to_owned(), 1), (format!("exception:{id}"), 1), (format!("key:{id}"), 0)] {
         assert_eq!(records(&world, &format!("?subject={subject}")).await.len(), count, "{subject}");
     }

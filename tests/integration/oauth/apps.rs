@@ -1,5 +1,7 @@
 //! The page of the apps with access to a merchant's shop.
 
+use serde_json::{Value, json};
+
 use super::visitor::Browser;
 use crate::support::dev::{Dev, input};
 
@@ -56,9 +58,12 @@ fn a_merchant_sees_the_apps_with_access_and_takes_it_back_everywhere_at_once() {
     assert_eq!(call(), 401);
     assert_eq!(refresh().json()["error"], "invalid_grant");
     assert!(browser.get(PAGE).text().contains("No app has access"));
-    let records = dev.admin("GET", "/admin/audit?action=grant.revoke", "").text();
+    let record = dev.admin("GET", "/admin/audit?action=grant.revoke", "").json()["items"][0].clone();
     let merchant = format!("merchant:{}", dev.told("/merchants/0/id"));
-    assert!(records.contains(&merchant) && records.contains(&grant), "{records}");
+    assert_eq!((&record["actor"], &record["subject"]), (&json!(merchant), &json!(grant)));
+    // It has the form that it has when an administrator takes it back.
+    let shown = dev.admin("GET", &format!("/admin/grants/{grant}"), "").json();
+    assert_eq!((&record["after"], &record["before"]["revoked_at"]), (&shown, &Value::Null));
 }
 
 #[test]
@@ -78,12 +83,19 @@ fn a_merchant_ends_its_own_sessions_and_no_others() {
     }
     let (other, own, csrf) = (input(&mine, "session"), input(&theirs, "session"), input(&mine, "csrf"));
     let end = format!("{PAGE}/sessions/end");
+    let path = format!("/admin/merchants/{}/sessions", dev.told("/merchants/0/id"));
+    let sessions = dev.admin("GET", &path, "").json();
+    let shown = sessions["items"].as_array().unwrap().iter().find(|session| session["id"] == *other).unwrap();
 
     let token = input(&stranger.get(PAGE).text(), "csrf");
     assert_eq!(stranger.submit(&end, &[("session", &other), ("csrf", &token)]).status, 303);
     assert_eq!(here.submit(&end, &[("session", &other), ("csrf", "0000")]).status, 400);
     assert!(is_in(&mut there), "a stranger ended it");
     assert_eq!(here.submit(&end, &[("session", &other), ("csrf", &csrf)]).status, 303);
+    let record = dev.admin("GET", "/admin/audit?action=session.end", "").json()["items"][0].clone();
+    assert_eq!((&record["before"]["id"], &record["after"]), (&shown["id"], &Value::Null));
+    let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&record["before"]), names(shown), "as an administrator sees it");
     assert!(!is_in(&mut there) && is_in(&mut here) && is_in(&mut stranger));
     let answer = here.submit(&end, &[("session", &own), ("csrf", &csrf)]);
     assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")));

@@ -1,31 +1,34 @@
 //! What earlier steps of the schema left is carried on by the later ones.
 
+use std::path::PathBuf;
+
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
+use tollgate::domain::admin_access::AdminAccess;
+use tollgate::domain::secret_hash::AdminTokenHash;
+use tollgate::store::Page;
+use tollgate::store::admin_token::AdminTokenRecord;
+use tollgate::store::audit::AuditFilter;
 
 use crate::support::stores::Place;
 
-macro_rules! first_three {
-    ($store:literal) => {
-        [
-            include_str!(concat!("../../../src/store/migrations/", $store, "/0001_identity.sql")),
-            include_str!(concat!("../../../src/store/migrations/", $store, "/0002_oauth.sql")),
-            include_str!(concat!("../../../src/store/migrations/", $store, "/0003_billing.sql")),
-        ]
+/// The schema as the step of that number left it.
+async fn step(place: &Place, last: i64) {
+    let store = match place {
+        Place::Folder(_) => "sqlite",
+        Place::Schema(_) => "postgres",
     };
-}
-
-/// The schema as the third step left it.
-async fn third_step(place: &Place) {
-    let texts = match place {
-        Place::Folder(_) => first_three!("sqlite"),
-        Place::Schema(_) => first_three!("postgres"),
+    let folder = format!("{}/src/store/migrations/{store}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.collect();
+    files.sort_unstable();
+    let step = |(file, number): (PathBuf, i64)| {
+        let text = AssertSqlSafe(std::fs::read_to_string(file).unwrap()).into_sql_str();
+        Migration::new(number, "step".into(), MigrationType::Simple, text, false)
     };
-    let step = |(text, number): (&'static str, i64)| {
-        Migration::new(number, "step".into(), MigrationType::Simple, text.into_sql_str(), false)
-    };
-    let mut migrator = Migrator::with_migrations(texts.into_iter().zip(1..).map(step).collect());
+    let steps = files.into_iter().zip(1..=last).map(step).collect();
+    let mut migrator = Migrator::with_migrations(steps);
     migrator.set_locking(false);
     match place {
         Place::Folder(_) => {
@@ -43,7 +46,7 @@ async fn third_step(place: &Place) {
 }
 
 async fn books_of_the_third_step_are_carried_on(place: Place) {
-    third_step(&place).await;
+    step(&place, 3).await;
     place.tamper(include_str!("books_of_the_third_step.sql")).await;
     place.open().await.close().await;
     let mut seen = Vec::new();
@@ -95,4 +98,141 @@ async fn books_of_the_third_step_are_carried_on_in_sqlite() {
 #[tokio::test]
 async fn books_of_the_third_step_are_carried_on_in_postgres() {
     books_of_the_third_step_are_carried_on(Place::postgres().await).await;
+}
+
+/// Records as older programs left them, the number of each being its place.
+const OLDER_RECORDS: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "merchant:mer_1",
+        "grant.give",
+        "app_1",
+        r#"{"grant":"gr_1","scopes":"a"}"#,
+        r#"{"app":"app_1","scopes":"a b"}"#,
+    ),
+    (
+        "merchant:mer_1",
+        "grant.revoke",
+        "gr_1",
+        r#"{"app":"app_1","revoked":false}"#,
+        r#"{"app":"app_1","revoked":true}"#,
+    ),
+    ("administrator:node", "session.end", "ses_1", r#"{"id":"ses_1","merchant":"mer_1"}"#, ""),
+    ("administrator:node", "app.create", "app_1", "", r#"{"id":"app_1","partner":"partner_1"}"#),
+    ("administrator:node", "app.update", "app_1", r#"{"partner":"partner_1"}"#, r#"{"partner":"partner_1"}"#),
+    ("administrator:node", "key.create", "key_1", "", r#"{"id":"key_1","app":"app_1"}"#),
+    ("administrator:node", "app.add_secret", "app_1", "", r#"{"secret":{"id":"sec_1"},"others":"stay"}"#),
+    (
+        "administrator:node",
+        "app.revoke_secret",
+        "app_1",
+        r#"{"id":"sec_1","app":"app_1"}"#,
+        r#"{"id":"sec_1","app":"app_1"}"#,
+    ),
+    ("merchant:mer_1", "merchant.link", "mer_1", "", r#"{"issuer":"https://a","subject":"mer_2"}"#),
+];
+
+async fn records_of_older_programs_are_found_by_what_they_are_about(place: Place) {
+    step(&place, 19).await;
+    for (actor, action, subject, before, after) in OLDER_RECORDS {
+        place
+            .tamper(&format!(
+                "insert into audit_record (at, actor, action, subject, before, after) \
+                 values (0, '{actor}', '{action}', '{subject}', nullif('{before}', ''), nullif('{after}', ''))"
+            ))
+            .await;
+    }
+    let store = place.open().await;
+    let known = "select number || ' ' || id from audit_about order by number, id";
+    assert_eq!(
+        place.texts(known).await,
+        [
+            "1 gr_1",
+            "1 mer_1",
+            "2 app_1",
+            "2 mer_1",
+            "3 mer_1",
+            "4 partner_1",
+            "6 app_1",
+            "7 sec_1",
+            "8 sec_1",
+        ]
+    );
+    let filter = AuditFilter { subject: Some("mer_1".to_owned()), ..AuditFilter::default() };
+    let found = store.audit_records(&filter, &Page::first()).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.number).collect::<Vec<_>>(), [9, 3, 2, 1]);
+    store.close().await;
+}
+
+/// The hash of a token as statements have it.
+fn hash_in(place: &Place, token: &str) -> String {
+    let hash: String = AdminTokenHash::of(token).0.iter().map(|byte| format!("{byte:02x}")).collect();
+    match place {
+        Place::Folder(_) => format!("x'{hash}'"),
+        Place::Schema(_) => format!("decode('{hash}', 'hex')"),
+    }
+}
+
+/// How a program before the one that knew tokens that only read looks for one.
+async fn found_by_an_older_program(place: &Place, token: &str) -> usize {
+    let hash = hash_in(place, token);
+    place.texts(&format!("select id from admin_token where hash = {hash}")).await.len()
+}
+
+async fn a_token_that_only_reads_is_none_to_an_older_program(place: Place) {
+    step(&place, 20).await;
+    for (name, access) in [("old-reader", "read"), ("old-writer", "write")] {
+        let hash = hash_in(&place, name);
+        place
+            .tamper(&format!(
+                "insert into admin_token (id, name, hash, access, created_at) \
+                 values ('adm_{name}', '{name}', {hash}, '{access}', 0)"
+            ))
+            .await;
+    }
+    let store = place.open().await;
+    for (name, access) in [("reader", AdminAccess::Read), ("writer", AdminAccess::Write)] {
+        let token = AdminTokenRecord {
+            id: format!("adm_{name}"),
+            name: name.to_owned(),
+            access,
+            created_at: super::seed::START,
+            expires_at: None,
+            revoked_at: None,
+        };
+        store.create_admin_token(&token, &AdminTokenHash::of(name)).await.unwrap();
+    }
+    for (name, access) in [
+        ("old-reader", AdminAccess::Read),
+        ("old-writer", AdminAccess::Write),
+        ("reader", AdminAccess::Read),
+        ("writer", AdminAccess::Write),
+    ] {
+        let found = store.admin_token_by_hash(&AdminTokenHash::of(name)).await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.access), (name, access));
+        let expected = usize::from(access == AdminAccess::Write);
+        assert_eq!(found_by_an_older_program(&place, name).await, expected, "{name}");
+    }
+    store.close().await;
+}
+
+macro_rules! in_both {
+    ($($name:ident: $sqlite:ident, $postgres:ident;)+) => {$(
+        #[tokio::test]
+        async fn $sqlite() {
+            $name(Place::sqlite()).await;
+        }
+
+        #[tokio::test]
+        async fn $postgres() {
+            $name(Place::postgres().await).await;
+        }
+    )+};
+}
+
+in_both! {
+    records_of_older_programs_are_found_by_what_they_are_about:
+        records_of_older_programs_are_found_in_sqlite, records_of_older_programs_are_found_in_postgres;
+    a_token_that_only_reads_is_none_to_an_older_program:
+        a_token_that_only_reads_is_none_to_an_older_program_in_sqlite,
+        a_token_that_only_reads_is_none_to_an_older_program_in_postgres;
 }

@@ -184,8 +184,10 @@ fn a_verified_address_links_once_and_never_a_second_account_to_the_same_shop() {
     assert_eq!(federated.log_in("user-2", &verified).status, 403);
     // Who is linked is known by his account, whatever his address is now.
     assert_eq!(federated.log_in("user-1", &json!({})).status, 303);
-    let audit = dev.admin("GET", "/admin/audit?action=merchant.link", "").text();
-    assert!(audit.contains(&format!("merchant:{merchant}")) && audit.contains("user-1"), "{audit}");
+    let record = dev.admin("GET", "/admin/audit?action=merchant.link", "").json()["items"][0].clone();
+    assert_eq!(record["actor"], format!("merchant:{merchant}"));
+    let accounts = dev.admin("GET", &format!("/admin/merchants/{merchant}/accounts"), "").json();
+    assert_eq!((&record["after"], &record["after"]["subject"]), (&accounts["items"][0], &json!("user-1")));
 }
 
 #[test]
@@ -197,6 +199,13 @@ fn a_merchant_may_be_registered_by_its_first_login_and_has_no_password() {
     let merchant = claims(dev, &session)["sub"].as_str().unwrap().to_owned();
     let shown = dev.admin("GET", &format!("/admin/merchants/{merchant}"), "").json();
     assert_eq!((&shown["username"], &shown["name"]), (&json!("new-shop"), &json!("新店")));
+    let record =
+        dev.admin("GET", "/admin/audit?action=merchant.create&limit=1", "").json()["items"][0].clone();
+    let after = &record["after"];
+    for name in ["id", "username", "name", "standing", "created_at"] {
+        assert_eq!(after[name], shown[name], "{name}");
+    }
+    assert_eq!(after["linked_account"]["subject"], "user-9");
     // The same one again, and no other of that name.
     assert_eq!(federated.log_in("user-9", &claims_of_it).status, 303);
     assert_eq!(federated.log_in("user-10", &claims_of_it).status, 403);
