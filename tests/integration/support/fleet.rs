@@ -64,6 +64,8 @@ impl Fleet {
         command.args(["--public-url", PUBLIC_URL, "--data", &format!("data-{number}")]);
         command.args(["--node", &format!("node-{number}"), "--ready-file", &ready_file(number)]);
         command.env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN).env("TOLLGATE_STORE", &self.store);
+        // Nobody listens there, whatever else runs on this machine.
+        command.env("TOLLGATE_UPSTREAM_ORDER", "127.0.0.1:1");
         command.current_dir(self.folder.path());
         command
     }
