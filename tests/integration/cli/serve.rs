@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::process::Process;
 use super::{Finished, finished, tollgate};
+use crate::support::dev::wait_for;
 use crate::support::{folder, http};
 
 pub(super) const TOKEN: &str = "a-token-of-this-test-with-32-characters";
@@ -69,7 +70,11 @@ fn what_serves_goes_before_what_keeps_the_books() {
         serve(project.path(), &["--workers", "2", "--ready-file", "ready.json"]),
         &project.path().join("ready.json"),
     );
-    let threads = niceness(node.id());
+    let mut threads = Vec::new();
+    wait_for("the threads' names", || {
+        threads = niceness(node.id());
+        threads.iter().filter(|(name, _)| name.starts_with("core-")).count() == 2
+    });
     let of = |wanted: &str| -> Vec<i32> {
         threads.iter().filter(|(name, _)| name.starts_with(wanted)).map(|(_, nice)| *nice).collect()
     };
