@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
-use super::administrator::Administrator;
+use super::administrator::{Administrator, PeerAddress};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::admin_access::AdminAccess;
@@ -97,13 +97,15 @@ pub(super) async fn require(
         Some(hash) => owner(&state, hash).await?,
         None => None,
     };
-    let path = request.uri().path();
+    let (path, address) = (request.uri().path(), request.extensions().get::<PeerAddress>());
+    let address = address.map(|peer| tracing::field::display(peer.0));
     let Some(Owner { name, credential, access }) = owner else {
-        tracing::warn!(path, "an admin call without the admin token was refused");
+        let has_token = hash.is_some();
+        tracing::warn!(path, address, has_token, "an admin call was refused: it has no token that is good");
         return Err(Problem::Unauthenticated);
     };
     if !is_enough(access, request.method()) {
-        tracing::warn!(path, name, "an admin call was refused: its token may only read");
+        tracing::warn!(path, address, name, "an admin call was refused: its token may only read");
         return Err(Problem::ReadOnly(name));
     }
     let who = Administrator::of(&request, &name, credential);

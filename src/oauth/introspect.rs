@@ -92,7 +92,10 @@ async fn refresh_token(
 ) -> Result<Option<Value>, EndpointError> {
     let Some(token) = oauth.store.refresh_token(&RefreshTokenHash::of(text)).await? else { return Ok(None) };
     let family = &token.family;
-    if family.app != caller.id || !token.is_valid(now) || standing::of(oauth, family).await? != Rests::Firm {
+    if family.app != caller.id
+        || !token.is_valid(now)
+        || standing::of(oauth, (&family.merchant, &family.grant)).await? != Rests::Firm
+    {
         return Ok(None);
     }
     let mut told = common(oauth, (family.app.as_str(), &family.scopes.to_string()), token.expires_at);

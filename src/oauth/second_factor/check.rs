@@ -2,9 +2,11 @@
 
 use axum::http::HeaderMap;
 
+use super::super::device_cookie;
 use super::super::error::PageError;
 use super::super::recorded::recording;
 use super::super::router::OAuth;
+use super::super::throttle::address_of;
 use crate::credential::one_time_password::OneTimeSecret;
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
@@ -27,7 +29,8 @@ pub(super) async fn is_confirmed(oauth: &OAuth, merchant: &MerchantId) -> Result
 }
 
 /// Whether `typed` is what `merchant` proves itself with as a second factor; if so, it is used up. Wrong passwords make wait,
-/// each for longer than the one before; a recovery code cannot be guessed, and always works.
+/// each for longer than the one before, but in browsers in which the merchant has logged in before: those are counted by
+/// themselves, so that who knows the password alone locks nobody out. A recovery code cannot be guessed, and always works.
 ///
 /// # Errors
 /// [`PageError::TooManyAttempts`], [`PageError::Unavailable`].
@@ -52,12 +55,30 @@ pub(super) async fn is_right(
     }
     let now = oauth.clock.now();
     if let Some(next_at) = oauth.store.count_one_time_attempt(merchant, now).await? {
-        return Err(PageError::TooManyAttempts(whole_seconds(next_at.since(now)).max(1)));
+        let wait = whole_seconds(next_at.since(now)).max(1);
+        count_in_known_browser(oauth, headers, merchant, wait).await?;
     }
     match open(oauth, merchant, &factor.sealed)?.step_of(typed, now) {
         Some(step) => Ok(oauth.store.use_one_time_password(merchant, step).await?),
         None => Ok(false),
     }
+}
+
+/// Counts an attempt in a browser of `merchant`'s own while all others have to wait for so many seconds.
+async fn count_in_known_browser(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    merchant: &MerchantId,
+    wait: u64,
+) -> Result<(), PageError> {
+    let wait = PageError::TooManyAttempts(wait);
+    let Some(merchant) = oauth.store.merchant(merchant).await? else { return Err(wait) };
+    let Some(browser) = device_cookie::find(oauth, headers, &merchant.username).await? else {
+        return Err(wait);
+    };
+    let (address, now) = (address_of(headers), oauth.clock.monotonic());
+    let counted = oauth.throttle.login(&merchant.username, Some(browser), address, now);
+    counted.map(drop).map_err(PageError::TooManyAttempts)
 }
 
 /// The hash of a recovery code as a person types it; `None` for what is too short to be one.

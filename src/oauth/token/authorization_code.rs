@@ -14,6 +14,7 @@ use super::super::router::OAuth;
 use super::asking::Asking;
 use super::lifetimes::{family_end, refresh_token_end};
 use super::response;
+use super::standing::{self, Rests};
 use crate::credential::access_token::NewToken;
 use crate::domain::client::GrantType;
 use crate::domain::identity::App;
@@ -47,6 +48,7 @@ pub async fn exchange(
     check_verifier(&record, parameters, requires_pkce(oauth, app))?;
     check_key(&record, asking)?;
     if record.redeemed_at.is_none() {
+        check_standing(oauth, &record).await?;
         asking.take_proof(oauth).await?;
     }
     match oauth.store.redeem_code(&hash, now).await? {
@@ -90,6 +92,18 @@ fn check_verifier(
         (None, Some(_)) => Err(EndpointError::InvalidRequest("code_verifier without a code_challenge")),
         (Some(challenge), Some(verifier)) if pkce::matches(verifier, challenge) => Ok(()),
         (Some(_), _) => Err(EndpointError::InvalidGrant("code_verifier is missing or does not fit")),
+    }
+}
+
+/// A code is of no use while its merchant is suspended, nor once its grant was taken back; nothing happens to it.
+///
+/// # Errors
+/// [`EndpointError::InvalidGrant`], [`EndpointError::Unavailable`].
+pub(super) async fn check_standing(oauth: &OAuth, record: &CodeRecord) -> Result<(), EndpointError> {
+    match standing::of(oauth, (&record.merchant, &record.grant)).await? {
+        Rests::Firm => Ok(()),
+        Rests::Suspended => Err(EndpointError::InvalidGrant("the merchant is suspended")),
+        Rests::Gone => Err(INVALID),
     }
 }
 

@@ -38,6 +38,8 @@ pub async fn exchange(
     }
     match polled {
         Polled::Allowed => {
+            let allowed = oauth.store.code(&hash.authorization()).await?.ok_or(UNKNOWN)?;
+            authorization_code::check_standing(oauth, &allowed).await?;
             asking.take_proof(oauth).await?;
             let record = oauth.store.redeem_device(&hash, asking.now).await?;
             authorization_code::give(oauth, record.ok_or(UNKNOWN)?, asking).await

@@ -51,7 +51,7 @@ pub async fn exchange(
     }
     check_confirmation(&known.family, asking)?;
     let scopes = scopes(&known.family.scopes, parameters)?;
-    match standing::of(oauth, &known.family).await? {
+    match standing::of(oauth, (&known.family.merchant, &known.family.grant)).await? {
         Rests::Firm => {}
         Rests::Suspended => return Err(SUSPENDED),
         Rests::Gone => return Err(INVALID),

@@ -139,6 +139,22 @@ fn a_device_is_let_through_by_the_merchant_who_sees_what_it_asks_for() {
 }
 
 #[test]
+fn a_device_gets_nothing_while_the_merchant_that_let_it_through_is_suspended() {
+    let dev = start("/public_app/client_id");
+    let codes = codes(&dev);
+    let (mut browser, path) = (Browser::new(&dev), complete(&dev, &codes));
+    browser.log_in_at(&path, 0);
+    assert_eq!(answer(&mut browser, &path, "allow").status, 303);
+    let merchant = format!("/admin/merchants/{}", dev.told("/merchants/0/id"));
+    assert_eq!(dev.admin("POST", &format!("{merchant}/suspend"), "").status, 200);
+    let refused = poll(&dev, &codes).json();
+    assert_eq!(refused["error"], "invalid_grant");
+    assert!(refused["error_description"].as_str().unwrap().contains("suspended"), "{refused}");
+    assert_eq!(dev.admin("POST", &format!("{merchant}/resume"), "").status, 200);
+    assert_eq!(poll(&dev, &codes).status, 200);
+}
+
+#[test]
 fn a_proof_that_is_not_taken_leaves_the_code_of_a_device_as_good_as_it_was() {
     let dev = start("/public_app/client_id");
     let codes = codes(&dev);

@@ -187,3 +187,26 @@ fn a_second_factor_is_turned_on_by_the_password_and_off_by_itself_or_by_an_admin
         assert!(records.contains(action), "no {action} in {records}");
     }
 }
+
+#[test]
+fn who_knows_the_password_locks_no_owner_out_of_a_browser_of_its_own() {
+    let dev = Dev::start();
+    let mut owner = Browser::new(&dev);
+    let (secret, _) = turn_on(&mut owner);
+    let mut stranger = Browser::new(&dev);
+    let path = stranger.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
+    let guess = |browser: &mut Browser<'_>, path: &str| second_step(browser, path, "000000").status;
+    assert!((0..10).any(|_| guess(&mut stranger, &path) == 429));
+
+    // It is known there, and no longer logged in.
+    owner.cookies.retain(|(name, _)| name.contains("device"));
+    assert_eq!(owner.cookies.len(), 1);
+    let path = owner.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
+    assert_eq!(second_step(&mut owner, &path, &code(&secret, 1)).status, 303);
+    assert!(owner.has_session());
+
+    // A known browser is no way to guess on and on.
+    owner.cookies.retain(|(name, _)| name.contains("device"));
+    let path = owner.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
+    assert!((0..40).any(|_| guess(&mut owner, &path) == 429));
+}

@@ -49,6 +49,27 @@ fn a_code_works_once_and_a_second_use_revokes_what_it_gave() {
 }
 
 #[test]
+fn a_code_gives_nothing_while_its_merchant_is_suspended_or_once_its_grant_is_taken_back() {
+    let dev = Dev::start();
+    let (first, second) = (dev.code(0), dev.code(0));
+    let change = |path: &str| {
+        let changed = dev.admin("POST", path, "");
+        assert_eq!(changed.status, 200, "{}", changed.text());
+    };
+    let merchant = dev.told("/merchants/0/id");
+    change(&format!("/admin/merchants/{merchant}/suspend"));
+    let refused = exchange(&dev, &first);
+    assert_eq!(error(&refused), "invalid_grant");
+    assert!(refused.text().contains("the merchant is suspended"), "{}", refused.text());
+    change(&format!("/admin/merchants/{merchant}/resume"));
+    assert_eq!(orders(&dev, &exchange(&dev, &first)), 200);
+
+    let grants = dev.admin("GET", &format!("/admin/grants?merchant={merchant}"), "").json();
+    change(&format!("/admin/grants/{}/revoke", grants["items"][0]["id"].as_str().unwrap()));
+    assert_eq!(error(&exchange(&dev, &second)), "invalid_grant");
+}
+
+#[test]
 fn a_second_use_is_a_replay_also_after_the_code_would_have_expired() {
     let dev = Dev::with_policies(|policies| {
         let path = policies.join("platform.yaml");
