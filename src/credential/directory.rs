@@ -32,6 +32,7 @@ pub use super::identity::{Identity, IdentityFields};
 use super::keys::Keys;
 use super::loader::Loader;
 use super::presented::Presented;
+use super::refused::Refused;
 use super::revoked::RevokedTokens;
 use super::ring_source::RingSource;
 use super::source::IdentitySource;
@@ -142,7 +143,7 @@ impl Directory {
         presented: Presented<'_>,
         moment: Moment,
     ) -> Result<Option<Known>, Refusal> {
-        self.identify_from(presented, None, moment).await
+        self.identify_from(presented, None, moment).await.map_err(|refused| refused.refusal)
     }
 
     /// Who a credential is that was presented from `address`; `None` if nothing was presented.
@@ -155,14 +156,15 @@ impl Directory {
         presented: Presented<'_>,
         address: Option<IpAddr>,
         moment: Moment,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Known>, Refused> {
+        let refused = |known: &Known, why| Err(Refused::of(&known.identity.caller.app.id, why));
         match presented {
             Presented::Nothing => Ok(None),
             Presented::ApiKey(text) => self.identify_key(text, address, moment).await.map(Some),
             Presented::AccessToken(text) => {
                 let known = self.identify_token(text, address, moment).await?;
                 match known.identity.confirmation {
-                    Some(Confirmation::Key(_)) => Err(BOUND),
+                    Some(Confirmation::Key(_)) => refused(&known, BOUND),
                     Some(Confirmation::Certificate(_)) | None => Ok(Some(known)),
                 }
             }
@@ -170,7 +172,7 @@ impl Directory {
                 let known = self.identify_token(text, address, moment).await?;
                 match known.identity.confirmation {
                     Some(Confirmation::Key(_)) => Ok(Some(known)),
-                    Some(Confirmation::Certificate(_)) | None => Err(NOT_BOUND),
+                    Some(Confirmation::Certificate(_)) | None => refused(&known, NOT_BOUND),
                 }
             }
         }
@@ -181,7 +183,7 @@ impl Directory {
         text: &str,
         address: Option<IpAddr>,
         moment: Moment,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Known, Refused> {
         let not_one = Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong.");
         let (_, hash) = ApiKey::check(text).map_err(|_| not_one)?;
         let found = self.keys.find(&hash).map(Remembered::from);
@@ -202,7 +204,7 @@ impl Directory {
         text: &str,
         address: Option<IpAddr>,
         moment: Moment,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Known, Refused> {
         let hash = hash_of(text);
         let credential = (CredentialKind::AccessToken, hash);
         let known = self.remembered.get(&credential).await;
@@ -239,8 +241,8 @@ impl Directory {
         moment: Moment,
     ) -> Result<Option<VerifiedToken>, Refusal> {
         let monotonic = moment.monotonic;
-        if let Some(refusal) = self.guesses.known_wrong(&hash, monotonic) {
-            return Err(refusal);
+        if let Some(refused) = self.guesses.known_wrong(&hash, monotonic) {
+            return Err(refused.refusal);
         }
         let refused = |error: TokenError| Refusal::CredentialInvalid(error.explanation());
         let keys = self.keys_in_force.ring().keys();
@@ -257,7 +259,7 @@ impl Directory {
             }
             Err(error) => {
                 let until = monotonic.saturating_add(REFUSED_TIME);
-                self.guesses.remember_wrong(hash, error.explanation(), until);
+                self.guesses.remember_wrong(hash, (error.explanation(), None), until);
                 Err(refused(error))
             }
         }
@@ -270,7 +272,7 @@ impl Directory {
         presented: Owned,
         known: Option<Remembered>,
         moment: Moment,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Known, Refused> {
         match known {
             Some(known) if self.is_fresh(&known, moment) => known.told(),
             Some(known) if self.is_believed(&known, moment) => {
@@ -360,8 +362,7 @@ impl Directory {
     fn is_true(&self, known: &Remembered, now: Timestamp) -> bool {
         let alive = match &known.outcome {
             Ok(identity) => identity.is_alive(now),
-            // An outage is never remembered: the next caller asks again.
-            Err(refusal) => !matches!(refusal, Refusal::Unavailable(_)),
+            Err(_) => !known.is_outage(),
         };
         alive && self.changes.are_fresh(&known.stamps)
     }

@@ -10,7 +10,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::domain::id::{LimitName, RouteName};
+use super::refused::Refused;
+use crate::domain::id::{AppId, LimitName, RouteName};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::Refusal;
 use crate::limit::cell::{Cell, CellKey, Cells};
@@ -54,6 +55,8 @@ struct Wrong {
     hash: [u8; 32],
     until: Duration,
     why: &'static str,
+    /// The app that it was once good for.
+    app: Option<AppId>,
 }
 
 /// A try that is paid for.
@@ -69,15 +72,22 @@ impl Guesses {
     }
 
     /// Why a credential proves nothing, if that was found out lately.
-    pub(super) fn known_wrong(&self, hash: &[u8; 32], now: Duration) -> Option<Refusal> {
+    pub(super) fn known_wrong(&self, hash: &[u8; 32], now: Duration) -> Option<Refused> {
         let place = self.place(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
-        (place.hash == *hash && now < place.until).then_some(Refusal::CredentialInvalid(place.why))
+        (place.hash == *hash && now < place.until)
+            .then(|| Refused { refusal: Refusal::CredentialInvalid(place.why), app: place.app.clone() })
     }
 
-    /// Remembers until `until` that a credential proves nothing.
-    pub(super) fn remember_wrong(&self, hash: [u8; 32], why: &'static str, until: Duration) {
+    /// Remembers until `until` why a credential proves nothing, and the app that it was once good for.
+    pub(super) fn remember_wrong(
+        &self,
+        hash: [u8; 32],
+        (why, app): (&'static str, Option<&AppId>),
+        until: Duration,
+    ) {
         if let Some(place) = self.place(&hash) {
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Wrong { hash, until, why };
+            let wrong = Wrong { hash, until, why, app: app.cloned() };
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
         }
     }
 
@@ -204,8 +214,10 @@ mod tests {
     #[test]
     fn a_wrong_token_is_known_for_a_while() {
         let (guesses, second) = (Guesses::new(), Duration::from_secs(1));
-        guesses.remember_wrong([7; 32], "why", 5 * second);
-        assert_eq!(guesses.known_wrong(&[7; 32], second), Some(Refusal::CredentialInvalid("why")));
+        let app = AppId::new("app_1").unwrap();
+        guesses.remember_wrong([7; 32], ("why", Some(&app)), 5 * second);
+        let refused = Refused::of(&app, Refusal::CredentialInvalid("why"));
+        assert_eq!(guesses.known_wrong(&[7; 32], second), Some(refused));
         assert_eq!(guesses.known_wrong(&[7; 32], 5 * second), None);
         assert_eq!(guesses.known_wrong(&[8; 32], second), None);
     }

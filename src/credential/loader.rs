@@ -8,6 +8,7 @@ use super::access_token::{TokenError, VerifiedToken};
 use super::freshness::Stamps;
 use super::identity::Identity;
 use super::keys::KnownKey;
+use super::refused::Refused;
 use super::source::{IdentitySource, SourceUnavailable};
 use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
 use crate::domain::api_key::KeyHash;
@@ -32,10 +33,16 @@ pub(super) struct Loader {
 
 /// Why no identity came of a credential.
 pub(super) enum Failure {
-    Refused(Refusal),
+    Refused(Refused),
     Source(SourceUnavailable),
     /// As many as may be are being loaded.
     Busy,
+}
+
+impl Failure {
+    fn of(app: &AppId, refusal: Refusal) -> Self {
+        Self::Refused(Refused::of(app, refusal))
+    }
 }
 
 impl From<SourceUnavailable> for Failure {
@@ -61,16 +68,18 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Result<KnownKey, Failure> {
         let _place = self.place()?;
-        let Some(mut key) = self.source.key(hash).await? else { return Err(Failure::Refused(KEY_UNKNOWN)) };
+        let Some(mut key) = self.source.key(hash).await? else {
+            return Err(Failure::Refused(KEY_UNKNOWN.into()));
+        };
         // Stamped, then read again: a revocation between the two is seen either way.
         stamps.push(judging.changes.stamp(key.id.as_str()));
         match self.source.key(hash).await? {
             Some(again) if again.is_valid(judging.now) => key = again,
-            _ => return Err(Failure::Refused(KEY_UNKNOWN)),
+            Some(_) | None => return Err(Failure::of(&key.app, KEY_UNKNOWN)),
         }
         let app = self.app(&key.app, judging).await?;
         stamps.extend(&app.stamps);
-        let app = app.what.facts.clone().map_err(Failure::Refused)?;
+        let app = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
         let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
         Ok(KnownKey { id: key.id, scopes, expires_at: key.expires_at, app })
     }
@@ -81,7 +90,7 @@ impl Loader {
         token: &VerifiedToken,
         judging: Judging<'_>,
         stamps: &mut Stamps,
-    ) -> Option<Result<Identity, Refusal>> {
+    ) -> Option<Result<Identity, Refused>> {
         let known = &self.subjects;
         stamps.push(judging.changes.stamp(&token.id));
         let is_revoked = judging.revoked.is_revoked(&token.id)?;
@@ -117,7 +126,7 @@ impl Loader {
         };
         let app = self.app(&token.app, judging).await?;
         let grant = match &token.grant {
-            Some(grant) => Some(self.grant(grant, judging).await?),
+            Some(grant) => Some(self.grant((grant, &token.app), judging).await?),
             None => None,
         };
         let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
@@ -130,11 +139,11 @@ impl Loader {
             return Ok(known);
         }
         let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
-        let Some(app) = self.source.app(id).await? else { return Err(Failure::Refused(APP_GONE)) };
+        let Some(app) = self.source.app(id).await? else { return Err(Failure::of(id, APP_GONE)) };
         // A partner is an app's for good.
         stamps.push(judging.changes.stamp(app.partner.as_str()));
         let Some(partner) = self.source.partner(&app.partner).await? else {
-            return Err(Failure::Refused(APP_GONE));
+            return Err(Failure::of(id, APP_GONE));
         };
         let facts = match (partner.standing, app.standing) {
             (Standing::Active, Standing::Active) => Ok(Arc::new(self.facts(&app).await?)),
@@ -171,13 +180,17 @@ impl Loader {
         Ok(known)
     }
 
-    async fn grant(&self, id: &GrantId, judging: Judging<'_>) -> Result<Known<KnownGrant>, Failure> {
+    async fn grant(
+        &self,
+        (id, app): (&GrantId, &AppId),
+        judging: Judging<'_>,
+    ) -> Result<Known<KnownGrant>, Failure> {
         let subjects = &self.subjects;
         if let Some(known) = subjects.true_one(subjects.grants.get(id), judging) {
             return Ok(known);
         }
         let mut stamps: Stamps = std::iter::once(judging.changes.stamp(id.as_str())).collect();
-        let Some(grant) = self.source.grant(id).await? else { return Err(Failure::Refused(GRANT_REVOKED)) };
+        let Some(grant) = self.source.grant(id).await? else { return Err(Failure::of(app, GRANT_REVOKED)) };
         // A merchant is a grant's for good.
         stamps.push(judging.changes.stamp(grant.merchant.as_str()));
         let merchant = self.source.merchant(&grant.merchant).await?;
@@ -192,8 +205,18 @@ const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant 
 
 type RestsOn<'k> = (bool, &'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
 
-/// Whom a token proves by what it rests on, or that it was revoked by itself.
+/// Whom a token proves by what it rests on.
 fn put_together(
+    token: &VerifiedToken,
+    rests_on: RestsOn<'_>,
+    judging: Judging<'_>,
+    stamps: &mut Stamps,
+) -> Result<Identity, Refused> {
+    judged(token, rests_on, judging, stamps).map_err(|refusal| Refused::of(&token.app, refusal))
+}
+
+/// Whom a token proves by what it rests on, or that it was revoked by itself.
+fn judged(
     token: &VerifiedToken,
     (is_revoked, app, family, grant): RestsOn<'_>,
     judging: Judging<'_>,

@@ -17,6 +17,7 @@ pub mod password;
 pub mod presented;
 pub mod proofs;
 pub mod recent;
+pub mod refused;
 mod revoked;
 pub mod ring_source;
 pub mod sealing;

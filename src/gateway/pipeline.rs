@@ -1,5 +1,5 @@
 //! A request's life as one straight function: each stage's output is the next one's input, so the wrong order does
-//! not compile. Whatever the outcome, the call ends in one count and, for a known app, one usage record.
+//! not compile. Whatever the outcome, the call ends in one count and, once an app has proved itself, one usage record.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -23,6 +23,8 @@ use super::{
 };
 use crate::credential::directory::Identity;
 use crate::credential::presented::{self, Shown};
+use crate::credential::refused::Refused;
+use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::metering::capture::Capture;
@@ -54,7 +56,7 @@ pub async fn serve(
 ) -> Response<Answer> {
     let mut recording = Recording::begin(worker.clone(), request.method().clone());
     let request_id = request_id::header_value(&recording.call.id);
-    let mut told = Telling { request_id, admission: None, shares_host: false };
+    let mut told = Telling { request_id, admission: None, shares_host: false, app: None };
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
     let arrived = Arrived { parts: &parts, body: &mut body, unseen };
@@ -119,7 +121,11 @@ async fn stages(
     let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
     let identity = match known {
         None if checked.shown.is_something() => {
-            Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await?
+            let identified = Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await;
+            identified.map_err(|Refused { refusal, app }| {
+                told.app = app;
+                refusal
+            })?
         }
         known => known,
     };
@@ -127,7 +133,8 @@ async fn stages(
         let (snapshot, address, moment) = (&view.snapshot, peer.address, call.moment());
         let door = &peer.fields.door;
         let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, door, moment };
-        confirm::check(shared, bound, &shown)?;
+        confirm::check(shared, bound, &shown)
+            .inspect_err(|_| told.app = Some(bound.caller.app.id.clone()))?;
     }
     told.shares_host = identity.is_none() && checked.host == shared.host;
     call.identity = identity;
@@ -165,7 +172,7 @@ async fn identify(
     worker: &Worker,
     shown: Shown<'_>,
     (address, moment): (IpAddr, Moment),
-) -> Result<Option<Arc<Identity>>, Refusal> {
+) -> Result<Option<Arc<Identity>>, Refused> {
     let presented = presented::find(shown)?;
     let known = worker.shared.directory.identify_from(presented, Some(address), moment).await?;
     let Some(known) = known else { return Ok(None) };
@@ -283,6 +290,8 @@ pub(super) struct Telling {
     pub(super) admission: Option<Admission>,
     /// Whether a browser may have been led here, to the host where merchants log in.
     pub(super) shares_host: bool,
+    /// The app whose credential was refused, if that is known. Nobody proved to be that app.
+    app: Option<AppId>,
 }
 
 impl Telling {
@@ -290,8 +299,17 @@ impl Telling {
     pub(super) fn refuse(self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
         let response = respond::refuse(refusal, &self.request_id, self.admission);
         // The only trace of a call that no usage record is of, such as one without a good credential.
-        let request_id = self.request_id.to_str().unwrap_or_default();
-        tracing::debug!(request_id, code = refusal.code(), detail = %refusal.detail(), "a call is refused");
+        let (call, request_id) = (&recording.call, self.request_id.to_str().unwrap_or_default());
+        let caller = call.identity.as_ref().map(|identity| &identity.caller.app.id);
+        tracing::debug!(
+            request_id,
+            app = caller.or(self.app.as_ref()).map(AppId::as_str),
+            route = call.route().map(|route| route.name.as_str()),
+            method = call.method.as_str(),
+            code = refusal.code(),
+            detail = %refusal.detail(),
+            "a call is refused"
+        );
         recording.refused(refusal, response.status().as_u16());
         response
     }

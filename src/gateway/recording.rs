@@ -56,7 +56,7 @@ pub struct Call {
     pub view: Rc<View>,
     /// Its route's place, once found.
     pub route: Option<usize>,
-    /// Who calls, once known.
+    /// Who calls, once it has proved itself.
     pub identity: Option<Arc<Identity>>,
     /// The API product and plan version that it is under, once known.
     pub subscribed: Option<(ProductName, PlanRef)>,

@@ -13,6 +13,7 @@ use crate::credential::freshness::{Stamp, Stamps};
 use crate::credential::guesses::Paid;
 use crate::credential::keys::SUBJECTS;
 use crate::credential::loader::Failure;
+use crate::credential::refused::Refused;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
 use crate::domain::principal::CredentialKind;
@@ -30,7 +31,7 @@ impl Directory {
         presented: Owned,
         aged: Remembered,
         moment: Moment,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Known, Refused> {
         let (loading, before) = (self.clone(), aged.clone());
         let load = async move { loading.load(credential, presented, Some(before), moment).await };
         match tokio::time::timeout(PATIENCE, self.control.spawn(load)).await {
@@ -51,7 +52,7 @@ impl Directory {
             .and_compute_with(|known| {
                 let is_newer = known.is_some_and(|known| {
                     let known = known.value();
-                    known.loaded_at > loaded_at && !matches!(known.outcome, Err(Refusal::Unavailable(_)))
+                    known.loaded_at > loaded_at && !known.is_outage()
                 });
                 std::future::ready(if is_newer { Op::Nop } else { Op::Put(aged.clone()) })
             })
@@ -67,7 +68,7 @@ impl Directory {
         presented: Owned,
         aged: Option<Remembered>,
         moment: Moment,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Known, Refused> {
         let (remembering, loading) = (self.clone(), self.clone());
         let entry = self
             .remembered
@@ -92,30 +93,32 @@ impl Directory {
         hash: KeyHash,
         address: Option<IpAddr>,
         moment: Moment,
-    ) -> Result<Remembered, Refusal> {
-        if let Some(refusal) = self.guesses.known_wrong(&hash.0, moment.monotonic) {
-            return Err(refusal);
+    ) -> Result<Remembered, Refused> {
+        if let Some(refused) = self.guesses.known_wrong(&hash.0, moment.monotonic) {
+            return Err(refused);
         }
         let loading = self.clone();
         let tried = async move {
             let paid = loading.guesses.pay(address, moment.monotonic)?;
             let task = loading.control.spawn(loading.clone().load_tried(hash, paid));
-            task.await.unwrap_or(Err(Refusal::Unavailable("The look-up of a credential was cut off")))
+            let cut_off = Refusal::Unavailable("The look-up of a credential was cut off");
+            task.await.unwrap_or(Err(cut_off.into()))
         };
         let remembered = self.remembered.try_get_with((CredentialKind::ApiKey, hash.0), tried).await;
         remembered.map_err(Arc::unwrap_or_clone)
     }
 
-    async fn load_tried(self: Arc<Self>, hash: KeyHash, paid: Paid) -> Result<Remembered, Refusal> {
+    async fn load_tried(self: Arc<Self>, hash: KeyHash, paid: Paid) -> Result<Remembered, Refused> {
         let remembered = self.clone().load_once(Owned::ApiKey(hash), None).await;
         match &remembered.outcome {
-            Err(refusal @ Refusal::CredentialInvalid(why)) => {
-                self.guesses.remember_wrong(hash.0, why, remembered.loaded_at.saturating_add(REFUSED_TIME));
-                return Err(refusal.clone());
+            Err(refused @ Refused { refusal: Refusal::CredentialInvalid(why), app }) => {
+                let until = remembered.loaded_at.saturating_add(REFUSED_TIME);
+                self.guesses.remember_wrong(hash.0, (*why, app.as_ref()), until);
+                return Err(refused.clone());
             }
-            Err(refusal @ Refusal::Unavailable(_)) => {
+            Err(refused @ Refused { refusal: Refusal::Unavailable(_), .. }) => {
                 self.guesses.give_back(&paid);
-                return Err(refusal.clone());
+                return Err(refused.clone());
             }
             Ok(_) | Err(_) => self.guesses.give_back(&paid),
         }
@@ -133,7 +136,7 @@ impl Directory {
         };
         let outcome = match outcome {
             Ok(identity) => Ok(Arc::new(identity)),
-            Err(Failure::Refused(refusal)) => Err(refusal),
+            Err(Failure::Refused(refused)) => Err(refused),
             Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
                 let nobody = match failure {
                     Failure::Source(unavailable) => out_of_reach(&unavailable, moment),
@@ -180,5 +183,6 @@ fn busy(moment: Moment) -> Remembered {
 
 fn nobody(why: &'static str, moment: Moment) -> Remembered {
     let (loaded_at, rests_until) = (moment.monotonic, Duration::ZERO);
-    Remembered { outcome: Err(Refusal::Unavailable(why)), stamps: Stamps::default(), loaded_at, rests_until }
+    let outcome = Err(Refusal::Unavailable(why).into());
+    Remembered { outcome, stamps: Stamps::default(), loaded_at, rests_until }
 }

@@ -47,7 +47,8 @@ impl Directory {
             }
             None => {
                 let why = TokenError::UnknownKey.explanation();
-                self.guesses.remember_wrong(hash, why, moment.monotonic.saturating_add(REFUSED_TIME));
+                let until = moment.monotonic.saturating_add(REFUSED_TIME);
+                self.guesses.remember_wrong(hash, (why, None), until);
                 Err(Refusal::CredentialInvalid(why))
             }
         }

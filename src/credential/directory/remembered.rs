@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::{Credential, Identity, Known, REFUSED_TIME};
 use crate::credential::freshness::Stamps;
 use crate::credential::keys::Found;
+use crate::credential::refused::Refused;
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 
 /// What is remembered of a credential.
 #[derive(Clone)]
 pub(super) struct Remembered {
-    pub(super) outcome: Result<Arc<Identity>, Refusal>,
+    pub(super) outcome: Result<Arc<Identity>, Refused>,
     pub(super) stamps: Stamps,
     /// When it was loaded.
     pub(super) loaded_at: Duration,
@@ -21,9 +22,14 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    pub(super) fn told(self) -> Result<Known, Refusal> {
+    pub(super) fn told(self) -> Result<Known, Refused> {
         let Self { outcome, stamps, loaded_at, rests_until } = self;
         outcome.map(|identity| Known { identity, stamps, loaded_at, rests_until })
+    }
+
+    /// Whether nothing could be loaded: that is never believed, and the next caller asks again.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self.outcome, Err(Refused { refusal: Refusal::Unavailable(_), .. }))
     }
 }
 

@@ -75,6 +75,52 @@ fn who_is_suspended_is_said() {
     }
 }
 
+/// What the documentation names to find calls that have no usage record.
+const REFUSED_CALLS: &str = "info,tollgate::gateway=debug";
+
+#[test]
+fn a_refused_call_without_a_usage_record_is_in_the_log_with_the_app_of_its_credential() {
+    let dev = Dev::logging(REFUSED_CALLS);
+    let (key, bearer) = (dev.told("/app/api_key").to_owned(), dev.bearer(0));
+    let (app, merchant) = (dev.told("/app/client_id"), dev.told("/merchants/0/id"));
+    let partner = dev.admin("GET", &format!("/admin/apps/{app}"), "").json()["partner"].clone();
+    let is_told = |header: (&str, &str), code: &str, app: Option<&str>| {
+        let refused = dev.get("/api/orders", &[header]);
+        assert_eq!(refused.code(), code, "{}", refused.text());
+        let line = dev.line_of(&refused);
+        for part in ["DEBUG", "route=\"list-orders\"", "method=\"GET\"", &format!("code=\"{code}\"")] {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+        let told = app.map(|app| format!("app=\"{app}\"")).unwrap_or_default();
+        assert!(line.contains(&told) && line.contains("app=") == app.is_some(), "{line}");
+        let record = format!("/admin/usage/{}", refused.header("x-request-id").unwrap());
+        assert_eq!(dev.admin("GET", &record, "").status, 404);
+    };
+    let (by_key, by_token) = (("X-Api-Key", key.as_str()), ("Authorization", bearer.as_str()));
+    for (path, header) in [
+        (format!("apps/{app}"), by_key),
+        (format!("apps/{app}"), by_token),
+        (format!("partners/{}", partner.as_str().unwrap()), by_key),
+        (format!("merchants/{merchant}"), by_token),
+    ] {
+        assert_eq!(dev.admin("POST", &format!("/admin/{path}/suspend"), "").status, 200, "{path}");
+        is_told(header, "suspended", Some(app));
+        is_told(header, "suspended", Some(app));
+        assert_eq!(dev.admin("POST", &format!("/admin/{path}/resume"), "").status, 200, "{path}");
+    }
+    let grants = dev.admin("GET", &format!("/admin/grants?app={app}"), "").json();
+    let keys = dev.admin("GET", &format!("/admin/keys?app={app}"), "").json();
+    for (kind, list, header) in [("grants", grants, by_token), ("keys", keys, by_key)] {
+        let path = format!("/admin/{kind}/{}/revoke", list["items"][0]["id"].as_str().unwrap());
+        assert_eq!(dev.admin("POST", &path, "").status, 200, "{path}");
+        is_told(header, "credential_invalid", Some(app));
+        is_told(header, "credential_invalid", Some(app));
+    }
+    let unknown = "tg_test_0000000000000000000000000000000000000000000";
+    is_told(("X-Api-Key", unknown), "credential_invalid", None);
+    is_told(("Authorization", "Bearer a.b.c"), "credential_invalid", None);
+}
+
 #[test]
 fn a_token_of_one_merchant_never_reads_anothers_orders() {
     let dev = Dev::start();

@@ -88,6 +88,18 @@ fn p3_a_bound_token_is_taken_with_a_proof_alone_and_an_unbound_one_without() {
 }
 
 #[test]
+fn what_is_refused_for_its_proof_is_in_the_log_with_the_app_of_its_token() {
+    let dev = Dev::logging("info,tollgate::gateway=debug");
+    let (_, bound) = holder(&dev);
+    for (scheme, code) in [("DPoP", "proof_invalid"), ("Bearer", "credential_invalid")] {
+        let line = dev.line_of(&call(&dev, &format!("{scheme} {bound}"), &[]));
+        for part in [format!("app=\"{}\"", dev.told("/app/client_id")), format!("code=\"{code}\"")] {
+            assert!(line.contains(&part), "no {part} in {line}");
+        }
+    }
+}
+
+#[test]
 fn p2_a_proof_is_of_this_request_this_token_and_this_key() {
     let dev = Dev::start();
     let ((holder, bound), (thief, others)) = (holder(&dev), holder(&dev));

@@ -2,30 +2,16 @@
 
 use serde_json::json;
 
-use crate::support::dev::{Dev, wait_for};
+use crate::support::dev::Dev;
 use crate::support::dpop::now;
 use crate::support::http::{self, Answer, FORM, form};
 use crate::support::signer::Signer;
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
-/// The one line of the log about a refused call, found by the id that its answer carries.
-#[track_caller]
-fn line_of(dev: &Dev, answer: &Answer) -> String {
-    let id = answer.header("x-request-id").unwrap().to_owned();
-    let lines = || {
-        let log = dev.log();
-        log.lines().filter(|line| line.contains(&id)).map(str::to_owned).collect::<Vec<_>>()
-    };
-    wait_for("the line of the log", || !lines().is_empty());
-    let lines = lines();
-    assert_eq!(lines.len(), 1, "{lines:#?}");
-    lines[0].clone()
-}
-
 #[track_caller]
 fn check(dev: &Dev, answer: &Answer, told: &[&str]) {
-    let line = line_of(dev, answer);
+    let line = dev.line_of(answer);
     for part in told {
         assert!(line.contains(part), "no {part} in {line}");
     }
@@ -52,7 +38,7 @@ fn who_fails_to_be_an_app_is_found_by_request_id_and_counted() {
         &unknown,
         &[&refused[..], &["there is no such app", "unknown_client=\"nobody\\\"xxx"]].concat(),
     );
-    assert!(line_of(&dev, &unknown).len() < 500);
+    assert!(dev.line_of(&unknown).len() < 500);
     // The two changed places.
     let swapped = token(&dev, &[GRANT, ("client_id", secret), ("client_secret", app)]);
     check(&dev, &swapped, &["looks like a secret"]);
@@ -97,7 +83,7 @@ fn logins_are_counted_by_what_became_of_them_and_the_wrong_ones_logged() {
     let unknown = log_in("\"><script>", "not-the-password");
     assert!(!unknown.text().contains("<script>") && unknown.text().contains("&#34;&#62;&#60;script&#62;"));
     check(&dev, &unknown, &["INFO", "wrong_password"]);
-    assert!(!line_of(&dev, &unknown).contains("script"));
+    assert!(!dev.line_of(&unknown).contains("script"));
     assert_eq!(log_in(name, password).status, 303);
     let throttled = (0..20).map(|_| log_in(name, "not-the-password")).find(|answer| answer.status == 429);
     check(&dev, &throttled.unwrap(), &["INFO", "too_many_attempts"]);

@@ -136,6 +136,20 @@ impl Dev {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// The one line of the log about a call, found by the id that its answer carries.
+    #[track_caller]
+    pub(crate) fn line_of(&self, answer: &Answer) -> String {
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        let lines = || {
+            let log = self.log();
+            log.lines().filter(|line| line.contains(&id)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        wait_for("the line of the log", || !lines().is_empty());
+        let lines = lines();
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        lines[0].clone()
+    }
+
     pub(crate) fn ready_file(&self) -> PathBuf {
         self.folder.path().join("ready.json")
     }

@@ -9,7 +9,9 @@ fn address() -> Option<IpAddr> {
 
 impl World {
     async fn try_key(&self, key: &ApiKey, address: Option<IpAddr>) -> Result<Option<Known>, Refusal> {
-        self.directory.identify_from(Presented::ApiKey(key.reveal()), address, self.clock.moment()).await
+        let tried =
+            self.directory.identify_from(Presented::ApiKey(key.reveal()), address, self.clock.moment());
+        tried.await.map_err(|refused| refused.refusal)
     }
 
     fn asked(&self) -> usize {
@@ -88,12 +90,12 @@ async fn what_has_aged_never_takes_the_place_of_what_was_loaded_since() {
     let aged = world.directory.remembered.get(&credential).await.unwrap();
     world.later(60);
     let revoked = Refusal::CredentialInvalid("revoked");
-    let loaded =
-        Remembered { outcome: Err(revoked.clone()), loaded_at: world.clock.monotonic(), ..aged.clone() };
+    let outcome = Err(revoked.clone().into());
+    let loaded = Remembered { outcome, loaded_at: world.clock.monotonic(), ..aged.clone() };
     let rests_until = world.clock.monotonic() + REFUSED_TIME;
     let believed = Remembered { rests_until, ..aged };
     assert!(world.directory.believe(credential, believed.clone()).await.told().is_ok(), "nothing is newer");
     world.directory.remembered.insert(credential, loaded).await;
-    assert_eq!(world.directory.believe(credential, believed).await.told().unwrap_err(), revoked);
+    assert_eq!(world.directory.believe(credential, believed).await.told().unwrap_err().refusal, revoked);
     assert_eq!(world.identify().await.unwrap_err(), revoked, "the revocation was overwritten");
 }

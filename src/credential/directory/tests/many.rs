@@ -60,7 +60,8 @@ async fn a_flood_of_forged_tokens_is_not_verified_and_good_ones_are() {
     let (flooder, caller) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
     let identify = async |token: &str, address| {
         let presented = Presented::AccessToken(token);
-        world.directory.identify_from(presented, address, world.clock.moment()).await
+        let tried = world.directory.identify_from(presented, address, world.clock.moment());
+        tried.await.map_err(|refused| refused.refusal)
     };
     let stranger = TokenSigner::new(Arc::new(KeyRing::new(vec![signing_key()], ISSUER)));
     let good = world.token("good");

@@ -56,7 +56,9 @@ impl Node {
     }
 
     async fn identify(&self, token: &str, address: Option<IpAddr>) -> Result<Option<Known>, Refusal> {
-        self.directory.identify_from(Presented::AccessToken(token), address, self.world.clock.moment()).await
+        let moment = self.world.clock.moment();
+        let tried = self.directory.identify_from(Presented::AccessToken(token), address, moment);
+        tried.await.map_err(|refused| refused.refusal)
     }
 
     /// What somebody at `address` hears of a token.
