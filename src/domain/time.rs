@@ -99,6 +99,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The last whole multiple of `span` since the epoch that is not after this time.
+    #[must_use]
+    pub fn rounded_down(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.div_euclid(span).saturating_mul(span))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -158,13 +165,14 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// The minute that clocks in this zone show at `at`, for people: such as `2026-11-24 16:00`.
+    /// The minute that clocks in this zone show at `at`, for people: such as `2026-11-24 16:00 Asia/Shanghai`.
     #[must_use]
     pub fn minute(&self, at: Timestamp) -> String {
         let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let local = self.0.to_datetime(at);
         let (date, time) = (local.date(), local.time());
-        format!("{date} {:02}:{:02}", time.hour(), time.minute())
+        let zone = self.0.iana_name().unwrap_or("UTC");
+        format!("{date} {:02}:{:02} {zone}", time.hour(), time.minute())
     }
 }
 
@@ -254,6 +262,14 @@ mod tests {
         assert_eq!(Period::of(at, &Zone::utc()).to_string(), "2026-10");
         assert_eq!("2026-11".parse::<Period>().unwrap().start(&zone), at);
         assert_eq!("2026-12".parse::<Period>().unwrap().next().to_string(), "2027-01");
+    }
+
+    #[test]
+    fn a_minute_is_told_with_its_zone() {
+        let at: Timestamp = "2026-11-24T08:00:59.5Z".parse().unwrap();
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        assert_eq!(zone.minute(at), "2026-11-24 16:00 Asia/Shanghai");
+        assert_eq!(Zone::utc().minute(at), "2026-11-24 08:00 UTC");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::router::OAuth;
 use super::scopes;
 use super::session::{self, Session};
 use crate::domain::action::Action;
+use crate::domain::authentication::AuthenticationClass;
 use crate::domain::id::{GrantId, SessionId};
 use crate::domain::identity::Grant;
 use crate::store::recorded;
@@ -58,7 +59,11 @@ async fn page(oauth: &OAuth, headers: &HeaderMap) -> Result<Response, PageError>
     let browsers = browsers.iter().map(|browser| Browser {
         session: browser.id.as_str(),
         since: zone.minute(browser.created_at),
+        seen: browser.seen_at.map(|at| zone.minute(at)),
         until: zone.minute(browser.expires_at),
+        method: browser.method,
+        is_by_two_factors: browser.authentication.class == AuthenticationClass::TwoFactors,
+        address: browser.address,
         is_this: browser.id == session.id,
     });
     let question = AppsQuestion {

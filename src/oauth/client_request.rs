@@ -193,7 +193,8 @@ async fn client(oauth: &OAuth, parameters: &Parameters) -> Result<Client, PageEr
     if parameters.is_faulty("client_id") || parameters.is_faulty("redirect_uri") {
         return Err(PageError::UnknownApp);
     }
-    let id = parameters.get("client_id").and_then(|id| AppId::new(id).ok()).ok_or(PageError::UnknownApp)?;
+    let named = parameters.get("client_id").ok_or(PageError::NoApp)?;
+    let id = AppId::new(named).map_err(|_| PageError::UnknownApp)?;
     let client = oauth.store.client(&id).await?.ok_or_else(|| {
         observed::is_no_app(id.as_str());
         PageError::UnknownApp

@@ -18,11 +18,14 @@ const BUSY_SECONDS: u64 = 5;
 /// What goes wrong at the authorization endpoint before there is anywhere to redirect to: a page for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
+    /// The request names no app.
+    #[error("The app that sent you here did not say which app it is: client_id is missing.")]
+    NoApp,
     /// The app is unknown.
     #[error("The app that sent you here is not registered.")]
     UnknownApp,
-    /// The app is suspended, which is told to nobody but the log.
-    #[error("The app that sent you here is not registered.")]
+    /// The app or its partner is suspended; only the log is told why it cannot be used.
+    #[error("The app that sent you here cannot be used at present.")]
     SuspendedApp,
     /// The redirect URI is not one of the app's.
     #[error("The app that sent you here gave a return address that it has not registered.")]
@@ -109,7 +112,8 @@ impl PageError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::UnknownApp
+            Self::NoApp
+            | Self::UnknownApp
             | Self::SuspendedApp
             | Self::UnknownRedirect
             | Self::RequestGone
@@ -127,6 +131,7 @@ impl PageError {
     fn refused(&self) -> Refused {
         let text = self.to_string();
         match self {
+            Self::NoApp => Refused::mistake("client_id_missing", text),
             Self::UnknownApp => Refused::watched("unknown_app", text),
             Self::SuspendedApp => Refused::watched("suspended_app", "the app or its partner is suspended"),
             Self::UnknownRedirect => Refused::watched("unknown_redirect_uri", text),
@@ -172,7 +177,9 @@ impl PageError {
 
     fn in_chinese(&self) -> String {
         let text = match self {
-            Self::UnknownApp | Self::SuspendedApp => "将您转到此处的应用尚未注册。",
+            Self::NoApp => "将您转到此处的应用未说明自己的身份：缺少 client_id。",
+            Self::UnknownApp => "将您转到此处的应用尚未注册。",
+            Self::SuspendedApp => "将您转到此处的应用目前无法使用。",
             Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
             Self::RequestGone => "此请求已过期或已被使用。请返回应用重新开始。",
             Self::StaleForm => "此表单已失效。请返回重新开始。",

@@ -81,6 +81,12 @@ fn a_merchant_ends_its_own_sessions_and_no_others() {
         assert_eq!(page.matches("This browser").count(), 1, "{page}");
         assert_eq!(page.matches("name=\"session\"").count(), 1, "{page}");
     }
+    let until = mine.matches(" Asia/Shanghai</p>").count();
+    assert_eq!((mine.matches("Logged in by password from 127.0.0.1").count(), until), (2, 2), "{mine}");
+    assert_eq!(mine.matches(" Asia/Shanghai, last seen 20").count(), 2, "{mine}");
+    let chinese = dev.get(PAGE, &[("Cookie", &here.cookie()), ("Accept-Language", "zh")]).text();
+    assert_eq!(chinese.matches("登录：密码，来自 127.0.0.1").count(), 2, "{chinese}");
+    assert_eq!(chinese.matches(" Asia/Shanghai，最近使用于 20").count(), 2, "{chinese}");
     let (other, own, csrf) = (input(&mine, "session"), input(&theirs, "session"), input(&mine, "csrf"));
     let end = format!("{PAGE}/sessions/end");
     let path = format!("/admin/merchants/{}/sessions", dev.told("/merchants/0/id"));

@@ -96,6 +96,17 @@ fn pages_cannot_be_framed_scripted_or_stored_and_speak_the_browsers_language() {
     assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     assert!(page.text().contains("登录") && page.text().contains("lang=\"zh\""));
     assert!(!page.text().contains("<script"));
+    let app = dev.told("/app/client_id");
+    assert_eq!(dev.admin("POST", &format!("/admin/apps/{app}/suspend"), "").status, 200);
+    for (query, language, expected) in [
+        (query.as_str(), "en", "The app that sent you here cannot be used at present."),
+        (&query, "zh", "将您转到此处的应用目前无法使用。"),
+        ("response_type=code", "en", "client_id is missing"),
+        ("client_id=&response_type=code", "zh", "缺少 client_id"),
+    ] {
+        let page = dev.get(&format!("/oauth/authorize?{query}"), &[("Accept-Language", language)]);
+        assert!(page.status == 400 && page.text().contains(expected), "{query}: {}", page.text());
+    }
     for (accepted, expected) in [
         ("fr, zh;q=0.3, en;q=0.7", "is not registered"),
         ("fr, zh;q=0.7, en;q=0.3", "尚未注册"),
