@@ -41,7 +41,7 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     let scopes = body.required("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
-    check_default((scopes.as_ref(), default_scopes.as_ref().and_then(Option::as_ref)), &mut body);
+    check_default((scopes.as_ref(), default_scopes.as_ref().and_then(Option::as_ref)), BEYOND, &mut body);
     let kind = kind.map(|kind| kind.unwrap_or(ClientKind::Confidential));
     check_pkce((kind, requires_pkce.flatten()), &mut body);
     let uris = redirect_uris.iter().flatten().flatten().cloned().collect::<Vec<String>>();
@@ -80,8 +80,12 @@ pub(super) fn changed_app(
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
     let all = scopes.as_ref().map(|scopes| scopes.as_ref().unwrap_or(&app.scopes));
-    let default = default_scopes.as_ref().map(|default| default.as_ref().unwrap_or(&app.default_scopes));
-    check_default((all, default), &mut body);
+    let (kept, beyond) = (kept_default(&app, all), "is not: name default_scopes (--default-scope) as well");
+    match &default_scopes {
+        Some(Some(default)) => check_default((all, Some(default)), BEYOND, &mut body),
+        Some(None) => check_default((all, Some(&kept)), beyond, &mut body),
+        None => {}
+    }
     check_pkce((Some(app.kind), requires_pkce.flatten()), &mut body);
     let wrong_before = settings.mistakes((app.kind, &app.redirect_uris));
     let uris = redirect_uris.as_ref().and_then(Option::as_ref).unwrap_or(&app.redirect_uris);
@@ -91,7 +95,7 @@ pub(super) fn changed_app(
             name: name?.unwrap_or(app.name),
             redirect_uris: redirect_uris?.unwrap_or(app.redirect_uris),
             scopes: scopes?.unwrap_or(app.scopes),
-            default_scopes: default_scopes?.unwrap_or(app.default_scopes),
+            default_scopes: default_scopes?.unwrap_or(kept),
             requires_pkce: requires_pkce?.unwrap_or(app.requires_pkce),
             ..app
         };
@@ -100,12 +104,26 @@ pub(super) fn changed_app(
     body.finish(built)
 }
 
-fn check_default((scopes, default): (Option<&ScopeSet>, Option<&ScopeSet>), body: &mut Fields) {
+/// The default scopes of an app that names none when it is changed to have `scopes`. If they were all its scopes, which they are
+/// of an app that never named any, and would be more than it has, they are all of them again.
+fn kept_default(app: &App, scopes: Option<&ScopeSet>) -> ScopeSet {
+    match scopes {
+        Some(scopes) if app.default_scopes == app.scopes && !scopes.covers(&app.default_scopes) => {
+            scopes.clone()
+        }
+        Some(_) | None => app.default_scopes.clone(),
+    }
+}
+
+/// What is told of default scopes that are beyond the scopes.
+const BEYOND: &str = "is not";
+
+fn check_default((scopes, default): (Option<&ScopeSet>, Option<&ScopeSet>), told: &str, body: &mut Fields) {
     if let (Some(scopes), Some(default)) = (scopes, default)
         && !scopes.covers(default)
     {
         let beyond = scopes.missing(default);
-        body.wrong("default_scopes", format!("must be within scopes; {beyond} is not"));
+        body.wrong("default_scopes", format!("must be within scopes; {beyond} {told}"));
     }
 }
 

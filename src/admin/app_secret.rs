@@ -123,7 +123,8 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, Id(id): Id, param
     ok(whole(&state.store.secrets_of(&app.id).await?, show::secret))
 }
 
-/// `POST /admin/apps/{id}/secrets/{secret}/revoke`: with the secret end the access tokens that the app got for itself.
+/// `POST /admin/apps/{id}/secrets/{secret}/revoke`: with the secret end the access tokens that the app got for itself. Of one that
+/// is revoked already nothing changes.
 pub(super) async fn revoke(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
@@ -135,7 +136,11 @@ pub(super) async fn revoke(
     let mut transaction = state.store.begin().await?;
     let app = lock_client(&mut transaction, &id).await?.app;
     let known = transaction.app_secret(&app.id, &secret).await?;
-    let before = show::secret(&known.ok_or(Problem::NotFound("client secret"))?);
+    let known = known.ok_or(Problem::NotFound("client secret"))?;
+    let before = show::secret(&known);
+    if known.revoked_at.is_some() {
+        return ok(before);
+    }
     let revoked = transaction.revoke_app_secret(&app.id, &secret, state.clock.now()).await?;
     transaction.end_app_tokens(&app.id, ended_from(&state)).await?;
     let subject = Subject::new(app.id.as_str()).about(secret.as_str());

@@ -11,6 +11,9 @@ use crate::domain::identity::ClientKind;
 /// What is wrong with settings: the setting, and what would be right.
 type Mistake = (&'static str, &'static str);
 
+/// What is wrong with an app that is to get codes.
+const NO_REDIRECT_URI: &str = "are missing: answers of authorization_code go to one of them; name it, or leave authorization_code out of grant_types";
+
 /// The settings of an app of that kind, whose answers may go to `redirect_uris`: those that the body has, and those of `before`
 /// for the rest. What is wrong is noted in the body, and gives `None`; but for what was `wrong_before`: who changes something
 /// else is not told of it.
@@ -25,6 +28,8 @@ pub(super) fn settings(
     );
     let grant_types =
         body.optional("grant_types", set_of(GrantType::named, &GrantType::ALL.map(GrantType::name)));
+    let names_codes =
+        grant_types.iter().flatten().flatten().any(|name| *name == GrantType::AuthorizationCode);
     let jwks = body.optional("jwks", key_set);
     let tls_name = tls_name(body);
     let dpop_bound_tokens = body.optional("dpop_bound_access_tokens", fields::flag);
@@ -44,6 +49,10 @@ pub(super) fn settings(
     if settings.has_method(AuthMethod::SelfSignedTls) && !has_certificates(&settings) {
         mistakes
             .push(("jwks", "has no certificate (x5c, or x5t#S256): self_signed_tls_client_auth goes by it"));
+    }
+    // Who named no grant types has it by default, and may have no use for it.
+    if names_codes && redirect_uris.is_empty() && !body.is_wrong("redirect_uris") {
+        mistakes.push(("redirect_uris", NO_REDIRECT_URI));
     }
     for (setting, what) in &mistakes {
         body.wrong(setting, (*what).to_owned());

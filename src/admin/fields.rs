@@ -92,6 +92,12 @@ impl Fields {
         self.errors.push(FieldError { pointer: format!("/{name}"), detail });
     }
 
+    /// Whether something was wrong with that field.
+    pub(super) fn is_wrong(&self, name: &str) -> bool {
+        let of_field = |error: &FieldError| error.pointer.strip_prefix('/') == Some(name);
+        self.errors.iter().any(of_field)
+    }
+
     /// What was built of the fields, if all of them were right.
     pub(super) fn finish<T>(mut self, built: Option<T>) -> Result<T, Problem> {
         for name in std::mem::take(&mut self.left).keys() {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::app_secret::{self, SecretAction};
-use super::app_settings::{ClientArguments, list};
+use super::app_settings::{ClientArguments, list, with_help};
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
 use super::query::{segment, with_query};
@@ -87,6 +87,13 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("auth_methods", with_help(" [default: by a secret, either way]")),
+    mut_arg(
+        "grant_types",
+        with_help(" [default: all but the last, and a public app no client_credentials]")
+    )
+)]
 struct NewApp {
     /// The partner whose app it is
     #[arg(long, value_name = "ID")]
@@ -118,6 +125,10 @@ struct NewApp {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("auth_methods", with_help(", in place of all before")),
+    mut_arg("grant_types", with_help(", in place of all before"))
+)]
 struct ChangedApp {
     /// The app's id
     id: String,

@@ -27,7 +27,7 @@ pub(super) enum SecretAction {
     },
     /// An app's client secrets, those that no longer work too; never the secrets themselves
     ///
-    /// The last use is told once an hour: who ends a rotation sees what was used since within the hour.
+    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since.
     List {
         /// The app's id
         id: String,

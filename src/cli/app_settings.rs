@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Arg, Args};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -12,12 +12,11 @@ use super::failure::Failure;
 #[command(next_help_heading = "As an OAuth2 client")]
 pub(super) struct ClientArguments {
     /// How it may prove itself: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or
-    /// self_signed_tls_client_auth; may be given several times [default: by a secret, either way]
+    /// self_signed_tls_client_auth; may be given several times
     #[arg(long = "auth-method", value_name = "METHOD")]
     auth_methods: Vec<String>,
     /// What it may exchange for tokens: authorization_code, refresh_token, client_credentials or
-    /// urn:ietf:params:oauth:grant-type:device_code; may be given several times, '' for none [default: all but the last, and a public
-    /// app no client_credentials]
+    /// urn:ietf:params:oauth:grant-type:device_code; may be given several times, '' for none
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
     /// A file with its public keys as a JWK Set, or one as a JWK, for private_key_jwt, and its certificates (x5c), for
@@ -48,6 +47,14 @@ pub(super) struct ClientArguments {
     /// It must push its authorization requests
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     require_par: Option<bool>,
+}
+
+/// Adds to the help of an option what holds for one command alone.
+pub(super) fn with_help(more: &'static str) -> impl FnOnce(Arg) -> Arg {
+    move |option| {
+        let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+        option.help(help + more)
+    }
 }
 
 impl ClientArguments {

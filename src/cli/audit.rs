@@ -7,6 +7,7 @@ use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
 use super::screen::{Column, Format, Screen, cell};
+use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArguments {
@@ -39,15 +40,32 @@ struct Which {
     /// Only changes of this kind, such as app.suspend
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// How many, the newest first [default: 100]; `all` for all there are
-    #[arg(long, value_name = "NUMBER")]
-    limit: Option<String>,
+    /// How many, 1 to 500, the newest first, or `all` for all there are [default: 100]
+    #[arg(long, value_name = "NUMBER", value_parser = limit)]
+    limit: Option<Limit>,
+}
+
+/// How many records a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    /// So many at most, the newest.
+    Newest(u32),
+    /// All.
+    All,
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    match (text, text.parse::<u32>()) {
+        ("all", _) => Ok(Limit::All),
+        (_, Ok(number)) if (1..=MAX_PAGE_SIZE).contains(&number) => Ok(Limit::Newest(number)),
+        _ => Err(format!("write a number from 1 to {MAX_PAGE_SIZE}, or all")),
+    }
 }
 
 impl Which {
     fn is_any_given(&self) -> bool {
         let Self { subject, actor, action, limit } = self;
-        [subject, actor, action, limit].into_iter().any(Option::is_some)
+        [subject, actor, action].into_iter().any(Option::is_some) || limit.is_some()
     }
 }
 
@@ -91,13 +109,15 @@ pub(super) fn run(arguments: &AuditArguments, screen: &Screen) -> Outcome {
         }
         None => {
             let Which { subject, actor, action, limit } = &arguments.which;
-            let limit = limit.as_deref().unwrap_or("100");
-            let limit = (limit != "all").then_some(limit);
+            let limit = match limit.unwrap_or(Limit::Newest(DEFAULT_PAGE_SIZE)) {
+                Limit::Newest(number) => Some(number.to_string()),
+                Limit::All => None,
+            };
             let filter = [
                 ("subject", subject.as_deref()),
                 ("actor", actor.as_deref()),
                 ("action", action.as_deref()),
-                ("limit", limit),
+                ("limit", limit.as_deref()),
             ];
             let path = with_query("/admin/audit", &filter);
             let records = match limit {
@@ -167,6 +187,15 @@ fn shown(value: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_has_as_many_records_as_a_page_may_have_or_all() {
+        assert_eq!(limit("1"), Ok(Limit::Newest(1)));
+        assert_eq!((limit("500"), limit("all")), (Ok(Limit::Newest(500)), Ok(Limit::All)));
+        for wrong in ["0", "501", "-1", "", "All", "many", "4294967296"] {
+            assert_eq!(limit(wrong), Err("write a number from 1 to 500, or all".to_owned()), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_change_is_told_by_the_fields_that_differ() {

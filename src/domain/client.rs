@@ -244,7 +244,7 @@ pub struct SecretRecord {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it last proved the app, never more than [`super::last_use::SECRET_EVERY`] behind.
+    /// The hour in which it last proved the app.
     pub last_used_at: Option<Timestamp>,
 }
 

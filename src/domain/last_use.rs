@@ -29,6 +29,15 @@ impl Used {
         }
     }
 
+    /// What is written down of a use at `at`: of a secret the hour in which it was, as nothing finer is known.
+    #[must_use]
+    pub fn written(&self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Secret(_) => at.rounded_down(SECRET_EVERY),
+            Self::Session(_) => at,
+        }
+    }
+
     /// Whether a use at `now` is to be written down, if the last one that is known of was at `known`.
     #[must_use]
     pub fn is_due(&self, known: Option<Timestamp>, now: Timestamp) -> bool {
@@ -57,5 +66,20 @@ mod tests {
         ] {
             assert_eq!(used.is_due(known, now), is_due, "{used:?} {known:?} {now}");
         }
+    }
+
+    #[test]
+    fn a_use_of_a_secret_is_written_down_by_its_hour() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let secret = Used::Secret("sec_1".parse().unwrap());
+        for (at, written) in [
+            ("2026-11-24T08:00:00Z", "2026-11-24T08:00:00Z"),
+            ("2026-11-24T08:59:59.999999Z", "2026-11-24T08:00:00Z"),
+            ("1969-12-31T23:30:00Z", "1969-12-31T23:00:00Z"),
+        ] {
+            assert_eq!(secret.written(time(at)), time(written));
+        }
+        let session = Used::Session("ses_1".parse().unwrap());
+        assert_eq!(session.written(time("2026-11-24T08:59:59Z")), time("2026-11-24T08:59:59Z"));
     }
 }

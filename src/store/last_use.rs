@@ -23,10 +23,10 @@ impl Store {
         for some in uses.chunks(AT_ONCE) {
             let mut transaction = self.begin().await?;
             for (used, at) in some {
-                let known_before = at.minus(used.every());
+                let (at, known_before) = (used.written(*at), at.minus(used.every()));
                 match used {
-                    Used::Secret(id) => transaction.note_secret_use(id, *at, known_before).await?,
-                    Used::Session(id) => transaction.note_session_seen(id, *at, known_before).await?,
+                    Used::Secret(id) => transaction.note_secret_use(id, at, known_before).await?,
+                    Used::Session(id) => transaction.note_session_seen(id, at, known_before).await?,
                 }
             }
             transaction.commit().await?;

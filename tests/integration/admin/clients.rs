@@ -165,6 +165,11 @@ async fn one_secret_is_revoked_by_its_id_and_there_are_ten_at_most() {
     let first = world.get(&path).await.expect(200)["items"][9]["id"].as_str().unwrap().to_owned();
     let revoked = world.post(&format!("{path}/{first}/revoke"), &json!({})).await.expect(200);
     assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
+    let told = async || world.get("/admin/audit?action=app.revoke_secret").await.expect(200)["items"].clone();
+    let once = told().await;
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let again = world.post(&format!("{path}/{first}/revoke"), &json!({})).await.expect(200);
+    assert_eq!((&again, told().await, once.as_array().unwrap().len()), (&revoked, once.clone(), 1));
     world.post(&path, &json!({})).await.expect(201);
     world.post(&format!("{path}/sec_x/revoke"), &json!({})).await.expect(404);
     let other = world.app().await;
@@ -238,6 +243,16 @@ async fn settings_that_mean_nothing_together_are_refused_with_what_would_be_righ
             "add it to grant_types, or empty this list",
         ),
         (
+            json!({"grant_types": ["authorization_code", "client_credentials"]}),
+            "/redirect_uris",
+            "leave authorization_code out of grant_types",
+        ),
+        (
+            json!({"grant_types": ["authorization_code"], "redirect_uris": ["ftp://a.example/cb"]}),
+            "/redirect_uris",
+            "",
+        ),
+        (
             json!({"grant_types": [of_device], "require_pushed_authorization_requests": true}),
             "/require_pushed_authorization_requests",
             "add it to grant_types, or say false",
@@ -282,6 +297,49 @@ async fn settings_that_mean_nothing_together_are_refused_with_what_would_be_righ
         assert!(errors[0]["detail"].as_str().unwrap().contains(remedy), "{problem}");
     }
     assert_eq!(world.get("/admin/apps").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn codes_that_are_asked_for_need_a_redirect_uri_and_those_of_the_default_do_not() {
+    let world = World::new().await;
+    let body = json!({"partner": world.partner().await, "name": "a", "scopes": ["order:read"]});
+    let app = world.post("/admin/apps", &body).await.expect(201);
+    let id = text(&app, "id");
+    patch(&world, &id, &json!({"name": "Renamed"})).await.expect(200);
+    let codes = json!({"grant_types": app["grant_types"]});
+    let problem = patch(&world, &id, &codes).await.expect(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/redirect_uris", "{problem}");
+    let both = json!({"grant_types": app["grant_types"], "redirect_uris": ["https://a.example/cb"]});
+    patch(&world, &id, &both).await.expect(200);
+    patch(&world, &id, &codes).await.expect(200);
+}
+
+#[tokio::test]
+async fn default_scopes_that_were_all_scopes_follow_them_and_those_that_were_chosen_do_not() {
+    let world = World::new().await;
+    let mut body = json!({
+        "partner": world.partner().await, "name": "a", "scopes": ["order:read", "order:write"],
+    });
+    let all = text(&world.post("/admin/apps", &body).await.expect(201), "id");
+    let after = async |scopes: &[&str]| {
+        let changed = patch(&world, &all, &json!({ "scopes": scopes })).await.expect(200);
+        (changed["scopes"].clone(), changed["default_scopes"].clone())
+    };
+    let read = json!(["order:read"]);
+    assert_eq!(after(&["order:read"]).await, (read.clone(), read.clone()));
+    let more = json!(["catalog:read", "order:read"]);
+    assert_eq!(after(&["order:read", "catalog:read"]).await, (more, read), "nothing more by default");
+    let write = json!(["order:write"]);
+    assert_eq!(after(&["order:read"]).await.1, json!(["order:read"]));
+    assert_eq!(after(&["order:write"]).await, (write.clone(), write));
+
+    body["default_scopes"] = json!(["order:write"]);
+    let chosen = text(&world.post("/admin/apps", &body).await.expect(201), "id");
+    let problem = patch(&world, &chosen, &json!({"scopes": ["order:read"]})).await.expect(422);
+    let detail = "must be within scopes; order:write is not: name default_scopes (--default-scope) as well";
+    assert_eq!(problem["errors"], json!([{"pointer": "/default_scopes", "detail": detail}]));
+    let both = json!({"scopes": ["order:read"], "default_scopes": ["order:read"]});
+    patch(&world, &chosen, &both).await.expect(200);
 }
 
 #[tokio::test]

@@ -89,6 +89,21 @@ fn bad_usage_ends_with_status_2() {
 }
 
 #[test]
+fn help_names_the_bounds_and_defaults_of_its_own_command() {
+    let text = |arguments: &[&str]| run(arguments).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let audit = text(&["audit", "--help"]);
+    assert!(audit.contains("1 to 500") && audit.contains("`all`"), "{audit}");
+    let wrong = run(&["audit", "--limit", "501"]);
+    assert!(wrong.status == 2 && wrong.err.contains("a number from 1 to 500, or all"), "{}", wrong.err);
+    let (create, update) = (text(&["app", "create", "--help"]), text(&["app", "update", "--help"]));
+    for default in ["[default: by a secret, either way]", "[default: all but the last, and a public app"] {
+        assert!(create.contains(default) && !update.contains(default), "{default}: {create} {update}");
+    }
+    assert_eq!(create.matches("in place of all before").count(), 0, "{create}");
+    assert_eq!(update.matches("in place of all before").count(), 5, "{update}");
+}
+
+#[test]
 fn without_a_token_or_a_node_a_command_says_what_to_do() {
     let no_token = run(&["app", "list"]);
     assert_eq!(no_token.status, 1);

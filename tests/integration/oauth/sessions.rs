@@ -126,6 +126,7 @@ fn a_list_of_secrets_says_which_of_them_are_still_in_use() {
     wait_for("the use to be told", || !used(&old).is_null());
     assert_eq!(used(&new), Value::Null, "nobody used it");
     let first = used(&old);
+    assert!(first.as_str().unwrap().ends_with(":00:00Z"), "told by the hour: {first}");
     dev.tamper("update secret_use set used_at = used_at - 3601000000");
     assert!(used(&old).as_str() < first.as_str());
     assert_eq!(call(), 200);
