@@ -9,8 +9,6 @@ use std::time::Duration;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use thread_priority::unix::set_thread_priority_and_policy;
-use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, thread_native_id};
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot::{self, error::RecvError};
 
@@ -22,6 +20,10 @@ pub const MIN_PASSWORD_LENGTH: usize = 8;
 
 /// How many hashes may be under way at once in a process.
 pub const MAX_AT_ONCE: usize = 2;
+
+/// How far the work stands behind all else where processors are scarce, as a nice value: a storm of logins must not be felt by
+/// those who call. Not the most there is: on cores that never rest, it still gets one part in thirty of them.
+const NICE: i32 = 15;
 
 /// How long work waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
@@ -77,12 +79,9 @@ pub async fn in_turn<T: Send + 'static>(
     Ok(result.await?)
 }
 
-/// A storm of logins must not be felt by those who call. However nice, a thread keeps a core for some milliseconds once it has it;
-/// one that is idle (`sched(7)`) gives it back at once to whoever has a call to serve. On cores that never rest it gets one part in
-/// three hundred: logins are slow there, and calls are not.
+/// Linux counts niceness by thread, and here 0 is the one that asks (`setpriority(2)`).
 fn give_way() {
-    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::warn!(%error, "passwords are hashed as eagerly as calls are served");
     }
 }
