@@ -126,15 +126,10 @@ pub(super) async fn sweep_store(store: Store, clock: Arc<dyn Clock>) {
     }
 }
 
-fn earlier(now: Timestamp, by: Duration) -> Timestamp {
-    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(now.as_micros().saturating_sub(by))
-}
-
 /// Rows go by bounded rounds until none is left that may go.
 async fn forget_expired(store: &Store, now: Timestamp) {
-    let before = earlier(now, KEPT_FOR);
-    let ended_before = earlier(now, ENDED_FOR);
+    let before = now.minus(KEPT_FOR);
+    let ended_before = now.minus(ENDED_FOR);
     let mut forgotten = 0;
     loop {
         let more = match store.forget_expired(before).await {
