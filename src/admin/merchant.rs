@@ -13,7 +13,8 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
-use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError, TurnError};
+use crate::credential::hasher::TurnError;
+use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError};
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
 use crate::domain::identity::{Merchant, Standing};
@@ -170,10 +171,10 @@ pub(super) async fn find(state: &AdminState, id: &str) -> Result<Merchant, Probl
 async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
     let mut salt = [0; 16];
     state.random.fill(&mut salt)?;
-    let hashed = password::in_turn(&state.hashing, move || password::hash(&password, &salt)).await;
+    let hashed = state.hasher.in_turn(move || password::hash(&password, &salt)).await;
     let hashed = hashed.map_err(|error| match error {
         TurnError::Busy => Problem::Unavailable("The hash of passwords"),
-        TurnError::Thread(_) | TurnError::Died(_) => Problem::Internal,
+        TurnError::Died(_) => Problem::Internal,
     })?;
     hashed.map_err(|error| match error {
         // The length was checked with the other fields.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tokio::sync::Semaphore;
-
 use super::token::AdminToken;
 use crate::credential::directory::Directory;
+use crate::credential::hasher::Hasher;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::{AppId, GrantId, KeyId, MerchantId};
 use crate::domain::random::Random;
@@ -66,8 +65,8 @@ pub struct AdminState {
     pub random: Arc<dyn Random>,
     /// What an administrator proves himself with.
     pub token: AdminToken,
-    /// How many passwords may be hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
-    pub hashing: Arc<Semaphore>,
+    /// Hashes passwords.
+    pub hasher: Arc<Hasher>,
     /// Exceptions that nobody has resolved, as counted for the last `/metrics`.
     pub open_exceptions: Arc<AtomicU64>,
     /// The text of `/metrics`.

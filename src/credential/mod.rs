@@ -7,6 +7,7 @@ pub mod directory;
 pub mod dpop;
 pub mod freshness;
 mod guesses;
+pub mod hasher;
 pub mod identity;
 pub mod jwk;
 pub mod key_ring;

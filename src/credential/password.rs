@@ -1,46 +1,17 @@
 //! Passwords of merchants: argon2id, stored in the PHC format with its parameters, so that they can be raised.
 //!
 //! [`hash`] and [`verify`] take some 60 ms of a core and 19 MiB: never on a runtime's threads, only so many at once, and behind
-//! all else. So whoever serves callers does them by [`in_turn`].
-
-use std::sync::Arc;
-use std::time::Duration;
+//! all else. So whoever serves callers does them by a [`super::hasher::Hasher`].
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
-use tokio::sync::oneshot::{self, error::RecvError};
 
 /// Longest password, in bytes; beyond it, work would grow with what a caller sends.
 pub const MAX_PASSWORD_LENGTH: usize = 256;
 
 /// Shortest password, in bytes (NIST SP 800-63B, section 5.1.1.1).
 pub const MIN_PASSWORD_LENGTH: usize = 8;
-
-/// How many hashes may be under way at once in a process.
-pub const MAX_AT_ONCE: usize = 2;
-
-/// How far the work stands behind all else where processors are scarce, as a nice value: a storm of logins must not be felt by
-/// those who call. Not the most there is: on cores that never rest, it still gets one part in thirty of them.
-const NICE: i32 = 15;
-
-/// How long work waits for its turn.
-const TURN: Duration = Duration::from_secs(5);
-
-/// Work on a password was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum TurnError {
-    /// Others took all turns.
-    #[error("passwords wait too long for their turn to be hashed")]
-    Busy,
-    /// There is no thread for it.
-    #[error("no thread can be started to hash a password")]
-    Thread(#[source] std::io::Error),
-    /// The thread that did it died.
-    #[error("the work on a password died")]
-    Died(#[from] RecvError),
-}
 
 /// A password could not be hashed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,39 +22,6 @@ pub enum PasswordError {
     /// The machine gives no random bytes for the salt, or no memory.
     #[error("the password cannot be hashed now")]
     Unavailable,
-}
-
-/// Does `work` on a password on a thread of its own, once one of `turns` is free. The turn is held until the work is done, also
-/// for a caller that has left.
-///
-/// # Errors
-/// [`TurnError`].
-pub async fn in_turn<T: Send + 'static>(
-    turns: &Arc<Semaphore>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, TurnError> {
-    let turn = tokio::time::timeout(TURN, turns.clone().acquire_owned()).await;
-    // Nobody closes the semaphore; if somebody did, there would be no turns either.
-    let turn = turn.ok().and_then(Result::ok).ok_or(TurnError::Busy)?;
-    let (done, result) = oneshot::channel();
-    let work = move || {
-        // Also if the work dies, the turn ends before it is told.
-        let (done, turn) = (done, turn);
-        give_way();
-        let result = work();
-        drop(turn);
-        // A caller that has left needs no result.
-        let _ = done.send(result);
-    };
-    std::thread::Builder::new().name("password".to_owned()).spawn(work).map_err(TurnError::Thread)?;
-    Ok(result.await?)
-}
-
-/// Linux counts niceness by thread, and here 0 is the one that asks (`setpriority(2)`).
-fn give_way() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::warn!(%error, "passwords are hashed as eagerly as calls are served");
-    }
 }
 
 /// The hash of a new password with a random salt of its own, in the PHC format.
@@ -122,27 +60,6 @@ mod tests {
         assert!(!verify("correct horsf", &stored));
         assert!(!verify("correct horse", "$argon2id$nonsense"));
         assert!(!verify("", ""));
-    }
-
-    #[tokio::test]
-    async fn work_that_gets_no_turn_is_not_done_and_a_turn_ends_with_its_work() {
-        let turns = Arc::new(Semaphore::new(1));
-        assert_eq!(in_turn(&turns, || 1).await.unwrap(), 1);
-        assert!(matches!(in_turn(&turns, || panic!("as told")).await, Err::<(), _>(TurnError::Died(_))));
-        assert_eq!(turns.available_permits(), 1);
-        turns.close();
-        assert!(matches!(in_turn(&turns, || 1).await, Err(TurnError::Busy)));
-    }
-
-    #[tokio::test]
-    async fn a_caller_that_leaves_keeps_its_turn_until_its_work_is_done() {
-        let turns = Arc::new(Semaphore::new(1));
-        let (finish, wait) = std::sync::mpsc::channel::<()>();
-        let work = in_turn(&turns, move || wait.recv().is_ok());
-        assert!(tokio::time::timeout(Duration::ZERO, work).await.is_err());
-        assert_eq!(turns.available_permits(), 0);
-        finish.send(()).unwrap();
-        assert!(turns.acquire().await.is_ok());
     }
 
     #[test]

@@ -157,7 +157,7 @@ async fn check(
     found: Option<(Merchant, String)>,
     password: String,
 ) -> Result<Option<(Merchant, String)>, PageError> {
-    let checked = password::in_turn(&oauth.hashing, move || {
+    let checked = oauth.hasher.in_turn(move || {
         // It is made by the first of all logins, whomever that is for.
         let nobody = &*NOBODY;
         let (merchant, stored) = match found {

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::client_auth::KeySets;
@@ -24,6 +23,7 @@ use super::{
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
 use crate::credential::dpop::Nonces;
+use crate::credential::hasher::Hasher;
 use crate::credential::sealing::SealingKey;
 use crate::domain::door::Door;
 use crate::domain::random::Random;
@@ -53,8 +53,8 @@ pub struct OAuth {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
-    /// How many passwords are hashed at once; see [`crate::credential::password::MAX_AT_ONCE`].
-    pub hashing: Arc<Semaphore>,
+    /// Hashes passwords.
+    pub hasher: Arc<Hasher>,
     /// Keys of clients that were read lately.
     pub key_sets: Arc<KeySets>,
     /// Seals second factors.

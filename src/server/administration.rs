@@ -34,7 +34,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         clock: services.clock.clone(),
         random: services.random.clone(),
         token,
-        hashing: services.hashing.clone(),
+        hasher: services.hasher.clone(),
         open_exceptions,
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || match journal.is_failing() {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +28,7 @@ use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
-use crate::credential::password;
+use crate::credential::hasher::Hasher;
 use crate::credential::proofs::Proofs;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
@@ -105,8 +104,8 @@ pub struct Services {
     pub issuer: String,
     /// The address by which partners' machines know it that show certificates of their own.
     pub mutual_base: Option<String>,
-    /// How many passwords are hashed at once, whoever asks.
-    pub hashing: Arc<Semaphore>,
+    /// Hashes passwords, whoever asks.
+    pub hasher: Arc<Hasher>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -179,7 +178,7 @@ impl Node {
         let source = Arc::new(store.clone());
         let directory =
             Arc::new(Directory::new(source, signing_keys.clone(), clock.clone(), control.clone(), memory));
-        let hashing = Arc::new(Semaphore::new(password::MAX_AT_ONCE));
+        let hasher = Arc::new(Hasher::start().map_err(ServerError::Threads)?);
         let services = Services {
             store,
             live,
@@ -189,7 +188,7 @@ impl Node {
             sealing,
             issuer,
             mutual_base,
-            hashing,
+            hasher,
             clock,
             random,
             client,
@@ -319,7 +318,7 @@ fn router(services: &Services) -> Router {
         mutual_base: services.mutual_base.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),
-        hashing: services.hashing.clone(),
+        hasher: services.hasher.clone(),
         key_sets: Arc::default(),
         throttle: Arc::default(),
         last_uses: services.last_uses.clone(),

@@ -8,7 +8,7 @@ use super::super::observed::request_id;
 use super::super::pages::{self, Language};
 use super::super::router::OAuth;
 use super::refused::{Refused, chain};
-use crate::credential::password::TurnError;
+use crate::credential::hasher::TurnError;
 use crate::domain::provider_account::ProviderAccount;
 use crate::store::StoreError;
 
@@ -86,7 +86,7 @@ impl From<TurnError> for PageError {
     fn from(error: TurnError) -> Self {
         match error {
             TurnError::Busy => Self::Busy,
-            TurnError::Thread(_) | TurnError::Died(_) => Self::Unavailable(Box::new(error)),
+            TurnError::Died(_) => Self::Unavailable(Box::new(error)),
         }
     }
 }

@@ -12,8 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
 use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router};
+use tollgate::credential::hasher::Hasher;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
 use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId};
@@ -151,7 +151,7 @@ impl World {
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(MachineRandom::new()),
             token: AdminToken::new(TOKEN).unwrap(),
-            hashing: Arc::new(Semaphore::new(2)),
+            hasher: Arc::new(Hasher::start().unwrap()),
             open_exceptions: Arc::default(),
             metrics: Arc::new(|| "tollgate_test 1\n# EOF\n".to_owned()),
             readiness: Arc::new(|| Ok(())),
