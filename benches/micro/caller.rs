@@ -19,6 +19,7 @@ use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantI
 use tollgate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
+use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::plan::Rate;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, Moment, Timestamp};
@@ -140,6 +141,7 @@ impl IdentitySource for OneApp {
             id: KeyId::new(&format!("key_{:02x}", hash.0[0])).unwrap(),
             app: AppId::new("app_1").unwrap(),
             scopes: None,
+            narrowing: Narrowing::default(),
             created_at: Timestamp::default(),
             expires_at: None,
             revoked_at: None,

@@ -18,6 +18,7 @@ mod grant;
 mod health;
 mod introspection;
 mod key;
+mod key_fields;
 mod ledger;
 mod linked_account;
 mod merchant;

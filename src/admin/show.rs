@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
-use crate::domain::identity::{App, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::identity::{App, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
-// Merchants too change these: what is recorded of them has one form.
-pub(super) use crate::store::recorded::{grant, linked_account, merchant, second_factor, session};
+// Others too change these: what is recorded of them has one form.
+pub(super) use crate::store::recorded::{
+    grant, key, key_itself, linked_account, merchant, second_factor, session,
+};
 use crate::store::second_factor::ConfirmedFactor;
 
 pub(super) fn partner(partner: &Partner) -> Value {
@@ -60,17 +62,6 @@ pub(super) fn secret(secret: &SecretRecord) -> Value {
         "expires_at": secret.expires_at.map(|at| at.to_string()),
         "revoked_at": secret.revoked_at.map(|at| at.to_string()),
         "last_used_at": secret.last_used_at.map(|at| at.to_string()),
-    })
-}
-
-pub(super) fn key(key: &KeyRecord) -> Value {
-    json!({
-        "id": key.id.as_str(),
-        "app": key.app.as_str(),
-        "scopes": key.scopes.as_ref().map(scopes),
-        "created_at": key.created_at.to_string(),
-        "expires_at": key.expires_at.map(|at| at.to_string()),
-        "revoked_at": key.revoked_at.map(|at| at.to_string()),
     })
 }
 

@@ -27,6 +27,14 @@ enum Action {
         /// A scope of the key; may be given several times [default: all scopes of the app]
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// An API product that the key may be used for, of those that the app has subscribed to; may be given several times
+        /// [default: all of them]
+        #[arg(long = "product", value_name = "PRODUCT")]
+        products: Vec<String>,
+        /// A network that it may be used from, such as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7; may be given several times
+        /// [default: anywhere]
+        #[arg(long = "address", value_name = "CIDR")]
+        addresses: Vec<String>,
         /// From when it no longer works, such as 2027-01-01T00:00:00Z [default: it works until revoked]
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
@@ -49,6 +57,8 @@ const COLUMNS: &[Column] = &[
     ("key", "/key"),
     ("app", "/app"),
     ("scopes", "/scopes"),
+    ("products", "/products"),
+    ("addresses", "/addresses"),
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
@@ -58,6 +68,8 @@ const LISTED: &[Column] = &[
     ("id", "/id"),
     ("app", "/app"),
     ("scopes", "/scopes"),
+    ("products", "/products"),
+    ("addresses", "/addresses"),
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
@@ -66,10 +78,12 @@ const LISTED: &[Column] = &[
 pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { app, scopes, expires_at } => {
+        Action::Create { app, scopes, products, addresses, expires_at } => {
             let mut body = json!({ "app": app });
-            if !scopes.is_empty() {
-                body["scopes"] = json!(scopes);
+            for (field, given) in [("scopes", scopes), ("products", products), ("addresses", addresses)] {
+                if !given.is_empty() {
+                    body[field] = json!(given);
+                }
             }
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);

@@ -1,10 +1,10 @@
 //! What is remembered of API keys: two hundred bytes for each, so that all keys of a large platform fit in memory. An
 //! identity is made of it when a core first meets the key.
 //!
-//! What many keys have in common, such as scopes and plans, is kept once. Beyond the bound, keys that were not used lately are
-//! forgotten.
+//! What many keys have in common, such as scopes and plans, is kept once (`terms.rs`). Beyond the bound, keys that were
+//! not used lately are forgotten.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,9 +13,10 @@ use http::HeaderValue;
 
 use super::freshness::{Stamp, Stamps};
 use super::identity::{Identity, field};
+use super::terms::{KnownTerms, Terms};
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, KeyId, PartnerId, PlanName, ProductName};
-use crate::domain::identity::Environment;
+use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
@@ -27,8 +28,6 @@ const SHARDS: usize = 4096;
 pub(super) const SUBJECTS: usize = 3;
 /// Bytes of a subscription's times.
 const TIMES: usize = 16;
-/// Sets of terms from which on those that no key has any more are looked for.
-const FEW_TERMS: usize = 1024;
 
 /// A key and its app as they were loaded, of an app that may call.
 #[derive(Debug, Clone)]
@@ -37,6 +36,8 @@ pub struct KnownKey {
     pub id: KeyId,
     /// The scopes that it permits.
     pub scopes: ScopeSet,
+    /// To what else it is narrowed; `None`, if to nothing.
+    pub narrowing: Option<Arc<Narrowing>>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
     /// Its app.
@@ -58,6 +59,7 @@ impl KnownKey {
             merchant: None,
             grant: None,
             scopes: self.scopes,
+            narrowing: self.narrowing,
         };
         Identity::with_scopes(caller, scopes, self.expires_at)
     }
@@ -99,22 +101,6 @@ struct Memory {
     is_used: bool,
 }
 
-/// What many keys have in common.
-#[derive(PartialEq, Eq, Hash)]
-struct Terms {
-    environment: Environment,
-    scopes: ScopeSet,
-    scopes_field: HeaderValue,
-    app_scopes: ScopeSet,
-    subscriptions: Vec<(ProductName, PlanName)>,
-}
-
-#[derive(Default)]
-struct KnownTerms {
-    all: HashSet<Arc<Terms>>,
-    swept: usize,
-}
-
 /// A key that is remembered.
 pub(super) struct Found {
     pub(super) identity: Identity,
@@ -146,7 +132,7 @@ impl Keys {
         stamps: [Stamp; SUBJECTS],
         loaded_at: Duration,
     ) {
-        let mut memory = Memory::of(key, self.terms_of(key));
+        let mut memory = Memory::of(key, lock(&self.terms).of(key));
         let (first, rest) = parts(hash);
         memory.rest = rest;
         (memory.counters, memory.counts) = (stamps.map(Stamp::counter), stamps.map(Stamp::count));
@@ -171,32 +157,6 @@ impl Keys {
     fn shard(&self, rest: u64) -> MutexGuard<'_, Shard> {
         // The lowest bits are the number of a shard.
         lock(&self.shards[(rest % SHARDS as u64) as usize])
-    }
-
-    fn terms_of(&self, key: &KnownKey) -> Arc<Terms> {
-        let terms = Terms {
-            environment: key.app.environment,
-            scopes: key.scopes.clone(),
-            scopes_field: field(&key.scopes.to_string()),
-            app_scopes: key.app.scopes.clone(),
-            subscriptions: key
-                .app
-                .subscriptions
-                .iter()
-                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone()))
-                .collect(),
-        };
-        let mut known = lock(&self.terms);
-        if let Some(same) = known.all.get(&terms) {
-            return same.clone();
-        }
-        if known.all.len() >= known.swept.saturating_mul(2).max(FEW_TERMS) {
-            known.all.retain(|terms| Arc::strong_count(terms) > 1);
-            known.swept = known.all.len();
-        }
-        let terms = Arc::new(terms);
-        known.all.insert(terms.clone());
-        terms
     }
 }
 
@@ -223,7 +183,8 @@ impl Memory {
     }
 
     fn unpack(&self) -> Option<Found> {
-        let (times, ids) = self.packed.split_at_checked(self.terms.subscriptions.len() * TIMES)?;
+        let (of_app, narrowing) = (&self.terms.of_app, &self.terms.narrowing);
+        let (times, ids) = self.packed.split_at_checked(of_app.subscriptions.len() * TIMES)?;
         let mut ids = std::str::from_utf8(ids).ok()?.split('\n');
         let (id, app, partner) = (ids.next()?, ids.next()?, ids.next()?);
         let subscribed = |(times, (product, plan)): (&[u8], &(ProductName, PlanName))| {
@@ -240,18 +201,19 @@ impl Memory {
         let facts = AppFacts {
             id: AppId::new(app).ok()?,
             partner: PartnerId::new(partner).ok()?,
-            environment: self.terms.environment,
-            scopes: self.terms.app_scopes.clone(),
-            subscriptions: times.chunks_exact(TIMES).zip(&self.terms.subscriptions).map(subscribed).collect(),
+            environment: of_app.environment,
+            scopes: of_app.app_scopes.clone(),
+            subscriptions: times.chunks_exact(TIMES).zip(&of_app.subscriptions).map(subscribed).collect(),
         };
         let key = KnownKey {
             id: KeyId::new(id).ok()?,
-            scopes: self.terms.scopes.clone(),
+            scopes: of_app.scopes.clone(),
+            narrowing: narrowing.clone(),
             expires_at: (self.expires_at != i64::MAX).then(|| Timestamp::from_micros(self.expires_at)),
             app: Arc::new(facts),
         };
         Some(Found {
-            identity: key.identity_with(self.terms.scopes_field.clone()),
+            identity: key.identity_with(of_app.scopes_field.clone()),
             stamps: self
                 .counters
                 .into_iter()
@@ -300,6 +262,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::identity::Environment;
 
     fn known(number: usize, plan: &str) -> (KeyHash, KnownKey) {
         let key = crate::domain::api_key::ApiKey::from_random(Environment::Live, &{
@@ -322,7 +285,12 @@ mod tests {
         };
         let expires_at = number.is_multiple_of(3).then(|| Timestamp::from_seconds(77));
         let id = KeyId::new(&format!("key_{number:016}")).unwrap();
-        (key.hash(), KnownKey { id, scopes: "a".parse().unwrap(), expires_at, app: Arc::new(app) })
+        let narrowing = number.is_multiple_of(5).then(|| {
+            let products = Some("tracking".parse().unwrap());
+            Arc::new(Narrowing { products, addresses: "10.0.0.0/8 2001:db8::/32".parse().ok() })
+        });
+        let scopes = "a".parse().unwrap();
+        (key.hash(), KnownKey { id, scopes, narrowing, expires_at, app: Arc::new(app) })
     }
 
     fn insert(keys: &Keys, number: usize) -> KeyHash {
@@ -350,8 +318,10 @@ mod tests {
             );
             assert_eq!((found.identity.expires_at, found.loaded_at.as_secs()), (known.expires_at, 3));
             assert_eq!(found.identity.fields.scopes, "a");
+            assert_eq!(caller.narrowing, known.narrowing);
         }
         assert!(keys.find(&known(100, "bench").0).is_none());
+        assert_eq!(lock(&keys.terms).counts(), [2, 1, 1], "what they have in common is kept once");
     }
 
     #[test]
@@ -373,6 +343,24 @@ mod tests {
             let (hash, known) = known(number, &format!("plan-{number}"));
             keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::ZERO);
         }
-        assert!(lock(&keys.terms).all.len() <= 2 * SHARDS, "{}", lock(&keys.terms).all.len());
+        let counts = lock(&keys.terms).counts();
+        assert!(counts.iter().all(|count| *count <= 2 * SHARDS), "{counts:?}");
+    }
+
+    #[test]
+    fn keys_that_are_narrowed_each_in_its_own_way_share_what_their_apps_may() {
+        let keys = Keys::new(100_000);
+        let network = |number: usize| format!("10.0.{}.{}", number / 256, number % 256);
+        for number in 0..2_000 {
+            let (hash, mut known) = known(number, "bench");
+            let narrowing = Narrowing { products: None, addresses: network(number).parse().ok() };
+            known.narrowing = narrowing.shared();
+            keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::ZERO);
+        }
+        assert_eq!(lock(&keys.terms).counts(), [2_000, 1, 2_000]);
+        let narrowing =
+            keys.find(&known(1_999, "bench").0).unwrap().identity.caller.narrowing.clone().unwrap();
+        assert!(narrowing.permits_address(network(1_999).parse().unwrap()));
+        assert!(!narrowing.permits_address(network(1_998).parse().unwrap()));
     }
 }

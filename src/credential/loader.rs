@@ -81,7 +81,8 @@ impl Loader {
         stamps.extend(&app.stamps);
         let app = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
         let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
-        Ok(KnownKey { id: key.id, scopes, expires_at: key.expires_at, app })
+        let narrowing = key.narrowing.shared();
+        Ok(KnownKey { id: key.id, scopes, narrowing, expires_at: key.expires_at, app })
     }
 
     /// Whom a token proves, by what is known; `None` if something of it is to be loaded.
@@ -242,6 +243,7 @@ fn judged(
         merchant: token.merchant.clone(),
         grant: token.grant.clone(),
         scopes: scopes.intersection(&facts.scopes),
+        narrowing: None,
         app: facts,
     };
     let (confirmation, authentication) = (token.confirmation, token.authentication);

@@ -27,5 +27,6 @@ pub mod signing_keys;
 pub mod source;
 mod stored;
 mod subjects;
+mod terms;
 pub mod token_verifier;
 mod verifying_key;

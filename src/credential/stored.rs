@@ -30,9 +30,10 @@ impl IdentitySource for Store {
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
         let keys = self.keys_with_apps(after, most).await.map_err(out_of_reach)?;
         let known = |key: KeyWithApp| {
-            let KeyWithApp { hash, id, scopes, expires_at, app, is_active } = key;
+            let KeyWithApp { hash, id, scopes, narrowing, expires_at, app, is_active } = key;
             let scopes = scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
-            (hash, KnownKey { id, scopes, expires_at, app: Arc::new(app) }, is_active)
+            let narrowing = narrowing.shared();
+            (hash, KnownKey { id, scopes, narrowing, expires_at, app: Arc::new(app) }, is_active)
         };
         Ok(keys.into_iter().map(known).collect())
     }

@@ -23,6 +23,14 @@ pub const API_KEY_LENGTH: usize = PREFIX_LENGTH + SECRET_LENGTH + CHECKSUM_LENGT
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);
 
+impl KeyHash {
+    /// Another hash, as rare as this one, that is of no key: only bytes that cannot be sent as one have it.
+    #[must_use]
+    pub fn of_no_key(&self) -> Self {
+        hash(&self.0)
+    }
+}
+
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash(…)")

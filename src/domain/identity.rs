@@ -1,6 +1,7 @@
 //! Who is known to the platform: partners, their apps, merchants, and what ties them together.
 
 use super::id::{AppId, GrantId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SubscriptionId};
+use super::narrowing::Narrowing;
 use super::scope::ScopeSet;
 pub use super::secret_hash::SecretHash;
 use super::time::Timestamp;
@@ -181,6 +182,8 @@ pub struct KeyRecord {
     pub app: AppId,
     /// A narrower set than the app's, if the key has one.
     pub scopes: Option<ScopeSet>,
+    /// To which API products and networks it is narrowed.
+    pub narrowing: Narrowing,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when it no longer works.

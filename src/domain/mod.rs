@@ -21,6 +21,7 @@ pub mod last_use;
 pub mod ledger;
 pub mod location;
 pub mod money;
+pub mod narrowing;
 pub mod plan;
 pub mod principal;
 pub mod provider_account;

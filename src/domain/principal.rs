@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::id::{AppId, GrantId, MerchantId, PartnerId, PlanName, ProductName};
 use super::identity::{Environment, Subscription};
+use super::narrowing::Narrowing;
 use super::scope::ScopeSet;
 use super::time::Timestamp;
 
@@ -31,6 +32,8 @@ pub struct Caller {
     pub grant: Option<GrantId>,
     /// What this credential permits.
     pub scopes: ScopeSet,
+    /// To what else it is narrowed; `None`, if to nothing.
+    pub narrowing: Option<Arc<Narrowing>>,
 }
 
 /// What the data plane needs to know of an app; loaded once and shared by all its credentials.

@@ -2,10 +2,12 @@
 //!
 //! The status of each stands in `gateway::respond`, the only place with status codes on the data plane.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::authentication::Step;
-use super::id::{LimitName, UpstreamName};
+use super::id::{LimitName, ProductName, UpstreamName};
+use super::narrowing::Products;
 use super::scope::ScopeSet;
 
 /// Why the gateway refused a call.
@@ -56,6 +58,15 @@ pub enum Refusal {
     Suspended(Subject),
     /// The app has no subscription to an API product with this route.
     NotSubscribed,
+    /// The app has one, and the API key is narrowed to others.
+    ProductNotAllowed {
+        /// What the app has subscribed to.
+        product: ProductName,
+        /// Those of the key.
+        allowed: Products,
+    },
+    /// The API key is narrowed to networks, and none of them has this address.
+    AddressNotAllowed(IpAddr),
     /// The app lives in another environment than the upstream.
     EnvironmentMismatch,
     /// The credential lacks scopes.
@@ -165,6 +176,8 @@ impl Refusal {
             Self::AuthenticationInsufficient(_) => "authentication_insufficient",
             Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
+            Self::ProductNotAllowed { .. } => "product_not_allowed",
+            Self::AddressNotAllowed(_) => "address_not_allowed",
             Self::EnvironmentMismatch => "environment_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::MerchantMissing => "merchant_missing",
@@ -202,6 +215,8 @@ impl Refusal {
             Self::AuthenticationInsufficient(_) => "The merchant has to log in again, or by more",
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
+            Self::ProductNotAllowed { .. } => "The API key is narrowed to other API products",
+            Self::AddressNotAllowed(_) => "The API key may not be used from this address",
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
             Self::MerchantMissing => "A merchant's grant is needed",
@@ -251,6 +266,13 @@ impl Refusal {
                 format!("The {} is suspended; ask the platform's administrators.", who.name())
             }
             Self::NotSubscribed => "Subscribe the app to an API product that has this route.".to_owned(),
+            Self::ProductNotAllowed { product, allowed } => format!(
+                "The route is of the app's API product {product}, and this API key is narrowed to: {allowed}. Use another key of the app."
+            ),
+            Self::AddressNotAllowed(address) => format!(
+                "This API key is narrowed to networks that do not have {}, where the call comes from.",
+                address.to_canonical()
+            ),
             Self::EnvironmentMismatch => {
                 "Use a live app for live upstreams and a sandbox app for the sandbox.".to_owned()
             }
@@ -314,6 +336,8 @@ impl Refusal {
             | Self::AuthenticationInsufficient(_)
             | Self::Suspended(_)
             | Self::NotSubscribed
+            | Self::ProductNotAllowed { .. }
+            | Self::AddressNotAllowed(_)
             | Self::EnvironmentMismatch
             | Self::ScopeMissing { .. }
             | Self::MerchantMissing

@@ -1,5 +1,5 @@
-//! Whether a principal may call a route: subscription, environment, scopes, merchant and how it proved itself, condition, in
-//! this order.
+//! Whether a principal may call a route: where it calls from, if its key is narrowed to networks, subscription, environment,
+//! scopes, merchant and how it proved itself, condition, in this order.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use super::head::Head;
 use crate::credential::directory::Identity;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
+use crate::domain::narrowing::Narrowing;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
@@ -59,16 +60,39 @@ pub fn authorize<'s>(
     identity: Option<&Arc<Identity>>,
     circumstances: &Circumstances<'_>,
 ) -> Result<Permit<'s>, Refusal> {
+    match identity.and_then(|identity| identity.caller.narrowing.as_deref()) {
+        None => decide((snapshot, route), identity, circumstances, |_| true),
+        // Whoever has the key elsewhere learns nothing more, and uses up nothing of the app's.
+        Some(narrowing) if !narrowing.permits_address(circumstances.address) => {
+            Err(Refusal::AddressNotAllowed(circumstances.address))
+        }
+        Some(narrowing) => {
+            let permits = |product: &ProductName| narrowing.permits_product(product);
+            decide((snapshot, route), identity, circumstances, permits).map_err(|refusal| {
+                explain(refusal, (snapshot, route), identity, (narrowing, circumstances.now))
+            })
+        }
+    }
+}
+
+/// Decides as [`authorize`] does, of the API products that `permits` lets through.
+fn decide<'s>(
+    (snapshot, route): (&'s Snapshot, &Route),
+    identity: Option<&Arc<Identity>>,
+    circumstances: &Circumstances<'_>,
+    permits: impl Fn(&ProductName) -> bool,
+) -> Result<Permit<'s>, Refusal> {
     let now = circumstances.now;
     match (&route.access, identity) {
         (Access::Anonymous, None) => Ok(Permit { subscribed: None }),
         (Access::Anonymous, Some(identity)) => {
-            Ok(Permit { subscribed: subscription(snapshot, route, &identity.caller, now) })
+            Ok(Permit { subscribed: subscription((snapshot, route), &identity.caller, now, permits) })
         }
         (Access::App(_), None) => Err(Refusal::CredentialMissing),
         (Access::App(requirements), Some(identity)) => {
             let caller = &identity.caller;
-            let subscribed = subscription(snapshot, route, caller, now).ok_or(Refusal::NotSubscribed)?;
+            let subscribed = subscription((snapshot, route), caller, now, permits);
+            let subscribed = subscribed.ok_or(Refusal::NotSubscribed)?;
             check_environment(snapshot, route, caller)?;
             check_requirements(requirements, identity, circumstances)?;
             Ok(Permit { subscribed: Some(subscribed) })
@@ -76,18 +100,40 @@ pub fn authorize<'s>(
     }
 }
 
-/// The caller's active subscription to an API product with this route, and the plan version in force.
+/// What a key that is narrowed is refused for: if the app has a subscription that would do, for its products.
+fn explain(
+    refusal: Refusal,
+    (snapshot, route): (&Snapshot, &Route),
+    identity: Option<&Arc<Identity>>,
+    (narrowing, now): (&Narrowing, Timestamp),
+) -> Refusal {
+    if refusal != Refusal::NotSubscribed {
+        return refusal;
+    }
+    let of_app =
+        identity.and_then(|identity| subscription((snapshot, route), &identity.caller, now, |_| true));
+    match (of_app, &narrowing.products) {
+        (Some((product, _)), Some(allowed)) => {
+            Refusal::ProductNotAllowed { product, allowed: allowed.clone() }
+        }
+        (None, _) | (Some(_), None) => refusal,
+    }
+}
+
+/// The caller's active subscription to an API product with this route, of those that `permits` lets through, and the plan
+/// version in force.
 fn subscription<'s>(
-    snapshot: &'s Snapshot,
-    route: &Route,
+    (snapshot, route): (&'s Snapshot, &Route),
     caller: &Caller,
     now: Timestamp,
+    permits: impl Fn(&ProductName) -> bool,
 ) -> Option<(ProductName, &'s PlanVersion)> {
     caller
         .app
         .subscriptions
         .iter()
         .filter(|subscription| subscription.is_active(now) && route.products.contains(&subscription.product))
+        .filter(|subscription| permits(&subscription.product))
         .find_map(|subscription| {
             let plan = snapshot.plans.get(&subscription.plan)?;
             plan.products.contains(&subscription.product).then_some(())?;

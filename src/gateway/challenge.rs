@@ -71,6 +71,8 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::MethodNotAllowed { .. }
         | Refusal::Suspended(_)
         | Refusal::NotSubscribed
+        | Refusal::ProductNotAllowed { .. }
+        | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
         | Refusal::ConditionUnmet

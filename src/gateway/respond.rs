@@ -35,6 +35,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::AuthenticationInsufficient(_) => StatusCode::UNAUTHORIZED,
         Refusal::Suspended(_)
         | Refusal::NotSubscribed
+        | Refusal::ProductNotAllowed { .. }
+        | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::ScopeMissing { .. }
         | Refusal::MerchantMissing
@@ -113,6 +115,8 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::RouteUnknown
         | Refusal::Suspended(_)
         | Refusal::NotSubscribed
+        | Refusal::ProductNotAllowed { .. }
+        | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
         | Refusal::ConditionUnmet

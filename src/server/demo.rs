@@ -13,6 +13,7 @@ use crate::domain::id::{
 use crate::domain::identity::{
     App, ClientKind, Environment, KeyRecord, Merchant, Partner, SecretHash, Standing, Subscription,
 };
+use crate::domain::narrowing::Narrowing;
 use crate::domain::random::{new_id, new_secret};
 use crate::store::StoreError;
 use crate::store::app_secret::Others;
@@ -174,6 +175,7 @@ async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> 
         id: KeyId::new(&new_id("key_", &*services.random).map_err(no_chance)?).map_err(malformed)?,
         app: app.id.clone(),
         scopes: None,
+        narrowing: Narrowing::default(),
         created_at: now,
         expires_at: None,
         revoked_at: None,

@@ -1,13 +1,15 @@
-//! API keys. A key is found by its hash; the key itself is nowhere.
+//! API keys. A key is found by its hash; the key itself is nowhere. One that is narrowed as older programs do not know of has
+//! another column for it, so that it is none to their nodes.
 
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::MAX_LIST;
-use super::row::{all, parse, time};
+use super::row::{all, optional, parse, time};
 use super::transaction::Transaction;
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, KeyId};
 use crate::domain::identity::KeyRecord;
+use crate::domain::narrowing::Narrowing;
 use crate::domain::time::Timestamp;
 
 row! {
@@ -15,6 +17,8 @@ row! {
         id: String,
         app: String,
         scopes: Option<String>,
+        products: Option<String>,
+        addresses: Option<String>,
         created_at: i64,
         expires_at: Option<i64>,
         revoked_at: Option<i64>,
@@ -23,7 +27,10 @@ row! {
 
 macro_rules! select_key {
     ($tail:literal) => {
-        concat!("select id, app, scopes, created_at, expires_at, revoked_at from api_key ", $tail)
+        concat!(
+            "select id, app, scopes, products, addresses, created_at, expires_at, revoked_at from api_key ",
+            $tail
+        )
     };
 }
 
@@ -34,12 +41,21 @@ impl TryFrom<KeyRow> for KeyRecord {
         Ok(Self {
             id: parse("api_key.id", &row.id)?,
             app: parse("api_key.app", &row.app)?,
-            scopes: row.scopes.map(|scopes| parse("api_key.scopes", &scopes)).transpose()?,
+            scopes: optional("api_key.scopes", row.scopes.as_deref())?,
+            narrowing: narrowing(row.products.as_deref(), row.addresses.as_deref())?,
             created_at: Timestamp::from_micros(row.created_at),
             expires_at: time(row.expires_at),
             revoked_at: time(row.revoked_at),
         })
     }
+}
+
+/// To what a key is narrowed, by the columns of the same names.
+pub(super) fn narrowing(products: Option<&str>, addresses: Option<&str>) -> Result<Narrowing, StoreError> {
+    Ok(Narrowing {
+        products: optional("api_key.products", products)?,
+        addresses: optional("api_key.addresses", addresses)?,
+    })
 }
 
 impl Store {
@@ -50,23 +66,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn create_key(&self, key: &KeyRecord, hash: &KeyHash) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        on!(transaction.connection(), db => {
-            sqlx::query(
-                "insert into api_key (id, hash, app, scopes, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(key.id.as_str())
-            .bind(&hash.0[..])
-            .bind(key.app.as_str())
-            .bind(key.scopes.as_ref().map(ToString::to_string))
-            .bind(key.created_at.as_micros())
-            .bind(key.expires_at.map(Timestamp::as_micros))
-            .bind(key.revoked_at.map(Timestamp::as_micros))
-            .execute(db)
-            .await
-            .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app"))?;
+        transaction.create_key(key, hash).await?;
         transaction.commit().await
     }
 
@@ -76,7 +76,7 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn key_by_hash(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
         let row: Option<KeyRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_key!("where hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
+            sqlx::query_as(select_key!("where hash = $1 or narrow_hash = $1")).bind(&hash.0[..]).fetch_optional(db).await
         })?;
         row.map(KeyRecord::try_from).transpose()
     }
@@ -124,12 +124,42 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn lock_key(&mut self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let row: Option<KeyRow> = lock_row!(
-            self,
-            "select id, app, scopes, created_at, expires_at, revoked_at from api_key where id = $1",
-            |query| query.bind(id.as_str())
-        )?;
+        let row: Option<KeyRow> =
+            lock_row!(self, select_key!("where id = $1"), |query| query.bind(id.as_str()))?;
         row.map(KeyRecord::try_from).transpose()
+    }
+
+    /// Keeps a new key's record under its hash.
+    ///
+    /// # Errors
+    /// As [`Store::create_key`].
+    pub async fn create_key(&mut self, key: &KeyRecord, hash: &KeyHash) -> Result<(), StoreError> {
+        // An older program, to which a key permits all that its app may, looks for `hash` alone.
+        let (hash, narrow_hash) = match key.narrowing.is_none() {
+            true => (*hash, None),
+            false => (hash.of_no_key(), Some(*hash)),
+        };
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into api_key \
+                 (id, hash, narrow_hash, app, scopes, products, addresses, created_at, expires_at, revoked_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            )
+            .bind(key.id.as_str())
+            .bind(&hash.0[..])
+            .bind(narrow_hash.as_ref().map(|hash| &hash.0[..]))
+            .bind(key.app.as_str())
+            .bind(key.scopes.as_ref().map(ToString::to_string))
+            .bind(key.narrowing.products.as_ref().map(ToString::to_string))
+            .bind(key.narrowing.addresses.as_ref().map(ToString::to_string))
+            .bind(key.created_at.as_micros())
+            .bind(key.expires_at.map(Timestamp::as_micros))
+            .bind(key.revoked_at.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app"))
     }
 
     /// Revokes a key; one that is revoked already keeps its time.

@@ -2,11 +2,13 @@
 //! has a million of them.
 
 use super::error::StoreError;
+use super::key::narrowing;
 use super::open::Store;
 use super::row::{hash, known, parse, time};
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{AppId, KeyId, PartnerId};
 use crate::domain::identity::{Environment, Standing};
+use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{AppFacts, Subscribed};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
@@ -16,6 +18,8 @@ row! {
         id: String,
         hash: Vec<u8>,
         scopes: Option<String>,
+        products: Option<String>,
+        addresses: Option<String>,
         expires_at: Option<i64>,
         app: String,
         partner: String,
@@ -39,6 +43,8 @@ pub struct KeyWithApp {
     pub id: KeyId,
     /// A narrower set of scopes than the app's, if the key has one.
     pub scopes: Option<ScopeSet>,
+    /// To what else it is narrowed.
+    pub narrowing: Narrowing,
     /// From when it no longer works.
     pub expires_at: Option<Timestamp>,
     /// Its app; of its subscriptions, those that last come first, and then the newest.
@@ -59,10 +65,10 @@ impl Store {
     ) -> Result<Vec<KeyWithApp>, StoreError> {
         let rows: Vec<KeyPageRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select k.id, k.hash, k.scopes, k.expires_at, a.id as app, a.partner, a.environment, \
+                "select k.id, k.hash, k.scopes, k.products, k.addresses, k.expires_at, a.id as app, a.partner, a.environment, \
                  a.scopes as app_scopes, a.standing as app_standing, p.standing as partner_standing, \
                  s.product, s.plan, s.starts_at, s.ends_at \
-                 from (select id, hash, app, scopes, expires_at from api_key \
+                 from (select id, coalesce(narrow_hash, hash) as hash, app, scopes, products, addresses, expires_at from api_key \
                  where id > $1 and revoked_at is null order by id limit $2) k \
                  join app a on a.id = k.app join partner p on p.id = a.partner \
                  left join subscription s on s.app = a.id \
@@ -96,6 +102,7 @@ impl KeyPageRow {
             hash: KeyHash(hash("api_key.hash", &self.hash)?),
             id: parse("api_key.id", &self.id)?,
             scopes: self.scopes.as_deref().map(|scopes| parse("api_key.scopes", scopes)).transpose()?,
+            narrowing: narrowing(self.products.as_deref(), self.addresses.as_deref())?,
             expires_at: time(self.expires_at),
             app: AppFacts {
                 id: parse::<AppId>("app.id", &self.app)?,

@@ -1,13 +1,16 @@
 //! What audit records tell of things, and as what those are found: the same for each kind of thing, whoever changed it. It holds
 //! no secret. Written by hand: a new field is told because someone meant it.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
 use super::login_session::LoginSession;
 use super::second_factor::ConfirmedFactor;
 use crate::domain::audit::Subject;
 use crate::domain::authentication::{AuthenticationClass, LoginMethod};
-use crate::domain::identity::{Grant, Merchant};
+use crate::domain::identity::{Grant, KeyRecord, Merchant};
+use crate::domain::narrowing::Narrowing;
 use crate::domain::provider_account::LinkedAccount;
 use crate::domain::scope::Scope;
 
@@ -63,6 +66,28 @@ pub fn session_itself(session: &LoginSession) -> Subject {
     Subject::new(session.id.as_str()).about(session.merchant.as_str())
 }
 
+/// An API key.
+#[must_use]
+pub fn key(key: &KeyRecord) -> Value {
+    let Narrowing { products, addresses } = &key.narrowing;
+    json!({
+        "id": key.id.as_str(),
+        "app": key.app.as_str(),
+        "scopes": key.scopes.as_ref().map(|scopes| texts(scopes.iter())),
+        "products": products.as_ref().map(|products| texts(products.iter())),
+        "addresses": addresses.as_ref().map(|networks| texts(networks.iter())),
+        "created_at": key.created_at.to_string(),
+        "expires_at": key.expires_at.map(|at| at.to_string()),
+        "revoked_at": key.revoked_at.map(|at| at.to_string()),
+    })
+}
+
+/// An API key as what is changed.
+#[must_use]
+pub fn key_itself(key: &KeyRecord) -> Subject {
+    Subject::new(key.id.as_str()).about(key.app.as_str())
+}
+
 /// A grant.
 #[must_use]
 pub fn grant(grant: &Grant) -> Value {
@@ -80,4 +105,8 @@ pub fn grant(grant: &Grant) -> Value {
 #[must_use]
 pub fn grant_itself(grant: &Grant) -> Subject {
     Subject::new(grant.id.as_str()).about(grant.merchant.as_str()).about(grant.app.as_str())
+}
+
+fn texts(entries: impl Iterator<Item = impl Display>) -> Vec<String> {
+    entries.map(|entry| entry.to_string()).collect()
 }

@@ -24,6 +24,7 @@ use crate::domain::id::PartnerId;
 use crate::domain::identity::{
     App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
+use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Subject;
 use crate::domain::scope::ScopeSet;
@@ -69,7 +70,15 @@ impl IdentitySource for Source {
         }
         let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
         let created_at = Timestamp::default();
-        self.answer(Some(KeyRecord { id, app, scopes: None, created_at, expires_at: None, revoked_at: None }))
+        self.answer(Some(KeyRecord {
+            id,
+            app,
+            scopes: None,
+            narrowing: Narrowing::default(),
+            created_at,
+            expires_at: None,
+            revoked_at: None,
+        }))
     }
 
     async fn keys_after(
@@ -153,7 +162,7 @@ fn known_key(number: u16) -> (KeyHash, KnownKey, bool) {
     let (id, scopes) = (KeyId::new(&format!("key_{number:05}")).unwrap(), ScopeSet::default());
     (
         numbered_key(number).hash(),
-        KnownKey { id, scopes, expires_at: None, app: Arc::new(app) },
+        KnownKey { id, scopes, narrowing: None, expires_at: None, app: Arc::new(app) },
         !number.is_multiple_of(3),
     )
 }

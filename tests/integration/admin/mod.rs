@@ -6,6 +6,7 @@ mod audit_walk;
 mod books;
 mod clients;
 mod identity;
+mod keys;
 mod open;
 mod policy;
 mod strict;

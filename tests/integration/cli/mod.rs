@@ -3,6 +3,7 @@
 mod administration;
 mod arguments;
 mod in_use;
+mod keys;
 mod policy;
 mod process;
 mod programs;

@@ -1,6 +1,7 @@
 //! The README is true: its tour runs, and its table of codes is that of the program.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -270,6 +271,8 @@ fn each() -> Vec<Refusal> {
         Refusal::AuthenticationInsufficient(Step::default()),
         Refusal::Suspended(Subject::App),
         Refusal::NotSubscribed,
+        Refusal::ProductNotAllowed { product: "a".parse().unwrap(), allowed: "b".parse().unwrap() },
+        Refusal::AddressNotAllowed(IpAddr::from([192, 0, 2, 1])),
         Refusal::EnvironmentMismatch,
         Refusal::ScopeMissing { missing: ScopeSet::none(), required: ScopeSet::none() },
         Refusal::MerchantMissing,
@@ -303,6 +306,8 @@ fn each() -> Vec<Refusal> {
             | Refusal::AuthenticationInsufficient(_)
             | Refusal::Suspended(_)
             | Refusal::NotSubscribed
+            | Refusal::ProductNotAllowed { .. }
+            | Refusal::AddressNotAllowed(_)
             | Refusal::EnvironmentMismatch
             | Refusal::ScopeMissing { .. }
             | Refusal::MerchantMissing

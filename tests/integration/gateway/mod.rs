@@ -10,6 +10,7 @@ mod framing;
 mod http2;
 mod lifecycle;
 mod limits;
+mod narrow_keys;
 mod outside;
 mod parked;
 mod reload;

@@ -6,11 +6,15 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tollgate::domain::admin_access::AdminAccess;
+use tollgate::domain::api_key::KeyHash;
+use tollgate::domain::id::AppId;
+use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::secret_hash::AdminTokenHash;
 use tollgate::store::Page;
 use tollgate::store::admin_token::AdminTokenRecord;
 use tollgate::store::audit::AuditFilter;
 
+use super::contract_key::key;
 use crate::support::stores::Place;
 
 /// The schema as the step of that number left it.
@@ -172,6 +176,50 @@ fn hash_in(place: &Place, token: &str) -> String {
     }
 }
 
+/// How a program before the one that knew of other narrowing than by scopes looks for a key.
+async fn keys_of_an_older_program(place: &Place) -> Vec<String> {
+    let hash = |number: u8| format!("{number:02x}").repeat(32);
+    let hashes = (1..=3).map(|number| match place {
+        Place::Folder(_) => format!("x'{}'", hash(number)),
+        Place::Schema(_) => format!("decode('{}', 'hex')", hash(number)),
+    });
+    let hashes: Vec<_> = hashes.collect();
+    place.texts(&format!("select id from api_key where hash in ({}) order by id", hashes.join(", "))).await
+}
+
+async fn a_key_that_is_narrowed_is_none_to_an_older_program(place: Place) {
+    step(&place, 21).await;
+    place.tamper(ONE_APP).await;
+    let older = match &place {
+        Place::Folder(_) => format!("x'{}'", "01".repeat(32)),
+        Place::Schema(_) => format!("decode('{}', 'hex')", "01".repeat(32)),
+    };
+    place
+        .tamper(&format!(
+            "insert into api_key (id, hash, app, scopes, created_at) values ('key_1', {older}, 'app_1', 'a', 0)"
+        ))
+        .await;
+    let store = place.open().await;
+    let app = AppId::new("app_1").unwrap();
+    let narrow = Narrowing { products: None, addresses: Some("192.0.2.0/24".parse().unwrap()) };
+    for (number, narrowing) in [(2, Narrowing::default()), (3, narrow)] {
+        let (record, hash) = key(number, &app, narrowing);
+        store.create_key(&record, &hash).await.unwrap();
+    }
+    for number in 1..=3 {
+        let found = store.key_by_hash(&KeyHash([number; 32])).await.unwrap().unwrap();
+        assert_eq!(found.id.as_str(), format!("key_{number}"));
+        assert_eq!(found.narrowing.is_none(), number != 3);
+    }
+    assert_eq!(keys_of_an_older_program(&place).await, ["key_1", "key_2"]);
+    store.close().await;
+}
+
+/// A partner and its app as older programs left them.
+const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
+    insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
+    standing, created_at) values ('app_1', 'partner_1', 'A', 'live', 'confidential', '[]', 'a', 'a', false, 'active', 0);";
+
 /// How a program before the one that knew tokens that only read looks for one.
 async fn found_by_an_older_program(place: &Place, token: &str) -> usize {
     let hash = hash_in(place, token);
@@ -232,6 +280,9 @@ macro_rules! in_both {
 in_both! {
     records_of_older_programs_are_found_by_what_they_are_about:
         records_of_older_programs_are_found_in_sqlite, records_of_older_programs_are_found_in_postgres;
+    a_key_that_is_narrowed_is_none_to_an_older_program:
+        a_key_that_is_narrowed_is_none_to_an_older_program_in_sqlite,
+        a_key_that_is_narrowed_is_none_to_an_older_program_in_postgres;
     a_token_that_only_reads_is_none_to_an_older_program:
         a_token_that_only_reads_is_none_to_an_older_program_in_sqlite,
         a_token_that_only_reads_is_none_to_an_older_program_in_postgres;

@@ -4,6 +4,7 @@ use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, KeyId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, Standing, Subscription};
+use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::principal::Subscribed;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
@@ -23,6 +24,7 @@ fn key(number: u8, app: &AppId) -> (KeyRecord, KeyHash) {
         id: KeyId::new(&format!("key_{number}")).unwrap(),
         app: app.clone(),
         scopes: number.is_multiple_of(2).then(|| "order:read".parse().unwrap()),
+        narrowing: Narrowing::default(),
         created_at: START,
         expires_at: (number == 3).then(|| later(60)),
         revoked_at: None,

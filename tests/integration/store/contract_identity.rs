@@ -4,6 +4,7 @@ use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, KeyId, PartnerId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, SecretHash, Standing, Subscription};
+use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::app_secret::Others;
@@ -167,6 +168,7 @@ async fn a_key_is_found_by_its_hash_and_revoked_once(store: Store) {
         id: KeyId::new("key_1").unwrap(),
         app: app.id.clone(),
         scopes: Some(scopes("order:read")),
+        narrowing: Narrowing::default(),
         created_at: START,
         expires_at: Some(later(60)),
         revoked_at: None,

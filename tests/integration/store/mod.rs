@@ -7,6 +7,7 @@ mod contract_credential;
 mod contract_device;
 mod contract_federation;
 mod contract_identity;
+mod contract_key;
 mod contract_oauth;
 mod contract_pages;
 mod contract_pushed;

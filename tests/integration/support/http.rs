@@ -1,8 +1,10 @@
 //! A small HTTP/1.1 client over a plain socket, so that tests can also send what no library would.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -168,8 +170,34 @@ pub(crate) fn try_request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Option<Answer> {
+    let stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).ok()?;
+    exchange(stream, (base, method, path), headers, body)
+}
+
+/// One request on a connection of its own, from one of the addresses of this machine.
+#[track_caller]
+pub(crate) fn request_from(
+    source: IpAddr,
+    base: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
+    let to: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
+    socket.connect(&to.into()).unwrap();
+    let answer = exchange(socket.into(), (base, method, path), headers, "");
+    answer.unwrap_or_else(|| panic!("no answer to {method} {path} from {source}"))
+}
+
+fn exchange(
+    stream: TcpStream,
+    (base, method, path): (&str, &str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<Answer> {
     let address = base.strip_prefix("http://").unwrap();
-    let stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let mut connection = Connection::over(stream);
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");

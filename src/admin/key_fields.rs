@@ -1,0 +1,117 @@
+//! What a new API key may be: as its body says, and no wider than its app.
+
+use std::fmt::Display;
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::fields::{self, Fields};
+use super::problem::{FieldError, Problem};
+use crate::domain::id::{AppId, ProductName};
+use crate::domain::identity::{App, Subscription};
+use crate::domain::narrowing::{InvalidList, Narrowing, Networks, Products, network};
+use crate::domain::scope::ScopeSet;
+use crate::domain::time::Timestamp;
+
+/// A key as it is asked for.
+pub(super) struct NewKey {
+    /// The app that it is to prove.
+    pub(super) app: AppId,
+    /// A narrower set of scopes than the app's.
+    pub(super) scopes: Option<ScopeSet>,
+    /// To what else it is narrowed.
+    pub(super) narrowing: Narrowing,
+    /// When it ends.
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// The key that a body asks for at `now`.
+///
+/// # Errors
+/// [`Problem::Invalid`].
+pub(super) fn new_key(mut body: Fields, now: Timestamp) -> Result<NewKey, Problem> {
+    let app = body.required("app", fields::text::<AppId>);
+    let scopes = body.optional("scopes", fields::scopes);
+    let products = body.optional("products", products);
+    let addresses = body.optional("addresses", addresses);
+    let expires_at = expiry(&mut body, now);
+    let built = (|| {
+        let narrowing = Narrowing { products: products?, addresses: addresses? };
+        Some(NewKey { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? })
+    })();
+    body.finish(built)
+}
+
+/// When the key is to end; `None` if that is wrong.
+pub(super) fn expiry(body: &mut Fields, now: Timestamp) -> Option<Option<Timestamp>> {
+    let expires_at = body.optional("expires_at", fields::text::<Timestamp>);
+    if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
+        body.wrong("expires_at", "must be in the future".to_owned());
+    }
+    expires_at
+}
+
+fn products(value: &Value) -> Result<Products, String> {
+    entries(value, ProductName::new, Products::new)
+}
+
+fn addresses(value: &Value) -> Result<Networks, String> {
+    entries::<IpNet, _, _>(value, network, Networks::new)
+}
+
+/// A list of which each entry is read by itself; all that are wrong are told.
+fn entries<T, E: Display, L>(
+    value: &Value,
+    read: impl Fn(&str) -> Result<T, E>,
+    list: impl FnOnce(Vec<T>) -> Result<L, InvalidList>,
+) -> Result<L, String> {
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    for text in fields::texts(value)? {
+        match read(&text) {
+            Ok(entry) => right.push(entry),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    if wrong.is_empty() { list(right).map_err(|error| error.to_string()) } else { Err(wrong.join("; ")) }
+}
+
+/// Whether a key is no wider than its app is at `now`.
+///
+/// # Errors
+/// [`Problem::Invalid`].
+pub(super) fn check_within(
+    key: &NewKey,
+    (app, subscriptions): (&App, &[Subscription]),
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let mut wrong = Vec::new();
+    if let Some(beyond) =
+        key.scopes.as_ref().map(|scopes| app.scopes.missing(scopes)).filter(|s| !s.is_empty())
+    {
+        wrong.push(("/scopes", format!("must be within the app's scopes; {beyond} is not")));
+    }
+    let lasts = |subscription: &&Subscription| subscription.until.is_none_or(|end| now < end);
+    let subscribed: Vec<&ProductName> =
+        subscriptions.iter().filter(lasts).map(|subscription| &subscription.product).collect();
+    let products = key.narrowing.products.iter().flat_map(Products::iter);
+    let beyond: Vec<&str> =
+        products.filter(|product| !subscribed.contains(product)).map(ProductName::as_str).collect();
+    if !beyond.is_empty() {
+        let mut known: Vec<&str> = subscribed.into_iter().map(ProductName::as_str).collect();
+        known.sort_unstable();
+        known.dedup();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let detail = format!(
+            "must be API products that the app has subscribed to, which are: {known}; not so: {}",
+            beyond.join(", ")
+        );
+        wrong.push(("/products", detail));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(invalid(wrong)) }
+}
+
+/// That these fields are wrong.
+pub(super) fn invalid(wrong: Vec<(&str, String)>) -> Problem {
+    let told = |(pointer, detail): (&str, String)| FieldError { pointer: pointer.to_owned(), detail };
+    Problem::Invalid(wrong.into_iter().map(told).collect())
+}
