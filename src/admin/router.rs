@@ -84,6 +84,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/signing-keys/{kid}", get(signing_key::get))
         .route("/signing-keys/{kid}/revoke", post(signing_key::revoke))
         .route("/subscriptions", get(subscription::list).post(subscription::create))
+        .route("/subscriptions/{id}", get(subscription::get))
         .route("/subscriptions/{id}/end", post(subscription::end))
 }
 

@@ -6,9 +6,8 @@ use axum::extract::State;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
-use super::app;
 use super::fields::{self, Fields};
-use super::page::whole;
+use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
@@ -20,6 +19,7 @@ use crate::domain::identity::Subscription;
 use crate::domain::random::new_id;
 use crate::policy::snapshot::Snapshot;
 use crate::store::StoreError;
+use crate::store::subscription::SubscriptionFilter;
 
 /// `POST /admin/subscriptions`.
 pub(super) async fn create(
@@ -56,7 +56,7 @@ pub(super) async fn create(
     })?;
     state.invalidation.forget_app(&subscription.app);
     tracing::info!(app = %subscription.app, product = %subscription.product, plan = %subscription.plan, "subscribed");
-    created(&format!("/admin/subscriptions?app={}", subscription.app), shown)
+    created(&format!("/admin/subscriptions/{}", subscription.id), shown)
 }
 
 fn subject(subscription: &Subscription) -> Subject {
@@ -87,31 +87,41 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-/// `GET /admin/subscriptions?app=`.
+/// `GET /admin/subscriptions?app=&plan=&product=`, past ones too.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let app = parameters.required::<AppId>("app");
-    parameters.finish()?;
-    let subscriptions = match app {
-        Some(app) => state.store.subscriptions_of(&app).await?,
-        None => Vec::new(),
+    let paging = parameters.page();
+    let filter = SubscriptionFilter {
+        app: parameters.optional("app"),
+        plan: parameters.optional("plan"),
+        product: parameters.optional("product"),
+        lasting_after: None,
     };
-    ok(whole(&subscriptions, show::subscription))
+    parameters.finish()?;
+    let subscriptions = state.store.subscriptions(&filter, &paging.page).await?;
+    ok(page(&subscriptions, paging.size, |subscription| subscription.id.as_str(), show::subscription))
 }
 
-/// `POST /admin/subscriptions/{id}/end`, with the app in the body.
+/// `GET /admin/subscriptions/{id}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
+    let missing = Problem::NotFound("subscription");
+    let Ok(id) = SubscriptionId::new(&id) else { return Err(missing) };
+    ok(show::subscription(&state.store.subscription(&id).await?.ok_or(missing)?))
+}
+
+/// `POST /admin/subscriptions/{id}/end`; if the body has an app, it must be the subscription's.
 pub(super) async fn end(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
     Id(id): Id,
     mut body: Fields,
 ) -> Answer {
-    let app = body.required("app", fields::text::<AppId>);
+    let app = body.optional("app", fields::text::<AppId>);
     let app = body.finish(app)?;
-    let app = app::find(&state, app.as_str()).await?;
-    let missing = Problem::NotFound("subscription of that app");
+    let missing = Problem::NotFound(if app.is_some() { "subscription of that app" } else { "subscription" });
     let Ok(id) = SubscriptionId::new(&id) else { return Err(missing) };
     let mut transaction = state.store.begin().await?;
-    let found = transaction.lock_subscription(&id).await?.filter(|found| found.app == app.id);
+    let is_meant = |found: &Subscription| app.as_ref().is_none_or(|app| *app == found.app);
+    let found = transaction.lock_subscription(&id).await?.filter(is_meant);
     let (found, now) = (found.ok_or(missing)?, state.clock.now());
     let after = Subscription { until: Some(found.until.map_or(now, |end| end.min(now))), ..found.clone() };
     let (before, after) = (show::subscription(&found), show::subscription(&after));
@@ -119,7 +129,7 @@ pub(super) async fn end(
     let what = (Action::SubscriptionEnd, subject(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
-    state.invalidation.forget_app(&app.id);
-    tracing::info!(subscription = %found.id, app = %app.id, "a subscription was ended");
+    state.invalidation.forget_app(&found.app);
+    tracing::info!(subscription = %found.id, app = %found.app, "a subscription was ended");
     ok(after)
 }

@@ -3,11 +3,14 @@
 
 use std::fmt;
 
-use crate::domain::id::{PlanName, ProductName};
+use crate::domain::id::{PlanName, ProductName, SubscriptionId};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
-use crate::store::subscription::InUse;
-use crate::store::{Store, StoreError};
+use crate::store::subscription::{InUse, SubscriptionFilter};
+use crate::store::{Page, Store, StoreError};
+
+/// How many of the subscriptions are named that use what is lacking.
+const NAMED: u32 = 3;
 
 /// Something that subscriptions use and the policies lack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,24 +35,63 @@ impl fmt::Display for Lack {
     }
 }
 
-/// Everything that subscriptions use and a snapshot lacks, each with how many subscriptions.
+impl Lack {
+    /// The subscriptions that use it, of those that last after `now`.
+    fn users(&self, now: Timestamp) -> SubscriptionFilter {
+        let (plan, product) = match self {
+            Self::Plan(plan) => (Some(plan), None),
+            Self::Product(product) => (None, Some(product)),
+            Self::Offer(plan, product) => (Some(plan), Some(product)),
+        };
+        SubscriptionFilter {
+            plan: plan.cloned(),
+            product: product.cloned(),
+            lasting_after: Some(now),
+            ..SubscriptionFilter::default()
+        }
+    }
+
+    /// The options by which they are listed.
+    fn options(&self) -> String {
+        match self {
+            Self::Plan(plan) => format!("--plan {plan}"),
+            Self::Product(product) => format!("--product {product}"),
+            Self::Offer(plan, product) => format!("--plan {plan} --product {product}"),
+        }
+    }
+}
+
+/// Something that is lacking, and who uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lacking(Vec<(Lack, u64)>);
+struct Used {
+    lack: Lack,
+    /// By how many subscriptions.
+    count: u64,
+    /// A few of them.
+    named: Vec<SubscriptionId>,
+}
+
+/// Everything that subscriptions use and a snapshot lacks, each with how many subscriptions, and some of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking(Vec<Used>);
 
 impl std::error::Error for Lacking {}
 
 impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (lack, count) in &self.0 {
+        for Used { lack, count, named } in &self.0 {
             let users = if *count == 1 {
                 "subscription that has not ended uses"
             } else {
                 "subscriptions that have not ended use"
             };
-            writeln!(f, "{lack}, and {count} {users} it")?;
+            let ids: Vec<&str> = named.iter().map(SubscriptionId::as_str).collect();
+            let more = if ids.len() as u64 == *count { "" } else { ", …" };
+            let (ids, options) = (ids.join(", "), lack.options());
+            writeln!(f, "{lack}, and {count} {users} it ({ids}{more}): `tollgate subscription list {options}`")?;
         }
         f.write_str(
-            "keep it in the policies, or end those subscriptions first: see `tollgate subscription list`",
+            "keep it in the policies, or end those subscriptions first: `tollgate subscription end ID`",
         )
     }
 }
@@ -63,14 +105,19 @@ pub async fn lacking(
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<Option<Lacking>, StoreError> {
-    let mut lacking: Vec<(Lack, u64)> = Vec::new();
+    let mut lacking: Vec<Used> = Vec::new();
     for used in store.subscribed(now).await? {
         for lack in lacks(snapshot, &used) {
-            match lacking.iter_mut().find(|(known, _)| *known == lack) {
-                Some((_, count)) => *count = count.saturating_add(used.count),
-                None => lacking.push((lack, used.count)),
+            match lacking.iter_mut().find(|known| known.lack == lack) {
+                Some(known) => known.count = known.count.saturating_add(used.count),
+                None => lacking.push(Used { lack, count: used.count, named: Vec::new() }),
             }
         }
+    }
+    let few = Page::first().with_size(NAMED);
+    for Used { lack, named, .. } in &mut lacking {
+        let users = store.subscriptions(&lack.users(now), &few).await?;
+        named.extend(users.into_iter().map(|subscription| subscription.id));
     }
     Ok((!lacking.is_empty()).then_some(Lacking(lacking)))
 }

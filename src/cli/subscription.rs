@@ -1,12 +1,15 @@
 //! `tollgate subscription`: which app uses which API product under which plan.
 
+use std::cmp::Reverse;
+
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
 use super::query::{segment, with_query};
 use super::screen::{Column, Screen};
+use crate::domain::time::Timestamp;
 
 #[derive(Debug, Args)]
 pub(super) struct SubscriptionArguments {
@@ -30,19 +33,25 @@ enum Action {
         #[arg(long, value_name = "NAME")]
         plan: String,
     },
-    /// An app's subscriptions, past ones too
+    /// All subscriptions, past ones too, which come last
     List {
-        /// The app
+        /// Only those of this app
         #[arg(long, value_name = "ID")]
-        app: String,
+        app: Option<String>,
+        /// Only those under this plan
+        #[arg(long, value_name = "NAME")]
+        plan: Option<String>,
+        /// Only those to this API product
+        #[arg(long, value_name = "NAME")]
+        product: Option<String>,
     },
     /// End a subscription now; what was used under it is still billed
     End {
         /// The subscription's id
         id: String,
-        /// The app whose it is
+        /// The app whose it must be
         #[arg(long, value_name = "ID")]
-        app: String,
+        app: Option<String>,
     },
 }
 
@@ -59,8 +68,11 @@ pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome 
     let node = arguments.node.node()?;
     match arguments.action {
         Action::Create { app, product, plan } => create(&node, (&app, &product, &plan), screen),
-        Action::List { app } => {
-            let subscriptions = node.list(&with_query("/admin/subscriptions", &[("app", Some(&app))]))?;
+        Action::List { app, plan, product } => {
+            let filter =
+                [("app", app.as_deref()), ("plan", plan.as_deref()), ("product", product.as_deref())];
+            let mut subscriptions = node.list(&with_query("/admin/subscriptions", &filter))?;
+            subscriptions.sort_by(|one, other| order(one).cmp(&order(other)));
             screen.list(&subscriptions, COLUMNS, "No subscriptions: tollgate app subscribe --help")
         }
         Action::End { id, app } => {
@@ -68,6 +80,12 @@ pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome 
             screen.entry(&node.post(&path, &json!({ "app": app }))?, COLUMNS)
         }
     }
+}
+
+/// What lasts first; then the newest.
+fn order(subscription: &Value) -> (bool, Reverse<Option<Timestamp>>) {
+    let from = subscription["from"].as_str().and_then(|from| from.parse().ok());
+    (subscription["until"].is_string(), Reverse(from))
 }
 
 /// Subscribes an app to a product under a plan; `tollgate app subscribe` does it too.

@@ -2,7 +2,7 @@
 
 use super::error::{StoreError, require};
 use super::open::Store;
-use super::page::MAX_LIST;
+use super::page::{MAX_LIST, Page};
 use super::row::{all, parse, time};
 use super::transaction::Transaction;
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
@@ -18,6 +18,30 @@ row! {
         starts_at: i64,
         ends_at: Option<i64>,
     }
+}
+
+/// Which subscriptions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    /// Of this app alone.
+    pub app: Option<AppId>,
+    /// Under this plan alone.
+    pub plan: Option<PlanName>,
+    /// To this API product alone.
+    pub product: Option<ProductName>,
+    /// Those alone that end after that, or never.
+    pub lasting_after: Option<Timestamp>,
+}
+
+macro_rules! select_page {
+    ($of_whom:literal) => {
+        concat!(
+            "select id, app, product, plan, starts_at, ends_at from subscription where ",
+            $of_whom,
+            " and id > $2 and ($3 = '' or plan = $3) and ($4 = '' or product = $4) \
+             and (ends_at is null or ends_at > $5) order by id limit $6"
+        )
+    };
 }
 
 row! {
@@ -106,6 +130,50 @@ impl Store {
             .bind(MAX_LIST)
             .fetch_all(db)
             .await
+        })?;
+        all(rows)
+    }
+
+    /// The subscription of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+        let row: Option<SubscriptionRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select id, app, product, plan, starts_at, ends_at from subscription where id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(Subscription::try_from).transpose()
+    }
+
+    /// A page of the subscriptions that `filter` lets through, past ones too, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+        page: &Page,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        // An app's are found by their index; all others are read in the order of the page.
+        let sql = match filter.app {
+            Some(_) => select_page!("app = $1"),
+            None => select_page!("$1 = ''"),
+        };
+        let rows: Vec<SubscriptionRow> = on!(self.reader(), db => {
+            sqlx::query_as(sql)
+                .bind(filter.app.as_ref().map_or("", AppId::as_str))
+                .bind(page.cursor())
+                .bind(filter.plan.as_ref().map_or("", PlanName::as_str))
+                .bind(filter.product.as_ref().map_or("", ProductName::as_str))
+                .bind(filter.lasting_after.map_or(i64::MIN, Timestamp::as_micros))
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
         })?;
         all(rows)
     }

@@ -190,7 +190,31 @@ async fn an_app_is_subscribed_once_to_a_product_under_a_plan_for_it() {
     let ended = world.post(&path, &json!({"app": app})).await.expect(200);
     assert_eq!(ended["until"], "2026-11-24T08:01:00Z");
     assert_eq!(world.forgotten.take(), [app.as_str()]);
-    world.post("/admin/subscriptions", &body).await.expect(201);
+    let other = text(&world.app().await, "id");
+    world.post(&path, &json!({"app": other})).await.expect(404);
+    world.post(&path, &json!({})).await.expect(200);
+    let answer = world.post("/admin/subscriptions", &body).await;
+    let second = answer.expect(201);
+    assert_eq!(world.get(answer.header("location")).await.expect(200), second);
+    world.get("/admin/subscriptions/sub_none").await.expect(404);
+    let mut expected = [text(&made, "id"), text(&second, "id")];
+    expected.sort();
+    for (query, count) in
+        [("", 2), ("?plan=standard&product=storefront", 2), ("?plan=starter", 0), ("?product=supply", 0)]
+    {
+        let listed = world.get(&format!("/admin/subscriptions{query}")).await.expect(200);
+        let ids: Vec<String> =
+            listed["items"].as_array().unwrap().iter().map(|item| text(item, "id")).collect();
+        assert_eq!(ids, expected[..count], "{query}");
+    }
+    let page = world.get("/admin/subscriptions?limit=1").await.expect(200);
+    let next = format!("/admin/subscriptions?limit=1&after={}", text(&page, "next"));
+    assert_eq!(world.get(&next).await.expect(200)["items"][0]["id"], expected[1].as_str());
+    for query in [format!("app={other}"), format!("app={app}&plan=none")] {
+        let listed = world.get(&format!("/admin/subscriptions?{query}")).await.expect(200);
+        assert_eq!(listed["items"], json!([]), "{query}");
+    }
+    world.get("/admin/subscriptions?aplication=x").await.expect(422);
 }
 
 #[tokio::test]

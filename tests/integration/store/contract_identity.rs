@@ -8,6 +8,7 @@ use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::app_secret::Others;
+use tollgate::store::subscription::SubscriptionFilter;
 use tollgate::store::{Page, Store, StoreError};
 
 use super::contract;
@@ -137,7 +138,31 @@ async fn an_app_has_one_active_subscription_for_each_product(store: Store) {
     store.subscribe(&second).await.unwrap();
 
     let ended = Subscription { until: Some(later(10)), ..first };
-    assert_eq!(store.subscriptions_of(&app.id).await.unwrap(), [other, second, ended]);
+    assert_eq!(store.subscriptions_of(&app.id).await.unwrap(), [other.clone(), second.clone(), ended.clone()]);
+
+    let found = async |filter: SubscriptionFilter| store.subscriptions(&filter, &Page::first()).await.unwrap();
+    let any = SubscriptionFilter::default();
+    let of = |app: &str| SubscriptionFilter { app: Some(AppId::new(app).unwrap()), ..any.clone() };
+    let to = |product: &ProductName| SubscriptionFilter { product: Some(product.clone()), ..any.clone() };
+    let under = |plan: &str| SubscriptionFilter { plan: Some(PlanName::new(plan).unwrap()), ..any.clone() };
+    let lasting = SubscriptionFilter { lasting_after: Some(later(12)), ..of(app.id.as_str()) };
+    let all = [ended.clone(), second.clone(), other.clone()];
+    for (filter, expected) in [
+        (any.clone(), &all[..]),
+        (of(app.id.as_str()), &all),
+        (of("app_other"), &[]),
+        (to(&other.product), &all[2..]),
+        (to(&second.product), &all[..2]),
+        (under(second.plan.as_str()), &all),
+        (under("another"), &[]),
+        (lasting, &all[1..]),
+    ] {
+        assert_eq!(found(filter.clone()).await, expected, "{filter:?}");
+    }
+    let page = Page::after(ended.id.as_str()).with_size(1);
+    assert_eq!(store.subscriptions(&any, &page).await.unwrap(), [second.clone()]);
+    assert_eq!(store.subscription(&second.id).await.unwrap(), Some(second));
+    assert_eq!(store.subscription(&SubscriptionId::new("sub_9").unwrap()).await.unwrap(), None);
 }
 
 async fn of_many_who_subscribe_at_once_one_succeeds(store: Store) {
