@@ -17,7 +17,7 @@ use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
 use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName};
 use tollgate::domain::identity::{
-    App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::plan::Rate;
@@ -165,7 +165,7 @@ impl IdentitySource for OneApp {
             kind: ClientKind::Confidential,
             redirect_uris: Vec::new(),
             scopes: "catalog:read".parse().unwrap(),
-            default_scopes: "catalog:read".parse().unwrap(),
+            default_scopes: DefaultScopes::All,
             requires_pkce: false,
             standing: Standing::Active,
             created_at: Timestamp::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::administrator::{Administrator, of_standing};
 use super::answer::{Answer, created, ok};
@@ -51,7 +51,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         false => None,
     };
     let kept = secret.as_ref().map(|secret| (&secret.record, &secret.hash));
-    let mut shown = show::client(&app, &new.settings);
+    let shown = show::client(&app, &new.settings);
     let store = who.recording(
         &state,
         (Action::AppCreate, Subject::new(app.id.as_str()).about(app.partner.as_str())),
@@ -63,6 +63,8 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         other => other.into(),
     })?;
     tracing::info!(app = %app.id, partner = %app.partner, "an app was registered");
+    let partner = state.store.partner(&app.partner).await?.ok_or(Problem::Internal)?;
+    let mut shown = show::with_partner(shown, &partner);
     if let Some(secret) = &secret {
         shown["client_secret"] = json!(secret.text);
     }
@@ -78,17 +80,18 @@ fn no_such_partner(partner: &PartnerId) -> Problem {
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let (paging, partner) = (parameters.page(), parameters.optional::<PartnerId>("partner"));
     parameters.finish()?;
-    let apps = match &partner {
-        Some(partner) => state.store.apps_of(partner, &paging.page).await?,
-        None => state.store.apps(&paging.page).await?,
-    };
-    ok(page(&apps, paging.size, |app| app.id.as_str(), show::app))
+    let apps = state.store.clients(partner.as_ref(), &paging.page).await?;
+    ok(page(&apps, paging.size, |client| client.app.id.as_str(), shown))
 }
 
 /// `GET /admin/apps/{id}`.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    let Client { app, settings, .. } = find_client(&state, &id).await?;
-    ok(show::client(&app, &settings))
+    ok(shown(&find_client(&state, &id).await?))
+}
+
+/// An app as it is answered.
+fn shown(client: &Client) -> Value {
+    show::with_partner(show::client(&client.app, &client.settings), &client.partner)
 }
 
 /// `PATCH /admin/apps/{id}`: what the body has is changed, the rest stays. Where that takes from the app by what it could prove
@@ -100,9 +103,9 @@ pub(super) async fn update(
     body: Fields,
 ) -> Answer {
     let mut transaction = state.store.begin().await?;
-    let client = lock_client(&mut transaction, &id).await?;
-    let (before, had) = (show::client(&client.app, &client.settings), client.settings.clone());
-    let (app, settings) = changed_app(body, &state.policies.load(), (client.app, client.settings))?;
+    let Client { app, partner, settings, .. } = lock_client(&mut transaction, &id).await?;
+    let (before, had) = (show::client(&app, &settings), settings.clone());
+    let (app, settings) = changed_app(body, &state.policies.load(), (app, settings))?;
     let after = show::client(&app, &settings);
     transaction.update_app(&app, &settings).await?;
     if is_less(&had, &settings) {
@@ -113,7 +116,7 @@ pub(super) async fn update(
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, "an app was changed");
-    ok(after)
+    ok(show::with_partner(after, &partner))
 }
 
 /// `POST /admin/apps/{id}/suspend`.
@@ -140,7 +143,7 @@ pub(super) async fn resume(
 
 async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
     let mut transaction = state.store.begin().await?;
-    let Client { app, settings, .. } = lock_client(&mut transaction, id).await?;
+    let Client { app, partner, settings, .. } = lock_client(&mut transaction, id).await?;
     let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
     let (before, after) = (shown(app.standing), shown(standing));
     let action = of_standing(standing, (Action::AppSuspend, Action::AppResume));
@@ -154,7 +157,7 @@ async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, sta
     transaction.commit().await?;
     state.invalidation.forget_app(&app.id);
     tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
-    ok(after)
+    ok(show::with_partner(after, &partner))
 }
 
 pub(super) async fn find(state: &AdminState, id: &str) -> Result<App, Problem> {

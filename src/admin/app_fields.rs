@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::redirect_uri;
 use crate::domain::client::ClientSettings;
 use crate::domain::id::PartnerId;
-use crate::domain::identity::{App, ClientKind, Environment};
+use crate::domain::identity::{App, ClientKind, DefaultScopes, Environment};
 use crate::domain::scope::ScopeSet;
 use crate::policy::snapshot::Snapshot;
 
@@ -23,7 +23,7 @@ pub(super) struct NewApp {
     pub(super) kind: ClientKind,
     pub(super) redirect_uris: Vec<String>,
     pub(super) scopes: ScopeSet,
-    pub(super) default_scopes: ScopeSet,
+    pub(super) default_scopes: DefaultScopes,
     pub(super) requires_pkce: bool,
     pub(super) settings: ClientSettings,
 }
@@ -38,7 +38,7 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     let environment = body.optional("environment", fields::one_of(Environment::named, "live or sandbox"));
     let kind = body.optional("kind", fields::one_of(ClientKind::named, "confidential or public"));
     let redirect_uris = body.optional("redirect_uris", redirect_uris);
-    let scopes = body.required("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
+    let scopes = body.required("scopes", |value| bounded(known(some(fields::scopes(value)?)?, policies)?));
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
     check_default((scopes.as_ref(), default_scopes.as_ref().and_then(Option::as_ref)), BEYOND, &mut body);
@@ -46,7 +46,7 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
     check_pkce((kind, requires_pkce.flatten()), &mut body);
     let uris = redirect_uris.iter().flatten().flatten().cloned().collect::<Vec<String>>();
     let settings = kind.and_then(|kind| {
-        client_fields::settings(&mut body, (ClientSettings::of_kind(kind), &[]), (kind, &uris))
+        client_fields::settings(&mut body, (ClientSettings::of_kind(kind), &[]), (kind, &[], &uris))
     });
     let built = (|| {
         let (scopes, kind) = (scopes?, kind?);
@@ -56,7 +56,7 @@ pub(super) fn new_app(mut body: Fields, policies: &Snapshot) -> Result<NewApp, P
             environment: environment?.unwrap_or(Environment::Sandbox),
             kind,
             redirect_uris: redirect_uris?.unwrap_or_default(),
-            default_scopes: default_scopes?.unwrap_or_else(|| scopes.clone()),
+            default_scopes: default_scopes?.map_or(DefaultScopes::All, DefaultScopes::Named),
             scopes,
             requires_pkce: requires_pkce?.unwrap_or(kind == ClientKind::Public),
             settings: settings?,
@@ -74,28 +74,35 @@ pub(super) fn changed_app(
     policies: &Snapshot,
     (app, settings): (App, ClientSettings),
 ) -> Result<(App, ClientSettings), Problem> {
+    body.fixed(&["environment", "kind", "partner"], "it is the same for good; register another app");
+    body.fixed(
+        &["id", "client_id", "created_at", "partner_standing", "default_scopes_named"],
+        "it is only told",
+    );
+    body.fixed(&["standing"], "/suspend and /resume of the app do it");
+    body.fixed(&["client_secret"], "/secrets of the app makes another one");
     let name = body.optional("name", fields::name);
     let redirect_uris = body.optional("redirect_uris", redirect_uris);
-    let scopes = body.optional("scopes", |value| bounded(known(fields::scopes(value)?, policies)?));
+    let scopes = body.optional("scopes", |value| bounded(known(some(fields::scopes(value)?)?, policies)?));
     let default_scopes = body.optional("default_scopes", fields::scopes);
     let requires_pkce = body.optional("requires_pkce", fields::flag);
     let all = scopes.as_ref().map(|scopes| scopes.as_ref().unwrap_or(&app.scopes));
-    let (kept, beyond) = (kept_default(&app, all), "is not: name default_scopes (--default-scope) as well");
-    match &default_scopes {
-        Some(Some(default)) => check_default((all, Some(default)), BEYOND, &mut body),
-        Some(None) => check_default((all, Some(&kept)), beyond, &mut body),
-        None => {}
+    match (&default_scopes, &app.default_scopes) {
+        (Some(Some(default)), _) => check_default((all, Some(default)), BEYOND, &mut body),
+        (Some(None), DefaultScopes::Named(kept)) => check_default((all, Some(kept)), BEYOND_KEPT, &mut body),
+        (Some(None), DefaultScopes::All) | (None, _) => {}
     }
     check_pkce((Some(app.kind), requires_pkce.flatten()), &mut body);
     let wrong_before = settings.mistakes((app.kind, &app.redirect_uris));
     let uris = redirect_uris.as_ref().and_then(Option::as_ref).unwrap_or(&app.redirect_uris);
-    let settings = client_fields::settings(&mut body, (settings, &wrong_before), (app.kind, uris));
+    let settings =
+        client_fields::settings(&mut body, (settings, &wrong_before), (app.kind, &app.redirect_uris, uris));
     let built = (|| {
         let changed = App {
             name: name?.unwrap_or(app.name),
             redirect_uris: redirect_uris?.unwrap_or(app.redirect_uris),
             scopes: scopes?.unwrap_or(app.scopes),
-            default_scopes: default_scopes?.unwrap_or(kept),
+            default_scopes: default_scopes?.map_or(app.default_scopes, DefaultScopes::Named),
             requires_pkce: requires_pkce?.unwrap_or(app.requires_pkce),
             ..app
         };
@@ -104,19 +111,11 @@ pub(super) fn changed_app(
     body.finish(built)
 }
 
-/// The default scopes of an app that names none when it is changed to have `scopes`. If they were all its scopes, which they are
-/// of an app that never named any, and would be more than it has, they are all of them again.
-fn kept_default(app: &App, scopes: Option<&ScopeSet>) -> ScopeSet {
-    match scopes {
-        Some(scopes) if app.default_scopes == app.scopes && !scopes.covers(&app.default_scopes) => {
-            scopes.clone()
-        }
-        Some(_) | None => app.default_scopes.clone(),
-    }
-}
-
 /// What is told of default scopes that are beyond the scopes.
 const BEYOND: &str = "is not";
+
+/// The same of those that were named before.
+const BEYOND_KEPT: &str = "is not: name default_scopes (--default-scope) as well";
 
 fn check_default((scopes, default): (Option<&ScopeSet>, Option<&ScopeSet>), told: &str, body: &mut Fields) {
     if let (Some(scopes), Some(default)) = (scopes, default)
@@ -131,6 +130,10 @@ fn check_pkce((kind, requires_pkce): (Option<ClientKind>, Option<bool>), body: &
     if let (Some(ClientKind::Public), Some(false)) = (kind, requires_pkce) {
         body.wrong("requires_pkce", "a public app always needs PKCE (RFC 9700, section 2.1.1)".to_owned());
     }
+}
+
+fn some(scopes: ScopeSet) -> Result<ScopeSet, String> {
+    if scopes.is_empty() { Err("must name at least one scope".to_owned()) } else { Ok(scopes) }
 }
 
 fn bounded(scopes: ScopeSet) -> Result<ScopeSet, String> {

@@ -4,23 +4,20 @@ use serde_json::Value;
 
 use super::fields::{self, Fields};
 use crate::credential::client_keys::ClientKeys;
-use crate::domain::client::{AuthMethod, ClientSettings, GrantType};
+use crate::domain::client::{AuthMethod, ClientSettings, GrantType, NO_REDIRECT_URI};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::ClientKind;
 
 /// What is wrong with settings: the setting, and what would be right.
 type Mistake = (&'static str, &'static str);
 
-/// What is wrong with an app that is to get codes.
-const NO_REDIRECT_URI: &str = "are missing: answers of authorization_code go to one of them; name it, or leave authorization_code out of grant_types";
-
-/// The settings of an app of that kind, whose answers may go to `redirect_uris`: those that the body has, and those of `before`
-/// for the rest. What is wrong is noted in the body, and gives `None`; but for what was `wrong_before`: who changes something
-/// else is not told of it.
+/// The settings of an app of that kind, whose answers `went_to` some and may now go to `redirect_uris`: those that the body has, and
+/// those of `before` for the rest. What is wrong is noted in the body, and gives `None`; but for what was `wrong_before`: who
+/// changes something else is not told of it.
 pub(super) fn settings(
     body: &mut Fields,
     (before, wrong_before): (ClientSettings, &[Mistake]),
-    (kind, redirect_uris): (ClientKind, &[String]),
+    (kind, went_to, redirect_uris): (ClientKind, &[String], &[String]),
 ) -> Option<ClientSettings> {
     let auth_methods = body.optional(
         "token_endpoint_auth_methods",
@@ -50,10 +47,15 @@ pub(super) fn settings(
         mistakes
             .push(("jwks", "has no certificate (x5c, or x5t#S256): self_signed_tls_client_auth goes by it"));
     }
-    // Who named no grant types has it by default, and may have no use for it.
-    if names_codes && redirect_uris.is_empty() && !body.is_wrong("redirect_uris") {
-        mistakes.push(("redirect_uris", NO_REDIRECT_URI));
+    // Who named no grant types has it by default, and may have no use for it; but not who had some.
+    let is_used =
+        names_codes || (!went_to.is_empty() && settings.has_grant_type(GrantType::AuthorizationCode));
+    let missing = ("redirect_uris", NO_REDIRECT_URI);
+    if is_used && redirect_uris.is_empty() && !mistakes.contains(&missing) {
+        mistakes.push(missing);
     }
+    // A list that cannot be read is not missing.
+    mistakes.retain(|mistake| *mistake != missing || !body.is_wrong("redirect_uris"));
     for (setting, what) in &mistakes {
         body.wrong(setting, (*what).to_owned());
     }

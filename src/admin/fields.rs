@@ -87,6 +87,15 @@ impl Fields {
         }
     }
 
+    /// Fields that there are, and that this call cannot change; why, or by what else.
+    pub(super) fn fixed(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.left.remove(*name).is_some_and(|value| !value.is_null()) {
+                self.wrong(name, format!("cannot be changed here: {why}"));
+            }
+        }
+    }
+
     /// Something wrong with a field that was taken.
     pub(super) fn wrong(&mut self, name: &str, detail: String) {
         self.errors.push(FieldError { pointer: format!("/{name}"), detail });

@@ -17,6 +17,11 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     if text.contains('#') {
         return wrong("must have no fragment");
     }
+    if text.split('?').next().unwrap_or_default().contains('*') {
+        return wrong(
+            "has a * in its host or path: redirect URIs match exactly, character by character, so name each of them",
+        );
+    }
     let Some((scheme, _)) = text.split_once(':') else { return wrong("must be an absolute URI") };
     match scheme.to_ascii_lowercase().as_str() {
         "https" => web_address(text).map(|_| ()),
@@ -62,6 +67,7 @@ mod tests {
         for right in [
             "https://app.example/cb",
             "https://app.example:8443/cb?tenant=1",
+            "https://app.example/cb?match=*",
             "http://127.0.0.1:9999/callback",
             "http://[::1]/cb",
             "http://localhost:3000/",
@@ -83,6 +89,9 @@ mod tests {
             "https://a b/",
             "http://127.0.0.1.evil.example/",
             "ftp://app.example/",
+            "https://*.app.example/cb",
+            "https://app.example/*",
+            "com.example.app:/*",
         ] {
             assert!(check(wrong).is_err(), "{wrong:?} was taken");
         }

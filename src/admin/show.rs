@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
-use crate::domain::identity::{App, Merchant, Partner, Subscription};
+use crate::domain::identity::{App, DefaultScopes, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
 // Others too change these: what is recorded of them has one form.
 pub(super) use crate::store::recorded::{
@@ -21,7 +21,7 @@ pub(super) fn partner(partner: &Partner) -> Value {
     })
 }
 
-pub(super) fn app(app: &App) -> Value {
+fn app(app: &App) -> Value {
     json!({
         "id": app.id.as_str(),
         "client_id": app.id.as_str(),
@@ -31,7 +31,8 @@ pub(super) fn app(app: &App) -> Value {
         "kind": app.kind.name(),
         "redirect_uris": app.redirect_uris,
         "scopes": scopes(&app.scopes),
-        "default_scopes": scopes(&app.default_scopes),
+        "default_scopes": scopes(app.default_scopes()),
+        "default_scopes_named": app.default_scopes != DefaultScopes::All,
         "requires_pkce": app.requires_pkce,
         "standing": app.standing.name(),
         "created_at": app.created_at.to_string(),
@@ -52,6 +53,12 @@ pub(super) fn client(of: &App, settings: &ClientSettings) -> Value {
     shown["tls_client_certificate_bound_access_tokens"] = json!(settings.certificate_bound_tokens);
     shown["require_pushed_authorization_requests"] = json!(settings.requires_par);
     shown
+}
+
+/// An app with whether its partner may act: without it, the app may not either.
+pub(super) fn with_partner(mut app: Value, partner: &Partner) -> Value {
+    app["partner_standing"] = json!(partner.standing.name());
+    app
 }
 
 pub(super) fn secret(secret: &SecretRecord) -> Value {

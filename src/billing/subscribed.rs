@@ -88,7 +88,10 @@ impl fmt::Display for Lacking {
             let ids: Vec<&str> = named.iter().map(SubscriptionId::as_str).collect();
             let more = if ids.len() as u64 == *count { "" } else { ", …" };
             let (ids, options) = (ids.join(", "), lack.options());
-            writeln!(f, "{lack}, and {count} {users} it ({ids}{more}): `tollgate subscription list {options}`")?;
+            writeln!(
+                f,
+                "{lack}, and {count} {users} it ({ids}{more}): `tollgate subscription list {options}`"
+            )?;
         }
         f.write_str(
             "keep it in the policies, or end those subscriptions first: `tollgate subscription end ID`",

@@ -8,7 +8,7 @@ use super::app_settings::{ClientArguments, list, with_help};
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
 use super::query::{segment, with_query};
-use super::screen::{Column, Screen};
+use super::screen::{Column, Format, Screen};
 use super::subscription;
 
 #[derive(Debug, Args)]
@@ -50,12 +50,12 @@ enum Action {
         /// The app's id, which is its OAuth2 client_id
         id: String,
     },
-    /// Stop an app at once: its keys and tokens no longer work
+    /// Stop an app at once: its keys and tokens no longer work; those that it got for itself not after a resume either
     Suspend {
         /// The app's id
         id: String,
     },
-    /// Let a suspended app act again
+    /// Let a suspended app act again, by its keys, secrets and the tokens of its merchants
     Resume {
         /// The app's id
         id: String,
@@ -114,7 +114,8 @@ struct NewApp {
     /// A scope that it may ask for; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     scopes: Vec<String>,
-    /// A scope that it gets when it asks for none; may be given several times [default: all its scopes]
+    /// A scope that it gets when it asks for none; may be given several times [default: all its scopes, also those that it is
+    /// given later]
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
     /// It must use PKCE although it keeps a secret
@@ -138,7 +139,7 @@ struct ChangedApp {
     /// Where authorization answers may go, in place of all before; may be given several times; '' for none
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// A scope that it may ask for, in place of all before; may be given several times; '' for none
+    /// A scope that it may ask for, in place of all before; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// A scope that it gets when it asks for none, in place of all before; may be given several times; '' for none
@@ -158,10 +159,12 @@ const COLUMNS: &[Column] = &[
     ("environment", "/environment"),
     ("kind", "/kind"),
     ("standing", "/standing"),
+    ("partner's standing", "/partner_standing"),
 ];
 
 const DETAILS: &[Column] = &[
     ("id", "/id"),
+    ("client_id", "/client_id"),
     ("client secret", "/client_secret"),
     ("partner", "/partner"),
     ("name", "/name"),
@@ -182,6 +185,7 @@ const DETAILS: &[Column] = &[
     ("tokens bound to certificate", "/tls_client_certificate_bound_access_tokens"),
     ("pushes requests", "/require_pushed_authorization_requests"),
     ("standing", "/standing"),
+    ("partner's standing", "/partner_standing"),
     ("created", "/created_at"),
 ];
 
@@ -197,9 +201,9 @@ pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
             let path = with_query("/admin/apps", &[("partner", partner.as_deref())]);
             screen.list(&node.list(&path)?, COLUMNS, "No apps: tollgate app create --help")
         }
-        Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, DETAILS),
-        Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, DETAILS),
-        Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, DETAILS),
+        Action::Show { id } => details(node.get(&path(&id, ""))?, screen),
+        Action::Suspend { id } => details(node.post(&path(&id, "/suspend"), &json!({}))?, screen),
+        Action::Resume { id } => details(node.post(&path(&id, "/resume"), &json!({}))?, screen),
         Action::Update(app) => update(&node, app, screen),
         Action::Secret(action) => app_secret::run(&node, action, screen),
         Action::Introspection { id, of } => {
@@ -234,7 +238,10 @@ fn create(node: &Node, app: NewApp, screen: &Screen) -> Outcome {
         body["default_scopes"] = scopes;
     }
     app.client.add_to(&mut body)?;
-    show_with_secret(&node.post("/admin/apps", &body)?, screen)
+    let app = node.post("/admin/apps", &body)?;
+    let has_secret = app["client_secret"].is_string();
+    details(app, screen)?;
+    if has_secret { screen.note(SHOWN_ONCE) } else { Ok(()) }
 }
 
 fn update(node: &Node, app: ChangedApp, screen: &Screen) -> Outcome {
@@ -250,12 +257,15 @@ fn update(node: &Node, app: ChangedApp, screen: &Screen) -> Outcome {
         }
     }
     app.client.add_to(&mut body)?;
-    screen.entry(&node.patch(&path(&app.id, ""), &body)?, DETAILS)
+    details(node.patch(&path(&app.id, ""), &body)?, screen)
 }
 
-fn show_with_secret(app: &Value, screen: &Screen) -> Outcome {
-    screen.entry(app, DETAILS)?;
-    if app["client_secret"].is_string() { screen.note(SHOWN_ONCE) } else { Ok(()) }
+/// Shows an app; people are told of default scopes that nobody named what they are.
+fn details(mut app: Value, screen: &Screen) -> Outcome {
+    if screen.format() == Format::Human && app["default_scopes_named"] == false {
+        app["default_scopes"] = json!("all its scopes");
+    }
+    screen.entry(&app, DETAILS)
 }
 
 pub(super) fn path(id: &str, action: &str) -> String {

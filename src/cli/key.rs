@@ -1,13 +1,13 @@
 //! `tollgate key`: API keys.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::app::SHOWN_ONCE;
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
-use super::screen::{Column, Screen};
+use super::screen::{Column, Format, Screen};
 
 #[derive(Debug, Args)]
 pub(super) struct KeyArguments {
@@ -52,6 +52,9 @@ enum Action {
     },
 }
 
+/// What a key may that is not narrowed.
+const OF_APP: &str = "all of the app";
+
 const COLUMNS: &[Column] = &[
     ("id", "/id"),
     ("key", "/key"),
@@ -88,16 +91,29 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }
-            screen.entry(&node.post("/admin/keys", &body)?, COLUMNS)?;
+            screen.entry(&told(node.post("/admin/keys", &body)?, screen), COLUMNS)?;
             screen.note(SHOWN_ONCE)
         }
         Action::List { app } => {
             let keys = node.list(&with_query("/admin/keys", &[("app", Some(&app))]))?;
+            let keys: Vec<Value> = keys.into_iter().map(|key| told(key, screen)).collect();
             screen.list(&keys, LISTED, "No keys: tollgate key create --app ID")
         }
         Action::Revoke { id } => {
             let path = format!("/admin/keys/{}/revoke", segment(&id));
-            screen.entry(&node.post(&path, &json!({}))?, COLUMNS)
+            screen.entry(&told(node.post(&path, &json!({}))?, screen), COLUMNS)
         }
     }
+}
+
+/// A key for people: also what it is not narrowed to.
+fn told(mut key: Value, screen: &Screen) -> Value {
+    if screen.format() == Format::Human {
+        for (field, wide) in [("scopes", OF_APP), ("products", OF_APP), ("addresses", "anywhere")] {
+            if key[field].is_null() {
+                key[field] = json!(wide);
+            }
+        }
+    }
+    key
 }

@@ -197,12 +197,14 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
         }
         Action::EndSession { id, session } => {
             let path = path(&id, &format!("/sessions/{}/end", segment(&session)));
-            screen.entry(&node.post(&path, &json!({}))?, SESSIONS)
+            screen.entry(&node.post(&path, &json!({}))?, SESSIONS)?;
+            screen.note("This session has ended.")
         }
         Action::EndSessions { id } => {
             let ended = node.post(&path(&id, "/sessions/end"), &json!({}))?;
             let ended = ended["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-            screen.list(ended, SESSIONS, LOGGED_IN_NOWHERE)
+            screen.list(ended, SESSIONS, LOGGED_IN_NOWHERE)?;
+            if ended.is_empty() { Ok(()) } else { screen.note("These sessions have ended.") }
         }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),

@@ -77,31 +77,32 @@ impl NodeArguments {
 
     /// What the command line names goes before what the environment does, and an address before a ready file: the token in
     /// that is for its own node, and never sent to an address that was named.
-    fn access(&self) -> anyhow::Result<Access> {
+    fn access(&self) -> Result<Access, Failure> {
         let from_environment = || environment::variable("TOLLGATE_READY_FILE").map(PathBuf::from);
         let named_url = self.admin_url.clone().or_else(|| environment::variable("TOLLGATE_ADMIN_URL"));
         let is_named = named_url.is_some() || self.admin_token_file.is_some();
         let ready_file = self.ready_file.clone().or_else(|| from_environment().filter(|_| !is_named));
         if let Some(file) = ready_file {
-            return from_ready_file(&file);
+            return Ok(from_ready_file(&file)?);
         }
         let (token, source) = self.token()?;
         if token.is_empty() {
-            return Err(anyhow!("{source} holds no admin token: it is empty"));
+            return Err(anyhow!("{source} holds no admin token: it is empty").into());
         }
         let url = named_url.unwrap_or_else(|| "http://127.0.0.1:8081".to_owned());
         Ok(Access { url, token, source })
     }
 
     /// The token, and where it comes from.
-    fn token(&self) -> anyhow::Result<(String, String)> {
+    fn token(&self) -> Result<(String, String), Failure> {
         let from_environment = || environment::variable("TOLLGATE_ADMIN_TOKEN_FILE").map(PathBuf::from);
         if let Some(file) = self.admin_token_file.clone().or_else(from_environment) {
             let text =
                 std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             return Ok((text.trim().to_owned(), file.display().to_string()));
         }
-        let token = environment::variable("TOLLGATE_ADMIN_TOKEN").ok_or_else(|| anyhow!(NO_TOKEN))?;
+        let token = environment::variable("TOLLGATE_ADMIN_TOKEN");
+        let token = token.ok_or_else(|| Failure::Usage(format!("tollgate: {NO_TOKEN}")))?;
         Ok((token, "TOLLGATE_ADMIN_TOKEN".to_owned()))
     }
 }

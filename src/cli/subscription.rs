@@ -72,7 +72,7 @@ pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome 
             let filter =
                 [("app", app.as_deref()), ("plan", plan.as_deref()), ("product", product.as_deref())];
             let mut subscriptions = node.list(&with_query("/admin/subscriptions", &filter))?;
-            subscriptions.sort_by(|one, other| order(one).cmp(&order(other)));
+            subscriptions.sort_by_key(order);
             screen.list(&subscriptions, COLUMNS, "No subscriptions: tollgate app subscribe --help")
         }
         Action::End { id, app } => {

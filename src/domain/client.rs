@@ -114,6 +114,9 @@ pub struct ClientSettings {
     pub requires_par: bool,
 }
 
+/// What is wrong with an app that is to get codes.
+pub const NO_REDIRECT_URI: &str = "are missing: answers of authorization_code go to one of them; name it, or leave authorization_code out of grant_types";
+
 impl ClientSettings {
     /// Those of an app of that kind that registered nothing in particular.
     #[must_use]
@@ -204,6 +207,10 @@ impl ClientSettings {
             "redirect_uris",
             "are of no use without the grant type authorization_code: add it to grant_types, or empty this list",
         );
+        // Beside others, as a confidential app has it by default, it may be of no use.
+        let has_other =
+            self.has_grant_type(GrantType::ClientCredentials) || self.has_grant_type(GrantType::DeviceCode);
+        check(!redirect_uris.is_empty() || !has_code || has_other, "redirect_uris", NO_REDIRECT_URI);
         check(
             !self.requires_par || has_code,
             "require_pushed_authorization_requests",

@@ -114,14 +114,34 @@ pub struct App {
     pub redirect_uris: Vec<String>,
     /// The most it can ever ask for.
     pub scopes: ScopeSet,
-    /// What an authorization request without `scope` asks for; within `scopes`.
-    pub default_scopes: ScopeSet,
+    /// What a request without `scope` asks for; within `scopes`.
+    pub default_scopes: DefaultScopes,
     /// Whether it must use PKCE although it is confidential. Public apps always must.
     pub requires_pkce: bool,
     /// Whether it may act.
     pub standing: Standing,
     /// When it was registered.
     pub created_at: Timestamp,
+}
+
+impl App {
+    /// What it asks for by a request without `scope`.
+    #[must_use]
+    pub fn default_scopes(&self) -> &ScopeSet {
+        match &self.default_scopes {
+            DefaultScopes::All => &self.scopes,
+            DefaultScopes::Named(scopes) => scopes,
+        }
+    }
+}
+
+/// What an app asks for by a request without `scope`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DefaultScopes {
+    /// All that it may ask for, also what it may later: none were named.
+    All,
+    /// These.
+    Named(ScopeSet),
 }
 
 /// An app's use of an API product under a plan.

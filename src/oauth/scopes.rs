@@ -27,7 +27,7 @@ pub fn asked(oauth: &OAuth, app: &App, scope: Option<&str>) -> Result<ScopeSet, 
         app.scopes.iter().filter(|scope| snapshot.scopes.contains_key(*scope)).cloned().collect();
     let asked: ScopeSet = scope.unwrap_or_default().parse().map_err(|_| "scope is malformed".to_owned())?;
     if asked.is_empty() {
-        let default = app.default_scopes.intersection(&known);
+        let default = app.default_scopes().intersection(&known);
         return if default.is_empty() {
             Err("this app has no default scopes that the platform knows: name some".to_owned())
         } else {

@@ -11,7 +11,8 @@ use crate::domain::id::{
     AppId, InvalidId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SecretId, SubscriptionId,
 };
 use crate::domain::identity::{
-    App, ClientKind, Environment, KeyRecord, Merchant, Partner, SecretHash, Standing, Subscription,
+    App, ClientKind, DefaultScopes, Environment, KeyRecord, Merchant, Partner, SecretHash, Standing,
+    Subscription,
 };
 use crate::domain::narrowing::Narrowing;
 use crate::domain::random::{new_id, new_secret};
@@ -105,7 +106,7 @@ fn new_app(
         kind: ClientKind::Confidential,
         redirect_uris: vec![uri.to_owned()],
         scopes: scopes(SHOP_SCOPES)?,
-        default_scopes: scopes(SHOP_SCOPES)?,
+        default_scopes: DefaultScopes::Named(scopes(SHOP_SCOPES)?),
         requires_pkce: false,
         standing: Standing::Active,
         created_at: services.clock.now(),

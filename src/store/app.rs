@@ -7,7 +7,7 @@ use super::row::{all, known, parse, time};
 use super::transaction::Transaction;
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{AppId, PartnerId};
-use crate::domain::identity::{App, ClientKind, Environment, SecretHash, Standing};
+use crate::domain::identity::{App, ClientKind, DefaultScopes, Environment, SecretHash, Standing};
 use crate::domain::time::Timestamp;
 
 row! {
@@ -20,6 +20,7 @@ row! {
         redirect_uris: String,
         scopes: String,
         default_scopes: String,
+        default_scopes_named: bool,
         requires_pkce: bool,
         standing: String,
         created_at: i64,
@@ -29,8 +30,8 @@ row! {
 macro_rules! select_app {
     ($tail:literal) => {
         concat!(
-            "select id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
-             standing, created_at from app ",
+            "select id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, \
+             default_scopes_named, requires_pkce, standing, created_at from app ",
             $tail
         )
     };
@@ -49,7 +50,11 @@ impl TryFrom<AppRow> for App {
             redirect_uris: serde_json::from_str(&row.redirect_uris)
                 .map_err(|_| StoreError::corrupt("app.redirect_uris"))?,
             scopes: parse("app.scopes", &row.scopes)?,
-            default_scopes: parse("app.default_scopes", &row.default_scopes)?,
+            // An older program that chose some of them named none.
+            default_scopes: match row.default_scopes_named || row.default_scopes != row.scopes {
+                true => DefaultScopes::Named(parse("app.default_scopes", &row.default_scopes)?),
+                false => DefaultScopes::All,
+            },
             requires_pkce: row.requires_pkce,
             standing: known("app.standing", Standing::named(&row.standing))?,
             created_at: Timestamp::from_micros(row.created_at),
@@ -92,21 +97,6 @@ impl Store {
             sqlx::query_as(select_app!("where id = $1")).bind(id.as_str()).fetch_optional(db).await
         })?;
         row.map(App::try_from).transpose()
-    }
-
-    /// A page of all apps.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn apps(&self, page: &Page) -> Result<Vec<App>, StoreError> {
-        let rows: Vec<AppRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_app!("where id > $1 order by id limit $2"))
-                .bind(page.cursor())
-                .bind(page.limit())
-                .fetch_all(db)
-                .await
-        })?;
-        all(rows)
     }
 
     /// A page of a partner's apps.
@@ -220,7 +210,8 @@ impl Transaction {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, \
-                 requires_pkce, standing, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 default_scopes_named, requires_pkce, standing, created_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(app.id.as_str())
             .bind(app.partner.as_str())
@@ -229,7 +220,8 @@ impl Transaction {
             .bind(app.kind.name())
             .bind(to_json(&app.redirect_uris))
             .bind(app.scopes.to_string())
-            .bind(app.default_scopes.to_string())
+            .bind(app.default_scopes().to_string())
+            .bind(app.default_scopes != DefaultScopes::All)
             .bind(app.requires_pkce)
             .bind(app.standing.name())
             .bind(app.created_at.as_micros())
@@ -243,14 +235,15 @@ impl Transaction {
     async fn change_app(&mut self, app: &App) -> Result<(), StoreError> {
         let changed = on!(self.connection(), db => {
             sqlx::query(
-                "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, requires_pkce = $6 \
-                 where id = $1",
+                "update app set name = $2, redirect_uris = $3, scopes = $4, default_scopes = $5, \
+                 default_scopes_named = $6, requires_pkce = $7 where id = $1",
             )
             .bind(app.id.as_str())
             .bind(&app.name)
             .bind(to_json(&app.redirect_uris))
             .bind(app.scopes.to_string())
-            .bind(app.default_scopes.to_string())
+            .bind(app.default_scopes().to_string())
+            .bind(app.default_scopes != DefaultScopes::All)
             .bind(app.requires_pkce)
             .execute(db)
             .await

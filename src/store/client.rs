@@ -3,10 +3,11 @@
 use super::app::AppRow;
 use super::error::StoreError;
 use super::open::Store;
-use super::row::{known, optional, time};
+use super::page::Page;
+use super::row::{all, known, optional, time};
 use super::transaction::Transaction;
 use crate::domain::client::{AuthMethod, ClientSettings, GrantType};
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, Partner, Standing};
 use crate::domain::time::Timestamp;
 
@@ -41,6 +42,7 @@ row! {
         redirect_uris: String,
         scopes: String,
         default_scopes: String,
+        default_scopes_named: bool,
         requires_pkce: bool,
         standing: String,
         created_at: i64,
@@ -80,6 +82,7 @@ impl TryFrom<ClientRow> for Client {
             redirect_uris: row.redirect_uris,
             scopes: row.scopes,
             default_scopes: row.default_scopes,
+            default_scopes_named: row.default_scopes_named,
             requires_pkce: row.requires_pkce,
             standing: row.standing,
             created_at: row.created_at,
@@ -131,16 +134,47 @@ impl Stored {
     }
 }
 
-const CLIENT: &str = "select app.id, app.partner, app.name, app.environment, app.kind, app.redirect_uris, app.scopes, \
-     app.default_scopes, app.requires_pkce, app.standing, app.created_at, app.tokens_valid_from, \
+macro_rules! select_client {
+    ($tail:literal) => {
+        concat!(
+            "select app.id, app.partner, app.name, app.environment, app.kind, app.redirect_uris, app.scopes, \
+     app.default_scopes, app.default_scopes_named, app.requires_pkce, app.standing, app.created_at, \
+     app.tokens_valid_from, \
      partner.name as partner_name, partner.standing as partner_standing, \
      partner.created_at as partner_created_at, settings.auth_methods, settings.grant_types, \
      settings.jwks, settings.tls_name, settings.dpop_bound_tokens, settings.certificate_bound_tokens, \
      settings.requires_par \
      from app join partner on partner.id = app.partner \
-     left join client_settings settings on settings.app = app.id where app.id = $1";
+     left join client_settings settings on settings.app = app.id where ",
+            $tail
+        )
+    };
+}
+
+const CLIENT: &str = select_client!("app.id = $1");
 
 impl Store {
+    /// A page of all apps as clients, or of one partner's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn clients(&self, partner: Option<&PartnerId>, page: &Page) -> Result<Vec<Client>, StoreError> {
+        // A partner's are found by their index.
+        let sql = match partner {
+            Some(_) => select_client!("app.partner = $1 and app.id > $2 order by app.id limit $3"),
+            None => select_client!("$1 = '' and app.id > $2 order by app.id limit $3"),
+        };
+        let rows: Vec<ClientRow> = on!(self.reader(), db => {
+            sqlx::query_as(sql)
+                .bind(partner.map_or("", PartnerId::as_str))
+                .bind(page.cursor())
+                .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
     /// The app of that id as a client.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{
-    App, ClientKind, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::AppFacts;
@@ -101,7 +101,7 @@ impl IdentitySource for Source {
             kind: ClientKind::Confidential,
             redirect_uris: Vec::new(),
             scopes: ScopeSet::default(),
-            default_scopes: ScopeSet::default(),
+            default_scopes: DefaultScopes::All,
             requires_pkce: false,
             standing: self.standing(),
             created_at: Timestamp::default(),

@@ -1,7 +1,7 @@
 //! How often is too often, and for whom.
 
 use super::*;
-use crate::domain::identity::{Environment, Standing};
+use crate::domain::identity::{DefaultScopes, Environment, Standing};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
@@ -194,7 +194,7 @@ fn app() -> App {
         kind: ClientKind::Public,
         redirect_uris: Vec::new(),
         scopes: ScopeSet::default(),
-        default_scopes: ScopeSet::default(),
+        default_scopes: DefaultScopes::All,
         requires_pkce: true,
         standing: Standing::Active,
         created_at: Timestamp::from_seconds(0),

@@ -14,7 +14,7 @@ fn keys() -> Value {
     json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": ED25519, "kid": "one"}]})
 }
 
-async fn patch(world: &World, id: &str, body: &Value) -> Answered {
+pub(super) async fn patch(world: &World, id: &str, body: &Value) -> Answered {
     world.send(world.request(Method::PATCH, &format!("/admin/apps/{id}"), body.to_string())).await
 }
 
@@ -105,7 +105,10 @@ async fn settings_that_are_wrong_are_told_and_change_nothing() {
             "only one",
         ),
         (json!({"default_scopes": ["catalog:read"]}), "/default_scopes", "within scopes"),
-        (json!({"kind": "public"}), "/kind", "not known here"),
+        (json!({"kind": "public"}), "/kind", "register another app"),
+        (json!({"environment": "live"}), "/environment", "cannot be changed"),
+        (json!({"standing": "active"}), "/standing", "/resume"),
+        (json!({"client_secret": "mine"}), "/client_secret", "/secrets"),
         (json!({"require_par": true}), "/require_par", "not known here"),
     ] {
         let problem = patch(&world, &id, &body).await.expect(422);
@@ -315,7 +318,7 @@ async fn codes_that_are_asked_for_need_a_redirect_uri_and_those_of_the_default_d
 }
 
 #[tokio::test]
-async fn default_scopes_that_were_all_scopes_follow_them_and_those_that_were_chosen_do_not() {
+async fn default_scopes_that_were_not_named_are_all_scopes_and_those_that_were_do_not_follow() {
     let world = World::new().await;
     let mut body = json!({
         "partner": world.partner().await, "name": "a", "scopes": ["order:read", "order:write"],
@@ -328,10 +331,11 @@ async fn default_scopes_that_were_all_scopes_follow_them_and_those_that_were_cho
     let read = json!(["order:read"]);
     assert_eq!(after(&["order:read"]).await, (read.clone(), read.clone()));
     let more = json!(["catalog:read", "order:read"]);
-    assert_eq!(after(&["order:read", "catalog:read"]).await, (more, read), "nothing more by default");
-    let write = json!(["order:write"]);
-    assert_eq!(after(&["order:read"]).await.1, json!(["order:read"]));
-    assert_eq!(after(&["order:write"]).await, (write.clone(), write));
+    assert_eq!(after(&["order:read", "catalog:read"]).await, (more.clone(), more.clone()));
+    let named = patch(&world, &all, &json!({"default_scopes": more})).await.expect(200);
+    assert_eq!((&named["default_scopes"], &named["default_scopes_named"]), (&more, &json!(true)));
+    let both = ["order:read", "order:write", "catalog:read"];
+    assert_eq!(after(&both).await.1, more, "nothing more by default");
 
     body["default_scopes"] = json!(["order:write"]);
     let chosen = text(&world.post("/admin/apps", &body).await.expect(201), "id");
@@ -340,6 +344,16 @@ async fn default_scopes_that_were_all_scopes_follow_them_and_those_that_were_cho
     assert_eq!(problem["errors"], json!([{"pointer": "/default_scopes", "detail": detail}]));
     let both = json!({"scopes": ["order:read"], "default_scopes": ["order:read"]});
     patch(&world, &chosen, &both).await.expect(200);
+
+    body["scopes"] = json!([]);
+    let problems = [
+        world.post("/admin/apps", &body).await.expect(422),
+        patch(&world, &all, &json!({"scopes": []})).await.expect(422),
+    ];
+    for problem in problems {
+        let detail = "must name at least one scope";
+        assert_eq!(problem["errors"], json!([{"pointer": "/scopes", "detail": detail}]));
+    }
 }
 
 #[tokio::test]

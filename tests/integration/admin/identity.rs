@@ -7,6 +7,7 @@ use tollgate::domain::id::{AppId, GrantId, MerchantId};
 use tollgate::domain::identity::SecretHash;
 use tollgate::domain::time::Clock;
 
+use super::clients::patch;
 use super::world::{World, text};
 
 #[tokio::test]
@@ -46,13 +47,43 @@ async fn an_app_without_its_partner_is_refused() {
 async fn a_public_app_gets_no_secret_and_must_use_pkce() {
     let world = World::new().await;
     let partner = world.partner().await;
-    let mut body = json!({"partner": partner, "name": "a", "kind": "public", "scopes": ["order:read"]});
+    let mut body = json!({"partner": partner, "name": "a", "kind": "public", "scopes": ["order:read"],
+        "redirect_uris": ["https://a.example/cb"]});
     let made = world.post("/admin/apps", &body).await.expect(201);
     assert_eq!((&made["client_secret"], &made["requires_pkce"]), (&Value::Null, &json!(true)));
     let more = world.post(&format!("/admin/apps/{}/secrets", text(&made, "id")), &json!({})).await;
     assert_eq!(more.expect(409)["code"], "conflict");
     body["requires_pkce"] = json!(false);
     world.post("/admin/apps", &body).await.expect(422);
+}
+
+#[tokio::test]
+async fn an_app_that_gets_codes_keeps_where_they_go() {
+    let world = World::new().await;
+    let partner = world.partner().await;
+    let refused = |problem: Value| {
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!((errors.len(), &errors[0]["pointer"]), (1, &json!("/redirect_uris")), "{problem}");
+        assert!(errors[0]["detail"].as_str().unwrap().contains("are missing"), "{problem}");
+    };
+    let mut body = json!({"partner": partner, "name": "a", "scopes": ["order:read"], "kind": "public"});
+    refused(world.post("/admin/apps", &body).await.expect(422));
+    let of_device = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]);
+    let mut device = body.clone();
+    device["grant_types"] = of_device.clone();
+    world.post("/admin/apps", &device).await.expect(201);
+    body["redirect_uris"] = json!(["https://a.example/*"]);
+    let problem = world.post("/admin/apps", &body).await.expect(422);
+    assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("match exactly"), "{problem}");
+    body["redirect_uris"] = json!(["https://a.example/cb"]);
+    let public = text(&world.post("/admin/apps", &body).await.expect(201), "id");
+    body["kind"] = json!("confidential");
+    let confidential = text(&world.post("/admin/apps", &body).await.expect(201), "id");
+    for id in [&public, &confidential] {
+        refused(patch(&world, id, &json!({"redirect_uris": []})).await.expect(422));
+        let both = json!({"redirect_uris": [], "grant_types": of_device});
+        patch(&world, id, &both).await.expect(200);
+    }
 }
 
 #[tokio::test]
@@ -84,7 +115,14 @@ async fn to_suspend_an_app_or_its_partner_is_told_to_the_data_plane() {
         assert_eq!(world.forgotten.take(), [id.as_str()], "{path}");
     }
     let shown = world.get(&format!("/admin/apps/{id}")).await.expect(200);
-    assert_eq!(shown["standing"], "active");
+    assert_eq!((&shown["standing"], &shown["partner_standing"]), (&json!("active"), &json!("active")));
+    world.post(&format!("/admin/partners/{partner}/suspend"), &json!({})).await.expect(200);
+    let shown = world.get(&format!("/admin/apps/{id}")).await.expect(200);
+    assert_eq!((&shown["standing"], &shown["partner_standing"]), (&json!("active"), &json!("suspended")));
+    for query in [String::new(), format!("?partner={partner}")] {
+        let listed = world.get(&format!("/admin/apps{query}")).await.expect(200);
+        assert_eq!(listed["items"], json!([shown]), "{query}");
+    }
 }
 
 #[tokio::test]

@@ -38,6 +38,13 @@ async fn a_partner_gets_an_app_a_subscription_and_a_key() {
     let revoked = json(&world, &["key", "revoke", &text(&key, "id")]).await;
     assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
     assert_eq!(json(&world, &["key", "list", "--app", &id]).await[0]["id"], key["id"]);
+    json(&world, &["partner", "suspend", &partner]).await;
+    for command in [&["app", "show", &id][..], &["app", "list"]] {
+        let shown = run(&world, command).await.out;
+        assert!(shown.contains("partner's standing") && shown.contains("suspended"), "{shown}");
+    }
+    assert!(run(&world, &["app", "show", &id]).await.out.contains("client_id"));
+    json(&world, &["partner", "resume", &partner]).await;
     assert_eq!(json(&world, &["app", "suspend", &id]).await["standing"], "suspended");
     assert_eq!(json(&world, &["app", "list", "--partner", &partner]).await[0]["standing"], "suspended");
     assert_eq!(json(&world, &["app", "resume", &id]).await["standing"], "active");
@@ -72,12 +79,22 @@ async fn an_app_is_changed_and_what_is_not_named_stays() {
     assert_eq!((&changed["name"], &changed["scopes"]), (&Value::from("Renamed"), &app["scopes"]));
     assert_eq!(changed["token_endpoint_auth_methods"], serde_json::json!(["private_key_jwt"]));
     assert_eq!(changed["require_pushed_authorization_requests"], true);
-    let none = ["--redirect-uri", "", "--scope", "", "--default-scope", ""];
+    let none = [
+        "--redirect-uri",
+        "",
+        "--default-scope",
+        "",
+        "--grant-type",
+        "client_credentials",
+        "--require-par=false",
+    ];
     let emptied = json(&world, &[&["app", "update", &id][..], &none].concat()).await;
     assert_eq!(
-        (&emptied["redirect_uris"], &emptied["scopes"]),
+        (&emptied["redirect_uris"], &emptied["default_scopes"]),
         (&serde_json::json!([]), &serde_json::json!([]))
     );
+    let refused = run(&world, &["app", "update", &id, "--scope", ""]).await;
+    assert!(refused.status == 3 && refused.err.contains("at least one scope"), "{}", refused.err);
     assert_eq!(emptied["name"], "Renamed");
     let refused = run(&world, &["app", "update", &id, "--auth-method", "none"]).await;
     assert!(refused.status == 3 && refused.err.contains("public apps alone"), "{}", refused.err);
@@ -144,7 +161,7 @@ async fn pkce_is_required_or_not_as_other_settings_are() {
         (&[][..], false),
         (&["--require-pkce"], true),
         (&["--require-pkce=false"], false),
-        (&["--public"], true),
+        (&["--public", "--redirect-uri", "com.example.app:/done"], true),
     ] {
         assert_eq!(json(&world, &[&create[..], more].concat()).await["requires_pkce"], requires, "{more:?}");
     }

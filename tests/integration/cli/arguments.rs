@@ -106,7 +106,7 @@ fn help_names_the_bounds_and_defaults_of_its_own_command() {
 #[test]
 fn without_a_token_or_a_node_a_command_says_what_to_do() {
     let no_token = run(&["app", "list"]);
-    assert_eq!(no_token.status, 1);
+    assert_eq!(no_token.status, 2);
     assert!(no_token.err.contains("TOLLGATE_ADMIN_TOKEN"), "{}", no_token.err);
     // Port 9 (discard) of this machine: nobody listens there.
     let mut command =

@@ -43,6 +43,11 @@ async fn a_key_is_made_narrow_and_listed_with_what_it_is_narrowed_to() {
     let lines: Vec<&str> = listed.out.lines().collect();
     assert!(lines[0].contains("products") && lines[0].contains("addresses"), "{}", listed.out);
     assert!(lines[1].contains("storefront supply") && lines[1].contains("192.0.2.0/24 2001:db8::1/128"));
+    let plain = json_of(&world, &["key", "create", "--app", &app]).await;
+    assert_eq!((&plain["scopes"], &plain["addresses"]), (&Value::Null, &Value::Null));
+    let listed = run(&world, &["key", "list", "--app", &app]).await.out;
+    let line = listed.lines().find(|line| line.contains(&text(&plain, "id"))).unwrap();
+    assert!(line.matches("all of the app").count() == 2 && line.contains("anywhere"), "{line}");
     let refused = run(&world, &[&create[..], &["--address", "192.0.2.1/24"]].concat()).await;
     assert_eq!(refused.status, 3);
     assert!(refused.err.contains("/addresses") && refused.err.contains("192.0.2.0/24"), "{}", refused.err);

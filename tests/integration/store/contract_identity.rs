@@ -3,7 +3,7 @@
 use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, KeyId, PartnerId, PlanName, ProductName, SubscriptionId};
-use tollgate::domain::identity::{KeyRecord, SecretHash, Standing, Subscription};
+use tollgate::domain::identity::{DefaultScopes, KeyRecord, SecretHash, Standing, Subscription};
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
@@ -81,14 +81,24 @@ async fn an_app_comes_back_as_it_went_in(store: Store) {
     app.name = "Renamed".to_owned();
     app.redirect_uris.pop();
     app.scopes = scopes("catalog:read");
-    app.default_scopes = ScopeSet::none();
+    app.default_scopes = DefaultScopes::Named(ScopeSet::none());
     app.requires_pkce = false;
     store.update_app(&app, &ClientSettings::of_kind(app.kind)).await.unwrap();
     store.set_app_standing(&app.id, Standing::Suspended).await.unwrap();
     app.standing = Standing::Suspended;
-    assert_eq!(store.apps(&Page::first()).await.unwrap(), [app.clone()]);
-    assert_eq!(store.apps_of(&app.partner, &Page::first()).await.unwrap(), [app]);
-    assert!(store.apps_of(&PartnerId::new("other").unwrap(), &Page::first()).await.unwrap().is_empty());
+    for default in [DefaultScopes::Named(app.scopes.clone()), DefaultScopes::All] {
+        app.default_scopes = default;
+        store.update_app(&app, &ClientSettings::of_kind(app.kind)).await.unwrap();
+        assert_eq!(store.client(&app.id).await.unwrap().unwrap().app, app);
+    }
+    let client = store.client(&app.id).await.unwrap().unwrap();
+    assert_eq!(client.app, app);
+    let page = Page::first();
+    for partner in [None, Some(&app.partner)] {
+        assert_eq!(store.clients(partner, &page).await.unwrap(), std::slice::from_ref(&client));
+    }
+    assert!(store.clients(None, &Page::after(app.id.as_str())).await.unwrap().is_empty());
+    assert!(store.clients(Some(&PartnerId::new("other").unwrap()), &page).await.unwrap().is_empty());
 }
 
 async fn an_app_needs_its_partner(store: Store) {
@@ -138,9 +148,13 @@ async fn an_app_has_one_active_subscription_for_each_product(store: Store) {
     store.subscribe(&second).await.unwrap();
 
     let ended = Subscription { until: Some(later(10)), ..first };
-    assert_eq!(store.subscriptions_of(&app.id).await.unwrap(), [other.clone(), second.clone(), ended.clone()]);
+    assert_eq!(
+        store.subscriptions_of(&app.id).await.unwrap(),
+        [other.clone(), second.clone(), ended.clone()]
+    );
 
-    let found = async |filter: SubscriptionFilter| store.subscriptions(&filter, &Page::first()).await.unwrap();
+    let found =
+        async |filter: SubscriptionFilter| store.subscriptions(&filter, &Page::first()).await.unwrap();
     let any = SubscriptionFilter::default();
     let of = |app: &str| SubscriptionFilter { app: Some(AppId::new(app).unwrap()), ..any.clone() };
     let to = |product: &ProductName| SubscriptionFilter { product: Some(product.clone()), ..any.clone() };
@@ -160,7 +174,7 @@ async fn an_app_has_one_active_subscription_for_each_product(store: Store) {
         assert_eq!(found(filter.clone()).await, expected, "{filter:?}");
     }
     let page = Page::after(ended.id.as_str()).with_size(1);
-    assert_eq!(store.subscriptions(&any, &page).await.unwrap(), [second.clone()]);
+    assert_eq!(store.subscriptions(&any, &page).await.unwrap(), all[1..2]);
     assert_eq!(store.subscription(&second.id).await.unwrap(), Some(second));
     assert_eq!(store.subscription(&SubscriptionId::new("sub_9").unwrap()).await.unwrap(), None);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, MerchantId, PartnerId, SecretId};
 use tollgate::domain::identity::{
-    App, ClientKind, Environment, Grant, Merchant, Partner, SecretHash, Standing,
+    App, ClientKind, DefaultScopes, Environment, Grant, Merchant, Partner, SecretHash, Standing,
 };
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
@@ -45,7 +45,7 @@ pub(super) fn app(id: &str, partner: &str) -> App {
             "https://a.example/?q=\"x\"".to_owned(),
         ],
         scopes: "order:read order:write".parse().unwrap(),
-        default_scopes: "order:read".parse().unwrap(),
+        default_scopes: DefaultScopes::Named("order:read".parse().unwrap()),
         requires_pkce: true,
         standing: Standing::Active,
         created_at: START,
