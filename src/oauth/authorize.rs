@@ -64,7 +64,7 @@ async fn page_of(
         (Next::Ask, Some(session)) => session,
         (Next::LogIn | Next::Ask, _) => {
             let next = (&going_on(query, request), &Purpose::App(request.app.name.clone()));
-            return Ok(login::page(oauth, headers, next, None)?);
+            return Ok(login::page_with_hint(oauth, headers, next, request.login_hint.as_deref())?);
         }
     };
     let of = (&session.merchant.id, &request.app.id);

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::error::{AuthorizeError, EndpointError, PageError};
+use super::error::{AuthorizeError, EndpointError, PageError, Registered};
 use super::observed;
 use super::parameters::Parameters;
 use super::pkce;
@@ -61,6 +61,8 @@ pub struct ClientRequest {
     pub wanted: Wanted,
     /// The languages that its pages are to be in.
     pub ui_locales: Option<String>,
+    /// Who is to log in, as far as the app knows.
+    pub login_hint: Option<String>,
     /// By which it was pushed, if it was: the merchant's answer uses it up.
     pub pushed: Option<RequestHash>,
 }
@@ -112,8 +114,10 @@ impl ClientRequest {
             Ok(Checked { scopes, challenge, key, wanted }) => {
                 let sent_redirect_uri = parameters.get("redirect_uri").map(str::to_owned);
                 let ui_locales = parameters.get("ui_locales").map(str::to_owned);
+                let login_hint = parameters.get("login_hint").map(str::to_owned);
                 Ok(Self {
                     ui_locales,
+                    login_hint,
                     app,
                     partner,
                     redirect_uri,
@@ -164,11 +168,17 @@ pub fn check_pushed(
     (app, settings): (&App, &ClientSettings),
     parameters: &Parameters,
 ) -> Result<(), EndpointError> {
-    if redirect_uri(app, parameters).is_err() {
-        return Err(EndpointError::InvalidRequest(
-            "redirect_uri is missing, or none that the app has registered",
-        ));
-    }
+    redirect_uri(app, parameters).map_err(|error| {
+        EndpointError::InvalidRequest(match error {
+            PageError::NoRedirect(Registered::Several) => {
+                "redirect_uri is missing: the app has registered several"
+            }
+            PageError::NoRedirect(Registered::None) => {
+                "redirect_uri is missing, and the app has registered none"
+            }
+            _ => "redirect_uri is none that the app has registered",
+        })
+    })?;
     check(oauth, (app, settings), parameters).map(drop).map_err(EndpointError::Request)
 }
 
@@ -207,10 +217,12 @@ fn redirect_uri(app: &App, parameters: &Parameters) -> Result<String, PageError>
     match (parameters.get("redirect_uri"), app.redirect_uris.as_slice()) {
         (Some(uri), registered) if redirect::is_registered(registered, uri) => Ok(uri.to_owned()),
         (None, [only]) => Ok(only.clone()),
-        (sent, _) => {
-            observed::is_unregistered(sent.unwrap_or_default());
+        (Some(uri), _) => {
+            observed::is_unregistered(uri);
             Err(PageError::UnknownRedirect)
         }
+        (None, []) => Err(PageError::NoRedirect(Registered::None)),
+        (None, _) => Err(PageError::NoRedirect(Registered::Several)),
     }
 }
 
@@ -233,6 +245,12 @@ fn check(
     }
     if let Some(name) = parameters.malformed() {
         return Err(AuthorizeError::InvalidRequest(format!("{} is malformed", shown(name))));
+    }
+    if parameters.get("request").is_some() {
+        return Err(AuthorizeError::RequestNotSupported);
+    }
+    if parameters.get("response_mode").is_some_and(|mode| mode != "query") {
+        return Err(invalid("response_mode must be query, or left out"));
     }
     match parameters.get("response_type") {
         Some("code") => {}

@@ -28,6 +28,9 @@ use crate::store::first_factor::FirstFactor;
 static NOBODY: LazyLock<String> =
     LazyLock::new(|| password::hash("the password of nobody", b"tollgate: nobody").unwrap_or_default());
 
+/// Longest hint that is shown, in characters; beyond, it is none.
+const MAX_HINT: usize = 200;
+
 /// The login page before an interaction, with the cookie that its form goes by, and a notice for who typed that user name.
 ///
 /// # Errors
@@ -35,8 +38,31 @@ static NOBODY: LazyLock<String> =
 pub fn page(
     oauth: &OAuth,
     headers: &HeaderMap,
-    (interaction, purpose): (&Interaction, &Purpose),
+    next: (&Interaction, &Purpose),
     notice: Option<(LoginNotice, &str)>,
+) -> Result<Response, PageError> {
+    shown(oauth, headers, next, (notice.map(|(notice, _)| notice), notice.map_or("", |(_, typed)| typed)))
+}
+
+/// The same before an authorization request that hints at who is to log in (`login_hint`; OpenID Connect Core, section 3.1.2.1).
+///
+/// # Errors
+/// [`PageError::Unavailable`].
+pub fn page_with_hint(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    next: (&Interaction, &Purpose),
+    hint: Option<&str>,
+) -> Result<Response, PageError> {
+    let hint = hint.filter(|hint| hint.chars().count() <= MAX_HINT).unwrap_or_default();
+    shown(oauth, headers, next, (None, hint))
+}
+
+fn shown(
+    oauth: &OAuth,
+    headers: &HeaderMap,
+    (interaction, purpose): (&Interaction, &Purpose),
+    (notice, username): (Option<LoginNotice>, &str),
 ) -> Result<Response, PageError> {
     let form = login_form::prepare(oauth, headers)?;
     let snapshot = oauth.live.load();
@@ -53,9 +79,9 @@ pub fn page(
         purpose,
         request: &interaction.field(),
         token: &form.token,
-        username: notice.map_or("", |(_, typed)| typed),
+        username,
     };
-    let mut page = pages::login(language, &question, notice.map(|(notice, _)| notice));
+    let mut page = pages::login(language, &question, notice);
     page.headers_mut().insert(header::SET_COOKIE, form.cookie);
     Ok(page)
 }

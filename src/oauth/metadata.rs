@@ -46,6 +46,9 @@ pub async fn server(State(oauth): State<OAuth>) -> Json<Value> {
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
+        "request_parameter_supported": false,
+        // That of a request that was pushed is taken nevertheless (RFC 9126, section 5).
+        "request_uri_parameter_supported": false,
         "grant_types_supported": GrantType::ALL.map(GrantType::name),
         "token_endpoint_auth_methods_supported": AUTH_METHODS.map(AuthMethod::name),
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::NAMES,

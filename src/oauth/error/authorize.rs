@@ -17,6 +17,8 @@ pub enum AuthorizeError {
     UnsupportedResponseType,
     /// A scope that the app may not ask for.
     InvalidScope(String),
+    /// A request object (RFC 9101).
+    RequestNotSupported,
     /// The merchant said no.
     AccessDenied,
     /// Another API than this one (RFC 8707, section 2).
@@ -40,6 +42,7 @@ impl AuthorizeError {
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope(_) => "invalid_scope",
+            Self::RequestNotSupported => "request_not_supported",
             Self::AccessDenied => "access_denied",
             Self::InvalidTarget => "invalid_target",
             Self::LoginRequired => "login_required",
@@ -55,6 +58,9 @@ impl AuthorizeError {
             Self::InvalidRequest(what) | Self::InvalidScope(what) => what,
             Self::UnauthorizedClient => "this app is not registered for the grant type authorization_code",
             Self::UnsupportedResponseType => "response_type must be code",
+            Self::RequestNotSupported => {
+                "request is not supported: push the request to /oauth/par (RFC 9126)"
+            }
             Self::AccessDenied => "the merchant did not consent",
             Self::InvalidTarget => "resource must be this platform's API",
             Self::LoginRequired => "the merchant has to log in: ask again without prompt=none",

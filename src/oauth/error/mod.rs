@@ -9,7 +9,7 @@ mod unproven;
 
 pub use self::authorize::{AuthorizeError, see_other};
 pub use self::endpoint::{DPOP_NONCE, EndpointError, pushed};
-pub use self::page::{PageError, stale};
+pub use self::page::{PageError, Registered, stale};
 pub use self::path::{method_not_allowed, no_such_path};
 pub use self::refused::Refused;
 pub use self::unproven::Unproven;

@@ -30,6 +30,9 @@ pub enum PageError {
     /// The redirect URI is not one of the app's.
     #[error("The app that sent you here gave a return address that it has not registered.")]
     UnknownRedirect,
+    /// The request names no redirect URI, and the app has registered none, or several.
+    #[error("The app that sent you here did not say where to return to: redirect_uri is missing, and {}.", .0.text(Language::English))]
+    NoRedirect(Registered),
     /// A pushed request that was used, has expired, or is another app's.
     #[error("This request has expired or was used already. Go back to the app and start again.")]
     RequestGone,
@@ -76,6 +79,25 @@ pub enum PageError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// How many redirect URIs an app has registered, if not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// None.
+    None,
+    /// Several.
+    Several,
+}
+
+impl Registered {
+    /// What is told of it.
+    fn text(self, language: Language) -> &'static str {
+        match self {
+            Self::None => language.pick("it has registered none", "且该应用未登记任何返回地址"),
+            Self::Several => language.pick("it has registered several", "而该应用登记了多个返回地址"),
+        }
+    }
+}
+
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(Box::new(error))
@@ -116,6 +138,7 @@ impl PageError {
             | Self::UnknownApp
             | Self::SuspendedApp
             | Self::UnknownRedirect
+            | Self::NoRedirect(_)
             | Self::RequestGone
             | Self::StaleForm
             | Self::MalformedForm
@@ -135,6 +158,7 @@ impl PageError {
             Self::UnknownApp => Refused::watched("unknown_app", text),
             Self::SuspendedApp => Refused::watched("suspended_app", "the app or its partner is suspended"),
             Self::UnknownRedirect => Refused::watched("unknown_redirect_uri", text),
+            Self::NoRedirect(_) => Refused::mistake("redirect_uri_missing", text),
             Self::TooManyAttempts(_) => Refused::watched("too_many_attempts", text),
             Self::Suspended => Refused::watched("suspended", text),
             Self::RequestGone => Refused::mistake("request_gone", text),
@@ -181,6 +205,10 @@ impl PageError {
             Self::UnknownApp => "将您转到此处的应用尚未注册。",
             Self::SuspendedApp => "将您转到此处的应用目前无法使用。",
             Self::UnknownRedirect => "将您转到此处的应用给出了未登记的返回地址。",
+            Self::NoRedirect(registered) => {
+                let registered = registered.text(Language::Chinese);
+                return format!("将您转到此处的应用未说明返回地址：缺少 redirect_uri，{registered}。");
+            }
             Self::RequestGone => "此请求已过期或已被使用。请返回应用重新开始。",
             Self::StaleForm => "此表单已失效。请返回重新开始。",
             Self::MalformedForm => "无法读取此表单。请返回重新开始。",

@@ -54,6 +54,9 @@ fn other_mistakes_go_back_to_the_app_with_state_and_issuer() {
         ),
         (format!("{base}&response_type=code&code_challenge_method=S256"), "invalid_request"),
         (public, "invalid_request"),
+        (format!("{base}&response_type=code&response_mode=fragment"), "invalid_request"),
+        (format!("{base}&response_type=code&response_mode=form_post"), "invalid_request"),
+        (format!("{base}&response_type=code&request=eyJhbGciOiJub25lIn0.e30."), "request_not_supported"),
     ] {
         let answer = dev.get_logged_in(&format!("/oauth/authorize?{query}"));
         assert_eq!(answer.status, 303, "{query}: {}", answer.text());
@@ -61,6 +64,59 @@ fn other_mistakes_go_back_to_the_app_with_state_and_issuer() {
         assert_eq!(parameter(location, "error").as_deref(), Some(error), "{query}");
         assert_eq!(parameter(location, "state").as_deref(), Some("a+b &"), "{query}");
         assert_eq!(parameter(location, "iss").as_deref(), Some(dev.base()), "{query}");
+    }
+}
+
+#[test]
+fn a_request_without_redirect_uri_is_told_that_it_is_missing_unless_the_app_has_one_alone() {
+    let dev = Dev::start();
+    let app = dev.told("/app/client_id");
+    let path = format!("/oauth/authorize?client_id={app}&response_type=code&response_mode=query");
+    assert_eq!(dev.get(&path, &[]).status, 200);
+    let several = r#"{"redirect_uris":["https://a.example/cb","https://b.example/cb"]}"#;
+    let none = r#"{"redirect_uris":[],"grant_types":["client_credentials"]}"#;
+    for (body, english, chinese) in [
+        (
+            several,
+            "redirect_uri is missing, and it has registered several",
+            "缺少 redirect_uri，而该应用登记了多个",
+        ),
+        (
+            none,
+            "redirect_uri is missing, and it has registered none",
+            "缺少 redirect_uri，且该应用未登记任何",
+        ),
+    ] {
+        let changed = dev.admin("PATCH", &format!("/admin/apps/{app}"), body);
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        for (language, expected) in [("en", english), ("zh", chinese)] {
+            let page = dev.get(&path, &[("Accept-Language", language)]);
+            assert!(page.status == 400 && page.text().contains(expected), "{expected}: {}", page.text());
+        }
+    }
+    let metrics = dev.admin("GET", "/metrics", "").text();
+    let counted =
+        r#"tollgate_oauth_requests_total{endpoint="/oauth/authorize",outcome="redirect_uri_missing"} 4"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[test]
+fn a_hint_fills_in_the_user_name_and_is_no_part_of_the_page() {
+    let dev = Dev::start();
+    let query = format!("client_id={}&response_type=code", dev.told("/app/client_id"));
+    let username = |hint: &str| {
+        let page = dev.get(&format!("/oauth/authorize?{query}&login_hint={hint}"), &[]).text();
+        assert!(!page.contains("<b>"), "{page}");
+        let field = page.split("name=\"username\"").nth(1).unwrap().split('>').next().unwrap();
+        field.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(username("tea-house"), "tea-house");
+    assert_eq!(
+        username("%22%3E%3Cb%3Ex").replace("&#34;", "").replace("&#62;", "").replace("&#60;", ""),
+        "bx"
+    );
+    for none in ["", "%00", &"a".repeat(201)] {
+        assert_eq!(username(none), "", "{none}");
     }
 }
 
