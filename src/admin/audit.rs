@@ -60,12 +60,11 @@ impl FromStr for SubjectName {
         let (name, id) = text.split_once(':').unwrap_or_default();
         match SubjectKind::ALL.into_iter().find(|kind| kind.name() == name) {
             Some(kind) => Ok(Self { kind: Some(kind), id: id.to_owned() }),
-            // What is an id by itself has no kind of that name before it.
-            None if SubjectKind::of(id).is_some() => {
+            None if SubjectKind::any_may_have(text) => Ok(Self { kind: None, id: text.to_owned() }),
+            None => {
                 let known = SubjectKind::ALL.map(SubjectKind::name).join(", ");
-                Err(format!("is an id, or KIND:ID; kinds are: {known}"))
+                Err(format!("is an id, such as app_…, or KIND:ID; kinds are: {known}"))
             }
-            None => Ok(Self { kind: None, id: text.to_owned() }),
         }
     }
 }

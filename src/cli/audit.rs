@@ -30,12 +30,12 @@ enum Show {
 
 #[derive(Debug, Args)]
 struct Which {
-    /// Only changes of this app, key, merchant, grant … by its id, or as `grant:gr_…`; changes of what belongs to it, too, such as
-    /// consents of a merchant
+    /// Only changes of this app, key, merchant, grant … by its id, or as KIND:ID such as `grant:gr_…`; changes of what belongs to
+    /// it, too, such as consents of a merchant
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Only changes by this one, such as administrator:alice or `merchant:mer_…`
-    #[arg(long, value_name = "NAME")]
+    /// Only changes by this one: administrator:NAME, `merchant:mer_…` or node:NAME
+    #[arg(long, value_name = "KIND:NAME")]
     actor: Option<String>,
     /// Only changes of this kind, such as app.suspend
     #[arg(long, value_name = "ACTION")]

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::time::Period;
+
 macro_rules! actions {
     ($($action:ident = $name:literal of $kind:ident),+ $(,)?) => {
         /// What was done. Its name says to what kind of thing, and then what.
@@ -105,6 +107,13 @@ impl FromStr for Action {
     }
 }
 
+/// What other ids begin with: those of client secrets, and of calls that could not be rated.
+const OTHERS: [&str; 3] = ["sec_", "usage:", "journal:"];
+/// By what the policies go.
+const POLICIES: &str = "policies";
+/// Characters of the id of a key that signs, a thumbprint (RFC 7638).
+const THUMBPRINT: usize = 43;
+
 /// A kind of thing that is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubjectKind {
@@ -192,6 +201,20 @@ impl SubjectKind {
         Self::ALL.into_iter().find(|kind| kind.prefix().is_some_and(|prefix| id.starts_with(prefix)))
     }
 
+    /// Whether anything at all that records tell of may have that id.
+    #[must_use]
+    pub fn any_may_have(id: &str) -> bool {
+        let is_thumbprint = || {
+            let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            id.len() == THUMBPRINT && id.bytes().all(is_of_one)
+        };
+        Self::of(id).is_some()
+            || OTHERS.iter().any(|start| id.starts_with(start))
+            || id == POLICIES
+            || id.parse::<Period>().is_ok()
+            || is_thumbprint()
+    }
+
     /// Whether a thing of this kind may have that id.
     #[must_use]
     pub fn may_have(self, id: &str) -> bool {
@@ -223,6 +246,24 @@ mod tests {
                 let expected = kind.map_or(other.prefix().is_none(), |kind| kind == other);
                 assert_eq!(other.may_have(id), expected, "{other:?} {id}");
             }
+        }
+    }
+
+    #[test]
+    fn what_nothing_can_be_called_is_no_id() {
+        for id in [
+            "app_1",
+            "sec_1",
+            "usage:019ac000-0000-7000-8000-000000000001",
+            "journal:node-1:5-9",
+            "policies",
+            "2026-11",
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        ] {
+            assert!(SubjectKind::any_may_have(id), "{id}");
+        }
+        for id in ["", "nope", "shop:x", "policy", "2026-13", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9X"] {
+            assert!(!SubjectKind::any_may_have(id), "{id}");
         }
     }
 
