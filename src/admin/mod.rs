@@ -41,6 +41,7 @@ mod token;
 mod usage;
 
 pub use administrator::PeerAddress;
+pub use problem::codes;
 pub use router::router;
 pub use state::{AdminState, Invalidation};
 pub use token::{AdminToken, WeakToken};

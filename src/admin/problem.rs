@@ -56,6 +56,35 @@ pub(super) enum Problem {
     Internal,
 }
 
+/// The code, status and title of each.
+#[must_use]
+pub fn codes() -> Vec<(&'static str, u16, &'static str)> {
+    let told = |problem: &Problem| (problem.code(), problem.status().as_u16(), problem.title());
+    each().iter().map(told).collect()
+}
+
+/// One of each.
+fn each() -> [Problem; 16] {
+    [
+        Problem::Unauthenticated,
+        Problem::ReadOnly(String::new()),
+        Problem::NoSuchPath,
+        Problem::MethodNotAllowed,
+        Problem::NotFound(""),
+        Problem::Conflict(String::new()),
+        Problem::NotJson(String::new()),
+        Problem::UnsupportedMediaType,
+        Problem::BodyTooLarge,
+        Problem::BodyTimeout,
+        Problem::Invalid(Vec::new()),
+        Problem::PolicyInvalid(Report::default()),
+        Problem::PolicyUnreadable(String::new()),
+        Problem::PolicyRefused(String::new()),
+        Problem::Unavailable(""),
+        Problem::Internal,
+    ]
+}
+
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
@@ -101,18 +130,18 @@ impl Problem {
             Self::Unauthenticated => "The admin token is missing or wrong",
             Self::ReadOnly(_) => "The admin token may only read",
             Self::NoSuchPath => "There is no such path",
-            Self::MethodNotAllowed => "The path takes other methods",
+            Self::MethodNotAllowed => "The path does not have this method",
             Self::NotFound(_) => "There is no such thing",
             Self::Conflict(_) => "That does not fit what is there",
             Self::NotJson(_) => "The body is not a JSON object",
             Self::UnsupportedMediaType => "The body must be application/json",
-            Self::BodyTooLarge => "The body is too long",
+            Self::BodyTooLarge => "The body is too large",
             Self::BodyTimeout => "The body did not come in time",
             Self::Invalid(_) => "Some fields are wrong",
             Self::PolicyInvalid(_) => "The policy files are wrong",
             Self::PolicyUnreadable(_) => "The policy files cannot be read",
             Self::PolicyRefused(_) => "The policies cannot follow those in force",
-            Self::Unavailable(_) => "Out of reach for now",
+            Self::Unavailable(_) => "The gateway cannot serve this for the moment",
             Self::Internal => "A fault of the gateway",
         }
     }

@@ -206,7 +206,7 @@ impl Refusal {
             Self::BodyTooSlow => "The body came too slowly",
             Self::MethodNotServed => "The method is not served here",
             Self::RouteUnknown => "There is no such route",
-            Self::MethodNotAllowed { .. } => "The route does not have this method",
+            Self::MethodNotAllowed { .. } => "The path does not have this method",
             Self::CredentialMissing => "A credential is needed",
             Self::CredentialRepeated => "More than one credential was sent",
             Self::CredentialInvalid(_) => "The credential is not valid",

@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::super::observed::request_id;
 use super::refused::Refused;
+use crate::domain::refusal::Fault;
 
 /// There is no such endpoint.
 pub async fn no_such_path(headers: HeaderMap) -> Response {
-    problem(&headers, StatusCode::NOT_FOUND, ("no_such_path", "There is no such OAuth2 endpoint"))
+    problem(&headers, StatusCode::NOT_FOUND, ("no_such_path", "There is no such path"))
 }
 
 /// The endpoint has other methods; the router says which in `Allow`.
@@ -17,7 +18,7 @@ pub async fn method_not_allowed(headers: HeaderMap) -> Response {
     problem(
         &headers,
         StatusCode::METHOD_NOT_ALLOWED,
-        ("method_not_allowed", "The endpoint takes other methods"),
+        ("method_not_allowed", "The path does not have this method"),
     )
 }
 
@@ -29,6 +30,8 @@ fn problem(headers: &HeaderMap, status: StatusCode, (code, title): (&'static str
         "status": status.as_u16(),
         "detail": "See /.well-known/oauth-authorization-server for the endpoints.",
         "code": code,
+        // Who can do something about it, as in every refusal by this port.
+        "fault": Fault::Caller.name(),
         "request_id": request_id(headers),
     });
     let headers = [

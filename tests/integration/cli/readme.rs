@@ -1,6 +1,6 @@
 //! The README is true: its tour runs, and its table of codes is that of the program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +18,9 @@ use crate::support::folder;
 
 const START: &str = "<!-- codes: written by a test, see tests/integration/cli/readme.rs -->\n";
 const END: &str = "<!-- end of codes -->";
+const ADMIN: &str =
+    "<!-- codes of the admin API: written by a test, see tests/integration/cli/readme.rs -->\n";
+const ADMIN_END: &str = "<!-- end of codes of the admin API -->";
 const FIGURES: &str = "<!-- figures: written by a test, see tests/integration/cli/readme.rs -->\n";
 const FIGURES_END: &str = "<!-- end of figures -->";
 
@@ -149,6 +152,9 @@ fn the_codes_in_the_readme_are_those_of_the_program() {
     let (before, rest) = readme.split_once(START).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
     let expected = format!("{before}{START}{}{END}{after}", table());
+    let (before, rest) = expected.split_once(ADMIN).unwrap();
+    let (_, after) = rest.split_once(ADMIN_END).unwrap();
+    let expected = format!("{before}{ADMIN}{}{ADMIN_END}{after}", table_of_admin());
     if std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some() {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &expected).unwrap();
     }
@@ -245,6 +251,17 @@ fn table() -> String {
         let status = respond::status(&refusal).as_u16();
         let (code, title, fault) = (refusal.code(), refusal.title(), refusal.fault().name());
         table.push_str(&format!("| `{code}` | {status} | {title} | {fault} |\n"));
+    }
+    table
+}
+
+/// What the admin API refuses by. A code that the gateway has too is titled alike.
+fn table_of_admin() -> String {
+    let titles: BTreeMap<_, _> = each().iter().map(|refusal| (refusal.code(), refusal.title())).collect();
+    let mut table = "| code | status | what happened |\n| --- | --- | --- |\n".to_owned();
+    for (code, status, title) in tollgate::admin::codes() {
+        assert_eq!(titles.get(code).unwrap_or(&title), &title);
+        table.push_str(&format!("| `{code}` | {status} | {title} |\n"));
     }
     table
 }
