@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use ipnet::IpNet;
 
 use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
@@ -16,6 +16,7 @@ use crate::config::environment;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{MutualTlsSettings, ServeSettings, TlsSettings};
 use crate::domain::id::NodeId;
+use crate::domain::narrowing::network;
 use crate::server;
 
 /// Shortest admin token: what is shorter can be guessed.
@@ -67,6 +68,16 @@ pub(super) struct ServeArguments {
     /// the port of --mtls-listen]
     #[arg(long, value_name = "URL", env = "TOLLGATE_MTLS_PUBLIC_URL", requires = "mtls_listen")]
     mtls_public_url: Option<PublicUrl>,
+    /// Believe what a proxy at these addresses says of who calls through it (X-Forwarded-For, X-Forwarded-Proto): such as
+    /// 10.0.0.0/8, or one address; may be given several times, in the variable with commas between
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "CIDR",
+        env = "TOLLGATE_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = proxies
+    )]
+    trusted_proxies: Vec<IpNet>,
     /// Where administrators connect: keep it inside your network
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS", env = "TOLLGATE_ADMIN_LISTEN", value_parser = listen::address)]
     admin_listen: SocketAddr,
@@ -135,6 +146,7 @@ impl ServeArguments {
         Ok(ServeSettings {
             listen,
             tls,
+            trusted_proxies: self.trusted_proxies,
             admin_listen: self.admin_listen,
             data: self.data,
             policies: self.policies,
@@ -152,13 +164,21 @@ impl ServeArguments {
 pub(super) fn run(arguments: ServeArguments) -> Outcome {
     let settings = arguments.settings()?;
     let token = environment::variable("TOLLGATE_ADMIN_TOKEN").filter(|token| token.len() >= MIN_TOKEN_LENGTH);
-    let token = token.with_context(|| {
-        format!(
-            "TOLLGATE_ADMIN_TOKEN must hold the admin API's token, of at least {MIN_TOKEN_LENGTH} characters"
-        )
+    let token = token.ok_or_else(|| {
+        Failure::Usage(format!(
+            "tollgate: TOLLGATE_ADMIN_TOKEN must hold the admin API's token, of at least {MIN_TOKEN_LENGTH} characters"
+        ))
     })?;
     let _log = log::start()?;
     server::serve::run(&settings, &token).map_err(|error| Failure::of_server(error, &doors(&settings)))
+}
+
+/// A network of proxies: who is trusted is never everybody.
+fn proxies(text: &str) -> Result<IpNet, String> {
+    match network(text) {
+        Ok(network) if network.prefix_len() == 0 => Err(format!("{network} is everybody")),
+        read => read.map_err(|error| error.to_string()),
+    }
 }
 
 fn doors(settings: &ServeSettings) -> Doors {

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::public_url::PublicUrl;
 use crate::domain::id::NodeId;
 
@@ -59,6 +61,8 @@ pub struct ServeSettings {
     pub listen: Option<SocketAddr>,
     /// How they are served by TLS.
     pub tls: Option<TlsSettings>,
+    /// Where proxies stand that say who calls through them (`X-Forwarded-For`, `X-Forwarded-Proto`).
+    pub trusted_proxies: Vec<IpNet>,
     /// Where administrators connect.
     pub admin_listen: SocketAddr,
     /// The data folder.

@@ -2,6 +2,7 @@
 //! identity from outside are dropped, and the upstream learns who calls.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
@@ -22,8 +23,10 @@ pub const X_TOLLGATE_MERCHANT: HeaderName = HeaderName::from_static("x-tollgate-
 pub const X_TOLLGATE_SCOPES: HeaderName = HeaderName::from_static("x-tollgate-scopes");
 /// The request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Where it comes from.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Whether it came by TLS.
+pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -36,6 +39,19 @@ pub struct ConnectionFields {
     pub forwarded_proto: HeaderValue,
     /// By which door it came, with the certificate that the client showed; upstreams are not told of it.
     pub door: Door,
+}
+
+impl ConnectionFields {
+    /// Those of the client at `address` that speaks `scheme` and came by `door`.
+    #[must_use]
+    pub fn new(address: IpAddr, scheme: &'static str, door: Door) -> Self {
+        let forwarded_for = HeaderValue::from_str(&address.to_string());
+        Self {
+            forwarded_for: forwarded_for.unwrap_or(HeaderValue::from_static("unknown")),
+            forwarded_proto: HeaderValue::from_static(scheme),
+            door,
+        }
+    }
 }
 
 /// What an upstream learns of a call beside what the caller sent.

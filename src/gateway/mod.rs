@@ -18,6 +18,7 @@ pub mod recording;
 pub mod request_id;
 pub mod respond;
 pub mod target;
+pub mod trusted_proxies;
 mod unread;
 pub mod upload;
 pub mod upstream_token;

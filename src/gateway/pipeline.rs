@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -16,6 +16,7 @@ use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields, Told};
 use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
+use super::trusted_proxies::{self, TrustedProxies};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{
@@ -43,8 +44,24 @@ pub struct Peer {
     pub address: IpAddr,
     /// What it adds to each request.
     pub fields: ConnectionFields,
+    /// The trusted proxies, if it is one of them: then its requests say who calls.
+    pub passes_on: Option<Arc<TrustedProxies>>,
     /// Is told what becomes of request bodies.
     pub raw_head: Rc<RawHead>,
+}
+
+impl Peer {
+    /// Who calls by a request of these fields: who has the connection, but for a trusted proxy that says who else.
+    fn caller(self: Rc<Self>, headers: &HeaderMap) -> Rc<Self> {
+        let Some(proxies) = &self.passes_on else { return self };
+        let address = proxies.caller(self.address, headers);
+        let mut fields = ConnectionFields::new(address, "http", self.fields.door.clone());
+        fields.forwarded_proto = match trusted_proxies::scheme(headers) {
+            Some(scheme) => HeaderValue::from_static(scheme),
+            None => self.fields.forwarded_proto.clone(),
+        };
+        Rc::new(Self { address, fields, passes_on: None, raw_head: self.raw_head.clone() })
+    }
 }
 
 /// Serves a request.
@@ -58,6 +75,7 @@ pub async fn serve(
     let request_id = request_id::header_value(&recording.call.id);
     let mut told = Telling { request_id, admission: None, shares_host: false, app: None };
     let (parts, body) = request.into_parts();
+    let peer = peer.caller(&parts.headers);
     let mut body = Some(body);
     let arrived = Arrived { parts: &parts, body: &mut body, unseen };
     let outcome = stages(&worker, &peer, &mut recording.call, &mut told, arrived).await;

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::challenge::Challenges;
 use super::control::ControlPlane;
 use super::request_id::RequestIds;
+use super::trusted_proxies::TrustedProxies;
 use super::view::View;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub host: String,
     /// The one by which machines know it that show certificates of their own.
     pub mutual_origin: Option<String>,
+    /// Who is believed that says who calls through him.
+    pub trusted_proxies: Arc<TrustedProxies>,
     /// How callers can prove themselves.
     pub challenges: Challenges,
     /// Takes proofs of possession.

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::HeaderValue;
 use hyper_util::server::graceful::GracefulConnection;
 
 use super::client_stream::{ClientStream, Shared};
@@ -36,7 +35,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: Socket, (address, door): (
         },
     };
     shared.watch.met();
-    let peer = Rc::new(peer((address, scheme, door), shared.raw_head.clone()));
+    let peer = Rc::new(peer(&worker, (address, scheme, door), shared.raw_head.clone()));
     let result = match protocol {
         Protocol::Http1 => http1::serve(worker, stream, peer, shared).await,
         Protocol::Http2 => Box::pin(http2::serve(worker, stream, peer, shared)).await,
@@ -89,12 +88,15 @@ fn tell(opening: &[u8]) -> Option<Option<Protocol>> {
     Some(Some(Protocol::Http1))
 }
 
-fn peer((address, scheme, door): (SocketAddr, &'static str, Door), raw_head: Rc<RawHead>) -> Peer {
+fn peer(
+    worker: &Worker,
+    (address, scheme, door): (SocketAddr, &'static str, Door),
+    raw_head: Rc<RawHead>,
+) -> Peer {
     let address = address.ip().to_canonical();
-    let forwarded_for =
-        HeaderValue::from_str(&address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
-    let forwarded_proto = HeaderValue::from_static(scheme);
-    Peer { address, fields: ConnectionFields { forwarded_for, forwarded_proto, door }, raw_head }
+    let proxies = &worker.shared.trusted_proxies;
+    let passes_on = proxies.are_at(address).then(|| proxies.clone());
+    Peer { address, fields: ConnectionFields::new(address, scheme, door), passes_on, raw_head }
 }
 
 #[cfg(test)]

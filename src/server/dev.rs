@@ -45,6 +45,7 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
     let node = NodeSettings {
         listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port))),
         tls: settings.tls.clone(),
+        trusted_proxies: Vec::new(),
         workers: settings.workers.get(),
         data: data.to_owned(),
         policies: settings.policies.clone(),

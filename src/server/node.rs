@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
+use ipnet::IpNet;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,7 @@ use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::gateway::challenge::Challenges;
 use crate::gateway::control::ControlPlane;
+use crate::gateway::trusted_proxies::TrustedProxies;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
@@ -63,6 +65,8 @@ pub struct NodeSettings {
     pub listen: Option<SocketAddr>,
     /// How they are served by TLS.
     pub tls: Option<TlsSettings>,
+    /// Where proxies stand that say who calls through them.
+    pub trusted_proxies: Vec<IpNet>,
     /// How many cores serve.
     pub workers: usize,
     /// The data folder.
@@ -206,6 +210,7 @@ impl Node {
             tokens: tokens.clone(),
             clock: services.clock.clone(),
             node: settings.node.clone(),
+            trusted_proxies: Arc::new(TrustedProxies::new(settings.trusted_proxies.clone())),
             challenges: Challenges::of(&services.issuer),
             host: front::host_of(&services.issuer),
             origin: services.issuer.clone(),

@@ -29,6 +29,7 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     let node = NodeSettings {
         listen: settings.listen,
         tls: settings.tls.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
         workers: settings.workers.get(),
         data: settings.data.clone(),
         policies: settings.policies.clone(),

@@ -10,6 +10,7 @@ mod programs;
 mod readme;
 mod serve;
 mod tls;
+mod trusted_proxy;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -95,7 +95,7 @@ fn a_node_without_a_good_admin_token_does_not_start() {
             command.env("TOLLGATE_ADMIN_TOKEN", token);
             command
         });
-        assert_eq!(done.status, 1);
+        assert_eq!(done.status, 2);
         assert!(done.err.contains("TOLLGATE_ADMIN_TOKEN") && done.err.contains("32"), "{}", done.err);
     }
 }
