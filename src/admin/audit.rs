@@ -20,7 +20,10 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let paging = parameters.page();
     let subject = parameters.optional::<SubjectName>("subject");
     let is_of_no_kind = subject.as_ref().is_some_and(|subject| !subject.is_of_its_kind());
+    // What the id tells needs no looking for, and older programs named a consent by its app.
+    let kind = subject.as_ref().and_then(|subject| subject.kind).filter(|kind| kind.prefix().is_none());
     let filter = AuditFilter {
+        kind,
         subject: subject.map(|subject| subject.id),
         actor: parameters.optional::<ActorName>("actor").map(|actor| actor.0),
         action: parameters.optional("action"),

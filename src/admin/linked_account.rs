@@ -119,14 +119,15 @@ async fn taken(state: &AdminState, link: &LinkedAccount) -> Result<Problem, Prob
     let (merchant, account) = (&other.merchant, &other.account);
     let (issuer, subject) = (in_shell(account.issuer()), in_shell(account.subject()));
     Ok(Problem::Conflict(format!(
-        "{told}; end that first: tollgate merchant unlink {merchant} --issuer {issuer} --subject {subject}"
+        "{told}; end that first: tollgate merchant unlink {merchant} --issuer={issuer} --subject={subject}"
     )))
 }
 
 /// A text as a shell takes it for one word, and for nothing else: somebody will copy the line.
 fn in_shell(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&byte);
-    match text.bytes().all(is_plain) {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/@".contains(&byte);
+    // What a word begins with may mean something to the shell, or to the program.
+    match text.bytes().all(is_plain) && text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', "'\\''")),
     }

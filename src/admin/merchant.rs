@@ -13,7 +13,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
-use crate::credential::hasher::TurnError;
+use crate::credential::hasher::{Asker, TurnError};
 use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError};
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
@@ -171,7 +171,7 @@ pub(super) async fn find(state: &AdminState, id: &str) -> Result<Merchant, Probl
 async fn hash(state: &AdminState, password: String) -> Result<String, Problem> {
     let mut salt = [0; 16];
     state.random.fill(&mut salt)?;
-    let hashed = state.hasher.in_turn(move || password::hash(&password, &salt)).await;
+    let hashed = state.hasher.in_turn(Asker::Known, move || password::hash(&password, &salt)).await;
     let hashed = hashed.map_err(|error| match error {
         TurnError::Busy => Problem::Unavailable("The hash of passwords"),
         TurnError::Died(_) => Problem::Internal,

@@ -27,7 +27,8 @@ pub(super) enum SecretAction {
     },
     /// An app's client secrets, those that no longer work too; never the secrets themselves
     ///
-    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since.
+    /// The last use is told by the hour, and written down a little later: 08:00 is a use before 09:00, and none since that the node
+    /// has written down. What a node had not written down when it was killed is not told.
     List {
         /// The app's id
         id: String,

@@ -22,12 +22,28 @@ const TURN: Duration = Duration::from_secs(5);
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Does work on passwords, on as many threads as there are processors, and no more than two.
+/// Does work on passwords: that of strangers on as many threads as there are processors, and no more than two; that of those who are
+/// known on one of its own, so that they never wait for strangers.
 ///
 /// Threads that wait for a processor at the same priority take it from each other, and one that has waited long keeps it for a
 /// while from whoever serves calls. So there are no more of them than can run, and none is new, which it would be at no niceness.
 #[derive(Debug)]
 pub struct Hasher {
+    strangers: Threads,
+    known: Threads,
+}
+
+/// For whom a password is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Anybody.
+    Stranger,
+    /// An administrator, or a browser in which the account's owner has logged in before.
+    Known,
+}
+
+#[derive(Debug)]
+struct Threads {
     work: Sender<Work>,
     turns: Arc<Semaphore>,
 }
@@ -50,10 +66,27 @@ impl Hasher {
     /// The system gives no thread.
     pub fn start() -> std::io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::with_threads(processors.min(MAX_THREADS))
+        Ok(Self { strangers: Threads::start(processors.min(MAX_THREADS))?, known: Threads::start(1)? })
     }
 
-    fn with_threads(threads: usize) -> std::io::Result<Self> {
+    /// Does `work` for `asker` once a thread is free. The thread is busy until the work is done, also for a caller that has left.
+    ///
+    /// # Errors
+    /// [`TurnError`].
+    pub async fn in_turn<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, TurnError> {
+        match asker {
+            Asker::Stranger => self.strangers.in_turn(work).await,
+            Asker::Known => self.known.in_turn(work).await,
+        }
+    }
+}
+
+impl Threads {
+    fn start(threads: usize) -> std::io::Result<Self> {
         let (work, waiting) = mpsc::channel();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
@@ -63,11 +96,7 @@ impl Hasher {
         Ok(Self { work, turns: Arc::new(Semaphore::new(threads)) })
     }
 
-    /// Does `work` once a thread is free. The thread is busy until the work is done, also for a caller that has left.
-    ///
-    /// # Errors
-    /// [`TurnError`].
-    pub async fn in_turn<T: Send + 'static>(
+    async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, TurnError> {
@@ -106,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_gets_no_turn_is_not_done_and_a_thread_outlives_work_that_panics() {
-        let hasher = Hasher::with_threads(1).unwrap();
+        let hasher = Threads::start(1).unwrap();
         assert_eq!(hasher.in_turn(|| 1).await.unwrap(), 1);
         assert!(matches!(hasher.in_turn(|| panic!("as told")).await, Err::<(), _>(TurnError::Died(_))));
         assert_eq!(hasher.turns.available_permits(), 1);
@@ -118,18 +147,28 @@ mod tests {
     #[tokio::test]
     async fn work_is_done_behind_all_else() {
         let hasher = Hasher::start().unwrap();
-        let niceness = hasher.in_turn(|| rustix::process::getpriority_process(None)).await.unwrap();
+        let niceness =
+            hasher.in_turn(Asker::Stranger, || rustix::process::getpriority_process(None)).await.unwrap();
         assert_eq!(niceness.unwrap(), NICE);
     }
 
     #[tokio::test]
     async fn a_caller_that_leaves_keeps_its_turn_until_its_work_is_done() {
-        let hasher = Hasher::with_threads(1).unwrap();
+        let hasher = Threads::start(1).unwrap();
         let (finish, wait) = mpsc::channel::<()>();
         let work = hasher.in_turn(move || wait.recv().is_ok());
         assert!(tokio::time::timeout(Duration::ZERO, work).await.is_err());
         assert_eq!(hasher.turns.available_permits(), 0);
         finish.send(()).unwrap();
         assert!(hasher.turns.acquire().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_is_known_waits_for_no_stranger() {
+        let hasher = Hasher::start().unwrap();
+        let turns = u32::try_from(hasher.strangers.turns.available_permits()).unwrap();
+        let taken = hasher.strangers.turns.clone().acquire_many_owned(turns).await.unwrap();
+        assert_eq!(hasher.in_turn(Asker::Known, || 1).await.unwrap(), 1);
+        drop(taken);
     }
 }

@@ -215,6 +215,13 @@ impl SubjectKind {
             || is_thumbprint()
     }
 
+    /// What the names of actions on such things begin with, up to a point.
+    #[must_use]
+    pub fn of_actions(self) -> &'static str {
+        let of_it = Action::ALL.iter().find(|action| action.subject() == self);
+        of_it.and_then(|action| action.name().split('.').next()).unwrap_or_else(|| self.name())
+    }
+
     /// Whether a thing of this kind may have that id.
     #[must_use]
     pub fn may_have(self, id: &str) -> bool {
@@ -274,6 +281,9 @@ mod tests {
         for action in Action::ALL {
             assert_eq!(action.name().parse(), Ok(*action));
             assert!(SubjectKind::ALL.contains(&action.subject()), "{action:?}");
+            let kind = action.subject();
+            let is_told = action.name().split('.').next() == Some(kind.of_actions());
+            assert!(is_told || kind.prefix().is_some(), "{action:?}: nothing else tells what it is done to");
         }
         let told = "app.suspnd".parse::<Action>().unwrap_err().to_string();
         assert!(told.contains("app.suspend, app.resume"), "{told}");

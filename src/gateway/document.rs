@@ -1,7 +1,7 @@
 //! Upstreams' answers that a browser would show as pages of the host where merchants log in. A script in one could do there
 //! what a merchant can, so such a page runs none and has an origin of its own (Content Security Policy 3, section 6.3.1).
 //!
-//! Only calls without a credential are looked at: a browser that is led to an address adds none that the gateway takes.
+//! Whether a call had a credential does not matter: a cache may give its answer to a browser that has none.
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};

@@ -154,7 +154,7 @@ async fn stages(
         confirm::check(shared, bound, &shown)
             .inspect_err(|_| told.app = Some(bound.caller.app.id.clone()))?;
     }
-    told.shares_host = identity.is_none() && checked.host == shared.host;
+    told.shares_host = checked.host == shared.host;
     call.identity = identity;
     let circumstances =
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };

@@ -81,6 +81,15 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// What a [`network`] is part of: of IPv6, whoever asks for it gets a /48, which has 65,536 networks.
+#[must_use]
+pub fn site(network: IpAddr) -> IpAddr {
+    match network.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
+    }
+}
+
 const SHARDS: usize = 64;
 /// A shard that has room for so many times what it holds gives memory back.
 const TOO_LARGE: usize = 4;

@@ -101,6 +101,10 @@ async fn issue(
         expires_at: now.plus(oauth.live.load().platform.code_lifetime),
         redeemed_at: None,
     };
+    oauth
+        .throttle
+        .consent(&session.merchant.id, oauth.clock.monotonic())
+        .map_err(PageError::TooManyAttempts)?;
     let mut transaction = oauth.store.begin().await?;
     let before = transaction.lock_active_grant((&session.merchant.id, &request.app.id)).await?;
     match transaction.give_code(&CodeHash::of(&code), code_record, request.pushed.as_ref()).await? {

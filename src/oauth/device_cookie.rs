@@ -1,8 +1,8 @@
 //! The cookie of a browser in which a merchant has logged in before: logins from there are counted by themselves, so that who
 //! guesses at the account from elsewhere does not lock its owner out (OWASP, "device cookies").
 //!
-//! It opens nothing. It is signed for one user name, which it does not tell, and of no more use once the password is another:
-//! whoever knew the old one may have logged in.
+//! It opens nothing. It is signed for one user name, which it does not tell, and of no more use once the password is another, or
+//! the second factor: whoever knew the old one, or had to know no other, may have logged in.
 
 use std::time::Duration;
 
@@ -20,7 +20,16 @@ use crate::domain::time::Timestamp;
 /// How long a browser is known after a login.
 const LIFETIME: Duration = Duration::from_secs(180 * 24 * 3600);
 
-/// The id of the browser, if somebody has logged in there as `username` by the password that is in force. The store is asked only
+/// What a merchant proves itself by: the hash of its password, and since when it has its second factor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factors {
+    /// The hash of its password, in the PHC format.
+    pub password_hash: String,
+    /// Since when it logs in by a second factor too, if it does.
+    pub second_since: Option<Timestamp>,
+}
+
+/// The id of the browser, if somebody has logged in there as `username` by the factors that are in force. The store is asked only
 /// of a cookie of ours.
 ///
 /// # Errors
@@ -31,26 +40,30 @@ pub async fn find<'h>(
     username: &str,
 ) -> Result<Option<&'h str>, PageError> {
     let Some(known) = read(oauth, headers, username) else { return Ok(None) };
-    let login = oauth.store.merchant_login(username).await?;
-    let is_in_force = login.is_some_and(|(_, password_hash)| known.password == mark(oauth, &password_hash));
+    let Some((merchant, password_hash)) = oauth.store.merchant_login(username).await? else {
+        return Ok(None);
+    };
+    let factor = oauth.store.second_factor(&merchant.id).await?;
+    let second_since = factor.and_then(|factor| factor.confirmed_at);
+    let is_in_force = known.factors == mark(oauth, &Factors { password_hash, second_since });
     Ok(is_in_force.then_some(known.id))
 }
 
-/// The cookie for a browser in which `username`, whose password has that hash, has just logged in. One that is known keeps its id.
+/// The cookie for a browser in which `username` has just logged in by those factors. One that is known keeps its id.
 ///
 /// # Errors
 /// [`PageError::Unavailable`].
 pub fn renew(
     oauth: &OAuth,
     headers: &HeaderMap,
-    (username, password_hash): (&str, &str),
+    (username, factors): (&str, &Factors),
 ) -> Result<HeaderValue, PageError> {
-    let password = mark(oauth, password_hash);
-    let id = match read(oauth, headers, username).filter(|known| known.password == password) {
+    let factors = mark(oauth, factors);
+    let id = match read(oauth, headers, username).filter(|known| known.factors == factors) {
         Some(known) => known.id.to_owned(),
         None => new_id("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?,
     };
-    let signed = format!("{}.{id}.{password}", oauth.clock.now().plus(LIFETIME).as_seconds());
+    let signed = format!("{}.{id}.{factors}", oauth.clock.now().plus(LIFETIME).as_seconds());
     let value = format!("{signed}.{}", tag(oauth, &signed, username));
     set_cookie(oauth, DEVICE, (&value, LIFETIME.as_secs()))
 }
@@ -58,23 +71,24 @@ pub fn renew(
 /// What a cookie of ours says.
 struct Known<'h> {
     id: &'h str,
-    /// The [`mark`] of the password that was in force.
-    password: &'h str,
+    /// The [`mark`] of the factors that were in force.
+    factors: &'h str,
 }
 
 /// What the browser's cookie says, if it is one of ours for that user name.
 fn read<'h>(oauth: &OAuth, headers: &'h HeaderMap, username: &str) -> Option<Known<'h>> {
     let (signed, signature) = cookie(headers, &cookie_name(oauth, DEVICE))?.rsplit_once('.')?;
     verify_slices_are_equal(tag(oauth, signed, username).as_bytes(), signature.as_bytes()).ok()?;
-    let (until_and_id, password) = signed.rsplit_once('.')?;
+    let (until_and_id, factors) = signed.rsplit_once('.')?;
     let (until, id) = until_and_id.split_once('.')?;
     let until = Timestamp::from_seconds(until.parse().ok()?);
-    (oauth.clock.now() < until).then_some(Known { id, password })
+    (oauth.clock.now() < until).then_some(Known { id, factors })
 }
 
-/// What stands for a password: without our key, it tells nothing of its hash.
-fn mark(oauth: &OAuth, password_hash: &str) -> String {
-    sign(oauth, "passwords of device cookies", password_hash)
+/// What stands for the factors: without our key, it tells nothing of the password's hash.
+fn mark(oauth: &OAuth, Factors { password_hash, second_since }: &Factors) -> String {
+    let second = second_since.map_or(0, Timestamp::as_micros);
+    sign(oauth, "factors of device cookies", &format!("{password_hash}\n{second}"))
 }
 
 fn tag(oauth: &OAuth, signed: &str, username: &str) -> String {

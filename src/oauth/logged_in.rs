@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
-use super::device_cookie;
+use super::device_cookie::{self, Factors};
 use super::error::{PageError, see_other};
 use super::interaction::Interaction;
 use super::router::OAuth;
@@ -26,27 +26,34 @@ pub async fn log_in(
     interaction: &Interaction,
 ) -> Result<Option<Response>, PageError> {
     session::end(oauth, headers).await?;
+    // As they were before it: what changes meanwhile, whoever logs in now need not know.
+    let known_by = known_by(oauth, (merchant, first), class).await;
     let Some(begun) = session::begin(oauth, headers, (merchant, first), class).await? else {
         return Ok(None);
     };
     let mut response = see_other(&interaction.path_after_login(&begun.csrf));
     response.headers_mut().append(header::SET_COOKIE, begun.cookie);
     // It has logged in by now: a browser that is not known again is no reason to fail.
-    if let Ok(Some((username, password_hash))) = login_of(oauth, merchant, first).await
-        && let Ok(cookie) = device_cookie::renew(oauth, headers, (&username, &password_hash))
+    if let Ok(Some((username, factors))) = known_by
+        && let Ok(cookie) = device_cookie::renew(oauth, headers, (&username, &factors))
     {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(Some(response))
 }
 
-/// The user name, and the hash of the password that a browser is known by from now on: of the one that was proven, if one was.
-/// Another may be in force by now, which whoever has just logged in need not know.
-async fn login_of(
+/// The user name, and the factors that a browser is known by from now on: the password that was proven, if one was, and the second
+/// one, if that was too.
+async fn known_by(
     oauth: &OAuth,
-    merchant: &MerchantId,
-    first: &FirstFactor,
-) -> Result<Option<(String, String)>, StoreError> {
+    (merchant, first): (&MerchantId, &FirstFactor),
+    class: AuthenticationClass,
+) -> Result<Option<(String, Factors)>, StoreError> {
+    let second = match class {
+        AuthenticationClass::OneFactor => None,
+        AuthenticationClass::TwoFactors => oauth.store.second_factor(merchant).await?,
+    };
+    let second_since = second.and_then(|factor| factor.confirmed_at);
     let Some(merchant) = oauth.store.merchant(merchant).await? else { return Ok(None) };
     let password_hash = match first {
         FirstFactor::Password(proven) => Some(proven.clone()),
@@ -54,5 +61,5 @@ async fn login_of(
             oauth.store.merchant_login(&merchant.username).await?.map(|(_, hash)| hash)
         }
     };
-    Ok(password_hash.map(|hash| (merchant.username, hash)))
+    Ok(password_hash.map(|password_hash| (merchant.username, Factors { password_hash, second_since })))
 }

@@ -19,6 +19,7 @@ use super::parameters::Parameters;
 use super::router::OAuth;
 use super::second_factor::login_step;
 use super::throttle::address_of;
+use crate::credential::hasher::Asker;
 use crate::credential::password;
 use crate::domain::authentication::AuthenticationClass::OneFactor;
 use crate::domain::identity::{Merchant, Standing};
@@ -162,7 +163,8 @@ pub async fn prove(
     let device = device_cookie::find(oauth, headers, username).await?;
     let attempt = oauth.throttle.login(username, device, address_of(headers), oauth.clock.monotonic());
     let attempt = attempt.map_err(PageError::TooManyAttempts)?;
-    let checked = find_and_check(oauth, username, password).await;
+    let asker = if device.is_some() { Asker::Known } else { Asker::Stranger };
+    let checked = find_and_check(oauth, asker, (username, password)).await;
     if !matches!(checked, Ok(None)) {
         attempt.give_back();
     }
@@ -171,19 +173,19 @@ pub async fn prove(
 
 async fn find_and_check(
     oauth: &OAuth,
-    username: &str,
-    password: &str,
+    asker: Asker,
+    (username, password): (&str, &str),
 ) -> Result<Option<(Merchant, String)>, PageError> {
     let found = oauth.store.merchant_login(username).await?;
-    check(oauth, found, password.to_owned()).await
+    check(oauth, asker, (found, password.to_owned())).await
 }
 
 async fn check(
     oauth: &OAuth,
-    found: Option<(Merchant, String)>,
-    password: String,
+    asker: Asker,
+    (found, password): (Option<(Merchant, String)>, String),
 ) -> Result<Option<(Merchant, String)>, PageError> {
-    let checked = oauth.hasher.in_turn(move || {
+    let checked = oauth.hasher.in_turn(asker, move || {
         // It is made by the first of all logins, whomever that is for.
         let nobody = &*NOBODY;
         let (merchant, stored) = match found {

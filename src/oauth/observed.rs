@@ -66,8 +66,7 @@ pub fn request_id(headers: &HeaderMap) -> &str {
 fn log(oauth: &OAuth, address: IpAddr, Refused { code, reason, level }: &Refused) {
     let reason = cut(reason, REASON);
     match *level {
-        Level::ERROR => tracing::error!(code, reason, "a call could not be served"),
-        Level::WARN | Level::INFO => log_if_it_may(oauth, address, (code, reason, *level)),
+        Level::ERROR | Level::WARN | Level::INFO => log_if_it_may(oauth, address, (code, reason, *level)),
         _ => tracing::debug!(code, reason, "a call was refused"),
     }
 }
@@ -83,6 +82,7 @@ fn log_if_it_may(oauth: &OAuth, address: IpAddr, (code, reason, level): (&str, &
     let left_out = line.filter(|left_out| *left_out > 0);
     match (line, level) {
         (None, _) => tracing::debug!(code, reason, "a call was refused"),
+        (Some(_), Level::ERROR) => tracing::error!(code, reason, left_out, "a call could not be served"),
         (Some(_), Level::WARN) => tracing::warn!(code, reason, left_out, "a call was refused"),
         (Some(_), _) => tracing::info!(code, reason, left_out, "a call was refused"),
     }

@@ -1,6 +1,6 @@
 //! How often somebody may try to log in, or an app to prove itself: in bounded memory.
 //!
-//! A login is counted before its password is checked, first by where it comes from, so that one network can neither try
+//! A login is counted before its password is checked, first by where it comes from, so that one network or site can neither try
 //! without end nor lock others out: the tight limit of an account is one of that account from that network. A login that
 //! turns out right is given back to all of them, so that owners who log in often, or many from one address, never wait.
 //! Browsers in which an account's owner has logged in before are counted apart from all others, so that nobody else can make
@@ -22,12 +22,12 @@ use moka::sync::Cache;
 
 pub use self::lines::LeftOut;
 use self::lines::Lines;
-use crate::domain::id::SessionId;
+use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
 use crate::domain::refusal::whole_seconds;
 use crate::domain::secret_hash::DeviceCodeHash;
-use crate::limit::cell::{Cell, network};
+use crate::limit::cell::{Cell, network, site};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
 /// Subjects of each kind that are remembered.
@@ -42,6 +42,8 @@ const NAME_LENGTH: usize = 100;
 enum Subject {
     /// Logins from a network.
     Network(IpAddr),
+    /// Logins from a site.
+    Site(IpAddr),
     /// Logins to an account from a network.
     AccountFrom(String, IpAddr),
     /// Logins to an account from anywhere.
@@ -64,6 +66,8 @@ enum Subject {
     UserCodes(String),
     /// Forms of a session.
     Forms(String),
+    /// Consents of a merchant.
+    Consents(String),
     /// What is guessed at from a network, of one kind.
     Guesses(IpAddr),
     /// Logins that a network begins at the identity provider.
@@ -139,6 +143,7 @@ pub struct Throttle {
     seen: Seen,
     lines: Lines,
     by_network: Rate,
+    by_site: Rate,
     by_account_and_network: Rate,
     by_account: Rate,
     by_app_and_network: Rate,
@@ -149,6 +154,7 @@ pub struct Throttle {
     polls: Rate,
     user_codes: Rate,
     forms: Rate,
+    consents: Rate,
 }
 
 /// A login that was let through. It counts against whom it is for unless it is given back.
@@ -172,6 +178,7 @@ impl Default for Throttle {
             seen: Seen::with_capacity(CAPACITY),
             lines: Lines::default(),
             by_network: rate(number(200), number(50)),
+            by_site: rate(number(400), number(100)),
             by_account_and_network: rate(number(20), number(10)),
             by_account: rate(number(400), number(200)),
             by_app_and_network: rate(number(600), number(300)),
@@ -182,6 +189,7 @@ impl Default for Throttle {
             polls: rate(number(600), number(10)),
             user_codes: rate(number(20), number(10)),
             forms: rate(number(600), number(60)),
+            consents: rate(number(600), number(120)),
         }
     }
 }
@@ -211,6 +219,7 @@ impl Throttle {
             now,
             [
                 (cells, Subject::Network(network), &self.by_network),
+                (cells, Subject::Site(site(network)), &self.by_site),
                 (cells, Subject::AccountFrom(account.clone(), network), &self.by_account_and_network),
                 (cells, Subject::Account(account), &self.by_account),
             ],
@@ -269,14 +278,23 @@ impl Throttle {
         count(&self.seen.refreshes, subject, &self.refreshes, now).map(drop)
     }
 
-    /// Counts a form of `session` at `now`, a monotonic time: each may be a row in the store, and an audit record. How many sessions
-    /// a merchant has is bounded by its logins, and none of them keeps another from being ended.
+    /// Counts a form of `session` at `now`, a monotonic time: each may be a row in the store, and an audit record. None of a merchant's
+    /// sessions keeps another from being ended.
     ///
     /// # Errors
     /// The seconds to wait if there were too many.
     pub fn form(&self, session: &SessionId, now: Duration) -> Result<(), u64> {
         let subject = Subject::Forms(cut(session.as_str()));
         count(&self.seen.forms, subject, &self.forms, now).map(drop)
+    }
+
+    /// Counts a consent of `merchant` at `now`, a monotonic time, in whatever session: each is an audit record, which stays for ever.
+    ///
+    /// # Errors
+    /// The seconds to wait if there were too many.
+    pub fn consent(&self, merchant: &MerchantId, now: Duration) -> Result<(), u64> {
+        let subject = Subject::Consents(cut(merchant.as_str()));
+        count(&self.seen.forms, subject, &self.consents, now).map(drop)
     }
 
     /// Whether the store is asked for the device of that code at `now`, a monotonic time: what it learns is written each time.

@@ -9,7 +9,7 @@ use super::open::Store;
 use super::page::Page;
 use super::row::all;
 use super::transaction::Transaction;
-use crate::domain::action::Action;
+use crate::domain::action::{Action, SubjectKind};
 use crate::domain::audit::{AuditRecord, Change};
 use crate::domain::time::Timestamp;
 
@@ -32,6 +32,8 @@ impl Recording {
 pub struct AuditFilter {
     /// Of what has this id, and of what is about it.
     pub subject: Option<String>,
+    /// Of actions on this kind of thing alone.
+    pub kind: Option<SubjectKind>,
     /// By this actor alone, as [`crate::domain::audit::Actor`] is written.
     pub actor: Option<String>,
     /// Of this action alone.
@@ -90,7 +92,7 @@ macro_rules! select_records {
         select!(
             "where number < $1 and ",
             $of_whom,
-            " and ($4 = '' or action = $4) order by number desc limit $5"
+            " and ($4 = '' or action = $4) and ($6 = '' or action like $6) order by number desc limit $5"
         )
     };
 }
@@ -142,6 +144,7 @@ impl Store {
             .bind(wanted(&filter.actor))
             .bind(filter.action.map_or("", Action::name))
             .bind(page.limit())
+            .bind(filter.kind.map(|kind| format!("{}.%", kind.of_actions())).unwrap_or_default())
             .fetch_all(db)
             .await
         })?;

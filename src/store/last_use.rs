@@ -1,5 +1,6 @@
 //! When client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
 
+use super::arm::Arm;
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
@@ -7,20 +8,22 @@ use crate::domain::id::{SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
-/// Most uses that are written down by one transaction: SQLite has one writer at a time, and others wait for it.
+/// Most uses that are written down by one transaction in SQLite, which has one writer at a time, and others wait for it. In PostgreSQL
+/// each is by itself: who ends sessions locks them in no order that is known here, and two who wait for each other fail.
 const AT_ONCE: usize = 256;
 
 impl Store {
-    /// Writes down when each was used, unless it is known already as well as it has to be, or it is no more. In one order, so that
-    /// nodes that write at once do not wait for each other in a circle; and some at a time, so that others write in between. Those
-    /// before an error may be written down.
+    /// Writes down when each was used, unless it is known already as well as it has to be, or it is no more. Some at a time,
+    /// so that others write in between. Those before an error may be written down.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn note_last_uses(&self, uses: &[(Used, Timestamp)]) -> Result<(), StoreError> {
-        let mut uses: Vec<_> = uses.iter().collect();
-        uses.sort_unstable();
-        for some in uses.chunks(AT_ONCE) {
+        let at_once = match self.writer() {
+            Arm::Sqlite(_) => AT_ONCE,
+            Arm::Postgres(_) => 1,
+        };
+        for some in uses.chunks(at_once) {
             let mut transaction = self.begin().await?;
             for (used, at) in some {
                 let (at, known_before) = (used.written(*at), at.minus(used.every()));

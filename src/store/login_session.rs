@@ -14,6 +14,9 @@ use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::secret_hash::SessionHash;
 use crate::domain::time::Timestamp;
 
+/// How many sessions a merchant has at most; the oldest make room.
+const MAX_SESSIONS: i64 = 100;
+
 /// A browser in which a merchant has logged in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginSession {
@@ -241,6 +244,18 @@ impl Transaction {
             .bind(session.method.map(LoginMethod::name))
             .bind(session.address.map(|address| address.to_string()))
             .bind(session.seen_at.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        on!(self.connection(), db => {
+            // A bound on both sides, as SQLite takes no offset without a limit.
+            sqlx::query(
+                "delete from login_session where hash in (select hash from login_session where merchant = $1 \
+                 order by created_at desc, id limit 1000000 offset $2)",
+            )
+            .bind(session.merchant.as_str())
+            .bind(MAX_SESSIONS)
             .execute(db)
             .await
             .map(|_| ())

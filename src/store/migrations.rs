@@ -52,7 +52,7 @@ const STEPS: &[Step] = &[
     step!(20, "audit_about", "0020_audit_about.sql"),
     step!(21, "older_records", "0021_older_records.sql"),
     step!(22, "narrow_keys", "0022_narrow_keys.sql"),
-    step!(25, "default_scopes", "0025_default_scopes.sql"),
+    step!(23, "default_scopes", "0023_default_scopes.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -226,18 +226,25 @@ impl Store {
         Ok(next_at)
     }
 
-    /// Uses the one-time password of time step `step` up; whether it, and every later one, was still unused.
+    /// Uses the one-time password of time step `step` up; whether it, and every later one, was still unused. If it was counted, those
+    /// that failed before it are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn use_one_time_password(&self, merchant: &MerchantId, step: i64) -> Result<bool, StoreError> {
+    pub async fn use_one_time_password(
+        &self,
+        merchant: &MerchantId,
+        step: i64,
+        was_counted: bool,
+    ) -> Result<bool, StoreError> {
         let used = on!(self.writer(), db => {
             sqlx::query(
-                "update second_factor set last_step = $2, failures = 0 \
+                "update second_factor set last_step = $2, failures = case when $3 then 0 else failures end \
                  where merchant = $1 and last_step < $2 and confirmed_at is not null",
             )
             .bind(merchant.as_str())
             .bind(step)
+            .bind(was_counted)
             .execute(db)
             .await
             .map(|done| done.rows_affected())

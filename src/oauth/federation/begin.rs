@@ -51,10 +51,11 @@ async fn begin(oauth: &OAuth, headers: &HeaderMap, form: &Parameters) -> Result<
         None if !wanted.is_some_and(|wanted| wanted.is_particular()) => Proof::AnyItHas,
         Some(_) | None => Proof::New,
     };
-    let away = |error| PageError::ProviderAway(Box::new(error));
-    let metadata = oauth.federation.metadata(&provider.issuer).await.map_err(away)?;
+    // Asking the provider what it is may take long, and fail in the log: before it, too, the call counts.
     let address = address_of(headers);
     oauth.throttle.federated(address, oauth.clock.monotonic()).map_err(PageError::TooManyAttempts)?;
+    let away = |error| PageError::ProviderAway(Box::new(error));
+    let metadata = oauth.federation.metadata(&provider.issuer).await.map_err(away)?;
     let state = new_secret("", &*oauth.random).map_err(|error| PageError::Unavailable(Box::new(error)))?;
     let now = oauth.clock.now();
     let login = FederatedLogin {

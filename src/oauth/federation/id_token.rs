@@ -128,7 +128,8 @@ impl IdToken {
         }
         let told = claims.auth_time.map(seconds);
         let is_new = |since| told.is_some_and(|at| since <= at.plus(LEEWAY));
-        if !expected.proven_since.is_none_or(is_new) {
+        let is_too_old = told.is_some_and(|at| at.plus(LONGEST_AGO).plus(LEEWAY) < now);
+        if is_too_old || !expected.proven_since.is_none_or(is_new) {
             return Err(IdTokenError::NotNew);
         }
         let authenticated_at = told.unwrap_or_else(|| made.minus(LONGEST_AGO)).min(now);

@@ -7,6 +7,7 @@ use super::super::error::PageError;
 use super::super::recorded::recording;
 use super::super::router::OAuth;
 use super::id_token::IdToken;
+use crate::credential::hasher::Asker;
 use crate::credential::password;
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
@@ -84,7 +85,7 @@ async fn create(
     let unknown = new_secret("", &*oauth.random).map_err(unavailable)?;
     let mut salt = [0; 16];
     oauth.random.fill(&mut salt).map_err(unavailable)?;
-    let hashed = oauth.hasher.in_turn(move || password::hash(&unknown, &salt)).await;
+    let hashed = oauth.hasher.in_turn(Asker::Stranger, move || password::hash(&unknown, &salt)).await;
     let password_hash = hashed?.map_err(|error| PageError::Unavailable(Box::new(error)))?;
     let name: String =
         token.name("name").unwrap_or(username).chars().filter(|char| !char.is_control()).take(100).collect();

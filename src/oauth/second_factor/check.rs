@@ -6,7 +6,7 @@ use super::super::device_cookie;
 use super::super::error::PageError;
 use super::super::recorded::recording;
 use super::super::router::OAuth;
-use super::super::throttle::address_of;
+use super::super::throttle::{Attempt, address_of};
 use crate::credential::one_time_password::OneTimeSecret;
 use crate::domain::action::Action;
 use crate::domain::id::MerchantId;
@@ -54,31 +54,38 @@ pub(super) async fn is_right(
         return Ok(store.use_recovery_code(merchant, &hash).await?);
     }
     let now = oauth.clock.now();
-    if let Some(next_at) = oauth.store.count_one_time_attempt(merchant, now).await? {
-        let wait = whole_seconds(next_at.since(now)).max(1);
-        count_in_known_browser(oauth, headers, merchant, wait).await?;
+    let known = count_in_known_browser(oauth, headers, merchant).await?;
+    if known.is_none()
+        && let Some(next_at) = oauth.store.count_one_time_attempt(merchant, now).await?
+    {
+        return Err(PageError::TooManyAttempts(whole_seconds(next_at.since(now)).max(1)));
     }
-    match open(oauth, merchant, &factor.sealed)?.step_of(typed, now) {
-        Some(step) => Ok(oauth.store.use_one_time_password(merchant, step).await?),
-        None => Ok(false),
+    let is_right = match open(oauth, merchant, &factor.sealed)?.step_of(typed, now) {
+        Some(step) => oauth.store.use_one_time_password(merchant, step, known.is_none()).await?,
+        None => false,
+    };
+    if let Some(attempt) = known.filter(|_| is_right) {
+        attempt.give_back();
     }
+    Ok(is_right)
 }
 
-/// Counts an attempt in a browser of `merchant`'s own while all others have to wait for so many seconds.
-async fn count_in_known_browser(
-    oauth: &OAuth,
+/// Counts an attempt in a browser of `merchant`'s own, if it is one.
+///
+/// # Errors
+/// [`PageError::TooManyAttempts`], [`PageError::Unavailable`].
+async fn count_in_known_browser<'o>(
+    oauth: &'o OAuth,
     headers: &HeaderMap,
     merchant: &MerchantId,
-    wait: u64,
-) -> Result<(), PageError> {
-    let wait = PageError::TooManyAttempts(wait);
-    let Some(merchant) = oauth.store.merchant(merchant).await? else { return Err(wait) };
+) -> Result<Option<Attempt<'o>>, PageError> {
+    let Some(merchant) = oauth.store.merchant(merchant).await? else { return Ok(None) };
     let Some(browser) = device_cookie::find(oauth, headers, &merchant.username).await? else {
-        return Err(wait);
+        return Ok(None);
     };
     let (address, now) = (address_of(headers), oauth.clock.monotonic());
     let counted = oauth.throttle.login(&merchant.username, Some(browser), address, now);
-    counted.map(drop).map_err(PageError::TooManyAttempts)
+    counted.map(Some).map_err(PageError::TooManyAttempts)
 }
 
 /// The hash of a recovery code as a person types it; `None` for what is too short to be one.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 
+use super::super::device_cookie::{self, Factors};
 use super::super::error::{PageError, Refused, see_other};
 use super::super::interaction::{Interaction, Purpose};
 use super::super::login;
@@ -140,12 +142,21 @@ async fn try_confirm(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<
     let store =
         recording(oauth, (headers, merchant), (Action::SecondFactorConfirm, merchant.as_str()), (None, None));
     let of = (merchant, &*factor.sealed);
-    if !store.confirm_second_factor(of, (step, &hashes), oauth.clock.now()).await? {
+    let now = oauth.clock.now();
+    if !store.confirm_second_factor(of, (step, &hashes), now).await? {
         return Ok(see_other(&Interaction::SecondFactor.path()));
     }
     tracing::info!(%merchant, "a merchant turned its second factor on");
     let platform = &oauth.live.load().platform.name;
-    Ok(pages::recovery_codes(Language::preferred(headers), platform, &codes))
+    let mut response = pages::recovery_codes(Language::preferred(headers), platform, &codes);
+    // The codes are shown this once, so that nothing may fail any more.
+    let username = &session.merchant.username;
+    if let Ok(Some((_, password_hash))) = oauth.store.merchant_login(username).await {
+        let factors = Factors { password_hash, second_since: Some(now) };
+        let cookie = device_cookie::renew(oauth, headers, (username, &factors));
+        response.headers_mut().extend(cookie.ok().map(|cookie| (SET_COOKIE, cookie)));
+    }
+    Ok(response)
 }
 
 async fn try_remove(oauth: &OAuth, headers: &HeaderMap, body: &[u8]) -> Result<Response, PageError> {

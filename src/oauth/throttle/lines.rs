@@ -16,7 +16,7 @@ use moka::sync::Cache;
 
 use super::REMEMBERED_FOR;
 use crate::domain::plan::Rate;
-use crate::limit::cell::Cell;
+use crate::limit::cell::{Cell, site};
 use crate::limit::gcra::{Verdict, admit, give_back};
 
 /// Networks that are remembered, and sites.
@@ -104,14 +104,6 @@ fn are_admitted<const N: usize>(cells: [(&Arc<Cell>, &Rate); N], now: Duration) 
         give_back(cell, rate);
     }
     false
-}
-
-/// What an address is shared out by among all: of IPv6, whoever asks for it gets a /48, which has 65,536 networks.
-fn site(network: IpAddr) -> IpAddr {
-    match network {
-        IpAddr::V4(_) => network,
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
-    }
 }
 
 /// What the log does not have.

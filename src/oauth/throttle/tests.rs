@@ -107,6 +107,27 @@ fn addresses_of_one_v6_network_count_together() {
 }
 
 #[test]
+fn a_v6_site_has_no_more_logins_however_many_networks_it_is() {
+    let throttle = Throttle::default();
+    let of = |site: &str, number: u32| {
+        throttle
+            .login(&format!("shop{number}"), None, from(&format!("2001:db8:{site}:{number:x}::1")), NOW)
+            .is_ok()
+    };
+    assert_eq!((0..1_000).filter(|number| of("1", *number)).count(), 100);
+    assert!(of("2", 0));
+}
+
+#[test]
+fn consents_of_a_merchant_are_bounded_in_all_its_sessions() {
+    let throttle = Throttle::default();
+    let merchant = |id: &str| MerchantId::new(id).unwrap();
+    let consents = (0..1_000).filter(|_| throttle.consent(&merchant("mer_1"), NOW).is_ok());
+    assert_eq!(consents.count(), 120);
+    assert!(throttle.consent(&merchant("mer_2"), NOW).is_ok());
+}
+
+#[test]
 fn who_fails_to_be_an_app_too_often_waits_and_no_other_app_or_network_with_it() {
     let throttle = Throttle::default();
     let failed = (0..1_000).filter(|_| throttle.app_failed("app", from("10.0.0.1"), NOW).is_ok());

@@ -232,19 +232,21 @@ fn an_upstreams_page_runs_no_script_on_the_host_where_merchants_log_in() {
         );
         let _ = stream.write_all(head.as_bytes());
     });
-    let (_dev, address) = in_front_of(&origin);
-    let policies = |host: &str| -> Vec<String> {
-        let request = format!("GET /api/products HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let (dev, address) = in_front_of(&origin);
+    let policies = |host: &str, credential: &str| -> Vec<String> {
+        let request = format!("GET /api/products HTTP/1.1\r\nHost: {host}\r\n{credential}\r\n");
         let answer = Connection::open(&address).try_exchange(&request).unwrap();
         assert_eq!(answer.status, 200);
         let fields = answer.headers.into_iter();
         fields.filter(|(name, _)| name == "content-security-policy").map(|(_, value)| value).collect()
     };
-    assert_eq!(policies(&address), ["default-src *", "sandbox"]);
+    assert_eq!(policies(&address, ""), ["default-src *", "sandbox"]);
     assert_eq!(
-        policies("127.0.0.1:1"),
+        policies("127.0.0.1:1", ""),
         ["default-src *", "sandbox"],
         "cookies are of a host, whatever its port"
     );
-    assert_eq!(policies("shop.example"), ["default-src *"], "no merchant logs in there");
+    let key = format!("X-Api-Key: {}\r\n", dev.told("/app/api_key"));
+    assert_eq!(policies(&address, &key), ["default-src *", "sandbox"], "a cache may keep it for others");
+    assert_eq!(policies("shop.example", ""), ["default-src *"], "no merchant logs in there");
 }

@@ -191,6 +191,8 @@ fn a_second_factor_is_turned_on_by_the_password_and_off_by_itself_or_by_an_admin
 #[test]
 fn who_knows_the_password_locks_no_owner_out_of_a_browser_of_its_own() {
     let dev = Dev::start();
+    let mut knew_the_password = Browser::new(&dev);
+    knew_the_password.log_in_at(PAGE, 0);
     let mut owner = Browser::new(&dev);
     let (secret, _) = turn_on(&mut owner);
     let mut stranger = Browser::new(&dev);
@@ -204,6 +206,10 @@ fn who_knows_the_password_locks_no_owner_out_of_a_browser_of_its_own() {
     let path = owner.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
     assert_eq!(second_step(&mut owner, &path, &code(&secret, 1)).status, 303);
     assert!(owner.has_session());
+    // A right code costs a known browser nothing; what it was known by before there was a second factor is of no use.
+    assert!(knew_the_password.cookies.iter().any(|(name, _)| name.contains("device")));
+    let path = knew_the_password.log_in_at(PAGE, 0).header("location").unwrap().to_owned();
+    assert_eq!(guess(&mut knew_the_password, &path), 429);
 
     // A known browser is no way to guess on and on.
     owner.cookies.retain(|(name, _)| name.contains("device"));

@@ -72,7 +72,7 @@ async fn records_are_found_by_whom_by_what_and_by_subject(store: Store) {
         (Some("app_2"), alice, Some(Action::AppSuspend), 0),
     ] {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let filter = AuditFilter { subject: owned(subject), actor: owned(actor), action };
+        let filter = AuditFilter { subject: owned(subject), actor: owned(actor), action, kind: None };
         let found = store.audit_records(&filter, &Page::first()).await.unwrap();
         assert_eq!(found.len(), expected, "{filter:?}");
     }
@@ -83,7 +83,7 @@ async fn records_are_found_by_what_they_are_about_and_by_number(store: Store) {
     let given = Change { subject, action: Action::GrantGive, ..change("") };
     store.record_changes(&[given, change("app_1"), change("mer_10")]).await.unwrap();
     let found = async |id: &str, action| {
-        let filter = AuditFilter { subject: Some(id.to_owned()), action, actor: None };
+        let filter = AuditFilter { subject: Some(id.to_owned()), action, ..AuditFilter::default() };
         let records = store.audit_records(&filter, &Page::first()).await.unwrap();
         records.into_iter().map(|record| record.subject).collect::<Vec<_>>()
     };

@@ -17,6 +17,7 @@ contract! {
     apps_with_access_are_those_of_the_merchants_grants_that_are_not_revoked,
     a_merchant_lists_and_ends_its_own_sessions_alone,
     all_sessions_of_a_merchant_end_at_once,
+    a_merchant_has_so_many_sessions_and_the_oldest_make_room,
     a_session_is_seen_again_once_in_a_while,
 }
 
@@ -106,6 +107,19 @@ async fn all_sessions_of_a_merchant_end_at_once(store: Store) {
     assert_eq!(ended, [younger, young], "the youngest first, and none that had expired");
     assert_eq!(store.login_sessions_of(&shop.id, START).await.unwrap(), []);
     assert_eq!(store.login_sessions_of(&other.id, START).await.unwrap(), [strange]);
+}
+
+async fn a_merchant_has_so_many_sessions_and_the_oldest_make_room(store: Store) {
+    let (_, shop) = seed(&store).await;
+    for number in 0..103 {
+        begin(&store, &session(&format!("ses_{number}"), &shop.id, number)).await;
+    }
+    let left = store.login_sessions_of(&shop.id, START).await.unwrap();
+    let ids = left.iter().map(|session| session.id.to_string());
+    assert_eq!(
+        ids.collect::<Vec<_>>(),
+        (3..103).rev().map(|number| format!("ses_{number}")).collect::<Vec<_>>()
+    );
 }
 
 async fn a_session_is_seen_again_once_in_a_while(store: Store) {

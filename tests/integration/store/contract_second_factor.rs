@@ -51,7 +51,7 @@ async fn a_factor_is_offered_until_it_is_confirmed_and_then_stays(store: Store) 
         };
         assert_eq!(store.second_factor(&merchant).await.unwrap(), Some(offered));
     }
-    assert!(!store.use_one_time_password(&merchant, 99).await.unwrap(), "it is not confirmed");
+    assert!(!store.use_one_time_password(&merchant, 99, true).await.unwrap(), "it is not confirmed");
     assert!(!store.confirm_second_factor((&merchant, b"one"), (100, &[]), later(1)).await.unwrap());
     assert!(store.confirm_second_factor((&merchant, b"two"), (100, &[recovery(1)]), later(1)).await.unwrap());
     assert!(
@@ -76,14 +76,14 @@ async fn of_many_who_use_a_password_or_a_recovery_code_one_is_let_in(store: Stor
     let merchant = seed(&store).await.1.id;
     confirmed(&store, &merchant).await;
     for step in [99, 100] {
-        assert!(!store.use_one_time_password(&merchant, step).await.unwrap(), "{step} is used up");
+        assert!(!store.use_one_time_password(&merchant, step, true).await.unwrap(), "{step} is used up");
     }
     let tasks: Vec<_> = (0..20)
         .map(|number| {
             let (store, merchant) = (store.clone(), merchant.clone());
             tokio::spawn(async move {
                 match number % 2 {
-                    0 => store.use_one_time_password(&merchant, 101).await.unwrap(),
+                    0 => store.use_one_time_password(&merchant, 101, true).await.unwrap(),
                     _ => store.use_recovery_code(&merchant, &recovery(1)).await.unwrap(),
                 }
             })
@@ -151,7 +151,7 @@ async fn wrong_passwords_make_wait_for_longer_each_time(store: Store) {
         let next = store.count_one_time_attempt(&merchant, later(1_000_000)).await.unwrap();
         assert!(next.is_none_or(|next| next == later(1_000_000 + 960)), "{next:?}");
     }
-    assert!(store.use_one_time_password(&merchant, 200).await.unwrap());
+    assert!(store.use_one_time_password(&merchant, 200, true).await.unwrap());
     assert_eq!(store.count_one_time_attempt(&merchant, later(1_000_000)).await.unwrap(), None);
 }
 

@@ -39,7 +39,7 @@ fn only_an_account_that_an_administrator_linked_logs_in_and_no_longer_than_it_is
     let issuer = federated.provider.issuer();
     let unlink = |subject: &str| {
         let merchant = dev.told("/merchants/0/id");
-        format!("tollgate merchant unlink {merchant} --issuer {issuer} --subject {subject}")
+        format!("tollgate merchant unlink {merchant} --issuer={issuer} --subject={subject}")
     };
     for (merchant, subject, told) in [
         (

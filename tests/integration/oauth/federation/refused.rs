@@ -46,6 +46,10 @@ fn an_id_token_that_is_not_right_in_every_way_logs_nobody_in() {
         ("of the future", with(|claims, now| claims["iat"] = json!(now + 3600))),
         ("old", with(|claims, now| claims["iat"] = json!(now - 3600))),
         ("not yet valid", with(|claims, now| claims["nbf"] = json!(now + 3600))),
+        (
+            "a login of five years ago",
+            with(|claims, now| claims["auth_time"] = json!(now - 5 * 365 * 86_400)),
+        ),
         ("no subject", with(|claims, _| drop(claims.as_object_mut().unwrap().remove("sub")))),
         ("an empty subject", with(|claims, _| claims["sub"] = json!(""))),
         (
