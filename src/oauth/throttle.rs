@@ -11,6 +11,7 @@
 //! it is not looked at while too much has failed.
 
 mod lines;
+mod seen;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -22,6 +23,7 @@ use moka::sync::Cache;
 
 pub use self::lines::LeftOut;
 use self::lines::Lines;
+use self::seen::Seen;
 use crate::domain::id::{MerchantId, SessionId};
 use crate::domain::identity::{App, ClientKind};
 use crate::domain::plan::Rate;
@@ -86,57 +88,6 @@ pub enum Guessed {
 }
 
 type Cells = Cache<Subject, Arc<Cell>>;
-
-/// What is remembered, each kind by itself: whoever makes up names or codes, or has many networks, pushes out nothing of another
-/// kind.
-struct Seen {
-    logins: Cells,
-    /// Logins from browsers that are known: nobody makes one up.
-    devices_of_owners: Cells,
-    /// Those who try user codes, and what they are tried by.
-    user_codes: Cells,
-    user_codes_from: Cells,
-    device_codes_from: Cells,
-    federated_logins_from: Cells,
-    /// Failures to be an app, by names that anybody may make up.
-    failures: Cells,
-    federated: Cells,
-    pushed: Cells,
-    devices: Cells,
-    refreshes: Cells,
-    polls: Cells,
-    forms: Cells,
-}
-
-impl Seen {
-    fn with_capacity(capacity: u64) -> Self {
-        let cells = || Cache::builder().max_capacity(capacity).time_to_idle(REMEMBERED_FOR).build();
-        Self {
-            logins: cells(),
-            devices_of_owners: cells(),
-            user_codes: cells(),
-            user_codes_from: cells(),
-            device_codes_from: cells(),
-            federated_logins_from: cells(),
-            failures: cells(),
-            federated: cells(),
-            pushed: cells(),
-            devices: cells(),
-            refreshes: cells(),
-            polls: cells(),
-            forms: cells(),
-        }
-    }
-
-    /// The networks that guess at that.
-    fn guesses(&self, at: Guessed) -> &Cells {
-        match at {
-            Guessed::UserCode => &self.user_codes_from,
-            Guessed::DeviceCode => &self.device_codes_from,
-            Guessed::FederatedLogin => &self.federated_logins_from,
-        }
-    }
-}
 
 /// Counts attempts.
 pub struct Throttle {
