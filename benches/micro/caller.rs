@@ -145,6 +145,7 @@ impl IdentitySource for OneApp {
             created_at: Timestamp::default(),
             expires_at: None,
             revoked_at: None,
+            rotated_from: None,
         }))
     }
 

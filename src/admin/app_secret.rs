@@ -1,7 +1,6 @@
 //! Client secrets of apps. A secret is in the answer to its creation, and nowhere after that.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -22,7 +21,6 @@ use crate::domain::id::{AppId, SecretId};
 use crate::domain::identity::SecretHash;
 use crate::domain::random::{new_id, new_secret};
 use crate::domain::time::Timestamp;
-use crate::policy::file::text::DurationText;
 use crate::store::app_secret::{AddedSecret, MAX_ALIVE, Others};
 
 /// What every client secret begins with, so that a leaked one is known for what it is.
@@ -62,7 +60,7 @@ pub(super) async fn create(
 ) -> Answer {
     let now = state.clock.now();
     let revoke_others = body.optional("revoke_others", fields::flag);
-    let expire_others_in = body.optional("expire_others_in", span);
+    let expire_others_in = body.optional("expire_others_in", fields::span);
     let expires_at = body.optional("expires_at", fields::text::<Timestamp>);
     if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
         body.wrong("expires_at", "must be in the future".to_owned());
@@ -159,11 +157,4 @@ fn shown_others(others: Others) -> Value {
         Others::EndAt(end) => json!({ "end_at": end.to_string() }),
         Others::Revoked => json!("revoked"),
     }
-}
-
-/// A span of time as policy files write it.
-fn span(value: &Value) -> Result<Duration, String> {
-    let text = value.as_str().map(|text| DurationText(text.to_owned()));
-    text.and_then(|text| text.duration())
-        .ok_or_else(|| "must be a span of time such as 30m, 24h or 7d".to_owned())
 }

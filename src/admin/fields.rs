@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::problem::{FieldError, Problem};
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::policy::file::text::DurationText;
 
 /// Longest body of a call, in bytes; beyond: 413.
 const MAX_BODY: usize = 256 << 10;
@@ -157,6 +158,13 @@ pub(super) fn name(value: &Value) -> Result<String, String> {
 /// True or false.
 pub(super) fn flag(value: &Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// A span of time as policy files write it.
+pub(super) fn span(value: &Value) -> Result<Duration, String> {
+    let text = value.as_str().map(|text| DurationText(text.to_owned()));
+    text.and_then(|text| text.duration())
+        .ok_or_else(|| "must be a span of time such as 30m, 24h or 7d".to_owned())
 }
 
 /// One of a closed set, by name.

@@ -19,7 +19,7 @@ use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::api_key::ApiKey;
 use crate::domain::id::{AppId, KeyId};
-use crate::domain::identity::KeyRecord;
+use crate::domain::identity::{Environment, KeyRecord};
 use crate::domain::random::new_id;
 
 /// `POST /admin/keys`.
@@ -31,17 +31,16 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         other => other,
     })?;
     check_within(&new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
-    let mut random = Zeroizing::new([0; 32]);
-    state.random.fill(&mut *random)?;
-    let key = ApiKey::from_random(app.environment, &random);
+    let (id, key) = new_id_and_key(&state, app.environment)?;
     let record = KeyRecord {
-        id: KeyId::new(&new_id("key_", &*state.random)?).map_err(|_| Problem::Internal)?,
+        id,
         app: app.id,
         scopes: new.scopes,
         narrowing: new.narrowing,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,
+        rotated_from: None,
     };
     let mut shown = show::key(&record);
     let store = who.recording(&state, (Action::KeyCreate, show::key_itself(&record)), (None, Some(&shown)));
@@ -49,6 +48,17 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     shown["key"] = json!(key.reveal());
     created(&format!("/admin/keys/{}", record.id), shown)
+}
+
+/// A key that nobody has yet, and an id for it.
+pub(super) fn new_id_and_key(
+    state: &AdminState,
+    environment: Environment,
+) -> Result<(KeyId, ApiKey), Problem> {
+    let mut random = Zeroizing::new([0; 32]);
+    state.random.fill(&mut *random)?;
+    let id = KeyId::new(&new_id("key_", &*state.random)?).map_err(|_| Problem::Internal)?;
+    Ok((id, ApiKey::from_random(environment, &random)))
 }
 
 /// `GET /admin/keys?app=`.
@@ -91,7 +101,7 @@ pub(super) async fn revoke(
     ok(after)
 }
 
-async fn find(state: &AdminState, id: &str) -> Result<KeyRecord, Problem> {
+pub(super) async fn find(state: &AdminState, id: &str) -> Result<KeyRecord, Problem> {
     let missing = Problem::NotFound("API key");
     let Ok(id) = KeyId::new(id) else { return Err(missing) };
     state.store.key(&id).await?.ok_or(missing)

@@ -45,6 +45,20 @@ enum Action {
         #[arg(long, value_name = "ID")]
         app: String,
     },
+    /// Make a key that takes another's place, as narrow as that; it is shown this once
+    ///
+    /// The old key works for a while yet, so that nobody is cut off before the new one is in place. It never works longer than
+    /// it would have.
+    Rotate {
+        /// The old key's id (key_…), not the key
+        id: String,
+        /// How long the old key works yet, such as 30m, 24h or 7d; 30d at most [default: 24h]
+        #[arg(long, value_name = "SPAN")]
+        overlap: Option<String>,
+        /// From when the new key no longer works [default: it works for as long as the old one was made to]
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
     /// Make a key useless at once
     Revoke {
         /// The key's id (key_…), not the key
@@ -65,6 +79,8 @@ const COLUMNS: &[Column] = &[
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
+    ("instead of", "/rotated_from"),
+    ("which works until", "/predecessor/expires_at"),
 ];
 
 const LISTED: &[Column] = &[
@@ -92,6 +108,12 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
                 body["expires_at"] = json!(expires_at);
             }
             screen.entry(&told(node.post("/admin/keys", &body)?, screen), COLUMNS)?;
+            screen.note(SHOWN_ONCE)
+        }
+        Action::Rotate { id, overlap, expires_at } => {
+            let body = json!({ "overlap": overlap, "expires_at": expires_at });
+            let path = format!("/admin/keys/{}/rotate", segment(&id));
+            screen.entry(&node.post(&path, &body)?, COLUMNS)?;
             screen.note(SHOWN_ONCE)
         }
         Action::List { app } => {

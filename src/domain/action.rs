@@ -53,6 +53,7 @@ actions! {
     GrantRevoke = "grant.revoke" of Grant,
     KeyCreate = "key.create" of Key,
     KeyRevoke = "key.revoke" of Key,
+    KeyRotate = "key.rotate" of Key,
     MerchantCreate = "merchant.create" of Merchant,
     MerchantSuspend = "merchant.suspend" of Merchant,
     MerchantResume = "merchant.resume" of Merchant,

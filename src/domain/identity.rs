@@ -210,6 +210,8 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The key whose place it took.
+    pub rotated_from: Option<KeyId>,
 }
 
 impl KeyRecord {

@@ -180,6 +180,7 @@ async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> 
         created_at: now,
         expires_at: None,
         revoked_at: None,
+        rotated_from: None,
     };
     services.store.create_key(&record, &key.hash()).await?;
     Ok(key.reveal().to_owned())

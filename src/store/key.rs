@@ -22,13 +22,14 @@ row! {
         created_at: i64,
         expires_at: Option<i64>,
         revoked_at: Option<i64>,
+        rotated_from: Option<String>,
     }
 }
 
 macro_rules! select_key {
     ($tail:literal) => {
         concat!(
-            "select id, app, scopes, products, addresses, created_at, expires_at, revoked_at from api_key ",
+            "select id, app, scopes, products, addresses, created_at, expires_at, revoked_at, rotated_from from api_key ",
             $tail
         )
     };
@@ -46,6 +47,7 @@ impl TryFrom<KeyRow> for KeyRecord {
             created_at: Timestamp::from_micros(row.created_at),
             expires_at: time(row.expires_at),
             revoked_at: time(row.revoked_at),
+            rotated_from: optional("api_key.rotated_from", row.rotated_from.as_deref())?,
         })
     }
 }
@@ -142,8 +144,8 @@ impl Transaction {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into api_key \
-                 (id, hash, narrow_hash, app, scopes, products, addresses, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                 (id, hash, narrow_hash, app, scopes, products, addresses, created_at, expires_at, revoked_at, \
+                 rotated_from) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
             .bind(key.id.as_str())
             .bind(&hash.0[..])
@@ -155,11 +157,47 @@ impl Transaction {
             .bind(key.created_at.as_micros())
             .bind(key.expires_at.map(Timestamp::as_micros))
             .bind(key.revoked_at.map(Timestamp::as_micros))
+            .bind(key.rotated_from.as_ref().map(KeyId::as_str))
             .execute(db)
             .await
             .map(|_| ())
         })
         .map_err(|error| StoreError::from(error).for_missing("app"))
+    }
+
+    /// The newest of the keys that took a key's place.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn successor_of_key(&mut self, key: &KeyRecord) -> Result<Option<KeyRecord>, StoreError> {
+        let row: Option<KeyRow> = on!(self.connection(), db => {
+            sqlx::query_as(select_key!(
+                "where app = $1 and rotated_from = $2 order by created_at desc, id desc limit 1"
+            ))
+            .bind(key.app.as_str())
+            .bind(key.id.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map(KeyRecord::try_from).transpose()
+    }
+
+    /// Has a key end at `end`, unless it ends before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn end_key(&mut self, id: &KeyId, end: Timestamp) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "update api_key set expires_at = $2 where id = $1 and (expires_at is null or expires_at > $2)",
+            )
+            .bind(id.as_str())
+            .bind(end.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
     }
 
     /// Revokes a key; one that is revoked already keeps its time.

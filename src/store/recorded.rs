@@ -9,6 +9,7 @@ use super::login_session::LoginSession;
 use super::second_factor::ConfirmedFactor;
 use crate::domain::audit::Subject;
 use crate::domain::authentication::{AuthenticationClass, LoginMethod};
+use crate::domain::id::KeyId;
 use crate::domain::identity::{Grant, KeyRecord, Merchant};
 use crate::domain::narrowing::Narrowing;
 use crate::domain::provider_account::LinkedAccount;
@@ -74,6 +75,7 @@ pub fn key(key: &KeyRecord) -> Value {
         "id": key.id.as_str(),
         "app": key.app.as_str(),
         "scopes": key.scopes.as_ref().map(|scopes| texts(scopes.iter())),
+        "rotated_from": key.rotated_from.as_ref().map(KeyId::as_str),
         "products": products.as_ref().map(|products| texts(products.iter())),
         "addresses": addresses.as_ref().map(|networks| texts(networks.iter())),
         "created_at": key.created_at.to_string(),

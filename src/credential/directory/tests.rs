@@ -78,6 +78,7 @@ impl IdentitySource for Source {
             created_at,
             expires_at: None,
             revoked_at: None,
+            rotated_from: None,
         }))
     }
 

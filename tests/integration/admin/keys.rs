@@ -1,5 +1,7 @@
 //! API keys as administrators make them: how narrow they may be, and what is told of it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::world::{World, text};
@@ -68,4 +70,98 @@ async fn a_key_is_narrowed_to_what_its_app_has_and_to_something() {
     let wide = json!({"app": app, "products": ["carrier"], "scopes": ["catalog:write"]});
     let problem = world.post("/admin/keys", &wide).await.expect(422);
     assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+}
+
+/// What a call of rotation was answered, as made.
+async fn rotate(world: &World, id: &str, body: &Value) -> Value {
+    world.post(&format!("/admin/keys/{id}/rotate"), body).await.expect(201)
+}
+
+#[tokio::test]
+async fn a_key_takes_anothers_place_as_narrow_as_that_and_both_are_on_one_record() {
+    let world = World::new().await;
+    let app = app_with(&world, &[("storefront", "standard")]).await;
+    let body = json!({
+        "app": app, "scopes": ["order:read"], "products": ["storefront"], "addresses": ["192.0.2.0/24"],
+    });
+    let old = world.post("/admin/keys", &body).await.expect(201);
+    let old_id = text(&old, "id");
+    world.forgotten.take();
+    world.clock.advance(Duration::from_secs(60));
+    let new = rotate(&world, &old_id, &json!({})).await;
+    assert_eq!(world.forgotten.take(), [old_id.as_str()]);
+    for field in ["app", "scopes", "products", "addresses", "expires_at"] {
+        assert_eq!(new[field], old[field], "{field}");
+    }
+    assert!(new["key"] != old["key"] && new["rotated_from"] == old["id"], "{new}");
+    assert_eq!(new["predecessor"]["expires_at"], "2026-11-25T08:01:00Z");
+    let kept = world.get(&format!("/admin/keys/{old_id}")).await.expect(200);
+    assert_eq!(kept, new["predecessor"]);
+    let listed = world.get(&format!("/admin/keys?app={app}")).await.expect(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains(new["key"].as_str().unwrap()));
+    for id in [&old_id, &text(&new, "id")] {
+        let records = world.get(&format!("/admin/audit?subject={id}")).await.expect(200);
+        let record = &records["items"][0];
+        assert_eq!(
+            (&record["action"], &record["subject"]),
+            (&json!("key.rotate"), &json!(old_id)),
+            "{record}"
+        );
+        assert_eq!(
+            (&record["before"]["expires_at"], &record["after"]["expires_at"]),
+            (&Value::Null, &kept["expires_at"])
+        );
+        assert_eq!(record["after"]["successor"]["id"], new["id"]);
+        assert!(!records.to_string().contains(new["key"].as_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_never_lets_a_key_live_longer_and_its_successor_lives_as_long_as_it_was_made_to() {
+    let world = World::new().await;
+    let app = app_with(&world, &[]).await;
+    let make = async |expires_at: Value| {
+        let body = json!({"app": app, "expires_at": expires_at});
+        text(&world.post("/admin/keys", &body).await.expect(201), "id")
+    };
+    let short = make(json!("2026-11-24T10:00:00Z")).await;
+    world.clock.advance(Duration::from_secs(3600));
+    let new = rotate(&world, &short, &json!({"overlap": "7d"})).await;
+    assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T10:00:00Z", "its end was earlier");
+    assert_eq!(new["expires_at"], "2026-11-24T11:00:00Z", "two hours, as the old one");
+    let long = make(json!("2027-11-24T09:00:00Z")).await;
+    let new = rotate(&world, &long, &json!({"overlap": "90s", "expires_at": "2026-12-01T00:00:00Z"})).await;
+    assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T09:01:30Z");
+    assert_eq!(new["expires_at"], "2026-12-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn of_keys_that_take_each_others_place_the_last_is_rotated() {
+    let world = World::new().await;
+    let app = app_with(&world, &[]).await;
+    let body = json!({"app": app, "expires_at": "2027-11-24T08:00:00Z"});
+    let first = text(&world.post("/admin/keys", &body).await.expect(201), "id");
+    let second = rotate(&world, &first, &json!({})).await;
+    let path = |id: &str, what: &str| format!("/admin/keys/{id}/{what}");
+    let again = world.post(&path(&first, "rotate"), &json!({})).await.expect(409);
+    assert!(again["detail"].as_str().unwrap().contains(&text(&second, "id")), "{again}");
+    let third = rotate(&world, &text(&second, "id"), &json!({})).await;
+    assert_eq!(third["rotated_from"], second["id"]);
+    // The answer with a successor was lost: nobody has that key.
+    world.post(&path(&text(&second, "id"), "revoke"), &json!({})).await.expect(200);
+    let another = rotate(&world, &first, &json!({})).await;
+    assert_eq!(
+        another["expires_at"], "2027-11-24T08:00:00Z",
+        "as long a life as that of the first was to be"
+    );
+    assert_eq!(another["predecessor"]["expires_at"], "2026-11-25T08:00:00Z");
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    world.post(&path(&first, "rotate"), &json!({})).await.expect(409);
+    world.post(&path(&text(&second, "id"), "rotate"), &json!({})).await.expect(409);
+    world.post(&path("key_none", "rotate"), &json!({})).await.expect(404);
+    for overlap in [json!("31d"), json!("0s"), json!("soon"), json!(3600)] {
+        let refused = world.post(&path(&text(&another, "id"), "rotate"), &json!({"overlap": overlap})).await;
+        assert_eq!(refused.expect(422)["errors"][0]["pointer"], "/overlap", "{overlap}");
+    }
 }

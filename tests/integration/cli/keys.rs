@@ -52,3 +52,19 @@ async fn a_key_is_made_narrow_and_listed_with_what_it_is_narrowed_to() {
     assert_eq!(refused.status, 3);
     assert!(refused.err.contains("/addresses") && refused.err.contains("192.0.2.0/24"), "{}", refused.err);
 }
+
+#[tokio::test]
+async fn a_key_is_rotated_and_says_how_long_the_old_one_works() {
+    let world = World::new().await;
+    let app = app(&world).await;
+    let old = text(&json_of(&world, &["key", "create", "--app", &app]).await, "id");
+    let rotated = run(&world, &["key", "rotate", &old, "--overlap", "2h"]).await;
+    assert_eq!(rotated.status, 0, "{}", rotated.err);
+    for part in ["tg_test_", "instead of", old.as_str(), "2026-11-24T10:00:00Z"] {
+        assert!(rotated.out.contains(part), "no {part:?} in {}", rotated.out);
+    }
+    let refused = run(&world, &["key", "rotate", &old]).await;
+    assert!(refused.status == 1 && refused.err.contains("has taken this one's place"), "{}", refused.err);
+    let wrong = run(&world, &["key", "rotate", &old, "--overlap", "400d"]).await;
+    assert!(wrong.status == 3 && wrong.err.contains("30d at most"), "{}", wrong.err);
+}

@@ -8,6 +8,7 @@ mod dpop;
 mod forged;
 mod framing;
 mod http2;
+mod key_rotation;
 mod lifecycle;
 mod limits;
 mod narrow_keys;

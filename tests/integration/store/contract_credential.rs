@@ -28,6 +28,7 @@ fn key(number: u8, app: &AppId) -> (KeyRecord, KeyHash) {
         created_at: START,
         expires_at: (number == 3).then(|| later(60)),
         revoked_at: None,
+        rotated_from: None,
     };
     (record, KeyHash([number; 32]))
 }

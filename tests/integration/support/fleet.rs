@@ -125,12 +125,25 @@ impl Fleet {
     /// A call of a node's admin API.
     #[track_caller]
     pub(crate) fn admin(&self, number: usize, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.admin_call(number, method, path, body);
+        assert!(matches!(answer.status, 200 | 201), "{method} {path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// A call of a node's admin API that may not fit what is there: then `None`.
+    #[track_caller]
+    pub(crate) fn try_admin(&self, number: usize, path: &str, body: &Value) -> Option<Value> {
+        let answer = self.admin_call(number, "POST", path, body);
+        assert!(matches!(answer.status, 200 | 201 | 409), "{path}: {}", answer.text());
+        (answer.status != 409).then(|| answer.json())
+    }
+
+    #[track_caller]
+    fn admin_call(&self, number: usize, method: &str, path: &str, body: &Value) -> Answer {
         let authorization = format!("Bearer {ADMIN_TOKEN}");
         let headers = [("Authorization", &*authorization), ("Content-Type", "application/json")];
         let body = if method == "POST" { body.to_string() } else { String::new() };
-        let answer = http::request(&self.nodes[number].admin, method, path, &headers, &body);
-        assert!(matches!(answer.status, 200 | 201), "{method} {path}: {}", answer.text());
-        answer.json()
+        http::request(&self.nodes[number].admin, method, path, &headers, &body)
     }
 
     fn register(&mut self) {
