@@ -146,6 +146,7 @@ impl IdentitySource for OneApp {
             expires_at: None,
             revoked_at: None,
             rotated_from: None,
+            last_used_at: None,
         }))
     }
 

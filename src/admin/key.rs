@@ -41,6 +41,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         expires_at: new.expires_at,
         revoked_at: None,
         rotated_from: None,
+        last_used_at: None,
     };
     let mut shown = show::key(&record);
     let store = who.recording(&state, (Action::KeyCreate, show::key_itself(&record)), (None, Some(&shown)));

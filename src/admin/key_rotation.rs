@@ -53,6 +53,7 @@ pub(super) async fn rotate(
         created_at: now,
         expires_at: expires_at.or_else(|| end_of_as_long_a_life(&last, now)),
         rotated_from: Some(old.id.clone()),
+        last_used_at: None,
         ..old.clone()
     };
     let end = now.plus(overlap.unwrap_or(OVERLAP));

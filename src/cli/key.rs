@@ -40,6 +40,8 @@ enum Action {
         expires_at: Option<String>,
     },
     /// An app's keys, revoked ones too; never the keys themselves
+    ///
+    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List {
         /// The app
         #[arg(long, value_name = "ID")]
@@ -92,6 +94,7 @@ const LISTED: &[Column] = &[
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
+    ("last used", "/last_used_at"),
 ];
 
 pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {

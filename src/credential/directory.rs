@@ -186,7 +186,7 @@ impl Directory {
     ) -> Result<Known, Refused> {
         let not_one = Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong.");
         let (_, hash) = ApiKey::check(text).map_err(|_| not_one)?;
-        let found = self.keys.find(&hash).map(Remembered::from);
+        let found = self.keys.find(&hash, moment.now).map(Remembered::from);
         if let Some(known) = found.as_ref().filter(|known| self.is_fresh(known, moment)) {
             return known.clone().told();
         }

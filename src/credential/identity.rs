@@ -1,11 +1,14 @@
 //! A credential that was verified, with the fields that tell the upstream about it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::HeaderValue;
 
+use super::key_uses::hour;
 use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
+use crate::domain::last_use::KEY_EVERY;
 use crate::domain::principal::Caller;
 use crate::domain::time::Timestamp;
 
@@ -21,6 +24,8 @@ pub struct Identity {
     /// How the merchant behind it had proved itself.
     pub authentication: Option<Authentication>,
     pub(super) expires_at: Option<Timestamp>,
+    /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's.
+    pub(super) use_due: AtomicI64,
 }
 
 /// The caller as header values for the upstream.
@@ -48,7 +53,30 @@ impl Identity {
             merchant: caller.merchant.as_ref().map(|merchant| field(merchant.as_str())),
             scopes,
         };
-        Self { caller: Arc::new(caller), fields, confirmation: None, authentication: None, expires_at }
+        Self {
+            caller: Arc::new(caller),
+            fields,
+            confirmation: None,
+            authentication: None,
+            expires_at,
+            use_due: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    /// The same, whose uses are noted by the hour, from the next one on.
+    pub(super) fn with_noted_uses(self) -> Self {
+        Self { use_due: AtomicI64::new(i64::MIN), ..self }
+    }
+
+    /// Whether a use at `now` is to be noted.
+    #[must_use]
+    pub fn is_use_due(&self, now: Timestamp) -> bool {
+        self.use_due.load(Ordering::Relaxed) <= now.as_micros()
+    }
+
+    /// A use at `now` was noted, and so are all of its hour.
+    pub fn use_is_noted(&self, now: Timestamp) {
+        self.use_due.store(hour(now).plus(KEY_EVERY).as_micros(), Ordering::Relaxed);
     }
 
     /// Whether its credential has not ended at `now`.

@@ -28,6 +28,8 @@ const SHARDS: usize = 4096;
 pub(super) const SUBJECTS: usize = 3;
 /// Bytes of a subscription's times.
 const TIMES: usize = 16;
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
 
 /// A key and its app as they were loaded, of an app that may call.
 #[derive(Debug, Clone)]
@@ -61,7 +63,7 @@ impl KnownKey {
             scopes: self.scopes,
             narrowing: self.narrowing,
         };
-        Identity::with_scopes(caller, scopes, self.expires_at)
+        Identity::with_scopes(caller, scopes, self.expires_at).with_noted_uses()
     }
 }
 
@@ -98,7 +100,32 @@ struct Memory {
     counters: [u16; SUBJECTS],
     /// In whole seconds of monotonic time.
     loaded_at: u32,
-    is_used: bool,
+    marks: Marks,
+}
+
+/// What is noted of a key's use: in the highest bit whether it was used since the last time that room was made, in the others the
+/// hour in which it was last used, by its number, which begins anew after four years; 0: in none.
+#[derive(Clone, Copy, Default)]
+struct Marks(u16);
+
+impl Marks {
+    const USED: u16 = 1 << 15;
+    const HOURS: i64 = (1 << 15) - 1;
+
+    /// Notes a use at `now`; gives whether one of the same hour was noted before.
+    fn note(&mut self, now: Timestamp) -> bool {
+        let hour = now.as_micros().div_euclid(HOUR).rem_euclid(Self::HOURS);
+        let noted = u16::try_from(hour).map_or(0, |hour| hour + 1) | Self::USED;
+        std::mem::replace(&mut self.0, noted) | Self::USED == noted
+    }
+
+    fn is_used(self) -> bool {
+        self.0 & Self::USED != 0
+    }
+
+    fn forget_use(&mut self) {
+        self.0 &= !Self::USED;
+    }
 }
 
 /// A key that is remembered.
@@ -115,13 +142,17 @@ impl Keys {
         Self { shards, most_per_shard: capacity.div_ceil(SHARDS).max(1), terms: Mutex::default() }
     }
 
-    /// The key of that hash, if it is remembered.
-    pub(super) fn find(&self, hash: &KeyHash) -> Option<Found> {
+    /// The key of that hash, if it is remembered, for a use at `now`.
+    pub(super) fn find(&self, hash: &KeyHash, now: Timestamp) -> Option<Found> {
         let (first, rest) = parts(hash);
         let mut shard = self.shard(rest);
         let memory = shard.get_mut(&first).filter(|memory| memory.rest == rest)?;
-        memory.is_used = true;
-        memory.unpack()
+        let is_noted = memory.marks.note(now);
+        let found = memory.unpack()?;
+        if is_noted {
+            found.identity.use_is_noted(now);
+        }
+        Some(found)
     }
 
     /// Remembers a key; one that is remembered already is replaced.
@@ -178,7 +209,7 @@ impl Memory {
             counts: [0; SUBJECTS],
             counters: [0; SUBJECTS],
             loaded_at: 0,
-            is_used: false,
+            marks: Marks::default(),
         }
     }
 
@@ -236,8 +267,8 @@ fn make_room(shard: &mut Shard, most: usize) {
     let before = shard.len();
     let mut forgotten = 0;
     shard.retain(|_, memory| {
-        let goes = !memory.is_used && forgotten < wanted;
-        memory.is_used = false;
+        let goes = !memory.marks.is_used() && forgotten < wanted;
+        memory.marks.forget_use();
         forgotten += usize::from(goes);
         !goes
     });
@@ -260,107 +291,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::identity::Environment;
-
-    fn known(number: usize, plan: &str) -> (KeyHash, KnownKey) {
-        let key = crate::domain::api_key::ApiKey::from_random(Environment::Live, &{
-            let mut random = [0; 32];
-            random[..8].copy_from_slice(&number.to_le_bytes());
-            random
-        });
-        let subscribed = Subscribed {
-            product: ProductName::new("tracking").unwrap(),
-            plan: PlanName::new(plan).unwrap(),
-            from: Timestamp::from_seconds(5),
-            until: number.is_multiple_of(2).then(|| Timestamp::from_seconds(9)),
-        };
-        let app = AppFacts {
-            id: AppId::new(&format!("app_{number:016}")).unwrap(),
-            partner: PartnerId::new(&format!("par_{number:016}")).unwrap(),
-            environment: Environment::Live,
-            scopes: "a b".parse().unwrap(),
-            subscriptions: vec![subscribed],
-        };
-        let expires_at = number.is_multiple_of(3).then(|| Timestamp::from_seconds(77));
-        let id = KeyId::new(&format!("key_{number:016}")).unwrap();
-        let narrowing = number.is_multiple_of(5).then(|| {
-            let products = Some("tracking".parse().unwrap());
-            Arc::new(Narrowing { products, addresses: "10.0.0.0/8 2001:db8::/32".parse().ok() })
-        });
-        let scopes = "a".parse().unwrap();
-        (key.hash(), KnownKey { id, scopes, narrowing, expires_at, app: Arc::new(app) })
-    }
-
-    fn insert(keys: &Keys, number: usize) -> KeyHash {
-        let (hash, known) = known(number, "bench");
-        keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::from_secs(3));
-        hash
-    }
-
-    #[test]
-    fn a_key_comes_back_as_it_went_in() {
-        let keys = Keys::new(100_000);
-        for number in 0..100 {
-            insert(&keys, number);
-            let (hash, known) = known(number, "bench");
-            let found = keys.find(&hash).unwrap();
-            let caller = &found.identity.caller;
-            assert_eq!(
-                (caller.app.id.as_str(), caller.app.partner.as_str()),
-                (known.app.id.as_str(), known.app.partner.as_str())
-            );
-            assert_eq!((&*caller.credential_id, &caller.scopes), (known.id.as_str(), &known.scopes));
-            assert_eq!(
-                (&caller.app.scopes, &caller.app.subscriptions),
-                (&known.app.scopes, &known.app.subscriptions)
-            );
-            assert_eq!((found.identity.expires_at, found.loaded_at.as_secs()), (known.expires_at, 3));
-            assert_eq!(found.identity.fields.scopes, "a");
-            assert_eq!(caller.narrowing, known.narrowing);
-        }
-        assert!(keys.find(&known(100, "bench").0).is_none());
-        assert_eq!(lock(&keys.terms).counts(), [2, 1, 1], "what they have in common is kept once");
-    }
-
-    #[test]
-    fn beyond_the_bound_keys_that_are_used_stay() {
-        let keys = Keys::new(SHARDS * 4);
-        let steady = insert(&keys, 0);
-        for number in 1..40_000 {
-            assert!(keys.find(&steady).is_some(), "forgotten before {number}");
-            insert(&keys, number);
-        }
-        assert!(keys.count() <= SHARDS * 4, "{}", keys.count());
-        assert!(!keys.has_room() && std::mem::size_of::<Memory>() == 64);
-    }
-
-    #[test]
-    fn terms_that_no_key_has_any_more_are_forgotten() {
-        let keys = Keys::new(SHARDS);
-        for number in 0..20_000 {
-            let (hash, known) = known(number, &format!("plan-{number}"));
-            keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::ZERO);
-        }
-        let counts = lock(&keys.terms).counts();
-        assert!(counts.iter().all(|count| *count <= 2 * SHARDS), "{counts:?}");
-    }
-
-    #[test]
-    fn keys_that_are_narrowed_each_in_its_own_way_share_what_their_apps_may() {
-        let keys = Keys::new(100_000);
-        let network = |number: usize| format!("10.0.{}.{}", number / 256, number % 256);
-        for number in 0..2_000 {
-            let (hash, mut known) = known(number, "bench");
-            let narrowing = Narrowing { products: None, addresses: network(number).parse().ok() };
-            known.narrowing = narrowing.shared();
-            keys.insert(&hash, &known, [Stamp::default(); SUBJECTS], Duration::ZERO);
-        }
-        assert_eq!(lock(&keys.terms).counts(), [2_000, 1, 2_000]);
-        let narrowing =
-            keys.find(&known(1_999, "bench").0).unwrap().identity.caller.narrowing.clone().unwrap();
-        assert!(narrowing.permits_address(network(1_999).parse().unwrap()));
-        assert!(!narrowing.permits_address(network(1_998).parse().unwrap()));
-    }
-}
+mod tests;

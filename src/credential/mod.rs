@@ -11,6 +11,7 @@ pub mod hasher;
 pub mod identity;
 pub mod jwk;
 pub mod key_ring;
+pub mod key_uses;
 pub mod keys;
 mod loader;
 pub mod one_time_password;

@@ -212,6 +212,8 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
     /// The key whose place it took.
     pub rotated_from: Option<KeyId>,
+    /// The hour in which it last proved the app, by its beginning.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl KeyRecord {

@@ -147,6 +147,9 @@ async fn stages(
         }
         known => known,
     };
+    if let Some(identity) = identity.as_ref().filter(|identity| identity.is_use_due(call.at)) {
+        worker.note_use(identity, call.at);
+    }
     if let Some(bound) = identity.as_ref().filter(|identity| identity.confirmation.is_some()) {
         let (snapshot, address, moment) = (&view.snapshot, peer.address, call.moment());
         let door = &peer.fields.door;

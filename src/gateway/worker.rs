@@ -13,12 +13,13 @@ use super::trusted_proxies::TrustedProxies;
 use super::view::View;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
-use crate::credential::directory::Directory;
+use crate::credential::directory::{Directory, Identity};
+use crate::credential::key_uses::{KeyUse, KeyUses, MOST_OF_A_CORE, hour};
 use crate::credential::proofs::Proofs;
 use crate::credential::recent::Recent;
 use crate::domain::door::Door;
 use crate::domain::id::NodeId;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
 use crate::outbound::upstream_tokens::UpstreamTokens;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub challenges: Challenges,
     /// Takes proofs of possession.
     pub proofs: Proofs,
+    /// When API keys were last used, to be written down.
+    pub key_uses: Arc<KeyUses>,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }
@@ -89,6 +92,8 @@ pub struct Worker {
     pub watches: Rc<Watches>,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
+    /// Uses of API keys that the node has not taken over yet.
+    key_uses: RefCell<Vec<KeyUse>>,
     view: RefCell<Rc<View>>,
 }
 
@@ -122,6 +127,7 @@ impl Worker {
             durable_calls: TaskTracker::new(),
             watches: Rc::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
+            key_uses: RefCell::default(),
             view: RefCell::new(Rc::new(view)),
             shared,
         }
@@ -141,9 +147,24 @@ impl Worker {
         view
     }
 
-    /// What the core does at regular times: hands usage records over, and forgets spent limiter cells and idle connections.
+    /// Notes that a key was used at `now`; if there is no room, a later call of its will.
+    #[cold]
+    pub fn note_use(&self, identity: &Identity, now: Timestamp) {
+        let mut uses = self.key_uses.borrow_mut();
+        if uses.len() < MOST_OF_A_CORE {
+            uses.push((identity.caller.credential_id.clone(), hour(now)));
+            identity.use_is_noted(now);
+        }
+    }
+
+    /// What the core does at regular times: hands usage records and uses of keys over, and forgets spent limiter cells and idle
+    /// connections.
     pub fn tick(&self, sweep: bool) {
         self.journal.borrow_mut().flush();
+        let uses = &mut *self.key_uses.borrow_mut();
+        if !uses.is_empty() {
+            self.shared.key_uses.take_over(uses);
+        }
         if sweep {
             let now = self.shared.clock.monotonic();
             self.cells.borrow_mut().sweep(now);

@@ -181,6 +181,7 @@ async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> 
         expires_at: None,
         revoked_at: None,
         rotated_from: None,
+        last_used_at: None,
     };
     services.store.create_key(&record, &key.hash()).await?;
     Ok(key.reveal().to_owned())

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::credential::key_uses::KeyUses;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::RouteName;
 use crate::domain::time::{Clock, Timestamp};
@@ -22,7 +23,7 @@ const CELLS_EVERY: Duration = Duration::from_secs(30);
 const POLICIES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether other policies want other tokens. A call that needs one does not wait for this.
 const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
-/// How often uses of secrets and sessions are written down.
+/// How often uses of keys, secrets and sessions are written down.
 const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether the next signing key is due.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
@@ -112,6 +113,28 @@ pub(super) async fn write_last_uses(store: &Store, uses: &LastUses) {
     }
     if let Err(error) = store.note_last_uses(&taken).await {
         tracing::warn!(%error, "last uses of secrets and sessions are not written down for now");
+        uses.put_back(taken);
+    }
+}
+
+/// Writes down when API keys were last used, for ever.
+pub(super) async fn note_key_uses(store: Store, uses: Arc<KeyUses>) {
+    let mut interval = tokio::time::interval(LAST_USES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        write_key_uses(&store, &uses).await;
+    }
+}
+
+/// Writes down what waits; if it cannot be, it waits on.
+pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
+    let taken = uses.take();
+    if taken.is_empty() {
+        return;
+    }
+    if let Err(error) = store.note_key_uses(&taken).await {
+        tracing::warn!(%error, "last uses of API keys are not written down for now");
         uses.put_back(taken);
     }
 }

@@ -30,6 +30,7 @@ use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
 use crate::credential::hasher::Hasher;
+use crate::credential::key_uses::KeyUses;
 use crate::credential::proofs::Proofs;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
@@ -120,6 +121,8 @@ pub struct Services {
     pub oauth_counters: Arc<OAuthCounters>,
     /// When secrets and sessions were last used, to be written down.
     pub last_uses: Arc<LastUses>,
+    /// When API keys were.
+    pub key_uses: Arc<KeyUses>,
 }
 
 /// A running node.
@@ -198,6 +201,7 @@ impl Node {
             client,
             oauth_counters: Arc::default(),
             last_uses: Arc::default(),
+            key_uses: Arc::default(),
         };
         let journal = open_journal(&settings, &services).await?;
         let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
@@ -216,6 +220,7 @@ impl Node {
             origin: services.issuer.clone(),
             mutual_origin: services.mutual_base.clone(),
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
+            key_uses: services.key_uses.clone(),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });
@@ -227,6 +232,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
+            tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
             tokio::spawn(housekeeping::follow_upstreams(services.live.clone(), tokens.clone())),
             tokio::spawn(housekeeping::rotate_signing_keys(
@@ -291,7 +297,11 @@ impl Node {
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
-        let last_uses = housekeeping::write_last_uses(&self.services.store, &self.services.last_uses);
+        let Services { store, last_uses, key_uses, .. } = &self.services;
+        let last_uses = async {
+            housekeeping::write_last_uses(store, last_uses).await;
+            housekeeping::write_key_uses(store, key_uses).await;
+        };
         let _ = tokio::time::timeout(DRAIN_TIME, last_uses).await;
         // A caller of the admin API that hangs may still hold a connection.
         let _ = tokio::time::timeout(DRAIN_TIME, self.services.store.close()).await;

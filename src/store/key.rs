@@ -23,13 +23,15 @@ row! {
         expires_at: Option<i64>,
         revoked_at: Option<i64>,
         rotated_from: Option<String>,
+        used_at: Option<i64>,
     }
 }
 
 macro_rules! select_key {
     ($tail:literal) => {
         concat!(
-            "select id, app, scopes, products, addresses, created_at, expires_at, revoked_at, rotated_from from api_key ",
+            "select id, app, scopes, products, addresses, created_at, expires_at, revoked_at, rotated_from, \
+             (select used_at from key_use where key_use.api_key = api_key.id) as used_at from api_key ",
             $tail
         )
     };
@@ -48,6 +50,7 @@ impl TryFrom<KeyRow> for KeyRecord {
             expires_at: time(row.expires_at),
             revoked_at: time(row.revoked_at),
             rotated_from: optional("api_key.rotated_from", row.rotated_from.as_deref())?,
+            last_used_at: time(row.used_at),
         })
     }
 }

@@ -1,10 +1,10 @@
-//! When client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
+//! When API keys, client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
 
 use super::arm::Arm;
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
-use crate::domain::id::{SecretId, SessionId};
+use crate::domain::id::{KeyId, SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
@@ -32,6 +32,34 @@ impl Store {
                     Used::Session(id) => transaction.note_session_seen(id, at, known_before).await?,
                 }
             }
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down in which hour each key was used, unless a later one is known, or the key is no more. Otherwise as
+    /// [`Self::note_last_uses`]; of a key there may be one use.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        let mut uses: Vec<_> = uses.iter().collect();
+        uses.sort_unstable();
+        for some in uses.chunks(AT_ONCE) {
+            let mut transaction = self.begin().await?;
+            insert_rows!(
+                transaction,
+                "insert into key_use (api_key, used_at) select api_key.id, used.column2 from (",
+                2,
+                some,
+                ") as used join api_key on api_key.id = used.column1 where true order by api_key.id \
+                 on conflict (api_key) do update set used_at = excluded.used_at \
+                 where key_use.used_at < excluded.used_at",
+                |row, used| {
+                    let (id, at) = used;
+                    row.push_bind(id.as_str()).push_bind(at.as_micros());
+                }
+            )?;
             transaction.commit().await?;
         }
         Ok(())

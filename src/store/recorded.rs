@@ -81,6 +81,7 @@ pub fn key(key: &KeyRecord) -> Value {
         "created_at": key.created_at.to_string(),
         "expires_at": key.expires_at.map(|at| at.to_string()),
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
+        "last_used_at": key.last_used_at.map(|at| at.to_string()),
     })
 }
 

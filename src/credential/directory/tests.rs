@@ -79,6 +79,7 @@ impl IdentitySource for Source {
             expires_at: None,
             revoked_at: None,
             rotated_from: None,
+            last_used_at: None,
         }))
     }
 

@@ -41,7 +41,9 @@ async fn a_key_is_made_narrow_and_listed_with_what_it_is_narrowed_to() {
     assert_eq!(made["addresses"], json!(["192.0.2.0/24", "2001:db8::1/128"]));
     let listed = run(&world, &["key", "list", "--app", &app]).await;
     let lines: Vec<&str> = listed.out.lines().collect();
-    assert!(lines[0].contains("products") && lines[0].contains("addresses"), "{}", listed.out);
+    for heading in ["products", "addresses", "last used"] {
+        assert!(lines[0].contains(heading), "no {heading} in {}", listed.out);
+    }
     assert!(lines[1].contains("storefront supply") && lines[1].contains("192.0.2.0/24 2001:db8::1/128"));
     let plain = json_of(&world, &["key", "create", "--app", &app]).await;
     assert_eq!((&plain["scopes"], &plain["addresses"]), (&Value::Null, &Value::Null));

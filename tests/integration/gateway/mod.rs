@@ -9,6 +9,7 @@ mod forged;
 mod framing;
 mod http2;
 mod key_rotation;
+mod key_uses;
 mod lifecycle;
 mod limits;
 mod narrow_keys;

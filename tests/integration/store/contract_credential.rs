@@ -29,6 +29,7 @@ fn key(number: u8, app: &AppId) -> (KeyRecord, KeyHash) {
         expires_at: (number == 3).then(|| later(60)),
         revoked_at: None,
         rotated_from: None,
+        last_used_at: None,
     };
     (record, KeyHash([number; 32]))
 }

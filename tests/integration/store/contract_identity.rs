@@ -212,6 +212,7 @@ async fn a_key_is_found_by_its_hash_and_revoked_once(store: Store) {
         expires_at: Some(later(60)),
         revoked_at: None,
         rotated_from: None,
+        last_used_at: None,
     };
     store.create_key(&key, &hash).await.unwrap();
     assert_eq!(store.key_by_hash(&hash).await.unwrap(), Some(key.clone()));

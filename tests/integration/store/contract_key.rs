@@ -1,4 +1,6 @@
-//! API keys that are narrower than their app.
+//! API keys: how narrow they are, whose place they took, and when they were last used.
+
+use std::time::Duration;
 
 use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::id::{AppId, KeyId};
@@ -12,6 +14,7 @@ use super::seed::{START, later, seed};
 contract! {
     a_key_that_is_narrowed_comes_back_as_it_went_in_however_it_is_looked_up,
     a_key_that_takes_anothers_place_is_found_by_it_and_the_others_end_is_never_put_off,
+    the_last_use_of_a_key_is_known_by_its_hour_and_no_earlier_one_takes_its_place,
 }
 
 fn narrowings() -> [Narrowing; 4] {
@@ -36,6 +39,7 @@ pub(super) fn key(number: u8, app: &AppId, narrowing: Narrowing) -> (KeyRecord, 
         expires_at: None,
         revoked_at: None,
         rotated_from: None,
+        last_used_at: None,
     };
     (record, KeyHash([number; 32]))
 }
@@ -90,4 +94,43 @@ async fn a_key_that_takes_anothers_place_is_found_by_it_and_the_others_end_is_ne
         transaction.commit().await.unwrap();
         assert_eq!(store.key(&old.id).await.unwrap().unwrap().expires_at, Some(later(expected)));
     }
+}
+
+async fn the_last_use_of_a_key_is_known_by_its_hour_and_no_earlier_one_takes_its_place(store: Store) {
+    let (app, _) = seed(&store).await;
+    for number in 1..=200 {
+        let (record, hash) = key(number, &app.id, Narrowing::default());
+        store.create_key(&record, &hash).await.unwrap();
+    }
+    let begin = store.identity_changes(None).await.unwrap().next;
+    let id = |number: u32| KeyId::new(&format!("key_{number}")).unwrap();
+    let hour = |hours: u64| START.plus(Duration::from_secs(3600 * hours));
+    // Most of them are of no key that there is.
+    let all: Vec<_> = (1..=1_000).map(|number| (id(number), hour(5))).collect();
+    store.note_key_uses(&all).await.unwrap();
+    store.note_key_uses(&[(id(2), hour(6)), (id(1), hour(4))]).await.unwrap();
+    for (number, expected) in [(1, Some(5)), (2, Some(6)), (200, Some(5))] {
+        let known = store.key(&id(number)).await.unwrap().unwrap().last_used_at;
+        assert_eq!(known, expected.map(hour), "{number}");
+    }
+    // Nodes that write the same at once, each in its own order.
+    let tasks: Vec<_> = (0..8_u32)
+        .map(|node| {
+            let store = store.clone();
+            let mut uses: Vec<_> =
+                (1..=200).map(|number| (id(number), hour(7 + u64::from((number + node) % 8)))).collect();
+            uses.rotate_left(node as usize * 20);
+            tokio::spawn(async move { store.note_key_uses(&uses).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let keys = store.keys_of(&app.id).await.unwrap();
+    assert!(
+        keys.iter().all(|key| key.last_used_at == Some(hour(14))),
+        "an earlier hour was the last one written"
+    );
+    let told = store.identity_changes(Some(begin)).await.unwrap().subjects;
+    assert_eq!(told, Some(Vec::new()), "that a key is used changes nothing that is remembered of it");
 }
