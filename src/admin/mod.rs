@@ -19,6 +19,7 @@ mod health;
 mod introspection;
 mod key;
 mod key_fields;
+mod key_inspection;
 mod key_rotation;
 mod ledger;
 mod linked_account;

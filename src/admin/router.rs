@@ -10,9 +10,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_rotation, ledger,
-    linked_account, merchant, named_token, partner, plan, policy, session, signing_key, statement,
-    subscription, token, usage,
+    answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_inspection,
+    key_rotation, ledger, linked_account, merchant, named_token, partner, plan, policy, session, signing_key,
+    statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -64,6 +64,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
         .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
         .route("/keys", get(key::list).post(key::create))
+        .route("/keys/inspect", post(key_inspection::inspect))
         .route("/keys/{id}", get(key::get))
         .route("/keys/{id}/revoke", post(key::revoke))
         .route("/keys/{id}/rotate", post(key_rotation::rotate))

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method};
 
 use super::administrator::{Administrator, PeerAddress};
 use super::problem::Problem;
@@ -78,11 +78,16 @@ async fn owner(state: &AdminState, hash: &AdminTokenHash) -> Result<Option<Owner
     Ok(valid.map(|token| Owner { name: token.name, credential: Some(token.id), access: token.access }))
 }
 
-/// Whether `access` is enough for calls by `method`: what has no effect (RFC 9110, section 9.2.1) is to read, all else to write.
-fn is_enough(access: AdminAccess, method: &Method) -> bool {
+/// Calls that only ask, by a method that may change something: what they ask about is a secret, and belongs in no URL.
+const ASKING: [&str; 1] = ["/admin/keys/inspect"];
+
+/// Whether `access` is enough for a call: what has no effect (RFC 9110, section 9.2.1) is to read, all else to write.
+fn is_enough(access: AdminAccess, request: &Request) -> bool {
+    let only_asks =
+        || request.extensions().get::<MatchedPath>().is_some_and(|path| ASKING.contains(&path.as_str()));
     match access {
         AdminAccess::Write => true,
-        AdminAccess::Read => method.is_safe(),
+        AdminAccess::Read => request.method().is_safe() || only_asks(),
     }
 }
 
@@ -104,7 +109,7 @@ pub(super) async fn require(
         tracing::warn!(path, address, has_token, "an admin call was refused: it has no token that is good");
         return Err(Problem::Unauthenticated);
     };
-    if !is_enough(access, request.method()) {
+    if !is_enough(access, &request) {
         tracing::warn!(path, address, name, "an admin call was refused: its token may only read");
         return Err(Problem::ReadOnly(name));
     }

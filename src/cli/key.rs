@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::app::SHOWN_ONCE;
 use super::failure::Outcome;
+use super::key_inspection;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
 use super::screen::{Column, Format, Screen};
@@ -61,6 +62,15 @@ enum Action {
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
     },
+    /// What a key is that was found: read from standard input, or asked for, and never an argument
+    ///
+    /// By itself it tells whether it is a key, by its checksum, for which environment, and its SHA-256, which may be shown. The
+    /// node, which is told the SHA-256 alone, knows whose it is, what it is good for, and whether it still works.
+    Inspect {
+        /// Ask no node
+        #[arg(long)]
+        offline: bool,
+    },
     /// Make a key useless at once
     Revoke {
         /// The key's id (key_…), not the key
@@ -98,8 +108,13 @@ const LISTED: &[Column] = &[
 ];
 
 pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
-    let node = arguments.node.node()?;
-    match arguments.action {
+    let KeyArguments { node: which, action } = arguments;
+    let node = || which.node();
+    match action {
+        Action::Inspect { offline } => {
+            let asked = (!offline && which.is_told()).then_some(&which);
+            key_inspection::run(asked, screen)
+        }
         Action::Create { app, scopes, products, addresses, expires_at } => {
             let mut body = json!({ "app": app });
             for (field, given) in [("scopes", scopes), ("products", products), ("addresses", addresses)] {
@@ -110,23 +125,23 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }
-            screen.entry(&told(node.post("/admin/keys", &body)?, screen), COLUMNS)?;
+            screen.entry(&told(node()?.post("/admin/keys", &body)?, screen), COLUMNS)?;
             screen.note(SHOWN_ONCE)
         }
         Action::Rotate { id, overlap, expires_at } => {
             let body = json!({ "overlap": overlap, "expires_at": expires_at });
             let path = format!("/admin/keys/{}/rotate", segment(&id));
-            screen.entry(&node.post(&path, &body)?, COLUMNS)?;
+            screen.entry(&told(node()?.post(&path, &body)?, screen), COLUMNS)?;
             screen.note(SHOWN_ONCE)
         }
         Action::List { app } => {
-            let keys = node.list(&with_query("/admin/keys", &[("app", Some(&app))]))?;
+            let keys = node()?.list(&with_query("/admin/keys", &[("app", Some(&app))]))?;
             let keys: Vec<Value> = keys.into_iter().map(|key| told(key, screen)).collect();
             screen.list(&keys, LISTED, "No keys: tollgate key create --app ID")
         }
         Action::Revoke { id } => {
             let path = format!("/admin/keys/{}/revoke", segment(&id));
-            screen.entry(&told(node.post(&path, &json!({}))?, screen), COLUMNS)
+            screen.entry(&told(node()?.post(&path, &json!({}))?, screen), COLUMNS)
         }
     }
 }

@@ -58,6 +58,20 @@ pub(super) struct Node {
 }
 
 impl NodeArguments {
+    /// Whether anything says which node to speak to, or how to prove oneself to it.
+    pub(super) fn is_told(&self) -> bool {
+        let names = [
+            "TOLLGATE_ADMIN_URL",
+            "TOLLGATE_ADMIN_TOKEN",
+            "TOLLGATE_ADMIN_TOKEN_FILE",
+            "TOLLGATE_READY_FILE",
+        ];
+        self.admin_url.is_some()
+            || self.admin_token_file.is_some()
+            || self.ready_file.is_some()
+            || names.iter().any(|name| environment::variable(name).is_some())
+    }
+
     /// Ready to speak to the node; does not connect yet.
     pub(super) fn node(&self) -> Result<Node, Failure> {
         let Access { url, token, source } = self.access()?;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
+use tollgate::domain::api_key::ApiKey;
+use tollgate::domain::hexadecimal::hexadecimal;
 
 use super::world::{World, text};
 
@@ -164,4 +167,75 @@ async fn of_keys_that_take_each_others_place_the_last_is_rotated() {
         let refused = world.post(&path(&text(&another, "id"), "rotate"), &json!({"overlap": overlap})).await;
         assert_eq!(refused.expect(422)["errors"][0]["pointer"], "/overlap", "{overlap}");
     }
+}
+
+#[tokio::test]
+async fn a_key_is_inspected_by_itself_or_by_its_hash_and_a_token_for_reading_is_enough() {
+    let world = World::new().await;
+    let app = app_with(&world, &[("storefront", "standard")]).await;
+    let body = json!({"app": app, "products": ["storefront"], "expires_at": "2026-11-24T09:00:00Z"});
+    let made = world.post("/admin/keys", &body).await.expect(201);
+    let (id, key) = (text(&made, "id"), text(&made, "key"));
+    let (_, hash) = ApiKey::check(&key).unwrap();
+    let hash = hexadecimal(&hash.0);
+    let by_hash = json!({"sha256": hash.to_uppercase()});
+    let inspect = async |body: &Value| world.post("/admin/keys/inspect", body).await.expect(200);
+    let told = inspect(&by_hash).await;
+    assert_eq!(
+        (&told["known"], &told["state"], &told["sha256"]),
+        (&json!(true), &json!("works"), &json!(hash))
+    );
+    assert_eq!((&told["key"]["id"], &told["key"]["products"]), (&json!(id), &json!(["storefront"])));
+    assert_eq!((&told["app"]["id"], &told["app"]["name"]), (&json!(app), &json!("Order helper")));
+    assert_eq!(told["partner"]["name"], "杭州软件 Ltd");
+    assert_eq!(inspect(&json!({"key": format!("{key}\n")})).await, told);
+    assert!(!told.to_string().contains(&key));
+
+    let reader = world.post("/admin/tokens", &json!({"name": "auditor", "access": "read"})).await.expect(201);
+    let mut request = world.request(Method::POST, "/admin/keys/inspect", by_hash.to_string());
+    request
+        .headers_mut()
+        .insert("authorization", format!("Bearer {}", text(&reader, "token")).parse().unwrap());
+    assert_eq!(world.send(request).await.expect(200), told);
+    let records = world.get("/admin/audit").await.expect(200);
+
+    for (path, state) in [
+        (format!("apps/{app}/suspend"), "app_suspended"),
+        (format!("partners/{}/suspend", text(&told["partner"], "id")), "partner_suspended"),
+    ] {
+        world.post(&format!("/admin/{path}"), &json!({})).await.expect(200);
+        assert_eq!(inspect(&by_hash).await["state"], state);
+    }
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(inspect(&by_hash).await["state"], "expired");
+    world.post(&format!("/admin/keys/{id}/revoke"), &json!({})).await.expect(200);
+    let told = inspect(&by_hash).await;
+    assert_eq!(
+        (&told["state"], &told["key"]["revoked_at"]),
+        (&json!("revoked"), &json!("2026-11-24T09:00:00Z"))
+    );
+    let unknown = inspect(&json!({"sha256": "0".repeat(64)})).await;
+    assert_eq!(unknown, json!({"sha256": "0".repeat(64), "known": false}));
+    let now = world.get("/admin/audit").await.expect(200)["items"].as_array().unwrap().len();
+    assert_eq!(records["items"].as_array().unwrap().len() + 3, now, "to inspect a key changes nothing");
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_told_without_what_was_sent() {
+    let world = World::new().await;
+    let (_, key) = (world.app().await, "tg_live_0000000000000000000000000000000000000000000000000");
+    for (body, pointer, told) in [
+        (json!({}), "/key", "is missing, or sha256"),
+        (json!({"key": key}), "/key", "checksum does not fit"),
+        (json!({"key": &key[..40]}), "/key", "has 57 characters"),
+        (json!({"key": 1}), "/key", "must be a string"),
+        (json!({"sha256": key}), "/sha256", "64 hexadecimal digits"),
+        (json!({"sha256": "0".repeat(64), "key": key}), "/key", "checksum"),
+    ] {
+        let problem = world.post("/admin/keys/inspect", &body).await.expect(422);
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        assert!(problem["errors"][0]["detail"].as_str().unwrap().contains(told), "{problem}");
+        assert!(!problem.to_string().contains("tg_live_0"), "{problem}");
+    }
+    assert_eq!(world.get("/admin/keys/inspect").await.status, 405);
 }

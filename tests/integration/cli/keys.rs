@@ -1,8 +1,14 @@
 //! Commands for API keys against a listening admin API.
 
-use std::process::Command;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+
+use tollgate::domain::api_key::ApiKey;
+use tollgate::domain::hexadecimal::hexadecimal;
+use tollgate::domain::identity::Environment;
 
 use super::{Finished, finished, tollgate};
 use crate::admin::world::{TOKEN, World, text};
@@ -69,4 +75,97 @@ async fn a_key_is_rotated_and_says_how_long_the_old_one_works() {
     assert!(refused.status == 1 && refused.err.contains("has taken this one's place"), "{}", refused.err);
     let wrong = run(&world, &["key", "rotate", &old, "--overlap", "400d"]).await;
     assert!(wrong.status == 3 && wrong.err.contains("30d at most"), "{}", wrong.err);
+}
+
+/// `key inspect` of what standard input has, with what the environment says of a node.
+async fn inspect(input: &str, more: &[&str], node: &[(&str, String)]) -> Finished {
+    let mut command = tollgate(&[&["key", "inspect"], more].concat());
+    command.envs(node.iter().cloned()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = input.to_owned();
+    let run = move || {
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    finished(tokio::task::spawn_blocking(run).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_key_that_was_found_is_told_of_by_itself_and_by_a_node_that_is_not_sent_it() {
+    let world = World::new().await;
+    let app = app(&world).await;
+    let made = json_of(&world, &["key", "create", "--app", &app, "--address", "192.0.2.0/24"]).await;
+    let (id, key) = (text(&made, "id"), text(&made, "key"));
+    let sha256 = hexadecimal(&ApiKey::check(&key).unwrap().1.0);
+    let offline = inspect(&format!("{key}\n"), &[], &[]).await;
+    assert_eq!(offline.status, 0, "{}", offline.err);
+    for part in ["sandbox", &sha256] {
+        assert!(offline.out.contains(part), "no {part:?} in {}", offline.out);
+    }
+    assert!(offline.err.contains("No node was asked") && !offline.out.contains(&app));
+
+    let node = |address: String| {
+        [("TOLLGATE_ADMIN_URL", format!("http://{address}")), ("TOLLGATE_ADMIN_TOKEN", TOKEN.to_owned())]
+    };
+    let here = node(world.address.to_string());
+    let told = inspect(&key, &[], &here).await;
+    assert_eq!(told.status, 0, "{}", told.err);
+    for part in [&*sha256, "works", &id, &app, "Order helper", "192.0.2.0/24"] {
+        assert!(told.out.contains(part), "no {part:?} in {}", told.out);
+    }
+    assert!(!told.out.contains(&key) && !told.err.contains(&key));
+    let json = inspect(&key, &["--output", "json"], &here).await;
+    let json: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        (&json["is_key"], &json["known"], &json["key"]["id"]),
+        (&json!(true), &json!(true), &json!(id))
+    );
+    let unasked = inspect(&key, &["--offline"], &here).await;
+    assert!(unasked.status == 0 && !unasked.out.contains(&id), "{}", unasked.out);
+    let away = inspect(&key, &[], &node("127.0.0.1:1".to_owned())).await;
+    assert!(
+        away.status == 1 && away.out.contains(&sha256) && away.err.contains("no node answers"),
+        "{}",
+        away.err
+    );
+    let unknown = ApiKey::from_random(Environment::Live, &[3; 32]);
+    let told = inspect(unknown.reveal(), &["--output", "json"], &here).await;
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((&told["known"], &told["environment"]), (&json!(false), &json!("live")));
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_invalid_input_and_is_not_shown() {
+    let key = ApiKey::from_random(Environment::Live, &[3; 32]);
+    let mistyped = key.reveal().replacen("tg_live_", "tg_test_", 1);
+    for (input, told) in [
+        (&*mistyped, "checksum does not fit"),
+        (&key.reveal()[..50], "has 57 characters"),
+        ("", "begins with tg_live_ or tg_test_"),
+    ] {
+        let refused = inspect(input, &["--output", "json"], &[]).await;
+        assert_eq!(refused.status, 3);
+        assert!(refused.err.contains(told), "{}", refused.err);
+        let json: Value = serde_json::from_str(&refused.out).unwrap();
+        assert_eq!(json["is_key"], false);
+        assert!(input.is_empty() || !refused.err.contains(input) && !refused.out.contains(input));
+    }
+    let argument = finished(tollgate(&["key", "inspect", key.reveal()]).output().unwrap());
+    assert_eq!(argument.status, 2, "a key is never an argument");
+}
+
+/// At a terminal: what is typed does not show there, and afterwards it is as it was.
+#[test]
+fn a_key_that_is_typed_is_not_shown() {
+    let key = ApiKey::from_random(Environment::Live, &[4; 32]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/cli/typed.py");
+    let mut python = Command::new("python3");
+    python.arg(script).arg(env!("CARGO_BIN_EXE_tollgate")).args(["key", "inspect", "--offline"]);
+    let mut child =
+        python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(key.reveal().as_bytes()).unwrap();
+    let done = finished(child.wait_with_output().unwrap());
+    assert_eq!(done.status, 0, "{}", done.err);
+    assert!(done.out.contains("API key (it is not shown): ") && done.out.contains("SHA-256"), "{}", done.out);
+    assert!(!done.out.contains(key.reveal()), "{}", done.out);
 }
