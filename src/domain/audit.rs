@@ -16,21 +16,24 @@ pub enum Actor {
     Merchant(MerchantId),
     /// A node by itself, as it was told by files or by time.
     Node(NodeId),
+    /// Whoever presented a credential that he had found; nothing more is known of him than where he was.
+    Presenter(IpAddr),
 }
 
 impl Actor {
     /// What each of them is written with in front.
-    pub const KINDS: [&str; 3] = ["administrator", "merchant", "node"];
+    pub const KINDS: [&str; 4] = ["administrator", "merchant", "node", "presenter"];
 }
 
 impl fmt::Display for Actor {
-    /// `administrator:alice`, `merchant:mer_1` or `node:one`.
+    /// `administrator:alice`, `merchant:mer_1`, `node:one` or `presenter:192.0.2.1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [administrator, merchant, node] = Self::KINDS;
+        let [administrator, merchant, node, presenter] = Self::KINDS;
         match self {
             Self::Administrator(name) => write!(f, "{administrator}:{name}"),
             Self::Merchant(id) => write!(f, "{merchant}:{id}"),
             Self::Node(name) => write!(f, "{node}:{name}"),
+            Self::Presenter(address) => write!(f, "{presenter}:{address}"),
         }
     }
 }

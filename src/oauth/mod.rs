@@ -17,6 +17,7 @@ pub mod error;
 pub mod federation;
 pub mod interaction;
 pub mod introspect;
+pub mod key_revocation;
 pub mod last_uses;
 pub mod logged_in;
 pub mod login;

@@ -17,8 +17,8 @@ use super::observed::observe;
 use super::second_factor::{login_step, page};
 use super::throttle::Throttle;
 use super::{
-    apps, authorize, consent, device, device_authorization, error, introspect, login, logout, metadata,
-    opened, pages, par, resource, revoke, token,
+    apps, authorize, consent, device, device_authorization, error, introspect, key_revocation, login, logout,
+    metadata, opened, pages, par, resource, revoke, token,
 };
 use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::Directory;
@@ -118,6 +118,7 @@ fn endpoints() -> Router<OAuth> {
         .route(DEVICE_DENIED, get(device::denied))
         .route("/oauth/token", post(token::endpoint::exchange))
         .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/keys/revoke", post(key_revocation::revoke))
         .route("/oauth/introspect", post(introspect::introspect))
         .route("/oauth/jwks", get(metadata::key_set))
         .route("/oauth/style.css", get(|| async { pages::style() }))

@@ -11,6 +11,7 @@
 //! it is not looked at while too much has failed.
 
 mod lines;
+mod presented;
 mod seen;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -85,6 +86,8 @@ pub enum Guessed {
     DeviceCode,
     /// A login at the identity provider that is under way.
     FederatedLogin,
+    /// An API key that somebody says to have found.
+    ApiKey,
 }
 
 type Cells = Cache<Subject, Arc<Cell>>;

@@ -61,7 +61,7 @@ pub enum EndpointError {
     )]
     UnsupportedGrantType,
     /// A token of a kind that cannot be revoked here (RFC 7009, section 2.2.1).
-    #[error("this is no OAuth2 token: an administrator revokes API keys")]
+    #[error("this is no OAuth2 token: API keys are revoked at /oauth/keys/revoke")]
     UnsupportedTokenType,
     /// A scope beyond what is allowed.
     #[error("{0}")]

@@ -15,6 +15,7 @@ pub(super) struct Seen {
     pub(super) user_codes_from: Cells,
     pub(super) device_codes_from: Cells,
     pub(super) federated_logins_from: Cells,
+    pub(super) api_keys_from: Cells,
     /// Failures to be an app, by names that anybody may make up.
     pub(super) failures: Cells,
     pub(super) federated: Cells,
@@ -35,6 +36,7 @@ impl Seen {
             user_codes_from: cells(),
             device_codes_from: cells(),
             federated_logins_from: cells(),
+            api_keys_from: cells(),
             failures: cells(),
             federated: cells(),
             pushed: cells(),
@@ -51,6 +53,7 @@ impl Seen {
             Guessed::UserCode => &self.user_codes_from,
             Guessed::DeviceCode => &self.device_codes_from,
             Guessed::FederatedLogin => &self.federated_logins_from,
+            Guessed::ApiKey => &self.api_keys_from,
         }
     }
 }

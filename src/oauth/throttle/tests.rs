@@ -236,3 +236,27 @@ fn a_device_that_asks_without_end_is_slowed_and_codes_that_are_none_are_not_reme
     assert!(throttle.may_poll(&other, NOW));
     assert!(throttle.may_poll(&mine, NOW + Duration::from_secs(1)));
 }
+
+#[test]
+fn so_many_keys_may_be_presented_at_once_and_who_waits_as_he_is_told_may_again() {
+    let throttle = Throttle::default();
+    let present = |count, from_where: &str, now| {
+        throttle.presented_keys(count, from(from_where), now).map(|attempts| attempts.len())
+    };
+    assert_eq!(present(50, "10.0.0.1", NOW), Ok(50));
+    assert_eq!(present(0, "10.0.0.1", NOW), Ok(0));
+    let wait = present(7, "10.0.0.1", NOW).unwrap_err();
+    let ready = NOW + Duration::from_secs(wait);
+    assert!(
+        present(7, "10.0.0.1", ready - Duration::from_secs(4)).is_err(),
+        "told to wait longer than need be"
+    );
+    assert_eq!(present(7, "10.0.0.1", ready), Ok(7), "told to wait {wait} s");
+    assert!(present(1, "10.0.0.1", ready).is_err(), "those that were refused used up nothing, and these did");
+    assert_eq!(present(50, "10.0.0.2", NOW), Ok(50), "another network");
+    for _ in 0..100 {
+        let given_back = throttle.presented_keys(50, from("10.0.0.3"), NOW).unwrap();
+        given_back.into_iter().for_each(Attempt::give_back);
+    }
+    assert!(throttle.guess(Guessed::DeviceCode, from("10.0.0.1"), NOW).is_ok(), "of another kind");
+}

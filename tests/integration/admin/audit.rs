@@ -142,8 +142,8 @@ async fn a_filter_that_can_find_nothing_is_told_with_what_there_is() {
         ("subject=merchnt:mer_1", "kinds are: app, exception, grant, key, merchant,"),
         ("subject=shop:x", "kinds are: app, exception, grant, key, merchant,"),
         ("subject=nope", "is an id, such as app_…, or KIND:ID; kinds are: app,"),
-        ("actor=alice", "kinds are: administrator, merchant, node"),
-        ("actor=administrator:", "kinds are: administrator, merchant, node"),
+        ("actor=alice", "kinds are: administrator, merchant, node, presenter"),
+        ("actor=administrator:", "kinds are: administrator, merchant, node, presenter"),
     ] {
         let problem = world.get(&format!("/admin/audit?{filter}")).await.expect(422);
         let error = &problem["errors"][0];

@@ -20,6 +20,7 @@ mod dpop;
 mod federation;
 mod interrupted;
 mod introspection;
+mod key_revocation;
 mod keys;
 mod killed;
 mod observed;

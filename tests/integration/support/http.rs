@@ -176,6 +176,23 @@ pub(crate) fn try_request(
 
 /// One request on a connection of its own, from one of the addresses of this machine.
 #[track_caller]
+pub(crate) fn send_from(
+    source: IpAddr,
+    base: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
+    let to: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
+    socket.connect(&to.into()).unwrap();
+    let answer = exchange(socket.into(), (base, method, path), headers, body);
+    answer.unwrap_or_else(|| panic!("no answer to {method} {path} from {source}"))
+}
+
+/// The same, without a body.
+#[track_caller]
 pub(crate) fn request_from(
     source: IpAddr,
     base: &str,
@@ -183,12 +200,7 @@ pub(crate) fn request_from(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Answer {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
-    let to: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
-    socket.connect(&to.into()).unwrap();
-    let answer = exchange(socket.into(), (base, method, path), headers, "");
-    answer.unwrap_or_else(|| panic!("no answer to {method} {path} from {source}"))
+    send_from(source, base, (method, path), headers, "")
 }
 
 fn exchange(
