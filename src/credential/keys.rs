@@ -175,6 +175,15 @@ impl Keys {
         shard.insert(first, Box::new(memory));
     }
 
+    /// Forgets a key: it proves nothing any more.
+    pub(super) fn remove(&self, hash: &KeyHash) {
+        let (first, rest) = parts(hash);
+        let mut shard = self.shard(rest);
+        if shard.get(&first).is_some_and(|memory| memory.rest == rest) {
+            shard.remove(&first);
+        }
+    }
+
     /// How many are remembered.
     pub(super) fn count(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()

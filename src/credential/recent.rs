@@ -2,7 +2,8 @@
 //! of the [`Directory`], whose changes beat this memory as they beat its own.
 //!
 //! A credential is kept to be compared byte for byte, and leaves memory zeroed. Only credentials that were found good are
-//! kept, so no flood of others drives them out.
+//! kept, so no flood of others drives them out. A wrong one is compared with a good one only where their hashes meet, which are
+//! keyed anew on each core: of one that differs by a byte it is another, so that the time tells nobody how near he is.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -156,7 +156,12 @@ impl Directory {
         moment: Moment,
         stamps: &mut Stamps,
     ) -> Result<Identity, Failure> {
-        let key = self.loader.load_key(hash, self.judging(moment), stamps).await?;
+        let loaded = self.loader.load_key(hash, self.judging(moment), stamps).await;
+        if let Err(Failure::Refused(Refused { refusal: Refusal::CredentialInvalid(_), .. })) = &loaded {
+            // From now on it is a guess, as any key that proves nothing, and paid for.
+            self.keys.remove(hash);
+        }
+        let key = loaded?;
         let mut of_key = [Stamp::default(); SUBJECTS];
         of_key.iter_mut().zip(stamps.iter()).for_each(|(place, stamp)| *place = stamp);
         self.keys.insert(hash, &key, of_key, moment.monotonic);

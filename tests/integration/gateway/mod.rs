@@ -7,6 +7,7 @@ mod credentials;
 mod dpop;
 mod forged;
 mod framing;
+mod guessed_keys;
 mod http2;
 mod key_rotation;
 mod key_uses;

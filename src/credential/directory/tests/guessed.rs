@@ -59,6 +59,36 @@ async fn a_key_that_was_found_wrong_is_not_looked_up_again_for_a_while_and_takes
 }
 
 #[tokio::test]
+async fn keys_that_work_no_longer_are_guesses_once_that_is_known_and_take_no_place() {
+    let world = World::new();
+    let keys: Vec<_> = (0..200).map(numbered_key).collect();
+    for key in &keys {
+        assert!(world.try_key(key, address()).await.is_ok());
+    }
+    assert!(world.directory.keys() > 150, "{}", world.directory.keys());
+    *world.source.unknown.lock().unwrap() = keys.iter().map(ApiKey::hash).collect();
+    world.directory.hear(None, world.clock.monotonic());
+    for key in &keys {
+        let refusal = world.try_key(key, address()).await.unwrap_err();
+        assert!(matches!(refusal, Refusal::CredentialInvalid(_)), "it was good before: {refusal:?}");
+    }
+    assert_eq!(world.directory.keys(), 0);
+    // What was found out is remembered for five seconds of the machine's time.
+    world.directory.remembered.invalidate_all();
+    world.later(5);
+    let before = world.asked();
+    for (number, key) in keys.iter().enumerate() {
+        let refusal = world.try_key(key, address()).await.unwrap_err();
+        assert_eq!(
+            matches!(refusal, Refusal::LimitReached { .. }),
+            number >= 50,
+            "key {number}: {refusal:?}"
+        );
+    }
+    assert_eq!(world.asked() - before, 50, "look-ups for 200 keys that work no longer");
+}
+
+#[tokio::test]
 async fn good_keys_cost_no_guess_however_many_are_new_and_many_wait_for_one() {
     let world = World::new();
     for number in 0..500 {
