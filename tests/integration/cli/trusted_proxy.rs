@@ -94,6 +94,30 @@ fn what_a_trusted_proxy_says_of_its_callers_is_what_they_are() {
 }
 
 #[test]
+fn a_key_is_narrowed_to_the_networks_of_callers_and_who_presents_one_is_the_caller_too() {
+    let behind = Behind::start(&["--trusted-proxy", "127.0.0.1"]);
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+    let partner = text(&behind.run(&["partner", "create", "--name", "Bright Apps"]), "id");
+    let app = ["app", "create", "--partner", &partner, "--name", "Shop", "--scope", "catalog:read"];
+    let app = text(&behind.run(&[&app[..], &["--grant-type", "client_credentials"]].concat()), "id");
+    let made = behind.run(&["key", "create", "--app", &app, "--address", "192.0.2.0/24"]);
+    let key = text(&made, "key");
+    let call = |caller: &str| behind.call(&[("X-Api-Key", &key), ("X-Forwarded-For", caller)]);
+    assert_eq!(call("127.0.0.1, 192.0.2.7").status, 200);
+    for caller in ["198.51.100.7", "192.0.2.7, 198.51.100.7"] {
+        let refused = call(caller);
+        assert_eq!((refused.status, refused.code().as_str()), (403, "address_not_allowed"), "{caller}");
+        assert!(refused.text().contains("198.51.100.7"), "{}", refused.text());
+    }
+    let found = [("Content-Type", "application/json"), ("X-Forwarded-For", "203.0.113.5")];
+    let body = serde_json::json!({"key": key}).to_string();
+    assert_eq!(http::request(&behind.base, "POST", "/oauth/keys/revoke", &found, &body).status, 200);
+    assert_eq!(call("192.0.2.7").status, 401);
+    let record = behind.run(&["audit", "--subject", &text(&made, "id"), "--action", "key.revoke"]);
+    assert_eq!(record[0]["actor"], "presenter:203.0.113.5");
+}
+
+#[test]
 fn who_is_no_trusted_proxy_says_nothing_of_others() {
     for more in [&[][..], &["--trusted-proxy", "10.0.0.0/8"]] {
         let behind = Behind::start(more);
