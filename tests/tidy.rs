@@ -72,7 +72,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["src/outbound/client.rs"]),
     ("oauth2", &["src/outbound/token_request.rs", "src/oauth/federation/exchange.rs"]),
     ("tokio_rustls", &["src/server/tls/", "src/server/socket.rs"]),
-    ("x509_parser", &["src/server/tls/", "src/credential/verifying_key.rs"]),
+    (
+        "x509_parser",
+        &["src/server/tls/", "src/credential/public_key_text.rs", "src/credential/verifying_key.rs"],
+    ),
     ("serde_saphyr", &["src/policy/tree.rs"]),
     ("anyhow", &["src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),

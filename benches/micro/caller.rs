@@ -13,14 +13,18 @@ use tollgate::credential::directory::{Directory, Memory};
 use tollgate::credential::keys::KnownKey;
 use tollgate::credential::presented::{self, Shown};
 use tollgate::credential::recent::Recent;
+use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
-use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName};
+use tollgate::domain::id::{
+    AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName, SignatureKeyId,
+};
 use tollgate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::plan::Rate;
+use tollgate::domain::signature_key::SignatureKeyRecord;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, Moment, Timestamp};
 use tollgate::limit::cell::{CellKey, Cells, LocalCells};
@@ -156,6 +160,17 @@ impl IdentitySource for OneApp {
         _: u32,
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
         Ok(Vec::new())
+    }
+
+    async fn signature_key(
+        &self,
+        _: &SignatureKeyId,
+    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
+        Ok(None)
+    }
+
+    async fn request_key(&self, _: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
+        Ok(None)
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

@@ -35,6 +35,7 @@ mod redirect_uri;
 mod router;
 mod session;
 mod show;
+mod signature_key;
 mod signing_key;
 mod state;
 mod statement;

@@ -11,8 +11,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_inspection,
-    key_rotation, ledger, linked_account, merchant, named_token, partner, plan, policy, session, signing_key,
-    statement, subscription, token, usage,
+    key_rotation, ledger, linked_account, merchant, named_token, partner, plan, policy, session,
+    signature_key, signing_key, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -82,6 +82,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))
         .route("/grants/{id}/revoke", post(grant::revoke))
+        .route("/signature_keys", get(signature_key::list).post(signature_key::create))
+        .route("/signature_keys/{id}", get(signature_key::get))
+        .route("/signature_keys/{id}/revoke", post(signature_key::revoke))
         .route("/signing-keys", get(signing_key::list).post(signing_key::rotate))
         .route("/signing-keys/{kid}", get(signing_key::get))
         .route("/signing-keys/{kid}/revoke", post(signing_key::revoke))

@@ -6,6 +6,7 @@ use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, DefaultScopes, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::signature_key::SignatureKeyRecord;
 // Others too change these: what is recorded of them has one form.
 pub(super) use crate::store::recorded::{
     grant, key, key_itself, linked_account, merchant, second_factor, session,
@@ -69,6 +70,18 @@ pub(super) fn secret(secret: &SecretRecord) -> Value {
         "expires_at": secret.expires_at.map(|at| at.to_string()),
         "revoked_at": secret.revoked_at.map(|at| at.to_string()),
         "last_used_at": secret.last_used_at.map(|at| at.to_string()),
+    })
+}
+
+pub(super) fn signature_key(key: &SignatureKeyRecord) -> Value {
+    json!({
+        "id": key.id.as_str(),
+        "app": key.app.as_str(),
+        "algorithm": key.algorithm.name(),
+        "scopes": key.scopes.as_ref().map(scopes),
+        "created_at": key.created_at.to_string(),
+        "expires_at": key.expires_at.map(|at| at.to_string()),
+        "revoked_at": key.revoked_at.map(|at| at.to_string()),
     })
 }
 

@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicU64;
 use super::token::AdminToken;
 use crate::credential::directory::Directory;
 use crate::credential::hasher::Hasher;
+use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
-use crate::domain::id::{AppId, GrantId, KeyId, MerchantId};
+use crate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::policy::live::Live;
@@ -19,6 +20,8 @@ pub trait Invalidation: Send + Sync {
     fn forget_app(&self, app: &AppId);
     /// An API key changed.
     fn forget_key(&self, key: &KeyId);
+    /// A key by which an app signs requests changed.
+    fn forget_signature_key(&self, key: &SignatureKeyId);
     /// A grant changed.
     fn forget_grant(&self, grant: &GrantId);
     /// A merchant changed.
@@ -34,6 +37,10 @@ impl Invalidation for Directory {
 
     fn forget_key(&self, key: &KeyId) {
         Self::forget_key(self, key);
+    }
+
+    fn forget_signature_key(&self, key: &SignatureKeyId) {
+        Self::forget_signature_key(self, key);
     }
 
     fn forget_grant(&self, grant: &GrantId) {
@@ -57,6 +64,8 @@ pub struct AdminState {
     pub policies: Arc<Live>,
     /// The keys that sign access tokens.
     pub signing_keys: Arc<SigningKeys>,
+    /// Seals secrets that must come back.
+    pub sealing: Arc<SealingKey>,
     /// The data plane's memory of credentials.
     pub invalidation: Arc<dyn Invalidation>,
     /// Time.

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signing_key, statement, subscription, token, usage,
+    signature_key, signing_key, statement, subscription, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -51,6 +51,8 @@ pub(super) enum Command {
     Merchant(merchant::MerchantArguments),
     /// Merchants' consents to apps
     Grant(grant::GrantArguments),
+    /// The keys by which apps sign their requests
+    SignatureKey(signature_key::SignatureKeyArguments),
     /// The keys that sign access tokens: rotate them, or take trust from one
     SigningKey(signing_key::SigningKeyArguments),
     /// Which app uses which API product under which plan

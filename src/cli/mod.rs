@@ -28,6 +28,7 @@ mod run;
 mod sandbox;
 mod screen;
 mod serve;
+mod signature_key;
 mod signing_key;
 mod statement;
 mod subscription;

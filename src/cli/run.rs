@@ -11,7 +11,7 @@ use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
     app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signing_key, statement, subscription, token, usage,
+    signature_key, signing_key, statement, subscription, token, usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -64,6 +64,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Key(arguments) => key::run(arguments, screen),
         Command::Merchant(arguments) => merchant::run(arguments, screen),
         Command::Grant(arguments) => grant::run(arguments, screen),
+        Command::SignatureKey(arguments) => signature_key::run(arguments, screen),
         Command::SigningKey(arguments) => signing_key::run(arguments, screen),
         Command::Subscription(arguments) => subscription::run(arguments, screen),
         Command::Plan(arguments) => plan::run(arguments, screen),

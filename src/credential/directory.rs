@@ -13,6 +13,7 @@ mod loading;
 mod new_keys;
 mod remembered;
 mod revoking;
+mod signature_keys;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -193,7 +194,9 @@ impl Directory {
         let credential = (CredentialKind::ApiKey, hash.0);
         let known = match self.remembered.get(&credential).await {
             // Nobody has shown it before: it may be a guess.
-            None if found.is_none() => Some(self.try_key(hash, address, moment).await?),
+            None if found.is_none() => {
+                Some(self.try_new(credential, Owned::ApiKey(hash), address, moment).await?)
+            }
             known => known.filter(|known| self.is_true(known, moment.now)),
         };
         self.fresh_or_loaded(credential, Owned::ApiKey(hash), known.or(found), moment).await

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use http::HeaderValue;
 
 use super::key_uses::hour;
+use super::request_key::RequestKey;
 use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::last_use::KEY_EVERY;
@@ -23,6 +24,8 @@ pub struct Identity {
     pub confirmation: Option<Confirmation>,
     /// How the merchant behind it had proved itself.
     pub authentication: Option<Authentication>,
+    /// What verifies its signatures, if it is a key by which an app signs requests.
+    pub request_key: Option<Arc<RequestKey>>,
     pub(super) expires_at: Option<Timestamp>,
     /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's.
     pub(super) use_due: AtomicI64,
@@ -58,6 +61,7 @@ impl Identity {
             fields,
             confirmation: None,
             authentication: None,
+            request_key: None,
             expires_at,
             use_due: AtomicI64::new(i64::MAX),
         }

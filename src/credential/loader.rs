@@ -12,7 +12,7 @@ use super::refused::Refused;
 use super::source::{IdentitySource, SourceUnavailable};
 use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId};
+use crate::domain::id::{AppId, FamilyId, GrantId, SignatureKeyId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::refusal::{Refusal, Subject};
@@ -23,6 +23,8 @@ pub(super) const MAX_LOADS: usize = 256;
 
 const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is no longer registered.");
 const KEY_UNKNOWN: Refusal = Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
+const SIGNATURE_KEY_UNKNOWN: Refusal =
+    Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
 
 /// Loads what credentials rest on.
 pub(super) struct Loader {
@@ -83,6 +85,43 @@ impl Loader {
         let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
         let narrowing = key.narrowing.shared();
         Ok(KnownKey { id: key.id, scopes, narrowing, expires_at: key.expires_at, app })
+    }
+
+    /// Whom a key proves by which requests are signed, if it is good, with what verifies its signatures. It is
+    /// stamped before it is read.
+    pub(super) async fn load_signature_key(
+        &self,
+        id: &SignatureKeyId,
+        judging: Judging<'_>,
+        stamps: &mut Stamps,
+    ) -> Result<Identity, Failure> {
+        let _place = self.place()?;
+        stamps.push(judging.changes.stamp(id.as_str()));
+        let Some(key) = self.source.signature_key(id).await? else {
+            return Err(Failure::Refused(SIGNATURE_KEY_UNKNOWN.into()));
+        };
+        if !key.is_valid(judging.now) {
+            return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
+        }
+        let app = self.app(&key.app, judging).await?;
+        stamps.extend(&app.stamps);
+        let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
+        let Some(request_key) = self.source.request_key(&key).await? else {
+            return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
+        };
+        let caller = Caller {
+            credential: CredentialKind::SignedRequest,
+            credential_id: key.id.as_str().into(),
+            merchant: None,
+            grant: None,
+            narrowing: None,
+            scopes: key
+                .scopes
+                .map_or_else(|| facts.scopes.clone(), |narrow| narrow.intersection(&facts.scopes)),
+            app: facts,
+        };
+        let identity = Identity::new(caller, key.expires_at);
+        Ok(Identity { request_key: Some(Arc::new(request_key)), ..identity })
     }
 
     /// Whom a token proves, by what is known; `None` if something of it is to be loaded.

@@ -1,5 +1,5 @@
-//! Which credential a request carries: at most one, in a header field. Tokens in the query are ignored, since
-//! queries end up in logs (RFC 6750, section 5.3).
+//! Which credential a request carries: at most one, in a header field, or a signature of it all. Tokens in the query are ignored,
+//! since queries end up in logs (RFC 6750, section 5.3).
 
 use http::{HeaderName, HeaderValue};
 
@@ -32,6 +32,8 @@ pub struct Shown<'h> {
     pub authorization: Once<'h>,
     /// `X-Api-Key`.
     pub api_key: Once<'h>,
+    /// Whether the request is signed (`Signature-Input`; RFC 9421, section 4.1).
+    pub is_signed: bool,
 }
 
 /// Which field a credential stands in.
@@ -47,13 +49,19 @@ impl<'h> Shown<'h> {
     /// Whether there is any.
     #[must_use]
     pub fn is_something(&self) -> bool {
-        self.authorization.first.is_some() || self.api_key.first.is_some()
+        self.authorization.first.is_some() || self.api_key.first.is_some() || self.is_signed
     }
 
-    /// The field's value, if there is exactly one.
+    /// Whether the request is signed, and carries nothing else.
+    #[must_use]
+    pub fn is_signed_alone(&self) -> bool {
+        self.is_signed && self.authorization.first.is_none() && self.api_key.first.is_none()
+    }
+
+    /// The field's value, if there is exactly one and the request is not signed.
     #[must_use]
     pub fn only(&self) -> Option<(Field, &'h HeaderValue)> {
-        if self.authorization.is_repeated || self.api_key.is_repeated {
+        if self.authorization.is_repeated || self.api_key.is_repeated || self.is_signed {
             return None;
         }
         match (self.authorization.first, self.api_key.first) {
@@ -127,7 +135,7 @@ impl Presented<'_> {
     }
 }
 
-/// Finds the credential in what a request shows.
+/// Finds the credential in what a request shows. A signature is none that could be found: it is of the whole request.
 ///
 /// # Errors
 /// [`Refusal::CredentialRepeated`] for more than one, [`Refusal::CredentialInvalid`] for one of an unknown kind.
@@ -183,7 +191,7 @@ mod tests {
         authorization: &'h [HeaderValue],
         api_key: &'h [HeaderValue],
     ) -> Result<Presented<'h>, Refusal> {
-        super::find(Shown { authorization: once(authorization), api_key: once(api_key) })
+        super::find(Shown { authorization: once(authorization), api_key: once(api_key), is_signed: false })
     }
 
     #[test]
@@ -219,6 +227,16 @@ mod tests {
             }
             assert_eq!(super::find(shown).unwrap().is_plain(shown), is_plain, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_signature_is_a_credential_beside_which_there_is_no_other() {
+        let sent = values(&["Bearer a"]);
+        let with_token = Shown { authorization: once(&sent), is_signed: true, ..Shown::default() };
+        assert!(matches!(super::find(with_token), Err(Refusal::CredentialRepeated)));
+        assert!(!with_token.is_signed_alone() && with_token.only().is_none());
+        let alone = Shown { is_signed: true, ..Shown::default() };
+        assert!(alone.is_signed_alone() && alone.is_something() && alone.only().is_none());
     }
 
     #[test]

@@ -5,21 +5,15 @@
 //! the app nor its other machines are. What the networks of all may cost together is not asked of who has shown from there before
 //! that he has that key: no flood from elsewhere keeps him out.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dpop::replay::{Replays, Seen};
 use super::dpop::{Expected, Nonces, ProofError, verify};
 use super::guesses::Price;
-use crate::domain::confirmation::Thumbprint;
+use super::proven_from::ProvenFrom;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Moment, Timestamp};
-use crate::limit::cell::network;
-
-/// Keys and networks that are known; beyond, the one in the same place is forgotten.
-const PLACES: usize = 65_536;
 
 /// Takes proofs.
 #[derive(Debug)]
@@ -100,42 +94,6 @@ impl Proofs {
     pub fn sweep(&self, moment: Moment) {
         self.replays.sweep(moment.now);
         self.price.sweep(moment.monotonic);
-    }
-}
-
-/// Which keys were shown from which networks, by numbers that nobody outside can tell.
-struct ProvenFrom {
-    places: Box<[AtomicU64]>,
-    hasher: RandomState,
-}
-
-impl Default for ProvenFrom {
-    fn default() -> Self {
-        Self { places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(), hasher: RandomState::new() }
-    }
-}
-
-impl std::fmt::Debug for ProvenFrom {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ProvenFrom")
-    }
-}
-
-impl ProvenFrom {
-    fn number(&self, key: Thumbprint, address: IpAddr) -> u64 {
-        self.hasher.hash_one((key, network(address))).max(1)
-    }
-
-    fn has(&self, number: u64) -> bool {
-        self.place(number).is_some_and(|place| place.load(Ordering::Relaxed) == number)
-    }
-
-    fn add(&self, number: u64) {
-        self.place(number).into_iter().for_each(|place| place.store(number, Ordering::Relaxed));
-    }
-
-    fn place(&self, number: u64) -> Option<&AtomicU64> {
-        self.places.get(usize::try_from(number % PLACES as u64).unwrap_or(0))
     }
 }
 

@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 
 use super::keys::KnownKey;
+use super::request_key::RequestKey;
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::time::Timestamp;
 
 /// The source is out of reach; what it would have said is unknown.
@@ -25,6 +27,13 @@ pub trait IdentitySource: Send + Sync {
         after: Option<&KeyId>,
         most: u32,
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable>;
+    /// The key of that id by which an app signs requests.
+    async fn signature_key(
+        &self,
+        id: &SignatureKeyId,
+    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable>;
+    /// What verifies the signatures of that key.
+    async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
     /// From when on the access tokens hold that the app gets for itself, if older ones were ended.

@@ -1,26 +1,38 @@
-//! The store as the source of identities.
+//! The store as the source of identities, with the key that opens what is sealed in it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::keys::KnownKey;
+use super::request_key::RequestKey;
+use super::sealing::SealingKey;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId};
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
+use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::key_page::KeyWithApp;
+
+/// The store as the source of identities.
+#[derive(Debug)]
+pub struct StoredIdentities {
+    /// The store.
+    pub store: Store,
+    /// What opens the secrets in it.
+    pub sealing: Arc<SealingKey>,
+}
 
 fn out_of_reach(error: impl std::fmt::Display) -> SourceUnavailable {
     SourceUnavailable(error.to_string())
 }
 
 #[async_trait]
-impl IdentitySource for Store {
+impl IdentitySource for StoredIdentities {
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
-        self.key_by_hash(hash).await.map_err(out_of_reach)
+        self.store.key_by_hash(hash).await.map_err(out_of_reach)
     }
 
     async fn keys_after(
@@ -28,7 +40,7 @@ impl IdentitySource for Store {
         after: Option<&KeyId>,
         most: u32,
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
-        let keys = self.keys_with_apps(after, most).await.map_err(out_of_reach)?;
+        let keys = self.store.keys_with_apps(after, most).await.map_err(out_of_reach)?;
         let known = |key: KeyWithApp| {
             let KeyWithApp { hash, id, scopes, narrowing, expires_at, app, is_active } = key;
             let scopes = scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
@@ -38,33 +50,49 @@ impl IdentitySource for Store {
         Ok(keys.into_iter().map(known).collect())
     }
 
+    async fn signature_key(
+        &self,
+        id: &SignatureKeyId,
+    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
+        self.store.signature_key(id).await.map_err(out_of_reach)
+    }
+
+    async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
+        let material = self.store.signature_key_material(&key.id).await.map_err(out_of_reach)?;
+        let open = |material| {
+            RequestKey::open((&key.id, key.created_at), key.algorithm, &material, &self.sealing)
+                .map_err(|error| out_of_reach(format!("signature key {}: {error}", key.id)))
+        };
+        material.map(open).transpose()
+    }
+
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
-        Self::app(self, id).await.map_err(out_of_reach)
+        self.store.app(id).await.map_err(out_of_reach)
     }
 
     async fn tokens_valid_from(&self, app: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
-        self.app_tokens_valid_from(app).await.map_err(out_of_reach)
+        self.store.app_tokens_valid_from(app).await.map_err(out_of_reach)
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
-        Self::partner(self, id).await.map_err(out_of_reach)
+        self.store.partner(id).await.map_err(out_of_reach)
     }
 
     async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
-        self.subscriptions_of(app).await.map_err(out_of_reach)
+        self.store.subscriptions_of(app).await.map_err(out_of_reach)
     }
 
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
-        Self::grant(self, id).await.map_err(out_of_reach)
+        self.store.grant(id).await.map_err(out_of_reach)
     }
 
     async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable> {
-        let family = self.refresh_family(id).await.map_err(out_of_reach)?;
+        let family = self.store.refresh_family(id).await.map_err(out_of_reach)?;
         Ok(family.is_some_and(|family| family.revoked_at.is_some()))
     }
 
     async fn is_token_revoked(&self, id: &str) -> Result<bool, SourceUnavailable> {
-        Self::is_token_revoked(self, id).await.map_err(out_of_reach)
+        self.store.is_token_revoked(id).await.map_err(out_of_reach)
     }
 
     async fn revoked_tokens(
@@ -72,10 +100,10 @@ impl IdentitySource for Store {
         after: &str,
         most: u32,
     ) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
-        Self::revoked_tokens(self, after, most).await.map_err(out_of_reach)
+        self.store.revoked_tokens(after, most).await.map_err(out_of_reach)
     }
 
     async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
-        Self::merchant(self, id).await.map_err(out_of_reach)
+        self.store.merchant(id).await.map_err(out_of_reach)
     }
 }

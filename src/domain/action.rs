@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::signature_key::SIGNATURE_KEY_PREFIX;
 use super::time::Period;
 
 macro_rules! actions {
@@ -72,6 +73,8 @@ actions! {
     SecondFactorRecover = "second_factor.recover" of Merchant,
     SecondFactorRemove = "second_factor.remove" of Merchant,
     SessionEnd = "session.end" of Session,
+    SignatureKeyCreate = "signature_key.create" of SignatureKey,
+    SignatureKeyRevoke = "signature_key.revoke" of SignatureKey,
     SigningKeyRotate = "signing_key.rotate" of SigningKey,
     SigningKeyRevoke = "signing_key.revoke" of SigningKey,
     StatementClose = "statement.close" of Statement,
@@ -134,6 +137,8 @@ pub enum SubjectKind {
     Policies,
     /// A session of a merchant's.
     Session,
+    /// A key by which an app signs its requests.
+    SignatureKey,
     /// A key that signs access tokens.
     SigningKey,
     /// The statements of a billing period.
@@ -146,7 +151,7 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::App,
         Self::Exception,
         Self::Grant,
@@ -155,6 +160,7 @@ impl SubjectKind {
         Self::Partner,
         Self::Policies,
         Self::Session,
+        Self::SignatureKey,
         Self::SigningKey,
         Self::Statement,
         Self::Subscription,
@@ -173,6 +179,7 @@ impl SubjectKind {
             Self::Partner => "partner",
             Self::Policies => "policies",
             Self::Session => "session",
+            Self::SignatureKey => "signature_key",
             Self::SigningKey => "signing_key",
             Self::Statement => "statement",
             Self::Subscription => "subscription",
@@ -190,6 +197,7 @@ impl SubjectKind {
             Self::Merchant => Some("mer_"),
             Self::Partner => Some("partner_"),
             Self::Session => Some("ses_"),
+            Self::SignatureKey => Some(SIGNATURE_KEY_PREFIX),
             Self::Subscription => Some("sub_"),
             Self::Token => Some("adm_"),
             Self::Exception | Self::Policies | Self::SigningKey | Self::Statement => None,

@@ -92,6 +92,8 @@ text_id! {
     KeyId,
     /// A client secret's public id, safe to log.
     SecretId,
+    /// The id of a key by which an app signs requests, safe to log.
+    SignatureKeyId,
     /// A user of the platform: a shop.
     MerchantId,
     /// A merchant's consent.

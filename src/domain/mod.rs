@@ -30,6 +30,8 @@ pub mod refusal;
 pub mod running_total;
 pub mod scope;
 pub mod secret_hash;
+pub mod signature_key;
+pub mod signature_mistake;
 pub mod signing_algorithm;
 pub mod statement;
 pub mod time;

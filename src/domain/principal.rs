@@ -24,7 +24,7 @@ pub struct Caller {
     pub app: Arc<AppFacts>,
     /// The kind of credential that proved it.
     pub credential: CredentialKind,
-    /// The credential's public id (a key id or a token's `jti`), safe to log.
+    /// The credential's public id (the id of a key, or a token's `jti`), safe to log.
     pub credential_id: Arc<str>,
     /// On whose behalf it acts.
     pub merchant: Option<MerchantId>,
@@ -86,6 +86,8 @@ pub enum CredentialKind {
     ApiKey,
     /// An OAuth2 access token.
     AccessToken,
+    /// A signature of the request itself.
+    SignedRequest,
 }
 
 impl CredentialKind {
@@ -95,12 +97,13 @@ impl CredentialKind {
         match self {
             Self::ApiKey => "api_key",
             Self::AccessToken => "access_token",
+            Self::SignedRequest => "signed_request",
         }
     }
 
     /// The kind of that [`Self::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::ApiKey, Self::AccessToken].into_iter().find(|kind| kind.name() == name)
+        [Self::ApiKey, Self::AccessToken, Self::SignedRequest].into_iter().find(|kind| kind.name() == name)
     }
 }

@@ -9,6 +9,7 @@ use super::authentication::Step;
 use super::id::{LimitName, ProductName, UpstreamName};
 use super::narrowing::Products;
 use super::scope::ScopeSet;
+use super::signature_mistake::SignatureMistake;
 
 /// Why the gateway refused a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub enum Refusal {
     ProofInvalid(String),
     /// The proof must have a nonce: this one (RFC 9449, section 9).
     ProofNonceNeeded(String),
+    /// The signature of the request proves nothing (RFC 9421), and what to do about it.
+    SignatureInvalid(SignatureMistake, String),
     /// The merchant behind the token has to prove itself anew, or better (RFC 9470).
     AuthenticationInsufficient(Step),
     /// The app, its partner or its merchant is suspended.
@@ -173,6 +176,7 @@ impl Refusal {
             Self::CredentialInvalid(_) => "credential_invalid",
             Self::ProofInvalid(_) => "proof_invalid",
             Self::ProofNonceNeeded(_) => "proof_nonce_needed",
+            Self::SignatureInvalid(mistake, _) => mistake.code(),
             Self::AuthenticationInsufficient(_) => "authentication_insufficient",
             Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
@@ -212,6 +216,7 @@ impl Refusal {
             Self::CredentialInvalid(_) => "The credential is not valid",
             Self::ProofInvalid(_) => "The proof of possession is not valid",
             Self::ProofNonceNeeded(_) => "The proof of possession needs a nonce",
+            Self::SignatureInvalid(mistake, _) => mistake.title(),
             Self::AuthenticationInsufficient(_) => "The merchant has to log in again, or by more",
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
@@ -250,11 +255,11 @@ impl Refusal {
             Self::RouteUnknown => "Check host and path against the platform's documentation.".to_owned(),
             Self::MethodNotAllowed { allow } => format!("This path has: {allow}."),
             Self::CredentialMissing => {
-                "Send Authorization: Bearer with an access token, or X-Api-Key.".to_owned()
+                "Send Authorization: Bearer with an access token, X-Api-Key, or a signature (RFC 9421).".to_owned()
             }
             Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
             Self::CredentialInvalid(why) => (*why).to_owned(),
-            Self::ProofInvalid(why) => format!("{why}."),
+            Self::ProofInvalid(why) | Self::SignatureInvalid(_, why) => format!("{why}."),
             Self::ProofNonceNeeded(_) => {
                 "Make a new proof with the value of DPoP-Nonce as its claim nonce, and send the call again.".to_owned()
             }
@@ -333,6 +338,7 @@ impl Refusal {
             | Self::CredentialInvalid(_)
             | Self::ProofInvalid(_)
             | Self::ProofNonceNeeded(_)
+            | Self::SignatureInvalid(..)
             | Self::AuthenticationInsufficient(_)
             | Self::Suspended(_)
             | Self::NotSubscribed

@@ -1,13 +1,19 @@
 //! How a caller can prove itself who did not (`WWW-Authenticate`): as Bearer (RFC 6750, section 3), or with a proof of
-//! possession (RFC 9449, section 7.1), and where more is to be learnt (RFC 9728, section 5.1).
+//! possession (RFC 9449, section 7.1), and where more is to be learnt (RFC 9728, section 5.1); and what a signature must have whose
+//! was refused.
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::credential::jwk::Algorithm;
 use crate::credential::presented::Scheme;
 use crate::domain::authentication::Step;
 use crate::domain::refusal::Refusal;
+
+/// Says what a signature must have (RFC 9421, section 5.1).
+const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
+const WANTED: HeaderValue =
+    HeaderValue::from_static("sig=(\"@method\" \"@target-uri\" \"content-digest\");created;nonce");
 
 /// What challenges have in common.
 #[derive(Debug)]
@@ -37,6 +43,9 @@ impl Challenges {
             Some(Scheme::Bearer) | None => (&self.bearer, Some(&self.dpop)),
         };
         append(to, &format!("{tried}{error}"));
+        if matches!(refusal, Refusal::SignatureInvalid(..)) {
+            to.insert(ACCEPT_SIGNATURE, WANTED);
+        }
         // Who may prove itself in another way is told so.
         if matches!(refusal, Refusal::CredentialMissing | Refusal::CredentialInvalid(_)) {
             other.into_iter().for_each(|other| append(to, other));
@@ -49,7 +58,7 @@ fn error(refusal: &Refusal) -> Option<String> {
     let named = |error: &str| Some(format!(", error=\"{error}\""));
     match refusal {
         // RFC 6750, section 3.1: no error code for a request without a credential.
-        Refusal::CredentialMissing => Some(String::new()),
+        Refusal::CredentialMissing | Refusal::SignatureInvalid(..) => Some(String::new()),
         Refusal::CredentialInvalid(_) => named("invalid_token"),
         Refusal::CredentialRepeated => named("invalid_request"),
         Refusal::ProofInvalid(_) => named("invalid_dpop_proof"),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -46,7 +46,7 @@ async fn answer(
 ) -> Response<Answer> {
     let (head, exchange) = match forward::send(&worker, &mut recording, request).await {
         Ok(answered) => answered,
-        Err(refusal) => return told.refuse(recording, &refusal),
+        Err(refusal) => return told.refuse_under_way(recording, &refusal),
     };
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
@@ -55,7 +55,9 @@ async fn answer(
         Ok(()) => told.answer(head, release((&worker, &recording.call.upload), held)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
-            respond::refuse(&refusal, &told.request_id, told.admission)
+            let mut answer = respond::refuse(&refusal, &told.request_id, told.admission);
+            worker.shared.challenges.add(answer.headers_mut(), &refusal, &HeaderMap::new());
+            answer
         }
     };
     recording.told(response.status().as_u16());

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
+use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
 use crate::domain::door::Door;
 use crate::upstream::request::RequestHead;
 
@@ -71,6 +72,8 @@ pub struct Told<'a> {
     pub set: &'a [(HeaderName, HeaderValue)],
     /// Whether the answer will be read: then it must be whole, and not compressed.
     pub is_answer_read: bool,
+    /// Whether the caller proved itself by a signature, which ends here as other credentials do.
+    pub is_signed: bool,
 }
 
 impl Told<'_> {
@@ -78,6 +81,7 @@ impl Told<'_> {
     fn replaces(&self, name: &HeaderName) -> bool {
         self.set.iter().any(|(set, _)| is_same(set.as_str(), name.as_str()))
             || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
+            || (self.is_signed && (*name == SIGNATURE || *name == SIGNATURE_INPUT))
     }
 
     fn write(&self, to: &mut RequestHead) {
@@ -179,7 +183,7 @@ fn is_same(ours: &str, name: &str) -> bool {
 }
 
 /// The fields that `Connection` nominates beside those that end here anyway. What the gateway itself sets is none of them.
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(super) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let values =
         headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     values
@@ -274,6 +278,7 @@ mod tests {
             identity: None,
             set: &[(HeaderName::from_static("x-set"), HeaderValue::from_static("1"))],
             is_answer_read: false,
+            is_signed: false,
         };
         let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();
         write_request(&mut head, sent, version, &told);

@@ -11,6 +11,7 @@ use memchr::memchr;
 
 use super::raw_head::Unseen;
 use super::target;
+use crate::credential::message_signature::SIGNATURE_INPUT;
 use crate::credential::presented::{Once, Shown, X_API_KEY};
 use crate::domain::refusal::Refusal;
 
@@ -85,6 +86,7 @@ impl<'r> Seen<'r> {
                 CONNECTION => seen.nominations += value.len(),
                 AUTHORIZATION => seen.shown.authorization.see(value),
                 _ if *name == X_API_KEY => seen.shown.api_key.see(value),
+                _ if *name == SIGNATURE_INPUT => seen.shown.is_signed = true,
                 _ => {}
             }
         }

@@ -17,6 +17,7 @@ pub mod raw_head;
 pub mod recording;
 pub mod request_id;
 pub mod respond;
+mod signed;
 pub mod target;
 pub mod trusted_proxies;
 mod unread;

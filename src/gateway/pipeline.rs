@@ -20,9 +20,11 @@ use super::trusted_proxies::{self, TrustedProxies};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{
-    confirm, document, durable, forward, head, recording, request_id, respond, unread, upstream_token,
+    confirm, document, durable, forward, head, recording, request_id, respond, signed, unread, upload,
+    upstream_token,
 };
 use crate::credential::directory::Identity;
+use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::presented::{self, Shown};
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
@@ -30,7 +32,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::{Meter, Route};
+use crate::policy::snapshot::{Meter, Route, Snapshot};
 use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::request::{Request as Outgoing, RequestHead};
 
@@ -87,7 +89,7 @@ pub async fn serve(
         }
         Ok(Outcome::Permitted(request)) => match forward::send(&worker, &mut recording, request).await {
             Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
-            Err(refusal) => told.refuse(recording, &refusal),
+            Err(refusal) => told.refuse_under_way(recording, &refusal),
         },
         Err(refusal) => {
             let mut answer = told.refuse(recording, &refusal);
@@ -137,13 +139,19 @@ async fn stages(
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
     let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
+    let mut digest = None;
     let identity = match known {
+        None if checked.shown.is_signed_alone() => {
+            let signed =
+                signed(&view.snapshot, (peer, call.moment()), (parts, &checked, route), body.as_ref());
+            let signer =
+                Box::pin(signed::identify(shared, &signed)).await.map_err(|refused| told.of(refused))?;
+            digest = signer.digest;
+            Some(signer.identity)
+        }
         None if checked.shown.is_something() => {
             let identified = Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await;
-            identified.map_err(|Refused { refusal, app }| {
-                told.app = app;
-                refusal
-            })?
+            identified.map_err(|refused| told.of(refused))?
         }
         known => known,
     };
@@ -169,7 +177,10 @@ async fn stages(
     call.target = metered_target(call.meter(), &checked, parts, &parameters);
     let head = forward::begin(route, parts, &checked.path, &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
-    let upload = upload((worker, peer), call, route, (parts, body.take()));
+    let mut upload = upload((worker, peer), call, route, (parts, body.take()));
+    if let Some(digest) = digest {
+        upload.check(*digest);
+    }
     if view.token(route).is_some() {
         Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
     }
@@ -177,7 +188,7 @@ async fn stages(
 }
 
 fn find_route<'s, 'p>(
-    snapshot: &'s crate::policy::snapshot::Snapshot,
+    snapshot: &'s Snapshot,
     method: &Method,
     head: &'p head::Head<'_>,
 ) -> Result<(&'s Route, PathParameters<'s, 'p>), Refusal> {
@@ -186,6 +197,19 @@ fn find_route<'s, 'p>(
         Lookup::MethodNotAllowed(allow) => Err(Refusal::MethodNotAllowed { allow }),
         Lookup::NotFound => Err(Refusal::RouteUnknown),
     }
+}
+
+/// A call that is signed.
+fn signed<'c>(
+    snapshot: &'c Snapshot,
+    (peer, moment): (&'c Peer, Moment),
+    (parts, head, route): (&'c request::Parts, &'c head::Head<'c>, &'c Route),
+    body: Option<&Incoming>,
+) -> signed::Signed<'c> {
+    let body = if body.is_none_or(upload::is_empty) { SignedBody::Absent } else { SignedBody::Present };
+    let connection_scheme = peer.fields.forwarded_proto.to_str().unwrap_or("http");
+    let (address, door) = (peer.address, &peer.fields.door);
+    signed::Signed { parts, head, body, snapshot, route, address, door, connection_scheme, moment }
 }
 
 /// Who calls, as the directory knows or learns.
@@ -290,6 +314,7 @@ fn fields(
         identity: call.identity.as_ref().map(|identity| &identity.fields),
         set: &route.set_headers,
         is_answer_read: call.meter().is_some_and(|meter| meter.bodies.response),
+        is_signed: call.identity.as_ref().is_some_and(|identity| identity.request_key.is_some()),
     };
     fields::write_request(&mut head, &parts.headers, parts.version, &told);
     head
@@ -316,6 +341,12 @@ pub(super) struct Telling {
 }
 
 impl Telling {
+    /// The refusal of a credential, whose it was being noted.
+    fn of(&mut self, Refused { refusal, app }: Refused) -> Refusal {
+        self.app = app;
+        refusal
+    }
+
     /// Refuses a call and concludes it.
     pub(super) fn refuse(self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
         let response = respond::refuse(refusal, &self.request_id, self.admission);
@@ -333,6 +364,14 @@ impl Telling {
         );
         recording.refused(refusal, response.status().as_u16());
         response
+    }
+
+    /// Refuses a call that was on its way to the upstream. What is wrong with its credential can only be what was signed of its body.
+    pub(super) fn refuse_under_way(self, recording: Recording, refusal: &Refusal) -> Response<Answer> {
+        let worker = recording.worker();
+        let mut answer = self.refuse(recording, refusal);
+        worker.shared.challenges.add(answer.headers_mut(), refusal, &HeaderMap::new());
+        answer
     }
 
     /// The upstream's answer as the caller gets it.

@@ -32,6 +32,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::CredentialInvalid(_)
         | Refusal::ProofInvalid(_)
         | Refusal::ProofNonceNeeded(_)
+        | Refusal::SignatureInvalid(..)
         | Refusal::AuthenticationInsufficient(_) => StatusCode::UNAUTHORIZED,
         Refusal::Suspended(_)
         | Refusal::NotSubscribed
@@ -107,6 +108,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::CredentialRepeated
         | Refusal::CredentialInvalid(_)
         | Refusal::ProofInvalid(_)
+        | Refusal::SignatureInvalid(..)
         | Refusal::AuthenticationInsufficient(_)
         | Refusal::ScopeMissing { .. }
         | Refusal::PathAmbiguous(_)

@@ -1,4 +1,5 @@
-//! The request body on its way to the upstream: counted, bounded, paced and, if the route's meter reads it, copied.
+//! The request body on its way to the upstream: counted, bounded, paced and, if the route's meter reads it, copied; of a signed
+//! request, checked against its digest.
 //!
 //! Trailers of requests end here: nothing on this path needs them, and they could smuggle identity fields.
 
@@ -15,7 +16,9 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::raw_head::RawHead;
+use crate::credential::content_digest::{Checking, ContentDigest};
 use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureMistake;
 use crate::metering::capture::Capture;
 
 /// Bounds of a request body.
@@ -95,6 +98,8 @@ pub struct Streaming {
     length: Option<u64>,
     version: Version,
     pace: Option<Pace>,
+    /// What the body must be, until its end has been checked.
+    digest: Option<Checking>,
 }
 
 impl Drop for Streaming {
@@ -125,7 +130,7 @@ impl Upload {
         outcome: Rc<RefCell<UploadOutcome>>,
         raw_head: Rc<RawHead>,
     ) -> Self {
-        if incoming.is_end_stream() || incoming.size_hint().exact() == Some(0) {
+        if is_empty(&incoming) {
             return Self::Empty;
         }
         raw_head.body_opens();
@@ -139,8 +144,31 @@ impl Upload {
             length,
             version,
             pace: None,
+            digest: None,
         }))
     }
+
+    /// Has the body checked: the upstream gets its end only if it is the one that `digest` is of. One that is empty has been
+    /// checked already.
+    pub fn check(&mut self, digest: ContentDigest) {
+        match self {
+            Self::Empty => {}
+            Self::Streaming(streaming) => streaming.digest = Some(digest.begin()),
+        }
+    }
+}
+
+/// Whether there is nothing to be sent on.
+#[must_use]
+pub fn is_empty(body: &Incoming) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
+}
+
+/// The refusal of a body that is not the one that was signed.
+#[must_use]
+pub fn another_body() -> Refusal {
+    let detail = "the body is not the one whose digest was signed, and the upstream has not got all of it";
+    Refusal::SignatureInvalid(SignatureMistake::DigestMismatch, detail.to_owned())
 }
 
 impl Streaming {
@@ -178,6 +206,11 @@ impl Streaming {
         is_reset || self.length.is_some_and(|length| length != self.outcome.borrow().bytes)
     }
 
+    /// Whether it was the body that it had to be, if it had to be a certain one; to be asked at its end.
+    fn is_right(&mut self) -> bool {
+        self.digest.take().is_none_or(Checking::matches)
+    }
+
     /// All of it has come.
     fn end(&self) {
         self.raw_head.body_ends();
@@ -204,7 +237,7 @@ impl Streaming {
                 }
                 Poll::Ready(None) => {
                     self.end();
-                    return Poll::Ready(None);
+                    return if self.is_right() { Poll::Ready(None) } else { self.cut(another_body()) };
                 }
                 Poll::Ready(Some(Err(_))) => {
                     return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
@@ -228,6 +261,15 @@ impl Streaming {
             }
             outcome.capture.push(&data);
             outcome.moved_at = Some(Instant::now());
+            let is_last = self.length == Some(outcome.bytes) || self.incoming.is_end_stream();
+            drop(outcome);
+            if let Some(digest) = &mut self.digest {
+                digest.update(&data);
+                // Without its last piece no upstream takes it for whole.
+                if is_last && !self.is_right() {
+                    return self.cut(another_body());
+                }
+            }
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
     }

@@ -17,6 +17,7 @@ use crate::credential::directory::{Directory, Identity};
 use crate::credential::key_uses::{KeyUse, KeyUses, MOST_OF_A_CORE, hour};
 use crate::credential::proofs::Proofs;
 use crate::credential::recent::Recent;
+use crate::credential::signatures::Signatures;
 use crate::domain::door::Door;
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
@@ -55,6 +56,8 @@ pub struct Shared {
     pub proofs: Proofs,
     /// When API keys were last used, to be written down.
     pub key_uses: Arc<KeyUses>,
+    /// Takes signatures of requests.
+    pub signatures: Signatures,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

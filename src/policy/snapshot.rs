@@ -72,6 +72,8 @@ pub struct Platform {
     pub signing_keys: SigningKeyTerms,
     /// Which proofs of possession must have a nonce.
     pub proof_nonces: ProofNonces,
+    /// How old the signature of a request may be.
+    pub signature_window: Duration,
 }
 
 /// Which proofs of possession must have a nonce.

@@ -30,6 +30,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         store: services.store.clone(),
         policies: services.live.clone(),
         signing_keys: services.signing_keys.clone(),
+        sealing: services.sealing.clone(),
         invalidation: services.directory.clone(),
         clock: services.clock.clone(),
         random: services.random.clone(),

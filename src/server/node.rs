@@ -33,7 +33,9 @@ use crate::credential::hasher::Hasher;
 use crate::credential::key_uses::KeyUses;
 use crate::credential::proofs::Proofs;
 use crate::credential::sealing::SealingKey;
+use crate::credential::signatures::Signatures;
 use crate::credential::signing_keys::SigningKeys;
+use crate::credential::stored::StoredIdentities;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -182,7 +184,7 @@ impl Node {
             time: bounds.credential_time,
             grace: bounds.credential_grace,
         };
-        let source = Arc::new(store.clone());
+        let source = Arc::new(StoredIdentities { store: store.clone(), sealing: sealing.clone() });
         let directory =
             Arc::new(Directory::new(source, signing_keys.clone(), clock.clone(), control.clone(), memory));
         let hasher = Arc::new(Hasher::start().map_err(ServerError::Threads)?);
@@ -221,6 +223,7 @@ impl Node {
             mutual_origin: services.mutual_base.clone(),
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             key_uses: services.key_uses.clone(),
+            signatures: Signatures::new(services.clock.now()),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });

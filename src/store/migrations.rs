@@ -53,6 +53,7 @@ const STEPS: &[Step] = &[
     step!(21, "older_records", "0021_older_records.sql"),
     step!(22, "narrow_keys", "0022_narrow_keys.sql"),
     step!(23, "default_scopes", "0023_default_scopes.sql"),
+    step!(24, "signature_keys", "0024_signature_keys.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

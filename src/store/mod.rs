@@ -59,6 +59,7 @@ pub mod revoked_token;
 mod running_total;
 mod sale;
 pub mod second_factor;
+mod signature_key;
 pub mod signing_key;
 pub mod statement;
 pub mod subscription;

@@ -16,7 +16,7 @@ use crate::credential::loader::Failure;
 use crate::credential::refused::Refused;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
-use crate::domain::principal::CredentialKind;
+use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 
@@ -88,32 +88,39 @@ impl Directory {
 
     /// Loads a key that may be a guess, once for all who wait for it. It is paid for, and the price is given back unless the key
     /// proves nothing. One that proves nothing takes no place of those that do.
-    pub(super) async fn try_key(
+    pub(super) async fn try_new(
         self: &Arc<Self>,
-        hash: KeyHash,
+        credential: Credential,
+        presented: Owned,
         address: Option<IpAddr>,
         moment: Moment,
     ) -> Result<Remembered, Refused> {
-        if let Some(refused) = self.guesses.known_wrong(&hash.0, moment.monotonic) {
+        let (_, hash) = credential;
+        if let Some(refused) = self.guesses.known_wrong(&hash, moment.monotonic) {
             return Err(refused);
         }
         let loading = self.clone();
         let tried = async move {
             let paid = loading.guesses.pay(address, moment.monotonic)?;
-            let task = loading.control.spawn(loading.clone().load_tried(hash, paid));
+            let task = loading.control.spawn(loading.clone().load_tried(hash, presented, paid));
             let cut_off = Refusal::Unavailable("The look-up of a credential was cut off");
             task.await.unwrap_or(Err(cut_off.into()))
         };
-        let remembered = self.remembered.try_get_with((CredentialKind::ApiKey, hash.0), tried).await;
+        let remembered = self.remembered.try_get_with(credential, tried).await;
         remembered.map_err(Arc::unwrap_or_clone)
     }
 
-    async fn load_tried(self: Arc<Self>, hash: KeyHash, paid: Paid) -> Result<Remembered, Refused> {
-        let remembered = self.clone().load_once(Owned::ApiKey(hash), None).await;
+    async fn load_tried(
+        self: Arc<Self>,
+        hash: [u8; 32],
+        presented: Owned,
+        paid: Paid,
+    ) -> Result<Remembered, Refused> {
+        let remembered = self.clone().load_once(presented, None).await;
         match &remembered.outcome {
             Err(refused @ Refused { refusal: Refusal::CredentialInvalid(why), app }) => {
                 let until = remembered.loaded_at.saturating_add(REFUSED_TIME);
-                self.guesses.remember_wrong(hash.0, (*why, app.as_ref()), until);
+                self.guesses.remember_wrong(hash, (*why, app.as_ref()), until);
                 return Err(refused.clone());
             }
             Err(refused @ Refused { refusal: Refusal::Unavailable(_), .. }) => {
@@ -130,6 +137,9 @@ impl Directory {
         let mut stamps = Stamps::default();
         let outcome = match &presented {
             Owned::ApiKey(hash) => self.load_key(hash, moment, &mut stamps).await,
+            Owned::SignatureKey(id) => {
+                self.loader.load_signature_key(id, self.judging(moment), &mut stamps).await
+            }
             Owned::AccessToken(token) => {
                 self.loader.load_token(token, self.judging(moment), &mut stamps).await
             }
@@ -174,6 +184,7 @@ pub(super) enum Owned {
     ApiKey(KeyHash),
     /// Its signature fits.
     AccessToken(Box<VerifiedToken>),
+    SignatureKey(SignatureKeyId),
 }
 
 fn out_of_reach(unavailable: &SourceUnavailable, moment: Moment) -> Remembered {

@@ -70,7 +70,7 @@ impl Lifetimes {
     /// API keys have a memory of their own.
     fn of(&self, (kind, _): &Credential, value: &Remembered) -> Duration {
         match (kind, &value.outcome) {
-            (CredentialKind::AccessToken, Ok(_)) => self.known,
+            (CredentialKind::AccessToken | CredentialKind::SignedRequest, Ok(_)) => self.known,
             (CredentialKind::ApiKey, _) | (_, Err(_)) => REFUSED_TIME,
         }
     }

@@ -5,26 +5,24 @@
 mod guessed;
 mod many;
 mod new_keys;
+mod signature_keys;
+mod source;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 
+use self::source::Source;
 use super::super::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use super::super::loader::MAX_LOADS;
 use super::*;
 use crate::credential::keys::KnownKey;
 use crate::credential::presented::{Field, Shown};
 use crate::credential::recent::Recent;
-use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::PartnerId;
-use crate::domain::identity::{
-    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
-};
-use crate::domain::narrowing::Narrowing;
+use crate::domain::identity::Environment;
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Subject;
 use crate::domain::scope::ScopeSet;
@@ -35,114 +33,6 @@ const MEMORY: Memory =
     Memory { tokens: 100, keys: 1000, time: Duration::from_secs(60), grace: Duration::from_secs(600) };
 
 const ISSUER: &str = "https://gateway.example";
-
-/// Knows every key but some, as one of the same active app, unless it is away.
-struct Source {
-    is_away: AtomicBool,
-    is_suspended: AtomicBool,
-    loads: AtomicUsize,
-    unknown: std::sync::Mutex<Vec<KeyHash>>,
-    keys_asked: AtomicUsize,
-    valid_from: std::sync::Mutex<Option<Timestamp>>,
-    /// Taken by whoever loads; a test that holds all makes loads wait.
-    gate: Semaphore,
-}
-
-impl Source {
-    fn answer<T>(&self, value: T) -> Result<T, SourceUnavailable> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(SourceUnavailable("away".to_owned())),
-            false => Ok(value),
-        }
-    }
-
-    fn standing(&self) -> Standing {
-        if self.is_suspended.load(Ordering::SeqCst) { Standing::Suspended } else { Standing::Active }
-    }
-}
-
-#[async_trait]
-impl IdentitySource for Source {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
-        self.keys_asked.fetch_add(1, Ordering::SeqCst);
-        if self.unknown.lock().unwrap().contains(hash) {
-            return self.answer(None);
-        }
-        let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
-        let created_at = Timestamp::default();
-        self.answer(Some(KeyRecord {
-            id,
-            app,
-            scopes: None,
-            narrowing: Narrowing::default(),
-            created_at,
-            expires_at: None,
-            revoked_at: None,
-            rotated_from: None,
-            last_used_at: None,
-        }))
-    }
-
-    async fn keys_after(
-        &self,
-        after: Option<&KeyId>,
-        most: u32,
-    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
-        let keys = (0..KEYS).map(known_key).filter(|(_, key, _)| after.is_none_or(|after| key.id > *after));
-        self.answer(keys.take(most as usize).collect())
-    }
-
-    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        let _turn = self.gate.acquire().await.unwrap();
-        self.answer(Some(App {
-            id: id.clone(),
-            partner: PartnerId::new("partner_1").unwrap(),
-            name: "App".to_owned(),
-            environment: Environment::Live,
-            kind: ClientKind::Confidential,
-            redirect_uris: Vec::new(),
-            scopes: ScopeSet::default(),
-            default_scopes: DefaultScopes::All,
-            requires_pkce: false,
-            standing: self.standing(),
-            created_at: Timestamp::default(),
-        }))
-    }
-
-    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
-        self.answer(*self.valid_from.lock().unwrap())
-    }
-
-    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
-        let (name, standing) = ("Partner".to_owned(), Standing::Active);
-        self.answer(Some(Partner { id: id.clone(), name, standing, created_at: Timestamp::default() }))
-    }
-
-    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
-        self.answer(Vec::new())
-    }
-
-    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
-        self.answer(None)
-    }
-
-    async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
-        self.answer(false)
-    }
-
-    async fn is_token_revoked(&self, _: &str) -> Result<bool, SourceUnavailable> {
-        self.answer(false)
-    }
-
-    async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
-        self.answer(Vec::new())
-    }
-
-    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
-        self.answer(None)
-    }
-}
 
 /// Keys that the source tells of by the page; each third is of an app that may not call.
 const KEYS: u16 = 3_000;
@@ -190,6 +80,7 @@ impl World {
         let source = Arc::new(Source {
             is_away,
             is_suspended: AtomicBool::new(false),
+            is_key_revoked: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
             unknown: std::sync::Mutex::default(),
             keys_asked: AtomicUsize::new(0),
@@ -350,7 +241,7 @@ async fn a_core_remembers_who_called_until_it_ages_or_changes() {
     recent.keep(key, world.identify().await.unwrap().unwrap());
     assert!(recent.find(key, now()).is_some());
     assert!(recent.find(bearer, now()).is_none(), "of another field");
-    let both = Shown { authorization: bearer.authorization, api_key: key.api_key };
+    let both = Shown { authorization: bearer.authorization, api_key: key.api_key, ..Shown::default() };
     assert!(recent.find(both, now()).is_none(), "two credentials");
     world.directory.forget_app(&AppId::new("app_1").unwrap());
     assert!(recent.find(key, now()).is_none(), "a change beats it");

@@ -16,11 +16,8 @@ use crate::domain::time::Timestamp;
 const PLACES: usize = 1024;
 /// Proofs of a place for which there is room whatever others do.
 const SHARE: usize = 1024;
-/// Proofs that are remembered in all; beyond, a place has its share.
-const MOST: usize = PLACES * SHARE;
-
-/// Proofs of a place at most: one key's flood leaves room for those of others.
-const MOST_OF_A_PLACE: usize = MOST / 8;
+/// The same of signatures, which are good for longer than proofs, so that more have to be remembered.
+const ROOMY_SHARE: usize = 4096;
 
 /// The start of a [`super::ProofId`]: enough that no two are alike.
 type Short = [u8; 16];
@@ -30,6 +27,7 @@ pub struct Replays {
     places: Box<[Mutex<Place>]>,
     hasher: RandomState,
     count: AtomicUsize,
+    share: usize,
 }
 
 impl std::fmt::Debug for Replays {
@@ -68,12 +66,32 @@ pub enum Seen {
 
 impl Default for Replays {
     fn default() -> Self {
-        let places = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { places, hasher: RandomState::new(), count: AtomicUsize::new(0) }
+        Self::with_share(SHARE)
     }
 }
 
 impl Replays {
+    /// With room for those that are good for some minutes.
+    #[must_use]
+    pub fn roomy() -> Self {
+        Self::with_share(ROOMY_SHARE)
+    }
+
+    fn with_share(share: usize) -> Self {
+        let places = (0..PLACES).map(|_| Mutex::default()).collect();
+        Self { places, hasher: RandomState::new(), count: AtomicUsize::new(0), share }
+    }
+
+    /// Proofs that are remembered in all; beyond, a place has its share.
+    fn most(&self) -> usize {
+        PLACES * self.share
+    }
+
+    /// Proofs of a place at most: one key's flood leaves room for those of others.
+    fn most_of_a_place(&self) -> usize {
+        self.most() / 8
+    }
+
     /// Sees a proof at `now`.
     pub fn see(&self, proven: &Proven, now: Timestamp) -> Seen {
         let place = usize::try_from(self.hasher.hash_one(proven.key) % PLACES as u64).unwrap_or(0);
@@ -89,8 +107,8 @@ impl Replays {
         if ends_at <= place.forgotten_at {
             return Seen::Forgotten;
         }
-        if place.len() >= MOST_OF_A_PLACE
-            || place.len() >= SHARE && self.count.load(Ordering::Relaxed) >= MOST
+        if place.len() >= self.most_of_a_place()
+            || place.len() >= self.share && self.count.load(Ordering::Relaxed) >= self.most()
         {
             return Seen::NoRoom;
         }
@@ -199,12 +217,12 @@ mod tests {
     fn who_floods_is_refused_and_others_are_not() {
         let replays = Replays::default();
         let flooded = (0..).find(|number| replays.see(&proof(1, *number, START), START) == Seen::NoRoom);
-        assert_eq!(flooded, Some(MOST_OF_A_PLACE as u64));
+        assert_eq!(flooded, Some(replays.most_of_a_place() as u64));
         assert_eq!(replays.see(&proof(1, 0, START), START), Seen::Again);
         let others =
             (2..=200).filter(|key| replays.see(&proof(*key, 0, START), START) == Seen::First).count();
         assert!(others >= 190, "{others}");
-        assert!(replays.count.load(Ordering::Relaxed) < MOST / 4);
+        assert!(replays.count.load(Ordering::Relaxed) < replays.most() / 4);
         let later = START.plus(Duration::from_secs(120));
         assert_eq!(replays.see(&proof(1, 0, later), later), Seen::First);
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::dpop::Target;
 use super::*;
-use crate::domain::confirmation::NonceRule;
+use crate::domain::confirmation::{NonceRule, Thumbprint};
 
 const URL: &str = "https://api.example.com/orders";
 const START: Timestamp = Timestamp::from_seconds(1_790_000_000);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::file::platform::{DpopSection, PlatformFile};
+use super::super::file::platform::{DpopSection, PlatformFile, SignedRequestsSection};
 use super::super::file::products::ProductEntry;
 use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
@@ -26,6 +26,10 @@ use crate::domain::time::Zone;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shortest life of anything: times are told in whole seconds.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
+/// How old the signature of a request may be, unless the platform says otherwise.
+const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
+const SIGNATURE_WINDOWS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(10)..=Duration::from_secs(900);
 /// RFC 6749, section 4.1.2.
 const MAX_CODE_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -63,6 +67,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     }
     let login = super::login::login(compiling, document, oauth.login.as_ref());
     let signing_keys = super::signing_keys::signing_keys(compiling, document, oauth);
+    let signature_window = signature_window(compiling, document, &file.signed_requests);
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -75,7 +80,23 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         login: login?,
         proof_nonces: proof_nonces(&oauth.dpop),
         signing_keys: signing_keys?,
+        signature_window: signature_window?,
     })
+}
+
+fn signature_window(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    section: &SignedRequestsSection,
+) -> Option<Duration> {
+    let pointer = "/signed_requests/window";
+    let window = given(compiling, document, pointer, section.window.as_ref())?.unwrap_or(SIGNATURE_WINDOW);
+    if !SIGNATURE_WINDOWS.contains(&window) {
+        let message = "a signature may be 10s to 15m old: shorter, and clocks differ by more; longer, and more has to be remembered";
+        compiling.wrong(document, pointer, message.to_owned(), None);
+        return None;
+    }
+    Some(window)
 }
 
 fn proof_nonces(section: &DpopSection) -> ProofNonces {

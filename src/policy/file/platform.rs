@@ -16,6 +16,18 @@ pub struct PlatformFile {
     pub time_zone: String,
     /// Settings of the OAuth2 server.
     pub oauth: OAuthSection,
+    /// What is asked of apps that sign their requests (RFC 9421).
+    #[serde(default)]
+    pub signed_requests: SignedRequestsSection,
+}
+
+/// What is asked of signatures of requests (RFC 9421).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRequestsSection {
+    /// How old a signature may be, by its `created`; 10s to 15m, 5m unless it is given. For so long it is remembered, so that none is
+    /// taken twice.
+    pub window: Option<DurationText>,
 }
 
 /// How access tokens are signed.

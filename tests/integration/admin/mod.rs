@@ -9,5 +9,6 @@ mod identity;
 mod keys;
 mod open;
 mod policy;
+mod signature_keys;
 mod strict;
 pub(crate) mod world;

@@ -16,7 +16,7 @@ use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router}
 use tollgate::credential::hasher::Hasher;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
-use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId};
+use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
 use tollgate::policy::live::Live;
@@ -53,6 +53,10 @@ impl Invalidation for Forgotten {
     }
 
     fn forget_key(&self, key: &KeyId) {
+        self.note(key.as_str());
+    }
+
+    fn forget_signature_key(&self, key: &SignatureKeyId) {
         self.note(key.as_str());
     }
 
@@ -147,6 +151,7 @@ impl World {
             store: store.clone(),
             signing_keys: Arc::new(signing_keys(&store, time).await),
             policies: Arc::new(live.unwrap()),
+            sealing: Arc::new(SealingKey::new(&[7; 32]).unwrap()),
             invalidation: forgotten.clone(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(MachineRandom::new()),

@@ -324,3 +324,30 @@ async fn a_client_that_makes_no_sense_is_refused_by_field_and_remedy() {
     }
     assert_eq!(run(&world, &[&create[..], &more[..2]].concat()).await.status, 0);
 }
+
+#[tokio::test]
+async fn an_app_has_keys_that_its_requests_are_signed_by() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let create = ["signature-key", "create", "--app", &id, "--algorithm"];
+    let shared = run(&world, &[&create[..], &["hmac-sha256"]].concat()).await;
+    assert_eq!(shared.status, 0, "{}", shared.err);
+    assert!(shared.out.contains("secret") && shared.err.contains("once"), "{} {}", shared.out, shared.err);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.json");
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    std::fs::write(&file, jwk).unwrap();
+    let of_file = ["ed25519", "--public-key", file.to_str().unwrap(), "--scope", "order:read"];
+    let made = json(&world, &[&create[..], &of_file].concat()).await;
+    assert_eq!((&made["secret"], &made["scopes"]), (&Value::Null, &serde_json::json!(["order:read"])));
+    let refused = run(&world, &[&create[..], &["ed25519"]].concat()).await;
+    assert_eq!(refused.status, 3, "{}", refused.err);
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    let refused = run(&world, &[&create[..], &of_file].concat()).await;
+    assert!(refused.status != 0 && refused.err.contains("PEM"), "{}", refused.err);
+    let revoked = json(&world, &["signature-key", "revoke", &text(&made, "id")]).await;
+    assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
+    let listed = json(&world, &["signature-key", "list", "--app", &id]).await;
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(listed.as_array().unwrap().iter().all(|key| key.get("secret").is_none()), "{listed}");
+}

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tollgate::domain::authentication::Step;
 use tollgate::domain::refusal::{Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
+use tollgate::domain::signature_mistake::SignatureMistake;
 use tollgate::gateway::respond;
 
 use super::process::Process;
@@ -269,7 +270,8 @@ fn table_of_admin() -> String {
 /// One of each. A new one does not compile here until it stands in the list.
 fn each() -> Vec<Refusal> {
     let limit = "calls".parse().unwrap();
-    let all = vec![
+    let signature = |mistake: &SignatureMistake| Refusal::SignatureInvalid(*mistake, String::new());
+    let mut all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
         Refusal::UpgradeUnsupported,
@@ -303,6 +305,9 @@ fn each() -> Vec<Refusal> {
         Refusal::Unavailable(""),
         Refusal::Unrecorded,
     ];
+    let after = all.iter().position(|refusal| matches!(refusal, Refusal::AuthenticationInsufficient(_)));
+    let after = after.unwrap();
+    all.splice(after..after, SignatureMistake::ALL.iter().map(signature));
     for refusal in &all {
         match refusal {
             Refusal::MessageMalformed(_)
@@ -320,6 +325,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::CredentialInvalid(_)
             | Refusal::ProofInvalid(_)
             | Refusal::ProofNonceNeeded(_)
+            | Refusal::SignatureInvalid(..)
             | Refusal::AuthenticationInsufficient(_)
             | Refusal::Suspended(_)
             | Refusal::NotSubscribed

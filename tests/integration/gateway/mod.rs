@@ -18,6 +18,7 @@ mod outside;
 mod parked;
 mod reload;
 mod resource;
+mod signed;
 mod streams;
 mod tls;
 mod tls_reload;

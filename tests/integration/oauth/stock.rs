@@ -1,8 +1,6 @@
 //! Clients as programs have them, unchanged: the crates `oauth2` and `jsonwebtoken`, Authlib, Requests-OAuthlib, openid-client and oauth4webapi.
 
 use std::convert::Infallible;
-use std::path::Path;
-use std::process::Command;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
@@ -15,6 +13,7 @@ use oauth2::{
 
 use serde_json::{Value, json};
 
+use crate::support::clients::outside;
 use crate::support::dev::{Dev, parameter};
 use crate::support::http;
 
@@ -119,28 +118,6 @@ fn the_crate_oauth2_lets_a_device_in() {
     let tokens =
         client.exchange_device_access_token(&begun).request(&send, std::thread::sleep, None).unwrap();
     assert!(tokens.refresh_token().is_some());
-}
-
-/// Runs a script of `tests/outside/clients` where its packages were installed.
-#[track_caller]
-fn outside(script: &str, dev: &Dev, arguments: &[&str]) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (from, installed) = (root.join("tests/outside/clients"), root.join("target/clients"));
-    let python = installed.join("python/bin/python3");
-    let mut command = if script.ends_with(".py") {
-        let mut command = Command::new(&python);
-        command.arg(from.join(script));
-        command
-    } else {
-        // Node.js looks for packages beside the script.
-        std::fs::copy(from.join(script), installed.join(script)).unwrap();
-        let mut command = Command::new("node");
-        command.arg(installed.join(script)).env("PYTHON", &python).env("MERCHANT", from.join("merchant.py"));
-        command
-    };
-    let run = command.arg(dev.ready_file()).args(arguments).output().unwrap();
-    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(run.status.success(), "{}\n{}\n{}", told(&run.stdout), told(&run.stderr), dev.log());
 }
 
 #[test]

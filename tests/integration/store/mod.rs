@@ -13,6 +13,7 @@ mod contract_pages;
 mod contract_pushed;
 mod contract_refresh;
 mod contract_second_factor;
+mod contract_signature_key;
 mod contract_tokens;
 mod opening;
 mod seed;

@@ -1,10 +1,12 @@
 //! What tests share.
 
+pub(crate) mod clients;
 pub(crate) mod dev;
 pub(crate) mod dpop;
 pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod message_signer;
 pub(crate) mod origin;
 pub(crate) mod provider;
 pub(crate) mod server;

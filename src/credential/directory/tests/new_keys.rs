@@ -1,7 +1,10 @@
 //! Tokens of keys that this node does not know yet, and of keys that nobody has.
 
+use async_trait::async_trait;
+
 use super::*;
 use crate::credential::ring_source::{RingSource, Trust};
+use crate::credential::source::SourceUnavailable;
 
 /// Has a ring, and in the store other keys.
 struct Rings {

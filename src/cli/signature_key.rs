@@ -1,0 +1,113 @@
+//! `tollgate signature-key`: the keys by which apps sign their requests.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::app::SHOWN_ONCE;
+use super::failure::{Failure, Outcome};
+use super::node::NodeArguments;
+use super::query::{segment, with_query};
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct SignatureKeyArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Register a key for an app; of hmac-sha256 the secret is made, and shown this once
+    Create {
+        /// The app that it proves
+        #[arg(long, value_name = "ID")]
+        app: String,
+        /// How it signs: hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512
+        #[arg(long, value_name = "NAME")]
+        algorithm: String,
+        /// The file of the app's public key, in PEM or as a JWK; not for hmac-sha256
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+        /// A scope of the key; may be given several times [default: all scopes of the app]
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// From when it no longer works, such as 2027-01-01T00:00:00Z [default: it works until revoked]
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// An app's signature keys, revoked ones too; never the secrets
+    List {
+        /// The app
+        #[arg(long, value_name = "ID")]
+        app: String,
+    },
+    /// Make a key useless at once
+    Revoke {
+        /// The key's id (sgk_…)
+        id: String,
+    },
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("secret", "/secret"),
+    ("app", "/app"),
+    ("algorithm", "/algorithm"),
+    ("scopes", "/scopes"),
+    ("created", "/created_at"),
+    ("expires", "/expires_at"),
+    ("revoked", "/revoked_at"),
+];
+
+const LISTED: &[Column] = &[
+    ("id", "/id"),
+    ("app", "/app"),
+    ("algorithm", "/algorithm"),
+    ("scopes", "/scopes"),
+    ("created", "/created_at"),
+    ("expires", "/expires_at"),
+    ("revoked", "/revoked_at"),
+];
+
+pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create { app, algorithm, public_key, scopes, expires_at } => {
+            let mut body = json!({ "app": app, "algorithm": algorithm });
+            if let Some(file) = public_key {
+                body["public_key"] = json!(read(&file)?);
+            }
+            if !scopes.is_empty() {
+                body["scopes"] = json!(scopes);
+            }
+            if let Some(expires_at) = expires_at {
+                body["expires_at"] = json!(expires_at);
+            }
+            let made = node.post("/admin/signature_keys", &body)?;
+            screen.entry(&made, COLUMNS)?;
+            if made["secret"].is_null() { Ok(()) } else { screen.note(SHOWN_ONCE) }
+        }
+        Action::List { app } => {
+            let keys = node.list(&with_query("/admin/signature_keys", &[("app", Some(&app))]))?;
+            let none = "No signature keys: tollgate signature-key create --app ID --algorithm NAME";
+            screen.list(&keys, LISTED, none)
+        }
+        Action::Revoke { id } => {
+            let path = format!("/admin/signature_keys/{}/revoke", segment(&id));
+            screen.entry(&node.post(&path, &json!({}))?, COLUMNS)
+        }
+    }
+}
+
+/// The text of a key's file.
+fn read(file: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let wrong =
+        |_| Failure::Invalid(format!("tollgate: {} must be a public key in PEM or a JWK", file.display()));
+    String::from_utf8(bytes).map_err(wrong)
+}

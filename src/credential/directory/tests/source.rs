@@ -1,0 +1,156 @@
+//! A source of identities that does what a test says.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::{KEYS, known_key};
+use crate::credential::keys::KnownKey;
+use crate::credential::request_key::RequestKey;
+use crate::credential::sealing::SealingKey;
+use crate::credential::source::{IdentitySource, SourceUnavailable};
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
+use crate::domain::identity::{
+    App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
+};
+use crate::domain::narrowing::Narrowing;
+use crate::domain::scope::ScopeSet;
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord};
+use crate::domain::time::Timestamp;
+
+/// Knows every key but some, as one of the same active app, unless it is away.
+pub(super) struct Source {
+    pub(super) is_away: AtomicBool,
+    pub(super) is_suspended: AtomicBool,
+    pub(super) is_key_revoked: AtomicBool,
+    pub(super) loads: AtomicUsize,
+    pub(super) unknown: std::sync::Mutex<Vec<KeyHash>>,
+    pub(super) keys_asked: AtomicUsize,
+    pub(super) valid_from: std::sync::Mutex<Option<Timestamp>>,
+    /// Taken by whoever loads; a test that holds all makes loads wait.
+    pub(super) gate: Semaphore,
+}
+
+impl Source {
+    fn answer<T>(&self, value: T) -> Result<T, SourceUnavailable> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(SourceUnavailable("away".to_owned())),
+            false => Ok(value),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        if self.is_suspended.load(Ordering::SeqCst) { Standing::Suspended } else { Standing::Active }
+    }
+}
+
+#[async_trait]
+impl IdentitySource for Source {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
+        self.keys_asked.fetch_add(1, Ordering::SeqCst);
+        if self.unknown.lock().unwrap().contains(hash) {
+            return self.answer(None);
+        }
+        let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
+        let created_at = Timestamp::default();
+        self.answer(Some(KeyRecord {
+            id,
+            app,
+            scopes: None,
+            narrowing: Narrowing::default(),
+            created_at,
+            expires_at: None,
+            revoked_at: None,
+            rotated_from: None,
+            last_used_at: None,
+        }))
+    }
+
+    async fn signature_key(
+        &self,
+        id: &SignatureKeyId,
+    ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
+        self.keys_asked.fetch_add(1, Ordering::SeqCst);
+        let is_revoked = self.is_key_revoked.load(Ordering::SeqCst);
+        let record = SignatureKeyRecord {
+            id: id.clone(),
+            app: AppId::new("app_1").unwrap(),
+            algorithm: SignatureAlgorithm::Ed25519,
+            scopes: None,
+            created_at: Timestamp::default(),
+            expires_at: None,
+            revoked_at: is_revoked.then(Timestamp::default),
+        };
+        self.answer(Some(record).filter(|record| record.id.as_str() != "sgk_unknown"))
+    }
+
+    async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
+        let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let material = SignatureKeyMaterial::Public(jwk.to_owned());
+        let sealing = SealingKey::new(&[7; 32]).unwrap();
+        let opened = RequestKey::open((&key.id, key.created_at), key.algorithm, &material, &sealing);
+        self.answer(opened.ok())
+    }
+
+    async fn keys_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
+        let keys = (0..KEYS).map(known_key).filter(|(_, key, _)| after.is_none_or(|after| key.id > *after));
+        self.answer(keys.take(most as usize).collect())
+    }
+
+    async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let _turn = self.gate.acquire().await.unwrap();
+        self.answer(Some(App {
+            id: id.clone(),
+            partner: PartnerId::new("partner_1").unwrap(),
+            name: "App".to_owned(),
+            environment: Environment::Live,
+            kind: ClientKind::Confidential,
+            redirect_uris: Vec::new(),
+            scopes: ScopeSet::default(),
+            default_scopes: DefaultScopes::All,
+            requires_pkce: false,
+            standing: self.standing(),
+            created_at: Timestamp::default(),
+        }))
+    }
+
+    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
+        self.answer(*self.valid_from.lock().unwrap())
+    }
+
+    async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {
+        let (name, standing) = ("Partner".to_owned(), Standing::Active);
+        self.answer(Some(Partner { id: id.clone(), name, standing, created_at: Timestamp::default() }))
+    }
+
+    async fn subscriptions(&self, _: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
+        self.answer(Vec::new())
+    }
+
+    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+        self.answer(None)
+    }
+
+    async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
+        self.answer(false)
+    }
+
+    async fn is_token_revoked(&self, _: &str) -> Result<bool, SourceUnavailable> {
+        self.answer(false)
+    }
+
+    async fn revoked_tokens(&self, _: &str, _: u32) -> Result<Vec<(String, Timestamp)>, SourceUnavailable> {
+        self.answer(Vec::new())
+    }
+
+    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
+        self.answer(None)
+    }
+}

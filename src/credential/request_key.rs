@@ -1,0 +1,120 @@
+//! What verifies the signatures of requests: the secret that app and platform share, or the app's public key.
+//!
+//! Invariant: the algorithm is the key's. Nothing that a request says chooses another.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+
+use super::jwk::{Algorithm, PublicKey};
+use super::public_key_text::{self, KeyTextError};
+use super::sealing::{SealingKey, Unsealable};
+use crate::domain::id::SignatureKeyId;
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
+use crate::domain::time::Timestamp;
+
+/// What verifies the signatures of requests.
+pub struct RequestKey {
+    algorithm: SignatureAlgorithm,
+    created_at: Timestamp,
+    verifying: Verifying,
+}
+
+enum Verifying {
+    Secret(Box<hmac::Key>),
+    Public(PublicKey),
+}
+
+/// A key cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestKeyError {
+    /// Its secret cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] Unsealable),
+    /// What the store has is no key for its algorithm.
+    #[error("it is no key for its algorithm")]
+    Unfit,
+}
+
+impl fmt::Debug for RequestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestKey({})", self.algorithm)
+    }
+}
+
+impl RequestKey {
+    /// A key of the store.
+    ///
+    /// # Errors
+    /// [`RequestKeyError`].
+    pub fn open(
+        (id, created_at): (&SignatureKeyId, Timestamp),
+        algorithm: SignatureAlgorithm,
+        material: &SignatureKeyMaterial,
+        sealing: &SealingKey,
+    ) -> Result<Self, RequestKeyError> {
+        let verifying = match (material, algorithm) {
+            (SignatureKeyMaterial::Sealed(sealed), SignatureAlgorithm::HmacSha256) => {
+                let secret = sealing.open(&belongs_to(id), sealed)?;
+                Verifying::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+            }
+            (SignatureKeyMaterial::Public(jwk), algorithm) => {
+                let key = public_key(algorithm, jwk).map_err(|_| RequestKeyError::Unfit)?;
+                Verifying::Public(key)
+            }
+            (SignatureKeyMaterial::Sealed(_), _) => return Err(RequestKeyError::Unfit),
+        };
+        Ok(Self { algorithm, created_at, verifying })
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// When it was registered: before that it signed nothing that anybody took.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Whether it made `signature` of `message`.
+    #[must_use]
+    pub fn made(&self, signature: &[u8], message: &[u8]) -> bool {
+        match (&self.verifying, jose(self.algorithm)) {
+            (Verifying::Secret(key), None) => hmac::verify(key, message, signature).is_ok(),
+            (Verifying::Public(key), Some((algorithm, _))) => {
+                key.verify(algorithm, message, signature).is_ok()
+            }
+            (Verifying::Secret(_), Some(_)) | (Verifying::Public(_), None) => false,
+        }
+    }
+}
+
+/// For what the secret of a key is sealed.
+#[must_use]
+pub fn belongs_to(id: &SignatureKeyId) -> String {
+    format!("signature key {id}")
+}
+
+/// The public key for `algorithm` that `text` is, in PEM or as a JWK.
+///
+/// # Errors
+/// [`KeyTextError`].
+pub fn public_key(algorithm: SignatureAlgorithm, text: &str) -> Result<PublicKey, KeyTextError> {
+    let (algorithm, names) = jose(algorithm).ok_or(KeyTextError::Unsupported)?;
+    let key = public_key_text::read(text, names)?;
+    if key.is_for(algorithm) { Ok(key) } else { Err(KeyTextError::Unsupported) }
+}
+
+/// The same algorithm for a public key, and its names in JWKs (RFC 9421, section 3.3.7); `None` for a secret's.
+fn jose(algorithm: SignatureAlgorithm) -> Option<(Algorithm, &'static [&'static str])> {
+    match algorithm {
+        SignatureAlgorithm::HmacSha256 => None,
+        SignatureAlgorithm::EcdsaP256Sha256 => Some((Algorithm::Es256, &["ES256"])),
+        SignatureAlgorithm::Ed25519 => Some((Algorithm::EdDsa, &["EdDSA", "Ed25519"])),
+        SignatureAlgorithm::RsaV15Sha256 => Some((Algorithm::Rs256, &["RS256"])),
+        SignatureAlgorithm::RsaPssSha512 => Some((Algorithm::Ps512, &["PS512"])),
+    }
+}

@@ -1,0 +1,147 @@
+//! Takes signatures of requests, each once, and bounds what a flood of those costs that prove nothing.
+//!
+//! Looking at a signature is paid for by the network that it comes from, whoever's key it names, and the price is given back once
+//! it is taken: as for proofs of possession ([`super::proofs`]), who guesses is refused before any arithmetic, and neither the
+//! app nor its other machines are.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::dpop::replay::{Replays, Seen};
+use super::dpop::{ProofId, Proven};
+use super::guesses::Price;
+use super::message_signature::{AHEAD, Message, MessageSignature, SignatureError};
+use super::proven_from::ProvenFrom;
+use super::request_key::RequestKey;
+use crate::domain::confirmation::Thumbprint;
+use crate::domain::id::SignatureKeyId;
+use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureMistake::{AlgorithmMismatch, Mismatch, Replayed};
+use crate::domain::time::{Moment, Timestamp};
+
+/// Takes signatures of requests.
+#[derive(Debug)]
+pub struct Signatures {
+    replays: Replays,
+    price: Price,
+    proven: ProvenFrom,
+    /// What may have been taken by then, the process before this one may have taken.
+    since: Timestamp,
+}
+
+/// The key that a signature names, and until when the signature may be used.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'k> {
+    /// The key's id.
+    pub id: &'k SignatureKeyId,
+    /// The key.
+    pub key: &'k RequestKey,
+    /// When the signature ends.
+    pub ends_at: Timestamp,
+}
+
+impl Signatures {
+    /// Of a process that serves since `since`.
+    #[must_use]
+    pub fn new(since: Timestamp) -> Self {
+        let (price, proven) = (Price::new("unproven-signatures"), ProvenFrom::default());
+        Self { replays: Replays::roomy(), price, proven, since }
+    }
+
+    /// Takes a signature of `message` that came from `address`.
+    ///
+    /// # Errors
+    /// [`Refusal::SignatureInvalid`]; [`Refusal::LimitReached`] and [`Refusal::Unavailable`] for whose signatures prove nothing,
+    /// or are too many.
+    pub fn take(
+        &self,
+        (address, moment): (IpAddr, Moment),
+        (signature, named): (&MessageSignature, Named<'_>),
+        message: &Message<'_>,
+    ) -> Result<(), Refusal> {
+        let algorithm = named.key.algorithm();
+        if signature.algorithm.as_deref().is_some_and(|name| name != algorithm.name()) {
+            let detail = format!("alg must be {algorithm}, as the key's is, or be left out");
+            return Err(SignatureError::new(AlgorithmMismatch, detail).into());
+        }
+        self.check_unused(signature.created, named.key)?;
+        let id = proof_id(named.id, signature.nonce.as_bytes());
+        self.prove((address, moment), (named, id), || {
+            Ok((signature.base(message)?, signature.bytes().to_vec()))
+        })
+    }
+
+    /// Whether a signature that was made at `made_at` was not taken before this process began: that, it does not remember. A key
+    /// that it saw the first of cannot have been used before it.
+    fn check_unused(&self, made_at: Timestamp, key: &RequestKey) -> Result<(), Refusal> {
+        if made_at > self.since.plus(AHEAD) || key.created_at() >= self.since {
+            return Ok(());
+        }
+        Err(Refusal::Unavailable(
+            "The gateway has just begun, and the signature may have been used before: sign anew",
+        ))
+    }
+
+    /// Takes what the key signed, once. `signed` is what it must have signed, and the signature of it.
+    fn prove(
+        &self,
+        (address, moment): (IpAddr, Moment),
+        (named, id): (Named<'_>, ProofId),
+        signed: impl FnOnce() -> Result<(Vec<u8>, Vec<u8>), SignatureError>,
+    ) -> Result<(), Refusal> {
+        let key = thumbprint(named.id);
+        let holder = self.proven.number(key, address);
+        let is_known = self.proven.has(holder);
+        let paid = match is_known {
+            true => self.price.pay_of_network(Some(address), moment.monotonic),
+            false => self.price.pay(Some(address), moment.monotonic),
+        }?;
+        let (message, signature) = signed()?;
+        if !named.key.made(&signature, &message) {
+            let detail = "the signature does not fit: the request is another than the one that was signed, or the key is";
+            return Err(SignatureError::new(Mismatch, detail).into());
+        }
+        match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
+            Seen::First => {
+                self.price.give_back(&paid);
+                if !is_known {
+                    self.proven.add(holder);
+                }
+                Ok(())
+            }
+            Seen::Again | Seen::Forgotten => {
+                let detail = "this signature was used before: sign each request anew, with another nonce";
+                Err(SignatureError::new(Replayed, detail).into())
+            }
+            Seen::NoRoom => Err(Refusal::Unavailable("Too many signatures are remembered")),
+        }
+    }
+
+    /// Forgets signatures that have ended, and networks that have not sent wrong ones of late.
+    pub fn sweep(&self, moment: Moment) {
+        self.replays.sweep(moment.now);
+        self.price.sweep(moment.monotonic);
+    }
+}
+
+/// A key by its id, as what is remembered of its signatures goes by.
+fn thumbprint(id: &SignatureKeyId) -> Thumbprint {
+    Thumbprint(hash(&[id.as_str().as_bytes()]))
+}
+
+fn proof_id(id: &SignatureKeyId, nonce: &[u8]) -> ProofId {
+    // An id has no line feed in it.
+    ProofId(hash(&[id.as_str().as_bytes(), b"\n", nonce]))
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+#[cfg(test)]
+mod tests;

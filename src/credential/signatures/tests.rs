@@ -1,0 +1,144 @@
+//! Signatures are taken once, and those that prove nothing are paid for.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+
+use super::*;
+use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
+use crate::credential::request_key::belongs_to;
+use crate::credential::sealing::SealingKey;
+use crate::domain::random::{Random, RandomUnavailable};
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
+use crate::domain::signature_mistake::SignatureMistake;
+
+const START: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const WINDOW: Duration = Duration::from_secs(300);
+
+struct Zeros;
+
+impl Random for Zeros {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomUnavailable> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+fn later(seconds: u64) -> Timestamp {
+    START.plus(Duration::from_secs(seconds))
+}
+
+/// A gateway that began at [`START`], and a key that was made before or after that.
+struct World {
+    signatures: Signatures,
+    id: SignatureKeyId,
+    key: RequestKey,
+}
+
+impl World {
+    fn with_key_of(created_at: Timestamp) -> Self {
+        let (id, sealing) = (SignatureKeyId::new("sgk_1").unwrap(), SealingKey::new(&[7; 32]).unwrap());
+        let sealed = sealing.seal(&belongs_to(&id), b"secret", &Zeros).unwrap();
+        let material = SignatureKeyMaterial::Sealed(sealed);
+        let algorithm = SignatureAlgorithm::HmacSha256;
+        let key = RequestKey::open((&id, created_at), algorithm, &material, &sealing).unwrap();
+        Self { signatures: Signatures::new(START), id, key }
+    }
+
+    /// Sends a request that was signed at `created` with that nonce by `secret`.
+    fn send(
+        &self,
+        (created, nonce, secret): (Timestamp, &str, &str),
+        (address, now): (&str, Timestamp),
+    ) -> Result<(), Refusal> {
+        let input = format!(
+            r#"("@method" "@target-uri");created={};keyid="sgk_1";nonce="{nonce}""#,
+            created.as_seconds()
+        );
+        let base = format!("\"@method\": GET\n\"@target-uri\": http://a/\n\"@signature-params\": {input}");
+        let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), base.as_bytes());
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNATURE_INPUT, HeaderValue::from_str(&format!("sig={input}")).unwrap());
+        headers.insert(SIGNATURE, format!("sig=:{}:", STANDARD.encode(mac.as_ref())).parse().unwrap());
+        let signature = MessageSignature::read(&headers)?;
+        let ends_at = signature.check_time(now, WINDOW)?;
+        let (method, uri, version) = (Method::GET, Uri::from_static("/"), Version::HTTP_11);
+        let message = Message {
+            method: &method,
+            scheme: "http",
+            authority: "a",
+            uri: &uri,
+            version,
+            headers: &headers,
+        };
+        let moment = Moment { now, monotonic: now.since(START) };
+        let named = Named { id: &self.id, key: &self.key, ends_at };
+        self.signatures.take((address.parse().unwrap(), moment), (&signature, named), &message)
+    }
+}
+
+fn mistake(sent: Result<(), Refusal>) -> Option<SignatureMistake> {
+    match sent {
+        Err(Refusal::SignatureInvalid(mistake, _)) => Some(mistake),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_signature_is_taken_once_within_its_window_and_another_nonce_is_another() {
+    let world = World::with_key_of(START);
+    let good = (START, "1", "secret");
+    assert_eq!(world.send(good, ("192.0.2.1", START)), Ok(()));
+    for seconds in [0, 100, 299] {
+        assert_eq!(mistake(world.send(good, ("192.0.2.9", later(seconds)))), Some(Replayed));
+    }
+    assert_eq!(mistake(world.send(good, ("192.0.2.1", later(300)))), Some(SignatureMistake::TooOld));
+    assert_eq!(world.send((START, "2", "secret"), ("192.0.2.1", later(299))), Ok(()));
+}
+
+#[test]
+fn a_wrong_signature_spends_no_nonce_and_is_told_as_such() {
+    let world = World::with_key_of(START);
+    assert_eq!(mistake(world.send((START, "1", "guess"), ("192.0.2.1", START))), Some(Mismatch));
+    assert_eq!(world.send((START, "1", "secret"), ("192.0.2.1", START)), Ok(()));
+}
+
+#[test]
+fn what_may_have_been_used_before_the_process_began_is_not_taken() {
+    let before = START.minus(Duration::from_secs(3600));
+    let world = World::with_key_of(before);
+    for (created, now) in [(START.minus(WINDOW / 2), START), (START, START), (later(10), later(10))] {
+        let sent = world.send((created, "1", "secret"), ("192.0.2.1", now));
+        assert!(matches!(sent, Err(Refusal::Unavailable(_))), "{sent:?}");
+    }
+    assert_eq!(world.send((later(11), "1", "secret"), ("192.0.2.1", later(11))), Ok(()));
+    // Nobody can have used a key that there was not.
+    let world = World::with_key_of(START);
+    assert_eq!(world.send((START, "1", "secret"), ("192.0.2.1", START)), Ok(()));
+}
+
+#[test]
+fn who_guesses_is_told_to_wait_and_neither_the_app_nor_its_other_machines_are() {
+    let world = World::with_key_of(START);
+    assert_eq!(world.send((START, "0", "secret"), ("192.0.2.1", START)), Ok(()));
+    let guess = |number: u32| world.send((START, &number.to_string(), "guess"), ("192.0.2.9", START));
+    let limited =
+        (0..100).filter(|number| matches!(guess(*number), Err(Refusal::LimitReached { .. }))).count();
+    assert_eq!(limited, 50);
+    assert_eq!(world.send((START, "a", "secret"), ("192.0.2.1", START)), Ok(()));
+    // A flood from everywhere uses up what all may guess, and keeps out nobody who showed the key from where he is.
+    for number in 0..5_000_u32 {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + number * 256).to_string();
+        let _ = world.send((START, &number.to_string(), "guess"), (&address, START));
+    }
+    assert!(matches!(
+        world.send((START, "b", "secret"), ("198.51.100.1", START)),
+        Err(Refusal::Unavailable(_))
+    ));
+    assert_eq!(world.send((START, "b", "secret"), ("192.0.2.1", START)), Ok(()));
+}

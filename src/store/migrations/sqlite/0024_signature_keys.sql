@@ -1,0 +1,25 @@
+-- Keys by which apps sign their requests: a secret that is sealed, or a public key.
+
+create table signature_key (
+    id text primary key,
+    app text not null references app (id),
+    algorithm text not null,
+    style text not null default 'message', -- what it signs: messages (RFC 9421), or parameters as a platform does
+    weak_methods text not null default '', -- older methods that this key may be used with, a blank between two
+    sealed blob, -- the secret, as the program sealed it
+    public_key text, -- a JWK
+    scopes text,
+    created_at integer not null,
+    expires_at integer,
+    revoked_at integer,
+    check ((sealed is null) <> (public_key is null))
+) strict, without rowid;
+create index signature_key_of_app on signature_key (app, created_at);
+
+-- Every node hears of a change.
+create trigger signature_key_changed after update on signature_key begin
+    insert into identity_change (subject) values (new.id);
+end;
+create trigger signature_key_removed after delete on signature_key begin
+    insert into identity_change (subject) values (old.id);
+end;

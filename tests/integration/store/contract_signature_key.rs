@@ -1,0 +1,77 @@
+//! Keys by which apps sign their requests.
+
+use tollgate::domain::id::{AppId, SignatureKeyId};
+use tollgate::domain::signature_key::{
+    SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
+};
+use tollgate::store::{Store, StoreError};
+
+use super::contract;
+use super::seed::{START, later, seed};
+
+contract!(
+    a_key_comes_back_as_it_went_in,
+    a_key_is_revoked_once_and_every_node_hears_of_it,
+    a_key_without_its_app_or_with_anothers_id_is_refused,
+);
+
+fn key(id: &str, app: &AppId, material: SignatureKeyMaterial) -> StoredSignatureKey {
+    let record = SignatureKeyRecord {
+        id: SignatureKeyId::new(id).unwrap(),
+        app: app.clone(),
+        algorithm: SignatureAlgorithm::RsaPssSha512,
+        scopes: "order:read".parse().ok(),
+        created_at: START,
+        expires_at: Some(later(60)),
+        revoked_at: None,
+    };
+    StoredSignatureKey { record, material }
+}
+
+async fn a_key_comes_back_as_it_went_in(store: Store) {
+    let (app, _) = seed(&store).await;
+    let sealed = key("sgk_1", &app.id, SignatureKeyMaterial::Sealed(vec![0, 1, 255]));
+    let mut public = key("sgk_2", &app.id, SignatureKeyMaterial::Public("{}".to_owned()));
+    (public.record.created_at, public.record.scopes, public.record.expires_at) = (later(5), None, None);
+    for key in [&sealed, &public] {
+        store.create_signature_key(key).await.unwrap();
+        assert_eq!(store.signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+        let material = store.signature_key_material(&key.record.id).await.unwrap();
+        assert_eq!(material.as_ref(), Some(&key.material));
+    }
+    assert_eq!(store.signature_keys_of(&app.id).await.unwrap(), [public.record, sealed.record]);
+    let none = SignatureKeyId::new("sgk_3").unwrap();
+    assert_eq!(store.signature_key(&none).await.unwrap(), None);
+    assert_eq!(store.signature_key_material(&none).await.unwrap(), None);
+}
+
+async fn a_key_is_revoked_once_and_every_node_hears_of_it(store: Store) {
+    let (app, _) = seed(&store).await;
+    let key = key("sgk_1", &app.id, SignatureKeyMaterial::Sealed(vec![1]));
+    store.create_signature_key(&key).await.unwrap();
+    let begin = store.identity_changes(None).await.unwrap().next;
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.lock_signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+    transaction.revoke_signature_key(&key.record.id, later(1)).await.unwrap();
+    transaction.revoke_signature_key(&key.record.id, later(2)).await.unwrap();
+    transaction.commit().await.unwrap();
+    let revoked = store.signature_key(&key.record.id).await.unwrap().unwrap();
+    assert!(revoked.revoked_at == Some(later(1)) && !revoked.is_valid(START), "{revoked:?}");
+    let told = store.identity_changes(Some(begin)).await.unwrap().subjects.unwrap();
+    assert!(told.contains(&"sgk_1".to_owned()), "{told:?}");
+    let mut transaction = store.begin().await.unwrap();
+    let none = SignatureKeyId::new("sgk_3").unwrap();
+    let missing = transaction.revoke_signature_key(&none, later(1)).await;
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+}
+
+async fn a_key_without_its_app_or_with_anothers_id_is_refused(store: Store) {
+    let (app, _) = seed(&store).await;
+    let first = key("sgk_1", &app.id, SignatureKeyMaterial::Sealed(vec![1]));
+    store.create_signature_key(&first).await.unwrap();
+    let taken = store.create_signature_key(&first).await;
+    assert!(matches!(&taken, Err(StoreError::Conflict { what }) if what == "signature_key.id"), "{taken:?}");
+    let orphan = key("sgk_2", &AppId::new("app_x").unwrap(), SignatureKeyMaterial::Sealed(vec![1]));
+    let missing = store.create_signature_key(&orphan).await;
+    assert!(matches!(missing, Err(StoreError::Missing { what: "app" })), "{missing:?}");
+}
