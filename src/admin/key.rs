@@ -8,9 +8,8 @@ use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
-use super::app;
 use super::fields::Fields;
-use super::key_fields::{check_within, invalid, new_key};
+use super::key_fields::{app_of, check_within, new_key};
 use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
@@ -26,10 +25,7 @@ use crate::domain::random::new_id;
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
     let new = new_key(body, now)?;
-    let app = app::find(&state, new.app.as_str()).await.map_err(|problem| match problem {
-        Problem::NotFound(_) => invalid(vec![("/app", format!("there is no app {}", new.app))]),
-        other => other,
-    })?;
+    let app = app_of(&state, &new.app).await?;
     check_within(&new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
     let (id, key) = new_id_and_key(&state, app.environment)?;
     let record = KeyRecord {

@@ -1,12 +1,14 @@
-//! What a new API key may be: as its body says, and no wider than its app.
+//! What a new key may be: as its body says, and no wider than its app.
 
 use std::fmt::Display;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::app;
 use super::fields::{self, Fields};
 use super::problem::{FieldError, Problem};
+use super::state::AdminState;
 use crate::domain::id::{AppId, ProductName};
 use crate::domain::identity::{App, Subscription};
 use crate::domain::narrowing::{InvalidList, Narrowing, Networks, Products, network};
@@ -75,6 +77,23 @@ fn entries<T, E: Display, L>(
     if wrong.is_empty() { list(right).map_err(|error| error.to_string()) } else { Err(wrong.join("; ")) }
 }
 
+/// The app that a key is to prove.
+///
+/// # Errors
+/// [`Problem::Invalid`] if there is none.
+pub(super) async fn app_of(state: &AdminState, id: &AppId) -> Result<App, Problem> {
+    app::find(state, id.as_str()).await.map_err(|problem| match problem {
+        Problem::NotFound(_) => invalid(vec![("/app", format!("there is no app {id}"))]),
+        other => other,
+    })
+}
+
+/// What is wrong with a key's scopes, if they are not all its app's.
+pub(super) fn scopes_beyond(app: &App, scopes: Option<&ScopeSet>) -> Option<(&'static str, String)> {
+    let beyond = scopes.map(|scopes| app.scopes.missing(scopes)).filter(|scopes| !scopes.is_empty())?;
+    Some(("/scopes", format!("must be within the app's scopes; {beyond} is not")))
+}
+
 /// Whether a key is no wider than its app is at `now`.
 ///
 /// # Errors
@@ -84,12 +103,7 @@ pub(super) fn check_within(
     (app, subscriptions): (&App, &[Subscription]),
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let mut wrong = Vec::new();
-    if let Some(beyond) =
-        key.scopes.as_ref().map(|scopes| app.scopes.missing(scopes)).filter(|s| !s.is_empty())
-    {
-        wrong.push(("/scopes", format!("must be within the app's scopes; {beyond} is not")));
-    }
+    let mut wrong: Vec<_> = scopes_beyond(app, key.scopes.as_ref()).into_iter().collect();
     let lasts = |subscription: &&Subscription| subscription.until.is_none_or(|end| now < end);
     let subscribed: Vec<&ProductName> =
         subscriptions.iter().filter(lasts).map(|subscription| &subscription.product).collect();

@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
-use super::app;
 use super::fields::{self, Fields};
+use super::key_fields::{app_of, expiry, invalid, scopes_beyond};
 use super::page::whole;
 use super::parameters::{Id, Parameters};
-use super::problem::{FieldError, Problem};
+use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
 use crate::credential::request_key::{belongs_to, public_key};
@@ -42,17 +42,13 @@ struct Asked {
     expires_at: Option<Timestamp>,
 }
 
-/// `POST /admin/signature_keys`.
+/// `POST /admin/signature-keys`.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
     let asked = asked(body, now)?;
-    let app = app::find(&state, asked.app.as_str()).await.map_err(|problem| match problem {
-        Problem::NotFound(_) => wrong("/app", format!("there is no app {}", asked.app)),
-        other => other,
-    })?;
-    let beyond = asked.scopes.as_ref().map(|scopes| app.scopes.missing(scopes));
-    if let Some(beyond) = beyond.filter(|scopes| !scopes.is_empty()) {
-        return Err(wrong("/scopes", format!("must be within the app's scopes; {beyond} is not")));
+    let app = app_of(&state, &asked.app).await?;
+    if let Some(wrong) = scopes_beyond(&app, asked.scopes.as_ref()) {
+        return Err(invalid(vec![wrong]));
     }
     let (key, secret) = make(&state, asked, now)?;
     let mut shown = show::signature_key(&key.record);
@@ -62,7 +58,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     if let Some(secret) = secret {
         shown["secret"] = json!(*secret);
     }
-    created(&format!("/admin/signature_keys/{}", key.record.id), shown)
+    created(&format!("/admin/signature-keys/{}", key.record.id), shown)
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
@@ -71,10 +67,7 @@ fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
     let public_key = body.optional("public_key", key_text);
     let public_key = check_public_key(&mut body, algorithm, public_key);
     let scopes = body.optional("scopes", fields::scopes);
-    let expires_at = body.optional("expires_at", fields::text::<Timestamp>);
-    if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
-        body.wrong("expires_at", "must be in the future".to_owned());
-    }
+    let expires_at = expiry(&mut body, now);
     let built = (|| {
         Some(Asked {
             app: app?,
@@ -138,11 +131,7 @@ fn key_text(value: &Value) -> Result<String, String> {
     }
 }
 
-fn wrong(pointer: &str, detail: String) -> Problem {
-    Problem::Invalid(vec![FieldError { pointer: pointer.to_owned(), detail }])
-}
-
-/// `GET /admin/signature_keys?app=`.
+/// `GET /admin/signature-keys?app=`.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let app = parameters.required::<AppId>("app");
     parameters.finish()?;
@@ -153,7 +142,7 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     ok(whole(&keys, show::signature_key))
 }
 
-/// `GET /admin/signature_keys/{id}`.
+/// `GET /admin/signature-keys/{id}`.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let missing = Problem::NotFound("signature key");
     let Ok(id) = SignatureKeyId::new(&id) else { return Err(missing) };
@@ -161,7 +150,7 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(show::signature_key(&key))
 }
 
-/// `POST /admin/signature_keys/{id}/revoke`.
+/// `POST /admin/signature-keys/{id}/revoke`.
 pub(super) async fn revoke(
     State(state): State<Arc<AdminState>>,
     who: Administrator,

@@ -88,17 +88,17 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }
-            let made = node.post("/admin/signature_keys", &body)?;
+            let made = node.post("/admin/signature-keys", &body)?;
             screen.entry(&made, COLUMNS)?;
             if made["secret"].is_null() { Ok(()) } else { screen.note(SHOWN_ONCE) }
         }
         Action::List { app } => {
-            let keys = node.list(&with_query("/admin/signature_keys", &[("app", Some(&app))]))?;
+            let keys = node.list(&with_query("/admin/signature-keys", &[("app", Some(&app))]))?;
             let none = "No signature keys: tollgate signature-key create --app ID --algorithm NAME";
             screen.list(&keys, LISTED, none)
         }
         Action::Revoke { id } => {
-            let path = format!("/admin/signature_keys/{}/revoke", segment(&id));
+            let path = format!("/admin/signature-keys/{}/revoke", segment(&id));
             screen.entry(&node.post(&path, &json!({}))?, COLUMNS)
         }
     }

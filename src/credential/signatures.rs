@@ -66,30 +66,6 @@ impl Signatures {
             return Err(SignatureError::new(AlgorithmMismatch, detail).into());
         }
         self.check_unused(signature.created, named.key)?;
-        let id = proof_id(named.id, signature.nonce.as_bytes());
-        self.prove((address, moment), (named, id), || {
-            Ok((signature.base(message)?, signature.bytes().to_vec()))
-        })
-    }
-
-    /// Whether a signature that was made at `made_at` was not taken before this process began: that, it does not remember. A key
-    /// that it saw the first of cannot have been used before it.
-    fn check_unused(&self, made_at: Timestamp, key: &RequestKey) -> Result<(), Refusal> {
-        if made_at > self.since.plus(AHEAD) || key.created_at() >= self.since {
-            return Ok(());
-        }
-        Err(Refusal::Unavailable(
-            "The gateway has just begun, and the signature may have been used before: sign anew",
-        ))
-    }
-
-    /// Takes what the key signed, once. `signed` is what it must have signed, and the signature of it.
-    fn prove(
-        &self,
-        (address, moment): (IpAddr, Moment),
-        (named, id): (Named<'_>, ProofId),
-        signed: impl FnOnce() -> Result<(Vec<u8>, Vec<u8>), SignatureError>,
-    ) -> Result<(), Refusal> {
         let key = thumbprint(named.id);
         let holder = self.proven.number(key, address);
         let is_known = self.proven.has(holder);
@@ -97,11 +73,11 @@ impl Signatures {
             true => self.price.pay_of_network(Some(address), moment.monotonic),
             false => self.price.pay(Some(address), moment.monotonic),
         }?;
-        let (message, signature) = signed()?;
-        if !named.key.made(&signature, &message) {
+        if !named.key.made(signature.bytes(), &signature.base(message)?) {
             let detail = "the signature does not fit: the request is another than the one that was signed, or the key is";
             return Err(SignatureError::new(Mismatch, detail).into());
         }
+        let id = proof_id(named.id, signature.nonce.as_bytes());
         match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
             Seen::First => {
                 self.price.give_back(&paid);
@@ -116,6 +92,17 @@ impl Signatures {
             }
             Seen::NoRoom => Err(Refusal::Unavailable("Too many signatures are remembered")),
         }
+    }
+
+    /// Whether a signature that was made at `made_at` was not taken before this process began: that, it does not remember. A key
+    /// that it saw the first of cannot have been used before it.
+    fn check_unused(&self, made_at: Timestamp, key: &RequestKey) -> Result<(), Refusal> {
+        if made_at > self.since.plus(AHEAD) || key.created_at() >= self.since {
+            return Ok(());
+        }
+        Err(Refusal::Unavailable(
+            "The gateway has just begun, and the signature may have been used before: sign anew",
+        ))
     }
 
     /// Forgets signatures that have ended, and networks that have not sent wrong ones of late.

@@ -45,11 +45,11 @@ pub struct ConnectionFields {
 impl ConnectionFields {
     /// Those of the client at `address` that speaks `scheme` and came by `door`.
     #[must_use]
-    pub fn new(address: IpAddr, scheme: &'static str, door: Door) -> Self {
+    pub fn new(address: IpAddr, scheme: HeaderValue, door: Door) -> Self {
         let forwarded_for = HeaderValue::from_str(&address.to_string());
         Self {
             forwarded_for: forwarded_for.unwrap_or(HeaderValue::from_static("unknown")),
-            forwarded_proto: HeaderValue::from_static(scheme),
+            forwarded_proto: scheme,
             door,
         }
     }

@@ -57,11 +57,9 @@ impl Peer {
     fn caller(self: Rc<Self>, headers: &HeaderMap) -> Rc<Self> {
         let Some(proxies) = &self.passes_on else { return self };
         let address = proxies.caller(self.address, headers);
-        let mut fields = ConnectionFields::new(address, "http", self.fields.door.clone());
-        fields.forwarded_proto = match trusted_proxies::scheme(headers) {
-            Some(scheme) => HeaderValue::from_static(scheme),
-            None => self.fields.forwarded_proto.clone(),
-        };
+        let told = trusted_proxies::scheme(headers).map(HeaderValue::from_static);
+        let scheme = told.unwrap_or_else(|| self.fields.forwarded_proto.clone());
+        let fields = ConnectionFields::new(address, scheme, self.fields.door.clone());
         Rc::new(Self { address, fields, passes_on: None, raw_head: self.raw_head.clone() })
     }
 }

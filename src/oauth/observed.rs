@@ -71,7 +71,7 @@ fn log(oauth: &OAuth, address: IpAddr, Refused { code, reason, level }: &Refused
     }
 }
 
-/// Logs what anybody can have refused.
+/// Logs what anybody can have refused, or fail.
 fn log_if_it_may(oauth: &OAuth, address: IpAddr, (code, reason, level): (&str, &str, Level)) {
     let now = oauth.clock.monotonic();
     if let Some(LeftOut { lines, networks }) = oauth.throttle.left_out(now) {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use http::HeaderValue;
 use hyper_util::server::graceful::GracefulConnection;
 
 use super::client_stream::{ClientStream, Shared};
@@ -96,7 +97,12 @@ fn peer(
     let address = address.ip().to_canonical();
     let proxies = &worker.shared.trusted_proxies;
     let passes_on = proxies.are_at(address).then(|| proxies.clone());
-    Peer { address, fields: ConnectionFields::new(address, scheme, door), passes_on, raw_head }
+    Peer {
+        address,
+        fields: ConnectionFields::new(address, HeaderValue::from_static(scheme), door),
+        passes_on,
+        raw_head,
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,7 @@ use crate::domain::id::{KeyId, SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
-/// Most uses that are written down by one transaction in SQLite, which has one writer at a time, and others wait for it. In PostgreSQL
-/// each is by itself: who ends sessions locks them in no order that is known here, and two who wait for each other fail.
+/// Most uses that are written down by one transaction, for which others wait in SQLite: it has one writer at a time.
 const AT_ONCE: usize = 256;
 
 impl Store {
@@ -19,6 +18,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn note_last_uses(&self, uses: &[(Used, Timestamp)]) -> Result<(), StoreError> {
+        // In PostgreSQL by itself each: who ends sessions locks them in no order that is known here, and of two who wait for each
+        // other one fails.
         let at_once = match self.writer() {
             Arm::Sqlite(_) => AT_ONCE,
             Arm::Postgres(_) => 1,

@@ -1,7 +1,8 @@
 //! Second factors of merchants: what makes their one-time passwords, and the recovery codes that stand in for one.
 //!
 //! Invariant: a one-time password works once, and so does a recovery code: whoever is second to use one changes nothing. An
-//! attempt is counted before it is looked at, whichever node it meets.
+//! attempt is counted before it is looked at, whichever node it meets, but in browsers that a merchant is known by, which the node
+//! counts by themselves.
 
 use std::time::Duration;
 

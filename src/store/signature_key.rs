@@ -152,11 +152,8 @@ impl Transaction {
         &mut self,
         id: &SignatureKeyId,
     ) -> Result<Option<SignatureKeyRecord>, StoreError> {
-        let row: Option<RecordRow> = lock_row!(
-            self,
-            "select id, app, algorithm, scopes, created_at, expires_at, revoked_at from signature_key where id = $1",
-            |query| query.bind(id.as_str())
-        )?;
+        let row: Option<RecordRow> =
+            lock_row!(self, select_key!("where id = $1"), |query| query.bind(id.as_str()))?;
         row.map(SignatureKeyRecord::try_from).transpose()
     }
 

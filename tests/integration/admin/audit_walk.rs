@@ -149,9 +149,9 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
 
     let body = json!({"app": app, "algorithm": "hmac-sha256"});
     let made = ("signature_key.create", None, Nothing);
-    let key = text(&walk.calls(("POST /signature_keys", &[]), body, made).await, "id");
+    let key = text(&walk.calls(("POST /signature-keys", &[]), body, made).await, "id");
     let revoked = ("signature_key.revoke", Some(&*key), Told);
-    walk.calls(("POST /signature_keys/{id}/revoke", &[&key]), nothing(), revoked).await;
+    walk.calls(("POST /signature-keys/{id}/revoke", &[&key]), nothing(), revoked).await;
 
     merchants(&mut walk, &app).await;
 

@@ -26,13 +26,13 @@ async fn a_secret_is_shown_once_and_sealed_in_the_store() {
     let world = World::new().await;
     let app = text(&world.app().await, "id");
     let body = json!({"app": app, "algorithm": "hmac-sha256", "scopes": ["order:read"]});
-    let answer = world.post("/admin/signature_keys", &body).await;
+    let answer = world.post("/admin/signature-keys", &body).await;
     let made = answer.expect(201);
     let (id, secret) = (text(&made, "id"), text(&made, "secret"));
     assert!(id.starts_with("sgk_") && secret.starts_with("tgk_"), "{made}");
     let shown = world.get(answer.header("location")).await.expect(200);
     assert_eq!((&shown["algorithm"], &shown["secret"]), (&json!("hmac-sha256"), &Value::Null));
-    let listed = world.get(&format!("/admin/signature_keys?app={app}")).await.expect(200);
+    let listed = world.get(&format!("/admin/signature-keys?app={app}")).await.expect(200);
     assert_eq!(listed["items"], json!([shown]));
     let SignatureKeyMaterial::Sealed(sealed) = material(&world, &made).await else { panic!("not sealed") };
     assert!(!sealed.windows(secret.len()).any(|part| part == secret.as_bytes()));
@@ -51,7 +51,7 @@ async fn public_keys_are_taken_as_pem_or_jwk_and_kept_in_one_form() {
         ("ed25519", serde_json::from_str(ED25519).unwrap(), "Ed25519"),
     ] {
         let body = json!({"app": app, "algorithm": algorithm, "public_key": key});
-        let made = world.post("/admin/signature_keys", &body).await.expect(201);
+        let made = world.post("/admin/signature-keys", &body).await.expect(201);
         assert_eq!(made["secret"], Value::Null);
         let SignatureKeyMaterial::Public(jwk) = material(&world, &made).await else {
             panic!("no public key")
@@ -93,7 +93,7 @@ async fn what_is_no_key_for_its_algorithm_is_refused() {
         ),
         (json!({"app": "app_x", "algorithm": "hmac-sha256"}), "/app", "no app"),
     ] {
-        let problem = world.post("/admin/signature_keys", &body).await.expect(422);
+        let problem = world.post("/admin/signature-keys", &body).await.expect(422);
         let error = &problem["errors"][0];
         assert_eq!(error["pointer"], pointer, "{problem}");
         assert!(error["detail"].as_str().unwrap().contains(told), "{problem}");
@@ -105,19 +105,19 @@ async fn a_key_is_revoked_at_once_and_keeps_its_time() {
     let world = World::new().await;
     let app = text(&world.app().await, "id");
     let made = world
-        .post("/admin/signature_keys", &json!({"app": app, "algorithm": "hmac-sha256"}))
+        .post("/admin/signature-keys", &json!({"app": app, "algorithm": "hmac-sha256"}))
         .await
         .expect(201);
     let id = text(&made, "id");
     world.forgotten.take();
-    let path = format!("/admin/signature_keys/{id}/revoke");
+    let path = format!("/admin/signature-keys/{id}/revoke");
     for _ in 0..2 {
         assert_eq!(world.post(&path, &json!({})).await.expect(200)["revoked_at"], "2026-11-24T08:00:00Z");
         assert_eq!(world.forgotten.take(), [id.as_str()]);
         world.clock.advance(std::time::Duration::from_secs(60));
     }
-    world.post("/admin/signature_keys/sgk_x/revoke", &json!({})).await.expect(404);
-    world.get("/admin/signature_keys/sgk_x").await.expect(404);
+    world.post("/admin/signature-keys/sgk_x/revoke", &json!({})).await.expect(404);
+    world.get("/admin/signature-keys/sgk_x").await.expect(404);
     let found = world.get(&format!("/admin/audit?subject=app:{app}")).await.expect(200).to_string();
     assert!(found.contains("signature_key.create") && found.contains("signature_key.revoke"), "{found}");
 }

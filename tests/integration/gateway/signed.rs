@@ -323,12 +323,12 @@ fn what_becomes_of_a_key_and_its_app_holds_from_the_next_call_on() {
     assert_eq!((suspended.status, suspended.code().as_str()), (403, "suspended"));
     assert_eq!(world.dev.admin("POST", &format!("/admin/apps/{app}/resume"), "").status, 200);
     assert_eq!(world.get(PRODUCT).status, 200);
-    let path = format!("/admin/signature_keys/{}/revoke", world.signer.id);
+    let path = format!("/admin/signature-keys/{}/revoke", world.signer.id);
     assert_eq!(world.dev.admin("POST", &path, "").status, 200);
     refused(&world.get(PRODUCT), "signature_key_unknown");
     // One with fewer scopes than its app.
     let narrow = json!({"app": app, "algorithm": "hmac-sha256", "scopes": ["catalog:read"]}).to_string();
-    let made = world.dev.admin("POST", "/admin/signature_keys", &narrow).json();
+    let made = world.dev.admin("POST", "/admin/signature-keys", &narrow).json();
     let narrow = MessageSigner::new(made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
     let url = world.url(PRODUCT);
     let fields = narrow.sign(Unsigned { method: "PUT", url: &url, body: "{}" });

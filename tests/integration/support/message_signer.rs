@@ -29,7 +29,7 @@ impl MessageSigner {
     #[track_caller]
     pub(crate) fn register(dev: &Dev, app: &str) -> Self {
         let body = json!({"app": app, "algorithm": "hmac-sha256"});
-        let made = dev.admin("POST", "/admin/signature_keys", &body.to_string());
+        let made = dev.admin("POST", "/admin/signature-keys", &body.to_string());
         assert_eq!(made.status, 201, "{}", made.text());
         let made = made.json();
         Self::new(made["id"].as_str().unwrap(), made["secret"].as_str().unwrap())

@@ -15,7 +15,7 @@ const product = `${ready.base_url}/api/products/p-1001`;
 async function register(algorithm, publicKey) {
   const body = { app: ready.other_app.client_id, algorithm, public_key: publicKey?.export({ format: "jwk" }) };
   const headers = { authorization: `Bearer ${ready.admin_token}`, "content-type": "application/json" };
-  const url = `${ready.admin_url}/admin/signature_keys`;
+  const url = `${ready.admin_url}/admin/signature-keys`;
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   assert.equal(answer.status, 201, await answer.clone().text());
   return answer.json();

@@ -23,7 +23,7 @@ def register(ready, algorithm, public=None):
         encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         body["public_key"] = public.public_bytes(encoding, form).decode()
     headers = {"Authorization": f"Bearer {ready['admin_token']}"}
-    url = ready["admin_url"] + "/admin/signature_keys"
+    url = ready["admin_url"] + "/admin/signature-keys"
     answer = requests.post(url, json=body, headers=headers, timeout=TIMEOUT)
     assert answer.status_code == 201, answer.text
     return answer.json()
