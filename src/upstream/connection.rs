@@ -45,6 +45,15 @@ impl Connection {
         Poll::Ready(Ok(length))
     }
 
+    /// A body of `length` bytes follows. If what came with its head fills what was read at once, the rest is on its way: it is
+    /// read by as much at once as it has.
+    pub(super) fn expect(&mut self, length: u64) {
+        if self.read.len() >= LEAST / 2 {
+            let length = usize::try_from(length).unwrap_or(MOST);
+            self.at_once = length.clamp(LEAST, MOST);
+        }
+    }
+
     /// A transfer is over: the next one begins with little.
     pub(super) fn rest(&mut self) {
         self.at_once = LEAST;

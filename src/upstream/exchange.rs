@@ -82,7 +82,10 @@ impl<B: Body<Data = Bytes> + Unpin> Exchange<B> {
                 self.is_kept = head.is_kept;
                 self.answer = match head.framing {
                     Framing::Length(0) => Answer::Ended,
-                    Framing::Length(length) => Answer::Length(length),
+                    Framing::Length(length) => {
+                        connection.expect(length);
+                        Answer::Length(length)
+                    }
                     Framing::Chunked => Answer::Chunked(Chunked::Size),
                     Framing::Close => Answer::UntilClose,
                 };
