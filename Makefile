@@ -25,6 +25,7 @@ bench:
 	cargo bench --locked --bench books
 	python3 benches/peers
 	python3 benches/oauth
+	python3 benches/guesses
 	python3 benches/instructions
 
 bench-quick:

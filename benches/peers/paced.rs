@@ -4,8 +4,8 @@
 //! connection that is not free. So a proxy that stalls is charged for every request that its stall delays, not for one.
 //! One thread, `epoll` with nanosecond waits; it prints its figures as one line of JSON.
 //!
-//! Usage: `paced PORT CONNECTIONS RATE MILLISECONDS CALLS FIRST`; `CALLS` is a file with a path, a tab and a header
-//! line (or nothing) on each line, which take turns from line number `FIRST` on.
+//! Usage: `paced PORT CONNECTIONS RATE MILLISECONDS CALLS FIRST`; `CALLS` is a file with a path, a tab and header
+//! lines (or nothing) with tabs between on each line, which take turns from line number `FIRST` on.
 
 #![allow(clippy::disallowed_methods, reason = "what it measures is the machine's time")]
 
@@ -69,9 +69,10 @@ impl Arguments {
 
 /// One request as it goes over the wire.
 fn request(line: &str) -> Option<String> {
-    let (path, field) = line.split_once('\t')?;
-    let end = if field.is_empty() { "" } else { "\r\n" };
-    Some(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{field}{end}\r\n"))
+    let (path, fields) = line.split_once('\t')?;
+    let fields: String =
+        fields.split('\t').filter(|field| !field.is_empty()).map(|field| format!("{field}\r\n")).collect();
+    Some(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}\r\n"))
 }
 
 struct Connection {

@@ -17,7 +17,7 @@ mod signature_keys;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -94,6 +94,8 @@ pub struct Directory {
     reading: tokio::sync::Mutex<Option<Reading>>,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
+    /// Whether the platform's keys have been learnt, as far as the store told them.
+    has_learnt: AtomicBool,
     source: Arc<dyn IdentitySource>,
     loader: Loader,
     clock: Arc<dyn Clock>,
@@ -127,6 +129,7 @@ impl Directory {
             keys_in_force,
             reading: tokio::sync::Mutex::default(),
             verified: AtomicU64::new(0),
+            has_learnt: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
             source,
             clock,

@@ -25,7 +25,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let services = &node.services;
     let open_exceptions = Arc::<AtomicU64>::default();
     let metrics = Metrics::new(node.counters.clone(), figures(node, open_exceptions.clone()));
-    let journal = node.journal.state().clone();
+    let (journal, directory) = (node.journal.state().clone(), services.directory.clone());
     Ok(admin::router(AdminState {
         store: services.store.clone(),
         policies: services.live.clone(),
@@ -38,9 +38,10 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         hasher: services.hasher.clone(),
         open_exceptions,
         metrics: Arc::new(move || metrics.render()),
-        readiness: Arc::new(move || match journal.is_failing() {
-            true => Err("the journal cannot be written".to_owned()),
-            false => Ok(()),
+        readiness: Arc::new(move || match (journal.is_failing(), directory.has_learnt_keys()) {
+            (true, _) => Err("the journal cannot be written".to_owned()),
+            (false, false) => Err("the API keys are being learnt".to_owned()),
+            (false, true) => Ok(()),
         }),
     }))
 }

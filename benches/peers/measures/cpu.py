@@ -29,14 +29,14 @@ def figures(case: Case) -> list[Figure]:
 def measure(stage: Stage) -> Measured:
     site, target, load_core = stage.site, stage.target, stage.cores.others
     with running(stage) as run:
-        called, loads = _warm_up(stage)
+        called, loads, cold_failure = _warm_up(stage)
         pids = processes.tree(run.pid)
         meter = Meter(stage, run.pid)
         load = saturating.drive(site, target.calls, load_core, stage.seconds, first=called)
         resident = processes.resident_mib(pids)
         meter.stop()
         called += load.requests
-        counted, counted_requests = _syscalls(stage, pids, called)
+        counted, counted_requests, counted_failure = _syscalls(stage, pids, called)
         called += counted_requests
         loads += 2 if counted_requests else 1
         unpaid = run.usage.fault(called + checks.GOOD_CALLS, loads * site.case.connections)
@@ -50,29 +50,32 @@ def measure(stage: Stage) -> Measured:
         told["serving_us"] = sum(us for name, us in threads.items() if target.is_serving(name))
     if counted_requests:
         told["syscalls"] = counted / counted_requests
-    void = load.failure or meter.void or unpaid or _repeated(stage, called)
+    failure = cold_failure or load.failure or counted_failure
+    void = failure or meter.void or unpaid or _repeated(stage, called)
     return Measured(told, threads, meter.disturbed, meter.facts, void)
 
 
-def _warm_up(stage: Stage) -> tuple[int, int]:
-    """For a second, and until each call was made once if there are not too many; how many were made, by how many loads."""
-    wanted, called, loads = calls.count(stage.target.calls), 0, 0
+def _warm_up(stage: Stage) -> tuple[int, int, str | None]:
+    """For a second, and until each call was made once if there are not too many; how many were made, by how many loads, and
+    what failed."""
+    wanted, called, loads, failure = calls.count(stage.target.calls), 0, 0, None
     wanted = wanted if wanted <= MOST_WARMED else 0
     for loads in range(1, MOST_WARM_UPS + 1):
         load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, WARM_UP_SECONDS, first=called)
         called += load.requests
+        failure = failure or load.failure
         if called >= wanted:
             break
-    return called, loads
+    return called, loads, failure
 
 
-def _syscalls(stage: Stage, pids: list[int], called: int) -> tuple[int, int]:
-    """System calls, and the requests that made them: by themselves, since counting them costs time."""
+def _syscalls(stage: Stage, pids: list[int], called: int) -> tuple[int, int, str | None]:
+    """System calls, and the requests that made them: by themselves, since counting them costs time; and what failed."""
     if not stage.counts_syscalls or not syscalls.tool():
-        return 0, 0
+        return 0, 0, None
     with syscalls.Counter(pids, stage.site.folder) as counter:
         load = saturating.drive(stage.site, stage.target.calls, stage.cores.others, 1, first=called)
-    return counter.count, load.requests
+    return counter.count, load.requests, load.failure
 
 
 def _repeated(stage: Stage, called: int) -> str | None:

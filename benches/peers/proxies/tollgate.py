@@ -63,6 +63,7 @@ class Tollgate(Peer):
         policies = tollgate_policies.write(site.folder / "policies", case, self._is_metered)
         start, headers = self._callers(site) if case.has_credential else (None, [""])
         admin_port, admin_token = processes.free_port(), secrets.token_hex(32)
+        keys = api_keys.count(case, site.apps) if case.credential is Credential.API_KEY else 0
         environment = {
             "TOLLGATE_ADMIN_TOKEN": admin_token,
             "TOLLGATE_BENCH_UPSTREAM_PORT": str(site.upstream_port),
@@ -72,13 +73,13 @@ class Tollgate(Peer):
             does=DOES[case.credential]
             + ("" if self._is_metered else "; no meter")
             + ("; default buffers" if case.is_large else "")
-            + ("; it has learnt the keys before measuring begins" if case.keys else ""),
+            + ("; it has learnt the keys before measuring begins" if keys else ""),
             calls=calls.write(site.folder / "calls", case, headers),
             usage=(lambda: metric(admin_port, "tollgate_journal_committed")) if case.has_credential else None,
             waiting=(lambda: metric(admin_port, "tollgate_usage_waiting")) if case.has_credential else None,
             environment=environment,
             reset=lambda: _copy(start, data),
-            wait=lambda: wait_until_ready(admin_port, case.keys),
+            wait=lambda: wait_until_ready(admin_port, keys),
             is_serving=is_serving,
             reload=lambda _, number: _reload(policies, Node(admin_port, admin_token), number),
             metrics=f"http://127.0.0.1:{admin_port}/metrics",

@@ -1,5 +1,6 @@
 //! The platform's API keys are learnt when a node starts, so that no caller waits for his first call.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Directory;
@@ -19,8 +20,20 @@ impl Directory {
     /// Learns the keys of the platform, as many as there is room for.
     ///
     /// # Errors
-    /// [`SourceUnavailable`]; what was learnt stays.
+    /// [`SourceUnavailable`]; what was learnt stays, and the others are loaded when they are presented.
     pub async fn learn_keys(&self) -> Result<(), SourceUnavailable> {
+        let learnt = self.learn_pages().await;
+        self.has_learnt.store(true, Ordering::Relaxed);
+        learnt
+    }
+
+    /// Whether that is over. Until then many good keys at once may be taken for guesses.
+    #[must_use]
+    pub fn has_learnt_keys(&self) -> bool {
+        self.has_learnt.load(Ordering::Relaxed)
+    }
+
+    async fn learn_pages(&self) -> Result<(), SourceUnavailable> {
         let mut after: Option<KeyId> = None;
         while self.keys.has_room() {
             let Some(last) = self.learn_page(after.as_ref()).await? else { return Ok(()) };
