@@ -13,6 +13,7 @@ pub mod plans;
 pub mod posting;
 pub mod rating;
 pub mod recorder;
+pub mod running;
 pub mod sale;
 pub mod statement;
 pub mod subscribed;

@@ -83,6 +83,12 @@ impl Identity {
         self.use_due.store(hour(now).plus(KEY_EVERY).as_micros(), Ordering::Relaxed);
     }
 
+    /// From when on its credential no longer works, if it ends by itself.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
     /// Whether its credential has not ended at `now`.
     pub(super) fn is_alive(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expiry| now < expiry)

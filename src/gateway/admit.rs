@@ -65,6 +65,18 @@ pub fn admit(
     }
 }
 
+/// Counts a call against one limit that is of no plan.
+///
+/// # Errors
+/// As [`admit`].
+pub(super) fn alone(
+    cell: &Arc<Cell>,
+    (name, rate, announced): (&LimitName, &Rate, &HeaderValue),
+    now: Duration,
+) -> Result<Admission, (Refusal, Admission)> {
+    count(cell, Counting { name, rate, announced }, now).map(|counted| counted.told())
+}
+
 fn under_plan(
     cells: &mut LocalCells,
     version: &PlanVersion,

@@ -122,7 +122,7 @@ fn explain(
 
 /// The caller's active subscription to an API product with this route, of those that `permits` lets through, and the plan
 /// version in force.
-fn subscription<'s>(
+pub(super) fn subscription<'s>(
     (snapshot, route): (&'s Snapshot, &Route),
     caller: &Caller,
     now: Timestamp,
@@ -141,7 +141,8 @@ fn subscription<'s>(
         })
 }
 
-fn check_environment(snapshot: &Snapshot, route: &Route, caller: &Caller) -> Result<(), Refusal> {
+/// Whether the route leads to an upstream of the caller's environment.
+pub(super) fn check_environment(snapshot: &Snapshot, route: &Route, caller: &Caller) -> Result<(), Refusal> {
     match snapshot.upstreams[route.upstream].environment {
         Some(environment) if environment != caller.app.environment => Err(Refusal::EnvironmentMismatch),
         _ => Ok(()),
@@ -153,6 +154,19 @@ fn check_requirements(
     identity: &Identity,
     circumstances: &Circumstances<'_>,
 ) -> Result<(), Refusal> {
+    check_caller(requirements, identity, circumstances.now)?;
+    match &requirements.condition {
+        Some(condition) => check_condition(condition, &identity.caller, circumstances),
+        None => Ok(()),
+    }
+}
+
+/// Whether the caller has what a route asks for, as far as that can be told without a call.
+pub(super) fn check_caller(
+    requirements: &Requirements,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let caller = &identity.caller;
     if !caller.scopes.covers(&requirements.scopes) {
         let required = requirements.scopes.clone();
@@ -161,11 +175,8 @@ fn check_requirements(
     if requirements.merchant == MerchantBinding::Required && caller.merchant.is_none() {
         return Err(Refusal::MerchantMissing);
     }
-    if let Some(step) = requirements.authentication {
-        check_authentication(step, identity.authentication, circumstances.now)?;
-    }
-    match &requirements.condition {
-        Some(condition) => check_condition(condition, caller, circumstances),
+    match requirements.authentication {
+        Some(step) => check_authentication(step, identity.authentication, now),
         None => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::confirmation::{Confirmation, Thumbprint};
 use crate::domain::door::Door;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
-use crate::policy::snapshot::{Route, Snapshot};
+use crate::policy::snapshot::Snapshot;
 
 const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
     "The access token is bound to a client certificate: connect with it while it is valid, where the platform asks for certificates.",
@@ -29,8 +29,8 @@ pub(super) struct Shown<'c> {
     pub(super) head: &'c Head<'c>,
     /// The policies that it is under.
     pub(super) snapshot: &'c Snapshot,
-    /// Its route.
-    pub(super) route: &'c Route,
+    /// The hosts that its route names, if that names any.
+    pub(super) hosts: &'c [String],
     /// Where it comes from.
     pub(super) address: IpAddr,
     /// By which door, with the certificate that its connection began with.
@@ -86,7 +86,7 @@ fn token<'c>(shown: &Shown<'c>) -> Option<&'c str> {
 /// The URL that the call was sent to, as the world knows it. What comes to hosts that a route names came to those.
 fn target(shared: &Shared, shown: &Shown<'_>) -> Option<Target> {
     let (origin, path) = (shared.origin(shown.door), shown.parts.uri.path());
-    if shown.route.hosts.is_empty() {
+    if shown.hosts.is_empty() {
         return Target::of(&format!("{origin}{path}"));
     }
     let scheme = origin.split("://").next()?;

@@ -20,6 +20,9 @@ use crate::domain::refusal::Refusal;
 /// Longest answer of the gateway's own endpoints, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 
+const TOO_MANY: Refusal = Refusal::Unavailable("Too many such calls are under way");
+const NO_ANSWER: Refusal = Refusal::Unavailable("The control plane did not answer");
+
 /// Why a body broke off, whatever it is that breaks.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
@@ -69,9 +72,28 @@ impl ControlPlane {
         fields::set_own(&mut parts.headers, connection, request_id);
         parts.extensions.insert(connection.door.clone());
         let place = Places::take(&self.places, &connection.forwarded_for);
-        let place = place.ok_or(Refusal::Unavailable("Too many such calls are under way"))?;
+        let place = place.ok_or(TOO_MANY)?;
         let body = self.read(body).await?;
         self.serve(Request::from_parts(parts, AxumBody::from(body)), place).await
+    }
+
+    /// Has something made that may take its time, such as a long document, for a call on `connection`. A caller that leaves does not
+    /// give its place back while it is being made.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn make<T: Send + 'static>(
+        &self,
+        connection: &ConnectionFields,
+        making: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = Places::take(&self.places, &connection.forwarded_for);
+        let place = place.ok_or(TOO_MANY)?;
+        let made = self.runtime.spawn(async move {
+            let _place = place;
+            making.await
+        });
+        made.await.map_err(|_| NO_ANSWER)
     }
 
     async fn read<B>(&self, body: B) -> Result<Bytes, Refusal>
@@ -102,7 +124,7 @@ impl ControlPlane {
             let bytes = axum::body::to_bytes(body, MAX_ANSWER).await.unwrap_or_default();
             Response::from_parts(parts, bytes)
         });
-        served.await.map_err(|_| Refusal::Unavailable("The control plane did not answer"))
+        served.await.map_err(|_| NO_ANSWER)
     }
 }
 

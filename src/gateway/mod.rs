@@ -11,6 +11,8 @@ mod durable;
 pub mod fields;
 pub mod forward;
 pub mod head;
+mod identify;
+pub mod me;
 pub mod pipeline;
 mod places;
 pub mod raw_head;

@@ -14,22 +14,20 @@ use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields, Told};
+use super::identify::{self, Asking, Proven};
+use super::me::{self, Question};
 use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
 use super::trusted_proxies::{self, TrustedProxies};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{
-    confirm, document, durable, forward, head, recording, request_id, respond, signed, unread, upload,
-    upstream_token,
+    document, durable, forward, head, recording, request_id, respond, unread, upload, upstream_token,
 };
-use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body as SignedBody;
-use crate::credential::presented::{self, Shown};
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Moment;
 use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route, Snapshot};
@@ -81,7 +79,13 @@ pub async fn serve(
     let outcome = stages(&worker, &peer, &mut recording.call, &mut told, arrived).await;
     // What is seldom awaited is on the heap: it would make the future of every call larger, which is moved more than once.
     match outcome {
-        Ok(Outcome::Own(answer)) => own(recording, &told, answer),
+        Ok(Outcome::Own(answer)) => {
+            let mut answer = own(recording, told, answer);
+            if let Some(body) = body {
+                unread::dispose(&worker, &peer, (&parts, body), answer.headers_mut());
+            }
+            answer
+        }
         Ok(Outcome::Permitted(request)) if recording.call.is_durable() => {
             Box::pin(durable::forward(worker, recording, request, told)).await
         }
@@ -134,34 +138,31 @@ async fn stages(
     }
 
     let view = call.view.clone();
+    if let Some(question) = Question::of(&checked.path) {
+        let (snapshot, moment) = (&view.snapshot, call.moment());
+        let asking = Asking { parts, head: &checked, snapshot, hosts: &[], peer, moment };
+        let answering = me::answer(worker, question, (asking, signed_body(body.as_ref())), told);
+        return Ok(Outcome::Own(Box::pin(answering).await?));
+    }
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
-    let known = worker.recent.borrow_mut().find(checked.shown, call.moment());
-    let mut digest = None;
-    let identity = match known {
-        None if checked.shown.is_signed_alone() => {
-            let signed =
-                signed(&view.snapshot, (peer, call.moment()), (parts, &checked, route), body.as_ref());
-            let signer =
-                Box::pin(signed::identify(shared, &signed)).await.map_err(|refused| told.of(refused))?;
-            digest = signer.digest;
-            Some(signer.identity)
-        }
-        None if checked.shown.is_something() => {
-            let identified = Box::pin(identify(worker, checked.shown, (peer.address, call.moment()))).await;
-            identified.map_err(|refused| told.of(refused))?
-        }
-        known => known,
+    let asking = Asking {
+        parts,
+        head: &checked,
+        snapshot: &view.snapshot,
+        hosts: &route.hosts,
+        peer,
+        moment: call.moment(),
     };
-    if let Some(identity) = identity.as_ref().filter(|identity| identity.is_use_due(call.at)) {
-        worker.note_use(identity, call.at);
-    }
-    if let Some(bound) = identity.as_ref().filter(|identity| identity.confirmation.is_some()) {
-        let (snapshot, address, moment) = (&view.snapshot, peer.address, call.moment());
-        let door = &peer.fields.door;
-        let shown = confirm::Shown { parts, head: &checked, snapshot, route, address, door, moment };
-        confirm::check(shared, bound, &shown)
-            .inspect_err(|_| told.app = Some(bound.caller.app.id.clone()))?;
+    let Proven { identity, digest } = match identify::known(worker, &asking) {
+        Some(proven) => proven,
+        None => {
+            let looking_up = Box::pin(identify::look_up(worker, asking, signed_body(body.as_ref())));
+            looking_up.await.map_err(|refused| told.of(refused))?
+        }
+    };
+    if let Some(identity) = &identity {
+        identify::confirm(worker, identity, &asking).map_err(|refused| told.of(refused))?;
     }
     told.shares_host = checked.host == shared.host;
     call.identity = identity;
@@ -197,33 +198,9 @@ fn find_route<'s, 'p>(
     }
 }
 
-/// A call that is signed.
-fn signed<'c>(
-    snapshot: &'c Snapshot,
-    (peer, moment): (&'c Peer, Moment),
-    (parts, head, route): (&'c request::Parts, &'c head::Head<'c>, &'c Route),
-    body: Option<&Incoming>,
-) -> signed::Signed<'c> {
-    let body = if body.is_none_or(upload::is_empty) { SignedBody::Absent } else { SignedBody::Present };
-    let connection_scheme = peer.fields.forwarded_proto.to_str().unwrap_or("http");
-    let (address, door) = (peer.address, &peer.fields.door);
-    signed::Signed { parts, head, body, snapshot, route, address, door, connection_scheme, moment }
-}
-
-/// Who calls, as the directory knows or learns.
-async fn identify(
-    worker: &Worker,
-    shown: Shown<'_>,
-    (address, moment): (IpAddr, Moment),
-) -> Result<Option<Arc<Identity>>, Refused> {
-    let presented = presented::find(shown)?;
-    let known = worker.shared.directory.identify_from(presented, Some(address), moment).await?;
-    let Some(known) = known else { return Ok(None) };
-    let identity = known.identity.clone();
-    if presented.is_plain(shown) {
-        worker.recent.borrow_mut().keep(shown, known);
-    }
-    Ok(Some(identity))
+/// Whether the signature of a request is to cover a body.
+fn signed_body(body: Option<&Incoming>) -> SignedBody {
+    if body.is_none_or(upload::is_empty) { SignedBody::Absent } else { SignedBody::Present }
 }
 
 /// Counts the call. One that would be refused is asked for again by the time that it is now: other calls may have been
@@ -319,9 +296,12 @@ fn fields(
 }
 
 /// An answer of the gateway's own endpoints.
-fn own(recording: Recording, told: &Telling, answer: Response<Bytes>) -> Response<Answer> {
+fn own(recording: Recording, told: Telling, answer: Response<Bytes>) -> Response<Answer> {
     let mut answer = answer.map(|bytes| Answer::Own((!bytes.is_empty()).then_some(bytes)));
     respond::add_request_id(answer.headers_mut(), &told.request_id);
+    if let Some(admission) = told.admission {
+        respond::add_limit(answer.headers_mut(), admission);
+    }
     recording.served(answer.status().as_u16());
     answer
 }
@@ -335,12 +315,12 @@ pub(super) struct Telling {
     /// Whether a browser may have been led here, to the host where merchants log in.
     pub(super) shares_host: bool,
     /// The app whose credential was refused, if that is known. Nobody proved to be that app.
-    app: Option<AppId>,
+    pub(super) app: Option<AppId>,
 }
 
 impl Telling {
     /// The refusal of a credential, whose it was being noted.
-    fn of(&mut self, Refused { refusal, app }: Refused) -> Refusal {
+    pub(super) fn of(&mut self, Refused { refusal, app }: Refused) -> Refusal {
         self.app = app;
         refusal
     }

@@ -13,6 +13,7 @@ const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The status of a refusal.
@@ -128,6 +129,16 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::UpstreamTokenRefused { .. }
         | Refusal::Unrecorded => {}
     }
+}
+
+/// A document of the gateway's own, for the caller alone.
+#[must_use]
+pub fn document(document: &serde_json::Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(document.to_string()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    response
 }
 
 /// Adds the `RateLimit` fields of a limit.

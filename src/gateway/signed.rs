@@ -20,7 +20,7 @@ use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake::ComponentUnknown;
 use crate::domain::time::Moment;
-use crate::policy::snapshot::{Route, Snapshot};
+use crate::policy::snapshot::Snapshot;
 
 /// A call that is signed.
 pub(super) struct Signed<'c> {
@@ -32,8 +32,8 @@ pub(super) struct Signed<'c> {
     pub(super) body: Body,
     /// The policies that it is under.
     pub(super) snapshot: &'c Snapshot,
-    /// Its route.
-    pub(super) route: &'c Route,
+    /// The hosts that its route names, if that names any.
+    pub(super) hosts: &'c [String],
     /// Where it comes from.
     pub(super) address: IpAddr,
     /// By which door.
@@ -106,10 +106,10 @@ fn digest(signature: &MessageSignature, signed: &Signed<'_>) -> Result<Option<Co
 /// The request as whoever signed it sees it: under the gateway's own name it was sent by the scheme by which the world knows that,
 /// also if something before the gateway ends TLS. So it was under hosts that a route names.
 fn message<'c>(shared: &'c Shared, signed: &Signed<'c>) -> Message<'c> {
-    let Signed { parts, head, route, door, connection_scheme, .. } = signed;
+    let Signed { parts, head, hosts, door, connection_scheme, .. } = signed;
     let origin = shared.origin(door).split_once("://");
     let scheme = match origin {
-        Some((scheme, own)) if !route.hosts.is_empty() || own.eq_ignore_ascii_case(head.authority) => scheme,
+        Some((scheme, own)) if !hosts.is_empty() || own.eq_ignore_ascii_case(head.authority) => scheme,
         Some(_) | None => connection_scheme,
     };
     Message {

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::challenge::Challenges;
 use super::control::ControlPlane;
+use super::me::Questions;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
 use super::view::View;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub key_uses: Arc<KeyUses>,
     /// Takes signatures of requests.
     pub signatures: Signatures,
+    /// What apps ask about themselves.
+    pub questions: Questions,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

@@ -125,6 +125,13 @@ impl Cells {
         self.find_by(self.digest(key), now)
     }
 
+    /// The cell of `key`, if there is one: without, nothing was used.
+    #[must_use]
+    pub fn known(&self, key: &CellKey<'_>) -> Option<Arc<Cell>> {
+        let digest = self.digest(key);
+        lock(self.shard(digest)).get(&digest).cloned()
+    }
+
     /// Drops every cell that is spent at `now` and that no core holds.
     pub fn sweep(&self, now: Duration) {
         for shard in &self.shards {
@@ -144,10 +151,14 @@ impl Cells {
         hasher.finish128().as_u128()
     }
 
-    fn find_by(&self, digest: Digest, now: Duration) -> Arc<Cell> {
-        // The upper bits are the number of a shard, the lower ones a place in it.
+    /// The upper bits are the number of a shard, the lower ones a place in it.
+    fn shard(&self, digest: Digest) -> &Mutex<Shard> {
         let index = usize::try_from((digest >> 64) % SHARDS as u128).unwrap_or(0);
-        let mut shard = lock(&self.shards[index]);
+        &self.shards[index]
+    }
+
+    fn find_by(&self, digest: Digest, now: Duration) -> Arc<Cell> {
+        let mut shard = lock(self.shard(digest));
         if let Some(cell) = shard.get(&digest) {
             return cell.clone();
         }

@@ -72,6 +72,15 @@ pub fn give_back(cell: &Cell, rate: &Rate) {
         cell.replace(|arrival| Ok(((), arrival.saturating_sub(nanos))));
 }
 
+/// How many requests `cell` would let pass at once under `rate` at `now`. Asking uses up nothing.
+#[must_use]
+pub fn remaining(cell: &Cell, rate: &Rate, now: Duration) -> u32 {
+    let each = rate.window.checked_div(rate.requests.get()).unwrap_or_default().as_nanos();
+    let until_whole = u128::from(cell.arrival()).saturating_sub(now.as_nanos());
+    let used = if each == 0 { u128::MAX } else { until_whole.div_ceil(each) };
+    rate.burst.get().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+}
+
 /// How long until the limit is as if never used.
 #[must_use]
 pub fn reset_after(cell: &Cell, now: Duration) -> Duration {
@@ -245,6 +254,25 @@ mod tests {
             cell.replace(|_| Ok::<_, ()>(((), u64::try_from(full.as_nanos()).unwrap()))).unwrap();
             prop_assert_eq!(admit(&cell, &rate, now), Verdict::Refused { retry_after: each });
             prop_assert_eq!(admit(&cell, &rate, now + each), Verdict::Admitted { remaining: 0 });
+        }
+
+        #[test]
+        fn what_is_told_to_remain_passes_and_no_more(
+            requests in 1_u32..50, seconds in 1_u64..20, burst in 1_u32..30,
+            gaps in prop::collection::vec(0_u64..2_000, 1..100),
+        ) {
+            let rate = rate_of(requests, seconds, burst);
+            let cell = Arc::new(Cell::default());
+            let mut now = Duration::from_secs(100);
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                let told = remaining(&cell, &rate, now);
+                let passes = match admit(&cell, &rate, now) {
+                    Verdict::Admitted { remaining } => remaining + 1,
+                    Verdict::Refused { .. } => 0,
+                };
+                prop_assert_eq!(told, passes);
+            }
         }
 
         #[test]

@@ -37,13 +37,14 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 3600).saturating_add(MAX_ACC
 /// For how long proofs, used assertions and pushed requests are: so far another node's clock may be behind.
 const ENDED_FOR: Duration = Duration::from_secs(60);
 
-/// Forgets proofs and signatures that prove nothing more, for ever.
+/// Forgets proofs and signatures that prove nothing more, and apps that have not asked about themselves of late, for ever.
 pub(super) async fn sweep_proofs(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(CELLS_EVERY);
     loop {
         interval.tick().await;
         shared.proofs.sweep(shared.clock.moment());
         shared.signatures.sweep(shared.clock.moment());
+        shared.questions.sweep(shared.clock.monotonic());
     }
 }
 

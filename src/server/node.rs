@@ -24,6 +24,7 @@ use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, policies, signing};
+use crate::billing::running::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::access_token::TokenSigner;
@@ -41,6 +42,7 @@ use crate::domain::random::Random;
 use crate::domain::time::Clock;
 use crate::gateway::challenge::Challenges;
 use crate::gateway::control::ControlPlane;
+use crate::gateway::me::Questions;
 use crate::gateway::trusted_proxies::TrustedProxies;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
@@ -210,6 +212,8 @@ impl Node {
         let (at, chance) = (services.clock.clone(), services.random.clone());
         let tokens = Arc::new(UpstreamTokens::new(services.client.clone(), at, chance, control.clone()));
         tokens.follow(&services.live.load());
+        let cells = Arc::new(Cells::new(bounds.limiter_cells));
+        let charges = RunningCharges::new(services.store.clone(), services.clock.clone());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             directory: services.directory.clone(),
@@ -224,11 +228,11 @@ impl Node {
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             key_uses: services.key_uses.clone(),
             signatures: Signatures::new(services.clock.now()),
+            questions: Questions::new(cells.clone(), charges),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });
         let stop = CancellationToken::new();
-        let cells = Arc::new(Cells::new(shared.bounds.limiter_cells));
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let mut sweeping = vec![
             tokio::spawn(housekeeping::sweep_proofs(shared.clone())),

@@ -148,3 +148,12 @@ fn a_node_starts_with_nothing_left_open() {
         assert!(refused.err.contains(missing), "no {missing:?} in {}", refused.err);
     }
 }
+
+#[test]
+fn no_route_stands_where_the_gateway_answers_questions() {
+    let folder = folder::policies();
+    folder::change(&folder, "routes/orders.yaml", "path: /api/orders\n", "path: /me/orders\n");
+    let checked = run(&["policy", "check", folder.path().to_str().unwrap()]);
+    assert_eq!(checked.status, 3);
+    assert!(checked.err.contains("/me is served by the gateway itself"), "{}", checked.err);
+}

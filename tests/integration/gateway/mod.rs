@@ -13,6 +13,7 @@ mod key_rotation;
 mod key_uses;
 mod lifecycle;
 mod limits;
+mod me;
 mod narrow_keys;
 mod outside;
 mod parked;

@@ -1,0 +1,94 @@
+//! Who calls: whom the credential of a request proves, and what has to be shown beside it. The same for calls that go to an
+//! upstream and for those that the gateway answers itself.
+
+use std::sync::Arc;
+
+use http::request;
+
+use super::head::Head;
+use super::pipeline::Peer;
+use super::worker::Worker;
+use super::{confirm, signed};
+use crate::credential::content_digest::ContentDigest;
+use crate::credential::directory::Identity;
+use crate::credential::message_signature::Body;
+use crate::credential::presented;
+use crate::credential::refused::Refused;
+use crate::domain::time::Moment;
+use crate::policy::snapshot::Snapshot;
+
+/// A call whose caller is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'c> {
+    /// Its head.
+    pub(super) parts: &'c request::Parts,
+    /// Its checked parts.
+    pub(super) head: &'c Head<'c>,
+    /// The policies that it is under.
+    pub(super) snapshot: &'c Snapshot,
+    /// The hosts that its route names, if that names any.
+    pub(super) hosts: &'c [String],
+    /// The connection that it came on.
+    pub(super) peer: &'c Peer,
+    /// When.
+    pub(super) moment: Moment,
+}
+
+/// Who calls, as far as that is proved.
+pub(super) struct Proven {
+    /// The identity; `None` if there is no credential.
+    pub(super) identity: Option<Arc<Identity>>,
+    /// What the body must be that follows.
+    pub(super) digest: Option<Box<ContentDigest>>,
+}
+
+/// Who calls, if the core has met the caller lately or there is no credential; else it is to be looked up.
+pub(super) fn known(worker: &Worker, asking: &Asking<'_>) -> Option<Proven> {
+    let shown = asking.head.shown;
+    match worker.recent.borrow_mut().find(shown, asking.moment) {
+        None if shown.is_something() => None,
+        identity => Some(Proven { identity, digest: None }),
+    }
+}
+
+/// Who calls, as the directory knows or learns.
+///
+/// # Errors
+/// Why the credential is refused, with whose it is if that is known.
+pub(super) async fn look_up(worker: &Worker, asking: Asking<'_>, body: Body) -> Result<Proven, Refused> {
+    let Asking { parts, head, snapshot, hosts, peer, moment } = asking;
+    let shown = head.shown;
+    if shown.is_signed_alone() {
+        let connection_scheme = peer.fields.forwarded_proto.to_str().unwrap_or("http");
+        let (address, door) = (peer.address, &peer.fields.door);
+        let signed =
+            signed::Signed { parts, head, body, snapshot, hosts, address, door, connection_scheme, moment };
+        let signer = signed::identify(&worker.shared, &signed).await?;
+        return Ok(Proven { identity: Some(signer.identity), digest: signer.digest });
+    }
+    let presented = presented::find(shown)?;
+    let known = worker.shared.directory.identify_from(presented, Some(peer.address), moment).await?;
+    let identity = known.as_ref().map(|known| known.identity.clone());
+    if let Some(known) = known.filter(|_| presented.is_plain(shown)) {
+        worker.recent.borrow_mut().keep(shown, known);
+    }
+    Ok(Proven { identity, digest: None })
+}
+
+/// Checks what has to be shown beside a credential that was found good, whose use is noted.
+///
+/// # Errors
+/// As [`confirm::check`], with whose credential it is.
+pub(super) fn confirm(worker: &Worker, identity: &Identity, asking: &Asking<'_>) -> Result<(), Refused> {
+    let Asking { parts, head, snapshot, hosts, peer, moment } = *asking;
+    if identity.is_use_due(moment.now) {
+        worker.note_use(identity, moment.now);
+    }
+    if identity.confirmation.is_none() {
+        return Ok(());
+    }
+    let (address, door) = (peer.address, &peer.fields.door);
+    let shown = confirm::Shown { parts, head, snapshot, hosts, address, door, moment };
+    let app = || Some(identity.caller.app.id.clone());
+    confirm::check(&worker.shared, identity, &shown).map_err(|refusal| Refused { refusal, app: app() })
+}

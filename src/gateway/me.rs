@@ -1,0 +1,204 @@
+//! What an app asks about itself: what its credential may do (`/me`), what is left of its limits (`/me/limits`) and what its
+//! calls came to (`/me/usage`). Such questions are free of its quota and leave no usage record, so they have a bound of their own.
+//!
+//! Who asks is found out on the core, as for any call; the answer grows with the policies, so the control plane makes it.
+
+mod limits;
+mod permitted;
+mod usage;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response};
+use serde_json::Value;
+
+use super::admit::{self, Admission};
+use super::identify::{self, Asking, Proven};
+use super::pipeline::Telling;
+use super::respond;
+use super::worker::Worker;
+use crate::billing::running::RunningCharges;
+use crate::credential::directory::Identity;
+use crate::credential::message_signature::Body;
+use crate::domain::id::{AppId, LimitName, PlanName};
+use crate::domain::plan::Rate;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Moment;
+use crate::limit::cell::{CellKey, Cells};
+use crate::policy::snapshot::Snapshot;
+
+/// Questions that an app may ask at once.
+const AT_ONCE: u32 = 20;
+/// How soon it may ask all of them again.
+const WINDOW: Duration = Duration::from_secs(4);
+/// Apps of which is known how much they asked.
+const APPS: usize = 65_536;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// What the credential may do.
+    Permitted,
+    /// What is left of the limits.
+    Limits,
+    /// What calls came to in the billing period that runs.
+    Usage,
+}
+
+impl Question {
+    /// The question that has that path.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        match path.strip_prefix("/me")? {
+            "" => Some(Self::Permitted),
+            "/limits" => Some(Self::Limits),
+            "/usage" => Some(Self::Usage),
+            _ => None,
+        }
+    }
+}
+
+/// What answers rest on.
+pub struct Questions {
+    /// How often an app may ask.
+    bound: Option<Bound>,
+    /// What is used of plans' limits.
+    limits: Arc<Cells>,
+    charges: RunningCharges,
+}
+
+/// The limit of the questions themselves.
+struct Bound {
+    name: LimitName,
+    /// What takes a plan's place in the name of a cell.
+    of: PlanName,
+    rate: Rate,
+    announced: HeaderValue,
+    cells: Cells,
+}
+
+impl Questions {
+    /// Answers from `limits` and `charges`.
+    #[must_use]
+    pub fn new(limits: Arc<Cells>, charges: RunningCharges) -> Self {
+        let requests = NonZeroU32::new(AT_ONCE).unwrap_or(NonZeroU32::MIN);
+        let rate = Rate { requests, window: WINDOW, burst: requests };
+        let names = LimitName::new("me").ok().zip(PlanName::new("-").ok());
+        let bound = names.map(|(name, of)| {
+            let announced = rate.announced(&name);
+            Bound { name, of, rate, announced, cells: Cells::new(APPS) }
+        });
+        Self { bound, limits, charges }
+    }
+
+    /// Counts a question of `app`.
+    fn admit(&self, app: &AppId, now: Duration) -> Result<Option<Admission>, (Refusal, Admission)> {
+        let Some(bound) = &self.bound else { return Ok(None) };
+        let cell = bound.cells.find(&CellKey::App(app, &bound.of, &bound.name), now);
+        admit::alone(&cell, (&bound.name, &bound.rate, &bound.announced), now).map(Some)
+    }
+
+    /// Forgets apps that have not asked of late.
+    pub fn sweep(&self, now: Duration) {
+        if let Some(bound) = &self.bound {
+            bound.cells.sweep(now);
+        }
+    }
+
+    async fn document(
+        &self,
+        question: Question,
+        (snapshot, identity): (&Snapshot, &Identity),
+        moment: Moment,
+    ) -> Result<Value, Refusal> {
+        match question {
+            Question::Permitted => Ok(permitted::document(snapshot, identity, moment.now)),
+            Question::Limits => Ok(limits::document((snapshot, &self.limits), identity, moment)),
+            Question::Usage => {
+                let app = &identity.caller.app.id;
+                let running = self.charges.of(app, &snapshot.platform.zone).await.map_err(|error| {
+                    tracing::warn!(%error, %app, "an app's charges cannot be told");
+                    Refusal::Unavailable("The books are out of reach")
+                })?;
+                usage::document(&running, identity, &snapshot.platform.zone)
+            }
+        }
+    }
+}
+
+/// Answers a question of whoever `asking` proves.
+///
+/// # Errors
+/// As for any call: its credential's; [`Refusal::CredentialMissing`], [`Refusal::AddressNotAllowed`],
+/// [`Refusal::MethodNotAllowed`], [`Refusal::LimitReached`] or [`Refusal::Unavailable`].
+pub(super) async fn answer(
+    worker: &Worker,
+    question: Question,
+    (asking, body): (Asking<'_>, Body),
+    told: &mut Telling,
+) -> Result<Response<Bytes>, Refusal> {
+    let method = &asking.parts.method;
+    if *method != Method::GET && *method != Method::HEAD {
+        return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD".to_owned() });
+    }
+    let identity = prove(worker, asking, body, told).await?;
+    let app = &identity.caller.app.id;
+    told.app = Some(app.clone());
+    match &identity.caller.narrowing {
+        // Whoever has the key elsewhere learns nothing, and uses up nothing.
+        Some(narrowing) if !narrowing.permits_address(asking.peer.address) => {
+            return Err(Refusal::AddressNotAllowed(asking.peer.address));
+        }
+        Some(_) | None => {}
+    }
+    let shared = worker.shared.clone();
+    told.admission =
+        shared.questions.admit(app, shared.clock.monotonic()).map_err(|(refusal, admission)| {
+            told.admission = Some(admission);
+            refusal
+        })?;
+    let (snapshot, moment) = (shared.live.load(), shared.clock.moment());
+    let answering = shared.clone();
+    let making = async move { answering.questions.document(question, (&snapshot, &identity), moment).await };
+    let document = shared.control.make(&asking.peer.fields, making).await??;
+    let answer = respond::document(&document);
+    Ok(if *method == Method::HEAD { answer.map(|_| Bytes::new()) } else { answer })
+}
+
+/// Who asks.
+async fn prove(
+    worker: &Worker,
+    asking: Asking<'_>,
+    body: Body,
+    told: &mut Telling,
+) -> Result<Arc<Identity>, Refusal> {
+    let Proven { identity, .. } = match identify::known(worker, &asking) {
+        Some(proven) => proven,
+        None => identify::look_up(worker, asking, body).await.map_err(|refused| told.of(refused))?,
+    };
+    let identity = identity.ok_or(Refusal::CredentialMissing)?;
+    identify::confirm(worker, &identity, &asking).map_err(|refused| told.of(refused))?;
+    Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_these_paths_are_questions() {
+        for (path, question) in [
+            ("/me", Some(Question::Permitted)),
+            ("/me/limits", Some(Question::Limits)),
+            ("/me/usage", Some(Question::Usage)),
+            ("/me/", None),
+            ("/me/other", None),
+            ("/menu", None),
+            ("/api/me", None),
+        ] {
+            assert_eq!(Question::of(path), question, "{path}");
+        }
+    }
+}
