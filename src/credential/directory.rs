@@ -94,8 +94,8 @@ pub struct Directory {
     reading: tokio::sync::Mutex<Option<Reading>>,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
-    /// Whether the platform's keys have been learnt, as far as the store told them.
-    has_learnt: AtomicBool,
+    /// Whether the platform's keys are still to be learnt.
+    is_learning: AtomicBool,
     source: Arc<dyn IdentitySource>,
     loader: Loader,
     clock: Arc<dyn Clock>,
@@ -129,7 +129,7 @@ impl Directory {
             keys_in_force,
             reading: tokio::sync::Mutex::default(),
             verified: AtomicU64::new(0),
-            has_learnt: AtomicBool::new(false),
+            is_learning: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
             source,
             clock,

@@ -19,6 +19,8 @@ use crate::limit::gcra::{Verdict, admit, give_back};
 
 /// Wrong credentials of one network that are tried: as many at once, and ten a second.
 const OF_A_NETWORK: u32 = 50;
+/// The same while the platform's keys are being learnt, as then a network's good keys are among what is tried.
+const OF_A_NETWORK_AT_FIRST: u32 = 500;
 /// How soon a network has all of them again.
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
 /// Wrong credentials of all that are tried in a second: of tokens, a tenth of a core.
@@ -31,6 +33,8 @@ const PLACES: usize = 4_096;
 /// What has been guessed of late.
 pub(super) struct Guesses {
     price: Price,
+    /// Of keys while the good ones are being learnt.
+    price_at_first: Price,
     wrong: Box<[Mutex<Wrong>]>,
 }
 
@@ -38,6 +42,7 @@ pub(super) struct Guesses {
 #[derive(Debug)]
 pub(super) struct Price {
     networks: Option<Networks>,
+    of_a_network: Rate,
     all: Arc<Cell>,
 }
 
@@ -61,14 +66,17 @@ struct Wrong {
 
 /// A try that is paid for.
 pub(super) struct Paid {
-    of_network: Option<Arc<Cell>>,
+    of_network: Option<(Arc<Cell>, Rate)>,
     is_of_all: bool,
 }
 
 impl Guesses {
     pub(super) fn new() -> Self {
         let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { price: Price::new("unknown-credentials"), wrong }
+        let price = Price::new("unknown-credentials");
+        let of_a_network = rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW);
+        let first = Price { of_a_network, all: price.all.clone(), ..Price::new("unknown-credentials") };
+        Self { price, price_at_first: first, wrong }
     }
 
     /// Why a credential proves nothing, if that was found out lately.
@@ -99,6 +107,14 @@ impl Guesses {
         self.price.pay(address, now)
     }
 
+    /// The same, of an API key while the good ones are being learnt.
+    ///
+    /// # Errors
+    /// As [`Price::pay`].
+    pub(super) fn pay_at_first(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        self.price_at_first.pay(address, now)
+    }
+
     /// Gives the price of a good credential back.
     pub(super) fn give_back(&self, paid: &Paid) {
         self.price.give_back(paid);
@@ -107,6 +123,7 @@ impl Guesses {
     /// Forgets networks that have not guessed of late.
     pub(super) fn sweep(&self, now: Duration) {
         self.price.sweep(now);
+        self.price_at_first.sweep(now);
     }
 
     fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
@@ -120,7 +137,7 @@ impl Price {
     pub(super) fn new(name: &str) -> Self {
         let names = LimitName::new(name).ok().zip(RouteName::new("-").ok());
         let networks = names.map(|(name, of)| Networks { cells: Cells::new(NETWORKS), name, of });
-        Self { networks, all: Arc::default() }
+        Self { networks, of_a_network: rate(OF_A_NETWORK, NETWORK_WINDOW), all: Arc::default() }
     }
 
     /// Pays for a verification of what came from `address`.
@@ -146,10 +163,10 @@ impl Price {
         let mut paid = Paid { of_network: None, is_of_all: false };
         if let (Some(networks), Some(address)) = (&self.networks, address) {
             let cell = networks.cells.find(&CellKey::address(address, &networks.of), now);
-            if let Verdict::Refused { retry_after } = admit(&cell, &of_a_network(), now) {
+            if let Verdict::Refused { retry_after } = admit(&cell, &self.of_a_network, now) {
                 return Err(Refusal::LimitReached { limit: networks.name.clone(), retry_after });
             }
-            paid.of_network = Some(cell);
+            paid.of_network = Some((cell, self.of_a_network));
         }
         Ok(paid)
     }
@@ -159,8 +176,8 @@ impl Price {
         if paid.is_of_all {
             give_back(&self.all, &of_all());
         }
-        if let Some(cell) = &paid.of_network {
-            give_back(cell, &of_a_network());
+        if let Some((cell, rate)) = &paid.of_network {
+            give_back(cell, rate);
         }
     }
 
@@ -170,10 +187,6 @@ impl Price {
             networks.cells.sweep(now);
         }
     }
-}
-
-fn of_a_network() -> Rate {
-    rate(OF_A_NETWORK, NETWORK_WINDOW)
 }
 
 fn of_all() -> Rate {
@@ -200,6 +213,19 @@ mod tests {
         }
         assert!(matches!(guesses.pay(one, now), Err(Refusal::LimitReached { .. })));
         assert!(guesses.pay(one, now + NETWORK_WINDOW).is_ok());
+    }
+
+    #[test]
+    fn while_keys_are_learnt_a_network_may_try_more_and_all_no_more() {
+        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
+        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
+        let paid: Vec<_> = (0..1000).filter_map(|_| guesses.pay_at_first(address(0), now).ok()).collect();
+        assert_eq!(paid.len(), OF_A_NETWORK_AT_FIRST as usize);
+        paid.iter().for_each(|paid| guesses.give_back(paid));
+        let taken = (0..10).flat_map(|number| (0..1000).map(move |_| address(number)));
+        let taken = taken.filter(|address| guesses.pay_at_first(*address, now).is_ok()).count();
+        assert_eq!(taken, OF_ALL as usize);
+        assert!(matches!(guesses.pay(address(99), now), Err(Refusal::Unavailable(_))));
     }
 
     #[test]

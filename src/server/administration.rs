@@ -38,10 +38,10 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         hasher: services.hasher.clone(),
         open_exceptions,
         metrics: Arc::new(move || metrics.render()),
-        readiness: Arc::new(move || match (journal.is_failing(), directory.has_learnt_keys()) {
+        readiness: Arc::new(move || match (journal.is_failing(), directory.is_learning()) {
             (true, _) => Err("the journal cannot be written".to_owned()),
-            (false, false) => Err("the API keys are being learnt".to_owned()),
-            (false, true) => Ok(()),
+            (false, true) => Err("the API keys are being learnt".to_owned()),
+            (false, false) => Ok(()),
         }),
     }))
 }

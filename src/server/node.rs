@@ -189,6 +189,7 @@ impl Node {
         let source = Arc::new(StoredIdentities { store: store.clone(), sealing: sealing.clone() });
         let directory =
             Arc::new(Directory::new(source, signing_keys.clone(), clock.clone(), control.clone(), memory));
+        directory.begin_learning();
         let hasher = Arc::new(Hasher::start().map_err(ServerError::Threads)?);
         let services = Services {
             store,

@@ -17,20 +17,25 @@ const REST: Duration = Duration::from_millis(5);
 const TRIES: usize = 5;
 
 impl Directory {
+    /// Keys are going to be learnt: until they are, many that are new here are good, and a network may try more of them.
+    pub fn begin_learning(&self) {
+        self.is_learning.store(true, Ordering::Relaxed);
+    }
+
     /// Learns the keys of the platform, as many as there is room for.
     ///
     /// # Errors
     /// [`SourceUnavailable`]; what was learnt stays, and the others are loaded when they are presented.
     pub async fn learn_keys(&self) -> Result<(), SourceUnavailable> {
         let learnt = self.learn_pages().await;
-        self.has_learnt.store(true, Ordering::Relaxed);
+        self.is_learning.store(false, Ordering::Relaxed);
         learnt
     }
 
-    /// Whether that is over. Until then many good keys at once may be taken for guesses.
+    /// Whether keys are still to be learnt.
     #[must_use]
-    pub fn has_learnt_keys(&self) -> bool {
-        self.has_learnt.load(Ordering::Relaxed)
+    pub fn is_learning(&self) -> bool {
+        self.is_learning.load(Ordering::Relaxed)
     }
 
     async fn learn_pages(&self) -> Result<(), SourceUnavailable> {

@@ -101,7 +101,10 @@ impl Directory {
         }
         let loading = self.clone();
         let tried = async move {
-            let paid = loading.guesses.pay(address, moment.monotonic)?;
+            let paid = match loading.is_learning() {
+                true => loading.guesses.pay_at_first(address, moment.monotonic),
+                false => loading.guesses.pay(address, moment.monotonic),
+            }?;
             let task = loading.control.spawn(loading.clone().load_tried(hash, presented, paid));
             let cut_off = Refusal::Unavailable("The look-up of a credential was cut off");
             task.await.unwrap_or(Err(cut_off.into()))

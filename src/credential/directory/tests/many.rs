@@ -10,10 +10,11 @@ async fn keys_that_were_learnt_cost_no_load_and_a_change_beats_them() {
         (world.source.clone(), world.clock.clone(), tokio::runtime::Handle::current());
     let ring = Arc::new(KeyRing::new(Vec::new(), ISSUER));
     let directory = Arc::new(Directory::new(source, ring, clock, control, memory));
-    assert!(!directory.has_learnt_keys());
+    directory.begin_learning();
+    assert!(directory.is_learning());
     directory.learn_keys().await.unwrap();
     assert_eq!(directory.keys(), usize::from(KEYS) * 2 / 3);
-    assert!(directory.has_learnt_keys());
+    assert!(!directory.is_learning());
     let identify = async |number| {
         let key = numbered_key(number);
         directory.identify(Presented::ApiKey(key.reveal()), world.clock.moment()).await.unwrap().unwrap()
