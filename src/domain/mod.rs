@@ -20,6 +20,7 @@ pub mod introspection;
 pub mod last_use;
 pub mod ledger;
 pub mod location;
+pub mod merchant_field;
 pub mod money;
 pub mod narrowing;
 pub mod plan;

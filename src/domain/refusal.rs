@@ -3,10 +3,12 @@
 //! The status of each stands in `gateway::respond`, the only place with status codes on the data plane.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::authentication::Step;
 use super::id::{LimitName, ProductName, UpstreamName};
+use super::merchant_field::MerchantField;
 use super::narrowing::Products;
 use super::scope::ScopeSet;
 use super::signature_mistake::SignatureMistake;
@@ -81,8 +83,12 @@ pub enum Refusal {
     },
     /// The route wants a merchant's grant behind the call.
     MerchantMissing,
-    /// The route's condition is not met.
-    ConditionUnmet,
+    /// The request names a merchant that is not the one whose grant is behind the call.
+    MerchantMismatch(Arc<MerchantField>),
+    /// The request does not say for sure which merchant it is about; and why not.
+    MerchantUnclear(Arc<MerchantField>, &'static str),
+    /// The route's condition is not met; what its policy says to that, if anything.
+    ConditionUnmet(Option<Arc<str>>),
     /// A limit is used up.
     LimitReached {
         /// Which.
@@ -185,7 +191,9 @@ impl Refusal {
             Self::EnvironmentMismatch => "environment_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::MerchantMissing => "merchant_missing",
-            Self::ConditionUnmet => "condition_unmet",
+            Self::MerchantMismatch(_) => "merchant_mismatch",
+            Self::MerchantUnclear(..) => "merchant_unclear",
+            Self::ConditionUnmet(_) => "condition_unmet",
             Self::LimitReached { .. } => "limit_reached",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -225,7 +233,9 @@ impl Refusal {
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
             Self::MerchantMissing => "A merchant's grant is needed",
-            Self::ConditionUnmet => "The route's condition is not met",
+            Self::MerchantMismatch(_) => "The request is not about the merchant that the call is for",
+            Self::MerchantUnclear(..) => "The request does not say which merchant it is about",
+            Self::ConditionUnmet(_) => "The route's condition is not met",
             Self::LimitReached { .. } => "A limit is used up",
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
@@ -285,7 +295,12 @@ impl Refusal {
             Self::MerchantMissing => {
                 "Use an access token that a merchant granted (authorization code flow).".to_owned()
             }
-            Self::ConditionUnmet => "The platform's policy does not allow this call.".to_owned(),
+            Self::MerchantMismatch(field) => {
+                format!("The {field} must be the id of the merchant whose grant the access token has.")
+            }
+            Self::MerchantUnclear(field, why) => format!("The {field} {why}."),
+            Self::ConditionUnmet(None) => "The platform's policy does not allow this call.".to_owned(),
+            Self::ConditionUnmet(Some(message)) => message.to_string(),
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
@@ -347,7 +362,9 @@ impl Refusal {
             | Self::EnvironmentMismatch
             | Self::ScopeMissing { .. }
             | Self::MerchantMissing
-            | Self::ConditionUnmet
+            | Self::MerchantMismatch(_)
+            | Self::MerchantUnclear(..)
+            | Self::ConditionUnmet(_)
             | Self::LimitReached { .. } => Fault::Caller,
         }
     }

@@ -1,12 +1,15 @@
 //! Whether a principal may call a route: where it calls from, if its key is narrowed to networks, subscription, environment,
-//! scopes, merchant and how it proved itself, condition, in this order.
+//! scopes, merchant and how it proved itself, what the request names as merchant, condition, in this order.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::request;
+use http::{HeaderMap, HeaderName, HeaderValue, request};
 
+use super::destination::Destination;
 use super::head::Head;
+use super::merchant_field::{self, BodyNames};
+use super::witness::{Nobody, Question, Witness};
 use crate::credential::directory::Identity;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
@@ -16,9 +19,9 @@ use crate::domain::principal::{Caller, Principal};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::metering::evidence::{principal_fields, request_fields};
-use crate::policy::expression::{Expression, Field, Variables};
+use crate::policy::expression::{Field, Variables};
 use crate::policy::route_table::PathParameters;
-use crate::policy::snapshot::{Access, MerchantBinding, Requirements, Route, Snapshot};
+use crate::policy::snapshot::{Access, Condition, MerchantBinding, Requirements, Route, Snapshot};
 
 /// The proof that a call may go on, and what it is under.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ pub struct Permit<'s> {
     /// The API product and plan version under which the caller calls; `None` for anonymous callers, and for apps
     /// on an anonymous route without a subscription.
     pub subscribed: Option<(ProductName, &'s PlanVersion)>,
+    /// Where the call may go.
+    pub to: Destination,
+    /// What the body has to name before any of it goes on.
+    pub body: Option<BodyNames<'s>>,
 }
 
 impl Permit<'_> {
@@ -56,52 +63,91 @@ pub struct Circumstances<'r> {
 /// The first requirement that is not met.
 pub fn authorize<'s>(
     snapshot: &'s Snapshot,
-    route: &Route,
+    route: &'s Route,
     identity: Option<&Arc<Identity>>,
     circumstances: &Circumstances<'_>,
 ) -> Result<Permit<'s>, Refusal> {
-    match identity.and_then(|identity| identity.caller.narrowing.as_deref()) {
-        None => decide((snapshot, route), identity, circumstances, |_| true),
-        // Whoever has the key elsewhere learns nothing more, and uses up nothing of the app's.
-        Some(narrowing) if !narrowing.permits_address(circumstances.address) => {
-            Err(Refusal::AddressNotAllowed(circumstances.address))
-        }
-        Some(narrowing) => {
-            let permits = |product: &ProductName| narrowing.permits_product(product);
-            decide((snapshot, route), identity, circumstances, permits).map_err(|refusal| {
-                explain(refusal, (snapshot, route), identity, (narrowing, circumstances.now))
-            })
-        }
+    authorize_before(&mut Nobody, (snapshot, route), identity, circumstances)
+}
+
+/// Decides as [`authorize`] does, before a witness of what is asked.
+///
+/// # Errors
+/// As [`authorize`].
+pub fn authorize_before<'s>(
+    witness: &mut impl Witness,
+    (snapshot, route): (&'s Snapshot, &'s Route),
+    identity: Option<&Arc<Identity>>,
+    circumstances: &Circumstances<'_>,
+) -> Result<Permit<'s>, Refusal> {
+    let Some(narrowing) = identity.and_then(|identity| identity.caller.narrowing.as_deref()) else {
+        return decide(witness, (snapshot, route), identity, circumstances, |_| true);
+    };
+    let address = circumstances.address;
+    witness.asked(Question::Network, None, || match &narrowing.addresses {
+        Some(networks) => format!("a key for {networks}, used from {address}"),
+        None => "a key for anywhere".to_owned(),
+    });
+    // Whoever has the key elsewhere learns nothing more, and uses up nothing of the app's.
+    if !narrowing.permits_address(address) {
+        return Err(Refusal::AddressNotAllowed(address));
     }
+    let permits = |product: &ProductName| narrowing.permits_product(product);
+    decide(witness, (snapshot, route), identity, circumstances, permits).map_err(|refusal| {
+        of_narrowed_key(refusal, (snapshot, route), identity, (narrowing, circumstances.now))
+    })
 }
 
 /// Decides as [`authorize`] does, of the API products that `permits` lets through.
 fn decide<'s>(
-    (snapshot, route): (&'s Snapshot, &Route),
+    witness: &mut impl Witness,
+    (snapshot, route): (&'s Snapshot, &'s Route),
     identity: Option<&Arc<Identity>>,
     circumstances: &Circumstances<'_>,
     permits: impl Fn(&ProductName) -> bool,
 ) -> Result<Permit<'s>, Refusal> {
-    let now = circumstances.now;
-    match (&route.access, identity) {
-        (Access::Anonymous, None) => Ok(Permit { subscribed: None }),
-        (Access::Anonymous, Some(identity)) => {
-            Ok(Permit { subscribed: subscription((snapshot, route), &identity.caller, now, permits) })
+    let requirements = match &route.access {
+        Access::Anonymous => None,
+        Access::App(requirements) => Some(requirements),
+    };
+    let place = requirements.map_or(&route.source, |requirements| &requirements.places.access);
+    witness.asked(Question::Access, Some(place), || match requirements {
+        None => "open to anyone".to_owned(),
+        Some(_) => "an API key, an access token or a signed request".to_owned(),
+    });
+    let caller = match (requirements, identity) {
+        (None, None) => {
+            let to = Destination::of(witness, (snapshot, route), None)?;
+            return Ok(Permit { subscribed: None, to, body: None });
         }
-        (Access::App(_), None) => Err(Refusal::CredentialMissing),
-        (Access::App(requirements), Some(identity)) => {
-            let caller = &identity.caller;
-            let subscribed = subscription((snapshot, route), caller, now, permits);
-            let subscribed = subscribed.ok_or(Refusal::NotSubscribed)?;
-            check_environment(snapshot, route, caller)?;
-            check_requirements(requirements, identity, circumstances)?;
-            Ok(Permit { subscribed: Some(subscribed) })
-        }
+        (Some(_), None) => return Err(Refusal::CredentialMissing),
+        (_, Some(identity)) => &identity.caller,
+    };
+    witness.asked(Question::Subscription, None, || products(route, requirements.is_some()));
+    let subscribed = subscription((snapshot, route), caller, circumstances.now, permits);
+    match &subscribed {
+        Some((product, version)) => witness
+            .answered(Some(&version.source), || format!("API product {product}, plan {}", version.reference)),
+        None if requirements.is_some() => return Err(Refusal::NotSubscribed),
+        None => witness.answered(None, || "none: it counts as nobody".to_owned()),
     }
+    let to = Destination::of(witness, (snapshot, route), Some(caller))?;
+    let body = match requirements.zip(identity) {
+        Some((requirements, identity)) => check_requirements(witness, requirements, identity, circumstances)?,
+        None => None,
+    };
+    Ok(Permit { subscribed, to, body })
+}
+
+/// Which API products have a route, in words.
+fn products(route: &Route, is_needed: bool) -> String {
+    let names: Vec<&str> = route.products.iter().map(ProductName::as_str).collect();
+    let whether = if is_needed { "to one of" } else { "if there is one, to one of" };
+    format!("{whether} the API products {}", names.join(", "))
 }
 
 /// What a key that is narrowed is refused for: if the app has a subscription that would do, for its products.
-fn explain(
+fn of_narrowed_key(
     refusal: Refusal,
     (snapshot, route): (&Snapshot, &Route),
     identity: Option<&Arc<Identity>>,
@@ -141,44 +187,68 @@ pub(super) fn subscription<'s>(
         })
 }
 
-/// Whether the route leads to an upstream of the caller's environment.
-pub(super) fn check_environment(snapshot: &Snapshot, route: &Route, caller: &Caller) -> Result<(), Refusal> {
-    match snapshot.upstreams[route.upstream].environment {
-        Some(environment) if environment != caller.app.environment => Err(Refusal::EnvironmentMismatch),
-        _ => Ok(()),
-    }
-}
-
-fn check_requirements(
-    requirements: &Requirements,
+/// Gives what the body has yet to name.
+fn check_requirements<'s>(
+    witness: &mut impl Witness,
+    requirements: &'s Requirements,
     identity: &Identity,
     circumstances: &Circumstances<'_>,
-) -> Result<(), Refusal> {
-    check_caller(requirements, identity, circumstances.now)?;
-    match &requirements.condition {
-        Some(condition) => check_condition(condition, &identity.caller, circumstances),
-        None => Ok(()),
+) -> Result<Option<BodyNames<'s>>, Refusal> {
+    check_caller(witness, requirements, identity, circumstances.now)?;
+    let caller = &identity.caller;
+    let body = match (&requirements.merchant, &caller.merchant) {
+        (MerchantBinding::Named(field), Some(merchant)) => {
+            let place = &requirements.places.merchant;
+            witness.asked(Question::Binding, Some(place), || format!("that the {field} names {merchant}"));
+            merchant_field::check(field, merchant, (circumstances.parts, circumstances.parameters))?
+        }
+        (MerchantBinding::Optional | MerchantBinding::Required | MerchantBinding::Named(_), _) => None,
+    };
+    if let Some(condition) = &requirements.condition {
+        let expression = &condition.expression;
+        witness.asked(Question::Condition, Some(expression.source()), || expression.text().to_owned());
+        check_condition(condition, caller, circumstances)?;
     }
+    Ok(body)
 }
 
 /// Whether the caller has what a route asks for, as far as that can be told without a call.
 pub(super) fn check_caller(
+    witness: &mut impl Witness,
     requirements: &Requirements,
     identity: &Identity,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let caller = &identity.caller;
+    let (caller, places) = (&identity.caller, &requirements.places);
+    if !requirements.scopes.is_empty() {
+        witness.asked(Question::Scopes, Some(&places.scopes), || {
+            format!("{}, of the credential's {}", requirements.scopes, caller.scopes)
+        });
+    }
     if !caller.scopes.covers(&requirements.scopes) {
         let required = requirements.scopes.clone();
         return Err(Refusal::ScopeMissing { missing: caller.scopes.missing(&required), required });
     }
-    if requirements.merchant == MerchantBinding::Required && caller.merchant.is_none() {
-        return Err(Refusal::MerchantMissing);
+    if requirements.merchant != MerchantBinding::Optional {
+        let of = || caller.merchant.as_ref().map_or("none", |merchant| merchant.as_str());
+        witness.asked(Question::Merchant, Some(&places.merchant), || format!("a merchant's grant: {}", of()));
+        if caller.merchant.is_none() {
+            return Err(Refusal::MerchantMissing);
+        }
     }
-    match requirements.authentication {
-        Some(step) => check_authentication(step, identity.authentication, now),
-        None => Ok(()),
+    if let Some(step) = requirements.authentication {
+        witness.asked(Question::Login, Some(&places.authentication), || login(step));
+        check_authentication(step, identity.authentication, now)?;
     }
+    Ok(())
+}
+
+/// What is asked of the merchant's login, in words.
+fn login(step: Step) -> String {
+    let class = step.class.map(|class| format!("of class {}", class.name()));
+    let age = step.max_age.map(|age| format!("{} s ago at most", age.as_secs()));
+    let asked: Vec<String> = class.into_iter().chain(age).collect();
+    format!("a login {}", asked.join(", "))
 }
 
 /// What is not known of a merchant's login is not enough.
@@ -191,7 +261,7 @@ fn check_authentication(step: Step, of: Option<Authentication>, now: Timestamp) 
 
 /// A condition that cannot be evaluated is not met.
 fn check_condition(
-    condition: &Expression,
+    condition: &Condition,
     caller: &Arc<Caller>,
     circumstances: &Circumstances<'_>,
 ) -> Result<(), Refusal> {
@@ -200,15 +270,34 @@ fn check_condition(
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
     let query = parts.uri.query().unwrap_or_default();
-    variables.add("request", request_fields(parts.method.as_str(), &head.path, &params, query));
+    let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
+    request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
+    variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(caller.clone())));
     variables.add("source", vec![("address", Field::text(&address.to_string()))]);
-    match condition.evaluate_bool(&variables) {
+    let unmet = || Refusal::ConditionUnmet(condition.message.clone());
+    match condition.expression.evaluate_bool(&variables) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Refusal::ConditionUnmet),
+        Ok(false) => Err(unmet()),
         Err(error) => {
-            tracing::warn!(%error, "a condition could not be evaluated; the call is refused");
-            Err(Refusal::ConditionUnmet)
+            // What has no value is as the caller sends it, such as a field that is not there.
+            tracing::debug!(%error, "a condition has no value; the call is refused");
+            Err(unmet())
         }
     }
+}
+
+/// The fields that a condition names, but for those that are not there; nothing if one of them is there twice, or is no text:
+/// what a condition would read of that is not what the upstream reads.
+fn named_headers(names: &[HeaderName], sent: &HeaderMap) -> Option<Field> {
+    let mut fields = Vec::new();
+    for name in names {
+        let mut values = sent.get_all(name).iter();
+        match (values.next().map(HeaderValue::to_str), values.next()) {
+            (None, _) => {}
+            (Some(Ok(value)), None) => fields.push((name.as_str(), value)),
+            (Some(_), _) => return None,
+        }
+    }
+    Some(Field::map(fields))
 }

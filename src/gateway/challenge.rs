@@ -84,7 +84,9 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
-        | Refusal::ConditionUnmet
+        | Refusal::MerchantMismatch(_)
+        | Refusal::MerchantUnclear(..)
+        | Refusal::ConditionUnmet(_)
         | Refusal::LimitReached { .. }
         | Refusal::UpstreamTokenMissing { .. }
         | Refusal::UpstreamTokenRefused { .. }

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::answer::Answer;
+use super::forward::Permitted;
 use super::pipeline::Telling;
 use super::recording::{End, Recording, Told};
 use super::upload::{Silence, Upload, UploadOutcome};
@@ -20,7 +21,6 @@ use super::{forward, respond};
 use crate::domain::refusal::Refusal;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::request::Request;
 
 /// How long an answer waits for a disk that neither takes its record nor fails.
 const COMMIT_TIME: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ const COMMIT_TIME: Duration = Duration::from_secs(10);
 pub(super) async fn forward(
     worker: Rc<Worker>,
     recording: Recording,
-    request: Request<Upload>,
+    request: Permitted,
     told: Telling,
 ) -> Response<Answer> {
     let request_id = told.request_id.clone();
@@ -41,7 +41,7 @@ pub(super) async fn forward(
 async fn answer(
     worker: Rc<Worker>,
     mut recording: Recording,
-    request: Request<Upload>,
+    request: Permitted,
     told: Telling,
 ) -> Response<Answer> {
     let (head, exchange) = match forward::send(&worker, &mut recording, request).await {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http::request;
 
+use super::destination::Destination;
 use super::recording::{Call, Recording};
 use super::upload::{Upload, UploadOutcome};
 use super::upstream_token;
@@ -60,6 +61,14 @@ fn fill(template: &[PathPart], parameters: &PathParameters<'_, '_>) -> String {
     path
 }
 
+/// A request that an upstream may see, and which.
+pub struct Permitted {
+    /// The request.
+    pub request: Request<Upload>,
+    /// Where it may go.
+    pub to: Destination,
+}
+
 /// Sends a call's request and waits for the head of the answer.
 ///
 /// # Errors
@@ -67,18 +76,17 @@ fn fill(template: &[PathPart], parameters: &PathParameters<'_, '_>) -> String {
 pub async fn send(
     worker: &Worker,
     recording: &mut Recording,
-    request: Request<Upload>,
+    Permitted { mut request, to }: Permitted,
 ) -> Result<(AnswerHead, Box<Exchange<Upload>>), Refusal> {
     let view = recording.call.view.clone();
     let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
     let route = &view.snapshot.routes[place];
-    let upstream = &view.snapshot.upstreams[route.upstream];
-    let mut request = request;
+    let upstream = &view.snapshot.upstreams[to.upstream()];
     let has_token = view.token(route).is_some();
     let (head, exchange) = loop {
         let call = &recording.call;
         let outcome = {
-            let sending = pin!(try_endpoints(worker, (view.pools(route), upstream), request, call));
+            let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream), request, call));
             in_time(worker, sending, route.timeout, &call.upload).await
         };
         let (head, exchange) = outcome.map_err(|error| {

@@ -14,6 +14,7 @@ use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
 use super::fields::{self, ConnectionFields, Told};
+use super::forward::Permitted;
 use super::identify::{self, Asking, Proven};
 use super::me::{self, Question};
 use super::raw_head::{RawHead, Unseen};
@@ -32,7 +33,7 @@ use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route, Snapshot};
 use crate::upstream::answer_head::AnswerHead;
-use crate::upstream::request::{Request as Outgoing, RequestHead};
+use crate::upstream::request::RequestHead;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
@@ -117,7 +118,7 @@ enum Outcome {
     /// An answer of the gateway's own endpoints.
     Own(Response<Bytes>),
     /// A request that the upstream may see.
-    Permitted(Outgoing<Upload>),
+    Permitted(Permitted),
 }
 
 async fn stages(
@@ -180,10 +181,14 @@ async fn stages(
     if let Some(digest) = digest {
         upload.check(*digest);
     }
+    if let Some(names) = &permit.body {
+        upload = Box::pin(names.read(upload, &parts.headers)).await?;
+    }
     if view.token(route).is_some() {
         Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
     }
-    Ok(Outcome::Permitted(head.end(&parts.method, upload)))
+    let request = head.end(&parts.method, upload);
+    Ok(Outcome::Permitted(Permitted { request, to: permit.to }))
 }
 
 fn find_route<'s, 'p>(

@@ -20,9 +20,10 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[must_use]
 pub fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::MessageMalformed(_) | Refusal::PathAmbiguous(_) | Refusal::CredentialRepeated => {
-            StatusCode::BAD_REQUEST
-        }
+        Refusal::MessageMalformed(_)
+        | Refusal::PathAmbiguous(_)
+        | Refusal::CredentialRepeated
+        | Refusal::MerchantUnclear(..) => StatusCode::BAD_REQUEST,
         Refusal::TransferCodingUnsupported | Refusal::UpgradeUnsupported => StatusCode::NOT_IMPLEMENTED,
         Refusal::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -42,7 +43,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::EnvironmentMismatch
         | Refusal::ScopeMissing { .. }
         | Refusal::MerchantMissing
-        | Refusal::ConditionUnmet => StatusCode::FORBIDDEN,
+        | Refusal::MerchantMismatch(_)
+        | Refusal::ConditionUnmet(_) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::UpstreamUnreachable | Refusal::UpstreamBroken | Refusal::UpstreamTokenRefused { .. } => {
             StatusCode::BAD_GATEWAY
@@ -122,7 +124,9 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
-        | Refusal::ConditionUnmet
+        | Refusal::MerchantMismatch(_)
+        | Refusal::MerchantUnclear(..)
+        | Refusal::ConditionUnmet(_)
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken

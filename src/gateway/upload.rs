@@ -4,12 +4,13 @@
 //! Trailers of requests end here: nothing on this path needs them, and they could smuggle identity fields.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -86,6 +87,8 @@ pub enum Upload {
     Empty,
     /// Streamed from the client.
     Streaming(Box<Streaming>),
+    /// All of it, read before.
+    Whole(Bytes),
 }
 
 /// A body that streams from the client.
@@ -152,11 +155,34 @@ impl Upload {
     /// checked already.
     pub fn check(&mut self, digest: ContentDigest) {
         match self {
-            Self::Empty => {}
+            Self::Empty | Self::Whole(_) => {}
             Self::Streaming(streaming) => streaming.digest = Some(digest.begin()),
         }
     }
+
+    /// Reads all of it, within its bounds, before any of it goes on.
+    ///
+    /// # Errors
+    /// Why it was cut off.
+    pub(super) async fn whole(self) -> Result<Bytes, Refusal> {
+        let mut streaming = match self {
+            Self::Empty => return Ok(Bytes::new()),
+            Self::Whole(body) => return Ok(body),
+            Self::Streaming(streaming) => streaming,
+        };
+        let mut body = BytesMut::new();
+        while let Some(frame) = poll_fn(|context| streaming.poll_data(context)).await {
+            let Ok(frame) = frame else {
+                let refusal = streaming.outcome.borrow_mut().refusal.take();
+                return Err(refusal.unwrap_or(BROKEN_OFF));
+            };
+            body.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+        Ok(body.freeze())
+    }
 }
+
+const BROKEN_OFF: Refusal = Refusal::MessageMalformed("The body broke off or is not well framed.");
 
 /// Whether there is nothing to be sent on.
 #[must_use]
@@ -232,16 +258,12 @@ impl Streaming {
             let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Pending => return self.poll_pace(context),
                 // HTTP/2 may tell a stream that was reset as one that has ended.
-                Poll::Ready(None) if self.is_short() => {
-                    return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
-                }
+                Poll::Ready(None) if self.is_short() => return self.cut(BROKEN_OFF),
                 Poll::Ready(None) => {
                     self.end();
                     return if self.is_right() { Poll::Ready(None) } else { self.cut(another_body()) };
                 }
-                Poll::Ready(Some(Err(_))) => {
-                    return self.cut(Refusal::MessageMalformed("The body broke off or is not well framed."));
-                }
+                Poll::Ready(Some(Err(_))) => return self.cut(BROKEN_OFF),
                 Poll::Ready(Some(Ok(frame))) => frame,
             };
             self.rest_pace();
@@ -286,6 +308,10 @@ impl Body for Upload {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Streaming(streaming) => streaming.poll_data(context),
+            Self::Whole(body) => {
+                let body = std::mem::take(body);
+                Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
+            }
         }
     }
 
@@ -293,6 +319,7 @@ impl Body for Upload {
         match self {
             Self::Empty => true,
             Self::Streaming(streaming) => streaming.incoming.is_end_stream(),
+            Self::Whole(body) => body.is_empty(),
         }
     }
 
@@ -300,6 +327,7 @@ impl Body for Upload {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Streaming(streaming) => streaming.incoming.size_hint(),
+            Self::Whole(body) => SizeHint::with_exact(body.len() as u64),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::destination::Destination;
 use super::upstream_token::CoreToken;
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::snapshot::{Endpoint, Route, Snapshot, Upstream};
@@ -55,10 +56,10 @@ impl View {
         self.version
     }
 
-    /// The pools of a route's upstream.
+    /// The pools of the upstream that a call of this snapshot may reach.
     #[must_use]
-    pub fn pools(&self, route: &Route) -> &[Rc<Pool>] {
-        &self.pools[route.upstream]
+    pub fn pools(&self, to: &Destination) -> &[Rc<Pool>] {
+        &self.pools[to.upstream()]
     }
 
     /// The gateway's own access token for a route's upstream, if that asks for one.

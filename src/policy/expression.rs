@@ -45,31 +45,35 @@ pub struct Expression {
 pub struct Declared(Vec<(&'static str, Kind)>);
 
 impl Declared {
-    /// What a route's condition may read: nothing of the answer, and no body. `parameters` are those of its path.
+    /// What a route's condition may read: nothing of the answer, and no body. `parameters` are those of its path, `headers` the
+    /// fields of the head that it names.
     #[must_use]
-    pub fn for_conditions(parameters: &[&str]) -> Self {
+    pub fn for_conditions(parameters: &[&str], headers: &[&str]) -> Self {
         let source = Kind::fields([("address", Kind::Text)]);
-        Self(vec![("request", request(parameters, None)), ("principal", principal()), ("source", source)])
+        let headers = Kind::fields(headers.iter().map(|name| (*name, Kind::Text)));
+        let request = request(parameters, ("headers", headers));
+        Self(vec![("request", request), ("principal", principal()), ("source", source)])
     }
 
     /// What a meter may read.
     #[must_use]
     pub fn for_meters(parameters: &[&str]) -> Self {
         let response = Kind::fields([("status", Kind::Int), ("body", Kind::Any)]);
-        let request = request(parameters, Some(("body", Kind::Any)));
+        let request = request(parameters, ("body", Kind::Any));
         Self(vec![("request", request), ("response", response), ("principal", principal())])
     }
 }
 
-fn request(parameters: &[&str], body: Option<(&'static str, Kind)>) -> Kind {
+fn request(parameters: &[&str], more: (&'static str, Kind)) -> Kind {
     let parameters = Kind::fields(parameters.iter().map(|name| (*name, Kind::Text)));
     let fields = [
         ("method", Kind::Text),
         ("path", Kind::Text),
         ("params", parameters),
         ("query", Kind::Map(Box::new(Kind::Text))),
+        more,
     ];
-    Kind::fields(fields.into_iter().chain(body))
+    Kind::fields(fields)
 }
 
 /// What an anonymous caller or an app without a merchant has not is null.

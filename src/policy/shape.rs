@@ -167,6 +167,10 @@ fn explain(error: &ValidationError<'_>, schema: &Value, tree: &Tree, found: &mut
         ValidationErrorKind::Maximum { limit } => {
             add(here, format!("{} is too large: at most {limit}", shown()), None);
         }
+        ValidationErrorKind::MinProperties { .. } => {
+            let known = known_keys(error, schema);
+            add(here, "this map must not be empty".to_owned(), Some(format!("it has: {}", known.join(", "))));
+        }
         ValidationErrorKind::MinItems { .. } => add(here, "this list must not be empty".to_owned(), None),
         _ => add(here, format!("{} cannot stand here", shown()), None),
     }

@@ -16,6 +16,7 @@ use crate::domain::confirmation::NonceRule;
 use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::location::Location;
+use crate::domain::merchant_field::MerchantField;
 use crate::domain::plan::{Plan, Rate};
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::signing_algorithm::SigningAlgorithm;
@@ -224,16 +225,44 @@ pub struct Requirements {
     /// How that merchant must have proved itself.
     pub authentication: Option<Step>,
     /// A last condition.
-    pub condition: Option<Expression>,
+    pub condition: Option<Condition>,
+    /// Where these stand.
+    pub places: Box<RequirementPlaces>,
+}
+
+/// Where a route's requirements stand; of one that the route has not, the nearest that it has.
+#[derive(Debug)]
+pub struct RequirementPlaces {
+    /// All of them.
+    pub access: Location,
+    /// The scopes.
+    pub scopes: Location,
+    /// Whether there must be a merchant.
+    pub merchant: Location,
+    /// How that must have proved itself.
+    pub authentication: Location,
 }
 
 /// Whether a call must be on behalf of a merchant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MerchantBinding {
     /// No.
     Optional,
     /// Yes, by a merchant's grant.
     Required,
+    /// Yes, and the request must name that merchant here.
+    Named(Arc<MerchantField>),
+}
+
+/// What must be so of a call, in CEL.
+#[derive(Debug)]
+pub struct Condition {
+    /// The expression.
+    pub expression: Expression,
+    /// The header fields that it may read.
+    pub headers: Vec<HeaderName>,
+    /// What a caller is told that does not meet it.
+    pub message: Option<Arc<str>>,
 }
 
 /// A limit for each client address.

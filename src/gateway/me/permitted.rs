@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::authorize;
+use super::super::destination::Destination;
+use super::super::witness::Nobody;
 use crate::credential::directory::Identity;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{GrantId, MerchantId, ProductName};
@@ -90,14 +92,14 @@ fn subscriptions(snapshot: &Snapshot, caller: &Caller, now: Timestamp) -> Vec<Va
 /// A route, if the credential can call it now. What a route's condition says depends on the call.
 fn callable((snapshot, route): (&Snapshot, &Route), identity: &Identity, now: Timestamp) -> Option<Value> {
     let caller = &identity.caller;
+    Destination::of(&mut Nobody, (snapshot, route), Some(caller)).ok()?;
     let subscribed =
         authorize::subscription((snapshot, route), caller, now, |product| permits(caller, product));
     let is_conditional = match &route.access {
         Access::Anonymous => false,
         Access::App(requirements) => {
             subscribed.as_ref()?;
-            authorize::check_environment(snapshot, route, caller).ok()?;
-            authorize::check_caller(requirements, identity, now).ok()?;
+            authorize::check_caller(&mut Nobody, requirements, identity, now).ok()?;
             requirements.condition.is_some()
         }
     };

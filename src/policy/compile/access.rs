@@ -3,13 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::expression::{Declared, Wanted};
 use super::super::file::routes::{AuthenticationEntry, ClassName, RouteEntry};
 use super::super::load::Document;
-use super::super::snapshot::{Access, AddressLimit, MerchantBinding, Requirements};
+use super::super::snapshot::{Access, AddressLimit, RequirementPlaces, Requirements};
 use super::super::source::Kind;
 use super::basics::duration;
-use super::routes::{One, Scopes, parameters};
+use super::routes::{One, Scopes};
 use super::set::Compiling;
 use crate::domain::authentication::{AuthenticationClass, Step};
 use crate::domain::id::LimitName;
@@ -27,25 +26,33 @@ impl One<'_, '_> {
                 _ => self.dangling(&format!("/access/scopes/{index}"), Kind::Scopes, text),
             }
         }
-        let condition = entry.condition.as_deref().and_then(|text| {
-            let declared = Declared::for_conditions(&parameters(&route.path));
-            self.expression("/access/condition", text, (&declared, Wanted::Truth))
-        });
+        let merchant = self.merchant(route);
+        let condition = self.condition(route);
         let authentication = entry.authentication.as_ref().and_then(|entry| self.authentication(entry));
-        if entry.authentication.is_some() && !entry.merchant {
+        if entry.authentication.is_some() && !entry.merchant.is_needed() {
             let message = "only a merchant can have proved itself, and this route asks for none".to_owned();
             self.wrong("/access/authentication", message, Some("add `merchant: true`".to_owned()));
         }
         if entry.anonymous {
-            if !scopes.is_empty() || entry.merchant || entry.condition.is_some() {
+            if !scopes.is_empty() || entry.merchant.is_needed() || entry.condition.is_some() {
                 let message = "an anonymous route asks for no scopes, merchant or condition".to_owned();
                 self.wrong("/access/anonymous", message, None);
             }
             return Access::Anonymous;
         }
-        let merchant = if entry.merchant { MerchantBinding::Required } else { MerchantBinding::Optional };
         let scopes = scopes.into_iter().collect::<ScopeSet>();
-        Access::App(Requirements { scopes, merchant, authentication, condition })
+        let places = Box::new(self.places());
+        Access::App(Requirements { scopes, merchant, authentication, condition, places })
+    }
+
+    fn places(&self) -> RequirementPlaces {
+        let of = |part: &str| self.document.key_location(&format!("{}/access{part}", self.pointer));
+        RequirementPlaces {
+            access: of(""),
+            scopes: of("/scopes"),
+            merchant: of("/merchant"),
+            authentication: of("/authentication"),
+        }
     }
 
     fn authentication(&mut self, entry: &AuthenticationEntry) -> Option<Step> {

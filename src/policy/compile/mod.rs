@@ -2,6 +2,7 @@
 
 mod access;
 mod basics;
+mod binding;
 mod login;
 mod meter;
 mod plans;

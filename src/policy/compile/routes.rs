@@ -21,7 +21,6 @@ use crate::domain::location::Location;
 use crate::domain::scope::Scope;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_BODY: u64 = 1 << 20;
 /// Request fields that a route cannot set: those that frame a message (RFC 9110, section 7.6.1), and those by which
 /// the gateway tells the upstream what it knows.
 const OWN_FIELDS: &[&str] = &[
@@ -116,7 +115,7 @@ impl One<'_, '_> {
             Some(text) => duration(self.compiling, self.document, &format!("{}/timeout", self.pointer), text),
             None => Some(TIMEOUT),
         };
-        let max_body = self.size("/max_body", entry.max_body.as_ref(), MAX_BODY);
+        let max_body = self.max_body(entry);
         let set_headers = self.set_headers(entry);
         let has_token =
             upstream.and_then(|place| upstreams.get(place)).is_some_and(|upstream| upstream.token.is_some());

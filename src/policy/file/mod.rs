@@ -1,5 +1,6 @@
 //! What stands in each kind of policy file. The doc comments here become the descriptions that editors show.
 
+pub mod access;
 pub mod login;
 pub mod plans;
 pub mod platform;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::access::{ConditionEntry, MerchantEntry};
 use super::text::{DurationText, SizeText};
 
 /// Routes: which request goes where, and under which conditions.
@@ -62,14 +63,16 @@ pub struct AccessEntry {
     /// Scopes that a credential must have.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Whether the call must be on behalf of a merchant.
+    /// Whether the call must be on behalf of a merchant; or where the request names that merchant, which must be the one whose
+    /// grant is behind the call, such as `{path: merchant}`.
     #[serde(default)]
-    pub merchant: bool,
+    pub merchant: MerchantEntry,
     /// How the merchant must have proved itself; needs `merchant`. A call by a token of an older or weaker login is refused, and
     /// the app is told to send the merchant to log in again (RFC 9470).
     pub authentication: Option<AuthenticationEntry>,
-    /// A last condition, in CEL, over `request`, `principal` and `source`.
-    pub condition: Option<String>,
+    /// A last condition, in CEL, over `request`, `principal` and `source`; or with what it reads of the header fields, and what a
+    /// caller is told that does not meet it.
+    pub condition: Option<ConditionEntry>,
 }
 
 /// How a merchant must have proved itself: at least one of the two.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tollgate::domain::authentication::Step;
+use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::signature_mistake::SignatureMistake;
@@ -295,7 +296,9 @@ fn each() -> Vec<Refusal> {
         Refusal::EnvironmentMismatch,
         Refusal::ScopeMissing { missing: ScopeSet::none(), required: ScopeSet::none() },
         Refusal::MerchantMissing,
-        Refusal::ConditionUnmet,
+        Refusal::MerchantMismatch(MerchantField::Query("a".into()).into()),
+        Refusal::MerchantUnclear(MerchantField::Query("a".into()).into(), ""),
+        Refusal::ConditionUnmet(None),
         Refusal::LimitReached { limit, retry_after: Duration::ZERO },
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
@@ -334,7 +337,9 @@ fn each() -> Vec<Refusal> {
             | Refusal::EnvironmentMismatch
             | Refusal::ScopeMissing { .. }
             | Refusal::MerchantMissing
-            | Refusal::ConditionUnmet
+            | Refusal::MerchantMismatch(_)
+            | Refusal::MerchantUnclear(..)
+            | Refusal::ConditionUnmet(_)
             | Refusal::LimitReached { .. }
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout

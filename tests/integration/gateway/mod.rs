@@ -3,8 +3,10 @@
 mod abandoned;
 mod answers;
 mod bodies;
+mod conditions;
 mod credentials;
 mod dpop;
+mod environments;
 mod forged;
 mod framing;
 mod guessed_keys;
@@ -14,6 +16,7 @@ mod key_uses;
 mod lifecycle;
 mod limits;
 mod me;
+mod merchant_binding;
 mod narrow_keys;
 mod outside;
 mod parked;

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub(crate) mod bound;
 pub(crate) mod clients;
 pub(crate) mod dev;
 pub(crate) mod dpop;
