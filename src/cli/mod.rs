@@ -10,6 +10,7 @@ mod arguments;
 mod audit;
 mod dev;
 mod exceptions;
+mod explain;
 mod failure;
 mod grant;
 mod hidden;

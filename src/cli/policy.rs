@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::explain::{self, ExplainArguments};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::{Column, Format, Screen};
@@ -40,6 +41,12 @@ enum Action {
         #[arg(long, value_name = "DIR")]
         write: Option<PathBuf>,
     },
+    /// Walk one call through the policies: every decision, and the line of the policy that made it
+    ///
+    /// The call is imagined, or one on record. Who calls is known by the node, if one is named: the app with its subscriptions,
+    /// key or grant, as they are now. Without one, or with --offline, it is as it is given. It is decided by the code that decides on
+    /// a node, which ends at the first refusal; nothing is counted, and no upstream is asked.
+    Explain(Box<ExplainArguments>),
     /// How the policies of a running node stand
     Status {
         #[command(flatten)]
@@ -57,6 +64,7 @@ pub(super) fn run(arguments: PolicyArguments, screen: &Screen) -> Outcome {
         Action::Check { folder } => check(&folder, screen),
         Action::Schema { write: None } => print_schemas(screen),
         Action::Schema { write: Some(folder) } => write_schemas(&folder, screen),
+        Action::Explain(arguments) => explain::run(&arguments, screen),
         Action::Status { node } => status(&node.node()?.get("/admin/policy")?, screen),
         Action::Reload { node } => {
             screen.entry(&node.node()?.post("/admin/policy/reload", &json!({}))?, STATUS)
@@ -119,17 +127,26 @@ const NEEDED: &[Column] = &[("a node needs", "/variable"), ("is there now", "/is
 
 fn check(folder: &Path, screen: &Screen) -> Outcome {
     let environment = Environment::default();
-    match load(folder, &environment) {
-        Ok(snapshot) => right(folder, &snapshot, &environment.needed(), screen),
-        Err(LoadError::Unreadable(reason) | LoadError::Refused(reason) | LoadError::Unavailable(reason)) => {
-            Err(anyhow::anyhow!(reason).into())
+    let snapshot = load(folder, &environment).map_err(|error| wrong(error, screen))?;
+    right(folder, &snapshot, &environment.needed(), screen)
+}
+
+/// The policies in a folder, whatever is not there of what they take from outside.
+pub(super) fn loaded(folder: &Path, screen: &Screen) -> Result<Snapshot, Failure> {
+    load(folder, &Environment::default()).map_err(|error| wrong(error, screen))
+}
+
+fn wrong(error: LoadError, screen: &Screen) -> Failure {
+    match error {
+        LoadError::Unreadable(reason) | LoadError::Refused(reason) | LoadError::Unavailable(reason) => {
+            anyhow::anyhow!(reason).into()
         }
-        Err(LoadError::Invalid(report)) => {
+        LoadError::Invalid(report) => {
             let verdict = Failure::Invalid(report.to_string());
-            Err(match screen.format() {
+            match screen.format() {
                 Format::Json => verdict.beside(screen.json(&report.to_json())),
                 Format::Human => verdict,
-            })
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod administration;
 mod arguments;
+mod explain;
 mod in_use;
 mod keys;
 mod policy;

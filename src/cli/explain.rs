@@ -1,0 +1,190 @@
+//! `tollgate policy explain`: one call, imagined or on record, before the policies of a folder.
+
+mod asked;
+mod decisions;
+mod facts;
+mod subscribed;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use self::asked::Asked;
+use self::decisions::Explained;
+use self::facts::Facts;
+use self::subscribed::Subscribed;
+use super::failure::{Failure, Outcome};
+use super::node::NodeArguments;
+use super::policy;
+use super::query::segment;
+use super::screen::{Column, Format, Screen};
+use crate::domain::id::{AppId, KeyId, MerchantId, RouteName};
+use crate::domain::identity::Environment;
+use crate::domain::scope::Scope;
+use crate::domain::time::{Clock, Timestamp};
+use crate::server::clock::SystemClock;
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The call, such as 'POST /api/orders'; a target alone is a GET
+    #[arg(value_name = "METHOD TARGET", required_unless_present = "request_id")]
+    call: Option<String>,
+    /// The policy folder
+    #[arg(long, value_name = "DIR", env = "TOLLGATE_POLICIES", default_value = "policies")]
+    policies: PathBuf,
+    /// A call on record, by the id of its answer: its method, route, app, merchant and time are taken; parameters of its path,
+    /// which are on no record, by their names
+    #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "merchant", "offline"])]
+    request_id: Option<String>,
+    /// The app that calls [default: nobody, without a credential]
+    #[arg(long, value_name = "ID")]
+    app: Option<AppId>,
+    /// The API key by which it calls: its id (key_…), not the key [default: an access token]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["merchant", "offline"])]
+    key: Option<KeyId>,
+    /// The merchant for which its access token is [default: none, the token is the app's own]
+    #[arg(long, value_name = "ID", requires = "app")]
+    merchant: Option<MerchantId>,
+    /// A scope of the token; may be given several times [default: all of the grant, or of the app]
+    #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "key")]
+    scopes: Vec<Scope>,
+    /// The merchant behind the token proved itself by two factors
+    #[arg(long, requires = "merchant")]
+    two_factors: bool,
+    /// Where the call comes from
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    from: IpAddr,
+    /// The host that it names
+    #[arg(long, value_name = "HOST", default_value = "gateway")]
+    host: String,
+    /// A header field, such as 'X-Channel: beta'; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// Its body, where a route looks for the merchant in it
+    #[arg(long, value_name = "JSON")]
+    body: Option<String>,
+    /// Ask no node: the app is as it is given
+    #[arg(long)]
+    offline: bool,
+    /// Without a node: the app's environment
+    #[arg(long, value_enum, default_value = "live", value_name = "NAME")]
+    environment: EnvironmentName,
+    /// Without a node: an API product that the app has subscribed to, and under which plan; may be given several times
+    #[arg(long = "subscription", value_name = "PRODUCT=PLAN")]
+    subscriptions: Vec<Subscribed>,
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EnvironmentName {
+    /// Real orders, real money
+    Live,
+    /// Trials
+    Sandbox,
+}
+
+impl From<EnvironmentName> for Environment {
+    fn from(name: EnvironmentName) -> Self {
+        match name {
+            EnvironmentName::Live => Self::Live,
+            EnvironmentName::Sandbox => Self::Sandbox,
+        }
+    }
+}
+
+const COLUMNS: &[Column] =
+    &[("decision", "/decision"), ("outcome", "/outcome"), ("what is asked", "/asked"), ("policy", "/policy")];
+
+pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
+    let snapshot = policy::loaded(&arguments.policies, screen)?;
+    let now = SystemClock::new().now();
+    let asks_node = !arguments.offline && arguments.node.is_told();
+    if !asks_node && (arguments.key.is_some() || arguments.request_id.is_some()) {
+        let what =
+            "tollgate: who has a key, and what is on record, only a node knows: say which by --admin-url";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    let node = if asks_node { Some(arguments.node.node()?) } else { None };
+    let (asked, facts) = match (&node, &arguments.request_id) {
+        (Some(node), Some(id)) => {
+            let recorded = Recorded::of(&node.get(&format!("/admin/usage/{}", segment(id)))?)?;
+            let asked = Asked::recorded(arguments, &recorded, &snapshot)?;
+            let who = (Some(&recorded.app), recorded.merchant.as_ref());
+            (asked, Facts::of_node(node, arguments, who, recorded.at)?)
+        }
+        (Some(node), None) => {
+            let who = (arguments.app.as_ref(), arguments.merchant.as_ref());
+            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?)
+        }
+        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now)),
+    };
+    let explained = decisions::explain(&snapshot, &asked, facts.as_ref())?;
+    if let Some(node) = &node
+        && node.get("/admin/policy")?["hash"] != snapshot.hash.as_str()
+    {
+        let folder = arguments.policies.display();
+        screen.note(&format!("The node has other policies in force than those in {folder}."))?;
+    }
+    show(&explained, &asked, screen)
+}
+
+fn show(explained: &Explained, asked: &Asked, screen: &Screen) -> Outcome {
+    let rows: Vec<Value> = explained.rows();
+    let (allowed, refusal) = (explained.refusal.is_none(), explained.refusal.as_ref());
+    match screen.format() {
+        Format::Json => screen.json(&json!({
+            "call": asked.told(),
+            "route": explained.route,
+            "upstream": explained.upstream,
+            "allowed": allowed,
+            "status": refusal.map(|refusal| refusal.status),
+            "code": refusal.map(|refusal| refusal.code),
+            "detail": refusal.map(|refusal| &refusal.detail),
+            "policies": explained.hash,
+            "decisions": rows,
+        })),
+        Format::Human => {
+            screen.list(&rows, COLUMNS, "")?;
+            match (refusal, &explained.upstream) {
+                (Some(refusal), _) => screen.lines(&format!(
+                    "{} is refused: {} {}: {}",
+                    asked.told(),
+                    refusal.status,
+                    refusal.code,
+                    refusal.detail
+                )),
+                (None, upstream) => {
+                    let upstream = upstream.as_deref().unwrap_or_default();
+                    screen.lines(&format!("{} is allowed, and goes to upstream {upstream}.", asked.told()))
+                }
+            }
+        }
+    }
+}
+
+/// What is on record of a call.
+struct Recorded {
+    method: String,
+    route: RouteName,
+    app: AppId,
+    merchant: Option<MerchantId>,
+    at: Timestamp,
+}
+
+impl Recorded {
+    fn of(record: &Value) -> Result<Self, Failure> {
+        let Some(route) = record["route"].as_str().filter(|route| *route != "-") else {
+            return Err(anyhow::anyhow!("that call met no route").into());
+        };
+        Ok(Self {
+            method: facts::field(record, "method")?,
+            route: route.parse()?,
+            app: facts::field(record, "app")?,
+            merchant: facts::optional(record, "merchant")?,
+            at: facts::field(record, "at")?,
+        })
+    }
+}

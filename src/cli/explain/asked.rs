@@ -1,0 +1,99 @@
+//! The call that is explained, as the gateway would get it.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, anyhow};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Method, Request, request};
+
+use super::{ExplainArguments, Recorded};
+use crate::cli::failure::Failure;
+use crate::domain::merchant_field::MerchantField;
+use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
+
+/// A call.
+pub(super) struct Asked {
+    pub(super) parts: request::Parts,
+    pub(super) from: IpAddr,
+    pub(super) body: Option<String>,
+}
+
+impl Asked {
+    /// The call that the arguments say.
+    pub(super) fn imagined(arguments: &ExplainArguments) -> Result<Self, Failure> {
+        let call = arguments.call.as_deref().unwrap_or_default().trim();
+        let (method, target) = call.split_once(' ').unwrap_or(("GET", call));
+        Self::of(arguments, (method, target.trim()))
+    }
+
+    /// A call of which this is on record.
+    pub(super) fn recorded(
+        arguments: &ExplainArguments,
+        recorded: &Recorded,
+        snapshot: &Snapshot,
+    ) -> Result<Self, Failure> {
+        let route = snapshot.routes.iter().find(|route| route.name == recorded.route);
+        let route = route.ok_or_else(|| anyhow!("the policies have no route {} any more", recorded.route))?;
+        Self::of(arguments, (&recorded.method, &target(route, recorded)))
+    }
+
+    fn of(arguments: &ExplainArguments, (method, target): (&str, &str)) -> Result<Self, Failure> {
+        let usage = |what: String| Failure::Usage(format!("tollgate: {what}"));
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| usage(format!("{method:?} is no method: write it like 'POST /api/orders'")))?;
+        let host = HeaderValue::from_str(&arguments.host).context("--host is no host")?;
+        let request = Request::builder().method(method).uri(target).header(HOST, host);
+        let (mut parts, ()) = request
+            .body(())
+            .map_err(|_| usage(format!("{target:?} is no target: write it like 'POST /api/orders'")))?
+            .into_parts();
+        for field in &arguments.headers {
+            let read = field.split_once(':').and_then(|(name, value)| {
+                let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+                Some((name, HeaderValue::from_str(value.trim()).ok()?))
+            });
+            let (name, value) =
+                read.ok_or_else(|| usage(format!("{field:?} is no field: write it like 'X-Channel: beta'")))?;
+            parts.headers.append(name, value);
+        }
+        if arguments.body.is_some() && !parts.headers.contains_key(CONTENT_TYPE) {
+            parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(Self { parts, from: arguments.from, body: arguments.body.clone() })
+    }
+
+    /// Method and target.
+    pub(super) fn told(&self) -> String {
+        format!("{} {}", self.parts.method, self.parts.uri)
+    }
+}
+
+/// A target of a route: parameters by their names, but for the merchant's, which is known.
+fn target(route: &Route, recorded: &Recorded) -> String {
+    let merchant = recorded.merchant.as_ref().map(|merchant| merchant.as_str());
+    let field = match &route.access {
+        Access::App(requirements) => match &requirements.merchant {
+            MerchantBinding::Named(field) => Some(&**field),
+            MerchantBinding::Optional | MerchantBinding::Required => None,
+        },
+        Access::Anonymous => None,
+    };
+    let mut target = String::new();
+    let mut rest = route.path.as_str();
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+    {
+        let name = name.trim_start_matches('*');
+        target.push_str(before);
+        target.push_str(match (field, merchant) {
+            (Some(MerchantField::Path(of)), Some(merchant)) if **of == *name => merchant,
+            _ => name,
+        });
+        rest = after;
+    }
+    target.push_str(rest);
+    if let (Some(MerchantField::Query(name)), Some(merchant)) = (field, merchant) {
+        target.push_str(&format!("?{name}={merchant}"));
+    }
+    target
+}

@@ -1,0 +1,254 @@
+//! `tollgate policy explain` tells what a node does, and which line of a policy says so.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Finished, finished, run, tollgate};
+use crate::support::bound::{Bound, ROUTES, add};
+use crate::support::dev::{Dev, wait_for};
+use crate::support::folder;
+use crate::support::http;
+
+/// The decisions about a call by an app that nobody knows.
+fn offline(folder: &Path, more: &[&str]) -> Finished {
+    let policies =
+        ["policy", "explain", "--offline", "--output", "json", "--policies", folder.to_str().unwrap()];
+    run(&[&policies[..], more].concat())
+}
+
+#[track_caller]
+fn explained(finished: &Finished) -> Value {
+    assert_eq!(finished.status, 0, "{}", finished.err);
+    serde_json::from_str(&finished.out).unwrap()
+}
+
+fn decisions(explained: &Value) -> Vec<(&str, &str)> {
+    let of = |decision: &'_ Value, name: &str| decision[name].as_str().unwrap().to_owned();
+    let all = explained["decisions"].as_array().unwrap();
+    assert!(all.iter().all(|decision| !of(decision, "asked").is_empty()), "{all:?}");
+    all.iter()
+        .map(|decision| (decision["decision"].as_str().unwrap(), decision["outcome"].as_str().unwrap()))
+        .collect()
+}
+
+/// The line of a policy that made a decision.
+#[track_caller]
+fn line(folder: &Path, explained: &Value, decision: &str) -> String {
+    let all = explained["decisions"].as_array().unwrap();
+    let found = all.iter().find(|found| found["decision"] == decision);
+    let place = found.unwrap_or_else(|| panic!("no {decision} in {all:?}"))["policy"].as_str().unwrap();
+    let mut parts = place.split(':');
+    let (file, line) = (parts.next().unwrap(), parts.next().unwrap().parse::<usize>().unwrap());
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    text.lines().nth(line - 1).unwrap().trim().to_owned()
+}
+
+const ORDER: [&str; 5] = ["POST /api/orders", "--app", "app_1", "--subscription", "storefront=standard"];
+
+#[test]
+fn every_decision_has_its_line() {
+    let folder = folder::policies();
+    let folder = folder.path();
+    let allowed = explained(&offline(folder, &[&ORDER[..], &["--merchant", "mer_1"]].concat()));
+    assert_eq!((&allowed["allowed"], &allowed["upstream"]), (&json!(true), &json!("order")), "{allowed}");
+    let names = ["message", "route", "credential", "access", "subscription", "scopes", "merchant", "limit"];
+    assert_eq!(decisions(&allowed), names.map(|name| (name, "allowed")));
+    for (decision, expected) in [
+        ("route", "- name: place-order"),
+        ("access", "access:"),
+        ("subscription", "- version: 1"),
+        ("scopes", "scopes: [order:write]"),
+        ("merchant", "merchant: true"),
+        ("limit", "requests: 60000"),
+    ] {
+        let line = line(folder, &allowed, decision);
+        assert!(line.contains(expected), "{decision} is by {line:?}");
+    }
+    let shown = run(&[
+        &["policy", "explain", "--offline", "--policies", folder.to_str().unwrap()][..],
+        &ORDER[..],
+        &["--merchant", "mer_1"],
+    ]
+    .concat());
+    for part in ["routes/orders.yaml:", "order:write", "POST /api/orders is allowed", "upstream order"] {
+        assert!(shown.out.contains(part), "no {part:?} in {}", shown.out);
+    }
+}
+
+/// A call, who makes it, what is said beside, and which decision refuses it by which code.
+type Row<'r> = (&'r str, &'r [&'r str], &'r [&'r str], Option<(&'r str, &'r str)>);
+
+#[test]
+fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
+    let folder = folder::policies();
+    add(folder.path(), ROUTES);
+    let app = ["--app", "app_1", "--subscription", "storefront=standard"];
+    let merchant = [&app[..], &["--merchant", "mer_1"]].concat();
+    let body = |id: &str| format!(r#"{{"seller":{{"id":"{id}"}}}}"#);
+    let (own, other) = (body("mer_1"), body("mer_2"));
+    let rows: [Row<'_>; 14] = [
+        ("GET /nowhere", &[], &[], Some(("route", "route_unknown"))),
+        ("DELETE /api/orders", &[], &[], Some(("route", "method_not_allowed"))),
+        ("GET /api//orders", &[], &[], Some(("message", "path_ambiguous"))),
+        ("/api/products", &[], &[], None),
+        ("/api/orders", &[], &[], Some(("access", "credential_missing"))),
+        ("/api/orders", &["--app", "app_1"], &[], Some(("subscription", "not_subscribed"))),
+        ("/api/orders", &merchant, &["--scope", "catalog:read"], Some(("scopes", "scope_missing"))),
+        ("/api/orders", &app, &[], Some(("merchant", "merchant_missing"))),
+        ("/api/merchants/mer_1/orders", &merchant, &[], None),
+        ("/api/merchants/mer_2/orders", &merchant, &[], Some(("binding", "merchant_mismatch"))),
+        ("/api/reports", &merchant, &[], Some(("binding", "merchant_unclear"))),
+        ("POST /api/listings", &merchant, &["--body", &own], None),
+        ("POST /api/listings", &merchant, &["--body", &other], Some(("body", "merchant_mismatch"))),
+        ("/api/beta", &app, &["--environment", "sandbox"], Some(("condition", "condition_unmet"))),
+    ];
+    for (call, who, more, refused) in rows {
+        let explained = explained(&offline(folder.path(), &[&[call][..], who, more].concat()));
+        let last = explained["decisions"].as_array().unwrap().last().unwrap();
+        match refused {
+            None => assert_eq!(explained["allowed"], true, "{call}: {explained}"),
+            Some((decision, code)) => {
+                assert_eq!(
+                    (&last["decision"], &last["outcome"]),
+                    (&json!(decision), &json!("refused")),
+                    "{call}"
+                );
+                assert_eq!(
+                    (&explained["code"], &explained["allowed"]),
+                    (&json!(code), &json!(false)),
+                    "{call}"
+                );
+            }
+        }
+    }
+    let beta = ["/api/beta", "--environment", "sandbox", "--header", "X-Channel: beta"];
+    let allowed = explained(&offline(folder.path(), &[&beta[..], &app].concat()));
+    assert_eq!(allowed["allowed"], true, "{allowed}");
+    assert!(line(folder.path(), &allowed, "condition").contains("request.headers['x-channel'] == 'beta'"));
+    // What is not given is not guessed.
+    let unknown = explained(&offline(folder.path(), &[&["POST /api/listings"][..], &merchant].concat()));
+    assert_eq!(decisions(&unknown).last(), Some(&("body", "not asked")));
+}
+
+#[test]
+fn what_cannot_be_explained_is_said() {
+    let folder = folder::policies();
+    for (more, status, told) in [
+        (&["--offline"][..], 2, "METHOD TARGET"),
+        (&["GET /", "--key", "key_1"], 2, "--admin-url"),
+        (&["--request-id", "x"], 2, "--admin-url"),
+        (&["GET nowhere at all"], 2, "is no target"),
+        (&["GET /", "--header", "nonsense"], 2, "is no field"),
+        (&["GET /", "--subscription", "nonsense"], 2, "storefront=standard"),
+    ] {
+        let policies = ["policy", "explain", "--policies", folder.path().to_str().unwrap()];
+        let done = run(&[&policies[..], more].concat());
+        assert_eq!(done.status, status, "{more:?}: {}", done.err);
+        assert!(done.err.contains(told), "no {told:?} in {}", done.err);
+    }
+    folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
+    let wrong = offline(folder.path(), &["GET /"]);
+    assert!(wrong.status == 3 && wrong.err.contains("per_unti"), "{}", wrong.err);
+}
+
+/// What a node knows of who calls decides.
+fn on_node(dev: &Dev, more: &[&str]) -> Finished {
+    let mut command = tollgate(&[&["policy", "explain", "--output", "json"], more].concat());
+    command.env("TOLLGATE_READY_FILE", dev.ready_file()).env("TOLLGATE_POLICIES", dev.policies());
+    finished(command.output().unwrap())
+}
+
+#[test]
+fn what_is_explained_of_those_that_a_node_knows_is_what_the_node_does() {
+    let world = Bound::start();
+    let dev = &world.dev;
+    let (app, other) = (dev.told("/app/client_id"), dev.told("/other_app/client_id"));
+    let key = |app: &str, more: Value| {
+        let mut body = more;
+        body["app"] = json!(app);
+        let made = dev.admin("POST", "/admin/keys", &body.to_string()).json();
+        (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
+    };
+    let keys = [
+        key(app, json!({})),
+        key(app, json!({"scopes": ["catalog:read"]})),
+        key(other, json!({"products": ["supply"]})),
+        key(app, json!({"addresses": ["192.0.2.0/24"]})),
+    ];
+    let agree = |calls: &[(&str, &str, &str)]| {
+        for (method, path, body) in calls {
+            for (id, key) in &keys {
+                let sent = http::request(dev.base(), method, path, &[("X-Api-Key", key)], body);
+                let told = explained(&on_node(dev, &[&format!("{method} {path}"), "--key", id]));
+                check(&sent, &told);
+            }
+            for (bearer, merchant) in world.bearers.iter().zip(&world.ids) {
+                let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+                let sent = http::request(dev.base(), method, path, &headers, body);
+                let call = format!("{method} {path}");
+                let mut arguments = vec![call.as_str(), "--app", app, "--merchant", merchant];
+                if !body.is_empty() {
+                    arguments.extend(["--body", body]);
+                }
+                check(&sent, &explained(&on_node(dev, &arguments)));
+            }
+        }
+    };
+    let of_first = format!("/api/merchants/{}/orders", world.ids[0]);
+    let body = format!(r#"{{"seller":{{"id":"{}"}},"count":1}}"#, world.ids[1]);
+    let calls = [
+        ("GET", "/api/products", ""),
+        ("GET", "/api/orders", ""),
+        ("GET", of_first.as_str(), ""),
+        ("GET", "/api/reports?merchant_id=nobody", ""),
+        ("POST", "/api/listings", body.as_str()),
+        ("PUT", "/api/products/p-1001", ""),
+        ("GET", "/api/beta", ""),
+    ];
+    agree(&calls);
+    let grants = dev.admin("GET", &format!("/admin/grants?app={app}"), "").json();
+    let grant =
+        grants["items"].as_array().unwrap().iter().find(|grant| grant["merchant"] == world.ids[0].as_str());
+    let path = format!("/admin/grants/{}/revoke", grant.unwrap()["id"].as_str().unwrap());
+    assert_eq!(dev.admin("POST", &path, "").status, 200);
+    assert_eq!(dev.admin("POST", &format!("/admin/keys/{}/revoke", keys[1].0), "").status, 200);
+    agree(&calls[1..3]);
+    assert_eq!(dev.admin("POST", &format!("/admin/apps/{app}/suspend"), "").status, 200);
+    agree(&calls[..2]);
+}
+
+#[track_caller]
+fn check(sent: &http::Answer, told: &Value) {
+    // The sandbox's own answers are the upstream's.
+    let is_refused =
+        sent.header("content-type") == Some("application/problem+json") && sent.json()["fault"].is_string();
+    let code = is_refused.then(|| sent.code());
+    assert_eq!(told["code"].as_str().map(str::to_owned), code, "{} {told}", sent.text());
+    if is_refused {
+        assert_eq!((&told["status"], &told["detail"]), (&json!(sent.status), &sent.json()["detail"]));
+    }
+}
+
+#[test]
+fn a_call_on_record_is_explained_as_it_was() {
+    let world = Bound::start();
+    let dev = &world.dev;
+    let other = world.call("GET", &format!("/api/merchants/{}/orders", world.ids[1]), &[], "");
+    let own = world.call("GET", &format!("/api/reports?merchant_id={}", world.ids[0]), &[], "");
+    for (answer, route) in [(&other, "bound-by-path"), (&own, "bound-by-query")] {
+        let id = answer.header("x-request-id").unwrap();
+        let record = format!("/admin/usage/{id}");
+        wait_for("the usage record", || dev.admin("GET", &record, "").status == 200);
+        // Of the path it is known which merchant it may name alone.
+        let told = explained(&on_node(dev, &["--request-id", id]));
+        assert_eq!((&told["route"], &told["allowed"]), (&json!(route), &json!(true)), "{told}");
+        assert!(told["call"].as_str().unwrap().contains(&world.ids[0]), "{told}");
+    }
+    let unknown = on_node(dev, &["--request-id", "01900000-0000-7000-8000-000000000000"]);
+    assert_eq!(unknown.status, 1, "{}", unknown.err);
+    // The node has other policies than those of the folder.
+    let folder = folder::policies();
+    let told = on_node(dev, &["GET /api/products", "--policies", folder.path().to_str().unwrap()]);
+    assert!(told.err.contains("other policies in force"), "{}", told.err);
+}
