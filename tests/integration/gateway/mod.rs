@@ -1,6 +1,7 @@
 //! The data plane from outside.
 
 mod abandoned;
+mod allowed;
 mod answers;
 mod bodies;
 mod conditions;
