@@ -139,9 +139,10 @@ async fn who_asks_about_made_up_keys_waits_and_hears_of_tokens_of_known_keys_all
     assert!(waits.iter().all(|wait| matches!(wait, Err(Refusal::LimitReached { .. }))));
     assert_eq!(waits.len(), 150);
     assert!(node.asked(&good, thief).await.unwrap().is_some());
-    // What was found out to prove nothing costs nobody anything for a while.
+    // What was found out to prove nothing costs nobody anything for a while. Two may have had the same place in that memory.
     let read = node.read();
-    assert_eq!(node.asked(&forged[0], thief).await, Ok(None));
+    let again = futures_util::future::join_all(forged.iter().map(|token| node.asked(token, thief))).await;
+    assert!((40..=50).contains(&again.iter().filter(|told| matches!(told, Ok(None))).count()));
     assert_eq!(node.read(), read);
     assert_eq!(node.asked(&forged[199], other).await, Ok(None), "another network's");
 }
