@@ -11,6 +11,7 @@ pub mod domain;
 pub mod gateway;
 pub mod journal;
 pub mod limit;
+pub mod masking;
 pub mod metering;
 pub mod oauth;
 pub mod outbound;

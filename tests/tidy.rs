@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Folders of `src` by tier. A module imports from lower tiers only: never upwards, never sideways.
 const TIERS: &[&[&str]] = &[
     &["domain"],
-    &["config", "telemetry"],
+    &["config", "telemetry", "masking"],
     &["policy", "store", "cluster", "limit", "cache", "upstream", "journal", "outbound"],
     &["credential", "metering", "billing", "events"],
     &["gateway", "oauth", "admin", "console", "portal", "notify", "sandbox"],

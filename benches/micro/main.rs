@@ -5,13 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may fail loudly")]
 
 mod caller;
+mod masking;
 mod money;
 mod routing;
 mod usage;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(micro, routing::bench, caller::bench, usage::bench, money::bench);
+criterion_group!(micro, routing::bench, caller::bench, usage::bench, masking::bench, money::bench);
 criterion_main!(micro);
 
 /// The policies that are shipped.

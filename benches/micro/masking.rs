@@ -1,0 +1,46 @@
+//! What it costs to mask an answer of 4 KiB: a list of orders, of each of which three members are masked.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::{Criterion, Throughput};
+use tollgate::masking::fields::{FieldPath, FieldTree, Rules};
+use tollgate::masking::masker::{Form, Masker};
+
+use super::usage::ORDER;
+
+const LENGTH: usize = 4096;
+
+pub(super) fn bench(criterion: &mut Criterion) {
+    let orders = orders();
+    let there = tree(&["receiver.name", "receiver.phone", "receiver.address"]);
+    let elsewhere = tree(&["buyer.name"]);
+    let mut group = criterion.benchmark_group("mask 4 KiB of orders");
+    group.throughput(Throughput::Bytes(orders.len() as u64));
+    group.bench_function("three members of each", |bencher| {
+        bencher.iter(|| mask(&there, black_box(&orders)));
+    });
+    group.bench_function("none is there", |bencher| {
+        bencher.iter(|| mask(&elsewhere, black_box(&orders)));
+    });
+    group.finish();
+}
+
+/// As many orders as go into 4 KiB.
+fn orders() -> Bytes {
+    let order = String::from_utf8(ORDER.to_vec()).unwrap();
+    let count = LENGTH / (order.len() + 1);
+    Bytes::from(format!("[{}]", vec![order; count].join(",")))
+}
+
+fn tree(paths: &[&str]) -> FieldTree {
+    let paths: Vec<FieldPath> = paths.iter().map(|path| path.parse().unwrap()).collect();
+    FieldTree::new(paths.iter().map(|path| (path, 0)))
+}
+
+fn mask(tree: &FieldTree, body: &Bytes) -> Bytes {
+    let mut masker = Masker::new(Rules::NONE.with(0), Form::Text);
+    let left = masker.mask(tree, body.clone()).unwrap();
+    masker.end().unwrap();
+    left
+}

@@ -1,0 +1,378 @@
+//! Masks members of JSON texts as they stream by: each value that a [`FieldTree`] leads to leaves as [`MASK`], all other bytes as
+//! they came. Arrays on the way are walked through. What stands where an object was to be walked through and is neither an
+//! object, an array nor null is masked whole, for what it holds cannot be told.
+//!
+//! The invariant: no byte leaves before the grammar up to it is sure, so that nobody reads another text than was masked. The
+//! memory is this state alone, whatever comes: where in the tree it is follows from the innermost member that matters, and of
+//! each level of nesting only one bit is kept.
+
+use bytes::Bytes;
+
+use super::fields::{Candidates, FieldTree, NodeId, Rules};
+use super::member::{self, Member};
+use super::number::Number;
+pub use super::output::MASK;
+use super::output::Output;
+use super::state::{Mode, State};
+use super::text::Text;
+use super::unmaskable::{MAX_DEPTH, Unmaskable};
+use super::utf8::Utf8;
+
+/// A mark that some put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Stands before each text of a sequence (RFC 7464).
+const RECORD_SEPARATOR: u8 = 0x1e;
+
+/// How many JSON texts a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One.
+    Text,
+    /// One after the other, as in NDJSON and in sequences (RFC 7464).
+    Sequence,
+}
+
+/// Masks one body.
+#[derive(Debug, Clone)]
+pub struct Masker {
+    rules: Rules,
+    form: Form,
+    state: State,
+    mode: Mode,
+    /// How many objects and arrays are open around the next byte.
+    depth: u8,
+    /// The depth at which the mode began, unless that is [`Mode::Walking`].
+    since: u8,
+    /// Which of those that are open are objects; the innermost is the lowest bit.
+    objects: u128,
+    /// In the tree, the innermost of those that were walked into; an array is where it is a member.
+    node: NodeId,
+    /// In the tree, the member whose value comes next.
+    member: Option<NodeId>,
+    /// The members that the name may be that is being read.
+    candidates: Candidates,
+    text: Text,
+    utf8: Utf8,
+    /// Bytes of the pieces before this one.
+    before: u64,
+}
+
+/// A piece of a body, and what leaves of it.
+struct Piece<'p> {
+    tree: &'p FieldTree,
+    bytes: &'p [u8],
+    output: Output,
+}
+
+impl Masker {
+    /// Masks what `rules` mask in a body of that form.
+    #[must_use]
+    pub fn new(rules: Rules, form: Form) -> Self {
+        Self {
+            rules,
+            form,
+            state: State::Mark(0),
+            mode: Mode::Walking,
+            depth: 0,
+            since: 0,
+            objects: 0,
+            node: FieldTree::TOP,
+            member: None,
+            candidates: Candidates::NONE,
+            text: Text::BEGUN,
+            utf8: Utf8::default(),
+            before: 0,
+        }
+    }
+
+    /// What may leave of the next piece of the body, by the same tree each time; it may be nothing.
+    ///
+    /// # Errors
+    /// [`Unmaskable`]: nothing more may leave, neither of this piece nor of another.
+    pub fn mask(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
+        self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
+        let output = Output::begin(self.mode == Mode::Masking);
+        let mut piece = Piece { tree, bytes: &bytes, output };
+        self.read(&mut piece).map_err(|unmaskable| unmaskable.behind(self.before))?;
+        self.before = self.before.saturating_add(bytes.len() as u64);
+        let output = piece.output;
+        Ok(output.end(bytes))
+    }
+
+    /// Ends the body. An empty one is as whole as any.
+    ///
+    /// # Errors
+    /// [`Unmaskable::Incomplete`]: what left is not the whole of a text.
+    pub fn end(&self) -> Result<(), Unmaskable> {
+        let is_whole = match self.state {
+            State::Mark(length) => length == 0,
+            State::Top | State::Nothing => true,
+            State::InNumber(number) => self.depth == 0 && number.may_end(),
+            State::Value
+            | State::FirstValue
+            | State::Name
+            | State::FirstName
+            | State::InName
+            | State::Colon
+            | State::InString
+            | State::InWord(_)
+            | State::Next => false,
+        };
+        if is_whole { Ok(()) } else { Err(Unmaskable::Incomplete) }
+    }
+
+    fn read(&mut self, piece: &mut Piece<'_>) -> Result<(), Unmaskable> {
+        let mut at = 0;
+        while at < piece.bytes.len() {
+            at = match self.state {
+                State::InName => self.in_name(piece, at)?,
+                State::InString => self.in_string(piece, at)?,
+                State::InNumber(number) => self.in_number(piece, at, number)?,
+                State::InWord(rest) => self.in_word(piece, at, rest)?,
+                State::Mark(length) => self.mark(piece, at, length)?,
+                State::Top
+                | State::Value
+                | State::FirstValue
+                | State::Name
+                | State::FirstName
+                | State::Colon
+                | State::Next
+                | State::Nothing => match piece.sign(at) {
+                    Some((at, sign)) => self.sign(piece, at, sign)?,
+                    None => return Ok(()),
+                },
+            };
+        }
+        Ok(())
+    }
+
+    /// Takes a byte that is not blank and in no name, string, number or word; gives the place behind what it began.
+    fn sign(&mut self, piece: &mut Piece<'_>, at: usize, sign: u8) -> Result<usize, Unmaskable> {
+        match (self.state, sign) {
+            (State::Next, b',') if self.is_in_object() => match piece.bytes.get(at + 1) {
+                Some(b'"') => self.member(piece, at + 1),
+                Some(_) | None => self.go_on(State::Name, at + 1),
+            },
+            (State::Next, b',') => self.go_on(State::Value, at + 1),
+            (State::Name | State::FirstName, b'"') => self.member(piece, at),
+            (State::Colon, b':') => self.go_on(State::Value, at + 1),
+            (State::Next | State::FirstName, b'}') if self.is_in_object() => self.close(piece, at + 1),
+            (State::Next | State::FirstValue, b']') if !self.is_in_object() => self.close(piece, at + 1),
+            (State::Value | State::FirstValue | State::Top, _) if sign != RECORD_SEPARATOR => {
+                self.value(piece, at, sign)
+            }
+            (State::Top, RECORD_SEPARATOR) if self.form == Form::Sequence => Ok(at + 1),
+            _ => Err(Unmaskable::Syntax(at as u64)),
+        }
+    }
+
+    fn go_on(&mut self, state: State, at: usize) -> Result<usize, Unmaskable> {
+        self.state = state;
+        Ok(at)
+    }
+
+    /// Takes the first byte of a value.
+    fn value(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) -> Result<usize, Unmaskable> {
+        if self.mode == Mode::Walking {
+            self.decide(piece, at, first);
+        }
+        match first {
+            b'"' => {
+                self.text = Text::BEGUN;
+                self.state = State::InString;
+                self.in_string(piece, at + 1)
+            }
+            b'{' => self.open(at, 1, State::FirstName),
+            b'[' => self.open(at, 0, State::FirstValue),
+            b't' => self.in_word(piece, at + 1, b"rue"),
+            b'f' => self.in_word(piece, at + 1, b"alse"),
+            b'n' => self.in_word(piece, at + 1, b"ull"),
+            _ => match Number::begin(first) {
+                Some(number) => self.in_number(piece, at + 1, number),
+                None => Err(Unmaskable::Syntax(at as u64)),
+            },
+        }
+    }
+
+    /// Decides what becomes of the value that begins here.
+    fn decide(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) {
+        let node = if self.is_in_object() { self.member } else { Some(self.node) };
+        let is_masked = |node| piece.tree.is_masked(node, self.rules);
+        let leads_on = |node| piece.tree.has_masked_members(node, self.rules);
+        match (node, first) {
+            (Some(node), _) if is_masked(node) => self.begin_masking(piece, at),
+            (Some(node), b'{' | b'[') if leads_on(node) => self.node = node,
+            (Some(node), _) if leads_on(node) && first != b'n' => self.begin_masking(piece, at),
+            (_, b'{' | b'[') => (self.mode, self.since) = (Mode::Passing, self.depth),
+            _ => {}
+        }
+    }
+
+    fn begin_masking(&mut self, piece: &mut Piece<'_>, at: usize) {
+        piece.output.mask(piece.bytes, at);
+        (self.mode, self.since) = (Mode::Masking, self.depth);
+    }
+
+    fn open(&mut self, at: usize, kind: u128, inside: State) -> Result<usize, Unmaskable> {
+        if self.depth == MAX_DEPTH {
+            return Err(Unmaskable::Depth);
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | kind;
+        self.go_on(inside, at + 1)
+    }
+
+    /// Ends an object or an array, whose last byte is the one before `at`.
+    fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        if self.depth == 0 {
+            return Err(Unmaskable::Syntax(at as u64 - 1));
+        }
+        self.depth -= 1;
+        self.objects >>= 1;
+        if self.mode == Mode::Walking && self.is_in_object() {
+            self.node = piece.tree.above(self.node);
+        }
+        self.end_value(piece, at);
+        Ok(at)
+    }
+
+    /// Ends a value, whose last byte is the one before `at`.
+    fn end_value(&mut self, piece: &mut Piece<'_>, at: usize) {
+        if self.mode != Mode::Walking && self.depth == self.since {
+            if self.mode == Mode::Masking {
+                piece.output.unmask(at);
+            }
+            self.mode = Mode::Walking;
+        }
+        self.state = match (self.depth, self.form) {
+            (0, Form::Text) => State::Nothing,
+            (0, Form::Sequence) => State::Top,
+            _ => State::Next,
+        };
+    }
+
+    fn is_in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    /// Takes members from the one on whose quote stands at `at`, as long as each can be taken as a whole, or else begins with it.
+    fn member(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        let mut at = at;
+        while let Some(Member { name, value }) = member::whole(piece.bytes, at) {
+            if self.mode == Mode::Walking && self.masks(piece.tree, &piece.bytes[name]) {
+                piece.output.mask(piece.bytes, value.start);
+                piece.output.unmask(value.end);
+            }
+            let Some([b',', b'"']) = piece.bytes.get(value.end..value.end + 2) else {
+                return self.go_on(State::Next, value.end);
+            };
+            at = value.end + 1;
+        }
+        self.begin_name(piece, at + 1)
+    }
+
+    /// Whether a member of that name is masked whose value is a string or a number.
+    fn masks(&self, tree: &FieldTree, name: &[u8]) -> bool {
+        let is_masked = |node| tree.is_masked(node, self.rules) || tree.has_masked_members(node, self.rules);
+        tree.member(self.node, name).is_some_and(is_masked)
+    }
+
+    fn begin_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        self.candidates = match self.mode {
+            Mode::Walking => piece.tree.members(self.node),
+            Mode::Passing | Mode::Masking => Candidates::NONE,
+        };
+        self.text = Text::BEGUN;
+        self.state = State::InName;
+        self.in_name(piece, at)
+    }
+
+    /// Takes more of a name. If its value follows right away, as it does where nobody put blanks, that begins with it: so most
+    /// members are one step.
+    fn in_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        let (tree, node, candidates) = (piece.tree, self.node, &mut self.candidates);
+        let ended = self.text.decode(piece.bytes, at, |decoded| {
+            if !candidates.is_empty() {
+                tree.narrow(node, candidates, decoded);
+            }
+        })?;
+        let Some(at) = ended else { return Ok(piece.bytes.len()) };
+        self.member = if self.candidates.is_empty() { None } else { tree.named(node, self.candidates) };
+        match piece.bytes.get(at..at + 2) {
+            Some([b':', first]) if !is_blank(*first) => {
+                self.state = State::Value;
+                self.value(piece, at + 1, *first)
+            }
+            Some(_) | None => self.go_on(State::Colon, at),
+        }
+    }
+
+    fn in_string(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        let Some(at) = self.text.pass(piece.bytes, at)? else { return Ok(piece.bytes.len()) };
+        self.end_value(piece, at);
+        Ok(at)
+    }
+
+    fn in_number(&mut self, piece: &mut Piece<'_>, at: usize, begun: Number) -> Result<usize, Unmaskable> {
+        let (mut at, mut number) = (at, begun);
+        while let Some(byte) = piece.bytes.get(at) {
+            match number.after(*byte) {
+                Some(after) => number = after,
+                None if number.may_end() => {
+                    self.end_value(piece, at);
+                    return Ok(at);
+                }
+                None => return Err(Unmaskable::Syntax(at as u64)),
+            }
+            at += 1;
+        }
+        self.state = State::InNumber(number);
+        Ok(at)
+    }
+
+    fn in_word(
+        &mut self,
+        piece: &mut Piece<'_>,
+        at: usize,
+        rest: &'static [u8],
+    ) -> Result<usize, Unmaskable> {
+        let come = &piece.bytes[at..];
+        let length = rest.len().min(come.len());
+        if come[..length] != rest[..length] {
+            return Err(Unmaskable::Syntax(at as u64));
+        }
+        let (at, rest) = (at + length, &rest[length..]);
+        if rest.is_empty() {
+            self.end_value(piece, at);
+        } else {
+            self.state = State::InWord(rest);
+        }
+        Ok(at)
+    }
+
+    fn mark(&mut self, piece: &Piece<'_>, at: usize, length: usize) -> Result<usize, Unmaskable> {
+        let is_next = BYTE_ORDER_MARK.get(length) == piece.bytes.get(at);
+        self.state = match length {
+            0 if !is_next => State::Top,
+            _ if !is_next => return Err(Unmaskable::Syntax(at as u64)),
+            _ if length + 1 == BYTE_ORDER_MARK.len() => State::Top,
+            _ => State::Mark(length + 1),
+        };
+        Ok(at + usize::from(is_next))
+    }
+}
+
+impl Piece<'_> {
+    /// The first byte from `at` on that is not blank, with its place.
+    fn sign(&self, at: usize) -> Option<(usize, u8)> {
+        let blanks = self.bytes[at..].iter().position(|byte| !is_blank(*byte))?;
+        Some((at + blanks, self.bytes[at + blanks]))
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+#[cfg(test)]
+mod tests;

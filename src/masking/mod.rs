@@ -1,0 +1,11 @@
+//! Masking of JSON by the names of its members, as it streams by. Pure: bytes in, bytes out. Start with `masker.rs`.
+
+pub mod fields;
+pub mod masker;
+mod member;
+mod number;
+mod output;
+mod state;
+mod text;
+pub mod unmaskable;
+mod utf8;

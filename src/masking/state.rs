@@ -1,0 +1,45 @@
+//! Where in a JSON text the next byte stands, and what becomes of it.
+
+use super::number::Number;
+
+/// What may come next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum State {
+    /// A mark, of which so many bytes have come, or what is in [`State::Top`].
+    Mark(usize),
+    /// A value outside of all others.
+    Top,
+    /// A value.
+    Value,
+    /// A value, or the end of the array.
+    FirstValue,
+    /// A name.
+    Name,
+    /// A name, or the end of the object.
+    FirstName,
+    /// More of a name.
+    InName,
+    /// The colon behind a name.
+    Colon,
+    /// More of a string that is a value.
+    InString,
+    /// More of a number, if it is not at its end.
+    InNumber(Number),
+    /// The rest of a word, such as `true`.
+    InWord(&'static [u8]),
+    /// A comma, or the end of an object or array.
+    Next,
+    /// Nothing more.
+    Nothing,
+}
+
+/// What becomes of the values that come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// What they are decides.
+    Walking,
+    /// They leave as they are, for the tree leads to nothing in them.
+    Passing,
+    /// They are masked as one.
+    Masking,
+}

@@ -1,0 +1,198 @@
+//! JSON strings (RFC 8259, section 7) in pieces: passed over, or decoded as a name, which may be spelled with escapes.
+
+use super::unmaskable::Unmaskable;
+
+/// Where in a string the next byte stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text {
+    escape: Escape,
+    /// Of an escape, the UTF-16 unit so far.
+    unit: u16,
+    /// The first half of a surrogate pair, whose second half must follow; 0 if there is none.
+    half: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Escape {
+    No,
+    /// Behind the backslash.
+    Begun,
+    /// So many digits are left of a UTF-16 unit.
+    Digits(u8),
+}
+
+impl Text {
+    /// Behind the quote with which it begins.
+    pub(super) const BEGUN: Self = Self { escape: Escape::No, unit: 0, half: 0 };
+
+    /// Passes over a string; gives the place behind its quote, or `None` if it goes on after the piece.
+    pub(super) fn pass(&mut self, piece: &[u8], at: usize) -> Result<Option<usize>, Unmaskable> {
+        self.read::<false>(piece, at, |_| {})
+    }
+
+    /// Reads a name, which is what `decoded` is told; gives the place behind its quote, or `None` if it goes on after the piece.
+    /// A name that stands for no text, for it has half of a surrogate pair, is refused: readers differ in what they make of it.
+    pub(super) fn decode(
+        &mut self,
+        piece: &[u8],
+        at: usize,
+        decoded: impl FnMut(&[u8]),
+    ) -> Result<Option<usize>, Unmaskable> {
+        self.read::<true>(piece, at, decoded)
+    }
+
+    #[inline]
+    fn read<const IS_NAME: bool>(
+        &mut self,
+        piece: &[u8],
+        mut at: usize,
+        mut decoded: impl FnMut(&[u8]),
+    ) -> Result<Option<usize>, Unmaskable> {
+        loop {
+            let digits = match self.escape {
+                Escape::No => {
+                    let end = at + plain(&piece[at..]);
+                    if IS_NAME && end > at {
+                        self.check_whole(at)?;
+                        decoded(&piece[at..end]);
+                    }
+                    at = end + 1;
+                    match piece.get(end) {
+                        None => return Ok(None),
+                        Some(b'"') if IS_NAME => return self.check_whole(end).map(|()| Some(at)),
+                        Some(b'"') => return Ok(Some(at)),
+                        Some(b'\\') => self.escape = Escape::Begun,
+                        Some(_) => return Err(Unmaskable::Syntax(end as u64)),
+                    }
+                    continue;
+                }
+                Escape::Begun => None,
+                Escape::Digits(left) => Some(left),
+            };
+            let Some(byte) = piece.get(at) else { return Ok(None) };
+            self.escape = match digits {
+                None if *byte == b'u' => Escape::Digits(4),
+                None => {
+                    let sign = escaped(*byte).ok_or(Unmaskable::Syntax(at as u64))?;
+                    if IS_NAME {
+                        self.check_whole(at)?;
+                        decoded(&[sign]);
+                    }
+                    Escape::No
+                }
+                Some(left) => {
+                    self.unit = self.unit << 4 | digit(*byte).ok_or(Unmaskable::Syntax(at as u64))?;
+                    if IS_NAME && left == 1 {
+                        self.end_unit(at, &mut decoded)?;
+                    }
+                    if left > 1 { Escape::Digits(left - 1) } else { Escape::No }
+                }
+            };
+            at += 1;
+        }
+    }
+
+    /// No half of a pair has been left without the other.
+    fn check_whole(&self, at: usize) -> Result<(), Unmaskable> {
+        if self.half == 0 { Ok(()) } else { Err(Unmaskable::Name(at as u64)) }
+    }
+
+    fn end_unit(&mut self, at: usize, decoded: &mut impl FnMut(&[u8])) -> Result<(), Unmaskable> {
+        const FIRST_HALVES: std::ops::RangeInclusive<u16> = 0xd800..=0xdbff;
+        let units = [std::mem::take(&mut self.half), self.unit];
+        let units = if units[0] == 0 { &units[1..] } else { &units[..] };
+        if let [unit] = units
+            && FIRST_HALVES.contains(unit)
+        {
+            self.half = *unit;
+            return Ok(());
+        }
+        let sign = char::decode_utf16(units.iter().copied()).next();
+        let sign = sign.and_then(Result::ok).ok_or(Unmaskable::Name(at as u64))?;
+        decoded(sign.encode_utf8(&mut [0; 4]).as_bytes());
+        Ok(())
+    }
+}
+
+/// What stands behind a backslash for one byte.
+fn escaped(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' | b'/' => Some(byte),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0c),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        _ => None,
+    }
+}
+
+fn digit(byte: u8) -> Option<u16> {
+    char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok())
+}
+
+/// How many bytes come before the first that is a quote, a backslash or a control character: eight are looked at at once, for
+/// strings are most of what JSON is.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return place * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(*byte, b'"' | b'\\' | ..0x20);
+    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// The top bit of each byte that is a quote, a backslash or a control character. Above the first of them other bits may be set.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const TOPS: u64 = ONES << 7;
+    // A byte less than `bound` borrows, those without their top bit.
+    let less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let quotes = less(word ^ (ONES * u64::from(b'"')), 1);
+    let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
+    (quotes | backslashes | less(word, 0x20)) & TOPS
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn eight_bytes_at_once_are_as_one_by_one(
+            bytes in prop::collection::vec(prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..40),
+            letters in 0_usize..30,
+        ) {
+            let bytes = [&b"abcdefghijklmnopqrstuvwxyz\xe6\x9d\x8e\x7f"[..letters], &bytes].concat();
+            let slow = bytes.iter().position(|byte| matches!(*byte, b'"' | b'\\' | ..0x20));
+            prop_assert_eq!(plain(&bytes), slow.unwrap_or(bytes.len()));
+        }
+
+        #[test]
+        fn a_name_is_what_serde_json_reads(text in r#"([a\\"/{}u0-9DdCcEe]|\\u[dD][89a-fA-F][0-9a-f]{2}|\\u00[46][0-9a-f]|é|😀|\\n){0,8}"#, cut: prop::sample::Index) {
+            let quoted = format!("\"{text}\"");
+            let (mut name, mut reading) = (Vec::new(), Text::BEGUN);
+            let cut = 1 + cut.index(quoted.len());
+            let bytes = quoted.as_bytes();
+            let mut decode = |piece, at| reading.decode(piece, at, |bytes: &[u8]| name.extend_from_slice(bytes));
+            // A string that ends before the cut is one that serde_json finds more behind.
+            let ended = match decode(&bytes[..cut], 1) {
+                Ok(None) => decode(&bytes[cut..], 0).map(|end| end.map(|end| cut + end)),
+                ended => ended,
+            };
+            match serde_json::from_str::<String>(&quoted) {
+                Ok(expected) => {
+                    prop_assert_eq!(ended.unwrap(), Some(quoted.len()));
+                    prop_assert_eq!(String::from_utf8(name).unwrap(), expected);
+                }
+                Err(_) => prop_assert_ne!(ended, Ok(Some(quoted.len()))),
+            }
+        }
+    }
+}
