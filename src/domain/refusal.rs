@@ -102,6 +102,8 @@ pub enum Refusal {
     UpstreamTimeout,
     /// The upstream broke the protocol or the connection.
     UpstreamBroken,
+    /// The answer has parts that are not for this caller, and they cannot be taken out of it, for this reason.
+    AnswerUnmaskable(&'static str),
     /// The upstream asks for an access token, and the gateway has none.
     UpstreamTokenMissing {
         /// Which upstream.
@@ -198,6 +200,7 @@ impl Refusal {
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
+            Self::AnswerUnmaskable(_) => "answer_unmaskable",
             Self::UpstreamTokenMissing { .. } => "upstream_token_missing",
             Self::UpstreamTokenRefused { .. } => "upstream_token_refused",
             Self::Unavailable(_) => "unavailable",
@@ -240,6 +243,7 @@ impl Refusal {
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
+            Self::AnswerUnmaskable(_) => "Personal data cannot be masked in the upstream's answer",
             Self::UpstreamTokenMissing { .. } => "The gateway has no access token for the upstream",
             Self::UpstreamTokenRefused { .. } => "The upstream does not take the gateway's access token",
             Self::Unavailable(_) => "The gateway cannot serve this for the moment",
@@ -308,6 +312,9 @@ impl Refusal {
             Self::UpstreamTimeout | Self::UpstreamBroken => {
                 "The call may or may not have had an effect; try again later.".to_owned()
             }
+            Self::AnswerUnmaskable(why) => format!(
+                "It is for callers with more scopes, and {why}. The call may have had an effect; tell the platform."
+            ),
             Self::UpstreamTokenRefused { upstream } => format!(
                 "Upstream {upstream} did not take the gateway's own access token. The call had no effect; try again shortly."
             ),
@@ -326,14 +333,20 @@ impl Refusal {
     /// Whether the upstream may have acted on the call all the same.
     #[must_use]
     pub fn may_have_acted(&self) -> bool {
-        matches!(self, Self::UpstreamTimeout | Self::UpstreamBroken | Self::Unrecorded)
+        matches!(
+            self,
+            Self::UpstreamTimeout | Self::UpstreamBroken | Self::AnswerUnmaskable(_) | Self::Unrecorded
+        )
     }
 
     /// Who can do something about it.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::UpstreamUnreachable | Self::UpstreamTimeout | Self::UpstreamBroken => Fault::Upstream,
+            Self::UpstreamUnreachable
+            | Self::UpstreamTimeout
+            | Self::UpstreamBroken
+            | Self::AnswerUnmaskable(_) => Fault::Upstream,
             Self::UpstreamTokenMissing { .. }
             | Self::UpstreamTokenRefused { .. }
             | Self::Unavailable(_)

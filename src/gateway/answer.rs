@@ -1,7 +1,8 @@
 //! The body of an answer: bytes of the gateway's own, or the upstream's as they stream by.
 //!
 //! An enum, not a box: it costs nothing on the path. Whatever happens to a streamed answer, its end is told
-//! exactly once to the [`Recording`], and only a wholly read one gives its connection back.
+//! exactly once to the [`Recording`], and only a wholly read one gives its connection back. The recording sees what the
+//! upstream sent, also where the caller gets it masked.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -11,10 +12,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::masked::Masking;
 use super::recording::{End, Recording};
 use super::upload::{Silence, Upload, UploadOutcome};
 use super::watch::Watch;
 use super::worker::Worker;
+use crate::masking::unmaskable::Unmaskable;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
 
@@ -38,6 +41,8 @@ pub struct Relay {
     watch: Option<Watch>,
     /// Bytes that were read ahead of the caller, to be sent first.
     ahead: Option<Bytes>,
+    /// Masks the rest for a caller who may not see all of it.
+    masking: Option<Masking>,
 }
 
 /// The answer was cut short: what the caller has is not the whole.
@@ -49,6 +54,9 @@ pub enum CutShort {
     /// The upstream was silent for too long.
     #[error("the upstream was silent for too long within its answer")]
     Silent,
+    /// More of it may not be let through.
+    #[error("the rest of the upstream's answer cannot be masked")]
+    Unmaskable(#[source] Unmaskable),
 }
 
 impl Answer {
@@ -57,7 +65,8 @@ impl Answer {
         let worker = recording.worker();
         let (is_over, upload) = (exchange.is_end_stream(), recording.call.upload.clone());
         let (exchange, recording) = (Some(exchange), Some(recording));
-        let mut relay = Relay { exchange, recording, upload, worker, watch: None, ahead: None };
+        let mut relay =
+            Relay { exchange, recording, upload, worker, watch: None, ahead: None, masking: None };
         if is_over {
             relay.finish(End::Whole);
             return Self::Own(None);
@@ -65,14 +74,40 @@ impl Answer {
         Self::Relayed(Box::new(relay))
     }
 
+    /// Relays an answer masked, of which `ahead` has been read and masked already.
+    pub fn relay_masked(
+        exchange: Box<Exchange<Upload>>,
+        recording: Recording,
+        (ahead, masking): (Bytes, Masking),
+    ) -> Self {
+        if exchange.is_end_stream() {
+            return match Self::relay(exchange, recording) {
+                Self::Own(_) => Self::Own((!ahead.is_empty()).then_some(ahead)),
+                relayed @ Self::Relayed(_) => relayed,
+            };
+        }
+        let (worker, upload) = (recording.worker(), recording.call.upload.clone());
+        let (exchange, recording, masking) = (Some(exchange), Some(recording), Some(masking));
+        let ahead = Some(ahead).filter(|ahead| !ahead.is_empty());
+        Self::Relayed(Box::new(Relay { exchange, recording, upload, worker, watch: None, ahead, masking }))
+    }
+
     /// Relays the rest of an answer after `ahead`, which was read already; the call has been recorded.
     pub fn relay_rest(
         exchange: Box<Exchange<Upload>>,
-        ahead: Bytes,
+        (ahead, masking): (Bytes, Option<Masking>),
         (worker, upload): (Rc<Worker>, Rc<RefCell<UploadOutcome>>),
     ) -> Self {
-        let (exchange, ahead) = (Some(exchange), Some(ahead));
-        Self::Relayed(Box::new(Relay { exchange, recording: None, upload, worker, watch: None, ahead }))
+        let (exchange, ahead) = (Some(exchange), Some(ahead).filter(|ahead| !ahead.is_empty()));
+        Self::Relayed(Box::new(Relay {
+            exchange,
+            recording: None,
+            upload,
+            worker,
+            watch: None,
+            ahead,
+            masking,
+        }))
     }
 }
 
@@ -89,55 +124,81 @@ impl Relay {
         if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(Ok(Frame::data(ahead))));
         }
-        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
-        let frame = Pin::new(&mut **exchange).poll_frame(context);
-        let is_over = exchange.is_end_stream();
-        match frame {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(watch) = &self.watch {
-                    watch.met();
+        loop {
+            let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+            let frame = Pin::new(&mut **exchange).poll_frame(context);
+            let is_over = exchange.is_end_stream();
+            let frame = match frame {
+                Poll::Ready(Some(Ok(frame))) => Some(frame),
+                Poll::Ready(None) => None,
+                Poll::Ready(Some(Err(error))) => {
+                    // Whose body broke off: it is not for a caller to make its call free.
+                    let is_callers = matches!(error, Broken::RequestBody);
+                    self.finish(if is_callers { End::CallerLeft } else { End::UpstreamBroke });
+                    return Poll::Ready(Some(Err(CutShort::Broken(error))));
                 }
-                if let (Some(data), Some(recording)) = (frame.data_ref(), &mut self.recording) {
-                    recording.saw(data);
-                }
-                if is_over {
-                    self.finish(End::Whole);
-                }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Pending => return self.wait(context),
+            };
+            if let Some(watch) = &self.watch {
+                watch.met();
             }
-            Poll::Ready(None) => {
-                self.finish(End::Whole);
-                Poll::Ready(None)
+            if let (Some(data), Some(recording)) =
+                (frame.as_ref().and_then(Frame::data_ref), &mut self.recording)
+            {
+                recording.saw(data);
             }
-            Poll::Ready(Some(Err(error))) => {
-                // Whose body broke off: it is not for a caller to make its call free.
-                let is_callers = matches!(error, Broken::RequestBody);
-                self.finish(if is_callers { End::CallerLeft } else { End::UpstreamBroke });
-                Poll::Ready(Some(Err(CutShort::Broken(error))))
-            }
-            Poll::Pending => {
-                let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch());
-                let mut time = self.worker.shared.bounds.upstream_silence;
-                if watch.is_late() {
-                    let silence = self.upload.borrow().silence(time);
-                    match silence {
-                        Silence::Allowed(left) => time = left,
-                        Silence::OfTheCaller => {
-                            self.finish(End::CallerLeft);
-                            return Poll::Ready(Some(Err(CutShort::Broken(Broken::RequestBody))));
-                        }
-                        Silence::OfTheUpstream => {
-                            self.finish(End::UpstreamBroke);
-                            return Poll::Ready(Some(Err(CutShort::Silent)));
-                        }
+            let is_over = is_over || frame.is_none();
+            match self.masked(frame, is_over) {
+                Ok(left) => {
+                    if is_over {
+                        self.finish(End::Whole);
                     }
-                    watch.met();
+                    if left.is_some() || is_over {
+                        return Poll::Ready(left.map(Ok));
+                    }
                 }
-                watch.remember(context.waker());
-                watch.expect(time);
-                Poll::Pending
+                Err(unmaskable) => {
+                    self.exchange = None;
+                    self.finish(End::UpstreamBroke);
+                    return Poll::Ready(Some(Err(CutShort::Unmaskable(unmaskable))));
+                }
             }
         }
+    }
+
+    /// What leaves of a frame. Where it is masked, that is data alone: trailers may speak of other bytes.
+    fn masked(
+        &mut self,
+        frame: Option<Frame<Bytes>>,
+        is_over: bool,
+    ) -> Result<Option<Frame<Bytes>>, Unmaskable> {
+        let Some(masking) = &mut self.masking else { return Ok(frame) };
+        let data = frame.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
+        let left = masking.piece(data, is_over)?;
+        Ok((!left.is_empty()).then(|| Frame::data(left)))
+    }
+
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
+        let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch());
+        let mut time = self.worker.shared.bounds.upstream_silence;
+        if watch.is_late() {
+            let silence = self.upload.borrow().silence(time);
+            match silence {
+                Silence::Allowed(left) => time = left,
+                Silence::OfTheCaller => {
+                    self.finish(End::CallerLeft);
+                    return Poll::Ready(Some(Err(CutShort::Broken(Broken::RequestBody))));
+                }
+                Silence::OfTheUpstream => {
+                    self.finish(End::UpstreamBroke);
+                    return Poll::Ready(Some(Err(CutShort::Silent)));
+                }
+            }
+            watch.met();
+        }
+        watch.remember(context.waker());
+        watch.expect(time);
+        Poll::Pending
     }
 }
 
@@ -180,6 +241,9 @@ impl Body for Answer {
 }
 
 fn relay_size(relay: &Relay) -> SizeHint {
+    if relay.masking.is_some() {
+        return SizeHint::default();
+    }
     let ahead = relay.ahead.as_ref().map_or(0, |bytes| bytes.len() as u64);
     let rest = relay.exchange.as_ref().map_or(SizeHint::with_exact(0), |exchange| exchange.size_hint());
     match rest.exact().and_then(|rest| rest.checked_add(ahead)) {

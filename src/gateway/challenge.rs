@@ -93,6 +93,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken
+        | Refusal::AnswerUnmaskable(_)
         | Refusal::Unavailable(_)
         | Refusal::Unrecorded => None,
     }

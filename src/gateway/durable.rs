@@ -13,11 +13,12 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::forward::Permitted;
+use super::masked::Masking;
 use super::pipeline::Telling;
-use super::recording::{End, Recording, Told};
+use super::recording::{Call, End, Recording, Told};
 use super::upload::{Silence, Upload, UploadOutcome};
 use super::worker::Worker;
-use super::{forward, respond};
+use super::{forward, masked, respond};
 use crate::domain::refusal::Refusal;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
@@ -44,15 +45,17 @@ async fn answer(
     request: Permitted,
     told: Telling,
 ) -> Response<Answer> {
-    let (head, exchange) = match forward::send(&worker, &mut recording, request).await {
+    let (mut head, exchange) = match forward::send(&worker, &mut recording, request).await {
         Ok(answered) => answered,
         Err(refusal) => return told.refuse_under_way(recording, &refusal),
     };
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
-    let held = hold(&mut recording, exchange, (max, silence)).await;
-    let response = match record(&mut recording, &held).await {
-        Ok(()) => told.answer(head, release((&worker, &recording.call.upload), held)),
+    let masking = masked::begin(&recording.call, &mut head, &exchange);
+    let mut held = hold(&mut recording, exchange, (max, silence)).await;
+    let masking = masking.and_then(|masking| held.mask(masking));
+    let response = match record(&mut recording, held.end, masking).await {
+        Ok(masking) => told.answer(head, release((&worker, &recording.call.upload), held, masking)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
             let mut answer = respond::refuse(&refusal, &told.request_id, told.admission);
@@ -66,7 +69,7 @@ async fn answer(
 
 /// What came of an answer while it was held back.
 struct Held {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     end: End,
     /// The exchange, in which the rest follows of an answer that is longer than the meter captures.
     exchange: Box<Exchange<Upload>>,
@@ -83,17 +86,27 @@ async fn hold(
         let frame = match next(&mut exchange, &recording.call.upload, silence).await {
             Ok(None) => break,
             Ok(Some(frame)) => frame,
-            Err(end) => return Held { bytes, end, exchange },
+            Err(end) => return Held { bytes: bytes.into(), end, exchange },
         };
         let Ok(data) = frame.into_data() else { continue };
         recording.saw(&data);
         bytes.extend_from_slice(&data);
     }
-    Held { bytes, end: End::Whole, exchange }
+    Held { bytes: bytes.into(), end: End::Whole, exchange }
+}
+
+impl Held {
+    /// Masks what is held; gives what masks the rest.
+    fn mask(&mut self, masking: Option<Masking>) -> Result<Option<Masking>, Refusal> {
+        let Some(mut masking) = masking.filter(|_| self.end == End::Whole) else { return Ok(None) };
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = masking.piece(bytes, self.exchange.is_end_stream()).map_err(masked::malformed)?;
+        Ok(Some(masking))
+    }
 }
 
 /// The next piece of an answer, or whose fault it is that none comes.
-async fn next(
+pub(super) async fn next(
     exchange: &mut Exchange<Upload>,
     upload: &RefCell<UploadOutcome>,
     silence: Duration,
@@ -120,32 +133,49 @@ async fn next(
     }
 }
 
-/// Waits until the call's record is on disk.
-async fn record(recording: &mut Recording, held: &Held) -> Result<(), Refusal> {
-    let broken = match held.end {
+/// Why an answer that ended so is none; `None` of one that is whole.
+pub(super) fn broken(end: End, call: &Call) -> Option<Refusal> {
+    match end {
         End::Whole => None,
         End::UpstreamBroke => Some(Refusal::UpstreamBroken),
         // It broke its own request off while the upstream answered.
         End::CallerLeft => {
-            let refusal = recording.call.upload.borrow_mut().refusal.take();
+            let refusal = call.upload.borrow_mut().refusal.take();
             Some(refusal.unwrap_or(Refusal::MessageMalformed("The body broke off or is not well framed.")))
         }
+    }
+}
+
+/// Waits until the record of a call is on disk whose answer ended so; gives what came of masking it.
+async fn record(
+    recording: &mut Recording,
+    end: End,
+    masking: Result<Option<Masking>, Refusal>,
+) -> Result<Option<Masking>, Refusal> {
+    let masking = match broken(end, &recording.call) {
+        Some(refusal) => Err(refusal),
+        None => masking,
     };
-    let told = broken
+    let told = masking
         .as_ref()
+        .err()
         .map(|refusal| Told { status: respond::status(refusal).as_u16(), code: refusal.code() });
-    if let Some(committed) = recording.finish_durably(held.end, told).map_err(|_| Refusal::Unrecorded)? {
+    if let Some(committed) = recording.finish_durably(end, told).map_err(|_| Refusal::Unrecorded)? {
         let committed = timeout(COMMIT_TIME, committed).await.map_err(|_| Refusal::Unrecorded)?;
         committed.ok().and_then(Result::ok).ok_or(Refusal::Unrecorded)?;
     }
-    broken.map_or(Ok(()), Err)
+    masking
 }
 
 /// The body of a recorded answer. Of one beyond what the meter captures the rest follows as it comes.
-fn release((worker, upload): (&Rc<Worker>, &Rc<RefCell<UploadOutcome>>), held: Held) -> Answer {
-    let bytes = Bytes::from(held.bytes);
+fn release(
+    (worker, upload): (&Rc<Worker>, &Rc<RefCell<UploadOutcome>>),
+    held: Held,
+    masking: Option<Masking>,
+) -> Answer {
+    let bytes = held.bytes;
     if !held.exchange.is_end_stream() {
-        return Answer::relay_rest(held.exchange, bytes, (worker.clone(), upload.clone()));
+        return Answer::relay_rest(held.exchange, (bytes, masking), (worker.clone(), upload.clone()));
     }
     held.exchange.end(worker.shared.clock.monotonic(), worker.shared.bounds.upstream_silence);
     Answer::Own((!bytes.is_empty()).then_some(bytes))

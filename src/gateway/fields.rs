@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_RANGE,
-    PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -72,6 +72,8 @@ pub struct Told<'a> {
     pub set: &'a [(HeaderName, HeaderValue)],
     /// Whether the answer will be read: then it must be whole, and not compressed.
     pub is_answer_read: bool,
+    /// Whether what the caller has of earlier answers says nothing of this one.
+    pub is_unconditional: bool,
     /// Whether the caller proved itself by a signature, which ends here as other credentials do.
     pub is_signed: bool,
 }
@@ -81,6 +83,7 @@ impl Told<'_> {
     fn replaces(&self, name: &HeaderName) -> bool {
         self.set.iter().any(|(set, _)| is_same(set.as_str(), name.as_str()))
             || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
+            || (self.is_unconditional && matches!(*name, IF_NONE_MATCH | IF_MODIFIED_SINCE))
             || (self.is_signed && (*name == SIGNATURE || *name == SIGNATURE_INPUT))
     }
 
@@ -126,7 +129,7 @@ pub fn write_request(to: &mut RequestHead, sent: &HeaderMap, version: Version, t
 }
 
 /// Removes the fields whose names are so. One look at each name is cheaper than a search for each that might be there.
-fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) -> bool) {
+pub(super) fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) -> bool) {
     const AT_ONCE: usize = 8;
     loop {
         let mut names: [Option<HeaderName>; AT_ONCE] = Default::default();
@@ -278,6 +281,7 @@ mod tests {
             identity: None,
             set: &[(HeaderName::from_static("x-set"), HeaderValue::from_static("1"))],
             is_answer_read: false,
+            is_unconditional: false,
             is_signed: false,
         };
         let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();

@@ -14,6 +14,7 @@ pub mod forward;
 pub mod head;
 mod identify;
 mod json_member;
+pub mod masked;
 pub mod me;
 pub mod merchant_field;
 pub mod pipeline;

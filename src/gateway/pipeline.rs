@@ -23,7 +23,7 @@ use super::trusted_proxies::{self, TrustedProxies};
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, recording, request_id, respond, unread, upload, upstream_token,
+    document, durable, forward, head, masked, recording, request_id, respond, unread, upload, upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
@@ -91,6 +91,9 @@ pub async fn serve(
             Box::pin(durable::forward(worker, recording, request, told)).await
         }
         Ok(Outcome::Permitted(request)) => match forward::send(&worker, &mut recording, request).await {
+            Ok(answered) if recording.call.route().is_some_and(|route| route.mask.is_some()) => {
+                Box::pin(masked::answer(recording, told, answered)).await
+            }
             Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
             Err(refusal) => told.refuse_under_way(recording, &refusal),
         },
@@ -286,6 +289,7 @@ fn fields(
     (parts, authority): (&request::Parts, &str),
     mut head: RequestHead,
 ) -> RequestHead {
+    let is_masked = !masked::rules(call).is_empty();
     let told = Told {
         authority,
         connection: &peer.fields,
@@ -293,7 +297,8 @@ fn fields(
         traceparent: &worker.ids.traceparent(&call.id),
         identity: call.identity.as_ref().map(|identity| &identity.fields),
         set: &route.set_headers,
-        is_answer_read: call.meter().is_some_and(|meter| meter.bodies.response),
+        is_answer_read: is_masked || call.meter().is_some_and(|meter| meter.bodies.response),
+        is_unconditional: is_masked && parts.method.is_safe(),
         is_signed: call.identity.as_ref().is_some_and(|identity| identity.request_key.is_some()),
     };
     fields::write_request(&mut head, &parts.headers, parts.version, &told);

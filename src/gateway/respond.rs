@@ -46,9 +46,10 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::MerchantMismatch(_)
         | Refusal::ConditionUnmet(_) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::UpstreamUnreachable | Refusal::UpstreamBroken | Refusal::UpstreamTokenRefused { .. } => {
-            StatusCode::BAD_GATEWAY
-        }
+        Refusal::UpstreamUnreachable
+        | Refusal::UpstreamBroken
+        | Refusal::AnswerUnmaskable(_)
+        | Refusal::UpstreamTokenRefused { .. } => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
@@ -130,6 +131,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken
+        | Refusal::AnswerUnmaskable(_)
         | Refusal::UpstreamTokenRefused { .. }
         | Refusal::Unrecorded => {}
     }

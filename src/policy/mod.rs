@@ -8,6 +8,7 @@ pub mod lifetimes;
 pub mod live;
 pub mod load;
 pub mod login;
+pub mod mask;
 pub mod places;
 pub mod route_table;
 pub mod schema;

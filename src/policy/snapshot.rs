@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::expression::Expression;
 use super::login::Login;
+use super::mask::Mask;
 use super::token_source::TokenSource;
 use crate::domain::authentication::Step;
 use crate::domain::confirmation::NonceRule;
@@ -180,6 +181,8 @@ pub struct Route {
     pub set_headers: Vec<(HeaderName, HeaderValue)>,
     /// What is billable and what is captured of it.
     pub meter: Option<Meter>,
+    /// Personal data in its answers.
+    pub mask: Option<Mask>,
     /// When the answer may leave, relative to its usage record.
     pub durability: Durability,
     /// The API products that have this route.

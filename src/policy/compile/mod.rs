@@ -4,6 +4,7 @@ mod access;
 mod basics;
 mod binding;
 mod login;
+mod mask;
 mod meter;
 mod plans;
 mod routes;

@@ -130,6 +130,7 @@ impl One<'_, '_> {
             true => self.meter(meter, &entry.path),
             false => None,
         });
+        let mask = self.mask(entry, scopes);
         self.check_accountable(entry);
         if entry.durable && entry.meter.is_none() {
             let message =
@@ -153,6 +154,7 @@ impl One<'_, '_> {
                 Some(meter) => Some(meter?),
                 None => None,
             },
+            mask,
             durability: if entry.durable { Durability::Durable } else { Durability::Buffered },
             products: Vec::new(),
             source: self.document.location(self.pointer),

@@ -46,6 +46,10 @@ pub struct RouteEntry {
     pub set_headers: BTreeMap<String, String>,
     /// What is billable; `meter: {}` counts every 2xx answer as one unit.
     pub meter: Option<MeterEntry>,
+    /// Personal data in the answers, with the scope that lets it through. Callers without the scope get "***" in its place, and
+    /// nothing of an answer in which it cannot be masked: one that is not JSON, or compressed.
+    #[serde(default)]
+    pub mask: Vec<MaskEntry>,
     /// Whether the answer waits until its usage record is on disk. For money.
     #[serde(default)]
     pub durable: bool,
@@ -93,6 +97,18 @@ pub enum ClassName {
     OneFactor,
     /// By two, such as a password and a one-time password.
     TwoFactors,
+}
+
+/// Personal data in a route's answers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaskEntry {
+    /// Where it stands: names of members from the top of the answer on, with points between them, such as receiver.name. Arrays
+    /// are walked through. What is named is masked whatever it is; a backslash makes any sign a part of a name.
+    #[schemars(length(min = 1))]
+    pub fields: Vec<String>,
+    /// The scope of callers who get it as it is.
+    pub scope: String,
 }
 
 /// A limit for each client address.

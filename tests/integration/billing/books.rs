@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::support::dev::{Dev, wait_for};
-use crate::support::origin::{Origin, point};
+use crate::support::origin::{Origin, point, unmask_orders};
 
 /// This month, as the admin API names it, in the platform's zone.
 fn period(dev: &Dev) -> String {
@@ -108,7 +108,10 @@ fn two_hundred_buyers_race_for_fifty_and_the_books_have_each_sale_once() {
 #[test]
 fn an_answer_that_cannot_be_read_is_an_exception_and_is_passed_on() {
     let origin = Origin::answering("HTTP/1.1 201 Created\r\nContent-Length: 8\r\n\r\n{\"id\": 1");
-    let dev = Dev::with_policies(|policies| point(policies, "order", &origin.address));
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "order", &origin.address);
+        unmask_orders(policies);
+    });
     let bearer = dev.bearer(0);
     let answer = dev.order(&bearer, "p-1001").unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (201, "{\"id\": 1"));

@@ -303,6 +303,7 @@ fn each() -> Vec<Refusal> {
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
+        Refusal::AnswerUnmaskable(""),
         Refusal::UpstreamTokenMissing { upstream: "order".parse().unwrap() },
         Refusal::UpstreamTokenRefused { upstream: "order".parse().unwrap() },
         Refusal::Unavailable(""),
@@ -344,6 +345,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken
+            | Refusal::AnswerUnmaskable(_)
             | Refusal::UpstreamTokenMissing { .. }
             | Refusal::UpstreamTokenRefused { .. }
             | Refusal::Unavailable(_)

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::origin::{Origin, point};
 
+const ORDERED: &str = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n";
 const ORDER: &str = r#"{"id":"o-77","total_amount":"100.00","currency":"CNY"}"#;
 
 /// The usage record of the only call of `route`, once it is in the books.
@@ -46,7 +47,7 @@ fn world() -> World {
     let origin = Origin::start(move |stream, _| {
         has_arrived.store(true, Ordering::SeqCst);
         wait_for("the caller to leave", || has_left.load(Ordering::SeqCst));
-        let _ = write!(stream, "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{ORDER}", ORDER.len());
+        let _ = write!(stream, "{ORDERED}Content-Length: {}\r\n\r\n{ORDER}", ORDER.len());
     });
     let dev = Dev::with_policies(|policies| point(policies, "order", &origin.address));
     World { dev, arrived, left }

@@ -137,7 +137,8 @@ fn what_is_owed_of_a_body_whose_stream_was_reset_is_never_taken_from_the_next_re
     // It answers before the body has come, and keeps the connection.
     let origin = Origin::start(move |stream, _| {
         seen.lock().unwrap().push(stream.peer_addr().unwrap());
-        let _ = stream.write_all(b"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\n{}");
+        let head = "HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+        let _ = stream.write_all(format!("{head}{{}}").as_bytes());
     });
     let dev = Dev::with_policies(|policies| point(policies, "order", &origin.address));
     let bearer = dev.bearer(0);

@@ -16,6 +16,8 @@ mod key_rotation;
 mod key_uses;
 mod lifecycle;
 mod limits;
+mod masked;
+mod masked_streams;
 mod me;
 mod merchant_binding;
 mod narrow_keys;

@@ -83,7 +83,8 @@ fn one_answer_a_connection(answered: &Arc<AtomicUsize>) -> Origin {
     Origin::start(move |stream, _| {
         if known.lock().unwrap().insert(stream.peer_addr().unwrap()) {
             answered.fetch_add(1, Ordering::SeqCst);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+            let _ = stream.write_all(format!("{head}[]").as_bytes());
         } else {
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }

@@ -4,6 +4,7 @@ mod bound;
 mod broken;
 mod content;
 mod login;
+mod mask;
 mod reload;
 mod shipped;
 mod step_up;
