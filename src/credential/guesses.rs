@@ -19,7 +19,7 @@ use crate::limit::gcra::{Verdict, admit, give_back};
 
 /// Wrong credentials of one network that are tried: as many at once, and ten a second.
 const OF_A_NETWORK: u32 = 50;
-/// The same while the platform's keys are being learnt, as then a network's good keys are among what is tried.
+/// The same of API keys while the platform's are being learnt, as then a network's good ones are among what is tried.
 const OF_A_NETWORK_AT_FIRST: u32 = 500;
 /// How soon a network has all of them again.
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
@@ -33,8 +33,6 @@ const PLACES: usize = 4_096;
 /// What has been guessed of late.
 pub(super) struct Guesses {
     price: Price,
-    /// Of keys while the good ones are being learnt.
-    price_at_first: Price,
     wrong: Box<[Mutex<Wrong>]>,
 }
 
@@ -42,7 +40,6 @@ pub(super) struct Guesses {
 #[derive(Debug)]
 pub(super) struct Price {
     networks: Option<Networks>,
-    of_a_network: Rate,
     all: Arc<Cell>,
 }
 
@@ -73,10 +70,7 @@ pub(super) struct Paid {
 impl Guesses {
     pub(super) fn new() -> Self {
         let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
-        let price = Price::new("unknown-credentials");
-        let of_a_network = rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW);
-        let first = Price { of_a_network, all: price.all.clone(), ..Price::new("unknown-credentials") };
-        Self { price, price_at_first: first, wrong }
+        Self { price: Price::new("unknown-credentials"), wrong }
     }
 
     /// Why a credential proves nothing, if that was found out lately.
@@ -112,7 +106,7 @@ impl Guesses {
     /// # Errors
     /// As [`Price::pay`].
     pub(super) fn pay_at_first(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        self.price_at_first.pay(address, now)
+        self.price.pay_by(rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), address, now)
     }
 
     /// Gives the price of a good credential back.
@@ -123,7 +117,6 @@ impl Guesses {
     /// Forgets networks that have not guessed of late.
     pub(super) fn sweep(&self, now: Duration) {
         self.price.sweep(now);
-        self.price_at_first.sweep(now);
     }
 
     fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
@@ -137,7 +130,7 @@ impl Price {
     pub(super) fn new(name: &str) -> Self {
         let names = LimitName::new(name).ok().zip(RouteName::new("-").ok());
         let networks = names.map(|(name, of)| Networks { cells: Cells::new(NETWORKS), name, of });
-        Self { networks, of_a_network: rate(OF_A_NETWORK, NETWORK_WINDOW), all: Arc::default() }
+        Self { networks, all: Arc::default() }
     }
 
     /// Pays for a verification of what came from `address`.
@@ -145,7 +138,11 @@ impl Price {
     /// # Errors
     /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
     pub(super) fn pay(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        let paid = self.pay_of_network(address, now)?;
+        self.pay_by(of_a_network(), address, now)
+    }
+
+    fn pay_by(&self, rate: Rate, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        let paid = self.of_network(rate, address, now)?;
         match admit(&self.all, &of_all(), now) {
             Verdict::Admitted { .. } => Ok(Paid { is_of_all: true, ..paid }),
             Verdict::Refused { .. } => {
@@ -160,13 +157,17 @@ impl Price {
     /// # Errors
     /// [`Refusal::LimitReached`].
     pub(super) fn pay_of_network(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        self.of_network(of_a_network(), address, now)
+    }
+
+    fn of_network(&self, rate: Rate, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
         let mut paid = Paid { of_network: None, is_of_all: false };
         if let (Some(networks), Some(address)) = (&self.networks, address) {
             let cell = networks.cells.find(&CellKey::address(address, &networks.of), now);
-            if let Verdict::Refused { retry_after } = admit(&cell, &self.of_a_network, now) {
+            if let Verdict::Refused { retry_after } = admit(&cell, &rate, now) {
                 return Err(Refusal::LimitReached { limit: networks.name.clone(), retry_after });
             }
-            paid.of_network = Some((cell, self.of_a_network));
+            paid.of_network = Some((cell, rate));
         }
         Ok(paid)
     }
@@ -187,6 +188,10 @@ impl Price {
             networks.cells.sweep(now);
         }
     }
+}
+
+fn of_a_network() -> Rate {
+    rate(OF_A_NETWORK, NETWORK_WINDOW)
 }
 
 fn of_all() -> Rate {

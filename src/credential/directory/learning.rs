@@ -13,6 +13,8 @@ use crate::domain::id::KeyId;
 const LEARNT_AT_ONCE: u32 = 1_000;
 /// Calls come in between.
 const REST: Duration = Duration::from_millis(5);
+/// How long the store may take for them: a node is not ready before.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often keys are looked at that change meanwhile; then they are loaded when they are presented.
 const TRIES: usize = 5;
 
@@ -54,7 +56,9 @@ impl Directory {
         let mut last = None;
         for _ in 0..TRIES {
             let (made, at) = (self.changes.made(), self.clock.monotonic());
-            let page = self.source.keys_after(after, LEARNT_AT_ONCE).await?;
+            let page = self.source.keys_after(after, LEARNT_AT_ONCE);
+            let late = |_| SourceUnavailable("no answer in time".to_owned());
+            let page = tokio::time::timeout(PATIENCE, page).await.map_err(late)??;
             last = page.last().map(|(_, key, _)| key.id.clone());
             let stamped: Vec<_> = page.iter().map(|(_, key, _)| self.stamps_of(key)).collect();
             if self.changes.made() == made {

@@ -101,7 +101,8 @@ impl Directory {
         }
         let loading = self.clone();
         let tried = async move {
-            let paid = match loading.is_learning() {
+            let is_unlearnt = matches!(presented, Owned::ApiKey(_)) && loading.is_learning();
+            let paid = match is_unlearnt {
                 true => loading.guesses.pay_at_first(address, moment.monotonic),
                 false => loading.guesses.pay(address, moment.monotonic),
             }?;
