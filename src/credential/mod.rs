@@ -12,6 +12,7 @@ pub mod hasher;
 pub mod identity;
 pub mod jwk;
 pub mod key_ring;
+pub mod key_set;
 pub mod key_uses;
 pub mod keys;
 mod loader;

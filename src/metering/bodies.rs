@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 
 use super::capture::Capture;
+use super::coding;
 use super::evidence::CallFacts;
-use super::{coding, json};
-use crate::policy::expression::Field;
+use crate::policy::expression::{Field, json};
 
 /// The bodies of a call, each read once, when an expression first needs it.
 pub(super) struct Bodies<'f> {

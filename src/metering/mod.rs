@@ -5,8 +5,6 @@ pub mod capture;
 pub mod coding;
 pub mod drain;
 pub mod evidence;
-pub mod json;
-mod number;
 pub mod record;
 pub mod tally;
 mod transaction;

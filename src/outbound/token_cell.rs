@@ -12,6 +12,7 @@ use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
 use super::client::Client;
+use super::rest::{chance, rest_after};
 use super::token_request::{self, TokenError};
 use crate::domain::id::UpstreamName;
 use crate::domain::random::Random;
@@ -20,10 +21,6 @@ use crate::policy::token_source::TokenSource;
 
 /// Least time between two requests that refused tokens cause.
 const RENEWAL_REST: Duration = Duration::from_secs(10);
-/// Rest after the first failure; it doubles with each further one, up to [`LONGEST_REST`].
-const FIRST_REST: Duration = Duration::from_secs(1);
-/// Longest rest between two failures.
-const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Least time between two requests.
 const LEAST_REST: Duration = Duration::from_millis(500);
 
@@ -158,14 +155,14 @@ impl Keeper {
             let rest = match token_request::request(&self.client, &self.source).await {
                 Ok(token) => {
                     failures_in_a_row = 0;
-                    let rest = ahead(token.lifetime, self.chance());
+                    let rest = ahead(token.lifetime, chance(&*self.random));
                     self.hold(token, asked_at);
                     rest
                 }
                 Err(error) => {
                     failures_in_a_row += 1;
                     self.fail(&error);
-                    rest_after(failures_in_a_row, self.chance())
+                    rest_after(failures_in_a_row, &*self.random)
                 }
             };
             self.wait(rest.max(LEAST_REST)).await;
@@ -228,27 +225,12 @@ impl Keeper {
             }
         }
     }
-
-    /// A number from 0 to 255, evenly.
-    fn chance(&self) -> u8 {
-        let mut chance = [128];
-        match self.random.fill(&mut chance) {
-            Ok(()) => chance[0],
-            Err(_) => 128,
-        }
-    }
 }
 
 /// When the next token is asked for: after some four fifths of the life of the one at hand, not at the same moment on each
 /// node.
 fn ahead(lifetime: Duration, chance: u8) -> Duration {
     lifetime / 1024 * (768 + u32::from(chance) / 2)
-}
-
-/// How long to rest after so many failures in a row.
-fn rest_after(failures: u32, chance: u8) -> Duration {
-    let doubled = FIRST_REST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_REST);
-    doubled / 1024 * (768 + u32::from(chance))
 }
 
 #[cfg(test)]
@@ -260,13 +242,5 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert_eq!(ahead(hour, 0), hour * 3 / 4);
         assert!(ahead(hour, 255) < hour * 7 / 8 && ahead(hour, 255) > hour * 4 / 5);
-    }
-
-    #[test]
-    fn failures_are_followed_by_ever_longer_rests_up_to_a_bound() {
-        let rests: Vec<u64> =
-            [1, 2, 3, 7, 30, u32::MAX].map(|failures| rest_after(failures, 255).as_millis() as u64).into();
-        assert!(rests.is_sorted() && rests[0] < 1000 && rests[5] < 60_000, "{rests:?}");
-        assert!(rest_after(7, 0) >= Duration::from_secs(45));
     }
 }

@@ -8,10 +8,13 @@ mod bounds;
 mod check;
 mod functions;
 mod grammar;
+pub mod json;
 mod kind;
+mod number;
 #[cfg(test)]
 mod tests;
 mod values;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -23,6 +26,7 @@ use rust_decimal::Decimal;
 use self::check::Check;
 use self::kind::Kind;
 pub use self::values::{Field, Variables};
+pub use self::wanted::Wanted;
 use crate::domain::location::Location;
 use crate::domain::money::parse_decimal;
 
@@ -62,6 +66,12 @@ impl Declared {
         let request = request(parameters, ("body", Kind::Any));
         Self(vec![("request", request), ("response", response), ("principal", principal())])
     }
+
+    /// What is read of another issuer's token: its claims.
+    #[must_use]
+    pub fn for_claims() -> Self {
+        Self(vec![("claims", Kind::Any)])
+    }
 }
 
 fn request(parameters: &[&str], more: (&'static str, Kind)) -> Kind {
@@ -81,44 +91,6 @@ fn principal() -> Kind {
     let scopes = Kind::list(Kind::Text);
     let texts = ["app", "partner", "merchant", "environment"].map(|name| (name, Kind::Text));
     Kind::fields(texts.into_iter().chain([("scopes", scopes)]))
-}
-
-/// What an expression must give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// True or false.
-    Truth,
-    /// A whole number of units.
-    Units,
-    /// An id: a text, or a whole number.
-    Identifier,
-    /// An amount: a decimal as text, or a whole number.
-    Amount,
-    /// A currency code.
-    Currency,
-}
-
-impl Wanted {
-    fn takes(self, kind: &Kind) -> bool {
-        match self {
-            Self::Truth => kind.fits(&Kind::Bool),
-            Self::Units => matches!(kind, Kind::Int | Kind::UInt | Kind::Any),
-            Self::Identifier | Self::Amount => {
-                matches!(kind, Kind::Text | Kind::Int | Kind::UInt | Kind::Any)
-            }
-            Self::Currency => kind.fits(&Kind::Text),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Truth => "true or false",
-            Self::Units => "a whole number",
-            Self::Identifier => "a text or a whole number",
-            Self::Amount => "a text such as 100.00, or a whole number",
-            Self::Currency => "a text such as CNY",
-        }
-    }
 }
 
 /// Why an expression is refused when policies load.
@@ -221,7 +193,40 @@ impl Expression {
     /// # Errors
     /// [`EvaluationError`] if it has none for these variables.
     pub fn evaluate_text(&self, variables: &Variables) -> Result<String, EvaluationError> {
+        self.evaluate(variables).and_then(|value| self.text_of(value))
+    }
+
+    /// The same; `None` if it is null.
+    ///
+    /// # Errors
+    /// [`EvaluationError`] if it has none for these variables.
+    pub fn evaluate_optional_text(&self, variables: &Variables) -> Result<Option<String>, EvaluationError> {
         match self.evaluate(variables)? {
+            Value::Null => Ok(None),
+            value => self.text_of(value).map(Some),
+        }
+    }
+
+    /// Its value as words: those of a text, or each text of a list.
+    ///
+    /// # Errors
+    /// [`EvaluationError`] if it has none for these variables.
+    pub fn evaluate_words(&self, variables: &Variables) -> Result<Vec<String>, EvaluationError> {
+        match self.evaluate(variables)? {
+            Value::String(value) => Ok(value.split_ascii_whitespace().map(str::to_owned).collect()),
+            Value::List(items) => items
+                .iter()
+                .map(|item| match item {
+                    Value::String(value) => Ok(value.to_string()),
+                    other => Err(self.wrong_type(other, "a list of texts")),
+                })
+                .collect(),
+            other => Err(self.wrong_type(&other, "a text or a list of texts")),
+        }
+    }
+
+    fn text_of(&self, value: Value) -> Result<String, EvaluationError> {
+        match value {
             Value::String(value) => Ok(value.to_string()),
             Value::Int(value) => Ok(value.to_string()),
             Value::UInt(value) => Ok(value.to_string()),

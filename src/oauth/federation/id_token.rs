@@ -12,8 +12,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::exchange::LONGEST_AGO;
-use super::key_set::KeySet;
 use crate::credential::jwk::Algorithm;
+use crate::credential::key_set::KeySet;
 use crate::domain::time::Timestamp;
 
 /// Longest ID token, in bytes.

@@ -6,7 +6,6 @@ pub mod callback;
 mod derived;
 mod exchange;
 mod id_token;
-mod key_set;
 mod linking;
 mod metadata;
 pub mod provider;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::id_token::{Expected, IdToken, IdTokenError};
-use super::key_set::KeySet;
 use super::metadata::{self, Metadata, MetadataError};
 use crate::config::service_url::ServiceUrl;
+use crate::credential::key_set::KeySet;
 use crate::domain::time::Clock;
 use crate::outbound::client::{CallError, Client};
 

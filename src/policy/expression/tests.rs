@@ -106,6 +106,38 @@ fn what_a_policy_needs_is_taken() {
     }
 }
 
+fn of_claims(text: &str, wanted: Wanted) -> Result<Expression, ExpressionError> {
+    let location = Location { file: "f".into(), line: 1, column: 1 };
+    Expression::compile(text, location, &Declared::for_claims(), wanted)
+}
+
+#[test]
+fn claims_give_an_id_or_none_and_scopes_as_a_text_or_a_list() {
+    let mut variables = Variables::default();
+    let claims = br#"{"azp":"app_1","shop":7,"none":null,"scp":["a:b","c"],"scope":" a:b  c","odd":["a",1]}"#;
+    variables.add_value("claims", json::read(claims).unwrap());
+    let optional =
+        |text| of_claims(text, Wanted::OptionalIdentifier).unwrap().evaluate_optional_text(&variables);
+    assert_eq!(optional("has(claims.shop) ? claims.shop : null").unwrap().as_deref(), Some("7"));
+    assert_eq!(optional("has(claims.store) ? claims.store : null").unwrap(), None);
+    assert_eq!(optional("claims.none").unwrap(), None);
+    assert!(optional("claims.store").is_err() && optional("claims.scp").is_err());
+    let words = |text| of_claims(text, Wanted::Scopes).unwrap().evaluate_words(&variables);
+    for text in ["claims.scp", "claims.scope", "['a:b', 'c']", "claims.scp.filter(s, s != 'd')"] {
+        assert_eq!(words(text).unwrap(), ["a:b", "c"], "{text}");
+    }
+    assert!(words("claims.shop").is_err() && words("claims.odd").is_err());
+    for (text, wanted) in [
+        ("true", Wanted::OptionalIdentifier),
+        ("[1]", Wanted::Scopes),
+        ("1", Wanted::Scopes),
+        ("null", Wanted::Identifier),
+        ("claim.azp", Wanted::Identifier),
+    ] {
+        assert!(of_claims(text, wanted).is_err(), "{text} was taken for {wanted:?}");
+    }
+}
+
 #[test]
 fn values_come_exactly_or_not_at_all() {
     let mut variables = Variables::default();

@@ -21,6 +21,12 @@ impl Variables {
         self.longest = self.longest.max(fields.longest);
         self.context.add_variable_from_value(name, fields.value);
     }
+
+    /// Adds a variable that is a value as it came.
+    pub fn add_value(&mut self, name: &'static str, value: Field) {
+        self.longest = self.longest.max(value.longest);
+        self.context.add_variable_from_value(name, value.value);
+    }
 }
 
 /// A value of a variable's field.

@@ -3,8 +3,7 @@
 //!
 //! Written by hand, since serde_json either passes numbers through a float or reads a nested text once per level.
 
-use super::number;
-use crate::policy::expression::Field;
+use super::{Field, number};
 
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
