@@ -202,6 +202,10 @@ impl IdentitySource for OneApp {
         Ok(Vec::new())
     }
 
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<GrantId>, SourceUnavailable> {
+        Ok(None)
+    }
+
     async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
         Ok(None)
     }

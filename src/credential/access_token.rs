@@ -61,9 +61,9 @@ impl TokenError {
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
-    /// Its id (`jti`).
+    /// Its id (`jti`, or what is made of it, of another issuer).
     pub id: String,
-    /// The key that signed it (`kid`).
+    /// The key that signed it: its `kid`, or, of another issuer, the name by which it is trusted here.
     pub key: Arc<str>,
     /// The app (`client_id`).
     pub app: AppId,
@@ -83,6 +83,8 @@ pub struct VerifiedToken {
     pub made_at: Timestamp,
     /// Until when (`exp`).
     pub expires_at: Timestamp,
+    /// Which other issuer made it (`iss`); `None`: this platform.
+    pub issuer: Option<Arc<str>>,
 }
 
 /// A new token's contents.
@@ -125,7 +127,7 @@ impl NewToken {
 
 /// The claim `cnf` (RFC 7800, section 3.1).
 #[derive(Debug, Serialize, Deserialize)]
-struct ConfirmationClaim {
+pub(super) struct ConfirmationClaim {
     #[serde(skip_serializing_if = "Option::is_none")]
     jkt: Option<String>,
     #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
@@ -150,7 +152,8 @@ impl From<Confirmation> for ConfirmationClaim {
 }
 
 impl ConfirmationClaim {
-    fn meaning(&self) -> Result<Confirmation, TokenError> {
+    /// What has to be shown beside the token.
+    pub(super) fn meaning(&self) -> Result<Confirmation, TokenError> {
         let thumbprint = |text: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
             bytes.map(Thumbprint).ok_or(TokenError::Claims)
@@ -262,6 +265,7 @@ pub(super) fn verified(claims: &Claims, kid: &Arc<str>) -> Result<VerifiedToken,
         authentication: claims.auth_time.zip(claims.acr.as_deref()).and_then(authentication),
         made_at: claims.made.map_or(Timestamp::from_seconds(claims.iat), Timestamp::from_micros),
         expires_at: Timestamp::from_seconds(claims.exp),
+        issuer: None,
     })
 }
 

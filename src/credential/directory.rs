@@ -8,12 +8,14 @@
 //! [`super::freshness`]. A memory is found by its kind and the SHA-256 of the credential, so no credential is kept, and one
 //! kind is never taken for another.
 
+mod foreign;
 mod learning;
 mod loading;
 mod new_keys;
 mod remembered;
 mod revoking;
 mod signature_keys;
+mod verifying;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,7 +28,8 @@ use moka::future::Cache;
 use self::loading::Owned;
 use self::new_keys::Reading;
 use self::remembered::{Lifetimes, Remembered};
-use super::access_token::{TokenError, VerifiedToken};
+use self::verifying::Unverified;
+use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
 use super::guesses::Guesses;
 pub use super::identity::{Identity, IdentityFields};
@@ -92,6 +95,8 @@ pub struct Directory {
     keys_in_force: Arc<dyn RingSource>,
     /// The last time that they were read again for a token of a key that is not among them.
     reading: tokio::sync::Mutex<Option<Reading>>,
+    /// Whose tokens are taken beside our own.
+    issuers: ForeignIssuers,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
     /// Whether the platform's keys are still to be learnt.
@@ -128,6 +133,7 @@ impl Directory {
             revoked: RevokedTokens::default(),
             keys_in_force,
             reading: tokio::sync::Mutex::default(),
+            issuers: ForeignIssuers::default(),
             verified: AtomicU64::new(0),
             is_learning: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
@@ -219,9 +225,16 @@ impl Directory {
         }
         // The same text was good before: to verify it once more is no guess, whoever guesses beside it.
         let is_guess = known.as_ref().is_none_or(|known| known.outcome.is_err());
-        let token = match self.verify(text, hash, is_guess.then_some(address), moment)? {
-            Some(token) => token,
-            None => Box::pin(self.verify_by_new_key(text, hash, address, moment)).await?,
+        let token = match self.verify(text, hash, is_guess.then_some(address), moment) {
+            Ok(token) => token,
+            Err(Unverified::Refused(refusal)) => return Err(refusal.into()),
+            Err(Unverified::UnknownKey) => {
+                Box::pin(self.verify_by_new_key(text, hash, address, moment)).await?
+            }
+            Err(Unverified::NotOurs(error)) => {
+                let by = (address, is_guess);
+                Box::pin(self.verify_foreign(text, (hash, error), by, moment)).await?
+            }
         };
         let mut stamps = Stamps::default();
         if let Some(outcome) = self.loader.assemble(&token, self.judging(moment), &mut stamps) {
@@ -235,40 +248,6 @@ impl Directory {
             return remembered.told();
         }
         self.fresh_or_loaded(credential, Owned::AccessToken(token.into()), known, moment).await
-    }
-
-    /// What a token says, if its signature fits; `None` if it is by a key that is not known. What can be refused by its look is,
-    /// and so is who guesses.
-    fn verify(
-        &self,
-        text: &str,
-        hash: [u8; 32],
-        guesses_from: Option<Option<IpAddr>>,
-        moment: Moment,
-    ) -> Result<Option<VerifiedToken>, Refusal> {
-        let monotonic = moment.monotonic;
-        if let Some(refused) = self.guesses.known_wrong(&hash, monotonic) {
-            return Err(refused.refusal);
-        }
-        let refused = |error: TokenError| Refusal::CredentialInvalid(error.explanation());
-        let keys = self.keys_in_force.ring().keys();
-        let plausible = match keys.verifier().look_at(text, moment.now) {
-            Err(TokenError::UnknownKey) => return Ok(None),
-            plausible => plausible.map_err(refused)?,
-        };
-        let paid = guesses_from.map(|address| self.guesses.pay(address, monotonic)).transpose()?;
-        self.verified.fetch_add(1, Ordering::Relaxed);
-        match plausible.verify() {
-            Ok(token) => {
-                paid.inspect(|paid| self.guesses.give_back(paid));
-                Ok(Some(token))
-            }
-            Err(error) => {
-                let until = monotonic.saturating_add(REFUSED_TIME);
-                self.guesses.remember_wrong(hash, (error.explanation(), None), until);
-                Err(refused(error))
-            }
-        }
     }
 
     /// What is remembered, or what is loaded now.
@@ -357,7 +336,8 @@ impl Directory {
 
     fn judging(&self, moment: Moment) -> Judging<'_> {
         let (changes, ring, revoked) = (&self.changes, self.keys_in_force.ring(), &self.revoked);
-        Judging { changes, ring, revoked, monotonic: moment.monotonic, now: moment.now }
+        let issuers = &self.issuers;
+        Judging { changes, ring, issuers, revoked, monotonic: moment.monotonic, now: moment.now }
     }
 
     fn aged_at(&self, loaded_at: Duration) -> Duration {

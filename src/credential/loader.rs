@@ -12,7 +12,7 @@ use super::refused::Refused;
 use super::source::{IdentitySource, SourceUnavailable};
 use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
 use crate::domain::api_key::KeyHash;
-use crate::domain::id::{AppId, FamilyId, GrantId, SignatureKeyId};
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, SignatureKeyId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::refusal::{Refusal, Subject};
@@ -21,7 +21,9 @@ use crate::domain::scope::ScopeSet;
 /// Credentials that are loaded at once; beyond: who is not known yet is refused for the moment, at no cost to the store.
 pub(super) const MAX_LOADS: usize = 256;
 
-const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is no longer registered.");
+const ISSUER_CHANGED: Refusal =
+    Refusal::Unavailable("What is taken of the access token's issuer has just changed");
+const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is not registered, or no longer.");
 const KEY_UNKNOWN: Refusal = Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
 const SIGNATURE_KEY_UNKNOWN: Refusal =
     Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
@@ -132,16 +134,17 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Option<Result<Identity, Refused>> {
         let known = &self.subjects;
-        stamps.push(judging.changes.stamp(&token.id));
-        let is_revoked = judging.revoked.is_revoked(&token.id)?;
+        stamp(token, judging, stamps);
+        let is_revoked = is_revoked(token, judging)?;
         let app = known.true_one(known.apps.get(&token.app), judging)?;
         let family = match &token.family {
             Some(family) => Some(known.true_one(known.families.get(family), judging)?),
             None => None,
         };
-        let grant = match &token.grant {
-            Some(grant) => Some(known.true_one(known.grants.get(grant), judging)?),
-            None => None,
+        let grant = match (&token.grant, acts_for(token)) {
+            (Some(grant), _) => Some(known.true_one(known.grants.get(grant), judging)?),
+            (None, Some(merchant)) => Some(known.grant_to(&token.app, merchant, judging)?),
+            (None, None) => None,
         };
         let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
         Some(put_together(token, rests_on, judging, stamps))
@@ -155,8 +158,8 @@ impl Loader {
         stamps: &mut Stamps,
     ) -> Result<Identity, Failure> {
         let _place = self.place()?;
-        stamps.push(judging.changes.stamp(&token.id));
-        let is_revoked = match judging.revoked.is_revoked(&token.id) {
+        stamp(token, judging, stamps);
+        let is_revoked = match is_revoked(token, judging) {
             Some(known) => known,
             None => self.source.is_token_revoked(&token.id).await?,
         };
@@ -165,9 +168,10 @@ impl Loader {
             None => None,
         };
         let app = self.app(&token.app, judging).await?;
-        let grant = match &token.grant {
-            Some(grant) => Some(self.grant((grant, &token.app), judging).await?),
-            None => None,
+        let grant = match (&token.grant, acts_for(token)) {
+            (Some(grant), _) => Some(self.grant((grant, &token.app), judging).await?),
+            (None, Some(merchant)) => Some(self.grant_to((merchant, &token.app), judging).await?),
+            (None, None) => None,
         };
         let rests_on = (is_revoked, &app, family.as_ref(), grant.as_ref());
         put_together(token, rests_on, judging, stamps).map_err(Failure::Refused)
@@ -220,6 +224,19 @@ impl Loader {
         Ok(known)
     }
 
+    /// The grant by which an app acts for a merchant.
+    async fn grant_to(
+        &self,
+        (merchant, app): (&MerchantId, &AppId),
+        judging: Judging<'_>,
+    ) -> Result<Known<KnownGrant>, Failure> {
+        let Some(id) = self.source.grant_to(merchant, app).await? else {
+            return Err(Failure::of(app, GRANT_MISSING));
+        };
+        self.subjects.grant_ids.insert((app.clone(), merchant.clone()), id.clone());
+        self.grant((&id, app), judging).await
+    }
+
     async fn grant(
         &self,
         (id, app): (&GrantId, &AppId),
@@ -242,6 +259,26 @@ impl Loader {
 }
 
 const GRANT_REVOKED: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
+const GRANT_MISSING: Refusal =
+    Refusal::CredentialInvalid("The app has no grant of the merchant that the access token names.");
+
+/// Stamps a token, and who made it, before anything is known of what it rests on.
+fn stamp(token: &VerifiedToken, judging: Judging<'_>, stamps: &mut Stamps) {
+    stamps.push(judging.changes.stamp(&token.id));
+    if let Some(issuer) = &token.issuer {
+        stamps.push(judging.changes.stamp(issuer));
+    }
+}
+
+/// Whether a token was revoked by itself; `None`: ask the store. Only our own are.
+fn is_revoked(token: &VerifiedToken, judging: Judging<'_>) -> Option<bool> {
+    if token.issuer.is_some() { Some(false) } else { judging.revoked.is_revoked(&token.id) }
+}
+
+/// The merchant for which a token is that names no grant: another issuer's, which knows of none.
+fn acts_for(token: &VerifiedToken) -> Option<&MerchantId> {
+    token.merchant.as_ref().filter(|_| token.issuer.is_some())
+}
 
 type RestsOn<'k> = (bool, &'k Known<KnownApp>, Option<&'k Known<KnownFamily>>, Option<&'k Known<KnownGrant>>);
 
@@ -266,8 +303,13 @@ fn judged(
     family.into_iter().for_each(|family| stamps.extend(&family.stamps));
     grant.into_iter().for_each(|grant| stamps.extend(&grant.stamps));
     // After it was stamped: a key that goes from now on makes this stale.
-    if !judging.ring.keys().verifier().trusts(&token.key, judging.now) {
-        return Err(Refusal::CredentialInvalid(TokenError::Foreign.explanation()));
+    match &token.issuer {
+        None if !judging.ring.keys().verifier().trusts(&token.key, judging.now) => {
+            return Err(Refusal::CredentialInvalid(TokenError::Foreign.explanation()));
+        }
+        // Between the look and now: by what is in force next it may hold, or not.
+        Some(_) if !judging.issuers.trusts(&token.key) => return Err(ISSUER_CHANGED),
+        None | Some(_) => {}
     }
     if is_revoked || family.is_some_and(|family| family.what.is_revoked) {
         return Err(Refusal::CredentialInvalid("The access token was revoked."));
@@ -280,7 +322,7 @@ fn judged(
         credential: CredentialKind::AccessToken,
         credential_id: token.id.as_str().into(),
         merchant: token.merchant.clone(),
-        grant: token.grant.clone(),
+        grant: grant.map(|grant| grant.what.grant.id.clone()),
         scopes: scopes.intersection(&facts.scopes),
         narrowing: None,
         app: facts,

@@ -44,6 +44,12 @@ pub trait IdentitySource: Send + Sync {
     async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable>;
     /// The grant.
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
+    /// The grant of a merchant to an app that holds, if there is one.
+    async fn grant_to(
+        &self,
+        merchant: &MerchantId,
+        app: &AppId,
+    ) -> Result<Option<GrantId>, SourceUnavailable>;
     /// Whether the family of refresh tokens was revoked, and with it the access tokens that came with them.
     async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable>;
     /// Whether the access token of that id was revoked by itself.

@@ -86,6 +86,15 @@ impl IdentitySource for StoredIdentities {
         self.store.grant(id).await.map_err(out_of_reach)
     }
 
+    async fn grant_to(
+        &self,
+        merchant: &MerchantId,
+        app: &AppId,
+    ) -> Result<Option<GrantId>, SourceUnavailable> {
+        let grant = self.store.active_grant_of((merchant, app)).await.map_err(out_of_reach)?;
+        Ok(grant.map(|grant| grant.id))
+    }
+
     async fn is_family_revoked(&self, id: &FamilyId) -> Result<bool, SourceUnavailable> {
         let family = self.store.refresh_family(id).await.map_err(out_of_reach)?;
         Ok(family.is_some_and(|family| family.revoked_at.is_some()))

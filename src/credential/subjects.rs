@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
 use super::key_ring::KeyRing;
 use super::revoked::RevokedTokens;
-use crate::domain::id::{AppId, FamilyId, GrantId};
+use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Refusal;
@@ -54,6 +55,8 @@ impl<T> Clone for Known<T> {
 pub(super) struct Subjects {
     pub(super) apps: Cache<AppId, Known<KnownApp>>,
     pub(super) grants: Cache<GrantId, Known<KnownGrant>>,
+    /// Which grant an app had of a merchant when it was looked for: whether it still has tells the grant.
+    pub(super) grant_ids: Cache<(AppId, MerchantId), GrantId>,
     pub(super) families: Cache<FamilyId, Known<KnownFamily>>,
     /// After this time without news a subject is loaded again.
     pub(super) time: Duration,
@@ -64,6 +67,7 @@ pub(super) struct Subjects {
 pub(super) struct Judging<'c> {
     pub(super) changes: &'c Changes,
     pub(super) ring: &'c KeyRing,
+    pub(super) issuers: &'c ForeignIssuers,
     pub(super) revoked: &'c RevokedTokens,
     pub(super) monotonic: Duration,
     pub(super) now: Timestamp,
@@ -72,7 +76,19 @@ pub(super) struct Judging<'c> {
 impl Subjects {
     pub(super) fn new(time: Duration) -> Self {
         let (apps, grants, families) = (Cache::new(MOST), Cache::new(MOST), Cache::new(MOST));
-        Self { apps, grants, families, time }
+        Self { apps, grants, grant_ids: Cache::new(MOST), families, time }
+    }
+
+    /// The grant by which an app acts for a merchant, if it is known to hold.
+    pub(super) fn grant_to(
+        &self,
+        app: &AppId,
+        merchant: &MerchantId,
+        judging: Judging<'_>,
+    ) -> Option<Known<KnownGrant>> {
+        let id = self.grant_ids.get(&(app.clone(), merchant.clone()))?;
+        let grant = self.true_one(self.grants.get(&id), judging)?;
+        Some(grant).filter(|grant| grant.what.grant.revoked_at.is_none())
     }
 
     /// What is remembered, if it is still true.

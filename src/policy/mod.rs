@@ -4,6 +4,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod expression;
 pub mod file;
+pub mod issuer;
 pub mod lifetimes;
 pub mod live;
 pub mod load;

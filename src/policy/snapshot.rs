@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::expression::Expression;
+use super::issuer::ForeignIssuer;
 use super::login::Login;
 use super::mask::Mask;
 use super::token_source::TokenSource;
@@ -76,6 +77,8 @@ pub struct Platform {
     pub proof_nonces: ProofNonces,
     /// How old the signature of a request may be.
     pub signature_window: Duration,
+    /// Other issuers whose access tokens are taken.
+    pub issuers: Vec<Arc<ForeignIssuer>>,
 }
 
 /// Which proofs of possession must have a nonce.

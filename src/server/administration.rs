@@ -9,6 +9,7 @@ use super::error::ServerError;
 use super::node::Node;
 use super::tls::certificates::Certificates;
 use crate::admin::{self, AdminState, AdminToken};
+use crate::credential::foreign_issuers as issuers;
 use crate::domain::time::Timestamp;
 use crate::journal::state::State;
 use crate::metering::tally::{Accounts, DrainState};
@@ -101,6 +102,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
             ),
         ]);
         let mut series = token_series(&tokens.standings());
+        series.extend(issuer_series(&directory.issuer_standings()));
         series.extend(oauth.series());
         if let Some(certificates) = &certificates {
             figures.push((
@@ -151,6 +153,48 @@ fn token_series(standings: &[Standing]) -> Vec<Series> {
             "tollgate_upstream_token_failures",
             Counter,
             "Of those, the ones that brought none.",
+            label,
+            of(|standing| Some(standing.failures)),
+        ),
+    ]
+}
+
+/// How the keys of other issuers stand.
+fn issuer_series(standings: &[issuers::Standing]) -> Vec<Series> {
+    if standings.is_empty() {
+        return Vec::new();
+    }
+    let of = |figure: fn(&issuers::Standing) -> Option<u64>| {
+        let named = |standing: &issuers::Standing| Some((vec![standing.issuer.clone()], figure(standing)?));
+        standings.iter().filter_map(named).collect::<Vec<_>>()
+    };
+    let label: &[&str] = &["issuer"];
+    vec![
+        (
+            "tollgate_issuer_keys",
+            Gauge,
+            "Keys of another issuer by which its tokens are taken; 0: its tokens are refused.",
+            label,
+            of(|standing| Some(u64::try_from(standing.keys).unwrap_or(u64::MAX))),
+        ),
+        (
+            "tollgate_issuer_keys_age_seconds",
+            Gauge,
+            "How long ago the issuer's keys were read.",
+            label,
+            of(|standing| standing.age.map(|age| age.as_secs())),
+        ),
+        (
+            "tollgate_issuer_key_readings",
+            Counter,
+            "Readings of the issuer's keys that are over.",
+            label,
+            of(|standing| Some(standing.readings)),
+        ),
+        (
+            "tollgate_issuer_key_failures",
+            Counter,
+            "Of those, the ones that failed.",
             label,
             of(|standing| Some(standing.failures)),
         ),

@@ -18,6 +18,7 @@ mod gathered;
 mod housekeeping;
 mod http1;
 mod http2;
+mod issuers;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;

@@ -23,7 +23,7 @@ use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, policies, signing};
+use super::{housekeeping, issuers, policies, signing};
 use crate::billing::running::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
@@ -170,11 +170,11 @@ impl Node {
         let client = Client::new(settings.authorities.as_deref())?;
         let Front { addresses, certificates, listeners } = Front::open(&settings, clock.clone())?;
         let store = open_store(&settings).await?;
-        let live = Arc::new(policies::open(&settings, &store, clock.clone()).await?);
-        let watch = watch(&live)
-            .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let issuer = settings.public_url.as_ref().map(ToString::to_string);
         let issuer = issuer.unwrap_or_else(|| addresses.url());
+        let live = Arc::new(policies::open(&settings, &store, &issuer, clock.clone()).await?);
+        let watch = watch(&live)
+            .map_err(|error| ServerError::Secrets(format!("the policy folder cannot be watched: {error}")))?;
         let mutual_base = front::mutual_base(&settings, &addresses, &issuer);
         let Signing { signing_keys, nonces, sealing } =
             signing::open(&settings, &store, (&live, &issuer), (&clock, &random)).await?;
@@ -233,9 +233,11 @@ impl Node {
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });
+        let following_issuers = issuers::follow(&services);
         let stop = CancellationToken::new();
         let (cores, counters) = start_cores(listeners, &journal, &shared, &cells, (&services, &stop))?;
         let mut sweeping = vec![
+            following_issuers,
             tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),

@@ -10,24 +10,28 @@ use crate::domain::action::Action;
 use crate::domain::audit::{Actor, Change, Subject};
 use crate::domain::id::NodeId;
 use crate::domain::time::{Clock, Timestamp};
+use crate::policy::issuer::ForeignIssuer;
 use crate::policy::live::{Admit, Live};
 use crate::policy::load::LoadError;
+use crate::policy::snapshot::Snapshot;
 use crate::store::{Store, StoreError};
 
-/// Loads the policies; each snapshot that takes effect has its plan versions kept, or is refused. The
-/// first one that is asked about is that of the start.
+/// Loads the policies of the platform that is known as `issuer`; each snapshot that takes effect has its plan versions kept, or is
+/// refused. The first one that is asked about is that of the start.
 pub(super) async fn open(
     settings: &NodeSettings,
     store: &Store,
+    issuer: &str,
     clock: Arc<dyn Clock>,
 ) -> Result<Live, ServerError> {
     let (folder, values, store) = (settings.policies.clone(), settings.values.clone(), store.clone());
-    let node = settings.node.clone();
+    let (node, issuer) = (settings.node.clone(), issuer.to_owned());
     let control = tokio::runtime::Handle::current();
     let opening = tokio::task::spawn_blocking(move || {
         let at = clock.clone();
         let in_force = Mutex::new(None::<String>);
         let admit: Admit = Box::new(move |snapshot, asked| {
+            check_issuers(snapshot, &issuer)?;
             let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
             let occasion = if in_force.is_some() { Occasion::Reload } else { Occasion::Start };
             let activated = activation(&node, (in_force.as_deref(), snapshot.hash.as_str()), at.now());
@@ -48,6 +52,18 @@ pub(super) async fn open(
     });
     let opened = opening.await.map_err(|error| ServerError::Secrets(error.to_string()))?;
     Ok(opened?)
+}
+
+/// The tokens of `ours` are taken by its own keys: a set that has it read from elsewhere would have no effect, or a wrong one.
+fn check_issuers(snapshot: &Snapshot, ours: &str) -> Result<(), LoadError> {
+    let is_ours = |issuer: &&Arc<ForeignIssuer>| issuer.issuer.as_str().trim_end_matches('/') == ours;
+    match snapshot.platform.issuers.iter().find(is_ours) {
+        Some(issuer) => {
+            let message = format!("{}: {ours} is this platform itself, not another issuer", issuer.source);
+            Err(LoadError::Refused(message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn unavailable(error: &StoreError) -> LoadError {

@@ -274,6 +274,11 @@ impl IdentitySource for Facts {
         Ok(self.grant.as_ref().map(|(grant, _)| grant.clone()))
     }
 
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<GrantId>> {
+        let grant = self.grant.as_ref().map(|(grant, _)| grant);
+        Ok(grant.filter(|grant| grant.revoked_at.is_none()).map(|grant| grant.id.clone()))
+    }
+
     /// It ends with its grant.
     async fn is_family_revoked(&self, _: &FamilyId) -> Answered<bool> {
         Ok(self.grant.as_ref().is_some_and(|(grant, _)| grant.revoked_at.is_some()))

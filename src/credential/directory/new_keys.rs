@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::verifying::Unverified;
 use super::{Directory, REFUSED_TIME, hash_of};
 use crate::credential::access_token::{TokenError, VerifiedToken};
 use crate::credential::ring_source::Trust;
@@ -40,12 +41,14 @@ impl Directory {
             self.guesses.give_back(&paid);
             return Err(Refusal::Unavailable("The signing keys could not be read"));
         }
-        match self.verify(text, hash, Some(address), moment)? {
-            Some(token) => {
+        match self.verify(text, hash, Some(address), moment) {
+            Ok(token) => {
                 self.guesses.give_back(&paid);
                 Ok(token)
             }
-            None => {
+            Err(Unverified::Refused(refusal)) => Err(refusal),
+            Err(Unverified::NotOurs(error)) => Err(Unverified::invalid(error)),
+            Err(Unverified::UnknownKey) => {
                 let why = TokenError::UnknownKey.explanation();
                 let until = moment.monotonic.saturating_add(REFUSED_TIME);
                 self.guesses.remember_wrong(hash, (why, None), until);
@@ -68,12 +71,16 @@ impl Directory {
     ) -> Result<Option<VerifiedToken>, Refusal> {
         let hash = hash_of(text);
         let read = match self.verify(text, hash, None, moment) {
-            Ok(None) => self.verify_by_new_key(text, hash, Some(address), moment).await.map(Some),
-            read => read,
+            Ok(token) => Ok(token),
+            Err(Unverified::UnknownKey) => self.verify_by_new_key(text, hash, Some(address), moment).await,
+            Err(Unverified::Refused(refusal)) => Err(refusal),
+            // Also one of another issuer, which is that one's to tell about.
+            Err(Unverified::NotOurs(_)) => return Ok(None),
         };
         match read {
+            Ok(token) => Ok(Some(token)),
             Err(Refusal::CredentialInvalid(_)) => Ok(None),
-            read => read,
+            Err(refusal) => Err(refusal),
         }
     }
 

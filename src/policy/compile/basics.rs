@@ -68,6 +68,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let login = super::login::login(compiling, document, oauth.login.as_ref());
     let signing_keys = super::signing_keys::signing_keys(compiling, document, oauth);
     let signature_window = signature_window(compiling, document, &file.signed_requests);
+    let issuers = super::issuers::issuers(compiling, document, &file.issuers);
     Some(Platform {
         name: file.name.clone(),
         zone: zone?,
@@ -81,6 +82,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         proof_nonces: proof_nonces(&oauth.dpop),
         signing_keys: signing_keys?,
         signature_window: signature_window?,
+        issuers: issuers?,
     })
 }
 

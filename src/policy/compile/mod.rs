@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod binding;
+mod issuers;
 mod login;
 mod mask;
 mod meter;

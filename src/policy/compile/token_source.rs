@@ -14,7 +14,7 @@ use crate::config::service_url::ServiceUrl;
 /// Stands for a text of which a value is left open.
 const OPEN_TEXT: &str = "left-open";
 /// Stands for such an address (RFC 2606, section 2).
-const OPEN_URL: &str = "https://left-open.invalid/";
+pub(super) const OPEN_URL: &str = "https://left-open.invalid/";
 
 /// Longest scope of another server's, in bytes.
 const MAX_SCOPE: usize = 256;

@@ -73,7 +73,7 @@ pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
                 if !is_replaced(document, &pointer) {
                     let message = "${…} is not replaced here".to_owned();
                     let help =
-                        "variables stand in an upstream's endpoints and oauth2, and a route's set_headers"
+                        "variables stand in an upstream's endpoints and oauth2, a route's set_headers, and the addresses of issuers"
                             .to_owned();
                     compiling.wrong(document, &pointer, message, Some(help));
                 }
@@ -83,6 +83,10 @@ pub(super) fn refuse_elsewhere(compiling: &mut Compiling<'_>) {
 }
 
 fn is_replaced(document: &Document, pointer: &str) -> bool {
+    if let Some(("issuers", rest)) = pointer.trim_start_matches('/').split_once('/') {
+        let field = rest.split_once('/').map(|(_, field)| field);
+        return document.kind == Kind::Platform && matches!(field, Some("issuer" | "keys" | "audience"));
+    }
     let within = pointer.rsplit('/').nth(1);
     REPLACED.into_iter().any(|(kind, key)| kind == document.kind && within == Some(key))
 }

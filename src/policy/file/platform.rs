@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::issuers::IssuerEntry;
 use super::login::LoginSection;
 use super::text::DurationText;
 
@@ -19,6 +20,9 @@ pub struct PlatformFile {
     /// What is asked of apps that sign their requests (RFC 9421).
     #[serde(default)]
     pub signed_requests: SignedRequestsSection,
+    /// Other issuers whose access tokens are taken as credentials, beside the platform's own.
+    #[serde(default)]
+    pub issuers: Vec<IssuerEntry>,
 }
 
 /// What is asked of signatures of requests (RFC 9421).

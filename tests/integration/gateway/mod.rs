@@ -8,6 +8,8 @@ mod conditions;
 mod credentials;
 mod dpop;
 mod environments;
+mod foreign;
+mod foreign_keys;
 mod forged;
 mod framing;
 mod guessed_keys;

@@ -3,6 +3,7 @@
 mod bound;
 mod broken;
 mod content;
+mod issuers;
 mod login;
 mod mask;
 mod reload;

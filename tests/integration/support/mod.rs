@@ -7,6 +7,7 @@ pub(crate) mod dpop;
 pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod message_signer;
 pub(crate) mod origin;
 pub(crate) mod provider;

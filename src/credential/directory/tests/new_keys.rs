@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::*;
+use crate::credential::access_token::VerifiedToken;
 use crate::credential::ring_source::{RingSource, Trust};
 use crate::credential::source::SourceUnavailable;
 

@@ -16,7 +16,6 @@ use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use crate::domain::narrowing::Narrowing;
-use crate::domain::scope::ScopeSet;
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord};
 use crate::domain::time::Timestamp;
 
@@ -28,6 +27,7 @@ pub(super) struct Source {
     pub(super) loads: AtomicUsize,
     pub(super) unknown: std::sync::Mutex<Vec<KeyHash>>,
     pub(super) keys_asked: AtomicUsize,
+    pub(super) granted: std::sync::Mutex<Option<Grant>>,
     pub(super) valid_from: std::sync::Mutex<Option<Timestamp>>,
     /// Taken by whoever loads; a test that holds all makes loads wait.
     pub(super) gate: Semaphore,
@@ -113,7 +113,7 @@ impl IdentitySource for Source {
             environment: Environment::Live,
             kind: ClientKind::Confidential,
             redirect_uris: Vec::new(),
-            scopes: ScopeSet::default(),
+            scopes: "order:read order:write".parse().unwrap(),
             default_scopes: DefaultScopes::All,
             requires_pkce: false,
             standing: self.standing(),
@@ -134,8 +134,12 @@ impl IdentitySource for Source {
         self.answer(Vec::new())
     }
 
-    async fn grant(&self, _: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
-        self.answer(None)
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {
+        self.answer(self.granted.lock().unwrap().clone().filter(|grant| grant.id == *id))
+    }
+
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Result<Option<GrantId>, SourceUnavailable> {
+        self.answer(self.granted.lock().unwrap().as_ref().map(|grant| grant.id.clone()))
     }
 
     async fn is_family_revoked(&self, _: &FamilyId) -> Result<bool, SourceUnavailable> {
@@ -150,7 +154,13 @@ impl IdentitySource for Source {
         self.answer(Vec::new())
     }
 
-    async fn merchant(&self, _: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
-        self.answer(None)
+    async fn merchant(&self, id: &MerchantId) -> Result<Option<Merchant>, SourceUnavailable> {
+        self.answer(Some(Merchant {
+            id: id.clone(),
+            username: "shop".to_owned(),
+            name: "Shop".to_owned(),
+            standing: Standing::Active,
+            created_at: Timestamp::default(),
+        }))
     }
 }

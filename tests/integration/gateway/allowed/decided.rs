@@ -223,6 +223,11 @@ impl IdentitySource for Facts {
         Ok(there_are.map(subscription).collect())
     }
 
+    /// Asked for other issuers' tokens alone, of which there are none.
+    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<GrantId>> {
+        Ok(None)
+    }
+
     async fn grant(&self, id: &GrantId) -> Answered<Option<known::Grant>> {
         let (app, merchant) = id.as_str().split_once('.').unwrap();
         let token = of(&self.0, place(app), Some(place(merchant)));
