@@ -36,6 +36,7 @@ mod router;
 mod session;
 mod show;
 mod signature_key;
+mod signature_style;
 mod signing_key;
 mod state;
 mod statement;

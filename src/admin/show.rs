@@ -7,6 +7,8 @@ use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, DefaultScopes, Merchant, Partner, Subscription};
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::signature_key::SignatureKeyRecord;
+use crate::domain::signature_style::WeakMethod;
+use crate::domain::time::Zone;
 // Others too change these: what is recorded of them has one form.
 pub(super) use crate::store::recorded::{
     grant, key, key_itself, linked_account, merchant, second_factor, session,
@@ -77,6 +79,9 @@ pub(super) fn signature_key(key: &SignatureKeyRecord) -> Value {
     json!({
         "id": key.id.as_str(),
         "app": key.app.as_str(),
+        "style": key.style.name(),
+        "zone": key.style.zone().map(Zone::name),
+        "weak_methods": key.style.weak().iter().map(WeakMethod::name).collect::<Vec<_>>(),
         "algorithm": key.algorithm.name(),
         "scopes": key.scopes.as_ref().map(scopes),
         "created_at": key.created_at.to_string(),

@@ -14,6 +14,7 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
+use super::signature_style::{algorithm, style};
 use super::state::AdminState;
 use crate::credential::request_key::{belongs_to, public_key};
 use crate::credential::sealing::SealError;
@@ -25,16 +26,16 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::signature_key::{
     SIGNATURE_KEY_PREFIX, SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
 };
+use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 
 /// What every secret begins with, so that a leaked one is known for what it is.
 const SECRET_PREFIX: &str = "tgk_";
-/// The names of all algorithms, as a mistake is told.
-const ALGORITHMS: &str = "hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512";
 
 /// A key that is asked for.
 struct Asked {
     app: AppId,
+    style: SignatureStyle,
     algorithm: SignatureAlgorithm,
     /// The app's public key as a JWK, if the algorithm goes by one.
     public_key: Option<String>,
@@ -63,7 +64,8 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
     let app = body.required("app", fields::text::<AppId>);
-    let algorithm = body.required("algorithm", fields::one_of(SignatureAlgorithm::named, ALGORITHMS));
+    let style = style(&mut body);
+    let algorithm = algorithm(&mut body, style.as_ref());
     let public_key = body.optional("public_key", key_text);
     let public_key = check_public_key(&mut body, algorithm, public_key);
     let scopes = body.optional("scopes", fields::scopes);
@@ -71,6 +73,7 @@ fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
     let built = (|| {
         Some(Asked {
             app: app?,
+            style: style?,
             algorithm: algorithm?,
             public_key: public_key?,
             scopes: scopes?,
@@ -107,7 +110,7 @@ fn make(
     asked: Asked,
     created_at: Timestamp,
 ) -> Result<(StoredSignatureKey, Option<Zeroizing<String>>), Problem> {
-    let Asked { app, algorithm, public_key, scopes, expires_at } = asked;
+    let Asked { app, style, algorithm, public_key, scopes, expires_at } = asked;
     let id = new_id(SIGNATURE_KEY_PREFIX, &*state.random)?;
     let id = SignatureKeyId::new(&id).map_err(|_| Problem::Internal)?;
     let (material, secret) = match public_key {
@@ -118,7 +121,8 @@ fn make(
             (SignatureKeyMaterial::Sealed(sealed), Some(secret))
         }
     };
-    let record = SignatureKeyRecord { id, app, algorithm, scopes, created_at, expires_at, revoked_at: None };
+    let revoked_at = None;
+    let record = SignatureKeyRecord { id, app, style, algorithm, scopes, created_at, expires_at, revoked_at };
     Ok((StoredSignatureKey { record, material }, secret))
 }
 

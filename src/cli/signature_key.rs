@@ -22,14 +22,25 @@ pub(super) struct SignatureKeyArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Register a key for an app; of hmac-sha256 the secret is made, and shown this once
+    /// Register a key for an app; of hmac-sha256 (and of the style top) the secret is made, and shown this once
     Create {
         /// The app that it proves
         #[arg(long, value_name = "ID")]
         app: String,
-        /// How it signs: hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512
+        /// How it signs: hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512; the styles top and alipay
+        /// have one each
         #[arg(long, value_name = "NAME")]
-        algorithm: String,
+        algorithm: Option<String>,
+        /// What it signs: messages as of RFC 9421 (http), or sorted parameters as TOP or Alipay have them (top, alipay)
+        /// [default: http]
+        #[arg(long, value_name = "NAME")]
+        style: Option<String>,
+        /// Of the styles top and alipay, the time zone of the app's clock [default: Asia/Shanghai]
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+        /// Of the style top, an older method that is taken beside hmac-sha256, md5 or hmac; may be given several times
+        #[arg(long = "weak-method", value_name = "NAME")]
+        weak_methods: Vec<String>,
         /// The file of the app's public key, in PEM or as a JWK; not for hmac-sha256
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
@@ -57,6 +68,9 @@ const COLUMNS: &[Column] = &[
     ("id", "/id"),
     ("secret", "/secret"),
     ("app", "/app"),
+    ("style", "/style"),
+    ("zone", "/zone"),
+    ("weak methods", "/weak_methods"),
     ("algorithm", "/algorithm"),
     ("scopes", "/scopes"),
     ("created", "/created_at"),
@@ -67,6 +81,7 @@ const COLUMNS: &[Column] = &[
 const LISTED: &[Column] = &[
     ("id", "/id"),
     ("app", "/app"),
+    ("style", "/style"),
     ("algorithm", "/algorithm"),
     ("scopes", "/scopes"),
     ("created", "/created_at"),
@@ -77,8 +92,11 @@ const LISTED: &[Column] = &[
 pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { app, algorithm, public_key, scopes, expires_at } => {
-            let mut body = json!({ "app": app, "algorithm": algorithm });
+        Action::Create { app, algorithm, style, zone, weak_methods, public_key, scopes, expires_at } => {
+            let mut body = json!({ "app": app, "algorithm": algorithm, "style": style, "zone": zone });
+            if !weak_methods.is_empty() {
+                body["weak_methods"] = json!(weak_methods);
+            }
             if let Some(file) = public_key {
                 body["public_key"] = json!(read(&file)?);
             }

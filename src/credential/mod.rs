@@ -19,6 +19,7 @@ pub mod keys;
 mod loader;
 pub mod message_signature;
 pub mod one_time_password;
+pub mod parameter_signature;
 pub mod password;
 pub mod presented;
 pub mod proofs;

@@ -1,20 +1,23 @@
 //! What verifies the signatures of requests: the secret that app and platform share, or the app's public key.
 //!
-//! Invariant: the algorithm is the key's. Nothing that a request says chooses another.
+//! Invariant: style and algorithm are the key's. Nothing that a request says chooses another.
 
 use std::fmt;
 
 use aws_lc_rs::hmac;
+use zeroize::Zeroizing;
 
 use super::jwk::{Algorithm, PublicKey};
 use super::public_key_text::{self, KeyTextError};
 use super::sealing::{SealingKey, Unsealable};
 use crate::domain::id::SignatureKeyId;
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
+use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 
 /// What verifies the signatures of requests.
 pub struct RequestKey {
+    style: SignatureStyle,
     algorithm: SignatureAlgorithm,
     created_at: Timestamp,
     verifying: Verifying,
@@ -22,6 +25,8 @@ pub struct RequestKey {
 
 enum Verifying {
     Secret(Box<hmac::Key>),
+    /// As it is, since one method of TOP has it among what is hashed.
+    Shared(Zeroizing<Vec<u8>>),
     Public(PublicKey),
 }
 
@@ -38,7 +43,7 @@ pub enum RequestKeyError {
 
 impl fmt::Debug for RequestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestKey({})", self.algorithm)
+        write!(f, "RequestKey({}, {})", self.style.name(), self.algorithm)
     }
 }
 
@@ -49,14 +54,22 @@ impl RequestKey {
     /// [`RequestKeyError`].
     pub fn open(
         (id, created_at): (&SignatureKeyId, Timestamp),
-        algorithm: SignatureAlgorithm,
+        (style, algorithm): (&SignatureStyle, SignatureAlgorithm),
         material: &SignatureKeyMaterial,
         sealing: &SealingKey,
     ) -> Result<Self, RequestKeyError> {
+        if !style.takes(algorithm) {
+            return Err(RequestKeyError::Unfit);
+        }
         let verifying = match (material, algorithm) {
             (SignatureKeyMaterial::Sealed(sealed), SignatureAlgorithm::HmacSha256) => {
                 let secret = sealing.open(&belongs_to(id), sealed)?;
-                Verifying::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+                match style {
+                    SignatureStyle::Top { .. } => Verifying::Shared(secret),
+                    SignatureStyle::Http | SignatureStyle::Alipay { .. } => {
+                        Verifying::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+                    }
+                }
             }
             (SignatureKeyMaterial::Public(jwk), algorithm) => {
                 let key = public_key(algorithm, jwk).map_err(|_| RequestKeyError::Unfit)?;
@@ -64,7 +77,13 @@ impl RequestKey {
             }
             (SignatureKeyMaterial::Sealed(_), _) => return Err(RequestKeyError::Unfit),
         };
-        Ok(Self { algorithm, created_at, verifying })
+        Ok(Self { style: style.clone(), algorithm, created_at, verifying })
+    }
+
+    /// What it signs.
+    #[must_use]
+    pub fn style(&self) -> &SignatureStyle {
+        &self.style
     }
 
     /// How it signs.
@@ -87,7 +106,18 @@ impl RequestKey {
             (Verifying::Public(key), Some((algorithm, _))) => {
                 key.verify(algorithm, message, signature).is_ok()
             }
-            (Verifying::Secret(_), Some(_)) | (Verifying::Public(_), None) => false,
+            (Verifying::Secret(_), Some(_)) | (Verifying::Public(_), None) | (Verifying::Shared(_), _) => {
+                false
+            }
+        }
+    }
+
+    /// The secret that it shares with the app, if it signs as TOP has it.
+    #[must_use]
+    pub fn shared_secret(&self) -> Option<&[u8]> {
+        match &self.verifying {
+            Verifying::Shared(secret) => Some(secret),
+            Verifying::Secret(_) | Verifying::Public(_) => None,
         }
     }
 }

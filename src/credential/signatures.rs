@@ -12,6 +12,7 @@ use super::dpop::replay::{Replays, Seen};
 use super::dpop::{ProofId, Proven};
 use super::guesses::Price;
 use super::message_signature::{AHEAD, Message, MessageSignature, SignatureError};
+use super::parameter_signature::{ParameterSignature, WINDOW};
 use super::proven_from::ProvenFrom;
 use super::request_key::RequestKey;
 use crate::domain::confirmation::Thumbprint;
@@ -41,6 +42,14 @@ pub struct Named<'k> {
     pub ends_at: Timestamp,
 }
 
+/// What of a signature comes once.
+#[derive(Debug, Clone, Copy)]
+struct Once<'s> {
+    nonce: &'s [u8],
+    /// What has to be another in the next one.
+    told: &'static str,
+}
+
 impl Signatures {
     /// Of a process that serves since `since`.
     #[must_use]
@@ -60,12 +69,52 @@ impl Signatures {
         (signature, named): (&MessageSignature, Named<'_>),
         message: &Message<'_>,
     ) -> Result<(), Refusal> {
+        if let Some(style) = named.key.style().parameters() {
+            let detail =
+                format!("the key is of the style {}: it signs parameters, not messages", style.name());
+            return Err(SignatureError::new(AlgorithmMismatch, detail).into());
+        }
         let algorithm = named.key.algorithm();
         if signature.algorithm.as_deref().is_some_and(|name| name != algorithm.name()) {
             let detail = format!("alg must be {algorithm}, as the key's is, or be left out");
             return Err(SignatureError::new(AlgorithmMismatch, detail).into());
         }
         self.check_unused(signature.created, named.key)?;
+        let check = || {
+            if named.key.made(signature.bytes(), &signature.base(message)?) {
+                return Ok(());
+            }
+            let detail = "the signature does not fit: the request is another than the one that was signed, or the key is";
+            Err(SignatureError::new(Mismatch, detail))
+        };
+        let once = Once { nonce: signature.nonce.as_bytes(), told: "nonce" };
+        self.prove((address, moment), (named, once), check)
+    }
+
+    /// Takes a signature of sorted parameters that came from `address` and names the key of that id.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_parameters(
+        &self,
+        (address, moment): (IpAddr, Moment),
+        signature: &ParameterSignature<'_>,
+        (id, key): (&SignatureKeyId, &RequestKey),
+    ) -> Result<(), Refusal> {
+        let made_at = signature.check_terms(key, moment.now)?;
+        self.check_unused(made_at, key)?;
+        let named = Named { id, key, ends_at: made_at.plus(WINDOW) };
+        let once = Once { nonce: signature.bytes(), told: "timestamp" };
+        self.prove((address, moment), (named, once), || signature.check(key))
+    }
+
+    /// Takes what holds as `check` says, once.
+    fn prove(
+        &self,
+        (address, moment): (IpAddr, Moment),
+        (named, once): (Named<'_>, Once<'_>),
+        check: impl FnOnce() -> Result<(), SignatureError>,
+    ) -> Result<(), Refusal> {
         let key = thumbprint(named.id);
         let holder = self.proven.number(key, address);
         let is_known = self.proven.has(holder);
@@ -73,11 +122,8 @@ impl Signatures {
             true => self.price.pay_of_network(Some(address), moment.monotonic),
             false => self.price.pay(Some(address), moment.monotonic),
         }?;
-        if !named.key.made(signature.bytes(), &signature.base(message)?) {
-            let detail = "the signature does not fit: the request is another than the one that was signed, or the key is";
-            return Err(SignatureError::new(Mismatch, detail).into());
-        }
-        let id = proof_id(named.id, signature.nonce.as_bytes());
+        check()?;
+        let id = proof_id(named.id, once.nonce);
         match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
             Seen::First => {
                 self.price.give_back(&paid);
@@ -87,7 +133,9 @@ impl Signatures {
                 Ok(())
             }
             Seen::Again | Seen::Forgotten => {
-                let detail = "this signature was used before: sign each request anew, with another nonce";
+                let told = once.told;
+                let detail =
+                    format!("this signature was used before: sign each request anew, with another {told}");
                 Err(SignatureError::new(Replayed, detail).into())
             }
             Seen::NoRoom => Err(Refusal::Unavailable("Too many signatures are remembered")),

@@ -60,7 +60,8 @@ impl IdentitySource for StoredIdentities {
     async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
         let material = self.store.signature_key_material(&key.id).await.map_err(out_of_reach)?;
         let open = |material| {
-            RequestKey::open((&key.id, key.created_at), key.algorithm, &material, &self.sealing)
+            let signs = (&key.style, key.algorithm);
+            RequestKey::open((&key.id, key.created_at), signs, &material, &self.sealing)
                 .map_err(|error| out_of_reach(format!("signature key {}: {error}", key.id)))
         };
         material.map(open).transpose()

@@ -33,6 +33,7 @@ pub mod scope;
 pub mod secret_hash;
 pub mod signature_key;
 pub mod signature_mistake;
+pub mod signature_style;
 pub mod signing_algorithm;
 pub mod statement;
 pub mod time;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::id::{AppId, SignatureKeyId};
 use super::scope::ScopeSet;
+use super::signature_style::SignatureStyle;
 use super::time::Timestamp;
 
 /// What the ids of signature keys begin with.
@@ -66,10 +67,12 @@ impl fmt::Display for SignatureAlgorithm {
 /// What is kept of a signature key beside what verifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureKeyRecord {
-    /// Its id, which requests name (`keyid`).
+    /// Its id, which requests name (`keyid`, `app_key` or `app_id`).
     pub id: SignatureKeyId,
     /// The app that it proves.
     pub app: AppId,
+    /// What it signs.
+    pub style: SignatureStyle,
     /// How it signs.
     pub algorithm: SignatureAlgorithm,
     /// A narrower set than the app's, if the key has one.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
 /// Where the time comes from. Passed in everywhere, so that a test decides what time it is.
@@ -146,9 +146,16 @@ impl FromStr for Timestamp {
     }
 }
 
-/// The platform's time zone, in which billing periods begin and end.
-#[derive(Debug, Clone, PartialEq)]
+/// A time zone: the platform's, in which billing periods begin and end, or that of a caller's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
+
+impl Default for Zone {
+    /// That of the platforms of China, UTC+8.
+    fn default() -> Self {
+        Self::named("Asia/Shanghai").unwrap_or_else(|_| Self(TimeZone::fixed(jiff::tz::offset(8))))
+    }
+}
 
 impl Zone {
     /// A zone of the IANA database, by name.
@@ -173,6 +180,38 @@ impl Zone {
         let (date, time) = (local.date(), local.time());
         let zone = self.0.iana_name().unwrap_or("UTC");
         format!("{date} {:02}:{:02} {zone}", time.hour(), time.minute())
+    }
+
+    /// Its name in the IANA database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// When clocks in this zone show `text`, such as `2026-11-24 16:00:00`; the first time, if they are set back to it. `None` for
+    /// any other text.
+    #[must_use]
+    pub fn when(&self, text: &str) -> Option<Timestamp> {
+        const FORM: &[u8] = b"dddd-dd-dd dd:dd:dd";
+        let fits =
+            |(form, byte): (&u8, &u8)| if *form == b'd' { byte.is_ascii_digit() } else { form == byte };
+        if text.len() != FORM.len() || !FORM.iter().zip(text.as_bytes()).all(fits) {
+            return None;
+        }
+        let number = |from: usize| text.get(from..from.saturating_add(2))?.parse::<i8>().ok();
+        let date = Date::new(text.get(..4)?.parse().ok()?, number(5)?, number(8)?).ok()?;
+        let time = Time::new(number(11)?, number(14)?, number(17)?, 0).ok()?;
+        let at = self.0.to_ambiguous_timestamp(date.to_datetime(time)).compatible().ok()?;
+        Some(Timestamp(at.as_microsecond()))
+    }
+
+    /// What clocks in this zone show at `at`, in the form that [`Self::when`] reads.
+    #[must_use]
+    pub fn shown(&self, at: Timestamp) -> String {
+        let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let local = self.0.to_datetime(at);
+        let (date, time) = (local.date(), local.time());
+        format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
     }
 }
 
@@ -270,6 +309,28 @@ mod tests {
         let zone = Zone::named("Asia/Shanghai").unwrap();
         assert_eq!(zone.minute(at), "2026-11-24 16:00 Asia/Shanghai");
         assert_eq!(Zone::utc().minute(at), "2026-11-24 08:00 UTC");
+    }
+
+    #[test]
+    fn what_a_clock_shows_is_read_in_its_zone() {
+        let at: Timestamp = "2026-11-24T08:00:59Z".parse().unwrap();
+        for (zone, text) in [(Zone::default(), "2026-11-24 16:00:59"), (Zone::utc(), "2026-11-24 08:00:59")] {
+            assert_eq!((zone.shown(at).as_str(), zone.when(text)), (text, Some(at)));
+        }
+        for text in [
+            "",
+            "2026-11-24",
+            "2026-11-24T16:00:59",
+            "2026-11-24 16:00:60",
+            "2026-11-24 24:00:00",
+            "2026-02-30 16:00:00",
+            "2026-11-24 16:00:59 ",
+            "2026-1-24 16:00:591",
+            "+026-11-24 16:00:59",
+            "２026-11-24 16:00",
+        ] {
+            assert_eq!(Zone::default().when(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::request;
+use http::Method;
 
 use super::destination::Destination;
 use super::recording::{Call, Recording};
@@ -37,16 +37,16 @@ const MAX_TRIES: usize = 3;
 /// [`Refusal::PathAmbiguous`] if parameters and rewrite give no path.
 pub fn begin(
     route: &Route,
-    parts: &request::Parts,
-    path: &str,
+    method: &Method,
+    (path, query): (&str, Option<&str>),
     parameters: &PathParameters<'_, '_>,
 ) -> Result<RequestHead, Refusal> {
     let path = match &route.rewrite {
         Rewrite::Keep => Cow::Borrowed(path),
         Rewrite::Template(template) => Cow::Owned(fill(template, parameters)),
     };
-    let (mark, query) = parts.uri.query().map_or(("", ""), |query| ("?", query));
-    RequestHead::begin(&parts.method, [&path, mark, query])
+    let (mark, query) = query.map_or(("", ""), |query| ("?", query));
+    RequestHead::begin(method, [&path, mark, query])
         .map_err(|_| Refusal::PathAmbiguous("The path cannot be forwarded."))
 }
 

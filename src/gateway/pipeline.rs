@@ -19,17 +19,17 @@ use super::identify::{self, Asking, Proven};
 use super::me::{self, Question};
 use super::raw_head::{RawHead, Unseen};
 use super::recording::{Call, Recording, Target};
+use super::signed_parameters::{self, Looked};
 use super::trusted_proxies::{self, TrustedProxies};
-use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, masked, recording, request_id, respond, unread, upload, upstream_token,
+    document, durable, forward, head, masked, request_body, request_id, respond, unread, upload,
+    upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
-use crate::metering::capture::Capture;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Meter, Route, Snapshot};
 use crate::upstream::answer_head::AnswerHead;
@@ -158,13 +158,22 @@ async fn stages(
         peer,
         moment: call.moment(),
     };
+    let signed_body = signed_body(body.as_ref());
+    let looked = match route.signature {
+        None => Looked::default(),
+        Some(style) => {
+            let looking = Box::pin(signed_parameters::look(worker, (style, route.max_body), asking, body));
+            looking.await.map_err(|refused| told.of(refused))?
+        }
+    };
     let Proven { identity, digest } = match identify::known(worker, &asking) {
         Some(proven) => proven,
         None => {
-            let looking_up = Box::pin(identify::look_up(worker, asking, signed_body(body.as_ref())));
+            let looking_up = Box::pin(identify::look_up(worker, asking, signed_body));
             looking_up.await.map_err(|refused| told.of(refused))?
         }
     };
+    let identity = identity.or(looked.identity);
     if let Some(identity) = &identity {
         identify::confirm(worker, identity, &asking).map_err(|refused| told.of(refused))?;
     }
@@ -177,12 +186,16 @@ async fn stages(
     check_room(worker, call, route, body.as_ref())?;
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
-    call.target = metered_target(call.meter(), &checked, parts, &parameters);
-    let head = forward::begin(route, parts, &checked.path, &parameters)?;
+    let query = looked.query.as_deref().or(parts.uri.query());
+    call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
+    let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
-    let mut upload = upload((worker, peer), call, route, (parts, body.take()));
+    let mut upload = match looked.form {
+        Some(form) => request_body::of_form(call, parts, form),
+        None => request_body::of((worker, peer), call, route, (parts, body.take())),
+    };
     if let Some(digest) = digest {
-        upload.check(*digest);
+        upload.check(*digest)?;
     }
     if let Some(names) = &permit.body {
         upload = Box::pin(names.read(upload, &parts.headers)).await?;
@@ -250,7 +263,7 @@ fn check_room(
 fn metered_target(
     meter: Option<&Meter>,
     head: &head::Head<'_>,
-    parts: &request::Parts,
+    query: &str,
     parameters: &PathParameters<'_, '_>,
 ) -> Option<Target> {
     let meter = meter?;
@@ -260,25 +273,8 @@ fn metered_target(
     Some(Target {
         path: head.path.clone().into_owned(),
         params: parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
+        query: query.to_owned(),
     })
-}
-
-fn upload(
-    (worker, peer): (&Worker, &Peer),
-    call: &mut Call,
-    route: &Route,
-    (parts, body): (&request::Parts, Option<Incoming>),
-) -> Upload {
-    let Some(body) = body else { return Upload::Empty };
-    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
-        let capture = Capture::up_to(meter.max_capture);
-        call.upload.borrow_mut().capture = capture;
-        call.request_coding = recording::coding(&parts.headers);
-    }
-    let bounds = &worker.shared.bounds;
-    let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
-    Upload::new((body, parts.version), bounds, call.upload.clone(), peer.raw_head.clone())
 }
 
 /// Writes the fields that the upstream sees.

@@ -153,10 +153,21 @@ impl Upload {
 
     /// Has the body checked: the upstream gets its end only if it is the one that `digest` is of. One that is empty has been
     /// checked already.
-    pub fn check(&mut self, digest: ContentDigest) {
+    ///
+    /// # Errors
+    /// [`Refusal::SignatureInvalid`] for one that is at hand and another.
+    pub fn check(&mut self, digest: ContentDigest) -> Result<(), Refusal> {
+        let mut checking = digest.begin();
         match self {
-            Self::Empty | Self::Whole(_) => {}
-            Self::Streaming(streaming) => streaming.digest = Some(digest.begin()),
+            Self::Empty => Ok(()),
+            Self::Whole(body) => {
+                checking.update(body);
+                if checking.matches() { Ok(()) } else { Err(another_body()) }
+            }
+            Self::Streaming(streaming) => {
+                streaming.digest = Some(checking);
+                Ok(())
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::challenge::Challenges;
 use super::control::ControlPlane;
+use super::form_room::FormRoom;
 use super::me::Questions;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
@@ -61,6 +62,8 @@ pub struct Shared {
     pub signatures: Signatures,
     /// What apps ask about themselves.
     pub questions: Questions,
+    /// Room for forms that are read whole.
+    pub form_room: Arc<FormRoom>,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

@@ -21,6 +21,7 @@ use crate::domain::location::Location;
 use crate::domain::merchant_field::MerchantField;
 use crate::domain::plan::{Plan, Rate};
 use crate::domain::scope::{Scope, ScopeSet};
+use crate::domain::signature_style::ParameterStyle;
 use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::Zone;
 
@@ -174,6 +175,8 @@ pub struct Route {
     pub rewrite: Rewrite,
     /// Who may call.
     pub access: Access,
+    /// How the parameters of a call may be signed, if they may.
+    pub signature: Option<ParameterStyle>,
     /// Limit for each client address, for callers without a credential.
     pub address_limit: Option<AddressLimit>,
     /// How long the upstream may take until its response head has come.

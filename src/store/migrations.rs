@@ -54,6 +54,7 @@ const STEPS: &[Step] = &[
     step!(22, "narrow_keys", "0022_narrow_keys.sql"),
     step!(23, "default_scopes", "0023_default_scopes.sql"),
     step!(24, "signature_keys", "0024_signature_keys.sql"),
+    step!(25, "signature_styles", "0025_signature_styles.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -9,12 +9,16 @@ use crate::domain::id::{AppId, SignatureKeyId};
 use crate::domain::signature_key::{
     SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
 };
-use crate::domain::time::Timestamp;
+use crate::domain::signature_style::{SignatureStyle, WeakMethods};
+use crate::domain::time::{Timestamp, Zone};
 
 row! {
     RecordRow {
         id: String,
         app: String,
+        style: String,
+        zone: Option<String>,
+        weak_methods: String,
         algorithm: String,
         scopes: Option<String>,
         created_at: i64,
@@ -30,7 +34,8 @@ row! {
 macro_rules! select_key {
     ($tail:literal) => {
         concat!(
-            "select id, app, algorithm, scopes, created_at, expires_at, revoked_at from signature_key ",
+            "select id, app, style, zone, weak_methods, algorithm, scopes, created_at, expires_at, revoked_at \
+             from signature_key ",
             $tail
         )
     };
@@ -43,6 +48,7 @@ impl TryFrom<RecordRow> for SignatureKeyRecord {
         Ok(Self {
             id: parse("signature_key.id", &row.id)?,
             app: parse("signature_key.app", &row.app)?,
+            style: style(&row)?,
             algorithm: known("signature_key.algorithm", SignatureAlgorithm::named(&row.algorithm))?,
             scopes: optional("signature_key.scopes", row.scopes.as_deref())?,
             created_at: Timestamp::from_micros(row.created_at),
@@ -50,6 +56,15 @@ impl TryFrom<RecordRow> for SignatureKeyRecord {
             revoked_at: time(row.revoked_at),
         })
     }
+}
+
+fn style(row: &RecordRow) -> Result<SignatureStyle, StoreError> {
+    let zone = match &row.zone {
+        Some(zone) => Some(known("signature_key.zone", Zone::named(zone).ok())?),
+        None => None,
+    };
+    let weak = known("signature_key.weak_methods", WeakMethods::named(&row.weak_methods))?;
+    known("signature_key.style", SignatureStyle::of(&row.style, zone, weak))
 }
 
 impl TryFrom<MaterialRow> for SignatureKeyMaterial {
@@ -79,11 +94,14 @@ impl Store {
         on!(transaction.connection(), db => {
             sqlx::query(
                 "insert into signature_key \
-                 (id, app, algorithm, sealed, public_key, scopes, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 (id, app, style, zone, weak_methods, algorithm, sealed, public_key, scopes, created_at, expires_at, revoked_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(record.id.as_str())
             .bind(record.app.as_str())
+            .bind(record.style.name())
+            .bind(record.style.zone().map(Zone::name))
+            .bind(record.style.weak().to_string())
             .bind(record.algorithm.name())
             .bind(sealed)
             .bind(public_key)

@@ -19,6 +19,7 @@ use crate::domain::id::SignatureKeyId;
 use crate::domain::random::{Random, RandomUnavailable};
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
 use crate::domain::signature_mistake::SignatureMistake::{self, *};
+use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 
 const DIGEST: &str =
@@ -44,7 +45,8 @@ pub(in crate::credential) fn open(algorithm: SignatureAlgorithm, key: &str) -> R
         }
         algorithm => SignatureKeyMaterial::Public(public_key(algorithm, key).unwrap().to_jwk()),
     };
-    RequestKey::open((&id, Timestamp::from_seconds(CREATED)), algorithm, &material, &sealing).unwrap()
+    let signs = (&SignatureStyle::Http, algorithm);
+    RequestKey::open((&id, Timestamp::from_seconds(CREATED)), signs, &material, &sealing).unwrap()
 }
 
 /// A request.

@@ -11,11 +11,15 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::*;
 use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
+use crate::credential::parameter_signature::Parameters;
 use crate::credential::request_key::belongs_to;
 use crate::credential::sealing::SealingKey;
+use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::random::{Random, RandomUnavailable};
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
 use crate::domain::signature_mistake::SignatureMistake;
+use crate::domain::signature_style::{ParameterStyle, SignatureStyle, WeakMethods};
+use crate::domain::time::Zone;
 
 const START: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const WINDOW: Duration = Duration::from_secs(300);
@@ -46,7 +50,9 @@ impl World {
         let sealed = sealing.seal(&belongs_to(&id), b"secret", &Zeros).unwrap();
         let material = SignatureKeyMaterial::Sealed(sealed);
         let algorithm = SignatureAlgorithm::HmacSha256;
-        let key = RequestKey::open((&id, created_at), algorithm, &material, &sealing).unwrap();
+        let key =
+            RequestKey::open((&id, created_at), (&SignatureStyle::Http, algorithm), &material, &sealing)
+                .unwrap();
         Self { signatures: Signatures::new(START), id, key }
     }
 
@@ -79,6 +85,38 @@ impl World {
         let moment = Moment { now, monotonic: now.since(START) };
         let named = Named { id: &self.id, key: &self.key, ends_at };
         self.signatures.take((address.parse().unwrap(), moment), (&signature, named), &message)
+    }
+}
+
+/// A key of TOP that was made at `created_at`, and a gateway that began at [`START`].
+fn top_world(created_at: Timestamp) -> World {
+    let (id, sealing) = (SignatureKeyId::new("sgk_1").unwrap(), SealingKey::new(&[7; 32]).unwrap());
+    let material = SignatureKeyMaterial::Sealed(sealing.seal(&belongs_to(&id), b"secret", &Zeros).unwrap());
+    let style = SignatureStyle::Top { zone: Zone::utc(), weak: WeakMethods::default() };
+    let signs = (&style, SignatureAlgorithm::HmacSha256);
+    let key = RequestKey::open((&id, created_at), signs, &material, &sealing).unwrap();
+    World { signatures: Signatures::new(START), id, key }
+}
+
+impl World {
+    /// Sends parameters that were signed at `made_at` by `secret`.
+    fn send_parameters(
+        &self,
+        (made_at, value, secret): (Timestamp, &str, &str),
+        (address, now): (&str, Timestamp),
+    ) -> Result<(), Refusal> {
+        let timestamp = Zone::utc().shown(made_at);
+        let signed = format!("a{value}app_keysgk_1sign_methodhmac-sha256timestamp{timestamp}");
+        let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());
+        let sign = hexadecimal(mac.as_ref()).to_uppercase();
+        let query = format!(
+            "a={value}&app_key=sgk_1&sign_method=hmac-sha256&timestamp={}&sign={sign}",
+            timestamp.replace(' ', "+")
+        );
+        let parameters = Parameters::read(&query, "")?;
+        let signature = ParameterSignature::read(ParameterStyle::Top, &parameters)?;
+        let moment = Moment { now, monotonic: now.since(START) };
+        self.signatures.take_parameters((address.parse().unwrap(), moment), &signature, (&self.id, &self.key))
     }
 }
 
@@ -141,4 +179,39 @@ fn who_guesses_is_told_to_wait_and_neither_the_app_nor_its_other_machines_are() 
         Err(Refusal::Unavailable(_))
     ));
     assert_eq!(world.send((START, "b", "secret"), ("192.0.2.1", START)), Ok(()));
+}
+
+#[test]
+fn signed_parameters_are_taken_once_and_another_timestamp_is_another() {
+    let world = top_world(START);
+    let good = (START, "1", "secret");
+    assert_eq!(mistake(world.send_parameters((START, "1", "guess"), ("192.0.2.1", START))), Some(Mismatch));
+    assert_eq!(world.send_parameters(good, ("192.0.2.1", START)), Ok(()));
+    for seconds in [0, 300, 599] {
+        let again = world.send_parameters(good, ("192.0.2.9", later(seconds)));
+        assert_eq!(mistake(again.clone()), Some(Replayed));
+        assert!(again.unwrap_err().detail().contains("another timestamp"));
+    }
+    world.signatures.sweep(Moment { now: later(599), monotonic: Duration::from_secs(599) });
+    assert_eq!(mistake(world.send_parameters(good, ("192.0.2.1", later(599)))), Some(Replayed));
+    assert_eq!(
+        mistake(world.send_parameters(good, ("192.0.2.1", later(600)))),
+        Some(SignatureMistake::TooOld)
+    );
+    assert_eq!(world.send_parameters((later(1), "1", "secret"), ("192.0.2.1", later(599))), Ok(()));
+    assert_eq!(world.send_parameters((START, "2", "secret"), ("192.0.2.1", later(599))), Ok(()));
+}
+
+#[test]
+fn parameters_that_may_have_been_taken_before_the_process_began_are_not_taken() {
+    let world = top_world(START.minus(Duration::from_secs(3600)));
+    let sent = world.send_parameters((START, "1", "secret"), ("192.0.2.1", later(300)));
+    assert!(matches!(sent, Err(Refusal::Unavailable(_))), "{sent:?}");
+    assert_eq!(world.send_parameters((later(11), "1", "secret"), ("192.0.2.1", later(11))), Ok(()));
+}
+
+#[test]
+fn a_key_of_another_style_signs_no_message() {
+    let sent = top_world(START).send((START, "1", "secret"), ("192.0.2.1", START));
+    assert_eq!(mistake(sent), Some(AlgorithmMismatch));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::super::file::routes::RouteEntry;
+use super::super::file::routes::{ParameterStyleName, RouteEntry};
 use super::super::file::text::SizeText;
 use super::super::load::Document;
 use super::super::places::escape;
@@ -19,6 +19,7 @@ use super::variables::Substituted;
 use crate::domain::id::RouteName;
 use crate::domain::location::Location;
 use crate::domain::scope::Scope;
+use crate::domain::signature_style::ParameterStyle;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Request fields that a route cannot set: those that frame a message (RFC 9110, section 7.6.1), and those by which
@@ -146,6 +147,7 @@ impl One<'_, '_> {
             upstream: upstream?,
             rewrite,
             access,
+            signature: entry.signature.map(parameter_style),
             address_limit: address_limit?,
             timeout: timeout?,
             max_body: max_body?,
@@ -323,6 +325,13 @@ impl One<'_, '_> {
         let mut value = self.take(part, HeaderValue::from_str(&substituted))?;
         value.set_sensitive(substituted != text);
         Some(value)
+    }
+}
+
+fn parameter_style(name: ParameterStyleName) -> ParameterStyle {
+    match name {
+        ParameterStyleName::Top => ParameterStyle::Top,
+        ParameterStyleName::Alipay => ParameterStyle::Alipay,
     }
 }
 

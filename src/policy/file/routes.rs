@@ -36,6 +36,9 @@ pub struct RouteEntry {
     pub rewrite: Option<String>,
     /// Who may call.
     pub access: AccessEntry,
+    /// The style in which callers may sign the parameters of query and form, instead of sending another credential; none when left
+    /// out.
+    pub signature: Option<ParameterStyleName>,
     /// How long the upstream may take to begin its answer; 30s when left out.
     pub timeout: Option<DurationText>,
     /// Longest request body; 1MiB when left out.
@@ -53,6 +56,16 @@ pub struct RouteEntry {
     /// Whether the answer waits until its usage record is on disk. For money.
     #[serde(default)]
     pub durable: bool,
+}
+
+/// How parameters are signed: by a key of the same style, once, and within ten minutes.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterStyleName {
+    /// As the Taobao Open Platform has it: `app_key`, `timestamp`, `sign_method` (hmac-sha256) and `sign`.
+    Top,
+    /// As Alipay has it: `app_id`, `timestamp`, `sign_type` (RSA2) and `sign`.
+    Alipay,
 }
 
 /// Who may call a route.

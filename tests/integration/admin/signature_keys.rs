@@ -121,3 +121,44 @@ async fn a_key_is_revoked_at_once_and_keeps_its_time() {
     let found = world.get(&format!("/admin/audit?subject=app:{app}")).await.expect(200).to_string();
     assert!(found.contains("signature_key.create") && found.contains("signature_key.revoke"), "{found}");
 }
+
+#[tokio::test]
+async fn keys_of_parameters_have_one_algorithm_a_zone_and_older_methods_by_choice_alone() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    let make = async |body: Value| world.post("/admin/signature-keys", &body).await;
+    let made = make(json!({"app": app, "algorithm": "ed25519", "public_key": ED25519})).await.expect(201);
+    let told = |made: &Value| [&made["style"], &made["zone"], &made["weak_methods"]].map(Value::clone);
+    assert_eq!(told(&made), [json!("http"), Value::Null, json!([])]);
+    let made = make(json!({"app": app, "style": "top"})).await.expect(201);
+    assert_eq!(told(&made), [json!("top"), json!("Asia/Shanghai"), json!([])]);
+    assert!(made["algorithm"] == "hmac-sha256" && text(&made, "secret").starts_with("tgk_"));
+    let lax = json!({"app": app, "style": "top", "zone": "UTC", "weak_methods": ["hmac", "md5"]});
+    let made = make(lax).await.expect(201);
+    assert_eq!(told(&made), [json!("top"), json!("UTC"), json!(["md5", "hmac"])]);
+    let shown = world.get(&format!("/admin/signature-keys/{}", text(&made, "id"))).await.expect(200);
+    assert_eq!(told(&shown), told(&made));
+    for (body, pointer, said) in [
+        (json!({"app": app, "style": "alipay"}), "/public_key", "is missing"),
+        (json!({"app": app, "style": "alipay", "algorithm": "ed25519"}), "/algorithm", "rsa-v1_5-sha256"),
+        (json!({"app": app, "style": "alipay", "public_key": ED25519}), "/public_key", "for this algorithm"),
+        (json!({"app": app, "style": "top", "public_key": ED25519}), "/public_key", "may not be given"),
+        (json!({"app": app, "style": "TOP", "algorithm": "hmac-sha256"}), "/style", "http, top or alipay"),
+        (json!({"app": app, "style": "top", "zone": "Shanghai"}), "/zone", "IANA"),
+        (json!({"app": app, "style": "top", "weak_methods": ["sha1"]}), "/weak_methods", "md5 and hmac"),
+        (
+            json!({"app": app, "algorithm": "hmac-sha256", "weak_methods": ["md5"]}),
+            "/weak_methods",
+            "top alone",
+        ),
+        (json!({"app": app, "algorithm": "hmac-sha256", "zone": "UTC"}), "/zone", "top and alipay"),
+    ] {
+        let problem = make(body).await.expect(422);
+        let errors = problem["errors"].as_array().unwrap();
+        let error = errors.iter().find(|error| error["pointer"] == pointer);
+        let detail = error.map(|error| text(error, "detail")).unwrap_or_default();
+        assert!(detail.contains(said), "{problem}");
+    }
+    let found = world.get(&format!("/admin/audit?subject=app:{app}")).await.expect(200).to_string();
+    assert!(found.contains(r#""weak_methods":["md5","hmac"]"#), "who let MD5 in is recorded: {found}");
+}

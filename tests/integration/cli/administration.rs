@@ -345,9 +345,14 @@ async fn an_app_has_keys_that_its_requests_are_signed_by() {
     std::fs::write(&file, [0xff, 0xfe]).unwrap();
     let refused = run(&world, &[&create[..], &of_file].concat()).await;
     assert!(refused.status != 0 && refused.err.contains("PEM"), "{}", refused.err);
+    let of_top =
+        ["signature-key", "create", "--app", &id, "--style", "top", "--zone", "UTC", "--weak-method", "md5"];
+    let of_top = json(&world, &of_top).await;
+    assert_eq!((text(&of_top, "style").as_str(), text(&of_top, "zone").as_str()), ("top", "UTC"));
+    assert_eq!(of_top["weak_methods"], serde_json::json!(["md5"]));
     let revoked = json(&world, &["signature-key", "revoke", &text(&made, "id")]).await;
     assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
     let listed = json(&world, &["signature-key", "list", "--app", &id]).await;
-    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(listed.as_array().unwrap().len(), 3);
     assert!(listed.as_array().unwrap().iter().all(|key| key.get("secret").is_none()), "{listed}");
 }

@@ -28,6 +28,7 @@ mod parked;
 mod reload;
 mod resource;
 mod signed;
+mod signed_parameters;
 mod streams;
 mod tls;
 mod tls_reload;

@@ -4,6 +4,8 @@ use tollgate::domain::id::{AppId, SignatureKeyId};
 use tollgate::domain::signature_key::{
     SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
 };
+use tollgate::domain::signature_style::{SignatureStyle, WeakMethod, WeakMethods};
+use tollgate::domain::time::Zone;
 use tollgate::store::{Store, StoreError};
 
 use super::contract;
@@ -13,12 +15,14 @@ contract!(
     a_key_comes_back_as_it_went_in,
     a_key_is_revoked_once_and_every_node_hears_of_it,
     a_key_without_its_app_or_with_anothers_id_is_refused,
+    a_key_of_each_style_comes_back_with_its_terms,
 );
 
 fn key(id: &str, app: &AppId, material: SignatureKeyMaterial) -> StoredSignatureKey {
     let record = SignatureKeyRecord {
         id: SignatureKeyId::new(id).unwrap(),
         app: app.clone(),
+        style: SignatureStyle::Http,
         algorithm: SignatureAlgorithm::RsaPssSha512,
         scopes: "order:read".parse().ok(),
         created_at: START,
@@ -74,4 +78,25 @@ async fn a_key_without_its_app_or_with_anothers_id_is_refused(store: Store) {
     let orphan = key("sgk_2", &AppId::new("app_x").unwrap(), SignatureKeyMaterial::Sealed(vec![1]));
     let missing = store.create_signature_key(&orphan).await;
     assert!(matches!(missing, Err(StoreError::Missing { what: "app" })), "{missing:?}");
+}
+
+async fn a_key_of_each_style_comes_back_with_its_terms(store: Store) {
+    let (app, _) = seed(&store).await;
+    let (zone, weak) = (Zone::default(), WeakMethods::from_iter(WeakMethod::ALL));
+    let styles = [
+        SignatureStyle::Http,
+        SignatureStyle::Top { zone: Zone::utc(), weak: WeakMethods::default() },
+        SignatureStyle::Top { zone: zone.clone(), weak },
+        SignatureStyle::Alipay { zone },
+    ];
+    for (number, style) in styles.into_iter().enumerate() {
+        let mut key = key(&format!("sgk_{number}"), &app.id, SignatureKeyMaterial::Sealed(vec![1]));
+        key.record.style = style;
+        store.create_signature_key(&key).await.unwrap();
+        assert_eq!(store.signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+        let mut transaction = store.begin().await.unwrap();
+        let locked = transaction.lock_signature_key(&key.record.id).await.unwrap();
+        assert_eq!(locked.as_ref(), Some(&key.record));
+        transaction.commit().await.unwrap();
+    }
 }

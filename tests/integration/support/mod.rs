@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod issuer;
 pub(crate) mod message_signer;
 pub(crate) mod origin;
+pub(crate) mod parameter_signer;
 pub(crate) mod provider;
 pub(crate) mod server;
 pub(crate) mod signer;

@@ -17,6 +17,7 @@ use crate::domain::identity::{
 };
 use crate::domain::narrowing::Narrowing;
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord};
+use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 
 /// Knows every key but some, as one of the same active app, unless it is away.
@@ -77,6 +78,7 @@ impl IdentitySource for Source {
         let record = SignatureKeyRecord {
             id: id.clone(),
             app: AppId::new("app_1").unwrap(),
+            style: SignatureStyle::Http,
             algorithm: SignatureAlgorithm::Ed25519,
             scopes: None,
             created_at: Timestamp::default(),
@@ -90,7 +92,8 @@ impl IdentitySource for Source {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         let material = SignatureKeyMaterial::Public(jwk.to_owned());
         let sealing = SealingKey::new(&[7; 32]).unwrap();
-        let opened = RequestKey::open((&key.id, key.created_at), key.algorithm, &material, &sealing);
+        let opened =
+            RequestKey::open((&key.id, key.created_at), (&key.style, key.algorithm), &material, &sealing);
         self.answer(opened.ok())
     }
 

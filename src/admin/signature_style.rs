@@ -1,0 +1,66 @@
+//! What a new signature key signs: messages (RFC 9421), or sorted parameters as platforms have them; and how.
+
+use serde_json::Value;
+
+use super::fields::{self, Fields};
+use crate::domain::signature_key::SignatureAlgorithm;
+use crate::domain::signature_style::{ParameterStyle, SignatureStyle, WeakMethod, WeakMethods};
+use crate::domain::time::Zone;
+
+/// The names of all styles, as a mistake is told.
+const STYLES: &str = "http, top or alipay";
+/// The names of all algorithms.
+const ALGORITHMS: &str = "hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512";
+
+/// The style that a body asks for: that of messages when left out; `None` if something is wrong, which is noted.
+pub(super) fn style(body: &mut Fields) -> Option<SignatureStyle> {
+    let named = |name: &str| match name {
+        "http" => Some(None),
+        name => ParameterStyle::named(name).map(Some),
+    };
+    let style = body.optional("style", fields::one_of(named, STYLES));
+    let zone = body.optional("zone", zone);
+    let weak = body.optional("weak_methods", weak_methods);
+    let (style, zone, weak) = (style?.flatten(), zone?, weak?.unwrap_or_default());
+    if style.is_none() && zone.is_some() {
+        body.wrong(
+            "zone",
+            "is of the styles top and alipay alone: other signatures tell the time in seconds".to_owned(),
+        );
+        return None;
+    }
+    if style != Some(ParameterStyle::Top) && !weak.is_empty() {
+        body.wrong("weak_methods", "are of the style top alone".to_owned());
+        return None;
+    }
+    let zone = zone.unwrap_or_default();
+    Some(match style {
+        None => SignatureStyle::Http,
+        Some(ParameterStyle::Top) => SignatureStyle::Top { zone, weak },
+        Some(ParameterStyle::Alipay) => SignatureStyle::Alipay { zone },
+    })
+}
+
+/// The algorithm that a body asks for; a style of parameters has one, which need not be named.
+pub(super) fn algorithm(body: &mut Fields, style: Option<&SignatureStyle>) -> Option<SignatureAlgorithm> {
+    let parse = fields::one_of(SignatureAlgorithm::named, ALGORITHMS);
+    let Some(only) = style.and_then(SignatureStyle::parameters).map(ParameterStyle::algorithm) else {
+        return body.required("algorithm", parse);
+    };
+    let asked = body.optional("algorithm", parse)?.unwrap_or(only);
+    if asked != only {
+        body.wrong("algorithm", format!("must be {only} in this style, or be left out"));
+        return None;
+    }
+    Some(asked)
+}
+
+fn zone(value: &Value) -> Result<Zone, String> {
+    Zone::named(value.as_str().ok_or("must be a string")?).map_err(|error| error.to_string())
+}
+
+fn weak_methods(value: &Value) -> Result<WeakMethods, String> {
+    let names = fields::texts(value)?;
+    let methods: Option<WeakMethods> = names.iter().map(|name| WeakMethod::named(name)).collect();
+    methods.ok_or_else(|| "must be a list of md5 and hmac, or of one of them".to_owned())
+}

@@ -1,0 +1,12 @@
+//! Signatures of sorted parameters, as the platforms TOP and Alipay have them.
+
+mod alipay;
+mod parameters;
+mod signature;
+mod top;
+
+pub use self::parameters::{Parameters, Source, have_signature, mean_signature, without};
+pub use self::signature::{ParameterSignature, WINDOW};
+
+#[cfg(test)]
+mod tests;

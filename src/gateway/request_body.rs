@@ -1,0 +1,45 @@
+//! How the body of a call begins on its way to the upstream: within the route's bounds, and copied if the meter reads it.
+
+use http::request;
+use hyper::body::Incoming;
+
+use super::form::Form;
+use super::pipeline::Peer;
+use super::recording::{self, Call};
+use super::upload::{Upload, UploadBounds};
+use super::worker::Worker;
+use crate::metering::capture::Capture;
+use crate::policy::snapshot::Route;
+
+/// The body of a call, as it comes.
+pub(super) fn of(
+    (worker, peer): (&Worker, &Peer),
+    call: &mut Call,
+    route: &Route,
+    (parts, body): (&request::Parts, Option<Incoming>),
+) -> Upload {
+    let Some(body) = body else { return Upload::Empty };
+    begin_capture(call, parts);
+    let bounds = &worker.shared.bounds;
+    let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
+    Upload::new((body, parts.version), bounds, call.upload.clone(), peer.raw_head.clone())
+}
+
+/// The body of a call whose form was read before, and goes on at once.
+pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Upload {
+    begin_capture(call, parts);
+    let form = form.into_bytes();
+    let mut outcome = call.upload.borrow_mut();
+    outcome.bytes = form.len() as u64;
+    outcome.capture.push(&form);
+    if form.is_empty() { Upload::Empty } else { Upload::Whole(form) }
+}
+
+/// Has the body copied for the meter, if that reads it.
+fn begin_capture(call: &mut Call, parts: &request::Parts) {
+    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
+        let capture = Capture::up_to(meter.max_capture);
+        call.upload.borrow_mut().capture = capture;
+        call.request_coding = recording::coding(&parts.headers);
+    }
+}
