@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -30,6 +31,9 @@ pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What an upstream may answer with where it will be masked: in another form, such as one with the answer inside of another, no field
+/// would be found where the policy says it is.
+const MASKABLE: &[u8] = b"application/json, application/problem+json, application/x-ndjson;q=0.9";
 
 /// What a connection adds to each of its requests.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct Told<'a> {
     pub is_answer_read: bool,
     /// Whether what the caller has of earlier answers says nothing of this one.
     pub is_unconditional: bool,
+    /// Whether the answer will be masked: then it must be of a form in which that can be done, whatever the caller would have.
+    pub is_masked: bool,
     /// Whether the caller proved itself by a signature, which ends here as other credentials do.
     pub is_signed: bool,
 }
@@ -83,6 +89,7 @@ impl Told<'_> {
     fn replaces(&self, name: &HeaderName) -> bool {
         self.set.iter().any(|(set, _)| is_same(set.as_str(), name.as_str()))
             || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
+            || (self.is_masked && (*name == ACCEPT || name.as_str() == "a-im"))
             || (self.is_unconditional && matches!(*name, IF_NONE_MATCH | IF_MODIFIED_SINCE))
             || (self.is_signed && (*name == SIGNATURE || *name == SIGNATURE_INPUT))
     }
@@ -102,6 +109,9 @@ impl Told<'_> {
         }
         if self.is_answer_read && !self.set.iter().any(|(set, _)| set == ACCEPT_ENCODING) {
             to.field(&ACCEPT_ENCODING, b"identity");
+        }
+        if self.is_masked && !self.set.iter().any(|(set, _)| set == ACCEPT) {
+            to.field(&ACCEPT, MASKABLE);
         }
         for (name, value) in self.set {
             to.field(name, value.as_bytes());
@@ -282,6 +292,7 @@ mod tests {
             set: &[(HeaderName::from_static("x-set"), HeaderValue::from_static("1"))],
             is_answer_read: false,
             is_unconditional: false,
+            is_masked: false,
             is_signed: false,
         };
         let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Body;
@@ -32,6 +33,8 @@ use crate::upstream::exchange::Exchange;
 const PARTIAL_CONTENT: u16 = 206;
 /// What an answer depends on that is masked for some: by what a caller proves itself, so that no cache gives one's to another.
 const BY_CREDENTIAL: HeaderValue = HeaderValue::from_static("authorization, x-api-key, signature-input");
+/// For the caller's own cache, which asks each time whether it is still so.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The rules by which the answer of a call is masked.
 pub(super) fn rules(call: &Call) -> Rules {
@@ -60,7 +63,7 @@ impl Masking {
         let Some((route, mask)) =
             view.snapshot.routes.get(*route).and_then(|route| Some((route, route.mask.as_ref()?)))
         else {
-            return Ok(Bytes::new());
+            return Err(Unmaskable::Incomplete);
         };
         let left = masker.mask(&mask.fields, piece);
         let left = if is_last { left.and_then(|left| masker.end().map(|()| left)) } else { left };
@@ -84,6 +87,7 @@ pub(super) fn begin(
 ) -> Result<Option<Masking>, Refusal> {
     let Some(route) = call.route().filter(|route| route.mask.is_some()) else { return Ok(None) };
     head.headers.append(VARY, BY_CREDENTIAL);
+    keep_from_caches(&mut head.headers);
     let rules = rules(call);
     if rules.is_empty() {
         return Ok(None);
@@ -99,6 +103,22 @@ pub(super) fn begin(
     })?;
     let (masker, view) = (Masker::new(rules, form), call.view.clone());
     Ok(Some(Masking { masker, view, route: route.index, call: call.id }))
+}
+
+/// Has no cache that many share keep an answer, whatever the upstream says: some do not look at `Vary`, and RFC 9111, section 3.5,
+/// is about `Authorization` alone.
+fn keep_from_caches(headers: &mut HeaderMap) {
+    let is_kept_by_none = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.split(',').any(|part| part.trim().eq_ignore_ascii_case("no-store")))
+    };
+    if !headers.get_all(CACHE_CONTROL).iter().any(is_kept_by_none) {
+        headers.insert(CACHE_CONTROL, PRIVATE);
+    }
+    for name in ["cdn-cache-control", "surrogate-control"] {
+        headers.remove(name);
+    }
 }
 
 /// Gives the answer to a call of a route that masks, once the first of it is masked: what turns out to be no JSON right away is
@@ -189,7 +209,8 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
     first.to_str().ok()
 }
 
-/// How many JSON texts a body of that type is; `None` if it is not JSON, or not in UTF-8.
+/// How many JSON texts a body of that type is; `None` if it is not JSON, or not in UTF-8. A type that is built on JSON may have an
+/// answer inside of another, where no field would be found.
 fn of_type(text: &str) -> Option<Form> {
     let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
     let charset = |parameter: &str| {
@@ -208,17 +229,15 @@ fn of_type(text: &str) -> Option<Form> {
         false => Cow::Borrowed(kind),
     };
     match &*kind {
-        "application/json" | "text/json" => Some(Form::Text),
+        "application/json" | "text/json" | "application/problem+json" => Some(Form::Text),
         "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
         | "application/x-jsonl"
         | "application/jsonlines"
         | "application/x-jsonlines"
-        | "application/json-seq"
-        | "application/stream+json" => Some(Form::Sequence),
-        kind if kind.ends_with("+json") => Some(Form::Text),
-        kind if kind.ends_with("+json-seq") => Some(Form::Sequence),
+        | "application/stream+json" => Some(Form::Lines),
+        "application/json-seq" => Some(Form::Sequence),
         _ => None,
     }
 }
@@ -233,10 +252,11 @@ mod tests {
             ("application/json", Some(Form::Text)),
             ("Application/JSON ; Charset=\"UTF-8\"; x=y", Some(Form::Text)),
             ("application/problem+json", Some(Form::Text)),
-            ("application/vnd.shop.order+json;v=2", Some(Form::Text)),
-            ("application/x-ndjson", Some(Form::Sequence)),
-            ("application/geo+json-seq", Some(Form::Sequence)),
-            ("application/stream+json;charset=utf-8", Some(Form::Sequence)),
+            ("application/vnd.api+json", None),
+            ("application/hal+json;v=2", None),
+            ("application/x-ndjson", Some(Form::Lines)),
+            ("application/json-seq", Some(Form::Sequence)),
+            ("application/stream+json;charset=utf-8", Some(Form::Lines)),
             ("application/json; charset=gbk", None),
             ("application/json; charset=utf-8; charset=utf-16", None),
             ("text/html", None),

@@ -295,6 +295,7 @@ fn fields(
         set: &route.set_headers,
         is_answer_read: is_masked || call.meter().is_some_and(|meter| meter.bodies.response),
         is_unconditional: is_masked && parts.method.is_safe(),
+        is_masked,
         is_signed: call.identity.as_ref().is_some_and(|identity| identity.request_key.is_some()),
     };
     fields::write_request(&mut head, &parts.headers, parts.version, &told);

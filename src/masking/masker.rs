@@ -13,7 +13,7 @@ use super::member::{self, Member};
 use super::number::Number;
 pub use super::output::MASK;
 use super::output::Output;
-use super::state::{Mode, State};
+use super::state::{Mode, State, is_blank};
 use super::text::Text;
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
 use super::utf8::Utf8;
@@ -28,8 +28,10 @@ const RECORD_SEPARATOR: u8 = 0x1e;
 pub enum Form {
     /// One.
     Text,
-    /// One after the other, as in NDJSON and in sequences (RFC 7464).
+    /// One after the other, as in sequences (RFC 7464).
     Sequence,
+    /// One after the other, each within a line, as in NDJSON: who reads by lines could take a line of a longer one for a text.
+    Lines,
 }
 
 /// Masks one body.
@@ -90,6 +92,10 @@ impl Masker {
     /// # Errors
     /// [`Unmaskable`]: nothing more may leave, neither of this piece nor of another.
     pub fn mask(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
+        self.masked(tree, bytes).inspect_err(|_| self.state = State::Broken)
+    }
+
+    fn masked(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
         let output = Output::begin(self.mode == Mode::Masking);
         let mut piece = Piece { tree, bytes: &bytes, output };
@@ -116,7 +122,8 @@ impl Masker {
             | State::Colon
             | State::InString
             | State::InWord(_)
-            | State::Next => false,
+            | State::Next
+            | State::Broken => false,
         };
         if is_whole { Ok(()) } else { Err(Unmaskable::Incomplete) }
     }
@@ -130,6 +137,7 @@ impl Masker {
                 State::InNumber(number) => self.in_number(piece, at, number)?,
                 State::InWord(rest) => self.in_word(piece, at, rest)?,
                 State::Mark(length) => self.mark(piece, at, length)?,
+                State::Broken => return Err(Unmaskable::Incomplete),
                 State::Top
                 | State::Value
                 | State::FirstValue
@@ -137,10 +145,15 @@ impl Masker {
                 | State::FirstName
                 | State::Colon
                 | State::Next
-                | State::Nothing => match piece.sign(at) {
-                    Some((at, sign)) => self.sign(piece, at, sign)?,
-                    None => return Ok(()),
-                },
+                | State::Nothing => {
+                    if self.form == Form::Lines && self.depth > 0 {
+                        piece.check_line(at)?;
+                    }
+                    match piece.sign(at) {
+                        Some((at, sign)) => self.sign(piece, at, sign)?,
+                        None => return Ok(()),
+                    }
+                }
             };
         }
         Ok(())
@@ -246,7 +259,7 @@ impl Masker {
         }
         self.state = match (self.depth, self.form) {
             (0, Form::Text) => State::Nothing,
-            (0, Form::Sequence) => State::Top,
+            (0, Form::Sequence | Form::Lines) => State::Top,
             _ => State::Next,
         };
     }
@@ -368,10 +381,16 @@ impl Piece<'_> {
         let blanks = self.bytes[at..].iter().position(|byte| !is_blank(*byte))?;
         Some((at + blanks, self.bytes[at + blanks]))
     }
-}
 
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    /// Whether no line ends before that byte.
+    fn check_line(&self, at: usize) -> Result<(), Unmaskable> {
+        match self.bytes[at..].iter().position(|byte| !matches!(byte, b' ' | b'\t')) {
+            Some(blanks) if is_blank(self.bytes[at + blanks]) => {
+                Err(Unmaskable::Syntax((at + blanks) as u64))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

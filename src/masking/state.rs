@@ -31,6 +31,8 @@ pub(super) enum State {
     Next,
     /// Nothing more.
     Nothing,
+    /// Nothing at all: what came could not be masked.
+    Broken,
 }
 
 /// What becomes of the values that come.
@@ -42,4 +44,9 @@ pub(super) enum Mode {
     Passing,
     /// They are masked as one.
     Masking,
+}
+
+/// Whether a byte is blank between the parts of a text (RFC 8259, section 2).
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }

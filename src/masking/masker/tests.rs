@@ -190,7 +190,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
     ) {
         for text in [&bytes[..], signs.as_bytes()] {
-            for form in [Form::Text, Form::Sequence] {
+            for form in [Form::Text, Form::Sequence, Form::Lines] {
                 let (whole, single) = (run(rules(15), form, &[text]), run(rules(15), form, &cut(text, &cuts)));
                 prop_assert_eq!(whole.1.is_ok(), single.1.is_ok());
                 prop_assert!(whole.1.is_err() || whole.0 == single.0);
@@ -243,7 +243,7 @@ fn a_masked_member_is_gone_however_it_is_spelled_or_repeated() {
         b"{\"receiver\":1}\n{\"receiver\":{}}\n\n",
         "{\"receiver\":\"***\"}\n{\"receiver\":\"***\"}\n\n",
         rules(8),
-        Form::Sequence,
+        Form::Lines,
     );
     check(b"\x1e7\n\x1enull\n\x1e[]\n", "\x1e\"***\"\n\x1enull\n\x1e[]\n", names, Form::Sequence);
     for empty in [&b""[..], b" \n"] {
@@ -287,6 +287,10 @@ fn what_no_two_readers_read_alike_is_refused() {
                 String::from_utf8_lossy(&left)
             );
         }
+    }
+    for text in [&b"{\"wrap\":\n{\"receiver\":{\"name\":1}}\n}"[..], b"{\"a\":1\r}", b"[ \n]"] {
+        let (left, end) = run(rules(1), Form::Lines, &[text]);
+        assert!(matches!(end, Err(Unmaskable::Syntax(_))) && left.is_empty(), "{text:?} is no line");
     }
     check(&deep(128), std::str::from_utf8(&deep(128)).unwrap(), rules(1), Form::Text);
 }

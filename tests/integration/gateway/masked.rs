@@ -139,7 +139,8 @@ fn an_answer_is_masked_whatever_its_status_and_spelling() {
     let (dev, _origin) = in_front_of(&[
         (
             "200 OK\r\nContent-Type: application/json\r\nETag: \"a\"\r\nLast-Modified: x\r\n\
-             Content-Digest: sha-256=:x:\r\nAccept-Ranges: bytes\r\nVary: Accept\r\n",
+             Content-Digest: sha-256=:x:\r\nAccept-Ranges: bytes\r\nVary: Accept\r\n\
+             Cache-Control: public, s-maxage=60\r\nCDN-Cache-Control: max-age=60\r\n",
             r#"{"receiver":{"n\u0061me":"Li Lei","city":"X"}}"#,
         ),
         (
@@ -164,7 +165,8 @@ fn an_answer_is_masked_whatever_its_status_and_spelling() {
         (first.status, first.text().as_str()),
         (200, r#"{"receiver":{"n\u0061me":"***","city":"X"}}"#)
     );
-    for gone in ["etag", "last-modified", "content-digest", "accept-ranges"] {
+    assert_eq!(first.header("cache-control"), Some("private, no-cache"));
+    for gone in ["etag", "last-modified", "content-digest", "accept-ranges", "cdn-cache-control"] {
         assert_eq!(first.header(gone), None, "{gone}");
     }
     assert_eq!(first.header("content-length"), Some(first.body.len().to_string().as_str()));
@@ -202,9 +204,17 @@ fn an_answer_that_cannot_be_masked_is_refused() {
         ("200 OK\r\nContent-Type: application/json\r\n", "<p>Li Lei</p>"),
         ("200 OK\r\nContent-Type: application/json\r\n", "{}\"Li Lei\""),
         ("500 Failed\r\nContent-Type: text/plain\r\n", "Li Lei"),
+        (
+            "200 OK\r\nContent-Type: application/hal+json\r\n",
+            r#"{"_embedded":{"receiver":{"name":"Li Lei"}}}"#,
+        ),
+        (
+            "200 OK\r\nContent-Type: application/x-ndjson\r\n",
+            "{\"wrap\":\n{\"receiver\":{\"name\":\"Li Lei\"}}\n}\n",
+        ),
         ("200 OK\r\nContent-Type: application/json\r\n", "{\u{feff}}"),
     ]);
-    for place in 0..11 {
+    for place in 0..13 {
         let answer = dev.get(&format!("/api/products?{place}"), &[]);
         assert_eq!(
             (answer.status, answer.code().as_str()),
@@ -233,6 +243,7 @@ fn an_answer_for_who_has_the_scope_is_as_the_upstream_gave_it() {
         let answer = dev.get(&format!("/api/products?{place}"), &key);
         assert_eq!((answer.status / 100, answer.text().as_str()), (2, SECRET));
         assert_eq!(answer.header("vary"), Some("authorization, x-api-key, signature-input"));
+        assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
         assert_eq!(answer.header("etag").is_some(), place == 0);
     }
     let lacking = [("X-Api-Key", dev.told("/other_app/api_key"))];
@@ -243,6 +254,8 @@ fn an_answer_for_who_has_the_scope_is_as_the_upstream_gave_it() {
 fn an_upstream_is_asked_for_an_answer_that_can_be_masked() {
     let (dev, origin) = in_front_of(&[("200 OK\r\nContent-Type: application/json\r\n", "{}")]);
     let asked = [
+        ("Accept", "application/hal+json"),
+        ("A-IM", "feed"),
         ("Accept-Encoding", "gzip, br"),
         ("Range", "bytes=0-9"),
         ("If-Range", "\"a\""),
@@ -254,11 +267,11 @@ fn an_upstream_is_asked_for_an_answer_that_can_be_masked() {
         let answer: Answer = dev.get("/api/products?0", &[&asked[..], more].concat());
         assert_eq!(answer.status, 200, "{}", answer.text());
         let head = origin.received().unwrap().to_ascii_lowercase();
-        let is_asked = |line: &&str| {
-            line.starts_with("if-") || line.starts_with("accept-encoding") || line.starts_with("range")
-        };
+        let is_asked =
+            |line: &&str| ["if-", "accept", "a-im", "range"].iter().any(|begin| line.starts_with(begin));
         head.lines().filter(is_asked).map(str::to_owned).collect()
     };
-    assert_eq!(fields(&[]), ["if-match: \"b\"", "accept-encoding: identity"]);
+    let maskable = "accept: application/json, application/problem+json, application/x-ndjson;q=0.9";
+    assert_eq!(fields(&[]), ["if-match: \"b\"", "accept-encoding: identity", maskable]);
     assert_eq!(fields(&[("X-Api-Key", dev.told("/app/api_key"))]).len(), asked.len());
 }
