@@ -8,7 +8,7 @@ mod subscribed;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Value, json};
 
 use self::asked::Asked;
@@ -27,6 +27,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::server::clock::SystemClock;
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("merchant_behind").args(["merchant", "request_id"])))]
 pub(super) struct ExplainArguments {
     /// The call, such as 'POST /api/orders'; a target alone is a GET
     #[arg(value_name = "METHOD TARGET", required_unless_present = "request_id")]
@@ -51,7 +52,7 @@ pub(super) struct ExplainArguments {
     #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "key")]
     scopes: Vec<Scope>,
     /// The merchant behind the token proved itself by two factors
-    #[arg(long, requires = "merchant")]
+    #[arg(long, requires = "merchant_behind")]
     two_factors: bool,
     /// Where the call comes from
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -133,7 +134,11 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
 
 fn show(explained: &Explained, asked: &Asked, screen: &Screen) -> Outcome {
     let rows: Vec<Value> = explained.rows();
-    let (allowed, refusal) = (explained.refusal.is_none(), explained.refusal.as_ref());
+    let refusal = explained.refusal.as_ref();
+    let allowed = match refusal {
+        Some(_) => Some(false),
+        None => explained.is_whole().then_some(true),
+    };
     match screen.format() {
         Format::Json => screen.json(&json!({
             "call": asked.told(),
@@ -158,7 +163,11 @@ fn show(explained: &Explained, asked: &Asked, screen: &Screen) -> Outcome {
                 )),
                 (None, upstream) => {
                     let upstream = upstream.as_deref().unwrap_or_default();
-                    screen.lines(&format!("{} is allowed, and goes to upstream {upstream}.", asked.told()))
+                    let how = match allowed {
+                        Some(_) => "is allowed, and goes",
+                        None => "is not refused by what was asked; if the rest allows it, it goes",
+                    };
+                    screen.lines(&format!("{} {how} to upstream {upstream}.", asked.told()))
                 }
             }
         }

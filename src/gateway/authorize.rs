@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, request};
+use http::{HeaderMap, HeaderName, request};
 
 use super::destination::Destination;
 use super::head::Head;
 use super::merchant_field::{self, BodyNames};
 use super::witness::{Nobody, Question, Witness};
+use super::{alike, fields};
 use crate::credential::directory::Identity;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
@@ -271,6 +272,9 @@ fn check_condition(
     let mut variables = Variables::default();
     let query = parts.uri.query().unwrap_or_default();
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
+    if condition.expression.reads("request", "query") && !alike::is_clear(query) {
+        request.retain(|(name, _)| *name != "query");
+    }
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
     variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(caller.clone())));
@@ -287,15 +291,24 @@ fn check_condition(
     }
 }
 
-/// The fields that a condition names, but for those that are not there; nothing if one of them is there twice, or is no text:
-/// what a condition would read of that is not what the upstream reads.
+/// The fields that a condition names, but for those that are not there, or end here as `Connection` says; nothing if one of them is
+/// there twice, under a name that is like it to an upstream behind CGI, or is no text: what a condition would read of that is not
+/// what the upstream reads.
 fn named_headers(names: &[HeaderName], sent: &HeaderMap) -> Option<Field> {
+    if names.is_empty() {
+        return Some(Field::map::<&str, &str>([]));
+    }
+    let nominated = fields::nominated(sent);
     let mut fields = Vec::new();
     for name in names {
-        let mut values = sent.get_all(name).iter();
-        match (values.next().map(HeaderValue::to_str), values.next()) {
+        let is_it =
+            |found: &HeaderName| alike::is_alike(found.as_str(), name.as_str()) && !nominated.contains(found);
+        let mut found = sent.iter().filter(|(found, _)| is_it(found));
+        match (found.next(), found.next()) {
             (None, _) => {}
-            (Some(Ok(value)), None) => fields.push((name.as_str(), value)),
+            (Some((found, value)), None) if found == name => {
+                fields.push((name.as_str(), value.to_str().ok()?))
+            }
             (Some(_), _) => return None,
         }
     }

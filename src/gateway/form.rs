@@ -12,7 +12,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::form_room::Held;
+use super::body_room::Held;
 use super::pipeline::Peer;
 use super::upload::{Upload, UploadBounds, UploadOutcome};
 use super::worker::Worker;
@@ -65,7 +65,7 @@ pub(super) async fn read(
     let bounds = UploadBounds { max: limit, time: bounds.body_time, progress: bounds.body_progress };
     let outcome = Rc::new(RefCell::new(UploadOutcome::default()));
     let mut upload = Upload::new((body, version), bounds, outcome.clone(), peer.raw_head.clone());
-    let (mut bytes, mut held) = (Vec::new(), Held::none(&worker.shared.form_room));
+    let (mut bytes, mut held) = (Vec::new(), Held::none(&worker.shared.body_room, &peer.address));
     while let Some(frame) = upload.frame().await {
         let Ok(frame) = frame else {
             let refusal = outcome.borrow_mut().refusal.take();

@@ -67,6 +67,8 @@ pub struct Permitted {
     pub request: Request<Upload>,
     /// Where it may go.
     pub to: Destination,
+    /// From when, in monotonic time.
+    pub at: Duration,
 }
 
 /// Sends a call's request and waits for the head of the answer.
@@ -76,7 +78,7 @@ pub struct Permitted {
 pub async fn send(
     worker: &Worker,
     recording: &mut Recording,
-    Permitted { mut request, to }: Permitted,
+    Permitted { mut request, to, at }: Permitted,
 ) -> Result<(AnswerHead, Box<Exchange<Upload>>), Refusal> {
     let view = recording.call.view.clone();
     let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
@@ -86,7 +88,7 @@ pub async fn send(
     let (head, exchange) = loop {
         let call = &recording.call;
         let outcome = {
-            let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream), request, call));
+            let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream), (request, at), call));
             in_time(worker, sending, route.timeout, &call.upload).await
         };
         let (head, exchange) = outcome.map_err(|error| {
@@ -137,10 +139,9 @@ async fn in_time<T>(
 async fn try_endpoints(
     worker: &Worker,
     (pools, upstream): (&[Rc<Pool>], &Upstream),
-    mut request: Request<Upload>,
+    (mut request, mut now): (Request<Upload>, Duration),
     call: &Call,
 ) -> Result<(AnswerHead, Box<Exchange<Upload>>), UpstreamError> {
-    let mut now = call.started;
     let mut failed: Option<Rc<Pool>> = None;
     let mut tries = 0;
     loop {

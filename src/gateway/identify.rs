@@ -51,6 +51,18 @@ pub(super) fn known(worker: &Worker, asking: &Asking<'_>) -> Option<Proven> {
     }
 }
 
+/// Who calls, asked again after a wait in which that may have ended. What was shown beside the credential was taken before. Who signed
+/// the request is not asked for again, as a signature is taken once; nobody does for a merchant.
+///
+/// # Errors
+/// Why the credential is refused by now.
+pub(super) async fn again(worker: &Worker, asking: Asking<'_>) -> Result<Option<Arc<Identity>>, Refused> {
+    match known(worker, &asking) {
+        Some(proven) => Ok(proven.identity),
+        None => Ok(look_up(worker, asking, Body::Present).await?.identity),
+    }
+}
+
 /// Who calls, as the directory knows or learns.
 ///
 /// # Errors

@@ -1,12 +1,13 @@
 //! What a JSON text has at the place to which names lead, however often it is there: the text is read in one pass and nothing of
 //! it is kept. A list on the way stands for each of its items.
 //!
-//! Where readers of JSON differ, nothing is guessed: a name that some would take for one on the way, as it differs in its case
-//! alone, is told as well.
+//! Where readers of JSON differ, nothing is guessed: a name that some would take for one on the way is told as well.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::alike::is_alike;
 
 /// What stands at a place of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Found {
     Nothing,
     /// Something that is not a text.
     NoText,
-    /// A name on the way is there in another case as well, or instead.
+    /// A name that can be taken for one on the way is there as well, or instead.
     LikeIt,
 }
 
@@ -182,18 +183,10 @@ impl Visitor<'_> for Name<'_> {
     fn visit_str<E>(self, name: &str) -> Result<Likeness, E> {
         Ok(match name {
             name if name == self.0 => Likeness::Same,
-            name if folded(name).eq(folded(self.0)) => Likeness::Like,
+            name if is_alike(name, self.0) => Likeness::Like,
             _ => Likeness::Other,
         })
     }
-}
-
-/// A name as readers have it that make no difference of case: some fold the long s and the sign of kelvin, too.
-fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars().flat_map(|character| match character {
-        '\u{17f}' => 's'.to_lowercase(),
-        character => character.to_lowercase(),
-    })
 }
 
 #[cfg(test)]

@@ -5,22 +5,27 @@
 
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, request};
+use http::{HeaderMap, HeaderValue, request};
+use memchr::memmem;
 
 use super::json_member::{self, Found};
-use super::recording;
-use super::upload::Upload;
+use super::{alike, fields};
 use crate::domain::id::MerchantId;
 use crate::domain::merchant_field::MerchantField;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::PathParameters;
+
+const CONTENT_TYPE: &str = "content-type";
+const CONTENT_ENCODING: &str = "content-encoding";
 
 const MISSING: &str = "is missing or empty";
 const TWICE: &str = "is there more than once, or under a name that can be taken for it";
 const NO_TEXT: &str = "is not a text";
 const NOT_JSON: &str = "cannot be looked for, as the body is not JSON";
 const NO_JSON_TYPE: &str = "cannot be looked for, as Content-Type is not application/json in UTF-8";
+const NOMINATED: &str = "cannot be looked for, as Connection takes away what the body is";
+const FORM: &str = "cannot be looked for, as a form may have it, too";
+const BAD_ESCAPE: &str = "cannot be looked for, as the query has a % that escapes nothing";
 const CODED: &str = "cannot be looked for, as the body has a Content-Encoding";
 
 /// What must be so of a body before any of it goes on.
@@ -30,7 +35,7 @@ pub struct BodyNames<'s> {
     merchant: MerchantId,
 }
 
-/// Checks what the head of a request names; gives what its body has yet to name.
+/// Checks what the head of a request names, or says of the body that names it; gives what the body has yet to name.
 ///
 /// # Errors
 /// [`Refusal::MerchantMismatch`], [`Refusal::MerchantUnclear`].
@@ -41,10 +46,13 @@ pub fn check<'s>(
 ) -> Result<Option<BodyNames<'s>>, Refusal> {
     let is_it = match &**field {
         MerchantField::Path(name) => in_path(parameters.get(name).unwrap_or_default(), merchant),
-        MerchantField::Query(name) => in_query(parts.uri.query().unwrap_or_default(), name, merchant),
-        MerchantField::Body(_) => return Ok(Some(BodyNames { field, merchant: merchant.clone() })),
+        MerchantField::Query(name) => check_no_form(&parts.headers)
+            .and_then(|()| in_query(parts.uri.query().unwrap_or_default(), name, merchant)),
+        MerchantField::Body(_) => check_kind(&parts.headers).map(|()| true),
     };
-    decided(field, is_it).map(|()| None)
+    decided(field, is_it)?;
+    let is_in_body = matches!(**field, MerchantField::Body(_));
+    Ok(is_in_body.then(|| BodyNames { field, merchant: merchant.clone() }))
 }
 
 /// Whether it is the merchant, or why that cannot be told.
@@ -67,9 +75,10 @@ fn in_path(value: &str, merchant: &MerchantId) -> IsIt {
 }
 
 fn in_query(query: &str, name: &str, merchant: &MerchantId) -> IsIt {
-    // Some servers take a semicolon for a separator, too.
-    let pieces = query.split(['&', ';']).flat_map(|piece| form_urlencoded::parse(piece.as_bytes()));
-    let named = pieces.filter(|(found, _)| may_be_taken_for(found, name)).count();
+    if !alike::is_well_escaped(query) {
+        return Err(BAD_ESCAPE);
+    }
+    let named = alike::names(query).filter(|found| alike::may_be_taken_for(found, name)).count();
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(found, _)| found == name);
     match (named, values.next()) {
         (0 | 1, None) => Err(MISSING),
@@ -79,37 +88,7 @@ fn in_query(query: &str, name: &str, merchant: &MerchantId) -> IsIt {
     }
 }
 
-/// Whether some server would take `found` for the parameter `name`: in another case, as an entry of it (`name[]`), cut off at a
-/// zero byte, or with points and blanks for underscores.
-fn may_be_taken_for(found: &str, name: &str) -> bool {
-    let base = found.trim_start().split(['[', '\0']).next().unwrap_or_default();
-    let folded = |byte: u8| match byte {
-        b'.' | b' ' => b'_',
-        byte => byte.to_ascii_lowercase(),
-    };
-    base.bytes().map(folded).eq(name.bytes().map(folded))
-}
-
 impl BodyNames<'_> {
-    /// Reads a body to its end and looks at it; gives it to be sent on.
-    ///
-    /// # Errors
-    /// [`Refusal::MerchantMismatch`], [`Refusal::MerchantUnclear`]; what the bounds of the body say.
-    pub(super) async fn read(&self, upload: Upload, headers: &HeaderMap) -> Result<Upload, Refusal> {
-        self.check_kind(headers)?;
-        let body = upload.whole().await?;
-        self.look_at(&body)?;
-        Ok(Upload::Whole(body))
-    }
-
-    /// Looks at what a head says of the body.
-    ///
-    /// # Errors
-    /// [`Refusal::MerchantUnclear`].
-    pub fn check_kind(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        check_kind(headers).or_else(|why| decided(self.field, Err(why)))
-    }
-
     /// Looks at a body that is all there.
     ///
     /// # Errors
@@ -132,27 +111,48 @@ impl BodyNames<'_> {
 /// Whether a body is what it looks like: an upstream would undo a coding, and may read another type in another way. A form can be
 /// written that is JSON too.
 fn check_kind(headers: &HeaderMap) -> Result<(), &'static str> {
-    if recording::coding(headers).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+    let is_kind =
+        |name: &str| [CONTENT_TYPE, CONTENT_ENCODING].iter().any(|kind| alike::is_alike(name, kind));
+    if fields::nominated(headers).iter().any(|name| is_kind(name.as_str())) {
+        return Err(NOMINATED);
+    }
+    if like(headers, CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(CODED);
     }
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let mut types = like(headers, CONTENT_TYPE);
     match (types.next().map(|value| value.to_str()), types.next()) {
         (Some(Ok(only)), None) if is_json(only) => Ok(()),
         _ => Err(NO_JSON_TYPE),
     }
 }
 
+/// A form's fields are to many upstreams as good as the query's, or better.
+fn check_no_form(headers: &HeaderMap) -> Result<(), &'static str> {
+    let is_form = |media_type: &HeaderValue| {
+        let media_type = media_type.as_bytes().to_ascii_lowercase();
+        [&b"form-urlencoded"[..], b"multipart/"].iter().any(|form| memmem::find(&media_type, form).is_some())
+    };
+    if like(headers, CONTENT_TYPE).any(is_form) { Err(FORM) } else { Ok(()) }
+}
+
+/// The values of a field, whatever an upstream behind CGI would take for it.
+fn like<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h HeaderValue> {
+    headers.iter().filter(move |(found, _)| alike::is_alike(found.as_str(), name)).map(|(_, value)| value)
+}
+
+/// Whether it is that type to whoever reads it, also to who looks for another one anywhere in it.
 fn is_json(media_type: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
-    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let is_kind = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    let is_token =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_plain = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
-        Some(_) | None => true,
+        Some((name, value)) => is_token(name) && is_token(value),
+        None => parameter.is_empty(),
     };
-    is_kind && parts.all(is_utf8)
+    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && parts.all(is_plain)
 }
 
 #[cfg(test)]

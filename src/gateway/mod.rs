@@ -1,8 +1,10 @@
 //! The data plane. Start with `pipeline.rs`: a request's life as one straight function.
 
 pub mod admit;
+mod alike;
 pub mod answer;
 pub mod authorize;
+pub mod body_room;
 pub mod challenge;
 pub mod confirm;
 pub mod control;
@@ -11,11 +13,11 @@ mod document;
 mod durable;
 pub mod fields;
 mod form;
-pub mod form_room;
 pub mod forward;
 pub mod head;
 mod identify;
 mod json_member;
+mod kept_body;
 pub mod masked;
 pub mod me;
 pub mod merchant_field;

@@ -23,7 +23,7 @@ use super::signed_parameters::{self, Looked};
 use super::trusted_proxies::{self, TrustedProxies};
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, masked, request_body, request_id, respond, unread, upload,
+    document, durable, forward, head, kept_body, masked, request_body, request_id, respond, unread, upload,
     upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
@@ -181,15 +181,16 @@ async fn stages(
     call.identity = identity;
     let circumstances =
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
-    let permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
+    let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
-    check_room(worker, call, route, body.as_ref())?;
+    check_length(route, body.as_ref())?;
+    // A body that may take its time keeps nothing of the journal.
+    let is_kept = permit.body.is_some();
+    if !is_kept {
+        take_room(worker, call)?;
+    }
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
-    let query = looked.query.as_deref().or(parts.uri.query());
-    call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
-    let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
-    let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
     let mut upload = match looked.form {
         Some(form) => request_body::of_form(call, parts, form),
         None => request_body::of((worker, peer), call, route, (parts, body.take())),
@@ -197,14 +198,21 @@ async fn stages(
     if let Some(digest) = digest {
         upload.check(*digest)?;
     }
-    if let Some(names) = &permit.body {
-        upload = Box::pin(names.read(upload, &parts.headers)).await?;
+    if is_kept {
+        let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
+        (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
+        take_room(worker, call)?;
     }
+    let query = looked.query.as_deref().or(parts.uri.query());
+    call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
+    let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
+    let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
+    let at = kept_body::goes_on_at(worker, call, &upload);
     if view.token(route).is_some() {
-        Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload))).await?;
+        Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload, at))).await?;
     }
     let request = head.end(&parts.method, upload);
-    Ok(Outcome::Permitted(Permitted { request, to: permit.to }))
+    Ok(Outcome::Permitted(Permitted { request, to: permit.to, at }))
 }
 
 fn find_route<'s, 'p>(
@@ -240,16 +248,16 @@ fn count(
     })
 }
 
-/// Refuses before the upstream sees anything: a body that is too long, or a record that could not be kept.
-fn check_room(
-    worker: &Worker,
-    call: &mut Call,
-    route: &Route,
-    body: Option<&Incoming>,
-) -> Result<(), Refusal> {
-    if body.is_some_and(|body| body.size_hint().lower() > route.max_body) {
-        return Err(Refusal::BodyTooLarge { limit: route.max_body });
+/// Refuses a body that is too long before any of it is read.
+fn check_length(route: &Route, body: Option<&Incoming>) -> Result<(), Refusal> {
+    match body.is_some_and(|body| body.size_hint().lower() > route.max_body) {
+        true => Err(Refusal::BodyTooLarge { limit: route.max_body }),
+        false => Ok(()),
     }
+}
+
+/// Refuses, before the upstream sees anything, a call whose record could not be kept.
+fn take_room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
     if call.meter().is_some() {
         call.room = worker.journal.borrow().reserve(RECORD_ROOM);
         if call.room.is_none() {

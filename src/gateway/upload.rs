@@ -10,12 +10,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::body_room::Held;
 use super::raw_head::RawHead;
 use crate::credential::content_digest::{Checking, ContentDigest};
 use crate::domain::refusal::Refusal;
@@ -171,25 +172,27 @@ impl Upload {
         }
     }
 
-    /// Reads all of it, within its bounds, before any of it goes on.
+    /// Reads all of it, within its bounds and into room that is taken for it, before any of it goes on.
     ///
     /// # Errors
-    /// Why it was cut off.
-    pub(super) async fn whole(self) -> Result<Bytes, Refusal> {
+    /// Why it was cut off; [`Refusal::Unavailable`] without room.
+    pub(super) async fn whole(self, mut held: Held) -> Result<Bytes, Refusal> {
         let mut streaming = match self {
             Self::Empty => return Ok(Bytes::new()),
             Self::Whole(body) => return Ok(body),
             Self::Streaming(streaming) => streaming,
         };
-        let mut body = BytesMut::new();
+        let mut body = Vec::new();
         while let Some(frame) = poll_fn(|context| streaming.poll_data(context)).await {
             let Ok(frame) = frame else {
                 let refusal = streaming.outcome.borrow_mut().refusal.take();
                 return Err(refusal.unwrap_or(BROKEN_OFF));
             };
-            body.extend_from_slice(&frame.into_data().unwrap_or_default());
+            let data = frame.into_data().unwrap_or_default();
+            held.add(data.len())?;
+            body.extend_from_slice(&data);
         }
-        Ok(body.freeze())
+        Ok(held.hold(body))
     }
 }
 

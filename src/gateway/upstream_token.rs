@@ -71,8 +71,8 @@ impl CoreToken {
     }
 
     /// The token, waited for if it is only just being asked for.
-    async fn token(&self, worker: &Worker, call: &Call, route: &Route) -> Result<Rc<AtHand>, Refusal> {
-        if let Some(token) = self.at_hand(call.started) {
+    async fn token(&self, worker: &Worker, at: Duration, route: &Route) -> Result<Rc<AtHand>, Refusal> {
+        if let Some(token) = self.at_hand(at) {
             return Ok(token);
         }
         let clock = &worker.shared.clock;
@@ -84,7 +84,7 @@ impl CoreToken {
     }
 }
 
-/// Ends a request's head with the token, if its upstream asks for one.
+/// Ends the head of a request that goes on `at` a monotonic time with the token, if its upstream asks for one.
 ///
 /// # Errors
 /// [`Refusal::UpstreamTokenMissing`].
@@ -92,11 +92,11 @@ pub(super) async fn add(
     worker: &Worker,
     call: &mut Call,
     route: &Route,
-    (head, upload): (&mut RequestHead, &Upload),
+    (head, upload, at): (&mut RequestHead, &Upload, Duration),
 ) -> Result<(), Refusal> {
     let view = call.view.clone();
     let Some(token) = view.token(route) else { return Ok(()) };
-    let at_hand = token.token(worker, call, route).await?;
+    let at_hand = token.token(worker, at, route).await?;
     let may_repeat = call.method.is_safe() && matches!(upload, Upload::Empty);
     let again = may_repeat.then(|| head.clone());
     head.field(&AUTHORIZATION, &at_hand.authorization);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use super::body_room::BodyRoom;
 use super::challenge::Challenges;
 use super::control::ControlPlane;
-use super::form_room::FormRoom;
 use super::me::Questions;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
@@ -62,8 +62,8 @@ pub struct Shared {
     pub signatures: Signatures,
     /// What apps ask about themselves.
     pub questions: Questions,
-    /// Room for forms that are read whole.
-    pub form_room: Arc<FormRoom>,
+    /// Room for bodies that are read whole before their calls go on.
+    pub body_room: Arc<BodyRoom>,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

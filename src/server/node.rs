@@ -230,7 +230,7 @@ impl Node {
             key_uses: services.key_uses.clone(),
             signatures: Signatures::new(services.clock.now()),
             questions: Questions::new(cells.clone(), charges),
-            form_room: Arc::default(),
+            body_room: Arc::default(),
             control: ControlPlane::new(router(&services), control, &bounds),
             bounds,
         });

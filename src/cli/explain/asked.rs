@@ -56,7 +56,8 @@ impl Asked {
                 read.ok_or_else(|| usage(format!("{field:?} is no field: write it like 'X-Channel: beta'")))?;
             parts.headers.append(name, value);
         }
-        if arguments.body.is_some() && !parts.headers.contains_key(CONTENT_TYPE) {
+        let may_have_body = !matches!(parts.method, Method::GET | Method::HEAD);
+        if (arguments.body.is_some() || may_have_body) && !parts.headers.contains_key(CONTENT_TYPE) {
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         Ok(Self { parts, from: arguments.from, body: arguments.body.clone() })

@@ -95,6 +95,11 @@ impl Witness for Decisions {
 }
 
 impl Explained {
+    /// Whether all was asked that decides it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.decisions.0.iter().all(|decision| decision.outcome != NOT_ASKED)
+    }
+
     /// A row for each decision.
     pub(super) fn rows(&self) -> Vec<Value> {
         let row = |decision: &Decision| {
@@ -198,10 +203,7 @@ fn look_at_body(decisions: &mut Decisions, permit: &Permit<'_>, asked: &Asked) -
     let Some(names) = &permit.body else { return Ok(()) };
     decisions.add("body", None, "that the body names the merchant".to_owned());
     match &asked.body {
-        Some(body) => {
-            names.check_kind(&asked.parts.headers)?;
-            names.look_at(body.as_bytes())
-        }
+        Some(body) => names.look_at(body.as_bytes()),
         None => {
             decisions.answered(None, || "give it by --body".to_owned());
             if let Some(last) = decisions.0.last_mut() {

@@ -43,6 +43,13 @@ fn a_query_names_the_merchant_once_whatever_a_server_takes_for_a_name() {
         ("merchant_id=mer_a&merchant_id%00x=mer_b", Err(TWICE)),
         ("merchant_id=mer_a&x=1;merchant_id=mer_b", Err(TWICE)),
         ("x=1;merchant_id=mer_b&merchant_id=mer_a", Err(TWICE)),
+        ("merchant_id=mer_a&merchantId=mer_b", Err(TWICE)),
+        ("merchant_id=mer_a&merchant-id=mer_b", Err(TWICE)),
+        ("merchant_id=mer_a&merchant[id=mer_b", Err(TWICE)),
+        ("merchant_id=mer_a&[merchant_id]=mer_b", Err(TWICE)),
+        ("merchant_id=mer_a&[merchant_id][0]=mer_b", Err(TWICE)),
+        ("merchant_id=mer_a&%u006derchant_id=mer_b", Err(BAD_ESCAPE)),
+        ("merchant_id=mer_a&x=%", Err(BAD_ESCAPE)),
     ] {
         assert_eq!(in_query(query, "merchant_id", &merchant()), expected, "{query}");
     }
@@ -69,19 +76,43 @@ fn kind(types: &[&'static str], coding: Option<&'static str>) -> Result<(), &'st
         headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
     }
     if let Some(coding) = coding {
-        headers.insert(http::header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     check_kind(&headers)
 }
 
 #[test]
-fn a_body_is_looked_at_if_it_can_be_nothing_else() {
-    for good in [
-        "application/json",
-        "Application/JSON; charset=UTF-8",
-        "application/json;charset=\"utf-8\"; v=1",
-        "application/merge-patch+json",
+fn what_the_upstream_may_take_for_another_kind_is_refused() {
+    let fields = |more: &[(&'static str, &'static str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("content-type", "application/json")].iter().chain(more) {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    };
+    for (more, expected) in [
+        (("connection", "keep-alive, x-other"), Ok(())),
+        (("connection", "Content-Type"), Err(NOMINATED)),
+        (("connection", "close, CONTENT-ENCODING"), Err(NOMINATED)),
+        (("content_type", "application/x-www-form-urlencoded"), Err(NO_JSON_TYPE)),
+        (("content_encoding", "gzip"), Err(CODED)),
     ] {
+        assert_eq!(check_kind(&fields(&[more])), expected, "{more:?}");
+    }
+    for (form, expected) in [
+        (("content-language", "form-urlencoded"), Ok(())),
+        (("content-type", "Multipart/Form-Data; boundary=x"), Err(FORM)),
+        (("content_type", "application/x-www-form-urlencoded"), Err(FORM)),
+    ] {
+        assert_eq!(check_no_form(&fields(&[form])), expected, "{form:?}");
+    }
+}
+
+#[test]
+fn a_body_is_looked_at_if_it_can_be_nothing_else() {
+    for good in
+        ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"; v=1"]
+    {
         assert_eq!(kind(&[good], None), Ok(()), "{good}");
     }
     assert_eq!(kind(&["application/json"], Some("identity")), Ok(()));
@@ -93,6 +124,12 @@ fn a_body_is_looked_at_if_it_can_be_nothing_else() {
         "application/json; charset=utf-16",
         "application/json; charset=utf-7",
         "application/jsonp",
+        "application/merge-patch+json",
+        "application/x-www-form-urlencoded+json",
+        "application/x-www-form-urlencoded, a+json",
+        "application/json; v=1, application/x-www-form-urlencoded",
+        "application/json; v=application/x-www-form-urlencoded",
+        "application/json; form",
         "application/json, text/plain",
         "text/json",
     ] {

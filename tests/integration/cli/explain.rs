@@ -129,6 +129,7 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
     // What is not given is not guessed.
     let unknown = explained(&offline(folder.path(), &[&["POST /api/listings"][..], &merchant].concat()));
     assert_eq!(decisions(&unknown).last(), Some(&("body", "not asked")));
+    assert_eq!((&unknown["allowed"], &unknown["code"]), (&Value::Null, &Value::Null), "{unknown}");
 }
 
 #[test]
@@ -140,6 +141,8 @@ fn what_cannot_be_explained_is_said() {
         (&["--request-id", "x"], 2, "--admin-url"),
         (&["GET nowhere at all"], 2, "is no target"),
         (&["GET /", "--header", "nonsense"], 2, "is no field"),
+        (&["GET /", "--app", "app_1", "--two-factors"], 2, "--merchant"),
+        (&["--request-id", "x", "--two-factors"], 2, "--admin-url"),
         (&["GET /", "--subscription", "nonsense"], 2, "storefront=standard"),
     ] {
         let policies = ["policy", "explain", "--policies", folder.path().to_str().unwrap()];
@@ -241,7 +244,7 @@ fn a_call_on_record_is_explained_as_it_was() {
         let record = format!("/admin/usage/{id}");
         wait_for("the usage record", || dev.admin("GET", &record, "").status == 200);
         // Of the path it is known which merchant it may name alone.
-        let told = explained(&on_node(dev, &["--request-id", id]));
+        let told = explained(&on_node(dev, &["--request-id", id, "--two-factors"]));
         assert_eq!((&told["route"], &told["allowed"]), (&json!(route), &json!(true)), "{told}");
         assert!(told["call"].as_str().unwrap().contains(&world.ids[0]), "{told}");
     }

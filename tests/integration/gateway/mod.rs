@@ -22,6 +22,8 @@ mod masked;
 mod masked_streams;
 mod me;
 mod merchant_binding;
+mod merchant_binding_disguised;
+mod merchant_binding_slow;
 mod narrow_keys;
 mod outside;
 mod parked;

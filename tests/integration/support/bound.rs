@@ -40,6 +40,12 @@ routes:
         headers: [X-Channel]
         message: This is open to the beta channel alone.
     meter: {}
+  - name: on-query
+    methods: [GET]
+    path: /api/summaries
+    upstream: order
+    access: {condition: request.query.kind == 'summary'}
+    meter: {}
 "#;
 
 /// A gateway with those routes.

@@ -93,7 +93,6 @@ impl Gate {
         admit(cells, route, &permit, identity.as_ref(), (address, moment.monotonic))
             .map_err(|(refusal, _)| refusal)?;
         let Some(names) = permit.body else { return Ok(()) };
-        names.check_kind(&parts.headers)?;
         names.look_at(body.as_bytes())
     }
 
