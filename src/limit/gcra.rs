@@ -72,13 +72,16 @@ pub fn give_back(cell: &Cell, rate: &Rate) {
         cell.replace(|arrival| Ok(((), arrival.saturating_sub(nanos))));
 }
 
-/// How many requests `cell` would let pass at once under `rate` at `now`. Asking uses up nothing.
+/// How many requests `cell` would let pass at once under `rate` at `now`, and how long until that is the whole burst. Asking uses
+/// up nothing; what a slower rate filled is forgotten, as by who calls.
 #[must_use]
-pub fn remaining(cell: &Cell, rate: &Rate, now: Duration) -> u32 {
+pub fn left(cell: &Cell, rate: &Rate, now: Duration) -> (u32, Duration) {
+    forget_slower_rates(cell, rate, now);
     let each = rate.window.checked_div(rate.requests.get()).unwrap_or_default().as_nanos();
     let until_whole = u128::from(cell.arrival()).saturating_sub(now.as_nanos());
     let used = if each == 0 { u128::MAX } else { until_whole.div_ceil(each) };
-    rate.burst.get().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+    let remaining = rate.burst.get().saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
+    (remaining, reset_after(cell, now))
 }
 
 /// How long until the limit is as if never used.
@@ -215,6 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_limit_that_is_raised_is_told_by_its_own_pace() {
+        let cell = Arc::new(Cell::default());
+        let now = Duration::from_secs(1000);
+        let (slow, fast) = (rate_of(1, 30 * 86_400, 2), rate_of(1000, 1, 10));
+        while matches!(admit(&cell, &slow, now), Verdict::Admitted { .. }) {}
+        let each = Duration::from_millis(1);
+        assert_eq!(left(&cell, &fast, now), (0, 10 * each));
+        assert_eq!(left(&cell, &fast, now + each), (1, 9 * each));
+        assert_eq!(admit(&cell, &fast, now + each), Verdict::Admitted { remaining: 0 });
+    }
+
+    #[test]
     fn what_is_given_back_can_be_used_again() {
         let cell = Arc::new(Cell::default());
         let rate = rate_of(100, 10, 20);
@@ -266,7 +281,7 @@ mod tests {
             let mut now = Duration::from_secs(100);
             for gap in gaps {
                 now += Duration::from_millis(gap);
-                let told = remaining(&cell, &rate, now);
+                let (told, _) = left(&cell, &rate, now);
                 let passes = match admit(&cell, &rate, now) {
                     Verdict::Admitted { remaining } => remaining + 1,
                     Verdict::Refused { .. } => 0,

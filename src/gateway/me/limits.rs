@@ -12,7 +12,7 @@ use crate::domain::plan::{Limit, LimitKey, PlanVersion};
 use crate::domain::refusal::whole_seconds;
 use crate::domain::time::Moment;
 use crate::limit::cell::{CellKey, Cells};
-use crate::limit::gcra::{remaining, reset_after};
+use crate::limit::gcra;
 use crate::policy::snapshot::{Route, Snapshot};
 
 /// The answer to `/me/limits`.
@@ -49,7 +49,7 @@ impl Of<'_> {
             "plan": self.version.reference.to_string(),
             "limit": limit.name.as_str(),
             "requests": limit.rate.requests,
-            "window_seconds": limit.rate.window.as_secs(),
+            "window_seconds": whole_seconds(limit.rate.window),
             "burst": limit.rate.burst,
         });
         match limit.per {
@@ -83,7 +83,7 @@ impl Of<'_> {
     /// How many more may pass at once, and in how many seconds the burst is whole again; `None` if nothing was used.
     fn left(&self, limit: &Limit, key: &CellKey<'_>) -> Option<(u32, u64)> {
         let cell = self.cells.known(key)?;
-        let reset = whole_seconds(reset_after(&cell, self.now));
-        Some((remaining(&cell, &limit.rate, self.now), reset))
+        let (remaining, reset) = gcra::left(&cell, &limit.rate, self.now);
+        Some((remaining, whole_seconds(reset)))
     }
 }
