@@ -14,6 +14,7 @@ use super::lines;
 use super::posting::{Origin, post};
 use super::rating::{Billable, Booking, Unrated, rate};
 use super::sale::rate_transaction;
+use super::statement::first_open;
 use super::totals::{Totals, sale_key};
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::domain::charge::Charge;
@@ -326,10 +327,7 @@ impl<'t> Books<'t> {
         if self.closed.contains(&period) {
             period = period.next().max(Period::of(self.time.now, &self.time.zone));
         }
-        while self.closed.contains(&period) {
-            period = period.next();
-        }
-        Booking { period, service_period }
+        Booking { period: first_open(&self.closed, period), service_period }
     }
 
     async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {

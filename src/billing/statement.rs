@@ -4,7 +4,7 @@
 //! keeps what it came to as bytes under a number and a hash: from then on the statement is those bytes, and nothing else.
 //! What comes later is an adjustment on a later statement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -138,6 +138,32 @@ pub async fn show(
     let statements = read(&mut transaction, period, app).await?;
     transaction.roll_back().await?;
     Ok(statements)
+}
+
+/// What an app comes to in the period that takes its charges at `now`, as drafts. That is the period that runs, or if that is
+/// closed, the first open one after it.
+///
+/// # Errors
+/// [`StatementError`].
+pub async fn running(
+    store: &Store,
+    app: &AppId,
+    (zone, now): (&Zone, Timestamp),
+) -> Result<(Period, Vec<Statement>), StatementError> {
+    let mut transaction = store.begin_reading().await?;
+    let period = first_open(&transaction.closed_periods().await?, Period::of(now, zone));
+    let lines = transaction.line_totals(period, Some(app)).await?;
+    transaction.roll_back().await?;
+    Ok((period, arrange(lines, period)?))
+}
+
+/// The first period from `from` on that is not `closed`.
+pub(super) fn first_open(closed: &BTreeSet<Period>, from: Period) -> Period {
+    let mut period = from;
+    while closed.contains(&period) {
+        period = period.next();
+    }
+    period
 }
 
 async fn read(

@@ -20,6 +20,9 @@ use crate::domain::refusal::Refusal;
 /// Longest answer of the gateway's own endpoints, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
 
+/// Documents that are made at once are one of so many parts of all places: they keep no login waiting.
+const DOCUMENTS: usize = 8;
+
 const TOO_MANY: Refusal = Refusal::Unavailable("Too many such calls are under way");
 const NO_ANSWER: Refusal = Refusal::Unavailable("The control plane did not answer");
 
@@ -32,6 +35,7 @@ pub struct ControlPlane {
     router: Router,
     runtime: tokio::runtime::Handle,
     places: Arc<Places>,
+    documents: Arc<Places>,
     max_body: u64,
     body_time: Duration,
 }
@@ -41,7 +45,9 @@ impl ControlPlane {
     #[must_use]
     pub fn new(router: Router, runtime: tokio::runtime::Handle, bounds: &Bounds) -> Self {
         let places = Arc::new(Places::new(bounds.control_calls));
-        Self { router, runtime, places, max_body: bounds.control_body, body_time: bounds.body_time }
+        let documents = Arc::new(Places::new(bounds.control_calls.div_ceil(DOCUMENTS)));
+        let (max_body, body_time) = (bounds.control_body, bounds.body_time);
+        Self { router, runtime, places, documents, max_body, body_time }
     }
 
     /// Whether `path` is one of the gateway's own.
@@ -77,8 +83,8 @@ impl ControlPlane {
         self.serve(Request::from_parts(parts, AxumBody::from(body)), place).await
     }
 
-    /// Has something made that may take its time, such as a long document, for a call on `connection`. A caller that leaves does not
-    /// give its place back while it is being made.
+    /// Has a document made that may take its time, for a call on `connection`. Such calls have places of their own. A caller that
+    /// leaves does not give its place back while it is being made.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`].
@@ -87,7 +93,7 @@ impl ControlPlane {
         connection: &ConnectionFields,
         making: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let place = Places::take(&self.places, &connection.forwarded_for);
+        let place = Places::take(&self.documents, &connection.forwarded_for);
         let place = place.ok_or(TOO_MANY)?;
         let made = self.runtime.spawn(async move {
             let _place = place;
@@ -147,19 +153,19 @@ mod tests {
         ControlPlane::new(router, tokio::runtime::Handle::current(), bounds)
     }
 
+    fn connection() -> ConnectionFields {
+        let value = HeaderValue::from_static;
+        let (forwarded_for, forwarded_proto) = (value("127.0.0.1"), value("http"));
+        ConnectionFields { forwarded_for, forwarded_proto, door: Door::Front }
+    }
+
     async fn call<B>(plane: &ControlPlane, body: B) -> Result<Response<Bytes>, Refusal>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Broken>,
     {
         let (parts, ()) = Request::post("/oauth/token").body(()).unwrap().into_parts();
-        let value = HeaderValue::from_static;
-        let connection = ConnectionFields {
-            forwarded_for: value("127.0.0.1"),
-            forwarded_proto: value("http"),
-            door: Door::Front,
-        };
-        plane.call(parts, body, &connection, &value("id")).await
+        plane.call(parts, body, &connection(), &HeaderValue::from_static("id")).await
     }
 
     /// A body that begins and never ends.
@@ -182,6 +188,16 @@ mod tests {
         let refused = call(&plane, Full::<Bytes>::default()).await;
         assert!(matches!(refused, Err(Refusal::Unavailable(_))));
         drop(waiting);
+        assert!(call(&plane, Full::<Bytes>::default()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn documents_that_take_their_time_keep_no_call_waiting() {
+        let plane = plane(&Bounds { control_calls: 1, ..Bounds::default() });
+        let connection = connection();
+        let mut making = Box::pin(plane.make(&connection, std::future::pending::<()>()));
+        assert!(making.as_mut().now_or_never().is_none());
+        assert!(plane.make(&connection, async {}).await.is_err());
         assert!(call(&plane, Full::<Bytes>::default()).await.is_ok());
     }
 
