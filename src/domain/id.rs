@@ -120,6 +120,14 @@ text_id! {
     SnapshotHash,
 }
 
+impl LimitName {
+    /// The limit of what apps ask about themselves, which no policy sets.
+    #[must_use]
+    pub fn of_questions() -> Self {
+        Self(Arc::from("me"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -83,6 +83,8 @@ pub enum Refusal {
     },
     /// The route wants a merchant's grant behind the call.
     MerchantMissing,
+    /// What is asked is for the app alone, and a merchant's grant is behind the call.
+    OwnCredentialNeeded,
     /// The request names a merchant that is not the one whose grant is behind the call.
     MerchantMismatch(Arc<MerchantField>),
     /// The request does not say for sure which merchant it is about; and why not.
@@ -193,6 +195,7 @@ impl Refusal {
             Self::EnvironmentMismatch => "environment_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::MerchantMissing => "merchant_missing",
+            Self::OwnCredentialNeeded => "own_credential_needed",
             Self::MerchantMismatch(_) => "merchant_mismatch",
             Self::MerchantUnclear(..) => "merchant_unclear",
             Self::ConditionUnmet(_) => "condition_unmet",
@@ -236,6 +239,7 @@ impl Refusal {
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
             Self::MerchantMissing => "A merchant's grant is needed",
+            Self::OwnCredentialNeeded => "A credential of the app's own is needed",
             Self::MerchantMismatch(_) => "The request is not about the merchant that the call is for",
             Self::MerchantUnclear(..) => "The request does not say which merchant it is about",
             Self::ConditionUnmet(_) => "The route's condition is not met",
@@ -299,6 +303,7 @@ impl Refusal {
             Self::MerchantMissing => {
                 "Use an access token that a merchant granted (authorization code flow).".to_owned()
             }
+            Self::OwnCredentialNeeded => "Use an API key, or a token that the app got for itself.".to_owned(),
             Self::MerchantMismatch(field) => {
                 format!("The {field} must be the id of the merchant whose grant the access token has.")
             }
@@ -375,6 +380,7 @@ impl Refusal {
             | Self::EnvironmentMismatch
             | Self::ScopeMissing { .. }
             | Self::MerchantMissing
+            | Self::OwnCredentialNeeded
             | Self::MerchantMismatch(_)
             | Self::MerchantUnclear(..)
             | Self::ConditionUnmet(_)

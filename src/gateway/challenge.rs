@@ -84,6 +84,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
+        | Refusal::OwnCredentialNeeded
         | Refusal::MerchantMismatch(_)
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)

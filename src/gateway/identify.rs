@@ -25,7 +25,7 @@ pub(super) struct Asking<'c> {
     /// Its checked parts.
     pub(super) head: &'c Head<'c>,
     /// The policies that it is under.
-    pub(super) snapshot: &'c Snapshot,
+    pub(super) snapshot: &'c Arc<Snapshot>,
     /// The hosts that its route names, if that names any.
     pub(super) hosts: &'c [String],
     /// The connection that it came on.

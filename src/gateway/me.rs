@@ -1,5 +1,6 @@
 //! What an app asks about itself: what its credential may do (`/me`), what is left of its limits (`/me/limits`) and what its
-//! calls came to (`/me/usage`). Such questions are free of its quota and leave no usage record, so they have a bound of their own.
+//! calls came to (`/me/usage`), which no merchant's token is told: the merchant may hold it. Such questions are free of the app's
+//! quota and leave no usage record, so they have a bound of their own.
 //!
 //! Who asks is found out on the core, as for any call; the answer grows with the policies, so the control plane makes it.
 
@@ -23,19 +24,20 @@ use super::worker::Worker;
 use crate::billing::running::RunningCharges;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
-use crate::domain::id::{AppId, LimitName, PlanName};
+use crate::domain::id::LimitName;
 use crate::domain::plan::Rate;
+use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::limit::cell::{CellKey, Cells};
 use crate::policy::snapshot::Snapshot;
 
-/// Questions that an app may ask at once.
+/// Questions that an app may ask at once, and as many for each merchant.
 const AT_ONCE: u32 = 20;
 /// How soon it may ask all of them again.
 const WINDOW: Duration = Duration::from_secs(4);
-/// Apps of which is known how much they asked.
-const APPS: usize = 65_536;
+/// Apps, and merchants of apps, of which is known how much they asked.
+const ASKERS: usize = 65_536;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +51,17 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// The question that has that path.
-    pub(super) fn of(path: &str) -> Option<Self> {
-        match path.strip_prefix("/me")? {
-            "" => Some(Self::Permitted),
-            "/limits" => Some(Self::Limits),
-            "/usage" => Some(Self::Usage),
-            _ => None,
+    /// The question that has that path; `None` for a path that routes may have.
+    ///
+    /// # Errors
+    /// [`Refusal::RouteUnknown`]: all below `/me` is the gateway's.
+    pub(super) fn of(path: &str) -> Result<Option<Self>, Refusal> {
+        match path.strip_prefix("/me") {
+            Some("") => Ok(Some(Self::Permitted)),
+            Some("/limits") => Ok(Some(Self::Limits)),
+            Some("/usage") => Ok(Some(Self::Usage)),
+            Some(below) if below.starts_with('/') => Err(Refusal::RouteUnknown),
+            Some(_) | None => Ok(None),
         }
     }
 }
@@ -63,7 +69,7 @@ impl Question {
 /// What answers rest on.
 pub struct Questions {
     /// How often an app may ask.
-    bound: Option<Bound>,
+    bound: Bound,
     /// What is used of plans' limits.
     limits: Arc<Cells>,
     charges: RunningCharges,
@@ -72,8 +78,6 @@ pub struct Questions {
 /// The limit of the questions themselves.
 struct Bound {
     name: LimitName,
-    /// What takes a plan's place in the name of a cell.
-    of: PlanName,
     rate: Rate,
     announced: HeaderValue,
     cells: Cells,
@@ -85,26 +89,22 @@ impl Questions {
     pub fn new(limits: Arc<Cells>, charges: RunningCharges) -> Self {
         let requests = NonZeroU32::new(AT_ONCE).unwrap_or(NonZeroU32::MIN);
         let rate = Rate { requests, window: WINDOW, burst: requests };
-        let names = LimitName::new("me").ok().zip(PlanName::new("-").ok());
-        let bound = names.map(|(name, of)| {
-            let announced = rate.announced(&name);
-            Bound { name, of, rate, announced, cells: Cells::new(APPS) }
-        });
+        let name = LimitName::of_questions();
+        let announced = rate.announced(&name);
+        let bound = Bound { name, rate, announced, cells: Cells::new(ASKERS) };
         Self { bound, limits, charges }
     }
 
-    /// Counts a question of `app`.
-    fn admit(&self, app: &AppId, now: Duration) -> Result<Option<Admission>, (Refusal, Admission)> {
-        let Some(bound) = &self.bound else { return Ok(None) };
-        let cell = bound.cells.find(&CellKey::App(app, &bound.of, &bound.name), now);
-        admit::alone(&cell, (&bound.name, &bound.rate, &bound.announced), now).map(Some)
+    /// Counts a question of a caller's app.
+    fn admit(&self, caller: &Caller, now: Duration) -> Result<Admission, (Refusal, Admission)> {
+        let Bound { name, rate, announced, cells } = &self.bound;
+        let cell = cells.find(&CellKey::Questions(&caller.app.id, caller.merchant.as_ref()), now);
+        admit::alone(&cell, (name, rate, announced), now)
     }
 
     /// Forgets apps that have not asked of late.
     pub fn sweep(&self, now: Duration) {
-        if let Some(bound) = &self.bound {
-            bound.cells.sweep(now);
-        }
+        self.bound.cells.sweep(now);
     }
 
     async fn document(
@@ -132,7 +132,7 @@ impl Questions {
 ///
 /// # Errors
 /// As for any call: its credential's; [`Refusal::CredentialMissing`], [`Refusal::AddressNotAllowed`],
-/// [`Refusal::MethodNotAllowed`], [`Refusal::LimitReached`] or [`Refusal::Unavailable`].
+/// [`Refusal::OwnCredentialNeeded`], [`Refusal::MethodNotAllowed`], [`Refusal::LimitReached`] or [`Refusal::Unavailable`].
 pub(super) async fn answer(
     worker: &Worker,
     question: Question,
@@ -144,22 +144,27 @@ pub(super) async fn answer(
         return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD".to_owned() });
     }
     let identity = prove(worker, asking, body, told).await?;
-    let app = &identity.caller.app.id;
-    told.app = Some(app.clone());
-    match &identity.caller.narrowing {
+    let caller = &identity.caller;
+    told.app = Some(caller.app.id.clone());
+    match &caller.narrowing {
         // Whoever has the key elsewhere learns nothing, and uses up nothing.
         Some(narrowing) if !narrowing.permits_address(asking.peer.address) => {
             return Err(Refusal::AddressNotAllowed(asking.peer.address));
         }
         Some(_) | None => {}
     }
+    // The merchant may hold the token, and what an app pays is over all merchants.
+    if question == Question::Usage && caller.merchant.is_some() {
+        return Err(Refusal::OwnCredentialNeeded);
+    }
     let shared = worker.shared.clone();
-    told.admission =
-        shared.questions.admit(app, shared.clock.monotonic()).map_err(|(refusal, admission)| {
-            told.admission = Some(admission);
-            refusal
-        })?;
-    let (snapshot, moment) = (shared.live.load(), shared.clock.moment());
+    let counted = shared.questions.admit(caller, shared.clock.monotonic());
+    let admission = counted.map_err(|(refusal, admission)| {
+        told.admission = Some(admission);
+        refusal
+    })?;
+    told.admission = Some(admission);
+    let (snapshot, moment) = (asking.snapshot.clone(), shared.clock.moment());
     let answering = shared.clone();
     let making = async move { answering.questions.document(question, (&snapshot, &identity), moment).await };
     let document = shared.control.make(&asking.peer.fields, making).await??;
@@ -190,13 +195,14 @@ mod tests {
     #[test]
     fn only_these_paths_are_questions() {
         for (path, question) in [
-            ("/me", Some(Question::Permitted)),
-            ("/me/limits", Some(Question::Limits)),
-            ("/me/usage", Some(Question::Usage)),
-            ("/me/", None),
-            ("/me/other", None),
-            ("/menu", None),
-            ("/api/me", None),
+            ("/me", Ok(Some(Question::Permitted))),
+            ("/me/limits", Ok(Some(Question::Limits))),
+            ("/me/usage", Ok(Some(Question::Usage))),
+            ("/me/", Err(Refusal::RouteUnknown)),
+            ("/me/other", Err(Refusal::RouteUnknown)),
+            ("/me/usage/x", Err(Refusal::RouteUnknown)),
+            ("/menu", Ok(None)),
+            ("/api/me", Ok(None)),
         ] {
             assert_eq!(Question::of(path), question, "{path}");
         }

@@ -142,7 +142,7 @@ async fn stages(
     }
 
     let view = call.view.clone();
-    if let Some(question) = Question::of(&checked.path) {
+    if let Some(question) = Question::of(&checked.path)? {
         let (snapshot, moment) = (&view.snapshot, call.moment());
         let asking = Asking { parts, head: &checked, snapshot, hosts: &[], peer, moment };
         let answering = me::answer(worker, question, (asking, signed_body(body.as_ref())), told);
@@ -329,7 +329,8 @@ pub(super) struct Telling {
     pub(super) admission: Option<Admission>,
     /// Whether a browser may have been led here, to the host where merchants log in.
     pub(super) shares_host: bool,
-    /// The app whose credential was refused, if that is known. Nobody proved to be that app.
+    /// The app that a call without a usage record has to do with, if that is known: the one that asks about itself, or whose
+    /// credential was refused, which nobody proved to be.
     pub(super) app: Option<AppId>,
 }
 

@@ -43,6 +43,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::EnvironmentMismatch
         | Refusal::ScopeMissing { .. }
         | Refusal::MerchantMissing
+        | Refusal::OwnCredentialNeeded
         | Refusal::MerchantMismatch(_)
         | Refusal::ConditionUnmet(_) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -125,6 +126,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::AddressNotAllowed(_)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
+        | Refusal::OwnCredentialNeeded
         | Refusal::MerchantMismatch(_)
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::uniform::Uniform;
-use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
+use crate::domain::id::{AppId, LimitName, MerchantId, PlanName, RouteName};
 
 /// The state of one limit for one key: the theoretical arrival time in nanoseconds of monotonic time; 0 is unused.
 #[derive(Debug, Default)]
@@ -60,6 +60,8 @@ pub enum CellKey<'k> {
     App(&'k AppId, &'k PlanName, &'k LimitName),
     /// The same on one route.
     AppAndRoute(&'k AppId, &'k PlanName, &'k LimitName, &'k RouteName),
+    /// An app's questions about itself; each merchant's apart whose grant is behind them.
+    Questions(&'k AppId, Option<&'k MerchantId>),
     /// A client's [`network`] on one route.
     Address(IpAddr, &'k RouteName),
 }

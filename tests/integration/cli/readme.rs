@@ -296,6 +296,7 @@ fn each() -> Vec<Refusal> {
         Refusal::EnvironmentMismatch,
         Refusal::ScopeMissing { missing: ScopeSet::none(), required: ScopeSet::none() },
         Refusal::MerchantMissing,
+        Refusal::OwnCredentialNeeded,
         Refusal::MerchantMismatch(MerchantField::Query("a".into()).into()),
         Refusal::MerchantUnclear(MerchantField::Query("a".into()).into(), ""),
         Refusal::ConditionUnmet(None),
@@ -338,6 +339,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::EnvironmentMismatch
             | Refusal::ScopeMissing { .. }
             | Refusal::MerchantMissing
+            | Refusal::OwnCredentialNeeded
             | Refusal::MerchantMismatch(_)
             | Refusal::MerchantUnclear(..)
             | Refusal::ConditionUnmet(_)

@@ -117,11 +117,25 @@ fn any_good_credential_is_answered_and_no_other() {
         assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
     }
     assert_eq!(told(&by_proof(&holder, "/me"))["credential"]["bound_to"], "dpop_key");
-    let other = dev.get("/me/other", &[("X-Api-Key", dev.told("/app/api_key"))]);
-    assert_eq!((other.status, other.code().as_str()), (404, "route_unknown"));
     dev.admin("POST", &format!("/admin/apps/{}/suspend", dev.told("/app/client_id")), "");
     let suspended = dev.get("/me", &[("X-Api-Key", dev.told("/app/api_key"))]);
     assert_eq!((suspended.status, suspended.code().as_str()), (403, "suspended"));
+}
+
+#[test]
+fn all_below_me_is_the_gateways_whatever_routes_there_are() {
+    let dev = Dev::with_policies(|policies| {
+        let path = policies.join("routes/catalog.yaml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(
+            "\n  - {name: rest, methods: [GET], path: '/{*rest}', upstream: catalog, access: *open}\n",
+        );
+        std::fs::write(&path, text).unwrap();
+    });
+    for (path, is_the_gateways) in [("/menu", false), ("/me/other", true), ("/me/", true)] {
+        let answer = dev.get(path, &[("X-Api-Key", dev.told("/app/api_key"))]);
+        assert_eq!(answer.text().contains("route_unknown"), is_the_gateways, "{path}: {}", answer.text());
+    }
 }
 
 #[test]
@@ -182,12 +196,26 @@ fn what_is_left_is_told_without_using_any_of_it_up() {
 }
 
 #[test]
+fn a_window_is_told_in_whole_seconds_as_in_the_answers_to_calls() {
+    let dev = Dev::with_policies(|policies| {
+        let plan = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&plan).unwrap();
+        std::fs::write(&plan, text.replace("window: 1m", "window: 500ms")).unwrap();
+    });
+    let headers = [("X-Api-Key", dev.told("/app/api_key"))];
+    let policy = dev.get("/api/products", &headers);
+    assert!(policy.header("ratelimit-policy").unwrap().contains(";w=1;"));
+    assert_eq!(told(&dev.get("/me/limits", &headers))["limits"][0]["window_seconds"], 1);
+}
+
+#[test]
 fn questions_have_a_bound_of_their_own_for_each_app() {
     let dev = Dev::start();
     let ask = |key: &str| dev.get("/me", &[("X-Api-Key", key)]);
+    let bearer = dev.bearer(0);
     let mut refused = None;
     for asked in 0..1_000 {
-        let answer = ask(dev.told("/app/api_key"));
+        let answer = dev.get("/me", &[("Authorization", &bearer)]);
         assert!(answer.header("ratelimit-policy") == Some("\"me\";q=20;w=4;tollgate-burst=20"));
         if answer.status == 429 {
             assert!(asked >= 20, "the {asked}th was refused");
@@ -199,6 +227,10 @@ fn questions_have_a_bound_of_their_own_for_each_app() {
     assert_eq!((refused.code().as_str(), refused.header("retry-after")), ("limit_reached", Some("1")));
     assert_eq!(refused.json()["violated-policies"], json!(["me"]));
     told(&ask(dev.told("/other_app/api_key")));
+    told(&dev.get("/me", &[("Authorization", &dev.bearer(1))]));
+    for _ in 0..20 {
+        told(&ask(dev.told("/app/api_key")));
+    }
     let calls = dev.get("/api/products", &[("X-Api-Key", dev.told("/app/api_key"))]);
     assert_eq!(calls.status, 200, "its calls are not held up");
     let app = dev.told("/app/client_id");
@@ -210,7 +242,7 @@ fn questions_have_a_bound_of_their_own_for_each_app() {
 fn what_calls_came_to_is_told_to_the_cent() {
     let dev = Dev::start();
     let bearer = dev.bearer(0);
-    let headers = [("Authorization", &*bearer)];
+    let headers = [("X-Api-Key", dev.told("/app/api_key"))];
     let usage = || told(&dev.get("/me/usage", &headers));
     let before = usage();
     assert_eq!((&before["lines"], &before["totals"]), (&json!([]), &json!([])));
@@ -242,6 +274,33 @@ fn what_calls_came_to_is_told_to_the_cent() {
     // Whoever asks gets his own app's alone.
     let other = told(&dev.get("/me/usage", &[("X-Api-Key", dev.told("/other_app/api_key"))]));
     assert_eq!((&other["app"], &other["lines"]), (&json!(dev.told("/other_app/client_id")), &json!([])));
+}
+
+#[test]
+fn what_an_app_pays_is_not_for_its_merchants() {
+    let dev = Dev::start();
+    let refused = dev.get("/me/usage", &[("Authorization", &dev.bearer(0))]);
+    assert_eq!((refused.status, refused.code().as_str()), (403, "own_credential_needed"));
+    let own = dev.token_call(&[("grant_type", "client_credentials"), ("scope", "catalog:read")]).json();
+    let own = format!("Bearer {}", own["access_token"].as_str().unwrap());
+    told(&dev.get("/me/usage", &[("Authorization", &own)]));
+}
+
+#[test]
+fn after_an_early_close_the_period_is_told_that_takes_the_charges() {
+    let dev = Dev::start();
+    let headers = [("X-Api-Key", dev.told("/app/api_key"))];
+    let period = told(&dev.get("/me/usage", &headers))["period"].clone();
+    let close = json!({"period": period, "early": true}).to_string();
+    assert_eq!(dev.admin("POST", "/admin/statements", &close).status, 200);
+    assert_eq!(dev.get("/api/products", &headers).status, 200);
+    let mut after = Value::Null;
+    wait_for("the call to be told", || {
+        after = dev.get("/me/usage", &headers).json();
+        after["lines"][0]["calls"] == 1
+    });
+    assert!(after["period"].as_str() > period.as_str(), "{after}");
+    assert_eq!(after["lines"][0]["service_period"], period);
 }
 
 #[test]
