@@ -23,6 +23,7 @@ use tollgate::billing::{check, plans};
 use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash};
 use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{ManualClock, Timestamp};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::journal::journal::{Journal, JournalSettings};
@@ -149,6 +150,7 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
         bytes_in: 0,
         bytes_out: 512,
         refusal: None,
+        disclosed: ScopeSet::none(),
         evidence: Evidence::Billable { units: 1, transaction: None },
     }
 }

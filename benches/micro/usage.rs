@@ -8,6 +8,7 @@ use criterion::Criterion;
 use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash};
 use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::{CredentialKind, Principal};
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Clock, Timestamp};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::journal::journal::{Journal, JournalSettings};
@@ -82,6 +83,7 @@ pub(super) fn usage(evidence: Evidence) -> UsageRecord {
         bytes_in: 200,
         bytes_out: 400,
         refusal: None,
+        disclosed: ScopeSet::none(),
         evidence,
     }
 }

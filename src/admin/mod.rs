@@ -28,6 +28,7 @@ mod named_token;
 mod page;
 mod parameters;
 mod partner;
+mod personal_data_read;
 mod plan;
 mod policy;
 mod problem;

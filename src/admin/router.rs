@@ -11,8 +11,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_inspection,
-    key_rotation, ledger, linked_account, merchant, named_token, partner, plan, policy, session,
-    signature_key, signing_key, statement, subscription, token, usage,
+    key_rotation, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan, policy,
+    session, signature_key, signing_key, statement, subscription, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -75,6 +75,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/merchants/{id}/password", post(merchant::set_password))
         .route("/merchants/{id}/accounts", get(linked_account::list).post(linked_account::link))
         .route("/merchants/{id}/accounts/unlink", post(linked_account::unlink))
+        .route("/merchants/{id}/personal-data-reads", get(personal_data_read::list))
         .route("/merchants/{id}/sessions", get(session::list))
         .route("/merchants/{id}/sessions/end", post(session::end_all))
         .route("/merchants/{id}/sessions/{session}/end", post(session::end))

@@ -8,6 +8,7 @@ use super::id::{AppId, GrantId, MerchantId, NodeId, PartnerId, ProductName, Rout
 use super::money::Amount;
 use super::plan::PlanRef;
 use super::principal::CredentialKind;
+use super::scope::ScopeSet;
 use super::time::Timestamp;
 
 /// One call of a known app. `id` is unique and ordered by time (UUID version 7); it is the request id too.
@@ -49,6 +50,8 @@ pub struct UsageRecord {
     pub bytes_out: u64,
     /// The stable code of the gateway's refusal, if it refused the call.
     pub refusal: Option<String>,
+    /// The scopes by which personal data left in the answer as it was.
+    pub disclosed: ScopeSet,
     /// What the call is worth.
     pub evidence: Evidence,
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT,
+    HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
@@ -226,6 +226,14 @@ fn write_cookies(to: &mut RequestHead, sent: &HeaderMap, version: Version) {
     if !crumbs.is_empty() {
         to.field(&COOKIE, &crumbs.join(&b"; "[..]));
     }
+}
+
+/// The codings of a body, in the order in which they were applied (RFC 9110, section 8.4).
+#[must_use]
+pub fn coding(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?"));
+    let first = values.next()?.to_owned();
+    Some(values.fold(first, |all, more| format!("{all}, {more}")))
 }
 
 /// Takes what would set one of the gateway's own cookies out of an answer.

@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
+use super::fields::coding;
+use super::masked;
 use super::upload::UploadOutcome;
 use super::view::View;
 use super::worker::Worker;
@@ -317,14 +318,6 @@ fn evidence(call: &Call, status: u16, (response, coding): (&Capture, Option<&str
     )
 }
 
-/// The codings of a body, in the order in which they were applied (RFC 9110, section 8.4).
-#[must_use]
-pub fn coding(headers: &HeaderMap) -> Option<String> {
-    let mut values = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?"));
-    let first = values.next()?.to_owned();
-    Some(values.fold(first, |all, more| format!("{all}, {more}")))
-}
-
 /// Counts a call and, if an app made it, hands its record to the journal.
 fn write(
     worker: &Worker,
@@ -373,6 +366,8 @@ fn record<T>(
     if matches!(evidence, Evidence::Exception { .. }) {
         worker.counters.exceptions.add(1);
     }
+    let bytes_left = if refusal.is_none() { bytes_out } else { 0 };
+    let disclosed = masked::disclosed(call, bytes_left);
     let facts = Facts {
         id: call.id,
         at: call.at,
@@ -392,6 +387,7 @@ fn record<T>(
         bytes_in: call.upload.borrow().bytes,
         bytes_out,
         refusal,
+        disclosed: &disclosed,
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();

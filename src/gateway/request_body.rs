@@ -3,9 +3,10 @@
 use http::request;
 use hyper::body::Incoming;
 
+use super::fields;
 use super::form::Form;
 use super::pipeline::Peer;
-use super::recording::{self, Call};
+use super::recording::Call;
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use crate::metering::capture::Capture;
@@ -40,6 +41,6 @@ fn begin_capture(call: &mut Call, parts: &request::Parts) {
     if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
         let capture = Capture::up_to(meter.max_capture);
         call.upload.borrow_mut().capture = capture;
-        call.request_coding = recording::coding(&parts.headers);
+        call.request_coding = fields::coding(&parts.headers);
     }
 }

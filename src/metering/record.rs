@@ -16,7 +16,10 @@ use crate::domain::principal::CredentialKind;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
 
-const FORMAT: u8 = 1;
+/// Of nearly all records, which older programs read too.
+const PLAIN: u8 = 1;
+/// Of records of calls by which personal data left.
+const DISCLOSING: u8 = 2;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,23 @@ struct WireTransaction<'a> {
     kind: &'a str,
 }
 
+/// What stands behind the format.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'w, 'a> {
+    Plain(&'w Wire<'a>),
+    Disclosing(&'w Wire<'a>, &'a str),
+}
+
+impl<'w, 'a> Body<'w, 'a> {
+    fn of(wire: &'w Wire<'a>, disclosed: &'a str) -> (u8, Self) {
+        match disclosed {
+            "" => (PLAIN, Self::Plain(wire)),
+            scopes => (DISCLOSING, Self::Disclosing(wire, scopes)),
+        }
+    }
+}
+
 /// A usage record's facts where they lie, so that writing one copies nothing twice.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -121,6 +141,8 @@ pub struct Facts<'a> {
     pub bytes_out: u64,
     /// The code of the gateway's refusal.
     pub refusal: Option<&'a str>,
+    /// The scopes by which personal data left, with a blank between two; empty if none did.
+    pub disclosed: &'a str,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -131,11 +153,13 @@ pub struct Facts<'a> {
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
     let wire = wire(facts);
-    let Some((format, rest)) = room.split_first_mut() else { return Ok(Cow::Owned(written_anew(&wire)?)) };
-    *format = FORMAT;
-    match postcard::to_slice(&wire, rest).map(|written| written.len()) {
+    let (number, body) = Body::of(&wire, facts.disclosed);
+    let anew = || Ok(Cow::Owned(postcard::to_extend(&body, vec![number])?));
+    let Some((format, rest)) = room.split_first_mut() else { return anew() };
+    *format = number;
+    match postcard::to_slice(&body, rest).map(|written| written.len()) {
         Ok(length) => Ok(Cow::Borrowed(&room[..=length])),
-        Err(postcard::Error::SerializeBufferFull) => Ok(Cow::Owned(written_anew(&wire)?)),
+        Err(postcard::Error::SerializeBufferFull) => anew(),
         Err(error) => Err(error.into()),
     }
 }
@@ -145,7 +169,8 @@ pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>,
 /// # Errors
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
-    written_anew(&wire(&Facts {
+    let disclosed = record.disclosed.to_string();
+    let facts = Facts {
         id: record.id,
         at: record.at,
         node: &record.node,
@@ -164,12 +189,10 @@ pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
         bytes_in: record.bytes_in,
         bytes_out: record.bytes_out,
         refusal: record.refusal.as_deref(),
+        disclosed: &disclosed,
         evidence: &record.evidence,
-    }))
-}
-
-fn written_anew(wire: &Wire<'_>) -> Result<Vec<u8>, RecordError> {
-    Ok(postcard::to_extend(wire, vec![FORMAT])?)
+    };
+    Ok(write(&facts, &mut [])?.into_owned())
 }
 
 fn wire<'a>(facts: &Facts<'a>) -> Wire<'a> {
@@ -221,10 +244,11 @@ fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
     let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-    if *format != FORMAT {
-        return Err(RecordError::Format(*format));
-    }
-    let wire: Wire<'_> = postcard::from_bytes(rest)?;
+    let (wire, disclosed): (Wire<'_>, &str) = match *format {
+        PLAIN => (postcard::from_bytes(rest)?, ""),
+        DISCLOSING => postcard::from_bytes(rest)?,
+        other => return Err(RecordError::Format(other)),
+    };
     let subscribed = match wire.subscribed {
         Some((product, plan, version)) => {
             Some((ProductName::new(product)?, PlanRef { name: PlanName::new(plan)?, version }))
@@ -250,6 +274,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         bytes_in: wire.bytes_in,
         bytes_out: wire.bytes_out,
         refusal: wire.refusal.map(str::to_owned),
+        disclosed: disclosed.parse().map_err(|_| RecordError::Unknown("scope"))?,
         evidence: evidence(wire.evidence)?,
     })
 }
@@ -257,7 +282,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > FORMAT)
+    bytes.first().copied().filter(|format| *format > DISCLOSING)
 }
 
 fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
@@ -285,6 +310,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::scope::ScopeSet;
 
     fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
         UsageRecord {
@@ -309,6 +335,7 @@ mod tests {
             bytes_in: 1,
             bytes_out: 2,
             refusal: None,
+            disclosed: ScopeSet::none(),
             evidence: if reason.is_empty() {
                 Evidence::Billable {
                     units: 1,
@@ -327,17 +354,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_survives_its_bytes(status: u16, minor: i64, reason in ".{0,20}") {
-            let record = record(status, minor, reason);
-            prop_assert_eq!(decode(&encode(&record).unwrap()).unwrap(), record);
+        fn a_record_survives_its_bytes(
+            status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
+        ) {
+            let record = UsageRecord { disclosed: scopes.parse().unwrap(), ..record(status, minor, reason) };
+            let bytes = encode(&record).unwrap();
+            prop_assert_eq!(bytes[0] == PLAIN, record.disclosed.is_empty(), "older programs read it too");
+            prop_assert_eq!(decode(&bytes).unwrap(), record);
         }
 
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = decode(&bytes);
-            let mut bytes = bytes;
-            bytes.insert(0, FORMAT);
-            let _ = decode(&bytes);
+            for format in [PLAIN, DISCLOSING] {
+                let _ = decode(&[&[format], &bytes[..]].concat());
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Personal data in a route's answers, and the scopes that let it through.
 
+use std::borrow::Cow;
+
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::masking::fields::{FieldPath, FieldTree, Rules};
 
@@ -23,5 +25,13 @@ impl Mask {
     pub fn rules_for(&self, had: &ScopeSet) -> Rules {
         let lacking = self.scopes.iter().enumerate().filter(|(_, scope)| !had.contains(scope));
         lacking.fold(Rules::NONE, |rules, (place, _)| rules.with(place))
+    }
+
+    /// Those of `had` that let something through, with a blank between two.
+    #[must_use]
+    pub fn lifted_by(&self, had: &ScopeSet) -> Cow<'_, str> {
+        let mut lifting = self.scopes.iter().filter(|scope| had.contains(scope)).map(Scope::as_str);
+        let Some(first) = lifting.next() else { return Cow::Borrowed("") };
+        lifting.fold(Cow::Borrowed(first), |all, more| Cow::Owned(format!("{all} {more}")))
     }
 }

@@ -50,6 +50,7 @@ pub mod open;
 pub mod page;
 pub mod partner;
 pub mod pending_login;
+pub mod personal_data_read;
 pub mod plan_version;
 pub mod pushed_request;
 pub mod recorded;

@@ -8,6 +8,7 @@ mod found;
 mod late;
 mod ledger;
 mod paged;
+mod personal_data;
 mod rating;
 mod recorder;
 pub(crate) mod seed;

@@ -14,6 +14,7 @@ use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, Rout
 use tollgate::domain::money::Amount;
 use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Clock, ManualClock, Period, Timestamp};
 use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
 use tollgate::metering::drain::{Drained, SinkError, UsageSink};
@@ -90,6 +91,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             bytes_in: 1,
             bytes_out: 1,
             refusal: None,
+            disclosed: ScopeSet::none(),
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

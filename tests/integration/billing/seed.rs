@@ -12,6 +12,7 @@ use tollgate::domain::location::Location;
 use tollgate::domain::money::{Amount, Currency, Rounding, parse_decimal};
 use tollgate::domain::plan::{Fee, PlanRef, Share, Tariff};
 use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Period, Timestamp, Zone};
 use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
 use tollgate::metering::drain::Drained;
@@ -116,6 +117,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         bytes_in: 1,
         bytes_out: 2,
         refusal: None,
+        disclosed: ScopeSet::none(),
         evidence: Evidence::Billable { units, transaction },
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::abandoned::record_of;
-use crate::support::dev::{Dev, parameter};
+use crate::support::dev::{Dev, parameter, wait_for};
 use crate::support::http::{self, Answer, form};
 use crate::support::origin::{Origin, point};
 
@@ -90,6 +90,11 @@ fn orders_have_their_receivers_for_who_has_the_scope() {
             assert_eq!(answer.header("vary"), Some("authorization, x-api-key, signature-input"));
         }
     }
+    assert_eq!(
+        reads(&dev),
+        ["get-order", "list-orders", "place-order"],
+        "who got the receivers, the last call first"
+    );
     let cancelled = http::request(
         dev.base(),
         "POST",
@@ -98,6 +103,27 @@ fn orders_have_their_receivers_for_who_has_the_scope() {
         "",
     );
     assert_eq!((cancelled.status, receivers(&cancelled.json())[0]), (200, &hidden), "{}", cancelled.text());
+}
+
+/// The routes by which personal data of the first merchant's buyers left, once all three calls are in the books.
+fn reads(dev: &Dev) -> Vec<String> {
+    let path = format!("/admin/merchants/{}/personal-data-reads", dev.told("/merchants/0/id"));
+    let mut reads = Vec::new();
+    wait_for("the reads", || {
+        let answer = dev.admin("GET", &path, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        reads = answer.json()["items"].as_array().unwrap().clone();
+        reads.len() >= 3
+    });
+    for read in &reads {
+        assert_eq!(
+            (&read["scopes"], &read["app"]),
+            (&json!(["order:pii"]), &json!(dev.told("/app/client_id")))
+        );
+        let usage = dev.admin("GET", &format!("/admin/usage/{}", read["usage"].as_str().unwrap()), "").json();
+        assert_eq!((&usage["route"], &usage["at"]), (&read["route"], &read["at"]), "{usage}");
+    }
+    reads.iter().map(|read| read["route"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

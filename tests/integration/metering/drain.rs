@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tollgate::domain::id::{AppId, NodeId, PartnerId, SnapshotHash};
 use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{ManualClock, Timestamp};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::journal::journal::{Journal, JournalSettings};
@@ -94,6 +95,7 @@ fn usage(status: u16) -> Vec<u8> {
         bytes_in: 0,
         bytes_out: 0,
         refusal: None,
+        disclosed: ScopeSet::none(),
         evidence: Evidence::Free,
     };
     record::encode(&usage).unwrap()
@@ -182,7 +184,7 @@ async fn a_sink_that_was_set_back_is_given_what_it_has_lost() {
 #[tokio::test]
 async fn a_record_of_a_newer_format_is_waited_at_and_not_made_an_exception() {
     let mut newer = usage(200);
-    newer[0] += 1;
+    newer[0] = u8::MAX;
     let sink = Sink::new(|_, _| Mood::Takes);
     let records = [usage(200), b"\x01no usage record".to_vec(), newer, usage(200)];
     let state = drained(&records, &sink, |_, state| state.failures() > 0).await;
