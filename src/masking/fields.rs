@@ -6,7 +6,7 @@ use std::str::FromStr;
 pub const MAX_RULES: usize = 64;
 /// Most names of a path.
 const MAX_NAMES: usize = 32;
-/// Most paths of a tree: with all of their names, their nodes can be counted by a [`NodeId`].
+/// Most paths of a tree: with all of their names, their nodes can be counted by 16 bits.
 pub const MAX_PATHS: usize = 1_000;
 
 /// Some of the rules of a tree.
