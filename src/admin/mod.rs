@@ -42,6 +42,7 @@ mod signing_key;
 mod state;
 mod statement;
 mod subscription;
+mod switch;
 mod token;
 mod usage;
 

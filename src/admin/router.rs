@@ -12,7 +12,7 @@ use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_inspection,
     key_rotation, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan, policy,
-    session, signature_key, signing_key, statement, subscription, token, usage,
+    session, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -43,6 +43,8 @@ fn admin(state: &Arc<AdminState>) -> Router<Arc<AdminState>> {
         .route("/tokens/{id}/revoke", post(named_token::revoke))
         .route("/audit", get(audit::list))
         .route("/audit/{number}", get(audit::get))
+        .route("/kill-switches", get(switch::list))
+        .route("/kill-switches/{kind}/{name}", get(switch::get).put(switch::put).delete(switch::delete))
         .route("/policy", get(policy::status))
         .route("/policy/reload", post(policy::reload))
         .fallback(no_such_path)

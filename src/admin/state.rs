@@ -11,6 +11,7 @@ use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::live::Live;
 use crate::store::Store;
 
@@ -62,6 +63,8 @@ pub struct AdminState {
     pub store: Store,
     /// The policies in force.
     pub policies: Arc<Live>,
+    /// What is switched off.
+    pub kill_switches: Arc<KillSwitches>,
     /// The keys that sign access tokens.
     pub signing_keys: Arc<SigningKeys>,
     /// Seals secrets that must come back.

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signature_key, signing_key, statement, subscription, token, usage,
+    signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -67,6 +67,8 @@ pub(super) enum Command {
     Ledger(ledger::LedgerArguments),
     /// Billable calls that could not be rated, and what is decided about them
     Exceptions(exceptions::ExceptionsArguments),
+    /// Turn a route or an upstream off at once
+    Switch(switch::SwitchArguments),
     /// Named admin tokens, one for each administrator
     Token(token::TokenArguments),
     /// Who changed what, when and from where

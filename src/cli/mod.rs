@@ -33,6 +33,7 @@ mod signature_key;
 mod signing_key;
 mod statement;
 mod subscription;
+mod switch;
 mod token;
 mod usage;
 

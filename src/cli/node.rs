@@ -161,6 +161,16 @@ impl Node {
         parse(&self.send(Method::PATCH, path, Some(body), "application/json")?)
     }
 
+    /// Puts `body` at `path`.
+    pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        parse(&self.send(Method::PUT, path, Some(body), "application/json")?)
+    }
+
+    /// Takes away what is at `path`; gives what it was.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, Failure> {
+        parse(&self.send(Method::DELETE, path, None, "application/json")?)
+    }
+
     /// All entries of the list at `path`, page by page.
     pub(super) fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
         let mut entries = Vec::new();

@@ -11,7 +11,7 @@ use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
     app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signature_key, signing_key, statement, subscription, token, usage,
+    signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -72,6 +72,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Statement(arguments) => statement::run(arguments, screen),
         Command::Ledger(arguments) => ledger::run(arguments, screen),
         Command::Exceptions(arguments) => exceptions::run(arguments, screen),
+        Command::Switch(arguments) => switch::run(arguments, screen),
         Command::Token(arguments) => token::run(arguments, screen),
         Command::Audit(arguments) => audit::run(&arguments, screen),
     }

@@ -55,6 +55,8 @@ actions! {
     KeyCreate = "key.create" of Key,
     KeyRevoke = "key.revoke" of Key,
     KeyRotate = "key.rotate" of Key,
+    KillSwitchOff = "kill_switch.off" of KillSwitch,
+    KillSwitchOn = "kill_switch.on" of KillSwitch,
     MerchantCreate = "merchant.create" of Merchant,
     MerchantSuspend = "merchant.suspend" of Merchant,
     MerchantResume = "merchant.resume" of Merchant,
@@ -111,8 +113,8 @@ impl FromStr for Action {
     }
 }
 
-/// What other ids begin with: those of client secrets, and of calls that could not be rated.
-const OTHERS: [&str; 3] = ["sec_", "usage:", "journal:"];
+/// What other ids begin with: those of client secrets, of calls that could not be rated, and of what can be switched off.
+const OTHERS: [&str; 5] = ["sec_", "usage:", "journal:", "route:", "upstream:"];
 /// By what the policies go.
 const POLICIES: &str = "policies";
 /// Characters of the id of a key that signs, a thumbprint (RFC 7638).
@@ -129,6 +131,8 @@ pub enum SubjectKind {
     Grant,
     /// An API key.
     Key,
+    /// A kill switch, by what it switches off.
+    KillSwitch,
     /// A merchant.
     Merchant,
     /// A partner.
@@ -151,11 +155,12 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::App,
         Self::Exception,
         Self::Grant,
         Self::Key,
+        Self::KillSwitch,
         Self::Merchant,
         Self::Partner,
         Self::Policies,
@@ -175,6 +180,7 @@ impl SubjectKind {
             Self::Exception => "exception",
             Self::Grant => "grant",
             Self::Key => "key",
+            Self::KillSwitch => "kill_switch",
             Self::Merchant => "merchant",
             Self::Partner => "partner",
             Self::Policies => "policies",
@@ -200,7 +206,7 @@ impl SubjectKind {
             Self::SignatureKey => Some(SIGNATURE_KEY_PREFIX),
             Self::Subscription => Some("sub_"),
             Self::Token => Some("adm_"),
-            Self::Exception | Self::Policies | Self::SigningKey | Self::Statement => None,
+            Self::Exception | Self::KillSwitch | Self::Policies | Self::SigningKey | Self::Statement => None,
         }
     }
 
@@ -272,6 +278,8 @@ mod tests {
             "sec_1",
             "usage:019ac000-0000-7000-8000-000000000001",
             "journal:node-1:5-9",
+            "route:place-order",
+            "upstream:order",
             "policies",
             "2026-11",
             "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",

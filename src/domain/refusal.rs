@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::authentication::Step;
 use super::id::{LimitName, ProductName, UpstreamName};
+use super::kill_switch::KillSwitch;
 use super::merchant_field::MerchantField;
 use super::narrowing::Products;
 use super::scope::ScopeSet;
@@ -91,6 +92,8 @@ pub enum Refusal {
     MerchantUnclear(Arc<MerchantField>, &'static str),
     /// The route's condition is not met; what its policy says to that, if anything.
     ConditionUnmet(Option<Arc<str>>),
+    /// The route, or its upstream, is switched off.
+    SwitchedOff(Arc<KillSwitch>),
     /// A limit is used up.
     LimitReached {
         /// Which.
@@ -143,29 +146,6 @@ impl Subject {
     }
 }
 
-/// Who can do something about a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The caller changes the request.
-    Caller,
-    /// The platform mends the gateway or its settings.
-    Platform,
-    /// The upstream's owner mends it.
-    Upstream,
-}
-
-impl Fault {
-    /// The name used in problem documents.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Platform => "platform",
-            Self::Upstream => "upstream",
-        }
-    }
-}
-
 impl Refusal {
     /// The stable code, as in problem documents, usage records and metrics.
     #[must_use]
@@ -199,6 +179,7 @@ impl Refusal {
             Self::MerchantMismatch(_) => "merchant_mismatch",
             Self::MerchantUnclear(..) => "merchant_unclear",
             Self::ConditionUnmet(_) => "condition_unmet",
+            Self::SwitchedOff(_) => "switched_off",
             Self::LimitReached { .. } => "limit_reached",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -243,6 +224,7 @@ impl Refusal {
             Self::MerchantMismatch(_) => "The request is not about the merchant that the call is for",
             Self::MerchantUnclear(..) => "The request does not say which merchant it is about",
             Self::ConditionUnmet(_) => "The route's condition is not met",
+            Self::SwitchedOff(_) => "The platform has switched this off",
             Self::LimitReached { .. } => "A limit is used up",
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
@@ -310,6 +292,10 @@ impl Refusal {
             Self::MerchantUnclear(field, why) => format!("The {field} {why}."),
             Self::ConditionUnmet(None) => "The platform's policy does not allow this call.".to_owned(),
             Self::ConditionUnmet(Some(message)) => message.to_string(),
+            Self::SwitchedOff(switch) => match &switch.message {
+                Some(message) => message.clone(),
+                None => "It is off for the time being, and the call had no effect.".to_owned(),
+            },
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
@@ -342,50 +328,6 @@ impl Refusal {
             self,
             Self::UpstreamTimeout | Self::UpstreamBroken | Self::AnswerUnmaskable(_) | Self::Unrecorded
         )
-    }
-
-    /// Who can do something about it.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::UpstreamUnreachable
-            | Self::UpstreamTimeout
-            | Self::UpstreamBroken
-            | Self::AnswerUnmaskable(_) => Fault::Upstream,
-            Self::UpstreamTokenMissing { .. }
-            | Self::UpstreamTokenRefused { .. }
-            | Self::Unavailable(_)
-            | Self::Unrecorded => Fault::Platform,
-            Self::MessageMalformed(_)
-            | Self::TransferCodingUnsupported
-            | Self::UpgradeUnsupported
-            | Self::PathAmbiguous(_)
-            | Self::HeadersTooLarge { .. }
-            | Self::BodyTooLarge { .. }
-            | Self::BodyTooSlow
-            | Self::MethodNotServed
-            | Self::RouteUnknown
-            | Self::MethodNotAllowed { .. }
-            | Self::CredentialMissing
-            | Self::CredentialRepeated
-            | Self::CredentialInvalid(_)
-            | Self::ProofInvalid(_)
-            | Self::ProofNonceNeeded(_)
-            | Self::SignatureInvalid(..)
-            | Self::AuthenticationInsufficient(_)
-            | Self::Suspended(_)
-            | Self::NotSubscribed
-            | Self::ProductNotAllowed { .. }
-            | Self::AddressNotAllowed(_)
-            | Self::EnvironmentMismatch
-            | Self::ScopeMissing { .. }
-            | Self::MerchantMissing
-            | Self::OwnCredentialNeeded
-            | Self::MerchantMismatch(_)
-            | Self::MerchantUnclear(..)
-            | Self::ConditionUnmet(_)
-            | Self::LimitReached { .. } => Fault::Caller,
-        }
     }
 }
 

@@ -88,6 +88,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::MerchantMismatch(_)
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)
+        | Refusal::SwitchedOff(_)
         | Refusal::LimitReached { .. }
         | Refusal::UpstreamTokenMissing { .. }
         | Refusal::UpstreamTokenRefused { .. }

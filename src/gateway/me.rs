@@ -30,6 +30,7 @@ use crate::domain::principal::Caller;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::limit::cell::{CellKey, Cells};
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::Snapshot;
 
 /// Questions that an app may ask at once, and as many for each merchant.
@@ -73,6 +74,7 @@ pub struct Questions {
     /// What is used of plans' limits.
     limits: Arc<Cells>,
     charges: RunningCharges,
+    switches: Arc<KillSwitches>,
 }
 
 /// The limit of the questions themselves.
@@ -84,15 +86,15 @@ struct Bound {
 }
 
 impl Questions {
-    /// Answers from `limits` and `charges`.
+    /// Answers from these, beside the policies.
     #[must_use]
-    pub fn new(limits: Arc<Cells>, charges: RunningCharges) -> Self {
+    pub fn new(limits: Arc<Cells>, charges: RunningCharges, switches: Arc<KillSwitches>) -> Self {
         let requests = NonZeroU32::new(AT_ONCE).unwrap_or(NonZeroU32::MIN);
         let rate = Rate { requests, window: WINDOW, burst: requests };
         let name = LimitName::of_questions();
         let announced = rate.announced(&name);
         let bound = Bound { name, rate, announced, cells: Cells::new(ASKERS) };
-        Self { bound, limits, charges }
+        Self { bound, limits, charges, switches }
     }
 
     /// Counts a question of a caller's app.
@@ -114,7 +116,7 @@ impl Questions {
         moment: Moment,
     ) -> Result<Value, Refusal> {
         match question {
-            Question::Permitted => Ok(permitted::document(snapshot, identity, moment.now)),
+            Question::Permitted => Ok(permitted::document((snapshot, &self.switches), identity, moment.now)),
             Question::Limits => Ok(limits::document((snapshot, &self.limits), identity, moment)),
             Question::Usage => {
                 let app = &identity.caller.app.id;

@@ -179,6 +179,9 @@ async fn stages(
     }
     told.shares_host = checked.host == shared.host;
     call.identity = identity;
+    if let Some(switch) = view.switched_off(route.index, &shared.kill_switches) {
+        return Err(Refusal::SwitchedOff(switch));
+    }
     let circumstances =
         Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;

@@ -52,7 +52,9 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::AnswerUnmaskable(_)
         | Refusal::UpstreamTokenRefused { .. } => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::UpstreamTokenMissing { .. } | Refusal::SwitchedOff(_) | Refusal::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -130,6 +132,8 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::MerchantMismatch(_)
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)
+        // Nobody knows for how long.
+        | Refusal::SwitchedOff(_)
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken

@@ -1,7 +1,7 @@
 //! A snapshot as one core sees it: with that core's connection pools and counters. Made when a core first meets a
 //! snapshot; pools and counters of what stays the same are carried over.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::destination::Destination;
 use super::upstream_token::CoreToken;
+use crate::domain::kill_switch::KillSwitch;
 use crate::outbound::upstream_tokens::UpstreamTokens;
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Endpoint, Route, Snapshot, Upstream};
 use crate::telemetry::counters::{CoreCounters, RouteCounters};
 use crate::upstream::pool::{Pool, PoolBounds};
@@ -22,6 +24,15 @@ pub struct View {
     pools: Vec<Vec<Rc<Pool>>>,
     tokens: Vec<Option<CoreToken>>,
     counters: Vec<OnceCell<Arc<RouteCounters>>>,
+    off: RefCell<Off>,
+}
+
+/// What is switched off, by route.
+#[derive(Default)]
+struct Off {
+    version: u64,
+    /// Empty if nothing is.
+    by_route: Vec<Option<Arc<KillSwitch>>>,
 }
 
 impl View {
@@ -47,7 +58,7 @@ impl View {
         let token = |upstream: &Arc<Upstream>| tokens.cell(upstream).map(CoreToken::new);
         let tokens = snapshot.upstreams.iter().map(token).collect();
         let counters = snapshot.routes.iter().map(|_| OnceCell::new()).collect();
-        Self { snapshot, version, pools, tokens, counters }
+        Self { snapshot, version, pools, tokens, counters, off: RefCell::default() }
     }
 
     /// The version of the live policies that this is the view of.
@@ -66,6 +77,16 @@ impl View {
     #[must_use]
     pub fn token(&self, route: &Route) -> Option<&CoreToken> {
         self.tokens[route.upstream].as_ref()
+    }
+
+    /// What keeps a route from being served, if it or its upstream is switched off.
+    #[must_use]
+    pub fn switched_off(&self, route: usize, switches: &KillSwitches) -> Option<Arc<KillSwitch>> {
+        let version = switches.version();
+        if self.off.borrow().version != version {
+            *self.off.borrow_mut() = Off { version, by_route: switches.by_route(&self.snapshot) };
+        }
+        self.off.borrow().by_route.get(route)?.clone()
     }
 
     /// Closes upstream connections that are of no use any more.

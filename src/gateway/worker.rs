@@ -26,6 +26,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
 use crate::outbound::upstream_tokens::UpstreamTokens;
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::live::Live;
 use crate::telemetry::counters::CoreCounters;
 use crate::upstream::pool::PoolBounds;
@@ -34,6 +35,8 @@ use crate::upstream::pool::PoolBounds;
 pub struct Shared {
     /// The policies in force.
     pub live: Arc<Live>,
+    /// What is switched off.
+    pub kill_switches: Arc<KillSwitches>,
     /// Credentials.
     pub directory: Arc<Directory>,
     /// Access tokens that upstreams ask for.

@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod expression;
 pub mod file;
 pub mod issuer;
+pub mod kill_switches;
 pub mod lifetimes;
 pub mod live;
 pub mod load;

@@ -10,10 +10,12 @@ use super::node::Node;
 use super::tls::certificates::Certificates;
 use crate::admin::{self, AdminState, AdminToken};
 use crate::credential::foreign_issuers as issuers;
+use crate::domain::kill_switch::KillSwitch;
 use crate::domain::time::Timestamp;
 use crate::journal::state::State;
 use crate::metering::tally::{Accounts, DrainState};
 use crate::outbound::upstream_tokens::Standing;
+use crate::policy::kill_switches::KillSwitches;
 use crate::telemetry::metrics::Kind::{Counter, Gauge};
 use crate::telemetry::metrics::{Figure, Figures, Metrics, Series};
 
@@ -30,6 +32,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     Ok(admin::router(AdminState {
         store: services.store.clone(),
         policies: services.live.clone(),
+        kill_switches: services.kill_switches.clone(),
         signing_keys: services.signing_keys.clone(),
         sealing: services.sealing.clone(),
         invalidation: services.directory.clone(),
@@ -54,6 +57,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
         (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
     let (certificates, tokens, oauth) =
         (node.certificates.clone(), node.tokens.clone(), node.services.oauth_counters.clone());
+    let switches = node.services.kill_switches.clone();
     Box::new(move || {
         let mut figures = journal_figures(&journal);
         figures.extend(usage_figures(&journal, &drained));
@@ -104,6 +108,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
         let mut series = token_series(&tokens.standings());
         series.extend(issuer_series(&directory.issuer_standings()));
         series.extend(oauth.series());
+        series.extend(switched_off(&switches));
         if let Some(certificates) = &certificates {
             figures.push((
                 "tollgate_tls_reload_failures",
@@ -199,6 +204,22 @@ fn issuer_series(standings: &[issuers::Standing]) -> Vec<Series> {
             of(|standing| Some(standing.failures)),
         ),
     ]
+}
+
+/// What is switched off. A name has no character that needs escaping.
+fn switched_off(switches: &KillSwitches) -> Option<Series> {
+    let all = switches.all();
+    let labelled =
+        |switch: &Arc<KillSwitch>| (vec![switch.key.kind.name().to_owned(), switch.key.name.clone()], 1);
+    (!all.is_empty()).then(|| {
+        (
+            "tollgate_switched_off",
+            Gauge,
+            "1 for each route or upstream that is switched off.",
+            &["kind", "name"][..],
+            all.iter().map(labelled).collect(),
+        )
+    })
 }
 
 /// Until when certificates are valid, by host.

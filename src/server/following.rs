@@ -1,4 +1,4 @@
-//! Follows the store: what other nodes and administrators change there is in force here within a second or two.
+//! Follows the store: what other nodes and administrators change there is in force here within a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +6,15 @@ use std::time::Duration;
 use crate::credential::directory::Directory;
 use crate::credential::signing_keys::{SigningKeys, Trust};
 use crate::domain::time::Clock;
+use crate::policy::kill_switches::KillSwitches;
 use crate::store::Store;
 use crate::store::identity_change::{ChangePosition, IdentityChanges};
+use crate::store::kill_switch::KILL_SWITCHES_CHANGED;
 use crate::store::signing_key::SIGNING_KEYS_CHANGED;
 
-/// How often the store is asked what has changed: for so long another node's revocation may be unknown here.
-const CHANGES_EVERY: Duration = Duration::from_secs(1);
+/// How often the store is asked what has changed: for so long another node's revocation may be unknown here, which is to be in
+/// force within a second.
+const CHANGES_EVERY: Duration = Duration::from_millis(500);
 /// After a longer silence of the store nothing is believed that was remembered before: this node may have slept, or another
 /// server answer in its place. A shorter one, such as a restart, tells afterwards what changed meanwhile.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
@@ -24,10 +27,11 @@ pub(super) struct Follower {
     pub(super) store: Store,
     pub(super) directory: Arc<Directory>,
     pub(super) signing_keys: Arc<SigningKeys>,
+    pub(super) kill_switches: Arc<KillSwitches>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Tells the directory and the key ring what changed in the store, for ever. A change is known on its own node at once; those
+/// Tells the directory, the key ring and the kill switches what changed in the store, for ever. A change is known on its own node at once; those
 /// of other nodes are heard of here. Once that has begun, the platform's keys are learnt.
 pub(super) async fn follow_changes(follower: Follower) {
     let mut interval = tokio::time::interval(CHANGES_EVERY);
@@ -48,17 +52,23 @@ impl Follower {
     async fn follow_from(&self, mut position: ChangePosition, mut interval: tokio::time::Interval) {
         let (mut is_lost, mut heard_at) = (false, self.clock.now());
         // They were read before it was known from where on to follow.
-        let (mut are_keys_stale, mut learn_again) = (true, Duration::ZERO);
+        let (mut are_keys_stale, mut are_switches_stale, mut learn_again) = (true, true, Duration::ZERO);
         loop {
             let (asked_at, now) = (self.clock.monotonic(), self.clock.now());
             if let Some(changes) = self.changes_since(Some(position), &mut is_lost).await {
                 // After a silence, or of a store that is behind what it was, nobody knows what was not told.
                 let is_gap = heard_at.plus(LONGEST_SILENCE) < now || changes.next < position;
                 let subjects = changes.subjects.as_deref().filter(|_| !is_gap);
-                are_keys_stale |= subjects
-                    .is_none_or(|subjects| subjects.iter().any(|subject| subject == SIGNING_KEYS_CHANGED));
+                let has_changed = |what: &str| {
+                    subjects.is_none_or(|subjects| subjects.iter().any(|subject| subject == what))
+                };
+                are_keys_stale |= has_changed(SIGNING_KEYS_CHANGED);
+                are_switches_stale |= has_changed(KILL_SWITCHES_CHANGED);
                 self.directory.hear(subjects, asked_at);
                 (position, heard_at) = (changes.next, now);
+            }
+            if are_switches_stale {
+                are_switches_stale = !self.reload_kill_switches().await;
             }
             if !self.directory.knows_revoked_tokens() && learn_again <= asked_at {
                 learn_again = asked_at + LEARN_EVERY;
@@ -89,6 +99,21 @@ impl Follower {
                     tracing::warn!(%error, "what changes in the store is not heard of for now");
                 }
                 None
+            }
+        }
+    }
+
+    /// Puts in force what is switched off; gives whether it could.
+    async fn reload_kill_switches(&self) -> bool {
+        let reading = self.kill_switches.begin();
+        match self.store.kill_switches().await {
+            Ok(all) => {
+                self.kill_switches.put(reading, all);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is switched off has changed, and what was known of it stays for now");
+                false
             }
         }
     }

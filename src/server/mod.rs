@@ -22,6 +22,7 @@ mod issuers;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;
+mod own_endpoints;
 mod paced;
 mod policies;
 pub mod random;

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use axum::Router;
 use ipnet::IpNet;
 use tokio::task::JoinHandle as Task;
 use tokio_util::sync::CancellationToken;
@@ -23,11 +22,10 @@ use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
-use super::{housekeeping, issuers, policies, signing};
+use super::{housekeeping, issuers, own_endpoints, policies, signing};
 use crate::billing::running::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
-use crate::credential::access_token::TokenSigner;
 use crate::credential::directory::{Directory, Memory};
 use crate::credential::dpop::Nonces;
 use crate::credential::hasher::Hasher;
@@ -48,12 +46,10 @@ use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
 use crate::metering::tally::DrainState;
-use crate::oauth;
-use crate::oauth::federation::provider::Federation;
 use crate::oauth::last_uses::LastUses;
-use crate::oauth::router::OAuth;
 use crate::outbound::client::Client;
 use crate::outbound::upstream_tokens::UpstreamTokens;
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::live::Live;
 use crate::policy::load::Values;
 use crate::policy::watch::{PolicyWatch, watch};
@@ -101,6 +97,8 @@ pub struct Services {
     pub store: Store,
     /// The policies in force.
     pub live: Arc<Live>,
+    /// What is switched off.
+    pub kill_switches: Arc<KillSwitches>,
     /// Credentials.
     pub directory: Arc<Directory>,
     /// The keys that sign access tokens.
@@ -191,9 +189,13 @@ impl Node {
             Arc::new(Directory::new(source, signing_keys.clone(), clock.clone(), control.clone(), memory));
         directory.begin_learning();
         let hasher = Arc::new(Hasher::start().map_err(ServerError::Threads)?);
+        let kill_switches = Arc::<KillSwitches>::default();
+        // Before the first call: what is off stays off over a restart.
+        kill_switches.put(kill_switches.begin(), store.kill_switches().await?);
         let services = Services {
             store,
             live,
+            kill_switches,
             directory,
             signing_keys,
             nonces,
@@ -217,6 +219,7 @@ impl Node {
         let charges = RunningCharges::new(services.store.clone(), services.clock.clone());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
+            kill_switches: services.kill_switches.clone(),
             directory: services.directory.clone(),
             tokens: tokens.clone(),
             clock: services.clock.clone(),
@@ -229,9 +232,9 @@ impl Node {
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             key_uses: services.key_uses.clone(),
             signatures: Signatures::new(services.clock.now()),
-            questions: Questions::new(cells.clone(), charges),
+            questions: Questions::new(cells.clone(), charges, services.kill_switches.clone()),
             body_room: Arc::default(),
-            control: ControlPlane::new(router(&services), control, &bounds),
+            control: ControlPlane::new(own_endpoints::router(&services), control, &bounds),
             bounds,
         });
         let following_issuers = issuers::follow(&services);
@@ -254,6 +257,7 @@ impl Node {
                 store: services.store.clone(),
                 directory: services.directory.clone(),
                 signing_keys: services.signing_keys.clone(),
+                kill_switches: services.kill_switches.clone(),
                 clock: services.clock.clone(),
             })),
         ];
@@ -329,28 +333,6 @@ async fn open_journal(settings: &NodeSettings, services: &Services) -> Result<Jo
     let (journal, recovery) = tokio::task::block_in_place(|| Journal::open(kept, clock, &*random))?;
     tracing::info!(?recovery, "the journal is open");
     Ok(journal)
-}
-
-/// The gateway's own endpoints on the partners' port.
-fn router(services: &Services) -> Router {
-    oauth::router::router(OAuth {
-        store: services.store.clone(),
-        live: services.live.clone(),
-        directory: services.directory.clone(),
-        signer: Arc::new(TokenSigner::new(services.signing_keys.ring().clone())),
-        nonces: services.nonces.clone(),
-        sealing: services.sealing.clone(),
-        issuer: services.issuer.clone(),
-        mutual_base: services.mutual_base.clone(),
-        clock: services.clock.clone(),
-        random: services.random.clone(),
-        hasher: services.hasher.clone(),
-        key_sets: Arc::default(),
-        throttle: Arc::default(),
-        last_uses: services.last_uses.clone(),
-        counters: services.oauth_counters.clone(),
-        federation: Arc::new(Federation::new(services.client.clone(), services.clock.clone())),
-    })
 }
 
 /// Opens the store, in a task, so that SQLite's threads give way to the cores.

@@ -38,6 +38,7 @@ mod introspection;
 mod journal_position;
 pub mod key;
 pub mod key_page;
+pub mod kill_switch;
 mod last_use;
 pub mod ledger;
 mod line_total;

@@ -45,6 +45,8 @@ pub enum Exclusive {
     SigningKeys,
     /// Make admin tokens.
     AdminTokens,
+    /// Switch things off and on.
+    KillSwitches,
 }
 
 impl Exclusive {
@@ -55,6 +57,7 @@ impl Exclusive {
             Self::Billing => 0x7467_0002,
             Self::SigningKeys => 0x7467_0003,
             Self::AdminTokens => 0x7467_0004,
+            Self::KillSwitches => 0x7467_0005,
         }
     }
 }

@@ -12,11 +12,22 @@ use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{Caller, Subscribed};
 use crate::domain::scope::Scope;
 use crate::domain::time::Timestamp;
+use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Access, Route, Snapshot};
 
 /// The answer to `/me`.
-pub(super) fn document(snapshot: &Snapshot, identity: &Identity, now: Timestamp) -> Value {
+pub(super) fn document(
+    (snapshot, switches): (&Snapshot, &KillSwitches),
+    identity: &Identity,
+    now: Timestamp,
+) -> Value {
     let caller = &identity.caller;
+    let off = switches.by_route(snapshot);
+    let shown = |route: &Route| {
+        let mut shown = callable((snapshot, route), identity, now)?;
+        shown["is_switched_off"] = json!(off.get(route.index).is_some_and(Option::is_some));
+        Some(shown)
+    };
     json!({
         "app": caller.app.id.as_str(),
         "partner": caller.app.partner.as_str(),
@@ -32,11 +43,7 @@ pub(super) fn document(snapshot: &Snapshot, identity: &Identity, now: Timestamp)
         "grant": caller.grant.as_ref().map(GrantId::as_str),
         "narrowed_to": caller.narrowing.as_deref().map(narrowed_to),
         "subscriptions": subscriptions(snapshot, caller, now),
-        "routes": snapshot
-            .routes
-            .iter()
-            .filter_map(|route| callable((snapshot, route), identity, now))
-            .collect::<Vec<_>>(),
+        "routes": snapshot.routes.iter().filter_map(|route| shown(route)).collect::<Vec<_>>(),
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::observed::request_id;
 use super::refused::Refused;
-use crate::domain::refusal::Fault;
+use crate::domain::fault::Fault;
 
 /// There is no such endpoint.
 pub async fn no_such_path(headers: HeaderMap) -> Response {

@@ -171,6 +171,13 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     walk.calls(("POST /tokens/{id}/revoke", &[&token]), nothing(), ("token.revoke", Some(&token), Told))
         .await;
 
+    let names = ["route", "place-order"];
+    let body = json!({"reason": "too many double orders", "message": "Orders are closed."});
+    let off = ("kill_switch.off", Some("route:place-order"), Nothing);
+    walk.calls(("PUT /kill-switches/{kind}/{name}", &names), body, off).await;
+    let on = ("kill_switch.on", Some("route:place-order"), Told);
+    walk.calls(("DELETE /kill-switches/{kind}/{name}", &names), nothing(), on).await;
+
     let exception = usage_id(1);
     let body = json!({"decision": "waive", "who": "li", "why": "a test call"});
     let resolved = ("exception.resolve", Some(&*exception), Nothing);

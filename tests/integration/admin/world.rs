@@ -151,6 +151,7 @@ impl World {
             store: store.clone(),
             signing_keys: Arc::new(signing_keys(&store, time).await),
             policies: Arc::new(live.unwrap()),
+            kill_switches: Arc::default(),
             sealing: Arc::new(SealingKey::new(&[7; 32]).unwrap()),
             invalidation: forgotten.clone(),
             clock: Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>,

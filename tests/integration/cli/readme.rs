@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tollgate::domain::authentication::Step;
+use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::signature_mistake::SignatureMistake;
+use tollgate::domain::time::Timestamp;
 use tollgate::gateway::respond;
 
 use super::process::Process;
@@ -271,6 +273,8 @@ fn table_of_admin() -> String {
 /// One of each. A new one does not compile here until it stands in the list.
 fn each() -> Vec<Refusal> {
     let limit = "calls".parse().unwrap();
+    let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
+    let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
     let signature = |mistake: &SignatureMistake| Refusal::SignatureInvalid(*mistake, String::new());
     let mut all = vec![
         Refusal::MessageMalformed(""),
@@ -300,6 +304,7 @@ fn each() -> Vec<Refusal> {
         Refusal::MerchantMismatch(MerchantField::Query("a".into()).into()),
         Refusal::MerchantUnclear(MerchantField::Query("a".into()).into(), ""),
         Refusal::ConditionUnmet(None),
+        Refusal::SwitchedOff(switch.into()),
         Refusal::LimitReached { limit, retry_after: Duration::ZERO },
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
@@ -343,6 +348,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::MerchantMismatch(_)
             | Refusal::MerchantUnclear(..)
             | Refusal::ConditionUnmet(_)
+            | Refusal::SwitchedOff(_)
             | Refusal::LimitReached { .. }
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout

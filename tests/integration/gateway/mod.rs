@@ -16,6 +16,7 @@ mod guessed_keys;
 mod http2;
 mod key_rotation;
 mod key_uses;
+mod kill_switches;
 mod lifecycle;
 mod limits;
 mod masked;

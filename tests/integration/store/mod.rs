@@ -8,6 +8,7 @@ mod contract_device;
 mod contract_federation;
 mod contract_identity;
 mod contract_key;
+mod contract_kill_switch;
 mod contract_oauth;
 mod contract_pages;
 mod contract_pushed;

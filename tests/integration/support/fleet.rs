@@ -142,7 +142,7 @@ impl Fleet {
     fn admin_call(&self, number: usize, method: &str, path: &str, body: &Value) -> Answer {
         let authorization = format!("Bearer {ADMIN_TOKEN}");
         let headers = [("Authorization", &*authorization), ("Content-Type", "application/json")];
-        let body = if method == "POST" { body.to_string() } else { String::new() };
+        let body = if matches!(method, "POST" | "PUT") { body.to_string() } else { String::new() };
         http::request(&self.nodes[number].admin, method, path, &headers, &body)
     }
 
