@@ -7,7 +7,6 @@
 """
 
 import argparse
-import hashlib
 import json
 import secrets
 import shutil
@@ -20,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 
@@ -145,9 +145,7 @@ def wrong_keys(options: argparse.Namespace, addresses: list[str]) -> Iterator[st
     """Different ones, well-formed: their checksums are right."""
     salt = secrets.token_hex(8)
     for number in range(options.rate * options.seconds):
-        signed = api_keys.PREFIX + hashlib.sha256(f"{salt}{number}".encode()).hexdigest()[: api_keys.SECRET_LENGTH]
-        key = signed + api_keys._base62(api_keys._crc32c(signed.encode()))
-        yield f"X-Api-Key: {key}\tX-Forwarded-For: {addresses[number % len(addresses)]}"
+        yield f"X-Api-Key: {api_keys.made_of(f'{salt}{number}')}\tX-Forwarded-For: {addresses[number % len(addresses)]}"
 
 
 def calls_file(file: Path, headers: Iterator[str]) -> Path:
@@ -202,11 +200,6 @@ def beside(port: int, files: tuple[Path, Path], core: int, options: argparse.Nam
     time.sleep(0.5)
     calls = paced(port, good, GOOD_RATE, options.seconds - 1, core)
     return latency(calls), told_by(flood)
-
-
-def median(values: Iterator[float] | list[float]) -> float:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2]
 
 
 def described(options: argparse.Namespace, rounds: list[Round]) -> tuple[str, bool]:

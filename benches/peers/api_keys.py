@@ -16,7 +16,7 @@ POLYNOMIAL = 0x82F63B78
 @functools.lru_cache(maxsize=1)
 def known(count: int) -> tuple[str, ...]:
     """So many different keys, the same ones every time."""
-    return tuple(_key(number) for number in range(count))
+    return tuple(made_of(str(number)) for number in range(count))
 
 
 def count(case: Case, apps: int) -> int:
@@ -29,9 +29,9 @@ def calling(case: Case, apps: int) -> tuple[str, ...]:
     return keys[: case.calling_keys or apps]
 
 
-def _key(number: int) -> str:
-    secret = hashlib.sha256(str(number).encode()).hexdigest()[:SECRET_LENGTH]
-    signed = PREFIX + secret
+def made_of(seed: str) -> str:
+    """The key of a seed, well-formed whether anybody knows it or not."""
+    signed = PREFIX + hashlib.sha256(seed.encode()).hexdigest()[:SECRET_LENGTH]
     return signed + _base62(_crc32c(signed.encode()))
 
 

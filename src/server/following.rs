@@ -31,8 +31,8 @@ pub(super) struct Follower {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Tells the directory, the key ring and the kill switches what changed in the store, for ever. A change is known on its own node at once; those
-/// of other nodes are heard of here. Once that has begun, the platform's keys are learnt.
+/// Tells the directory, the key ring and the kill switches what changed in the store, for ever. A change is known on its own node
+/// at once; those of other nodes are heard of here. Once that has begun, the platform's keys are learnt.
 pub(super) async fn follow_changes(follower: Follower) {
     let mut interval = tokio::time::interval(CHANGES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
