@@ -42,7 +42,7 @@ pub struct Relay {
     /// Bytes that were read ahead of the caller, to be sent first.
     ahead: Option<Bytes>,
     /// Masks the rest for a caller who may not see all of it.
-    masking: Option<Masking>,
+    masking: Option<Box<Masking>>,
 }
 
 /// The answer was cut short: what the caller has is not the whole.
@@ -63,22 +63,28 @@ impl Answer {
     /// Relays the answer of `exchange`; its end is told to `recording`.
     pub fn relay(exchange: Box<Exchange<Upload>>, recording: Recording) -> Self {
         let worker = recording.worker();
-        let (is_over, upload) = (exchange.is_end_stream(), recording.call.upload.clone());
-        let (exchange, recording) = (Some(exchange), Some(recording));
-        let mut relay =
-            Relay { exchange, recording, upload, worker, watch: None, ahead: None, masking: None };
-        if is_over {
-            relay.finish(End::Whole);
+        if exchange.is_end_stream() {
+            exchange.end(recording.finish(End::Whole), worker.shared.bounds.upstream_silence);
             return Self::Own(None);
         }
-        Self::Relayed(Box::new(relay))
+        let upload = recording.call.upload.clone();
+        let (exchange, recording) = (Some(exchange), Some(recording));
+        Self::Relayed(Box::new(Relay {
+            exchange,
+            recording,
+            upload,
+            worker,
+            watch: None,
+            ahead: None,
+            masking: None,
+        }))
     }
 
     /// Relays an answer masked, of which `ahead` has been read and masked already.
     pub fn relay_masked(
         exchange: Box<Exchange<Upload>>,
         recording: Recording,
-        (ahead, masking): (Bytes, Masking),
+        (ahead, masking): (Bytes, Box<Masking>),
     ) -> Self {
         if exchange.is_end_stream() {
             return match Self::relay(exchange, recording) {
@@ -95,7 +101,7 @@ impl Answer {
     /// Relays the rest of an answer after `ahead`, which was read already; the call has been recorded.
     pub fn relay_rest(
         exchange: Box<Exchange<Upload>>,
-        (ahead, masking): (Bytes, Option<Masking>),
+        (ahead, masking): (Bytes, Option<Box<Masking>>),
         (worker, upload): (Rc<Worker>, Rc<RefCell<UploadOutcome>>),
     ) -> Self {
         let (exchange, ahead) = (Some(exchange), Some(ahead).filter(|ahead| !ahead.is_empty()));

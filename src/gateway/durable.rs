@@ -30,22 +30,22 @@ const COMMIT_TIME: Duration = Duration::from_secs(10);
 pub(super) async fn forward(
     worker: Rc<Worker>,
     recording: Recording,
-    request: Permitted,
+    permitted: Permitted,
     told: Telling,
 ) -> Response<Answer> {
     let request_id = told.request_id.clone();
     let calls = worker.durable_calls.clone();
-    let serving = calls.spawn_local(answer(worker, recording, request, told));
+    let serving = calls.spawn_local(answer(worker, recording, permitted, told));
     serving.await.unwrap_or_else(|_| respond::refuse(&Refusal::Unrecorded, &request_id, None))
 }
 
 async fn answer(
     worker: Rc<Worker>,
     mut recording: Recording,
-    request: Permitted,
+    Permitted { request, to, at }: Permitted,
     told: Telling,
 ) -> Response<Answer> {
-    let (mut head, exchange) = match forward::send(&worker, &mut recording, request).await {
+    let (mut head, exchange) = match forward::send(&worker, &mut recording, request, (to, at)).await {
         Ok(answered) => answered,
         Err(refusal) => return told.refuse_under_way(recording, &refusal),
     };
@@ -97,7 +97,7 @@ async fn hold(
 
 impl Held {
     /// Masks what is held; gives what masks the rest.
-    fn mask(&mut self, masking: Option<Masking>) -> Result<Option<Masking>, Refusal> {
+    fn mask(&mut self, masking: Option<Box<Masking>>) -> Result<Option<Box<Masking>>, Refusal> {
         let Some(mut masking) = masking.filter(|_| self.end == End::Whole) else { return Ok(None) };
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes = masking.piece(bytes, self.exchange.is_end_stream()).map_err(masked::malformed)?;
@@ -150,8 +150,8 @@ pub(super) fn broken(end: End, call: &Call) -> Option<Refusal> {
 async fn record(
     recording: &mut Recording,
     end: End,
-    masking: Result<Option<Masking>, Refusal>,
-) -> Result<Option<Masking>, Refusal> {
+    masking: Result<Option<Box<Masking>>, Refusal>,
+) -> Result<Option<Box<Masking>>, Refusal> {
     let masking = match broken(end, &recording.call) {
         Some(refusal) => Err(refusal),
         None => masking,
@@ -171,7 +171,7 @@ async fn record(
 fn release(
     (worker, upload): (&Rc<Worker>, &Rc<RefCell<UploadOutcome>>),
     held: Held,
-    masking: Option<Masking>,
+    masking: Option<Box<Masking>>,
 ) -> Answer {
     let bytes = held.bytes;
     if !held.exchange.is_end_stream() {

@@ -78,7 +78,8 @@ pub struct Permitted {
 pub async fn send(
     worker: &Worker,
     recording: &mut Recording,
-    Permitted { mut request, to, at }: Permitted,
+    mut request: Request<Upload>,
+    (to, at): (Destination, Duration),
 ) -> Result<(AnswerHead, Box<Exchange<Upload>>), Refusal> {
     let view = recording.call.view.clone();
     let Some(place) = recording.call.route else { return Err(Refusal::RouteUnknown) };
@@ -88,7 +89,7 @@ pub async fn send(
     let (head, exchange) = loop {
         let call = &recording.call;
         let outcome = {
-            let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream), (request, at), call));
+            let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream, call), request, at));
             in_time(worker, sending, route.timeout, &call.upload).await
         };
         let (head, exchange) = outcome.map_err(|error| {
@@ -138,9 +139,9 @@ async fn in_time<T>(
 
 async fn try_endpoints(
     worker: &Worker,
-    (pools, upstream): (&[Rc<Pool>], &Upstream),
-    (mut request, mut now): (Request<Upload>, Duration),
-    call: &Call,
+    (pools, upstream, call): (&[Rc<Pool>], &Upstream, &Call),
+    mut request: Request<Upload>,
+    mut now: Duration,
 ) -> Result<(AnswerHead, Box<Exchange<Upload>>), UpstreamError> {
     let mut failed: Option<Rc<Pool>> = None;
     let mut tries = 0;

@@ -94,7 +94,7 @@ pub(super) fn begin(
     call: &Call,
     head: &mut AnswerHead,
     exchange: &Exchange<Upload>,
-) -> Result<Option<Masking>, Refusal> {
+) -> Result<Option<Box<Masking>>, Refusal> {
     let Some(route) = call.route().filter(|route| route.mask.is_some()) else { return Ok(None) };
     head.headers.append(VARY, BY_CREDENTIAL);
     keep_from_caches(&mut head.headers);
@@ -112,7 +112,7 @@ pub(super) fn begin(
         Refusal::AnswerUnmaskable(why)
     })?;
     let (masker, view) = (Masker::new(rules, form), call.view.clone());
-    Ok(Some(Masking { masker, view, route: route.index, call: call.id }))
+    Ok(Some(Box::new(Masking { masker, view, route: route.index, call: call.id })))
 }
 
 /// Has no cache that many share keep an answer, whatever the upstream says: some do not look at `Vary`, and RFC 9111, section 3.5,

@@ -87,16 +87,18 @@ pub async fn serve(
             }
             answer
         }
-        Ok(Outcome::Permitted(request)) if recording.call.is_durable() => {
-            Box::pin(durable::forward(worker, recording, request, told)).await
+        Ok(Outcome::Permitted(permitted)) if recording.call.is_durable() => {
+            Box::pin(durable::forward(worker, recording, permitted, told)).await
         }
-        Ok(Outcome::Permitted(request)) => match forward::send(&worker, &mut recording, request).await {
-            Ok(answered) if recording.call.route().is_some_and(|route| route.mask.is_some()) => {
-                Box::pin(masked::answer(recording, told, answered)).await
+        Ok(Outcome::Permitted(Permitted { request, to, at })) => {
+            match forward::send(&worker, &mut recording, request, (to, at)).await {
+                Ok(answered) if recording.call.route().is_some_and(|route| route.mask.is_some()) => {
+                    Box::pin(masked::answer(recording, told, answered)).await
+                }
+                Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
+                Err(refusal) => told.refuse_under_way(recording, &refusal),
             }
-            Ok((head, exchange)) => told.answer(head, Answer::relay(exchange, recording)),
-            Err(refusal) => told.refuse_under_way(recording, &refusal),
-        },
+        }
         Err(refusal) => {
             let mut answer = told.refuse(recording, &refusal);
             worker.shared.challenges.add(answer.headers_mut(), &refusal, &parts.headers);
@@ -159,13 +161,11 @@ async fn stages(
         moment: call.moment(),
     };
     let signed_body = signed_body(body.as_ref());
-    let looked = match route.signature {
-        None => Looked::default(),
-        Some(style) => {
-            let looking = Box::pin(signed_parameters::look(worker, (style, route.max_body), asking, body));
-            looking.await.map_err(|refused| told.of(refused))?
-        }
-    };
+    let mut looked: Option<Box<Looked>> = None;
+    if let Some(style) = route.signature {
+        let looking = Box::pin(signed_parameters::look(worker, (style, route.max_body), asking, body));
+        looked = Some(Box::new(looking.await.map_err(|refused| told.of(refused))?));
+    }
     let Proven { identity, digest } = match identify::known(worker, &asking) {
         Some(proven) => proven,
         None => {
@@ -173,7 +173,7 @@ async fn stages(
             looking_up.await.map_err(|refused| told.of(refused))?
         }
     };
-    let identity = identity.or(looked.identity);
+    let identity = identity.or_else(|| looked.as_mut()?.identity.take());
     if let Some(identity) = &identity {
         identify::confirm(worker, identity, &asking).map_err(|refused| told.of(refused))?;
     }
@@ -194,7 +194,7 @@ async fn stages(
     }
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
-    let mut upload = match looked.form {
+    let mut upload = match looked.as_mut().and_then(|looked| looked.form.take()) {
         Some(form) => request_body::of_form(call, parts, form),
         None => request_body::of((worker, peer), call, route, (parts, body.take())),
     };
@@ -206,7 +206,7 @@ async fn stages(
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         take_room(worker, call)?;
     }
-    let query = looked.query.as_deref().or(parts.uri.query());
+    let query = looked.as_ref().and_then(|looked| looked.query.as_deref()).or(parts.uri.query());
     call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);

@@ -85,23 +85,6 @@ struct WireTransaction<'a> {
     kind: &'a str,
 }
 
-/// What stands behind the format.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Body<'w, 'a> {
-    Plain(&'w Wire<'a>),
-    Disclosing(&'w Wire<'a>, &'a str),
-}
-
-impl<'w, 'a> Body<'w, 'a> {
-    fn of(wire: &'w Wire<'a>, disclosed: &'a str) -> (u8, Self) {
-        match disclosed {
-            "" => (PLAIN, Self::Plain(wire)),
-            scopes => (DISCLOSING, Self::Disclosing(wire, scopes)),
-        }
-    }
-}
-
 /// A usage record's facts where they lie, so that writing one copies nothing twice.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -153,11 +136,18 @@ pub struct Facts<'a> {
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
     let wire = wire(facts);
-    let (number, body) = Body::of(&wire, facts.disclosed);
-    let anew = || Ok(Cow::Owned(postcard::to_extend(&body, vec![number])?));
-    let Some((format, rest)) = room.split_first_mut() else { return anew() };
-    *format = number;
-    match postcard::to_slice(&body, rest).map(|written| written.len()) {
+    match facts.disclosed {
+        "" => put(PLAIN, &wire, room),
+        scopes => put(DISCLOSING, &(&wire, scopes), room),
+    }
+}
+
+/// Puts a format and what stands behind it into `room`, or elsewhere if that is too small.
+fn put<'r>(format: u8, body: &impl Serialize, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
+    let anew = || Ok(Cow::Owned(postcard::to_extend(body, vec![format])?));
+    let Some((first, rest)) = room.split_first_mut() else { return anew() };
+    *first = format;
+    match postcard::to_slice(body, rest).map(|written| written.len()) {
         Ok(length) => Ok(Cow::Borrowed(&room[..=length])),
         Err(postcard::Error::SerializeBufferFull) => anew(),
         Err(error) => Err(error.into()),
