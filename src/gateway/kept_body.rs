@@ -42,7 +42,7 @@ pub(super) async fn read<'s>(
     let permit = authorize(asking.snapshot, route, identity.as_ref(), &circumstances)?;
     call.identity = identity;
     call.subscribed = permit.subscribed_by_name();
-    Ok((permit, Upload::Whole(body)))
+    Ok((permit, Upload::Whole(Box::new(body))))
 }
 
 /// From when a call goes on whose body is this, in monotonic time.

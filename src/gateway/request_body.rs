@@ -33,7 +33,7 @@ pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Up
     let mut outcome = call.upload.borrow_mut();
     outcome.bytes = form.len() as u64;
     outcome.capture.push(&form);
-    if form.is_empty() { Upload::Empty } else { Upload::Whole(form) }
+    if form.is_empty() { Upload::Empty } else { Upload::Whole(Box::new(form)) }
 }
 
 /// Has the body copied for the meter, if that reads it.

@@ -88,8 +88,8 @@ pub enum Upload {
     Empty,
     /// Streamed from the client.
     Streaming(Box<Streaming>),
-    /// All of it, read before.
-    Whole(Bytes),
+    /// All of it, read before. Boxed, for it would make the request of every call larger, which is moved more than once.
+    Whole(Box<Bytes>),
 }
 
 /// A body that streams from the client.
@@ -179,7 +179,7 @@ impl Upload {
     pub(super) async fn whole(self, mut held: Held) -> Result<Bytes, Refusal> {
         let mut streaming = match self {
             Self::Empty => return Ok(Bytes::new()),
-            Self::Whole(body) => return Ok(body),
+            Self::Whole(body) => return Ok(*body),
             Self::Streaming(streaming) => streaming,
         };
         let mut body = Vec::new();
@@ -323,7 +323,7 @@ impl Body for Upload {
             Self::Empty => Poll::Ready(None),
             Self::Streaming(streaming) => streaming.poll_data(context),
             Self::Whole(body) => {
-                let body = std::mem::take(body);
+                let body = std::mem::take(&mut **body);
                 Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
             }
         }
