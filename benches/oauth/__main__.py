@@ -108,6 +108,8 @@ def node(program: Path, cores: machine.Cores, folder: Path) -> Iterator[Site]:
     plan = (policies / "plans/standard.yaml").read_text().replace("plan: standard", "plan: bench")
     plan = re.sub(r"requests: \d+", "requests: 1000000", re.sub(r"burst: \d+", "burst: 1000000", plan))
     (policies / "plans/bench.yaml").write_text(plan)
+    upstreams = policies / "upstreams.yaml"
+    upstreams.write_text(upstreams.read_text().replace("environment: sandbox", "environment: live"))
     upstream_port = processes.free_port()
     upstream = [str(build.tool("upstream")), str(upstream_port)]
     command = [str(program), "serve", "--policies", str(policies), "--data", str(folder / "data"), "--workers", "1"]

@@ -13,6 +13,7 @@ use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::{Column, Format, Screen};
 use crate::config::environment;
+use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{Absent, LoadError, Values, load};
 use crate::policy::schema;
 use crate::policy::snapshot::Snapshot;
@@ -27,7 +28,7 @@ pub(super) struct PolicyArguments {
 enum Action {
     /// Check a folder of policy files; every mistake is shown with its place and what would be right
     ///
-    /// Exit status 3 if the set is not right. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
+    /// Exit status 3 if the set is not right; what may not be meant is a warning, with its place. Values of ${env:NAME} and ${file:PATH} are looked at if they are there; without
     /// them the rest is checked, and what a node will need is told. A node compares the set with what was in force as well: it
     /// refuses another price of a plan version in force, or a set without a plan or API product that apps are subscribed to.
     Check {
@@ -163,6 +164,7 @@ fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) 
         Format::Json => {
             let mut result = json!({"valid": true, "errors": [], "hash": snapshot.hash.as_str()});
             result["needs"] = json!(needed);
+            result["warnings"] = snapshot.warnings.iter().map(Diagnostic::to_json).collect();
             for (name, count) in counts {
                 result[name] = json!(count);
             }
@@ -174,6 +176,9 @@ fn right(folder: &Path, snapshot: &Snapshot, needed: &[Value], screen: &Screen) 
             screen.text(&format!("{} is right: {counts}; content hash {hash}", folder.display()))?;
             if !needed.is_empty() {
                 screen.list(needed, NEEDED, "")?;
+            }
+            for warning in &snapshot.warnings {
+                screen.note(&format!("{}\n", warning.to_warning()))?;
             }
             screen
                 .note("A node also compares it with what was in force before: see `tollgate policy reload`.")

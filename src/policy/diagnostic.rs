@@ -1,4 +1,4 @@
-//! What is wrong in a policy set, where, and what would be right.
+//! What is wrong in a policy set, or may not be meant: where, and what would be right.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ const MAX_SHOWN: usize = 200;
 /// Most characters of a source line that are shown.
 const MAX_LINE: usize = 300;
 
-/// One thing that is wrong.
+/// One thing that is wrong, or may not be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Where.
@@ -42,7 +42,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let renderer = Renderer::plain();
         for diagnostic in &self.diagnostics {
-            writeln!(f, "{}\n", diagnostic.render(&renderer))?;
+            writeln!(f, "{}\n", diagnostic.render(Level::ERROR, &renderer))?;
         }
         let count = self.diagnostics.len() + self.omitted;
         write!(f, "{count} {} in the policy set", if count == 1 { "error" } else { "errors" })?;
@@ -67,20 +67,7 @@ impl Report {
     /// The report as JSON, for programs.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        let errors: Vec<_> = self
-            .diagnostics
-            .iter()
-            .map(|diagnostic| {
-                serde_json::json!({
-                    "file": &*diagnostic.location.file,
-                    "line": diagnostic.location.line,
-                    "column": diagnostic.location.column,
-                    "message": diagnostic.message,
-                    "help": diagnostic.help,
-                    "source": diagnostic.source_line,
-                })
-            })
-            .collect();
+        let errors: Vec<_> = self.diagnostics.iter().map(Diagnostic::to_json).collect();
         serde_json::json!({ "valid": errors.is_empty(), "errors": errors, "omitted": self.omitted })
     }
 }
@@ -96,11 +83,30 @@ impl Diagnostic {
         Self { location, message, help, source_line, source_column }
     }
 
+    /// As the text of a warning.
+    #[must_use]
+    pub fn to_warning(&self) -> String {
+        self.render(Level::WARNING, &Renderer::plain())
+    }
+
+    /// As JSON, for programs.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "file": &*self.location.file,
+            "line": self.location.line,
+            "column": self.location.column,
+            "message": self.message,
+            "help": self.help,
+            "source": self.source_line,
+        })
+    }
+
     fn key(&self) -> (&str, u32, u32, &str) {
         (&self.location.file, self.location.line, self.location.column, &self.message)
     }
 
-    fn render(&self, renderer: &Renderer) -> String {
+    fn render(&self, level: Level<'static>, renderer: &Renderer) -> String {
         let line = self.source_line.as_str();
         let column = self.source_column as usize;
         let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
@@ -110,7 +116,7 @@ impl Diagnostic {
             .line_start(self.location.line as usize)
             .path(&*self.location.file)
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut group = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
+        let mut group = level.primary_title(self.message.as_str()).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

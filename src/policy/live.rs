@@ -78,6 +78,7 @@ impl Live {
         let now = clock.now();
         check_plans(&snapshot, now)?;
         admit(&snapshot, None)?;
+        warn(&snapshot);
         let hash = snapshot.hash.clone();
         let status = PolicyStatus { hash, active_since: now, last_error: None, last_attempt: now };
         Ok(Self {
@@ -186,12 +187,21 @@ impl Live {
         }
         check_plans(&snapshot, now)?;
         (self.admit)(&snapshot, asked)?;
+        warn(&snapshot);
         let hash = snapshot.hash.clone();
         let before = self.snapshot.swap(Arc::new(snapshot));
         self.version.fetch_add(1, Ordering::AcqRel);
         self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
         self.drop_retired();
         Ok(Reloaded::Swapped(hash))
+    }
+}
+
+/// Tells what may not be meant of a set that comes into force.
+fn warn(snapshot: &Snapshot) {
+    for warning in &snapshot.warnings {
+        let help = warning.help.as_deref().unwrap_or_default();
+        tracing::warn!(policy = %warning.location, help, "{}", warning.message);
     }
 }
 

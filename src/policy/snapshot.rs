@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
 use super::login::Login;
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub products: HashMap<ProductName, ApiProduct>,
     /// Under which terms.
     pub plans: HashMap<crate::domain::id::PlanName, Plan>,
+    /// What may not be meant, though it is right.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Longest life of an access token: for so long after it retired, a signing key is trusted.

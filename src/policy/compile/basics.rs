@@ -30,6 +30,11 @@ const MIN_LIFETIME: Duration = Duration::from_secs(1);
 const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 const SIGNATURE_WINDOWS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(10)..=Duration::from_secs(900);
+/// Of an upstream without an environment.
+const UNSAID: &str =
+    "nothing says of which environment this upstream is: sandbox apps reach it as live ones do";
+const SAY: &str =
+    "add `environment: live` or `environment: sandbox`; if both are meant to reach it, `environment: both`";
 /// RFC 6749, section 4.1.2.
 const MAX_CODE_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -207,10 +212,15 @@ pub(super) fn upstreams(compiling: &mut Compiling<'_>) -> Vec<Upstream> {
             .and_then(|entry| token_source(compiling, document, &format!("{pointer}/oauth2"), entry));
         let name = compiling.take_key(document, &pointer, UpstreamName::new(&name));
         if let (Some(name), Some(connect_timeout)) = (name, timeout) {
-            let environment = entry.environment.map(|environment| match environment {
-                EnvironmentName::Live => Environment::Live,
-                EnvironmentName::Sandbox => Environment::Sandbox,
-            });
+            let environment = match entry.environment {
+                Some(EnvironmentName::Live) => Some(Environment::Live),
+                Some(EnvironmentName::Sandbox) => Some(Environment::Sandbox),
+                Some(EnvironmentName::Both) => None,
+                None => {
+                    compiling.warn_key(document, &pointer, (UNSAID, SAY));
+                    None
+                }
+            };
             let source = document.key_location(&pointer);
             upstreams.push(Upstream { name, environment, endpoints, connect_timeout, token, source });
         }

@@ -27,6 +27,8 @@ pub(super) struct Compiling<'d> {
     /// How many more names are compared with all that are declared, to say which was meant.
     guesses: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What is right, and may not be meant.
+    warnings: Vec<Diagnostic>,
 }
 
 /// How many names that lead nowhere are compared with all that are declared: a person reads no more of them, and to compare
@@ -115,6 +117,12 @@ impl<'d> Compiling<'d> {
         self.diagnostics.push(document.wrong(pointer, message, help));
     }
 
+    /// Notes that what stands under the key at `pointer` may not be meant, and what would be clear.
+    pub(super) fn warn_key(&mut self, document: &Document, pointer: &str, (message, help): (&str, &str)) {
+        let told = document.wrong_key(pointer, message.to_owned());
+        self.warnings.push(Diagnostic { help: Some(help.to_owned()), ..told });
+    }
+
     /// Notes what is wrong at a character of the text at a pointer.
     pub(super) fn wrong_within(
         &mut self,
@@ -195,7 +203,9 @@ pub fn compile(
 ) -> Result<Snapshot, Vec<Diagnostic>> {
     let declared = Declarations::of(documents.documents);
     let (substituted, guesses) = (Vec::new(), MAX_GUESSES);
-    let mut compiling = Compiling { documents, declared, values, substituted, guesses, diagnostics };
+    let warnings = Vec::new();
+    let mut compiling =
+        Compiling { documents, declared, values, substituted, guesses, diagnostics, warnings };
     variables::refuse_elsewhere(&mut compiling);
     let platform = basics::platform(&mut compiling);
     let scopes = basics::scopes(&mut compiling);
@@ -218,6 +228,7 @@ pub fn compile(
             scopes,
             products,
             plans,
+            warnings: compiling.warnings,
         }),
         _ => Err(compiling.diagnostics),
     }

@@ -23,7 +23,7 @@ pub struct UpstreamEntry {
     /// file at PATH holds.
     #[schemars(length(min = 1))]
     pub endpoints: Vec<String>,
-    /// Whose calls may reach it: only live apps, only sandbox apps, or (when left out) both.
+    /// Whose calls may reach it: only live apps, only sandbox apps, or both. When left out it is both, and a warning says so.
     pub environment: Option<EnvironmentName>,
     /// How long a connection may take; 2s when left out.
     pub connect_timeout: Option<DurationText>,
@@ -75,4 +75,6 @@ pub enum EnvironmentName {
     Live,
     /// Trials.
     Sandbox,
+    /// Both, such as a list of countries.
+    Both,
 }

@@ -17,7 +17,27 @@ fn the_shipped_policies_are_right() {
     let checked = run(&["policy", "check", "policies/", "--output", "json"]);
     let json: Value = serde_json::from_str(&checked.out).unwrap();
     assert_eq!((checked.status, &json["valid"]), (0, &Value::Bool(true)));
-    assert_eq!(json["upstreams"], 4);
+    assert_eq!((&json["upstreams"], &json["warnings"]), (&json!(4), &json!([])));
+}
+
+#[test]
+fn what_may_not_be_meant_is_a_warning_with_its_place() {
+    let folder = folder::policies();
+    folder::change(&folder, "upstreams.yaml", "    environment: sandbox\n", "");
+    let path = folder.path().to_str().unwrap();
+    let checked = run(&["policy", "check", path]);
+    assert_eq!(checked.status, 0, "{}", checked.err);
+    for part in ["warning: nothing says of which environment", "upstreams.yaml:8", "environment: both"] {
+        assert!(checked.err.contains(part), "no {part:?} in {}", checked.err);
+    }
+    let checked = run(&["policy", "check", path, "--output", "json"]);
+    let json: Value = serde_json::from_str(&checked.out).unwrap();
+    let warning = &json["warnings"][0];
+    assert_eq!((checked.status, &json["valid"]), (0, &json!(true)));
+    assert_eq!((&warning["file"], &warning["line"]), (&json!("upstreams.yaml"), &json!(8)), "{json}");
+    folder::change(&folder, "upstreams.yaml", "environment: sandbox", "environment: staging");
+    let checked = run(&["policy", "check", path]);
+    assert!(checked.status == 3 && checked.err.contains("live, sandbox, both"), "{}", checked.err);
 }
 
 #[test]

@@ -44,6 +44,9 @@ impl Fleet {
     /// So many nodes on the store at `store`, by the shipped policies as `change` leaves them.
     pub(crate) fn start(store: String, nodes: usize, change: impl FnOnce(&Path)) -> Self {
         let folder = folder::copy_of_policies_in_a_project();
+        let upstreams = folder.path().join("policies/upstreams.yaml");
+        let text = std::fs::read_to_string(&upstreams).unwrap();
+        std::fs::write(&upstreams, text.replace("environment: sandbox", "environment: live")).unwrap();
         change(&folder.path().join("policies"));
         std::fs::write(folder.path().join("shared.key"), format!("{}\n", "5a".repeat(32))).unwrap();
         let (client_id, client_secret, merchant) = (String::new(), String::new(), String::new());

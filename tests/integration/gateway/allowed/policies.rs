@@ -27,8 +27,9 @@ pub(super) fn source(world: &World, upstream: &str) -> Source {
         file.text = Ok(format!("{}\n{more}", file.text.as_deref().unwrap()));
     };
     let upstreams = [None, Some(Environment::Live), Some(Environment::Sandbox)].map(|environment| {
-        let label = environment.map(|of| format!("    environment: {}\n", of.name())).unwrap_or_default();
-        format!("  {}:\n    endpoints: [\"{upstream}\"]\n{label}", upstream_name(environment))
+        let of = environment.map_or("both", Environment::name);
+        let name = upstream_name(environment);
+        format!("  {name}:\n    endpoints: [\"{upstream}\"]\n    environment: {of}\n")
     });
     append("upstreams.yaml", &upstreams.concat());
     let products: String = (0..PRODUCTS)
