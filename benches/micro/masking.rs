@@ -10,10 +10,11 @@ use tollgate::masking::masker::{Form, Masker};
 use super::usage::ORDER;
 
 const LENGTH: usize = 4096;
+const NAMES: [&str; 3] = ["receiver.name", "receiver.phone", "receiver.address"];
 
 pub(super) fn bench(criterion: &mut Criterion) {
     let orders = orders();
-    let there = tree(&["receiver.name", "receiver.phone", "receiver.address"]);
+    let there = tree(&NAMES);
     let elsewhere = tree(&["buyer.name"]);
     let mut group = criterion.benchmark_group("mask 4 KiB of orders");
     group.throughput(Throughput::Bytes(orders.len() as u64));
@@ -22,6 +23,16 @@ pub(super) fn bench(criterion: &mut Criterion) {
     });
     group.bench_function("none is there", |bencher| {
         bencher.iter(|| mask(&elsewhere, black_box(&orders)));
+    });
+    let many: Vec<String> = (0..100).map(|number| format!("receiver.field_{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).chain(NAMES).collect();
+    let many = tree(&many);
+    group.bench_function("a hundred named, three members of each", |bencher| {
+        bencher.iter(|| mask(&many, black_box(&orders)));
+    });
+    let anywhere = tree(&["**.name", "**.phone", "**.address"]);
+    group.bench_function("three at any depth", |bencher| {
+        bencher.iter(|| mask(&anywhere, black_box(&orders)));
     });
     group.finish();
 }

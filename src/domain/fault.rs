@@ -34,6 +34,8 @@ impl Refusal {
             | Self::UpstreamTimeout
             | Self::UpstreamBroken
             | Self::AnswerUnmaskable(_) => Fault::Upstream,
+            Self::AnswerWithheld { status: 400..500, .. } => Fault::Caller,
+            Self::AnswerWithheld { .. } => Fault::Upstream,
             Self::UpstreamTokenMissing { .. }
             | Self::UpstreamTokenRefused { .. }
             | Self::SwitchedOff(_)

@@ -109,6 +109,13 @@ pub enum Refusal {
     UpstreamBroken,
     /// The answer has parts that are not for this caller, and they cannot be taken out of it, for this reason.
     AnswerUnmaskable(&'static str),
+    /// The same of an answer that says that the call failed: the upstream's status is the caller's, what it said is not.
+    AnswerWithheld {
+        /// That status.
+        status: u16,
+        /// Why nothing can be taken out of it.
+        why: &'static str,
+    },
     /// The upstream asks for an access token, and the gateway has none.
     UpstreamTokenMissing {
         /// Which upstream.
@@ -185,6 +192,7 @@ impl Refusal {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::AnswerUnmaskable(_) => "answer_unmaskable",
+            Self::AnswerWithheld { .. } => "answer_withheld",
             Self::UpstreamTokenMissing { .. } => "upstream_token_missing",
             Self::UpstreamTokenRefused { .. } => "upstream_token_refused",
             Self::Unavailable(_) => "unavailable",
@@ -230,6 +238,7 @@ impl Refusal {
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
             Self::AnswerUnmaskable(_) => "Personal data cannot be masked in the upstream's answer",
+            Self::AnswerWithheld { .. } => "What the upstream said beside its status is not shown",
             Self::UpstreamTokenMissing { .. } => "The gateway has no access token for the upstream",
             Self::UpstreamTokenRefused { .. } => "The upstream does not take the gateway's access token",
             Self::Unavailable(_) => "The gateway cannot serve this for the moment",
@@ -306,6 +315,9 @@ impl Refusal {
             Self::AnswerUnmaskable(why) => format!(
                 "It is for callers with more scopes, and {why}. The call may have had an effect; tell the platform."
             ),
+            Self::AnswerWithheld { status, why } => format!(
+                "The upstream answered with {status}. What it said is for callers with more scopes, and {why}."
+            ),
             Self::UpstreamTokenRefused { upstream } => format!(
                 "Upstream {upstream} did not take the gateway's own access token. The call had no effect; try again shortly."
             ),
@@ -326,7 +338,11 @@ impl Refusal {
     pub fn may_have_acted(&self) -> bool {
         matches!(
             self,
-            Self::UpstreamTimeout | Self::UpstreamBroken | Self::AnswerUnmaskable(_) | Self::Unrecorded
+            Self::UpstreamTimeout
+                | Self::UpstreamBroken
+                | Self::AnswerUnmaskable(_)
+                | Self::AnswerWithheld { .. }
+                | Self::Unrecorded
         )
     }
 }

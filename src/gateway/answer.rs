@@ -164,8 +164,11 @@ impl Relay {
                     }
                 }
                 Err(unmaskable) => {
+                    if let Some(masking) = &self.masking {
+                        masking.cut(&self.worker, unmaskable);
+                    }
                     self.exchange = None;
-                    self.finish(End::UpstreamBroke);
+                    self.finish(End::Cut);
                     return Poll::Ready(Some(Err(CutShort::Unmaskable(unmaskable))));
                 }
             }

@@ -96,6 +96,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken
         | Refusal::AnswerUnmaskable(_)
+        | Refusal::AnswerWithheld { .. }
         | Refusal::Unavailable(_)
         | Refusal::Unrecorded => None,
     }

@@ -2,21 +2,24 @@
 //! its caller leaves: what the upstream did is recorded as it was, not guessed.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::forward::Permitted;
-use super::masked::Masking;
+use super::masked::{Masking, Unshown};
 use super::pipeline::Telling;
 use super::recording::{Call, End, Recording, Told};
 use super::upload::{Silence, Upload, UploadOutcome};
+use super::watch::Watches;
 use super::worker::Worker;
 use super::{forward, masked, respond};
 use crate::domain::refusal::Refusal;
@@ -52,14 +55,16 @@ async fn answer(
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
     let masking = masked::begin(&recording.call, &mut head, &exchange);
-    let mut held = hold(&mut recording, exchange, (max, silence)).await;
-    let masking = masking.and_then(|masking| held.mask(masking));
+    let mut held = hold(&mut recording, exchange, (&worker.watches, silence), max).await;
+    let masking = held.mask(masking).map_err(|why| masked::withhold(&worker, &recording.call, &head, why));
     let response = match record(&mut recording, held.end, masking).await {
         Ok(masking) => told.answer(head, release((&worker, &recording.call.upload), held, masking)),
         Err(refusal) => {
             worker.counters.refused(refusal.code());
             let mut answer = respond::refuse(&refusal, &told.request_id, told.admission);
             worker.shared.challenges.add(answer.headers_mut(), &refusal, &HeaderMap::new());
+            masked::pass_on(&refusal, &head.headers, answer.headers_mut());
+            held.exchange.end(worker.shared.clock.monotonic(), silence);
             answer
         }
     };
@@ -79,11 +84,12 @@ struct Held {
 async fn hold(
     recording: &mut Recording,
     mut exchange: Box<Exchange<Upload>>,
-    (max, silence): (usize, Duration),
+    waiting: (&Rc<Watches>, Duration),
+    max: usize,
 ) -> Held {
     let mut bytes = Vec::new();
     while bytes.len() <= max {
-        let frame = match next(&mut exchange, &recording.call.upload, silence).await {
+        let frame = match next(&mut exchange, &recording.call.upload, waiting).await {
             Ok(None) => break,
             Ok(Some(frame)) => frame,
             Err(end) => return Held { bytes: bytes.into(), end, exchange },
@@ -96,11 +102,18 @@ async fn hold(
 }
 
 impl Held {
-    /// Masks what is held; gives what masks the rest.
-    fn mask(&mut self, masking: Option<Box<Masking>>) -> Result<Option<Box<Masking>>, Refusal> {
-        let Some(mut masking) = masking.filter(|_| self.end == End::Whole) else { return Ok(None) };
+    /// Masks what is held; gives what masks the rest. Of an answer that broke off nothing is sent, and in an empty one there is
+    /// nothing to mask.
+    fn mask(
+        &mut self,
+        masking: Result<Option<Box<Masking>>, Unshown>,
+    ) -> Result<Option<Box<Masking>>, Unshown> {
+        if self.end != End::Whole || self.bytes.is_empty() {
+            return Ok(masking.unwrap_or(None));
+        }
+        let Some(mut masking) = masking? else { return Ok(None) };
         let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = masking.piece(bytes, self.exchange.is_end_stream()).map_err(masked::malformed)?;
+        self.bytes = masking.piece(bytes, self.exchange.is_end_stream())?;
         Ok(Some(masking))
     }
 }
@@ -109,34 +122,42 @@ impl Held {
 pub(super) async fn next(
     exchange: &mut Exchange<Upload>,
     upload: &RefCell<UploadOutcome>,
-    silence: Duration,
+    (watches, silence): (&Rc<Watches>, Duration),
 ) -> Result<Option<Frame<Bytes>>, End> {
-    let mut time = silence;
-    loop {
-        match timeout(time, exchange.frame()).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(frame))) => return Ok(Some(frame)),
-            Ok(Some(Err(Broken::RequestBody))) => return Err(End::CallerLeft),
-            Ok(Some(Err(_))) => return Err(End::UpstreamBroke),
-            Err(_) => {
-                let mut upload = upload.borrow_mut();
-                match upload.silence(silence) {
-                    Silence::Allowed(left) => time = left,
-                    Silence::OfTheCaller => {
-                        upload.refusal = Some(Refusal::BodyTooSlow);
-                        return Err(End::CallerLeft);
-                    }
-                    Silence::OfTheUpstream => return Err(End::UpstreamBroke),
-                }
-            }
+    let mut watch = None;
+    poll_fn(|context| {
+        match Pin::new(&mut *exchange).poll_frame(context) {
+            Poll::Ready(None) => return Poll::Ready(Ok(None)),
+            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Ok(Some(frame))),
+            Poll::Ready(Some(Err(Broken::RequestBody))) => return Poll::Ready(Err(End::CallerLeft)),
+            Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(End::UpstreamBroke)),
+            Poll::Pending => {}
         }
-    }
+        let watch = watch.get_or_insert_with(|| watches.watch());
+        let mut time = silence;
+        if watch.is_late() {
+            let mut upload = upload.borrow_mut();
+            match upload.silence(silence) {
+                Silence::Allowed(left) => time = left,
+                Silence::OfTheCaller => {
+                    upload.refusal = Some(Refusal::BodyTooSlow);
+                    return Poll::Ready(Err(End::CallerLeft));
+                }
+                Silence::OfTheUpstream => return Poll::Ready(Err(End::UpstreamBroke)),
+            }
+            watch.met();
+        }
+        watch.remember(context.waker());
+        watch.expect(time);
+        Poll::Pending
+    })
+    .await
 }
 
 /// Why an answer that ended so is none; `None` of one that is whole.
 pub(super) fn broken(end: End, call: &Call) -> Option<Refusal> {
     match end {
-        End::Whole => None,
+        End::Whole | End::Cut | End::Unread => None,
         End::UpstreamBroke => Some(Refusal::UpstreamBroken),
         // It broke its own request off while the upstream answered.
         End::CallerLeft => {
@@ -183,7 +204,7 @@ fn release(
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::pin::pin;
 
     use http::Method;
     use tokio::io::AsyncWriteExt;
@@ -212,6 +233,18 @@ mod tests {
         (exchange, upstream)
     }
 
+    /// What comes of waiting, while a core sweeps.
+    async fn swept<T>(wait: impl AsyncFnOnce(Rc<Watches>) -> T) -> T {
+        let (watches, begun) = (Rc::<Watches>::default(), Instant::now());
+        let mut waiting = pin!(wait(watches.clone()));
+        loop {
+            match timeout(Duration::from_millis(20), waiting.as_mut()).await {
+                Ok(came) => return came,
+                Err(_) => watches.sweep(begun.elapsed()),
+            }
+        }
+    }
+
     #[tokio::test]
     async fn an_upstream_may_be_silent_while_the_caller_still_uploads() {
         let (mut exchange, _upstream) = silent().await;
@@ -224,7 +257,8 @@ mod tests {
             }
             upload.borrow_mut().is_under_way = false;
         };
-        let (end, ()) = tokio::join!(next(&mut exchange, &upload, SILENCE), uploading);
+        let waiting = swept(async |watches| next(&mut exchange, &upload, (&watches, SILENCE)).await);
+        let (end, ()) = tokio::join!(waiting, uploading);
         assert_eq!(end.unwrap_err(), End::UpstreamBroke);
         assert!(begun.elapsed() >= 10 * slowly + SILENCE, "given up after {:?}", begun.elapsed());
     }
@@ -234,7 +268,8 @@ mod tests {
         let (mut exchange, _upstream) = silent().await;
         let awaited = UploadOutcome { is_under_way: true, is_awaited: true, ..UploadOutcome::default() };
         let upload = RefCell::new(awaited);
-        assert_eq!(next(&mut exchange, &upload, SILENCE).await.unwrap_err(), End::CallerLeft);
+        let end = swept(async |watches| next(&mut exchange, &upload, (&watches, SILENCE)).await).await;
+        assert_eq!(end.unwrap_err(), End::CallerLeft);
         assert_eq!(upload.borrow().refusal, Some(Refusal::BodyTooSlow));
     }
 
@@ -242,6 +277,7 @@ mod tests {
     async fn an_upstream_that_takes_no_more_of_the_upload_and_says_nothing_broke_off() {
         let (mut exchange, _upstream) = silent().await;
         let upload = RefCell::new(UploadOutcome { is_under_way: true, ..UploadOutcome::default() });
-        assert_eq!(next(&mut exchange, &upload, SILENCE).await.unwrap_err(), End::UpstreamBroke);
+        let end = swept(async |watches| next(&mut exchange, &upload, (&watches, SILENCE)).await).await;
+        assert_eq!(end.unwrap_err(), End::UpstreamBroke);
     }
 }

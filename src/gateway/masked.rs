@@ -2,53 +2,71 @@
 //! leave. Whoever has the scopes gets the answer as it came.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, VARY,
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, RETRY_AFTER,
+    VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::durable;
 use super::fields::remove_where;
+use super::maskable::form;
 use super::pipeline::Telling;
-use super::recording::{Call, Recording};
+use super::recording::{CUT, Call, End, Recording};
 use super::upload::Upload;
 use super::view::View;
+use super::worker::Worker;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
 use crate::masking::fields::Rules;
-use crate::masking::masker::{Form, Masker};
+use crate::masking::masker::Masker;
 use crate::masking::unmaskable::Unmaskable;
+use crate::policy::mask::Mask;
 use crate::policy::snapshot::Route;
 use crate::upstream::answer_head::AnswerHead;
+use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
 
-/// The status of an answer that is a part of another (RFC 9110, section 15.3.7).
-const PARTIAL_CONTENT: u16 = 206;
 /// What an answer depends on that is masked for some: by what a caller proves itself, so that no cache gives one's to another.
 const BY_CREDENTIAL: HeaderValue = HeaderValue::from_static("authorization, x-api-key, signature-input");
 /// For the caller's own cache, which asks each time whether it is still so.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// What an upstream that refuses says beside a body that is not shown.
+const PASSED_ON: [HeaderName; 3] = [ALLOW, RETRY_AFTER, WWW_AUTHENTICATE];
+/// How much of an answer that is not shown is read, so that its connection need not be closed, unless the meter reads more.
+const REST: usize = 64 << 10;
+/// How soon it must have come: the caller waits.
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// The rules by which the answer of a call is masked.
 pub(super) fn rules(call: &Call) -> Rules {
-    let Some(mask) = call.route().and_then(|route| route.mask.as_ref()) else { return Rules::NONE };
-    match &call.identity {
-        Some(identity) => mask.rules_for(&identity.caller.scopes),
-        None => mask.rules_for(&ScopeSet::none()),
-    }
+    let mask = call.route().and_then(|route| route.mask.as_ref());
+    mask.map_or(Rules::NONE, |mask| mask.rules_for(scopes(call)))
 }
 
-/// The scopes by which personal data left in an answer of the upstream's of so many bytes, with a blank between two. What is not
-/// looked at cannot be known: whoever has a scope is taken to have got what it lets through.
-pub(super) fn disclosed(call: &Call, bytes: u64) -> Cow<'_, str> {
-    let mask = call.route().and_then(|route| route.mask.as_ref()).filter(|_| bytes > 0);
+/// What the caller may see.
+fn scopes(call: &Call) -> &ScopeSet {
+    static NONE: LazyLock<ScopeSet> = LazyLock::new(ScopeSet::none);
+    call.identity.as_ref().map_or(&*NONE, |identity| &identity.caller.scopes)
+}
+
+/// The scopes by which personal data left in an answer of the upstream's of which so many bytes left, and the fields of its head unless
+/// the call was refused, with a blank between two. What is not looked at cannot be known: whoever has a scope is taken to have got
+/// what it lets through.
+pub(super) fn disclosed<'c>(call: &'c Call, bytes: u64, refusal: Option<&str>) -> Cow<'c, str> {
+    let has_left = |mask: &&Mask| bytes > 0 || (refusal.is_none() && mask.has_headers());
+    let mask = call.route().and_then(|route| route.mask.as_ref()).filter(has_left);
     match (mask, &call.identity) {
         (Some(mask), Some(identity)) => mask.lifted_by(&identity.caller.scopes),
         (None, _) | (_, None) => Cow::Borrowed(""),
@@ -67,38 +85,96 @@ impl Masking {
     /// What may leave of the next piece of the body, which may be its last; it may be nothing.
     ///
     /// # Errors
-    /// [`Unmaskable`], of which the log is told: nothing more may leave.
+    /// [`Unmaskable`]: nothing more may leave.
     pub fn piece(&mut self, piece: Bytes, is_last: bool) -> Result<Bytes, Unmaskable> {
-        let Self { masker, view, route, call } = self;
-        let Some((route, mask)) =
-            view.snapshot.routes.get(*route).and_then(|route| Some((route, route.mask.as_ref()?)))
-        else {
+        let Self { masker, view, route, .. } = self;
+        let Some(mask) = view.snapshot.routes.get(*route).and_then(|route| route.mask.as_ref()) else {
             return Err(Unmaskable::Incomplete);
         };
-        let left = masker.mask(&mask.fields, piece);
-        let left = if is_last { left.and_then(|left| masker.end().map(|()| left)) } else { left };
-        left.inspect_err(|why| tell(route, call, &why.to_string()))
+        let left = masker.mask(&mask.fields, piece)?;
+        if is_last {
+            masker.end()?;
+        }
+        Ok(left)
+    }
+
+    /// Some of the answer has left, and the rest does not.
+    pub fn cut(&self, worker: &Worker, why: Unmaskable) {
+        worker.counters.refused(CUT);
+        if let Some(route) = self.view.snapshot.routes.get(self.route) {
+            tell(worker, (&self.view, route), &self.call, &why);
+        }
     }
 }
 
-/// For the platform to mend.
-fn tell(route: &Route, request_id: &Uuid, why: &str) {
-    tracing::warn!(route = %route.name, %request_id, why, "an answer cannot be masked and is not let through");
+/// Why nothing of an answer may leave.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(super) enum Unshown {
+    /// By its head it can be anything.
+    #[error("{0}")]
+    Head(&'static str),
+    /// It is not what its head says.
+    #[error("{0}")]
+    Body(#[from] Unmaskable),
+}
+
+/// The refusal of an answer with that head of which nothing may leave.
+pub(super) fn withhold(worker: &Worker, call: &Call, head: &AnswerHead, why: Unshown) -> Refusal {
+    if let Some(route) = call.route() {
+        tell(worker, (&call.view, route), &call.id, &why);
+    }
+    let why = match why {
+        Unshown::Head(why) => why,
+        Unshown::Body(_) => "the upstream's answer is not well-formed JSON",
+    };
+    match head.status.is_client_error() || head.status.is_server_error() {
+        true => Refusal::AnswerWithheld { status: head.status.as_u16(), why },
+        false => Refusal::AnswerUnmaskable(why),
+    }
+}
+
+/// Adds what the upstream said beside a body that is not shown.
+pub(super) fn pass_on(refusal: &Refusal, said: &HeaderMap, to: &mut HeaderMap) {
+    let Refusal::AnswerWithheld { .. } = refusal else { return };
+    for name in PASSED_ON {
+        to.extend(said.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+    }
+}
+
+/// For the platform to mend: each is counted, and the log warns of a few.
+fn tell(worker: &Worker, (view, route): (&View, &Route), request_id: &Uuid, why: &dyn Display) {
+    view.counters(route, &worker.counters).withheld.add(1);
+    let (name, now) = (&route.name, worker.shared.clock.monotonic());
+    match worker.warnings.next(name, now) {
+        Some(left_out) => tracing::warn!(
+            route = %name, %request_id, %why, left_out,
+            "an answer cannot be masked and is not let through"
+        ),
+        None => {
+            tracing::debug!(route = %name, %request_id, %why, "an answer cannot be masked and is not let through");
+        }
+    }
 }
 
 /// Prepares an answer whose route masks some of it: its fields no longer speak of bytes that do not leave.
 ///
 /// # Errors
-/// [`Refusal::AnswerUnmaskable`]: it has a body that cannot be masked.
+/// [`Unshown`]: if it has a body, that cannot be masked.
 pub(super) fn begin(
     call: &Call,
     head: &mut AnswerHead,
     exchange: &Exchange<Upload>,
-) -> Result<Option<Box<Masking>>, Refusal> {
-    let Some(route) = call.route().filter(|route| route.mask.is_some()) else { return Ok(None) };
+) -> Result<Option<Box<Masking>>, Unshown> {
+    let Some((route, mask)) = call.route().and_then(|route| Some((route, route.mask.as_ref()?))) else {
+        return Ok(None);
+    };
     head.headers.append(VARY, BY_CREDENTIAL);
     keep_from_caches(&mut head.headers);
-    let rules = rules(call);
+    let scopes = scopes(call);
+    if mask.has_headers() {
+        remove_where(&mut head.headers, |name| mask.withholds_header(name, scopes));
+    }
+    let rules = mask.rules_for(scopes);
     if rules.is_empty() {
         return Ok(None);
     }
@@ -107,10 +183,7 @@ pub(super) fn begin(
     if exchange.is_end_stream() {
         return Ok(None);
     }
-    let form = form.map_err(|why| {
-        tell(route, &call.id, why);
-        Refusal::AnswerUnmaskable(why)
-    })?;
+    let form = form.map_err(Unshown::Head)?;
     let (masker, view) = (Masker::new(rules, form), call.view.clone());
     Ok(Some(Box::new(Masking { masker, view, route: route.index, call: call.id })))
 }
@@ -138,19 +211,39 @@ pub(super) async fn answer(
     told: Telling,
     (mut head, mut exchange): (AnswerHead, Box<Exchange<Upload>>),
 ) -> Response<Answer> {
-    let begun = match begin(&recording.call, &mut head, &exchange) {
+    let why = match begin(&recording.call, &mut head, &exchange) {
         Ok(None) => return told.answer(head, Answer::relay(exchange, recording)),
-        Ok(Some(mut masking)) => {
-            first(&mut recording, &mut exchange, &mut masking).await.map(|ahead| (ahead, masking))
-        }
-        Err(refusal) => Err(refusal),
+        Ok(Some(mut masking)) => match first(&mut recording, &mut exchange, &mut masking).await {
+            Ok(ahead) => {
+                return told.answer(head, Answer::relay_masked(exchange, recording, (ahead, masking)));
+            }
+            Err(NoFirst::Broken(end)) => {
+                let refusal = durable::broken(end, &recording.call).unwrap_or(Refusal::UpstreamBroken);
+                recording.withheld(end);
+                return told.refuse_under_way(recording, &refusal);
+            }
+            Err(NoFirst::Unmaskable(why)) => Unshown::Body(why),
+        },
+        Err(why) => why,
     };
-    match begun {
-        Ok((ahead, masking)) => {
-            told.answer(head, Answer::relay_masked(exchange, recording, (ahead, masking)))
-        }
-        Err(refusal) => told.refuse_under_way(recording, &refusal),
+    let end = read_out(&mut recording, exchange).await;
+    if end == End::Whole && recording.saw_nothing() {
+        recording.finish(end);
+        return told.answer(head, Answer::Own(None));
     }
+    recording.withheld(end);
+    let refusal = withhold(&recording.worker(), &recording.call, &head, why);
+    let mut answer = told.refuse_under_way(recording, &refusal);
+    pass_on(&refusal, &head.headers, answer.headers_mut());
+    answer
+}
+
+/// Why there is no first piece of an answer.
+enum NoFirst {
+    /// It ended so before.
+    Broken(End),
+    /// It cannot be masked.
+    Unmaskable(Unmaskable),
 }
 
 /// Reads a body until something of it may leave, or it has ended.
@@ -158,27 +251,48 @@ async fn first(
     recording: &mut Recording,
     exchange: &mut Exchange<Upload>,
     masking: &mut Masking,
-) -> Result<Bytes, Refusal> {
-    let silence = recording.worker().shared.bounds.upstream_silence;
+) -> Result<Bytes, NoFirst> {
+    let worker = recording.worker();
+    let waiting = (&worker.watches, worker.shared.bounds.upstream_silence);
     loop {
-        let frame = durable::next(exchange, &recording.call.upload, silence).await;
-        let frame =
-            frame.map_err(|end| durable::broken(end, &recording.call).unwrap_or(Refusal::UpstreamBroken))?;
-        let (data, is_over) = match frame {
+        let frame = durable::next(exchange, &recording.call.upload, waiting).await;
+        let (data, is_over) = match frame.map_err(NoFirst::Broken)? {
             Some(frame) => (frame.into_data().unwrap_or_default(), exchange.is_end_stream()),
             None => (Bytes::new(), true),
         };
         recording.saw(&data);
-        let left = masking.piece(data, is_over).map_err(malformed)?;
+        let left = masking.piece(data, is_over).map_err(NoFirst::Unmaskable)?;
         if is_over || !left.is_empty() {
             return Ok(left);
         }
     }
 }
 
-/// The refusal of an answer of which nothing has left.
-pub(super) fn malformed(_: Unmaskable) -> Refusal {
-    Refusal::AnswerUnmaskable("the upstream's answer is not well-formed JSON")
+/// Reads the rest of an answer that is not shown, if it is short and comes soon: so the meter sees all of it, and another call can have
+/// the connection. Gives how it ended.
+async fn read_out(recording: &mut Recording, mut exchange: Box<Exchange<Upload>>) -> End {
+    let worker = recording.worker();
+    let most = recording.call.meter().map_or(REST, |meter| meter.max_capture.max(REST));
+    let reading = async {
+        let mut length = 0;
+        while length <= most {
+            match exchange.frame().await {
+                None => return End::Whole,
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    recording.saw(&data);
+                    length += data.len();
+                }
+                Some(Err(Broken::RequestBody)) => return End::CallerLeft,
+                Some(Err(_)) => return End::UpstreamBroke,
+            }
+        }
+        End::Unread
+    };
+    let end = timeout(REST_TIME, reading).await.unwrap_or(End::Unread);
+    // It is kept if it can be.
+    exchange.end(worker.shared.clock.monotonic(), worker.shared.bounds.upstream_silence);
+    end
 }
 
 /// Whether a field speaks of the body as it was: of its bytes, or of when they are the same again. By such a field a caller that
@@ -196,85 +310,5 @@ fn is_of_other_bytes(name: &HeaderName) -> bool {
                 | "signature"
                 | "signature-input"
         ),
-    }
-}
-
-/// How many JSON texts the body is, or why it cannot be masked.
-fn form(head: &AnswerHead) -> Result<Form, &'static str> {
-    let headers = &head.headers;
-    if head.status.as_u16() == PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE) {
-        return Err("the upstream's answer is a part of another");
-    }
-    let is_plain = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
-        return Err("the upstream's answer is compressed");
-    }
-    content_type(headers).and_then(of_type).ok_or("the upstream's answer is not said to be JSON in UTF-8")
-}
-
-/// The one type that the fields name.
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (first, None) = (types.next()?, types.next()) else { return None };
-    first.to_str().ok()
-}
-
-/// How many JSON texts a body of that type is; `None` if it is not JSON, or not in UTF-8. A type that is built on JSON may have an
-/// answer inside of another, where no field would be found.
-fn of_type(text: &str) -> Option<Form> {
-    let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let charset = |parameter: &str| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("charset")
-            .then(|| value.trim().trim_matches('"').to_ascii_lowercase())
-    };
-    let mut charsets = parameters.split(';').filter_map(charset);
-    if !charsets.all(|charset| matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii")) {
-        return None;
-    }
-    let kind = kind.trim();
-    let kind = match kind.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(kind.to_ascii_lowercase()),
-        false => Cow::Borrowed(kind),
-    };
-    match &*kind {
-        "application/json" | "text/json" | "application/problem+json" => Some(Form::Text),
-        "application/x-ndjson"
-        | "application/ndjson"
-        | "application/jsonl"
-        | "application/x-jsonl"
-        | "application/jsonlines"
-        | "application/x-jsonlines"
-        | "application/stream+json" => Some(Form::Lines),
-        "application/json-seq" => Some(Form::Sequence),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_says_whether_it_is_json_and_how_many_texts() {
-        for (text, form) in [
-            ("application/json", Some(Form::Text)),
-            ("Application/JSON ; Charset=\"UTF-8\"; x=y", Some(Form::Text)),
-            ("application/problem+json", Some(Form::Text)),
-            ("application/vnd.api+json", None),
-            ("application/hal+json;v=2", None),
-            ("application/x-ndjson", Some(Form::Lines)),
-            ("application/json-seq", Some(Form::Sequence)),
-            ("application/stream+json;charset=utf-8", Some(Form::Lines)),
-            ("application/json; charset=gbk", None),
-            ("application/json; charset=utf-8; charset=utf-16", None),
-            ("text/html", None),
-            ("application/jsonp", None),
-            ("text/event-stream", None),
-            ("", None),
-        ] {
-            assert_eq!(of_type(text), form, "{text}");
-        }
     }
 }

@@ -10,14 +10,13 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::fields::coding;
-use super::masked;
 use super::upload::UploadOutcome;
 use super::view::View;
 use super::worker::Worker;
+use super::{masked, worth};
 use crate::credential::directory::Identity;
 use crate::domain::id::ProductName;
 use crate::domain::plan::PlanRef;
-use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::{Moment, Timestamp};
 use crate::domain::usage::Evidence;
@@ -25,12 +24,13 @@ use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
 use crate::journal::writer::{Committed, Writer};
 use crate::metering::capture::Capture;
-use crate::metering::evidence::{self, CallFacts};
 use crate::metering::record::{self, Facts, RecordError};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
 /// The status in records and counters of a call whose caller left before an answer had begun; nobody was sent it.
 const CALLER_LEFT: u16 = 499;
+/// The code in records and counters of an answer of which some had left when the rest could not be masked.
+pub(super) const CUT: &str = "answer_cut";
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub enum End {
     UpstreamBroke,
     /// The caller left before its end.
     CallerLeft,
+    /// It could not be masked, when some of it had been sent on.
+    Cut,
+    /// It cannot be masked, and was not read to its end.
+    Unread,
 }
 
 /// What is known of a call.
@@ -116,6 +120,8 @@ enum Stage {
     Arrived,
     /// The upstream's answer has begun.
     Answered { status: u16, response: Capture, coding: Option<String>, bytes: u64 },
+    /// The upstream's answer is over, and none of it is for the caller.
+    Withheld { evidence: Evidence, bytes: u64 },
     /// It is counted, and its record is the journal's.
     Concluded,
 }
@@ -185,6 +191,17 @@ impl Recording {
         }
     }
 
+    /// Whether the upstream's answer has begun and has no byte of a body so far.
+    pub fn saw_nothing(&self) -> bool {
+        matches!(self.stage, Stage::Answered { bytes: 0, .. })
+    }
+
+    /// The upstream's answer ended so, and none of it is for the caller, who is to be refused.
+    pub fn withheld(&mut self, end: End) {
+        let (_, evidence, bytes) = self.worth(end);
+        self.stage = Stage::Withheld { evidence, bytes };
+    }
+
     /// Concludes a call whose answer ended; gives the monotonic time. The record is on disk within the journal's flush
     /// interval.
     pub fn finish(mut self, end: End) -> Duration {
@@ -210,7 +227,8 @@ impl Recording {
             Some(room) => journal.append_durable_reserved(bytes, room),
             None => journal.append_durable(bytes),
         };
-        record(&self.worker, &mut self.call, (status, code), (&evidence, bytes_out), now, take)
+        let bytes_left = if code.is_none() { bytes_out } else { 0 };
+        record(&self.worker, &mut self.call, (status, code), (&evidence, bytes_out, bytes_left), now, take)
             .inspect_err(|error| lost(&self.worker, &self.call, error))
     }
 
@@ -227,28 +245,36 @@ impl Recording {
 
     /// Concludes a call that the gateway refused.
     pub fn refused(mut self, refusal: &Refusal, status: u16) {
-        let evidence = if refusal.may_have_acted() { unseen(&self.call) } else { Evidence::Free };
-        self.stage = Stage::Concluded;
+        let (evidence, bytes) = match std::mem::replace(&mut self.stage, Stage::Concluded) {
+            Stage::Withheld { evidence, bytes } => (evidence, bytes),
+            Stage::Arrived | Stage::Answered { .. } | Stage::Concluded if refusal.may_have_acted() => {
+                (worth::unseen(&self.call), 0)
+            }
+            Stage::Arrived | Stage::Answered { .. } | Stage::Concluded => (Evidence::Free, 0),
+        };
         self.worker.counters.refused(refusal.code());
-        let told = Told { status, code: refusal.code() };
-        write(&self.worker, &mut self.call, (told.status, Some(told.code)), (evidence, 0));
+        write(&self.worker, &mut self.call, (status, Some(refusal.code())), (evidence, bytes, 0));
     }
 
     fn conclude(&mut self, end: End) -> Duration {
         let (status, evidence, bytes_out) = self.worth(end);
         // An upstream may answer with the same number.
-        let has_answer = matches!(self.stage, Stage::Answered { .. });
-        self.stage = Stage::Concluded;
-        let code = (!has_answer).then_some("caller_left");
-        write(&self.worker, &mut self.call, (status, code), (evidence, bytes_out))
+        let code = match std::mem::replace(&mut self.stage, Stage::Concluded) {
+            Stage::Answered { .. } if end == End::Cut => Some(CUT),
+            Stage::Answered { .. } => None,
+            Stage::Arrived | Stage::Withheld { .. } | Stage::Concluded => Some("caller_left"),
+        };
+        write(&self.worker, &mut self.call, (status, code), (evidence, bytes_out, bytes_out))
     }
 
     /// Status, worth and length of an answer that ended so.
     fn worth(&self, end: End) -> (u16, Evidence, u64) {
         match &self.stage {
-            Stage::Arrived | Stage::Concluded => (CALLER_LEFT, unseen(&self.call), 0),
+            Stage::Arrived | Stage::Concluded => (CALLER_LEFT, worth::unseen(&self.call), 0),
+            Stage::Withheld { evidence, bytes } => (CALLER_LEFT, evidence.clone(), *bytes),
             Stage::Answered { status, response, coding, bytes } => {
-                (*status, evidence(&self.call, *status, (response, coding.as_deref()), end), *bytes)
+                let captured = (response, coding.as_deref());
+                (*status, worth::of_answer(&self.call, *status, captured, end), *bytes)
             }
         }
     }
@@ -271,59 +297,12 @@ pub struct Told {
     pub code: &'static str,
 }
 
-/// The worth of a call whose answer nobody saw: if the upstream may have it, money may have moved, and it is not for the
-/// gateway to guess.
-fn unseen(call: &Call) -> Evidence {
-    let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
-    let upload = call.upload.borrow();
-    // An upstream that saw a part of the request knows that it is not the whole.
-    let is_whole = upload.is_handed_over && !upload.is_under_way;
-    if moves_money && !call.method.is_safe() && is_whole {
-        Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
-    } else {
-        Evidence::Free
-    }
-}
-
-fn evidence(call: &Call, status: u16, (response, coding): (&Capture, Option<&str>), end: End) -> Evidence {
-    let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
-    let is_needed = meter.bodies.response || (end == End::UpstreamBroke && meter.transaction.is_some());
-    if end != End::Whole && is_needed && (200..300).contains(&status) {
-        let reason = match end {
-            End::CallerLeft => "the caller left before the answer's end",
-            End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
-        };
-        return Evidence::Exception { reason: reason.to_owned() };
-    }
-    if end == End::UpstreamBroke {
-        return Evidence::Free;
-    }
-    let empty = Target { path: String::new(), params: Vec::new(), query: String::new() };
-    let target = call.target.as_ref().unwrap_or(&empty);
-    let upload = call.upload.borrow();
-    evidence::read(
-        meter,
-        &CallFacts {
-            method: call.method.as_str(),
-            path: &target.path,
-            params: &target.params,
-            query: &target.query,
-            status,
-            principal: &Principal::App(identity.caller.clone()),
-            request: &upload.capture,
-            request_coding: call.request_coding.as_deref(),
-            response,
-            response_coding: coding,
-        },
-    )
-}
-
 /// Counts a call and, if an app made it, hands its record to the journal.
 fn write(
     worker: &Worker,
     call: &mut Call,
     told: (u16, Option<&'static str>),
-    worth: (Evidence, u64),
+    (evidence, bytes_out, bytes_left): (Evidence, u64, u64),
 ) -> Duration {
     let now = worker.shared.clock.monotonic();
     count(worker, call, told.0, now);
@@ -331,7 +310,7 @@ fn write(
         Some(room) => journal.append_reserved(bytes, room),
         None => journal.append(bytes),
     };
-    if let Err(error) = record(worker, call, told, (&worth.0, worth.1), now, take) {
+    if let Err(error) = record(worker, call, told, (&evidence, bytes_out, bytes_left), now, take) {
         lost(worker, call, &error);
     }
     now
@@ -350,12 +329,12 @@ fn count(worker: &Worker, call: &Call, status: u16, now: Duration) {
     }
 }
 
-/// Writes the usage record and hands it to `take`.
+/// Writes the usage record and hands it to `take`. Of the bytes that the upstream sent, so many left.
 fn record<T>(
     worker: &Worker,
     call: &mut Call,
     (status, refusal): (u16, Option<&'static str>),
-    (evidence, bytes_out): (&Evidence, u64),
+    (evidence, bytes_out, bytes_left): (&Evidence, u64, u64),
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, NotRecorded> {
@@ -366,8 +345,7 @@ fn record<T>(
     if matches!(evidence, Evidence::Exception { .. }) {
         worker.counters.exceptions.add(1);
     }
-    let bytes_left = if refusal.is_none() { bytes_out } else { 0 };
-    let disclosed = masked::disclosed(call, bytes_left);
+    let disclosed = masked::disclosed(call, bytes_left, refusal);
     let facts = Facts {
         id: call.id,
         at: call.at,

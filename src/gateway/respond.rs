@@ -51,6 +51,9 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::UpstreamBroken
         | Refusal::AnswerUnmaskable(_)
         | Refusal::UpstreamTokenRefused { .. } => StatusCode::BAD_GATEWAY,
+        Refusal::AnswerWithheld { status, .. } => {
+            StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY)
+        }
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         Refusal::UpstreamTokenMissing { .. } | Refusal::SwitchedOff(_) | Refusal::Unavailable(_) => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -138,6 +141,8 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken
         | Refusal::AnswerUnmaskable(_)
+        // What the upstream says beside its body goes along: see `masked.rs`.
+        | Refusal::AnswerWithheld { .. }
         | Refusal::UpstreamTokenRefused { .. }
         | Refusal::Unrecorded => {}
     }

@@ -13,6 +13,7 @@ use super::me::Questions;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
 use super::view::View;
+use super::warnings::Warnings;
 use super::watch::Watches;
 use crate::config::settings::Bounds;
 use crate::credential::directory::{Directory, Identity};
@@ -102,6 +103,8 @@ pub struct Worker {
     pub durable_calls: TaskTracker,
     /// What it waits for.
     pub watches: Rc<Watches>,
+    /// What it warned of lately.
+    pub warnings: Warnings,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
     /// Uses of API keys that the node has not taken over yet.
@@ -138,6 +141,7 @@ impl Worker {
             ids: RequestIds::new(seed),
             durable_calls: TaskTracker::new(),
             watches: Rc::default(),
+            warnings: Warnings::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             key_uses: RefCell::default(),
             view: RefCell::new(Rc::new(view)),
@@ -181,6 +185,7 @@ impl Worker {
             let now = self.shared.clock.monotonic();
             self.cells.borrow_mut().sweep(now);
             self.view().sweep(now);
+            self.warnings.sweep(now);
         }
     }
 }

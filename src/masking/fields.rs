@@ -1,13 +1,22 @@
 //! Which members of JSON objects are masked, as a tree of their names. It is made when policies are loaded; calls only read it.
+//!
+//! Paths that begin anywhere in a text are a second tree, whose root is where none of their names has come. A node of either tree
+//! has the members that go on with it and those of every shorter end of the same names that begins a path (as Aho and Corasick
+//! have it): so where one is in a text is always one node, and a name is looked for once.
 
-use std::str::FromStr;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use super::path::{FieldPath, InvalidPath};
 
 /// Most rules that a tree can tell apart.
 pub const MAX_RULES: usize = 64;
-/// Most names of a path.
-const MAX_NAMES: usize = 32;
 /// Most paths of a tree: with all of their names, their nodes can be counted by 16 bits.
 pub const MAX_PATHS: usize = 1_000;
+/// Most paths that begin anywhere: each node has their first names too.
+pub const MAX_ANYWHERE: usize = 64;
+/// Beyond so many names, halving is faster than to look at each.
+const FEW: usize = 8;
 
 /// Some of the rules of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,63 +51,11 @@ impl Rules {
     fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
-}
 
-/// The way to a member from the top of a text: names of members, from the outermost on. Arrays on the way are walked through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldPath(Vec<String>);
-
-/// Why a text is no path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPath {
-    /// A name is missing: at the beginning, at the end, or between two points.
-    #[error("a name is missing in it")]
-    NameMissing,
-    /// A sign that a name has only behind a backslash; in other languages of paths it means something.
-    #[error("{0} means nothing here")]
-    Sign(char),
-    /// A backslash before nothing.
-    #[error("a backslash stands at its end")]
-    Backslash,
-    /// More names than any text has.
-    #[error("it has more than {MAX_NAMES} names")]
-    TooLong,
-}
-
-impl FieldPath {
-    /// Whether what this path leads to is within what `other` leads to, or the same.
+    /// Those that are among both.
     #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
-    }
-}
-
-impl FromStr for FieldPath {
-    type Err = InvalidPath;
-
-    /// Reads names with points between them. A backslash makes any sign a part of a name.
-    fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        let mut names = vec![String::new()];
-        let mut signs = text.chars();
-        while let Some(sign) = signs.next() {
-            let sign = match sign {
-                '.' => {
-                    names.push(String::new());
-                    continue;
-                }
-                '\\' => signs.next().ok_or(InvalidPath::Backslash)?,
-                '[' | ']' | '*' | '$' | '/' => return Err(InvalidPath::Sign(sign)),
-                sign => sign,
-            };
-            names.last_mut().ok_or(InvalidPath::NameMissing)?.push(sign);
-        }
-        if names.iter().any(String::is_empty) {
-            return Err(InvalidPath::NameMissing);
-        }
-        if names.len() > MAX_NAMES {
-            return Err(InvalidPath::TooLong);
-        }
-        Ok(Self(names))
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 
@@ -108,47 +65,65 @@ pub(super) type NodeId = u16;
 /// Members of JSON objects by their names, and the rules that mask them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldTree {
-    /// The first is what stands at the top of a text.
+    /// The first is what stands at the top of a text, the second what no path from the top leads to.
     nodes: Vec<Node>,
+    /// The rules that mask something anywhere.
+    anywhere: Rules,
+    /// The rules that mask something.
+    rules: Rules,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Node {
-    above: NodeId,
     /// The rules that mask it.
     masked: Rules,
-    /// The rules that mask something in it.
+    /// The rules that mask something in it, which is therefore to be an object.
     within: Rules,
     /// Its members, sorted by name.
-    members: Vec<(Box<[u8]>, NodeId)>,
+    members: Vec<(Arc<[u8]>, NodeId)>,
 }
 
 impl FieldTree {
     /// At the top of each text.
     pub(super) const TOP: NodeId = 0;
+    /// Where none of the names has come of a path that begins anywhere.
+    const ELSEWHERE: NodeId = 1;
 
     /// The tree of up to [`MAX_PATHS`] paths, each with the place of its rule; further ones are not in it.
     #[must_use]
     pub fn new<'p>(paths: impl IntoIterator<Item = (&'p FieldPath, usize)>) -> Self {
-        let mut tree = Self { nodes: vec![Node::below(Self::TOP)] };
+        let mut tree = Self { nodes: vec![Node::default(); 2], anywhere: Rules::NONE, rules: Rules::NONE };
         for (path, rule) in paths.into_iter().take(MAX_PATHS) {
-            tree.insert(path, Rules::NONE.with(rule));
+            let root = if path.is_anywhere() { Self::ELSEWHERE } else { Self::TOP };
+            let rule = Rules::NONE.with(rule);
+            tree.rules = tree.rules.or(rule);
+            tree.insert(root, path, rule);
+        }
+        // What stands there may be anything.
+        tree.anywhere = std::mem::take(&mut tree.nodes[usize::from(Self::ELSEWHERE)].within);
+        if !tree.anywhere.is_empty() {
+            tree.link();
         }
         tree
     }
 
-    fn insert(&mut self, path: &FieldPath, rule: Rules) {
-        let mut node = Self::TOP;
-        for name in &path.0 {
+    /// The rules that mask something.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    fn insert(&mut self, root: NodeId, path: &FieldPath, rule: Rules) {
+        let mut node = root;
+        for name in &path.names {
             let new = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
             let at = &mut self.nodes[usize::from(node)];
             at.within = at.within.or(rule);
-            let found = at.members.binary_search_by(|(known, _)| known[..].cmp(name.as_bytes()));
-            let below = match found {
+            let below = match at.place(name.as_bytes()) {
                 Ok(place) => at.members[place].1,
                 Err(place) => {
                     at.members.insert(place, (name.as_bytes().into(), new));
-                    self.nodes.push(Node::below(node));
+                    self.nodes.push(Node::default());
                     new
                 }
             };
@@ -158,13 +133,35 @@ impl FieldTree {
         last.masked = last.masked.or(rule);
     }
 
+    /// Adds to each node what is true of the longest shorter end of its names that begins a path anywhere.
+    fn link(&mut self) {
+        let mut shorter = vec![Self::ELSEWHERE; self.nodes.len()];
+        for root in [Self::ELSEWHERE, Self::TOP] {
+            // In the order of their lengths: that of a shorter end is whole before.
+            let mut next = VecDeque::from([root]);
+            while let Some(node) = next.pop_front() {
+                let end = shorter[usize::from(node)];
+                for (name, below) in &self.node(node).members {
+                    if node != Self::ELSEWHERE {
+                        shorter[usize::from(*below)] = self.member(end, name).unwrap_or(Self::ELSEWHERE);
+                    }
+                    next.push_back(*below);
+                }
+                if node != Self::ELSEWHERE {
+                    let end = self.node(end).clone();
+                    self.nodes[usize::from(node)].add(end);
+                }
+            }
+        }
+    }
+
     fn node(&self, node: NodeId) -> &Node {
         &self.nodes[usize::from(node)]
     }
 
-    /// The node of whose members this is one.
-    pub(super) fn above(&self, node: NodeId) -> NodeId {
-        self.node(node).above
+    /// Where one is in a member that no path leads to, if something may be masked there.
+    pub(super) fn elsewhere(&self, rules: Rules) -> Option<NodeId> {
+        self.anywhere.meets(rules).then_some(Self::ELSEWHERE)
     }
 
     /// Whether one of `rules` masks the node.
@@ -172,9 +169,14 @@ impl FieldTree {
         self.node(node).masked.meets(rules)
     }
 
-    /// Whether one of `rules` masks something in the node.
+    /// Whether one of `rules` masks something in the node, which is therefore to be an object.
     pub(super) fn has_masked_members(&self, node: NodeId, rules: Rules) -> bool {
         self.node(node).within.meets(rules)
+    }
+
+    /// Whether something may be masked in the node.
+    pub(super) fn leads_on(&self, node: NodeId, rules: Rules) -> bool {
+        self.has_masked_members(node, rules) || self.anywhere.meets(rules)
     }
 
     /// All members of the node, as a name begins that may be one of them.
@@ -186,26 +188,27 @@ impl FieldTree {
     pub(super) fn narrow(&self, node: NodeId, candidates: &mut Candidates, bytes: &[u8]) {
         let members = &self.node(node).members;
         for byte in bytes {
-            // Sorted, and the same up to here: those that go on alike stand side by side.
-            let goes_on = |place: usize| members[place].0.get(candidates.length) == Some(byte);
-            let (mut from, mut to) = (candidates.from, candidates.to);
-            while from < to && !goes_on(from) {
-                from += 1;
-            }
-            while from < to && !goes_on(to - 1) {
-                to -= 1;
-            }
+            // Sorted, and the same up to here: those that go on alike stand side by side, and one that ends here before them.
+            let Candidates { from, to, length } = *candidates;
+            let known = &members[from..to];
+            let from = from + known.partition_point(|(name, _)| name.get(length) < Some(byte));
+            let to = from + members[from..to].partition_point(|(name, _)| name.get(length) == Some(byte));
             if from == to {
                 *candidates = Candidates::NONE;
                 return;
             }
-            *candidates = Candidates { from, to, length: candidates.length + 1 };
+            *candidates = Candidates { from, to, length: length + 1 };
         }
     }
 
     /// The member of the node that has this name.
     pub(super) fn member(&self, node: NodeId, name: &[u8]) -> Option<NodeId> {
-        self.node(node).members.iter().find(|(known, _)| **known == *name).map(|(_, member)| *member)
+        let node = self.node(node);
+        let found = match node.members.len() {
+            ..=FEW => node.members.iter().find(|(known, _)| **known == *name),
+            _ => node.place(name).ok().and_then(|place| node.members.get(place)),
+        };
+        found.map(|(_, member)| *member)
     }
 
     /// The member whose name has ended.
@@ -218,8 +221,19 @@ impl FieldTree {
 }
 
 impl Node {
-    fn below(above: NodeId) -> Self {
-        Self { above, masked: Rules::NONE, within: Rules::NONE, members: Vec::new() }
+    /// Where the member of that name stands, or would.
+    fn place(&self, name: &[u8]) -> Result<usize, usize> {
+        self.members.binary_search_by(|(known, _)| known[..].cmp(name))
+    }
+
+    /// Adds what is true of a shorter end of its names. A member that both have is this one's, to which that of the other is added.
+    fn add(&mut self, shorter: Self) {
+        (self.masked, self.within) = (self.masked.or(shorter.masked), self.within.or(shorter.within));
+        for (name, member) in shorter.members {
+            if let Err(place) = self.place(&name) {
+                self.members.insert(place, (name, member));
+            }
+        }
     }
 }
 
@@ -251,29 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_names_with_points_between_them() {
-        assert_eq!(path("receiver.name").0, ["receiver", "name"]);
-        assert_eq!(path(r"a\.b.\$ref.收件人").0, ["a.b", "$ref", "收件人"]);
-        for (text, why) in [
-            ("", InvalidPath::NameMissing),
-            ("receiver.", InvalidPath::NameMissing),
-            (".receiver", InvalidPath::NameMissing),
-            ("a..b", InvalidPath::NameMissing),
-            ("$.receiver", InvalidPath::Sign('$')),
-            ("items[].name", InvalidPath::Sign('[')),
-            ("items.*.name", InvalidPath::Sign('*')),
-            ("/receiver/name", InvalidPath::Sign('/')),
-            ("a\\", InvalidPath::Backslash),
-            ("a.".repeat(40).as_str(), InvalidPath::NameMissing),
-            (["a"; 40].join(".").as_str(), InvalidPath::TooLong),
-        ] {
-            assert_eq!(text.parse::<FieldPath>(), Err(why), "{text}");
-        }
-        assert!(path("a.b").is_within(&path("a")) && path("a").is_within(&path("a")));
-        assert!(!path("ab").is_within(&path("a")) && !path("a").is_within(&path("a.b")));
-    }
-
-    #[test]
     fn a_name_is_found_whole_however_it_comes_in_pieces() {
         let paths = ["name", "names", "nam", "phone", "收件人"].map(path);
         let tree = FieldTree::new(paths.iter().map(|path| (path, 0)));
@@ -284,7 +275,7 @@ mod tests {
                 tree.narrow(FieldTree::TOP, &mut candidates, &name.as_bytes()[..cut]);
                 tree.narrow(FieldTree::TOP, &mut candidates, &name.as_bytes()[cut..]);
                 let found = tree.named(FieldTree::TOP, candidates).is_some();
-                let is_one = paths.iter().any(|path| path.0 == [name]);
+                let is_one = paths.iter().any(|path| path.names == [name]);
                 assert_eq!(found, is_one, "{name} cut at {cut}");
             }
         }
@@ -306,7 +297,41 @@ mod tests {
         assert!(tree.is_masked(b, only(0)) && tree.is_masked(c, only(63)) && !tree.is_masked(c, only(0)));
         assert!(tree.has_masked_members(a, only(63)) && !tree.has_masked_members(a, only(3)));
         assert!(tree.has_masked_members(FieldTree::TOP, only(3)));
-        assert_eq!((tree.above(b), tree.above(a)), (a, FieldTree::TOP));
+        assert!(tree.leads_on(a, only(63)) && !tree.leads_on(a, only(3)));
         assert!(Rules::NONE.with(64).is_empty() && only(5).has(5) && !only(5).has(6));
+    }
+    #[test]
+    fn a_path_from_anywhere_is_one_from_each_node() {
+        let paths = [(path("**.b.c"), 0), (path("**.c.d"), 1), (path("a.b"), 2), (path("a.b.c.x"), 3)];
+        let tree = FieldTree::new(paths.iter().map(|(path, rule)| (path, *rule)));
+        let at = |names: &[&str]| {
+            let step = |node, name: &&str| tree.member(node, name.as_bytes()).unwrap_or(FieldTree::ELSEWHERE);
+            names.iter().fold(FieldTree::TOP, step)
+        };
+        let only = |rule| Rules::NONE.with(rule);
+        for (names, rule, is_masked) in [
+            (&["b", "c"][..], 0, true),
+            (&["x", "y", "b", "c"], 0, true),
+            (&["a", "b", "c"], 0, true),
+            (&["a", "b", "c", "d"], 1, true),
+            (&["b", "c", "d"], 1, true),
+            (&["a", "b", "c", "x"], 3, true),
+            (&["b", "b", "c"], 0, true),
+            (&["b", "x", "c"], 0, false),
+            (&["c"], 0, false),
+            (&["x", "a", "b"], 2, false),
+        ] {
+            assert_eq!(tree.is_masked(at(names), only(rule)), is_masked, "{names:?} by {rule}");
+        }
+        assert!(
+            tree.has_masked_members(at(&["x", "b"]), only(0))
+                && !tree.has_masked_members(at(&["x"]), only(0))
+        );
+        assert!(
+            tree.has_masked_members(at(&["a", "b", "c"]), only(1)),
+            "what of it is masked by another path"
+        );
+        assert!(tree.leads_on(at(&["x"]), only(1)) && !tree.leads_on(at(&["x"]), only(2)));
+        assert_eq!((tree.elsewhere(only(0)).is_some(), tree.elsewhere(only(2))), (true, None));
     }
 }

@@ -3,8 +3,7 @@
 //! object, an array nor null is masked whole, for what it holds cannot be told.
 //!
 //! The invariant: no byte leaves before the grammar up to it is sure, so that nobody reads another text than was masked. The
-//! memory is this state alone, whatever comes: where in the tree it is follows from the innermost member that matters, and of
-//! each level of nesting only one bit is kept.
+//! memory is this state alone, whatever comes: of each level of nesting, whether it is an object, and where in the tree it is.
 
 use bytes::Bytes;
 
@@ -13,6 +12,7 @@ use super::member::{self, Member};
 use super::number::Number;
 pub use super::output::MASK;
 use super::output::Output;
+use super::piece::Piece;
 use super::state::{Mode, State, is_blank};
 use super::text::Text;
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
@@ -49,6 +49,8 @@ pub struct Masker {
     objects: u128,
     /// In the tree, the innermost of those that were walked into; an array is where it is a member.
     node: NodeId,
+    /// In the tree, what was around each of those, by its depth.
+    around: [NodeId; MAX_DEPTH as usize],
     /// In the tree, the member whose value comes next.
     member: Option<NodeId>,
     /// The members that the name may be that is being read.
@@ -57,13 +59,6 @@ pub struct Masker {
     utf8: Utf8,
     /// Bytes of the pieces before this one.
     before: u64,
-}
-
-/// A piece of a body, and what leaves of it.
-struct Piece<'p> {
-    tree: &'p FieldTree,
-    bytes: &'p [u8],
-    output: Output,
 }
 
 impl Masker {
@@ -79,6 +74,7 @@ impl Masker {
             since: 0,
             objects: 0,
             node: FieldTree::TOP,
+            around: [FieldTree::TOP; MAX_DEPTH as usize],
             member: None,
             candidates: Candidates::NONE,
             text: Text::BEGUN,
@@ -209,16 +205,25 @@ impl Masker {
 
     /// Decides what becomes of the value that begins here.
     fn decide(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) {
-        let node = if self.is_in_object() { self.member } else { Some(self.node) };
-        let is_masked = |node| piece.tree.is_masked(node, self.rules);
-        let leads_on = |node| piece.tree.has_masked_members(node, self.rules);
+        let (tree, rules) = (piece.tree, self.rules);
+        let node = if self.is_in_object() { self.member.or(tree.elsewhere(rules)) } else { Some(self.node) };
         match (node, first) {
-            (Some(node), _) if is_masked(node) => self.begin_masking(piece, at),
-            (Some(node), b'{' | b'[') if leads_on(node) => self.node = node,
-            (Some(node), _) if leads_on(node) && first != b'n' => self.begin_masking(piece, at),
+            (Some(node), _) if tree.is_masked(node, rules) => self.begin_masking(piece, at),
+            (Some(node), b'{' | b'[') if tree.leads_on(node, rules) => self.walk_into(node),
+            (Some(node), _) if tree.has_masked_members(node, rules) && first != b'n' => {
+                self.begin_masking(piece, at);
+            }
             (_, b'{' | b'[') => (self.mode, self.since) = (Mode::Passing, self.depth),
             _ => {}
         }
+    }
+
+    /// Walks into an object or array, which is open next.
+    fn walk_into(&mut self, node: NodeId) {
+        if let Some(around) = self.around.get_mut(usize::from(self.depth)) {
+            *around = self.node;
+        }
+        self.node = node;
     }
 
     fn begin_masking(&mut self, piece: &mut Piece<'_>, at: usize) {
@@ -242,8 +247,8 @@ impl Masker {
         }
         self.depth -= 1;
         self.objects >>= 1;
-        if self.mode == Mode::Walking && self.is_in_object() {
-            self.node = piece.tree.above(self.node);
+        if self.mode == Mode::Walking {
+            self.node = self.around[usize::from(self.depth)];
         }
         self.end_value(piece, at);
         Ok(at)
@@ -372,24 +377,6 @@ impl Masker {
             _ => State::Mark(length + 1),
         };
         Ok(at + usize::from(is_next))
-    }
-}
-
-impl Piece<'_> {
-    /// The first byte from `at` on that is not blank, with its place.
-    fn sign(&self, at: usize) -> Option<(usize, u8)> {
-        let blanks = self.bytes[at..].iter().position(|byte| !is_blank(*byte))?;
-        Some((at + blanks, self.bytes[at + blanks]))
-    }
-
-    /// Whether no line ends before that byte.
-    fn check_line(&self, at: usize) -> Result<(), Unmaskable> {
-        match self.bytes[at..].iter().position(|byte| !matches!(byte, b' ' | b'\t')) {
-            Some(blanks) if is_blank(self.bytes[at + blanks]) => {
-                Err(Unmaskable::Syntax((at + blanks) as u64))
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 }
 

@@ -5,6 +5,8 @@ pub mod masker;
 mod member;
 mod number;
 mod output;
+mod path;
+mod piece;
 mod state;
 mod text;
 pub mod unmaskable;

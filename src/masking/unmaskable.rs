@@ -1,6 +1,6 @@
 //! Why a body cannot be masked. None of its contents are told.
 
-/// Deepest nesting: the masker keeps a bit of each level.
+/// Deepest nesting: the masker keeps something of each level.
 pub const MAX_DEPTH: u8 = 128;
 
 /// Why a body cannot be masked. Places are bytes of the body, from 0.

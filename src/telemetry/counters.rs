@@ -45,6 +45,8 @@ pub struct RouteCounters {
     pub by_class: [Count; 6],
     /// Answers within each bound of [`LATENCY_BOUNDS`], not cumulated; the last is beyond.
     pub latency: [Count; LATENCY_BOUNDS.len() + 1],
+    /// Answers of which all, or the rest, was not let through, for it could not be masked.
+    pub withheld: Count,
 }
 
 impl RouteCounters {

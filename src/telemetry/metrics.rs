@@ -47,6 +47,7 @@ struct RouteSum {
     by_class: [u64; 6],
     latency: [u64; LATENCY_BOUNDS.len() + 1],
     latency_sum: u64,
+    withheld: u64,
 }
 
 impl RouteSum {
@@ -58,6 +59,7 @@ impl RouteSum {
             *sum += count.get();
         }
         self.latency_sum += counters.latency_sum.get();
+        self.withheld += counters.withheld.get();
     }
 }
 
@@ -163,6 +165,13 @@ impl Metrics {
             for (class, count) in sum.by_class.iter().enumerate().filter(|(_, count)| **count > 0) {
                 writeln!(page, "tollgate_requests_total{{route=\"{route}\",class=\"{class}xx\"}} {count}")?;
             }
+        }
+        page.write_str(
+            "# HELP tollgate_answers_withheld Answers, by route, that could not be masked or not to their end.\n",
+        )?;
+        page.write_str("# TYPE tollgate_answers_withheld counter\n")?;
+        for (route, sum) in routes.iter().filter(|(_, sum)| sum.withheld > 0) {
+            writeln!(page, "tollgate_answers_withheld_total{{route=\"{route}\"}} {}", sum.withheld)?;
         }
         page.write_str("# HELP tollgate_request_seconds From a request's arrival to its answer's end.\n")?;
         page.write_str("# TYPE tollgate_request_seconds histogram\n")?;

@@ -6,20 +6,25 @@ mod written;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use self::reference::Names;
+use self::reference::Pattern;
 use self::written::{Value, Written};
 use super::*;
 use crate::masking::fields::FieldPath;
 
 /// What is masked, with its rule.
-const PATHS: [(&str, Names, usize); 6] = [
+const PATHS: [(&str, &[&str], usize); 9] = [
     ("receiver.name", &["receiver", "name"], 0),
     ("receiver.phone", &["receiver", "phone"], 0),
     ("items.receiver", &["items", "receiver"], 1),
     ("收件人", &["收件人"], 1),
     (r"items.a\.b.😀", &["items", "a.b", "😀"], 2),
     ("receiver", &["receiver"], 3),
+    ("**.phone", &["phone"], ANYWHERE),
+    ("**.items.name", &["items", "name"], ANYWHERE),
+    ("**.items.items.é", &["items", "items", "é"], ANYWHERE),
 ];
+/// The rule of the paths that begin anywhere.
+const ANYWHERE: usize = 4;
 /// Names of members, many of which are masked somewhere, or nearly.
 const NAMES: [&str; 14] = [
     "receiver",
@@ -53,22 +58,25 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn masks(rules: Rules) -> Vec<Names> {
-    PATHS.iter().filter(|(_, _, rule)| rules.has(*rule)).map(|(_, names, _)| *names).collect()
+fn masks(rules: Rules) -> Vec<Pattern> {
+    let of_rules = PATHS.into_iter().filter(|(_, _, rule)| rules.has(*rule));
+    of_rules.map(|(_, names, rule)| Pattern { is_anywhere: rule == ANYWHERE, names }).collect()
 }
 
 fn rules(places: u8) -> Rules {
-    (0..4).filter(|place| places >> place & 1 == 1).fold(Rules::NONE, Rules::with)
+    (0..=ANYWHERE).filter(|place| places >> place & 1 == 1).fold(Rules::NONE, Rules::with)
 }
 
-fn tree() -> FieldTree {
+/// With the paths that begin anywhere, if one of those rules is theirs.
+fn tree(rules: Rules) -> FieldTree {
     let paths = PATHS.map(|(text, _, rule)| (text.parse::<FieldPath>().unwrap(), rule));
-    FieldTree::new(paths.iter().map(|(path, rule)| (path, *rule)))
+    let of_tree = paths.iter().filter(|(_, rule)| *rule != ANYWHERE || rules.has(ANYWHERE));
+    FieldTree::new(of_tree.map(|(path, rule)| (path, *rule)))
 }
 
 /// What leaves of a body that comes in these pieces, and how it ends.
 fn run(rules: Rules, form: Form, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Unmaskable>) {
-    let (tree, mut masker, mut left) = (tree(), Masker::new(rules, form), Vec::new());
+    let (tree, mut masker, mut left) = (tree(rules), Masker::new(rules, form), Vec::new());
     for piece in pieces {
         match masker.mask(&tree, Bytes::copy_from_slice(piece)) {
             Ok(bytes) => left.extend_from_slice(&bytes),
@@ -148,7 +156,7 @@ fn a_changed_text_is_masked_or_refused(
 }
 
 fn cases() -> impl Strategy<Value = (Value, u64, u8, Vec<prop::sample::Index>)> {
-    (value(), any::<u64>(), 0_u8..16, prop::collection::vec(any::<prop::sample::Index>(), 0..12))
+    (value(), any::<u64>(), 0_u8..32, prop::collection::vec(any::<prop::sample::Index>(), 0..12))
 }
 
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
@@ -168,7 +176,7 @@ proptest! {
 
     #[test]
     fn a_sequence_is_its_texts_one_by_one(
-        values in prop::collection::vec(value(), 0..4), seed: u64, places in 0_u8..16,
+        values in prop::collection::vec(value(), 0..4), seed: u64, places in 0_u8..32,
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
         let mut written = Written::new(seed, rules(places));
@@ -191,7 +199,7 @@ proptest! {
     ) {
         for text in [&bytes[..], signs.as_bytes()] {
             for form in [Form::Text, Form::Sequence, Form::Lines] {
-                let (whole, single) = (run(rules(15), form, &[text]), run(rules(15), form, &cut(text, &cuts)));
+                let (whole, single) = (run(rules(31), form, &[text]), run(rules(31), form, &cut(text, &cuts)));
                 prop_assert_eq!(whole.1.is_ok(), single.1.is_ok());
                 prop_assert!(whole.1.is_err() || whole.0 == single.0);
             }
@@ -246,6 +254,12 @@ fn a_masked_member_is_gone_however_it_is_spelled_or_repeated() {
         Form::Lines,
     );
     check(b"\x1e7\n\x1enull\n\x1e[]\n", "\x1e\"***\"\n\x1enull\n\x1e[]\n", names, Form::Sequence);
+    check(
+        br#"[{"phone":1,"a":[{"items":[{"name":2,"phone":{"x":3}},4,null]}],"name":5,"items":6}, 7, "x"]"#,
+        r#"[{"phone":"***","a":[{"items":[{"name":"***","phone":"***"},"***",null]}],"name":5,"items":"***"}, 7, "x"]"#,
+        rules(16),
+        Form::Text,
+    );
     for empty in [&b""[..], b" \n"] {
         check(empty, std::str::from_utf8(empty).unwrap(), names, Form::Text);
     }
@@ -297,7 +311,7 @@ fn what_no_two_readers_read_alike_is_refused() {
 
 #[test]
 fn a_piece_in_which_nothing_is_masked_is_not_copied() {
-    let (tree, mut masker) = (tree(), Masker::new(rules(1), Form::Text));
+    let (tree, mut masker) = (tree(rules(1)), Masker::new(rules(1), Form::Text));
     let text = Bytes::from_static(br#"{"a":1,"receiver":{"name":"Li Lei","b":2}}"#);
     let mut next = |range: std::ops::Range<usize>| {
         (text.slice(range.clone()), masker.mask(&tree, text.slice(range)).unwrap())

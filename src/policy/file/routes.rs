@@ -50,7 +50,7 @@ pub struct RouteEntry {
     /// What is billable; `meter: {}` counts every 2xx answer as one unit.
     pub meter: Option<MeterEntry>,
     /// Personal data in the answers, with the scope that lets it through. Callers without the scope get "***" in its place, and
-    /// nothing of an answer in which it cannot be masked: one that is not JSON, or compressed.
+    /// nothing of an answer in which it cannot be masked: one that is not JSON, or compressed. Header fields are left out.
     #[serde(default)]
     pub mask: Vec<MaskEntry>,
     /// Whether the answer waits until its usage record is on disk. For money.
@@ -112,14 +112,21 @@ pub enum ClassName {
     TwoFactors,
 }
 
-/// Personal data in a route's answers.
+/// Personal data in a route's answers: members of their bodies, header fields, or both.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{"required": ["fields"]}, {"required": ["headers"]}]))]
 pub struct MaskEntry {
-    /// Where it stands: names of members from the top of the answer on, with points between them, such as receiver.name. Arrays
-    /// are walked through. What is named is masked whatever it is; a backslash makes any sign a part of a name.
+    /// Where it stands: names of members from the top of the answer on, with points between them, such as receiver.name; or from
+    /// anywhere in it, such as **.phone. Arrays are walked through. What is named is masked whatever it is; a backslash makes any
+    /// sign a part of a name.
+    #[serde(default)]
     #[schemars(length(min = 1))]
     pub fields: Vec<String>,
+    /// Header fields of the answer, which are left out.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub headers: Vec<String>,
     /// The scope of callers who get it as it is.
     pub scope: String,
 }

@@ -252,8 +252,11 @@ fn table() -> String {
         "| code | status | what happened | who can do something about it |\n| --- | --- | --- | --- |\n"
             .to_owned();
     for refusal in each() {
-        let status = respond::status(&refusal).as_u16();
-        let (code, title, fault) = (refusal.code(), refusal.title(), refusal.fault().name());
+        let (status, fault) = match &refusal {
+            Refusal::AnswerWithheld { .. } => ("the upstream's".to_owned(), "of 4xx caller, of 5xx upstream"),
+            refusal => (respond::status(refusal).as_u16().to_string(), refusal.fault().name()),
+        };
+        let (code, title) = (refusal.code(), refusal.title());
         table.push_str(&format!("| `{code}` | {status} | {title} | {fault} |\n"));
     }
     table
@@ -310,6 +313,7 @@ fn each() -> Vec<Refusal> {
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
         Refusal::AnswerUnmaskable(""),
+        Refusal::AnswerWithheld { status: 0, why: "" },
         Refusal::UpstreamTokenMissing { upstream: "order".parse().unwrap() },
         Refusal::UpstreamTokenRefused { upstream: "order".parse().unwrap() },
         Refusal::Unavailable(""),
@@ -354,6 +358,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken
             | Refusal::AnswerUnmaskable(_)
+            | Refusal::AnswerWithheld { .. }
             | Refusal::UpstreamTokenMissing { .. }
             | Refusal::UpstreamTokenRefused { .. }
             | Refusal::Unavailable(_)

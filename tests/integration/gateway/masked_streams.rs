@@ -19,7 +19,7 @@ const BEGUN: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// A gateway before an upstream that sends a piece of its answer each time that it is told to.
-fn in_pieces() -> (Dev, Sender<&'static [u8]>) {
+pub(super) fn in_pieces() -> (Dev, Sender<&'static [u8]>) {
     let (tell, told) = channel();
     let told: Arc<Mutex<Receiver<&'static [u8]>>> = Arc::new(Mutex::new(told));
     let origin = Origin::start(move |stream, _| {
@@ -41,7 +41,7 @@ fn in_pieces() -> (Dev, Sender<&'static [u8]>) {
 }
 
 /// Reads until `text` has come; gives all that has.
-fn read_until(connection: &mut Connection, text: &str) -> String {
+pub(super) fn read_until(connection: &mut Connection, text: &str) -> String {
     use std::io::Read;
     let mut seen = Vec::new();
     while !String::from_utf8_lossy(&seen).contains(text) {

@@ -37,3 +37,4 @@ mod tls;
 mod tls_reload;
 mod upstream_token;
 mod upstreams;
+mod withheld;

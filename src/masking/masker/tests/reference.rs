@@ -15,8 +15,30 @@ pub(super) enum Tree {
     Other(String),
 }
 
-/// Names from the top of a text to what is masked.
-pub(super) type Names = &'static [&'static str];
+/// Names from the top of a text, or from anywhere in it, to what is masked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pattern {
+    pub(super) is_anywhere: bool,
+    pub(super) names: &'static [&'static str],
+}
+
+impl Pattern {
+    /// Whether what these names lead to is masked.
+    pub(super) fn masks<T: AsRef<str>>(&self, names: &[T]) -> bool {
+        let from = match self.is_anywhere {
+            true => names.len().saturating_sub(self.names.len()),
+            false => 0,
+        };
+        names[from..].iter().map(AsRef::as_ref).eq(self.names.iter().copied())
+    }
+
+    /// Whether what these names lead to is to be an object, of which some is masked.
+    pub(super) fn goes_on_from<T: AsRef<str>>(&self, names: &[T]) -> bool {
+        let begun = |count: usize| Self { names: &self.names[..count], ..*self }.masks(names);
+        let least = usize::from(self.is_anywhere);
+        (least..self.names.len()).any(begun)
+    }
+}
 
 struct Members(Vec<(String, Box<RawValue>)>);
 
@@ -66,14 +88,14 @@ pub(super) fn read(bytes: &[u8]) -> Option<Tree> {
 }
 
 /// The same, masked.
-pub(super) fn masked(tree: Tree, masks: &[Names]) -> Tree {
+pub(super) fn masked(tree: Tree, masks: &[Pattern]) -> Tree {
     below(tree, &mut Vec::new(), masks)
 }
 
-fn below(tree: Tree, names: &mut Vec<String>, masks: &[Names]) -> Tree {
-    let leads_on = masks.iter().any(|mask| mask.len() > names.len() && names.iter().eq(&mask[..names.len()]));
+fn below(tree: Tree, names: &mut Vec<String>, masks: &[Pattern]) -> Tree {
+    let leads_on = masks.iter().any(|mask| mask.goes_on_from(names));
     let is_scalar = matches!(&tree, Tree::Other(text) if text != "null");
-    if masks.iter().any(|mask| names.iter().eq(mask.iter())) || (leads_on && is_scalar) {
+    if masks.iter().any(|mask| mask.masks(names)) || (leads_on && is_scalar) {
         return Tree::Other(String::from_utf8(MASK.to_vec()).unwrap());
     }
     match tree {

@@ -1,6 +1,6 @@
 //! Texts that are written together with what should leave of them.
 
-use super::reference::Names;
+use super::reference::Pattern;
 use super::{MASK, Rules, masks};
 
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub(super) enum Value {
 /// A text as it is written, in one of many ways, and what should leave of it.
 pub(super) struct Written {
     random: fastrand::Rng,
-    masks: Vec<Names>,
+    masks: Vec<Pattern>,
     names: Vec<&'static str>,
     pub(super) text: Vec<u8>,
     pub(super) masked: Vec<u8>,
@@ -69,13 +69,14 @@ impl Written {
 
     /// Whether what stands here is to be masked as a whole.
     fn is_masked(&self, value: &Value) -> bool {
-        let goes_on = |mask: &Names| mask.len() > self.names.len() && mask.starts_with(&self.names);
         let is_scalar = match value {
             Value::Text(_) => true,
             Value::Scalar(text) => *text != "null",
             Value::Array(_) | Value::Object(_) => false,
         };
-        self.masks.iter().any(|mask| *mask == self.names) || (is_scalar && self.masks.iter().any(goes_on))
+        let is_any = |is_so: &dyn Fn(&Pattern) -> bool| self.masks.iter().any(is_so);
+        is_any(&|mask| mask.masks(&self.names))
+            || (is_scalar && is_any(&|mask| mask.goes_on_from(&self.names)))
     }
 
     pub(super) fn value(&mut self, value: &Value) {

@@ -1,0 +1,63 @@
+//! What a call is worth to the books by how it ended: read from what went by, or for someone to look at where not all of it was seen
+//! that money may depend on.
+
+use super::recording::{Call, End, Target};
+use crate::domain::principal::Principal;
+use crate::domain::usage::Evidence;
+use crate::metering::capture::Capture;
+use crate::metering::evidence::{self, CallFacts};
+
+/// The worth of a call whose answer nobody saw: if the upstream may have it, money may have moved, and it is not for the
+/// gateway to guess.
+pub(super) fn unseen(call: &Call) -> Evidence {
+    let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
+    let upload = call.upload.borrow();
+    // An upstream that saw a part of the request knows that it is not the whole.
+    let is_whole = upload.is_handed_over && !upload.is_under_way;
+    if moves_money && !call.method.is_safe() && is_whole {
+        Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
+    } else {
+        Evidence::Free
+    }
+}
+
+/// The worth of a call whose answer ended so.
+pub(super) fn of_answer(
+    call: &Call,
+    status: u16,
+    (response, coding): (&Capture, Option<&str>),
+    end: End,
+) -> Evidence {
+    let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
+    let is_platforms = matches!(end, End::UpstreamBroke | End::Cut);
+    let is_needed = meter.bodies.response || (is_platforms && meter.transaction.is_some());
+    if end != End::Whole && is_needed && (200..300).contains(&status) {
+        let reason = match end {
+            End::CallerLeft => "the caller left before the answer's end",
+            End::Cut | End::Unread => "the upstream's answer cannot be masked, and was not read to its end",
+            End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
+        };
+        return Evidence::Exception { reason: reason.to_owned() };
+    }
+    if is_platforms {
+        return Evidence::Free;
+    }
+    let empty = Target { path: String::new(), params: Vec::new(), query: String::new() };
+    let target = call.target.as_ref().unwrap_or(&empty);
+    let upload = call.upload.borrow();
+    evidence::read(
+        meter,
+        &CallFacts {
+            method: call.method.as_str(),
+            path: &target.path,
+            params: &target.params,
+            query: &target.query,
+            status,
+            principal: &Principal::App(identity.caller.clone()),
+            request: &upload.capture,
+            request_coding: call.request_coding.as_deref(),
+            response,
+            response_coding: coding,
+        },
+    )
+}
