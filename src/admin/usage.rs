@@ -70,6 +70,8 @@ fn shown(row: &UsageRow) -> Value {
         "id": row.id,
         "at": row.at.to_string(),
         "app": row.app.as_str(),
+        "credential": row.credential,
+        "credential_id": row.credential_id,
         "merchant": row.merchant,
         "route": row.route,
         "product": row.subscribed.as_ref().map(|(product, _)| product.as_str()),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::asked::Asked;
 use self::decisions::Explained;
-use self::facts::Facts;
+use self::facts::{Facts, Who};
 use self::subscribed::Subscribed;
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
@@ -22,6 +22,7 @@ use super::query::segment;
 use super::screen::{Column, Format, Screen};
 use crate::domain::id::{AppId, KeyId, MerchantId, RouteName};
 use crate::domain::identity::Environment;
+use crate::domain::principal::CredentialKind;
 use crate::domain::scope::Scope;
 use crate::domain::time::{Clock, Timestamp};
 use crate::server::clock::SystemClock;
@@ -113,11 +114,16 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         (Some(node), Some(id)) => {
             let recorded = Recorded::of(&node.get(&format!("/admin/usage/{}", segment(id)))?)?;
             let asked = Asked::recorded(arguments, &recorded, &snapshot)?;
-            let who = (Some(&recorded.app), recorded.merchant.as_ref());
-            (asked, Facts::of_node(node, arguments, who, recorded.at)?)
+            (asked, Facts::of_node(node, arguments, recorded.who(), recorded.at)?)
         }
         (Some(node), None) => {
-            let who = (arguments.app.as_ref(), arguments.merchant.as_ref());
+            let key = arguments.key.as_ref();
+            let who = Who {
+                app: arguments.app.as_ref(),
+                merchant: arguments.merchant.as_ref(),
+                key,
+                signature: None,
+            };
             (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?)
         }
         (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now)),
@@ -161,6 +167,13 @@ fn show(explained: &Explained, asked: &Asked, screen: &Screen) -> Outcome {
                     refusal.code,
                     refusal.detail
                 )),
+                (None, None) => {
+                    let how = match allowed {
+                        Some(_) => "is allowed, and answered by the gateway itself",
+                        None => "is answered by the gateway itself, by rules of that endpoint",
+                    };
+                    screen.lines(&format!("{} {how}.", asked.told()))
+                }
                 (None, upstream) => {
                     let upstream = upstream.as_deref().unwrap_or_default();
                     let how = match allowed {
@@ -180,7 +193,16 @@ struct Recorded {
     route: RouteName,
     app: AppId,
     merchant: Option<MerchantId>,
+    credential: Credential,
     at: Timestamp,
+}
+
+/// What proved an app.
+enum Credential {
+    Key(KeyId),
+    Token,
+    /// A signature by the key of that id.
+    Signature(String),
 }
 
 impl Recorded {
@@ -193,7 +215,25 @@ impl Recorded {
             route: route.parse()?,
             app: facts::field(record, "app")?,
             merchant: facts::optional(record, "merchant")?,
+            credential: match facts::field::<String>(record, "credential")?.as_str() {
+                kind if kind == CredentialKind::ApiKey.name() => {
+                    Credential::Key(facts::field(record, "credential_id")?)
+                }
+                kind if kind == CredentialKind::SignedRequest.name() => {
+                    Credential::Signature(facts::field(record, "credential_id")?)
+                }
+                _ => Credential::Token,
+            },
             at: facts::field(record, "at")?,
         })
+    }
+
+    fn who(&self) -> Who<'_> {
+        let (key, signature) = match &self.credential {
+            Credential::Key(key) => (Some(key), None),
+            Credential::Token => (None, None),
+            Credential::Signature(key) => (None, Some(key.as_str())),
+        };
+        Who { app: Some(&self.app), merchant: self.merchant.as_ref(), key, signature }
     }
 }

@@ -94,6 +94,8 @@ const DETAILS: &[Column] = &[
     ("id", "/id"),
     ("at", "/at"),
     ("app", "/app"),
+    ("credential", "/credential"),
+    ("its id", "/credential_id"),
     ("merchant", "/merchant"),
     ("route", "/route"),
     ("method", "/method"),

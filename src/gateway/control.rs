@@ -29,6 +29,13 @@ const NO_ANSWER: Refusal = Refusal::Unavailable("The control plane did not answe
 /// Why a body broke off, whatever it is that breaks.
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
+/// Whether `path` is one of the gateway's own endpoints.
+#[must_use]
+pub fn is_own(path: &str) -> bool {
+    path.starts_with("/oauth/")
+        || matches!(path, "/.well-known/oauth-authorization-server" | "/.well-known/oauth-protected-resource")
+}
+
 /// The control plane as a core sees it.
 #[derive(Debug, Clone)]
 pub struct ControlPlane {
@@ -53,11 +60,7 @@ impl ControlPlane {
     /// Whether `path` is one of the gateway's own.
     #[must_use]
     pub fn serves(&self, path: &str) -> bool {
-        path.starts_with("/oauth/")
-            || matches!(
-                path,
-                "/.well-known/oauth-authorization-server" | "/.well-known/oauth-protected-resource"
-            )
+        is_own(path)
     }
 
     /// Serves a call. Its body is read here, as a whole and in one span of time: it is short, or refused.

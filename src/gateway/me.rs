@@ -8,6 +8,7 @@ mod limits;
 mod permitted;
 mod usage;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ const ASKERS: usize = 65_536;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub enum Question {
     /// What the credential may do.
     Permitted,
     /// What is left of the limits.
@@ -56,7 +57,7 @@ impl Question {
     ///
     /// # Errors
     /// [`Refusal::RouteUnknown`]: all below `/me` is the gateway's.
-    pub(super) fn of(path: &str) -> Result<Option<Self>, Refusal> {
+    pub fn of(path: &str) -> Result<Option<Self>, Refusal> {
         match path.strip_prefix("/me") {
             Some("") => Ok(Some(Self::Permitted)),
             Some("/limits") => Ok(Some(Self::Limits)),
@@ -64,6 +65,36 @@ impl Question {
             Some(below) if below.starts_with('/') => Err(Refusal::RouteUnknown),
             Some(_) | None => Ok(None),
         }
+    }
+
+    /// Whether questions are asked by that method.
+    ///
+    /// # Errors
+    /// [`Refusal::MethodNotAllowed`].
+    pub fn check_method(method: &Method) -> Result<(), Refusal> {
+        match *method {
+            Method::GET | Method::HEAD => Ok(()),
+            _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD".to_owned() }),
+        }
+    }
+
+    /// Whether a caller at that address may ask this.
+    ///
+    /// # Errors
+    /// [`Refusal::AddressNotAllowed`], [`Refusal::OwnCredentialNeeded`].
+    pub fn check(self, caller: &Caller, address: IpAddr) -> Result<(), Refusal> {
+        match &caller.narrowing {
+            // Whoever has the key elsewhere learns nothing, and uses up nothing.
+            Some(narrowing) if !narrowing.permits_address(address) => {
+                return Err(Refusal::AddressNotAllowed(address));
+            }
+            Some(_) | None => {}
+        }
+        // The merchant may hold the token, and what an app pays is over all merchants.
+        if self == Self::Usage && caller.merchant.is_some() {
+            return Err(Refusal::OwnCredentialNeeded);
+        }
+        Ok(())
     }
 }
 
@@ -142,23 +173,11 @@ pub(super) async fn answer(
     told: &mut Telling,
 ) -> Result<Response<Bytes>, Refusal> {
     let method = &asking.parts.method;
-    if *method != Method::GET && *method != Method::HEAD {
-        return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD".to_owned() });
-    }
+    Question::check_method(method)?;
     let identity = prove(worker, asking, body, told).await?;
     let caller = &identity.caller;
     told.app = Some(caller.app.id.clone());
-    match &caller.narrowing {
-        // Whoever has the key elsewhere learns nothing, and uses up nothing.
-        Some(narrowing) if !narrowing.permits_address(asking.peer.address) => {
-            return Err(Refusal::AddressNotAllowed(asking.peer.address));
-        }
-        Some(_) | None => {}
-    }
-    // The merchant may hold the token, and what an app pays is over all merchants.
-    if question == Question::Usage && caller.merchant.is_some() {
-        return Err(Refusal::OwnCredentialNeeded);
-    }
+    question.check(caller, asking.peer.address)?;
     let shared = worker.shared.clone();
     let counted = shared.questions.admit(caller, shared.clock.monotonic());
     let admission = counted.map_err(|(refusal, admission)| {

@@ -27,6 +27,10 @@ pub struct UsageRow {
     pub app: AppId,
     /// Whose app.
     pub partner: PartnerId,
+    /// The kind of credential that proved the app.
+    pub credential: String,
+    /// Which: the id of a key or of a token.
+    pub credential_id: String,
     /// On whose behalf.
     pub merchant: Option<String>,
     /// Which route.
@@ -57,6 +61,8 @@ row! {
         at: i64,
         app: String,
         partner: String,
+        credential: String,
+        credential_id: String,
         merchant: Option<String>,
         route: Option<String>,
         product: Option<String>,
@@ -93,6 +99,8 @@ impl TryFrom<ListedRow> for UsageRow {
             at: Timestamp::from_micros(row.at),
             app: parse("usage.app", &row.app)?,
             partner: parse("usage.partner", &row.partner)?,
+            credential: row.credential,
+            credential_id: row.credential_id,
             merchant: row.merchant,
             route: row.route,
             subscribed,
@@ -119,8 +127,8 @@ fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError
     Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind }))
 }
 
-const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.merchant, u.route, u.product, u.plan, u.plan_version, u.method, \
-                      u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
+const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.route, u.product, \
+                      u.plan, u.plan_version, u.method, u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
                       u.transaction_kind, u.amount, u.currency, u.reason from ";
 
 impl Store {

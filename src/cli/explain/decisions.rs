@@ -19,13 +19,14 @@ use crate::domain::location::Location;
 use crate::domain::plan::{Limit, LimitKey};
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::{Refusal, whole_seconds};
+use crate::domain::scope::ScopeSet;
 use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::{Clock, ManualClock, Timestamp};
 use crate::gateway::admit::admit;
 use crate::gateway::authorize::{Circumstances, Permit, authorize_before};
 use crate::gateway::raw_head::Unseen;
 use crate::gateway::witness::{Question, Witness};
-use crate::gateway::{head, respond};
+use crate::gateway::{control, head, me, respond};
 use crate::limit::cell::{Cells, LocalCells};
 use crate::policy::route_table::Lookup;
 use crate::policy::snapshot::{AddressLimit, Route, Snapshot};
@@ -78,6 +79,13 @@ const NOT_ASKED: &str = "not asked";
 impl Decisions {
     fn add(&mut self, name: &'static str, place: Option<&Location>, asked: String) {
         self.0.push(Decision { name, asked, place: place.map(Location::to_string), outcome: ALLOWED });
+    }
+
+    /// The last question cannot be answered here.
+    fn leave_open(&mut self) {
+        if let Some(last) = self.0.last_mut() {
+            last.outcome = NOT_ASKED;
+        }
     }
 }
 
@@ -142,6 +150,9 @@ fn walk(
     decisions.add("message", None, "a head that can be read in one way only".to_owned());
     // Nothing was taken out of a head that was never on a wire.
     let checked = head::check(parts, Unseen::default(), MAX_HEAD)?;
+    if is_own(decisions, asked, &checked.path, credential)? {
+        return Ok(());
+    }
     decisions.add("route", None, format!("{} {} of {}", parts.method, checked.path, checked.host));
     let (route, parameters) = match snapshot.table.find(&checked.host, &parts.method, &checked.path) {
         Lookup::Found(place, parameters) => (&*snapshot.routes[place], parameters),
@@ -163,7 +174,49 @@ fn walk(
     let circumstances = Circumstances { parts, head: &checked, parameters: &parameters, address, now };
     let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
     count(decisions, (route, &permit), identity.as_ref(), address)?;
-    look_at_body(decisions, &permit, asked)
+    look_at_body(decisions, &permit, asked)?;
+    tell_masked(decisions, route, identity.as_ref());
+    Ok(())
+}
+
+/// Whether the gateway itself answers at that path, and who may ask. What is asked at the endpoints of OAuth2 is decided there.
+fn is_own(
+    decisions: &mut Decisions,
+    asked: &Asked,
+    path: &str,
+    credential: Option<&Credential>,
+) -> Result<bool, Refusal> {
+    let is_about_itself =
+        path.strip_prefix("/me").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !control::is_own(path) && !is_about_itself {
+        return Ok(false);
+    }
+    decisions.add("endpoint", None, format!("{path} is the gateway's own, and no route"));
+    let Some(question) = me::Question::of(path)? else {
+        decisions.leave_open();
+        return Ok(true);
+    };
+    me::Question::check_method(&asked.parts.method)?;
+    decisions.add(
+        "credential",
+        None,
+        credential.map_or("any".to_owned(), |credential| credential.told.clone()),
+    );
+    let identity = credential.ok_or(Refusal::CredentialMissing)?.identity()?;
+    question.check(&identity.caller, asked.from)?;
+    Ok(true)
+}
+
+/// What the caller gets masked of the answer.
+fn tell_masked(decisions: &mut Decisions, route: &Route, identity: Option<&Arc<Identity>>) {
+    let Some(mask) = &route.mask else { return };
+    let nothing = ScopeSet::none();
+    let scopes = identity.map_or(&nothing, |identity| &identity.caller.scopes);
+    let masked: Vec<String> =
+        mask.withheld_from(scopes).map(|(what, scope)| format!("{what} without {scope}")).collect();
+    if !masked.is_empty() {
+        decisions.add("mask", Some(&mask.source), format!("masked in the answer: {}", masked.join(", ")));
+    }
 }
 
 /// The limits that count the call, none of which has counted another.
@@ -206,9 +259,7 @@ fn look_at_body(decisions: &mut Decisions, permit: &Permit<'_>, asked: &Asked) -
         Some(body) => names.look_at(body.as_bytes()),
         None => {
             decisions.answered(None, || "give it by --body".to_owned());
-            if let Some(last) = decisions.0.last_mut() {
-                last.outcome = NOT_ASKED;
-            }
+            decisions.leave_open();
             Ok(())
         }
     }
@@ -273,6 +324,9 @@ fn token(facts: &Facts, ring: Arc<KeyRing>) -> anyhow::Result<String> {
 }
 
 fn told(facts: &Facts) -> String {
+    if let Some(key) = &facts.signature {
+        return format!("a signature by {key} of app {}", facts.app.id);
+    }
     let of = match &facts.grant {
         Some((grant, _)) => format!("for merchant {}", grant.merchant),
         None => "of its own".to_owned(),

@@ -35,12 +35,24 @@ pub(super) struct Facts {
     partner: Partner,
     subscriptions: Vec<Subscription>,
     pub(super) key: Option<KeyRecord>,
+    /// The id of the key by which it signs its requests.
+    pub(super) signature: Option<String>,
     /// The consent behind its access token, and whose.
     pub(super) grant: Option<(Grant, Merchant)>,
     /// What its access token permits.
     pub(super) scopes: ScopeSet,
     pub(super) authentication: Option<Authentication>,
     pub(super) now: Timestamp,
+}
+
+/// Who calls, by what of it is known from outside of the node.
+pub(super) struct Who<'w> {
+    pub(super) app: Option<&'w AppId>,
+    pub(super) merchant: Option<&'w MerchantId>,
+    /// Its API key, if it calls by one.
+    pub(super) key: Option<&'w KeyId>,
+    /// The id of the key by which it signs, if it calls so.
+    pub(super) signature: Option<&'w str>,
 }
 
 /// The text field of that name.
@@ -95,17 +107,19 @@ impl Facts {
         let environment = arguments.environment.into();
         let app = app((id, partner.id.clone()), environment, scopes.clone(), Standing::Active);
         let authentication = authentication(arguments, now);
-        Some(Self { app, partner, subscriptions, key: None, grant, scopes, authentication, now })
+        let (key, signature) = (None, None);
+        Some(Self { app, partner, subscriptions, key, signature, grant, scopes, authentication, now })
     }
 
     /// What a node knows of an app and its credential at `now`; `None` if nobody in particular calls.
     pub(super) fn of_node(
         node: &Node,
         arguments: &ExplainArguments,
-        (id, merchant): (Option<&AppId>, Option<&MerchantId>),
+        Who { app: id, merchant, key, signature }: Who<'_>,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        let key = arguments.key.as_ref().map(|key| key_of_node(node, key)).transpose()?;
+        let key = key.map(|key| key_of_node(node, key)).transpose()?;
+        let signature = signature.map(str::to_owned);
         let Some(id) = id.or(key.as_ref().map(|key| &key.app)) else { return Ok(None) };
         if let Some(key) = key.as_ref().filter(|key| key.app != *id) {
             return Err(Failure::Usage(format!("tollgate: {} is a key of the app {}", key.id, key.app)));
@@ -131,7 +145,7 @@ impl Facts {
             (named, _) => named.iter().cloned().collect(),
         };
         let authentication = authentication(arguments, now);
-        Ok(Some(Self { app, partner, subscriptions, key, grant, scopes, authentication, now }))
+        Ok(Some(Self { app, partner, subscriptions, key, signature, grant, scopes, authentication, now }))
     }
 }
 

@@ -8,12 +8,13 @@ use super::super::witness::Nobody;
 use crate::credential::directory::Identity;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::id::{GrantId, MerchantId, ProductName};
+use crate::domain::merchant_field::MerchantField;
 use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{Caller, Subscribed};
 use crate::domain::scope::Scope;
 use crate::domain::time::Timestamp;
 use crate::policy::kill_switches::KillSwitches;
-use crate::policy::snapshot::{Access, Route, Snapshot};
+use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
 
 /// The answer to `/me`.
 pub(super) fn document(
@@ -118,5 +119,26 @@ fn callable((snapshot, route): (&Snapshot, &Route), identity: &Identity, now: Ti
         "product": subscribed.as_ref().map(|(product, _)| product.as_str()),
         "plan": subscribed.as_ref().map(|(_, version)| version.reference.to_string()),
         "is_conditional": is_conditional,
+        "merchant_named_by": merchant_named_by(route),
+        "masked": masked(route, caller),
     }))
+}
+
+/// Where a request has to name the merchant of the call, if anywhere.
+fn merchant_named_by(route: &Route) -> Value {
+    let Access::App(requirements) = &route.access else { return Value::Null };
+    match &requirements.merchant {
+        MerchantBinding::Optional | MerchantBinding::Required => Value::Null,
+        MerchantBinding::Named(field) => match &**field {
+            MerchantField::Path(name) => json!({ "path": &**name }),
+            MerchantField::Query(name) => json!({ "query": &**name }),
+            MerchantField::Body(names) => json!({ "body": names.join(".") }),
+        },
+    }
+}
+
+/// What the caller gets masked of the answers, and which scope would let it through.
+fn masked(route: &Route, caller: &Caller) -> Vec<Value> {
+    let withheld = route.mask.iter().flat_map(|mask| mask.withheld_from(&caller.scopes));
+    withheld.map(|(what, scope)| json!({ "what": what.to_string(), "scope": scope.as_str() })).collect()
 }

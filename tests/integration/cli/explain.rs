@@ -10,11 +10,14 @@ use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
 use crate::support::http;
 
-/// The decisions about a call by an app that nobody knows.
+const SANDBOX: [&str; 2] = ["--environment", "sandbox"];
+
+/// The decisions about a call by an app that nobody knows, of the sandbox unless it is said otherwise.
 fn offline(folder: &Path, more: &[&str]) -> Finished {
     let policies =
         ["policy", "explain", "--offline", "--output", "json", "--policies", folder.to_str().unwrap()];
-    run(&[&policies[..], more].concat())
+    let of_sandbox: &[&str] = if more.contains(&"--environment") { &[] } else { &SANDBOX };
+    run(&[&policies[..], of_sandbox, more].concat())
 }
 
 #[track_caller]
@@ -52,12 +55,15 @@ fn every_decision_has_its_line() {
     let folder = folder.path();
     let allowed = explained(&offline(folder, &[&ORDER[..], &["--merchant", "mer_1"]].concat()));
     assert_eq!((&allowed["allowed"], &allowed["upstream"]), (&json!(true), &json!("order")), "{allowed}");
-    let names = ["message", "route", "credential", "access", "subscription", "scopes", "merchant", "limit"];
-    assert_eq!(decisions(&allowed), names.map(|name| (name, "allowed")));
+    let names = ["message", "route", "credential", "access", "subscription", "environment"];
+    let names = [&names[..], &["scopes", "merchant", "limit"]].concat();
+    let expected: Vec<_> = names.iter().map(|name| (*name, "allowed")).collect();
+    assert_eq!(decisions(&allowed), expected);
     for (decision, expected) in [
         ("route", "- name: place-order"),
         ("access", "access:"),
         ("subscription", "- version: 1"),
+        ("environment", "order:"),
         ("scopes", "scopes: [order:write]"),
         ("merchant", "merchant: true"),
         ("limit", "requests: 60000"),
@@ -69,6 +75,7 @@ fn every_decision_has_its_line() {
         &["policy", "explain", "--offline", "--policies", folder.to_str().unwrap()][..],
         &ORDER[..],
         &["--merchant", "mer_1"],
+        &SANDBOX,
     ]
     .concat());
     for part in ["routes/orders.yaml:", "order:write", "POST /api/orders is allowed", "upstream order"] {
@@ -87,7 +94,7 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
     let merchant = [&app[..], &["--merchant", "mer_1"]].concat();
     let body = |id: &str| format!(r#"{{"seller":{{"id":"{id}"}}}}"#);
     let (own, other) = (body("mer_1"), body("mer_2"));
-    let rows: [Row<'_>; 14] = [
+    let rows: [Row<'_>; 15] = [
         ("GET /nowhere", &[], &[], Some(("route", "route_unknown"))),
         ("DELETE /api/orders", &[], &[], Some(("route", "method_not_allowed"))),
         ("GET /api//orders", &[], &[], Some(("message", "path_ambiguous"))),
@@ -95,13 +102,14 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
         ("/api/orders", &[], &[], Some(("access", "credential_missing"))),
         ("/api/orders", &["--app", "app_1"], &[], Some(("subscription", "not_subscribed"))),
         ("/api/orders", &merchant, &["--scope", "catalog:read"], Some(("scopes", "scope_missing"))),
+        ("/api/orders", &app, &["--environment", "live"], Some(("environment", "environment_mismatch"))),
         ("/api/orders", &app, &[], Some(("merchant", "merchant_missing"))),
         ("/api/merchants/mer_1/orders", &merchant, &[], None),
         ("/api/merchants/mer_2/orders", &merchant, &[], Some(("binding", "merchant_mismatch"))),
         ("/api/reports", &merchant, &[], Some(("binding", "merchant_unclear"))),
         ("POST /api/listings", &merchant, &["--body", &own], None),
         ("POST /api/listings", &merchant, &["--body", &other], Some(("body", "merchant_mismatch"))),
-        ("/api/beta", &app, &["--environment", "sandbox"], Some(("condition", "condition_unmet"))),
+        ("/api/beta", &app, &[], Some(("condition", "condition_unmet"))),
     ];
     for (call, who, more, refused) in rows {
         let explained = explained(&offline(folder.path(), &[&[call][..], who, more].concat()));
@@ -122,7 +130,7 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
             }
         }
     }
-    let beta = ["/api/beta", "--environment", "sandbox", "--header", "X-Channel: beta"];
+    let beta = ["/api/beta", "--header", "X-Channel: beta"];
     let allowed = explained(&offline(folder.path(), &[&beta[..], &app].concat()));
     assert_eq!(allowed["allowed"], true, "{allowed}");
     assert!(line(folder.path(), &allowed, "condition").contains("request.headers['x-channel'] == 'beta'"));
@@ -130,6 +138,39 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
     let unknown = explained(&offline(folder.path(), &[&["POST /api/listings"][..], &merchant].concat()));
     assert_eq!(decisions(&unknown).last(), Some(&("body", "not asked")));
     assert_eq!((&unknown["allowed"], &unknown["code"]), (&Value::Null, &Value::Null), "{unknown}");
+}
+
+#[test]
+fn what_the_gateway_itself_answers_is_no_route_and_who_may_ask_is_told() {
+    let folder = folder::policies();
+    let app = ["--app", "app_1", "--subscription", "storefront=standard"];
+    let merchant = [&app[..], &["--merchant", "mer_1"]].concat();
+    let rows: [(&str, &[&str], Value, Option<&str>); 8] = [
+        ("GET /me", &app, json!(true), None),
+        ("GET /me", &[], json!(false), Some("credential_missing")),
+        ("POST /me", &app, json!(false), Some("method_not_allowed")),
+        ("GET /me/usage", &app, json!(true), None),
+        ("GET /me/usage", &merchant, json!(false), Some("own_credential_needed")),
+        ("GET /me/other", &app, json!(false), Some("route_unknown")),
+        ("POST /oauth/token", &[], json!(null), None),
+        ("GET /menu", &app, json!(false), Some("route_unknown")),
+    ];
+    for (call, who, allowed, code) in rows {
+        let told = explained(&offline(folder.path(), &[&[call][..], who].concat()));
+        assert_eq!((&told["allowed"], told["code"].as_str()), (&allowed, code), "{call}: {told}");
+        assert_eq!((&told["route"], &told["upstream"]), (&Value::Null, &Value::Null), "{call}");
+    }
+}
+
+#[test]
+fn what_is_masked_for_the_caller_is_told_with_its_line() {
+    let folder = folder::policies();
+    let call = [&ORDER[..], &["--merchant", "mer_1", "--scope", "order:write"]].concat();
+    let told = explained(&offline(folder.path(), &call));
+    assert_eq!(told["allowed"], true);
+    assert!(line(folder.path(), &told, "mask").starts_with("mask:"), "{told}");
+    let row = told["decisions"].as_array().unwrap().last().unwrap();
+    assert!(row["asked"].as_str().unwrap().contains("receiver.phone without order:pii"), "{row}");
 }
 
 #[test]
@@ -248,6 +289,18 @@ fn a_call_on_record_is_explained_as_it_was() {
         assert_eq!((&told["route"], &told["allowed"]), (&json!(route), &json!(true)), "{told}");
         assert!(told["call"].as_str().unwrap().contains(&world.ids[0]), "{told}");
     }
+    // One by an API key is that key's, not that of a token with all that the app may do.
+    let body = json!({"app": dev.told("/app/client_id"), "scopes": ["catalog:read"]}).to_string();
+    let key = dev.admin("POST", "/admin/keys", &body).json();
+    let refused = dev.get("/api/orders", &[("X-Api-Key", key["key"].as_str().unwrap())]);
+    assert_eq!(refused.code(), "scope_missing");
+    let id = refused.header("x-request-id").unwrap();
+    let record = format!("/admin/usage/{id}");
+    wait_for("the usage record", || dev.admin("GET", &record, "").status == 200);
+    let record = dev.admin("GET", &record, "").json();
+    assert_eq!((&record["credential"], &record["credential_id"]), (&json!("api_key"), &key["id"]));
+    let told = explained(&on_node(dev, &["--request-id", id]));
+    assert_eq!((&told["code"], &told["detail"]), (&json!("scope_missing"), &refused.json()["detail"]));
     let unknown = on_node(dev, &["--request-id", "01900000-0000-7000-8000-000000000000"]);
     assert_eq!(unknown.status, 1, "{}", unknown.err);
     // The node has other policies than those of the folder.

@@ -59,6 +59,7 @@ fn a_key_is_told_what_it_may_do_and_a_token_what_its_merchant_granted() {
     let listed = listed.iter().find(|route| route["name"] == "list-products").unwrap();
     assert_eq!((&listed["methods"], &listed["path"]), (&json!(["GET"]), &json!("/api/products")));
     assert_eq!((&listed["product"], &listed["plan"]), (&json!("storefront"), &json!("standard@1")));
+    assert_eq!((&listed["masked"], &listed["merchant_named_by"]), (&json!([]), &json!(null)));
 
     let bearer = dev.bearer(0);
     let by_token = told(&dev.get("/me", &[("Authorization", &bearer)]));
@@ -66,6 +67,11 @@ fn a_key_is_told_what_it_may_do_and_a_token_what_its_merchant_granted() {
     assert_eq!(by_token["merchant"], dev.told("/merchants/0/id"));
     assert!(by_token["grant"].is_string() && by_token["credential"]["expires_at"].is_string());
     assert!(routes(&by_token).contains(&"place-order"), "{by_token}");
+    let routes = by_token["routes"].as_array().unwrap();
+    let placing = routes.iter().find(|route| route["name"] == "place-order").unwrap();
+    let masked = |what: &str| json!({"what": what, "scope": "order:pii"});
+    let receiver = ["receiver.name", "receiver.phone", "receiver.address"].map(masked);
+    assert_eq!(placing["masked"], json!(receiver), "the default scopes are without it");
     // Each route that it is told of can be called: whatever the upstream says, the gateway lets the call pass.
     for route in by_token["routes"].as_array().unwrap() {
         let path = route["path"].as_str().unwrap().replace("{id}", "x").replace("{provider}", "x");
