@@ -101,7 +101,7 @@ def one_round(
     folder.mkdir()
     shutil.copytree(start, folder / "data")
     ports = (processes.free_port(), processes.free_port())
-    policies = tollgate_policies.write(folder / "policies", None, is_metered=True)
+    policies = tollgate_policies.write(folder / "policies", None)
     environment = {
         "TOLLGATE_ADMIN_TOKEN": secrets.token_hex(32),
         "TOLLGATE_BENCH_UPSTREAM_PORT": str(upstream_port),

@@ -327,6 +327,17 @@ CASES = [
         credential=Credential.API_KEY,
     ),
     Case(
+        name="masked",
+        title="Masked: a 4 KiB answer with personal data",
+        asks="The API key case on a route whose answer is a JSON list of orders of 4 KiB, of each of which three members are masked "
+        "for the caller, and on the same route without that.",
+        path="/api/masked-answers",
+        proxies=("tollgate-unmasked", "tollgate"),
+        yardsticks=("Tollgate, unmasked",),
+        credential=Credential.API_KEY,
+        answer_bytes=4096,
+    ),
+    Case(
         name="durable",
         title="Durable: answers that wait for the disk",
         asks="The API key case on a `durable` route, 64 connections: an answer leaves after its usage record is on disk. "

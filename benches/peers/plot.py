@@ -11,6 +11,7 @@ Json = dict[str, Any]
 COLOURS = {
     "Tollgate": "#D55E00",
     "Tollgate, unmetered": "#E69F00",
+    "Tollgate, unmasked": "#F0E442",
     "HAProxy": "#0072B2",
     "HAProxy, HS256": "#56B4E9",
     "HAProxy, 256 KiB buffers": "#88CCEE",

@@ -1,6 +1,6 @@
 //! The upstream of the side-by-side runs: one thread, one `recv` and one `send` a request, always the same JSON answer.
 //!
-//! A path that begins with [`LARGE_PATH`] gets a large answer. A request body of stated length is read and dropped; one in
+//! A path that begins with [`LARGE_PATH`] gets a large answer, one that begins with [`MASKED_PATH`] a list of orders. A request body of stated length is read and dropped; one in
 //! chunks is not taken. Its only argument is the port.
 //! It is a process of its own, started by `benches/peers`, so that no proxy's figures have it inside.
 
@@ -17,6 +17,14 @@ const LARGE_BYTES: usize = 1 << 20;
 
 const LARGE_PATH: &[u8] = b"/api/large-answers";
 
+/// Bytes of a list of orders.
+const MASKED_BYTES: usize = 4096;
+
+const MASKED_PATH: &[u8] = b"/api/masked-answers";
+
+/// An order; what is masked of it is as long as what is put there.
+const ORDER: &str = r#"{"id":"o-1001","status":"paid","total_amount":"100.00","currency":"CNY","receiver":{"name":"Lei","phone":"138","address":"Rd."},"items":[{"product_id":"p-1","quantity":2}],"created_at":"2026-11-24T08:00:00Z"}"#;
+
 /// Room for the heads that a proxy sends at once on one connection, and for a good piece of a body.
 const READ_BYTES: usize = 128 * 1024;
 
@@ -27,28 +35,54 @@ async fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).and_then(|text| text.parse::<u16>().ok());
     let port = port.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "usage: upstream PORT"))?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let small: &'static [u8] = answer(BODY_BYTES).leak();
-    let large: &'static [u8] = answer(LARGE_BYTES).leak();
+    let answers = Answers {
+        small: answer(product(BODY_BYTES)).leak(),
+        large: answer(product(LARGE_BYTES)).leak(),
+        orders: answer(orders(MASKED_BYTES)).leak(),
+    };
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(serve(stream, (small, large)));
+        tokio::spawn(serve(stream, answers));
     }
 }
 
-/// A product padded to so many bytes, with its head.
-fn answer(bytes: usize) -> Vec<u8> {
+/// What is answered, each with its head.
+#[derive(Clone, Copy)]
+struct Answers {
+    small: &'static [u8],
+    large: &'static [u8],
+    orders: &'static [u8],
+}
+
+/// A product padded to so many bytes.
+fn product(bytes: usize) -> Vec<u8> {
     let product = br#"{"id":"p-1","name":"Tea","price":"12.50","currency":"CNY","stock":7,"note":""#;
     let mut body = product.to_vec();
     body.resize(bytes - 2, b'x');
     body.extend_from_slice(b"\"}");
+    body
+}
+
+/// As many orders as go into so many bytes, padded.
+fn orders(bytes: usize) -> Vec<u8> {
+    let count = (bytes - 1) / (ORDER.len() + 1);
+    let mut body = format!("[{}", vec![ORDER; count].join(",")).into_bytes();
+    body.resize(bytes - 1, b' ');
+    body.push(b']');
+    body
+}
+
+/// A body with its head.
+fn answer(body: Vec<u8>) -> Vec<u8> {
+    let bytes = body.len();
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n");
     [head.into_bytes(), body].concat()
 }
 
 /// Answers one connection until it is closed; an error ends this connection alone.
-async fn serve(mut stream: TcpStream, answers: (&'static [u8], &'static [u8])) {
+async fn serve(mut stream: TcpStream, answers: Answers) {
     let mut received = vec![0; READ_BYTES];
     let mut filled = 0;
     // The answer that is due once the rest of its request's body has come, and how long that rest is.
@@ -84,9 +118,13 @@ async fn serve(mut stream: TcpStream, answers: (&'static [u8], &'static [u8])) {
 }
 
 /// What a request's head asks for, and how long its body is; `None` if that is not stated.
-fn asked(head: &[u8], (small, large): (&'static [u8], &'static [u8])) -> Option<(&'static [u8], usize)> {
+fn asked(head: &[u8], answers: Answers) -> Option<(&'static [u8], usize)> {
     let target = head.iter().position(|byte| *byte == b' ').map_or(&[][..], |at| &head[at + 1..]);
-    let answer = if target.starts_with(LARGE_PATH) { large } else { small };
+    let answer = match target {
+        target if target.starts_with(LARGE_PATH) => answers.large,
+        target if target.starts_with(MASKED_PATH) => answers.orders,
+        _ => answers.small,
+    };
     Some((answer, body_length(head)?))
 }
 

@@ -13,7 +13,7 @@ from proxies.traefik import Traefik
 
 NAMES = (
     *("haproxy", "haproxy-hs256", "haproxy-buffers", "nginx", "nginx-buffers"),
-    *("envoy", "envoy-cache", "traefik", "tollgate", "tollgate-unmetered"),
+    *("envoy", "envoy-cache", "traefik", "tollgate", "tollgate-unmetered", "tollgate-unmasked"),
 )
 
 
@@ -33,5 +33,6 @@ def all_of(names: list[str], tollgate: Callable[[], tuple[Path, str]], folder: P
         program, source = tollgate()
         seed = Seed(program, folder / "seed")
         peers["tollgate"] = Tollgate(program, source, seed)
-        peers["tollgate-unmetered"] = Tollgate(program, source, seed, is_metered=False)
+        peers["tollgate-unmetered"] = Tollgate(program, source, seed, without="meter")
+        peers["tollgate-unmasked"] = Tollgate(program, source, seed, without="mask")
     return {name: peers[name] for name in names}

@@ -34,15 +34,19 @@ DOES = {
 }
 
 
-class Tollgate(Peer):
-    """`is_metered` is whether the routes have meters and the product is billable."""
+# What it is called whose routes do without something.
+WITHOUT = {None: "Tollgate", "meter": "Tollgate, unmetered", "mask": "Tollgate, unmasked"}
 
-    def __init__(self, program: Path, source: str, seed: Seed, is_metered: bool = True) -> None:
-        self.name = "Tollgate" if is_metered else "Tollgate, unmetered"
+
+class Tollgate(Peer):
+    """`without` is what its routes do without: `meter`, and then the product is free, `mask`, or nothing."""
+
+    def __init__(self, program: Path, source: str, seed: Seed, without: str | None = None) -> None:
+        self.name = WITHOUT[without]
         self.program = program
         self.source = source
         self._seed = seed
-        self._is_metered = is_metered
+        self._without = without
 
     def version(self) -> str:
         told = subprocess.run([str(self.program), "--version"], capture_output=True, text=True, check=True).stdout
@@ -60,7 +64,7 @@ class Tollgate(Peer):
 
     def prepare(self, site: Site) -> Target:
         case, data = site.case, site.folder / "data"
-        policies = tollgate_policies.write(site.folder / "policies", case, self._is_metered)
+        policies = tollgate_policies.write(site.folder / "policies", case, self._without)
         start, headers = self._callers(site) if case.has_credential else (None, [""])
         admin_port, admin_token = processes.free_port(), secrets.token_hex(32)
         keys = api_keys.count(case, site.apps) if case.credential is Credential.API_KEY else 0
@@ -71,7 +75,7 @@ class Tollgate(Peer):
         return Target(
             command(self.program, policies, data, (site.port, admin_port), _certificates(site)),
             does=DOES[case.credential]
-            + ("" if self._is_metered else "; no meter")
+            + (f"; no {self._without}" if self._without else "")
             + ("; default buffers" if case.is_large else "")
             + ("; it has learnt the keys before measuring begins" if keys else ""),
             calls=calls.write(site.folder / "calls", case, headers),

@@ -11,6 +11,8 @@ POLICIES = Path(__file__).resolve().parents[1] / "policies"
 ROUTES_PER_FILE = 1_000
 UNLIMITED = 1_000_000_000
 
+MASK = "    mask: [{fields: [receiver.name, receiver.phone, receiver.address], scope: logistics:pii}]\n"
+
 ROUTE = """\
   - name: route-{number}
     methods: [GET]
@@ -22,12 +24,14 @@ ROUTE = """\
 """
 
 
-def write(folder: Path, case: Case | None, is_metered: bool) -> Path:
+def write(folder: Path, case: Case | None, without: str | None = None) -> Path:
     shutil.copytree(POLICIES, folder)
     if case:
         for first in range(0, case.routes, ROUTES_PER_FILE):
             _write_routes(folder, first, min(first + ROUTES_PER_FILE, case.routes), UNLIMITED)
-    if not is_metered:
+    if without == "mask":
+        _replace(folder / "routes/bench.yaml", MASK, "")
+    if without == "meter":
         for meter in ("    durable: true\n", "    meter: {}\n"):
             _replace(folder / "routes/bench.yaml", meter, "")
         _replace(folder / "products.yaml", "billable: true", "billable: false")

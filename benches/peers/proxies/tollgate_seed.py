@@ -61,7 +61,7 @@ class Seed:
 
     def _make(self, apps: int, upstream_port: int) -> None:
         self._folder.mkdir()
-        policies = tollgate_policies.write(self._folder / "policies", None, is_metered=True)
+        policies = tollgate_policies.write(self._folder / "policies", None)
         ports, admin_token = (processes.free_port(), processes.free_port()), secrets.token_hex(32)
         environment = {"TOLLGATE_ADMIN_TOKEN": admin_token, "TOLLGATE_BENCH_UPSTREAM_PORT": str(upstream_port)}
         start = command(self._program, policies, self._folder / "data", ports)
