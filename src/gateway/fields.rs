@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
+use super::alike::is_alike;
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
 use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
@@ -31,6 +32,8 @@ pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Forms of an answer that are told apart from others (RFC 3229).
+const A_IM: HeaderName = HeaderName::from_static("a-im");
 /// What an upstream may answer with where it will be masked: in another form, such as one with the answer inside of another, no field
 /// would be found where the policy says it is.
 const MASKABLE: &[u8] = b"application/json, application/problem+json, application/x-ndjson;q=0.9";
@@ -87,11 +90,12 @@ pub struct Told<'a> {
 impl Told<'_> {
     /// Whether a field that the caller sent gives way to one of these.
     fn replaces(&self, name: &HeaderName) -> bool {
-        self.set.iter().any(|(set, _)| is_same(set.as_str(), name.as_str()))
-            || (self.is_answer_read && matches!(*name, ACCEPT_ENCODING | RANGE | IF_RANGE))
-            || (self.is_masked && (*name == ACCEPT || name.as_str() == "a-im"))
-            || (self.is_unconditional && matches!(*name, IF_NONE_MATCH | IF_MODIFIED_SINCE))
-            || (self.is_signed && (*name == SIGNATURE || *name == SIGNATURE_INPUT))
+        let is = |ours: &HeaderName| is_taken_for(name, ours);
+        self.set.iter().any(|(set, _)| is(set))
+            || (self.is_answer_read && (is(&ACCEPT_ENCODING) || is(&RANGE) || is(&IF_RANGE)))
+            || (self.is_masked && (is(&ACCEPT) || is(&A_IM)))
+            || (self.is_unconditional && (is(&IF_NONE_MATCH) || is(&IF_MODIFIED_SINCE)))
+            || (self.is_signed && (is(&SIGNATURE) || is(&SIGNATURE_INPUT)))
     }
 
     fn write(&self, to: &mut RequestHead) {
@@ -183,16 +187,38 @@ fn is_dropped_by_name(name: &str) -> bool {
     }
 }
 
-/// Names that only the gateway sets, also as an upstream behind CGI would read them (`X_Tollgate_App`).
+/// How names begin that end here, by their letters and digits but for the `x` before them: those of what the gateway alone tells, and
+/// those by which some upstreams take a request for another one than was permitted.
+const OURS: [&[u8]; 9] = [
+    b"tollgate",
+    b"forwarded",
+    b"requestid",
+    b"apikey",
+    b"realip",
+    b"httpmethod",
+    b"methodoverride",
+    b"originalurl",
+    b"rewriteurl",
+];
+
+/// Whether a name begins like one of those to some upstream: behind CGI, whatever is neither letter nor digit may be a `_`.
 fn is_ours(name: &str) -> bool {
-    const OURS: [&str; 5] = ["x-tollgate-", "x-forwarded-", "x-request-id", "x-api-key", "x-real-ip"];
-    OURS.iter().any(|ours| name.get(..ours.len()).is_some_and(|start| is_same(ours, start)))
+    let mut letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    let (Some(b'x'), Some(second)) = (letters.next(), letters.next()) else { return false };
+    OURS.iter().any(|ours| {
+        let mut letters = letters.clone();
+        ours.first() == Some(&second) && ours.iter().skip(1).all(|byte| letters.next() == Some(*byte))
+    })
 }
 
-/// Whether a name is `ours`, also as an upstream behind CGI would read it.
-fn is_same(ours: &str, name: &str) -> bool {
-    let is_same = |(ours, byte): (u8, u8)| ours == byte || (ours == b'-' && byte == b'_');
-    ours.len() == name.len() && ours.bytes().zip(name.bytes()).all(is_same)
+/// Whether an upstream may take a name for `ours`. Names are mostly of letters, digits and `-`, and then it is told apart at once.
+fn is_taken_for(name: &HeaderName, ours: &HeaderName) -> bool {
+    let is_odd = |name: &str| name.bytes().any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+    let (sent, own) = (name.as_str(), ours.as_str());
+    name == ours
+        || (sent.as_bytes().first() == own.as_bytes().first()
+            && (is_odd(sent) || is_odd(own))
+            && is_alike(sent, own))
 }
 
 /// The fields that `Connection` nominates beside those that end here anyway. What the gateway itself sets is none of them.
@@ -273,111 +299,4 @@ pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_i
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
-    /// The lines that an upstream is sent of what a caller sent, but for those that it is always told.
-    fn written(sent: &HeaderMap, version: Version) -> Vec<String> {
-        let connection = ConnectionFields {
-            forwarded_for: HeaderValue::from_static("192.0.2.1"),
-            forwarded_proto: HeaderValue::from_static("http"),
-            door: Door::Front,
-        };
-        let told = Told {
-            authority: "a.example",
-            connection: &connection,
-            request_id: &HeaderValue::from_static("id"),
-            traceparent: b"trace",
-            identity: None,
-            set: &[(HeaderName::from_static("x-set"), HeaderValue::from_static("1"))],
-            is_answer_read: false,
-            is_unconditional: false,
-            is_masked: false,
-            is_signed: false,
-        };
-        let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();
-        write_request(&mut head, sent, version, &told);
-        let text = head.text();
-        let (first, rest) = text.split_once("\r\n").unwrap();
-        assert_eq!(first, "GET / HTTP/1.1");
-        let always = "x-forwarded-for: 192.0.2.1\r\nx-forwarded-proto: http\r\nx-forwarded-host: a.example\r\n\
-            x-request-id: id\r\ntraceparent: trace\r\nx-set: 1\r\n";
-        let own =
-            rest.strip_prefix("host: a.example\r\n").and_then(|rest| rest.strip_suffix(always)).unwrap();
-        own.lines().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn what_is_ours_or_between_two_hops_does_not_cross() {
-        let sent = headers(&[
-            ("host", "b.example"),
-            ("x-set", "forged"),
-            ("x_set", "forged"),
-            ("accept", "*/*"),
-            ("connection", "close, X-Secret"),
-            ("x-secret", "1"),
-            ("x-tollgate-app", "forged"),
-            ("x_tollgate_app", "forged"),
-            ("x-tollgate_merchant", "forged"),
-            ("x-forwarded-for", "1.2.3.4"),
-            ("x-real-ip", "1.2.3.4"),
-            ("authorization", "Bearer t"),
-            ("x-api-key", "tg_live_x"),
-            ("dpop", "a.b.c"),
-            ("upgrade", "h2c"),
-            ("http2-settings", "AAMAAABk"),
-            ("te", "trailers"),
-            ("traceparent", "00-0-0-0"),
-            ("content-length", "5"),
-            ("x-custom", "kept"),
-        ]);
-        assert_eq!(written(&sent, Version::HTTP_11), ["accept: */*", "x-custom: kept"]);
-    }
-
-    #[test]
-    fn the_gateways_own_cookies_never_reach_an_upstream() {
-        for (sent, left) in [
-            (&["tollgate=secret"][..], &[][..]),
-            (&["a=1; tollgate=secret; b=2"], &["a=1; b=2"]),
-            (&["__Host-tollgate=s;c=3", "tollgate-login=l", "d=4"], &["c=3", "d=4"]),
-            (&["a=1;b=2", "tollgates=mine; x-tollgate=y"], &["a=1;b=2", "tollgates=mine; x-tollgate=y"]),
-            (&[" tollgate = spaced "], &[]),
-        ] {
-            let mut fields = HeaderMap::new();
-            for value in sent {
-                fields.append(COOKIE, HeaderValue::from_static(value));
-            }
-            let left: Vec<String> = left.iter().map(|cookie| format!("cookie: {cookie}")).collect();
-            assert_eq!(written(&fields, Version::HTTP_11), left, "{sent:?}");
-        }
-    }
-
-    #[test]
-    fn no_upstream_sets_one_of_the_gateways_own_cookies() {
-        let mut answer = headers(&[
-            ("set-cookie", "basket=1; Path=/"),
-            ("set-cookie", "tollgate=forged; Path=/"),
-            ("set-cookie", "__Host-tollgate=forged; Secure; Path=/"),
-            ("set-cookie", "=tollgate=forged"),
-            ("set-cookie", " tollgate-login =forged"),
-            ("set-cookie", "tollgate2=theirs"),
-        ]);
-        drop_own_set_cookies(&mut answer);
-        let left: Vec<_> = answer.get_all(SET_COOKIE).iter().collect();
-        assert_eq!(left, ["basket=1; Path=/", "tollgate2=theirs"]);
-    }
-
-    #[test]
-    fn cookie_crumbs_become_one_cookie() {
-        let sent = headers(&[("cookie", "a=1"), ("cookie", "tollgate=secret"), ("cookie", "b=2")]);
-        assert_eq!(written(&sent, Version::HTTP_2), ["cookie: a=1; b=2"]);
-    }
-}
+mod tests;
