@@ -14,7 +14,7 @@ pub(super) mod tests;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,14 +31,13 @@ use super::jwk::PublicKey;
 use super::key_set::KeySet;
 use crate::policy::issuer::ForeignIssuer;
 
-/// Ids of keys that are gone which are known of an issuer.
-const MAX_GONE: usize = 50;
-
 /// The other issuers whose tokens are taken.
 pub(super) struct ForeignIssuers {
     in_force: Mutex<Arc<InForce>>,
     /// That of those in force: no others ever have the same.
     number: AtomicU64,
+    /// Whether the keys of each of the first issuers have been read, or could not be.
+    is_begun: AtomicBool,
 }
 
 /// Other issuers, as a whole.
@@ -56,18 +55,11 @@ struct Issuer {
     terms: Arc<ForeignIssuer>,
     readings: Arc<Readings>,
     /// `None` while none are known, or those that are have become too old.
-    keys: Option<Arc<HeldKeys>>,
+    keys: Option<Arc<KeySet>>,
     /// The number of the reading that they are of.
     reading: u64,
     /// The names of the keys, each at the place that the key has in the set.
     names: Vec<Arc<str>>,
-}
-
-/// An issuer's keys.
-struct HeldKeys {
-    set: KeySet,
-    /// Ids of keys that were in the set before, the last ones: what they sign need not have the set read again.
-    gone: Vec<String>,
 }
 
 /// The number of the next issuers in force.
@@ -82,7 +74,7 @@ impl Default for ForeignIssuers {
     fn default() -> Self {
         let none = InForce { number: NEXT.fetch_add(1, Ordering::Relaxed), ..InForce::default() };
         let number = AtomicU64::new(none.number);
-        Self { in_force: Mutex::new(Arc::new(none)), number }
+        Self { in_force: Mutex::new(Arc::new(none)), number, is_begun: AtomicBool::new(false) }
     }
 }
 
@@ -127,12 +119,23 @@ impl ForeignIssuers {
             let mut issuers = before.clone();
             let held = issuers.values_mut().find(|issuer| Arc::ptr_eq(&issuer.readings, readings));
             if let Some(issuer) = held {
-                let keys = set.map(|set| Arc::new(HeldKeys::new(set, issuer.keys.as_deref())));
+                let keys = set.map(Arc::new);
                 let reading = readings.over() + 1;
                 *issuer = Issuer { keys, reading, ..issuer.clone() }.named();
             }
             issuers
         })
+    }
+
+    /// Whether some issuer's keys are being read for the first time. Once that is over, those of issuers that come later do not count: a
+    /// node does not stop serving for them.
+    pub(super) fn await_first_readings(&self) -> bool {
+        if self.is_begun.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_awaited = self.in_force().issuers.values().any(|issuer| issuer.readings.over() == 0);
+        self.is_begun.store(!is_awaited, Ordering::Relaxed);
+        is_awaited
     }
 
     /// How the keys of each stand at `now`, a monotonic time, by name.
@@ -171,19 +174,7 @@ impl Issuer {
             let name = digest(&SHA256, &[terms.as_bytes(), &key.thumbprint().0].concat());
             URL_SAFE_NO_PAD.encode(name).into()
         };
-        let keys = self.keys.as_ref().map_or(&[][..], |keys| keys.set.keys());
+        let keys = self.keys.as_ref().map_or(&[][..], |keys| keys.keys());
         Self { names: keys.iter().map(|(_, key)| name(key)).collect(), ..self }
-    }
-}
-
-impl HeldKeys {
-    fn new(set: KeySet, before: Option<&Self>) -> Self {
-        let ids = before.into_iter().flat_map(|before| {
-            let ids = before.set.keys().iter().filter_map(|(id, _)| id.as_ref());
-            ids.chain(&before.gone)
-        });
-        let is_there = |id: &String| set.keys().iter().any(|(known, _)| known.as_ref() == Some(id));
-        let gone = ids.filter(|id| !is_there(id)).take(MAX_GONE).cloned().collect();
-        Self { set, gone }
     }
 }

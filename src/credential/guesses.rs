@@ -21,6 +21,8 @@ use crate::limit::gcra::{Verdict, admit, give_back};
 const OF_A_NETWORK: u32 = 50;
 /// The same of API keys while the platform's are being learnt, as then a network's good ones are among what is tried.
 const OF_A_NETWORK_AT_FIRST: u32 = 500;
+/// Calls of one network that wait for another issuer's keys: its good ones are among them while the issuer signs by a new one.
+const WAITS_OF_A_NETWORK: u32 = 500;
 /// How soon a network has all of them again.
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
 /// Wrong credentials of all that are tried in a second: of tokens, a tenth of a core.
@@ -33,6 +35,7 @@ const PLACES: usize = 4_096;
 /// What has been guessed of late.
 pub(super) struct Guesses {
     price: Price,
+    waits: Price,
     wrong: Box<[Mutex<Wrong>]>,
 }
 
@@ -70,7 +73,7 @@ pub(super) struct Paid {
 impl Guesses {
     pub(super) fn new() -> Self {
         let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { price: Price::new("unknown-credentials"), wrong }
+        Self { price: Price::new("unknown-credentials"), waits: Price::new("unknown-issuer-keys"), wrong }
     }
 
     /// Why a credential proves nothing, if that was found out lately.
@@ -109,6 +112,19 @@ impl Guesses {
         self.price.pay_by(rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), address, now)
     }
 
+    /// Pays for a wait for the keys of the issuer of a token from `address`. That costs nothing of what is paid for other credentials.
+    ///
+    /// # Errors
+    /// As [`Price::pay`].
+    pub(super) fn pay_for_wait(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
+        self.waits.pay_by(rate(WAITS_OF_A_NETWORK, NETWORK_WINDOW), address, now)
+    }
+
+    /// Gives the price of a wait back that brought a good credential, or nothing.
+    pub(super) fn give_back_wait(&self, paid: &Paid) {
+        self.waits.give_back(paid);
+    }
+
     /// Gives the price of a good credential back.
     pub(super) fn give_back(&self, paid: &Paid) {
         self.price.give_back(paid);
@@ -117,6 +133,7 @@ impl Guesses {
     /// Forgets networks that have not guessed of late.
     pub(super) fn sweep(&self, now: Duration) {
         self.price.sweep(now);
+        self.waits.sweep(now);
     }
 
     fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
@@ -231,6 +248,17 @@ mod tests {
         let taken = taken.filter(|address| guesses.pay_at_first(*address, now).is_ok()).count();
         assert_eq!(taken, OF_ALL as usize);
         assert!(matches!(guesses.pay(address(99), now), Err(Refusal::Unavailable(_))));
+    }
+
+    #[test]
+    fn waits_are_bounded_by_themselves() {
+        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
+        let one = "192.0.2.1".parse().ok();
+        let paid: Vec<_> = (0..1000).filter_map(|_| guesses.pay_for_wait(one, now).ok()).collect();
+        assert_eq!(paid.len(), WAITS_OF_A_NETWORK as usize);
+        assert!(guesses.pay(one, now).is_ok());
+        paid.iter().for_each(|paid| guesses.give_back_wait(paid));
+        assert!(guesses.pay_for_wait(one, now).is_ok());
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl KeySet {
         }
     }
 
+    /// Whether there are several keys of that id, or without one several keys.
+    pub(super) fn has_several(&self, id: Option<&str>) -> bool {
+        let is_one = |(known, _): &&(Option<String>, PublicKey)| id.is_none() || known.as_deref() == id;
+        self.0.iter().filter(is_one).count() > 1
+    }
+
     /// The keys, each with its id.
     pub(super) fn keys(&self) -> &[(Option<String>, PublicKey)] {
         &self.0

@@ -42,10 +42,16 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         hasher: services.hasher.clone(),
         open_exceptions,
         metrics: Arc::new(move || metrics.render()),
-        readiness: Arc::new(move || match (journal.is_failing(), directory.is_learning()) {
-            (true, _) => Err("the journal cannot be written".to_owned()),
-            (false, true) => Err("the API keys are being learnt".to_owned()),
-            (false, false) => Ok(()),
+        readiness: Arc::new(move || {
+            let why = [
+                (journal.is_failing(), "the journal cannot be written"),
+                (directory.is_learning(), "the API keys are being learnt"),
+                (directory.awaits_issuers(), "the keys of other issuers are being read"),
+            ];
+            match why.into_iter().find(|(is_so, _)| *is_so) {
+                Some((_, why)) => Err(why.to_owned()),
+                None => Ok(()),
+            }
         }),
     }))
 }

@@ -1,5 +1,6 @@
 //! Tokens of other issuers: verified on the core that they come to, as our own are. If its key is not known, a call waits for the
-//! issuer's keys to be read, which the control plane does once for all who wait; it pays for that as for a signature.
+//! issuer's keys to be read, which the control plane does once for all who wait. It pays for that by itself, and not while no reading
+//! of the issuer's keys is over: then each token waits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +40,12 @@ impl Directory {
         self.issuers.standings(self.clock.monotonic())
     }
 
+    /// Whether the keys of an issuer of the first policies are being read for the first time.
+    #[must_use]
+    pub fn awaits_issuers(&self) -> bool {
+        self.issuers.await_first_readings()
+    }
+
     /// After it is in force: what was believed is stale then.
     fn forget_issuers(&self, issuers: &[Arc<str>]) {
         issuers.iter().for_each(|issuer| self.changes.bump(issuer));
@@ -58,15 +65,20 @@ impl Directory {
             Tried::Holds(token) => return Ok(*token),
             Tried::KeyMissing(readings, seen) => (readings, seen),
         };
-        let paid = self.guesses.pay(address, moment.monotonic)?;
+        let paid = match readings.over() {
+            0 => None,
+            _ => Some(self.guesses.pay_for_wait(address, moment.monotonic)?),
+        };
+        let give_back = || paid.iter().for_each(|paid| self.guesses.give_back_wait(paid));
         let reading = self.control.spawn(async move { readings.one_after(seen).await });
         if !reading.await.unwrap_or(false) {
-            self.guesses.give_back(&paid);
+            give_back();
             return Err(Refusal::Unavailable("The keys of the access token's issuer cannot be read"));
         }
+        let moment = self.clock.moment();
         match self.try_foreign(text, (hash, ours), Some(address), moment)? {
             Tried::Holds(token) => {
-                self.guesses.give_back(&paid);
+                give_back();
                 Ok(*token)
             }
             Tried::KeyMissing(..) => {

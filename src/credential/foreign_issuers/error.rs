@@ -36,6 +36,9 @@ pub(in crate::credential) enum ForeignError {
     /// Its key is none of the issuer's.
     #[error("its kid is none of its issuer's keys")]
     UnknownKey,
+    /// It could be of several of them.
+    #[error("its kid, or that it has none, leaves open which of its issuer's keys it is of")]
+    KeyUnclear,
     /// The signature does not fit.
     #[error("its signature does not fit")]
     Signature,
@@ -68,6 +71,9 @@ impl ForeignError {
             Self::Claims => "A claim of the access token is missing or malformed.",
             Self::Confirmation => "The access token is bound by a cnf that cannot be checked here.",
             Self::UnknownKey => "The access token's kid is none of its issuer's keys.",
+            Self::KeyUnclear => {
+                "The access token does not say by kid which key it is of, and its issuer has several that it may be."
+            }
             Self::Signature => "The access token's signature does not fit.",
             Self::App => "The access token's claims name no app, by the way in which they are read here.",
             Self::Merchant => {

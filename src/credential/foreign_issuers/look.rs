@@ -131,13 +131,13 @@ impl InForce {
 impl Issuer {
     /// The key of that id, with its name; `None` if none is known that has it, and there may be one by now.
     fn key(&self, id: Option<&str>) -> Result<Option<(&PublicKey, &Arc<str>)>, ForeignError> {
-        let Some(held) = &self.keys else { return Ok(None) };
-        if let Some(place) = held.set.place(id) {
-            let key = held.set.keys().get(place).map(|(_, key)| key);
+        let Some(set) = &self.keys else { return Ok(None) };
+        if let Some(place) = set.place(id) {
+            let key = set.keys().get(place).map(|(_, key)| key);
             return Ok(key.zip(self.names.get(place)));
         }
-        let is_gone = id.is_some_and(|id| held.gone.iter().any(|gone| gone == id));
-        if is_gone { Err(ForeignError::UnknownKey) } else { Ok(None) }
+        // Also another reading would tell of several.
+        if set.has_several(id) { Err(ForeignError::KeyUnclear) } else { Ok(None) }
     }
 }
 

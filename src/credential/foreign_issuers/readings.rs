@@ -56,7 +56,7 @@ impl Readings {
     }
 
     /// How many are over.
-    pub(super) fn over(&self) -> u64 {
+    pub(in crate::credential) fn over(&self) -> u64 {
         self.state().ended
     }
 

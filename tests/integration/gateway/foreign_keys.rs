@@ -32,13 +32,18 @@ fn figure(dev: &Dev, name: &str, issuer: &Issuer) -> u64 {
 
 /// Makes so many calls at once, each with its token and from an address of its own.
 fn at_once(dev: &Dev, tokens: &[String]) -> Vec<u16> {
+    at_once_from(dev, tokens, |number| number)
+}
+
+/// The same, each from the address that `of` says of its number.
+fn at_once_from(dev: &Dev, tokens: &[String], of: fn(u8) -> u8) -> Vec<u16> {
     let barrier = Barrier::new(tokens.len());
     std::thread::scope(|scope| {
         let calls: Vec<_> = tokens
             .iter()
             .enumerate()
             .map(|(number, token)| {
-                let (barrier, address) = (&barrier, IpAddr::from([127, 0, 1, number as u8]));
+                let (barrier, address) = (&barrier, IpAddr::from([127, 0, 1, of(number as u8)]));
                 scope.spawn(move || {
                     let authorization = format!("Bearer {token}");
                     barrier.wait();
@@ -72,9 +77,10 @@ fn a_new_key_is_read_once_for_all_who_show_it_and_one_that_is_gone_ends_what_it_
     assert!(at_once(&dev, &tokens).iter().all(|status| *status == 401));
     assert_eq!((issuer.server.calls(), figure(&dev, "tollgate_issuer_keys", &issuer)), (3, 1));
     assert_eq!(status(&dev, &known), 401, "it was remembered, and its key is gone");
-    assert_eq!(status(&dev, &token(&dev, &issuer, &old, 1)), 401);
     assert_eq!(status(&dev, &token(&dev, &issuer, &new, 300)), 200);
-    assert_eq!(issuer.server.calls(), 3);
+    assert_eq!(issuer.server.calls(), 4, "it was looked for once more, as it may have been back");
+    let nameless = new.sign_as(&json!({"alg": "ES256"}), &issuer.claims(dev.told("/app/client_id")));
+    assert_eq!(status(&dev, &nameless), 200, "there is one key alone");
     assert_eq!(figure(&dev, "tollgate_issuer_key_failures_total", &issuer), 0);
 }
 
@@ -118,4 +124,55 @@ fn stays_good(dev: &Dev, issuer: &Issuer, signer: &Signer) {
         assert_eq!(status(dev, &token(dev, issuer, signer, id)), 200);
     }
     assert_eq!(status(dev, &unknown), 503, "at once");
+}
+
+#[test]
+fn an_app_whose_issuer_changes_its_key_is_not_told_to_wait_nor_are_those_beside_it() {
+    let (old, new) = (Signer::new("ES256", "old"), Signer::new("ES256", "new"));
+    let issuer = Issuer::start(&[&old]);
+    let dev = start(&issuer);
+    wait_for("the keys", || status(&dev, &token(&dev, &issuer, &old, 0)) == 200);
+    issuer.publish(&[&old, &new]);
+    let tokens: Vec<_> = (1..=200).map(|id| token(&dev, &issuer, &new, id)).collect();
+    let statuses = at_once_from(&dev, &tokens, |_| 1);
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    // Which of the two it was is not tried out, and nothing is read for it.
+    let nameless = new.sign_as(&json!({"alg": "ES256"}), &issuer.claims(dev.told("/app/client_id")));
+    let refused = dev.get(PATH, &[("Authorization", &format!("Bearer {nameless}"))]);
+    assert_eq!((refused.status, issuer.server.calls()), (401, 2));
+    assert!(refused.text().contains("by kid"), "{}", refused.text());
+    // What is made up is paid for, and of nothing that other credentials are paid from.
+    let made_up = Signer::new("EdDSA", "made up");
+    let tokens: Vec<_> = (0..200).map(|id| token(&dev, &issuer, &made_up, id)).collect();
+    assert!(at_once_from(&dev, &tokens, |_| 1).iter().all(|status| *status == 401));
+    let key = [("X-Api-Key", dev.told("/app/api_key"))];
+    assert_eq!(http::request_from([127, 0, 1, 1].into(), dev.base(), "GET", PATH, &key).status, 200);
+}
+
+#[test]
+fn a_node_is_ready_once_each_issuer_of_its_first_policies_has_been_asked() {
+    let signer = Signer::new("ES256", "one");
+    let (issuer, late) = (Issuer::start(&[&signer]), Issuer::start(&[&signer]));
+    let answers = issuer.hold_back();
+    let dev = start(&issuer);
+    let ready = || dev.admin("GET", "/readyz", "").status;
+    wait_for("nothing but the issuer to be awaited", || {
+        assert_eq!(ready(), 503);
+        dev.log().contains("the keys of other issuers are being read")
+    });
+    // Whoever comes meanwhile waits, and however many they are, nobody is told to.
+    let tokens: Vec<_> = (0..200).map(|id| token(&dev, &issuer, &signer, id)).collect();
+    let statuses = std::thread::scope(|scope| {
+        let calls = scope.spawn(|| at_once_from(&dev, &tokens, |_| 1));
+        answers.send(()).unwrap();
+        calls.join().unwrap()
+    });
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(ready(), 200);
+    // One that comes later and does not answer has no node stop serving.
+    let _answers = late.hold_back();
+    trust(&dev.policies(), &[issuer.section(&[]), late.section(&[])]);
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "").status, 200);
+    wait_for("the late one to be asked", || late.server.calls() > 0);
+    assert_eq!(ready(), 200);
 }

@@ -1,6 +1,7 @@
 //! Another issuer: its key set, whatever a test has it be, and tokens by its keys.
 
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -16,21 +17,27 @@ pub(crate) const AUDIENCE: &str = "https://api.shop.example";
 pub(crate) struct Issuer {
     pub(crate) server: Server,
     says: Arc<Mutex<(u16, String)>>,
+    held_back: Arc<Mutex<Option<Receiver<()>>>>,
 }
 
 impl Issuer {
     /// With these keys.
     pub(crate) fn start(signers: &[&Signer]) -> Self {
         let says = Arc::new(Mutex::new((200, String::new())));
-        let said = says.clone();
+        let (said, held_back) = (says.clone(), Arc::<Mutex<Option<Receiver<()>>>>::default());
+        let waiting = held_back.clone();
         let server = Server::start(move |asked, to| {
+            let until = waiting.lock().unwrap().take();
+            if let Some(until) = until {
+                let _ = until.recv();
+            }
             let (status, body) = said.lock().unwrap().clone();
             match asked.path.as_str() {
                 "/jwks.json" => answer(to, status, &body),
                 _ => answer(to, 404, "{}"),
             }
         });
-        let issuer = Self { server, says };
+        let issuer = Self { server, says, held_back };
         issuer.publish(signers);
         issuer
     }
@@ -39,6 +46,13 @@ impl Issuer {
     pub(crate) fn publish(&self, signers: &[&Signer]) {
         let keys: Vec<Value> = signers.iter().map(|signer| signer.jwk()).collect();
         self.says(200, &json!({ "keys": keys }).to_string());
+    }
+
+    /// Has the next answer wait until something is sent, or nothing can be any more.
+    pub(crate) fn hold_back(&self) -> Sender<()> {
+        let (sender, until) = channel();
+        *self.held_back.lock().unwrap() = Some(until);
+        sender
     }
 
     /// Answers whoever asks for its keys like this.

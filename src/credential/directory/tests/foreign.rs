@@ -107,7 +107,10 @@ async fn what_is_remembered_of_a_token_does_not_outlive_what_the_policies_say_no
     assert!(trusting.caller(&token).await.is_ok());
     let next = Signer::new("ES256", "two");
     trusting.hold(&[&next]);
+    // It may be back, so they are read once more.
+    let reading = trusting.read_by_wish(1, vec![next.jwk.clone()]);
     assert!(matches!(trusting.caller(&token).await, Err(Refusal::CredentialInvalid(_))));
+    assert_eq!(reading.await.unwrap(), 1);
     let by_next = trusting.token_by(&next, &json!({"jti": "2"}));
     assert!(trusting.caller(&by_next).await.is_ok());
     trusting.world.directory.trust_issuers(Vec::new());
@@ -190,7 +193,7 @@ async fn who_makes_up_keys_pays_for_it_and_is_told_in_the_end() {
     let forger = Signer::new("ES256", "made up");
     let reading = trusting.read_by_wish(1, vec![trusting.signer.jwk.clone()]);
     let tokens: Vec<_> =
-        (0..200).map(|number| trusting.token_by(&forger, &json!({"jti": number.to_string()}))).collect();
+        (0..700).map(|number| trusting.token_by(&forger, &json!({"jti": number.to_string()}))).collect();
     let (thief, moment) = ("192.0.2.1".parse().ok(), trusting.world.clock.moment());
     let calls = tokens
         .iter()
@@ -200,13 +203,41 @@ async fn who_makes_up_keys_pays_for_it_and_is_told_in_the_end() {
     let waits = refused
         .iter()
         .filter(|refused| matches!(refused, Err(Refused { refusal: Refusal::LimitReached { .. }, .. })));
-    assert_eq!(waits.count(), 150);
-    // What was found out has nothing read again, and good tokens are taken from there all the same.
+    assert_eq!(waits.count(), 200);
+    // What was found out has nothing read again, and good tokens are taken from there all the same, as is what is new.
     assert!(matches!(trusting.caller(&tokens[0]).await, Err(Refusal::CredentialInvalid(_))));
     let good = trusting.token(&json!({"jti": "good"}));
-    assert!(
-        trusting.world.directory.identify_from(Presented::AccessToken(&good), None, moment).await.is_ok()
-    );
+    for address in [None, thief] {
+        assert!(
+            trusting
+                .world
+                .directory
+                .identify_from(Presented::AccessToken(&good), address, moment)
+                .await
+                .is_ok()
+        );
+    }
+}
+
+#[tokio::test]
+async fn while_no_reading_is_over_nobody_pays_for_waiting() {
+    let trusting = Trusting { readings: Arc::default(), ..Trusting::new() };
+    trusting.trust(|_| {});
+    let directory = &trusting.world.directory;
+    assert!(directory.awaits_issuers());
+    let reading = trusting.read_by_wish(1, vec![trusting.signer.jwk.clone()]);
+    let tokens: Vec<_> = (0..700).map(|number| trusting.token(&json!({"jti": number.to_string()}))).collect();
+    let (address, moment) = ("192.0.2.1".parse().ok(), trusting.world.clock.moment());
+    let calls =
+        tokens.iter().map(|token| directory.identify_from(Presented::AccessToken(token), address, moment));
+    for identified in futures_util::future::join_all(calls).await {
+        assert!(identified.is_ok());
+    }
+    assert_eq!(reading.await.unwrap(), 1);
+    assert!(!directory.awaits_issuers());
+    // An issuer that comes later does not count.
+    directory.trust_issuers(vec![(terms(|_| {}), Arc::default())]);
+    assert!(!directory.awaits_issuers());
 }
 
 #[tokio::test]
