@@ -64,8 +64,8 @@ impl Proofs {
             false => self.price.pay(Some(address), moment.monotonic),
         }?;
         let seen = verify(proof, expected).map(|proven| self.replays.see(&proven, moment.now));
-        // Of anything else that is wrong no signature was looked at.
-        if !matches!(seen, Err(ProofError::Signature) | Ok(Seen::Again | Seen::NoRoom)) {
+        // Of anything else that is wrong no signature was looked at, and who finds no room has the key.
+        if !matches!(seen, Err(ProofError::Signature) | Ok(Seen::Again)) {
             self.price.give_back(&paid);
         }
         match seen {

@@ -12,7 +12,7 @@ use super::dpop::replay::{Replays, Seen};
 use super::dpop::{ProofId, Proven};
 use super::guesses::Price;
 use super::message_signature::{AHEAD, Message, MessageSignature, SignatureError};
-use super::parameter_signature::{ParameterSignature, WINDOW};
+use super::parameter_signature::{Covered, ParameterSignature, WINDOW};
 use super::proven_from::ProvenFrom;
 use super::request_key::RequestKey;
 use crate::domain::confirmation::Thumbprint;
@@ -91,7 +91,7 @@ impl Signatures {
         self.prove((address, moment), (named, once), check)
     }
 
-    /// Takes a signature of sorted parameters that came from `address` and names the key of that id.
+    /// Takes a signature of sorted parameters that came from `address` and names the key of that id; gives what it covers.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -100,21 +100,22 @@ impl Signatures {
         (address, moment): (IpAddr, Moment),
         signature: &ParameterSignature<'_>,
         (id, key): (&SignatureKeyId, &RequestKey),
-    ) -> Result<(), Refusal> {
-        let made_at = signature.check_terms(key, moment.now)?;
-        self.check_unused(made_at, key)?;
-        let named = Named { id, key, ends_at: made_at.plus(WINDOW) };
+    ) -> Result<Covered, Refusal> {
+        // What clocks show twice may have been used the first time, and could be used once more the second time.
+        let made = signature.check_terms(key, moment.now)?;
+        self.check_unused(made.first, key)?;
+        let named = Named { id, key, ends_at: made.last.plus(WINDOW) };
         let once = Once { nonce: signature.bytes(), told: "timestamp" };
         self.prove((address, moment), (named, once), || signature.check(key))
     }
 
-    /// Takes what holds as `check` says, once.
-    fn prove(
+    /// Takes what holds as `check` says, once; gives what that found.
+    fn prove<T>(
         &self,
         (address, moment): (IpAddr, Moment),
         (named, once): (Named<'_>, Once<'_>),
-        check: impl FnOnce() -> Result<(), SignatureError>,
-    ) -> Result<(), Refusal> {
+        check: impl FnOnce() -> Result<T, SignatureError>,
+    ) -> Result<T, Refusal> {
         let key = thumbprint(named.id);
         let holder = self.proven.number(key, address);
         let is_known = self.proven.has(holder);
@@ -122,7 +123,7 @@ impl Signatures {
             true => self.price.pay_of_network(Some(address), moment.monotonic),
             false => self.price.pay(Some(address), moment.monotonic),
         }?;
-        check()?;
+        let found = check()?;
         let id = proof_id(named.id, once.nonce);
         match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
             Seen::First => {
@@ -130,7 +131,7 @@ impl Signatures {
                 if !is_known {
                     self.proven.add(holder);
                 }
-                Ok(())
+                Ok(found)
             }
             Seen::Again | Seen::Forgotten => {
                 let told = once.told;
@@ -138,7 +139,10 @@ impl Signatures {
                     format!("this signature was used before: sign each request anew, with another {told}");
                 Err(SignatureError::new(Replayed, detail).into())
             }
-            Seen::NoRoom => Err(Refusal::Unavailable("Too many signatures are remembered")),
+            Seen::NoRoom => {
+                self.price.give_back(&paid);
+                Err(Refusal::Unavailable("Too many signatures are remembered"))
+            }
         }
     }
 

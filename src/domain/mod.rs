@@ -22,6 +22,7 @@ pub mod kill_switch;
 pub mod last_use;
 pub mod ledger;
 pub mod location;
+pub mod media_type;
 pub mod merchant_field;
 pub mod money;
 pub mod narrowing;

@@ -6,9 +6,11 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::credential::jwk::Algorithm;
+use crate::credential::message_signature::SIGNATURE_INPUT;
 use crate::credential::presented::Scheme;
 use crate::domain::authentication::Step;
 use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureMistake;
 
 /// Says what a signature must have (RFC 9421, section 5.1).
 const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
@@ -43,13 +45,24 @@ impl Challenges {
             Some(Scheme::Bearer) | None => (&self.bearer, Some(&self.dpop)),
         };
         append(to, &format!("{tried}{error}"));
-        if matches!(refusal, Refusal::SignatureInvalid(..)) {
+        if is_of_message(refusal, sent) {
             to.insert(ACCEPT_SIGNATURE, WANTED);
         }
         // Who may prove itself in another way is told so.
         if matches!(refusal, Refusal::CredentialMissing | Refusal::CredentialInvalid(_)) {
             other.into_iter().for_each(|other| append(to, other));
         }
+    }
+}
+
+/// Whether it was a signed message (RFC 9421) that was refused: who signs parameters is told of them. Of a body that is another, nothing
+/// of the head need be at hand.
+fn is_of_message(refusal: &Refusal, sent: &HeaderMap) -> bool {
+    match refusal {
+        Refusal::SignatureInvalid(mistake, _) => {
+            *mistake == SignatureMistake::DigestMismatch || sent.contains_key(SIGNATURE_INPUT)
+        }
+        _ => false,
     }
 }
 

@@ -1,52 +1,44 @@
 //! A form (`application/x-www-form-urlencoded`) that is read whole before its call goes on, since what stands in it may sign the call.
-//! It goes to the upstream as it came, but for a signature that ends here.
+//! It goes to the upstream as it came, but for what ends here: a signature, and what that leaves out.
 
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Version};
+use http::{Method, Version, request};
 use http_body::Body;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
-use super::body_room::Held;
+use super::body_kind;
+use super::body_room::{Held, PATIENCE};
 use super::pipeline::Peer;
 use super::upload::{Upload, UploadBounds, UploadOutcome};
 use super::worker::Worker;
 use crate::credential::parameter_signature::without;
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake::Malformed;
+use crate::limit::cell::{network, site};
 
 /// Longest form, in bytes, unless its route takes less.
 pub(super) const MOST: u64 = 256 << 10;
 
 /// A form that was read.
 #[derive(Debug)]
-pub(super) struct Form {
-    text: String,
-    held: Held,
+pub(super) struct Form(Held);
+
+/// Whether the body of a request is a form to whoever reads it, as it stands and in UTF-8. With other methods many servers do not look
+/// for parameters in it.
+pub(super) fn is_form(parts: &request::Parts) -> bool {
+    let is_read = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+    is_read
+        && body_kind::of_plain(&parts.headers)
+            .is_ok_and(|found| found.is("application/x-www-form-urlencoded") && found.is_utf_8())
 }
 
-/// Whether the fields of a request say that its body is a form, as it stands and in UTF-8.
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(media_type), None) = (types.next(), types.next()) else { return false };
-    let mut parts = media_type.to_str().unwrap_or_default().split(';').map(str::trim);
-    let is_form =
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    let is_utf_8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
-            charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        Some(_) | None => true,
-    };
-    is_form && parts.all(is_utf_8) && !headers.contains_key(CONTENT_ENCODING)
-}
-
-/// Reads a form of at most [`MOST`] or `max` bytes.
+/// Reads a form of at most [`MOST`] or `max` bytes, of a caller that has proved nothing yet: within a room of its own, and in
+/// [`PATIENCE`].
 ///
 /// # Errors
 /// [`Refusal::BodyTooLarge`], [`Refusal::BodyTooSlow`], [`Refusal::MessageMalformed`], [`Refusal::Unavailable`] without room, and
@@ -64,80 +56,79 @@ pub(super) async fn read(
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: limit, time: bounds.body_time, progress: bounds.body_progress };
     let outcome = Rc::new(RefCell::new(UploadOutcome::default()));
-    let mut upload = Upload::new((body, version), bounds, outcome.clone(), peer.raw_head.clone());
-    let (mut bytes, mut held) = (Vec::new(), Held::none(&worker.shared.body_room, &peer.address));
-    while let Some(frame) = upload.frame().await {
-        let Ok(frame) = frame else {
-            let refusal = outcome.borrow_mut().refusal.take();
-            return Err(
-                refusal.unwrap_or(Refusal::MessageMalformed("The body broke off or is not well framed."))
-            );
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        held.add(data.len())?;
-        bytes.extend_from_slice(&data);
-    }
-    let text = String::from_utf8(bytes).map_err(|_| {
+    let upload = Upload::new((body, version), bounds, outcome, peer.raw_head.clone());
+    let network = network(peer.address);
+    let held = Held::none(&worker.shared.form_room, &site(network), &network);
+    let held = timeout(PATIENCE, upload.held(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    if std::str::from_utf8(held.as_ref()).is_err() {
         let detail = "the form is not UTF-8: escape what is not ASCII, as %E8%8C%B6";
-        Refusal::SignatureInvalid(Malformed, detail.to_owned())
-    })?;
-    Ok(Some(Form { text, held }))
+        return Err(Refusal::SignatureInvalid(Malformed, detail.to_owned()));
+    }
+    Ok(Some(Form(held)))
 }
 
 impl Form {
     /// The form as it came.
     pub(super) fn text(&self) -> &str {
-        &self.text
+        std::str::from_utf8(self.0.as_ref()).unwrap_or_default()
     }
 
-    /// The form without the parameter at `place`.
-    pub(super) fn without(self, place: &Range<usize>) -> Self {
-        Self { text: without(&self.text, place).into_owned(), held: self.held }
+    /// The form without the parameters at `places`.
+    pub(super) fn without(self, places: &[Range<usize>]) -> Self {
+        let left = without(self.text(), places).into_bytes();
+        Self(self.0.with(left))
     }
 
     /// What goes to the upstream; its room is free once that is gone.
     pub(super) fn into_bytes(self) -> Bytes {
-        Bytes::from_owner(self)
-    }
-}
-
-impl AsRef<[u8]> for Form {
-    fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+        self.0.into_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::Request;
 
-    use super::*;
+    fn is_form(method: &str, fields: &[(&str, &str)]) -> bool {
+        let request = fields
+            .iter()
+            .fold(Request::builder().method(method), |request, (name, value)| request.header(*name, *value));
+        super::is_form(&request.body(()).unwrap().into_parts().0)
+    }
 
     #[test]
     fn a_form_is_one_by_its_type_in_utf_8_and_not_compressed() {
-        for (fields, is_form) in [
-            (&[("content-type", "application/x-www-form-urlencoded")][..], true),
-            (&[("content-type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8")], true),
-            (&[("content-type", "application/x-www-form-urlencoded;charset=\"utf-8\"")], true),
-            (&[("content-type", "application/x-www-form-urlencoded;charset=GBK")], false),
-            (&[("content-type", "application/x-www-form-urlencoded2")], false),
-            (&[("content-type", "multipart/form-data; boundary=a")], false),
-            (&[("content-type", "application/json")], false),
-            (&[], false),
-            (
-                &[
-                    ("content-type", "application/x-www-form-urlencoded"),
-                    ("content-type", "application/x-www-form-urlencoded"),
-                ],
-                false,
-            ),
-            (&[("content-type", "application/x-www-form-urlencoded"), ("content-encoding", "gzip")], false),
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let of_type = |media_type: &'static str| [("content-type", media_type)];
+        for (media_type, expected) in [
+            ("application/x-www-form-urlencoded", true),
+            ("Application/X-WWW-Form-Urlencoded; charset=UTF-8", true),
+            ("application/x-www-form-urlencoded;charset=\"utf-8\"", true),
+            ("application/x-www-form-urlencoded;charset=GBK", false),
+            ("application/x-www-form-urlencoded; charset =gbk", false),
+            ("application/x-www-form-urlencoded; charset= gbk", false),
+            ("application/x-www-form-urlencoded; charset=utf-8; charset=gbk", false),
+            ("application/x-www-form-urlencoded2", false),
+            ("multipart/form-data; boundary=a", false),
+            ("application/json", false),
         ] {
-            let mut headers = HeaderMap::new();
-            for (name, value) in fields {
-                headers.append(*name, HeaderValue::from_static(value));
-            }
-            assert_eq!(super::is_form(&headers), is_form, "{fields:?}");
+            assert_eq!(is_form("POST", &of_type(media_type)), expected, "{media_type}");
+        }
+        for more in [
+            form,
+            ("content_type", "text/plain"),
+            ("content-encoding", "gzip"),
+            ("content_encoding", "gzip"),
+            ("connection", "content-type"),
+            ("connection", "close, Content-Encoding"),
+        ] {
+            assert!(!is_form("POST", &[form, more]), "{more:?}");
+        }
+        assert!(!is_form("POST", &[]));
+        for (method, expected) in
+            [("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false), ("QUERY", false)]
+        {
+            assert_eq!(is_form(method, &[form]), expected, "{method}");
         }
     }
 }

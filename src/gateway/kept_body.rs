@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::authorize::{Circumstances, Permit, authorize};
-use super::body_room::Held;
+use super::body_room::{Held, PATIENCE};
 use super::identify::{self, Asking};
 use super::recording::Call;
 use super::upload::Upload;
@@ -15,15 +15,12 @@ use crate::credential::refused::Refused;
 use crate::domain::refusal::Refusal;
 use crate::policy::snapshot::Route;
 
-/// How long such a body may take in all: it holds memory while it comes.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Reads the body of a call that has a permit for now, if it has to name the merchant, and looks at it; gives the permit that the call
 /// has then, and the body to be sent on.
 ///
 /// # Errors
-/// What the bounds of the body say; [`Refusal::MerchantMismatch`], [`Refusal::MerchantUnclear`]; what is wrong with the credential or
-/// not permitted any more; [`Refusal::Unavailable`] without room for the body, or for the call's record.
+/// What the bounds of the body say; what is wrong with the credential or not permitted any more, [`Refusal::SwitchedOff`];
+/// [`Refusal::MerchantMismatch`], [`Refusal::MerchantUnclear`]; [`Refusal::Unavailable`] without room for the body.
 pub(super) async fn read<'s>(
     worker: &Worker,
     call: &mut Call,
@@ -31,18 +28,26 @@ pub(super) async fn read<'s>(
     (asking, circumstances): (Asking<'s>, &Circumstances<'_>),
     upload: Upload,
 ) -> Result<(Permit<'s>, Upload), Refused> {
-    let Some(names) = &permit.body else { return Ok((permit, upload)) };
-    let app = call.identity.as_ref().map(|identity| &identity.caller.app.id);
-    let held = Held::none(&worker.shared.body_room, &app);
-    let body = timeout(PATIENCE, upload.whole(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
-    names.look_at(&body)?;
+    if permit.body.is_none() {
+        return Ok((permit, upload));
+    }
+    let caller = call.identity.as_ref().map(|identity| &identity.caller);
+    let (app, merchant) = (caller.map(|caller| &caller.app.id), caller.map(|caller| &caller.merchant));
+    let held = Held::none(&worker.shared.body_room, &app, &(app, merchant));
+    let body = timeout(PATIENCE, upload.held(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
     let moment = worker.shared.clock.moment();
     let identity = identify::again(worker, Asking { moment, ..asking }).await?;
+    if let Some(switch) = call.view.switched_off(route.index, &worker.shared.kill_switches) {
+        return Err(Refusal::SwitchedOff(switch).into());
+    }
     let circumstances = Circumstances { now: moment.now, ..*circumstances };
     let permit = authorize(asking.snapshot, route, identity.as_ref(), &circumstances)?;
+    if let Some(names) = &permit.body {
+        names.look_at(body.as_ref())?;
+    }
     call.identity = identity;
     call.subscribed = permit.subscribed_by_name();
-    Ok((permit, Upload::Whole(Box::new(body))))
+    Ok((permit, Upload::Whole(Box::new(body.into_bytes()))))
 }
 
 /// From when a call goes on whose body is this, in monotonic time.

@@ -4,6 +4,7 @@ pub mod admit;
 mod alike;
 pub mod answer;
 pub mod authorize;
+mod body_kind;
 pub mod body_room;
 pub mod challenge;
 pub mod confirm;

@@ -152,7 +152,7 @@ async fn stages(
     }
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
-    let asking = Asking {
+    let mut asking = Asking {
         parts,
         head: &checked,
         snapshot: &view.snapshot,
@@ -164,7 +164,9 @@ async fn stages(
     let mut looked: Option<Box<Looked>> = None;
     if let Some(style) = route.signature {
         let looking = Box::pin(signed_parameters::look(worker, (style, route.max_body), asking, body));
-        looked = Some(Box::new(looking.await.map_err(|refused| told.of(refused))?));
+        let found = looking.await.map_err(|refused| told.of(refused))?;
+        asking.moment = found.came_at.unwrap_or(asking.moment);
+        looked = Some(Box::new(found));
     }
     let Proven { identity, digest } = match identify::known(worker, &asking) {
         Some(proven) => proven,
@@ -182,8 +184,8 @@ async fn stages(
     if let Some(switch) = view.switched_off(route.index, &shared.kill_switches) {
         return Err(Refusal::SwitchedOff(switch));
     }
-    let circumstances =
-        Circumstances { parts, head: &checked, parameters: &parameters, address: peer.address, now: call.at };
+    let (address, now) = (peer.address, asking.moment.now);
+    let circumstances = Circumstances { parts, head: &checked, parameters: &parameters, address, now };
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
     check_length(route, body.as_ref())?;

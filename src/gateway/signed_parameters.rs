@@ -1,7 +1,9 @@
 //! Calls whose parameters are signed, on routes that take such: the query and a form are looked at together, a key is looked for by
-//! the parameter that names it, and then the signature is looked at. What was signed so acts for no merchant.
+//! the parameter that names it, and then the signature is looked at. What was signed so acts for no merchant. Of who shows a
+//! credential in a field the form is a body like any other, whatever its parameters are called.
 //!
-//! Invariant: a signature that was taken ends here: neither query nor form has it when the upstream gets them.
+//! Invariant: a signature that was taken ends here, and with it each parameter that it does not cover: neither query nor form has
+//! them when the upstream gets them.
 
 use std::sync::Arc;
 
@@ -14,23 +16,26 @@ use super::worker::Worker;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::SignatureError;
 use crate::credential::parameter_signature::{
-    ParameterSignature, Parameters, Source, have_signature, mean_signature, without,
+    Covered, ParameterSignature, Parameters, has_signature, means_signature, without,
 };
 use crate::credential::refused::Refused;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake::ComponentMissing;
 use crate::domain::signature_style::ParameterStyle;
+use crate::domain::time::Moment;
 
 /// What came of looking at a call's parameters.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     /// Who signed them, if they are signed.
     pub(super) identity: Option<Arc<Identity>>,
-    /// The query without its signature, if that stood there.
+    /// The query without what of it ends here, if there is such.
     pub(super) query: Option<String>,
-    /// The form that had to be read, without a signature.
+    /// The form that had to be read, without what of it ends here.
     pub(super) form: Option<Form>,
+    /// When it had come: who calls and what it may is decided by then.
+    pub(super) came_at: Option<Moment>,
 }
 
 /// Who signed a call's parameters, if anyone did, on a route that takes `style` and bodies of up to `max_body` bytes. A form is taken
@@ -45,34 +50,36 @@ pub(super) async fn look(
     call: Asking<'_>,
     body: &mut Option<Incoming>,
 ) -> Result<Looked, Refused> {
-    let form = match form::is_form(&call.parts.headers) {
+    let query = call.parts.uri.query().unwrap_or_default();
+    if call.head.shown.is_something() {
+        return match has_signature(query) {
+            true => Err(Refusal::CredentialRepeated.into()),
+            false => Ok(Looked::default()),
+        };
+    }
+    let form = match form::is_form(call.parts) {
         true => form::read((worker, call.peer), (&mut *body, call.parts.version), max_body).await?,
         false => None,
     };
-    let query = call.parts.uri.query().unwrap_or_default();
+    let came_at = form.as_ref().map(|_| worker.shared.clock.moment());
+    let call = Asking { moment: came_at.unwrap_or(call.moment), ..call };
     let text = form.as_ref().map_or("", Form::text);
-    match call.head.shown.is_something() {
-        true if have_signature(query, text) => return Err(Refusal::CredentialRepeated.into()),
-        false if mean_signature(style, query, text) => {}
-        true | false => return Ok(Looked { form, ..Looked::default() }),
+    if !means_signature(style, query) && !means_signature(style, text) {
+        return Ok(Looked { form, came_at, ..Looked::default() });
     }
     if body.as_ref().is_some_and(|body| !upload::is_empty(body)) {
         return Err(of_look(not_covered()));
     }
     let parameters = Parameters::read(query, text).map_err(of_look)?;
-    let identity = verify(worker, style, call, &parameters).await?;
-    let place = parameters.sign_place().cloned();
+    let (identity, covered) = verify(worker, style, call, &parameters).await?;
+    let spent = parameters.spent(covered);
     drop(parameters);
-    let identity = Some(identity);
-    Ok(match place {
-        Some((Source::Query, place)) => {
-            Looked { identity, query: Some(without(query, &place).into_owned()), form }
-        }
-        Some((Source::Form, place)) => {
-            Looked { identity, query: None, form: form.map(|form| form.without(&place)) }
-        }
-        None => Looked { identity, query: None, form },
-    })
+    let query = (!spent.query.is_empty()).then(|| without(query, &spent.query));
+    let form = match spent.form.is_empty() {
+        true => form,
+        false => form.map(|form| form.without(&spent.form)),
+    };
+    Ok(Looked { identity: Some(identity), query, form, came_at })
 }
 
 async fn verify(
@@ -80,7 +87,7 @@ async fn verify(
     style: ParameterStyle,
     call: Asking<'_>,
     parameters: &Parameters<'_>,
-) -> Result<Arc<Identity>, Refused> {
+) -> Result<(Arc<Identity>, Covered), Refused> {
     let (shared, address, moment) = (&worker.shared, call.peer.address, call.moment);
     let signature = ParameterSignature::read(style, parameters).map_err(of_look)?;
     let known = shared.directory.identify_signature_key(signature.key(), Some(address), moment).await?;
@@ -89,8 +96,9 @@ async fn verify(
     let (Some(key), Ok(id)) = (&identity.request_key, SignatureKeyId::new(signature.key())) else {
         return Err(refused(Refusal::Unavailable("The signature's key cannot be used")));
     };
-    shared.signatures.take_parameters((address, moment), &signature, (&id, key)).map_err(refused)?;
-    Ok(identity)
+    let taken = shared.signatures.take_parameters((address, moment), &signature, (&id, key));
+    let covered = taken.map_err(refused)?;
+    Ok((identity, covered))
 }
 
 fn of_look(error: SignatureError) -> Refused {
@@ -98,6 +106,7 @@ fn of_look(error: SignatureError) -> Refused {
 }
 
 fn not_covered() -> SignatureError {
-    let detail = "the body is not covered: send what it has as application/x-www-form-urlencoded, in UTF-8 and not compressed";
+    let detail = "the body is not covered: send what it has by POST, PUT or PATCH as application/x-www-form-urlencoded, in UTF-8 and \
+                  not compressed";
     SignatureError::new(ComponentMissing, detail)
 }

@@ -176,23 +176,24 @@ impl Upload {
     ///
     /// # Errors
     /// Why it was cut off; [`Refusal::Unavailable`] without room.
-    pub(super) async fn whole(self, mut held: Held) -> Result<Bytes, Refusal> {
-        let mut streaming = match self {
-            Self::Empty => return Ok(Bytes::new()),
-            Self::Whole(body) => return Ok(*body),
-            Self::Streaming(streaming) => streaming,
-        };
-        let mut body = Vec::new();
-        while let Some(frame) = poll_fn(|context| streaming.poll_data(context)).await {
-            let Ok(frame) = frame else {
-                let refusal = streaming.outcome.borrow_mut().refusal.take();
-                return Err(refusal.unwrap_or(BROKEN_OFF));
-            };
-            let data = frame.into_data().unwrap_or_default();
-            held.add(data.len())?;
-            body.extend_from_slice(&data);
+    pub(super) async fn held(self, mut held: Held) -> Result<Held, Refusal> {
+        match self {
+            Self::Empty => {}
+            Self::Whole(body) => held.push(&body, body.len())?,
+            Self::Streaming(mut streaming) => {
+                let most = streaming.length.unwrap_or(streaming.bounds.max).min(streaming.bounds.max);
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                while let Some(frame) = poll_fn(|context| streaming.poll_data(context)).await {
+                    let Ok(frame) = frame else {
+                        let refusal = streaming.outcome.borrow_mut().refusal.take();
+                        return Err(refusal.unwrap_or(BROKEN_OFF));
+                    };
+                    held.push(&frame.into_data().unwrap_or_default(), most)?;
+                }
+            }
         }
-        Ok(held.hold(body))
+        held.end();
+        Ok(held)
     }
 }
 

@@ -66,8 +66,10 @@ pub struct Shared {
     pub signatures: Signatures,
     /// What apps ask about themselves.
     pub questions: Questions,
-    /// Room for bodies that are read whole before their calls go on.
+    /// Room for bodies of callers that are known, which are read whole before their calls go on.
     pub body_room: Arc<BodyRoom>,
+    /// Room for forms that may say who calls.
+    pub form_room: Arc<BodyRoom>,
     /// Where calls to the gateway's own endpoints go.
     pub control: ControlPlane,
 }

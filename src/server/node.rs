@@ -234,6 +234,7 @@ impl Node {
             signatures: Signatures::new(services.clock.now()),
             questions: Questions::new(cells.clone(), charges, services.kill_switches.clone()),
             body_room: Arc::default(),
+            form_room: Arc::default(),
             control: ControlPlane::new(own_endpoints::router(&services), control, &bounds),
             bounds,
         });

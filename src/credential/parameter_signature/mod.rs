@@ -5,7 +5,7 @@ mod parameters;
 mod signature;
 mod top;
 
-pub use self::parameters::{Parameters, Source, have_signature, mean_signature, without};
+pub use self::parameters::{Covered, Parameters, Spent, has_signature, means_signature, without};
 pub use self::signature::{ParameterSignature, WINDOW};
 
 #[cfg(test)]

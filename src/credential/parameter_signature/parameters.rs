@@ -15,7 +15,7 @@ const MOST: usize = 1000;
 
 /// Where a parameter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+enum Source {
     /// In the query.
     Query,
     /// In the form that is the body.
@@ -30,6 +30,26 @@ pub struct Parameters<'r> {
     sign: Option<Cow<'r, str>>,
     /// Where `sign` stands.
     place: Option<(Source, Range<usize>)>,
+    /// Where those stand that have no value.
+    empty: Vec<(Source, Range<usize>)>,
+}
+
+/// What a signature covers of the parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Covered {
+    /// Each of them.
+    All,
+    /// Those that have a value: whoever passes a signed call on may add others.
+    AllButEmpty,
+}
+
+/// Where the parameters stand that do not go on: the bytes of each, with its name and value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// In the query.
+    pub query: Vec<Range<usize>>,
+    /// In the form.
+    pub form: Vec<Range<usize>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,33 +58,33 @@ struct Parameter<'r> {
     value: Cow<'r, str>,
 }
 
-/// Whether there is a signature among these parameters.
+/// Whether there is a signature in a query or form.
 #[must_use]
-pub fn have_signature(query: &str, form: &str) -> bool {
-    have(&[SIGN], query, form)
+pub fn has_signature(text: &str) -> bool {
+    has(&[SIGN], text)
 }
 
 /// Whether there is one, or the name of a key by which there ought to be one.
 #[must_use]
-pub fn mean_signature(style: ParameterStyle, query: &str, form: &str) -> bool {
-    have(&[SIGN, style.key_name()], query, form)
+pub fn means_signature(style: ParameterStyle, text: &str) -> bool {
+    has(&[SIGN, style.key_name()], text)
 }
 
-fn have(names: &[&str], query: &str, form: &str) -> bool {
-    let of = |text: &str| form_urlencoded::parse(text.as_bytes()).any(|(name, _)| names.contains(&&*name));
-    of(query) || of(form)
+fn has(names: &[&str], text: &str) -> bool {
+    form_urlencoded::parse(text.as_bytes()).any(|(name, _)| names.contains(&&*name))
 }
 
-/// A text of parameters without the one at `place`, and without the `&` that parted it from its neighbour. The rest is as it was.
+/// A text of parameters without those at `places`, which are in order, each with the `&` that parts it from a neighbour. The rest is as
+/// it was.
 #[must_use]
-pub fn without<'t>(text: &'t str, place: &Range<usize>) -> Cow<'t, str> {
-    let (before, after) = (text.get(..place.start), text.get(place.end..));
-    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-    match (before.strip_suffix('&'), after.strip_prefix('&')) {
-        (_, None) => Cow::Borrowed(before.strip_suffix('&').unwrap_or(before)),
-        (None, Some(after)) => Cow::Borrowed(after),
-        (Some(_), Some(after)) => Cow::Owned([before, after].concat()),
-    }
+pub fn without(text: &str, places: &[Range<usize>]) -> String {
+    let (mut at, mut places) = (0_usize, places.iter().peekable());
+    let kept = text.split('&').filter(|pair| {
+        let start = at;
+        at = at.saturating_add(pair.len()).saturating_add(1);
+        places.next_if(|place| place.start == start).is_none()
+    });
+    kept.collect::<Vec<_>>().join("&")
 }
 
 impl<'r> Parameters<'r> {
@@ -73,7 +93,7 @@ impl<'r> Parameters<'r> {
     /// # Errors
     /// [`Malformed`].
     pub fn read(query: &'r str, form: &'r str) -> Result<Self, SignatureError> {
-        let mut read = Self { sorted: Vec::new(), sign: None, place: None };
+        let mut read = Self { sorted: Vec::new(), sign: None, place: None, empty: Vec::new() };
         read.take(Source::Query, query)?;
         read.take(Source::Form, form)?;
         read.sorted.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -97,6 +117,9 @@ impl<'r> Parameters<'r> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if name != SIGN {
+                if value.is_empty() {
+                    self.empty.push((source, place));
+                }
                 self.sorted.push(Parameter { name, value });
             } else if self.place.is_none() {
                 (self.sign, self.place) = (Some(value), Some((source, place)));
@@ -120,10 +143,23 @@ impl<'r> Parameters<'r> {
         self.sign.as_deref().filter(|sign| !sign.is_empty())
     }
 
-    /// Where the signature stands: the bytes of its name and value there.
+    /// Where those stand that do not go on once the signature was taken: itself, and what it does not cover.
     #[must_use]
-    pub fn sign_place(&self) -> Option<&(Source, Range<usize>)> {
-        self.place.as_ref()
+    pub fn spent(&self, covered: Covered) -> Spent {
+        let empty = match covered {
+            Covered::All => &[][..],
+            Covered::AllButEmpty => &self.empty,
+        };
+        let mut spent = Spent::default();
+        for (source, place) in self.place.iter().chain(empty) {
+            match source {
+                Source::Query => spent.query.push(place.clone()),
+                Source::Form => spent.form.push(place.clone()),
+            }
+        }
+        spent.query.sort_unstable_by_key(|place| place.start);
+        spent.form.sort_unstable_by_key(|place| place.start);
+        spent
     }
 
     /// Names and values of all that is to be signed, by name.

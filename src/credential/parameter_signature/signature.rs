@@ -9,14 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::message_signature::SignatureError;
 use super::super::request_key::RequestKey;
 use super::alipay::{self, Empty};
-use super::parameters::{Parameters, malformed};
+use super::parameters::{Covered, Parameters, malformed};
 use super::top;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::signature_mistake::SignatureMistake::{
     AlgorithmMismatch, Mismatch, ParameterMissing, TooEarly, TooOld,
 };
 use crate::domain::signature_style::{ParameterStyle, SignatureStyle};
-use crate::domain::time::{Timestamp, Zone};
+use crate::domain::time::{Shown, Timestamp, Zone};
 
 /// By how much `timestamp` may differ from the time of day (TOP, documents 101617 and 105423).
 pub const WINDOW: Duration = Duration::from_secs(600);
@@ -55,6 +55,9 @@ impl<'p> ParameterSignature<'p> {
             ParameterStyle::Top => of_top(sign, named("sign_method")?)?,
             ParameterStyle::Alipay => {
                 check_charset(parameters.get("charset"))?;
+                if alipay::has_unclear_name(parameters) {
+                    return Err(malformed("a parameter's name is empty, or has = or & in it"));
+                }
                 of_alipay(sign, named("sign_type")?)?
             }
         };
@@ -73,11 +76,12 @@ impl<'p> ParameterSignature<'p> {
         &self.bytes
     }
 
-    /// When it was made, if `key` signs in its style and by its method, and if that is not too far from `now`.
+    /// When it was made, if `key` signs in its style and by its method, and if that is not too far from `now`. Where clocks have shown the
+    /// time twice, the nearer one counts, and both are given.
     ///
     /// # Errors
     /// [`AlgorithmMismatch`], [`TooOld`], [`TooEarly`], `Malformed`.
-    pub fn check_terms(&self, key: &RequestKey, now: Timestamp) -> Result<Timestamp, SignatureError> {
+    pub fn check_terms(&self, key: &RequestKey, now: Timestamp) -> Result<Shown, SignatureError> {
         let style = key.style();
         match (self.method, style) {
             (Method::Top(top::Method::HmacSha256), SignatureStyle::Top { zone, .. })
@@ -92,10 +96,11 @@ impl<'p> ParameterSignature<'p> {
         }
     }
 
-    fn check_time(&self, zone: &Zone, now: Timestamp) -> Result<Timestamp, SignatureError> {
-        let Some(made_at) = zone.when(self.timestamp) else {
+    fn check_time(&self, zone: &Zone, now: Timestamp) -> Result<Shown, SignatureError> {
+        let Some(shown) = zone.when(self.timestamp) else {
             return Err(malformed("timestamp must be of the form 2026-11-24 16:00:00"));
         };
+        let made_at = shown.nearest(now);
         let told = |span: Duration, way: &str| {
             let (name, shown) = (zone.name(), zone.shown(now));
             format!(
@@ -109,32 +114,37 @@ impl<'p> ParameterSignature<'p> {
         if made_at > now.plus(WINDOW) {
             return Err(SignatureError::new(TooEarly, told(made_at.since(now), "ahead")));
         }
-        Ok(made_at)
+        Ok(shown)
     }
 
-    /// Whether the key made it of the parameters.
+    /// Whether the key made it of the parameters, and of which.
     ///
     /// # Errors
     /// [`Mismatch`], with what was to be signed, but for the secret and the values.
-    pub fn check(&self, key: &RequestKey) -> Result<(), SignatureError> {
-        let (is_made, signed) = match self.method {
+    pub fn check(&self, key: &RequestKey) -> Result<Covered, SignatureError> {
+        match self.method {
             Method::Top(method) => {
                 let secret = key.shared_secret().unwrap_or_default();
-                let is_made = !secret.is_empty() && method.made(secret, self.parameters, &self.bytes);
-                (is_made, (!is_made).then(|| top::string(self.parameters)))
+                match !secret.is_empty() && method.made(secret, self.parameters, &self.bytes) {
+                    true => Ok(Covered::All),
+                    false => Err(self.mismatch(&top::string(self.parameters))),
+                }
             }
-            Method::Alipay => {
-                let string = alipay::string(self.parameters, Empty::LeftOut);
-                let is_made = key.made(&self.bytes, &string) || self.is_made_with_empty(key);
-                (is_made, Some(string))
-            }
-        };
-        if is_made { Ok(()) } else { Err(self.mismatch(&signed.unwrap_or_default())) }
+            Method::Alipay => self.check_alipay(key),
+        }
     }
 
-    fn is_made_with_empty(&self, key: &RequestKey) -> bool {
-        alipay::has_empty(self.parameters)
-            && key.made(&self.bytes, &alipay::string(self.parameters, Empty::Signed))
+    /// One that covers all is looked for first: only then does all go on.
+    fn check_alipay(&self, key: &RequestKey) -> Result<Covered, SignatureError> {
+        let all = alipay::string(self.parameters, Empty::Signed);
+        if key.made(&self.bytes, &all) {
+            return Ok(Covered::All);
+        }
+        if !alipay::has_empty(self.parameters) {
+            return Err(self.mismatch(&all));
+        }
+        let left = alipay::string(self.parameters, Empty::LeftOut);
+        if key.made(&self.bytes, &left) { Ok(Covered::AllButEmpty) } else { Err(self.mismatch(&left)) }
     }
 
     fn mismatch(&self, signed: &[u8]) -> SignatureError {

@@ -68,11 +68,16 @@ fn now() -> Timestamp {
 }
 
 /// What becomes of a call with that query and form: taken, or the mistake and what is told of it.
-fn take(
+fn take(key: &RequestKey, texts: (&str, &str), now: Timestamp) -> Result<(), (SignatureMistake, String)> {
+    covered(key, texts, now).map(|_| ())
+}
+
+/// What is covered of it, if it is taken.
+fn covered(
     key: &RequestKey,
     (query, form): (&str, &str),
     now: Timestamp,
-) -> Result<(), (SignatureMistake, String)> {
+) -> Result<Covered, (SignatureMistake, String)> {
     let told = |error: crate::credential::message_signature::SignatureError| (error.mistake, error.detail);
     let style = match key.style().parameters() {
         Some(style) => style,
@@ -218,8 +223,14 @@ fn the_first_thing_that_is_wrong_with_a_call_of_alipay_is_told() {
     let take = |query: &str| take(&key, (query, ""), now());
     let good = signed(&[], &RSA_PKCS1_SHA256);
     assert_eq!(take(&good), Ok(()));
-    assert_eq!(take(&format!("return_url=&{good}")), Ok(()), "what is empty is not signed");
-    assert_eq!(take(&signed(&[("return_url", "")], &RSA_PKCS1_SHA256)), Ok(()), "and may be");
+    let covers = |query: &str| covered(&key, (query, ""), now()).unwrap();
+    assert_eq!(covers(&good), Covered::All);
+    assert_eq!(covers(&format!("return_url=&{good}")), Covered::AllButEmpty, "what is empty is not signed");
+    let with_empty = signed(&[("return_url", "")], &RSA_PKCS1_SHA256);
+    assert_eq!(covers(&with_empty), Covered::All, "and may be");
+    for more in ["&b=", "&b", "&%7B%22a%22%3A1%7D"] {
+        assert_eq!(take(&format!("{with_empty}{more}")).unwrap_err().0, Mismatch, "{more}: one is signed");
+    }
     for (query, mistake, told) in [
         (signed(&[("sign_type", "RSA")], &RSA_PKCS1_SHA256), AlgorithmMismatch, "must be RSA2"),
         (signed(&[("charset", "GBK")], &RSA_PKCS1_SHA256), Malformed, "charset must be utf-8"),
@@ -228,6 +239,9 @@ fn the_first_thing_that_is_wrong_with_a_call_of_alipay_is_told() {
         (good.replace("%2B", "+").replace("sign=", "sign=+"), Malformed, "sent as %2B"),
         (good.replace("16%3A00", "15%3A00"), TooOld, "60 minutes old"),
         (good.replace("app_id", "app_ie"), ParameterMissing, "app_id is missing"),
+        (format!("{good}&a%3D1=2"), Malformed, "has = or & in it"),
+        (format!("{good}&a%26b=2"), Malformed, "has = or & in it"),
+        (format!("{good}&=2"), Malformed, "is empty"),
     ] {
         let (found, detail) = take(&query).unwrap_err();
         assert!(found == mistake && detail.contains(told), "{query}: {found:?} {detail}");

@@ -42,6 +42,8 @@ struct World {
     signatures: Signatures,
     id: SignatureKeyId,
     key: RequestKey,
+    /// Where its parameters say the time.
+    zone: Zone,
 }
 
 impl World {
@@ -53,7 +55,7 @@ impl World {
         let key =
             RequestKey::open((&id, created_at), (&SignatureStyle::Http, algorithm), &material, &sealing)
                 .unwrap();
-        Self { signatures: Signatures::new(START), id, key }
+        Self { signatures: Signatures::new(START), id, key, zone: Zone::utc() }
     }
 
     /// Sends a request that was signed at `created` with that nonce by `secret`.
@@ -90,12 +92,17 @@ impl World {
 
 /// A key of TOP that was made at `created_at`, and a gateway that began at [`START`].
 fn top_world(created_at: Timestamp) -> World {
+    top_world_in(Zone::utc(), created_at)
+}
+
+/// The same, with a key of that zone.
+fn top_world_in(zone: Zone, created_at: Timestamp) -> World {
     let (id, sealing) = (SignatureKeyId::new("sgk_1").unwrap(), SealingKey::new(&[7; 32]).unwrap());
     let material = SignatureKeyMaterial::Sealed(sealing.seal(&belongs_to(&id), b"secret", &Zeros).unwrap());
-    let style = SignatureStyle::Top { zone: Zone::utc(), weak: WeakMethods::default() };
+    let style = SignatureStyle::Top { zone: zone.clone(), weak: WeakMethods::default() };
     let signs = (&style, SignatureAlgorithm::HmacSha256);
     let key = RequestKey::open((&id, created_at), signs, &material, &sealing).unwrap();
-    World { signatures: Signatures::new(START), id, key }
+    World { signatures: Signatures::new(START), id, key, zone }
 }
 
 impl World {
@@ -105,7 +112,7 @@ impl World {
         (made_at, value, secret): (Timestamp, &str, &str),
         (address, now): (&str, Timestamp),
     ) -> Result<(), Refusal> {
-        let timestamp = Zone::utc().shown(made_at);
+        let timestamp = self.zone.shown(made_at);
         let signed = format!("a{value}app_keysgk_1sign_methodhmac-sha256timestamp{timestamp}");
         let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());
         let sign = hexadecimal(mac.as_ref()).to_uppercase();
@@ -116,7 +123,8 @@ impl World {
         let parameters = Parameters::read(&query, "")?;
         let signature = ParameterSignature::read(ParameterStyle::Top, &parameters)?;
         let moment = Moment { now, monotonic: now.since(START) };
-        self.signatures.take_parameters((address.parse().unwrap(), moment), &signature, (&self.id, &self.key))
+        let by = (address.parse().unwrap(), moment);
+        self.signatures.take_parameters(by, &signature, (&self.id, &self.key)).map(|_| ())
     }
 }
 
@@ -214,4 +222,31 @@ fn parameters_that_may_have_been_taken_before_the_process_began_are_not_taken() 
 fn a_key_of_another_style_signs_no_message() {
     let sent = top_world(START).send((START, "1", "secret"), ("192.0.2.1", START));
     assert_eq!(mistake(sent), Some(AlgorithmMismatch));
+}
+
+#[test]
+fn who_finds_no_room_has_not_guessed() {
+    let mut world = World::with_key_of(START);
+    world.signatures.replays = Replays::with_share(0);
+    for number in 0..100 {
+        let sent = world.send((START, &number.to_string(), "secret"), ("192.0.2.1", START));
+        assert!(matches!(sent, Err(Refusal::Unavailable(_))), "{number}: {sent:?}");
+    }
+}
+
+#[test]
+fn a_signature_of_the_hour_that_clocks_show_twice_is_taken_in_both_and_once() {
+    let zone = Zone::named("America/New_York").unwrap();
+    let world = top_world_in(zone.clone(), START.minus(Duration::from_secs(3600)));
+    let first: Timestamp = "2026-11-01T05:30:00Z".parse().unwrap();
+    let last = first.plus(Duration::from_secs(3600));
+    assert_eq!(zone.shown(first), zone.shown(last));
+    assert_eq!(world.send_parameters((first, "1", "secret"), ("192.0.2.1", first)), Ok(()));
+    assert_eq!(world.send_parameters((last, "2", "secret"), ("192.0.2.1", last)), Ok(()));
+    // It looks as if it was made just now.
+    world.signatures.sweep(Moment { now: last, monotonic: last.since(START) });
+    assert_eq!(mistake(world.send_parameters((first, "1", "secret"), ("192.0.2.1", last))), Some(Replayed));
+    let middle = first.plus(Duration::from_secs(1800));
+    let sent = world.send_parameters((first, "3", "secret"), ("192.0.2.1", middle));
+    assert_eq!(mistake(sent), Some(SignatureMistake::TooOld));
 }

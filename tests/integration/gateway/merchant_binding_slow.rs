@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::bound::Bound;
 use crate::support::dev::wait_for;
-use crate::support::http::Connection;
+use crate::support::http::{self, Connection};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -50,6 +50,23 @@ fn a_call_whose_grant_ended_while_its_body_came_does_not_go_on() {
 }
 
 #[test]
+fn a_route_that_was_switched_off_while_a_body_came_serves_it_no_more() {
+    let world = Bound::start();
+    let body = body(&world.ids[0], 200);
+    let mut begun = begin(&world, &body);
+    assert_eq!(world.call("POST", "/api/listings", &[JSON], &body).status, 200);
+    let reason = serde_json::json!({"reason": "it sells what is not there"}).to_string();
+    let path = "/admin/kill-switches/route/bound-by-body";
+    assert_eq!(world.dev.admin("PUT", path, &reason).status, 200);
+    begun.send(&body.as_bytes()[body.len() - 1..]);
+    let answer = begun.receive().unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (503, "switched_off"), "{}", answer.text());
+    assert_eq!(world.seen().len(), 1);
+    assert_eq!(world.dev.admin("DELETE", path, "").status, 200);
+    assert_eq!(world.call("POST", "/api/listings", &[JSON], &body).status, 200);
+}
+
+#[test]
 fn a_body_that_does_not_end_in_time_is_refused() {
     let world = Bound::start();
     let begun = Instant::now();
@@ -70,7 +87,11 @@ fn what_one_app_may_have_under_way_is_bounded_and_comes_back() {
     let long = body(&world.ids[0], LONGEST);
     let held: Vec<Connection> = (0..8).map(|_| begin(&world, &long)).collect();
     let call = || world.call("POST", "/api/listings", &[JSON], &body(&world.ids[0], 200));
-    wait_for("the app's share to be taken", || call().status != 200);
+    wait_for("the merchant's part to be taken", || call().status != 200);
+    let other = [("Authorization", world.bearers[1].as_str()), JSON];
+    let body_of_other = body(&world.ids[1], 200);
+    let answer = http::request(world.dev.base(), "POST", "/api/listings", &other, &body_of_other);
+    assert_eq!(answer.status, 200, "another merchant has a part of its own: {}", answer.text());
     let answer = call();
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{}", answer.text());
     let path = format!("/api/reports?merchant_id={}", world.ids[0]);

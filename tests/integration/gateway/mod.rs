@@ -31,6 +31,7 @@ mod parked;
 mod reload;
 mod resource;
 mod signed;
+mod signed_forms;
 mod signed_parameters;
 mod streams;
 mod tls;

@@ -15,10 +15,10 @@ use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
 use crate::support::origin::point;
 use crate::support::parameter_signer::{ParameterSigner, encoded};
 
-const ROUTER: &str = "/router/rest";
+pub(super) const ROUTER: &str = "/router/rest";
 
 /// Adds a route of that style to the shipped policies, and has `address` serve it.
-fn with_router(policies: &Path, style: &str, address: &str) {
+pub(super) fn with_router(policies: &Path, style: &str, address: &str) {
     let route = format!(
         "\n  - name: router\n    methods: [GET, POST]\n    path: {ROUTER}\n    upstream: catalog\n    \
          max_body: 512KiB\n    access:\n      scopes: [catalog:write]\n    signature: {style}\n    meter: {{}}\n"
@@ -33,7 +33,7 @@ fn with_router(policies: &Path, style: &str, address: &str) {
 }
 
 /// An upstream that answers each request alike, and tells all that it was sent.
-fn upstream() -> (String, Receiver<String>) {
+pub(super) fn upstream() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (sender, received) = channel();
@@ -74,38 +74,41 @@ fn answer_all(mut stream: TcpStream, told: &Sender<String>) {
 }
 
 /// A gateway with a route of TOP's style, and a key of an app that may write to the catalog.
-struct World {
-    dev: Dev,
-    signer: ParameterSigner,
+pub(super) struct World {
+    pub(super) dev: Dev,
+    pub(super) signer: ParameterSigner,
     received: Receiver<String>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (address, received) = upstream();
         let dev = Dev::with_policies(|policies| with_router(policies, "top", &address));
         let signer = ParameterSigner::register(&dev, dev.told("/other_app/client_id"), json!({}));
         Self { dev, signer, received }
     }
 
-    fn get(&self, query: &str) -> Answer {
+    pub(super) fn get(&self, query: &str) -> Answer {
         http::request(self.dev.base(), "GET", &format!("{ROUTER}?{query}"), &[], "")
     }
 
-    fn post(&self, query: &str, form: &str) -> Answer {
+    pub(super) fn post(&self, query: &str, form: &str) -> Answer {
         http::request(self.dev.base(), "POST", &format!("{ROUTER}?{query}"), &[FORM], form)
     }
 
     /// The next request that the upstream got.
-    fn seen(&self) -> String {
+    pub(super) fn seen(&self) -> String {
         self.received.recv_timeout(Duration::from_secs(30)).unwrap()
     }
 }
 
 #[track_caller]
-fn refused(answer: &Answer, code: &str) {
+pub(super) fn refused(answer: &Answer, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (401, code), "{}", answer.text());
     assert!(answer.header("www-authenticate").is_some());
+    // Who does not sign messages is not told how.
+    let is_message = code == "signature_digest_mismatch";
+    assert_eq!(answer.header("accept-signature").is_some(), is_message, "{code}");
 }
 
 #[test]
@@ -287,9 +290,15 @@ fn there_is_one_credential_and_it_may_stand_in_a_field_instead() {
         "{seen}"
     );
     let signed = world.signer.call();
-    for (target, form) in [(format!("{ROUTER}?{signed}"), ""), (ROUTER.to_owned(), signed.as_str())] {
-        let answer = send(&target, &[with_key, FORM], form);
-        assert_eq!((answer.status, answer.code().as_str()), (400, "credential_repeated"));
+    let answer = send(&format!("{ROUTER}?{signed}"), &[with_key, FORM], "");
+    assert_eq!((answer.status, answer.code().as_str()), (400, "credential_repeated"));
+    // Beside it a form is a body like others, whatever it is said to be and whatever stands in it.
+    let gbk = ("Content-Type", "application/x-www-form-urlencoded; charset=GBK");
+    let long = format!("{signed}&a={}", "a".repeat(300 << 10));
+    for (fields, form) in [(FORM, signed.as_str()), (gbk, "a=1"), (FORM, &long)] {
+        let answer = send(ROUTER, &[with_key, fields], form);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(world.seen().ends_with(&format!("\r\n\r\n{form}")));
     }
     // A message that is signed (RFC 9421) has its form checked as any other body.
     let signer = MessageSigner::register(&world.dev, world.dev.told("/other_app/client_id"));

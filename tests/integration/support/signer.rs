@@ -66,8 +66,13 @@ impl Signer {
     pub(crate) fn sign_as(&self, header: &Value, claims: &Value) -> String {
         let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let text = format!("{header}.{claims}");
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(self.sign_text(&text)))
+    }
+
+    /// The signature of a text.
+    pub(crate) fn sign_text(&self, text: &str) -> Vec<u8> {
         let random = SystemRandom::new();
-        let signature = match &self.pair {
+        match &self.pair {
             Pair::Elliptic(pair) => pair.sign(&random, text.as_bytes()).unwrap().as_ref().to_vec(),
             Pair::Edwards(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
             Pair::Rsa(pair, encoding) => {
@@ -75,7 +80,6 @@ impl Signer {
                 pair.sign(*encoding, &random, text.as_bytes(), &mut signature).unwrap();
                 signature
             }
-        };
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+        }
     }
 }

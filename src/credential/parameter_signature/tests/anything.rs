@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::top::Method;
-use super::super::{Parameters, Source, have_signature, mean_signature, without};
+use super::super::{Covered, Parameters, has_signature, means_signature, without};
 use super::SECRET;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::signature_style::ParameterStyle;
@@ -111,33 +111,43 @@ proptest! {
                 parameters.sorted().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             prop_assert_eq!(&found, &pairs);
             prop_assert_eq!(parameters.sign(), sign.as_deref().filter(|sign| !sign.is_empty()));
-            prop_assert_eq!(have_signature(&query, &form), sign.is_some());
-            let means = mean_signature(ParameterStyle::Top, &query, &form);
+            prop_assert_eq!(has_signature(&query) || has_signature(&form), sign.is_some());
+            let means = [&query, &form].iter().any(|text| means_signature(ParameterStyle::Top, text));
             prop_assert_eq!(means, sign.is_some() || pairs.contains_key("app_key"));
             for (name, value) in &pairs {
                 prop_assert_eq!(parameters.get(name), Some(&**value).filter(|value| !value.is_empty()));
             }
-            let (query, form) = match parameters.sign_place() {
-                Some((Source::Query, place)) => (without(&query, place).into_owned(), form.clone()),
-                Some((Source::Form, place)) => (query.clone(), without(&form, place).into_owned()),
-                None => (query.clone(), form.clone()),
-            };
-            prop_assert_eq!(read(&query, &form), (pairs, None));
+            for covered in [Covered::All, Covered::AllButEmpty] {
+                let spent = parameters.spent(covered);
+                let (query, form) = (without(&query, &spent.query), without(&form, &spent.form));
+                let is_left = |value: &String| covered == Covered::All || !value.is_empty();
+                let left: Pairs = pairs.clone().into_iter().filter(|(_, value)| is_left(value)).collect();
+                prop_assert_eq!(read(&query, &form), (left, None));
+            }
         }
     }
 }
 
 #[test]
-fn a_signature_is_taken_out_and_nothing_else_is_touched() {
-    for (text, left) in [
-        ("sign=1", ""),
-        ("sign=1&a=2", "a=2"),
-        ("a=2&sign=1", "a=2"),
-        ("a=%41&sign=1&b=+", "a=%41&b=+"),
-        ("a=2&&sign=1", "a=2&"),
+fn what_ends_here_is_taken_out_and_nothing_else_is_touched() {
+    for (text, left, without_empty) in [
+        ("sign=1", "", ""),
+        ("sign=1&a=2", "a=2", "a=2"),
+        ("a=2&sign=1", "a=2", "a=2"),
+        ("a=%41&sign=1&b=+", "a=%41&b=+", "a=%41&b=+"),
+        ("a=2&&sign=1", "a=2&", "a=2&"),
+        ("b=&a=2&sign=1&c", "b=&a=2&c", "a=2"),
+        ("{\"total_amount\":\"0.01\"}&sign=1", "{\"total_amount\":\"0.01\"}", ""),
     ] {
         let parameters = Parameters::read(text, "").unwrap();
-        let (source, place) = parameters.sign_place().unwrap();
-        assert_eq!((source, &*without(text, place)), (&Source::Query, left));
+        for (covered, left) in [(Covered::All, left), (Covered::AllButEmpty, without_empty)] {
+            let spent = parameters.spent(covered);
+            assert_eq!(without(text, &spent.query), left, "{text}");
+            assert!(spent.form.is_empty());
+        }
     }
+    let parameters = Parameters::read("a=&sign=1", "x=1&b=&c&d=2").unwrap();
+    let spent = parameters.spent(Covered::AllButEmpty);
+    let left = (without("a=&sign=1", &spent.query), without("x=1&b=&c&d=2", &spent.form));
+    assert_eq!(left, (String::new(), "x=1&d=2".to_owned()));
 }

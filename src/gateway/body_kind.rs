@@ -1,0 +1,125 @@
+//! What the fields of a request say that its body is, to whoever reads them: to an upstream behind CGI `Content_Type` says it too,
+//! and what `Connection` names says it to none.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
+
+use super::{alike, fields};
+use crate::credential::message_signature::Body;
+use crate::domain::media_type::MediaType;
+
+/// Why it is not clear what a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unclear {
+    /// `Connection` takes away what says it.
+    Nominated,
+    /// It has a coding, which an upstream would undo.
+    Coded,
+    /// It has no type, several, or one that is not well-formed.
+    Untyped,
+}
+
+/// The type of a body that is what it looks like.
+pub(super) fn of_plain(headers: &HeaderMap) -> Result<MediaType<'_>, Unclear> {
+    if are_nominated(headers, &[CONTENT_TYPE, CONTENT_ENCODING]) {
+        return Err(Unclear::Nominated);
+    }
+    if like(headers, &CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Unclear::Coded);
+    }
+    only_type(headers).ok_or(Unclear::Untyped)
+}
+
+/// Whether fields say that a body is a form, or may be one to whoever looks anywhere in them.
+pub(super) fn says_form(headers: &HeaderMap) -> bool {
+    like(headers, &CONTENT_TYPE).any(|value| {
+        let text = value.as_bytes().to_ascii_lowercase();
+        [&b"form-urlencoded"[..], b"multipart/"].iter().any(|form| memmem::find(&text, form).is_some())
+    })
+}
+
+/// Whether it is said what a body is, if there is one: what has no type, some servers take for a form.
+pub(super) fn is_typed(headers: &HeaderMap, body: Body) -> bool {
+    body == Body::Absent || (!are_nominated(headers, &[CONTENT_TYPE]) && only_type(headers).is_some())
+}
+
+/// Whether some server may read parameters in the body.
+pub(super) fn may_be_form(headers: &HeaderMap, body: Body) -> bool {
+    says_form(headers) || !is_typed(headers, body)
+}
+
+fn are_nominated(headers: &HeaderMap, names: &[HeaderName]) -> bool {
+    let nominated = fields::nominated(headers);
+    nominated.iter().any(|found| names.iter().any(|name| alike::is_alike(found.as_str(), name.as_str())))
+}
+
+fn only_type(headers: &HeaderMap) -> Option<MediaType<'_>> {
+    let mut types = like(headers, &CONTENT_TYPE);
+    let (Some(only), None) = (types.next(), types.next()) else { return None };
+    MediaType::read(only.to_str().ok()?)
+}
+
+/// The values of a field, whatever an upstream behind CGI would take for it.
+fn like<'h>(headers: &'h HeaderMap, name: &'h HeaderName) -> impl Iterator<Item = &'h HeaderValue> {
+    let is_like = |found: &HeaderName| alike::is_alike(found.as_str(), name.as_str());
+    headers.iter().filter(move |(found, _)| is_like(found)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_body_is_what_it_looks_like_to_everyone_or_unclear() {
+        let json = ("content-type", "application/json");
+        for (fields, expected) in [
+            (&[json][..], Ok("application/json")),
+            (&[json, ("content-encoding", "Identity")], Ok("application/json")),
+            (&[json, ("connection", "keep-alive, x-other")], Ok("application/json")),
+            (&[json, ("connection", "Content-Type")], Err(Unclear::Nominated)),
+            (&[json, ("connection", "close, CONTENT-ENCODING")], Err(Unclear::Nominated)),
+            (&[json, ("connection", "content_type")], Err(Unclear::Nominated)),
+            (&[json, ("content-encoding", "identity, gzip")], Err(Unclear::Coded)),
+            (&[json, ("content_encoding", "br")], Err(Unclear::Coded)),
+            (&[], Err(Unclear::Untyped)),
+            (&[json, json], Err(Unclear::Untyped)),
+            (&[json, ("content_type", "text/plain")], Err(Unclear::Untyped)),
+            (&[("content-type", "application/json; charset =utf-8")], Err(Unclear::Untyped)),
+        ] {
+            let headers = headers(fields);
+            assert_eq!(of_plain(&headers).map(|found| found.name()), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_may_be_a_form_unless_one_type_says_that_it_is_none() {
+        let json = ("content-type", "application/json");
+        for (fields, with_body, without) in [
+            (&[json][..], false, false),
+            (&[("content-type", "application/octet-stream")], false, false),
+            (&[("content-language", "form-urlencoded"), json], false, false),
+            (&[("content-type", "Multipart/Form-Data; boundary=x")], true, true),
+            (&[("content_type", "application/x-www-form-urlencoded")], true, true),
+            (&[json, ("content_type", "application/x-www-form-urlencoded")], true, true),
+            (&[], true, false),
+            (&[("content-type", "")], true, false),
+            (&[("content-type", "json")], true, false),
+            (&[json, json], true, false),
+            (&[json, ("connection", "Content-Type")], true, false),
+            (&[json, ("connection", "Content-Encoding")], false, false),
+        ] {
+            let headers = headers(fields);
+            assert_eq!(may_be_form(&headers, Body::Present), with_body, "{fields:?}");
+            assert_eq!(may_be_form(&headers, Body::Absent), without, "{fields:?}");
+        }
+    }
+}
