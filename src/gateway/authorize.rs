@@ -10,8 +10,9 @@ use super::destination::Destination;
 use super::head::Head;
 use super::merchant_field::{self, BodyNames};
 use super::witness::{Nobody, Question, Witness};
-use super::{alike, fields};
+use super::{alike, body_kind, fields};
 use crate::credential::directory::Identity;
+use crate::credential::message_signature::Body;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
 use crate::domain::narrowing::Narrowing;
@@ -50,6 +51,8 @@ pub struct Circumstances<'r> {
     pub parts: &'r request::Parts,
     /// Its checked parts.
     pub head: &'r Head<'r>,
+    /// Whether it has a body.
+    pub body: Body,
     /// The path's parameters.
     pub parameters: &'r PathParameters<'r, 'r>,
     /// Where it comes from.
@@ -201,7 +204,8 @@ fn check_requirements<'s>(
         (MerchantBinding::Named(field), Some(merchant)) => {
             let place = &requirements.places.merchant;
             witness.asked(Question::Binding, Some(place), || format!("that the {field} names {merchant}"));
-            merchant_field::check(field, merchant, (circumstances.parts, circumstances.parameters))?
+            let Circumstances { parts, parameters, body, .. } = circumstances;
+            merchant_field::check(field, merchant, (parts, parameters, *body))?
         }
         (MerchantBinding::Optional | MerchantBinding::Required | MerchantBinding::Named(_), _) => None,
     };
@@ -266,13 +270,14 @@ fn check_condition(
     caller: &Arc<Caller>,
     circumstances: &Circumstances<'_>,
 ) -> Result<(), Refusal> {
-    let Circumstances { parts, head, parameters, address, .. } = circumstances;
+    let Circumstances { parts, head, body, parameters, address, .. } = circumstances;
     let params: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
     let query = parts.uri.query().unwrap_or_default();
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
-    if condition.expression.reads("request", "query") && !alike::is_clear(query) {
+    let is_clear = || alike::is_clear(query) && !body_kind::may_be_form(&parts.headers, *body);
+    if condition.expression.reads("request", "query") && !is_clear() {
         request.retain(|(name, _)| *name != "query");
     }
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::domain::media_type::MediaType;
 use crate::masking::masker::Form;
 use crate::upstream::answer_head::AnswerHead;
 
@@ -34,18 +35,13 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 /// How many JSON texts a body of that type is; `None` if it is not JSON, or not in UTF-8. A type that is built on JSON may have an
 /// answer inside of another, where no field would be found.
 fn of_type(text: &str) -> Option<Form> {
-    let (kind, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let charset = |parameter: &str| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("charset")
-            .then(|| value.trim().trim_matches('"').to_ascii_lowercase())
-    };
-    let mut charsets = parameters.split(';').filter_map(charset);
-    if !charsets.all(|charset| matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii")) {
+    let found = MediaType::read(text)?;
+    let is_text =
+        |charset: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known));
+    if !found.charset().is_none_or(is_text) {
         return None;
     }
-    let kind = kind.trim();
+    let kind = found.name();
     let kind = match kind.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(kind.to_ascii_lowercase()),
         false => Cow::Borrowed(kind),
@@ -80,6 +76,7 @@ mod tests {
             ("application/json-seq", Some(Form::Sequence)),
             ("application/stream+json;charset=utf-8", Some(Form::Lines)),
             ("application/json; charset=gbk", None),
+            ("application/json; charset =gbk", None),
             ("application/json; charset=utf-8; charset=utf-16", None),
             ("text/html", None),
             ("application/jsonp", None),

@@ -5,18 +5,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, request};
-use memchr::memmem;
+use http::{HeaderMap, request};
 
+use super::alike;
+use super::body_kind::{self, Unclear};
 use super::json_member::{self, Found};
-use super::{alike, fields};
+use crate::credential::message_signature::Body;
 use crate::domain::id::MerchantId;
 use crate::domain::merchant_field::MerchantField;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::PathParameters;
-
-const CONTENT_TYPE: &str = "content-type";
-const CONTENT_ENCODING: &str = "content-encoding";
 
 const MISSING: &str = "is missing or empty";
 const TWICE: &str = "is there more than once, or under a name that can be taken for it";
@@ -25,6 +23,7 @@ const NOT_JSON: &str = "cannot be looked for, as the body is not JSON";
 const NO_JSON_TYPE: &str = "cannot be looked for, as Content-Type is not application/json in UTF-8";
 const NOMINATED: &str = "cannot be looked for, as Connection takes away what the body is";
 const FORM: &str = "cannot be looked for, as a form may have it, too";
+const UNTYPED: &str = "cannot be looked for, as a body that one Content-Type does not say to be another may be a form, which may have it, too";
 const BAD_ESCAPE: &str = "cannot be looked for, as the query has a % that escapes nothing";
 const CODED: &str = "cannot be looked for, as the body has a Content-Encoding";
 
@@ -35,18 +34,19 @@ pub struct BodyNames<'s> {
     merchant: MerchantId,
 }
 
-/// Checks what the head of a request names, or says of the body that names it; gives what the body has yet to name.
+/// Checks what the head of a request names, or says of the body that names it; gives what the body has yet to name, and `body` is whether
+/// there is one.
 ///
 /// # Errors
 /// [`Refusal::MerchantMismatch`], [`Refusal::MerchantUnclear`].
 pub fn check<'s>(
     field: &'s Arc<MerchantField>,
     merchant: &MerchantId,
-    (parts, parameters): (&request::Parts, &PathParameters<'_, '_>),
+    (parts, parameters, body): (&request::Parts, &PathParameters<'_, '_>, Body),
 ) -> Result<Option<BodyNames<'s>>, Refusal> {
     let is_it = match &**field {
         MerchantField::Path(name) => in_path(parameters.get(name).unwrap_or_default(), merchant),
-        MerchantField::Query(name) => check_no_form(&parts.headers)
+        MerchantField::Query(name) => check_no_form(&parts.headers, body)
             .and_then(|()| in_query(parts.uri.query().unwrap_or_default(), name, merchant)),
         MerchantField::Body(_) => check_kind(&parts.headers).map(|()| true),
     };
@@ -108,51 +108,24 @@ impl BodyNames<'_> {
     }
 }
 
-/// Whether a body is what it looks like: an upstream would undo a coding, and may read another type in another way. A form can be
-/// written that is JSON too.
+/// Whether a body is what it looks like: an upstream may read another type in another way. A form can be written that is JSON too.
 fn check_kind(headers: &HeaderMap) -> Result<(), &'static str> {
-    let is_kind =
-        |name: &str| [CONTENT_TYPE, CONTENT_ENCODING].iter().any(|kind| alike::is_alike(name, kind));
-    if fields::nominated(headers).iter().any(|name| is_kind(name.as_str())) {
-        return Err(NOMINATED);
-    }
-    if like(headers, CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(CODED);
-    }
-    let mut types = like(headers, CONTENT_TYPE);
-    match (types.next().map(|value| value.to_str()), types.next()) {
-        (Some(Ok(only)), None) if is_json(only) => Ok(()),
-        _ => Err(NO_JSON_TYPE),
-    }
+    let found = body_kind::of_plain(headers).map_err(|unclear| match unclear {
+        Unclear::Nominated => NOMINATED,
+        Unclear::Coded => CODED,
+        Unclear::Untyped => NO_JSON_TYPE,
+    })?;
+    let is_json = found.is("application/json") && found.is_utf_8() && found.is_plain();
+    if is_json && !body_kind::says_form(headers) { Ok(()) } else { Err(NO_JSON_TYPE) }
 }
 
 /// A form's fields are to many upstreams as good as the query's, or better.
-fn check_no_form(headers: &HeaderMap) -> Result<(), &'static str> {
-    let is_form = |media_type: &HeaderValue| {
-        let media_type = media_type.as_bytes().to_ascii_lowercase();
-        [&b"form-urlencoded"[..], b"multipart/"].iter().any(|form| memmem::find(&media_type, form).is_some())
-    };
-    if like(headers, CONTENT_TYPE).any(is_form) { Err(FORM) } else { Ok(()) }
-}
-
-/// The values of a field, whatever an upstream behind CGI would take for it.
-fn like<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h HeaderValue> {
-    headers.iter().filter(move |(found, _)| alike::is_alike(found.as_str(), name)).map(|(_, value)| value)
-}
-
-/// Whether it is that type to whoever reads it, also to who looks for another one anywhere in it.
-fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    let is_token =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let is_plain = |parameter: &str| match parameter.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        Some((name, value)) => is_token(name) && is_token(value),
-        None => parameter.is_empty(),
-    };
-    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && parts.all(is_plain)
+fn check_no_form(headers: &HeaderMap, body: Body) -> Result<(), &'static str> {
+    match body_kind::says_form(headers) {
+        true => Err(FORM),
+        false if body_kind::is_typed(headers, body) => Ok(()),
+        false => Err(UNTYPED),
+    }
 }
 
 #[cfg(test)]

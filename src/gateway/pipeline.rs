@@ -185,7 +185,8 @@ async fn stages(
         return Err(Refusal::SwitchedOff(switch));
     }
     let (address, now) = (peer.address, asking.moment.now);
-    let circumstances = Circumstances { parts, head: &checked, parameters: &parameters, address, now };
+    let circumstances =
+        Circumstances { parts, head: &checked, body: signed_body, parameters: &parameters, address, now };
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
     call.subscribed = permit.subscribed_by_name();
     check_length(route, body.as_ref())?;

@@ -19,6 +19,7 @@ use crate::domain::action::Action;
 use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::audit::{Actor, Change};
 use crate::domain::identity::KeyRecord;
+use crate::domain::media_type::MediaType;
 use crate::store::{StoreError, recorded};
 
 /// Most keys of a call: no more than a network may guess at once.
@@ -43,12 +44,15 @@ async fn try_revoke(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Value, En
     let counted =
         oauth.throttle.presented_keys(hashes.len(), address_of(&call.headers), oauth.clock.monotonic());
     let counted = counted.map_err(EndpointError::TooManyAttempts)?;
-    for (hash, attempt) in hashes.iter().zip(counted) {
+    let mut tries = hashes.iter().zip(counted);
+    while let Some((hash, attempt)) = tries.next() {
         match revoke_one(oauth, call, hash).await {
             Ok(Revoked::Now) => attempt.give_back(),
             Ok(Revoked::Before | Revoked::Never) => {}
             Err(error) => {
                 attempt.give_back();
+                // Nor does what was not tried any more prove anything.
+                tries.for_each(|(_, attempt)| attempt.give_back());
                 return Err(error.into());
             }
         }
@@ -61,8 +65,8 @@ async fn try_revoke(oauth: &OAuth, call: &Call, body: &[u8]) -> Result<Value, En
 /// The texts that are presented as keys.
 fn presented(call: &Call, body: &[u8]) -> Result<Vec<String>, EndpointError> {
     let media_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    let media_type = media_type.and_then(MediaType::read);
+    if !media_type.is_some_and(|found| found.is("application/json") && found.is_utf_8()) {
         return Err(EndpointError::InvalidRequest("the keys are sent as application/json"));
     }
     let shape = "the body is {\"key\": \"…\"}, {\"keys\": [\"…\"]} or [{\"token\": \"…\"}]";

@@ -12,6 +12,7 @@ use super::asked::Asked;
 use super::facts::Facts;
 use crate::credential::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use crate::credential::directory::{Directory, Identity, Memory};
+use crate::credential::message_signature::Body;
 use crate::credential::presented::Presented;
 use crate::domain::api_key::ApiKey;
 use crate::domain::id::FamilyId;
@@ -171,7 +172,9 @@ fn walk(
         }
     };
     let address = asked.from;
-    let circumstances = Circumstances { parts, head: &checked, parameters: &parameters, address, now };
+    let body =
+        if asked.body.as_ref().is_some_and(|body| !body.is_empty()) { Body::Present } else { Body::Absent };
+    let circumstances = Circumstances { parts, head: &checked, body, parameters: &parameters, address, now };
     let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
     count(decisions, (route, &permit), identity.as_ref(), address)?;
     look_at_body(decisions, &permit, asked)?;

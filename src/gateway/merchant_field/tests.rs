@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use http::HeaderValue;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use proptest::prelude::*;
 
 use super::*;
@@ -93,19 +94,24 @@ fn what_the_upstream_may_take_for_another_kind_is_refused() {
     for (more, expected) in [
         (("connection", "keep-alive, x-other"), Ok(())),
         (("connection", "Content-Type"), Err(NOMINATED)),
-        (("connection", "close, CONTENT-ENCODING"), Err(NOMINATED)),
         (("content_type", "application/x-www-form-urlencoded"), Err(NO_JSON_TYPE)),
         (("content_encoding", "gzip"), Err(CODED)),
     ] {
         assert_eq!(check_kind(&fields(&[more])), expected, "{more:?}");
     }
-    for (form, expected) in [
+    for (more, expected) in [
         (("content-language", "form-urlencoded"), Ok(())),
         (("content-type", "Multipart/Form-Data; boundary=x"), Err(FORM)),
         (("content_type", "application/x-www-form-urlencoded"), Err(FORM)),
+        (("content-type", "text/plain"), Err(UNTYPED)),
+        (("connection", "Content-Type"), Err(UNTYPED)),
     ] {
-        assert_eq!(check_no_form(&fields(&[form])), expected, "{form:?}");
+        assert_eq!(check_no_form(&fields(&[more]), Body::Present), expected, "{more:?}");
+        let without = if expected == Err(UNTYPED) { Ok(()) } else { expected };
+        assert_eq!(check_no_form(&fields(&[more]), Body::Absent), without, "{more:?}");
     }
+    assert_eq!(check_no_form(&HeaderMap::new(), Body::Present), Err(UNTYPED));
+    assert_eq!(check_no_form(&HeaderMap::new(), Body::Absent), Ok(()));
 }
 
 #[test]
@@ -130,6 +136,9 @@ fn a_body_is_looked_at_if_it_can_be_nothing_else() {
         "application/json; v=1, application/x-www-form-urlencoded",
         "application/json; v=application/x-www-form-urlencoded",
         "application/json; form",
+        "application/json; charset =utf-16",
+        "application/json; v=\"application/x-www-form-urlencoded\"",
+        "application/json; x-www-form-urlencoded=1",
         "application/json, text/plain",
         "text/json",
     ] {

@@ -14,6 +14,7 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::abandoned::{record_of, shorten_orders};
+use crate::support::bound::Bound;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::origin::{Origin, point};
 
@@ -103,6 +104,23 @@ async fn an_order_whose_stream_has_not_ended_was_whole_once_its_length_has_come(
     assert_eq!(sender.send_request(request).await.unwrap().status(), 504);
     let record = record_of(&dev, "place-order");
     assert_eq!(record["outcome"], "exception", "{record}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_length_nobody_says_is_one_and_may_be_a_form() {
+    let world = tokio::task::spawn_blocking(Bound::start).await.unwrap();
+    let stream =
+        tokio::net::TcpStream::connect(world.dev.base().strip_prefix("http://").unwrap()).await.unwrap();
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let pieces =
+        ["merchant_id=", "mer_other"].map(|piece| Ok::<_, std::io::Error>(Frame::data(Bytes::from(piece))));
+    let request = Request::get(format!("http://shop.example/api/reports?merchant_id={}", world.ids[0]))
+        .header("authorization", &world.bearers[0])
+        .body(StreamBody::new(stream::iter(pieces)))
+        .unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 400);
+    assert_eq!(world.seen().len(), 0);
 }
 
 /// One frame (RFC 9113, section 4.1).

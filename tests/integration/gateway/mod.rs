@@ -14,6 +14,7 @@ mod forged;
 mod framing;
 mod guessed_keys;
 mod http2;
+mod identity_fields;
 mod key_rotation;
 mod key_uses;
 mod kill_switches;

@@ -160,6 +160,21 @@ fn who_presents_what_there_is_not_is_told_to_wait_and_who_found_keys_is_not() {
     assert!(!works(&dev, &key));
 }
 
+#[test]
+fn while_the_store_cannot_be_read_nobody_is_told_to_wait_for_what_was_not_tried() {
+    let dev = Dev::start();
+    let (_, key) = key(&dev, "app");
+    let keys: Vec<String> = (0..49).map(unknown).chain([key.clone()]).collect();
+    dev.tamper("alter table api_key rename to api_key_elsewhere");
+    for _ in 0..3 {
+        let failed = present(dev.base(), &json!({"keys": keys}));
+        assert!(failed.status >= 500, "{}: {}", failed.status, failed.text());
+    }
+    dev.tamper("alter table api_key_elsewhere rename to api_key");
+    is_taken(&present(dev.base(), &json!({"keys": keys})), 50);
+    assert!(!works(&dev, &key));
+}
+
 #[tokio::test]
 async fn every_node_refuses_what_was_presented_to_one() {
     let place = Place::postgres().await;

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tollgate::credential::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use tollgate::credential::directory::{Directory, Memory};
 use tollgate::credential::keys::KnownKey;
+use tollgate::credential::message_signature::Body;
 use tollgate::credential::presented;
 use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
@@ -86,8 +87,15 @@ impl Gate {
         let presented = presented::find(checked.shown)?;
         let identified = RUNTIME.block_on(self.directory.identify_from(presented, Some(address), moment));
         let identity = identified.map_err(|refused| refused.refusal)?.map(|known| known.identity);
-        let circumstances =
-            Circumstances { parts: &parts, head: &checked, parameters: &parameters, address, now: NOW };
+        let has_body = if body.is_empty() { Body::Absent } else { Body::Present };
+        let circumstances = Circumstances {
+            parts: &parts,
+            head: &checked,
+            body: has_body,
+            parameters: &parameters,
+            address,
+            now: NOW,
+        };
         let permit = authorize(&self.snapshot, route, identity.as_ref(), &circumstances)?;
         let cells = &mut LocalCells::new(Arc::new(Cells::new(100)), 100);
         admit(cells, route, &permit, identity.as_ref(), (address, moment.monotonic))
