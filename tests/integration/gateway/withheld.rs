@@ -105,6 +105,26 @@ fn a_sale_on_a_route_that_is_not_durable_is_in_the_books_though_its_answer_is_re
 }
 
 #[test]
+fn a_failure_on_a_durable_route_keeps_its_status_too() {
+    let origin = Origin::start(|stream, _| {
+        let _ = stream.write_all(
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nRetry-After: 7\r\n\
+              Content-Length: 13\r\n\r\n<p>Li Lei</p>",
+        );
+    });
+    let dev = Dev::with_policies(|policies| point(policies, "order", &origin.address));
+    let answer = dev.order(&dev.bearer(0), "p-1001").unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (503, "answer_withheld"), "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("7"));
+    let record = record(&dev, answer.header("x-request-id").unwrap());
+    assert_eq!(
+        (&record["status"], &record["refusal"], &record["outcome"]),
+        (&json!(503), &json!("answer_withheld"), &json!("free")),
+        "{record}"
+    );
+}
+
+#[test]
 fn an_answer_without_a_byte_is_let_through_whatever_its_head_says() {
     let (dev, _origin) = in_front_of(&[
         ("200 OK\r\nTransfer-Encoding: chunked\r\n", ""),
