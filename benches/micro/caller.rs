@@ -16,6 +16,7 @@ use tollgate::credential::recent::Recent;
 use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
+use tollgate::domain::app_certificate::{AppCertificate, ShownNames};
 use tollgate::domain::id::{
     AppId, FamilyId, GrantId, KeyId, LimitName, MerchantId, PartnerId, PlanName, SignatureKeyId,
 };
@@ -171,6 +172,10 @@ impl IdentitySource for OneApp {
 
     async fn request_key(&self, _: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
         Ok(None)
+    }
+
+    async fn certificates(&self, _: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
+        Ok(Vec::new())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

@@ -22,9 +22,14 @@ use crate::domain::identity::{Environment, KeyRecord};
 use crate::domain::random::new_id;
 
 /// `POST /admin/keys`.
-pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
     let now = state.clock.now();
-    let new = new_key(body, now)?;
+    let new = new_key(&mut body, now);
+    let new = body.finish(new)?;
     let app = app_of(&state, &new.app).await?;
     check_within(&new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
     let (id, key) = new_id_and_key(&state, app.environment)?;

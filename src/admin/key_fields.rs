@@ -1,4 +1,4 @@
-//! What a new key may be: as its body says, and no wider than its app.
+//! What a new key, or client certificate, may be: as its body says, and no wider than its app.
 
 use std::fmt::Display;
 
@@ -27,21 +27,15 @@ pub(super) struct NewKey {
     pub(super) expires_at: Option<Timestamp>,
 }
 
-/// The key that a body asks for at `now`.
-///
-/// # Errors
-/// [`Problem::Invalid`].
-pub(super) fn new_key(mut body: Fields, now: Timestamp) -> Result<NewKey, Problem> {
+/// The key that a body asks for at `now`; `None` if something is wrong, which is noted.
+pub(super) fn new_key(body: &mut Fields, now: Timestamp) -> Option<NewKey> {
     let app = body.required("app", fields::text::<AppId>);
     let scopes = body.optional("scopes", fields::scopes);
     let products = body.optional("products", products);
     let addresses = body.optional("addresses", addresses);
-    let expires_at = expiry(&mut body, now);
-    let built = (|| {
-        let narrowing = Narrowing { products: products?, addresses: addresses? };
-        Some(NewKey { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? })
-    })();
-    body.finish(built)
+    let expires_at = expiry(body, now);
+    let narrowing = Narrowing { products: products?, addresses: addresses? };
+    Some(NewKey { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? })
 }
 
 /// When the key is to end; `None` if that is wrong.

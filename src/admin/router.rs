@@ -10,9 +10,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, exceptions, grant, health, introspection, key, key_inspection,
-    key_rotation, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan, policy,
-    session, signature_key, signing_key, statement, subscription, switch, token, usage,
+    answer, app, app_secret, audit, client_certificate, exceptions, grant, health, introspection, key,
+    key_inspection, key_rotation, ledger, linked_account, merchant, named_token, partner, personal_data_read,
+    plan, policy, session, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
@@ -65,6 +65,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/apps/{id}/secrets", get(app_secret::list).post(app_secret::create))
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
         .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
+        .route("/client-certificates", get(client_certificate::list).post(client_certificate::create))
+        .route("/client-certificates/{id}", get(client_certificate::get))
+        .route("/client-certificates/{id}/revoke", post(client_certificate::revoke))
         .route("/keys", get(key::list).post(key::create))
         .route("/keys/inspect", post(key_inspection::inspect))
         .route("/keys/{id}", get(key::get))

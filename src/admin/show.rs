@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::app_certificate::{AppCertificate, KnownBy};
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, DefaultScopes, Merchant, Partner, Subscription};
+use crate::domain::narrowing::Narrowing;
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::signature_style::WeakMethod;
 use crate::domain::time::Zone;
 // Others too change these: what is recorded of them has one form.
 pub(super) use crate::store::recorded::{
-    grant, key, key_itself, linked_account, merchant, second_factor, session,
+    grant, key, key_itself, linked_account, merchant, second_factor, session, texts,
 };
 use crate::store::second_factor::ConfirmedFactor;
 
@@ -88,6 +90,27 @@ pub(super) fn signature_key(key: &SignatureKeyRecord) -> Value {
         "expires_at": key.expires_at.map(|at| at.to_string()),
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
     })
+}
+
+pub(super) fn client_certificate(certificate: &AppCertificate) -> Value {
+    let Narrowing { products, addresses } = &certificate.narrowing;
+    let (kind, name) = certificate.known_by.told();
+    let mut shown = json!({
+        "id": certificate.id.as_str(),
+        "app": certificate.app.as_str(),
+        "label": certificate.label,
+        "scopes": certificate.scopes.as_ref().map(scopes),
+        "products": products.as_ref().map(|products| texts(products.iter())),
+        "addresses": addresses.as_ref().map(|networks| texts(networks.iter())),
+        "created_at": certificate.created_at.to_string(),
+        "expires_at": certificate.expires_at.map(|at| at.to_string()),
+        "revoked_at": certificate.revoked_at.map(|at| at.to_string()),
+        "last_used_at": certificate.last_used_at.map(|at| at.to_string()),
+    });
+    for of in KnownBy::KINDS {
+        shown[of] = if of == kind { json!(name) } else { Value::Null };
+    }
+    shown
 }
 
 /// A merchant with the second factor that it logs in by.

@@ -8,6 +8,7 @@ use crate::credential::directory::Directory;
 use crate::credential::hasher::Hasher;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
+use crate::domain::app_certificate::KnownBy;
 use crate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -23,6 +24,8 @@ pub trait Invalidation: Send + Sync {
     fn forget_key(&self, key: &KeyId);
     /// A key by which an app signs requests changed.
     fn forget_signature_key(&self, key: &SignatureKeyId);
+    /// A client certificate was registered or revoked that is known by this.
+    fn forget_certificate(&self, known_by: &KnownBy);
     /// A grant changed.
     fn forget_grant(&self, grant: &GrantId);
     /// A merchant changed.
@@ -42,6 +45,10 @@ impl Invalidation for Directory {
 
     fn forget_signature_key(&self, key: &SignatureKeyId) {
         Self::forget_signature_key(self, key);
+    }
+
+    fn forget_certificate(&self, known_by: &KnownBy) {
+        Self::forget_certificate(self, known_by);
     }
 
     fn forget_grant(&self, grant: &GrantId) {

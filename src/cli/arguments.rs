@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::screen::Format;
 use super::{
-    app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signature_key, signing_key, statement, subscription, switch, token, usage,
+    app, audit, client_certificate, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy,
+    sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -47,6 +47,8 @@ pub(super) enum Command {
     App(app::AppArguments),
     /// API keys of apps
     Key(key::KeyArguments),
+    /// Client certificates by which apps prove themselves
+    ClientCertificate(client_certificate::ClientCertificateArguments),
     /// Merchants, on whose behalf apps act
     Merchant(merchant::MerchantArguments),
     /// Merchants' consents to apps

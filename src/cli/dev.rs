@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
+use super::client_authorities;
 use super::failure::{Failure, Outcome};
 use super::listen::Doors;
 use super::log;
 use super::screen::{Format, Screen};
 use crate::config::settings::{DevSettings, MutualTlsSettings, TlsSettings};
+use crate::domain::spiffe_id::TrustDomain;
 use crate::server;
 
 #[derive(Debug, Args)]
@@ -35,6 +37,17 @@ pub(super) struct DevArguments {
     /// The authorities that vouch for those certificates, in PEM
     #[arg(long, value_name = "FILE", requires = "mtls_port")]
     mtls_client_ca: Option<PathBuf>,
+    /// The authorities that alone vouch for the SPIFFE ids of a trust domain; may be given several times
+    #[arg(
+        long = "mtls-trust-domain",
+        value_name = "DOMAIN=FILE",
+        value_parser = client_authorities::trust_domain,
+        requires = "mtls_port"
+    )]
+    mtls_trust_domains: Vec<(TrustDomain, PathBuf)>,
+    /// A revocation list of those authorities, in PEM or DER; may be given several times
+    #[arg(long = "mtls-crl", value_name = "FILE", requires = "mtls_port")]
+    mtls_revocation_lists: Vec<PathBuf>,
     /// Keep data in this folder; a start on the same one makes new keys and passwords, and the sandbox forgets its
     /// orders [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
@@ -54,13 +67,20 @@ pub(super) struct DevArguments {
 }
 
 impl DevArguments {
-    fn settings(self) -> DevSettings {
+    fn settings(self) -> Result<DevSettings, Failure> {
+        client_authorities::check(
+            self.mtls_client_ca.as_ref(),
+            &self.mtls_trust_domains,
+            &self.mtls_revocation_lists,
+        )?;
         let mutual = self.mtls_port.map(|port| MutualTlsSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             client_ca: self.mtls_client_ca,
+            trust_domains: self.mtls_trust_domains,
+            revocation_lists: self.mtls_revocation_lists,
             public_url: None,
         });
-        DevSettings {
+        Ok(DevSettings {
             port: self.port,
             admin_port: self.admin_port,
             tls: self.tls_certificates.map(|certificates| TlsSettings {
@@ -73,7 +93,7 @@ impl DevArguments {
             authorities: self.authorities,
             ready_file: self.ready_file,
             workers: self.workers.unwrap_or_else(all_cores),
-        }
+        })
     }
 }
 
@@ -83,7 +103,7 @@ pub(super) fn all_cores() -> NonZeroUsize {
 }
 
 pub(super) fn run(arguments: DevArguments, screen: &Screen) -> Outcome {
-    let settings = arguments.settings();
+    let settings = arguments.settings()?;
     let _log = log::start()?;
     server::dev::run(&settings, &|ready| tell(ready, screen))
         .map_err(|error| Failure::of_server(error, &doors(&settings)))

@@ -20,7 +20,7 @@ use super::node::NodeArguments;
 use super::policy;
 use super::query::segment;
 use super::screen::{Column, Format, Screen};
-use crate::domain::id::{AppId, KeyId, MerchantId, RouteName};
+use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName};
 use crate::domain::identity::Environment;
 use crate::domain::principal::CredentialKind;
 use crate::domain::scope::Scope;
@@ -38,7 +38,7 @@ pub(super) struct ExplainArguments {
     policies: PathBuf,
     /// A call on record, by the id of its answer: its method, route, app, merchant and time are taken; parameters of its path,
     /// which are on no record, by their names
-    #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "merchant", "offline"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "client_certificate", "merchant", "offline"])]
     request_id: Option<String>,
     /// The app that calls [default: nobody, without a credential]
     #[arg(long, value_name = "ID")]
@@ -46,11 +46,14 @@ pub(super) struct ExplainArguments {
     /// The API key by which it calls: its id (key_…), not the key [default: an access token]
     #[arg(long, value_name = "ID", conflicts_with_all = ["merchant", "offline"])]
     key: Option<KeyId>,
+    /// The registered client certificate by which it calls: its id (crt_…) [default: an access token]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["key", "merchant", "offline"])]
+    client_certificate: Option<CertificateId>,
     /// The merchant for which its access token is [default: none, the token is the app's own]
     #[arg(long, value_name = "ID", requires = "app")]
     merchant: Option<MerchantId>,
     /// A scope of the token; may be given several times [default: all of the grant, or of the app]
-    #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "key")]
+    #[arg(long = "scope", value_name = "SCOPE", conflicts_with_all = ["key", "client_certificate"])]
     scopes: Vec<Scope>,
     /// The merchant behind the token proved itself by two factors
     #[arg(long, requires = "merchant_behind")]
@@ -104,9 +107,10 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     let snapshot = policy::loaded(&arguments.policies, screen)?;
     let now = SystemClock::new().now();
     let asks_node = !arguments.offline && arguments.node.is_told();
-    if !asks_node && (arguments.key.is_some() || arguments.request_id.is_some()) {
-        let what =
-            "tollgate: who has a key, and what is on record, only a node knows: say which by --admin-url";
+    let is_of_node =
+        arguments.key.is_some() || arguments.client_certificate.is_some() || arguments.request_id.is_some();
+    if !asks_node && is_of_node {
+        let what = "tollgate: who has a key or certificate, and what is on record, only a node knows: say which by --admin-url";
         return Err(Failure::Usage(what.to_owned()));
     }
     let node = if asks_node { Some(arguments.node.node()?) } else { None };
@@ -123,6 +127,7 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
                 merchant: arguments.merchant.as_ref(),
                 key,
                 signature: None,
+                certificate: arguments.client_certificate.as_ref(),
             };
             (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?)
         }
@@ -203,6 +208,7 @@ enum Credential {
     Token,
     /// A signature by the key of that id.
     Signature(String),
+    Certificate(CertificateId),
 }
 
 impl Recorded {
@@ -222,6 +228,9 @@ impl Recorded {
                 kind if kind == CredentialKind::SignedRequest.name() => {
                     Credential::Signature(facts::field(record, "credential_id")?)
                 }
+                kind if kind == CredentialKind::ClientCertificate.name() => {
+                    Credential::Certificate(facts::field(record, "credential_id")?)
+                }
                 _ => Credential::Token,
             },
             at: facts::field(record, "at")?,
@@ -229,11 +238,13 @@ impl Recorded {
     }
 
     fn who(&self) -> Who<'_> {
-        let (key, signature) = match &self.credential {
-            Credential::Key(key) => (Some(key), None),
-            Credential::Token => (None, None),
-            Credential::Signature(key) => (None, Some(key.as_str())),
-        };
-        Who { app: Some(&self.app), merchant: self.merchant.as_ref(), key, signature }
+        let (mut key, mut signature, mut certificate) = (None, None, None);
+        match &self.credential {
+            Credential::Key(id) => key = Some(id),
+            Credential::Token => {}
+            Credential::Signature(id) => signature = Some(id.as_str()),
+            Credential::Certificate(id) => certificate = Some(id),
+        }
+        Who { app: Some(&self.app), merchant: self.merchant.as_ref(), key, signature, certificate }
     }
 }

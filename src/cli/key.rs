@@ -146,8 +146,8 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
     }
 }
 
-/// A key for people: also what it is not narrowed to.
-fn told(mut key: Value, screen: &Screen) -> Value {
+/// A key, or another credential that is narrowed as keys are, for people: also what it is not narrowed to.
+pub(super) fn told(mut key: Value, screen: &Screen) -> Value {
     if screen.format() == Format::Human {
         for (field, wide) in [("scopes", OF_APP), ("products", OF_APP), ("addresses", "anywhere")] {
             if key[field].is_null() {

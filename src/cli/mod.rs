@@ -8,6 +8,8 @@ mod app_secret;
 mod app_settings;
 mod arguments;
 mod audit;
+mod client_authorities;
+mod client_certificate;
 mod dev;
 mod exceptions;
 mod explain;

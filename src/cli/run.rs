@@ -10,8 +10,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
-    app, audit, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy, sandbox, serve,
-    signature_key, signing_key, statement, subscription, switch, token, usage,
+    app, audit, client_certificate, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy,
+    sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -62,6 +62,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Partner(arguments) => partner::run(arguments, screen),
         Command::App(arguments) => app::run(arguments, screen),
         Command::Key(arguments) => key::run(arguments, screen),
+        Command::ClientCertificate(arguments) => client_certificate::run(arguments, screen),
         Command::Merchant(arguments) => merchant::run(arguments, screen),
         Command::Grant(arguments) => grant::run(arguments, screen),
         Command::SignatureKey(arguments) => signature_key::run(arguments, screen),

@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use ipnet::IpNet;
 
+use super::client_authorities;
 use super::dev::all_cores;
 use super::failure::{Failure, Outcome};
 use super::listen::{self, Doors};
@@ -17,6 +18,7 @@ use crate::config::public_url::PublicUrl;
 use crate::config::settings::{MutualTlsSettings, ServeSettings, TlsSettings};
 use crate::domain::id::NodeId;
 use crate::domain::narrowing::network;
+use crate::domain::spiffe_id::TrustDomain;
 use crate::server;
 
 /// Shortest admin token: what is shorter can be guessed.
@@ -58,12 +60,34 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_TLS_LISTEN", value_parser = listen::address, requires = "tls_certificates")]
     tls_listen: Option<SocketAddr>,
     /// Where partners' machines connect by TLS that show certificates of their own: for tls_client_auth,
-    /// self_signed_tls_client_auth and tokens that are bound to certificates (RFC 8705)
+    /// self_signed_tls_client_auth and tokens that are bound to certificates (RFC 8705), and certificates of apps
     #[arg(long, value_name = "ADDRESS", env = "TOLLGATE_MTLS_LISTEN", value_parser = listen::address, requires = "tls_certificates")]
     mtls_listen: Option<SocketAddr>,
-    /// The authorities that vouch for those certificates, in PEM; needed for tls_client_auth alone
+    /// The authorities that vouch for those certificates, in PEM: needed for tls_client_auth, and for apps' certificates by SPIFFE
+    /// id or subject. Changes in it take effect at once, unless they are wrong
     #[arg(long, value_name = "FILE", env = "TOLLGATE_MTLS_CLIENT_CA", requires = "mtls_listen")]
     mtls_client_ca: Option<PathBuf>,
+    /// The authorities that alone vouch for the SPIFFE ids of a trust domain, in PEM, and for nothing else; may be given several
+    /// times, in the variable with commas between
+    #[arg(
+        long = "mtls-trust-domain",
+        value_name = "DOMAIN=FILE",
+        env = "TOLLGATE_MTLS_TRUST_DOMAIN",
+        value_delimiter = ',',
+        value_parser = client_authorities::trust_domain,
+        requires = "mtls_listen"
+    )]
+    mtls_trust_domains: Vec<(TrustDomain, PathBuf)>,
+    /// A revocation list of those authorities, in PEM or DER; may be given several times, in the variable with commas between.
+    /// Changes in it take effect within a second
+    #[arg(
+        long = "mtls-crl",
+        value_name = "FILE",
+        env = "TOLLGATE_MTLS_CRL",
+        value_delimiter = ',',
+        requires = "mtls_listen"
+    )]
+    mtls_revocation_lists: Vec<PathBuf>,
     /// The address by which they know that door, such as https://mtls.example.com [default: the host of --public-url with
     /// the port of --mtls-listen]
     #[arg(long, value_name = "URL", env = "TOLLGATE_MTLS_PUBLIC_URL", requires = "mtls_listen")]
@@ -106,9 +130,16 @@ pub(super) struct ServeArguments {
 
 impl ServeArguments {
     fn settings(self) -> Result<ServeSettings, Failure> {
+        client_authorities::check(
+            self.mtls_client_ca.as_ref(),
+            &self.mtls_trust_domains,
+            &self.mtls_revocation_lists,
+        )?;
         let mutual = self.mtls_listen.map(|listen| MutualTlsSettings {
             listen,
             client_ca: self.mtls_client_ca,
+            trust_domains: self.mtls_trust_domains,
+            revocation_lists: self.mtls_revocation_lists,
             public_url: self.mtls_public_url.clone(),
         });
         let tls_listen = self.tls_listen.unwrap_or(DEFAULT_TLS_LISTEN);

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::public_url::PublicUrl;
 use crate::domain::id::NodeId;
+use crate::domain::spiffe_id::TrustDomain;
 
 /// How partners are served by TLS.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub struct MutualTlsSettings {
     pub listen: SocketAddr,
     /// The authorities that vouch for them, in PEM; without it, only what apps have registered themselves is known of them.
     pub client_ca: Option<PathBuf>,
+    /// Of trust domains, the authorities that alone vouch for their SPIFFE ids, in PEM, and for nothing else.
+    pub trust_domains: Vec<(TrustDomain, PathBuf)>,
+    /// The certificates that authorities took back: revocation lists, in PEM or DER.
+    pub revocation_lists: Vec<PathBuf>,
     /// The address by which they know this door; without one, the host of the public URL with the port that it listens on.
     pub public_url: Option<PublicUrl>,
 }

@@ -8,6 +8,7 @@
 //! [`super::freshness`]. A memory is found by its kind and the SHA-256 of the credential, so no credential is kept, and one
 //! kind is never taken for another.
 
+mod certificates;
 mod foreign;
 mod learning;
 mod loading;
@@ -362,7 +363,9 @@ impl Directory {
     /// Whether what has aged stands while the store says nothing.
     fn is_believed(&self, aged: &Remembered, moment: Moment) -> bool {
         let until = self.aged_at(aged.loaded_at).saturating_add(self.memory.grace);
-        aged.outcome.is_ok() && moment.monotonic < until && self.is_true(aged, moment.now)
+        (aged.outcome.is_ok() || aged.is_no_apps())
+            && moment.monotonic < until
+            && self.is_true(aged, moment.now)
     }
 }
 

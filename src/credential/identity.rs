@@ -27,7 +27,7 @@ pub struct Identity {
     /// What verifies its signatures, if it is a key by which an app signs requests.
     pub request_key: Option<Arc<RequestKey>>,
     pub(super) expires_at: Option<Timestamp>,
-    /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's.
+    /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's or a certificate's.
     pub(super) use_due: AtomicI64,
 }
 

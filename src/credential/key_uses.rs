@@ -1,13 +1,14 @@
-//! Uses of API keys that are to be written down, off the path of any call: cores hand them over in batches now and then, and a
+//! Uses of API keys and client certificates that are to be written down, off the path of any call: cores hand them over in batches now and then, and a
 //! node writes them together.
 //!
-//! A key's use is noted once an hour, on each core at most. Bounded: a core keeps what there is no room for, and a core that can
+//! A use is noted once an hour, on each core at most. Bounded: a core keeps what there is no room for, and a core that can
 //! keep no more notes the use with a later call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::id::KeyId;
+use crate::domain::app_certificate::CERTIFICATE_PREFIX;
+use crate::domain::id::{CertificateId, KeyId};
 use crate::domain::last_use::KEY_EVERY;
 use crate::domain::time::Timestamp;
 
@@ -16,13 +17,30 @@ const CAPACITY: usize = 200_000;
 /// Most uses that a core keeps until it hands them over.
 pub const MOST_OF_A_CORE: usize = 8_192;
 
-/// A use of the key of that id in the hour that begins then.
+/// A use of the key or certificate of that id in the hour that begins then.
 pub type KeyUse = (Arc<str>, Timestamp);
 
 /// The hour of a use.
 #[must_use]
 pub fn hour(now: Timestamp) -> Timestamp {
     now.rounded_down(KEY_EVERY)
+}
+
+/// Uses that are to be written down, each of what was used once.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Of API keys.
+    pub keys: Vec<(KeyId, Timestamp)>,
+    /// Of client certificates.
+    pub certificates: Vec<(CertificateId, Timestamp)>,
+}
+
+impl Taken {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
 }
 
 /// Uses that wait to be written down.
@@ -34,7 +52,7 @@ struct Waiting {
     batches: Vec<Vec<KeyUse>>,
     count: usize,
     /// What could not be written down.
-    again: Vec<(KeyId, Timestamp)>,
+    again: Vec<KeyUse>,
 }
 
 impl KeyUses {
@@ -48,25 +66,33 @@ impl KeyUses {
         }
     }
 
-    /// What waits, each key once with its last hour; it no longer does.
+    /// What waits, each key once with its last hour, and each certificate; it no longer does.
     #[must_use]
-    pub fn take(&self) -> Vec<(KeyId, Timestamp)> {
+    pub fn take(&self) -> Taken {
         let Waiting { batches, again, .. } = std::mem::take(&mut *self.waiting());
-        let noted = batches.into_iter().flatten();
-        let noted = noted.filter_map(|(key, hour)| Some((KeyId::new(&key).ok()?, hour)));
         let mut last = BTreeMap::new();
-        for (key, hour) in noted.chain(again) {
-            let known = last.entry(key).or_insert(hour);
+        for (id, hour) in batches.into_iter().flatten().chain(again) {
+            let known = last.entry(id).or_insert(hour);
             *known = hour.max(*known);
         }
-        last.into_iter().collect()
+        let mut taken = Taken::default();
+        for (id, hour) in last {
+            match id.starts_with(CERTIFICATE_PREFIX) {
+                true => taken.certificates.extend(CertificateId::new(&id).ok().map(|id| (id, hour))),
+                false => taken.keys.extend(KeyId::new(&id).ok().map(|id| (id, hour))),
+            }
+        }
+        taken
     }
 
     /// Has uses wait again that could not be written down.
-    pub fn put_back(&self, uses: Vec<(KeyId, Timestamp)>) {
+    pub fn put_back(&self, Taken { keys, certificates }: Taken) {
+        let keys = keys.into_iter().map(|(id, hour)| (Arc::from(id.as_str()), hour));
+        let certificates = certificates.into_iter().map(|(id, hour)| (Arc::from(id.as_str()), hour));
         let mut waiting = self.waiting();
-        waiting.count = waiting.count.saturating_add(uses.len());
-        waiting.again.extend(uses);
+        waiting.again.extend(keys.chain(certificates));
+        waiting.count =
+            waiting.batches.iter().map(Vec::len).sum::<usize>().saturating_add(waiting.again.len());
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -98,29 +124,32 @@ mod tests {
             .map(|(key, hours)| (KeyId::new(&format!("key_{key}")).unwrap(), at(hours)))
             .into();
         let taken = waiting.take();
-        assert_eq!((&taken, waiting.take()), (&expected, Vec::new()));
+        assert_eq!((&taken.keys, waiting.take()), (&expected, Taken::default()));
         waiting.put_back(taken);
         waiting.take_over(&mut uses(1..2, 4));
         waiting.take_over(&mut uses(4..5, 7));
-        let last = waiting.take();
+        let certificate = || (Arc::from("crt_1"), at(9));
+        waiting.take_over(&mut vec![certificate()]);
+        let taken = waiting.take();
+        let last = &taken.keys;
         assert_eq!((last[0].1, last[3].1, last.len()), (at(5), at(7), 4));
+        assert_eq!(taken.certificates, [("crt_1".parse().unwrap(), at(9))]);
     }
 
     #[test]
     fn beyond_the_bound_a_core_keeps_what_it_has() {
         let waiting = KeyUses::default();
-        waiting.put_back(
-            (0..CAPACITY - 10).map(|key| (KeyId::new(&format!("key_{key}")).unwrap(), at(1))).collect(),
-        );
+        let keys = (0..CAPACITY - 10).map(|key| (KeyId::new(&format!("key_{key}")).unwrap(), at(1)));
+        waiting.put_back(Taken { keys: keys.collect(), certificates: Vec::new() });
         let mut of_core = uses(0..11, 2);
         waiting.take_over(&mut of_core);
         assert_eq!(of_core.len(), 11);
         of_core.pop();
         waiting.take_over(&mut of_core);
         assert!(of_core.is_empty());
-        assert_eq!(waiting.take().len(), CAPACITY - 10);
+        assert_eq!(waiting.take().keys.len(), CAPACITY - 10);
         waiting.take_over(&mut uses(0..11, 2));
-        assert_eq!(waiting.take().len(), 11, "there is room again");
+        assert_eq!(waiting.take().keys.len(), 11, "there is room again");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a credential that is not remembered rests on: looked up where it is not known. Only so many at once.
 
+mod certificate;
+
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};

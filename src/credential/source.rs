@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::keys::KnownKey;
 use super::request_key::RequestKey;
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_certificate::{AppCertificate, ShownNames};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
@@ -34,6 +35,9 @@ pub trait IdentitySource: Send + Sync {
     ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable>;
     /// What verifies the signatures of that key.
     async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable>;
+    /// The certificates that are known by one of those names: those that were not revoked, by the order of the names, before those
+    /// that were.
+    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
     /// From when on the access tokens hold that the app gets for itself, if older ones were ended.

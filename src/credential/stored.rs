@@ -9,6 +9,7 @@ use super::request_key::RequestKey;
 use super::sealing::SealingKey;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_certificate::{AppCertificate, ShownNames};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
@@ -65,6 +66,10 @@ impl IdentitySource for StoredIdentities {
                 .map_err(|error| out_of_reach(format!("signature key {}: {error}", key.id)))
         };
         material.map(open).transpose()
+    }
+
+    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
+        self.store.client_certificates_known_by(names).await.map_err(out_of_reach)
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::app_certificate::CERTIFICATE_PREFIX;
 use super::signature_key::SIGNATURE_KEY_PREFIX;
 use super::time::Period;
 
@@ -49,6 +50,8 @@ actions! {
     AppIntrospection = "app.introspection" of App,
     AppAddSecret = "app.add_secret" of App,
     AppRevokeSecret = "app.revoke_secret" of App,
+    ClientCertificateCreate = "client_certificate.create" of ClientCertificate,
+    ClientCertificateRevoke = "client_certificate.revoke" of ClientCertificate,
     ExceptionResolve = "exception.resolve" of Exception,
     GrantGive = "grant.give" of Grant,
     GrantRevoke = "grant.revoke" of Grant,
@@ -125,6 +128,8 @@ const THUMBPRINT: usize = 43;
 pub enum SubjectKind {
     /// An app.
     App,
+    /// A client certificate that an app has registered.
+    ClientCertificate,
     /// A billable call that could not be rated.
     Exception,
     /// A grant.
@@ -155,8 +160,9 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::App,
+        Self::ClientCertificate,
         Self::Exception,
         Self::Grant,
         Self::Key,
@@ -177,6 +183,7 @@ impl SubjectKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::App => "app",
+            Self::ClientCertificate => "client_certificate",
             Self::Exception => "exception",
             Self::Grant => "grant",
             Self::Key => "key",
@@ -198,6 +205,7 @@ impl SubjectKind {
     pub fn prefix(self) -> Option<&'static str> {
         match self {
             Self::App => Some("app_"),
+            Self::ClientCertificate => Some(CERTIFICATE_PREFIX),
             Self::Grant => Some("gr_"),
             Self::Key => Some("key_"),
             Self::Merchant => Some("mer_"),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::confirmation::Thumbprint;
 use super::distinguished_name::DistinguishedName;
+use super::spiffe_id::SpiffeId;
 use super::time::Timestamp;
 
 /// A name in a certificate by which an app is known (RFC 8705, section 2.1.2).
@@ -104,6 +105,8 @@ pub struct ClientCertificate {
     pub not_before: Timestamp,
     /// The last one.
     pub not_after: Timestamp,
+    /// Whether its authority, or one between, took it back: then it proves nothing.
+    pub is_revoked: bool,
     /// What an authority vouches for that the platform trusts, if one does.
     pub vouched: Option<Vouched>,
 }
@@ -113,6 +116,8 @@ pub struct ClientCertificate {
 pub struct Vouched {
     /// A certificate's subject and its alternative names.
     pub names: Vec<CertificateName>,
+    /// The SPIFFE id that it names, if it is a workload's (X509-SVID, section 5.2).
+    pub spiffe_id: Option<SpiffeId>,
     /// The last second in which each certificate between it and the authority is valid.
     pub until: Timestamp,
 }
@@ -124,11 +129,17 @@ impl ClientCertificate {
         (self.not_before..=self.not_after).contains(&now)
     }
 
+    /// Whether it is of any use at `now`.
+    #[must_use]
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.is_timely(now) && !self.is_revoked
+    }
+
     /// Whether an authority vouches at `now` that its holder is `name`.
     #[must_use]
     pub fn is_vouched(&self, name: &CertificateName, now: Timestamp) -> bool {
         let is_so = |vouched: &Vouched| now <= vouched.until && vouched.names.contains(name);
-        self.is_timely(now) && self.vouched.as_ref().is_some_and(is_so)
+        self.is_good(now) && self.vouched.as_ref().is_some_and(is_so)
     }
 }
 
@@ -140,9 +151,10 @@ mod tests {
     fn a_certificate_is_of_use_while_it_is_valid_and_so_is_who_vouches_for_it() {
         let at = Timestamp::from_seconds;
         let name = CertificateName::Host("erp.bright.example".to_owned());
-        let vouched = Some(Vouched { names: vec![name.clone()], until: at(150) });
+        let vouched = Some(Vouched { names: vec![name.clone()], spiffe_id: None, until: at(150) });
         let thumbprint = Thumbprint([7; 32]);
-        let certificate = ClientCertificate { thumbprint, not_before: at(100), not_after: at(200), vouched };
+        let (not_before, not_after, is_revoked) = (at(100), at(200), false);
+        let certificate = ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched };
         for (now, is_timely, is_vouched) in [
             (99, false, false),
             (100, true, true),
@@ -154,6 +166,8 @@ mod tests {
             assert_eq!(found, (is_timely, is_vouched), "{now}");
         }
         assert!(!certificate.is_vouched(&CertificateName::Host("other.example".to_owned()), at(150)));
+        let revoked = ClientCertificate { is_revoked: true, ..certificate.clone() };
+        assert!(!revoked.is_good(at(150)) && !revoked.is_vouched(&name, at(150)));
         let late = ClientCertificate { not_after: at(120), ..certificate };
         assert!(late.is_vouched(&name, at(120)) && !late.is_vouched(&name, at(121)));
     }

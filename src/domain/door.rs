@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::client_certificate::ClientCertificate;
+use super::shown_certificate::ShownCertificate;
 use super::time::Timestamp;
 
 /// By which door a connection came in. Each has an address of its own, by which its callers know it.
@@ -12,22 +13,22 @@ pub enum Door {
     #[default]
     Front,
     /// The one for machines that show certificates of their own, with the one that this machine showed, if it did.
-    Machines(Option<Arc<ClientCertificate>>),
+    Machines(Option<Arc<ShownCertificate>>),
 }
 
 impl Door {
-    /// The certificate that was shown when the connection began.
+    /// What is known at `now` of the certificate that was shown when the connection began.
     #[must_use]
-    pub fn shown(&self) -> Option<&ClientCertificate> {
+    pub fn shown(&self, now: Timestamp) -> Option<Arc<ClientCertificate>> {
         match self {
             Self::Front => None,
-            Self::Machines(shown) => shown.as_deref(),
+            Self::Machines(shown) => shown.as_ref().map(|shown| shown.at(now)),
         }
     }
 
-    /// The same, if it is valid at `now`: a connection may outlive it.
+    /// The same, if it is good at `now`: a connection may outlive it.
     #[must_use]
-    pub fn certificate(&self, now: Timestamp) -> Option<&ClientCertificate> {
-        self.shown().filter(|certificate| certificate.is_timely(now))
+    pub fn certificate(&self, now: Timestamp) -> Option<Arc<ClientCertificate>> {
+        self.shown(now).filter(|certificate| certificate.is_good(now))
     }
 }

@@ -54,6 +54,7 @@ impl Refusal {
             | Self::CredentialMissing
             | Self::CredentialRepeated
             | Self::CredentialInvalid(_)
+            | Self::CertificateInvalid(_)
             | Self::ProofInvalid(_)
             | Self::ProofNonceNeeded(_)
             | Self::SignatureInvalid(..)

@@ -94,6 +94,8 @@ text_id! {
     SecretId,
     /// The id of a key by which an app signs requests, safe to log.
     SignatureKeyId,
+    /// The id of a client certificate that an app has registered, safe to log.
+    CertificateId,
     /// A user of the platform: a shop.
     MerchantId,
     /// A merchant's consent.

@@ -88,9 +88,15 @@ pub enum CredentialKind {
     AccessToken,
     /// A signature of the request itself.
     SignedRequest,
+    /// The client certificate of the connection.
+    ClientCertificate,
 }
 
 impl CredentialKind {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::ApiKey, Self::AccessToken, Self::SignedRequest, Self::ClientCertificate];
+
     /// The name used in usage records and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -98,12 +104,13 @@ impl CredentialKind {
             Self::ApiKey => "api_key",
             Self::AccessToken => "access_token",
             Self::SignedRequest => "signed_request",
+            Self::ClientCertificate => "client_certificate",
         }
     }
 
     /// The kind of that [`Self::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::ApiKey, Self::AccessToken, Self::SignedRequest].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }

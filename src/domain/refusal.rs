@@ -52,6 +52,8 @@ pub enum Refusal {
     CredentialRepeated,
     /// A credential that proves nothing.
     CredentialInvalid(&'static str),
+    /// The certificate of the connection is all that could prove who calls, and it proves nothing.
+    CertificateInvalid(&'static str),
     /// The token is bound to a key, and the proof beside it does not show that the caller holds it (RFC 9449, section 7).
     ProofInvalid(String),
     /// The proof must have a nonce: this one (RFC 9449, section 9).
@@ -64,14 +66,14 @@ pub enum Refusal {
     Suspended(Subject),
     /// The app has no subscription to an API product with this route.
     NotSubscribed,
-    /// The app has one, and the API key is narrowed to others.
+    /// The app has one, and the credential is narrowed to others.
     ProductNotAllowed {
         /// What the app has subscribed to.
         product: ProductName,
-        /// Those of the key.
+        /// Those of the credential.
         allowed: Products,
     },
-    /// The API key is narrowed to networks, and none of them has this address.
+    /// The credential is narrowed to networks, and none of them has this address.
     AddressNotAllowed(IpAddr),
     /// The app lives in another environment than the upstream.
     EnvironmentMismatch,
@@ -171,6 +173,7 @@ impl Refusal {
             Self::CredentialMissing => "credential_missing",
             Self::CredentialRepeated => "credential_repeated",
             Self::CredentialInvalid(_) => "credential_invalid",
+            Self::CertificateInvalid(_) => "certificate_invalid",
             Self::ProofInvalid(_) => "proof_invalid",
             Self::ProofNonceNeeded(_) => "proof_nonce_needed",
             Self::SignatureInvalid(mistake, _) => mistake.code(),
@@ -217,14 +220,15 @@ impl Refusal {
             Self::CredentialMissing => "A credential is needed",
             Self::CredentialRepeated => "More than one credential was sent",
             Self::CredentialInvalid(_) => "The credential is not valid",
+            Self::CertificateInvalid(_) => "The client certificate proves no app",
             Self::ProofInvalid(_) => "The proof of possession is not valid",
             Self::ProofNonceNeeded(_) => "The proof of possession needs a nonce",
             Self::SignatureInvalid(mistake, _) => mistake.title(),
             Self::AuthenticationInsufficient(_) => "The merchant has to log in again, or by more",
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
-            Self::ProductNotAllowed { .. } => "The API key is narrowed to other API products",
-            Self::AddressNotAllowed(_) => "The API key may not be used from this address",
+            Self::ProductNotAllowed { .. } => "The credential is narrowed to other API products",
+            Self::AddressNotAllowed(_) => "The credential may not be used from this address",
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
             Self::MerchantMissing => "A merchant's grant is needed",
@@ -267,7 +271,7 @@ impl Refusal {
                 "Send Authorization: Bearer with an access token, X-Api-Key, or a signature (RFC 9421).".to_owned()
             }
             Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
-            Self::CredentialInvalid(why) => (*why).to_owned(),
+            Self::CredentialInvalid(why) | Self::CertificateInvalid(why) => (*why).to_owned(),
             Self::ProofInvalid(why) | Self::SignatureInvalid(_, why) => format!("{why}."),
             Self::ProofNonceNeeded(_) => {
                 "Make a new proof with the value of DPoP-Nonce as its claim nonce, and send the call again.".to_owned()
@@ -281,10 +285,10 @@ impl Refusal {
             }
             Self::NotSubscribed => "Subscribe the app to an API product that has this route.".to_owned(),
             Self::ProductNotAllowed { product, allowed } => format!(
-                "The route is of the app's API product {product}, and this API key is narrowed to: {allowed}. Use another key of the app."
+                "The route is of the app's API product {product}, and this credential is narrowed to: {allowed}. Use another one of the app."
             ),
             Self::AddressNotAllowed(address) => format!(
-                "This API key is narrowed to networks that do not have {}, where the call comes from.",
+                "This credential is narrowed to networks that do not have {}, where the call comes from.",
                 address.to_canonical()
             ),
             Self::EnvironmentMismatch => {
@@ -294,7 +298,7 @@ impl Refusal {
             Self::MerchantMissing => {
                 "Use an access token that a merchant granted (authorization code flow).".to_owned()
             }
-            Self::OwnCredentialNeeded => "Use an API key, or a token that the app got for itself.".to_owned(),
+            Self::OwnCredentialNeeded => "Use an API key, a client certificate, or a token that the app got for itself.".to_owned(),
             Self::MerchantMismatch(field) => {
                 format!("The {field} must be the id of the merchant whose grant the access token has.")
             }

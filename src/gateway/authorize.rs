@@ -1,4 +1,4 @@
-//! Whether a principal may call a route: where it calls from, if its key is narrowed to networks, subscription, environment,
+//! Whether a principal may call a route: where it calls from, if its credential is narrowed to networks, subscription, environment,
 //! scopes, merchant and how it proved itself, what the request names as merchant, condition, in this order.
 
 use std::net::IpAddr;
@@ -89,8 +89,8 @@ pub fn authorize_before<'s>(
     };
     let address = circumstances.address;
     witness.asked(Question::Network, None, || match &narrowing.addresses {
-        Some(networks) => format!("a key for {networks}, used from {address}"),
-        None => "a key for anywhere".to_owned(),
+        Some(networks) => format!("a credential for {networks}, used from {address}"),
+        None => "a credential for anywhere".to_owned(),
     });
     // Whoever has the key elsewhere learns nothing more, and uses up nothing of the app's.
     if !narrowing.permits_address(address) {
@@ -117,7 +117,7 @@ fn decide<'s>(
     let place = requirements.map_or(&route.source, |requirements| &requirements.places.access);
     witness.asked(Question::Access, Some(place), || match requirements {
         None => "open to anyone".to_owned(),
-        Some(_) => "an API key, an access token or a signed request".to_owned(),
+        Some(_) => "an API key, an access token, a signed request or a client certificate".to_owned(),
     });
     let caller = match (requirements, identity) {
         (None, None) => {

@@ -49,7 +49,10 @@ impl Challenges {
             to.insert(ACCEPT_SIGNATURE, WANTED);
         }
         // Who may prove itself in another way is told so.
-        if matches!(refusal, Refusal::CredentialMissing | Refusal::CredentialInvalid(_)) {
+        if matches!(
+            refusal,
+            Refusal::CredentialMissing | Refusal::CredentialInvalid(_) | Refusal::CertificateInvalid(_)
+        ) {
             other.into_iter().for_each(|other| append(to, other));
         }
     }
@@ -70,8 +73,10 @@ fn is_of_message(refusal: &Refusal, sent: &HeaderMap) -> bool {
 fn error(refusal: &Refusal) -> Option<String> {
     let named = |error: &str| Some(format!(", error=\"{error}\""));
     match refusal {
-        // RFC 6750, section 3.1: no error code for a request without a credential.
-        Refusal::CredentialMissing | Refusal::SignatureInvalid(..) => Some(String::new()),
+        // RFC 6750, section 3.1: no error code for a request without a credential in its head.
+        Refusal::CredentialMissing | Refusal::CertificateInvalid(_) | Refusal::SignatureInvalid(..) => {
+            Some(String::new())
+        }
         Refusal::CredentialInvalid(_) => named("invalid_token"),
         Refusal::CredentialRepeated => named("invalid_request"),
         Refusal::ProofInvalid(_) => named("invalid_dpop_proof"),

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::body_kind;
 use super::body_room::{Held, PATIENCE};
-use super::pipeline::Peer;
+use super::peer::Peer;
 use super::upload::{Upload, UploadBounds, UploadOutcome};
 use super::worker::Worker;
 use crate::credential::parameter_signature::without;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::request;
 
 use super::head::Head;
-use super::pipeline::Peer;
+use super::peer::Peer;
 use super::worker::Worker;
 use super::{confirm, signed};
 use crate::credential::content_digest::ContentDigest;
@@ -48,6 +48,26 @@ pub(super) fn known(worker: &Worker, asking: &Asking<'_>) -> Option<Proven> {
     match worker.recent.borrow_mut().find(shown, asking.moment) {
         None if shown.is_something() => None,
         identity => Some(Proven { identity, digest: None }),
+    }
+}
+
+/// Who calls by the certificate of the connection, where no other credential says it, if the connection remembers.
+pub(super) fn known_by_connection(worker: &Worker, asking: &Asking<'_>) -> Option<Arc<Identity>> {
+    asking.peer.certificate()?.known(&worker.shared.directory, asking.moment)
+}
+
+/// The same, as the connection remembers, or the directory knows or learns.
+///
+/// # Errors
+/// Why the certificate is refused, with whose it is if that is known.
+pub(super) async fn by_connection(
+    worker: &Worker,
+    asking: &Asking<'_>,
+) -> Result<Option<Arc<Identity>>, Refused> {
+    let Some(certificate) = asking.peer.certificate() else { return Ok(None) };
+    match known_by_connection(worker, asking) {
+        Some(identity) => Ok(Some(identity)),
+        None => certificate.look_up(&worker.shared.directory, asking.peer.address, asking.moment).await,
     }
 }
 

@@ -204,7 +204,11 @@ async fn prove(
         Some(proven) => proven,
         None => identify::look_up(worker, asking, body).await.map_err(|refused| told.of(refused))?,
     };
-    let identity = identity.ok_or(Refusal::CredentialMissing)?;
+    let identity = match identity {
+        None => identify::by_connection(worker, &asking).await.map_err(|refused| told.of(refused))?,
+        identity => identity,
+    };
+    let identity = identity.ok_or_else(|| asking.peer.explain(Refusal::CredentialMissing))?;
     identify::confirm(worker, &identity, &asking).map_err(|refused| told.of(refused))?;
     Ok(identity)
 }

@@ -1,9 +1,7 @@
 //! A request's life as one straight function: each stage's output is the next one's input, so the wrong order does
 //! not compile. Whatever the outcome, the call ends in one count and, once an app has proved itself, one usage record.
 
-use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
@@ -13,14 +11,14 @@ use hyper::body::Incoming;
 use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
-use super::fields::{self, ConnectionFields, Told};
+use super::fields::{self, Told};
 use super::forward::Permitted;
 use super::identify::{self, Asking, Proven};
 use super::me::{self, Question};
-use super::raw_head::{RawHead, Unseen};
+use super::peer::Peer;
+use super::raw_head::Unseen;
 use super::recording::{Call, Recording, Target};
 use super::signed_parameters::{self, Looked};
-use super::trusted_proxies::{self, TrustedProxies};
 use super::worker::Worker;
 use super::{
     document, durable, forward, head, kept_body, masked, request_body, request_id, respond, unread, upload,
@@ -37,31 +35,6 @@ use crate::upstream::request::RequestHead;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
-
-/// The connection that a request came on.
-#[derive(Debug)]
-pub struct Peer {
-    /// The client's address.
-    pub address: IpAddr,
-    /// What it adds to each request.
-    pub fields: ConnectionFields,
-    /// The trusted proxies, if it is one of them: then its requests say who calls.
-    pub passes_on: Option<Arc<TrustedProxies>>,
-    /// Is told what becomes of request bodies.
-    pub raw_head: Rc<RawHead>,
-}
-
-impl Peer {
-    /// Who calls by a request of these fields: who has the connection, but for a trusted proxy that says who else.
-    fn caller(self: Rc<Self>, headers: &HeaderMap) -> Rc<Self> {
-        let Some(proxies) = &self.passes_on else { return self };
-        let address = proxies.caller(self.address, headers);
-        let told = trusted_proxies::scheme(headers).map(HeaderValue::from_static);
-        let scheme = told.unwrap_or_else(|| self.fields.forwarded_proto.clone());
-        let fields = ConnectionFields::new(address, scheme, self.fields.door.clone());
-        Rc::new(Self { address, fields, passes_on: None, raw_head: self.raw_head.clone() })
-    }
-}
 
 /// Serves a request.
 pub async fn serve(
@@ -176,6 +149,13 @@ async fn stages(
         }
     };
     let identity = identity.or_else(|| looked.as_mut()?.identity.take());
+    let identity = match identity.or_else(|| identify::known_by_connection(worker, &asking)) {
+        None if peer.certificate().is_some() => {
+            let looking_up = Box::pin(identify::by_connection(worker, &asking));
+            looking_up.await.map_err(|refused| told.of(refused))?
+        }
+        identity => identity,
+    };
     if let Some(identity) = &identity {
         identify::confirm(worker, identity, &asking).map_err(|refused| told.of(refused))?;
     }
@@ -187,7 +167,8 @@ async fn stages(
     let (address, now) = (peer.address, asking.moment.now);
     let circumstances =
         Circumstances { parts, head: &checked, body: signed_body, parameters: &parameters, address, now };
-    let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)?;
+    let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)
+        .map_err(|refusal| peer.explain(refusal))?;
     call.subscribed = permit.subscribed_by_name();
     check_length(route, body.as_ref())?;
     // A body that may take its time keeps nothing of the journal.

@@ -5,7 +5,7 @@ use hyper::body::Incoming;
 
 use super::fields;
 use super::form::Form;
-use super::pipeline::Peer;
+use super::peer::Peer;
 use super::recording::Call;
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;

@@ -32,6 +32,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::RouteUnknown => StatusCode::NOT_FOUND,
         Refusal::CredentialMissing
         | Refusal::CredentialInvalid(_)
+        | Refusal::CertificateInvalid(_)
         | Refusal::ProofInvalid(_)
         | Refusal::ProofNonceNeeded(_)
         | Refusal::SignatureInvalid(..)
@@ -117,6 +118,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::CredentialMissing
         | Refusal::CredentialRepeated
         | Refusal::CredentialInvalid(_)
+        | Refusal::CertificateInvalid(_)
         | Refusal::ProofInvalid(_)
         | Refusal::SignatureInvalid(..)
         | Refusal::AuthenticationInsufficient(_)

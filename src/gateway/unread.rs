@@ -9,7 +9,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::pipeline::Peer;
+use super::peer::Peer;
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 

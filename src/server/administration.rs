@@ -8,6 +8,7 @@ use axum::Router;
 use super::error::ServerError;
 use super::node::Node;
 use super::tls::certificates::Certificates;
+use super::tls::client_certificates::ClientAuthorities;
 use crate::admin::{self, AdminState, AdminToken};
 use crate::credential::foreign_issuers as issuers;
 use crate::domain::kill_switch::KillSwitch;
@@ -123,6 +124,7 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 certificates.failures(),
             ));
             series.push(ends(certificates));
+            figures.extend(certificates.clients().into_iter().flat_map(client_figures));
         }
         (figures, series)
     })
@@ -238,6 +240,25 @@ fn ends(certificates: &Certificates) -> Series {
         &["host"],
         certificates.ends().into_iter().map(|(host, end)| (vec![host], seconds(end))).collect(),
     )
+}
+
+/// How the files stand that say who vouches for clients.
+fn client_figures(clients: &ClientAuthorities) -> Vec<Figure> {
+    let failures = (
+        "tollgate_mtls_reload_failures",
+        Counter,
+        "Times that the authorities of clients were read and a file was broken; what was read of it before stayed.",
+        clients.failures(),
+    );
+    let until = clients.lists_until().map(|until| {
+        (
+            "tollgate_mtls_revocation_lists_end_seconds",
+            Gauge,
+            "When the first revocation list ends, in seconds since 1970; what it is about is not vouched for from then on.",
+            u64::try_from(until.as_seconds()).unwrap_or(0),
+        )
+    });
+    [Some(failures), until].into_iter().flatten().collect()
 }
 
 fn journal_figures(journal: &State) -> Vec<Figure> {

@@ -13,8 +13,7 @@ use super::client_stream::{ClientStream, Shared};
 use super::socket::{Protocol, Socket};
 use super::{http1, http2};
 use crate::domain::door::Door;
-use crate::gateway::fields::ConnectionFields;
-use crate::gateway::pipeline::Peer;
+use crate::gateway::peer::Peer;
 use crate::gateway::raw_head::RawHead;
 use crate::gateway::worker::Worker;
 
@@ -94,15 +93,8 @@ fn peer(
     (address, scheme, door): (SocketAddr, &'static str, Door),
     raw_head: Rc<RawHead>,
 ) -> Peer {
-    let address = address.ip().to_canonical();
-    let proxies = &worker.shared.trusted_proxies;
-    let passes_on = proxies.are_at(address).then(|| proxies.clone());
-    Peer {
-        address,
-        fields: ConnectionFields::new(address, HeaderValue::from_static(scheme), door),
-        passes_on,
-        raw_head,
-    }
+    let who = (address.ip().to_canonical(), HeaderValue::from_static(scheme), door);
+    Peer::new(&worker.shared.trusted_proxies, who, raw_head)
 }
 
 #[cfg(test)]

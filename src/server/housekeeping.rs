@@ -135,8 +135,12 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
     if taken.is_empty() {
         return;
     }
-    if let Err(error) = store.note_key_uses(&taken).await {
-        tracing::warn!(%error, "last uses of API keys are not written down for now");
+    let written = async {
+        store.note_key_uses(&taken.keys).await?;
+        store.note_certificate_uses(&taken.certificates).await
+    };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "last uses of API keys and certificates are not written down for now");
         uses.put_back(taken);
     }
 }

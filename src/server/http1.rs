@@ -19,7 +19,8 @@ use hyper_util::rt::TokioIo;
 use super::client_stream::{ClientStream, Shared};
 use super::connection::poll_serving;
 use super::served::Served;
-use crate::gateway::pipeline::{self, Peer};
+use crate::gateway::peer::Peer;
+use crate::gateway::pipeline;
 use crate::gateway::raw_head::NextBody;
 use crate::gateway::worker::Worker;
 

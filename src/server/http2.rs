@@ -18,7 +18,8 @@ use super::connection::poll_serving;
 use super::gathered::Gathered;
 use super::taken::{Stream, Taken};
 use crate::gateway::fields::X_REQUEST_ID;
-use crate::gateway::pipeline::{self, Peer};
+use crate::gateway::peer::Peer;
+use crate::gateway::pipeline;
 use crate::gateway::raw_head::Unseen;
 use crate::gateway::worker::Worker;
 

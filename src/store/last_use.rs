@@ -1,10 +1,10 @@
-//! When API keys, client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
+//! When API keys, client certificates, client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
 
 use super::arm::Arm;
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
-use crate::domain::id::{KeyId, SecretId, SessionId};
+use crate::domain::id::{CertificateId, KeyId, SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
@@ -56,6 +56,34 @@ impl Store {
                 ") as used join api_key on api_key.id = used.column1 where true order by api_key.id \
                  on conflict (api_key) do update set used_at = excluded.used_at \
                  where key_use.used_at < excluded.used_at",
+                |row, used| {
+                    let (id, at) = used;
+                    row.push_bind(id.as_str()).push_bind(at.as_micros());
+                }
+            )?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The same of client certificates.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_certificate_uses(&self, uses: &[(CertificateId, Timestamp)]) -> Result<(), StoreError> {
+        let mut uses: Vec<_> = uses.iter().collect();
+        uses.sort_unstable();
+        for some in uses.chunks(AT_ONCE) {
+            let mut transaction = self.begin().await?;
+            insert_rows!(
+                transaction,
+                "insert into client_certificate_use (certificate, used_at) \
+                 select client_certificate.id, used.column2 from (",
+                2,
+                some,
+                ") as used join client_certificate on client_certificate.id = used.column1 where true \
+                 order by client_certificate.id on conflict (certificate) do update set used_at = excluded.used_at \
+                 where client_certificate_use.used_at < excluded.used_at",
                 |row, used| {
                     let (id, at) = used;
                     row.push_bind(id.as_str()).push_bind(at.as_micros());

@@ -24,6 +24,7 @@ pub mod charge;
 mod charge_batch;
 pub mod client;
 pub mod client_assertion;
+mod client_certificate;
 pub mod device_code;
 mod disagreement;
 mod dpop_proof;

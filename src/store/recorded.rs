@@ -110,6 +110,8 @@ pub fn grant_itself(grant: &Grant) -> Subject {
     Subject::new(grant.id.as_str()).about(grant.merchant.as_str()).about(grant.app.as_str())
 }
 
-fn texts(entries: impl Iterator<Item = impl Display>) -> Vec<String> {
+/// Entries as texts.
+#[must_use]
+pub fn texts(entries: impl Iterator<Item = impl Display>) -> Vec<String> {
     entries.map(|entry| entry.to_string()).collect()
 }

@@ -15,10 +15,10 @@ use crate::credential::directory::{Directory, Identity, Memory};
 use crate::credential::message_signature::Body;
 use crate::credential::presented::Presented;
 use crate::domain::api_key::ApiKey;
+use crate::domain::app_certificate::ShownNames;
 use crate::domain::id::FamilyId;
 use crate::domain::location::Location;
 use crate::domain::plan::{Limit, LimitKey};
-use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::domain::scope::ScopeSet;
 use crate::domain::signing_algorithm::SigningAlgorithm;
@@ -272,10 +272,16 @@ fn look_at_body(decisions: &mut Decisions, permit: &Permit<'_>, asked: &Asked) -
 struct Credential {
     directory: Arc<Directory>,
     runtime: tokio::runtime::Runtime,
-    text: String,
-    kind: CredentialKind,
+    made: Made,
     told: String,
     now: Timestamp,
+}
+
+/// A credential as it is shown.
+enum Made {
+    ApiKey(String),
+    AccessToken(String),
+    Certificate(ShownNames),
 }
 
 impl Credential {
@@ -288,27 +294,39 @@ impl Credential {
         let control = runtime.handle().clone();
         let directory =
             Arc::new(Directory::new(Arc::new(facts.clone()), ring.clone(), clock, control, MEMORY));
-        let (text, kind, told) = match &facts.key {
-            Some(key) => {
+        let app = &facts.app.id;
+        let (made, told) = match (&facts.key, &facts.certificate) {
+            (Some(key), _) => {
                 let text = ApiKey::from_random(facts.app.environment, &[0; 32]).reveal().to_owned();
-                (text, CredentialKind::ApiKey, format!("key {} of app {}", key.id, facts.app.id))
+                (Made::ApiKey(text), format!("key {} of app {app}", key.id))
             }
-            None => {
+            (None, Some(certificate)) => {
+                let names = ShownNames::new([certificate.known_by.clone()]);
+                (Made::Certificate(names), format!("client certificate {} of app {app}", certificate.id))
+            }
+            (None, None) => {
                 let text = token(facts, ring).context("a token for this call cannot be made")?;
-                (text, CredentialKind::AccessToken, told(facts))
+                (Made::AccessToken(text), told(facts))
             }
         };
-        Ok(Self { directory, runtime, text, kind, told, now })
+        Ok(Self { directory, runtime, made, told, now })
     }
 
     /// Whom it proves.
     fn identity(&self) -> Result<Arc<Identity>, Refusal> {
-        let presented = match self.kind {
-            CredentialKind::ApiKey => Presented::ApiKey(&self.text),
-            CredentialKind::AccessToken | CredentialKind::SignedRequest => Presented::AccessToken(&self.text),
+        let (directory, moment) = (&self.directory, ManualClock::at(self.now).moment());
+        let known = match &self.made {
+            Made::ApiKey(text) => {
+                self.runtime.block_on(directory.identify(Presented::ApiKey(text), moment))?
+            }
+            Made::AccessToken(text) => {
+                self.runtime.block_on(directory.identify(Presented::AccessToken(text), moment))?
+            }
+            Made::Certificate(names) => {
+                let found = self.runtime.block_on(directory.identify_certificate(names, None, moment));
+                found.map_err(|refused| refused.refusal)?
+            }
         };
-        let moment = ManualClock::at(self.now).moment();
-        let known = self.runtime.block_on(self.directory.identify(presented, moment))?;
         known.map(|known| known.identity).ok_or(Refusal::CredentialMissing)
     }
 }

@@ -15,9 +15,10 @@ use crate::credential::keys::KnownKey;
 use crate::credential::request_key::RequestKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_certificate::{AppCertificate, KnownBy, ShownNames};
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{
-    AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId, SubscriptionId,
+    AppId, CertificateId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId, SubscriptionId,
 };
 use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
@@ -37,6 +38,7 @@ pub(super) struct Facts {
     pub(super) key: Option<KeyRecord>,
     /// The id of the key by which it signs its requests.
     pub(super) signature: Option<String>,
+    pub(super) certificate: Option<AppCertificate>,
     /// The consent behind its access token, and whose.
     pub(super) grant: Option<(Grant, Merchant)>,
     /// What its access token permits.
@@ -53,6 +55,8 @@ pub(super) struct Who<'w> {
     pub(super) key: Option<&'w KeyId>,
     /// The id of the key by which it signs, if it calls so.
     pub(super) signature: Option<&'w str>,
+    /// Its client certificate, if it calls by one.
+    pub(super) certificate: Option<&'w CertificateId>,
 }
 
 /// The text field of that name.
@@ -107,22 +111,35 @@ impl Facts {
         let environment = arguments.environment.into();
         let app = app((id, partner.id.clone()), environment, scopes.clone(), Standing::Active);
         let authentication = authentication(arguments, now);
-        let (key, signature) = (None, None);
-        Some(Self { app, partner, subscriptions, key, signature, grant, scopes, authentication, now })
+        Some(Self {
+            app,
+            partner,
+            subscriptions,
+            key: None,
+            signature: None,
+            certificate: None,
+            grant,
+            scopes,
+            authentication,
+            now,
+        })
     }
 
     /// What a node knows of an app and its credential at `now`; `None` if nobody in particular calls.
     pub(super) fn of_node(
         node: &Node,
         arguments: &ExplainArguments,
-        Who { app: id, merchant, key, signature }: Who<'_>,
+        Who { app: id, merchant, key, signature, certificate }: Who<'_>,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         let key = key.map(|key| key_of_node(node, key)).transpose()?;
         let signature = signature.map(str::to_owned);
-        let Some(id) = id.or(key.as_ref().map(|key| &key.app)) else { return Ok(None) };
-        if let Some(key) = key.as_ref().filter(|key| key.app != *id) {
-            return Err(Failure::Usage(format!("tollgate: {} is a key of the app {}", key.id, key.app)));
+        let certificate = certificate.map(|id| certificate_of_node(node, id)).transpose()?;
+        let of_certificate = certificate.as_ref().map(|certificate| &certificate.app);
+        let of_credential = key.as_ref().map(|key| &key.app).or(of_certificate);
+        let Some(id) = id.or(of_credential) else { return Ok(None) };
+        if let Some(other) = of_credential.filter(|app| *app != id) {
+            return Err(Failure::Usage(format!("tollgate: that credential is of the app {other}")));
         }
         let found = node.get(&format!("/admin/apps/{}", segment(id.as_str())))?;
         let environment = found["environment"].as_str().and_then(Environment::named);
@@ -145,7 +162,18 @@ impl Facts {
             (named, _) => named.iter().cloned().collect(),
         };
         let authentication = authentication(arguments, now);
-        Ok(Some(Self { app, partner, subscriptions, key, signature, grant, scopes, authentication, now }))
+        Ok(Some(Self {
+            app,
+            partner,
+            subscriptions,
+            key,
+            signature,
+            certificate,
+            grant,
+            scopes,
+            authentication,
+            now,
+        }))
     }
 }
 
@@ -211,19 +239,41 @@ fn subscription(of: &Value) -> Result<Subscription, Failure> {
 
 fn key_of_node(node: &Node, id: &KeyId) -> Result<KeyRecord, Failure> {
     let key = node.get(&format!("/admin/keys/{}", segment(id.as_str())))?;
-    let products: Option<Products> = list(&key, "products")?;
-    let addresses: Option<Networks> = list(&key, "addresses")?;
     Ok(KeyRecord {
         id: field(&key, "id")?,
         app: field(&key, "app")?,
         scopes: list(&key, "scopes")?,
-        narrowing: Narrowing { products, addresses },
+        narrowing: narrowing(&key)?,
         created_at: field(&key, "created_at")?,
         expires_at: optional(&key, "expires_at")?,
         revoked_at: optional(&key, "revoked_at")?,
         rotated_from: None,
         last_used_at: None,
     })
+}
+
+fn certificate_of_node(node: &Node, id: &CertificateId) -> Result<AppCertificate, Failure> {
+    let found = node.get(&format!("/admin/client-certificates/{}", segment(id.as_str())))?;
+    let told = KnownBy::KINDS.into_iter().find_map(|kind| Some((kind, found[kind].as_str()?)));
+    let known_by = told.and_then(|(kind, name)| KnownBy::of(kind, name).ok());
+    Ok(AppCertificate {
+        id: field(&found, "id")?,
+        app: field(&found, "app")?,
+        known_by: known_by.ok_or_else(|| anyhow!("the node's answer has no name that is known here"))?,
+        label: None,
+        scopes: list(&found, "scopes")?,
+        narrowing: narrowing(&found)?,
+        created_at: field(&found, "created_at")?,
+        expires_at: optional(&found, "expires_at")?,
+        revoked_at: optional(&found, "revoked_at")?,
+        last_used_at: None,
+    })
+}
+
+fn narrowing(of: &Value) -> Result<Narrowing, Failure> {
+    let products: Option<Products> = list(of, "products")?;
+    let addresses: Option<Networks> = list(of, "addresses")?;
+    Ok(Narrowing { products, addresses })
 }
 
 /// The grant that holds; without one, the last that did.
@@ -266,6 +316,10 @@ impl IdentitySource for Facts {
 
     async fn request_key(&self, _: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
         Ok(None)
+    }
+
+    async fn certificates(&self, _: &ShownNames) -> Answered<Vec<AppCertificate>> {
+        Ok(self.certificate.clone().into_iter().collect())
     }
 
     async fn app(&self, _: &AppId) -> Answered<Option<App>> {

@@ -16,6 +16,7 @@ use crate::credential::loader::Failure;
 use crate::credential::refused::Refused;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_certificate::ShownNames;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
@@ -136,13 +137,16 @@ impl Directory {
         Ok(remembered)
     }
 
-    async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
+    pub(super) async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
         let moment = self.clock.moment();
         let mut stamps = Stamps::default();
         let outcome = match &presented {
             Owned::ApiKey(hash) => self.load_key(hash, moment, &mut stamps).await,
             Owned::SignatureKey(id) => {
                 self.loader.load_signature_key(id, self.judging(moment), &mut stamps).await
+            }
+            Owned::Certificate(names) => {
+                self.loader.load_certificate(names, self.judging(moment), &mut stamps).await
             }
             Owned::AccessToken(token) => {
                 self.loader.load_token(token, self.judging(moment), &mut stamps).await
@@ -184,11 +188,13 @@ impl Directory {
 }
 
 /// A presented credential that can be taken to another thread.
+#[derive(Clone)]
 pub(super) enum Owned {
     ApiKey(KeyHash),
     /// Its signature fits.
     AccessToken(Box<VerifiedToken>),
     SignatureKey(SignatureKeyId),
+    Certificate(ShownNames),
 }
 
 fn out_of_reach(unavailable: &SourceUnavailable, moment: Moment) -> Remembered {

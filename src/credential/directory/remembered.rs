@@ -31,6 +31,11 @@ impl Remembered {
     pub(super) fn is_outage(&self) -> bool {
         matches!(self.outcome, Err(Refused { refusal: Refusal::Unavailable(_), .. }))
     }
+
+    /// Whether it is a certificate that no app has registered.
+    pub(super) fn is_no_apps(&self) -> bool {
+        matches!(self.outcome, Err(Refused { refusal: Refusal::CertificateInvalid(_), app: None }))
+    }
 }
 
 impl From<Found> for Remembered {
@@ -70,7 +75,17 @@ impl Lifetimes {
     /// API keys have a memory of their own.
     fn of(&self, (kind, _): &Credential, value: &Remembered) -> Duration {
         match (kind, &value.outcome) {
-            (CredentialKind::AccessToken | CredentialKind::SignedRequest, Ok(_)) => self.known,
+            (
+                CredentialKind::AccessToken
+                | CredentialKind::SignedRequest
+                | CredentialKind::ClientCertificate,
+                Ok(_),
+            ) => self.known,
+            // That it proves nothing was paid for, and nothing but a change makes it untrue.
+            (
+                CredentialKind::ClientCertificate,
+                Err(Refused { refusal: Refusal::CertificateInvalid(_), .. }),
+            ) => self.known,
             (CredentialKind::ApiKey, _) | (_, Err(_)) => REFUSED_TIME,
         }
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+mod certificates;
 mod foreign;
 mod guessed;
 mod many;
@@ -85,6 +86,7 @@ impl World {
             loads: AtomicUsize::new(0),
             unknown: std::sync::Mutex::default(),
             keys_asked: AtomicUsize::new(0),
+            certificates: std::sync::Mutex::default(),
             granted: std::sync::Mutex::default(),
             valid_from: std::sync::Mutex::new(None),
             gate: Semaphore::new(1),

@@ -16,12 +16,15 @@ pub(super) fn check(oauth: &OAuth, client: &Client, (door, now): (&Door, Timesta
     if !by_name && !by_itself {
         return Err(Unproven::Nothing);
     }
-    let shown = door.shown().ok_or(Unproven::NoCertificate)?;
+    let shown = door.shown(now).ok_or(Unproven::NoCertificate)?;
     if !shown.is_timely(now) {
         return Err(Unproven::CertificateTime);
     }
+    if shown.is_revoked {
+        return Err(Unproven::CertificateRevoked);
+    }
     let is_vouched = by_name && settings.tls_name.as_ref().is_some_and(|name| shown.is_vouched(name, now));
-    let is_right = is_vouched || (by_itself && is_registered(oauth, client, shown));
+    let is_right = is_vouched || (by_itself && is_registered(oauth, client, &shown));
     is_right.then_some(()).ok_or(Unproven::Certificate)
 }
 

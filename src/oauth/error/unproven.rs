@@ -27,6 +27,9 @@ pub enum Unproven {
     /// By a certificate that has ended, perhaps since its connection began.
     #[error("the certificate is not valid now")]
     CertificateTime,
+    /// By a certificate that its authority took back.
+    #[error("the certificate was revoked by its authority")]
+    CertificateRevoked,
     /// By another certificate.
     #[error("the certificate is none of the app's")]
     Certificate,
@@ -63,6 +66,7 @@ impl Unproven {
             | Self::Nothing
             | Self::NoCertificate
             | Self::CertificateTime
+            | Self::CertificateRevoked
             | Self::Certificate
             | Self::Secret
             | Self::Assertion(_)

@@ -69,6 +69,14 @@ pub enum CertificateError {
         /// Why.
         reason: String,
     },
+    /// The revocation list is none that can be gone by.
+    #[error("{} is no revocation list in PEM or DER that can be gone by: {reason}", path.display())]
+    NoList {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// They do not go together.
     #[error("the key in {} does not go with the certificate in {}: {reason}", key.display(), certificate.display())]
     Mismatch {

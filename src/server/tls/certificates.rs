@@ -17,12 +17,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::version::{TLS12, TLS13};
 
+use super::any_certificate::AnyCertificate;
 use super::certificate::{Certificate, CertificateError};
-use super::client_certificates::{AnyCertificate, ClientAuthorities};
+use super::client_certificates::ClientAuthorities;
 use super::folder;
 use super::set::CertificateSet;
 use crate::config::settings::{MutualTlsSettings, TlsSettings};
-use crate::domain::client_certificate::ClientCertificate;
+use crate::domain::shown_certificate::ShownCertificate;
 use crate::domain::time::{Clock, Timestamp};
 
 /// What is spoken within TLS, as ALPN names it (RFC 7301), by preference.
@@ -37,7 +38,7 @@ pub(in crate::server) struct Certificates {
     provider: Arc<CryptoProvider>,
     in_force: Mutex<InForce>,
     /// Who vouches for clients, if there is a door that asks for their certificates.
-    clients: Option<ClientAuthorities>,
+    clients: Option<Arc<ClientAuthorities>>,
     version: AtomicU64,
     failures: AtomicU64,
     /// Whether something was wrong when they were last read.
@@ -80,7 +81,7 @@ pub enum CertificatesError {
     /// Some are broken; each is told.
     #[error("{}", told(.0))]
     Broken(Vec<CertificateError>),
-    /// The authorities that vouch for clients cannot be read.
+    /// The authorities that vouch for clients, or their revocation lists, cannot be read.
     #[error("the authorities of clients: {0}")]
     Clients(CertificateError),
     /// TLS itself is not to be had.
@@ -108,11 +109,10 @@ impl Certificates {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CertificatesError> {
         let (folder, provider) = (settings.certificates.as_path(), Arc::new(default_provider()));
-        let open = |mutual: &MutualTlsSettings| {
-            ClientAuthorities::open(mutual.client_ca.as_deref(), provider.clone())
-        };
-        let clients = settings.mutual.as_ref().map(open).transpose().map_err(CertificatesError::Clients)?;
         let now = clock.now();
+        let open = |mutual: &MutualTlsSettings| ClientAuthorities::open(mutual, provider.clone(), now);
+        let clients = settings.mutual.as_ref().map(open).transpose().map_err(CertificatesError::Clients)?;
+        let clients = clients.map(Arc::new);
         let (named, broken) = read(folder, &BTreeMap::new(), (&provider, now))?;
         if !broken.is_empty() {
             return Err(CertificatesError::Broken(broken));
@@ -155,13 +155,30 @@ impl Certificates {
         }
     }
 
-    /// What is known at `now` of who showed that chain of certificates.
+    /// The chain of certificates that a client showed at `now`; `None` if it showed none, or one that cannot be read.
     pub(super) fn look_at_client(
         &self,
         shown: &[CertificateDer<'_>],
         now: Timestamp,
-    ) -> Option<ClientCertificate> {
-        self.clients.as_ref()?.look_at(shown, now)
+    ) -> Option<ShownCertificate> {
+        let chain = shown.iter().map(|one| Box::from(&**one)).collect();
+        ShownCertificate::new(chain, self.clients.clone()?, now)
+    }
+
+    /// Who vouches for clients, if there is a door that asks for their certificates.
+    #[must_use]
+    pub(in crate::server) fn clients(&self) -> Option<&ClientAuthorities> {
+        self.clients.as_deref()
+    }
+
+    /// Reads again who vouches for clients, and which certificates were taken back. Reads files: not for the data plane's threads.
+    pub(super) fn reload_clients(&self) {
+        self.clients().into_iter().for_each(|clients| clients.reload(self.clock.now()));
+    }
+
+    /// Looks whether a revocation list has ended.
+    pub(super) fn turn_clients(&self) {
+        self.clients().into_iter().for_each(|clients| clients.turn(self.clock.now()));
     }
 
     /// Times that certificates were read and some were broken.
@@ -184,9 +201,15 @@ impl Certificates {
         self.is_broken.load(Ordering::Relaxed) || !self.in_force().set.is_as_of(self.clock.now())
     }
 
-    /// Reads all again and puts in force what is right; connections that there are stay as they are. What is wrong is in the
-    /// log and counted. Reads files: not for the data plane's threads.
+    /// Reads all again, those of clients' authorities too.
     pub(in crate::server) fn reload(&self) {
+        self.reload_folder();
+        self.reload_clients();
+    }
+
+    /// Reads the folder again and puts in force what is right; connections that there are stay as they are. What is wrong is in
+    /// the log and counted. Reads files: not for the data plane's threads.
+    pub(super) fn reload_folder(&self) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.in_force().clone();
         let now = self.clock.now();
@@ -196,8 +219,6 @@ impl Certificates {
             self.activate(&before, CertificateSet::new(named, now).ok_or_else(none)?);
             if broken.is_empty() { Ok(()) } else { Err(CertificatesError::Broken(broken)) }
         });
-        let clients = self.clients.as_ref().map_or(Ok(()), ClientAuthorities::reload);
-        let outcome = outcome.and(clients.map_err(CertificatesError::Clients));
         self.is_broken.store(outcome.is_err(), Ordering::Relaxed);
         if let Err(error) = outcome {
             tracing::error!("certificates are broken; those before them stay:\n{error}");

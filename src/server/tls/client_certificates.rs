@@ -1,85 +1,293 @@
 //! Certificates of clients (RFC 8705): asked for at the door for partners' machines, and never insisted on. Whoever shows one has
-//! its private key; who vouches for it is another question, which is asked once the handshake is done.
+//! its private key; who vouches for it, and whether that was taken back, is another question, which is asked once the handshake is
+//! done, and again when the answer may be another.
 //!
-//! So a certificate that no authority issued is let in too: an app may have registered it as its own (`self_signed_tls_client_auth`),
-//! or have its tokens bound to it. Nobody is let through by a certificate here.
+//! So a certificate that no authority issued is let in too: an app may have registered it as its own, or have its tokens bound to it.
+//! Nobody is let through by a certificate here. A file that is broken changes nothing: what was read of it before stays.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use aws_lc_rs::digest::{Context, SHA256};
+use moka::sync::Cache;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName as Hint, Error, RootCertStore, SignatureScheme};
-use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::X509Name;
 
-use super::certificate::{CertificateError, chain};
+use super::bundle::{Bundle, Roots};
+use super::certificate::CertificateError;
+use super::client_names::{names, spiffe_id, validity};
+use super::revocation_list::{List, ListFile};
+use crate::config::settings::MutualTlsSettings;
 use crate::credential::client_keys::thumbprint_of;
 use crate::domain::client_certificate::{CertificateName, ClientCertificate, Vouched};
-use crate::domain::distinguished_name::{Attribute, DistinguishedName};
+use crate::domain::shown_certificate::Vouching;
+use crate::domain::spiffe_id::{SpiffeId, TrustDomain};
 use crate::domain::time::Timestamp;
 
-/// The authorities that vouch for clients, and the file that they come from; there may be none.
-#[derive(Debug)]
+/// Chains that are remembered; beyond, the least used is looked at again.
+const MOST_VOUCHED: u64 = 20_000;
+
+/// The authorities that vouch for clients, and the files that they come from; there may be none.
 pub(in crate::server) struct ClientAuthorities {
-    file: Option<PathBuf>,
+    bundles: Vec<(Option<TrustDomain>, PathBuf)>,
+    lists: Vec<PathBuf>,
     provider: Arc<CryptoProvider>,
-    verifier: Mutex<Option<Arc<dyn ClientCertVerifier>>>,
+    in_force: Mutex<Arc<InForce>>,
+    version: AtomicU64,
+    failures: AtomicU64,
+    /// Chains that are vouched for, by their hash, with the version by which they are: whoever connects again, or has several
+    /// connections, is looked at once.
+    vouched: Cache<[u8; 32], (u64, Arc<ClientCertificate>)>,
+    /// One reload at a time.
+    turn: Mutex<()>,
+}
+
+struct InForce {
+    roots: Vec<Arc<Roots>>,
+    lists: Vec<Arc<ListFile>>,
+    bundles: Vec<Bundle>,
+    /// When the next list ends.
+    ends_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for ClientAuthorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ClientAuthorities({} bundles, {} lists)", self.bundles.len(), self.lists.len())
+    }
 }
 
 impl ClientAuthorities {
-    /// Reads the authorities in `file` for the first time.
+    /// Reads the authorities of the settings, and their revocation lists, for the first time.
     ///
     /// # Errors
-    /// [`CertificateError`]: it holds none.
-    pub(super) fn open(file: Option<&Path>, provider: Arc<CryptoProvider>) -> Result<Self, CertificateError> {
-        let verifier = file.map(|file| verifier(file, &provider)).transpose()?;
-        Ok(Self { file: file.map(Path::to_owned), provider, verifier: Mutex::new(verifier) })
+    /// [`CertificateError`]: a file is broken.
+    pub(super) fn open(
+        settings: &MutualTlsSettings,
+        provider: Arc<CryptoProvider>,
+        now: Timestamp,
+    ) -> Result<Self, CertificateError> {
+        let general = settings.client_ca.iter().map(|file| (None, file.clone()));
+        let own = settings.trust_domains.iter().map(|(domain, file)| (Some(domain.clone()), file.clone()));
+        let bundles: Vec<_> = general.chain(own).collect();
+        let roots = bundles.iter().map(|(_, file)| Roots::read(file, None)).collect::<Result<_, _>>()?;
+        let lists = &settings.revocation_lists;
+        let lists = lists.iter().map(|file| ListFile::read(file, None)).collect::<Result<_, _>>()?;
+        let in_force = InForce::of(&bundles, (roots, lists), &provider, now)?;
+        Ok(Self {
+            bundles,
+            lists: settings.revocation_lists.clone(),
+            provider,
+            in_force: Mutex::new(Arc::new(in_force)),
+            version: AtomicU64::new(1),
+            failures: AtomicU64::new(0),
+            vouched: Cache::new(MOST_VOUCHED),
+            turn: Mutex::new(()),
+        })
     }
 
-    /// Reads them again; those before stay if the file is broken.
-    ///
-    /// # Errors
-    /// [`CertificateError`].
-    pub(super) fn reload(&self) -> Result<(), CertificateError> {
-        if let Some(file) = &self.file {
-            let read = verifier(file, &self.provider)?;
-            *self.verifier.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+    /// The files that they come from.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.bundles.iter().map(|(_, file)| file).chain(&self.lists)
+    }
+
+    /// Times that the files were read and some were broken.
+    pub(in crate::server) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// When the first list ends, or ended: no certificate that it is about is vouched for from then on.
+    pub(in crate::server) fn lists_until(&self) -> Option<Timestamp> {
+        self.in_force().lists().map(|list| list.next_at).min()
+    }
+
+    /// Reads all files again, and puts in force what is right. What is wrong is in the log and counted.
+    pub(super) fn reload(&self, now: Timestamp) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.in_force();
+        let mut broken = Vec::new();
+        let mut kept = |error: CertificateError| broken.push(error);
+        let roots: Vec<_> = (self.bundles.iter().zip(&before.roots))
+            .map(|((_, file), old)| {
+                Roots::read(file, Some(old)).map_err(&mut kept).unwrap_or_else(|()| old.clone())
+            })
+            .collect();
+        let lists: Vec<_> = (self.lists.iter().zip(&before.lists))
+            .map(|(file, old)| {
+                let read = ListFile::read(file, Some(old));
+                let right = read.and_then(|read| self.is_taken(&before, old, read));
+                right.map_err(&mut kept).unwrap_or_else(|()| old.clone())
+            })
+            .collect();
+        if !is_same(&roots, &before.roots) || !is_same(&lists, &before.lists) {
+            match InForce::of(&self.bundles, (roots, lists), &self.provider, now) {
+                Ok(new) => {
+                    self.put(new);
+                    tracing::info!("authorities of clients, or their revocation lists, have changed");
+                }
+                Err(error) => broken.push(error),
+            }
         }
-        Ok(())
+        for error in &broken {
+            tracing::error!(
+                "a file of clients' authorities is broken; what was read of it before stays: {error}"
+            );
+        }
+        self.failures.fetch_add(u64::from(!broken.is_empty()), Ordering::Relaxed);
     }
 
-    /// What is known at `now` of who showed that chain of certificates; `None` if it showed none, or one that cannot be read.
-    pub(super) fn look_at(&self, shown: &[CertificateDer<'_>], now: Timestamp) -> Option<ClientCertificate> {
-        let (first, rest) = shown.split_first()?;
-        let verifier = self.verifier.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let seconds = u64::try_from(now.as_seconds()).unwrap_or(0);
-        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let is_vouched = verifier.is_some_and(|it| it.verify_client_cert(first, rest, at).is_ok());
-        let (_, certificate) = X509Certificate::from_der(first).ok()?;
-        let (not_before, not_after) = validity(&certificate);
-        let vouched = is_vouched
-            .then(|| Vouched { names: names(&certificate), until: vouched_until(rest, now).min(not_after) });
-        Some(ClientCertificate { thumbprint: thumbprint_of(first), not_before, not_after, vouched })
+    /// A file of lists, if they are such as can be gone by.
+    fn is_taken(
+        &self,
+        in_force: &InForce,
+        old: &Arc<ListFile>,
+        new: Arc<ListFile>,
+    ) -> Result<Arc<ListFile>, CertificateError> {
+        match in_force.roots.first() {
+            Some(roots) if !Arc::ptr_eq(old, &new) => {
+                Bundle::new(None, roots, std::slice::from_ref(&new), &self.provider).map(|_| new)
+            }
+            Some(_) | None => Ok(new),
+        }
+    }
+
+    /// Has what rests on a list that has ended be looked at again, and says that it has. To be called now and then.
+    pub(super) fn turn(&self, now: Timestamp) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.in_force();
+        if before.ends_at.is_none_or(|ends_at| now <= ends_at) {
+            return;
+        }
+        match InForce::of(&self.bundles, (before.roots.clone(), before.lists.clone()), &self.provider, now) {
+            Ok(new) => self.put(new),
+            Err(error) => tracing::error!("authorities of clients cannot be looked at again: {error}"),
+        }
+    }
+
+    fn put(&self, new: InForce) {
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        let in_force: MutexGuard<'_, Arc<InForce>> =
+            self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
+        in_force.clone()
     }
 }
 
-/// The first second in which a certificate is valid, and the last one.
-fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
-    let validity = certificate.validity();
-    let [from, to] = [validity.not_before, validity.not_after].map(|time| time.timestamp());
-    (Timestamp::from_seconds(from), Timestamp::from_seconds(to))
+impl Vouching for ClientAuthorities {
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn look_at(&self, chain: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
+        // Before what is in force is taken: what changes meanwhile makes it of no use.
+        let (version, hash) = (self.version(), hash_of(chain));
+        if let Some((of, known)) = self.vouched.get(&hash)
+            && of == version
+            && known.is_timely(now)
+            && known.vouched.as_ref().is_some_and(|vouched| now <= vouched.until)
+        {
+            return Some((*known).clone());
+        }
+        let looked = self.look(chain, now)?;
+        if looked.vouched.is_some() {
+            self.vouched.insert(hash, (version, Arc::new(looked.clone())));
+        }
+        Some(looked)
+    }
+}
+
+impl ClientAuthorities {
+    fn look(&self, chain: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
+        let (first, rest) = chain.split_first()?;
+        let (_, certificate) = X509Certificate::from_der(first).ok()?;
+        let (not_before, not_after) = validity(&certificate);
+        let in_force = self.in_force();
+        let vouched = in_force.vouched((&certificate, chain), now).map(|(names, spiffe_id)| Vouched {
+            names,
+            spiffe_id,
+            until: vouched_until(rest, now).min(not_after),
+        });
+        let is_revoked = vouched.is_none() && in_force.has_revoked(chain);
+        Some(ClientCertificate {
+            thumbprint: thumbprint_of(first),
+            not_before,
+            not_after,
+            is_revoked,
+            vouched,
+        })
+    }
+}
+
+impl InForce {
+    fn of(
+        files: &[(Option<TrustDomain>, PathBuf)],
+        (roots, lists): (Vec<Arc<Roots>>, Vec<Arc<ListFile>>),
+        provider: &Arc<CryptoProvider>,
+        now: Timestamp,
+    ) -> Result<Self, CertificateError> {
+        let bundles = (files.iter().zip(&roots))
+            .map(|((domain, _), roots)| Bundle::new(domain.clone(), roots, &lists, provider))
+            .collect::<Result<_, _>>()?;
+        let all = || lists.iter().flat_map(|file| file.lists().iter().map(move |list| (file, list)));
+        for (file, list) in all().filter(|(_, list)| list.next_at < now) {
+            let (file, ended) = (file.path().display(), list.next_at);
+            tracing::error!(%file, %ended, "a revocation list has ended: no certificate that it is about is vouched for until there is a newer one");
+        }
+        let ends_at = all().map(|(_, list)| list.next_at).filter(|next| *next >= now).min();
+        Ok(Self { roots, lists, bundles, ends_at })
+    }
+
+    fn lists(&self) -> impl Iterator<Item = &List> {
+        self.lists.iter().flat_map(|file| file.lists())
+    }
+
+    /// What an authority vouches for at `now` of the first certificate of a chain: that of a trust domain for ids of that domain,
+    /// and no other authority for those.
+    fn vouched(
+        &self,
+        (certificate, chain): (&X509Certificate<'_>, &[Box<[u8]>]),
+        now: Timestamp,
+    ) -> Option<(Vec<CertificateName>, Option<SpiffeId>)> {
+        let id = spiffe_id(certificate);
+        let own = self.bundles.iter().find(|bundle| id.as_ref().is_some_and(|id| bundle.is_of(id)));
+        let general = self.bundles.iter().find(|bundle| bundle.domain().is_none());
+        let ders: Vec<CertificateDer<'_>> = chain.iter().map(|one| CertificateDer::from(&**one)).collect();
+        let (first, rest) = ders.split_first()?;
+        let seconds = u64::try_from(now.as_seconds()).unwrap_or(0);
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let [by_own, by_general] =
+            [own, general].map(|bundle| bundle.is_some_and(|bundle| bundle.vouches(first, rest, at)));
+        let mut found = if by_general { names(certificate) } else { Vec::new() };
+        found.retain(|name| !self.is_of_own_domain(name));
+        found.extend(id.iter().filter(|_| by_own).map(|id| CertificateName::Uri(id.to_string())));
+        let is_vouched = if own.is_some() { by_own } else { by_general };
+        (by_own || by_general).then(|| (found, id.filter(|_| is_vouched)))
+    }
+
+    /// Whether a name is an id of a trust domain that has authorities of its own.
+    fn is_of_own_domain(&self, name: &CertificateName) -> bool {
+        let CertificateName::Uri(uri) = name else { return false };
+        let Ok(id) = uri.parse::<SpiffeId>() else { return false };
+        self.bundles.iter().any(|bundle| bundle.is_of(&id))
+    }
+
+    /// Whether a list has one of these certificates.
+    fn has_revoked(&self, chain: &[Box<[u8]>]) -> bool {
+        let is_listed = |one: &[u8]| {
+            X509Certificate::from_der(one)
+                .is_ok_and(|(_, certificate)| self.lists().any(|list| list.has(&certificate)))
+        };
+        !self.lists.is_empty() && chain.iter().any(|one| is_listed(one))
+    }
 }
 
 /// Until when all of `chain` is valid that is at `now`. What is not has no part in who vouches.
-fn vouched_until(chain: &[CertificateDer<'_>], now: Timestamp) -> Timestamp {
+fn vouched_until(chain: &[Box<[u8]>], now: Timestamp) -> Timestamp {
     let ends = chain.iter().filter_map(|one| {
         let (_, certificate) = X509Certificate::from_der(one).ok()?;
         let (not_before, not_after) = validity(&certificate);
@@ -88,107 +296,18 @@ fn vouched_until(chain: &[CertificateDer<'_>], now: Timestamp) -> Timestamp {
     ends.min().unwrap_or(Timestamp::from_micros(i64::MAX))
 }
 
-fn verifier(
-    file: &Path,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
-    let wrong = |reason: String| CertificateError::NoCertificate { path: file.to_owned(), reason };
-    let mut roots = RootCertStore::empty();
-    for authority in chain(file)? {
-        roots.add(authority).map_err(|error| wrong(error.to_string()))?;
+/// What a chain is remembered by.
+fn hash_of(chain: &[Box<[u8]>]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for one in chain {
+        context.update(&one.len().to_le_bytes());
+        context.update(one);
     }
-    let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-    built.map_err(|error| wrong(error.to_string()))
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
-/// The subject of a certificate and its alternative names.
-fn names(certificate: &X509Certificate<'_>) -> Vec<CertificateName> {
-    let subject = subject(certificate.subject()).map(CertificateName::Subject);
-    let alternative = certificate.subject_alternative_name().ok().flatten();
-    let alternative = alternative.into_iter().flat_map(|extension| &extension.value.general_names);
-    subject.into_iter().chain(alternative.filter_map(alternative_name)).collect()
-}
-
-fn alternative_name(name: &GeneralName<'_>) -> Option<CertificateName> {
-    match name {
-        GeneralName::DNSName(host) => Some(CertificateName::Host(host.to_ascii_lowercase())),
-        GeneralName::URI(uri) => Some(CertificateName::Uri((*uri).to_owned())),
-        GeneralName::RFC822Name(mail) => Some(CertificateName::Mail((*mail).to_owned())),
-        GeneralName::IPAddress(bytes) => {
-            let v4 = <[u8; 4]>::try_from(*bytes).map(std::net::IpAddr::from);
-            let address = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(std::net::IpAddr::from));
-            address.ok().map(CertificateName::Address)
-        }
-        _ => None,
-    }
-}
-
-/// A subject, turned round as RFC 4514 has it; `None` if part of it is no text.
-fn subject(name: &X509Name<'_>) -> Option<DistinguishedName> {
-    let mut parts = Vec::new();
-    for part in name.iter_rdn() {
-        let attributes: Option<Vec<Attribute>> = part
-            .iter()
-            .map(|attribute| {
-                Some((attribute.attr_type().to_id_string(), attribute.as_str().ok()?.to_owned()))
-            })
-            .collect();
-        parts.push(attributes?);
-    }
-    parts.reverse();
-    Some(DistinguishedName::new(parts)).filter(|subject| !subject.is_empty())
-}
-
-/// Takes any certificate whose private key the client has.
-#[derive(Debug)]
-pub(super) struct AnyCertificate {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AnyCertificate {
-    pub(super) fn new(provider: &CryptoProvider) -> Self {
-        Self { algorithms: provider.signature_verification_algorithms }
-    }
-}
-
-impl ClientCertVerifier for AnyCertificate {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    /// None: a client would only show a certificate that one of them issued.
-    fn root_hint_subjects(&self) -> &[Hint] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+fn is_same<T>(one: &[Arc<T>], other: &[Arc<T>]) -> bool {
+    one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
 }

@@ -52,13 +52,15 @@ pub(super) fn find(folder: &Path) -> io::Result<Vec<Files>> {
 /// # Errors
 /// The folder cannot be read.
 pub(super) fn stamps(folder: &Path) -> io::Result<Vec<Stamp>> {
-    let stamp = |path: PathBuf| {
-        let state = fs::metadata(&path).ok().map(|metadata| {
-            (metadata.dev(), metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec())
-        });
-        (path, state)
-    };
     Ok(find(folder)?.into_iter().flat_map(|files| [files.certificate, files.key]).map(stamp).collect())
+}
+
+/// The state of a file.
+pub(super) fn stamp(path: PathBuf) -> Stamp {
+    let state = fs::metadata(&path).ok().map(|metadata| {
+        (metadata.dev(), metadata.ino(), metadata.size(), metadata.ctime(), metadata.ctime_nsec())
+    });
+    (path, state)
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {

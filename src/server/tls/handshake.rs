@@ -103,8 +103,8 @@ impl Handshakes {
             Asks::Nothing => Door::Front,
             Asks::Certificate => {
                 let shown = stream.get_ref().1.peer_certificates();
-                let known = shown.and_then(|shown| self.certificates.look_at_client(shown, now));
-                Door::Machines(known.map(Arc::new))
+                let shown = shown.and_then(|shown| self.certificates.look_at_client(shown, now));
+                Door::Machines(shown.map(Arc::new))
             }
         }
     }

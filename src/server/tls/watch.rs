@@ -5,15 +5,48 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::certificates::Certificates;
-use super::folder::{Stamp, stamps};
+use super::folder::{Stamp, stamp, stamps};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks after which certificates that are due are read again though their files are as they were.
 const LOOKS: u32 = 60;
 
+/// The same of the files about clients: what was taken back is to be refused within a second.
+const LOOK_AT_CLIENTS_EVERY: Duration = Duration::from_millis(250);
+
 /// Watches for ever.
 pub(in crate::server) async fn watch(certificates: Arc<Certificates>) {
+    tokio::join!(watch_folder(certificates.clone()), watch_clients(certificates));
+}
+
+/// Has the files about clients read again when they change, if there are any.
+async fn watch_clients(certificates: Arc<Certificates>) {
+    let Some(clients) = certificates.clients() else { return };
+    let files: Vec<_> = clients.files().cloned().collect();
+    if files.is_empty() {
+        return;
+    }
+    let mut interval = tokio::time::interval(LOOK_AT_CLIENTS_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut watching = Watching::default();
+    loop {
+        interval.tick().await;
+        let (certificates, files) = (certificates.clone(), files.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let seen = files.into_iter().map(stamp).collect();
+            watching.look(Some(seen), || certificates.reload_clients());
+            certificates.turn_clients();
+            watching
+        });
+        watching = looked.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "looking at the authorities of clients failed; they are looked at anew");
+            Watching::default()
+        });
+    }
+}
+
+async fn watch_folder(certificates: Arc<Certificates>) {
     let mut interval = tokio::time::interval(LOOK_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut watching = Watching::default();
@@ -24,7 +57,7 @@ pub(in crate::server) async fn watch(certificates: Arc<Certificates>) {
             if watching.looks % LOOKS == 0 && certificates.is_due() {
                 watching.read = None;
             }
-            watching.look(stamps(certificates.folder()).ok(), || certificates.reload());
+            watching.look(stamps(certificates.folder()).ok(), || certificates.reload_folder());
             watching
         });
         watching = looked.await.unwrap_or_else(|error| {

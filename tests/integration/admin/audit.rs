@@ -139,8 +139,14 @@ async fn a_filter_that_can_find_nothing_is_told_with_what_there_is() {
     for (filter, told) in [
         ("action=app.suspnd", "there are: app.create, app.update, app.suspend,"),
         ("action=", "there are: app.create"),
-        ("subject=merchnt:mer_1", "kinds are: app, exception, grant, key, kill_switch, merchant,"),
-        ("subject=shop:x", "kinds are: app, exception, grant, key, kill_switch, merchant,"),
+        (
+            "subject=merchnt:mer_1",
+            "kinds are: app, client_certificate, exception, grant, key, kill_switch, merchant,",
+        ),
+        (
+            "subject=shop:x",
+            "kinds are: app, client_certificate, exception, grant, key, kill_switch, merchant,",
+        ),
         ("subject=nope", "is an id, such as app_…, or KIND:ID; kinds are: app,"),
         ("actor=alice", "kinds are: administrator, merchant, node, presenter"),
         ("actor=administrator:", "kinds are: administrator, merchant, node, presenter"),

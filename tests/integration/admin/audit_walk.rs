@@ -147,6 +147,13 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     walk.calls(("POST /keys/{id}/rotate", &[&key]), nothing(), ("key.rotate", Some(&key), Told)).await;
     walk.calls(("POST /keys/{id}/revoke", &[&key]), nothing(), ("key.revoke", Some(&key), Told)).await;
 
+    let body = json!({"app": app, "subject": "CN=erp"});
+    let made = ("client_certificate.create", None, Nothing);
+    let certificate = text(&walk.calls(("POST /client-certificates", &[]), body, made).await, "id");
+    let revoked = ("client_certificate.revoke", Some(&*certificate), Told);
+    let route = "POST /client-certificates/{id}/revoke";
+    walk.calls((route, &[&certificate]), nothing(), revoked).await;
+
     let body = json!({"app": app, "algorithm": "hmac-sha256"});
     let made = ("signature_key.create", None, Nothing);
     let key = text(&walk.calls(("POST /signature-keys", &[]), body, made).await, "id");

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod audit_walk;
 mod books;
+mod client_certificates;
 mod clients;
 mod identity;
 mod keys;

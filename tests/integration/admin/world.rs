@@ -16,6 +16,7 @@ use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router}
 use tollgate::credential::hasher::Hasher;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
+use tollgate::domain::app_certificate::KnownBy;
 use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
@@ -58,6 +59,10 @@ impl Invalidation for Forgotten {
 
     fn forget_signature_key(&self, key: &SignatureKeyId) {
         self.note(key.as_str());
+    }
+
+    fn forget_certificate(&self, known_by: &KnownBy) {
+        self.note(&known_by.told().1);
     }
 
     fn forget_grant(&self, grant: &GrantId) {

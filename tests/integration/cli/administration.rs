@@ -326,6 +326,36 @@ async fn a_client_that_makes_no_sense_is_refused_by_field_and_remedy() {
 }
 
 #[tokio::test]
+async fn an_app_has_certificates_each_known_by_one_name() {
+    let world = World::new().await;
+    let id = text(&world.app().await, "id");
+    let create = ["client-certificate", "create", "--app", &id];
+    let more = ["--label", "ERP", "--scope", "order:read", "--address", "192.0.2.0/24"];
+    let of_id = [&["--spiffe-id", "spiffe://bright.example/erp"][..], &more].concat();
+    let made = json(&world, &[&create[..], &of_id].concat()).await;
+    assert_eq!(made["spiffe_id"], "spiffe://bright.example/erp");
+    assert_eq!((&made["scopes"], &made["label"]), (&serde_json::json!(["order:read"]), &"ERP".into()));
+    let shown = run(&world, &[&create[..], &["--subject", "CN=erp"]].concat()).await;
+    assert_eq!(shown.status, 0, "{}", shown.err);
+    assert!(shown.out.contains("CN=erp") && shown.out.contains("all of the app"), "{}", shown.out);
+    for wrong in [&[][..], &["--subject", "CN=a", "--fingerprint", "00"]] {
+        assert_eq!(run(&world, &[&create[..], wrong].concat()).await.status, 2, "{wrong:?}");
+    }
+    let refused = run(&world, &[&create[..], &["--spiffe-id", "https://a"]].concat()).await;
+    assert!(refused.status == 3 && refused.err.contains("spiffe://"), "{}", refused.err);
+    let revoked = json(&world, &["client-certificate", "revoke", &text(&made, "id")]).await;
+    assert_eq!(revoked["revoked_at"], "2026-11-24T08:00:00Z");
+    let list = ["client-certificate", "list", "--app", &id];
+    assert_eq!(json(&world, &list).await.as_array().unwrap().len(), 2);
+    let listed = run(&world, &list).await;
+    assert!(
+        listed.out.contains("spiffe://bright.example/erp") && listed.out.contains("CN=erp"),
+        "{}",
+        listed.out
+    );
+}
+
+#[tokio::test]
 async fn an_app_has_keys_that_its_requests_are_signed_by() {
     let world = World::new().await;
     let id = text(&world.app().await, "id");

@@ -9,6 +9,8 @@ use crate::support::bound::{Bound, ROUTES, add};
 use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
 use crate::support::http;
+use crate::support::machines::{Machines, get, named};
+use crate::support::tls::Identity;
 
 const SANDBOX: [&str; 2] = ["--environment", "sandbox"];
 
@@ -179,6 +181,7 @@ fn what_cannot_be_explained_is_said() {
     for (more, status, told) in [
         (&["--offline"][..], 2, "METHOD TARGET"),
         (&["GET /", "--key", "key_1"], 2, "--admin-url"),
+        (&["GET /", "--client-certificate", "crt_1"], 2, "--admin-url"),
         (&["--request-id", "x"], 2, "--admin-url"),
         (&["GET nowhere at all"], 2, "is no target"),
         (&["GET /", "--header", "nonsense"], 2, "is no field"),
@@ -271,6 +274,26 @@ fn check(sent: &http::Answer, told: &Value) {
     assert_eq!(told["code"].as_str().map(str::to_owned), code, "{} {told}", sent.text());
     if is_refused {
         assert_eq!((&told["status"], &told["detail"]), (&json!(sent.status), &sent.json()["detail"]));
+    }
+}
+
+#[test]
+fn a_call_by_a_certificate_is_explained_as_the_node_decides_it() {
+    let machines = Machines::start();
+    for terms in [json!({}), json!({"products": ["supply"]}), json!({"addresses": ["192.0.2.0/24"]})] {
+        let (identity, mut terms) = (Identity::self_signed(named("erp", &[])), terms);
+        terms["fingerprint"] = json!(identity.fingerprint());
+        let made = machines.register(&terms);
+        let id = made["id"].as_str().unwrap();
+        let agree = || {
+            for path in ["/api/orders", "/api/products"] {
+                let sent = get(&mut machines.connect(&identity), path, "");
+                check(&sent, &explained(&on_node(&machines.dev, &[path, "--client-certificate", id])));
+            }
+        };
+        agree();
+        machines.dev.admin("POST", &format!("/admin/client-certificates/{id}/revoke"), "");
+        agree();
     }
 }
 

@@ -293,6 +293,7 @@ fn each() -> Vec<Refusal> {
         Refusal::CredentialMissing,
         Refusal::CredentialRepeated,
         Refusal::CredentialInvalid(""),
+        Refusal::CertificateInvalid(""),
         Refusal::ProofInvalid(String::new()),
         Refusal::ProofNonceNeeded(String::new()),
         Refusal::AuthenticationInsufficient(Step::default()),
@@ -337,6 +338,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::CredentialMissing
             | Refusal::CredentialRepeated
             | Refusal::CredentialInvalid(_)
+            | Refusal::CertificateInvalid(_)
             | Refusal::ProofInvalid(_)
             | Refusal::ProofNonceNeeded(_)
             | Refusal::SignatureInvalid(..)

@@ -108,6 +108,9 @@ fn a_door_for_machines_needs_tls_and_authorities_that_can_be_read() {
     let authority = Authority::of(&["127.0.0.1"]);
     let nonsense = project.path().join("clients.pem");
     fs::write(&nonsense, "nonsense").unwrap();
+    let good = project.path().join("authority.pem");
+    fs::write(&good, authority.pem()).unwrap();
+    let good = good.to_str().unwrap();
     for (more, status, told) in [
         (&["--mtls-client-ca", "clients.pem"][..], 2, "--mtls-listen"),
         (&["--mtls-listen", "0.0.0.0:0"], 2, "--public-url"),
@@ -125,6 +128,38 @@ fn a_door_for_machines_needs_tls_and_authorities_that_can_be_read() {
             &["--mtls-listen", "127.0.0.1:0", "--mtls-client-ca", nonsense.to_str().unwrap()],
             3,
             "no certificate in PEM",
+        ),
+        (&["--mtls-crl", "clients.crl"], 2, "--mtls-listen"),
+        (&["--mtls-listen", "127.0.0.1:0", "--mtls-crl", "clients.crl"], 2, "--mtls-client-ca"),
+        (&["--mtls-listen", "127.0.0.1:0", "--mtls-trust-domain", "own.example"], 2, "own.example"),
+        (
+            &[
+                "--mtls-listen",
+                "127.0.0.1:0",
+                "--mtls-trust-domain",
+                "a=x.pem",
+                "--mtls-trust-domain",
+                "a=y.pem",
+            ],
+            2,
+            "comes twice",
+        ),
+        (
+            &["--mtls-listen", "127.0.0.1:0", "--mtls-trust-domain", "a=nowhere.pem"],
+            3,
+            "nowhere.pem cannot be read",
+        ),
+        (
+            &[
+                "--mtls-listen",
+                "127.0.0.1:0",
+                "--mtls-client-ca",
+                good,
+                "--mtls-crl",
+                nonsense.to_str().unwrap(),
+            ],
+            3,
+            "no revocation list",
         ),
     ] {
         let mut command = serve_by_tls(project.path(), &authority);

@@ -43,8 +43,10 @@ fn a_key_is_of_use_for_its_products_alone_and_says_which_they_are() {
                 let detail = answer.json()["detail"].as_str().unwrap().to_owned();
                 let mut sorted = products.clone();
                 sorted.sort_unstable();
-                let told =
-                    format!("API product {product}, and this API key is narrowed to: {}.", sorted.join(" "));
+                let told = format!(
+                    "API product {product}, and this credential is narrowed to: {}.",
+                    sorted.join(" ")
+                );
                 assert!(detail.contains(&told), "no {told:?} in {detail:?}");
             }
         }

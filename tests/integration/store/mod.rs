@@ -3,6 +3,7 @@
 mod carried_on;
 mod contract_audit;
 mod contract_client;
+mod contract_client_certificate;
 mod contract_credential;
 mod contract_device;
 mod contract_federation;

@@ -21,6 +21,7 @@ const PASSWORD: &str = "a-password-of-this-test";
 pub(crate) struct Fleet {
     folder: TempDir,
     store: String,
+    more: Vec<String>,
     nodes: Vec<Node>,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
@@ -31,6 +32,8 @@ struct Node {
     child: Child,
     base: String,
     admin: String,
+    /// Where machines connect that show certificates, if they may.
+    machines: Option<String>,
 }
 
 impl Drop for Node {
@@ -43,6 +46,12 @@ impl Drop for Node {
 impl Fleet {
     /// So many nodes on the store at `store`, by the shipped policies as `change` leaves them.
     pub(crate) fn start(store: String, nodes: usize, change: impl FnOnce(&Path)) -> Self {
+        Self::start_with(store, nodes, &[], change)
+    }
+
+    /// The same, with more options.
+    pub(crate) fn start_with(store: String, nodes: usize, more: &[&str], change: impl FnOnce(&Path)) -> Self {
+        let more = more.iter().map(ToString::to_string).collect();
         let folder = folder::copy_of_policies_in_a_project();
         let upstreams = folder.path().join("policies/upstreams.yaml");
         let text = std::fs::read_to_string(&upstreams).unwrap();
@@ -50,7 +59,7 @@ impl Fleet {
         change(&folder.path().join("policies"));
         std::fs::write(folder.path().join("shared.key"), format!("{}\n", "5a".repeat(32))).unwrap();
         let (client_id, client_secret, merchant) = (String::new(), String::new(), String::new());
-        let mut fleet = Self { folder, store, nodes: Vec::new(), client_id, client_secret, merchant };
+        let mut fleet = Self { folder, store, more, nodes: Vec::new(), client_id, client_secret, merchant };
         for number in 0..nodes {
             let node = fleet.start_node(number);
             fleet.nodes.push(node);
@@ -67,6 +76,7 @@ impl Fleet {
         command.args(["--public-url", PUBLIC_URL, "--data", &format!("data-{number}")]);
         command.args(["--node", &format!("node-{number}"), "--ready-file", &ready_file(number)]);
         command.env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN).env("TOLLGATE_STORE", &self.store);
+        command.args(&self.more);
         // Nobody listens there, whatever else runs on this machine.
         command.env("TOLLGATE_UPSTREAM_ORDER", "127.0.0.1:1");
         command.current_dir(self.folder.path());
@@ -79,7 +89,7 @@ impl Fleet {
         let log = self.folder.path().join(format!("log-{number}"));
         let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         let child = self.command(number, "shared.key").stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut node = Node { child, base: String::new(), admin: String::new() };
+        let mut node = Node { child, base: String::new(), admin: String::new(), machines: None };
         wait_for("a node", || {
             assert!(node.child.try_wait().unwrap().is_none(), "it ended:\n{}", self.log(number));
             ready.exists()
@@ -87,6 +97,7 @@ impl Fleet {
         let told: Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
         node.base = told["base_url"].as_str().unwrap().to_owned();
         node.admin = told["admin_url"].as_str().unwrap().to_owned();
+        node.machines = told["mtls_url"].as_str().map(str::to_owned);
         // It tells its public URL first.
         node.base = told["plain_url"].as_str().unwrap_or(&node.base).to_owned();
         node
@@ -119,6 +130,11 @@ impl Fleet {
     pub(crate) fn restart(&mut self, number: usize) {
         self.nodes[number].child.wait().unwrap();
         self.nodes[number] = self.start_node(number);
+    }
+
+    /// Where machines connect that show certificates.
+    pub(crate) fn machines(&self, number: usize) -> &str {
+        self.nodes[number].machines.as_ref().and_then(|url| url.strip_prefix("https://")).unwrap()
     }
 
     pub(crate) fn base(&self, number: usize) -> &str {

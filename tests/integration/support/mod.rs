@@ -8,6 +8,7 @@ pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;
 pub(crate) mod issuer;
+pub(crate) mod machines;
 pub(crate) mod message_signer;
 pub(crate) mod origin;
 pub(crate) mod parameter_signer;

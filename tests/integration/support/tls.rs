@@ -4,11 +4,13 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub(crate) use rcgen::CertificateRevocationList as RevocationList;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -18,6 +20,7 @@ use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, SupportedProtocolVersion,
 };
 use tempfile::TempDir;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::http::Connection;
 
@@ -27,6 +30,8 @@ pub(crate) const BOTH_VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
+    /// Those that lead from it to the first.
+    chain: Vec<CertificateDer<'static>>,
     _temporary: TempDir,
 }
 
@@ -35,15 +40,26 @@ pub(crate) type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStre
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut parameters = CertificateParams::new(vec![]).unwrap();
         // Else its name is that of what it issues, which then looks as if it had issued itself.
-        parameters.distinguished_name.push(DnType::CommonName, "Authority of the tests");
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let parameters = authority("Authority of the tests");
         let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        Self::over(issuer, Vec::new())
+    }
+
+    /// An authority that this one has issued a certificate to; what it issues is shown with that.
+    pub(crate) fn below(&self) -> Self {
+        let parameters = authority("Authority below it");
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::signed_by(parameters, key, &self.issuer).unwrap();
+        let chain = [&[issuer.der().clone()][..], &self.chain].concat();
+        Self::over(issuer, chain)
+    }
+
+    fn over(issuer: CertifiedIssuer<'static, KeyPair>, chain: Vec<CertificateDer<'static>>) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join("certificates");
         fs::create_dir(&folder).unwrap();
-        Self { issuer, folder, _temporary: temporary }
+        Self { issuer, folder, chain, _temporary: temporary }
     }
 
     /// One that has issued a certificate for these hosts, under the name `default`.
@@ -108,7 +124,33 @@ impl Authority {
     pub(crate) fn issue_to(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let pair = KeyPair::generate().unwrap();
         let certificate = parameters(change).signed_by(&pair, &self.issuer).unwrap();
-        Identity { certificate: certificate.der().clone(), key: pair.serialize_der() }
+        let (certificate, chain) = (certificate.der().clone(), self.chain.clone());
+        Identity { certificate, chain, key: pair.serialize_der() }
+    }
+
+    /// What this authority took back, until the first day of a year.
+    pub(crate) fn revocation_list(&self, revoked: &[&CertificateDer<'_>], until: i32) -> RevocationList {
+        let this_update = rcgen::date_time_ymd(2020, 1, 1);
+        let revoked_certs = revoked.iter().map(|certificate| RevokedCertParams {
+            serial_number: serial(certificate),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let parameters = CertificateRevocationListParams {
+            this_update,
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        parameters.signed_by(&self.issuer).unwrap()
+    }
+
+    /// The authority's own certificate.
+    pub(crate) fn der(&self) -> &CertificateDer<'static> {
+        self.issuer.der()
     }
 
     /// A client that trusts this authority, and shows that certificate.
@@ -122,7 +164,10 @@ impl Authority {
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(self.roots())
-            .with_client_auth_cert(vec![identity.certificate.clone()], key.into());
+            .with_client_auth_cert(
+                [&[identity.certificate.clone()][..], &identity.chain].concat(),
+                key.into(),
+            );
         Client(Arc::new(config.unwrap()))
     }
 
@@ -165,6 +210,8 @@ impl Authority {
 /// A client's own certificate and its key.
 pub(crate) struct Identity {
     pub(crate) certificate: CertificateDer<'static>,
+    /// Those that lead to the authority.
+    chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
 }
 
@@ -173,8 +220,29 @@ impl Identity {
     pub(crate) fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let pair = KeyPair::generate().unwrap();
         let certificate = parameters(change).self_signed(&pair).unwrap();
-        Self { certificate: certificate.der().clone(), key: pair.serialize_der() }
+        Self { certificate: certificate.der().clone(), chain: Vec::new(), key: pair.serialize_der() }
     }
+
+    /// SHA-256 of its certificate, in hexadecimal.
+    pub(crate) fn fingerprint(&self) -> String {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn serial(certificate: &CertificateDer<'_>) -> SerialNumber {
+    let (_, certificate) = X509Certificate::from_der(certificate).unwrap();
+    SerialNumber::from_slice(certificate.raw_serial())
+}
+
+/// Each has a name of its own: a revocation list is found by its authority's.
+fn authority(name: &str) -> CertificateParams {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let mut parameters = CertificateParams::new(vec![]).unwrap();
+    let name = format!("{name} {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters
 }
 
 fn parameters(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {

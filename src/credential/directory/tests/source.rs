@@ -11,6 +11,7 @@ use crate::credential::request_key::RequestKey;
 use crate::credential::sealing::SealingKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_certificate::{AppCertificate, ShownNames};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
@@ -28,6 +29,7 @@ pub(super) struct Source {
     pub(super) loads: AtomicUsize,
     pub(super) unknown: std::sync::Mutex<Vec<KeyHash>>,
     pub(super) keys_asked: AtomicUsize,
+    pub(super) certificates: std::sync::Mutex<Vec<AppCertificate>>,
     pub(super) granted: std::sync::Mutex<Option<Grant>>,
     pub(super) valid_from: std::sync::Mutex<Option<Timestamp>>,
     /// Taken by whoever loads; a test that holds all makes loads wait.
@@ -104,6 +106,15 @@ impl IdentitySource for Source {
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
         let keys = (0..KEYS).map(known_key).filter(|(_, key, _)| after.is_none_or(|after| key.id > *after));
         self.answer(keys.take(most as usize).collect())
+    }
+
+    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
+        self.keys_asked.fetch_add(1, Ordering::SeqCst);
+        let registered = self.certificates.lock().unwrap();
+        let found = names.keys().iter().flat_map(|key| {
+            registered.iter().filter(|certificate| certificate.known_by.key() == *key).cloned()
+        });
+        self.answer(found.collect())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

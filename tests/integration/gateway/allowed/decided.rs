@@ -15,6 +15,7 @@ use tollgate::credential::presented;
 use tollgate::credential::request_key::RequestKey;
 use tollgate::credential::source::{IdentitySource, SourceUnavailable};
 use tollgate::domain::api_key::{ApiKey, KeyHash};
+use tollgate::domain::app_certificate::{AppCertificate, ShownNames};
 use tollgate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use tollgate::domain::identity as known;
 use tollgate::domain::identity::{ClientKind, DefaultScopes, KeyRecord, Standing};
@@ -266,6 +267,10 @@ impl IdentitySource for Facts {
     }
 
     async fn keys_after(&self, _: Option<&KeyId>, _: u32) -> Answered<Vec<(KeyHash, KnownKey, bool)>> {
+        Ok(Vec::new())
+    }
+
+    async fn certificates(&self, _: &ShownNames) -> Answered<Vec<AppCertificate>> {
         Ok(Vec::new())
     }
 

@@ -1,0 +1,54 @@
+//! Client certificates that apps have registered.
+
+use super::{Failure, Loader};
+use crate::credential::freshness::Stamps;
+use crate::credential::identity::Identity;
+use crate::credential::refused::Refused;
+use crate::credential::subjects::Judging;
+use crate::domain::app_certificate::ShownNames;
+use crate::domain::principal::{Caller, CredentialKind};
+use crate::domain::refusal::Refusal;
+
+const NOT_REGISTERED: Refusal = Refusal::CertificateInvalid(
+    "No app has registered the client certificate of this connection. Register it, or send another credential.",
+);
+const ENDED: Refusal = Refusal::CertificateInvalid(
+    "The app's registration of the client certificate of this connection was revoked, or has ended.",
+);
+
+impl Loader {
+    /// Whom a certificate proves that is known by one of those names. They are stamped before they are looked for, so that one
+    /// that is registered later is heard of.
+    pub(in crate::credential) async fn load_certificate(
+        &self,
+        names: &ShownNames,
+        judging: Judging<'_>,
+        stamps: &mut Stamps,
+    ) -> Result<Identity, Failure> {
+        let _place = self.place()?;
+        names.keys().iter().for_each(|key| stamps.push(judging.changes.stamp(key.as_str())));
+        let found = self.source.certificates(names).await?;
+        let Some(certificate) = found.iter().find(|certificate| certificate.is_valid(judging.now)) else {
+            return Err(match found.first() {
+                Some(ended) => Failure::of(&ended.app, ENDED),
+                None => Failure::Refused(Refused::from(NOT_REGISTERED)),
+            });
+        };
+        let app = self.app(&certificate.app, judging).await?;
+        stamps.extend(&app.stamps);
+        let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&certificate.app, refusal))?;
+        let caller = Caller {
+            credential: CredentialKind::ClientCertificate,
+            credential_id: certificate.id.as_str().into(),
+            merchant: None,
+            grant: None,
+            narrowing: certificate.narrowing.clone().shared(),
+            scopes: match &certificate.scopes {
+                Some(narrow) => narrow.intersection(&facts.scopes),
+                None => facts.scopes.clone(),
+            },
+            app: facts,
+        };
+        Ok(Identity::new(caller, certificate.expires_at).with_noted_uses())
+    }
+}

@@ -1,0 +1,135 @@
+//! A gateway with a door for machines, the authorities that vouch for them, and what those took back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rcgen::{CertificateParams, DnType, SanType};
+use rustls::version::TLS13;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::dev::Dev;
+use super::http::Answer;
+use super::tls::{Authority, Client, Identity, RevocationList, TlsConnection};
+
+const HOST: &str = "mtls.example";
+/// The trust domain that has an authority of its own.
+pub(crate) const OWN_DOMAIN: &str = "own.example";
+
+/// Makes a list of what an authority took back.
+type MakeList<'l> = Box<dyn FnOnce(&Authority) -> RevocationList + 'l>;
+
+/// A gateway with a door for machines.
+pub(crate) struct Machines {
+    pub(crate) dev: Dev,
+    /// Vouches for whatever it issues.
+    pub(crate) authority: Authority,
+    /// Vouches for ids of [`OWN_DOMAIN`] alone.
+    pub(crate) own: Authority,
+    folder: TempDir,
+}
+
+impl Machines {
+    /// Where nothing was taken back yet, and nobody says so.
+    pub(crate) fn start() -> Self {
+        Self::start_with(None, |_| {})
+    }
+
+    /// Where `list` says what was taken back.
+    pub(crate) fn with_list<'l>(list: impl FnOnce(&Authority) -> RevocationList + 'l) -> Self {
+        Self::start_with(Some(Box::new(list)), |_| {})
+    }
+
+    /// With policies as `change` leaves them.
+    pub(crate) fn start_with<'l>(list: Option<MakeList<'l>>, change: impl FnOnce(&std::path::Path)) -> Self {
+        let (authority, own, folder) =
+            (Authority::of(&[HOST]), Authority::new(), tempfile::tempdir().unwrap());
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (roots, lists) = (path("clients.pem"), path("clients.crl"));
+        fs::write(&roots, authority.pem()).unwrap();
+        fs::write(path("own.pem"), own.pem()).unwrap();
+        let domain = format!("{OWN_DOMAIN}={}", path("own.pem"));
+        let certificates = authority.folder().to_str().unwrap();
+        let mut more = vec!["--tls-port", "0", "--tls-certificates", certificates, "--mtls-port", "0"];
+        more.extend(["--mtls-client-ca", &roots, "--mtls-trust-domain", &domain]);
+        if let Some(list) = list {
+            fs::write(&lists, list(&authority).pem().unwrap()).unwrap();
+            more.extend(["--mtls-crl", &lists]);
+        }
+        let dev = Dev::with_options(&more, change);
+        Self { dev, authority, own, folder }
+    }
+
+    /// The file of the authority's certificates.
+    pub(crate) fn roots(&self) -> PathBuf {
+        self.folder.path().join("clients.pem")
+    }
+
+    /// Puts another file in its place, at once.
+    pub(crate) fn replace(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let next = self.folder.path().join("next");
+        fs::write(&next, bytes).unwrap();
+        fs::rename(next, self.folder.path().join(name)).unwrap();
+    }
+
+    /// The authority takes certificates back, until the first day of a year.
+    pub(crate) fn revoke(&self, revoked: &[&Identity], until: i32) {
+        let revoked: Vec<_> = revoked.iter().map(|identity| &identity.certificate).collect();
+        self.replace("clients.crl", self.authority.revocation_list(&revoked, until).pem().unwrap());
+    }
+
+    /// Registers a certificate of the app that has subscribed to three API products; gives what is told of it.
+    #[track_caller]
+    pub(crate) fn register(&self, terms: &Value) -> Value {
+        let mut body = terms.clone();
+        if body["app"].is_null() {
+            body["app"] = json!(self.dev.told("/other_app/client_id"));
+        }
+        let made = self.dev.admin("POST", "/admin/client-certificates", &body.to_string());
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()
+    }
+
+    pub(crate) fn client(&self, identity: &Identity) -> Client {
+        self.authority.client_as(identity, &TLS13)
+    }
+
+    /// A connection by that certificate.
+    pub(crate) fn connect(&self, identity: &Identity) -> TlsConnection {
+        self.open(&self.client(identity))
+    }
+
+    pub(crate) fn open(&self, client: &Client) -> TlsConnection {
+        client.connect(self.dev.told("/mtls_url").strip_prefix("https://").unwrap(), HOST).unwrap()
+    }
+
+    /// Who a machine is told to be on a connection of its own.
+    pub(crate) fn me(&self, identity: &Identity) -> Answer {
+        get(&mut self.connect(identity), "/me", "")
+    }
+}
+
+/// A call on a connection, with more fields.
+#[track_caller]
+pub(crate) fn get(connection: &mut TlsConnection, path: &str, more: &str) -> Answer {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{more}\r\n");
+    connection.exchange(&request).expect("the connection goes on")
+}
+
+/// The status of a call, and its code if it was refused.
+#[track_caller]
+pub(crate) fn told(answer: &Answer) -> (u16, String) {
+    let code = if answer.status < 400 { String::new() } else { answer.code() };
+    (answer.status, code)
+}
+
+/// Names a certificate so.
+pub(crate) fn named(subject: &str, uris: &[&str]) -> impl FnOnce(&mut CertificateParams) {
+    let (subject, uris) = (subject.to_owned(), uris.iter().map(|uri| (*uri).try_into().unwrap()));
+    let uris: Vec<SanType> = uris.map(SanType::URI).collect();
+    move |parameters| {
+        parameters.distinguished_name.push(DnType::OrganizationName, "Bright Apps");
+        parameters.distinguished_name.push(DnType::CommonName, subject);
+        parameters.subject_alt_names = uris;
+    }
+}
