@@ -13,9 +13,11 @@ mod foreign;
 mod learning;
 mod loading;
 mod new_keys;
+mod provenance;
 mod remembered;
 mod revoking;
 mod signature_keys;
+mod standing;
 mod verifying;
 
 use std::net::IpAddr;
@@ -25,10 +27,13 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use self::loading::Owned;
 use self::new_keys::Reading;
+pub(super) use self::provenance::Provenance;
 use self::remembered::{Lifetimes, Remembered};
+use self::standing::AT_ONCE;
 use self::verifying::Unverified;
 use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
@@ -104,6 +109,8 @@ pub struct Directory {
     is_learning: AtomicBool,
     source: Arc<dyn IdentitySource>,
     loader: Loader,
+    /// Places for those that are asked for again while their calls are under way.
+    asking: Semaphore,
     clock: Arc<dyn Clock>,
     control: tokio::runtime::Handle,
     memory: Memory,
@@ -138,6 +145,7 @@ impl Directory {
             verified: AtomicU64::new(0),
             is_learning: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
+            asking: Semaphore::new(AT_ONCE),
             source,
             clock,
             control,
@@ -197,11 +205,11 @@ impl Directory {
     ) -> Result<Known, Refused> {
         let not_one = Refusal::CredentialInvalid("This is not an API key: its shape or checksum is wrong.");
         let (_, hash) = ApiKey::check(text).map_err(|_| not_one)?;
-        let found = self.keys.find(&hash, moment.now).map(Remembered::from);
+        let credential = (CredentialKind::ApiKey, hash.0);
+        let found = self.keys.find(&hash, moment.now).map(|found| Remembered::found(credential, found));
         if let Some(known) = found.as_ref().filter(|known| self.is_fresh(known, moment)) {
             return known.clone().told();
         }
-        let credential = (CredentialKind::ApiKey, hash.0);
         let known = match self.remembered.get(&credential).await {
             // Nobody has shown it before: it may be a guess.
             None if found.is_none() => {
@@ -239,12 +247,8 @@ impl Directory {
         };
         let mut stamps = Stamps::default();
         if let Some(outcome) = self.loader.assemble(&token, self.judging(moment), &mut stamps) {
-            let remembered = Remembered {
-                outcome: outcome.map(Arc::new),
-                stamps,
-                loaded_at: moment.monotonic,
-                rests_until: Duration::ZERO,
-            };
+            let presented = Owned::AccessToken(token.into());
+            let remembered = Remembered::of((credential, &presented), outcome, stamps, moment.monotonic);
             self.remembered.insert(credential, remembered.clone()).await;
             return remembered.told();
         }

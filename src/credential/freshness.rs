@@ -20,6 +20,8 @@ pub struct Changes {
     hasher: RandomState,
     /// All that were made, each before it is counted by its subject.
     made: AtomicU64,
+    /// All that were made, each after it was counted by its subject.
+    known: AtomicU64,
     /// Up to when the changes of others are known, in nanoseconds of monotonic time.
     heard: AtomicU64,
 }
@@ -87,8 +89,8 @@ impl FromIterator<Stamp> for Stamps {
 impl Default for Changes {
     fn default() -> Self {
         let counters = (0..COUNTERS).map(|_| AtomicU32::new(0)).collect();
-        let (hasher, made, heard) = (RandomState::new(), AtomicU64::new(0), AtomicU64::new(0));
-        Self { counters, hasher, made, heard }
+        let [made, known, heard] = [0; 3].map(AtomicU64::new);
+        Self { counters, hasher: RandomState::new(), made, known, heard }
     }
 }
 
@@ -112,6 +114,7 @@ impl Changes {
     pub fn bump(&self, subject: &str) {
         self.made.fetch_add(1, Ordering::SeqCst);
         self.counters[usize::from(self.counter_of(subject))].fetch_add(1, Ordering::SeqCst);
+        self.known.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Makes everything stale: which changes there were is not known.
@@ -120,6 +123,7 @@ impl Changes {
         self.counters.iter().for_each(|counter| {
             counter.fetch_add(1, Ordering::SeqCst);
         });
+        self.known.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How many changes were made. If it is the same before something is loaded and after it was stamped, the stamps are as good
@@ -127,6 +131,12 @@ impl Changes {
     #[must_use]
     pub fn made(&self) -> u64 {
         self.made.load(Ordering::SeqCst)
+    }
+
+    /// Rises with each change, once that is seen in every stamp it makes stale: what is fresh then stays so until it rises again.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.known.load(Ordering::Acquire)
     }
 
     /// The changes that others made in the store up to `at`, a monotonic time, have been bumped.
@@ -159,8 +169,9 @@ mod tests {
         assert!(!changes.are_fresh(&before));
         let after = [changes.stamp("app_1")].into_iter().collect();
         assert!(changes.are_fresh(&after));
+        let known = changes.known();
         changes.bump_all();
-        assert!(!changes.are_fresh(&after));
+        assert!(!changes.are_fresh(&after) && changes.known() > known);
     }
 
     #[test]

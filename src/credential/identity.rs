@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::HeaderValue;
 
+use super::directory::Provenance;
 use super::key_uses::hour;
 use super::request_key::RequestKey;
 use crate::domain::authentication::Authentication;
@@ -26,6 +27,8 @@ pub struct Identity {
     pub authentication: Option<Authentication>,
     /// What verifies its signatures, if it is a key by which an app signs requests.
     pub request_key: Option<Arc<RequestKey>>,
+    /// By what it was found, once the directory has it.
+    pub(super) provenance: Option<Provenance>,
     pub(super) expires_at: Option<Timestamp>,
     /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's or a certificate's.
     pub(super) use_due: AtomicI64,
@@ -62,6 +65,7 @@ impl Identity {
             confirmation: None,
             authentication: None,
             request_key: None,
+            provenance: None,
             expires_at,
             use_due: AtomicI64::new(i64::MAX),
         }

@@ -30,6 +30,7 @@ impl Refusal {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
+            Self::Ended(ended) => ended.fault(),
             Self::UpstreamUnreachable
             | Self::UpstreamTimeout
             | Self::UpstreamBroken

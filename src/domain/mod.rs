@@ -14,6 +14,7 @@ pub mod client_certificate;
 pub mod confirmation;
 pub mod distinguished_name;
 pub mod door;
+pub mod ended;
 pub mod fault;
 pub mod hexadecimal;
 pub mod id;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::authentication::Step;
+use super::ended::Ended;
 use super::id::{LimitName, ProductName, UpstreamName};
 use super::kill_switch::KillSwitch;
 use super::merchant_field::MerchantField;
@@ -96,6 +97,8 @@ pub enum Refusal {
     ConditionUnmet(Option<Arc<str>>),
     /// The route, or its upstream, is switched off.
     SwitchedOff(Arc<KillSwitch>),
+    /// It was let through, and may not go on.
+    Ended(Ended),
     /// A limit is used up.
     LimitReached {
         /// Which.
@@ -146,7 +149,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::Partner => "app's partner",
@@ -190,6 +193,7 @@ impl Refusal {
             Self::MerchantUnclear(..) => "merchant_unclear",
             Self::ConditionUnmet(_) => "condition_unmet",
             Self::SwitchedOff(_) => "switched_off",
+            Self::Ended(ended) => ended.code(),
             Self::LimitReached { .. } => "limit_reached",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -237,6 +241,7 @@ impl Refusal {
             Self::MerchantUnclear(..) => "The request does not say which merchant it is about",
             Self::ConditionUnmet(_) => "The route's condition is not met",
             Self::SwitchedOff(_) => "The platform has switched this off",
+            Self::Ended(ended) => ended.title(),
             Self::LimitReached { .. } => "A limit is used up",
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
@@ -309,6 +314,7 @@ impl Refusal {
                 Some(message) => message.clone(),
                 None => "It is off for the time being, and the call had no effect.".to_owned(),
             },
+            Self::Ended(ended) => ended.detail(),
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
@@ -342,7 +348,8 @@ impl Refusal {
     pub fn may_have_acted(&self) -> bool {
         matches!(
             self,
-            Self::UpstreamTimeout
+            Self::Ended(_)
+                | Self::UpstreamTimeout
                 | Self::UpstreamBroken
                 | Self::AnswerUnmaskable(_)
                 | Self::AnswerWithheld { .. }

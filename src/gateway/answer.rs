@@ -14,9 +14,11 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::masked::Masking;
 use super::recording::{End, Recording};
+use super::standing;
 use super::upload::{Silence, Upload, UploadOutcome};
 use super::watch::Watch;
 use super::worker::Worker;
+use crate::domain::ended::Ended;
 use crate::masking::unmaskable::Unmaskable;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
@@ -32,7 +34,7 @@ pub enum Answer {
 /// An upstream's body as it streams by.
 pub struct Relay {
     exchange: Option<Box<Exchange<Upload>>>,
-    /// The call, unless it was recorded before its answer's end.
+    /// The call, until its answer has ended; it may have been recorded before.
     recording: Option<Recording>,
     /// What becomes of the request's body meanwhile.
     upload: Rc<RefCell<UploadOutcome>>,
@@ -57,6 +59,9 @@ pub enum CutShort {
     /// More of it may not be let through.
     #[error("the rest of the upstream's answer cannot be masked")]
     Unmaskable(#[source] Unmaskable),
+    /// The call may not go on.
+    #[error("{}", .0.title())]
+    Ended(Ended),
 }
 
 impl Answer {
@@ -101,13 +106,14 @@ impl Answer {
     /// Relays the rest of an answer after `ahead`, which was read already; the call has been recorded.
     pub fn relay_rest(
         exchange: Box<Exchange<Upload>>,
+        recording: Recording,
         (ahead, masking): (Bytes, Option<Box<Masking>>),
-        (worker, upload): (Rc<Worker>, Rc<RefCell<UploadOutcome>>),
     ) -> Self {
+        let (worker, upload) = (recording.worker(), recording.call.upload.clone());
         let (exchange, ahead) = (Some(exchange), Some(ahead).filter(|ahead| !ahead.is_empty()));
         Self::Relayed(Box::new(Relay {
             exchange,
-            recording: None,
+            recording: Some(recording),
             upload,
             worker,
             watch: None,
@@ -126,7 +132,22 @@ impl Relay {
         }
     }
 
+    /// Lets nothing more of it through.
+    fn cut(&mut self, ended: Ended) -> CutShort {
+        (self.exchange, self.ahead) = (None, None);
+        if let Some(recording) = self.recording.take() {
+            recording.cut(&ended);
+        }
+        CutShort::Ended(ended)
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
+        if let Some(recording) = &self.recording
+            && recording.call.standing.is_to_be_asked(&self.worker)
+            && let Poll::Ready(Err(ended)) = standing::poll(&self.worker, &recording.call, context)
+        {
+            return Poll::Ready(Some(Err(self.cut(ended))));
+        }
         if let Some(ahead) = self.ahead.take() {
             return Poll::Ready(Some(Ok(Frame::data(ahead))));
         }
@@ -188,7 +209,7 @@ impl Relay {
     }
 
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
-        let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch());
+        let watch = self.watch.get_or_insert_with(|| self.worker.watches.watch_call());
         let mut time = self.worker.shared.bounds.upstream_silence;
         if watch.is_late() {
             let silence = self.upload.borrow().silence(time);

@@ -9,6 +9,7 @@ use crate::credential::jwk::Algorithm;
 use crate::credential::message_signature::SIGNATURE_INPUT;
 use crate::credential::presented::Scheme;
 use crate::domain::authentication::Step;
+use crate::domain::ended::Ended;
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake;
 
@@ -77,7 +78,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         Refusal::CredentialMissing | Refusal::CertificateInvalid(_) | Refusal::SignatureInvalid(..) => {
             Some(String::new())
         }
-        Refusal::CredentialInvalid(_) => named("invalid_token"),
+        Refusal::CredentialInvalid(_) | Refusal::Ended(Ended::Revoked(_)) => named("invalid_token"),
         Refusal::CredentialRepeated => named("invalid_request"),
         Refusal::ProofInvalid(_) => named("invalid_dpop_proof"),
         Refusal::ProofNonceNeeded(_) => named("use_dpop_nonce"),
@@ -107,6 +108,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)
         | Refusal::SwitchedOff(_)
+        | Refusal::Ended(Ended::Suspended(_) | Ended::SwitchedOff(_) | Ended::Unclear)
         | Refusal::LimitReached { .. }
         | Refusal::UpstreamTokenMissing { .. }
         | Refusal::UpstreamTokenRefused { .. }

@@ -1,5 +1,5 @@
 //! Calls whose answer waits until their usage record is on disk. Once permitted, such a call is seen to its end even if
-//! its caller leaves: what the upstream did is recorded as it was, not guessed.
+//! its caller leaves, or may not go on: what the upstream did is recorded as it was, not guessed.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -9,10 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame};
 use tokio::time::timeout;
 
+use super::admit::Admission;
 use super::answer::Answer;
 use super::forward::Permitted;
 use super::masked::{Masking, Unshown};
@@ -21,7 +22,7 @@ use super::recording::{Call, End, Recording, Told};
 use super::upload::{Silence, Upload, UploadOutcome};
 use super::watch::Watches;
 use super::worker::Worker;
-use super::{forward, masked, respond};
+use super::{forward, masked, respond, standing};
 use crate::domain::refusal::Refusal;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
@@ -29,17 +30,31 @@ use crate::upstream::exchange::Exchange;
 /// How long an answer waits for a disk that neither takes its record nor fails.
 const COMMIT_TIME: Duration = Duration::from_secs(10);
 
-/// Sends a request on, in a task that outlives its caller, and gives the answer once its usage record is on disk.
+/// Sends a request on, in a task that outlives its caller, and gives the answer once its usage record is on disk. A caller that may
+/// not go on is told so at once.
 pub(super) async fn forward(
     worker: Rc<Worker>,
     recording: Recording,
     permitted: Permitted,
     told: Telling,
 ) -> Response<Answer> {
-    let request_id = told.request_id.clone();
-    let calls = worker.durable_calls.clone();
-    let serving = calls.spawn_local(answer(worker, recording, permitted, told));
-    serving.await.unwrap_or_else(|_| respond::refuse(&Refusal::Unrecorded, &request_id, None))
+    let (request_id, upload) = (told.request_id.clone(), recording.call.upload.clone());
+    let mut serving = worker.durable_calls.spawn_local(answer(worker.clone(), recording, permitted, told));
+    let served = poll_fn(|context| match Pin::new(&mut serving).poll(context) {
+        Poll::Ready(served) => Poll::Ready(served.map_err(|_| Refusal::Unrecorded)),
+        Poll::Pending => upload.borrow_mut().farewell.poll(context).map(|ended| Err(Refusal::Ended(ended))),
+    });
+    served.await.unwrap_or_else(|refusal| refuse(&worker, &refusal, (&request_id, None)))
+}
+
+fn refuse(
+    worker: &Worker,
+    refusal: &Refusal,
+    (request_id, admission): (&HeaderValue, Option<Admission>),
+) -> Response<Answer> {
+    let mut answer = respond::refuse(refusal, request_id, admission);
+    worker.shared.challenges.add(answer.headers_mut(), refusal, &HeaderMap::new());
+    answer
 }
 
 async fn answer(
@@ -50,19 +65,24 @@ async fn answer(
 ) -> Response<Answer> {
     let (mut head, exchange) = match forward::send(&worker, &mut recording, request, (to, at)).await {
         Ok(answered) => answered,
-        Err(refusal) => return told.refuse_under_way(recording, &refusal),
+        Err(refusal) => {
+            let refusal = told_already(&recording.call).unwrap_or(refusal);
+            return told.refuse_under_way(recording, &refusal);
+        }
     };
     let silence = worker.shared.bounds.upstream_silence;
     let max = recording.call.meter().map_or(0, |meter| meter.max_capture);
     let masking = masked::begin(&recording.call, &mut head, &exchange);
-    let mut held = hold(&mut recording, exchange, (&worker.watches, silence), max).await;
+    let mut held = hold(&worker, &mut recording, exchange, max).await;
     let masking = held.mask(masking).map_err(|why| masked::withhold(&worker, &recording.call, &head, why));
     let response = match record(&mut recording, held.end, masking).await {
-        Ok(masking) => told.answer(head, release((&worker, &recording.call.upload), held, masking)),
+        Ok(masking) => {
+            recording.told(head.status.as_u16());
+            return told.answer(head, release(recording, held, masking));
+        }
         Err(refusal) => {
             worker.counters.refused(refusal.code());
-            let mut answer = respond::refuse(&refusal, &told.request_id, told.admission);
-            worker.shared.challenges.add(answer.headers_mut(), &refusal, &HeaderMap::new());
+            let mut answer = refuse(&worker, &refusal, (&told.request_id, told.admission));
             masked::pass_on(&refusal, &head.headers, answer.headers_mut());
             held.exchange.end(worker.shared.clock.monotonic(), silence);
             answer
@@ -70,6 +90,11 @@ async fn answer(
     };
     recording.told(response.status().as_u16());
     response
+}
+
+/// What the caller has been told already, if the call goes on without it.
+fn told_already(call: &Call) -> Option<Refusal> {
+    call.upload.borrow().farewell.said().cloned().map(Refusal::Ended)
 }
 
 /// What came of an answer while it was held back.
@@ -82,17 +107,25 @@ struct Held {
 
 /// Reads an answer to its end, or to what the meter captures of it.
 async fn hold(
+    worker: &Worker,
     recording: &mut Recording,
     mut exchange: Box<Exchange<Upload>>,
-    waiting: (&Rc<Watches>, Duration),
     max: usize,
 ) -> Held {
+    let waiting = (&worker.watches, worker.shared.bounds.upstream_silence);
     let mut bytes = Vec::new();
     while bytes.len() <= max {
-        let frame = match next(&mut exchange, &recording.call.upload, waiting).await {
-            Ok(None) => break,
-            Ok(Some(frame)) => frame,
-            Err(end) => return Held { bytes: bytes.into(), end, exchange },
+        let next = next(&mut exchange, &recording.call.upload, waiting);
+        let frame = match standing::unless_ended(worker, &recording.call, next).await {
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(frame))) => frame,
+            Ok(Err(end)) => return Held { bytes: bytes.into(), end, exchange },
+            // Its body ends with it, of which the upstream has not all.
+            Err(ended) => {
+                let end = End::from(&ended);
+                recording.call.upload.borrow_mut().refusal = Some(Refusal::Ended(ended));
+                return Held { bytes: bytes.into(), end, exchange };
+            }
         };
         let Ok(data) = frame.into_data() else { continue };
         recording.saw(&data);
@@ -160,7 +193,7 @@ pub(super) fn broken(end: End, call: &Call) -> Option<Refusal> {
         End::Whole | End::Cut | End::Unread => None,
         End::UpstreamBroke => Some(Refusal::UpstreamBroken),
         // It broke its own request off while the upstream answered.
-        End::CallerLeft => {
+        End::CallerLeft | End::Revoked | End::SwitchedOff => {
             let refusal = call.upload.borrow_mut().refusal.take();
             Some(refusal.unwrap_or(Refusal::MessageMalformed("The body broke off or is not well framed.")))
         }
@@ -173,7 +206,7 @@ async fn record(
     end: End,
     masking: Result<Option<Box<Masking>>, Refusal>,
 ) -> Result<Option<Box<Masking>>, Refusal> {
-    let masking = match broken(end, &recording.call) {
+    let masking = match told_already(&recording.call).or_else(|| broken(end, &recording.call)) {
         Some(refusal) => Err(refusal),
         None => masking,
     };
@@ -189,15 +222,12 @@ async fn record(
 }
 
 /// The body of a recorded answer. Of one beyond what the meter captures the rest follows as it comes.
-fn release(
-    (worker, upload): (&Rc<Worker>, &Rc<RefCell<UploadOutcome>>),
-    held: Held,
-    masking: Option<Box<Masking>>,
-) -> Answer {
+fn release(recording: Recording, held: Held, masking: Option<Box<Masking>>) -> Answer {
     let bytes = held.bytes;
     if !held.exchange.is_end_stream() {
-        return Answer::relay_rest(held.exchange, (bytes, masking), (worker.clone(), upload.clone()));
+        return Answer::relay_rest(held.exchange, recording, (bytes, masking));
     }
+    let worker = recording.worker();
     held.exchange.end(worker.shared.clock.monotonic(), worker.shared.bounds.upstream_silence);
     Answer::Own((!bytes.is_empty()).then_some(bytes))
 }

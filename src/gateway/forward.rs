@@ -2,7 +2,6 @@
 //! request changes nothing, has no body, and was sent on a connection that the upstream may just have been closing as idle.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -13,9 +12,10 @@ use http::Method;
 
 use super::destination::Destination;
 use super::recording::{Call, Recording};
-use super::upload::{Upload, UploadOutcome};
-use super::upstream_token;
+use super::upload::Upload;
 use super::worker::Worker;
+use super::{standing, upstream_token};
+use crate::domain::ended::Ended;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::PathParameters;
 use crate::policy::snapshot::{PathPart, Rewrite, Route, Upstream};
@@ -88,9 +88,12 @@ pub async fn send(
     let has_token = view.token(route).is_some();
     let (head, exchange) = loop {
         let call = &recording.call;
+        if call.standing.is_to_be_asked(worker) {
+            Box::pin(standing::check(worker, call)).await.map_err(Ended::before_it_was_sent)?;
+        }
         let outcome = {
             let sending = pin!(try_endpoints(worker, (view.pools(&to), upstream, call), request, at));
-            in_time(worker, sending, route.timeout, &call.upload).await
+            in_time(worker, sending, route.timeout, call).await
         };
         let (head, exchange) = outcome.map_err(|error| {
             let of_the_body = recording.call.upload.borrow_mut().refusal.take();
@@ -109,22 +112,26 @@ pub async fn send(
 }
 
 /// Gives `sending` the route's time, which begins anew with each piece of the request's body: how slow a caller may be is not
-/// for the upstream's time to say.
+/// for the upstream's time to say. A call that has to end meanwhile has that for the reason why its body was cut off.
 async fn in_time<T>(
     worker: &Worker,
     mut sending: Pin<&mut impl Future<Output = Result<T, UpstreamError>>>,
     time: Duration,
-    upload: &RefCell<UploadOutcome>,
+    call: &Call,
 ) -> Result<T, UpstreamError> {
     let mut watch = None;
     poll_fn(|context| {
         if let Poll::Ready(outcome) = sending.as_mut().poll(context) {
             return Poll::Ready(outcome);
         }
-        let watch = watch.get_or_insert_with(|| worker.watches.watch());
+        if let Poll::Ready(ended) = standing::poll_end(worker, call, context) {
+            call.upload.borrow_mut().refusal = Some(Refusal::Ended(ended));
+            return Poll::Ready(Err(UpstreamError::Body));
+        }
+        let watch = watch.get_or_insert_with(|| worker.watches.watch_call());
         let mut left = time;
         if watch.is_late() {
-            left = upload.borrow().left_of(time);
+            left = call.upload.borrow().left_of(time);
             if left.is_zero() {
                 return Poll::Ready(Err(UpstreamError::Timeout(time)));
             }

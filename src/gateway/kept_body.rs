@@ -9,9 +9,11 @@ use super::authorize::{Circumstances, Permit, authorize};
 use super::body_room::{Held, PATIENCE};
 use super::identify::{self, Asking};
 use super::recording::Call;
+use super::standing;
 use super::upload::Upload;
 use super::worker::Worker;
 use crate::credential::refused::Refused;
+use crate::domain::ended::Ended;
 use crate::domain::refusal::Refusal;
 use crate::policy::snapshot::Route;
 
@@ -34,7 +36,8 @@ pub(super) async fn read<'s>(
     let caller = call.identity.as_ref().map(|identity| &identity.caller);
     let (app, merchant) = (caller.map(|caller| &caller.app.id), caller.map(|caller| &caller.merchant));
     let held = Held::none(&worker.shared.body_room, &app, &(app, merchant));
-    let body = timeout(PATIENCE, upload.held(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    let reading = standing::unless_ended(worker, call, timeout(PATIENCE, upload.held(held)));
+    let body = reading.await.map_err(Ended::before_it_was_sent)?.map_err(|_| Refusal::BodyTooSlow)??;
     let moment = worker.shared.clock.moment();
     let identity = identify::again(worker, Asking { moment, ..asking }).await?;
     if let Some(switch) = call.view.switched_off(route.index, &worker.shared.kill_switches) {

@@ -19,7 +19,6 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::durable;
 use super::fields::remove_where;
 use super::maskable::form;
 use super::pipeline::Telling;
@@ -27,6 +26,7 @@ use super::recording::{CUT, Call, End, Recording};
 use super::upload::Upload;
 use super::view::View;
 use super::worker::Worker;
+use super::{durable, standing};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
 use crate::masking::fields::Rules;
@@ -255,7 +255,12 @@ async fn first(
     let worker = recording.worker();
     let waiting = (&worker.watches, worker.shared.bounds.upstream_silence);
     loop {
-        let frame = durable::next(exchange, &recording.call.upload, waiting).await;
+        let next = durable::next(exchange, &recording.call.upload, waiting);
+        let frame = standing::unless_ended(&worker, &recording.call, next).await.unwrap_or_else(|ended| {
+            let end = End::from(&ended);
+            recording.call.upload.borrow_mut().refusal = Some(Refusal::Ended(ended));
+            Err(end)
+        });
         let (data, is_over) = match frame.map_err(NoFirst::Broken)? {
             Some(frame) => (frame.into_data().unwrap_or_default(), exchange.is_end_stream()),
             None => (Bytes::new(), true),

@@ -34,6 +34,7 @@ pub mod request_id;
 pub mod respond;
 mod signed;
 mod signed_parameters;
+pub mod standing;
 pub mod target;
 pub mod trusted_proxies;
 mod unread;

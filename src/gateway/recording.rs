@@ -10,11 +10,13 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::fields::coding;
+use super::standing::Standing;
 use super::upload::UploadOutcome;
 use super::view::View;
 use super::worker::Worker;
 use super::{masked, worth};
 use crate::credential::directory::Identity;
+use crate::domain::ended::Ended;
 use crate::domain::id::ProductName;
 use crate::domain::plan::PlanRef;
 use crate::domain::refusal::Refusal;
@@ -45,6 +47,10 @@ pub enum End {
     Cut,
     /// It cannot be masked, and was not read to its end.
     Unread,
+    /// The caller was cut off from it: what it was let through by was revoked or suspended.
+    Revoked,
+    /// The caller was cut off from it: what serves it was switched off.
+    SwitchedOff,
 }
 
 /// What is known of a call.
@@ -75,6 +81,8 @@ pub struct Call {
     pub room: Option<Reservation>,
     /// The access token that the upstream was sent, if it asks for one.
     pub token: Option<Box<super::upstream_token::Sent>>,
+    /// Whether it may go on.
+    pub standing: Standing,
 }
 
 /// The request's target as the meter's expressions read it.
@@ -164,6 +172,7 @@ impl Recording {
             request_coding: None,
             room: None,
             token: None,
+            standing: Standing::begin(&worker),
         };
         Self { call, worker, stage: Stage::Arrived }
     }
@@ -202,8 +211,8 @@ impl Recording {
         self.stage = Stage::Withheld { evidence, bytes };
     }
 
-    /// Concludes a call whose answer ended; gives the monotonic time. The record is on disk within the journal's flush
-    /// interval.
+    /// Concludes a call whose answer ended, unless it was concluded before; gives the monotonic time. The record is on disk within
+    /// the journal's flush interval.
     pub fn finish(mut self, end: End) -> Duration {
         self.conclude(end)
     }
@@ -233,7 +242,7 @@ impl Recording {
     }
 
     /// Counts a durable call by the status that its caller is told.
-    pub fn told(self, status: u16) {
+    pub fn told(&self, status: u16) {
         count(&self.worker, &self.call, status, self.worker.shared.clock.monotonic());
     }
 
@@ -256,7 +265,24 @@ impl Recording {
         write(&self.worker, &mut self.call, (status, Some(refusal.code())), (evidence, bytes, 0));
     }
 
+    /// Concludes a call that ends within its answer, of which the caller has a part. One that was concluded before is what its
+    /// record says, and counted.
+    pub fn cut(mut self, ended: &Ended) {
+        self.worker.counters.refused(ended.code());
+        tracing::debug!(request_id = %self.call.id, code = ended.code(), "an answer is cut short");
+        if matches!(self.stage, Stage::Concluded) {
+            return;
+        }
+        let (status, evidence, bytes) = self.worth(ended.into());
+        self.stage = Stage::Concluded;
+        // Its head has left in any case.
+        write(&self.worker, &mut self.call, (status, Some(ended.code())), (evidence, bytes, bytes.max(1)));
+    }
+
     fn conclude(&mut self, end: End) -> Duration {
+        if matches!(self.stage, Stage::Concluded) {
+            return self.worker.shared.clock.monotonic();
+        }
         let (status, evidence, bytes_out) = self.worth(end);
         // An upstream may answer with the same number.
         let code = match std::mem::replace(&mut self.stage, Stage::Concluded) {

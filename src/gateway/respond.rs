@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::admit::Admission;
 use super::answer::Answer;
 use super::fields::X_REQUEST_ID;
+use crate::domain::ended::Ended;
 use crate::domain::refusal::{Refusal, whole_seconds};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -36,7 +37,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ProofInvalid(_)
         | Refusal::ProofNonceNeeded(_)
         | Refusal::SignatureInvalid(..)
-        | Refusal::AuthenticationInsufficient(_) => StatusCode::UNAUTHORIZED,
+        | Refusal::AuthenticationInsufficient(_)
+        | Refusal::Ended(Ended::Revoked(_)) => StatusCode::UNAUTHORIZED,
         Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::ProductNotAllowed { .. }
@@ -46,7 +48,8 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::MerchantMissing
         | Refusal::OwnCredentialNeeded
         | Refusal::MerchantMismatch(_)
-        | Refusal::ConditionUnmet(_) => StatusCode::FORBIDDEN,
+        | Refusal::ConditionUnmet(_)
+        | Refusal::Ended(Ended::Suspended(_)) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::UpstreamUnreachable
         | Refusal::UpstreamBroken
@@ -56,9 +59,10 @@ pub fn status(refusal: &Refusal) -> StatusCode {
             StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY)
         }
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Refusal::UpstreamTokenMissing { .. } | Refusal::SwitchedOff(_) | Refusal::Unavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Refusal::UpstreamTokenMissing { .. }
+        | Refusal::SwitchedOff(_)
+        | Refusal::Ended(Ended::SwitchedOff(_) | Ended::Unclear)
+        | Refusal::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unrecorded => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -139,6 +143,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::ConditionUnmet(_)
         // Nobody knows for how long.
         | Refusal::SwitchedOff(_)
+        | Refusal::Ended(_)
         | Refusal::UpstreamUnreachable
         | Refusal::UpstreamTimeout
         | Refusal::UpstreamBroken

@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::body_room::Held;
 use super::raw_head::RawHead;
+use super::standing::Farewell;
 use crate::credential::content_digest::{Checking, ContentDigest};
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake;
@@ -51,6 +52,8 @@ pub struct UploadOutcome {
     pub is_awaited: bool,
     /// The copy for the meter.
     pub capture: Capture,
+    /// What the caller of a durable call is told that goes on without it.
+    pub farewell: Farewell,
 }
 
 /// What it means that an upstream says nothing while its request may still be on its way.
@@ -65,6 +68,12 @@ pub enum Silence {
 }
 
 impl UploadOutcome {
+    /// Whether the upstream has all of the request, or will have.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_handed_over && !self.is_under_way
+    }
+
     /// What is left of `time` since the body moved: an upstream that is still being told something need not answer.
     #[must_use]
     pub fn left_of(&self, time: Duration) -> Duration {

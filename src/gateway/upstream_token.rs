@@ -10,8 +10,10 @@ use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 
 use super::recording::Call;
+use super::standing;
 use super::upload::Upload;
 use super::worker::Worker;
+use crate::domain::ended::Ended;
 use crate::domain::refusal::Refusal;
 use crate::outbound::token_cell::{Published, TokenCell};
 use crate::policy::snapshot::Route;
@@ -87,7 +89,7 @@ impl CoreToken {
 /// Ends the head of a request that goes on `at` a monotonic time with the token, if its upstream asks for one.
 ///
 /// # Errors
-/// [`Refusal::UpstreamTokenMissing`].
+/// [`Refusal::UpstreamTokenMissing`], or why the call may not go on.
 pub(super) async fn add(
     worker: &Worker,
     call: &mut Call,
@@ -96,7 +98,8 @@ pub(super) async fn add(
 ) -> Result<(), Refusal> {
     let view = call.view.clone();
     let Some(token) = view.token(route) else { return Ok(()) };
-    let at_hand = token.token(worker, at, route).await?;
+    let waiting = standing::unless_ended(worker, call, token.token(worker, at, route));
+    let at_hand = waiting.await.map_err(Ended::before_it_was_sent)??;
     let may_repeat = call.method.is_safe() && matches!(upload, Upload::Empty);
     let again = may_repeat.then(|| head.clone());
     head.field(&AUTHORIZATION, &at_hand.authorization);

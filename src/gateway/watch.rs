@@ -29,6 +29,8 @@ struct Wait {
     has_rested: bool,
     waker: Option<Waker>,
     alarm: Option<Rc<Alarm>>,
+    /// Whether a call waits, which may have to end.
+    is_call: bool,
 }
 
 impl Wait {
@@ -69,8 +71,23 @@ impl Watches {
     /// Watches a wait until the watch is dropped.
     #[must_use]
     pub fn watch(self: &Rc<Self>) -> Watch {
-        let key = self.waits.borrow_mut().insert(Wait::default());
+        self.insert(Wait::default())
+    }
+
+    /// Watches a wait of a call, whose task is woken too when something changes that calls may have to end for.
+    #[must_use]
+    pub fn watch_call(self: &Rc<Self>) -> Watch {
+        self.insert(Wait { is_call: true, ..Wait::default() })
+    }
+
+    fn insert(self: &Rc<Self>, wait: Wait) -> Watch {
+        let key = self.waits.borrow_mut().insert(wait);
         Watch { watches: self.clone(), key }
+    }
+
+    /// Wakes the tasks of all calls that wait.
+    pub fn wake_calls(&self) {
+        self.waits.borrow().iter().filter(|(_, wait)| wait.is_call).for_each(|(_, wait)| wait.wake());
     }
 
     /// Wakes the tasks whose time is over at `now`, a monotonic time. Waits are exact to the time between two sweeps.
@@ -234,6 +251,18 @@ mod tests {
         watches.stop();
         assert!(met.is_stopping());
         assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "a watch that was dropped wakes nobody");
+    }
+
+    #[test]
+    fn calls_that_wait_are_woken_and_nobody_else() {
+        let watches = Rc::<Watches>::default();
+        let (call, other) = (watches.watch_call(), watches.watch());
+        let (of_call, of_other) = (Arc::<Wakes>::default(), Arc::<Wakes>::default());
+        call.remember(&of_call.clone().into());
+        other.remember(&of_other.clone().into());
+        watches.wake_calls();
+        assert_eq!((of_call.0.load(Ordering::SeqCst), of_other.0.load(Ordering::SeqCst)), (1, 0));
+        assert!(!call.is_late());
     }
 
     #[test]

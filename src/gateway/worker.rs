@@ -1,6 +1,6 @@
 //! What one core has for its requests. Nothing in it is shared with another core but what is behind an `Arc`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -112,6 +112,16 @@ pub struct Worker {
     /// Uses of API keys that the node has not taken over yet.
     key_uses: RefCell<Vec<KeyUse>>,
     view: RefCell<Rc<View>>,
+    changes: Changes,
+}
+
+/// What has changed that calls under way may have to end for, as far as a core has noticed.
+#[derive(Default)]
+struct Changes {
+    /// The versions of credentials and of kill switches that it has noticed.
+    versions: Cell<(u64, u64)>,
+    /// How often it noticed others.
+    noticed: Cell<u64>,
 }
 
 /// Credentials of a generation that a core keeps at hand.
@@ -147,6 +157,7 @@ impl Worker {
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             key_uses: RefCell::default(),
             view: RefCell::new(Rc::new(view)),
+            changes: Changes::default(),
             shared,
         }
     }
@@ -172,6 +183,21 @@ impl Worker {
         if uses.len() < MOST_OF_A_CORE {
             uses.push((identity.caller.credential_id.clone(), hour(now)));
             identity.use_is_noted(now);
+        }
+    }
+
+    /// How often the core has noticed changes that a call under way may have to end for.
+    #[must_use]
+    pub fn noticed(&self) -> u64 {
+        self.changes.noticed.get()
+    }
+
+    /// Looks whether there are such changes; if so, wakes the calls that wait.
+    pub fn notice_changes(&self) {
+        let versions = (self.shared.directory.changes(), self.shared.kill_switches.version());
+        if self.changes.versions.replace(versions) != versions {
+            self.changes.noticed.set(self.changes.noticed.get().wrapping_add(1));
+            self.watches.wake_calls();
         }
     }
 

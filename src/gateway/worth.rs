@@ -11,10 +11,8 @@ use crate::metering::evidence::{self, CallFacts};
 /// gateway to guess.
 pub(super) fn unseen(call: &Call) -> Evidence {
     let moves_money = call.meter().is_some_and(|meter| meter.transaction.is_some());
-    let upload = call.upload.borrow();
     // An upstream that saw a part of the request knows that it is not the whole.
-    let is_whole = upload.is_handed_over && !upload.is_under_way;
-    if moves_money && !call.method.is_safe() && is_whole {
+    if moves_money && !call.method.is_safe() && call.upload.borrow().is_whole() {
         Evidence::Exception { reason: "the upstream's answer was not seen".to_owned() }
     } else {
         Evidence::Free
@@ -29,11 +27,13 @@ pub(super) fn of_answer(
     end: End,
 ) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
-    let is_platforms = matches!(end, End::UpstreamBroke | End::Cut);
+    let is_platforms = matches!(end, End::UpstreamBroke | End::Cut | End::SwitchedOff);
     let is_needed = meter.bodies.response || (is_platforms && meter.transaction.is_some());
     if end != End::Whole && is_needed && (200..300).contains(&status) {
         let reason = match end {
             End::CallerLeft => "the caller left before the answer's end",
+            End::Revoked => "the caller was cut off before the answer's end",
+            End::SwitchedOff => "it was switched off before the answer's end",
             End::Cut | End::Unread => "the upstream's answer cannot be masked, and was not read to its end",
             End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
         };

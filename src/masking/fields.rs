@@ -44,6 +44,12 @@ impl Rules {
         self.meets(Self::NONE.with(place))
     }
 
+    /// Whether all of `others` are among them.
+    #[must_use]
+    pub fn covers(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
     fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }

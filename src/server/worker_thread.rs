@@ -27,6 +27,8 @@ pub const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 const TICKS_PER_SWEEP: u64 = 500;
 /// Ticks between looks for waits whose time is over.
 const TICKS_PER_LOOK: u64 = 5;
+/// Ticks between looks for what calls under way may have to end for.
+const TICKS_PER_NOTICE: u64 = 10;
 /// Ticks between givings back of memory.
 const TICKS_PER_GIVING_BACK: u64 = 50;
 /// How long accepting rests after the process ran out of descriptors.
@@ -175,6 +177,9 @@ async fn tick(worker: Rc<Worker>) {
         interval.tick().await;
         if number % TICKS_PER_LOOK == 0 {
             worker.watches.sweep(worker.shared.clock.monotonic());
+        }
+        if number % TICKS_PER_NOTICE == 0 {
+            worker.notice_changes();
         }
         if number % TICKS_PER_GIVING_BACK == 0 {
             spare_memory::give_back();

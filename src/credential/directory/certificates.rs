@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::loading::Owned;
-use super::{Directory, Known, Remembered};
+use super::{Credential, Directory, Known, Remembered};
 use crate::credential::refused::Refused;
 use crate::domain::app_certificate::{KnownBy, ShownNames};
 use crate::domain::principal::CredentialKind;
@@ -46,7 +46,7 @@ impl Directory {
                 self.fresh_or_loaded(credential, owned, known, moment).await
             }
             None => {
-                let trying = self.clone().try_certificate(owned.clone(), address, moment);
+                let trying = self.clone().try_certificate(credential, owned.clone(), address, moment);
                 let tried = self.remembered.try_get_with(credential, trying).await;
                 let known = tried.map_err(Arc::unwrap_or_clone)?;
                 self.fresh_or_loaded(credential, owned, Some(known), moment).await
@@ -57,12 +57,13 @@ impl Directory {
     /// Looks for one that nobody has shown before, once for all who wait. What is no app's is paid for, and then remembered.
     async fn try_certificate(
         self: Arc<Self>,
+        credential: Credential,
         owned: Owned,
         address: Option<IpAddr>,
         moment: Moment,
     ) -> Result<Remembered, Refused> {
         let paid = self.guesses.pay(address, moment.monotonic)?;
-        let loading = self.control.spawn(self.clone().load_once(owned, None));
+        let loading = self.control.spawn(self.clone().load_once(credential, owned, None));
         let cut_off = |_| Refused::from(Refusal::Unavailable("The look-up of a credential was cut off"));
         let loaded = loading.await.map_err(cut_off);
         let outcome = loaded.as_ref().map(|remembered| &remembered.outcome);

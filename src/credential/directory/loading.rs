@@ -76,7 +76,7 @@ impl Directory {
             .entry(credential)
             .or_insert_with_if(
                 async move {
-                    let task = loading.control.spawn(loading.clone().load_once(presented, aged));
+                    let task = loading.control.spawn(loading.clone().load_once(credential, presented, aged));
                     task.await.unwrap_or_else(|_| {
                         out_of_reach(&SourceUnavailable("loading was cut off".to_owned()), moment)
                     })
@@ -107,7 +107,7 @@ impl Directory {
                 true => loading.guesses.pay_at_first(address, moment.monotonic),
                 false => loading.guesses.pay(address, moment.monotonic),
             }?;
-            let task = loading.control.spawn(loading.clone().load_tried(hash, presented, paid));
+            let task = loading.control.spawn(loading.clone().load_tried(credential, presented, paid));
             let cut_off = Refusal::Unavailable("The look-up of a credential was cut off");
             task.await.unwrap_or(Err(cut_off.into()))
         };
@@ -117,11 +117,12 @@ impl Directory {
 
     async fn load_tried(
         self: Arc<Self>,
-        hash: [u8; 32],
+        credential: Credential,
         presented: Owned,
         paid: Paid,
     ) -> Result<Remembered, Refused> {
-        let remembered = self.clone().load_once(presented, None).await;
+        let (_, hash) = credential;
+        let remembered = self.clone().load_once(credential, presented, None).await;
         match &remembered.outcome {
             Err(refused @ Refused { refusal: Refusal::CredentialInvalid(why), app }) => {
                 let until = remembered.loaded_at.saturating_add(REFUSED_TIME);
@@ -137,7 +138,12 @@ impl Directory {
         Ok(remembered)
     }
 
-    pub(super) async fn load_once(self: Arc<Self>, presented: Owned, aged: Option<Remembered>) -> Remembered {
+    pub(super) async fn load_once(
+        self: Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+        aged: Option<Remembered>,
+    ) -> Remembered {
         let moment = self.clock.moment();
         let mut stamps = Stamps::default();
         let outcome = match &presented {
@@ -153,7 +159,7 @@ impl Directory {
             }
         };
         let outcome = match outcome {
-            Ok(identity) => Ok(Arc::new(identity)),
+            Ok(identity) => Ok(identity),
             Err(Failure::Refused(refused)) => Err(refused),
             Err(failure @ (Failure::Source(_) | Failure::Busy)) => {
                 let nobody = match failure {
@@ -165,7 +171,7 @@ impl Directory {
                 return believed.map_or(nobody, |aged| Remembered { rests_until, ..aged });
             }
         };
-        Remembered { outcome, stamps, loaded_at: moment.monotonic, rests_until: Duration::ZERO }
+        Remembered::of((credential, &presented), outcome, stamps, moment.monotonic)
     }
 
     async fn load_key(

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::loading::Owned;
+use super::provenance::Provenance;
 use super::{Credential, Identity, Known, REFUSED_TIME};
 use crate::credential::freshness::Stamps;
 use crate::credential::keys::Found;
 use crate::credential::refused::Refused;
+use crate::domain::api_key::KeyHash;
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 
@@ -22,6 +25,27 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
+    /// What came of a credential that was loaded.
+    pub(super) fn of(
+        (credential, presented): (Credential, &Owned),
+        outcome: Result<Identity, Refused>,
+        stamps: Stamps,
+        loaded_at: Duration,
+    ) -> Self {
+        let provenance = |identity| {
+            let provenance = Some(Provenance::new(credential, presented, stamps));
+            Arc::new(Identity { provenance, ..identity })
+        };
+        Self { outcome: outcome.map(provenance), stamps, loaded_at, rests_until: Duration::ZERO }
+    }
+
+    /// An API key that was known.
+    pub(super) fn found(credential: Credential, found: Found) -> Self {
+        let Found { identity, stamps, loaded_at } = found;
+        let (_, hash) = credential;
+        Self::of((credential, &Owned::ApiKey(KeyHash(hash))), Ok(identity), stamps, loaded_at)
+    }
+
     pub(super) fn told(self) -> Result<Known, Refused> {
         let Self { outcome, stamps, loaded_at, rests_until } = self;
         outcome.map(|identity| Known { identity, stamps, loaded_at, rests_until })
@@ -35,13 +59,6 @@ impl Remembered {
     /// Whether it is a certificate that no app has registered.
     pub(super) fn is_no_apps(&self) -> bool {
         matches!(self.outcome, Err(Refused { refusal: Refusal::CertificateInvalid(_), app: None }))
-    }
-}
-
-impl From<Found> for Remembered {
-    fn from(found: Found) -> Self {
-        let Found { identity, stamps, loaded_at } = found;
-        Self { outcome: Ok(Arc::new(identity)), stamps, loaded_at, rests_until: Duration::ZERO }
     }
 }
 

@@ -9,6 +9,7 @@ mod many;
 mod new_keys;
 mod signature_keys;
 mod source;
+mod standing;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

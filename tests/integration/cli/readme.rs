@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tollgate::domain::authentication::Step;
+use tollgate::domain::ended::Ended;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Refusal, Subject};
@@ -278,6 +280,7 @@ fn each() -> Vec<Refusal> {
     let limit = "calls".parse().unwrap();
     let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
     let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
+    let switch = Arc::new(switch);
     let signature = |mistake: &SignatureMistake| Refusal::SignatureInvalid(*mistake, String::new());
     let mut all = vec![
         Refusal::MessageMalformed(""),
@@ -308,7 +311,11 @@ fn each() -> Vec<Refusal> {
         Refusal::MerchantMismatch(MerchantField::Query("a".into()).into()),
         Refusal::MerchantUnclear(MerchantField::Query("a".into()).into(), ""),
         Refusal::ConditionUnmet(None),
-        Refusal::SwitchedOff(switch.into()),
+        Refusal::SwitchedOff(switch.clone()),
+        Refusal::Ended(Ended::Revoked("")),
+        Refusal::Ended(Ended::Suspended(Subject::App)),
+        Refusal::Ended(Ended::SwitchedOff(switch)),
+        Refusal::Ended(Ended::Unclear),
         Refusal::LimitReached { limit, retry_after: Duration::ZERO },
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
@@ -355,6 +362,9 @@ fn each() -> Vec<Refusal> {
             | Refusal::MerchantUnclear(..)
             | Refusal::ConditionUnmet(_)
             | Refusal::SwitchedOff(_)
+            | Refusal::Ended(
+                Ended::Revoked(_) | Ended::Suspended(_) | Ended::SwitchedOff(_) | Ended::Unclear,
+            )
             | Refusal::LimitReached { .. }
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout

@@ -11,7 +11,7 @@ use crate::support::origin::{Origin, point};
 pub(super) const SECRET: &str = "Li Lei";
 
 /// An access token of the first app for the first merchant.
-fn bearer(dev: &Dev, scope: &str) -> String {
+pub(super) fn bearer(dev: &Dev, scope: &str) -> String {
     let (id, redirect_uri) = (dev.told("/app/client_id"), dev.told("/app/redirect_uri"));
     let query =
         [("client_id", id), ("response_type", "code"), ("redirect_uri", redirect_uri), ("scope", scope)];

@@ -40,6 +40,7 @@ mod signed_parameters;
 mod streams;
 mod tls;
 mod tls_reload;
+mod under_way;
 mod upstream_token;
 mod upstreams;
 mod withheld;

@@ -11,14 +11,14 @@ use crate::policy::expression::Wanted;
 use crate::policy::issuer::ForeignIssuer;
 
 /// A world in which another issuer's tokens are taken.
-struct Trusting {
-    world: World,
+pub(super) struct Trusting {
+    pub(super) world: World,
     signer: Signer,
     readings: Arc<Readings>,
 }
 
 impl Trusting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let trusting =
             Self { world: World::new(), signer: Signer::new("ES256", "one"), readings: Arc::default() };
         trusting.trust(|_| {});
@@ -37,7 +37,7 @@ impl Trusting {
         self.readings.succeed(self.world.clock.monotonic());
     }
 
-    fn token(&self, more: &Value) -> String {
+    pub(super) fn token(&self, more: &Value) -> String {
         self.token_by(&self.signer, more)
     }
 

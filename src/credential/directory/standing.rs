@@ -1,0 +1,78 @@
+//! Whether an identity that was found before still holds, for calls that are under way. A core asks only once something has changed
+//! that the identity rests on; then it is loaded as for a new call, on the control plane, but for its own end: a credential that
+//! expires takes no call along.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::loading::Owned;
+use super::{Credential, Directory, Identity};
+use crate::credential::refused::Refused;
+use crate::domain::ended::Ended;
+use crate::domain::refusal::Refusal;
+
+/// Identities that are asked for again at once: what many have in common is loaded by the first.
+pub(super) const AT_ONCE: usize = 32;
+/// How long a call goes on of whose credential nobody can say whether it still holds.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a store that is away is asked again meanwhile.
+const AGAIN: Duration = Duration::from_millis(100);
+
+const NOT_BELIEVED: Ended =
+    Ended::Revoked("What the platform takes of the access token's issuer has changed since.");
+
+impl Directory {
+    /// Rises with each change to something that credentials rest on.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.known()
+    }
+
+    /// Whether nothing has changed that an identity rests on since it was loaded.
+    #[must_use]
+    pub fn is_untouched(&self, identity: &Identity) -> bool {
+        identity.provenance.as_ref().is_none_or(|provenance| self.changes.are_fresh(&provenance.stamps))
+    }
+
+    /// Finds out whether an identity still holds; gives it as it is now.
+    pub fn ask_again(self: &Arc<Self>, identity: Arc<Identity>) -> JoinHandle<Result<Arc<Identity>, Ended>> {
+        self.control.spawn(self.clone().find_again(identity))
+    }
+
+    async fn find_again(self: Arc<Self>, identity: Arc<Identity>) -> Result<Arc<Identity>, Ended> {
+        let Some(provenance) = &identity.provenance else { return Ok(identity) };
+        let (credential, presented) = provenance.presented(&identity);
+        if let Owned::AccessToken(token) = &presented
+            && token.issuer.is_some()
+            && !self.issuers.trusts(&token.key)
+        {
+            return Err(NOT_BELIEVED);
+        }
+        let found = tokio::time::timeout(PATIENCE, self.load_again(credential, presented)).await;
+        found.unwrap_or(Err(Ended::Unclear))
+    }
+
+    /// Loads until the store answers.
+    async fn load_again(
+        self: &Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+    ) -> Result<Arc<Identity>, Ended> {
+        loop {
+            let place = self.asking.acquire().await;
+            let loaded = self.load(credential, presented.clone(), None, self.clock.moment()).await;
+            drop(place);
+            match loaded {
+                Ok(known) => return Ok(known.identity),
+                Err(Refused { refusal: Refusal::Suspended(who), .. }) => return Err(Ended::Suspended(who)),
+                Err(Refused {
+                    refusal: Refusal::CredentialInvalid(why) | Refusal::CertificateInvalid(why),
+                    ..
+                }) => return Err(Ended::Revoked(why)),
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Identities of calls under way that are asked for again.
+
+use serde_json::json;
+
+use super::foreign::Trusting;
+use super::*;
+use crate::domain::ended::Ended;
+use crate::domain::id::{GrantId, MerchantId};
+use crate::domain::identity::Grant;
+
+async fn ask(world: &World, identity: &Arc<Identity>) -> Result<Arc<Identity>, Ended> {
+    world.directory.ask_again(identity.clone()).await.unwrap()
+}
+
+fn suspend(world: &World) {
+    world.source.is_suspended.store(true, Ordering::SeqCst);
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+}
+
+#[tokio::test]
+async fn an_identity_stands_until_something_changes_that_it_rests_on_and_then_as_it_is() {
+    let world = World::new();
+    let by_key = world.identify().await.unwrap().unwrap().identity;
+    let by_token = world.identify_token(&world.token("one")).await.unwrap().unwrap().identity;
+    let sgk = world.directory.identify_signature_key("sgk_1", None, world.clock.moment()).await;
+    let all = [by_key, by_token, sgk.unwrap().identity];
+    let before = world.directory.changes();
+    world.directory.forget_app(&AppId::new("app_2").unwrap());
+    assert!(world.directory.changes() > before);
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    for identity in &all {
+        assert!(!world.directory.is_untouched(identity));
+        let again = ask(&world, identity).await.unwrap();
+        assert!(world.directory.is_untouched(&again));
+        assert_eq!(again.caller.credential_id, identity.caller.credential_id);
+    }
+    suspend(&world);
+    for identity in &all {
+        assert_eq!(ask(&world, identity).await.unwrap_err(), Ended::Suspended(Subject::App));
+    }
+}
+
+#[tokio::test]
+async fn a_token_stands_after_its_end_but_not_after_its_revocation() {
+    let world = World::new();
+    let identity = world.identify_token(&world.token("tok_1")).await.unwrap().unwrap().identity;
+    world.later(7_200);
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    assert!(ask(&world, &identity).await.is_ok());
+    world.directory.forget_token("tok_1", world.clock.now().plus(Duration::from_secs(60)));
+    assert!(matches!(ask(&world, &identity).await, Err(Ended::Revoked(_))));
+}
+
+#[tokio::test]
+async fn what_a_store_that_is_away_cannot_say_is_asked_again_until_it_can() {
+    let world = World::new();
+    let identity = world.identify().await.unwrap().unwrap().identity;
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    world.source.is_away.store(true, Ordering::SeqCst);
+    let asked = world.source.keys_asked.load(Ordering::SeqCst);
+    let asking = world.directory.ask_again(identity);
+    while world.source.keys_asked.load(Ordering::SeqCst) < asked + 3 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!asking.is_finished());
+    world.source.is_away.store(false, Ordering::SeqCst);
+    assert!(asking.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_token_that_is_asked_for_again_does_not_keep_what_it_lacked_meanwhile() {
+    let trusting = Trusting::new();
+    let world = &trusting.world;
+    let grant = |scopes: &str| {
+        *world.source.granted.lock().unwrap() = Some(Grant {
+            id: GrantId::new("grt_1").unwrap(),
+            merchant: MerchantId::new("mer_1").unwrap(),
+            app: AppId::new("app_1").unwrap(),
+            scopes: scopes.parse().unwrap(),
+            created_at: Timestamp::default(),
+            revoked_at: None,
+        });
+        world.directory.forget_grant(&GrantId::new("grt_1").unwrap());
+    };
+    let scope = "order:read order:write";
+    let token = trusting.token(&json!({"shop": "mer_1", "scope": scope}));
+    grant("order:read");
+    let identity = world.identify_token(&token).await.unwrap().unwrap().identity;
+    assert_eq!(identity.caller.scopes.to_string(), "order:read");
+    grant(scope);
+    let again = ask(world, &identity).await.unwrap();
+    let anew = world.identify_token(&token).await.unwrap().unwrap().identity;
+    for identity in [again, anew] {
+        assert_eq!(identity.caller.scopes.to_string(), scope);
+        assert_eq!(identity.caller.grant.as_ref().unwrap().as_str(), "grt_1");
+    }
+    world.directory.trust_issuers(Vec::new());
+    assert!(matches!(ask(world, &identity).await, Err(Ended::Revoked(_))));
+}

@@ -1,0 +1,8 @@
+//! Calls that are under way when what they rest on is revoked or suspended, or what serves them is switched off.
+
+mod beside;
+mod durable;
+mod ended;
+mod http2;
+mod masked;
+mod world;
