@@ -6,7 +6,6 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::app::SHOWN_ONCE;
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
@@ -108,7 +107,11 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             }
             let made = node.post("/admin/signature-keys", &body)?;
             screen.entry(&made, COLUMNS)?;
-            if made["secret"].is_null() { Ok(()) } else { screen.note(SHOWN_ONCE) }
+            if made["secret"].is_null() {
+                Ok(())
+            } else {
+                screen.note("Keep this secret now: it is shown this once, and the store has it sealed.")
+            }
         }
         Action::List { app } => {
             let keys = node.list(&with_query("/admin/signature-keys", &[("app", Some(&app))]))?;

@@ -170,6 +170,10 @@ async fn stages(
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)
         .map_err(|refusal| peer.explain(refusal))?;
     call.subscribed = permit.subscribed_by_name();
+    if permit.subscribed.is_none() {
+        // On a route that is open to anyone, who has no subscription to it is nobody, whatever else it may do.
+        call.identity = None;
+    }
     check_length(route, body.as_ref())?;
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();

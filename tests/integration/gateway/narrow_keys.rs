@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::masked::mask_products;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
 use crate::support::http::{self, Answer};
+use crate::support::origin::{Origin, point};
 use crate::support::stores::Place;
 
 /// Another key of the app that has subscribed to three API products.
@@ -58,6 +60,38 @@ fn a_key_is_of_use_for_its_products_alone_and_says_which_they_are() {
     let unsubscribed =
         http::request(dev.base(), "PUT", ROUTES[1].2, &[("X-Api-Key", dev.told("/app/api_key"))], "{}");
     assert_eq!(unsubscribed.code(), "not_subscribed");
+}
+
+#[test]
+fn who_counts_as_nobody_is_named_to_no_upstream_sees_what_nobody_does_and_leaves_no_record() {
+    let origin = Origin::answering(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"receiver\":{\"name\":\"Li Lei\"}}",
+    );
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "catalog", &origin.address);
+        mask_products(policies);
+    });
+    let whole = key(&dev, &json!({}));
+    for (products, is_nobody) in [(json!(["storefront"]), false), (json!(["supply"]), true)] {
+        let key = key(&dev, &json!({ "products": products }));
+        let answer = dev.get("/api/products", &[("X-Api-Key", &key)]);
+        let sent = origin.received().unwrap().to_ascii_lowercase();
+        assert_eq!((answer.status, sent.contains("x-tollgate-app")), (200, !is_nobody), "{sent}");
+        assert!(!sent.contains(&key.to_ascii_lowercase()), "{sent}");
+        let open = dev.get("/api/products", &[("X-Api-Key", &whole)]);
+        let _ = origin.received();
+        let seen = open.json()["receiver"]["name"].clone();
+        let expected = if is_nobody { json!("***") } else { seen };
+        assert_eq!(answer.json()["receiver"]["name"], expected, "{}", answer.text());
+        // Records come in the order of their calls: that of the later one is there.
+        let record = |answer: &Answer| {
+            let path = format!("/admin/usage/{}", answer.header("x-request-id").unwrap());
+            dev.admin("GET", &path, "")
+        };
+        wait_for("the later call's usage record", || record(&open).status == 200);
+        assert_eq!(record(&answer).status, if is_nobody { 404 } else { 200 });
+        assert_eq!(record(&open).json()["credential"], "api_key");
+    }
 }
 
 fn from(dev: &Dev, source: &str, path: &str, key: &str) -> Answer {
