@@ -1,6 +1,6 @@
 # Works on a fresh machine that has cargo, make and bash. `make test` installs what the tests need besides (tests/setup.sh).
 
-.PHONY: run test prove bench bench-quick
+.PHONY: run test prove fuzz bench bench-quick
 
 # Everything in one process: http://127.0.0.1:8080 for partners, http://127.0.0.1:8081 for administrators.
 run:
@@ -15,6 +15,16 @@ test:
 prove:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
+
+# Each parser of bytes from outside under libFuzzer, for so many seconds (tests/fuzz). Needs a nightly compiler and `cargo install
+# cargo-fuzz`; what breaks a parser is kept in target/fuzz.
+FOR ?= 60
+fuzz:
+	set -e; for seeds in tests/fuzz/seeds/*; do \
+		parser=$${seeds##*/}; mkdir -p target/fuzz/$$parser; echo "$$parser"; \
+		TOLLGATE_PARSER=$$parser cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz/build parsers \
+			target/fuzz/$$parser $$seeds -- -max_total_time=$(FOR) -max_len=4096 -artifact_prefix=target/fuzz/broken-$$parser-; \
+	done
 
 # What the README says of speed: the things that a call costs one by one, the CPU time that a usage record costs the books, the
 # side-by-side run against the peers that are installed (about 40 minutes; figures go to benches/results), and the instructions

@@ -10,6 +10,7 @@ mod admin;
 mod benches;
 mod billing;
 mod cli;
+mod fuzz;
 mod gateway;
 mod journal;
 mod metering;
