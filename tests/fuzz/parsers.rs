@@ -174,8 +174,20 @@ fn masker(bytes: &[u8]) {
     assert_eq!(masked([&bytes[..at], &bytes[at..]]), whole, "cut at {at}");
     let Some(left) = whole.filter(|left| form == Form::Text && !left.trim_ascii().is_empty()) else { return };
     let left = left.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&left);
-    let value: Value = serde_json::from_slice(left).expect("what leaves is JSON");
-    assert_masked(&value);
+    match serde_json::from_slice::<Value>(left) {
+        Ok(value) => assert_masked(&value),
+        // What it has no type for is JSON nevertheless.
+        Err(error) => {
+            let told = error.to_string();
+            let known = [
+                "number out of range",
+                "surrogate in hex escape",
+                "unexpected end of hex escape",
+                "recursion limit",
+            ];
+            assert!(known.iter().any(|known| told.contains(known)), "{told}");
+        }
+    }
 }
 
 fn assert_masked(value: &Value) {
