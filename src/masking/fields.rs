@@ -87,6 +87,8 @@ struct Node {
     within: Rules,
     /// Its members, sorted by name.
     members: Vec<(Arc<[u8]>, NodeId)>,
+    /// The marks of their names: most names that are asked for are none of them, and one look tells.
+    marks: u64,
 }
 
 impl FieldTree {
@@ -109,6 +111,9 @@ impl FieldTree {
         tree.anywhere = std::mem::take(&mut tree.nodes[usize::from(Self::ELSEWHERE)].within);
         if !tree.anywhere.is_empty() {
             tree.link();
+        }
+        for node in &mut tree.nodes {
+            node.marks = node.members.iter().fold(0, |marks, (name, _)| marks | mark(name));
         }
         tree
     }
@@ -149,7 +154,7 @@ impl FieldTree {
                 let end = shorter[usize::from(node)];
                 for (name, below) in &self.node(node).members {
                     if node != Self::ELSEWHERE {
-                        shorter[usize::from(*below)] = self.member(end, name).unwrap_or(Self::ELSEWHERE);
+                        shorter[usize::from(*below)] = self.node(end).member(name).unwrap_or(Self::ELSEWHERE);
                     }
                     next.push_back(*below);
                 }
@@ -210,11 +215,7 @@ impl FieldTree {
     /// The member of the node that has this name.
     pub(super) fn member(&self, node: NodeId, name: &[u8]) -> Option<NodeId> {
         let node = self.node(node);
-        let found = match node.members.len() {
-            ..=FEW => node.members.iter().find(|(known, _)| **known == *name),
-            _ => node.place(name).ok().and_then(|place| node.members.get(place)),
-        };
-        found.map(|(_, member)| *member)
+        if node.marks & mark(name) == 0 { None } else { node.member(name) }
     }
 
     /// The member whose name has ended.
@@ -226,7 +227,21 @@ impl FieldTree {
     }
 }
 
+/// One of 64 bits, by the length and the first byte of a name.
+fn mark(name: &[u8]) -> u64 {
+    let first = name.first().copied().unwrap_or_default();
+    1_u64.rotate_left(u32::from(first.wrapping_mul(5)) + name.len() as u32)
+}
+
 impl Node {
+    fn member(&self, name: &[u8]) -> Option<NodeId> {
+        let found = match self.members.len() {
+            ..=FEW => self.members.iter().find(|(known, _)| **known == *name),
+            _ => self.place(name).ok().and_then(|place| self.members.get(place)),
+        };
+        found.map(|(_, member)| *member)
+    }
+
     /// Where the member of that name stands, or would.
     fn place(&self, name: &[u8]) -> Result<usize, usize> {
         self.members.binary_search_by(|(known, _)| known[..].cmp(name))

@@ -8,12 +8,12 @@
 use bytes::Bytes;
 
 use super::fields::{Candidates, FieldTree, NodeId, Rules};
-use super::member::{self, Member};
 use super::number::Number;
 pub use super::output::MASK;
 use super::output::Output;
 use super::piece::Piece;
-use super::state::{Mode, State, is_blank};
+use super::state::{Mode, State};
+use super::stops::Stops;
 use super::text::Text;
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
 use super::utf8::Utf8;
@@ -37,25 +37,27 @@ pub enum Form {
 /// Masks one body.
 #[derive(Debug, Clone)]
 pub struct Masker {
-    rules: Rules,
+    pub(super) rules: Rules,
     form: Form,
-    state: State,
-    mode: Mode,
+    pub(super) state: State,
+    pub(super) mode: Mode,
     /// How many objects and arrays are open around the next byte.
-    depth: u8,
+    pub(super) depth: u8,
     /// The depth at which the mode began, unless that is [`Mode::Walking`].
     since: u8,
     /// Which of those that are open are objects; the innermost is the lowest bit.
     objects: u128,
     /// In the tree, the innermost of those that were walked into; an array is where it is a member.
-    node: NodeId,
+    pub(super) node: NodeId,
     /// In the tree, what was around each of those, by its depth.
     around: [NodeId; MAX_DEPTH as usize],
     /// In the tree, the member whose value comes next.
-    member: Option<NodeId>,
+    pub(super) member: Option<NodeId>,
     /// The members that the name may be that is being read.
     candidates: Candidates,
     text: Text,
+    /// The rest of a word, such as `true`.
+    word: &'static [u8],
     utf8: Utf8,
     /// Bytes of the pieces before this one.
     before: u64,
@@ -78,6 +80,7 @@ impl Masker {
             member: None,
             candidates: Candidates::NONE,
             text: Text::BEGUN,
+            word: b"",
             utf8: Utf8::default(),
             before: 0,
         }
@@ -94,7 +97,7 @@ impl Masker {
     fn masked(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
         let output = Output::begin(self.mode == Mode::Masking);
-        let mut piece = Piece { tree, bytes: &bytes, output };
+        let mut piece = Piece { tree, bytes: &bytes, stops: Stops::of(&bytes), output };
         self.read(&mut piece).map_err(|unmaskable| unmaskable.behind(self.before))?;
         self.before = self.before.saturating_add(bytes.len() as u64);
         let output = piece.output;
@@ -117,7 +120,7 @@ impl Masker {
             | State::InName
             | State::Colon
             | State::InString
-            | State::InWord(_)
+            | State::InWord
             | State::Next
             | State::Broken => false,
         };
@@ -126,12 +129,16 @@ impl Masker {
 
     fn read(&mut self, piece: &mut Piece<'_>) -> Result<(), Unmaskable> {
         let mut at = 0;
-        while at < piece.bytes.len() {
+        loop {
+            at = self.compact(piece, at);
+            if at >= piece.bytes.len() {
+                return Ok(());
+            }
             at = match self.state {
                 State::InName => self.in_name(piece, at)?,
                 State::InString => self.in_string(piece, at)?,
                 State::InNumber(number) => self.in_number(piece, at, number)?,
-                State::InWord(rest) => self.in_word(piece, at, rest)?,
+                State::InWord => self.in_word(piece, at, self.word)?,
                 State::Mark(length) => self.mark(piece, at, length)?,
                 State::Broken => return Err(Unmaskable::Incomplete),
                 State::Top
@@ -152,21 +159,19 @@ impl Masker {
                 }
             };
         }
-        Ok(())
     }
 
     /// Takes a byte that is not blank and in no name, string, number or word; gives the place behind what it began.
     fn sign(&mut self, piece: &mut Piece<'_>, at: usize, sign: u8) -> Result<usize, Unmaskable> {
         match (self.state, sign) {
-            (State::Next, b',') if self.is_in_object() => match piece.bytes.get(at + 1) {
-                Some(b'"') => self.member(piece, at + 1),
-                Some(_) | None => self.go_on(State::Name, at + 1),
-            },
+            (State::Next, b',') if self.is_in_object() => self.go_on(State::Name, at + 1),
             (State::Next, b',') => self.go_on(State::Value, at + 1),
-            (State::Name | State::FirstName, b'"') => self.member(piece, at),
+            (State::Name | State::FirstName, b'"') => self.begin_name(piece, at + 1),
             (State::Colon, b':') => self.go_on(State::Value, at + 1),
-            (State::Next | State::FirstName, b'}') if self.is_in_object() => self.close(piece, at + 1),
-            (State::Next | State::FirstValue, b']') if !self.is_in_object() => self.close(piece, at + 1),
+            (State::Next | State::FirstName, b'}') if self.is_in_object() => Ok(self.close(piece, at + 1)),
+            (State::Next | State::FirstValue, b']') if self.depth > 0 && !self.is_in_object() => {
+                Ok(self.close(piece, at + 1))
+            }
             (State::Value | State::FirstValue | State::Top, _) if sign != RECORD_SEPARATOR => {
                 self.value(piece, at, sign)
             }
@@ -183,7 +188,7 @@ impl Masker {
     /// Takes the first byte of a value.
     fn value(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) -> Result<usize, Unmaskable> {
         if self.mode == Mode::Walking {
-            self.decide(piece, at, first);
+            self.decide(piece, at, first, self.node_of_value());
         }
         match first {
             b'"' => {
@@ -191,8 +196,11 @@ impl Masker {
                 self.state = State::InString;
                 self.in_string(piece, at + 1)
             }
-            b'{' => self.open(at, 1, State::FirstName),
-            b'[' => self.open(at, 0, State::FirstValue),
+            b'{' | b'[' if self.depth == MAX_DEPTH => Err(Unmaskable::Depth),
+            b'{' | b'[' => {
+                self.open(first);
+                self.go_on(if first == b'{' { State::FirstName } else { State::FirstValue }, at + 1)
+            }
             b't' => self.in_word(piece, at + 1, b"rue"),
             b'f' => self.in_word(piece, at + 1, b"alse"),
             b'n' => self.in_word(piece, at + 1, b"ull"),
@@ -203,11 +211,15 @@ impl Masker {
         }
     }
 
+    /// Where in the tree the value is that comes next, if that leads there.
+    pub(super) fn node_of_value(&self) -> Option<NodeId> {
+        if self.is_in_object() { self.member } else { Some(self.node) }
+    }
+
     /// Decides what becomes of the value that begins here.
-    fn decide(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) {
+    pub(super) fn decide(&mut self, piece: &mut Piece<'_>, at: usize, first: u8, node: Option<NodeId>) {
         let (tree, rules) = (piece.tree, self.rules);
-        let node = if self.is_in_object() { self.member.or(tree.elsewhere(rules)) } else { Some(self.node) };
-        match (node, first) {
+        match (node.or(tree.elsewhere(rules)), first) {
             (Some(node), _) if tree.is_masked(node, rules) => self.begin_masking(piece, at),
             (Some(node), b'{' | b'[') if tree.leads_on(node, rules) => self.walk_into(node),
             (Some(node), _) if tree.has_masked_members(node, rules) && first != b'n' => {
@@ -231,27 +243,21 @@ impl Masker {
         (self.mode, self.since) = (Mode::Masking, self.depth);
     }
 
-    fn open(&mut self, at: usize, kind: u128, inside: State) -> Result<usize, Unmaskable> {
-        if self.depth == MAX_DEPTH {
-            return Err(Unmaskable::Depth);
-        }
+    /// Begins an object or an array, of which there are less than [`MAX_DEPTH`] around.
+    pub(super) fn open(&mut self, first: u8) {
         self.depth += 1;
-        self.objects = self.objects << 1 | kind;
-        self.go_on(inside, at + 1)
+        self.objects = self.objects << 1 | u128::from(first == b'{');
     }
 
-    /// Ends an object or an array, whose last byte is the one before `at`.
-    fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        if self.depth == 0 {
-            return Err(Unmaskable::Syntax(at as u64 - 1));
-        }
+    /// Ends the innermost object or array, whose last byte is the one before `at`.
+    pub(super) fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
         self.depth -= 1;
         self.objects >>= 1;
         if self.mode == Mode::Walking {
             self.node = self.around[usize::from(self.depth)];
         }
         self.end_value(piece, at);
-        Ok(at)
+        at
     }
 
     /// Ends a value, whose last byte is the one before `at`.
@@ -269,32 +275,16 @@ impl Masker {
         };
     }
 
-    fn is_in_object(&self) -> bool {
+    pub(super) fn is_in_object(&self) -> bool {
         self.objects & 1 == 1
     }
 
-    /// Takes members from the one on whose quote stands at `at`, as long as each can be taken as a whole, or else begins with it.
-    fn member(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        let mut at = at;
-        while let Some(Member { name, value }) = member::whole(piece.bytes, at) {
-            if self.mode == Mode::Walking && self.masks(piece.tree, &piece.bytes[name]) {
-                piece.output.mask(piece.bytes, value.start);
-                piece.output.unmask(value.end);
-            }
-            let Some([b',', b'"']) = piece.bytes.get(value.end..value.end + 2) else {
-                return self.go_on(State::Next, value.end);
-            };
-            at = value.end + 1;
-        }
-        self.begin_name(piece, at + 1)
+    /// Whether a member is masked whose value is a string or a number.
+    pub(super) fn masks(&self, tree: &FieldTree, member: NodeId) -> bool {
+        tree.is_masked(member, self.rules) || tree.has_masked_members(member, self.rules)
     }
 
-    /// Whether a member of that name is masked whose value is a string or a number.
-    fn masks(&self, tree: &FieldTree, name: &[u8]) -> bool {
-        let is_masked = |node| tree.is_masked(node, self.rules) || tree.has_masked_members(node, self.rules);
-        tree.member(self.node, name).is_some_and(is_masked)
-    }
-
+    /// Begins a name behind its quote.
     fn begin_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
         self.candidates = match self.mode {
             Mode::Walking => piece.tree.members(self.node),
@@ -305,28 +295,21 @@ impl Masker {
         self.in_name(piece, at)
     }
 
-    /// Takes more of a name. If its value follows right away, as it does where nobody put blanks, that begins with it: so most
-    /// members are one step.
+    /// Takes more of a name.
     fn in_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
         let (tree, node, candidates) = (piece.tree, self.node, &mut self.candidates);
-        let ended = self.text.decode(piece.bytes, at, |decoded| {
+        let ended = self.text.decode(&mut piece.stops, at, |decoded| {
             if !candidates.is_empty() {
                 tree.narrow(node, candidates, decoded);
             }
         })?;
         let Some(at) = ended else { return Ok(piece.bytes.len()) };
         self.member = if self.candidates.is_empty() { None } else { tree.named(node, self.candidates) };
-        match piece.bytes.get(at..at + 2) {
-            Some([b':', first]) if !is_blank(*first) => {
-                self.state = State::Value;
-                self.value(piece, at + 1, *first)
-            }
-            Some(_) | None => self.go_on(State::Colon, at),
-        }
+        self.go_on(State::Colon, at)
     }
 
     fn in_string(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        let Some(at) = self.text.pass(piece.bytes, at)? else { return Ok(piece.bytes.len()) };
+        let Some(at) = self.text.pass(&mut piece.stops, at)? else { return Ok(piece.bytes.len()) };
         self.end_value(piece, at);
         Ok(at)
     }
@@ -363,17 +346,17 @@ impl Masker {
         if rest.is_empty() {
             self.end_value(piece, at);
         } else {
-            self.state = State::InWord(rest);
+            (self.state, self.word) = (State::InWord, rest);
         }
         Ok(at)
     }
 
-    fn mark(&mut self, piece: &Piece<'_>, at: usize, length: usize) -> Result<usize, Unmaskable> {
-        let is_next = BYTE_ORDER_MARK.get(length) == piece.bytes.get(at);
+    fn mark(&mut self, piece: &Piece<'_>, at: usize, length: u8) -> Result<usize, Unmaskable> {
+        let is_next = BYTE_ORDER_MARK.get(usize::from(length)) == piece.bytes.get(at);
         self.state = match length {
             0 if !is_next => State::Top,
             _ if !is_next => return Err(Unmaskable::Syntax(at as u64)),
-            _ if length + 1 == BYTE_ORDER_MARK.len() => State::Top,
+            _ if usize::from(length) + 1 == BYTE_ORDER_MARK.len() => State::Top,
             _ => State::Mark(length + 1),
         };
         Ok(at + usize::from(is_next))

@@ -1,5 +1,6 @@
 //! Masking of JSON by the names of its members, as it streams by. Pure: bytes in, bytes out. Start with `masker.rs`.
 
+mod compact;
 pub mod fields;
 pub mod masker;
 mod member;
@@ -8,6 +9,7 @@ mod output;
 mod path;
 mod piece;
 mod state;
+mod stops;
 mod text;
 pub mod unmaskable;
 mod utf8;

@@ -3,18 +3,24 @@
 use super::fields::FieldTree;
 use super::output::Output;
 use super::state::is_blank;
+use super::stops::Stops;
 use super::unmaskable::Unmaskable;
 
 /// A piece of a body, and what leaves of it.
 pub(super) struct Piece<'p> {
     pub(super) tree: &'p FieldTree,
     pub(super) bytes: &'p [u8],
+    pub(super) stops: Stops<'p>,
     pub(super) output: Output,
 }
 
 impl Piece<'_> {
     /// The first byte from `at` on that is not blank, with its place.
     pub(super) fn sign(&self, at: usize) -> Option<(usize, u8)> {
+        let first = *self.bytes.get(at)?;
+        if first > b' ' {
+            return Some((at, first));
+        }
         let blanks = self.bytes[at..].iter().position(|byte| !is_blank(*byte))?;
         Some((at + blanks, self.bytes[at + blanks]))
     }

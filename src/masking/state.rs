@@ -6,7 +6,7 @@ use super::number::Number;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
     /// A mark, of which so many bytes have come, or what is in [`State::Top`].
-    Mark(usize),
+    Mark(u8),
     /// A value outside of all others.
     Top,
     /// A value.
@@ -26,7 +26,7 @@ pub(super) enum State {
     /// More of a number, if it is not at its end.
     InNumber(Number),
     /// The rest of a word, such as `true`.
-    InWord(&'static [u8]),
+    InWord,
     /// A comma, or the end of an object or array.
     Next,
     /// Nothing more.

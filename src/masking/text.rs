@@ -1,5 +1,6 @@
 //! JSON strings (RFC 8259, section 7) in pieces: passed over, or decoded as a name, which may be spelled with escapes.
 
+use super::stops::Stops;
 use super::unmaskable::Unmaskable;
 
 /// Where in a string the next byte stands.
@@ -26,7 +27,7 @@ impl Text {
     pub(super) const BEGUN: Self = Self { escape: Escape::No, unit: 0, half: 0 };
 
     /// Passes over a string; gives the place behind its quote, or `None` if it goes on after the piece.
-    pub(super) fn pass(&mut self, piece: &[u8], at: usize) -> Result<Option<usize>, Unmaskable> {
+    pub(super) fn pass(&mut self, piece: &mut Stops<'_>, at: usize) -> Result<Option<usize>, Unmaskable> {
         self.read::<false>(piece, at, |_| {})
     }
 
@@ -34,7 +35,7 @@ impl Text {
     /// A name that stands for no text, for it has half of a surrogate pair, is refused: readers differ in what they make of it.
     pub(super) fn decode(
         &mut self,
-        piece: &[u8],
+        piece: &mut Stops<'_>,
         at: usize,
         decoded: impl FnMut(&[u8]),
     ) -> Result<Option<usize>, Unmaskable> {
@@ -44,14 +45,15 @@ impl Text {
     #[inline]
     fn read<const IS_NAME: bool>(
         &mut self,
-        piece: &[u8],
+        stops: &mut Stops<'_>,
         mut at: usize,
         mut decoded: impl FnMut(&[u8]),
     ) -> Result<Option<usize>, Unmaskable> {
+        let piece = stops.bytes();
         loop {
             let digits = match self.escape {
                 Escape::No => {
-                    let end = at + plain(&piece[at..]);
+                    let end = stops.next(at);
                     if IS_NAME && end > at {
                         self.check_whole(at)?;
                         decoded(&piece[at..end]);
@@ -131,32 +133,6 @@ fn digit(byte: u8) -> Option<u16> {
     char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok())
 }
 
-/// How many bytes come before the first that is a quote, a backslash or a control character: eight are looked at at once, for
-/// strings are most of what JSON is.
-#[inline]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
-        let found = special(u64::from_le_bytes(*word));
-        if found != 0 {
-            return place * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_special = |byte: &u8| matches!(*byte, b'"' | b'\\' | ..0x20);
-    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
-}
-
-/// The top bit of each byte that is a quote, a backslash or a control character. Above the first of them other bits may be set.
-fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const TOPS: u64 = ONES << 7;
-    // A byte less than `bound` borrows, those without their top bit.
-    let less = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let quotes = less(word ^ (ONES * u64::from(b'"')), 1);
-    let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
-    (quotes | backslashes | less(word, 0x20)) & TOPS
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -165,22 +141,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn eight_bytes_at_once_are_as_one_by_one(
-            bytes in prop::collection::vec(prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..40),
-            letters in 0_usize..30,
-        ) {
-            let bytes = [&b"abcdefghijklmnopqrstuvwxyz\xe6\x9d\x8e\x7f"[..letters], &bytes].concat();
-            let slow = bytes.iter().position(|byte| matches!(*byte, b'"' | b'\\' | ..0x20));
-            prop_assert_eq!(plain(&bytes), slow.unwrap_or(bytes.len()));
-        }
-
-        #[test]
         fn a_name_is_what_serde_json_reads(text in r#"([a\\"/{}u0-9DdCcEe]|\\u[dD][89a-fA-F][0-9a-f]{2}|\\u00[46][0-9a-f]|é|😀|\\n){0,8}"#, cut: prop::sample::Index) {
             let quoted = format!("\"{text}\"");
             let (mut name, mut reading) = (Vec::new(), Text::BEGUN);
             let cut = 1 + cut.index(quoted.len());
             let bytes = quoted.as_bytes();
-            let mut decode = |piece, at| reading.decode(piece, at, |bytes: &[u8]| name.extend_from_slice(bytes));
+            let mut decode = |piece, at| {
+                reading.decode(&mut Stops::of(piece), at, |bytes: &[u8]| name.extend_from_slice(bytes))
+            };
             // A string that ends before the cut is one that serde_json finds more behind.
             let ended = match decode(&bytes[..cut], 1) {
                 Ok(None) => decode(&bytes[cut..], 0).map(|end| end.map(|end| cut + end)),

@@ -14,6 +14,8 @@ pub(super) enum Value {
 /// A text as it is written, in one of many ways, and what should leave of it.
 pub(super) struct Written {
     random: fastrand::Rng,
+    /// Whether it is written as programs write it: without blanks, and with escapes only where they must be.
+    is_compact: bool,
     masks: Vec<Pattern>,
     names: Vec<&'static str>,
     pub(super) text: Vec<u8>,
@@ -24,8 +26,10 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn new(seed: u64, rules: Rules) -> Self {
         let (names, text, masked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut random = fastrand::Rng::with_seed(seed);
         Self {
-            random: fastrand::Rng::with_seed(seed),
+            is_compact: random.bool(),
+            random,
             masks: masks(rules),
             names,
             text,
@@ -42,7 +46,7 @@ impl Written {
     }
 
     pub(super) fn blanks(&mut self) {
-        while self.random.u8(..) < 40 {
+        while !self.is_compact && self.random.u8(..) < 40 {
             let blank = *self.random.choice(b" \t\r\n").unwrap();
             self.put(&[blank]);
         }
@@ -52,7 +56,7 @@ impl Written {
         self.put(b"\"");
         for sign in text.chars() {
             let must = matches!(sign, '"' | '\\' | '\0'..' ');
-            if !must && self.random.u8(..) < 200 {
+            if !must && (self.is_compact || self.random.u8(..) < 200) {
                 self.put(sign.encode_utf8(&mut [0; 4]).as_bytes());
             } else if matches!(sign, '"' | '\\' | '/') && self.random.bool() {
                 self.put(&[b'\\', sign as u8]);
