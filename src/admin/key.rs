@@ -47,6 +47,7 @@ pub(super) async fn create(
     let mut shown = show::key(&record);
     let store = who.recording(&state, (Action::KeyCreate, show::key_itself(&record)), (None, Some(&shown)));
     store.create_key(&record, &key.hash()).await?;
+    state.invalidation.learn_key(&key.hash());
     tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     shown["key"] = json!(key.reveal());
     created(&format!("/admin/keys/{}", record.id), shown)

@@ -66,6 +66,7 @@ pub(super) async fn rotate(
     let what = (Action::KeyRotate, show::key_itself(&old).about(successor.id.as_str()));
     who.record((&state, &mut transaction), what, (Some(&was), Some(&became))).await?;
     transaction.commit().await?;
+    state.invalidation.learn_key(&key.hash());
     state.invalidation.forget_key(&old.id);
     tracing::info!(key = %old.id, successor = %successor.id, app = %old.app, "an API key was rotated");
     (shown["predecessor"], shown["key"]) = (show::key(&after), json!(key.reveal()));

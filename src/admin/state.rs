@@ -8,6 +8,7 @@ use crate::credential::directory::Directory;
 use crate::credential::hasher::Hasher;
 use crate::credential::sealing::SealingKey;
 use crate::credential::signing_keys::SigningKeys;
+use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::KnownBy;
 use crate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use crate::domain::random::Random;
@@ -20,6 +21,8 @@ use crate::store::Store;
 pub trait Invalidation: Send + Sync {
     /// An app, its partner, or its subscriptions changed.
     fn forget_app(&self, app: &AppId);
+    /// An API key was made.
+    fn learn_key(&self, hash: &KeyHash);
     /// An API key changed.
     fn forget_key(&self, key: &KeyId);
     /// A key by which an app signs requests changed.
@@ -37,6 +40,10 @@ pub trait Invalidation: Send + Sync {
 impl Invalidation for Directory {
     fn forget_app(&self, app: &AppId) {
         Self::forget_app(self, app);
+    }
+
+    fn learn_key(&self, hash: &KeyHash) {
+        Self::learn_key(self, hash);
     }
 
     fn forget_key(&self, key: &KeyId) {

@@ -9,6 +9,7 @@
 //! kind is never taken for another.
 
 mod certificates;
+mod existing;
 mod foreign;
 mod learning;
 mod loading;
@@ -35,6 +36,7 @@ pub(super) use self::provenance::Provenance;
 use self::remembered::{Lifetimes, Remembered};
 use self::standing::AT_ONCE;
 use self::verifying::Unverified;
+use super::existing_keys::ExistingKeys;
 use super::foreign_issuers::ForeignIssuers;
 use super::freshness::{Changes, Stamps};
 use super::guesses::Guesses;
@@ -94,6 +96,7 @@ pub struct Memory {
 /// Remembers verified credentials.
 pub struct Directory {
     keys: Keys,
+    existing: ExistingKeys,
     remembered: Cache<Credential, Remembered>,
     changes: Changes,
     guesses: Guesses,
@@ -105,6 +108,8 @@ pub struct Directory {
     issuers: ForeignIssuers,
     /// Tokens whose signature was looked at.
     verified: AtomicU64,
+    /// API keys that the source was asked about.
+    looked_up: AtomicU64,
     /// Whether the platform's keys are still to be learnt.
     is_learning: AtomicBool,
     source: Arc<dyn IdentitySource>,
@@ -135,6 +140,7 @@ impl Directory {
         let lifetimes = Lifetimes { known: memory.time.saturating_add(memory.grace) };
         Self {
             keys: Keys::new(memory.keys),
+            existing: ExistingKeys::new(memory.keys),
             remembered: Cache::builder().max_capacity(memory.tokens).expire_after(lifetimes).build(),
             changes: Changes::default(),
             guesses: Guesses::new(),
@@ -143,6 +149,7 @@ impl Directory {
             reading: tokio::sync::Mutex::default(),
             issuers: ForeignIssuers::default(),
             verified: AtomicU64::new(0),
+            looked_up: AtomicU64::new(0),
             is_learning: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
             asking: Semaphore::new(AT_ONCE),
@@ -286,6 +293,12 @@ impl Directory {
         self.verified.load(Ordering::Relaxed)
     }
 
+    /// API keys that the source was asked about.
+    #[must_use]
+    pub fn looked_up(&self) -> u64 {
+        self.looked_up.load(Ordering::Relaxed)
+    }
+
     /// API keys that are remembered.
     #[must_use]
     pub fn keys(&self) -> usize {
@@ -301,10 +314,12 @@ impl Directory {
             }),
             None => {
                 self.revoked.is_missing_some();
+                self.existing.is_missing_some();
                 self.changes.bump_all();
             }
         }
         self.changes.heard(at);
+        self.existing.heard(at);
         self.guesses.sweep(at);
         self.revoked.sweep(self.clock.now());
     }

@@ -6,6 +6,7 @@ pub mod content_digest;
 pub mod cookie;
 pub mod directory;
 pub mod dpop;
+mod existing_keys;
 pub mod foreign_issuers;
 pub mod freshness;
 mod guesses;

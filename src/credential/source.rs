@@ -16,6 +16,9 @@ use crate::domain::time::Timestamp;
 #[error("the store of identities is out of reach: {0}")]
 pub struct SourceUnavailable(pub String);
 
+/// Of a source that is asked for single keys alone.
+const NOT_TOLD: &str = "it does not tell which keys there are";
+
 /// Looks identities up. Only called off the data plane's threads.
 #[async_trait]
 pub trait IdentitySource: Send + Sync {
@@ -28,6 +31,18 @@ pub trait IdentitySource: Send + Sync {
         after: Option<&KeyId>,
         most: u32,
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable>;
+    /// All keys after `after`, whether they work or not, in the order of their ids, at most `most`, each with its hash.
+    async fn key_hashes_after(
+        &self,
+        _after: Option<&KeyId>,
+        _most: u32,
+    ) -> Result<Vec<(KeyId, KeyHash)>, SourceUnavailable> {
+        Err(SourceUnavailable(NOT_TOLD.to_owned()))
+    }
+    /// The hash of that key.
+    async fn key_hash(&self, _id: &KeyId) -> Result<Option<KeyHash>, SourceUnavailable> {
+        Err(SourceUnavailable(NOT_TOLD.to_owned()))
+    }
     /// The key of that id by which an app signs requests.
     async fn signature_key(
         &self,

@@ -51,6 +51,18 @@ impl IdentitySource for StoredIdentities {
         Ok(keys.into_iter().map(known).collect())
     }
 
+    async fn key_hashes_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyId, KeyHash)>, SourceUnavailable> {
+        self.store.key_hashes_after(after, most).await.map_err(out_of_reach)
+    }
+
+    async fn key_hash(&self, id: &KeyId) -> Result<Option<KeyHash>, SourceUnavailable> {
+        self.store.key_hash(id).await.map_err(out_of_reach)
+    }
+
     async fn signature_key(
         &self,
         id: &SignatureKeyId,

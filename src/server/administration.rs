@@ -82,6 +82,18 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 u64::try_from(directory.keys()).unwrap_or(u64::MAX),
             ),
             (
+                "tollgate_api_keys_complete",
+                Gauge,
+                "1 while it is known which API keys there are, so that guesses are not looked up.",
+                u64::from(directory.knows_existing_keys()),
+            ),
+            (
+                "tollgate_api_keys_looked_up",
+                Counter,
+                "API keys that the store was asked about.",
+                directory.looked_up(),
+            ),
+            (
                 "tollgate_tokens_verified",
                 Counter,
                 "Access tokens whose signature was looked at.",

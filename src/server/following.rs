@@ -19,7 +19,7 @@ const CHANGES_EVERY: Duration = Duration::from_millis(500);
 /// server answer in its place. A shorter one, such as a restart, tells afterwards what changed meanwhile.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
-/// How soon it is tried again to know all tokens that were revoked one by one.
+/// How soon it is tried again to know which API keys there are, and which tokens were revoked one by one.
 const LEARN_EVERY: Duration = Duration::from_secs(30);
 
 /// What follows the store.
@@ -64,6 +64,7 @@ impl Follower {
                 };
                 are_keys_stale |= has_changed(SIGNING_KEYS_CHANGED);
                 are_switches_stale |= has_changed(KILL_SWITCHES_CHANGED);
+                self.directory.hear_of_keys(subjects).await;
                 self.directory.hear(subjects, asked_at);
                 (position, heard_at) = (changes.next, now);
             }
@@ -134,10 +135,17 @@ impl Follower {
     }
 }
 
-/// What the store does not tell is learnt when it is presented.
+/// What the store does not tell is learnt when it is presented. For ever, as much may change at once.
 async fn learn_keys(directory: &Directory) {
     match directory.learn_keys().await {
         Ok(()) => tracing::info!(keys = directory.keys(), "the API keys are known"),
         Err(error) => tracing::warn!(%error, "the API keys are looked up one by one"),
+    }
+    loop {
+        match directory.learn_existing_keys().await {
+            Ok(()) => directory.misses_existing_keys().await,
+            Err(error) => tracing::warn!(%error, "API keys that are not known are looked up for now"),
+        }
+        tokio::time::sleep(LEARN_EVERY).await;
     }
 }

@@ -1,5 +1,5 @@
-//! All API keys that work, page by page, each with everything that a call by it rests on: in one statement, since a platform
-//! has a million of them.
+//! All API keys, page by page: those that work with everything that a call by them rests on, in one statement, since a platform
+//! has a million of them; or the hashes of all.
 
 use super::error::StoreError;
 use super::key::narrowing;
@@ -12,6 +12,10 @@ use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{AppFacts, Subscribed};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
+
+row! {
+    KeyHashRow { id: String, hash: Vec<u8> }
+}
 
 row! {
     KeyPageRow {
@@ -89,6 +93,47 @@ impl Store {
             }
         }
         Ok(keys)
+    }
+
+    /// The hashes of the keys after `after`, in the order of their ids, whether they work or not: at most `most` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn key_hashes_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyId, KeyHash)>, StoreError> {
+        let rows: Vec<KeyHashRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select id, coalesce(narrow_hash, hash) as hash from api_key where id > $1 order by id limit $2",
+            )
+            .bind(after.map_or("", KeyId::as_str))
+            .bind(i64::from(most))
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter().map(|row| Ok((parse("api_key.id", &row.id)?, row.hash()?))).collect()
+    }
+
+    /// The hash of a key.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn key_hash(&self, id: &KeyId) -> Result<Option<KeyHash>, StoreError> {
+        let row: Option<KeyHashRow> = on!(self.reader(), db => {
+            sqlx::query_as("select id, coalesce(narrow_hash, hash) as hash from api_key where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(db)
+                .await
+        })?;
+        row.map(|row| row.hash()).transpose()
+    }
+}
+
+impl KeyHashRow {
+    fn hash(&self) -> Result<KeyHash, StoreError> {
+        Ok(KeyHash(hash("api_key.hash", &self.hash)?))
     }
 }
 

@@ -41,6 +41,15 @@ def wait_until_ready(admin_port: int, keys: int) -> None:
             time.sleep(0.1)
 
 
+def wait_until_complete(admin_port: int) -> None:
+    """Returns once the node knows which API keys there are."""
+    deadline = time.monotonic() + LEARN_SECONDS
+    while metric(admin_port, "tollgate_api_keys_complete") == 0:
+        if time.monotonic() > deadline:
+            raise BenchError(f"after {LEARN_SECONDS} s it is not known which keys there are")
+        time.sleep(0.1)
+
+
 def metric(admin_port: int, name: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use moka::Entry;
@@ -12,7 +13,7 @@ use crate::credential::access_token::VerifiedToken;
 use crate::credential::freshness::{Stamp, Stamps};
 use crate::credential::guesses::Paid;
 use crate::credential::keys::SUBJECTS;
-use crate::credential::loader::Failure;
+use crate::credential::loader::{Failure, KEY_UNKNOWN};
 use crate::credential::refused::Refused;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
@@ -122,7 +123,13 @@ impl Directory {
         paid: Paid,
     ) -> Result<Remembered, Refused> {
         let (_, hash) = credential;
-        let remembered = self.clone().load_once(credential, presented, None).await;
+        let remembered = match &presented {
+            Owned::ApiKey(key) if self.existing.lack(key, self.clock.monotonic()).await => {
+                let unknown = Err(KEY_UNKNOWN.into());
+                Remembered::of((credential, &presented), unknown, Stamps::default(), self.clock.monotonic())
+            }
+            _ => self.clone().load_once(credential, presented, None).await,
+        };
         match &remembered.outcome {
             Err(refused @ Refused { refusal: Refusal::CredentialInvalid(why), app }) => {
                 let until = remembered.loaded_at.saturating_add(REFUSED_TIME);
@@ -180,6 +187,7 @@ impl Directory {
         moment: Moment,
         stamps: &mut Stamps,
     ) -> Result<Identity, Failure> {
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
         let loaded = self.loader.load_key(hash, self.judging(moment), stamps).await;
         if let Err(Failure::Refused(Refused { refusal: Refusal::CredentialInvalid(_), .. })) = &loaded {
             // From now on it is a guess, as any key that proves nothing, and paid for.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod certificates;
+mod existing;
 mod foreign;
 mod guessed;
 mod many;
@@ -86,6 +87,7 @@ impl World {
             is_key_revoked: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
             unknown: std::sync::Mutex::default(),
+            told: std::sync::Mutex::default(),
             keys_asked: AtomicUsize::new(0),
             certificates: std::sync::Mutex::default(),
             granted: std::sync::Mutex::default(),

@@ -16,6 +16,7 @@ use tollgate::admin::{AdminState, AdminToken, Invalidation, PeerAddress, router}
 use tollgate::credential::hasher::Hasher;
 use tollgate::credential::sealing::SealingKey;
 use tollgate::credential::signing_keys::SigningKeys;
+use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::app_certificate::KnownBy;
 use tollgate::domain::id::{AppId, GrantId, KeyId, MerchantId, SignatureKeyId};
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
@@ -52,6 +53,9 @@ impl Invalidation for Forgotten {
     fn forget_app(&self, app: &AppId) {
         self.note(app.as_str());
     }
+
+    /// Nothing outlives that.
+    fn learn_key(&self, _: &KeyHash) {}
 
     fn forget_key(&self, key: &KeyId) {
         self.note(key.as_str());

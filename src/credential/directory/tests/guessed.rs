@@ -8,13 +8,13 @@ fn address() -> Option<IpAddr> {
 }
 
 impl World {
-    async fn try_key(&self, key: &ApiKey, address: Option<IpAddr>) -> Result<Option<Known>, Refusal> {
+    pub(super) async fn try_key(&self, key: &ApiKey, address: Option<IpAddr>) -> Result<Option<Known>, Refusal> {
         let tried =
             self.directory.identify_from(Presented::ApiKey(key.reveal()), address, self.clock.moment());
         tried.await.map_err(|refused| refused.refusal)
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.source.keys_asked.load(Ordering::SeqCst)
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Source {
     pub(super) is_key_revoked: AtomicBool,
     pub(super) loads: AtomicUsize,
     pub(super) unknown: std::sync::Mutex<Vec<KeyHash>>,
+    /// Those that it tells of when it is asked which there are.
+    pub(super) told: std::sync::Mutex<Vec<(KeyId, KeyHash)>>,
     pub(super) keys_asked: AtomicUsize,
     pub(super) certificates: std::sync::Mutex<Vec<AppCertificate>>,
     pub(super) granted: std::sync::Mutex<Option<Grant>>,
@@ -106,6 +108,21 @@ impl IdentitySource for Source {
     ) -> Result<Vec<(KeyHash, KnownKey, bool)>, SourceUnavailable> {
         let keys = (0..KEYS).map(known_key).filter(|(_, key, _)| after.is_none_or(|after| key.id > *after));
         self.answer(keys.take(most as usize).collect())
+    }
+
+    async fn key_hashes_after(
+        &self,
+        after: Option<&KeyId>,
+        most: u32,
+    ) -> Result<Vec<(KeyId, KeyHash)>, SourceUnavailable> {
+        let told = self.told.lock().unwrap();
+        let keys = told.iter().filter(|(id, _)| after.is_none_or(|after| id > after));
+        self.answer(keys.take(most as usize).cloned().collect())
+    }
+
+    async fn key_hash(&self, id: &KeyId) -> Result<Option<KeyHash>, SourceUnavailable> {
+        let told = self.told.lock().unwrap();
+        self.answer(told.iter().find(|(key, _)| key == id).map(|(_, hash)| *hash))
     }
 
     async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
