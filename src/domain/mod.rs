@@ -16,6 +16,7 @@ pub mod distinguished_name;
 pub mod door;
 pub mod ended;
 pub mod fault;
+pub mod field_name;
 pub mod hexadecimal;
 pub mod id;
 pub mod identity;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT,
-    HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
+    SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -16,6 +16,7 @@ use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
 use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
 use crate::domain::door::Door;
+use crate::domain::field_name;
 use crate::upstream::request::RequestHead;
 
 /// Who calls, if it is an app.
@@ -164,51 +165,11 @@ pub(super) fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) 
 /// Whether a request field from outside ends at the gateway. `Host` is written afresh.
 fn is_dropped(name: &HeaderName) -> bool {
     match *name {
-        HOST | CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | CONTENT_LENGTH | AUTHORIZATION
-        | PROXY_AUTHORIZATION => true,
-        // Answered by this hop: the body is sent on as it comes.
-        EXPECT => true,
-        _ => is_dropped_by_name(name.as_str()),
+        // What most calls have is told without a look at its letters.
+        HOST | CONNECTION | CONTENT_LENGTH | TRANSFER_ENCODING | AUTHORIZATION => true,
+        ACCEPT | ACCEPT_ENCODING | ACCEPT_LANGUAGE | CACHE_CONTROL | CONTENT_TYPE | USER_AGENT => false,
+        _ => field_name::ends_here(name.as_str()),
     }
-}
-
-fn is_dropped_by_name(name: &str) -> bool {
-    match name.as_bytes().first() {
-        Some(b'x') => is_ours(name),
-        // A proof is of this hop, as its token is.
-        Some(b'd') => name == "dpop",
-        Some(b'f') => name == "forwarded",
-        Some(b'h') => name == "http2-settings",
-        Some(b'k') => name == "keep-alive",
-        // `Proxy` would become the variable HTTP_PROXY behind CGI (CVE-2016-5385).
-        Some(b'p') => name == "proxy-connection" || name == "proxy",
-        Some(b't') => name == "traceparent" || name == "tracestate",
-        _ => false,
-    }
-}
-
-/// How names begin that end here, by their letters and digits but for the `x` before them: those of what the gateway alone tells, and
-/// those by which some upstreams take a request for another one than was permitted.
-const OURS: [&[u8]; 9] = [
-    b"tollgate",
-    b"forwarded",
-    b"requestid",
-    b"apikey",
-    b"realip",
-    b"httpmethod",
-    b"methodoverride",
-    b"originalurl",
-    b"rewriteurl",
-];
-
-/// Whether a name begins like one of those to some upstream: behind CGI, whatever is neither letter nor digit may be a `_`.
-fn is_ours(name: &str) -> bool {
-    let mut letters = name.bytes().filter(u8::is_ascii_alphanumeric);
-    let (Some(b'x'), Some(second)) = (letters.next(), letters.next()) else { return false };
-    OURS.iter().any(|ours| {
-        let mut letters = letters.clone();
-        ours.first() == Some(&second) && ours.iter().skip(1).all(|byte| letters.next() == Some(*byte))
-    })
 }
 
 /// Whether an upstream may take a name for `ours`. Names are mostly of letters, digits and `-`, and then it is told apart at once.
@@ -292,7 +253,7 @@ fn cookie_name(pair: &[u8]) -> &[u8] {
 
 /// Prepares a request to the gateway's own endpoints: they learn the client's address, and nothing forged.
 pub fn set_own(headers: &mut HeaderMap, connection: &ConnectionFields, request_id: &HeaderValue) {
-    remove_where(headers, |name| is_ours(name.as_str()));
+    remove_where(headers, |name| field_name::is_ours(name.as_str()));
     headers.insert(X_FORWARDED_FOR, connection.forwarded_for.clone());
     headers.insert(X_FORWARDED_PROTO, connection.forwarded_proto.clone());
     headers.insert(X_REQUEST_ID, request_id.clone());

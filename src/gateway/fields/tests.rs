@@ -98,6 +98,8 @@ fn no_name_that_some_upstream_takes_for_one_of_ours_crosses() {
         ["x", "method", "override"],
         ["x", "original", "url"],
         ["x", "rewrite", "url"],
+        ["x", "client", "cert"],
+        ["x", "ssl", "client-verify"],
     ];
     for (name, one) in names.iter().flat_map(|name| BETWEEN.map(|one| (name, one))) {
         for other in BETWEEN {
@@ -116,6 +118,42 @@ fn no_name_that_some_upstream_takes_for_one_of_ours_crosses() {
         ("x-original", "3"),
         ("tollgate-app", "4"),
         ("x_shop.id", "5"),
+    ];
+    let kept: Vec<String> = others.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    assert_eq!(written(&headers(&others), Version::HTTP_11), kept);
+}
+
+#[test]
+fn no_name_that_some_upstream_takes_for_one_that_ends_here_crosses() {
+    let names = [
+        ["content", "length"],
+        ["transfer", "encoding"],
+        ["proxy", "authorization"],
+        ["proxy", "connection"],
+        ["keep", "alive"],
+        ["http2", "settings"],
+        ["client", "cert"],
+        ["client", "cert-chain"],
+        ["ssl", "client-s-dn"],
+        ["", "upgrade"],
+        ["te", ""],
+    ];
+    for (name, between) in names.iter().flat_map(|name| BETWEEN.map(|between| (name, between))) {
+        let name = name.join(between);
+        let mut sent = HeaderMap::new();
+        sent.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("300"));
+        assert_eq!(written(&sent, Version::HTTP_11), [""; 0], "{name}");
+    }
+    let others = [
+        ("content-type", "1"),
+        ("content_language", "2"),
+        ("connection-id", "3"),
+        ("client", "4"),
+        ("hostname", "5"),
+        ("proxy_user", "6"),
+        ("ssl", "7"),
+        ("text", "8"),
+        ("upgrade-insecure-requests", "9"),
     ];
     let kept: Vec<String> = others.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     assert_eq!(written(&headers(&others), Version::HTTP_11), kept);

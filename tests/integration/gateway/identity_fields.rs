@@ -21,6 +21,14 @@ fn no_field_that_an_upstream_may_take_for_one_of_ours_goes_on() {
         ("X_Http_Method_Override", forged),
         ("X-Original-URL", forged),
         ("X-Rewrite-URL", forged),
+        ("Client-Cert", forged),
+        ("Client_Cert_Chain", forged),
+        ("X-Client-Cert", forged),
+        ("X_SSL_Client_Verify", forged),
+        ("SSL-Client-S-DN", forged),
+        ("Transfer_Encoding", forged),
+        ("Content_Length", forged),
+        ("Content.Length", forged),
         ("X-Shop", "kept"),
     ];
     let path = format!("/api/reports?merchant_id={own}");
