@@ -35,7 +35,8 @@ pub(super) fn of_plain(headers: &HeaderMap) -> Result<MediaType<'_>, Unclear> {
 pub(super) fn says_form(headers: &HeaderMap) -> bool {
     like(headers, &CONTENT_TYPE).any(|value| {
         let text = value.as_bytes().to_ascii_lowercase();
-        [&b"form-urlencoded"[..], b"multipart/"].iter().any(|form| memmem::find(&text, form).is_some())
+        let forms = [&b"urlencoded"[..], b"url-encoded", b"multipart/"];
+        forms.iter().any(|form| memmem::find(&text, form).is_some())
     })
 }
 
@@ -109,6 +110,8 @@ mod tests {
             (&[("content-language", "form-urlencoded"), json], false, false),
             (&[("content-type", "Multipart/Form-Data; boundary=x")], true, true),
             (&[("content_type", "application/x-www-form-urlencoded")], true, true),
+            (&[("content-type", "application/x-url-encoded")], true, true),
+            (&[("content-type", "application/x-URLencoded")], true, true),
             (&[json, ("content_type", "application/x-www-form-urlencoded")], true, true),
             (&[], true, false),
             (&[("content-type", "")], true, false),

@@ -67,6 +67,8 @@ fn a_body_that_may_be_a_form_names_no_second_merchant_and_meets_no_condition() {
         &[FORM],
         &[("Content-Type", "")],
         &[("Content-Type", "form")],
+        &[("Content-Type", "application/x-url-encoded")],
+        &[("Content-Type", "application/x-urlencoded")],
         &[("Content-Type", "application/json, application/x-www-form-urlencoded")],
         &[json, ("Connection", "Content-Type")],
         &[json, json],
