@@ -197,7 +197,7 @@ async fn stages(
     let query = looked.as_ref().and_then(|looked| looked.query.as_deref()).or(parts.uri.query());
     call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
-    let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, checked.authority), head);
+    let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, &checked), head);
     let at = kept_body::goes_on_at(worker, call, &upload);
     if view.token(route).is_some() {
         Box::pin(upstream_token::add(worker, call, route, (&mut head, &upload, at))).await?;
@@ -281,12 +281,12 @@ fn fields(
     (worker, peer): (&Worker, &Peer),
     call: &Call,
     (route, request_id): (&Route, &HeaderValue),
-    (parts, authority): (&request::Parts, &str),
+    (parts, checked): (&request::Parts, &head::Head<'_>),
     mut head: RequestHead,
 ) -> RequestHead {
     let is_masked = !masked::rules(call).is_empty();
     let told = Told {
-        authority,
+        authority: checked.authority,
         connection: &peer.fields,
         request_id,
         traceparent: &worker.ids.traceparent(&call.id),
@@ -295,7 +295,7 @@ fn fields(
         is_answer_read: is_masked || call.meter().is_some_and(|meter| meter.bodies.response),
         is_unconditional: is_masked && parts.method.is_safe(),
         is_masked,
-        is_signed: call.identity.as_ref().is_some_and(|identity| identity.request_key.is_some()),
+        is_signed: checked.shown.is_signed,
     };
     fields::write_request(&mut head, &parts.headers, parts.version, &told);
     head

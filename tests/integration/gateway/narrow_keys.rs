@@ -8,6 +8,7 @@ use super::masked::mask_products;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
 use crate::support::http::{self, Answer};
+use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
 use crate::support::origin::{Origin, point};
 use crate::support::stores::Place;
 
@@ -92,6 +93,20 @@ fn who_counts_as_nobody_is_named_to_no_upstream_sees_what_nobody_does_and_leaves
         assert_eq!(record(&answer).status, if is_nobody { 404 } else { 200 });
         assert_eq!(record(&open).json()["credential"], "api_key");
     }
+}
+
+#[test]
+fn a_signature_of_who_counts_as_nobody_ends_at_the_gateway_too() {
+    let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+    let dev = Dev::with_policies(|policies| point(policies, "catalog", &origin.address));
+    let unsubscribed = dev.register(&json!({}));
+    let signer = MessageSigner::register(&dev, unsubscribed["id"].as_str().unwrap());
+    let url = format!("{}/api/products", dev.base());
+    let fields = signer.sign(Unsigned { method: "GET", url: &url, body: "" });
+    let answer = http::request(dev.base(), "GET", "/api/products", &borrowed(&fields), "");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let sent = origin.received().unwrap().to_ascii_lowercase();
+    assert!(!sent.contains("signature") && !sent.contains("x-tollgate-app"), "{sent}");
 }
 
 fn from(dev: &Dev, source: &str, path: &str, key: &str) -> Answer {
