@@ -51,6 +51,8 @@ pub struct Circumstances<'r> {
     pub parts: &'r request::Parts,
     /// Its checked parts.
     pub head: &'r Head<'r>,
+    /// Its query as the upstream gets it.
+    pub query: &'r str,
     /// Whether it has a body.
     pub body: Body,
     /// The path's parameters.
@@ -270,11 +272,10 @@ fn check_condition(
     caller: &Arc<Caller>,
     circumstances: &Circumstances<'_>,
 ) -> Result<(), Refusal> {
-    let Circumstances { parts, head, body, parameters, address, .. } = circumstances;
+    let Circumstances { parts, head, query, body, parameters, address, .. } = circumstances;
     let params: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
-    let query = parts.uri.query().unwrap_or_default();
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
     let is_clear = || alike::is_clear(query) && !body_kind::may_be_form(&parts.headers, *body);
     if condition.expression.reads("request", "query") && !is_clear() {

@@ -164,9 +164,19 @@ async fn stages(
     if let Some(switch) = view.switched_off(route.index, &shared.kill_switches) {
         return Err(Refusal::SwitchedOff(switch));
     }
-    let (address, now) = (peer.address, asking.moment.now);
-    let circumstances =
-        Circumstances { parts, head: &checked, body: signed_body, parameters: &parameters, address, now };
+    let (form, query) = looked
+        .as_deref_mut()
+        .map_or((None, None), |looked| (Some(&mut looked.form), looked.query.as_deref()));
+    let query = query.or(parts.uri.query());
+    let circumstances = Circumstances {
+        parts,
+        head: &checked,
+        query: query.unwrap_or_default(),
+        body: signed_body,
+        parameters: &parameters,
+        address: peer.address,
+        now: asking.moment.now,
+    };
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)
         .map_err(|refusal| peer.explain(refusal))?;
     call.subscribed = permit.subscribed_by_name();
@@ -182,7 +192,7 @@ async fn stages(
     }
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
-    let mut upload = match looked.as_mut().and_then(|looked| looked.form.take()) {
+    let mut upload = match form.and_then(Option::take) {
         Some(form) => request_body::of_form(call, parts, form),
         None => request_body::of((worker, peer), call, route, (parts, body.take())),
     };
@@ -194,7 +204,6 @@ async fn stages(
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         take_room(worker, call)?;
     }
-    let query = looked.as_ref().and_then(|looked| looked.query.as_deref()).or(parts.uri.query());
     call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, &checked), head);

@@ -174,7 +174,9 @@ fn walk(
     let address = asked.from;
     let body =
         if asked.body.as_ref().is_some_and(|body| !body.is_empty()) { Body::Present } else { Body::Absent };
-    let circumstances = Circumstances { parts, head: &checked, body, parameters: &parameters, address, now };
+    let query = parts.uri.query().unwrap_or_default();
+    let circumstances =
+        Circumstances { parts, head: &checked, query, body, parameters: &parameters, address, now };
     let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
     count(decisions, (route, &permit), identity.as_ref(), address)?;
     look_at_body(decisions, &permit, asked)?;

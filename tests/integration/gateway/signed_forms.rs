@@ -2,12 +2,14 @@
 //! the call is what was signed.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::masked::change;
 use super::signed_parameters::{ROUTER, World, refused, upstream, with_router};
 use crate::support::dev::{Dev, wait_for};
 use crate::support::dpop::now;
@@ -117,43 +119,89 @@ fn alipay(signer: &Signer, key: &str, more: &[(&str, &str)], is_all: bool) -> St
     encoded(&pairs.chain([("sign".to_owned(), sign)]).collect::<Vec<_>>())
 }
 
+/// A gateway with a route of Alipay's style, and a key for it.
+struct Alipay {
+    dev: Dev,
+    received: Receiver<String>,
+    signer: Signer,
+    key: String,
+}
+
+impl Alipay {
+    /// With `more` said of the route's access.
+    fn start(more: &str) -> Self {
+        let (address, received) = upstream();
+        let dev = Dev::with_policies(|policies| {
+            with_router(policies, "alipay", &address);
+            change(policies, "catalog", "    signature: alipay\n", |style| format!("{more}{style}"));
+        });
+        let signer = Signer::new("RS256", "one");
+        let mut jwk = signer.jwk();
+        jwk.as_object_mut().unwrap().remove("kid");
+        let app = dev.told("/other_app/client_id");
+        let body = json!({"app": app, "style": "alipay", "public_key": jwk.to_string()});
+        let made = dev.admin("POST", "/admin/signature-keys", &body.to_string());
+        assert_eq!(made.status, 201, "{}", made.text());
+        let key = made.json()["id"].as_str().unwrap().to_owned();
+        Self { dev, received, signer, key }
+    }
+
+    fn signed(&self, more: &[(&str, &str)], is_all: bool) -> String {
+        alipay(&self.signer, &self.key, more, is_all)
+    }
+
+    fn send(&self, query: &str, fields: &[(&str, &str)], form: &str) -> Answer {
+        http::request(self.dev.base(), "POST", &format!("{ROUTER}?{query}"), fields, form)
+    }
+
+    /// The next request that the upstream got.
+    fn seen(&self) -> String {
+        self.received.recv_timeout(Duration::from_secs(30)).unwrap()
+    }
+}
+
 #[test]
 fn what_a_signature_of_alipays_style_leaves_out_does_not_go_on() {
-    let (address, received) = upstream();
-    let dev = Dev::with_policies(|policies| with_router(policies, "alipay", &address));
-    let signer = Signer::new("RS256", "one");
-    let mut jwk = signer.jwk();
-    jwk.as_object_mut().unwrap().remove("kid");
-    let app = dev.told("/other_app/client_id");
-    let body = json!({"app": app, "style": "alipay", "public_key": jwk.to_string()});
-    let made = dev.admin("POST", "/admin/signature-keys", &body.to_string());
-    assert_eq!(made.status, 201, "{}", made.text());
-    let made = made.json();
-    let key = made["id"].as_str().unwrap();
-    let seen = || received.recv_timeout(Duration::from_secs(30)).unwrap();
-    let send = |query: &str, form: &str| -> Answer {
-        http::request(dev.base(), "POST", &format!("{ROUTER}?{query}"), &[FORM], form)
-    };
+    let world = Alipay::start("");
+    let send = |query: &str, form: &str| world.send(query, &[FORM], form);
     let without_sign = |query: &str| query.rsplit_once("&sign=").unwrap().0.to_owned();
     // A body that is JSON is one parameter without a value, and who passes the call on can add it.
-    let signed = alipay(&signer, key, &[("n", "1")], false);
+    let signed = world.signed(&[("n", "1")], false);
     let answer = send(&signed, r#"{"total_amount":"0.01"}"#);
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let told = seen();
+    let told = world.seen();
     assert!(told.ends_with("\r\n\r\n") && !told.contains("total_amount"), "{told}");
     assert!(told.starts_with(&format!("POST {ROUTER}?{} HTTP/1.1\r\n", without_sign(&signed))), "{told}");
     // So is what was there before, in either place.
-    let signed = alipay(&signer, key, &[("n", "2"), ("return_url", "")], false);
+    let signed = world.signed(&[("n", "2"), ("return_url", "")], false);
     assert!(signed.contains("&return_url=&"));
     assert_eq!(send(&signed, "a&n2=&b=").status, 200);
-    let told = seen();
+    let told = world.seen();
     assert!(told.ends_with("\r\n\r\n") && !told.contains("return_url"), "{told}");
     // Who signs what is empty has it go on, and nothing added to it.
-    let signed = || alipay(&signer, key, &[("n", "3"), ("return_url", "")], true);
+    let signed = || world.signed(&[("n", "3"), ("return_url", "")], true);
     refused(&send(&signed(), "a="), "signature_mismatch");
     assert_eq!(send(&signed(), "").status, 200);
-    assert!(seen().contains("&return_url=&"));
+    assert!(world.seen().contains("&return_url=&"));
     // A name is not two.
-    let answer = send(&alipay(&signer, key, &[("n=4&a", "1")], false), "");
+    let answer = send(&world.signed(&[("n=4&a", "1")], false), "");
     refused(&answer, "signature_malformed");
+}
+
+#[test]
+fn a_condition_sees_no_parameter_that_the_upstream_does_not_get() {
+    let world = Alipay::start("      condition: request.query.kind != 'full'\n");
+    let added = |signed: String| format!("{signed}&kind=");
+    for (query, is_met) in [
+        (world.signed(&[("kind", "summary")], false), true),
+        (world.signed(&[("kind", "full")], false), false),
+        (world.signed(&[("n", "1")], false), false),
+        (added(world.signed(&[("n", "2")], false)), false),
+    ] {
+        let answer = world.send(&query, &[], "");
+        match is_met {
+            true => assert_eq!(answer.status, 200, "{query}: {}", answer.text()),
+            false => assert_eq!(answer.code(), "condition_unmet", "{query}"),
+        }
+    }
 }

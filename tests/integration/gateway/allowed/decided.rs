@@ -92,6 +92,7 @@ impl Gate {
         let circumstances = Circumstances {
             parts: &parts,
             head: &checked,
+            query: parts.uri.query().unwrap_or_default(),
             body: has_body,
             parameters: &parameters,
             address,
