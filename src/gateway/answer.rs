@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::masked::Masking;
+use super::masked::{self, Masking};
 use super::recording::{End, Recording};
 use super::standing;
 use super::upload::{Silence, Upload, UploadOutcome};
@@ -196,16 +196,24 @@ impl Relay {
         }
     }
 
-    /// What leaves of a frame. Where it is masked, that is data alone: trailers may speak of other bytes.
+    /// What leaves of a frame. Where something is withheld, that is data alone: trailers may speak of other bytes, or have what the
+    /// head may not.
     fn masked(
         &mut self,
         frame: Option<Frame<Bytes>>,
         is_over: bool,
     ) -> Result<Option<Frame<Bytes>>, Unmaskable> {
-        let Some(masking) = &mut self.masking else { return Ok(frame) };
+        let Some(masking) = &mut self.masking else {
+            return Ok(frame.filter(|frame| frame.is_data() || !self.is_withheld_from()));
+        };
         let data = frame.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
         let left = masking.piece(data, is_over)?;
         Ok((!left.is_empty()).then(|| Frame::data(left)))
+    }
+
+    /// Whether there is something that its caller may not see.
+    fn is_withheld_from(&self) -> bool {
+        self.recording.as_ref().is_some_and(|recording| masked::withholds(&recording.call))
     }
 
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {

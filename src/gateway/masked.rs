@@ -55,6 +55,12 @@ pub(super) fn rules(call: &Call) -> Rules {
     mask.map_or(Rules::NONE, |mask| mask.rules_for(scopes(call)))
 }
 
+/// Whether something of the answer of a call is not for its caller.
+pub(super) fn withholds(call: &Call) -> bool {
+    let mask = call.route().and_then(|route| route.mask.as_ref());
+    mask.is_some_and(|mask| mask.withheld_from(scopes(call)).next().is_some())
+}
+
 /// What the caller may see.
 fn scopes(call: &Call) -> &ScopeSet {
     static NONE: LazyLock<ScopeSet> = LazyLock::new(ScopeSet::none);

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use super::masked::{SECRET, mask_products};
+use super::masked::{SECRET, change, mask_products};
 use crate::support::dev::Dev;
 use crate::support::http::Connection;
 use crate::support::origin::{Origin, point};
@@ -123,4 +123,26 @@ async fn by_http_2_it_is_the_same() {
     tell.send(b"Li Lei").unwrap();
     assert!(body.frame().await.unwrap().is_err(), "the stream is reset");
     tell.send(b"").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_withheld_does_not_leave_behind_the_body() {
+    let origin = Origin::start(|stream, _| {
+        let _ = stream.write_all(BEGUN);
+        let _ = stream.write_all(b"2\r\n[]\r\n0\r\nX-Buyer: Li Lei\r\n\r\n");
+    });
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "catalog", &origin.address);
+        change(policies, "catalog", "  - name: list-products\n", |name| {
+            format!("{name}    mask: [{{headers: [X-Buyer], scope: order:pii}}]\n")
+        });
+    });
+    let mut sender = connect(&dev).await;
+    for (key, is_theirs) in [("/other_app/api_key", false), ("/app/api_key", true)] {
+        let request = Request::get("http://a/api/products").header("X-Api-Key", dev.told(key));
+        let answer = sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().is_some(), is_theirs, "{key}");
+        assert_eq!(body.to_bytes(), "[]");
+    }
 }
