@@ -27,7 +27,7 @@ pub(super) fn of_answer(
     end: End,
 ) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
-    let is_platforms = matches!(end, End::UpstreamBroke | End::Cut | End::SwitchedOff);
+    let is_platforms = matches!(end, End::UpstreamBroke | End::SwitchedOff);
     let is_needed = meter.bodies.response || (is_platforms && meter.transaction.is_some());
     if end != End::Whole && is_needed && (200..300).contains(&status) {
         let reason = match end {

@@ -180,7 +180,7 @@ fn many_that_cannot_be_masked_keep_their_connection_and_are_one_line_of_the_log(
 }
 
 #[test]
-fn an_answer_that_is_cut_has_a_code_in_the_books_and_in_the_metrics() {
+fn an_answer_that_is_cut_is_in_the_books_with_a_code_and_in_the_metrics() {
     let (dev, tell) = in_pieces();
     let key = dev.told("/other_app/api_key");
     let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
@@ -196,7 +196,7 @@ fn an_answer_that_is_cut_has_a_code_in_the_books_and_in_the_metrics() {
     let record = record(&dev, id);
     assert_eq!(
         (&record["status"], &record["refusal"], &record["outcome"]),
-        (&json!(200), &json!("answer_cut"), &json!("free")),
+        (&json!(200), &json!("answer_cut"), &json!("billable")),
         "{record}"
     );
     assert_eq!(dev.figure("tollgate_refusals_total{code=\"answer_cut\"}"), 1);
