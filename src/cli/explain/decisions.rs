@@ -180,7 +180,8 @@ fn walk(
     let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
     count(decisions, (route, &permit), identity.as_ref(), address)?;
     look_at_body(decisions, &permit, asked)?;
-    tell_masked(decisions, route, identity.as_ref());
+    // Who has no subscription counts as nobody.
+    tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::domain::id::{GrantId, MerchantId, ProductName};
 use crate::domain::merchant_field::MerchantField;
 use crate::domain::narrowing::Narrowing;
 use crate::domain::principal::{Caller, Subscribed};
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::time::Timestamp;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
@@ -120,7 +120,7 @@ fn callable((snapshot, route): (&Snapshot, &Route), identity: &Identity, now: Ti
         "plan": subscribed.as_ref().map(|(_, version)| version.reference.to_string()),
         "is_conditional": is_conditional,
         "merchant_named_by": merchant_named_by(route),
-        "masked": masked(route, caller),
+        "masked": masked(route, subscribed.is_some().then_some(&caller.scopes)),
     }))
 }
 
@@ -137,8 +137,10 @@ fn merchant_named_by(route: &Route) -> Value {
     }
 }
 
-/// What the caller gets masked of the answers, and which scope would let it through.
-fn masked(route: &Route, caller: &Caller) -> Vec<Value> {
-    let withheld = route.mask.iter().flat_map(|mask| mask.withheld_from(&caller.scopes));
+/// What who has these scopes gets masked of the answers, and which scope would let it through. Who has no subscription counts as nobody.
+fn masked(route: &Route, scopes: Option<&ScopeSet>) -> Vec<Value> {
+    let nothing = ScopeSet::none();
+    let scopes = scopes.unwrap_or(&nothing);
+    let withheld = route.mask.iter().flat_map(|mask| mask.withheld_from(scopes));
     withheld.map(|(what, scope)| json!({ "what": what.to_string(), "scope": scope.as_str() })).collect()
 }

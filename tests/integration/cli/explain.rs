@@ -173,6 +173,15 @@ fn what_is_masked_for_the_caller_is_told_with_its_line() {
     assert!(line(folder.path(), &told, "mask").starts_with("mask:"), "{told}");
     let row = told["decisions"].as_array().unwrap().last().unwrap();
     assert!(row["asked"].as_str().unwrap().contains("receiver.phone without order:pii"), "{row}");
+    // Who counts as nobody sees what nobody does.
+    let name = "  - name: list-products\n";
+    let masked = format!("{name}    mask: [{{fields: [receiver.name], scope: order:pii}}]\n");
+    folder::change(&folder, "routes/catalog.yaml", name, &masked);
+    let call = ["/api/products", "--app", "app_1", "--scope", "order:pii"];
+    for (subscription, is_masked) in [(&[][..], true), (&ORDER[3..], false)] {
+        let told = explained(&offline(folder.path(), &[&call[..], subscription].concat()));
+        assert_eq!(decisions(&told).contains(&("mask", "allowed")), is_masked, "{told}");
+    }
 }
 
 #[test]

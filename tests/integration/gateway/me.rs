@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::masked::mask_products;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::dpop::Holder;
 use crate::support::http::{self, Answer, FORM, form};
@@ -172,6 +173,25 @@ fn a_narrowed_key_is_told_of_its_products_alone_and_only_in_its_networks() {
         let elsewhere = from(5);
         assert_eq!((elsewhere.status, elsewhere.code().as_str()), (403, "address_not_allowed"));
     }
+}
+
+#[test]
+fn who_counts_as_nobody_is_told_what_is_masked_for_nobody() {
+    let dev = Dev::with_policies(mask_products);
+    let key = [("X-Api-Key", dev.told("/app/api_key"))];
+    let masked = || {
+        let me = told(&dev.get("/me", &key));
+        let routes = me["routes"].as_array().unwrap();
+        routes.iter().find(|route| route["name"] == "list-products").unwrap()["masked"].clone()
+    };
+    assert_eq!(masked(), json!([]));
+    let path = format!("/admin/subscriptions?app={}", dev.told("/app/client_id"));
+    for subscription in dev.admin("GET", &path, "").json()["items"].as_array().unwrap() {
+        let path = format!("/admin/subscriptions/{}/end", subscription["id"].as_str().unwrap());
+        assert_eq!(dev.admin("POST", &path, "").status, 200);
+    }
+    let all = ["receiver.name", "items.receiver"].map(|what| json!({"what": what, "scope": "order:pii"}));
+    assert_eq!(masked(), json!(all));
 }
 
 #[test]
