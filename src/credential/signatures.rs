@@ -21,6 +21,9 @@ use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::SignatureMistake::{AlgorithmMismatch, Mismatch, Replayed};
 use crate::domain::time::{Moment, Timestamp};
 
+/// What stands for all keys where a network is known for what came from it, whoever's it was.
+const ANY_KEY: Thumbprint = Thumbprint([0; 32]);
+
 /// Takes signatures of requests.
 #[derive(Debug)]
 pub struct Signatures {
@@ -109,6 +112,12 @@ impl Signatures {
         self.prove((address, moment), (named, once), || signature.check(key))
     }
 
+    /// Whether a signature from the network of `address` has held, as far as that is remembered.
+    #[must_use]
+    pub fn have_held_from(&self, address: IpAddr) -> bool {
+        self.proven.has(self.proven.number(ANY_KEY, address))
+    }
+
     /// Takes what holds as `check` says, once; gives what that found.
     fn prove<T>(
         &self,
@@ -118,8 +127,7 @@ impl Signatures {
     ) -> Result<T, Refusal> {
         let key = thumbprint(named.id);
         let holder = self.proven.number(key, address);
-        let is_known = self.proven.has(holder);
-        let paid = match is_known {
+        let paid = match self.proven.has(holder) {
             true => self.price.pay_of_network(Some(address), moment.monotonic),
             false => self.price.pay(Some(address), moment.monotonic),
         }?;
@@ -128,8 +136,10 @@ impl Signatures {
         match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
             Seen::First => {
                 self.price.give_back(&paid);
-                if !is_known {
-                    self.proven.add(holder);
+                for number in [holder, self.proven.number(ANY_KEY, address)] {
+                    if !self.proven.has(number) {
+                        self.proven.add(number);
+                    }
                 }
                 Ok(found)
             }

@@ -1,6 +1,6 @@
 //! Room for the bodies that a node holds whole before their calls go on: so much in all, an eighth of that for one owner, and a quarter
 //! of the eighth for one part of what an owner sends, such as an app's calls for one merchant. It is taken as bodies come, so that
-//! who only says that much follows takes none.
+//! who only says that much follows takes none; strangers leave a quarter of it to others.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ const MOST: usize = 64 << 20;
 const SHARE: usize = MOST / 8;
 /// Bytes of those that are of one part: more than any one body has.
 const PART: usize = SHARE / 4;
+/// Bytes that who has proved nothing so far leaves to those who have.
+const KEPT: usize = MOST / 4;
 /// Shares that are counted apart, and parts of all of them. Who happens to have the same has it together.
 const PLACES: usize = 4096;
 
@@ -50,6 +52,8 @@ pub(super) struct Held {
     room: Arc<BodyRoom>,
     share: usize,
     part: usize,
+    /// Bytes of all bodies, beyond which there is no room for this one.
+    most: usize,
     bytes: usize,
     body: Vec<u8>,
 }
@@ -64,7 +68,13 @@ impl Held {
     /// Nothing yet, of what `owner` sends; `part` says of which part, and whose that is.
     pub(super) fn none(room: &Arc<BodyRoom>, owner: &impl Hash, part: &impl Hash) -> Self {
         let (share, part) = (room.place(owner), room.place(part));
-        Self { room: room.clone(), share, part, bytes: 0, body: Vec::new() }
+        Self { room: room.clone(), share, part, most: MOST, bytes: 0, body: Vec::new() }
+    }
+
+    /// The same, of an owner who has proved nothing so far.
+    pub(super) fn of_a_stranger(mut self) -> Self {
+        self.most = MOST - KEPT;
+        self
     }
 
     /// Adds to a body that will have `most` bytes at most. The memory that it has counts, and not what is in it.
@@ -122,7 +132,7 @@ impl Held {
     fn counters(&self) -> [(Option<&AtomicUsize>, usize); 3] {
         let room = &self.room;
         let (share, part) = (room.shares.get(self.share), room.parts.get(self.part));
-        [(Some(&room.all), MOST), (share, SHARE), (part, PART)]
+        [(Some(&room.all), self.most), (share, SHARE), (part, PART)]
     }
 }
 
@@ -172,6 +182,21 @@ mod tests {
         assert_eq!((copy.len(), taken(&room)), (PART, PART));
         drop(copy);
         assert_eq!(taken(&room), 0);
+    }
+
+    #[test]
+    fn strangers_leave_a_quarter_to_others() {
+        let room = Arc::new(BodyRoom::default());
+        let stranger = |owner: u32| {
+            let mut held = Held::none(&room, &owner, &owner).of_a_stranger();
+            held.push(&vec![b'x'; PART], PART).is_ok().then_some(held)
+        };
+        let strangers: Vec<Held> = (0..1000).filter_map(stranger).collect();
+        assert_eq!(taken(&room), MOST - KEPT);
+        let others: Vec<Held> = (1000..2000).filter_map(|owner| held(&room, (owner, 0), PART)).collect();
+        assert_eq!((taken(&room), others.len()), (MOST, KEPT / PART));
+        drop(strangers);
+        assert_eq!(taken(&room), KEPT);
     }
 
     #[test]

@@ -59,6 +59,10 @@ pub(super) async fn read(
     let upload = Upload::new((body, version), bounds, outcome, peer.raw_head.clone());
     let network = network(peer.address);
     let held = Held::none(&worker.shared.form_room, &site(network), &network);
+    let held = match worker.shared.signatures.have_held_from(peer.address) {
+        true => held,
+        false => held.of_a_stranger(),
+    };
     let held = timeout(PATIENCE, upload.held(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
     if std::str::from_utf8(held.as_ref()).is_err() {
         let detail = "the form is not UTF-8: escape what is not ASCII, as %E8%8C%B6";

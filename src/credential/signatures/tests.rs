@@ -190,6 +190,19 @@ fn who_guesses_is_told_to_wait_and_neither_the_app_nor_its_other_machines_are() 
 }
 
 #[test]
+fn a_network_is_known_once_a_signature_from_it_has_held() {
+    let world = World::with_key_of(START);
+    let (address, other) = ("192.0.2.1", "192.0.2.2");
+    let is_known = |address: &str| world.signatures.have_held_from(address.parse().unwrap());
+    assert_eq!(mistake(world.send((START, "1", "guess"), (address, START))), Some(Mismatch));
+    assert!(!is_known(address));
+    assert_eq!(world.send((START, "1", "secret"), (address, START)), Ok(()));
+    assert!(is_known(address) && !is_known(other));
+    assert_eq!(mistake(world.send((START, "1", "secret"), (other, START))), Some(Replayed));
+    assert!(!is_known(other));
+}
+
+#[test]
 fn signed_parameters_are_taken_once_and_another_timestamp_is_another() {
     let world = top_world(START);
     let good = (START, "1", "secret");

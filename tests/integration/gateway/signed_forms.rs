@@ -1,6 +1,7 @@
 //! Signed parameters that come in a form: it is read for whoever sends it, and so within narrow bounds, and what the upstream gets of
 //! the call is what was signed.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -18,17 +19,19 @@ use crate::support::parameter_signer::encoded;
 use crate::support::signer::Signer;
 use tollgate::domain::time::{Timestamp, Zone};
 
-/// A connection on which all of a form has been sent but for its last byte.
-fn begin(dev: &Dev, form: &str) -> Connection {
-    let host = dev.base().strip_prefix("http://").unwrap();
-    let mut connection = Connection::open(host);
+/// All of a call with a form but for its last byte.
+fn begun(form: &str) -> Vec<u8> {
     let (name, value) = FORM;
     let length = form.len();
-    let head = format!(
-        "POST {ROUTER} HTTP/1.1\r\nHost: {host}\r\n{name}: {value}\r\nContent-Length: {length}\r\n\r\n"
-    );
-    connection.send(head.as_bytes());
-    connection.send(&form.as_bytes()[..length - 1]);
+    let head =
+        format!("POST {ROUTER} HTTP/1.1\r\nHost: a\r\n{name}: {value}\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), &form.as_bytes()[..length - 1]].concat()
+}
+
+/// A connection on which that has been sent.
+fn begin(dev: &Dev, form: &str) -> Connection {
+    let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
+    connection.send(&begun(form));
     connection
 }
 
@@ -78,6 +81,35 @@ fn what_one_network_may_have_under_way_is_bounded_and_comes_back() {
     assert_eq!(world.get(&world.signer.call()).status, 200, "a call without a form needs no room");
     drop(held);
     wait_for("the part to come back", || send(1, &short) == read);
+}
+
+#[test]
+fn who_signs_is_not_shut_out_by_the_forms_of_strangers() {
+    let world = World::new();
+    let address = |last: u8| IpAddr::from(Ipv4Addr::new(127, 0, 2, last));
+    let form = |length: usize| format!("a={}", "x".repeat(length - 2));
+    let send = |last: u8, form: &str| {
+        http::send_from(address(last), world.dev.base(), ("POST", ROUTER), &[FORM], form).status
+    };
+    // One of them may happen to share its part with a stranger.
+    let known = [1, 2, 3];
+    assert_eq!(known.map(|last| send(last, &world.signer.call())), [200; 3]);
+    let (long, short) = (begun(&form(256 << 10)), form(4096));
+    let (mut strangers, mut held) = (100.., Vec::new());
+    wait_for("the strangers' room to be taken", || {
+        let stranger = address(strangers.next().unwrap());
+        for _ in 0..8 {
+            let mut stream = http::connect_from(stranger, world.dev.base());
+            // For who is beyond the room it is closed.
+            let _ = stream.write_all(&long);
+            held.push(stream);
+        }
+        send(4, &short) == 503
+    });
+    assert_eq!(send(4, &world.signer.call()), 503);
+    assert!(known.iter().any(|last| send(*last, &world.signer.call()) == 200));
+    drop(held);
+    wait_for("the room to come back", || send(4, &short) == 401);
 }
 
 #[test]

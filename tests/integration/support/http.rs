@@ -183,12 +183,17 @@ pub(crate) fn send_from(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
+    let answer = exchange(connect_from(source, base), (base, method, path), headers, body);
+    answer.unwrap_or_else(|| panic!("no answer to {method} {path} from {source}"))
+}
+
+/// A connection from one of the addresses of this machine.
+pub(crate) fn connect_from(source: IpAddr, base: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
     let to: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
     socket.connect(&to.into()).unwrap();
-    let answer = exchange(socket.into(), (base, method, path), headers, body);
-    answer.unwrap_or_else(|| panic!("no answer to {method} {path} from {source}"))
+    socket.into()
 }
 
 /// The same, without a body.
