@@ -223,22 +223,24 @@ pub(super) async fn answer(
             Ok(ahead) => {
                 return told.answer(head, Answer::relay_masked(exchange, recording, (ahead, masking)));
             }
-            Err(NoFirst::Broken(end)) => {
-                let refusal = durable::broken(end, &recording.call).unwrap_or(Refusal::UpstreamBroken);
-                recording.withheld(end);
-                return told.refuse_under_way(recording, &refusal);
-            }
-            Err(NoFirst::Unmaskable(why)) => Unshown::Body(why),
+            Err(no_first) => no_first,
         },
-        Err(why) => why,
+        Err(why) => NoFirst::Unmaskable(why),
     };
-    let end = read_out(&mut recording, exchange).await;
+    let end = match why {
+        NoFirst::Broken(end) => end,
+        NoFirst::Unmaskable(_) => read_out(&mut recording, exchange).await,
+    };
     if end == End::Whole && recording.saw_nothing() {
         recording.finish(end);
         return told.answer(head, Answer::Own(None));
     }
     recording.withheld(end);
-    let refusal = withhold(&recording.worker(), &recording.call, &head, why);
+    let refusal = match (durable::broken(end, &recording.call), why) {
+        (Some(refusal), _) => refusal,
+        (None, NoFirst::Unmaskable(why)) => withhold(&recording.worker(), &recording.call, &head, why),
+        (None, NoFirst::Broken(_)) => Refusal::UpstreamBroken,
+    };
     let mut answer = told.refuse_under_way(recording, &refusal);
     pass_on(&refusal, &head.headers, answer.headers_mut());
     answer
@@ -249,7 +251,7 @@ enum NoFirst {
     /// It ended so before.
     Broken(End),
     /// It cannot be masked.
-    Unmaskable(Unmaskable),
+    Unmaskable(Unshown),
 }
 
 /// Reads a body until something of it may leave, or it has ended.
@@ -272,7 +274,7 @@ async fn first(
             None => (Bytes::new(), true),
         };
         recording.saw(&data);
-        let left = masking.piece(data, is_over).map_err(NoFirst::Unmaskable)?;
+        let left = masking.piece(data, is_over).map_err(|why| NoFirst::Unmaskable(why.into()))?;
         if is_over || !left.is_empty() {
             return Ok(left);
         }

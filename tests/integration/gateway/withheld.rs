@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -122,6 +123,32 @@ fn a_failure_on_a_durable_route_keeps_its_status_too() {
         (&json!(503), &json!("answer_withheld"), &json!("free")),
         "{record}"
     );
+}
+
+#[test]
+fn whose_own_body_is_refused_is_told_so_whatever_the_upstream_answers() {
+    let (begun, has_begun) = channel();
+    let origin = Origin::start(move |stream, _| {
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<p>");
+        let _ = begun.send(());
+    });
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "order", &origin.address);
+        change(policies, "orders", "    durable: true\n", |_| String::new());
+        change(policies, "orders", "max_body: 256KiB", |_| "max_body: 1KiB".to_owned());
+    });
+    let (bearer, body) = (dev.bearer(0), "x".repeat(1000));
+    let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
+    let head = format!(
+        "POST /api/orders HTTP/1.1\r\nHost: a\r\nAuthorization: {bearer}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    let chunk = format!("3e8\r\n{body}\r\n");
+    connection.send(format!("{head}{chunk}").as_bytes());
+    has_begun.recv().unwrap();
+    connection.send(chunk.as_bytes());
+    let answer = connection.receive().unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"), "{}", answer.text());
 }
 
 #[test]
