@@ -35,6 +35,14 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Forms of an answer that are told apart from others (RFC 3229).
 const A_IM: HeaderName = HeaderName::from_static("a-im");
+/// What is said of the bytes of a body.
+pub(super) static DIGESTS: [HeaderName; 5] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("unencoded-digest"),
+];
 /// What an upstream may answer with where it will be masked: in another form, such as one with the answer inside of another, no field
 /// would be found where the policy says it is.
 const MASKABLE: &[u8] = b"application/json, application/problem+json, application/x-ndjson;q=0.9";
@@ -86,6 +94,8 @@ pub struct Told<'a> {
     pub is_masked: bool,
     /// Whether the caller proved itself by a signature, which ends here as other credentials do.
     pub is_signed: bool,
+    /// Whether something of the body does not go on: then no digest of it is right.
+    pub is_body_cut: bool,
 }
 
 impl Told<'_> {
@@ -97,6 +107,7 @@ impl Told<'_> {
             || (self.is_masked && (is(&ACCEPT) || is(&A_IM)))
             || (self.is_unconditional && (is(&IF_NONE_MATCH) || is(&IF_MODIFIED_SINCE)))
             || (self.is_signed && (is(&SIGNATURE) || is(&SIGNATURE_INPUT)))
+            || (self.is_body_cut && DIGESTS.iter().any(is))
     }
 
     fn write(&self, to: &mut RequestHead) {

@@ -26,7 +26,11 @@ pub(super) const MOST: u64 = 256 << 10;
 
 /// A form that was read.
 #[derive(Debug)]
-pub(super) struct Form(Held);
+pub(super) struct Form {
+    held: Held,
+    /// Whether something of it does not go on.
+    pub(super) is_cut: bool,
+}
 
 /// Whether the body of a request is a form to whoever reads it, as it stands and in UTF-8. With other methods many servers do not look
 /// for parameters in it.
@@ -68,24 +72,24 @@ pub(super) async fn read(
         let detail = "the form is not UTF-8: escape what is not ASCII, as %E8%8C%B6";
         return Err(Refusal::SignatureInvalid(Malformed, detail.to_owned()));
     }
-    Ok(Some(Form(held)))
+    Ok(Some(Form { held, is_cut: false }))
 }
 
 impl Form {
     /// The form as it came.
     pub(super) fn text(&self) -> &str {
-        std::str::from_utf8(self.0.as_ref()).unwrap_or_default()
+        std::str::from_utf8(self.held.as_ref()).unwrap_or_default()
     }
 
     /// The form without the parameters at `places`.
     pub(super) fn without(self, places: &[Range<usize>]) -> Self {
         let left = without(self.text(), places).into_bytes();
-        Self(self.0.with(left))
+        Self { held: self.held.with(left), is_cut: true }
     }
 
     /// What goes to the upstream; its room is free once that is gone.
     pub(super) fn into_bytes(self) -> Bytes {
-        self.0.into_bytes()
+        self.held.into_bytes()
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::fields::remove_where;
+use super::fields::{DIGESTS, remove_where};
 use super::maskable::form;
 use super::pipeline::Telling;
 use super::recording::{CUT, Call, End, Recording};
@@ -27,6 +27,7 @@ use super::upload::Upload;
 use super::view::View;
 use super::worker::Worker;
 use super::{durable, standing};
+use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::ScopeSet;
 use crate::masking::fields::Rules;
@@ -313,15 +314,6 @@ async fn read_out(recording: &mut Recording, mut exchange: Box<Exchange<Upload>>
 fn is_of_other_bytes(name: &HeaderName) -> bool {
     match *name {
         ACCEPT_RANGES | CONTENT_LENGTH | CONTENT_RANGE | ETAG | LAST_MODIFIED => true,
-        _ => matches!(
-            name.as_str(),
-            "content-digest"
-                | "content-md5"
-                | "digest"
-                | "repr-digest"
-                | "unencoded-digest"
-                | "signature"
-                | "signature-input"
-        ),
+        _ => DIGESTS.contains(name) || *name == SIGNATURE || *name == SIGNATURE_INPUT,
     }
 }

@@ -305,6 +305,7 @@ fn fields(
         is_unconditional: is_masked && parts.method.is_safe(),
         is_masked,
         is_signed: checked.shown.is_signed,
+        is_body_cut: call.upload.borrow().is_cut,
     };
     fields::write_request(&mut head, &parts.headers, parts.version, &told);
     head

@@ -29,8 +29,9 @@ pub(super) fn of(
 /// The body of a call whose form was read before, and goes on at once.
 pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Upload {
     begin_capture(call, parts);
-    let form = form.into_bytes();
     let mut outcome = call.upload.borrow_mut();
+    outcome.is_cut = form.is_cut;
+    let form = form.into_bytes();
     outcome.bytes = form.len() as u64;
     outcome.capture.push(&form);
     if form.is_empty() { Upload::Empty } else { Upload::Whole(Box::new(form)) }

@@ -54,6 +54,8 @@ pub struct UploadOutcome {
     pub capture: Capture,
     /// What the caller of a durable call is told that goes on without it.
     pub farewell: Farewell,
+    /// Whether something of it does not go on.
+    pub is_cut: bool,
 }
 
 /// What it means that an upstream says nothing while its request may still be on its way.

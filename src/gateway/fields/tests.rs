@@ -40,6 +40,7 @@ fn written_to(sent: &HeaderMap, version: Version, (set, is_all): (&'static str, 
         is_unconditional: is_all,
         is_masked: is_all,
         is_signed: is_all,
+        is_body_cut: is_all,
     };
     let mut head = RequestHead::begin(&http::Method::GET, ["/"]).unwrap();
     write_request(&mut head, sent, version, &told);
@@ -170,6 +171,7 @@ fn what_an_upstream_is_told_stands_whatever_is_like_it() {
         ("signature_input", "x"),
         ("a+im", "x"),
         ("if_none_match", "x"),
+        ("content_digest", "x"),
         ("acceptance", "kept"),
     ]);
     let all = written(&sent, Version::HTTP_11);
@@ -181,6 +183,7 @@ fn what_an_upstream_is_told_stands_whatever_is_like_it() {
         ("signature_input", false),
         ("a+im", false),
         ("if_none_match", false),
+        ("content_digest", false),
         ("x.set", false),
         ("acceptance", true),
         ("x_shop", true),

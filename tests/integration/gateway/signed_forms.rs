@@ -138,6 +138,25 @@ fn what_was_signed_cannot_be_hidden_from_the_upstream_nor_something_else_be_show
     }
 }
 
+#[test]
+fn no_digest_goes_on_of_a_form_of_which_something_does_not() {
+    let world = World::new();
+    let digest = "sha-256=:eA==:";
+    let fields = [FORM, ("Content-Digest", digest), ("Content_MD5", "eA=="), ("Repr-Digest", digest)];
+    let send = |query: &str, form: &str| {
+        let answer = http::request(world.dev.base(), "POST", &format!("{ROUTER}?{query}"), &fields, form);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        world.seen().to_ascii_lowercase()
+    };
+    let is_there = |seen: &str| {
+        ["content-digest", "content_md5", "repr-digest"].map(|name| seen.contains(&format!("\r\n{name}: ")))
+    };
+    assert_eq!(is_there(&send("", &world.signer.call())), [false; 3]);
+    let pairs = world.signer.parameters(0, "hmac-sha256");
+    let sign = format!("sign={}", world.signer.sign(&pairs));
+    assert_eq!(is_there(&send(&sign, &encoded(&pairs))), [true; 3]);
+}
+
 /// Parameters with their signature in Alipay's style: `sign` makes it of those whose values are not empty, unless `is_all`.
 fn alipay(signer: &Signer, key: &str, more: &[(&str, &str)], is_all: bool) -> String {
     let at = Zone::default().shown(Timestamp::from_seconds(i64::try_from(now()).unwrap()));
