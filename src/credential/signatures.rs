@@ -4,10 +4,14 @@
 //! it is taken: as for proofs of possession ([`super::proofs`]), who guesses is refused before any arithmetic, and neither the
 //! app nor its other machines are.
 
+mod forgotten;
+
 use std::net::IpAddr;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use self::forgotten::Forgotten;
 use super::dpop::replay::{Replays, Seen};
 use super::dpop::{ProofId, Proven};
 use super::guesses::Price;
@@ -18,7 +22,7 @@ use super::request_key::RequestKey;
 use crate::domain::confirmation::Thumbprint;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
-use crate::domain::signature_mistake::SignatureMistake::{AlgorithmMismatch, Mismatch, Replayed};
+use crate::domain::signature_mistake::SignatureMistake::{AlgorithmMismatch, Mismatch, Replayed, TooOld};
 use crate::domain::time::{Moment, Timestamp};
 
 /// What stands for all keys where a network is known for what came from it, whoever's it was.
@@ -32,6 +36,7 @@ pub struct Signatures {
     proven: ProvenFrom,
     /// What may have been taken by then, the process before this one may have taken.
     since: Timestamp,
+    forgotten: Forgotten,
 }
 
 /// The key that a signature names, and until when the signature may be used.
@@ -58,7 +63,25 @@ impl Signatures {
     #[must_use]
     pub fn new(since: Timestamp) -> Self {
         let (price, proven) = (Price::new("unproven-signatures"), ProvenFrom::default());
-        Self { replays: Replays::roomy(), price, proven, since }
+        Self { replays: Replays::roomy(), price, proven, since, forgotten: Forgotten::default() }
+    }
+
+    /// Whether it would be known that a message was sent before that was signed at `created`, and may be `window` old.
+    ///
+    /// # Errors
+    /// [`TooOld`].
+    pub fn check_remembered(
+        &self,
+        created: Timestamp,
+        (window, now): (Duration, Timestamp),
+    ) -> Result<(), SignatureError> {
+        if created > self.forgotten.until(window, now) {
+            return Ok(());
+        }
+        let age = now.since(created).as_secs();
+        let detail =
+            format!("created is {age} s ago, which was too old until lately: sign each request anew");
+        Err(SignatureError::new(TooOld, detail))
     }
 
     /// Takes a signature of `message` that came from `address`.

@@ -62,6 +62,8 @@ pub(super) async fn identify(shared: &Shared, signed: &Signed<'_>) -> Result<Sig
     let signature = MessageSignature::read(&signed.parts.headers).map_err(of_look)?;
     let window = signed.snapshot.platform.signature_window;
     let ends_at = signature.check_time(signed.moment.now, window).map_err(of_look)?;
+    let signatures = &shared.signatures;
+    signatures.check_remembered(signature.created, (window, signed.moment.now)).map_err(of_look)?;
     signature.check_covers(signed.body).map_err(of_look)?;
     check_nominated(&signature, signed.parts).map_err(of_look)?;
     let digest = digest(&signature, signed)?;
@@ -75,7 +77,7 @@ pub(super) async fn identify(shared: &Shared, signed: &Signed<'_>) -> Result<Sig
     };
     let message = message(shared, signed);
     let named = Named { id: &id, key, ends_at };
-    shared.signatures.take((address, moment), (&signature, named), &message).map_err(refused)?;
+    signatures.take((address, moment), (&signature, named), &message).map_err(refused)?;
     Ok(Signer { identity, digest: digest.map(Box::new) })
 }
 

@@ -37,6 +37,7 @@ mod resource;
 mod signed;
 mod signed_forms;
 mod signed_parameters;
+mod signed_window;
 mod streams;
 mod tls;
 mod tls_reload;

@@ -14,12 +14,12 @@ use crate::support::http::{self, Answer, Connection};
 use crate::support::message_signer::{MessageSigner, Unsigned, borrowed, content_digest};
 use crate::support::origin::{Origin, point};
 
-const PRODUCT: &str = "/api/products/p-1001";
+pub(super) const PRODUCT: &str = "/api/products/p-1001";
 
 /// A gateway, and a key of an app that may write to the catalog.
-struct World {
-    dev: Dev,
-    signer: MessageSigner,
+pub(super) struct World {
+    pub(super) dev: Dev,
+    pub(super) signer: MessageSigner,
 }
 
 impl World {
@@ -27,12 +27,12 @@ impl World {
         Self::over(Dev::start())
     }
 
-    fn over(dev: Dev) -> Self {
+    pub(super) fn over(dev: Dev) -> Self {
         let signer = MessageSigner::register(&dev, dev.told("/other_app/client_id"));
         Self { dev, signer }
     }
 
-    fn url(&self, target: &str) -> String {
+    pub(super) fn url(&self, target: &str) -> String {
         format!("{}{target}", self.dev.base())
     }
 
@@ -40,17 +40,17 @@ impl World {
         self.signer.sign(Unsigned { method, url: &self.url(target), body })
     }
 
-    fn send(&self, method: &str, target: &str, fields: &[(String, String)], body: &str) -> Answer {
+    pub(super) fn send(&self, method: &str, target: &str, fields: &[(String, String)], body: &str) -> Answer {
         http::request(self.dev.base(), method, target, &borrowed(fields), body)
     }
 
-    fn get(&self, target: &str) -> Answer {
+    pub(super) fn get(&self, target: &str) -> Answer {
         self.send("GET", target, &self.fields("GET", target, ""), "")
     }
 }
 
 #[track_caller]
-fn refused(answer: &Answer, code: &str) {
+pub(super) fn refused(answer: &Answer, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (401, code), "{}", answer.text());
     assert!(answer.header("www-authenticate").is_some() && answer.header("accept-signature").is_some());
     assert_eq!(answer.json()["type"], format!("urn:tollgate:problem:{code}"));
@@ -350,21 +350,6 @@ fn a_signature_that_was_used_before_a_crash_is_not_taken_after_it() {
     wait_for("signatures that surely were not used before", || world.get(PRODUCT).status == 200);
     let new = World::over(world.dev);
     assert_eq!(new.get(PRODUCT).status, 200, "a key that there was not before is good at once");
-}
-
-#[test]
-fn the_window_is_the_platforms() {
-    let world = World::over(Dev::with_policies(|policies| {
-        let path = policies.join("platform.yaml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("window: 5m", "window: 20s")).unwrap();
-    }));
-    let url = world.url(PRODUCT);
-    let get = Unsigned { method: "GET", url: &url, body: "" };
-    let aged =
-        |age| world.send("GET", PRODUCT, &world.signer.sign_with(get, &world.signer.parameters(age)), "");
-    assert_eq!(aged(10).status, 200);
-    refused(&aged(30), "signature_too_old");
 }
 
 #[test]
