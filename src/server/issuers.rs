@@ -13,13 +13,16 @@ const POLICIES_EVERY: Duration = Duration::from_millis(200);
 /// Has the tokens of the issuers in force be taken from now on; what is given follows the policies, for ever.
 pub(super) fn follow(services: &Services) -> Task<()> {
     let Services { directory, client, clock, random, live, .. } = services.clone();
-    let keys = IssuerKeys::new(directory, client, clock, random, tokio::runtime::Handle::current());
+    let control = tokio::runtime::Handle::current();
+    let keys = IssuerKeys::new(directory.clone(), client, clock, random, control);
     let mut seen = live.version();
     keys.follow(&live.load().platform.issuers);
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(POLICIES_EVERY);
         loop {
             interval.tick().await;
+            // That the first ones have been asked is to be noticed before others come, also where nobody wants to know.
+            let _ = directory.awaits_issuers();
             let version = live.version();
             if std::mem::replace(&mut seen, version) != version {
                 keys.follow(&live.load().platform.issuers);

@@ -1,6 +1,6 @@
 //! Tokens of other issuers: verified on the core that they come to, as our own are. If its key is not known, a call waits for the
-//! issuer's keys to be read, which the control plane does once for all who wait. It pays for that by itself, and not while no reading
-//! of the issuer's keys is over: then each token waits.
+//! issuer's keys to be read, which the control plane does once for all who wait. It pays for that by itself, but for what comes before
+//! the node is ready, while no reading of the issuer's keys is over: then each token waits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -65,9 +65,10 @@ impl Directory {
             Tried::Holds(token) => return Ok(*token),
             Tried::KeyMissing(readings, seen) => (readings, seen),
         };
-        let paid = match readings.over() {
-            0 => None,
-            _ => Some(self.guesses.pay_for_wait(address, moment.monotonic)?),
+        // A node that is not ready has good tokens alone to wait for.
+        let paid = match readings.over() == 0 && self.awaits_issuers() {
+            true => None,
+            false => Some(self.guesses.pay_for_wait(address, moment.monotonic)?),
         };
         let give_back = || paid.iter().for_each(|paid| self.guesses.give_back_wait(paid));
         let reading = self.control.spawn(async move { readings.one_after(seen).await });

@@ -220,7 +220,7 @@ async fn who_makes_up_keys_pays_for_it_and_is_told_in_the_end() {
 }
 
 #[tokio::test]
-async fn while_no_reading_is_over_nobody_pays_for_waiting() {
+async fn before_a_node_is_ready_nobody_pays_for_waiting() {
     let trusting = Trusting { readings: Arc::default(), ..Trusting::new() };
     trusting.trust(|_| {});
     let directory = &trusting.world.directory;
@@ -238,6 +238,27 @@ async fn while_no_reading_is_over_nobody_pays_for_waiting() {
     // An issuer that comes later does not count.
     directory.trust_issuers(vec![(terms(|_| {}), Arc::default())]);
     assert!(!directory.awaits_issuers());
+}
+
+#[tokio::test]
+async fn who_waits_for_an_issuer_that_came_later_pays_for_it() {
+    let trusting = Trusting::new();
+    assert!(!trusting.world.directory.awaits_issuers());
+    let trusting = Trusting { readings: Arc::default(), ..trusting };
+    trusting.trust(|_| {});
+    let reading = trusting.read_by_wish(1, vec![trusting.signer.jwk.clone()]);
+    let tokens: Vec<_> = (0..700).map(|number| trusting.token(&json!({"jti": number.to_string()}))).collect();
+    let (address, moment) = ("192.0.2.1".parse().ok(), trusting.world.clock.moment());
+    let calls = tokens
+        .iter()
+        .map(|token| trusting.world.directory.identify_from(Presented::AccessToken(token), address, moment));
+    let identified = futures_util::future::join_all(calls).await;
+    assert_eq!(reading.await.unwrap(), 1);
+    let limited = identified
+        .iter()
+        .filter(|refused| matches!(refused, Err(Refused { refusal: Refusal::LimitReached { .. }, .. })));
+    assert_eq!(limited.count(), 200);
+    assert_eq!(identified.iter().filter(|identified| identified.is_ok()).count(), 500);
 }
 
 #[tokio::test]
