@@ -9,6 +9,7 @@ use super::super::file::access::{ConditionEntry, MerchantEntry, MerchantPlace};
 use super::super::file::routes::RouteEntry;
 use super::super::snapshot::{Condition, MerchantBinding};
 use super::routes::{One, parameters};
+use crate::domain::field_name;
 use crate::domain::merchant_field::MerchantField;
 
 const MAX_BODY: u64 = 1 << 20;
@@ -24,8 +25,6 @@ const MAX_MESSAGE: usize = 300;
 /// Fields that prove who calls. No condition sees them.
 const CREDENTIALS: &[&str] =
     &["authorization", "cookie", "dpop", "proxy-authorization", "signature", "signature-input", "x-api-key"];
-/// Fields that the gateway writes itself, whatever a caller sends.
-const OWN: [&str; 4] = ["x-tollgate-", "x-forwarded-", "x-request-id", "traceparent"];
 
 impl One<'_, '_> {
     /// Whether there must be a merchant; of what is wrong, only that there must be one.
@@ -139,9 +138,9 @@ impl One<'_, '_> {
             let lower = name.as_str();
             if CREDENTIALS.contains(&lower) {
                 self.wrong(&part, format!("{name} proves who calls, which no condition sees"), None);
-            } else if OWN.iter().any(|own| lower.starts_with(own)) {
-                let help = Some("ask principal or source".to_owned());
-                self.wrong(&part, format!("{name} is set by the gateway itself"), help);
+            } else if field_name::ends_here(lower) {
+                let message = format!("{name} ends at the gateway: what a caller says in it goes no further");
+                self.wrong(&part, message, Some("ask principal or source".to_owned()));
             } else if names.contains(&name) {
                 self.wrong(&part, format!("{name} is in this list twice"), None);
             }
