@@ -204,8 +204,15 @@ async fn who_makes_up_keys_pays_for_it_and_is_told_in_the_end() {
         .iter()
         .filter(|refused| matches!(refused, Err(Refused { refusal: Refusal::LimitReached { .. }, .. })));
     assert_eq!(waits.count(), 200);
-    // What was found out has nothing read again, and good tokens are taken from there all the same, as is what is new.
-    assert!(matches!(trusting.caller(&tokens[0]).await, Err(Refusal::CredentialInvalid(_))));
+    // What was found out has nothing read again, but for a few whose places others took; good tokens are taken from there all the
+    // same, as is what is new.
+    let mut known = 0;
+    for token in &tokens {
+        let again =
+            trusting.world.directory.identify_from(Presented::AccessToken(token), thief, moment).await;
+        known += usize::from(matches!(again, Err(Refused { refusal: Refusal::CredentialInvalid(_), .. })));
+    }
+    assert!(known > 400, "{known}");
     let good = trusting.token(&json!({"jti": "good"}));
     for address in [None, thief] {
         assert!(
