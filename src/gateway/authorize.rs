@@ -284,7 +284,10 @@ fn check_condition(
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
     variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(caller.clone())));
-    variables.add("source", vec![("address", Field::text(&address.to_string()))]);
+    variables.come_from(*address);
+    if condition.expression.reads("source", "address") {
+        variables.add("source", vec![("address", Field::text(&address.to_string()))]);
+    }
     let unmet = || Refusal::ConditionUnmet(condition.message.clone());
     match condition.expression.evaluate_bool(&variables) {
         Ok(true) => Ok(()),

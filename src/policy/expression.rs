@@ -4,12 +4,14 @@
 //! A whole JSON number reaches an expression as an integer however it is spelled, one with a fraction as its exact text,
 //! so an amount never passes through a float.
 
+mod addresses;
 mod bounds;
 mod check;
 mod functions;
 mod grammar;
 pub mod json;
 mod kind;
+mod networks;
 mod number;
 #[cfg(test)]
 mod tests;
@@ -23,12 +25,14 @@ use cel::objects::Value;
 use cel::parser::Parser;
 use rust_decimal::Decimal;
 
-use self::check::Check;
+use self::check::{Check, Fault};
 use self::kind::Kind;
+use self::networks::Asked;
 pub use self::values::{Field, Variables};
 pub use self::wanted::Wanted;
 use crate::domain::location::Location;
 use crate::domain::money::parse_decimal;
+use crate::domain::narrowing::Networks;
 
 /// Most characters of an expression that an error tells.
 const MAX_TOLD: usize = 200;
@@ -40,6 +44,8 @@ const MAX_ITEMS: usize = 1000;
 pub struct Expression {
     tree: Arc<IdedExpr>,
     has_macro: bool,
+    /// Those that its calls of `in_network` ask for.
+    networks: Arc<[Networks]>,
     text: Arc<str>,
     source: Location,
 }
@@ -53,7 +59,7 @@ impl Declared {
     /// fields of the head that it names.
     #[must_use]
     pub fn for_conditions(parameters: &[&str], headers: &[&str]) -> Self {
-        let source = Kind::fields([("address", Kind::Text)]);
+        let source = Kind::fields([("address", Kind::Address)]);
         let headers = Kind::fields(headers.iter().map(|name| (*name, Kind::Text)));
         let request = request(parameters, ("headers", headers));
         Self(vec![("request", request), ("principal", principal()), ("source", source)])
@@ -143,8 +149,9 @@ impl Expression {
         wanted: Wanted,
     ) -> Result<Self, ExpressionError> {
         bounds::check_text(text)?;
-        let tree = bounds::with_stack(|| parse(text, declared, wanted))?;
-        Ok(Self { has_macro: has_macro(&tree), tree: Arc::new(tree), text: text.into(), source })
+        let (tree, networks) = bounds::with_stack(|| parse(text, declared, wanted))?;
+        let (has_macro, networks) = (has_macro(&tree), networks.into());
+        Ok(Self { has_macro, networks, tree: Arc::new(tree), text: text.into(), source })
     }
 
     /// The expression as written.
@@ -159,7 +166,7 @@ impl Expression {
         &self.source
     }
 
-    /// Whether it reads `variable.field`, or the whole variable.
+    /// Whether it reads `variable.field`, or the whole variable. In which network `source.address` is, it asks without reading it.
     #[must_use]
     pub fn reads(&self, variable: &str, field: &str) -> bool {
         reads(&self.tree, variable, field)
@@ -254,7 +261,13 @@ impl Expression {
                 self.failed(format!("a list has more than the {MAX_ITEMS} items that a macro goes over"))
             );
         }
-        Value::resolve(&self.tree, &variables.context).map_err(|error| self.failed(self.reason(&error)))
+        let resolved = if self.networks.is_empty() {
+            Value::resolve(&self.tree, &variables.context)
+        } else {
+            let asked = Asked { networks: &self.networks, address: variables.address };
+            Value::resolve(&self.tree, &asked.beside(&variables.context))
+        };
+        resolved.map_err(|error| self.failed(self.reason(&error)))
     }
 
     fn failed(&self, reason: String) -> EvaluationError {
@@ -301,21 +314,27 @@ impl std::fmt::Debug for Expression {
     }
 }
 
-/// Parses a text whose bounds have been checked, and checks what it means.
-fn parse(text: &str, declared: &Declared, wanted: Wanted) -> Result<IdedExpr, ExpressionError> {
+/// Parses a text whose bounds have been checked, and checks what it means. Gives the networks that it asks for, too.
+fn parse(
+    text: &str,
+    declared: &Declared,
+    wanted: Wanted,
+) -> Result<(IdedExpr, Vec<Networks>), ExpressionError> {
     let refused = |message, help, offset| ExpressionError { message, help, offset };
     let parser = Parser::new().max_recursion_depth(bounds::MAX_RECURSION);
-    let (tree, places) =
+    let (mut tree, places) =
         parser.parse_with_source_info(text).map_err(|errors| grammar::mistake(text, &errors))?;
     bounds::check_tree(&tree)?;
-    let kind = Check::new(&declared.0).kind(&tree).map_err(|fault| {
+    let told = |fault: Fault| {
         let sign = places.offset_for(fault.node).map(|(start, _)| start);
         refused(fault.message, fault.help, sign.map(|sign| name_at(text, sign)))
-    })?;
+    };
+    let kind = Check::new(&declared.0).kind(&tree).map_err(told)?;
     if !wanted.takes(&kind) {
         return Err(refused(format!("this gives {kind}, not {}", wanted.name()), None, None));
     }
-    Ok(tree)
+    let networks = networks::take(&mut tree).map_err(told)?;
+    Ok((tree, networks))
 }
 
 /// The parser places a call at its bracket and a field at its point; a person looks for the name.

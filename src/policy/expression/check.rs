@@ -4,8 +4,8 @@
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::super::shape::suggest;
-use super::functions;
 use super::kind::Kind;
+use super::{addresses, functions};
 
 /// What is wrong with a part of an expression.
 pub(super) struct Fault {
@@ -95,6 +95,9 @@ impl<'d> Check<'d> {
         let receiver = call.target.as_ref().map(|target| self.kind(target)).transpose()?;
         let arguments =
             call.args.iter().map(|argument| self.kind(argument)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(found) = addresses::never_holds(call, receiver.as_ref(), &arguments) {
+            return Err(found);
+        }
         if name == operators::CONDITIONAL
             && let [condition, one, other] = arguments.as_slice()
         {
@@ -132,7 +135,13 @@ impl<'d> Check<'d> {
             Kind::List(of) => *of,
             Kind::Map(_) | Kind::Fields(_) => Kind::Text,
             Kind::Any => Kind::Any,
-            other @ (Kind::Bool | Kind::Int | Kind::UInt | Kind::Double | Kind::Text | Kind::Null) => {
+            other @ (Kind::Bool
+            | Kind::Int
+            | Kind::UInt
+            | Kind::Double
+            | Kind::Text
+            | Kind::Address
+            | Kind::Null) => {
                 let message = format!("{} is {other}, not a list", written(&looped.iter_range));
                 return fault(&looped.iter_range, message, None);
             }
@@ -187,9 +196,14 @@ fn field(node: &IdedExpr, of: &str, kind: &Kind, name: &str) -> Checked {
                 fault(node, format!("{of} has no field {name}"), suggest(name, &known))
             }
         },
-        Kind::Bool | Kind::Int | Kind::UInt | Kind::Double | Kind::Text | Kind::Null | Kind::List(_) => {
-            fault(node, format!("{of} is {kind}, which has no fields"), None)
-        }
+        Kind::Bool
+        | Kind::Int
+        | Kind::UInt
+        | Kind::Double
+        | Kind::Text
+        | Kind::Address
+        | Kind::Null
+        | Kind::List(_) => fault(node, format!("{of} is {kind}, which has no fields"), None),
     }
 }
 
@@ -212,8 +226,9 @@ fn wrong_operands(node: &IdedExpr, name: &str, operands: &[Kind]) -> Checked {
     };
     let texts: Vec<String> = operands.iter().map(ToString::to_string).collect();
     let help = match operands {
-        [Kind::List(_), Kind::Text] if matches!(sign, "==" | "!=") => Some("write 'text' in list".to_owned()),
-        [Kind::Text, Kind::List(_)] if matches!(sign, "==" | "!=") => Some("write 'text' in list".to_owned()),
+        [Kind::List(_), text] | [text, Kind::List(_)] if text.is_text() && matches!(sign, "==" | "!=") => {
+            Some("write 'text' in list".to_owned())
+        }
         _ => None,
     };
     fault(node, format!("{sign} does not take {}", texts.join(" and ")), help)

@@ -3,6 +3,7 @@
 use cel::common::ast::operators;
 
 use super::kind::Kind;
+use super::networks;
 
 /// Functions by name, as they may be called.
 const FUNCTIONS: &[(&str, &str)] = &[
@@ -10,6 +11,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("contains", "text.contains(text)"),
     ("startsWith", "text.startsWith(text)"),
     ("endsWith", "text.endsWith(text)"),
+    (networks::FUNCTION, networks::USAGE),
     ("int", "int(a number or text)"),
     ("uint", "uint(a number or text)"),
     ("double", "double(a number or text)"),
@@ -42,14 +44,17 @@ pub(super) fn macro_usage(name: &str) -> Option<&'static str> {
 
 /// What a function gives for these arguments; `None` if it does not take them.
 pub(super) fn call(name: &str, receiver: Option<&Kind>, arguments: &[Kind]) -> Option<Kind> {
-    use Kind::{Any, Bool, Double, Int, Text, UInt};
+    use Kind::{Address, Any, Bool, Double, Int, Text, UInt};
     let is_text = |kind: &Kind| kind.fits(&Text);
     match (name, receiver, arguments) {
         ("size", Some(of), []) | ("size", None, [of]) => {
-            matches!(of, Text | Any | Kind::List(_) | Kind::Map(_) | Kind::Fields(_)).then_some(Int)
+            matches!(of, Text | Address | Any | Kind::List(_) | Kind::Map(_) | Kind::Fields(_)).then_some(Int)
         }
         ("contains" | "startsWith" | "endsWith", Some(of), [what]) => {
             (is_text(of) && is_text(what)).then_some(Bool)
+        }
+        (networks::FUNCTION, Some(Address), [what]) => {
+            (is_text(what) || what.fits(&Kind::list(Text))).then_some(Bool)
         }
         ("int" | "uint" | "double", None, [of]) => (of.is_number() || is_text(of)).then_some(match name {
             "int" => Int,
@@ -97,7 +102,7 @@ pub(super) fn operate(name: &str, operands: &[Kind]) -> Option<Kind> {
         }
         (operators::LESS | operators::LESS_EQUALS, [one, other])
         | (operators::GREATER | operators::GREATER_EQUALS, [one, other]) => {
-            let ordered = |kind: &Kind| kind.is_number() || matches!(kind, Text | Any);
+            let ordered = |kind: &Kind| kind.is_number() || kind.is_text() || *kind == Any;
             (ordered(one) && ordered(other) && one.fits(other)).then_some(Bool)
         }
         (operators::NEGATE, [one]) => matches!(one, Int | Double | Any).then(|| one.clone()),
@@ -105,7 +110,8 @@ pub(super) fn operate(name: &str, operands: &[Kind]) -> Option<Kind> {
             Some(Kind::list(one.as_ref().clone().or(other.as_ref().clone())))
         }
         (operators::ADD, [one, other]) => {
-            same(one, other, |kind| kind.is_number() || matches!(kind, Text | Kind::List(_)))
+            let is_added = |kind: &Kind| kind.is_number() || kind.is_text() || matches!(kind, Kind::List(_));
+            same(one, other, is_added).map(|sum| if sum.is_text() { Text } else { sum })
         }
         (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE, [one, other]) => {
             same(one, other, Kind::is_number)

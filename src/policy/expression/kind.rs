@@ -10,6 +10,8 @@ pub(super) enum Kind {
     UInt,
     Double,
     Text,
+    /// Where a call comes from: a text, which is always one address in its shortest form.
+    Address,
     Null,
     List(Box<Self>),
     /// Texts → values of one type.
@@ -31,7 +33,9 @@ impl Kind {
     /// Whether a value of this type may be one of the other.
     pub(super) fn fits(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::Any, _) | (_, Self::Any) | (Self::Address, Self::Text) | (Self::Text, Self::Address) => {
+                true
+            }
             (Self::List(one), Self::List(other)) | (Self::Map(one), Self::Map(other)) => one.fits(other),
             (Self::Map(of), Self::Fields(fields)) | (Self::Fields(fields), Self::Map(of)) => {
                 fields.iter().all(|(_, kind)| kind.fits(of))
@@ -45,8 +49,14 @@ impl Kind {
         match (self, other) {
             (Self::List(one), Self::List(other)) => Self::list(one.or(*other)),
             (one, other) if one == other => one,
+            (Self::Address, Self::Text) | (Self::Text, Self::Address) => Self::Text,
             _ => Self::Any,
         }
+    }
+
+    /// Whether it has the operators of a text.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Address)
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -62,6 +72,7 @@ impl fmt::Display for Kind {
             Self::UInt => "a whole number of the unsigned kind",
             Self::Double => "a number with a fraction",
             Self::Text => "a text",
+            Self::Address => "an address",
             Self::Null => "null",
             Self::List(_) => "a list",
             Self::Map(_) | Self::Fields(_) => "a map",

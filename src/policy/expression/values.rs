@@ -1,6 +1,7 @@
 //! What expressions read for one call.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use cel::Context;
@@ -12,9 +13,15 @@ pub struct Variables {
     pub(super) context: Context<'static, 'static>,
     /// Items of the longest list or map in them.
     pub(super) longest: usize,
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Variables {
+    /// Says where the call comes from, for expressions that ask in which network that is.
+    pub fn come_from(&mut self, address: IpAddr) {
+        self.address = Some(address);
+    }
+
     /// Adds a variable whose fields are `fields`.
     pub fn add(&mut self, name: &'static str, fields: Vec<(&'static str, Field)>) {
         let fields = Field::of(fields.into_iter().map(|(field, value)| (field.to_owned(), value)));

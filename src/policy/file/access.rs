@@ -113,7 +113,7 @@ impl JsonSchema for ConditionEntry {
             "properties": {
                 "if": {
                     "type": "string",
-                    "description": "The condition, in CEL. What has no value for a call is not met."
+                    "description": "The condition, in CEL. What has no value for a call is not met. Where it comes from, source.address.in_network('10.0.0.0/8') asks."
                 },
                 "headers": {
                     "type": "array",

@@ -1,5 +1,7 @@
 //! A route's last condition, in CEL.
 
+use std::net::IpAddr;
+
 use crate::support::bound::Bound;
 use crate::support::http;
 
@@ -50,6 +52,25 @@ fn a_parameter_that_some_server_sees_twice_meets_no_condition() {
         "kind=summary&%u006bind=full",
     ] {
         assert_eq!(call(bad).code(), "condition_unmet", "{bad}");
+    }
+    assert_eq!(world.seen().len(), 0);
+}
+
+#[test]
+fn a_condition_asks_in_which_network_the_caller_is() {
+    let world = Bound::start();
+    let key = [("X-Api-Key", world.dev.told("/app/api_key"))];
+    let from = |last: u8| {
+        let source = IpAddr::from([127, 0, 0, last]);
+        http::request_from(source, world.dev.base(), "GET", "/api/inside", &key)
+    };
+    for inside in [1, 2, 3] {
+        assert_eq!(from(inside).status, 200, "127.0.0.{inside}");
+    }
+    assert_eq!(world.seen().len(), 3);
+    for outside in [4, 9] {
+        let answer = from(outside);
+        assert_eq!((answer.status, answer.code().as_str()), (403, "condition_unmet"), "127.0.0.{outside}");
     }
     assert_eq!(world.seen().len(), 0);
 }

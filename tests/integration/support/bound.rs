@@ -46,6 +46,12 @@ routes:
     upstream: order
     access: {condition: request.query.kind == 'summary'}
     meter: {}
+  - name: on-network
+    methods: [GET]
+    path: /api/inside
+    upstream: order
+    access: {condition: "source.address.in_network(['127.0.0.0/30', '2001:db8::/32'])"}
+    meter: {}
 "#;
 
 /// A gateway with those routes.
