@@ -63,7 +63,7 @@ impl Refusal {
             | Self::Suspended(_)
             | Self::NotSubscribed
             | Self::ProductNotAllowed { .. }
-            | Self::AddressNotAllowed(_)
+            | Self::AddressNotAllowed(..)
             | Self::EnvironmentMismatch
             | Self::ScopeMissing { .. }
             | Self::MerchantMissing

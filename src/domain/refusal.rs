@@ -74,8 +74,8 @@ pub enum Refusal {
         /// Those of the credential.
         allowed: Products,
     },
-    /// The credential is narrowed to networks, and none of them has this address.
-    AddressNotAllowed(IpAddr),
+    /// What is for some networks alone, and none of them has this address.
+    AddressNotAllowed(Narrowed, IpAddr),
     /// The app lives in another environment than the upstream.
     EnvironmentMismatch,
     /// The credential lacks scopes.
@@ -137,6 +137,24 @@ pub enum Refusal {
     Unrecorded,
 }
 
+/// What is for some networks alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narrowed {
+    /// The credential, whatever it is used for.
+    Credential,
+    /// The route, whoever calls it.
+    Route,
+}
+
+impl Narrowed {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Credential => "credential is narrowed to",
+            Self::Route => "route is for",
+        }
+    }
+}
+
 /// Who is suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -184,7 +202,7 @@ impl Refusal {
             Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
             Self::ProductNotAllowed { .. } => "product_not_allowed",
-            Self::AddressNotAllowed(_) => "address_not_allowed",
+            Self::AddressNotAllowed(..) => "address_not_allowed",
             Self::EnvironmentMismatch => "environment_mismatch",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::MerchantMissing => "merchant_missing",
@@ -232,7 +250,7 @@ impl Refusal {
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
             Self::ProductNotAllowed { .. } => "The credential is narrowed to other API products",
-            Self::AddressNotAllowed(_) => "The credential may not be used from this address",
+            Self::AddressNotAllowed(..) => "The call may not come from this address",
             Self::EnvironmentMismatch => "The app belongs to another environment",
             Self::ScopeMissing { .. } => "The credential lacks a scope",
             Self::MerchantMissing => "A merchant's grant is needed",
@@ -292,8 +310,9 @@ impl Refusal {
             Self::ProductNotAllowed { product, allowed } => format!(
                 "The route is of the app's API product {product}, and this credential is narrowed to: {allowed}. Use another one of the app."
             ),
-            Self::AddressNotAllowed(address) => format!(
-                "This credential is narrowed to networks that do not have {}, where the call comes from.",
+            Self::AddressNotAllowed(narrowed, address) => format!(
+                "This {} networks that do not have {}, where the call comes from.",
+                narrowed.words(),
                 address.to_canonical()
             ),
             Self::EnvironmentMismatch => {

@@ -1,11 +1,11 @@
-//! Whether a principal may call a route: where it calls from, if its credential is narrowed to networks, subscription, environment,
-//! scopes, merchant and how it proved itself, what the request names as merchant, condition, in this order.
+//! Whether a principal may call a route, from where that may be called: where it calls from, if its credential is narrowed to networks,
+//! subscription, environment, scopes, merchant and how it proved itself, what the request names as merchant, condition, in this order.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, request};
 
+use super::caller_address::CallerAddress;
 use super::destination::Destination;
 use super::head::Head;
 use super::merchant_field::{self, BodyNames};
@@ -18,7 +18,7 @@ use crate::domain::id::ProductName;
 use crate::domain::narrowing::Narrowing;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::principal::{Caller, Principal};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Narrowed, Refusal};
 use crate::domain::time::Timestamp;
 use crate::metering::evidence::{principal_fields, request_fields};
 use crate::policy::expression::{Field, Variables};
@@ -58,7 +58,7 @@ pub struct Circumstances<'r> {
     /// The path's parameters.
     pub parameters: &'r PathParameters<'r, 'r>,
     /// Where it comes from.
-    pub address: IpAddr,
+    pub address: CallerAddress,
     /// When.
     pub now: Timestamp,
 }
@@ -89,14 +89,14 @@ pub fn authorize_before<'s>(
     let Some(narrowing) = identity.and_then(|identity| identity.caller.narrowing.as_deref()) else {
         return decide(witness, (snapshot, route), identity, circumstances, |_| true);
     };
-    let address = circumstances.address;
+    let address = circumstances.address.get();
     witness.asked(Question::Network, None, || match &narrowing.addresses {
         Some(networks) => format!("a credential for {networks}, used from {address}"),
         None => "a credential for anywhere".to_owned(),
     });
     // Whoever has the key elsewhere learns nothing more, and uses up nothing of the app's.
     if !narrowing.permits_address(address) {
-        return Err(Refusal::AddressNotAllowed(address));
+        return Err(Refusal::AddressNotAllowed(Narrowed::Credential, address));
     }
     let permits = |product: &ProductName| narrowing.permits_product(product);
     decide(witness, (snapshot, route), identity, circumstances, permits).map_err(|refusal| {
@@ -284,7 +284,8 @@ fn check_condition(
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
     variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(caller.clone())));
-    variables.come_from(*address);
+    let address = address.get();
+    variables.come_from(address);
     if condition.expression.reads("source", "address") {
         variables.add("source", vec![("address", Field::text(&address.to_string()))]);
     }

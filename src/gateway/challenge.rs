@@ -100,7 +100,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::ProductNotAllowed { .. }
-        | Refusal::AddressNotAllowed(_)
+        | Refusal::AddressNotAllowed(..)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
         | Refusal::OwnCredentialNeeded

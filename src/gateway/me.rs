@@ -28,7 +28,7 @@ use crate::credential::message_signature::Body;
 use crate::domain::id::LimitName;
 use crate::domain::plan::Rate;
 use crate::domain::principal::Caller;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Narrowed, Refusal};
 use crate::domain::time::Moment;
 use crate::limit::cell::{CellKey, Cells};
 use crate::policy::kill_switches::KillSwitches;
@@ -86,7 +86,7 @@ impl Question {
         match &caller.narrowing {
             // Whoever has the key elsewhere learns nothing, and uses up nothing.
             Some(narrowing) if !narrowing.permits_address(address) => {
-                return Err(Refusal::AddressNotAllowed(address));
+                return Err(Refusal::AddressNotAllowed(Narrowed::Credential, address));
             }
             Some(_) | None => {}
         }
@@ -143,11 +143,14 @@ impl Questions {
     async fn document(
         &self,
         question: Question,
-        (snapshot, identity): (&Snapshot, &Identity),
+        (snapshot, identity, address): (&Snapshot, &Identity, IpAddr),
         moment: Moment,
     ) -> Result<Value, Refusal> {
         match question {
-            Question::Permitted => Ok(permitted::document((snapshot, &self.switches), identity, moment.now)),
+            Question::Permitted => {
+                let caller = (identity, address);
+                Ok(permitted::document((snapshot, &self.switches), caller, moment.now))
+            }
             Question::Limits => Ok(limits::document((snapshot, &self.limits), identity, moment)),
             Question::Usage => {
                 let app = &identity.caller.app.id;
@@ -185,9 +188,10 @@ pub(super) async fn answer(
         refusal
     })?;
     told.admission = Some(admission);
-    let (snapshot, moment) = (asking.snapshot.clone(), shared.clock.moment());
+    let (snapshot, moment, address) = (asking.snapshot.clone(), shared.clock.moment(), asking.peer.address);
     let answering = shared.clone();
-    let making = async move { answering.questions.document(question, (&snapshot, &identity), moment).await };
+    let making =
+        async move { answering.questions.document(question, (&snapshot, &identity, address), moment).await };
     let document = shared.control.make(&asking.peer.fields, making).await??;
     let answer = respond::document(&document);
     Ok(if *method == Method::HEAD { answer.map(|_| Bytes::new()) } else { answer })

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod authorize;
 mod body_kind;
 pub mod body_room;
+pub mod caller_address;
 mod certificate;
 pub mod challenge;
 pub mod confirm;

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::admit::{Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, authorize};
+use super::caller_address::CallerAddress;
 use super::fields::{self, Told};
 use super::forward::Permitted;
 use super::identify::{self, Asking, Proven};
@@ -19,6 +20,7 @@ use super::peer::Peer;
 use super::raw_head::Unseen;
 use super::recording::{Call, Recording, Target};
 use super::signed_parameters::{self, Looked};
+use super::witness::Nobody;
 use super::worker::Worker;
 use super::{
     document, durable, forward, head, kept_body, masked, request_body, request_id, respond, unread, upload,
@@ -125,6 +127,7 @@ async fn stages(
     }
     let (route, parameters) = find_route(&view.snapshot, &parts.method, &checked)?;
     call.route = Some(route.index);
+    let address = CallerAddress::of(&mut Nobody, route, peer.address)?;
     let mut asking = Asking {
         parts,
         head: &checked,
@@ -174,7 +177,7 @@ async fn stages(
         query: query.unwrap_or_default(),
         body: signed_body,
         parameters: &parameters,
-        address: peer.address,
+        address,
         now: asking.moment.now,
     };
     let mut permit = authorize(&view.snapshot, route, call.identity.as_ref(), &circumstances)

@@ -42,7 +42,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::ProductNotAllowed { .. }
-        | Refusal::AddressNotAllowed(_)
+        | Refusal::AddressNotAllowed(..)
         | Refusal::EnvironmentMismatch
         | Refusal::ScopeMissing { .. }
         | Refusal::MerchantMissing
@@ -134,7 +134,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Suspended(_)
         | Refusal::NotSubscribed
         | Refusal::ProductNotAllowed { .. }
-        | Refusal::AddressNotAllowed(_)
+        | Refusal::AddressNotAllowed(..)
         | Refusal::EnvironmentMismatch
         | Refusal::MerchantMissing
         | Refusal::OwnCredentialNeeded

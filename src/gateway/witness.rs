@@ -6,6 +6,8 @@ use crate::domain::location::Location;
 /// What is asked of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
+    /// May the route be called from there?
+    Address,
     /// May its key be used from there?
     Network,
     /// Does the route take callers without a credential, and if not, is there one?
@@ -27,10 +29,11 @@ pub enum Question {
 }
 
 impl Question {
-    /// Its name: `network`, `access` …
+    /// Its name: `address`, `network` …
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Address => "address",
             Self::Network => "network",
             Self::Access => "access",
             Self::Subscription => "subscription",

@@ -20,6 +20,7 @@ use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
 use crate::domain::identity::Environment;
 use crate::domain::location::Location;
 use crate::domain::merchant_field::MerchantField;
+use crate::domain::narrowing::Networks;
 use crate::domain::plan::{Plan, Rate};
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::domain::signature_style::ParameterStyle;
@@ -176,6 +177,8 @@ pub struct Route {
     pub upstream: usize,
     /// What the upstream sees as path.
     pub rewrite: Rewrite,
+    /// Where it may be called from; `None`: anywhere.
+    pub addresses: Option<RouteNetworks>,
     /// Who may call.
     pub access: Access,
     /// How the parameters of a call may be signed, if they may.
@@ -216,6 +219,15 @@ pub enum PathPart {
     Literal(String),
     /// A path parameter by name, percent-encoded as it came.
     Parameter(String),
+}
+
+/// Where a route may be called from.
+#[derive(Debug)]
+pub struct RouteNetworks {
+    /// The networks.
+    pub networks: Networks,
+    /// Where they stand.
+    pub source: Location,
 }
 
 /// Who may call a route.

@@ -60,7 +60,7 @@ impl Asked {
         if (arguments.body.is_some() || may_have_body) && !parts.headers.contains_key(CONTENT_TYPE) {
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Self { parts, from: arguments.from, body: arguments.body.clone() })
+        Ok(Self { parts, from: arguments.from.to_canonical(), body: arguments.body.clone() })
     }
 
     /// Method and target.

@@ -25,6 +25,7 @@ use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::{Clock, ManualClock, Timestamp};
 use crate::gateway::admit::admit;
 use crate::gateway::authorize::{Circumstances, Permit, authorize_before};
+use crate::gateway::caller_address::CallerAddress;
 use crate::gateway::raw_head::Unseen;
 use crate::gateway::witness::{Question, Witness};
 use crate::gateway::{control, head, me, respond};
@@ -163,6 +164,7 @@ fn walk(
     decisions.answered(Some(&route.source), || format!("route {}", route.name));
     *name = Some(route.name.to_string());
     *upstream = Some(snapshot.upstreams[route.upstream].name.to_string());
+    let address = CallerAddress::of(decisions, route, asked.from)?;
     let now = credential.map_or(Timestamp::default(), |credential| credential.now);
     let identity = match credential {
         None => None,
@@ -171,14 +173,13 @@ fn walk(
             Some(credential.identity()?)
         }
     };
-    let address = asked.from;
     let body =
         if asked.body.as_ref().is_some_and(|body| !body.is_empty()) { Body::Present } else { Body::Absent };
     let query = parts.uri.query().unwrap_or_default();
     let circumstances =
         Circumstances { parts, head: &checked, query, body, parameters: &parameters, address, now };
     let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
-    count(decisions, (route, &permit), identity.as_ref(), address)?;
+    count(decisions, (route, &permit), identity.as_ref(), asked.from)?;
     look_at_body(decisions, &permit, asked)?;
     // Who has no subscription counts as nobody.
     tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));

@@ -1,8 +1,11 @@
 //! What a credential may do: whose it is, to what it is narrowed, what its app has subscribed to, and which routes it can call.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::super::authorize;
+use super::super::caller_address::CallerAddress;
 use super::super::destination::Destination;
 use super::super::witness::Nobody;
 use crate::credential::directory::Identity;
@@ -16,10 +19,10 @@ use crate::domain::time::Timestamp;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
 
-/// The answer to `/me`.
+/// The answer to `/me`, asked from that address.
 pub(super) fn document(
     (snapshot, switches): (&Snapshot, &KillSwitches),
-    identity: &Identity,
+    (identity, address): (&Identity, IpAddr),
     now: Timestamp,
 ) -> Value {
     let caller = &identity.caller;
@@ -27,6 +30,7 @@ pub(super) fn document(
     let shown = |route: &Route| {
         let mut shown = callable((snapshot, route), identity, now)?;
         shown["is_switched_off"] = json!(off.get(route.index).is_some_and(Option::is_some));
+        shown["is_for_this_address"] = json!(CallerAddress::of(&mut Nobody, route, address).is_ok());
         Some(shown)
     };
     json!({
@@ -97,7 +101,7 @@ fn subscriptions(snapshot: &Snapshot, caller: &Caller, now: Timestamp) -> Vec<Va
     active(caller, now).map(shown).collect()
 }
 
-/// A route, if the credential can call it now. What a route's condition says depends on the call.
+/// A route, if the credential can call it now from somewhere. What a route's condition says depends on the call.
 fn callable((snapshot, route): (&Snapshot, &Route), identity: &Identity, now: Timestamp) -> Option<Value> {
     let caller = &identity.caller;
     Destination::of(&mut Nobody, (snapshot, route), Some(caller)).ok()?;

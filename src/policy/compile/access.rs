@@ -3,15 +3,18 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::super::file::routes::{AuthenticationEntry, ClassName, RouteEntry};
 use super::super::load::Document;
-use super::super::snapshot::{Access, AddressLimit, RequirementPlaces, Requirements};
+use super::super::snapshot::{Access, AddressLimit, RequirementPlaces, Requirements, RouteNetworks};
 use super::super::source::Kind;
 use super::basics::duration;
 use super::routes::{One, Scopes};
 use super::set::Compiling;
 use crate::domain::authentication::{AuthenticationClass, Step};
 use crate::domain::id::LimitName;
+use crate::domain::narrowing::{Networks, network};
 use crate::domain::plan::Rate;
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::limit::gcra::{Unenforceable, enforceable};
@@ -76,6 +79,30 @@ impl One<'_, '_> {
             self.wrong("/access/authentication", "this asks for nothing".to_owned(), help);
         }
         Some(Step { class, max_age })
+    }
+
+    /// Where the route may be called from; `None` also if that is wrong.
+    pub(super) fn addresses(&mut self, route: &RouteEntry) -> Option<RouteNetworks> {
+        let part = "/access/addresses";
+        let mut networks: Vec<IpNet> = Vec::new();
+        for (index, text) in route.access.addresses.iter().enumerate() {
+            let part = format!("{part}/{index}");
+            match network(text) {
+                Ok(network) if networks.contains(&network) => {
+                    self.wrong(&part, format!("{network} is in this list twice"), None);
+                }
+                Ok(network) => networks.push(network),
+                Err(error) => self.wrong(&part, error.to_string(), None),
+            }
+        }
+        if networks.is_empty() {
+            return None;
+        }
+        let networks = Networks::new(networks).map_err(|error| {
+            self.wrong(part, format!("this list {error}"), Some("name larger networks".to_owned()));
+        });
+        let source = self.document.key_location(&format!("{}{part}", self.pointer));
+        Some(RouteNetworks { networks: networks.ok()?, source })
     }
 
     /// `Some(None)` if there is none and none is needed.

@@ -110,6 +110,7 @@ impl One<'_, '_> {
         let is_path = self.check_path(&entry.path);
         // Which parameters a path has that is none is not known.
         let rewrite = if is_path { self.rewrite(entry) } else { Rewrite::Keep };
+        let addresses = self.addresses(entry);
         let access = self.access(entry, scopes);
         let address_limit = self.address_limit(entry);
         let timeout = match &entry.timeout {
@@ -146,6 +147,7 @@ impl One<'_, '_> {
             path: entry.path.clone(),
             upstream: upstream?,
             rewrite,
+            addresses,
             access,
             signature: entry.signature.map(parameter_style),
             address_limit: address_limit?,

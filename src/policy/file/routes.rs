@@ -77,6 +77,11 @@ pub struct AccessEntry {
     pub anonymous: bool,
     /// The limit for each address; needed with `anonymous`.
     pub address_limit: Option<AddressLimitEntry>,
+    /// Networks that the route may be called from, such as 10.0.0.0/8 or one address; from anywhere when left out. A call from
+    /// elsewhere is refused, whoever makes it.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub addresses: Vec<String>,
     /// Scopes that a credential must have.
     #[serde(default)]
     pub scopes: Vec<String>,

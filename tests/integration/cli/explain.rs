@@ -96,7 +96,8 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
     let merchant = [&app[..], &["--merchant", "mer_1"]].concat();
     let body = |id: &str| format!(r#"{{"seller":{{"id":"{id}"}}}}"#);
     let (own, other) = (body("mer_1"), body("mer_2"));
-    let rows: [Row<'_>; 15] = [
+    let (inside, outside) = (&["--from", "::ffff:127.0.0.2"][..], &["--from", "192.0.2.1"][..]);
+    let rows: [Row<'_>; 20] = [
         ("GET /nowhere", &[], &[], Some(("route", "route_unknown"))),
         ("DELETE /api/orders", &[], &[], Some(("route", "method_not_allowed"))),
         ("GET /api//orders", &[], &[], Some(("message", "path_ambiguous"))),
@@ -112,6 +113,11 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
         ("POST /api/listings", &merchant, &["--body", &own], None),
         ("POST /api/listings", &merchant, &["--body", &other], Some(("body", "merchant_mismatch"))),
         ("/api/beta", &app, &[], Some(("condition", "condition_unmet"))),
+        ("/api/inside", &app, inside, None),
+        ("/api/inside", &app, outside, Some(("condition", "condition_unmet"))),
+        ("POST /api/private", &app, inside, None),
+        ("POST /api/private", &[], outside, Some(("address", "address_not_allowed"))),
+        ("GET /api/private", &[], inside, None),
     ];
     for (call, who, more, refused) in rows {
         let explained = explained(&offline(folder.path(), &[&[call][..], who, more].concat()));
@@ -136,6 +142,8 @@ fn the_first_refusal_ends_it_and_is_the_one_that_a_caller_gets() {
     let allowed = explained(&offline(folder.path(), &[&beta[..], &app].concat()));
     assert_eq!(allowed["allowed"], true, "{allowed}");
     assert!(line(folder.path(), &allowed, "condition").contains("request.headers['x-channel'] == 'beta'"));
+    let allowed = explained(&offline(folder.path(), &[&["POST /api/private"][..], &app, inside].concat()));
+    assert!(line(folder.path(), &allowed, "address").contains("addresses: [127.0.0.0/30"), "{allowed}");
     // What is not given is not guessed.
     let unknown = explained(&offline(folder.path(), &[&["POST /api/listings"][..], &merchant].concat()));
     assert_eq!(decisions(&unknown).last(), Some(&("body", "not asked")));
@@ -261,6 +269,9 @@ fn what_is_explained_of_those_that_a_node_knows_is_what_the_node_does() {
         ("POST", "/api/listings", body.as_str()),
         ("PUT", "/api/products/p-1001", ""),
         ("GET", "/api/beta", ""),
+        ("GET", "/api/inside", ""),
+        ("GET", "/api/private", ""),
+        ("POST", "/api/private", "{}"),
     ];
     agree(&calls);
     let grants = dev.admin("GET", &format!("/admin/grants?app={app}"), "").json();

@@ -12,7 +12,7 @@ use tollgate::domain::authentication::Step;
 use tollgate::domain::ended::Ended;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
-use tollgate::domain::refusal::{Refusal, Subject};
+use tollgate::domain::refusal::{Narrowed, Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::signature_mistake::SignatureMistake;
 use tollgate::domain::time::Timestamp;
@@ -303,7 +303,7 @@ fn each() -> Vec<Refusal> {
         Refusal::Suspended(Subject::App),
         Refusal::NotSubscribed,
         Refusal::ProductNotAllowed { product: "a".parse().unwrap(), allowed: "b".parse().unwrap() },
-        Refusal::AddressNotAllowed(IpAddr::from([192, 0, 2, 1])),
+        Refusal::AddressNotAllowed(Narrowed::Credential, IpAddr::from([192, 0, 2, 1])),
         Refusal::EnvironmentMismatch,
         Refusal::ScopeMissing { missing: ScopeSet::none(), required: ScopeSet::none() },
         Refusal::MerchantMissing,
@@ -353,7 +353,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::Suspended(_)
             | Refusal::NotSubscribed
             | Refusal::ProductNotAllowed { .. }
-            | Refusal::AddressNotAllowed(_)
+            | Refusal::AddressNotAllowed(..)
             | Refusal::EnvironmentMismatch
             | Refusal::ScopeMissing { .. }
             | Refusal::MerchantMissing

@@ -1,6 +1,7 @@
 //! `tollgate serve --trusted-proxy`: who calls through something that ends TLS before the gateway.
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::process::Process;
 use super::serve::{TOKEN, fails, serve};
@@ -15,16 +16,22 @@ struct Behind {
     base: String,
     admin: String,
     _node: Process,
-    _project: tempfile::TempDir,
+    _project: TempDir,
 }
 
 impl Behind {
     fn start(more: &[&str]) -> Self {
+        Self::with_policies(more, |_| {})
+    }
+
+    /// With more changed in the policies of that project.
+    fn with_policies(more: &[&str], change: impl FnOnce(&TempDir)) -> Self {
         let project = folder::copy_of_policies_in_a_project();
         let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
         point(&project.path().join("policies"), "catalog", &origin.address);
         let (from, to) = ("requests: 3000, window: 1m, burst: 500", "requests: 1, window: 1h, burst: 2");
         folder::change(&project, "policies/routes/catalog.yaml", from, to);
+        change(&project);
         let ready = project.path().join("ready.json");
         let command = serve(project.path(), &[&["--ready-file", "ready.json"], more].concat());
         let node = Process::start(command, &ready);
@@ -115,6 +122,25 @@ fn a_key_is_narrowed_to_the_networks_of_callers_and_who_presents_one_is_the_call
     assert_eq!(call("192.0.2.7").status, 401);
     let record = behind.run(&["audit", "--subject", &text(&made, "id"), "--action", "key.revoke"]);
     assert_eq!(record[0]["actor"], "presenter:203.0.113.5");
+}
+
+#[test]
+fn a_route_is_for_the_networks_of_callers_and_not_of_their_proxies() {
+    let behind = Behind::with_policies(&["--trusted-proxy", "127.0.0.1"], |project| {
+        let (from, to) =
+            ("      anonymous: true\n", "      anonymous: true\n      addresses: [192.0.2.0/24]\n");
+        folder::change(project, "policies/routes/catalog.yaml", from, to);
+    });
+    let call = |caller: &str| behind.call(&[("X-Forwarded-For", caller)]);
+    for caller in ["192.0.2.7", "127.0.0.1, 192.0.2.8"] {
+        assert_eq!(call(caller).status, 200, "{caller}");
+    }
+    for caller in ["198.51.100.7", "192.0.2.7, 198.51.100.7"] {
+        let refused = call(caller);
+        assert_eq!((refused.status, refused.code().as_str()), (403, "address_not_allowed"), "{caller}");
+        assert!(refused.text().contains("198.51.100.7"), "{}", refused.text());
+    }
+    assert_eq!(behind.call(&[]).code(), "address_not_allowed", "the proxy itself");
 }
 
 #[test]

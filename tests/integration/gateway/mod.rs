@@ -34,6 +34,7 @@ mod outside;
 mod parked;
 mod reload;
 mod resource;
+mod route_addresses;
 mod signed;
 mod signed_forms;
 mod signed_parameters;

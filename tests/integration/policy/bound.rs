@@ -1,6 +1,6 @@
 //! Where a route says that requests name their merchant, and the last condition that it has, are checked when it loads.
 
-use super::broken::check;
+use super::broken::{changed, check, messages, report};
 
 const ORDERS: &str = "routes/orders.yaml";
 
@@ -85,4 +85,23 @@ fn a_network_that_is_none_or_that_an_address_is_compared_with_is_told() {
         let to = format!("      merchant: true\n      condition: {condition}\n    durable");
         check(ORDERS, from, &to, message, help);
     }
+}
+
+#[test]
+fn where_a_route_may_be_called_from_makes_sense_or_is_told() {
+    let from = "      merchant: true\n    durable";
+    let to = |addresses: &str| format!("      merchant: true\n      addresses: {addresses}\n    durable");
+    for (addresses, message, help) in [
+        ("[10.0.0.0/8, 10.0.0.1/8]", "the network is 10.0.0.0/8", None),
+        ("[10.0.0.0/33]", "is no network of addresses such as 192.0.2.0/24", None),
+        ("[10.0.0.0/8, '::ffff:10.0.0.0/104']", "10.0.0.0/8 is in this list twice", None),
+        ("[10.1]", "\"10.1\" is no network of addresses", None),
+        ("[]", "this list must not be empty", None),
+        ("10.0.0.0/8", "this should be a list", None),
+    ] {
+        check(ORDERS, from, &to(addresses), message, help);
+    }
+    let many: Vec<_> = (0..65).map(|number| format!("192.0.2.{number}")).collect();
+    let told = report(&changed(ORDERS, from, &to(&format!("[{}]", many.join(", ")))));
+    assert_eq!(messages(&told), ["this list has more than 64 entries"], "{told}");
 }

@@ -46,6 +46,18 @@ routes:
     upstream: order
     access: {condition: request.query.kind == 'summary'}
     meter: {}
+  - name: for-networks
+    methods: [POST]
+    path: /api/private
+    upstream: order
+    access: {addresses: [127.0.0.0/30, 2001:db8::/32], scopes: [order:read]}
+    meter: {}
+  - name: open-for-networks
+    methods: [GET]
+    path: /api/private
+    upstream: order
+    access: {addresses: [127.0.0.2], anonymous: true, address_limit: {requests: 100, window: 1m}}
+    meter: {}
   - name: on-network
     methods: [GET]
     path: /api/inside

@@ -27,8 +27,10 @@ use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
 use tollgate::gateway::admit::admit;
 use tollgate::gateway::authorize::{Circumstances, authorize};
+use tollgate::gateway::caller_address::CallerAddress;
 use tollgate::gateway::head;
 use tollgate::gateway::raw_head::Unseen;
+use tollgate::gateway::witness::Nobody;
 use tollgate::limit::cell::{Cells, LocalCells};
 use tollgate::policy::load::{NoValues, load_source};
 use tollgate::policy::route_table::Lookup;
@@ -83,10 +85,11 @@ impl Gate {
             Lookup::MethodNotAllowed(allow) => return Err(Refusal::MethodNotAllowed { allow }),
             Lookup::NotFound => return Err(Refusal::RouteUnknown),
         };
-        let address: IpAddr = ADDRESSES[call.from].parse().unwrap();
+        let from: IpAddr = ADDRESSES[call.from].parse().unwrap();
+        let address = CallerAddress::of(&mut Nobody, route, from)?;
         let moment = ManualClock::at(NOW).moment();
         let presented = presented::find(checked.shown)?;
-        let identified = RUNTIME.block_on(self.directory.identify_from(presented, Some(address), moment));
+        let identified = RUNTIME.block_on(self.directory.identify_from(presented, Some(from), moment));
         let identity = identified.map_err(|refused| refused.refusal)?.map(|known| known.identity);
         let has_body = if body.is_empty() { Body::Absent } else { Body::Present };
         let circumstances = Circumstances {
@@ -100,7 +103,7 @@ impl Gate {
         };
         let permit = authorize(&self.snapshot, route, identity.as_ref(), &circumstances)?;
         let cells = &mut LocalCells::new(Arc::new(Cells::new(100)), 100);
-        admit(cells, route, &permit, identity.as_ref(), (address, moment.monotonic))
+        admit(cells, route, &permit, identity.as_ref(), (from, moment.monotonic))
             .map_err(|(refusal, _)| refusal)?;
         let Some(names) = permit.body else { return Ok(()) };
         names.look_at(body.as_bytes())

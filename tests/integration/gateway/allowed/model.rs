@@ -9,7 +9,7 @@ pub(super) type Bits = u8;
 pub(super) const SCOPES: [&str; 4] = ["catalog:read", "order:read", "order:write", "payment:read"];
 pub(super) const MERCHANTS: usize = 2;
 pub(super) const PRODUCTS: usize = 3;
-/// Networks that a key may be narrowed to, and which of the callers' addresses is in each.
+/// Networks that a route may be for, or a key, and which of the callers' addresses is in each.
 pub(super) const NETWORKS: [(&str, Bits); 3] =
     [("127.0.0.1", 0b01), ("127.0.0.0/29", 0b01), ("127.0.0.8/29", 0b10)];
 pub(super) const ADDRESSES: [&str; 2] = ["127.0.0.1", "127.0.0.9"];
@@ -37,6 +37,8 @@ pub(super) struct Route {
     pub(super) scopes: Bits,
     pub(super) merchant: Merchant,
     pub(super) is_beta: bool,
+    /// Where it may be called from.
+    pub(super) network: Option<usize>,
 }
 
 /// What a route asks of the merchant.
@@ -121,7 +123,9 @@ pub(super) fn allows(world: &World, call: &Call) -> bool {
                 .is_some_and(|(plan, is_over)| !is_over && has(world.plans[plan], product))
         })
     };
+    let is_from = |network: Option<usize>| network.is_none_or(|place| has(NETWORKS[place].1, call.from));
     call.is_right_method
+        && is_from(route.network)
         && match (who(world, call), route.is_open) {
             (None, _) => false,
             (Some(None), is_open) => is_open,
@@ -231,13 +235,20 @@ fn route() -> impl Strategy<Value = Route> {
     ];
     let of_environment = prop::option::weighted(0.4, environment());
     let scopes = (0..16_u8, 0..16_u8).prop_map(|(one, other)| one & other);
-    (seldom(5), of_environment, 1..1_u8 << PRODUCTS, scopes, merchant, seldom(4)).prop_map(
-        |(is_open, environment, products, scopes, merchant, is_beta)| match is_open {
+    let network = prop::option::weighted(0.2, 0..NETWORKS.len());
+    (seldom(5), of_environment, 1..1_u8 << PRODUCTS, scopes, merchant, seldom(4), network).prop_map(
+        |(is_open, environment, products, scopes, merchant, is_beta, network)| match is_open {
             // Anyone is asked for nothing.
-            true => {
-                Route { is_open, environment, products, scopes: 0, merchant: Merchant::Any, is_beta: false }
-            }
-            false => Route { is_open, environment, products, scopes, merchant, is_beta },
+            true => Route {
+                is_open,
+                environment,
+                products,
+                scopes: 0,
+                merchant: Merchant::Any,
+                is_beta: false,
+                network,
+            },
+            false => Route { is_open, environment, products, scopes, merchant, is_beta, network },
         },
     )
 }

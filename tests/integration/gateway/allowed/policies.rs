@@ -3,7 +3,7 @@
 use tollgate::domain::identity::Environment;
 use tollgate::policy::source::{Kind, Source, SourceFile};
 
-use super::model::{Bits, Call, Merchant, PRODUCTS, Route, SCOPES, World};
+use super::model::{Bits, Call, Merchant, NETWORKS, PRODUCTS, Route, SCOPES, World};
 use crate::support::folder::shipped_policies;
 
 /// A plan that has all API products.
@@ -67,11 +67,15 @@ fn upstream_name(environment: Option<Environment>) -> &'static str {
     }
 }
 
-const OPEN: &str = "{anonymous: true, address_limit: {requests: 100000, window: 1s}}";
+/// Open to anyone, and what else is said.
+fn open(more: &str) -> String {
+    format!("{{{more}anonymous: true, address_limit: {{requests: 100000, window: 1s}}}}")
+}
 
 fn routes(world: &World) -> String {
     let mut text = format!(
-        "routes:\n  - name: world-anyone\n    methods: [GET]\n    path: /anyone\n    upstream: world-any\n    access: {OPEN}\n"
+        "routes:\n  - name: world-anyone\n    methods: [GET]\n    path: /anyone\n    upstream: world-any\n    access: {}\n",
+        open("")
     );
     for (number, route) in world.routes.iter().enumerate() {
         let (upstream, scopes) = (upstream_name(route.environment), scopes(route.scopes).join(", "));
@@ -86,9 +90,11 @@ fn routes(world: &World) -> String {
             true => ", condition: {if: \"request.headers['x-beta'] == 'yes'\", headers: [x-beta]}",
             false => "",
         };
+        let addresses = route.network.map(|place| format!("addresses: ['{}'], ", NETWORKS[place].0));
+        let addresses = addresses.unwrap_or_default();
         let access = match route.is_open {
-            true => OPEN.to_owned(),
-            false => format!("{{scopes: [{scopes}], merchant: {merchant}{condition}}}"),
+            true => open(&addresses),
+            false => format!("{{{addresses}scopes: [{scopes}], merchant: {merchant}{condition}}}"),
         };
         let (method, path) = (method(route), path(number, route, "{shop}"));
         text.push_str(&format!(
