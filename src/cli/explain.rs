@@ -4,6 +4,7 @@ mod asked;
 mod decisions;
 mod facts;
 mod subscribed;
+mod switches;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use self::asked::Asked;
 use self::decisions::Explained;
 use self::facts::{Facts, Who};
 use self::subscribed::Subscribed;
+use self::switches::Switches;
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::policy;
@@ -114,11 +116,11 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         return Err(Failure::Usage(what.to_owned()));
     }
     let node = if asks_node { Some(arguments.node.node()?) } else { None };
-    let (asked, facts) = match (&node, &arguments.request_id) {
+    let (asked, facts, at) = match (&node, &arguments.request_id) {
         (Some(node), Some(id)) => {
             let recorded = Recorded::of(&node.get(&format!("/admin/usage/{}", segment(id)))?)?;
             let asked = Asked::recorded(arguments, &recorded, &snapshot)?;
-            (asked, Facts::of_node(node, arguments, recorded.who(), recorded.at)?)
+            (asked, Facts::of_node(node, arguments, recorded.who(), recorded.at)?, Some(recorded.at))
         }
         (Some(node), None) => {
             let key = arguments.key.as_ref();
@@ -129,11 +131,12 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
                 signature: None,
                 certificate: arguments.client_certificate.as_ref(),
             };
-            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?)
+            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?, None)
         }
-        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now)),
+        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now), None),
     };
-    let explained = decisions::explain(&snapshot, &asked, facts.as_ref())?;
+    let switches = node.as_ref().map(|node| Switches::of_node(node, at)).transpose()?;
+    let explained = decisions::explain(&snapshot, &asked, (facts.as_ref(), switches.as_ref()))?;
     if let Some(node) = &node
         && node.get("/admin/policy")?["hash"] != snapshot.hash.as_str()
     {

@@ -45,7 +45,7 @@ enum Action {
     /// Walk one call through the policies: every decision, and the line of the policy that made it
     ///
     /// The call is imagined, or one on record. Who calls is known by the node, if one is named: the app with its subscriptions,
-    /// key or grant, as they are now. Without one, or with --offline, it is as it is given. It is decided by the code that decides on
+    /// key or grant, as they are now, and what is switched off. Without one, or with --offline, it is as it is given. It is decided by the code that decides on
     /// a node, which ends at the first refusal; nothing is counted, and no upstream is asked.
     Explain(Box<ExplainArguments>),
     /// How the policies of a running node stand

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::asked::Asked;
 use super::facts::Facts;
+use super::switches::{self, Switches};
 use crate::credential::access_token::{KeyRing, NewToken, RingKey, SigningKey, TokenSigner};
 use crate::credential::directory::{Directory, Identity, Memory};
 use crate::credential::message_signature::Body;
@@ -65,7 +66,7 @@ impl From<&Refusal> for Refused {
 
 /// What was asked so far. Each was answered with yes, but for the last of a call that is refused.
 #[derive(Default)]
-struct Decisions(Vec<Decision>);
+pub(super) struct Decisions(Vec<Decision>);
 
 struct Decision {
     name: &'static str,
@@ -77,16 +78,18 @@ struct Decision {
 const ALLOWED: &str = "allowed";
 const REFUSED: &str = "refused";
 const NOT_ASKED: &str = "not asked";
+/// Of what the policies do not say.
+pub(super) const NOT_KNOWN: &str = "not known";
 
 impl Decisions {
-    fn add(&mut self, name: &'static str, place: Option<&Location>, asked: String) {
+    pub(super) fn add(&mut self, name: &'static str, place: Option<&Location>, asked: String) {
         self.0.push(Decision { name, asked, place: place.map(Location::to_string), outcome: ALLOWED });
     }
 
     /// The last question cannot be answered here.
-    fn leave_open(&mut self) {
+    pub(super) fn leave(&mut self, outcome: &'static str) {
         if let Some(last) = self.0.last_mut() {
-            last.outcome = NOT_ASKED;
+            last.outcome = outcome;
         }
     }
 }
@@ -124,19 +127,18 @@ impl Explained {
     }
 }
 
-/// Walks a call through the policies. `facts` are those of who calls; nobody in particular without.
+/// Walks a call through the policies. `facts` are those of who calls; nobody in particular without. What is switched off is known of
+/// `switches`, if a node was asked.
 pub(super) fn explain(
     snapshot: &Snapshot,
     asked: &Asked,
-    facts: Option<&Facts>,
+    (facts, switches): (Option<&Facts>, Option<&Switches<'_>>),
 ) -> anyhow::Result<Explained> {
     let (decisions, hash) = (Decisions::default(), snapshot.hash.as_str().to_owned());
     let mut explained = Explained { decisions, route: None, upstream: None, refusal: None, hash };
     let credential = facts.map(Credential::of).transpose()?;
-    if let Err(refusal) = walk((snapshot, asked), credential.as_ref(), &mut explained) {
-        if let Some(last) = explained.decisions.0.last_mut() {
-            last.outcome = REFUSED;
-        }
+    if let Err(refusal) = walk((snapshot, asked), (credential.as_ref(), switches), &mut explained) {
+        explained.decisions.leave(REFUSED);
         explained.refusal = Some(Refused::from(&refusal));
     }
     Ok(explained)
@@ -144,7 +146,7 @@ pub(super) fn explain(
 
 fn walk(
     (snapshot, asked): (&Snapshot, &Asked),
-    credential: Option<&Credential>,
+    (credential, switches): (Option<&Credential>, Option<&Switches<'_>>),
     explained: &mut Explained,
 ) -> Result<(), Refusal> {
     let Explained { decisions, route: name, upstream, .. } = explained;
@@ -173,6 +175,7 @@ fn walk(
             Some(credential.identity()?)
         }
     };
+    switches::ask(decisions, switches, (snapshot, route))?;
     let body =
         if asked.body.as_ref().is_some_and(|body| !body.is_empty()) { Body::Present } else { Body::Absent };
     let query = parts.uri.query().unwrap_or_default();
@@ -200,7 +203,7 @@ fn is_own(
     }
     decisions.add("endpoint", None, format!("{path} is the gateway's own, and no route"));
     let Some(question) = me::Question::of(path)? else {
-        decisions.leave_open();
+        decisions.leave(NOT_ASKED);
         return Ok(true);
     };
     me::Question::check_method(&asked.parts.method)?;
@@ -266,7 +269,7 @@ fn look_at_body(decisions: &mut Decisions, permit: &Permit<'_>, asked: &Asked) -
         Some(body) => names.look_at(body.as_bytes()),
         None => {
             decisions.answered(None, || "give it by --body".to_owned());
-            decisions.leave_open();
+            decisions.leave(NOT_ASKED);
             Ok(())
         }
     }

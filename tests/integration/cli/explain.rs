@@ -15,7 +15,7 @@ use crate::support::tls::Identity;
 const SANDBOX: [&str; 2] = ["--environment", "sandbox"];
 
 /// The decisions about a call by an app that nobody knows, of the sandbox unless it is said otherwise.
-fn offline(folder: &Path, more: &[&str]) -> Finished {
+pub(super) fn offline(folder: &Path, more: &[&str]) -> Finished {
     let policies =
         ["policy", "explain", "--offline", "--output", "json", "--policies", folder.to_str().unwrap()];
     let of_sandbox: &[&str] = if more.contains(&"--environment") { &[] } else { &SANDBOX };
@@ -23,12 +23,12 @@ fn offline(folder: &Path, more: &[&str]) -> Finished {
 }
 
 #[track_caller]
-fn explained(finished: &Finished) -> Value {
+pub(super) fn explained(finished: &Finished) -> Value {
     assert_eq!(finished.status, 0, "{}", finished.err);
     serde_json::from_str(&finished.out).unwrap()
 }
 
-fn decisions(explained: &Value) -> Vec<(&str, &str)> {
+pub(super) fn decisions(explained: &Value) -> Vec<(&str, &str)> {
     let of = |decision: &'_ Value, name: &str| decision[name].as_str().unwrap().to_owned();
     let all = explained["decisions"].as_array().unwrap();
     assert!(all.iter().all(|decision| !of(decision, "asked").is_empty()), "{all:?}");
@@ -57,9 +57,11 @@ fn every_decision_has_its_line() {
     let folder = folder.path();
     let allowed = explained(&offline(folder, &[&ORDER[..], &["--merchant", "mer_1"]].concat()));
     assert_eq!((&allowed["allowed"], &allowed["upstream"]), (&json!(true), &json!("order")), "{allowed}");
-    let names = ["message", "route", "credential", "access", "subscription", "environment"];
+    let names = ["message", "route", "credential", "switch", "access", "subscription", "environment"];
     let names = [&names[..], &["scopes", "merchant", "limit"]].concat();
-    let expected: Vec<_> = names.iter().map(|name| (*name, "allowed")).collect();
+    // What is switched off, no policy says.
+    let outcome = |name: &str| if name == "switch" { "not known" } else { "allowed" };
+    let expected: Vec<_> = names.iter().map(|name| (*name, outcome(name))).collect();
     assert_eq!(decisions(&allowed), expected);
     for (decision, expected) in [
         ("route", "- name: place-order"),
@@ -217,7 +219,7 @@ fn what_cannot_be_explained_is_said() {
 }
 
 /// What a node knows of who calls decides.
-fn on_node(dev: &Dev, more: &[&str]) -> Finished {
+pub(super) fn on_node(dev: &Dev, more: &[&str]) -> Finished {
     let mut command = tollgate(&[&["policy", "explain", "--output", "json"], more].concat());
     command.env("TOLLGATE_READY_FILE", dev.ready_file()).env("TOLLGATE_POLICIES", dev.policies());
     finished(command.output().unwrap())
@@ -286,7 +288,7 @@ fn what_is_explained_of_those_that_a_node_knows_is_what_the_node_does() {
 }
 
 #[track_caller]
-fn check(sent: &http::Answer, told: &Value) {
+pub(super) fn check(sent: &http::Answer, told: &Value) {
     // The sandbox's own answers are the upstream's.
     let is_refused =
         sent.header("content-type") == Some("application/problem+json") && sent.json()["fault"].is_string();

@@ -3,6 +3,7 @@
 mod administration;
 mod arguments;
 mod explain;
+mod explain_switches;
 mod in_use;
 mod keys;
 mod policy;

@@ -1,0 +1,121 @@
+//! What is switched off, as a node knows it now, and who did that.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use serde_json::Value;
+
+use super::decisions::{Decisions, NOT_KNOWN};
+use super::facts::{field, optional};
+use crate::cli::failure::Failure;
+use crate::cli::node::Node;
+use crate::cli::query::with_query;
+use crate::domain::action::Action;
+use crate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
+use crate::policy::kill_switches::KillSwitches;
+use crate::policy::snapshot::{Route, Snapshot};
+
+/// Most changes of one switch that are looked at for who made it.
+const CHANGES: &str = "100";
+
+/// What a node has switched off.
+pub(super) struct Switches<'n> {
+    node: &'n Node,
+    known: KillSwitches,
+    /// When the call was made, if it is on record: what was switched off since did not refuse it.
+    at: Option<Timestamp>,
+}
+
+/// Something that keeps a route from being served now.
+struct Off {
+    switch: Arc<KillSwitch>,
+    by: Option<String>,
+    is_later: bool,
+}
+
+/// Asks whether a route or its upstream is switched off, as the node does once it knows who calls.
+pub(super) fn ask(
+    decisions: &mut Decisions,
+    switches: Option<&Switches<'_>>,
+    (snapshot, route): (&Snapshot, &Route),
+) -> Result<(), Refusal> {
+    let (name, upstream) = (&route.name, &snapshot.upstreams[route.upstream].name);
+    let Some(switches) = switches else {
+        let what = format!("whether route {name} or upstream {upstream} is switched off, a node knows");
+        decisions.add("switch", None, what);
+        decisions.leave(NOT_KNOWN);
+        return Ok(());
+    };
+    let Some(off) = switches.of(snapshot, route) else {
+        decisions.add(
+            "switch",
+            None,
+            format!("neither route {name} nor upstream {upstream} is switched off"),
+        );
+        return Ok(());
+    };
+    decisions.add("switch", None, off.told());
+    off.refusal().map_or(Ok(()), Err)
+}
+
+impl<'n> Switches<'n> {
+    /// All that a node has switched off; for a call that is made now, or was at `at`.
+    pub(super) fn of_node(node: &'n Node, at: Option<Timestamp>) -> Result<Self, Failure> {
+        let known = KillSwitches::default();
+        let reading = known.begin();
+        let found = node.list("/admin/kill-switches")?.iter().map(switch).collect::<Result<_, _>>()?;
+        known.put(reading, found);
+        Ok(Self { node, known, at })
+    }
+
+    /// What keeps a route from being served, as the node finds it.
+    fn of(&self, snapshot: &Snapshot, route: &Route) -> Option<Off> {
+        let switch = self.known.by_route(snapshot).get(route.index)?.clone()?;
+        let is_later = self.at.is_some_and(|at| switch.off_since > at);
+        Some(Off { by: self.who(&switch), switch, is_later })
+    }
+
+    /// Who switched that off, as far as the audit records tell.
+    fn who(&self, switch: &KillSwitch) -> Option<String> {
+        let subject = switch.key.to_string();
+        let filter = [
+            ("subject", Some(subject.as_str())),
+            ("action", Some(Action::KillSwitchOff.name())),
+            ("limit", Some(CHANGES)),
+        ];
+        let records = self.node.get(&with_query("/admin/audit", &filter)).ok()?;
+        let since = switch.off_since.to_string();
+        let is_it = |record: &&Value| record["after"]["off_since"] == since;
+        // The newest come first, and who only gave another reason later is not who switched it off.
+        records["items"].as_array()?.iter().rfind(is_it)?["actor"].as_str().map(str::to_owned)
+    }
+}
+
+impl Off {
+    /// What is off since when, by whom and why.
+    fn told(&self) -> String {
+        let KillSwitch { key, reason, off_since, .. } = &*self.switch;
+        let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let since = if self.is_later { "only after this call, since" } else { "since" };
+        format!("{} {} is off {since} {off_since}{by}: {reason}", key.kind.name(), key.name)
+    }
+
+    /// The refusal of a call by it, unless it came later.
+    fn refusal(self) -> Option<Refusal> {
+        (!self.is_later).then_some(Refusal::SwitchedOff(self.switch))
+    }
+}
+
+fn switch(of: &Value) -> Result<KillSwitch, Failure> {
+    let kind = of["kind"].as_str().and_then(SwitchKind::named);
+    let kind =
+        kind.ok_or_else(|| anyhow!("the node's answer has a kind of kill switch that means nothing here"))?;
+    Ok(KillSwitch {
+        key: SwitchKey { kind, name: field(of, "name")? },
+        reason: field(of, "reason")?,
+        message: optional(of, "message")?,
+        off_since: field(of, "off_since")?,
+    })
+}

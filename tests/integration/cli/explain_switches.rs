@@ -1,0 +1,76 @@
+//! What is switched off is told by `tollgate policy explain`, as the node answers.
+
+use serde_json::{Value, json};
+
+use super::explain::{check, explained, offline, on_node};
+use crate::support::dev::{Dev, wait_for};
+use crate::support::folder;
+
+const PRODUCT: &str = "/api/products/p-1001";
+
+/// The decision about what is switched off: its outcome, and what it rests on.
+#[track_caller]
+fn switch(told: &Value) -> (String, String) {
+    let all = told["decisions"].as_array().unwrap();
+    let found = all.iter().find(|decision| decision["decision"] == "switch");
+    let found = found.unwrap_or_else(|| panic!("no switch in {told}"));
+    (found["outcome"].as_str().unwrap().to_owned(), found["asked"].as_str().unwrap().to_owned())
+}
+
+fn switch_off(dev: &Dev, what: &str) -> Value {
+    let body = json!({"reason": "prices are wrong", "message": "Prices are being corrected."}).to_string();
+    dev.admin("PUT", &format!("/admin/kill-switches/{what}"), &body).json()
+}
+
+#[test]
+fn what_is_switched_off_is_told_with_who_and_since_when() {
+    let dev = Dev::start();
+    let key = dev.admin("GET", &format!("/admin/keys?app={}", dev.told("/app/client_id")), "").json();
+    let key = key["items"][0]["id"].as_str().unwrap().to_owned();
+    let told = || explained(&on_node(&dev, &[PRODUCT, "--key", &key]));
+    let nothing = "neither route get-product nor upstream catalog is switched off";
+    for (what, words) in
+        [("route/get-product", "route get-product"), ("upstream/catalog", "upstream catalog")]
+    {
+        assert_eq!(switch(&told()), ("allowed".to_owned(), nothing.to_owned()));
+        let off = switch_off(&dev, what);
+        let sent = dev.get(PRODUCT, &[("X-Api-Key", dev.told("/app/api_key"))]);
+        assert_eq!(sent.code(), "switched_off");
+        let told = told();
+        check(&sent, &told);
+        let subject = what.replace('/', ":");
+        let record = dev.admin("GET", &format!("/admin/audit?subject={subject}&limit=1"), "").json();
+        let (since, by) = (off["off_since"].as_str().unwrap(), record["items"][0]["actor"].as_str().unwrap());
+        let expected = format!("{words} is off since {since} by {by}: prices are wrong");
+        assert_eq!(switch(&told), ("refused".to_owned(), expected));
+        assert_eq!(told["decisions"].as_array().unwrap().last().unwrap()["decision"], "switch");
+        let nobody = explained(&on_node(&dev, &[PRODUCT]));
+        assert_eq!((&nobody["code"], &nobody["allowed"]), (&json!("switched_off"), &json!(false)));
+        dev.admin("DELETE", &format!("/admin/kill-switches/{what}"), "");
+    }
+    switch_off(&dev, "route/list-products");
+    assert_eq!(switch(&told()), ("allowed".to_owned(), nothing.to_owned()), "another route");
+}
+
+#[test]
+fn what_was_switched_off_after_a_call_did_not_refuse_it() {
+    let dev = Dev::start();
+    let answer = dev.get(PRODUCT, &[("X-Api-Key", dev.told("/app/api_key"))]);
+    let id = answer.header("x-request-id").unwrap();
+    wait_for("the usage record", || dev.admin("GET", &format!("/admin/usage/{id}"), "").status == 200);
+    switch_off(&dev, "route/get-product");
+    let told = explained(&on_node(&dev, &["--request-id", id]));
+    assert_eq!(told["allowed"], true, "{told}");
+    let (outcome, asked) = switch(&told);
+    assert_eq!(outcome, "allowed");
+    assert!(asked.starts_with("route get-product is off only after this call, since "), "{asked}");
+}
+
+#[test]
+fn without_a_node_it_is_not_known_what_is_switched_off() {
+    let folder = folder::policies();
+    let told = explained(&offline(folder.path(), &[PRODUCT]));
+    let expected = "whether route get-product or upstream catalog is switched off, a node knows";
+    assert_eq!(switch(&told), ("not known".to_owned(), expected.to_owned()));
+    assert_eq!(told["allowed"], true, "the policies allow it");
+}
