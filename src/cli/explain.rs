@@ -81,6 +81,9 @@ pub(super) struct ExplainArguments {
     /// Without a node: an API product that the app has subscribed to, and under which plan; may be given several times
     #[arg(long = "subscription", value_name = "PRODUCT=PLAN")]
     subscriptions: Vec<Subscribed>,
+    /// Fail, with exit status 1, if the call is not that for sure; without it, it is no failure what becomes of the call
+    #[arg(long, value_enum, value_name = "WHAT")]
+    expect: Option<Expected>,
     #[command(flatten)]
     node: NodeArguments,
 }
@@ -91,6 +94,23 @@ enum EnvironmentName {
     Live,
     /// Trials
     Sandbox,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Expected {
+    /// It gets past all that is asked
+    Allowed,
+    /// Something refuses it
+    Refused,
+}
+
+impl Expected {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl From<EnvironmentName> for Environment {
@@ -143,16 +163,26 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         let folder = arguments.policies.display();
         screen.note(&format!("The node has other policies in force than those in {folder}."))?;
     }
-    show(&explained, &asked, screen)
+    let shown = show(&explained, &asked, screen);
+    match arguments.expect.and_then(|expected| missed(expected, &explained, &asked)) {
+        Some(failure) => Err(failure.beside(shown)),
+        None => shown,
+    }
+}
+
+/// What is told if a call is not what was expected of it.
+fn missed(expected: Expected, explained: &Explained, asked: &Asked) -> Option<Failure> {
+    let of = |is_allowed| if is_allowed { Expected::Allowed } else { Expected::Refused };
+    let found = explained.is_allowed().map(of);
+    let is = found.map_or("may be either".to_owned(), |found| format!("is {}", found.word()));
+    let failure = || anyhow::anyhow!("{} {is}, not {} for sure", asked.told(), expected.word()).into();
+    (found != Some(expected)).then(failure)
 }
 
 fn show(explained: &Explained, asked: &Asked, screen: &Screen) -> Outcome {
     let rows: Vec<Value> = explained.rows();
     let refusal = explained.refusal.as_ref();
-    let allowed = match refusal {
-        Some(_) => Some(false),
-        None => explained.is_whole().then_some(true),
-    };
+    let allowed = explained.is_allowed();
     match screen.format() {
         Format::Json => screen.json(&json!({
             "call": asked.told(),

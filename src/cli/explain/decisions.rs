@@ -108,9 +108,12 @@ impl Witness for Decisions {
 }
 
 impl Explained {
-    /// Whether all was asked that decides it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.decisions.0.iter().all(|decision| decision.outcome != NOT_ASKED)
+    /// Whether the call is allowed; `None` if not all was asked that decides it.
+    pub(super) fn is_allowed(&self) -> Option<bool> {
+        if self.refusal.is_some() {
+            return Some(false);
+        }
+        self.decisions.0.iter().all(|decision| decision.outcome != NOT_ASKED).then_some(true)
     }
 
     /// A row for each decision.

@@ -218,6 +218,31 @@ fn what_cannot_be_explained_is_said() {
     assert!(wrong.status == 3 && wrong.err.contains("per_unti"), "{}", wrong.err);
 }
 
+#[test]
+fn a_script_says_what_it_expects_and_fails_if_it_is_otherwise() {
+    let folder = folder::policies();
+    add(folder.path(), ROUTES);
+    let without_body = ["POST /api/listings", "--app", "app_1", "--subscription", "storefront=standard"];
+    let without_body = [&without_body[..], &["--merchant", "mer_1"]].concat();
+    let expectations = [&[][..], &["--expect", "allowed"], &["--expect", "refused"]];
+    for (call, statuses, told) in [
+        (&["GET /api/products"][..], [0, 0, 1], "GET /api/products is allowed, not refused for sure"),
+        (&["GET /api/orders"], [0, 1, 0], "GET /api/orders is refused, not allowed for sure"),
+        (&["POST /oauth/token"], [0, 1, 1], "may be either"),
+        (&without_body, [0, 1, 1], "may be either"),
+    ] {
+        for (expect, status) in expectations.into_iter().zip(statuses) {
+            let done = offline(folder.path(), &[call, expect].concat());
+            assert_eq!(done.status, status, "{call:?} {expect:?}: {}", done.err);
+            assert_eq!(done.err.contains(told), status == 1, "{call:?} {expect:?}: {}", done.err);
+            let shown: Value = serde_json::from_str(&done.out).unwrap();
+            assert!(shown["decisions"].is_array(), "the decisions are shown all the same: {shown}");
+        }
+    }
+    let wrong = offline(folder.path(), &["GET /", "--expect", "nothing"]);
+    assert!(wrong.status == 2 && wrong.err.contains("allowed, refused"), "{}", wrong.err);
+}
+
 /// What a node knows of who calls decides.
 pub(super) fn on_node(dev: &Dev, more: &[&str]) -> Finished {
     let mut command = tollgate(&[&["policy", "explain", "--output", "json"], more].concat());
