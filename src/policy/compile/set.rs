@@ -274,7 +274,12 @@ fn table(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) -> Route
     table
 }
 
-/// A route that asks for an app, but is in no API product, can be called by nobody.
+const MASKED_FOR_ALL: &str = "nobody gets this unmasked: on a route that is open to anyone, a credential counts only of an app that is \
+     subscribed to an API product with it, and none has it";
+const LIST_IT: &str =
+    "list the route in products.yaml; or have the upstream leave this out, if it is for nobody";
+
+/// A route that asks for an app, but is in no API product, can be called by nobody; one that is open has nobody who could have a scope.
 fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]) {
     if compiling.documents.unknown.contains(&Kind::Products) {
         return;
@@ -288,11 +293,18 @@ fn check_reachable(compiling: &mut Compiling<'_>, routes: &[(Route, Origin<'_>)]
             listed.extend(names.map(|name| compiling.meant_route(name)));
         }
     }
-    for (route, origin) in routes {
-        if matches!(route.access, Access::App(_)) && !listed.contains(route.name.as_str()) {
-            let message = format!("nobody can call route {}: it is in no API product", route.name);
-            let help = Some("list it in products.yaml, or make it anonymous".to_owned());
-            compiling.wrong(origin.document, &format!("{}/name", origin.pointer), message, help);
+    for (route, origin) in routes.iter().filter(|(route, _)| !listed.contains(route.name.as_str())) {
+        match &route.access {
+            Access::App(_) => {
+                let message = format!("nobody can call route {}: it is in no API product", route.name);
+                let help = Some("list it in products.yaml, or make it anonymous".to_owned());
+                compiling.wrong(origin.document, &format!("{}/name", origin.pointer), message, help);
+            }
+            Access::Anonymous if route.mask.is_some() => {
+                let pointer = format!("{}/mask", origin.pointer);
+                compiling.warn_key(origin.document, &pointer, (MASKED_FOR_ALL, LIST_IT));
+            }
+            Access::Anonymous => {}
         }
     }
 }

@@ -41,6 +41,26 @@ fn what_may_not_be_meant_is_a_warning_with_its_place() {
 }
 
 #[test]
+fn what_is_masked_whatever_scope_a_caller_has_is_warned_of() {
+    let folder = folder::policies();
+    let route = "  - name: list-products\n";
+    let masked = format!("{route}    mask: [{{fields: [supplier], scope: catalog:read}}]\n");
+    folder::change(&folder, "routes/catalog.yaml", route, &masked);
+    let path = folder.path().to_str().unwrap().to_owned();
+    let warnings = || {
+        let checked = run(&["policy", "check", &path, "--output", "json"]);
+        assert_eq!(checked.status, 0, "{}", checked.err);
+        serde_json::from_str::<Value>(&checked.out).unwrap()["warnings"].clone()
+    };
+    assert_eq!(warnings(), json!([]), "apps that are subscribed to storefront may have the scope");
+    folder::change(&folder, "products.yaml", "      - list-products\n", "");
+    let warnings = warnings();
+    let [warning] = warnings.as_array().unwrap().as_slice() else { panic!("not one warning: {warnings}") };
+    assert_eq!((&warning["file"], &warning["line"]), (&json!("routes/catalog.yaml"), &json!(5)));
+    assert!(warning["message"].as_str().unwrap().starts_with("nobody gets this unmasked"), "{warning}");
+}
+
+#[test]
 fn a_mistake_is_shown_with_its_place_and_what_would_be_right() {
     let folder = folder::policies();
     folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
