@@ -7,6 +7,7 @@ use super::app_secret::{self, SecretAction};
 use super::app_settings::{ClientArguments, list, with_help};
 use super::failure::Outcome;
 use super::node::{Node, NodeArguments};
+use super::personal_data_reads::{self, WhichReads};
 use super::query::{segment, with_query};
 use super::screen::{Column, Format, Screen};
 use super::subscription;
@@ -72,6 +73,13 @@ enum Action {
         /// Its own alone, or, for a resource server, those of all apps
         #[arg(long, value_enum, value_name = "WHOSE")]
         of: Option<Whose>,
+    },
+    /// Calls by which an app got personal data: when, by which credential, for which merchant, if any, and by which scopes
+    PersonalDataReads {
+        /// The app's id
+        id: String,
+        #[command(flatten)]
+        which: WhichReads,
     },
     /// Let an app use an API product under a plan
     Subscribe {
@@ -214,6 +222,10 @@ pub(super) fn run(arguments: AppArguments, screen: &Screen) -> Outcome {
                 Some(Whose::All) => node.post(&path, &json!({"of": "all"}))?,
             };
             screen.entry(&shown, &[("app", "/app"), ("tokens of", "/of")])
+        }
+        Action::PersonalDataReads { id, which } => {
+            let path = path(&id, personal_data_reads::PATH);
+            personal_data_reads::run(&node, (&path, &which), "It got no personal data.", screen)
         }
         Action::Subscribe { id, product, plan } => {
             subscription::create(&node, (&id, &product, &plan), screen)

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
-use super::query::{segment, with_query};
+use super::personal_data_reads::{self, WhichReads};
+use super::query::segment;
 use super::screen::{Column, Screen};
 
 /// Longest password file, in bytes.
@@ -102,12 +103,8 @@ enum Action {
     PersonalDataReads {
         /// The merchant's id
         id: String,
-        /// How many, at most: those last that were recorded
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=500))]
-        limit: u32,
-        /// What the list before named for going on
-        #[arg(long)]
-        after: Option<String>,
+        #[command(flatten)]
+        which: WhichReads,
     },
     /// Let a suspended merchant log in and be acted for again
     Resume {
@@ -154,17 +151,6 @@ const SESSIONS: &[Column] = &[
     ("since", "/created_at"),
     ("last seen", "/last_seen_at"),
     ("until", "/expires_at"),
-];
-
-const READS: &[Column] = &[
-    ("usage", "/usage"),
-    ("at", "/at"),
-    ("app", "/app"),
-    ("by", "/credential"),
-    ("its id", "/credential_id"),
-    ("route", "/route"),
-    ("status", "/status"),
-    ("scopes", "/scopes"),
 ];
 
 const LOGGED_IN_NOWHERE: &str = "It is logged in nowhere.";
@@ -228,16 +214,14 @@ pub(super) fn run(arguments: MerchantArguments, screen: &Screen) -> Outcome {
             screen.list(ended, SESSIONS, LOGGED_IN_NOWHERE)?;
             if ended.is_empty() { Ok(()) } else { screen.note("These sessions have ended.") }
         }
-        Action::PersonalDataReads { id, limit, after } => {
-            let limit = limit.to_string();
-            let query = [("limit", Some(limit.as_str())), ("after", after.as_deref())];
-            let page = node.get(&with_query(&path(&id, "/personal-data-reads"), &query))?;
-            let reads = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-            screen.list(reads, READS, "No app got personal data of its buyers.")?;
-            match page["next"].as_str() {
-                Some(next) => screen.note(&format!("There may be more. Go on with --after {next}")),
-                None => Ok(()),
-            }
+        Action::PersonalDataReads { id, which } => {
+            let path = path(&id, personal_data_reads::PATH);
+            personal_data_reads::run(
+                &node,
+                (&path, &which),
+                "No app got personal data of its buyers.",
+                screen,
+            )
         }
         Action::Suspend { id } => screen.entry(&node.post(&path(&id, "/suspend"), &json!({}))?, COLUMNS),
         Action::Resume { id } => screen.entry(&node.post(&path(&id, "/resume"), &json!({}))?, COLUMNS),

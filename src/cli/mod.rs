@@ -24,6 +24,7 @@ mod log;
 mod merchant;
 mod node;
 mod partner;
+mod personal_data_reads;
 mod plan;
 mod policy;
 mod query;

@@ -58,6 +58,7 @@ const STEPS: &[Step] = &[
     step!(26, "personal_data_reads", "0026_personal_data_reads.sql"),
     step!(27, "kill_switches", "0027_kill_switches.sql"),
     step!(28, "client_certificates", "0028_client_certificates.sql"),
+    step!(29, "disclosures", "0029_disclosures.sql"),
     step!(31, "new_keys", "0031_new_keys.sql"),
 ];
 

@@ -1,15 +1,25 @@
-//! Calls by which personal data left as it was, by the merchant whose buyers it is of. Append-only, by triggers of both stores; each is
-//! kept in the transaction of its usage record.
+//! Calls by which personal data left as it was, by app, and by the merchant whose buyers it is of if the credential had one.
+//! Append-only, by triggers of both stores; each is kept in the transaction of its usage record.
 
 use super::error::StoreError;
+use super::numbers::Numbers;
 use super::open::Store;
 use super::page::Page;
-use super::row::parse;
+use super::row::{known, optional, parse};
 use super::transaction::Transaction;
 use crate::domain::id::{AppId, MerchantId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::UsageRecord;
+
+/// Whose reads of personal data are listed.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadsOf<'a> {
+    /// Those of a merchant's buyers, by whichever app.
+    Merchant(&'a MerchantId),
+    /// An app's, for whomever it acted.
+    App(&'a AppId),
+}
 
 /// A call by which personal data left as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +32,8 @@ pub struct PersonalDataRead {
     pub at: Timestamp,
     /// Which app.
     pub app: AppId,
+    /// On whose behalf: the merchant whose buyers it is of. Without one, the route alone tells whose it may have been.
+    pub merchant: Option<MerchantId>,
     /// The kind of credential.
     pub credential: String,
     /// The credential's public id.
@@ -42,6 +54,7 @@ row! {
         id: String,
         at: i64,
         app: String,
+        merchant: Option<String>,
         credential: String,
         credential_id: String,
         route: Option<String>,
@@ -60,67 +73,81 @@ impl TryFrom<ReadRow> for PersonalDataRead {
             usage: row.id,
             at: Timestamp::from_micros(row.at),
             app: parse("usage.app", &row.app)?,
+            merchant: optional("disclosure.merchant", row.merchant.as_deref())?,
             credential: row.credential,
             credential_id: row.credential_id,
             route: row.route,
             method: row.method,
             status: row.status,
-            scopes: parse("personal_data_read.scopes", &row.scopes)?,
+            scopes: parse("disclosure.scopes", &row.scopes)?,
         })
     }
 }
 
+macro_rules! select_reads {
+    ($whose:literal) => {
+        concat!(
+            "select u.number, u.id, u.at, u.app, d.merchant, u.credential, u.credential_id, u.route, u.method, u.status, \
+             d.scopes from disclosure d join usage_record u on u.number = d.usage where ",
+            $whose,
+            " and d.usage < $2 order by d.usage desc limit $3"
+        )
+    };
+}
+
 impl Store {
-    /// A page of the calls by which personal data of a merchant's buyers left, those last that were recorded first.
+    /// A page of the calls by which personal data left, those last that were recorded first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn personal_data_reads(
         &self,
-        merchant: &MerchantId,
+        of: ReadsOf<'_>,
         page: &Page,
     ) -> Result<Vec<PersonalDataRead>, StoreError> {
         let below = page.cursor().parse::<i64>().unwrap_or(i64::MAX);
+        let (sql, id) = match of {
+            ReadsOf::Merchant(merchant) => (select_reads!("d.merchant = $1"), merchant.as_str()),
+            ReadsOf::App(app) => {
+                (select_reads!("d.app = (select number from usage_app where app = $1)"), app.as_str())
+            }
+        };
         let rows: Vec<ReadRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select u.number, u.id, u.at, u.app, u.credential, u.credential_id, u.route, u.method, u.status, r.scopes \
-                 from personal_data_read r join usage_record u on u.number = r.usage \
-                 where r.merchant = $1 and r.usage < $2 order by r.usage desc limit $3",
-            )
-            .bind(merchant.as_str())
-            .bind(below)
-            .bind(page.limit())
-            .fetch_all(db)
-            .await
+            sqlx::query_as(sql).bind(id).bind(below).bind(page.limit()).fetch_all(db).await
         })?;
         super::row::all(rows)
     }
 }
 
+/// A call as it is kept: its app's number, its usage record's, on whose behalf, and by which scopes.
+type Kept<'r> = (i64, i64, Option<&'r str>, String);
+
 impl Transaction {
-    /// Keeps those of numbered usage records by which personal data of a merchant's buyers left.
+    /// Keeps those of numbered usage records by which personal data left. Each app has its number by then.
     pub(super) async fn insert_personal_data_reads(
         &mut self,
         records: impl Iterator<Item = (i64, &UsageRecord)>,
+        numbers: &Numbers,
     ) -> Result<(), StoreError> {
-        let of_merchant = |(number, usage)| read(number, usage);
-        let reads: Vec<(&str, i64, String)> = records.filter_map(of_merchant).collect();
+        let reads = records.filter(|(_, usage)| !usage.disclosed.is_empty());
+        let kept = |(number, usage)| kept(number, usage, numbers);
+        let reads = reads.map(kept).collect::<Result<Vec<_>, _>>()?;
         insert_rows!(
             self,
-            "insert into personal_data_read (merchant, usage, scopes) ",
-            3,
+            "insert into disclosure (app, usage, merchant, scopes) ",
+            4,
             reads,
             "",
             |row, read| {
-                let (merchant, usage, scopes) = read;
-                row.push_bind(*merchant).push_bind(*usage).push_bind(scopes);
+                let (app, usage, merchant, scopes) = read;
+                row.push_bind(*app).push_bind(*usage).push_bind(*merchant).push_bind(scopes);
             }
         )?;
         Ok(())
     }
 }
 
-fn read(number: i64, usage: &UsageRecord) -> Option<(&str, i64, String)> {
-    let merchant = usage.merchant.as_ref().filter(|_| !usage.disclosed.is_empty())?;
-    Some((merchant.as_str(), number, usage.disclosed.to_string()))
+fn kept<'r>(number: i64, usage: &'r UsageRecord, numbers: &Numbers) -> Result<Kept<'r>, StoreError> {
+    let app = known("disclosure.app", numbers.app(&usage.app))?;
+    Ok((app, number, usage.merchant.as_ref().map(MerchantId::as_str), usage.disclosed.to_string()))
 }

@@ -106,7 +106,7 @@ impl Transaction {
         self.insert_plain(&plain).await?;
         self.insert_others(&others).await?;
         let numbered_reads = entries.iter().map(|entry| (entry.number, &entry.recorded.usage));
-        self.insert_personal_data_reads(numbered_reads).await?;
+        self.insert_personal_data_reads(numbered_reads, numbers).await?;
         let numbered =
             order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
         self.insert_runs(&runs(numbered)).await?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::abandoned::record_of;
+use crate::cli::run;
 use crate::support::dev::{Dev, parameter, wait_for};
 use crate::support::http::{self, Answer, form};
 use crate::support::origin::{Origin, point};
@@ -70,7 +71,8 @@ fn receivers(orders: &Value) -> Vec<&Value> {
 
 #[test]
 fn orders_have_their_receivers_for_who_has_the_scope() {
-    let dev = Dev::start();
+    // So that its calls are recorded in the order in which they were made.
+    let dev = Dev::with_options(&["--workers", "1"], |_| {});
     let (plain, personal) =
         (bearer(&dev, "order:read order:write"), bearer(&dev, "order:read order:write order:pii"));
     let hidden = json!({"name": "***", "phone": "***", "address": "***"});
@@ -90,11 +92,19 @@ fn orders_have_their_receivers_for_who_has_the_scope() {
             assert_eq!(answer.header("vary"), Some("authorization, x-api-key, signature-input"));
         }
     }
-    assert_eq!(
-        reads(&dev),
-        ["get-order", "list-orders", "place-order"],
-        "who got the receivers, the last call first"
-    );
+    let (app, merchant) = (dev.told("/app/client_id"), dev.told("/merchants/0/id"));
+    for path in [format!("/admin/apps/{app}"), format!("/admin/merchants/{merchant}")] {
+        let reads = reads(&dev, &path, 3);
+        let routes: Vec<_> = reads.iter().map(|read| read["route"].as_str().unwrap()).collect();
+        assert_eq!(
+            routes,
+            ["get-order", "list-orders", "place-order"],
+            "who got the receivers, the last call first"
+        );
+        assert!(
+            reads.iter().all(|read| (&read["app"], &read["merchant"]) == (&json!(app), &json!(merchant)))
+        );
+    }
     let cancelled = http::request(
         dev.base(),
         "POST",
@@ -105,25 +115,53 @@ fn orders_have_their_receivers_for_who_has_the_scope() {
     assert_eq!((cancelled.status, receivers(&cancelled.json())[0]), (200, &hidden), "{}", cancelled.text());
 }
 
-/// The routes by which personal data of the first merchant's buyers left, once all three calls are in the books.
-fn reads(dev: &Dev) -> Vec<String> {
-    let path = format!("/admin/merchants/{}/personal-data-reads", dev.told("/merchants/0/id"));
+/// The calls by which personal data left, as the list below that path has them once they are so many.
+fn reads(dev: &Dev, path: &str, count: usize) -> Vec<Value> {
+    let path = format!("{path}/personal-data-reads");
     let mut reads = Vec::new();
     wait_for("the reads", || {
         let answer = dev.admin("GET", &path, "");
         assert_eq!(answer.status, 200, "{}", answer.text());
         reads = answer.json()["items"].as_array().unwrap().clone();
-        reads.len() >= 3
+        reads.len() >= count
     });
     for read in &reads {
-        assert_eq!(
-            (&read["scopes"], &read["app"]),
-            (&json!(["order:pii"]), &json!(dev.told("/app/client_id")))
-        );
+        assert_eq!(read["scopes"], json!(["order:pii"]));
         let usage = dev.admin("GET", &format!("/admin/usage/{}", read["usage"].as_str().unwrap()), "").json();
-        assert_eq!((&usage["route"], &usage["at"]), (&read["route"], &read["at"]), "{usage}");
+        for field in ["route", "at", "merchant", "credential_id"] {
+            assert_eq!(usage[field], read[field], "{usage}");
+        }
     }
-    reads.iter().map(|read| read["route"].as_str().unwrap().to_owned()).collect()
+    reads
+}
+
+#[test]
+fn who_reads_for_no_merchant_is_listed_by_app() {
+    const RECEIVER: &str = r#"{"receiver":{"name":"Li Lei"}}"#;
+    let (dev, _origin) = in_front_of(&[("200 OK\r\nContent-Type: application/json\r\n", RECEIVER)]);
+    let key = [("X-Api-Key", dev.told("/app/api_key"))];
+    let lacking = [("X-Api-Key", dev.told("/other_app/api_key"))];
+    for (headers, is_open) in [(&[][..], false), (&lacking[..], false), (&key[..], true)] {
+        assert_eq!(dev.get("/api/products?0", headers).text().contains(SECRET), is_open);
+    }
+    let app = dev.told("/app/client_id");
+    let read = &reads(&dev, &format!("/admin/apps/{app}"), 1)[..];
+    let [read] = read else { panic!("{read:?}") };
+    assert_eq!(
+        (&read["credential"], &read["merchant"], &read["route"]),
+        (&json!("api_key"), &Value::Null, &json!("list-products"))
+    );
+    let file = dev.ready_file();
+    let list = |format: &str, more: &[&str]| {
+        let asked = ["app", "personal-data-reads", app, "--output", format, "--ready-file"];
+        run(&[&asked[..], &[file.to_str().unwrap()], more].concat())
+    };
+    let listed: Value = serde_json::from_str(&list("json", &[]).out).unwrap();
+    assert_eq!(listed, json!([read]));
+    let page = list("human", &["--limit", "1"]);
+    assert!(page.out.contains("list-products"), "{}", page.out);
+    assert!(page.err.contains("Go on with --after"), "{}", page.err);
+    assert_eq!(dev.admin("GET", "/admin/apps/app_none/personal-data-reads", "").status, 404);
 }
 
 #[test]

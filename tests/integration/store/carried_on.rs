@@ -7,12 +7,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tollgate::domain::admin_access::AdminAccess;
 use tollgate::domain::api_key::KeyHash;
-use tollgate::domain::id::AppId;
+use tollgate::domain::id::{AppId, MerchantId};
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::secret_hash::AdminTokenHash;
 use tollgate::store::Page;
 use tollgate::store::admin_token::AdminTokenRecord;
 use tollgate::store::audit::AuditFilter;
+use tollgate::store::personal_data_read::ReadsOf;
 
 use super::contract_key::key;
 use crate::support::stores::Place;
@@ -263,6 +264,33 @@ async fn a_token_that_only_reads_is_none_to_an_older_program(place: Place) {
     store.close().await;
 }
 
+/// Two calls of an app for a merchant, and that personal data left by the first, as older programs left them.
+const ONE_READ: &str = "insert into usage_app (number, app) values (1, 'app_1'); \
+    insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, merchant, method, status, outcome) \
+    values (1, 'n', 's', 'app_1', 'partner_1', 'access_token', 't', 'mer_1', 'GET', 200, 'free'); \
+    insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units) \
+    values (1, 'u1', 1, 1, 0, 0, 0, 0, 0), (2, 'u2', 1, 2, 0, 0, 0, 0, 0); \
+    insert into personal_data_read (merchant, usage, scopes) values ('mer_1', 1, 'order:pii');";
+
+async fn reads_that_an_older_program_keeps_are_listed_by_app(place: Place) {
+    step(&place, 28).await;
+    place.tamper(ONE_READ).await;
+    let store = place.open().await;
+    place
+        .tamper("insert into personal_data_read (merchant, usage, scopes) values ('mer_1', 2, 'a order:pii')")
+        .await;
+    let (app, merchant) = (AppId::new("app_1").unwrap(), MerchantId::new("mer_1").unwrap());
+    for of in [ReadsOf::App(&app), ReadsOf::Merchant(&merchant)] {
+        let reads = store.personal_data_reads(of, &Page::first()).await.unwrap();
+        let told: Vec<_> = reads.iter().map(|read| (read.usage.as_str(), read.scopes.to_string())).collect();
+        assert_eq!(told, [("u2", "a order:pii".to_owned()), ("u1", "order:pii".to_owned())], "{of:?}");
+        assert!(reads.iter().all(|read| read.app == app && read.merchant.as_ref() == Some(&merchant)));
+    }
+    let known = "select usage || ' ' || merchant || ' ' || scopes from personal_data_read order by usage";
+    assert_eq!(place.texts(known).await, ["1 mer_1 order:pii", "2 mer_1 a order:pii"]);
+    store.close().await;
+}
+
 macro_rules! in_both {
     ($($name:ident: $sqlite:ident, $postgres:ident;)+) => {$(
         #[tokio::test]
@@ -286,4 +314,6 @@ in_both! {
     a_token_that_only_reads_is_none_to_an_older_program:
         a_token_that_only_reads_is_none_to_an_older_program_in_sqlite,
         a_token_that_only_reads_is_none_to_an_older_program_in_postgres;
+    reads_that_an_older_program_keeps_are_listed_by_app:
+        reads_that_an_older_program_keeps_are_listed_in_sqlite, reads_that_an_older_program_keeps_are_listed_in_postgres;
 }
