@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, RETRY_AFTER,
-    VARY, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
@@ -20,6 +19,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::fields::{DIGESTS, remove_where};
+use super::intermediaries::keep_to_caller;
 use super::maskable::form;
 use super::pipeline::Telling;
 use super::recording::{CUT, Call, End, Recording};
@@ -39,10 +39,6 @@ use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::error::Broken;
 use crate::upstream::exchange::Exchange;
 
-/// What an answer depends on that is masked for some: by what a caller proves itself, so that no cache gives one's to another.
-const BY_CREDENTIAL: HeaderValue = HeaderValue::from_static("authorization, x-api-key, signature-input");
-/// For the caller's own cache, which asks each time whether it is still so.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// What an upstream that refuses says beside a body that is not shown.
 const PASSED_ON: [HeaderName; 3] = [ALLOW, RETRY_AFTER, WWW_AUTHENTICATE];
 /// How much of an answer that is not shown is read, so that its connection need not be closed, unless the meter reads more.
@@ -175,8 +171,7 @@ pub(super) fn begin(
     let Some((route, mask)) = call.route().and_then(|route| Some((route, route.mask.as_ref()?))) else {
         return Ok(None);
     };
-    head.headers.append(VARY, BY_CREDENTIAL);
-    keep_from_caches(&mut head.headers);
+    keep_to_caller(&mut head.headers);
     let scopes = scopes(call);
     if mask.has_headers() {
         remove_where(&mut head.headers, |name| mask.withholds_header(name, scopes));
@@ -193,22 +188,6 @@ pub(super) fn begin(
     let form = form.map_err(Unshown::Head)?;
     let (masker, view) = (Masker::new(rules, form), call.view.clone());
     Ok(Some(Box::new(Masking { masker, view, route: route.index, call: call.id })))
-}
-
-/// Has no cache that many share keep an answer, whatever the upstream says: some do not look at `Vary`, and RFC 9111, section 3.5,
-/// is about `Authorization` alone.
-fn keep_from_caches(headers: &mut HeaderMap) {
-    let is_kept_by_none = |value: &HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|text| text.split(',').any(|part| part.trim().eq_ignore_ascii_case("no-store")))
-    };
-    if !headers.get_all(CACHE_CONTROL).iter().any(is_kept_by_none) {
-        headers.insert(CACHE_CONTROL, PRIVATE);
-    }
-    for name in ["cdn-cache-control", "surrogate-control"] {
-        headers.remove(name);
-    }
 }
 
 /// Gives the answer to a call of a route that masks, once the first of it is masked: what turns out to be no JSON right away is

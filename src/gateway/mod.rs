@@ -19,6 +19,7 @@ mod form;
 pub mod forward;
 pub mod head;
 mod identify;
+mod intermediaries;
 mod json_member;
 mod kept_body;
 mod maskable;
