@@ -1,5 +1,7 @@
 //! Other issuers whose access tokens are taken as credentials, and what their claims mean here.
 
+use std::time::Duration;
+
 use super::expression::Expression;
 use crate::config::service_url::ServiceUrl;
 use crate::domain::location::Location;
@@ -17,6 +19,8 @@ pub struct ForeignIssuer {
     pub algorithms: Vec<TokenAlgorithm>,
     /// What they may say to be (`typ`), in lower case and without `application/`; never empty.
     pub types: Vec<String>,
+    /// For how long they may be good: from `iat` to `exp`, and from now on.
+    pub max_lifetime: Duration,
     /// Gives the id of the app that calls.
     pub app: Expression,
     /// Gives the id of the merchant on whose behalf, or null.
@@ -46,9 +50,21 @@ impl ForeignIssuer {
     /// meaning. Where it stands in a file is no part of it.
     #[must_use]
     pub fn terms(&self) -> String {
-        let Self { issuer, keys, audience, algorithms, types, app, merchant, scopes, source: _ } = self;
+        let Self {
+            issuer,
+            keys,
+            audience,
+            algorithms,
+            types,
+            max_lifetime,
+            app,
+            merchant,
+            scopes,
+            source: _,
+        } = self;
         let merchant = merchant.as_ref().map(Expression::text);
         let (issuer, keys) = (issuer.as_str(), keys.as_str());
-        format!("{:?}", (issuer, keys, audience, algorithms, types, app.text(), merchant, scopes.text()))
+        let taken = (audience, algorithms, types, max_lifetime);
+        format!("{:?}", (issuer, keys, taken, app.text(), merchant, scopes.text()))
     }
 }

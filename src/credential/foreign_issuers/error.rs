@@ -27,6 +27,9 @@ pub(in crate::credential) enum ForeignError {
     /// Before its time.
     #[error("it is not valid yet, or was made in the future")]
     Early,
+    /// Good for longer than the policies let a token of its issuer be.
+    #[error("from its iat, or from now, to its exp is longer than is taken of its issuer")]
+    Lifetime,
     /// Claims that cannot be.
     #[error("a claim is missing or malformed")]
     Claims,
@@ -63,11 +66,16 @@ impl ForeignError {
             Self::Extension => {
                 "The access token asks for an extension (crit, b64) that is not understood here."
             }
-            Self::Type => "The access token's typ is none that is taken of its issuer.",
+            Self::Type => {
+                "The access token's typ is none that is taken of its issuer: at+jwt, unless the platform says otherwise."
+            }
             Self::Algorithm => "The access token's alg is none that is taken of its issuer and its key.",
             Self::Audience => "The access token was made for another audience.",
             Self::Expired => "The access token has expired.",
             Self::Early => "The access token is not valid yet, or says that it was made in the future.",
+            Self::Lifetime => {
+                "The access token is good for too long: from iat, or from now, to exp is longer than is taken of its issuer."
+            }
             Self::Claims => "A claim of the access token is missing or malformed.",
             Self::Confirmation => "The access token is bound by a cnf that cannot be checked here.",
             Self::UnknownKey => "The access token's kid is none of its issuer's keys.",

@@ -176,6 +176,11 @@ impl Claims {
         if is_early(self.nbf) || is_early(self.iat) {
             return Err(ForeignError::Early);
         }
+        let is_long = |from: Timestamp| self.expires_at().since(from) > terms.max_lifetime;
+        // Without `iat`, what is left of its life is all that is known.
+        if self.iat.is_some_and(|made| is_long(seconds(made))) || is_long(soonest) {
+            return Err(ForeignError::Lifetime);
+        }
         Ok(())
     }
 

@@ -35,6 +35,7 @@ pub(in crate::credential) fn terms(change: impl FnOnce(&mut ForeignIssuer)) -> A
             TokenAlgorithm::Rs256,
         ],
         types: vec!["at+jwt".to_owned(), "jwt".to_owned()],
+        max_lifetime: Duration::from_secs(3600),
         app: cel("claims.client_id", Wanted::Identifier),
         merchant: Some(cel("has(claims.shop) ? claims.shop : null", Wanted::OptionalIdentifier)),
         scopes: cel("claims.scope", Wanted::Scopes),
@@ -132,6 +133,10 @@ fn each_wrong_thing_is_refused_by_name() {
         ("nbf", json!(now + 61), ForeignError::Early),
         ("iat", json!(now + 61), ForeignError::Early),
         ("iat", json!(1e300), ForeignError::Early),
+        ("exp", json!(now + 3591), ForeignError::Lifetime),
+        ("exp", json!(1e300), ForeignError::Lifetime),
+        ("iat", json!(now - 3301), ForeignError::Lifetime),
+        ("iat", json!(-1e300), ForeignError::Lifetime),
         ("jti", json!(7), ForeignError::Claims),
         ("cnf", json!({"jwk": {}}), ForeignError::Confirmation),
         ("cnf", json!({"jkt": "x"}), ForeignError::Confirmation),
@@ -254,6 +259,29 @@ fn a_token_is_bound_as_it_says_and_its_id_is_that_of_no_other_issuers() {
 }
 
 #[test]
+fn a_token_is_good_for_as_long_as_the_policies_let_it_and_an_issuers_clock_may_be_ahead() {
+    let good = Signer::new("ES256", "one");
+    let (issuers, _) = issuers(terms(|_| {}), &[&good]);
+    let now = NOW.as_seconds();
+    for (made, end, expected) in [
+        (Some(now), now + 3600, true),
+        (Some(now), now + 3601, false),
+        (Some(now + 60), now + 3660, true),
+        (Some(now - 3000), now + 600, true),
+        (Some(now - 3000), now + 601, false),
+        (None, now + 3660, true),
+        (None, now + 3661, false),
+    ] {
+        let told = with(with(claims(NOW), "iat", json!(made)), "exp", json!(end));
+        let found = check(&issuers, &good.sign(&good.header(), &told));
+        match expected {
+            true => assert!(found.is_ok_and(|token| token.is_some()), "{made:?} {end}"),
+            false => assert_eq!(found, Err(ForeignError::Lifetime), "{made:?} {end}"),
+        }
+    }
+}
+
+#[test]
 fn what_changes_of_an_issuer_takes_along_what_was_believed_of_it_alone() {
     let (one, two) = (Signer::new("ES256", "one"), Signer::new("EdDSA", "two"));
     let other = || terms(|issuer| issuer.issuer = "https://other.example".parse().unwrap());
@@ -269,10 +297,11 @@ fn what_changes_of_an_issuer_takes_along_what_was_believed_of_it_alone() {
     let elsewhere = |issuer: &mut ForeignIssuer| issuer.source.line = 99;
     assert!(issuers.follow(listed(terms(elsewhere))).is_empty(), "it stands in another line");
     let lost = || vec![Arc::<str>::from(ISSUER)];
-    let changes: [fn(&mut ForeignIssuer); 6] = [
+    let changes: [fn(&mut ForeignIssuer); 7] = [
         |issuer| issuer.audience = "another".to_owned(),
         |issuer| issuer.algorithms.truncate(2),
         |issuer| issuer.types.truncate(1),
+        |issuer| issuer.max_lifetime = Duration::from_secs(3599),
         |issuer| issuer.app = cel("claims.azp", Wanted::Identifier),
         |issuer| issuer.merchant = None,
         |issuer| issuer.scopes = cel("'order:read'", Wanted::Scopes),

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::expression::{Declared, Expression, Wanted};
 use super::super::file::issuers::{IssuerEntry, TokenAlgorithmName};
 use super::super::issuer::{ForeignIssuer, TokenAlgorithm};
 use super::super::load::Document;
+use super::basics::duration;
 use super::set::Compiling;
 use super::token_source::{OPEN_URL, Section};
 use crate::config::service_url::ServiceUrl;
@@ -14,8 +16,11 @@ use crate::domain::location::Location;
 
 /// Most other issuers: each has its keys kept fresh by a task of its own.
 const MAX_ISSUERS: usize = 50;
-/// What tokens may say to be, unless the issuer says otherwise: what RFC 9068 and RFC 7519 have them say.
-const TYPES: [&str; 2] = ["at+jwt", "jwt"];
+/// What tokens must say to be, unless the issuer says otherwise: access tokens (RFC 9068, section 4). An ID token says JWT, or nothing
+/// (RFC 8725, section 3.11).
+const TYPE: &str = "at+jwt";
+/// For how long a token may be good, unless the issuer says otherwise: what authorization servers give for longest without being told.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Longest such type, in bytes.
 const MAX_TYPE: usize = 64;
 
@@ -62,6 +67,7 @@ fn issuer(section: &mut Section<'_, '_>, entry: &IssuerEntry) -> Option<ForeignI
     let audience = section.text("audience", &entry.audience);
     let types = types(section, entry.types.as_deref());
     let algorithms = algorithms(section, &entry.algorithms);
+    let max_lifetime = max_lifetime(section, entry);
     let app = expression(section, "app", &entry.app, Wanted::Identifier);
     let merchant =
         entry.merchant.as_ref().map(|text| expression(section, "merchant", text, Wanted::OptionalIdentifier));
@@ -76,6 +82,7 @@ fn issuer(section: &mut Section<'_, '_>, entry: &IssuerEntry) -> Option<ForeignI
         audience: audience?,
         algorithms: algorithms?,
         types: types?,
+        max_lifetime: max_lifetime?,
         app: app?,
         merchant,
         scopes: scopes?,
@@ -112,7 +119,7 @@ fn algorithms(section: &mut Section<'_, '_>, names: &[TokenAlgorithmName]) -> Op
 }
 
 fn types(section: &mut Section<'_, '_>, given: Option<&[String]>) -> Option<Vec<String>> {
-    let Some(given) = given else { return Some(TYPES.map(str::to_owned).to_vec()) };
+    let Some(given) = given else { return Some(vec![TYPE.to_owned()]) };
     if given.is_empty() {
         let message = "a token is of one type or another".to_owned();
         section.wrong("types", message, Some("write it like [at+jwt], or leave it out"));
@@ -134,6 +141,11 @@ fn types(section: &mut Section<'_, '_>, given: Option<&[String]>) -> Option<Vec<
         }
     }
     (types.len() == given.len()).then_some(types)
+}
+
+fn max_lifetime(section: &mut Section<'_, '_>, entry: &IssuerEntry) -> Option<Duration> {
+    let Some(given) = &entry.max_lifetime else { return Some(MAX_LIFETIME) };
+    duration(section.compiling, section.document, &format!("{}/max_lifetime", section.pointer), given)
 }
 
 fn expression(section: &mut Section<'_, '_>, field: &str, text: &str, wanted: Wanted) -> Option<Expression> {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::text::DurationText;
+
 /// Another issuer whose access tokens are taken as credentials of API calls. `${env:NAME}` and `${file:PATH}` are replaced in its
 /// addresses and its audience.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,9 +19,14 @@ pub struct IssuerEntry {
     /// By what its tokens may be signed. A key that says by what it signs is held to that, too.
     #[schemars(length(min = 1))]
     pub algorithms: Vec<TokenAlgorithmName>,
-    /// What a token may say to be in `typ`; `[at+jwt, JWT]` when left out. One that says nothing is taken for a JWT.
+    /// What a token may say to be in `typ`; `[at+jwt]` when left out, so that nothing else that the issuer signs, such as an ID token,
+    /// is taken for an access token (RFC 9068). Of an issuer whose access tokens say `JWT`, or nothing, which means the same, it is
+    /// `[JWT]`: then the audience alone tells them from ID tokens.
     #[schemars(length(min = 1))]
     pub types: Option<Vec<String>>,
+    /// For how long a token may be good, from `iat` to `exp` and from now on; `1d` when left out. One that is good for longer is
+    /// refused.
+    pub max_lifetime: Option<DurationText>,
     /// CEL that reads `claims` and gives the id of the app that calls, such as `claims.client_id`.
     pub app: String,
     /// CEL that gives the id of the merchant on whose behalf, or null, such as `has(claims.shop) ? claims.shop : null`. The app acts

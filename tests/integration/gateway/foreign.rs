@@ -162,6 +162,8 @@ fn what_is_wrong_with_a_token_has_it_refused_whoever_signed_it() {
         json!({"alg": "ES256", "kid": "one", "typ": "dpop+jwt"}),
         json!({"alg": "RS256", "kid": "one"}),
         json!({"alg": "none", "kid": "one"}),
+        json!({"exp": now + 90_000}),
+        json!({"exp": now + 90_000, "iat": null}),
         json!({"alg": "HS256", "kid": "one"}),
     ] {
         assert_invalid(&world.call(PATH, &world.signer.sign_as(&header, &right)), &header.to_string());

@@ -1,5 +1,7 @@
 //! The `issuers` section of `platform.yaml`: what is wrong with it is told with its place.
 
+use std::time::Duration;
+
 use tollgate::policy::issuer::TokenAlgorithm;
 use tollgate::policy::load::{NoValues, Values, load_source};
 
@@ -40,6 +42,8 @@ fn what_is_wrong_with_an_issuer_is_told_with_its_place() {
         ("algorithms", "[none]", "RS256"),
         ("algorithms", "[]", "algorithms"),
         ("types", "[\"a b\"]", "is no media type"),
+        ("types", "[]", "a token is of one type or another"),
+        ("max_lifetime", "1w", "is not a span of time"),
         ("app", "claim.azp", "there is no variable claim here"),
         ("app", "claims.azp == 'a'", "gives true or false"),
         ("app", "\"[claims.azp]\"", "gives a list"),
@@ -83,15 +87,18 @@ fn an_issuer_is_read_with_what_is_left_out_and_what_comes_from_outside() {
     assert_eq!(first.keys.as_str(), "https://staging.example/jwks");
     assert_eq!(second.issuer.as_str(), "https://staging.example");
     assert_eq!(first.algorithms, [TokenAlgorithm::Rs256, TokenAlgorithm::Es256]);
-    assert_eq!(first.types, ["at+jwt", "jwt"]);
+    assert_eq!(first.types, ["at+jwt"], "no ID token");
+    assert_eq!(first.max_lifetime, Duration::from_secs(24 * 3600));
     assert!(first.merchant.is_none());
     assert_ne!(first.terms(), second.terms());
     let elsewhere = section(&[entry("app", "\"'${env:LOGIN}'\"")]);
     let report =
         load_source(&changed("platform.yaml", LAST, &elsewhere), &Outside).map(|_| ()).expect_err("in CEL");
     assert!(report.to_string().contains("${…} is not replaced here"), "{report}");
-    let typed = section(&[entry("types", "[application/at+jwt]")]);
+    let typed = section(&[entry("types", "[application/at+jwt, JWT]\n    max_lifetime: 10m")]);
     let snapshot = load_source(&changed("platform.yaml", LAST, &typed), &NoValues)
         .unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(snapshot.platform.issuers[0].types, ["at+jwt"]);
+    let [issuer] = snapshot.platform.issuers.as_slice() else { panic!("not one issuer") };
+    assert_eq!(issuer.types, ["at+jwt", "jwt"]);
+    assert_eq!(issuer.max_lifetime, Duration::from_secs(600));
 }

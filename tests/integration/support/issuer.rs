@@ -72,6 +72,7 @@ impl Issuer {
             format!("keys: \"http://{address}/jwks.json\""),
             format!("audience: \"{AUDIENCE}\""),
             "algorithms: [ES256, EdDSA, PS256, RS256]".to_owned(),
+            "types: [at+jwt, JWT]".to_owned(),
             "app: claims.client_id".to_owned(),
             "merchant: \"has(claims.shop) ? claims.shop : null\"".to_owned(),
             "scopes: claims.scope".to_owned(),
