@@ -28,6 +28,7 @@ use tollgate::domain::plan::Rate;
 use tollgate::domain::signature_key::SignatureKeyRecord;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, Moment, Timestamp};
+use tollgate::domain::token_rules::TokenRules;
 use tollgate::limit::cell::{CellKey, Cells, LocalCells};
 use tollgate::limit::gcra;
 use tollgate::server::clock::SystemClock;
@@ -194,8 +195,8 @@ impl IdentitySource for OneApp {
         }))
     }
 
-    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
-        Ok(None)
+    async fn token_rules(&self, _: &AppId) -> Result<TokenRules, SourceUnavailable> {
+        Ok(TokenRules::default())
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {

@@ -19,6 +19,7 @@ use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
 use crate::domain::refusal::{Refusal, Subject};
 use crate::domain::scope::ScopeSet;
+use crate::domain::token_rules::Binding;
 
 /// Credentials that are loaded at once; beyond: who is not known yet is refused for the moment, at no cost to the store.
 pub(super) const MAX_LOADS: usize = 256;
@@ -29,6 +30,13 @@ const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is not registered,
 pub(super) const KEY_UNKNOWN: Refusal = Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
 const SIGNATURE_KEY_UNKNOWN: Refusal =
     Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
+
+const NO_KEY: Refusal = Refusal::CredentialInvalid(
+    "The app takes only access tokens that are bound to a key (DPoP): this one has no jkt in its cnf.",
+);
+const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
+    "The app takes only access tokens that are bound to its certificate: this one has no x5t#S256 in its cnf.",
+);
 
 /// Loads what credentials rest on.
 pub(super) struct Loader {
@@ -196,8 +204,8 @@ impl Loader {
             (Standing::Suspended, _) => Err(Refusal::Suspended(Subject::Partner)),
             (Standing::Active, Standing::Suspended) => Err(Refusal::Suspended(Subject::App)),
         };
-        let tokens_valid_from = self.source.tokens_valid_from(id).await?;
-        let what = Arc::new(KnownApp { facts, tokens_valid_from });
+        let token_rules = self.source.token_rules(id).await?;
+        let what = Arc::new(KnownApp { facts, token_rules });
         let known = Known { what, stamps, loaded_at: judging.monotonic };
         subjects.apps.insert(id.clone(), known.clone());
         Ok(known)
@@ -318,6 +326,7 @@ fn judged(
     }
     let facts = app.what.facts.clone()?;
     check_ended(token, &app.what)?;
+    check_bound(token, &app.what)?;
     let granted = granted_scopes(token, grant.map(|grant| &*grant.what))?;
     let scopes = granted.map_or_else(|| token.scopes.clone(), |granted| token.scopes.intersection(granted));
     let caller = Caller {
@@ -337,9 +346,20 @@ fn judged(
 /// family of refresh tokens to be ended by.
 fn check_ended(token: &VerifiedToken, app: &KnownApp) -> Result<(), Refusal> {
     let ended = "The access token was ended with the app's older client secrets, or its suspension.";
-    match app.tokens_valid_from {
+    match app.token_rules.valid_from {
         Some(from) if token.grant.is_none() && token.made_at < from => Err(Refusal::CredentialInvalid(ended)),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a token of another issuer is bound as the app's tokens must be; that its holder has what it is bound to is looked at with
+/// each call. Our own are made so.
+fn check_bound(token: &VerifiedToken, app: &KnownApp) -> Result<(), Refusal> {
+    let asked = app.token_rules.binding.filter(|_| token.issuer.is_some());
+    match asked.filter(|binding| !binding.is_met_by(token.confirmation)) {
+        None => Ok(()),
+        Some(Binding::Key) => Err(NO_KEY),
+        Some(Binding::Certificate) => Err(NO_CERTIFICATE),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, 
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::TokenRules;
 
 /// The source is out of reach; what it would have said is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,8 +56,8 @@ pub trait IdentitySource: Send + Sync {
     async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
-    /// From when on the access tokens hold that the app gets for itself, if older ones were ended.
-    async fn tokens_valid_from(&self, app: &AppId) -> Result<Option<Timestamp>, SourceUnavailable>;
+    /// What holds of all access tokens of the app.
+    async fn token_rules(&self, app: &AppId) -> Result<TokenRules, SourceUnavailable>;
     /// The partner.
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable>;
     /// The app's subscriptions.

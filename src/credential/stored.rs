@@ -14,6 +14,7 @@ use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, 
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::TokenRules;
 use crate::store::Store;
 use crate::store::key_page::KeyWithApp;
 
@@ -88,8 +89,8 @@ impl IdentitySource for StoredIdentities {
         self.store.app(id).await.map_err(out_of_reach)
     }
 
-    async fn tokens_valid_from(&self, app: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
-        self.store.app_tokens_valid_from(app).await.map_err(out_of_reach)
+    async fn token_rules(&self, app: &AppId) -> Result<TokenRules, SourceUnavailable> {
+        self.store.token_rules(app).await.map_err(out_of_reach)
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {

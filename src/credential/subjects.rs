@@ -15,6 +15,7 @@ use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::TokenRules;
 
 /// Subjects of each kind that are remembered; beyond: the least used is loaded again.
 const MOST: u64 = 50_000;
@@ -23,8 +24,8 @@ const MOST: u64 = 50_000;
 pub(super) struct KnownApp {
     /// What the data plane needs of it, or why it may not call.
     pub(super) facts: Result<Arc<AppFacts>, Refusal>,
-    /// From when on the tokens hold that it gets for itself.
-    pub(super) tokens_valid_from: Option<Timestamp>,
+    /// What holds of all its access tokens.
+    pub(super) token_rules: TokenRules,
 }
 
 /// A grant as it was loaded, with its merchant.

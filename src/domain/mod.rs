@@ -45,5 +45,6 @@ pub mod signing_algorithm;
 pub mod spiffe_id;
 pub mod statement;
 pub mod time;
+pub mod token_rules;
 pub mod usage;
 pub mod user_code;

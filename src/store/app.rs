@@ -9,6 +9,7 @@ use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, DefaultScopes, Environment, SecretHash, Standing};
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::{Binding, TokenRules};
 
 row! {
     pub(super) AppRow {
@@ -35,6 +36,25 @@ macro_rules! select_app {
             $tail
         )
     };
+}
+
+row! {
+    RulesRow {
+        tokens_valid_from: Option<i64>,
+        dpop_bound_tokens: Option<bool>,
+        certificate_bound_tokens: Option<bool>,
+    }
+}
+
+impl From<RulesRow> for TokenRules {
+    fn from(row: RulesRow) -> Self {
+        let binding = match (row.dpop_bound_tokens, row.certificate_bound_tokens) {
+            (_, Some(true)) => Some(Binding::Certificate),
+            (Some(true), _) => Some(Binding::Key),
+            (None | Some(false), None | Some(false)) => None,
+        };
+        Self { valid_from: time(row.tokens_valid_from), binding }
+    }
 }
 
 impl TryFrom<AppRow> for App {
@@ -146,18 +166,21 @@ impl Store {
         transaction.commit().await
     }
 
-    /// From when on the access tokens hold that the app gets for itself, if older ones were ended.
+    /// What holds of all access tokens of the app.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn app_tokens_valid_from(&self, id: &AppId) -> Result<Option<Timestamp>, StoreError> {
-        let from: Option<Option<i64>> = on!(self.reader(), db => {
-            sqlx::query_scalar("select tokens_valid_from from app where id = $1")
-                .bind(id.as_str())
-                .fetch_optional(db)
-                .await
+    pub async fn token_rules(&self, id: &AppId) -> Result<TokenRules, StoreError> {
+        let row: Option<RulesRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select app.tokens_valid_from, settings.dpop_bound_tokens, settings.certificate_bound_tokens \
+                 from app left join client_settings settings on settings.app = app.id where app.id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(db)
+            .await
         })?;
-        Ok(time(from.flatten()))
+        Ok(row.map(TokenRules::from).unwrap_or_default())
     }
 }
 

@@ -27,6 +27,7 @@ use crate::domain::narrowing::{Narrowing, Networks, Products};
 use crate::domain::scope::ScopeSet;
 use crate::domain::signature_key::SignatureKeyRecord;
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::TokenRules;
 use crate::policy::snapshot::Snapshot;
 
 /// An app, and by what it calls.
@@ -326,8 +327,8 @@ impl IdentitySource for Facts {
         Ok(Some(self.app.clone()))
     }
 
-    async fn tokens_valid_from(&self, _: &AppId) -> Answered<Option<Timestamp>> {
-        Ok(None)
+    async fn token_rules(&self, _: &AppId) -> Answered<TokenRules> {
+        Ok(TokenRules::default())
     }
 
     async fn partner(&self, _: &PartnerId) -> Answered<Option<Partner>> {

@@ -91,7 +91,7 @@ impl World {
             keys_asked: AtomicUsize::new(0),
             certificates: std::sync::Mutex::default(),
             granted: std::sync::Mutex::default(),
-            valid_from: std::sync::Mutex::new(None),
+            token_rules: std::sync::Mutex::default(),
             gate: Semaphore::new(1),
         });
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_000_000)));
@@ -195,7 +195,7 @@ async fn tokens_that_were_made_before_an_apps_tokens_were_ended_no_longer_hold()
     let old = world.token("old");
     assert!(world.identify_token(&old).await.is_ok());
     world.clock.advance(Duration::from_micros(1));
-    *world.source.valid_from.lock().unwrap() = Some(world.clock.now());
+    world.source.token_rules.lock().unwrap().valid_from = Some(world.clock.now());
     world.directory.forget_app(&AppId::new("app_1").unwrap());
     assert!(matches!(world.identify_token(&old).await, Err(Refusal::CredentialInvalid(_))));
     assert!(world.identify_token(&world.token("new")).await.is_ok(), "made in the same second, but after it");

@@ -196,9 +196,9 @@ async fn what_proved_an_app_ends_its_tokens_when_it_is_taken_away_and_what_is_ad
         (json!({"jwks": {"keys": []}}), true),
     ] {
         world.clock.advance(std::time::Duration::from_secs(60));
-        let before = world.store.app_tokens_valid_from(&app).await.unwrap();
+        let before = world.store.token_rules(&app).await.unwrap().valid_from;
         patch(&world, &id, &body).await.expect(200);
-        let after = world.store.app_tokens_valid_from(&app).await.unwrap();
+        let after = world.store.token_rules(&app).await.unwrap().valid_from;
         assert_eq!(after > before, ends, "{body}");
         assert!(!ends || after.unwrap() >= world.clock.now(), "{body}");
     }

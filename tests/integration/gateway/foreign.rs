@@ -70,6 +70,17 @@ impl World {
         self.dev.get(path, &[("Authorization", &format!("Bearer {token}"))])
     }
 
+    /// The same as the holder of a key, who asks for a nonce first: a node that has just begun tells one.
+    #[track_caller]
+    fn call_as(&self, holder: &mut Holder, token: &str) -> Answer {
+        let (url, authorization) = (format!("{}{PATH}", self.dev.base()), format!("DPoP {token}"));
+        let call =
+            |proof: &str| self.dev.get(PATH, &[("Authorization", authorization.as_str()), ("DPoP", proof)]);
+        let unknown = holder.prove_with("GET", &url, json!({"ath": hash(token), "nonce": "unknown"}));
+        holder.learn(call(&unknown).header("dpop-nonce").expect("a nonce"));
+        call(&holder.prove_token("GET", &url, token))
+    }
+
     /// Puts these sections in force.
     fn reload(&self, sections: &[String]) -> Answer {
         trust(&self.dev.policies(), sections);
@@ -151,6 +162,8 @@ fn what_is_wrong_with_a_token_has_it_refused_whoever_signed_it() {
         json!({"shop": true}),
         json!({"scope": null}),
         json!({"cnf": {"jwk": {"kty": "EC"}}}),
+        json!({"exp": now + 90_000}),
+        json!({"exp": now + 90_000, "iat": null}),
     ] {
         assert_invalid(&world.call(PATH, &world.token(&wrong)), &wrong.to_string());
     }
@@ -162,8 +175,6 @@ fn what_is_wrong_with_a_token_has_it_refused_whoever_signed_it() {
         json!({"alg": "ES256", "kid": "one", "typ": "dpop+jwt"}),
         json!({"alg": "RS256", "kid": "one"}),
         json!({"alg": "none", "kid": "one"}),
-        json!({"exp": now + 90_000}),
-        json!({"exp": now + 90_000, "iat": null}),
         json!({"alg": "HS256", "kid": "one"}),
     ] {
         assert_invalid(&world.call(PATH, &world.signer.sign_as(&header, &right)), &header.to_string());
@@ -228,21 +239,33 @@ fn a_token_that_is_bound_to_a_key_is_of_no_use_without_it() {
     let mut holder = Holder::new();
     let bound = world.token(&json!({"cnf": {"jkt": holder.thumbprint()}}));
     assert_invalid(&world.call(PATH, &bound), "as Bearer");
-    let url = format!("{}{PATH}", world.dev.base());
-    let call = |proof: &str| {
-        let authorization = format!("DPoP {bound}");
-        world.dev.get(PATH, &[("Authorization", authorization.as_str()), ("DPoP", proof)])
-    };
-    // A node that has just begun tells a nonce first.
-    let unknown = holder.prove_with("GET", &url, json!({"ath": hash(&bound), "nonce": "unknown"}));
-    let nonce = call(&unknown).header("dpop-nonce").unwrap().to_owned();
-    holder.learn(&nonce);
-    assert_eq!(call(&holder.prove_token("GET", &url, &bound)).status, 200);
-    let mut thief = Holder::new();
-    thief.learn(&nonce);
-    assert_eq!(call(&thief.prove_token("GET", &url, &bound)).code(), "proof_invalid");
+    assert_eq!(world.call_as(&mut holder, &bound).status, 200);
+    assert_eq!(world.call_as(&mut Holder::new(), &bound).code(), "proof_invalid");
     let elsewhere = world.token(&json!({"cnf": {"x5t#S256": encode(&[7; 32])}, "jti": "2"}));
     assert_invalid(&world.call(PATH, &elsewhere), "bound to a certificate that was not shown");
+}
+
+#[test]
+fn an_app_that_must_bind_its_tokens_is_not_proved_by_anothers_that_is_not_bound() {
+    let world = World::start();
+    let mut holder = Holder::new();
+    let plain = world.token(&json!({"jti": "plain"}));
+    let bound = world.token(&json!({"jti": "bound", "cnf": {"jkt": holder.thumbprint()}}));
+    assert_eq!(world.call(PATH, &plain).status, 200);
+    let set = |settings: Value| {
+        let path = format!("/admin/apps/{}", world.app());
+        let changed = world.dev.admin("PATCH", &path, &settings.to_string());
+        assert_eq!(changed.status, 200, "{}", changed.text());
+    };
+    set(json!({"dpop_bound_access_tokens": true}));
+    let refused = world.call(PATH, &plain);
+    assert_invalid(&refused, "not bound");
+    assert!(refused.text().contains("bound to a key (DPoP)"), "{}", refused.text());
+    assert_invalid(&world.call(PATH, &bound), "without a proof");
+    assert_eq!(world.call_as(&mut Holder::new(), &bound).code(), "proof_invalid");
+    assert_eq!(world.call_as(&mut holder, &bound).status, 200);
+    set(json!({"dpop_bound_access_tokens": false}));
+    assert_eq!(world.call(PATH, &plain).status, 200);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tollgate::domain::id::{AppId, SecretId};
 use tollgate::domain::identity::{App, ClientKind, SecretHash, Standing};
 use tollgate::domain::last_use::Used;
 use tollgate::domain::time::Timestamp;
+use tollgate::domain::token_rules::{Binding, TokenRules};
 use tollgate::store::app_secret::{AddedSecret, MAX_ALIVE, Others};
 use tollgate::store::{Store, StoreError};
 
@@ -39,15 +40,22 @@ async fn a_client_comes_back_as_it_was_registered_and_changed(store: Store) {
     store.update_app(&app, &settings).await.unwrap();
     let client = store.client(&app.id).await.unwrap().unwrap();
     assert_eq!((&client.app, &client.settings, client.tokens_valid_from), (&app, &settings, None));
+    let rules = TokenRules { valid_from: None, binding: Some(Binding::Certificate) };
+    assert_eq!(store.token_rules(&app.id).await.unwrap(), rules);
     assert_eq!(client.partner, store.partner(&app.partner).await.unwrap().unwrap());
     assert!(client.is_active());
     store.end_app_tokens(&app.id, later(1)).await.unwrap();
     store.set_partner_standing(&app.partner, Standing::Suspended).await.unwrap();
     let client = store.client(&app.id).await.unwrap().unwrap();
     assert!(!client.is_active() && client.tokens_valid_from == Some(later(1)));
+    let by_key = ClientSettings { certificate_bound_tokens: false, ..settings };
+    store.update_app(&app, &by_key).await.unwrap();
+    let rules = TokenRules { valid_from: Some(later(1)), binding: Some(Binding::Key) };
+    assert_eq!(store.token_rules(&app.id).await.unwrap(), rules);
     let plain = ClientSettings::of_kind(app.kind);
     store.update_app(&app, &plain).await.unwrap();
     assert_eq!(store.client(&app.id).await.unwrap().unwrap().settings, plain);
+    assert_eq!(store.token_rules(&app.id).await.unwrap().binding, None);
     assert_eq!(store.client(&AppId::new("nobody").unwrap()).await.unwrap(), None);
 }
 

@@ -7,6 +7,7 @@ use tollgate::domain::identity::{DefaultScopes, KeyRecord, SecretHash, Standing,
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
+use tollgate::domain::token_rules::TokenRules;
 use tollgate::store::app_secret::Others;
 use tollgate::store::subscription::SubscriptionFilter;
 use tollgate::store::{Page, Store, StoreError};
@@ -121,13 +122,13 @@ fn subscription(id: &str, from: Timestamp, until: Option<Timestamp>) -> Subscrip
 
 async fn an_apps_tokens_are_ended_for_good(store: Store) {
     let (app, _) = seed(&store).await;
-    assert_eq!(store.app_tokens_valid_from(&app.id).await.unwrap(), None);
+    assert_eq!(store.token_rules(&app.id).await.unwrap(), TokenRules::default());
     for (end, expected) in [(5, 5), (9, 9), (7, 9)] {
         store.end_app_tokens(&app.id, later(end)).await.unwrap();
-        assert_eq!(store.app_tokens_valid_from(&app.id).await.unwrap(), Some(later(expected)));
+        assert_eq!(store.token_rules(&app.id).await.unwrap().valid_from, Some(later(expected)));
     }
     let nobody = AppId::new("nobody").unwrap();
-    assert_eq!(store.app_tokens_valid_from(&nobody).await.unwrap(), None);
+    assert_eq!(store.token_rules(&nobody).await.unwrap(), TokenRules::default());
     assert_missing(store.end_app_tokens(&nobody, START).await, "app");
 }
 

@@ -1,5 +1,7 @@
 //! Tokens of other issuers: remembered as our own are, and no longer than what they rest on.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
@@ -7,6 +9,7 @@ use crate::credential::foreign_issuers::Readings;
 use crate::credential::foreign_issuers::tests::{AUDIENCE, Signer, cel, claims, set, terms};
 use crate::domain::id::{GrantId, MerchantId};
 use crate::domain::identity::Grant;
+use crate::domain::token_rules::Binding;
 use crate::policy::expression::Wanted;
 use crate::policy::issuer::ForeignIssuer;
 
@@ -162,11 +165,52 @@ async fn tokens_that_were_made_before_an_apps_tokens_were_ended_are_ended_whoeve
     let trusting = Trusting::new();
     let old = trusting.token(&json!({}));
     assert!(trusting.caller(&old).await.is_ok());
-    *trusting.world.source.valid_from.lock().unwrap() = Some(trusting.world.clock.now());
+    trusting.world.source.token_rules.lock().unwrap().valid_from = Some(trusting.world.clock.now());
     trusting.world.directory.forget_app(&AppId::new("app_1").unwrap());
     assert!(matches!(trusting.caller(&old).await, Err(Refusal::CredentialInvalid(_))));
     trusting.world.later(20);
     assert!(trusting.caller(&trusting.token(&json!({"jti": "2"}))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_of_an_app_that_must_bind_its_tokens_is_bound_so_or_proves_nothing() {
+    let trusting = Trusting::new();
+    let thumbprint = URL_SAFE_NO_PAD.encode([9; 32]);
+    let tokens = [
+        (trusting.token(&json!({"jti": "1"})), false),
+        (trusting.token(&json!({"jti": "2", "cnf": {"jkt": thumbprint}})), true),
+        (trusting.token(&json!({"jti": "3", "cnf": {"x5t#S256": thumbprint}})), false),
+    ];
+    let rule = |binding: Option<Binding>| {
+        trusting.world.source.token_rules.lock().unwrap().binding = binding;
+        trusting.world.directory.forget_app(&AppId::new("app_1").unwrap());
+    };
+    let identified = async |(token, has_key): &(String, bool)| {
+        let presented = if *has_key { Presented::BoundToken(token) } else { Presented::AccessToken(token) };
+        let directory = &trusting.world.directory;
+        directory.identify_from(presented, None, trusting.world.clock.moment()).await
+    };
+    for (binding, told, taken) in [
+        (None, "", [true, true, true]),
+        (Some(Binding::Key), "bound to a key", [false, true, false]),
+        (Some(Binding::Certificate), "bound to its certificate", [false, false, true]),
+        (None, "", [true, true, true]),
+    ] {
+        rule(binding);
+        for (token, is_taken) in tokens.iter().zip(taken) {
+            match identified(token).await {
+                Ok(known) => assert!(is_taken && known.is_some(), "{binding:?}"),
+                Err(Refused { refusal: Refusal::CredentialInvalid(why), .. }) => {
+                    assert!(!is_taken && why.contains(told), "{binding:?}: {why}");
+                }
+                Err(refused) => panic!("{binding:?}: {refused:?}"),
+            }
+        }
+        assert!(
+            trusting.caller(&trusting.world.token("own")).await.is_ok(),
+            "our own are made as they must be"
+        );
+    }
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use crate::domain::narrowing::Narrowing;
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord};
 use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
+use crate::domain::token_rules::TokenRules;
 
 /// Knows every key but some, as one of the same active app, unless it is away.
 pub(super) struct Source {
@@ -33,7 +34,7 @@ pub(super) struct Source {
     pub(super) keys_asked: AtomicUsize,
     pub(super) certificates: std::sync::Mutex<Vec<AppCertificate>>,
     pub(super) granted: std::sync::Mutex<Option<Grant>>,
-    pub(super) valid_from: std::sync::Mutex<Option<Timestamp>>,
+    pub(super) token_rules: std::sync::Mutex<TokenRules>,
     /// Taken by whoever loads; a test that holds all makes loads wait.
     pub(super) gate: Semaphore,
 }
@@ -152,8 +153,8 @@ impl IdentitySource for Source {
         }))
     }
 
-    async fn tokens_valid_from(&self, _: &AppId) -> Result<Option<Timestamp>, SourceUnavailable> {
-        self.answer(*self.valid_from.lock().unwrap())
+    async fn token_rules(&self, _: &AppId) -> Result<TokenRules, SourceUnavailable> {
+        self.answer(*self.token_rules.lock().unwrap())
     }
 
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable> {

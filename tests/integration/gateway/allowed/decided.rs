@@ -25,6 +25,7 @@ use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::signature_key::SignatureKeyRecord;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
 use tollgate::domain::time::{Clock, ManualClock, Timestamp};
+use tollgate::domain::token_rules::TokenRules;
 use tollgate::gateway::admit::admit;
 use tollgate::gateway::authorize::{Circumstances, authorize};
 use tollgate::gateway::caller_address::CallerAddress;
@@ -286,8 +287,8 @@ impl IdentitySource for Facts {
         Ok(None)
     }
 
-    async fn tokens_valid_from(&self, _: &AppId) -> Answered<Option<Timestamp>> {
-        Ok(None)
+    async fn token_rules(&self, _: &AppId) -> Answered<TokenRules> {
+        Ok(TokenRules::default())
     }
 
     async fn is_family_revoked(&self, _: &FamilyId) -> Answered<bool> {
