@@ -14,7 +14,7 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
-use super::signature_style::{algorithm, style};
+use super::signature_style::signing;
 use super::state::AdminState;
 use crate::credential::request_key::{belongs_to, public_key};
 use crate::credential::sealing::SealError;
@@ -64,8 +64,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
     let app = body.required("app", fields::text::<AppId>);
-    let style = style(&mut body);
-    let algorithm = algorithm(&mut body, style.as_ref());
+    let (style, algorithm) = signing(&mut body);
     let public_key = body.optional("public_key", key_text);
     let public_key = check_public_key(&mut body, algorithm, public_key);
     let scopes = body.optional("scopes", fields::scopes);

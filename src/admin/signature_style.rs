@@ -12,16 +12,21 @@ const STYLES: &str = "http, top or alipay";
 /// The names of all algorithms.
 const ALGORITHMS: &str = "hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512";
 
-/// The style that a body asks for: that of messages when left out; `None` if something is wrong, which is noted.
-pub(super) fn style(body: &mut Fields) -> Option<SignatureStyle> {
+/// What a body asks that a key signs, and by which algorithm; `None` for what is wrong, which is noted.
+pub(super) fn signing(body: &mut Fields) -> (Option<SignatureStyle>, Option<SignatureAlgorithm>) {
     let named = |name: &str| match name {
         "http" => Some(None),
         name => ParameterStyle::named(name).map(Some),
     };
-    let style = body.optional("style", fields::one_of(named, STYLES));
+    let named = body.optional("style", fields::one_of(named, STYLES)).map(Option::flatten);
+    (style(body, named), algorithm(body, named))
+}
+
+/// The style as a whole; that of messages has none of parameters.
+fn style(body: &mut Fields, named: Option<Option<ParameterStyle>>) -> Option<SignatureStyle> {
     let zone = body.optional("zone", zone);
     let weak = body.optional("weak_methods", weak_methods);
-    let (style, zone, weak) = (style?.flatten(), zone?, weak?.unwrap_or_default());
+    let (style, zone, weak) = (named?, zone?, weak?.unwrap_or_default());
     if style.is_none() && zone.is_some() {
         body.wrong(
             "zone",
@@ -41,11 +46,13 @@ pub(super) fn style(body: &mut Fields) -> Option<SignatureStyle> {
     })
 }
 
-/// The algorithm that a body asks for; a style of parameters has one, which need not be named.
-pub(super) fn algorithm(body: &mut Fields, style: Option<&SignatureStyle>) -> Option<SignatureAlgorithm> {
+/// The algorithm; a style of parameters has one, which need not be named. Whether it must be is not known of a style that is wrong.
+fn algorithm(body: &mut Fields, named: Option<Option<ParameterStyle>>) -> Option<SignatureAlgorithm> {
     let parse = fields::one_of(SignatureAlgorithm::named, ALGORITHMS);
-    let Some(only) = style.and_then(SignatureStyle::parameters).map(ParameterStyle::algorithm) else {
-        return body.required("algorithm", parse);
+    let only = match named {
+        None => return body.optional("algorithm", parse).flatten(),
+        Some(None) => return body.required("algorithm", parse),
+        Some(Some(style)) => style.algorithm(),
     };
     let asked = body.optional("algorithm", parse)?.unwrap_or(only);
     if asked != only {

@@ -144,6 +144,8 @@ async fn keys_of_parameters_have_one_algorithm_a_zone_and_older_methods_by_choic
         (json!({"app": app, "style": "alipay", "public_key": ED25519}), "/public_key", "for this algorithm"),
         (json!({"app": app, "style": "top", "public_key": ED25519}), "/public_key", "may not be given"),
         (json!({"app": app, "style": "TOP", "algorithm": "hmac-sha256"}), "/style", "http, top or alipay"),
+        (json!({"app": app, "style": "tpo"}), "/style", "http, top or alipay"),
+        (json!({"app": app, "style": "tpo", "public_key": ED25519}), "/style", "http, top or alipay"),
         (json!({"app": app, "style": "top", "zone": "Shanghai"}), "/zone", "IANA"),
         (json!({"app": app, "style": "top", "weak_methods": ["sha1"]}), "/weak_methods", "md5 and hmac"),
         (
@@ -154,10 +156,9 @@ async fn keys_of_parameters_have_one_algorithm_a_zone_and_older_methods_by_choic
         (json!({"app": app, "algorithm": "hmac-sha256", "zone": "UTC"}), "/zone", "top and alipay"),
     ] {
         let problem = make(body).await.expect(422);
-        let errors = problem["errors"].as_array().unwrap();
-        let error = errors.iter().find(|error| error["pointer"] == pointer);
-        let detail = error.map(|error| text(error, "detail")).unwrap_or_default();
-        assert!(detail.contains(said), "{problem}");
+        let [error] = problem["errors"].as_array().unwrap().as_slice() else { panic!("{problem}") };
+        assert_eq!(error["pointer"], pointer, "{problem}");
+        assert!(text(error, "detail").contains(said), "{problem}");
     }
     let found = world.get(&format!("/admin/audit?subject=app:{app}")).await.expect(200).to_string();
     assert!(found.contains(r#""weak_methods":["md5","hmac"]"#), "who let MD5 in is recorded: {found}");
