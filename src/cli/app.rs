@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::app_secret::{self, SecretAction};
 use super::app_settings::{ClientArguments, list, with_help};
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::node::{Node, NodeArguments};
 use super::personal_data_reads::{self, WhichReads};
 use super::query::{segment, with_query};
@@ -141,6 +141,9 @@ struct NewApp {
 struct ChangedApp {
     /// The app's id
     id: String,
+    /// What cannot be changed
+    #[arg(long, hide = true, num_args = 0..=1)]
+    environment: Option<Option<String>>,
     /// Its name, shown to merchants when they consent
     #[arg(long)]
     name: Option<String>,
@@ -257,6 +260,14 @@ fn create(node: &Node, app: NewApp, screen: &Screen) -> Outcome {
 }
 
 fn update(node: &Node, app: ChangedApp, screen: &Screen) -> Outcome {
+    if app.environment.is_some() {
+        return Err(Failure::Usage(format!(
+            "tollgate: the environment of an app is the same for good, as its keys and tokens are of it. Register another app \
+             there with tollgate app create --environment, and suspend this one once nothing calls by it any more: \
+             tollgate app suspend {}",
+            app.id
+        )));
+    }
     let mut body = json!({ "name": app.name, "requires_pkce": app.require_pkce });
     let lists = [
         ("redirect_uris", app.redirect_uris),

@@ -104,6 +104,20 @@ fn help_names_the_bounds_and_defaults_of_its_own_command() {
 }
 
 #[test]
+fn an_apps_environment_is_not_changed_and_it_is_told_what_to_do() {
+    for more in
+        [&["--environment", "live"][..], &["--environment"], &["--environment", "live", "--name", "a"]]
+    {
+        let mut command = super::tollgate(&[&["app", "update", "app_1"], more].concat());
+        let refused = super::finished(command.env("TOLLGATE_ADMIN_TOKEN", "x").output().unwrap());
+        assert_eq!((refused.status, refused.out.as_str()), (2, ""), "{}", refused.err);
+        for part in ["tollgate app create --environment", "tollgate app suspend app_1"] {
+            assert!(refused.err.contains(part), "{}", refused.err);
+        }
+    }
+}
+
+#[test]
 fn without_a_token_or_a_node_a_command_says_what_to_do() {
     let no_token = run(&["app", "list"]);
     assert_eq!(no_token.status, 2);
