@@ -34,7 +34,7 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Ids(kind, name): I
 }
 
 /// `PUT /admin/kill-switches/{kind}/{name}`: switches something off that the policies in force have. Who switches it off again
-/// gives it another reason.
+/// gives it another reason; it is off since it first was.
 pub(super) async fn put(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
@@ -52,7 +52,8 @@ pub(super) async fn put(
     if before.is_none() && transaction.count_kill_switches().await? >= MAX_LIST {
         return Err(Problem::Conflict(format!("{MAX_LIST} things are switched off; no more can be.")));
     }
-    let after = KillSwitch { key, reason, message, off_since: state.clock.now() };
+    let off_since = before.as_ref().map_or_else(|| state.clock.now(), |before| before.off_since);
+    let after = KillSwitch { key, reason, message, off_since };
     transaction.switch_off(&after).await?;
     let (before, shown) = (before.as_ref().map(show), show(&after));
     let what = (Action::KillSwitchOff, Subject::new(&after.key.to_string()));

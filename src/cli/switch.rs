@@ -6,7 +6,7 @@ use serde_json::json;
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::query::segment;
-use super::screen::{Column, Screen};
+use super::screen::{Column, Screen, cell};
 
 #[derive(Debug, Args)]
 pub(super) struct SwitchArguments {
@@ -65,11 +65,22 @@ pub(super) fn run(arguments: SwitchArguments, screen: &Screen) -> Outcome {
     match arguments.action {
         Action::Off { kind, name, reason, message } => {
             let body = json!({ "reason": reason, "message": message });
-            screen.entry(&node.put(&path(kind, &name), &body)?, COLUMNS)
+            let off = node.put(&path(kind, &name), &body)?;
+            screen.entry(&off, COLUMNS)?;
+            let (kind, since) = (word(kind), cell(off.pointer("/off_since")));
+            screen.note(&format!(
+                "The {kind} {name} is off since {since}, on all nodes within a second. To switch it on again: \
+                 tollgate switch on {kind} {name}"
+            ))
         }
         Action::On { kind, name } => {
-            screen.entry(&node.delete(&path(kind, &name))?, COLUMNS)?;
-            screen.note("It is on again.")
+            let was = node.delete(&path(kind, &name))?;
+            screen.entry(&was, COLUMNS)?;
+            let (kind, since) = (word(kind), cell(was.pointer("/off_since")));
+            screen.note(&format!(
+                "The {kind} {name}, which was off since {since}, is on again, on all nodes within a second. To switch it off: \
+                 tollgate switch off {kind} {name} --reason TEXT"
+            ))
         }
         Action::List => screen.list(&node.list("/admin/kill-switches")?, COLUMNS, "Nothing is switched off."),
     }

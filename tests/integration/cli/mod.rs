@@ -11,6 +11,7 @@ mod process;
 mod programs;
 mod readme;
 mod serve;
+mod switches;
 mod tls;
 mod trusted_proxy;
 
