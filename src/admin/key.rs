@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
@@ -18,8 +18,10 @@ use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::api_key::ApiKey;
 use crate::domain::id::{AppId, KeyId};
-use crate::domain::identity::{Environment, KeyRecord};
+use crate::domain::identity::{App, Environment, KeyRecord};
 use crate::domain::random::new_id;
+use crate::domain::scope::ScopeSet;
+use crate::policy::mask::Mask;
 
 /// `POST /admin/keys`.
 pub(super) async fn create(
@@ -35,7 +37,7 @@ pub(super) async fn create(
     let (id, key) = new_id_and_key(&state, app.environment)?;
     let record = KeyRecord {
         id,
-        app: app.id,
+        app: app.id.clone(),
         scopes: new.scopes,
         narrowing: new.narrowing,
         created_at: now,
@@ -49,8 +51,18 @@ pub(super) async fn create(
     store.create_key(&record, &key.hash()).await?;
     state.invalidation.learn_key(&key.hash());
     tracing::info!(key = %record.id, app = %record.app, "an API key was made");
-    shown["key"] = json!(key.reveal());
+    (shown["key"], shown["permits"]) = (json!(key.reveal()), permits(&state, &app, &record));
     created(&format!("/admin/keys/{}", record.id), shown)
+}
+
+/// What a key permits by now: its scopes, and those of them that let personal data through on some route.
+fn permits(state: &AdminState, app: &App, key: &KeyRecord) -> Value {
+    let policies = state.policies.load();
+    let masks = policies.routes.iter().filter_map(|route| route.mask.as_ref());
+    let lifting: ScopeSet = masks.flat_map(Mask::scopes).cloned().collect();
+    let scopes = key.scopes.as_ref().map_or_else(|| app.scopes.clone(), |own| own.intersection(&app.scopes));
+    let names = |scopes: &ScopeSet| scopes.iter().map(|scope| json!(scope.as_str())).collect::<Vec<_>>();
+    json!({ "scopes": names(&scopes), "personal_data": names(&scopes.intersection(&lifting)) })
 }
 
 /// A key that nobody has yet, and an id for it.

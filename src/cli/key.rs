@@ -8,7 +8,7 @@ use super::failure::Outcome;
 use super::key_inspection;
 use super::node::NodeArguments;
 use super::query::{segment, with_query};
-use super::screen::{Column, Format, Screen};
+use super::screen::{Column, Format, Screen, cell};
 
 #[derive(Debug, Args)]
 pub(super) struct KeyArguments {
@@ -125,8 +125,16 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }
-            screen.entry(&told(node()?.post("/admin/keys", &body)?, screen), COLUMNS)?;
-            screen.note(SHOWN_ONCE)
+            let made = node()?.post("/admin/keys", &body)?;
+            screen.entry(&told(with_all_scopes(made.clone(), screen), screen), COLUMNS)?;
+            screen.note(SHOWN_ONCE)?;
+            match made["permits"]["personal_data"].as_array().map_or(0, Vec::len) {
+                0 => Ok(()),
+                _ => {
+                    let scopes = cell(made.pointer("/permits/personal_data"));
+                    screen.note(&format!("It gets personal data that others get masked, by: {scopes}"))
+                }
+            }
         }
         Action::Rotate { id, overlap, expires_at } => {
             let body = json!({ "overlap": overlap, "expires_at": expires_at });
@@ -144,6 +152,14 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
             screen.entry(&told(node()?.post(&path, &json!({}))?, screen), COLUMNS)
         }
     }
+}
+
+/// A new key, for people: one that no scopes narrow has all that its app has by now, which are named.
+fn with_all_scopes(mut key: Value, screen: &Screen) -> Value {
+    if screen.format() == Format::Human && key["scopes"].is_null() && key["permits"]["scopes"].is_array() {
+        key["scopes"] = json!(format!("{OF_APP}: {}", cell(key.pointer("/permits/scopes"))));
+    }
+    key
 }
 
 /// A key, or another credential that is narrowed as keys are, for people: also what it is not narrowed to.

@@ -83,6 +83,12 @@ impl Mask {
         all.filter(|(_, scope)| !had.contains(scope))
     }
 
+    /// The scopes that let something through.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
     /// Those of `had` that let something through, with a blank between two.
     #[must_use]
     pub fn lifted_by(&self, had: &ScopeSet) -> Cow<'_, str> {

@@ -62,6 +62,37 @@ async fn a_key_is_made_narrow_and_listed_with_what_it_is_narrowed_to() {
 }
 
 #[tokio::test]
+async fn a_new_key_says_what_it_permits_and_by_what_it_gets_personal_data() {
+    let world = World::new().await;
+    let app = app(&world).await;
+    let create = ["key", "create", "--app", &app];
+    let plain = run(&world, &create).await;
+    assert!(plain.out.contains("all of the app: order:read order:write"), "{}", plain.out);
+    assert!(!plain.err.contains("personal data"), "{}", plain.err);
+    json_of(&world, &["app", "update", &app, "--scope", "order:read", "--scope", "order:pii"]).await;
+    for (more, shown) in
+        [(&[][..], "all of the app: order:pii order:read"), (&["--scope", "order:pii"], "order:pii")]
+    {
+        let wide = run(&world, &[&create[..], more].concat()).await;
+        let line = wide.out.lines().find(|line| line.trim_start().starts_with("scopes")).unwrap();
+        assert!(line.ends_with(shown), "{}", wide.out);
+        assert!(wide.err.contains("personal data that others get masked, by: order:pii"), "{}", wide.err);
+    }
+    let narrow = json_of(&world, &[&create[..], &["--scope", "order:read"]].concat()).await;
+    assert_eq!(narrow["permits"], json!({"scopes": ["order:read"], "personal_data": []}));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_signature_key_is_told_and_nothing_else() {
+    let world = World::new().await;
+    let app = app(&world).await;
+    let refused = run(&world, &["signature-key", "create", "--app", &app, "--style", "tpo"]).await;
+    assert_eq!(refused.status, 3, "{}", refused.err);
+    let told: Vec<_> = refused.err.lines().filter(|line| line.starts_with("  /")).collect();
+    assert_eq!(told, ["  /style: must be http, top or alipay"], "{}", refused.err);
+}
+
+#[tokio::test]
 async fn a_key_is_rotated_and_says_how_long_the_old_one_works() {
     let world = World::new().await;
     let app = app(&world).await;
