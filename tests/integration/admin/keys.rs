@@ -31,6 +31,8 @@ async fn a_key_is_narrowed_to_products_and_networks_and_shown_so() {
     assert_eq!(made["addresses"], json!(["192.0.2.7/32", "2001:db8::/32"]));
     let id = text(&made, "id");
     let mut shown = made.clone();
+    let permits = shown.as_object_mut().unwrap().remove("permits");
+    assert_eq!(permits, Some(json!({"scopes": ["order:read", "order:write"], "personal_data": []})));
     shown.as_object_mut().unwrap().remove("key");
     assert_eq!(world.get(&format!("/admin/keys/{id}")).await.expect(200), shown);
     assert_eq!(world.get(&format!("/admin/keys?app={app}")).await.expect(200)["items"][0], shown);
