@@ -1,4 +1,4 @@
-//! What a handshake asks of a client's certificate: that the client has its private key, and nothing else.
+//! What a handshake asks of a client's certificate: that the client has its private key, and that the chain beside it is short.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -6,9 +6,15 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName as Hint, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName as Hint, Error, SignatureScheme};
 
-/// Takes any certificate whose private key the client has.
+/// Most certificates that a client may show, its own among them. Those that name one another as their issuers lead to an authority by
+/// as many ways as they have orders, and each may cost a signature: of four beside its own sixty-five.
+const MOST: usize = 5;
+/// Most bytes of them: they are kept as long as their connection.
+const MOST_BYTES: usize = 16 << 10;
+
+/// Takes any certificate whose private key the client has, whoever issued it.
 #[derive(Debug)]
 pub(super) struct AnyCertificate {
     algorithms: WebPkiSupportedAlgorithms,
@@ -32,10 +38,14 @@ impl ClientCertVerifier for AnyCertificate {
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let bytes = others.iter().fold(own.len(), |bytes, one| bytes.saturating_add(one.len()));
+        if others.len() >= MOST || bytes > MOST_BYTES {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 

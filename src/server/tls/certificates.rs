@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::pki_types::CertificateDer;
-use rustls::server::ServerSessionMemoryCache;
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls::version::{TLS12, TLS13};
 
 use super::any_certificate::AnyCertificate;
@@ -28,7 +28,8 @@ use crate::domain::time::{Clock, Timestamp};
 
 /// What is spoken within TLS, as ALPN names it (RFC 7301), by preference.
 const PROTOCOLS: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
-/// Sessions that are kept for clients of TLS 1.2 that take no tickets; beyond: the oldest is forgotten.
+/// Sessions that are kept for clients of TLS 1.2 that take no tickets; beyond: the oldest is forgotten. None that began with a client's
+/// certificates, which would be kept along.
 const KEPT_SESSIONS: usize = 4096;
 
 /// The certificates in force.
@@ -326,7 +327,10 @@ fn config(
     let mut config = builder.with_cert_resolver(set);
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     config.ticketer = Ticketer::new()?;
-    config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);
+    config.session_storage = match asks {
+        Asks::Nothing => ServerSessionMemoryCache::new(KEPT_SESSIONS),
+        Asks::Certificate => Arc::new(NoServerSessionStorage {}),
+    };
     // No early data: it could be replayed (RFC 8446, section 8).
     config.max_early_data_size = 0;
     Ok(config)

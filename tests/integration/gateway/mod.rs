@@ -4,6 +4,7 @@ mod abandoned;
 mod allowed;
 mod answers;
 mod bodies;
+mod certificate_chains;
 mod certificate_names;
 mod certificates;
 mod certificates_revoked;

@@ -100,7 +100,12 @@ impl Machines {
     }
 
     pub(crate) fn open(&self, client: &Client) -> TlsConnection {
-        client.connect(self.dev.told("/mtls_url").strip_prefix("https://").unwrap(), HOST).unwrap()
+        client.connect(self.address(), HOST).unwrap()
+    }
+
+    /// Where their door is.
+    pub(crate) fn address(&self) -> &str {
+        self.dev.told("/mtls_url").strip_prefix("https://").unwrap()
     }
 
     /// Who a machine is told to be on a connection of its own.

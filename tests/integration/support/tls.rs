@@ -12,6 +12,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
 };
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -257,6 +258,14 @@ fn parameters(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams 
 pub(crate) struct Client(Arc<ClientConfig>);
 
 impl Client {
+    /// The same, which takes no tickets: by TLS 1.2 it resumes what the server has kept.
+    pub(crate) fn without_tickets(self) -> Self {
+        let mut config = (*self.0).clone();
+        config.resumption =
+            Resumption::in_memory_sessions(8).tls12_resumption(Tls12Resumption::SessionIdOnly);
+        Self(Arc::new(config))
+    }
+
     /// A connection to `host`, which lies at `address`, with its handshake done.
     pub(crate) fn connect(&self, address: &str, host: &str) -> std::io::Result<TlsConnection> {
         let mut stream = TcpStream::connect(address)?;
