@@ -357,7 +357,7 @@ impl Directory {
     fn judging(&self, moment: Moment) -> Judging<'_> {
         let (changes, ring, revoked) = (&self.changes, self.keys_in_force.ring(), &self.revoked);
         let issuers = &self.issuers;
-        Judging { changes, ring, issuers, revoked, monotonic: moment.monotonic, now: moment.now }
+        Judging { changes, ring, issuers, revoked, monotonic: moment.monotonic }
     }
 
     fn aged_at(&self, loaded_at: Duration) -> Duration {

@@ -1,4 +1,6 @@
 //! What a credential that is not remembered rests on: looked up where it is not known. Only so many at once.
+//!
+//! Whether a credential has ended by itself is not asked here: that ends no call that is under way.
 
 mod certificate;
 
@@ -37,6 +39,16 @@ const NO_KEY: Refusal = Refusal::CredentialInvalid(
 const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
     "The app takes only access tokens that are bound to its certificate: this one has no x5t#S256 in its cnf.",
 );
+
+/// What a credential of that kind is refused for that has ended by itself.
+pub(super) fn ended(kind: CredentialKind) -> Refusal {
+    match kind {
+        CredentialKind::ApiKey => KEY_UNKNOWN,
+        CredentialKind::SignedRequest => SIGNATURE_KEY_UNKNOWN,
+        CredentialKind::AccessToken => Refusal::CredentialInvalid(TokenError::Expired.explanation()),
+        CredentialKind::ClientCertificate => certificate::ENDED,
+    }
+}
 
 /// Loads what credentials rest on.
 pub(super) struct Loader {
@@ -88,7 +100,7 @@ impl Loader {
         // Stamped, then read again: a revocation between the two is seen either way.
         stamps.push(judging.changes.stamp(key.id.as_str()));
         match self.source.key(hash).await? {
-            Some(again) if again.is_valid(judging.now) => key = again,
+            Some(again) if again.revoked_at.is_none() => key = again,
             Some(_) | None => return Err(Failure::of(&key.app, KEY_UNKNOWN)),
         }
         let app = self.app(&key.app, judging).await?;
@@ -112,7 +124,7 @@ impl Loader {
         let Some(key) = self.source.signature_key(id).await? else {
             return Err(Failure::Refused(SIGNATURE_KEY_UNKNOWN.into()));
         };
-        if !key.is_valid(judging.now) {
+        if key.revoked_at.is_some() {
             return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
         }
         let app = self.app(&key.app, judging).await?;
@@ -314,7 +326,8 @@ fn judged(
     grant.into_iter().for_each(|grant| stamps.extend(&grant.stamps));
     // After it was stamped: a key that goes from now on makes this stale.
     match &token.issuer {
-        None if !judging.ring.keys().verifier().trusts(&token.key, judging.now) => {
+        // What it signed before its end goes on; of a key that was revoked nothing does.
+        None if !judging.ring.keys().verifier().trusts(&token.key, token.made_at) => {
             return Err(Refusal::CredentialInvalid(TokenError::Foreign.explanation()));
         }
         // Between the look and now: by what is in force next it may hold, or not.

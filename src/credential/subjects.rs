@@ -63,7 +63,7 @@ pub(super) struct Subjects {
     pub(super) time: Duration,
 }
 
-/// At which time, and by which changes, it is judged whether a memory is true.
+/// When, and by which changes, it is judged whether a memory is true.
 #[derive(Clone, Copy)]
 pub(super) struct Judging<'c> {
     pub(super) changes: &'c Changes,
@@ -71,7 +71,6 @@ pub(super) struct Judging<'c> {
     pub(super) issuers: &'c ForeignIssuers,
     pub(super) revoked: &'c RevokedTokens,
     pub(super) monotonic: Duration,
-    pub(super) now: Timestamp,
 }
 
 impl Subjects {

@@ -84,10 +84,10 @@ impl TokenVerifier {
         Self { revoked: revoked.iter().map(|kid| (*kid).to_owned()).collect(), ..self }
     }
 
-    /// Whether what the key of that id signed is believed at `now`.
+    /// Whether what the key of that id signed was believed at that time, and the key was not revoked since.
     #[must_use]
-    pub fn trusts(&self, kid: &str, now: Timestamp) -> bool {
-        self.keys.get(kid).is_some_and(|key| key.is_trusted(now))
+    pub fn trusts(&self, kid: &str, at: Timestamp) -> bool {
+        self.keys.get(kid).is_some_and(|key| key.is_trusted(at))
     }
 
     /// Whether `token` may be one that holds at `now`: what fails here costs no curve arithmetic.

@@ -167,14 +167,6 @@ pub struct AppCertificate {
     pub last_used_at: Option<Timestamp>,
 }
 
-impl AppCertificate {
-    /// Whether it proves its app at `now`.
-    #[must_use]
-    pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -85,14 +85,6 @@ pub struct SignatureKeyRecord {
     pub revoked_at: Option<Timestamp>,
 }
 
-impl SignatureKeyRecord {
-    /// Whether it works at `now`.
-    #[must_use]
-    pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
-    }
-}
-
 /// By what a signature is verified, as the store keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SignatureKeyMaterial {

@@ -12,7 +12,7 @@ use super::{Credential, Directory, Identity, Known, REFUSED_TIME, Remembered};
 use crate::credential::access_token::VerifiedToken;
 use crate::credential::freshness::{Stamp, Stamps};
 use crate::credential::guesses::Paid;
-use crate::credential::keys::SUBJECTS;
+use crate::credential::keys::{KnownKey, SUBJECTS};
 use crate::credential::loader::{Failure, KEY_UNKNOWN};
 use crate::credential::refused::Refused;
 use crate::credential::source::SourceUnavailable;
@@ -71,6 +71,17 @@ impl Directory {
         aged: Option<Remembered>,
         moment: Moment,
     ) -> Result<Known, Refused> {
+        self.loaded(credential, presented, aged, moment).await.told()
+    }
+
+    /// The same, as it is remembered.
+    pub(super) async fn loaded(
+        self: &Arc<Self>,
+        credential: Credential,
+        presented: Owned,
+        aged: Option<Remembered>,
+        moment: Moment,
+    ) -> Remembered {
         let (remembering, loading) = (self.clone(), self.clone());
         let entry = self
             .remembered
@@ -85,7 +96,7 @@ impl Directory {
                 move |known| !remembering.is_fresh(known, moment),
             )
             .await;
-        entry.into_value().told()
+        entry.into_value()
     }
 
     /// Loads a key that may be a guess, once for all who wait for it. It is paid for, and the price is given back unless the key
@@ -178,7 +189,8 @@ impl Directory {
                 return believed.map_or(nobody, |aged| Remembered { rests_until, ..aged });
             }
         };
-        Remembered::of((credential, &presented), outcome, stamps, moment.monotonic)
+        let loaded = Remembered::of((credential, &presented), outcome, stamps, moment.monotonic);
+        loaded.unless_ended(credential.0, moment.now)
     }
 
     async fn load_key(
@@ -189,15 +201,19 @@ impl Directory {
     ) -> Result<Identity, Failure> {
         self.looked_up.fetch_add(1, Ordering::Relaxed);
         let loaded = self.loader.load_key(hash, self.judging(moment), stamps).await;
-        if let Err(Failure::Refused(Refused { refusal: Refusal::CredentialInvalid(_), .. })) = &loaded {
+        match &loaded {
+            Ok(key) if key.expires_at.is_none_or(|expiry| moment.now < expiry) => {
+                let mut of_key = [Stamp::default(); SUBJECTS];
+                of_key.iter_mut().zip(stamps.iter()).for_each(|(place, stamp)| *place = stamp);
+                self.keys.insert(hash, key, of_key, moment.monotonic);
+            }
             // From now on it is a guess, as any key that proves nothing, and paid for.
-            self.keys.remove(hash);
+            Ok(_) | Err(Failure::Refused(Refused { refusal: Refusal::CredentialInvalid(_), .. })) => {
+                self.keys.remove(hash);
+            }
+            Err(_) => {}
         }
-        let key = loaded?;
-        let mut of_key = [Stamp::default(); SUBJECTS];
-        of_key.iter_mut().zip(stamps.iter()).for_each(|(place, stamp)| *place = stamp);
-        self.keys.insert(hash, &key, of_key, moment.monotonic);
-        Ok(key.identity())
+        loaded.map(KnownKey::identity)
     }
 }
 
@@ -224,5 +240,5 @@ fn busy(moment: Moment) -> Remembered {
 fn nobody(why: &'static str, moment: Moment) -> Remembered {
     let (loaded_at, rests_until) = (moment.monotonic, Duration::ZERO);
     let outcome = Err(Refusal::Unavailable(why).into());
-    Remembered { outcome, stamps: Stamps::default(), loaded_at, rests_until }
+    Remembered { outcome, outlived: None, stamps: Stamps::default(), loaded_at, rests_until }
 }

@@ -8,15 +8,19 @@ use super::provenance::Provenance;
 use super::{Credential, Identity, Known, REFUSED_TIME};
 use crate::credential::freshness::Stamps;
 use crate::credential::keys::Found;
+use crate::credential::loader::ended;
 use crate::credential::refused::Refused;
 use crate::domain::api_key::KeyHash;
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Timestamp;
 
 /// What is remembered of a credential.
 #[derive(Clone)]
 pub(super) struct Remembered {
     pub(super) outcome: Result<Arc<Identity>, Refused>,
+    /// What it proved until it ended by itself, which goes on for the calls that are under way.
+    pub(super) outlived: Option<Arc<Identity>>,
     pub(super) stamps: Stamps,
     /// When it was loaded.
     pub(super) loaded_at: Duration,
@@ -36,7 +40,19 @@ impl Remembered {
             let provenance = Some(Provenance::new(credential, presented, stamps));
             Arc::new(Identity { provenance, ..identity })
         };
-        Self { outcome: outcome.map(provenance), stamps, loaded_at, rests_until: Duration::ZERO }
+        let (outcome, rests_until) = (outcome.map(provenance), Duration::ZERO);
+        Self { outcome, outlived: None, stamps, loaded_at, rests_until }
+    }
+
+    /// The same: refused if it has ended by itself at `now`.
+    pub(super) fn unless_ended(mut self, kind: CredentialKind, now: Timestamp) -> Self {
+        if let Ok(identity) = &self.outcome
+            && !identity.is_alive(now)
+        {
+            let refused = Refused::of(&identity.caller.app.id, ended(kind));
+            self.outlived = std::mem::replace(&mut self.outcome, Err(refused)).ok();
+        }
+        self
     }
 
     /// An API key that was known.
@@ -47,8 +63,13 @@ impl Remembered {
     }
 
     pub(super) fn told(self) -> Result<Known, Refused> {
-        let Self { outcome, stamps, loaded_at, rests_until } = self;
+        let Self { outcome, stamps, loaded_at, rests_until, .. } = self;
         outcome.map(|identity| Known { identity, stamps, loaded_at, rests_until })
+    }
+
+    /// The same for a call that it let through before: that it has ended by itself since is no matter.
+    pub(super) fn told_again(self) -> Result<Arc<Identity>, Refused> {
+        self.outlived.map_or(self.outcome, Ok)
     }
 
     /// Whether nothing could be loaded: that is never believed, and the next caller asks again.

@@ -62,10 +62,10 @@ impl Directory {
     ) -> Result<Arc<Identity>, Ended> {
         loop {
             let place = self.asking.acquire().await;
-            let loaded = self.load(credential, presented.clone(), None, self.clock.moment()).await;
+            let loaded = self.loaded(credential, presented.clone(), None, self.clock.moment()).await;
             drop(place);
-            match loaded {
-                Ok(known) => return Ok(known.identity),
+            match loaded.told_again() {
+                Ok(identity) => return Ok(identity),
                 Err(Refused { refusal: Refusal::Suspended(who), .. }) => return Err(Ended::Suspended(who)),
                 Err(Refused {
                     refusal: Refusal::CredentialInvalid(why) | Refusal::CertificateInvalid(why),

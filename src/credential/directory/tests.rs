@@ -85,6 +85,7 @@ impl World {
             is_away,
             is_suspended: AtomicBool::new(false),
             is_key_revoked: AtomicBool::new(false),
+            keys_end_at: std::sync::Mutex::default(),
             loads: AtomicUsize::new(0),
             unknown: std::sync::Mutex::default(),
             told: std::sync::Mutex::default(),

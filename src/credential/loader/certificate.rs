@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 const NOT_REGISTERED: Refusal = Refusal::CertificateInvalid(
     "No app has registered the client certificate of this connection. Register it, or send another credential.",
 );
-const ENDED: Refusal = Refusal::CertificateInvalid(
+pub(super) const ENDED: Refusal = Refusal::CertificateInvalid(
     "The app's registration of the client certificate of this connection was revoked, or has ended.",
 );
 
@@ -28,7 +28,7 @@ impl Loader {
         let _place = self.place()?;
         names.keys().iter().for_each(|key| stamps.push(judging.changes.stamp(key.as_str())));
         let found = self.source.certificates(names).await?;
-        let Some(certificate) = found.iter().find(|certificate| certificate.is_valid(judging.now)) else {
+        let Some(certificate) = found.iter().find(|certificate| certificate.revoked_at.is_none()) else {
             return Err(match found.first() {
                 Some(ended) => Failure::of(&ended.app, ENDED),
                 None => Failure::Refused(Refused::from(NOT_REGISTERED)),

@@ -5,14 +5,18 @@ use crate::domain::app_certificate::{AppCertificate, KnownBy, ShownNames};
 use crate::domain::narrowing::Narrowing;
 
 impl World {
-    async fn shown(&self, names: &ShownNames, address: &str) -> Result<Option<Arc<Identity>>, Refusal> {
+    pub(super) async fn shown(
+        &self,
+        names: &ShownNames,
+        address: &str,
+    ) -> Result<Option<Arc<Identity>>, Refusal> {
         let (address, moment) = (address.parse().ok(), self.clock.moment());
         let found = self.directory.identify_certificate(names, address, moment).await;
         found.map(|known| known.map(|known| known.identity)).map_err(|refused| refused.refusal)
     }
 
     /// Registers a certificate, or registers it anew.
-    fn register(&self, id: &str, known_by: &KnownBy, change: impl FnOnce(&mut AppCertificate)) {
+    pub(super) fn register(&self, id: &str, known_by: &KnownBy, change: impl FnOnce(&mut AppCertificate)) {
         let mut certificate = AppCertificate {
             id: id.parse().unwrap(),
             app: AppId::new("app_1").unwrap(),
@@ -38,7 +42,7 @@ impl World {
     }
 }
 
-fn names(subjects: &[&str]) -> (Vec<KnownBy>, ShownNames) {
+pub(super) fn names(subjects: &[&str]) -> (Vec<KnownBy>, ShownNames) {
     let known: Vec<_> = subjects.iter().map(|subject| KnownBy::of("subject", subject).unwrap()).collect();
     (known.clone(), ShownNames::new(known))
 }

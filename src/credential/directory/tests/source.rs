@@ -27,6 +27,8 @@ pub(super) struct Source {
     pub(super) is_away: AtomicBool,
     pub(super) is_suspended: AtomicBool,
     pub(super) is_key_revoked: AtomicBool,
+    /// When keys end by themselves.
+    pub(super) keys_end_at: std::sync::Mutex<Option<Timestamp>>,
     pub(super) loads: AtomicUsize,
     pub(super) unknown: std::sync::Mutex<Vec<KeyHash>>,
     /// Those that it tells of when it is asked which there are.
@@ -67,7 +69,7 @@ impl IdentitySource for Source {
             scopes: None,
             narrowing: Narrowing::default(),
             created_at,
-            expires_at: None,
+            expires_at: *self.keys_end_at.lock().unwrap(),
             revoked_at: None,
             rotated_from: None,
             last_used_at: None,
@@ -87,7 +89,7 @@ impl IdentitySource for Source {
             algorithm: SignatureAlgorithm::Ed25519,
             scopes: None,
             created_at: Timestamp::default(),
-            expires_at: None,
+            expires_at: *self.keys_end_at.lock().unwrap(),
             revoked_at: is_revoked.then(Timestamp::default),
         };
         self.answer(Some(record).filter(|record| record.id.as_str() != "sgk_unknown"))

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::certificates::names;
 use super::foreign::Trusting;
 use super::*;
 use crate::domain::ended::Ended;
@@ -49,6 +50,63 @@ async fn a_token_stands_after_its_end_but_not_after_its_revocation() {
     assert!(ask(&world, &identity).await.is_ok());
     world.directory.forget_token("tok_1", world.clock.now().plus(Duration::from_secs(60)));
     assert!(matches!(ask(&world, &identity).await, Err(Ended::Revoked(_))));
+}
+
+#[tokio::test]
+async fn what_only_ends_takes_nothing_along_that_is_under_way_and_what_is_revoked_or_suspended_then_does() {
+    let world = World::new();
+    let ends_at = world.clock.now().plus(Duration::from_secs(60));
+    let (known, names) = names(&["CN=a"]);
+    world.register("crt_1", &known[0], |it| it.expires_at = Some(ends_at));
+    let sign = async || world.directory.identify_signature_key("sgk_1", None, world.clock.moment()).await;
+    let identities = [
+        world.identify().await.unwrap().unwrap().identity,
+        world.identify_token(&world.token("one")).await.unwrap().unwrap().identity,
+        sign().await.unwrap().identity,
+        world.shown(&names, "192.0.2.1").await.unwrap().unwrap(),
+    ];
+    // They are to end as of late, and the token's key was followed by another long ago.
+    *world.source.keys_end_at.lock().unwrap() = Some(ends_at);
+    let before = world.ring.keys().all()[0].clone();
+    let kid = before.key.kid().to_owned();
+    let followed = RingKey { followed_at: Some(world.clock.now()), ..before };
+    world.ring.replace(vec![followed, signing_key()], &[]);
+    world.later(200_000);
+    for _ in 0..2 {
+        world.directory.forget_all();
+        for identity in &identities {
+            assert!(ask(&world, identity).await.is_ok(), "{:?}", identity.caller.credential);
+        }
+        assert!(world.identify().await.is_err() && sign().await.is_err());
+        assert!(world.shown(&names, "192.0.2.1").await.is_err());
+        for identity in &identities {
+            assert!(
+                ask(&world, identity).await.is_ok(),
+                "refused to others: {:?}",
+                identity.caller.credential
+            );
+        }
+    }
+    world.ring.replace(vec![signing_key()], &[&kid]);
+    world.source.is_key_revoked.store(true, Ordering::SeqCst);
+    world.source.unknown.lock().unwrap().push(world.key.hash());
+    world.register("crt_1", &known[0], |it| {
+        (it.expires_at, it.revoked_at) = (Some(ends_at), Some(ends_at));
+    });
+    world.directory.forget_all();
+    for identity in &identities {
+        assert!(matches!(ask(&world, identity).await, Err(Ended::Revoked(_))));
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_ends_with_its_app_all_the_same() {
+    let world = World::new();
+    *world.source.keys_end_at.lock().unwrap() = Some(world.clock.now().plus(Duration::from_secs(60)));
+    let identity = world.identify().await.unwrap().unwrap().identity;
+    world.later(120);
+    suspend(&world);
+    assert_eq!(ask(&world, &identity).await.unwrap_err(), Ended::Suspended(Subject::App));
 }
 
 #[tokio::test]

@@ -151,6 +151,24 @@ fn what_changes_without_an_end_ends_nothing() {
 }
 
 #[test]
+fn a_key_that_only_expires_ends_nothing_until_it_is_revoked_too() {
+    let world = World::start();
+    let app = world.dev.told("/app/client_id").to_owned();
+    let (key, id) = world.key(&app);
+    let mut stream = world.get(&key, "/api/watch/ticking");
+    world.admin("POST", &format!("/admin/keys/{id}/rotate"), &json!({"overlap": "500ms"}));
+    let sent = key.split_once(": ").unwrap();
+    wait_for("the key's end", || {
+        http::request(world.dev.base(), "GET", "/api/products", &[sent], "").status == 401
+    });
+    // What it rests on is looked at again.
+    world.admin("PATCH", &format!("/admin/apps/{app}"), &json!({"name": "Another name"}));
+    (0..50).for_each(|_| stream.read_until("tick"));
+    world.admin("POST", &format!("/admin/keys/{id}/revoke"), &Value::Null);
+    world.is_recorded(&stream.ends_cut_off(), 200, "revoked_under_way", "billable");
+}
+
+#[test]
 fn an_app_that_loses_the_scope_of_a_route_loses_what_it_has_under_way_there() {
     let world = World::start();
     let made = world.dev.register(&json!({}));
