@@ -175,8 +175,8 @@ impl IdentitySource for OneApp {
         Ok(None)
     }
 
-    async fn certificates(&self, _: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
-        Ok(Vec::new())
+    async fn certificate(&self, _: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
+        Ok(None)
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

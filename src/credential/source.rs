@@ -51,9 +51,9 @@ pub trait IdentitySource: Send + Sync {
     ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable>;
     /// What verifies the signatures of that key.
     async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable>;
-    /// The certificates that are known by one of those names: those that were not revoked, by the order of the names, before those
-    /// that were.
-    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable>;
+    /// The certificate that is registered by the first of those names by which any is, or was: the one that was not revoked, or else
+    /// the last that was.
+    async fn certificate(&self, names: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable>;
     /// The app.
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable>;
     /// What holds of all access tokens of the app.

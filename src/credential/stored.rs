@@ -81,8 +81,8 @@ impl IdentitySource for StoredIdentities {
         material.map(open).transpose()
     }
 
-    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
-        self.store.client_certificates_known_by(names).await.map_err(out_of_reach)
+    async fn certificate(&self, names: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
+        self.store.client_certificate_known_by(names).await.map_err(out_of_reach)
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

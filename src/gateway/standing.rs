@@ -21,6 +21,8 @@ use crate::domain::ended::Ended;
 use crate::policy::snapshot::Access;
 
 const GRANT_GONE: Ended = Ended::Revoked("The merchant's grant was revoked.");
+const ANOTHERS: Ended =
+    Ended::Revoked("The client certificate of this connection is registered otherwise by now.");
 const SCOPE_GONE: Ended = Ended::Revoked("The credential no longer has a scope that the call needs.");
 
 /// Up to which change a call is known to stand.
@@ -94,10 +96,14 @@ pub(super) fn poll(worker: &Worker, call: &Call, context: &mut Context<'_>) -> P
     }
 }
 
-/// Whether a caller still has the grant that it had, the scopes that its route asks for, and those by which it sees what others see
+/// Whether a caller is still the same, has the grant that it had, the scopes that its route asks for, and those by which it sees what others see
 /// masked.
 fn compare(call: &Call, now: &Identity) -> Result<(), Ended> {
     let (Some(route), Some(before)) = (call.route(), &call.identity) else { return Ok(()) };
+    // Only a certificate has several by which it may be known, also of several apps.
+    if before.caller.credential_id != now.caller.credential_id {
+        return Err(ANOTHERS);
+    }
     if before.caller.grant != now.caller.grant {
         return Err(GRANT_GONE);
     }

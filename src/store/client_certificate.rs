@@ -10,9 +10,6 @@ use crate::domain::app_certificate::{AppCertificate, KnownBy, KnownByKey, ShownN
 use crate::domain::id::{AppId, CertificateId};
 use crate::domain::time::Timestamp;
 
-/// Most certificates that are looked at to find one: a name has one at most that was not revoked.
-const MAX_FOUND: i64 = 8;
-
 row! {
     CertificateRow {
         id: String,
@@ -95,31 +92,30 @@ impl Store {
         transaction.commit().await
     }
 
-    /// The certificates that are known by one of those names: first those that were not revoked, by the order of the names, then
-    /// some that were.
+    /// The certificate that is registered by the first of those names by which any is, or was: the one that was not revoked, or else
+    /// the last that was.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn client_certificates_known_by(
+    pub async fn client_certificate_known_by(
         &self,
         names: &ShownNames,
-    ) -> Result<Vec<AppCertificate>, StoreError> {
+    ) -> Result<Option<AppCertificate>, StoreError> {
         let mut keys = names.keys().iter().map(KnownByKey::as_str).chain(std::iter::repeat(""));
         let [first, second, third] = std::array::from_fn(|_| keys.next().unwrap_or_default());
-        let rows: Vec<CertificateRow> = on!(self.reader(), db => {
+        let row: Option<CertificateRow> = on!(self.reader(), db => {
             sqlx::query_as(select_certificate!(
                 "where known_by in ($1, $2, $3) \
-                 order by case when revoked_at is null then 1 else 2 end, \
-                 case known_by when $1 then 1 when $2 then 2 else 3 end, created_at desc limit $4"
+                 order by case known_by when $1 then 1 when $2 then 2 else 3 end, \
+                 case when revoked_at is null then 1 else 2 end, created_at desc limit 1"
             ))
             .bind(first)
             .bind(second)
             .bind(third)
-            .bind(MAX_FOUND)
-            .fetch_all(db)
+            .fetch_optional(db)
             .await
         })?;
-        all(rows)
+        row.map(AppCertificate::try_from).transpose()
     }
 
     /// The certificate of that id, whether it still proves its app or not.

@@ -319,8 +319,8 @@ impl IdentitySource for Facts {
         Ok(None)
     }
 
-    async fn certificates(&self, _: &ShownNames) -> Answered<Vec<AppCertificate>> {
-        Ok(self.certificate.clone().into_iter().collect())
+    async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {
+        Ok(self.certificate.clone())
     }
 
     async fn app(&self, _: &AppId) -> Answered<Option<App>> {

@@ -17,8 +17,9 @@ pub(super) const ENDED: Refusal = Refusal::CertificateInvalid(
 );
 
 impl Loader {
-    /// Whom a certificate proves that is known by one of those names. They are stamped before they are looked for, so that one
-    /// that is registered later is heard of.
+    /// Whom a certificate proves that is known by one of those names: the first that is registered, or was. One that was revoked or has
+    /// ended gives way to no other, by which the certificate might be worth more. The names are stamped before they are looked for, so
+    /// that one that is registered later is heard of.
     pub(in crate::credential) async fn load_certificate(
         &self,
         names: &ShownNames,
@@ -27,13 +28,12 @@ impl Loader {
     ) -> Result<Identity, Failure> {
         let _place = self.place()?;
         names.keys().iter().for_each(|key| stamps.push(judging.changes.stamp(key.as_str())));
-        let found = self.source.certificates(names).await?;
-        let Some(certificate) = found.iter().find(|certificate| certificate.revoked_at.is_none()) else {
-            return Err(match found.first() {
-                Some(ended) => Failure::of(&ended.app, ENDED),
-                None => Failure::Refused(Refused::from(NOT_REGISTERED)),
-            });
+        let Some(certificate) = self.source.certificate(names).await? else {
+            return Err(Failure::Refused(Refused::from(NOT_REGISTERED)));
         };
+        if certificate.revoked_at.is_some() {
+            return Err(Failure::of(&certificate.app, ENDED));
+        }
         let app = self.app(&certificate.app, judging).await?;
         stamps.extend(&app.stamps);
         let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&certificate.app, refusal))?;
@@ -42,7 +42,7 @@ impl Loader {
             credential_id: certificate.id.as_str().into(),
             merchant: None,
             grant: None,
-            narrowing: certificate.narrowing.clone().shared(),
+            narrowing: certificate.narrowing.shared(),
             scopes: match &certificate.scopes {
                 Some(narrow) => narrow.intersection(&facts.scopes),
                 None => facts.scopes.clone(),

@@ -37,7 +37,8 @@ pub(crate) struct Authority {
 }
 
 /// A connection by TLS.
-pub(crate) type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type TlsConnection = Connection<TlsStream>;
+pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 impl Authority {
     pub(crate) fn new() -> Self {

@@ -78,7 +78,7 @@ async fn a_certificate_is_loaded_once_and_each_change_beats_what_is_remembered()
 }
 
 #[tokio::test]
-async fn of_several_names_the_first_counts_that_is_in_force() {
+async fn of_several_names_the_first_counts_that_is_registered_whether_it_holds_or_not() {
     let world = World::new();
     let (known, names) = names(&["CN=a", "CN=b"]);
     world.register("crt_b", &known[1], |_| {});
@@ -88,7 +88,12 @@ async fn of_several_names_the_first_counts_that_is_in_force() {
     world.register("crt_a", &known[0], |it| it.expires_at = Some(ends));
     assert_eq!(id().await.as_deref(), Some("crt_a"));
     world.later(30);
-    assert_eq!(id().await.as_deref(), Some("crt_b"), "the first has ended");
+    let refused = async || world.shown(&names, "192.0.2.1").await.err();
+    assert!(matches!(refused().await, Some(Refusal::CertificateInvalid(_))), "the first has ended");
+    world.register("crt_a", &known[0], |it| it.revoked_at = Some(ends));
+    assert!(matches!(refused().await, Some(Refusal::CertificateInvalid(_))), "the first was revoked");
+    world.register("crt_c", &known[0], |_| {});
+    assert_eq!(id().await.as_deref(), Some("crt_c"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::credential::request_key::RequestKey;
 use crate::credential::sealing::SealingKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
-use crate::domain::app_certificate::{AppCertificate, ShownNames};
+use crate::domain::app_certificate::{AppCertificate, KnownByKey, ShownNames};
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
@@ -128,13 +128,11 @@ impl IdentitySource for Source {
         self.answer(told.iter().find(|(key, _)| key == id).map(|(_, hash)| *hash))
     }
 
-    async fn certificates(&self, names: &ShownNames) -> Result<Vec<AppCertificate>, SourceUnavailable> {
+    async fn certificate(&self, names: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
         let registered = self.certificates.lock().unwrap();
-        let found = names.keys().iter().flat_map(|key| {
-            registered.iter().filter(|certificate| certificate.known_by.key() == *key).cloned()
-        });
-        self.answer(found.collect())
+        let by = |key: &KnownByKey| registered.iter().rfind(|certificate| certificate.known_by.key() == *key);
+        self.answer(names.keys().iter().find_map(by).cloned())
     }
 
     async fn app(&self, id: &AppId) -> Result<Option<App>, SourceUnavailable> {

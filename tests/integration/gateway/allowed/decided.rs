@@ -275,8 +275,8 @@ impl IdentitySource for Facts {
         Ok(Vec::new())
     }
 
-    async fn certificates(&self, _: &ShownNames) -> Answered<Vec<AppCertificate>> {
-        Ok(Vec::new())
+    async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {
+        Ok(None)
     }
 
     async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<SignatureKeyRecord>> {

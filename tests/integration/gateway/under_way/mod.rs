@@ -1,6 +1,7 @@
 //! Calls that are under way when what they rest on is revoked or suspended, or what serves them is switched off.
 
 mod beside;
+mod certificates;
 mod durable;
 mod ended;
 mod http2;

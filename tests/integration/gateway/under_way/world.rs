@@ -185,7 +185,7 @@ impl World {
         let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{credential}\r\n{rest}");
         connection.send(head.as_bytes());
         wait_for("the upstream to have the call", || self.upstream.arrived(&at) > before);
-        Call { connection, read: String::new() }
+        Call::on(connection)
     }
 
     #[track_caller]
@@ -217,20 +217,25 @@ impl World {
 }
 
 /// A call under way.
-pub(super) struct Call {
-    connection: Connection,
+pub(super) struct Call<S = TcpStream> {
+    connection: Connection<S>,
     /// What has been read of its answer.
     read: String,
 }
 
-impl Call {
+impl<S: Read + Write> Call<S> {
+    /// One that was sent on that connection.
+    pub(super) fn on(connection: Connection<S>) -> Self {
+        Self { connection, read: String::new() }
+    }
+
     /// Reads on until `text` has come once more.
     #[track_caller]
     pub(super) fn read_until(&mut self, text: &str) {
         let from = self.read.len();
         while !self.read[from..].contains(text) {
             let mut piece = [0; 1024];
-            let read = self.connection.stream().read(&mut piece).unwrap();
+            let read = self.connection.stream_mut().read(&mut piece).unwrap();
             assert_ne!(read, 0, "it ended within {:?}", self.read);
             self.read.push_str(&String::from_utf8_lossy(&piece[..read]));
         }
@@ -258,7 +263,7 @@ impl Call {
     pub(super) fn ends_cut_off(mut self) -> String {
         let begun = Instant::now();
         let mut piece = vec![0; 1 << 20];
-        while let Ok(read @ 1..) = self.connection.stream().read(&mut piece) {
+        while let Ok(read @ 1..) = self.connection.stream_mut().read(&mut piece) {
             self.read.push_str(&String::from_utf8_lossy(&piece[..read]));
             assert!(begun.elapsed() < SOON, "it goes on");
         }
