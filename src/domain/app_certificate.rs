@@ -104,7 +104,7 @@ impl ShownNames {
     /// What a certificate is known by at `now`.
     #[must_use]
     pub fn of(certificate: &ClientCertificate, now: Timestamp) -> Self {
-        let vouched = certificate.vouched.as_ref().filter(|vouched| now <= vouched.until);
+        let vouched = certificate.vouched(now);
         let spiffe_id = vouched.and_then(|vouched| vouched.spiffe_id.clone()).map(KnownBy::SpiffeId);
         let subject = vouched.and_then(|vouched| {
             vouched.names.iter().find_map(|name| match name {
@@ -210,10 +210,11 @@ mod tests {
             ("CN=erp".parse().unwrap(), "spiffe://a/erp".parse().unwrap());
         let names =
             vec![CertificateName::Host("erp.example".to_owned()), CertificateName::Subject(subject.clone())];
-        let vouched = Some(Vouched { names, spiffe_id: Some(id.clone()), until: at(150) });
+        let vouched = Some(Vouched { names, spiffe_id: Some(id.clone()) });
         let thumbprint = Thumbprint([7; 32]);
         let (not_before, not_after, is_revoked) = (at(100), at(200), false);
-        let certificate = ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched };
+        let holds = at(100)..=at(150);
+        let certificate = ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched, holds };
         let itself = KnownBy::Fingerprint(thumbprint);
         let all = ShownNames::new([itself.clone(), KnownBy::SpiffeId(id), KnownBy::Subject(subject)]);
         assert_eq!(ShownNames::of(&certificate, at(150)), all);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::confirmation::Thumbprint;
@@ -101,14 +102,16 @@ impl FromStr for CertificateName {
 pub struct ClientCertificate {
     /// SHA-256 of it (`x5t#S256`).
     pub thumbprint: Thumbprint,
-    /// The first second in which it is valid.
+    /// From when it is valid.
     pub not_before: Timestamp,
-    /// The last one.
+    /// The last moment of its last second.
     pub not_after: Timestamp,
     /// Whether its authority, or one between, took it back: then it proves nothing.
     pub is_revoked: bool,
     /// What an authority vouches for that the platform trusts, if one does.
     pub vouched: Option<Vouched>,
+    /// When that is so: at another time other certificates that were shown with it, or other revocation lists, count.
+    pub holds: RangeInclusive<Timestamp>,
 }
 
 /// What an authority vouches for.
@@ -118,8 +121,6 @@ pub struct Vouched {
     pub names: Vec<CertificateName>,
     /// The SPIFFE id that it names, if it is a workload's (X509-SVID, section 5.2).
     pub spiffe_id: Option<SpiffeId>,
-    /// The last second in which each certificate between it and the authority is valid.
-    pub until: Timestamp,
 }
 
 impl ClientCertificate {
@@ -135,11 +136,16 @@ impl ClientCertificate {
         self.is_timely(now) && !self.is_revoked
     }
 
+    /// What an authority vouches for at `now`, if one does.
+    #[must_use]
+    pub fn vouched(&self, now: Timestamp) -> Option<&Vouched> {
+        self.vouched.as_ref().filter(|_| self.holds.contains(&now))
+    }
+
     /// Whether an authority vouches at `now` that its holder is `name`.
     #[must_use]
     pub fn is_vouched(&self, name: &CertificateName, now: Timestamp) -> bool {
-        let is_so = |vouched: &Vouched| now <= vouched.until && vouched.names.contains(name);
-        self.is_good(now) && self.vouched.as_ref().is_some_and(is_so)
+        self.is_good(now) && self.vouched(now).is_some_and(|vouched| vouched.names.contains(name))
     }
 }
 
@@ -151,10 +157,11 @@ mod tests {
     fn a_certificate_is_of_use_while_it_is_valid_and_so_is_who_vouches_for_it() {
         let at = Timestamp::from_seconds;
         let name = CertificateName::Host("erp.bright.example".to_owned());
-        let vouched = Some(Vouched { names: vec![name.clone()], spiffe_id: None, until: at(150) });
+        let vouched = Some(Vouched { names: vec![name.clone()], spiffe_id: None });
         let thumbprint = Thumbprint([7; 32]);
         let (not_before, not_after, is_revoked) = (at(100), at(200), false);
-        let certificate = ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched };
+        let holds = at(100)..=at(150);
+        let certificate = ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched, holds };
         for (now, is_timely, is_vouched) in [
             (99, false, false),
             (100, true, true),

@@ -39,7 +39,7 @@ struct Looked {
     names: ShownNames,
     /// By which version of the authorities.
     version: u64,
-    /// The last second in which it is known by these names.
+    /// The last moment in which it is known by these names.
     until: Timestamp,
     found: Found,
 }
@@ -125,8 +125,6 @@ impl ConnectionCertificate {
             self.looked.replace(Some(Looked { names, version, until, found: Found::Nobody(UNTIMELY) }));
             return Ok(None);
         }
-        let vouched = certificate.vouched.as_ref().map(|vouched| vouched.until);
-        let until = vouched.filter(|until| now <= *until).unwrap_or(certificate.not_after);
-        Ok(Some((names, version, until.min(certificate.not_after))))
+        Ok(Some((names, version, *certificate.holds.end())))
     }
 }

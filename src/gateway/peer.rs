@@ -93,7 +93,8 @@ mod tests {
 
         fn look_at(&self, _: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
             let (thumbprint, is_revoked, vouched) = (Thumbprint([7; 32]), false, None);
-            Some(ClientCertificate { thumbprint, not_before: now, not_after: now, is_revoked, vouched })
+            let (not_before, not_after, holds) = (now, now, now..=now);
+            Some(ClientCertificate { thumbprint, not_before, not_after, is_revoked, vouched, holds })
         }
     }
 

@@ -5,6 +5,7 @@
 //! So a certificate that no authority issued is let in too: an app may have registered it as its own, or have its tokens bound to it.
 //! Nobody is let through by a certificate here. A file that is broken changes nothing: what was read of it before stays.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -188,8 +189,7 @@ impl Vouching for ClientAuthorities {
         let (version, hash) = (self.version(), hash_of(chain));
         if let Some((of, known)) = self.vouched.get(&hash)
             && of == version
-            && known.is_timely(now)
-            && known.vouched.as_ref().is_some_and(|vouched| now <= vouched.until)
+            && known.holds.contains(&now)
         {
             return Some((*known).clone());
         }
@@ -205,20 +205,20 @@ impl ClientAuthorities {
     fn look(&self, chain: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
         let (first, rest) = chain.split_first()?;
         let (_, certificate) = X509Certificate::from_der(first).ok()?;
-        let (not_before, not_after) = validity(&certificate);
         let in_force = self.in_force();
-        let vouched = in_force.vouched((&certificate, chain), now).map(|(names, spiffe_id)| Vouched {
-            names,
-            spiffe_id,
-            until: vouched_until(rest, now).min(not_after),
-        });
+        let vouched = in_force.vouched((&certificate, chain), now);
         let is_revoked = vouched.is_none() && in_force.has_revoked(chain);
+        let (not_before, end) = validity(&certificate);
+        let others = rest.iter().filter_map(|one| Some(validity(&X509Certificate::from_der(one).ok()?.1)));
+        let certificates = others.flat_map(|(from, end)| [from, end]).chain([not_before, end]);
+        let changes = certificates.chain(in_force.lists().map(|list| list.next_at));
         Some(ClientCertificate {
             thumbprint: thumbprint_of(first),
             not_before,
-            not_after,
+            not_after: just_before(end),
             is_revoked,
             vouched,
+            holds: between(changes, now),
         })
     }
 }
@@ -252,7 +252,7 @@ impl InForce {
         &self,
         (certificate, chain): (&X509Certificate<'_>, &[Box<[u8]>]),
         now: Timestamp,
-    ) -> Option<(Vec<CertificateName>, Option<SpiffeId>)> {
+    ) -> Option<Vouched> {
         let id = spiffe_id(certificate);
         let own = self.bundles.iter().find(|bundle| id.as_ref().is_some_and(|id| bundle.is_of(id)));
         let general = self.bundles.iter().find(|bundle| bundle.domain().is_none());
@@ -266,7 +266,8 @@ impl InForce {
         found.retain(|name| !self.is_of_own_domain(name));
         found.extend(id.iter().filter(|_| by_own).map(|id| CertificateName::Uri(id.to_string())));
         let is_vouched = if own.is_some() { by_own } else { by_general };
-        (by_own || by_general).then(|| (found, id.filter(|_| is_vouched)))
+        let vouched = || Vouched { names: found, spiffe_id: id.filter(|_| is_vouched) };
+        (by_own || by_general).then(vouched)
     }
 
     /// Whether a name is an id of a trust domain that has authorities of its own.
@@ -286,14 +287,21 @@ impl InForce {
     }
 }
 
-/// Until when all of `chain` is valid that is at `now`. What is not has no part in who vouches.
-fn vouched_until(chain: &[Box<[u8]>], now: Timestamp) -> Timestamp {
-    let ends = chain.iter().filter_map(|one| {
-        let (_, certificate) = X509Certificate::from_der(one).ok()?;
-        let (not_before, not_after) = validity(&certificate);
-        (not_before..=not_after).contains(&now).then_some(not_after)
-    });
-    ends.min().unwrap_or(Timestamp::from_micros(i64::MAX))
+/// The span around `now` in which none of the changes falls: from the last before it to the next after it.
+fn between(changes: impl Iterator<Item = Timestamp>, now: Timestamp) -> RangeInclusive<Timestamp> {
+    let [mut from, mut until] = [i64::MIN, i64::MAX].map(Timestamp::from_micros);
+    for change in changes {
+        if change <= now {
+            from = from.max(change);
+        } else {
+            until = until.min(just_before(change));
+        }
+    }
+    from..=until
+}
+
+fn just_before(at: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().saturating_sub(1))
 }
 
 /// What a chain is remembered by.

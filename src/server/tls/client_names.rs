@@ -11,11 +11,11 @@ use crate::domain::distinguished_name::{Attribute, DistinguishedName};
 use crate::domain::spiffe_id::SpiffeId;
 use crate::domain::time::Timestamp;
 
-/// The first second in which a certificate is valid, and the last one.
+/// From when a certificate is valid, and from when no longer: its last second is in it.
 pub(super) fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
     let validity = certificate.validity();
-    let [from, to] = [validity.not_before, validity.not_after].map(|time| time.timestamp());
-    (Timestamp::from_seconds(from), Timestamp::from_seconds(to))
+    let [from, last] = [validity.not_before, validity.not_after].map(|time| time.timestamp());
+    (Timestamp::from_seconds(from), Timestamp::from_seconds(last.saturating_add(1)))
 }
 
 /// The subject of a certificate and its alternative names.

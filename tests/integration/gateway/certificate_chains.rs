@@ -1,10 +1,14 @@
 //! The chains of certificates that machines show: how long they may be, and what of them counts when.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::CertificateParams;
 use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 
-use crate::support::machines::{Machines, get, named};
+use crate::support::dev::wait_for;
+use crate::support::machines::{Machines, get, named, status};
 use crate::support::tls::{Authority, Identity};
 
 const REGISTERED: &str = "CN=erp,O=Bright Apps";
@@ -45,4 +49,27 @@ fn a_session_is_not_kept_for_a_machine_that_does_not_keep_it_itself() {
         assert_eq!(get(&mut connection, "/me", "").status, 200);
         assert_eq!(connection.stream().conn.handshake_kind(), Some(HandshakeKind::Full));
     }
+}
+
+#[test]
+fn what_a_chain_is_worth_is_looked_at_anew_when_part_of_it_begins_or_ends() {
+    let machines = Machines::start();
+    machines.register(&json!({"subject": REGISTERED}));
+    let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3);
+    let at = rcgen::date_time_ymd(1970, 1, 1) + soon;
+    let early = machines.authority.issue_to(|parameters| {
+        named("erp", &[])(parameters);
+        parameters.not_before = at;
+    });
+    // Nothing depends on what ends.
+    let ends = |parameters: &mut CertificateParams| parameters.not_after = at;
+    let beside = machines.authority.issue_to(named("erp", &[])).with(Identity::self_signed(ends).certificate);
+    let [mut early, mut beside] = [&early, &beside].map(|identity| machines.connect(identity));
+    assert_eq!(status(&mut early), 401);
+    wait_for("it to begin", || status(&mut early) == 200);
+    let is_over = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap() > soon + Duration::from_secs(2);
+    wait_for("the other's end", || {
+        assert_eq!(status(&mut beside), 200);
+        is_over()
+    });
 }

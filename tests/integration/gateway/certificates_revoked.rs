@@ -9,23 +9,13 @@ use serde_json::{Value, json};
 use crate::support::dev::wait_for;
 use crate::support::fleet::Fleet;
 use crate::support::http::form;
-use crate::support::machines::{Machines, get, named, told};
+use crate::support::machines::{Machines, get, named, status, told};
 use crate::support::stores::Place;
 use crate::support::tls::{Authority, Identity, TlsConnection};
 
 const PRODUCT: &str = "/api/products/p-1001";
 /// Beyond any test.
 const FAR: i32 = 2_090;
-
-/// 200, if it is known whose the connection is; the call itself wants a merchant.
-#[track_caller]
-fn status(connection: &mut TlsConnection) -> u16 {
-    let answer = get(connection, "/api/orders", "");
-    match told(&answer) {
-        (403, code) if code == "merchant_missing" => 200,
-        (status, _) => status,
-    }
-}
 
 #[track_caller]
 fn is_refused(connection: &mut TlsConnection, part: &str) {

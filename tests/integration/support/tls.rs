@@ -225,6 +225,12 @@ impl Identity {
         Self { certificate: certificate.der().clone(), chain: Vec::new(), key: pair.serialize_der() }
     }
 
+    /// The same, which shows one certificate more.
+    pub(crate) fn with(mut self, more: CertificateDer<'static>) -> Self {
+        self.chain.push(more);
+        self
+    }
+
     /// SHA-256 of its certificate, in hexadecimal.
     pub(crate) fn fingerprint(&self) -> String {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
