@@ -11,7 +11,7 @@ use super::request_key::RequestKey;
 use crate::domain::authentication::Authentication;
 use crate::domain::confirmation::Confirmation;
 use crate::domain::last_use::KEY_EVERY;
-use crate::domain::principal::Caller;
+use crate::domain::principal::{Caller, CredentialKind};
 use crate::domain::time::Timestamp;
 
 /// A credential that was verified, with the fields that tell the upstream about it.
@@ -85,6 +85,13 @@ impl Identity {
     /// A use at `now` was noted, and so are all of its hour.
     pub fn use_is_noted(&self, now: Timestamp) {
         self.use_due.store(hour(now).plus(KEY_EVERY).as_micros(), Ordering::Relaxed);
+    }
+
+    /// Whether it is that of a certificate, or of what is bound to one.
+    #[must_use]
+    pub fn rests_on_certificate(&self) -> bool {
+        self.caller.credential == CredentialKind::ClientCertificate
+            || matches!(self.confirmation, Some(Confirmation::Certificate(_)))
     }
 
     /// From when on its credential no longer works, if it ends by itself.

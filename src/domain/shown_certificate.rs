@@ -65,6 +65,12 @@ impl ShownCertificate {
         certificate
     }
 
+    /// What is known by now of what it was worth at a time: what only ended since counts, and what was taken back does not.
+    #[must_use]
+    pub fn as_of(&self, at: Timestamp) -> Option<ClientCertificate> {
+        self.vouching.look_at(&self.chain, at)
+    }
+
     fn looked(&self) -> MutexGuard<'_, Looked> {
         self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -161,6 +161,7 @@ async fn stages(
     };
     if let Some(identity) = &identity {
         identify::confirm(worker, identity, &asking).map_err(|refused| told.of(refused))?;
+        call.standing.rests_on(identity, &peer.fields.door);
     }
     told.shares_host = checked.host == shared.host;
     call.identity = identity;

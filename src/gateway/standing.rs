@@ -17,7 +17,9 @@ use tokio::task::JoinHandle;
 use super::recording::{Call, End};
 use super::worker::Worker;
 use crate::credential::directory::Identity;
+use crate::domain::door::Door;
 use crate::domain::ended::Ended;
+use crate::domain::shown_certificate::ShownCertificate;
 use crate::policy::snapshot::Access;
 
 const GRANT_GONE: Ended = Ended::Revoked("The merchant's grant was revoked.");
@@ -29,6 +31,8 @@ const SCOPE_GONE: Ended = Ended::Revoked("The credential no longer has a scope t
 #[derive(Default)]
 pub struct Standing {
     noticed: Cell<u64>,
+    /// The certificate of its connection, if it was let through by that, or by what is bound to it.
+    certificate: Option<Arc<ShownCertificate>>,
     asked: RefCell<Option<Box<Asked>>>,
 }
 
@@ -47,7 +51,21 @@ impl Standing {
     /// Of a call that has just arrived.
     #[must_use]
     pub fn begin(worker: &Worker) -> Self {
-        Self { noticed: Cell::new(worker.noticed()), asked: RefCell::default() }
+        Self { noticed: Cell::new(worker.noticed()), ..Self::default() }
+    }
+
+    /// It was let through by that identity, on a connection that came by that door.
+    pub(super) fn rests_on(&mut self, identity: &Identity, door: &Door) {
+        if let Door::Machines(Some(shown)) = door
+            && identity.rests_on_certificate()
+        {
+            self.certificate = Some(shown.clone());
+        }
+    }
+
+    /// Whether others vouch for what it rests on, or some of that was taken back.
+    fn is_certificate_touched(&self, worker: &Worker) -> bool {
+        self.certificate.is_some() && self.noticed.get() < worker.vouching_noticed()
     }
 
     /// Whether it is to be asked whether the call may go on: something has changed.
@@ -82,10 +100,14 @@ pub(super) fn poll(worker: &Worker, call: &Call, context: &mut Context<'_>) -> P
             }
         }
         let identity = asked.as_ref().map(|asked| &asked.identity).or(call.identity.as_ref());
-        match identity.filter(|identity| !shared.directory.is_untouched(identity)) {
+        let is_touched = |identity: &&Arc<Identity>| {
+            standing.is_certificate_touched(worker) || !shared.directory.is_untouched(identity)
+        };
+        match identity.filter(is_touched) {
             Some(identity) if standing.noticed.get() != noticed => {
                 let identity = identity.clone();
-                let asking = Some((shared.directory.ask_again(identity.clone()), noticed));
+                let shown = standing.certificate.clone().map(|certificate| (certificate, call.at));
+                let asking = Some((shared.directory.ask_again(identity.clone(), shown), noticed));
                 *asked = Some(Box::new(Asked { identity, asking }));
             }
             Some(_) | None => {

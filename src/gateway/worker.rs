@@ -23,6 +23,7 @@ use crate::credential::recent::Recent;
 use crate::credential::signatures::Signatures;
 use crate::domain::door::Door;
 use crate::domain::id::NodeId;
+use crate::domain::shown_certificate::Vouching;
 use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub kill_switches: Arc<KillSwitches>,
     /// Credentials.
     pub directory: Arc<Directory>,
+    /// Who vouches for certificates of clients, if a door asks for them.
+    pub vouching: Option<Arc<dyn Vouching>>,
     /// Access tokens that upstreams ask for.
     pub tokens: Arc<UpstreamTokens>,
     /// Time.
@@ -118,10 +121,12 @@ pub struct Worker {
 /// What has changed that calls under way may have to end for, as far as a core has noticed.
 #[derive(Default)]
 struct Changes {
-    /// The versions of credentials and of kill switches that it has noticed.
-    versions: Cell<(u64, u64)>,
+    /// The versions of credentials, of kill switches and of who vouches for certificates that it has noticed.
+    versions: Cell<[u64; 3]>,
     /// How often it noticed others.
     noticed: Cell<u64>,
+    /// The last of those times that there was another of who vouches.
+    vouching_noticed: Cell<u64>,
 }
 
 /// Credentials of a generation that a core keeps at hand.
@@ -192,11 +197,23 @@ impl Worker {
         self.changes.noticed.get()
     }
 
+    /// The last of those times that others vouched for certificates, or some were taken back.
+    #[must_use]
+    pub fn vouching_noticed(&self) -> u64 {
+        self.changes.vouching_noticed.get()
+    }
+
     /// Looks whether there are such changes; if so, wakes the calls that wait.
     pub fn notice_changes(&self) {
-        let versions = (self.shared.directory.changes(), self.shared.kill_switches.version());
-        if self.changes.versions.replace(versions) != versions {
-            self.changes.noticed.set(self.changes.noticed.get().wrapping_add(1));
+        let Changes { versions, noticed, vouching_noticed } = &self.changes;
+        let vouching = self.shared.vouching.as_ref().map_or(0, |vouching| vouching.version());
+        let now = [self.shared.directory.changes(), self.shared.kill_switches.version(), vouching];
+        let before = versions.replace(now);
+        if before != now {
+            noticed.set(noticed.get().wrapping_add(1));
+            if before[2] != vouching {
+                vouching_noticed.set(noticed.get());
+            }
             self.watches.wake_calls();
         }
     }

@@ -221,6 +221,7 @@ impl Node {
             live: services.live.clone(),
             kill_switches: services.kill_switches.clone(),
             directory: services.directory.clone(),
+            vouching: certificates.as_ref().and_then(|certificates| certificates.vouching()),
             tokens: tokens.clone(),
             clock: services.clock.clone(),
             node: settings.node.clone(),

@@ -10,8 +10,12 @@ use tokio::task::JoinHandle;
 use super::loading::Owned;
 use super::{Credential, Directory, Identity};
 use crate::credential::refused::Refused;
+use crate::domain::app_certificate::ShownNames;
 use crate::domain::ended::Ended;
+use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
+use crate::domain::shown_certificate::ShownCertificate;
+use crate::domain::time::Timestamp;
 
 /// Identities that are asked for again at once: what many have in common is loaded by the first.
 pub(super) const AT_ONCE: usize = 32;
@@ -20,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon a store that is away is asked again meanwhile.
 const AGAIN: Duration = Duration::from_millis(100);
 
+const TAKEN_BACK: Ended = Ended::Revoked(
+    "The client certificate of this connection, or one that leads to its authority, was revoked.",
+);
 const NOT_BELIEVED: Ended =
     Ended::Revoked("What the platform takes of the access token's issuer has changed since.");
 
@@ -36,14 +43,33 @@ impl Directory {
         identity.provenance.as_ref().is_none_or(|provenance| self.changes.are_fresh(&provenance.stamps))
     }
 
-    /// Finds out whether an identity still holds; gives it as it is now.
-    pub fn ask_again(self: &Arc<Self>, identity: Arc<Identity>) -> JoinHandle<Result<Arc<Identity>, Ended>> {
-        self.control.spawn(self.clone().find_again(identity))
+    /// Finds out whether an identity still holds; gives it as it is now. `shown` is the certificate that it rests on, if it does, and
+    /// when it was let through by that.
+    pub fn ask_again(
+        self: &Arc<Self>,
+        identity: Arc<Identity>,
+        shown: Option<(Arc<ShownCertificate>, Timestamp)>,
+    ) -> JoinHandle<Result<Arc<Identity>, Ended>> {
+        self.control.spawn(self.clone().find_again(identity, shown))
     }
 
-    async fn find_again(self: Arc<Self>, identity: Arc<Identity>) -> Result<Arc<Identity>, Ended> {
+    async fn find_again(
+        self: Arc<Self>,
+        identity: Arc<Identity>,
+        shown: Option<(Arc<ShownCertificate>, Timestamp)>,
+    ) -> Result<Arc<Identity>, Ended> {
         let Some(provenance) = &identity.provenance else { return Ok(identity) };
-        let (credential, presented) = provenance.presented(&identity);
+        let (mut credential, mut presented) = provenance.presented(&identity);
+        if let Some((shown, at)) = shown {
+            let certificate = {
+                let _place = self.asking.acquire().await;
+                shown.as_of(at).filter(|certificate| !certificate.is_revoked).ok_or(TAKEN_BACK)?
+            };
+            if let Owned::Certificate(names) = &mut presented {
+                *names = ShownNames::of(&certificate, at);
+                credential = (CredentialKind::ClientCertificate, names.hash());
+            }
+        }
         if let Owned::AccessToken(token) = &presented
             && token.issuer.is_some()
             && !self.issuers.trusts(&token.key)

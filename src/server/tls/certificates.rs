@@ -23,7 +23,7 @@ use super::client_certificates::ClientAuthorities;
 use super::folder;
 use super::set::CertificateSet;
 use crate::config::settings::{MutualTlsSettings, TlsSettings};
-use crate::domain::shown_certificate::ShownCertificate;
+use crate::domain::shown_certificate::{ShownCertificate, Vouching};
 use crate::domain::time::{Clock, Timestamp};
 
 /// What is spoken within TLS, as ALPN names it (RFC 7301), by preference.
@@ -170,6 +170,12 @@ impl Certificates {
     #[must_use]
     pub(in crate::server) fn clients(&self) -> Option<&ClientAuthorities> {
         self.clients.as_deref()
+    }
+
+    /// The same, for whoever asks nothing but that.
+    #[must_use]
+    pub(in crate::server) fn vouching(&self) -> Option<Arc<dyn Vouching>> {
+        self.clients.clone().map(|clients| clients as Arc<dyn Vouching>)
     }
 
     /// Reads again who vouches for clients, and which certificates were taken back. Reads files: not for the data plane's threads.

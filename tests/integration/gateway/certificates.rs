@@ -5,7 +5,6 @@ use rustls::version::{TLS12, TLS13};
 use serde_json::{Value, json};
 
 use crate::support::dev::wait_for;
-use crate::support::http::form;
 use crate::support::machines::{Machines, get, named, told};
 use crate::support::origin::{Origin, point};
 use crate::support::tls::Identity;
@@ -70,27 +69,9 @@ fn another_credential_goes_before_the_certificate_and_a_bound_token_needs_it() {
     assert_eq!(told(&both), (400, "credential_repeated".to_owned()));
 
     // A token of another app, which is bound to the certificate that is registered, is that app's.
-    let bound = dev.register(&json!({
-        "grant_types": ["client_credentials"], "tls_client_certificate_bound_access_tokens": true,
-    }));
-    let text = |name: &str| bound[name].as_str().unwrap().to_owned();
-    let fields = form(&[
-        ("grant_type", "client_credentials"),
-        ("client_id", &text("client_id")),
-        ("client_secret", &text("client_secret")),
-    ]);
-    let asked = format!(
-        "POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{fields}",
-        fields.len()
-    );
-    let token = connection.exchange(&asked).unwrap().json();
-    let bearer = format!("Authorization: Bearer {}\r\n", token["access_token"].as_str().unwrap());
+    let (bearer, app) = machines.bound_token(&mut connection);
     let me = get(&mut connection, "/me", &bearer).json();
-    assert_eq!(
-        (&me["app"], &me["credential"]["bound_to"]),
-        (&bound["client_id"], &json!("client_certificate"))
-    );
+    assert_eq!((&me["app"], &me["credential"]["bound_to"]), (&json!(app), &json!("client_certificate")));
     let stolen = get(&mut machines.connect(&other), "/me", &bearer);
     assert_eq!(told(&stolen), (401, "credential_invalid".to_owned()));
     // Without it, the certificate is the one that it is.

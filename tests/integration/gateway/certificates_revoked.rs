@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::support::dev::wait_for;
 use crate::support::fleet::Fleet;
-use crate::support::http::form;
 use crate::support::machines::{Machines, get, named, status, told};
 use crate::support::stores::Place;
 use crate::support::tls::{Authority, Identity, TlsConnection};
@@ -37,22 +36,7 @@ fn what_was_taken_back_is_refused_on_connections_that_are_open_and_nobody_else_n
     assert!(connections.iter_mut().all(|connection| status(connection) == 200));
 
     // What is bound to it is refused too.
-    let bound = machines.dev.register(&json!({
-        "grant_types": ["client_credentials"], "tls_client_certificate_bound_access_tokens": true,
-    }));
-    let text = |name: &str| bound[name].as_str().unwrap().to_owned();
-    let fields = form(&[
-        ("grant_type", "client_credentials"),
-        ("client_id", &text("client_id")),
-        ("client_secret", &text("client_secret")),
-    ]);
-    let asked = format!(
-        "POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{fields}",
-        fields.len()
-    );
-    let token = connections[0].exchange(&asked).unwrap().json();
-    let bearer = format!("Authorization: Bearer {}\r\n", token["access_token"].as_str().unwrap());
+    let (bearer, _) = machines.bound_token(&mut connections[0]);
     assert_eq!(get(&mut connections[0], "/me", &bearer).status, 200);
 
     machines.revoke(&[&by_id, &by_itself], FAR);

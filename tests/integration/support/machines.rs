@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::dev::Dev;
-use super::http::Answer;
+use super::http::{Answer, form};
 use super::tls::{Authority, Client, Identity, RevocationList, TlsConnection};
 
 const HOST: &str = "mtls.example";
@@ -88,6 +88,27 @@ impl Machines {
         let made = self.dev.admin("POST", "/admin/client-certificates", &body.to_string());
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()
+    }
+
+    /// A token that is bound to the certificate of a connection, as a field, and whose it is: an app's that has subscribed.
+    #[track_caller]
+    pub(crate) fn bound_token(&self, connection: &mut TlsConnection) -> (String, String) {
+        let made = self.dev.register(&json!({
+            "grant_types": ["client_credentials"], "tls_client_certificate_bound_access_tokens": true,
+        }));
+        let text = |name: &str| made[name].as_str().unwrap();
+        let id = text("client_id").to_owned();
+        let subscription = json!({"app": id, "product": "storefront", "plan": "standard"});
+        assert_eq!(self.dev.admin("POST", "/admin/subscriptions", &subscription.to_string()).status, 201);
+        let (client, secret) = (("client_id", text("client_id")), ("client_secret", text("client_secret")));
+        let fields = form(&[("grant_type", "client_credentials"), client, secret]);
+        let asked = format!(
+            "POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{fields}",
+            fields.len()
+        );
+        let token = connection.exchange(&asked).unwrap().json();
+        (format!("Authorization: Bearer {}\r\n", token["access_token"].as_str().unwrap()), id)
     }
 
     pub(crate) fn client(&self, identity: &Identity) -> Client {

@@ -10,7 +10,7 @@ use crate::domain::id::{GrantId, MerchantId};
 use crate::domain::identity::Grant;
 
 async fn ask(world: &World, identity: &Arc<Identity>) -> Result<Arc<Identity>, Ended> {
-    world.directory.ask_again(identity.clone()).await.unwrap()
+    world.directory.ask_again(identity.clone(), None).await.unwrap()
 }
 
 fn suspend(world: &World) {
@@ -116,7 +116,7 @@ async fn what_a_store_that_is_away_cannot_say_is_asked_again_until_it_can() {
     world.directory.forget_app(&AppId::new("app_1").unwrap());
     world.source.is_away.store(true, Ordering::SeqCst);
     let asked = world.source.keys_asked.load(Ordering::SeqCst);
-    let asking = world.directory.ask_again(identity);
+    let asking = world.directory.ask_again(identity, None);
     while world.source.keys_asked.load(Ordering::SeqCst) < asked + 3 {
         tokio::task::yield_now().await;
     }
