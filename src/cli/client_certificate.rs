@@ -31,7 +31,8 @@ enum Action {
         /// Its SPIFFE id, such as spiffe://partner.example/erp, which an authority of the platform vouches for
         #[arg(long, value_name = "URI")]
         spiffe_id: Option<String>,
-        /// Its subject as RFC 4514 writes it, such as 'CN=erp,O=Bright Apps,C=CN', which an authority of the platform vouches for
+        /// Its subject as RFC 4514 writes it, such as 'CN=erp,O=Bright Apps,C=CN', which an authority of the platform vouches for: any
+        /// of `--mtls-client-ca`, whichever issued the certificate
         #[arg(long, value_name = "NAME")]
         subject: Option<String>,
         /// What people call it

@@ -106,7 +106,8 @@ pub struct ClientCertificate {
     pub not_before: Timestamp,
     /// The last moment of its last second.
     pub not_after: Timestamp,
-    /// Whether its authority, or one between, took it back: then it proves nothing.
+    /// Whether its authority took it back, or one that was shown with it: then it proves nothing. One between that was not shown is not
+    /// known; without it, nobody vouches.
     pub is_revoked: bool,
     /// What an authority vouches for that the platform trusts, if one does.
     pub vouched: Option<Vouched>,

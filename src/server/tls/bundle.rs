@@ -10,13 +10,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::certificate::{CertificateError, chain};
-use super::revocation_list::{List, ListFile};
+use super::revocation_list::List;
 use crate::domain::spiffe_id::{SpiffeId, TrustDomain};
 
 /// The authorities in a file.
 #[derive(Debug)]
 pub(super) struct Roots {
-    path: PathBuf,
+    /// Their file.
+    pub(super) path: PathBuf,
     ders: Vec<CertificateDer<'static>>,
     store: Arc<RootCertStore>,
 }
@@ -53,18 +54,14 @@ impl Bundle {
     /// short-lived, may have none.
     ///
     /// # Errors
-    /// [`CertificateError`]: a list cannot be gone by, such as one of changes alone.
+    /// Why a list cannot be gone by, such as one of changes alone.
     pub(super) fn new(
         domain: Option<TrustDomain>,
         roots: &Roots,
-        files: &[Arc<ListFile>],
+        lists: &[Arc<List>],
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, CertificateError> {
-        let wrong = |reason: String| match files {
-            [file] => CertificateError::NoList { path: file.path().to_owned(), reason },
-            _ => CertificateError::NoCertificate { path: roots.path.clone(), reason },
-        };
-        let mut lists: Vec<&List> = files.iter().flat_map(|file| file.lists()).collect();
+    ) -> Result<Self, String> {
+        let mut lists: Vec<&Arc<List>> = lists.iter().collect();
         // The first that is about a certificate is the one that is gone by.
         lists.sort_by_key(|list| std::cmp::Reverse(list.made_at));
         let ders: Vec<CertificateRevocationListDer<'static>> =
@@ -75,7 +72,7 @@ impl Bundle {
             Some(_) => builder.allow_unknown_revocation_status(),
             None => builder,
         };
-        let verifier = builder.build().map_err(|error| wrong(error.to_string()))?;
+        let verifier = builder.build().map_err(|error| error.to_string())?;
         Ok(Self { domain, verifier })
     }
 

@@ -77,6 +77,19 @@ pub enum CertificateError {
         /// Why.
         reason: String,
     },
+    /// There is more of the revocation lists than is kept.
+    #[error(
+        "the revocation lists have {bytes} bytes and are kept for each of {authorities} files of authorities; that may be {most} in \
+         all: give fewer of either"
+    )]
+    TooManyLists {
+        /// How long the lists are.
+        bytes: usize,
+        /// For how many files of authorities they are kept.
+        authorities: usize,
+        /// Most bytes of all.
+        most: usize,
+    },
     /// They do not go together.
     #[error("the key in {} does not go with the certificate in {}: {reason}", key.display(), certificate.display())]
     Mismatch {

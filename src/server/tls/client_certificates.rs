@@ -20,7 +20,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::bundle::{Bundle, Roots};
 use super::certificate::CertificateError;
 use super::client_names::{names, spiffe_id, validity};
-use super::revocation_list::{List, ListFile};
+use super::revocation_list::{List, ListFile, newest};
 use crate::config::settings::MutualTlsSettings;
 use crate::credential::client_keys::thumbprint_of;
 use crate::domain::client_certificate::{CertificateName, ClientCertificate, Vouched};
@@ -28,8 +28,12 @@ use crate::domain::shown_certificate::Vouching;
 use crate::domain::spiffe_id::{SpiffeId, TrustDomain};
 use crate::domain::time::Timestamp;
 
-/// Chains that are remembered; beyond, the least used is looked at again.
+/// Chains that are remembered for which somebody vouches; beyond, the least used is looked at again.
 const MOST_VOUCHED: u64 = 20_000;
+/// Others that are remembered: they take no place of those.
+const MOST_OTHERS: u64 = 2_000;
+/// Most bytes of revocation lists, each counted for each bundle, which has its own copy of all.
+const MOST_LISTS: usize = 64 << 20;
 
 /// The authorities that vouch for clients, and the files that they come from; there may be none.
 pub(in crate::server) struct ClientAuthorities {
@@ -41,14 +45,20 @@ pub(in crate::server) struct ClientAuthorities {
     failures: AtomicU64,
     /// Chains that are vouched for, by their hash, with the version by which they are: whoever connects again, or has several
     /// connections, is looked at once.
-    vouched: Cache<[u8; 32], (u64, Arc<ClientCertificate>)>,
+    vouched: Looks,
+    /// The same of others.
+    others: Looks,
     /// One reload at a time.
     turn: Mutex<()>,
 }
 
+type Looks = Cache<[u8; 32], (u64, Arc<ClientCertificate>)>;
+
 struct InForce {
     roots: Vec<Arc<Roots>>,
-    lists: Vec<Arc<ListFile>>,
+    files: Vec<Arc<ListFile>>,
+    /// The newest in them.
+    lists: Vec<Arc<List>>,
     bundles: Vec<Bundle>,
     /// When the next list ends.
     ends_at: Option<Timestamp>,
@@ -73,10 +83,11 @@ impl ClientAuthorities {
         let general = settings.client_ca.iter().map(|file| (None, file.clone()));
         let own = settings.trust_domains.iter().map(|(domain, file)| (Some(domain.clone()), file.clone()));
         let bundles: Vec<_> = general.chain(own).collect();
-        let roots = bundles.iter().map(|(_, file)| Roots::read(file, None)).collect::<Result<_, _>>()?;
-        let lists = &settings.revocation_lists;
-        let lists = lists.iter().map(|file| ListFile::read(file, None)).collect::<Result<_, _>>()?;
-        let in_force = InForce::of(&bundles, (roots, lists), &provider, now)?;
+        let roots: Vec<_> =
+            bundles.iter().map(|(_, file)| Roots::read(file, None)).collect::<Result<_, _>>()?;
+        let read = |file: &PathBuf| checked(ListFile::read(file, None)?, &roots, &provider);
+        let files = settings.revocation_lists.iter().map(read).collect::<Result<_, _>>()?;
+        let in_force = InForce::of(&bundles, (roots, files), &provider, now)?;
         Ok(Self {
             bundles,
             lists: settings.revocation_lists.clone(),
@@ -85,6 +96,7 @@ impl ClientAuthorities {
             version: AtomicU64::new(1),
             failures: AtomicU64::new(0),
             vouched: Cache::new(MOST_VOUCHED),
+            others: Cache::new(MOST_OTHERS),
             turn: Mutex::new(()),
         })
     }
@@ -101,7 +113,7 @@ impl ClientAuthorities {
 
     /// When the first list ends, or ended: no certificate that it is about is vouched for from then on.
     pub(in crate::server) fn lists_until(&self) -> Option<Timestamp> {
-        self.in_force().lists().map(|list| list.next_at).min()
+        self.in_force().lists.iter().map(|list| list.next_at).min()
     }
 
     /// Reads all files again, and puts in force what is right. What is wrong is in the log and counted.
@@ -115,15 +127,17 @@ impl ClientAuthorities {
                 Roots::read(file, Some(old)).map_err(&mut kept).unwrap_or_else(|()| old.clone())
             })
             .collect();
-        let lists: Vec<_> = (self.lists.iter().zip(&before.lists))
+        let files: Vec<_> = (self.lists.iter().zip(&before.files))
             .map(|(file, old)| {
-                let read = ListFile::read(file, Some(old));
-                let right = read.and_then(|read| self.is_taken(&before, old, read));
+                let right = ListFile::read(file, Some(old)).and_then(|read| match Arc::ptr_eq(old, &read) {
+                    true => Ok(read),
+                    false => checked(read, &before.roots, &self.provider),
+                });
                 right.map_err(&mut kept).unwrap_or_else(|()| old.clone())
             })
             .collect();
-        if !is_same(&roots, &before.roots) || !is_same(&lists, &before.lists) {
-            match InForce::of(&self.bundles, (roots, lists), &self.provider, now) {
+        if !is_same(&roots, &before.roots) || !is_same(&files, &before.files) {
+            match InForce::of(&self.bundles, (roots, files), &self.provider, now) {
                 Ok(new) => {
                     self.put(new);
                     tracing::info!("authorities of clients, or their revocation lists, have changed");
@@ -139,21 +153,6 @@ impl ClientAuthorities {
         self.failures.fetch_add(u64::from(!broken.is_empty()), Ordering::Relaxed);
     }
 
-    /// A file of lists, if they are such as can be gone by.
-    fn is_taken(
-        &self,
-        in_force: &InForce,
-        old: &Arc<ListFile>,
-        new: Arc<ListFile>,
-    ) -> Result<Arc<ListFile>, CertificateError> {
-        match in_force.roots.first() {
-            Some(roots) if !Arc::ptr_eq(old, &new) => {
-                Bundle::new(None, roots, std::slice::from_ref(&new), &self.provider).map(|_| new)
-            }
-            Some(_) | None => Ok(new),
-        }
-    }
-
     /// Has what rests on a list that has ended be looked at again, and says that it has. To be called now and then.
     pub(super) fn turn(&self, now: Timestamp) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +160,7 @@ impl ClientAuthorities {
         if before.ends_at.is_none_or(|ends_at| now <= ends_at) {
             return;
         }
-        match InForce::of(&self.bundles, (before.roots.clone(), before.lists.clone()), &self.provider, now) {
+        match InForce::of(&self.bundles, (before.roots.clone(), before.files.clone()), &self.provider, now) {
             Ok(new) => self.put(new),
             Err(error) => tracing::error!("authorities of clients cannot be looked at again: {error}"),
         }
@@ -187,16 +186,13 @@ impl Vouching for ClientAuthorities {
     fn look_at(&self, chain: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
         // Before what is in force is taken: what changes meanwhile makes it of no use.
         let (version, hash) = (self.version(), hash_of(chain));
-        if let Some((of, known)) = self.vouched.get(&hash)
-            && of == version
-            && known.holds.contains(&now)
-        {
+        let mut known = [&self.vouched, &self.others].into_iter().filter_map(|looks| looks.get(&hash));
+        if let Some((_, known)) = known.find(|(of, known)| *of == version && known.holds.contains(&now)) {
             return Some((*known).clone());
         }
         let looked = self.look(chain, now)?;
-        if looked.vouched.is_some() {
-            self.vouched.insert(hash, (version, Arc::new(looked.clone())));
-        }
+        let looks = if looked.vouched.is_some() { &self.vouched } else { &self.others };
+        looks.insert(hash, (version, Arc::new(looked.clone())));
         Some(looked)
     }
 }
@@ -204,14 +200,16 @@ impl Vouching for ClientAuthorities {
 impl ClientAuthorities {
     fn look(&self, chain: &[Box<[u8]>], now: Timestamp) -> Option<ClientCertificate> {
         let (first, rest) = chain.split_first()?;
-        let (_, certificate) = X509Certificate::from_der(first).ok()?;
-        let in_force = self.in_force();
-        let vouched = in_force.vouched((&certificate, chain), now);
-        let is_revoked = vouched.is_none() && in_force.has_revoked(chain);
-        let (not_before, end) = validity(&certificate);
-        let others = rest.iter().filter_map(|one| Some(validity(&X509Certificate::from_der(one).ok()?.1)));
-        let certificates = others.flat_map(|(from, end)| [from, end]).chain([not_before, end]);
-        let changes = certificates.chain(in_force.lists().map(|list| list.next_at));
+        let (_, own) = X509Certificate::from_der(first).ok()?;
+        let others = rest.iter().filter_map(|one| Some(X509Certificate::from_der(one).ok()?.1));
+        let (in_force, others) = (self.in_force(), others.collect::<Vec<_>>());
+        let all = || std::iter::once(&own).chain(&others);
+        // Whoever vouches: a verifier passes over a list that is of another part of what its authority issues, by its own word.
+        let is_revoked = all().any(|one| in_force.lists.iter().any(|list| list.has(one)));
+        let vouched = if is_revoked { None } else { in_force.vouched((&own, chain), now) };
+        let (not_before, end) = validity(&own);
+        let validities = all().map(validity).flat_map(|(from, end)| [from, end]);
+        let changes = validities.chain(in_force.lists.iter().map(|list| list.next_at));
         Some(ClientCertificate {
             thumbprint: thumbprint_of(first),
             not_before,
@@ -225,25 +223,29 @@ impl ClientAuthorities {
 
 impl InForce {
     fn of(
-        files: &[(Option<TrustDomain>, PathBuf)],
-        (roots, lists): (Vec<Arc<Roots>>, Vec<Arc<ListFile>>),
+        of: &[(Option<TrustDomain>, PathBuf)],
+        (roots, files): (Vec<Arc<Roots>>, Vec<Arc<ListFile>>),
         provider: &Arc<CryptoProvider>,
         now: Timestamp,
     ) -> Result<Self, CertificateError> {
-        let bundles = (files.iter().zip(&roots))
-            .map(|((domain, _), roots)| Bundle::new(domain.clone(), roots, &lists, provider))
-            .collect::<Result<_, _>>()?;
-        let all = || lists.iter().flat_map(|file| file.lists().iter().map(move |list| (file, list)));
-        for (file, list) in all().filter(|(_, list)| list.next_at < now) {
+        let newest = newest(&files);
+        let lists: Vec<Arc<List>> = newest.iter().map(|(_, list)| (*list).clone()).collect();
+        let (bytes, authorities) = (lists.iter().map(|list| list.der.len()).sum(), roots.len());
+        if authorities.saturating_mul(bytes) > MOST_LISTS {
+            return Err(CertificateError::TooManyLists { bytes, authorities, most: MOST_LISTS });
+        }
+        let bundle = |(domain, roots): (&Option<TrustDomain>, &Arc<Roots>)| {
+            let wrong = |reason| CertificateError::NoCertificate { path: roots.path.clone(), reason };
+            Bundle::new(domain.clone(), roots, &lists, provider).map_err(wrong)
+        };
+        let bundles = of.iter().map(|(domain, _)| domain).zip(&roots).map(bundle);
+        let bundles = bundles.collect::<Result<_, _>>()?;
+        for (file, list) in newest.iter().filter(|(_, list)| list.next_at < now) {
             let (file, ended) = (file.path().display(), list.next_at);
             tracing::error!(%file, %ended, "a revocation list has ended: no certificate that it is about is vouched for until there is a newer one");
         }
-        let ends_at = all().map(|(_, list)| list.next_at).filter(|next| *next >= now).min();
-        Ok(Self { roots, lists, bundles, ends_at })
-    }
-
-    fn lists(&self) -> impl Iterator<Item = &List> {
-        self.lists.iter().flat_map(|file| file.lists())
+        let ends_at = lists.iter().map(|list| list.next_at).filter(|next| *next >= now).min();
+        Ok(Self { roots, files, lists, bundles, ends_at })
     }
 
     /// What an authority vouches for at `now` of the first certificate of a chain: that of a trust domain for ids of that domain,
@@ -276,15 +278,19 @@ impl InForce {
         let Ok(id) = uri.parse::<SpiffeId>() else { return false };
         self.bundles.iter().any(|bundle| bundle.is_of(&id))
     }
+}
 
-    /// Whether a list has one of these certificates.
-    fn has_revoked(&self, chain: &[Box<[u8]>]) -> bool {
-        let is_listed = |one: &[u8]| {
-            X509Certificate::from_der(one)
-                .is_ok_and(|(_, certificate)| self.lists().any(|list| list.has(&certificate)))
-        };
-        !self.lists.is_empty() && chain.iter().any(|one| is_listed(one))
+/// A file of lists, if they are such as can be gone by.
+fn checked(
+    file: Arc<ListFile>,
+    roots: &[Arc<Roots>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ListFile>, CertificateError> {
+    if let Some(roots) = roots.first() {
+        let wrong = |reason| CertificateError::NoList { path: file.path().to_owned(), reason };
+        Bundle::new(None, roots, file.lists(), provider).map_err(wrong)?;
     }
+    Ok(file)
 }
 
 /// The span around `now` in which none of the changes falls: from the last before it to the next after it.
@@ -319,3 +325,6 @@ fn hash_of(chain: &[Box<[u8]>]) -> [u8; 32] {
 fn is_same<T>(one: &[Arc<T>], other: &[Arc<T>]) -> bool {
     one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
 }
+
+#[cfg(test)]
+mod tests;

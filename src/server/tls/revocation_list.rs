@@ -1,6 +1,6 @@
 //! Files of revocation lists (CRLs; RFC 5280, section 5): which certificates their authorities took back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
+use x509_parser::oid_registry::OID_X509_EXT_ISSUER_DISTRIBUTION_POINT;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -24,7 +25,7 @@ const PEM: &[u8] = b"-----BEGIN";
 #[derive(Debug)]
 pub(super) struct ListFile {
     path: PathBuf,
-    lists: Vec<List>,
+    lists: Vec<Arc<List>>,
 }
 
 /// A revocation list.
@@ -36,8 +37,30 @@ pub(super) struct List {
     pub(super) made_at: Timestamp,
     /// The last second in which it says anything.
     pub(super) next_at: Timestamp,
-    issuer: Box<[u8]>,
+    of: Of,
     serials: HashSet<Box<[u8]>>,
+}
+
+/// Whose list it is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Of {
+    /// The authority's name.
+    issuer: Box<[u8]>,
+    /// Of which part of its certificates (its issuing distribution point); of all, if that is empty.
+    part: Box<[u8]>,
+}
+
+/// Those of the lists of which there is no newer one by the same authority for the same part.
+pub(super) fn newest(files: &[Arc<ListFile>]) -> Vec<(&ListFile, &Arc<List>)> {
+    let mut all: Vec<_> =
+        files.iter().flat_map(|file| file.lists.iter().map(move |list| (&**file, list))).collect();
+    let mut newest: HashMap<&Of, Timestamp> = HashMap::new();
+    for (_, list) in &all {
+        let made_at = newest.entry(&list.of).or_insert(list.made_at);
+        *made_at = list.made_at.max(*made_at);
+    }
+    all.retain(|(_, list)| newest.get(&list.of) == Some(&list.made_at));
+    all
 }
 
 impl ListFile {
@@ -57,7 +80,8 @@ impl ListFile {
         if let Some(before) = before.filter(|before| before.ders().eq(&ders)) {
             return Ok(before.clone());
         }
-        let lists: Vec<List> = ders.into_iter().map(List::read).collect::<Result<_, _>>().map_err(wrong)?;
+        let lists = ders.into_iter().map(|der| List::read(der).map(Arc::new));
+        let lists: Vec<_> = lists.collect::<Result<_, _>>().map_err(wrong)?;
         if lists.is_empty() {
             return Err(wrong("it holds none".to_owned()));
         }
@@ -70,7 +94,7 @@ impl ListFile {
     }
 
     /// Its lists.
-    pub(super) fn lists(&self) -> &[List] {
+    pub(super) fn lists(&self) -> &[Arc<List>] {
         &self.lists
     }
 
@@ -87,15 +111,18 @@ impl List {
             return Err("something follows it".to_owned());
         }
         let next_at = list.next_update().ok_or("it does not say when the next one comes")?.timestamp();
-        let (made_at, issuer) = (list.last_update().timestamp(), list.issuer().as_raw().into());
+        let made_at = list.last_update().timestamp();
+        let part = list.extensions().iter().find(|one| one.oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT);
+        let part = part.map_or_else(Box::default, |part| part.value.into());
+        let of = Of { issuer: list.issuer().as_raw().into(), part };
         let serials = list.iter_revoked_certificates().map(|revoked| revoked.raw_serial().into()).collect();
         let [made_at, next_at] = [made_at, next_at].map(Timestamp::from_seconds);
-        Ok(Self { der, made_at, next_at, issuer, serials })
+        Ok(Self { der, made_at, next_at, of, serials })
     }
 
     /// Whether it has that certificate.
     pub(super) fn has(&self, certificate: &X509Certificate<'_>) -> bool {
-        *self.issuer == *certificate.issuer().as_raw() && self.serials.contains(certificate.raw_serial())
+        *self.of.issuer == *certificate.issuer().as_raw() && self.serials.contains(certificate.raw_serial())
     }
 }
 

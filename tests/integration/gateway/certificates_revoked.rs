@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rcgen::{CrlDistributionPoint, CrlIssuingDistributionPoint};
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 
@@ -142,6 +143,47 @@ fn without_a_list_of_each_authority_between_there_is_nobody_who_vouches() {
     machines.register(&json!({"spiffe_id": "spiffe://own.example/a"}));
     let own = machines.own.below().issue_to(named("x", &["spiffe://own.example/a"]));
     assert_eq!(machines.me(&own).status, 200);
+}
+
+#[test]
+fn what_stands_in_a_list_of_another_part_of_what_its_authority_issues_was_taken_back_too() {
+    let machines = Machines::with_list(|authority| authority.revocation_list(&[], FAR));
+    let at = |name: &str| CrlDistributionPoint { uris: vec![format!("http://own.example/{name}.crl")] };
+    let id = "spiffe://own.example/a";
+    let erp = machines.own.issue_to(|parameters| {
+        named("a", &[id])(parameters);
+        parameters.crl_distribution_points = vec![at("one")];
+    });
+    machines.register(&json!({"spiffe_id": id}));
+    let mut connection = machines.connect(&erp);
+    assert_eq!(status(&mut connection), 200);
+    let of_part = machines.own.revocation_list_with(&[&erp.certificate], FAR, |parameters| {
+        let (distribution_point, scope) = (at("other"), None);
+        parameters.issuing_distribution_point =
+            Some(CrlIssuingDistributionPoint { distribution_point, scope });
+    });
+    let lists = [machines.authority.revocation_list(&[], FAR), of_part];
+    machines.replace("clients.crl", lists.map(|list| list.pem().unwrap()).concat());
+    wait_for("it to be taken back", || status(&mut connection) == 401);
+    is_refused(&mut connection, "was revoked");
+}
+
+#[test]
+fn of_several_lists_of_an_authority_the_newest_alone_is_gone_by_and_watched() {
+    let machines = Machines::with_list(|authority| authority.revocation_list(&[], FAR));
+    let erp = Identity::self_signed(named("a", &[]));
+    let mut vouched = machines.connect(&machines.authority.issue_to(named("b", &[])));
+    machines.register(&json!({"fingerprint": erp.fingerprint()}));
+    machines.register(&json!({"subject": "CN=b,O=Bright Apps"}));
+    let old = machines.authority.revocation_list_with(&[], 2_021, |parameters| {
+        parameters.this_update = rcgen::date_time_ymd(2019, 1, 1);
+    });
+    let lists = [old, machines.authority.revocation_list(&[], FAR - 1)];
+    machines.replace("clients.crl", lists.map(|list| list.pem().unwrap()).concat());
+    wait_for("both", || machines.dev.log().contains("have changed"));
+    assert_eq!((machines.me(&erp).status, status(&mut vouched)), (200, 200));
+    assert!(!machines.dev.log().contains("has ended"), "{}", machines.dev.log());
+    assert!(machines.dev.figure("tollgate_mtls_revocation_lists_end_seconds") > 3_000_000_000);
 }
 
 #[test]

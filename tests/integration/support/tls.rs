@@ -132,6 +132,16 @@ impl Authority {
 
     /// What this authority took back, until the first day of a year.
     pub(crate) fn revocation_list(&self, revoked: &[&CertificateDer<'_>], until: i32) -> RevocationList {
+        self.revocation_list_with(revoked, until, |_| {})
+    }
+
+    /// The same, changed before.
+    pub(crate) fn revocation_list_with(
+        &self,
+        revoked: &[&CertificateDer<'_>],
+        until: i32,
+        change: impl FnOnce(&mut CertificateRevocationListParams),
+    ) -> RevocationList {
         let this_update = rcgen::date_time_ymd(2020, 1, 1);
         let revoked_certs = revoked.iter().map(|certificate| RevokedCertParams {
             serial_number: serial(certificate),
@@ -139,7 +149,7 @@ impl Authority {
             reason_code: None,
             invalidity_date: None,
         });
-        let parameters = CertificateRevocationListParams {
+        let mut parameters = CertificateRevocationListParams {
             this_update,
             next_update: rcgen::date_time_ymd(until, 1, 1),
             crl_number: SerialNumber::from(1_u64),
@@ -147,6 +157,7 @@ impl Authority {
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
+        change(&mut parameters);
         parameters.signed_by(&self.issuer).unwrap()
     }
 
