@@ -35,6 +35,7 @@ use self::new_keys::Reading;
 pub(super) use self::provenance::Provenance;
 use self::remembered::{Lifetimes, Remembered};
 use self::standing::AT_ONCE;
+pub use self::standing::{NO_CERTIFICATE, TAKEN_BACK};
 use self::verifying::Unverified;
 use super::existing_keys::ExistingKeys;
 use super::foreign_issuers::ForeignIssuers;

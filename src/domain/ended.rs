@@ -10,8 +10,8 @@ use super::refusal::{Refusal, Subject};
 /// Why a call ends that was under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// The credential no longer proves what it proved, and why.
-    Revoked(&'static str),
+    /// The credential no longer proves what it proved, or lacks by now what its route asks for: what a new call is refused for.
+    Revoked(Box<Refusal>),
     /// App, partner or merchant was suspended.
     Suspended(Subject),
     /// Its route, or the upstream, was switched off.
@@ -21,6 +21,12 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// What a call ends with that would be refused so if it came now.
+    #[must_use]
+    pub fn revoked(refusal: Refusal) -> Self {
+        Self::Revoked(Box::new(refusal))
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -47,7 +53,7 @@ impl Ended {
     #[must_use]
     pub fn detail(&self) -> String {
         let what = match self {
-            Self::Revoked(why) => (*why).to_owned(),
+            Self::Revoked(refusal) => refusal.detail(),
             Self::Suspended(who) => {
                 format!("The {} is suspended; ask the platform's administrators.", who.name())
             }
@@ -73,7 +79,7 @@ impl Ended {
     #[must_use]
     pub fn before_it_was_sent(self) -> Refusal {
         match self {
-            Self::Revoked(why) => Refusal::CredentialInvalid(why),
+            Self::Revoked(refusal) => *refusal,
             Self::Suspended(who) => Refusal::Suspended(who),
             Self::SwitchedOff(switch) => Refusal::SwitchedOff(switch),
             Self::Unclear => {

@@ -8,16 +8,13 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::credential::directory::{Directory, Identity, Known};
+use crate::credential::directory::{Directory, Identity, Known, TAKEN_BACK};
 use crate::credential::refused::Refused;
 use crate::domain::app_certificate::ShownNames;
 use crate::domain::refusal::Refusal;
 use crate::domain::shown_certificate::ShownCertificate;
 use crate::domain::time::{Moment, Timestamp};
 
-const REVOKED: Refusal = Refusal::CertificateInvalid(
-    "The client certificate of this connection, or one that leads to its authority, was revoked. Connect with another.",
-);
 const UNTIMELY: Refusal = Refusal::CertificateInvalid(
     "The client certificate of this connection is not valid at this time. Connect with one that is.",
 );
@@ -116,7 +113,7 @@ impl ConnectionCertificate {
         }
         let certificate = self.shown.at(now);
         if certificate.is_revoked {
-            return Err(REVOKED);
+            return Err(TAKEN_BACK);
         }
         let names = ShownNames::of(&certificate, now);
         if !certificate.is_timely(now) {

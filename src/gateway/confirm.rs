@@ -8,7 +8,7 @@ use http::request;
 
 use super::head::Head;
 use super::worker::Shared;
-use crate::credential::directory::Identity;
+use crate::credential::directory::{Identity, NO_CERTIFICATE};
 use crate::credential::dpop::{Expected, ProofError, Target, only};
 use crate::credential::presented::{self, Presented};
 use crate::domain::confirmation::{Confirmation, Thumbprint};
@@ -16,10 +16,6 @@ use crate::domain::door::Door;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 use crate::policy::snapshot::Snapshot;
-
-const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
-    "The access token is bound to a client certificate: connect with it while it is valid, where the platform asks for certificates.",
-);
 
 /// The call that a bound token came with.
 pub(super) struct Shown<'c> {

@@ -125,7 +125,9 @@ async fn in_time<T>(
             return Poll::Ready(outcome);
         }
         if let Poll::Ready(ended) = standing::poll_end(worker, call, context) {
-            call.upload.borrow_mut().refusal = Some(Refusal::Ended(ended));
+            let upload = &mut call.upload.borrow_mut();
+            let is_unsent = !upload.is_handed_over;
+            upload.refusal = Some(if is_unsent { ended.before_it_was_sent() } else { Refusal::Ended(ended) });
             return Poll::Ready(Err(UpstreamError::Body));
         }
         let watch = watch.get_or_insert_with(|| worker.watches.watch_call());

@@ -19,13 +19,14 @@ use super::worker::Worker;
 use crate::credential::directory::Identity;
 use crate::domain::door::Door;
 use crate::domain::ended::Ended;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::ScopeSet;
 use crate::domain::shown_certificate::ShownCertificate;
 use crate::policy::snapshot::Access;
 
-const GRANT_GONE: Ended = Ended::Revoked("The merchant's grant was revoked.");
-const ANOTHERS: Ended =
-    Ended::Revoked("The client certificate of this connection is registered otherwise by now.");
-const SCOPE_GONE: Ended = Ended::Revoked("The credential no longer has a scope that the call needs.");
+const GRANT_GONE: Refusal = Refusal::CredentialInvalid("The merchant's grant was revoked.");
+const ANOTHERS: Refusal =
+    Refusal::CertificateInvalid("The client certificate of this connection is registered otherwise by now.");
 
 /// Up to which change a call is known to stand.
 #[derive(Default)]
@@ -118,26 +119,33 @@ pub(super) fn poll(worker: &Worker, call: &Call, context: &mut Context<'_>) -> P
     }
 }
 
-/// Whether a caller is still the same, has the grant that it had, the scopes that its route asks for, and those by which it sees what others see
-/// masked.
+/// Whether a caller is still the same, and has the grant that it had, the scopes that its route asks for, and those by which it sees what
+/// others see masked.
 fn compare(call: &Call, now: &Identity) -> Result<(), Ended> {
     let (Some(route), Some(before)) = (call.route(), &call.identity) else { return Ok(()) };
     // Only a certificate has several by which it may be known, also of several apps.
     if before.caller.credential_id != now.caller.credential_id {
-        return Err(ANOTHERS);
+        return Err(Ended::revoked(ANOTHERS));
     }
     if before.caller.grant != now.caller.grant {
-        return Err(GRANT_GONE);
+        return Err(Ended::revoked(GRANT_GONE));
     }
-    let has_required = match &route.access {
-        Access::Anonymous => true,
-        Access::App(requirements) => now.caller.scopes.covers(&requirements.scopes),
-    };
-    let sees_no_less = route
-        .mask
-        .as_ref()
-        .is_none_or(|mask| mask.rules_for(&before.caller.scopes).covers(mask.rules_for(&now.caller.scopes)));
-    if has_required && sees_no_less { Ok(()) } else { Err(SCOPE_GONE) }
+    let (had, has) = (&before.caller.scopes, &now.caller.scopes);
+    if let Access::App(requirements) = &route.access
+        && !has.covers(&requirements.scopes)
+    {
+        return Err(scope_gone(has, requirements.scopes.clone()));
+    }
+    match &route.mask {
+        Some(mask) if !mask.rules_for(had).covers(mask.rules_for(has)) => {
+            Err(scope_gone(has, has.missing(had)))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn scope_gone(has: &ScopeSet, required: ScopeSet) -> Ended {
+    Ended::revoked(Refusal::ScopeMissing { missing: has.missing(&required), required })
 }
 
 impl From<&Ended> for End {

@@ -31,10 +31,8 @@ impl Directory {
             return Err(unknown("The id of a signature key begins with sgk_.").into());
         };
         let found = self.find_signature_key(id, address, moment).await;
-        found.map_err(|Refused { refusal, app }| match refusal {
-            Refusal::CredentialInvalid(why) => Refused { refusal: unknown(why), app },
-            refusal => Refused { refusal, app },
-        })
+        let told = |refusal| as_told(CredentialKind::SignedRequest, refusal);
+        found.map_err(|Refused { refusal, app }| Refused { refusal: told(refusal), app })
     }
 
     async fn find_signature_key(
@@ -55,6 +53,14 @@ impl Directory {
     /// Forgets a key by which an app signs requests.
     pub fn forget_signature_key(&self, key: &SignatureKeyId) {
         self.changes.bump(key.as_str());
+    }
+}
+
+/// The refusal of a credential of that kind as its caller is told: of a signature key, that the signature proves nothing.
+pub(super) fn as_told(kind: CredentialKind, refusal: Refusal) -> Refusal {
+    match (kind, refusal) {
+        (CredentialKind::SignedRequest, Refusal::CredentialInvalid(why)) => unknown(why),
+        (_, refusal) => refusal,
     }
 }
 

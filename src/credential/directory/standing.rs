@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::loading::Owned;
+use super::signature_keys::as_told;
 use super::{Credential, Directory, Identity};
 use crate::credential::refused::Refused;
 use crate::domain::app_certificate::ShownNames;
@@ -24,11 +25,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon a store that is away is asked again meanwhile.
 const AGAIN: Duration = Duration::from_millis(100);
 
-const TAKEN_BACK: Ended = Ended::Revoked(
-    "The client certificate of this connection, or one that leads to its authority, was revoked.",
+/// What is refused that comes by a certificate that was taken back.
+pub const TAKEN_BACK: Refusal = Refusal::CertificateInvalid(
+    "The client certificate of this connection, or one that leads to its authority, was revoked. Connect with another.",
 );
-const NOT_BELIEVED: Ended =
-    Ended::Revoked("What the platform takes of the access token's issuer has changed since.");
+/// What is refused that comes by a token without the certificate that it is bound to.
+pub const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
+    "The access token is bound to a client certificate: connect with it while it is valid, where the platform asks for certificates.",
+);
+const NOT_BELIEVED: Refusal =
+    Refusal::CredentialInvalid("What the platform takes of the access token's issuer has changed since.");
 
 impl Directory {
     /// Rises with each change to something that credentials rest on.
@@ -63,7 +69,9 @@ impl Directory {
         if let Some((shown, at)) = shown {
             let certificate = {
                 let _place = self.asking.acquire().await;
-                shown.as_of(at).filter(|certificate| !certificate.is_revoked).ok_or(TAKEN_BACK)?
+                let by_itself = matches!(presented, Owned::Certificate(_));
+                let refusal = || Ended::revoked(if by_itself { TAKEN_BACK } else { NO_CERTIFICATE });
+                shown.as_of(at).filter(|certificate| !certificate.is_revoked).ok_or_else(refusal)?
             };
             if let Owned::Certificate(names) = &mut presented {
                 *names = ShownNames::of(&certificate, at);
@@ -74,7 +82,7 @@ impl Directory {
             && token.issuer.is_some()
             && !self.issuers.trusts(&token.key)
         {
-            return Err(NOT_BELIEVED);
+            return Err(Ended::revoked(NOT_BELIEVED));
         }
         let found = tokio::time::timeout(PATIENCE, self.load_again(credential, presented)).await;
         found.unwrap_or(Err(Ended::Unclear))
@@ -94,9 +102,9 @@ impl Directory {
                 Ok(identity) => return Ok(identity),
                 Err(Refused { refusal: Refusal::Suspended(who), .. }) => return Err(Ended::Suspended(who)),
                 Err(Refused {
-                    refusal: Refusal::CredentialInvalid(why) | Refusal::CertificateInvalid(why),
+                    refusal: refusal @ (Refusal::CredentialInvalid(_) | Refusal::CertificateInvalid(_)),
                     ..
-                }) => return Err(Ended::Revoked(why)),
+                }) => return Err(Ended::revoked(as_told(credential.0, refusal))),
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }

@@ -312,7 +312,7 @@ fn each() -> Vec<Refusal> {
         Refusal::MerchantUnclear(MerchantField::Query("a".into()).into(), ""),
         Refusal::ConditionUnmet(None),
         Refusal::SwitchedOff(switch.clone()),
-        Refusal::Ended(Ended::Revoked("")),
+        Refusal::Ended(Ended::revoked(Refusal::CredentialMissing)),
         Refusal::Ended(Ended::Suspended(Subject::App)),
         Refusal::Ended(Ended::SwitchedOff(switch)),
         Refusal::Ended(Ended::Unclear),

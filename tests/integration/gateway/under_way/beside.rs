@@ -1,12 +1,14 @@
 //! Calls by other ways to prove oneself, calls that wait before they are sent on, and another node than the one that is told.
 
-use std::time::Instant;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 use super::world::{ROUTES, SOON, Upstream, World};
 use crate::support::bound::{Bound, add};
-use crate::support::dev::wait_for;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
 use crate::support::http::Connection;
 use crate::support::issuer::{Issuer, trust};
@@ -65,8 +67,11 @@ fn a_call_by_another_issuers_token_ends_with_the_grant_that_it_is_under_and_with
     world.is_recorded(&alone.ends_cut_off(), 200, "revoked_under_way", "billable");
 }
 
-#[test]
-fn a_body_that_is_kept_before_it_is_sent_on_is_not_waited_for() {
+/// Has a call end while its body is read: by which request, and how it is refused.
+#[track_caller]
+fn end_while_its_body_is_kept(
+    end: impl FnOnce(&Bound) -> (&'static str, String, String, (u16, &'static str)),
+) {
     let world = Bound::start();
     let mut connection = Connection::open(world.dev.base().strip_prefix("http://").unwrap());
     let head = format!(
@@ -76,14 +81,63 @@ fn a_body_that_is_kept_before_it_is_sent_on_is_not_waited_for() {
     connection.send(head.as_bytes());
     assert_eq!(connection.receive().unwrap().status, 100, "its body is being read");
     connection.send(b"{");
-    let reason = json!({"reason": "a test"}).to_string();
     let begun = Instant::now();
-    let off = || world.dev.admin("PUT", "/admin/kill-switches/upstream/order", &reason);
-    assert_eq!(off().status, 200);
+    let (method, path, body, expected) = end(&world);
+    assert_eq!(world.dev.admin(method, &path, &body).status, 200);
     let answer = connection.receive().unwrap();
     // Nothing of it was sent on, so it is refused as a new call is.
-    assert_eq!((answer.status, answer.code().as_str()), (503, "switched_off"), "{}", answer.text());
+    assert_eq!((answer.status, answer.code().as_str()), expected, "{}", answer.text());
     assert!(begun.elapsed() < SOON && world.seen().is_empty());
+}
+
+#[test]
+fn a_body_that_is_kept_before_it_is_sent_on_is_not_waited_for() {
+    end_while_its_body_is_kept(|_| {
+        let path = "/admin/kill-switches/upstream/order".to_owned();
+        ("PUT", path, json!({"reason": "a test"}).to_string(), (503, "switched_off"))
+    });
+    end_while_its_body_is_kept(|world| {
+        let path = format!("/admin/apps/{}", world.dev.told("/app/client_id"));
+        let narrower = json!({"scopes": ["order:read"], "default_scopes": ["order:read"]});
+        ("PATCH", path, narrower.to_string(), (403, "scope_missing"))
+    });
+    end_while_its_body_is_kept(|world| {
+        let path = format!("/admin/merchants/{}/suspend", world.ids[0]);
+        ("POST", path, String::new(), (403, "suspended"))
+    });
+}
+
+#[test]
+fn what_ends_before_there_is_a_connection_is_refused_as_a_new_call_is() {
+    // Takes one connection, and has all others wait.
+    let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    full.listen(0).unwrap();
+    let address = full.local_addr().unwrap().as_socket().unwrap();
+    let begin = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+    let _taken: Vec<TcpStream> = std::iter::from_fn(begin).take(10).collect();
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "order", &address.to_string());
+        add(policies, ROUTES);
+    });
+    let key =
+        dev.admin("POST", "/admin/keys", &json!({"app": dev.told("/app/client_id")}).to_string()).json();
+    let text = |name: &str| key[name].as_str().unwrap();
+    let connecting = connecting_to(address.port());
+    let mut connection = Connection::open(dev.base().strip_prefix("http://").unwrap());
+    let head = format!("GET /api/watch/waiting HTTP/1.1\r\nHost: a\r\nX-Api-Key: {}\r\n\r\n", text("key"));
+    connection.send(head.as_bytes());
+    wait_for("the gateway to begin a connection", || connecting_to(address.port()) > connecting);
+    let path = format!("/admin/keys/{}/revoke", text("id"));
+    assert_eq!(dev.admin("POST", &path, "").status, 200);
+    let answer = connection.receive().unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (401, "credential_invalid"), "{}", answer.text());
+}
+
+/// How many connections to that port are being begun on this machine (proc_pid_net(5): SYN_SENT).
+fn connecting_to(port: u16) -> usize {
+    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    connections.lines().filter(|line| line.contains(&format!(":{port:04X} 02 "))).count()
 }
 
 #[tokio::test]
