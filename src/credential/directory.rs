@@ -28,13 +28,12 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::future::Cache;
-use tokio::sync::Semaphore;
 
 use self::loading::Owned;
 use self::new_keys::Reading;
 pub(super) use self::provenance::Provenance;
 use self::remembered::{Lifetimes, Remembered};
-use self::standing::AT_ONCE;
+use self::standing::Asking;
 pub use self::standing::{NO_CERTIFICATE, TAKEN_BACK};
 use self::verifying::Unverified;
 use super::existing_keys::ExistingKeys;
@@ -115,8 +114,7 @@ pub struct Directory {
     is_learning: AtomicBool,
     source: Arc<dyn IdentitySource>,
     loader: Loader,
-    /// Places for those that are asked for again while their calls are under way.
-    asking: Semaphore,
+    asking: Asking,
     clock: Arc<dyn Clock>,
     control: tokio::runtime::Handle,
     memory: Memory,
@@ -153,7 +151,7 @@ impl Directory {
             looked_up: AtomicU64::new(0),
             is_learning: AtomicBool::new(false),
             loader: Loader::new(source.clone(), Subjects::new(memory.time)),
-            asking: Semaphore::new(AT_ONCE),
+            asking: Asking::default(),
             source,
             clock,
             control,

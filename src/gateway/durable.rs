@@ -193,7 +193,7 @@ pub(super) fn broken(end: End, call: &Call) -> Option<Refusal> {
         End::Whole | End::Cut | End::Unread => None,
         End::UpstreamBroke => Some(Refusal::UpstreamBroken),
         // It broke its own request off while the upstream answered.
-        End::CallerLeft | End::Revoked | End::SwitchedOff => {
+        End::CallerLeft | End::Revoked | End::Stopped => {
             let refusal = call.upload.borrow_mut().refusal.take();
             Some(refusal.unwrap_or(Refusal::MessageMalformed("The body broke off or is not well framed.")))
         }

@@ -49,8 +49,8 @@ pub enum End {
     Unread,
     /// The caller was cut off from it: what it was let through by was revoked or suspended.
     Revoked,
-    /// The caller was cut off from it: what serves it was switched off.
-    SwitchedOff,
+    /// The platform stopped it: what serves it was switched off, or nobody could say whether its credential still holds.
+    Stopped,
 }
 
 /// What is known of a call.

@@ -151,8 +151,8 @@ fn scope_gone(has: &ScopeSet, required: ScopeSet) -> Ended {
 impl From<&Ended> for End {
     fn from(ended: &Ended) -> Self {
         match ended {
-            Ended::Revoked(_) | Ended::Suspended(_) | Ended::Unclear => Self::Revoked,
-            Ended::SwitchedOff(_) => Self::SwitchedOff,
+            Ended::Revoked(_) | Ended::Suspended(_) => Self::Revoked,
+            Ended::SwitchedOff(_) | Ended::Unclear => Self::Stopped,
         }
     }
 }

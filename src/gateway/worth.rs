@@ -27,13 +27,13 @@ pub(super) fn of_answer(
     end: End,
 ) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
-    let is_platforms = matches!(end, End::UpstreamBroke | End::SwitchedOff);
+    let is_platforms = matches!(end, End::UpstreamBroke | End::Stopped);
     let is_needed = meter.bodies.response || (is_platforms && meter.transaction.is_some());
     if end != End::Whole && is_needed && (200..300).contains(&status) {
         let reason = match end {
             End::CallerLeft => "the caller left before the answer's end",
             End::Revoked => "the caller was cut off before the answer's end",
-            End::SwitchedOff => "it was switched off before the answer's end",
+            End::Stopped => "the platform stopped it before the answer's end",
             End::Cut | End::Unread => "the upstream's answer cannot be masked, and was not read to its end",
             End::UpstreamBroke | End::Whole => "the upstream broke off within its answer",
         };

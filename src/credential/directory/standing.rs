@@ -2,9 +2,12 @@
 //! that the identity rests on; then it is loaded as for a new call, on the control plane, but for its own end: a credential that
 //! expires takes no call along.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::loading::Owned;
@@ -20,10 +23,13 @@ use crate::domain::time::Timestamp;
 
 /// Identities that are asked for again at once: what many have in common is loaded by the first.
 pub(super) const AT_ONCE: usize = 32;
-/// How long a call goes on of whose credential nobody can say whether it still holds.
+/// How long a call goes on of whose credential nobody can say whether it still holds. That others have their turn first is no such
+/// time, as long as the store answers those.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How soon a store that is away is asked again meanwhile.
+/// How soon the store is asked again that gave no answer.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How often it is asked, if it answers others.
+const TRIES: u32 = 100;
 
 /// What is refused that comes by a certificate that was taken back.
 pub const TAKEN_BACK: Refusal = Refusal::CertificateInvalid(
@@ -35,6 +41,29 @@ pub const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
 );
 const NOT_BELIEVED: Refusal =
     Refusal::CredentialInvalid("What the platform takes of the access token's issuer has changed since.");
+
+/// What those share that are asked for again while their calls are under way.
+pub(super) struct Asking {
+    pub(super) places: Semaphore,
+    /// When the store last said of one whether it still holds, in nanoseconds of monotonic time.
+    answered_at: AtomicU64,
+}
+
+impl Default for Asking {
+    fn default() -> Self {
+        Self { places: Semaphore::new(AT_ONCE), answered_at: AtomicU64::new(0) }
+    }
+}
+
+impl Asking {
+    fn answered_at(&self) -> Duration {
+        Duration::from_nanos(self.answered_at.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn note_answer(&self, now: Duration) {
+        self.answered_at.fetch_max(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
 
 impl Directory {
     /// Rises with each change to something that credentials rest on.
@@ -67,12 +96,10 @@ impl Directory {
         let Some(provenance) = &identity.provenance else { return Ok(identity) };
         let (mut credential, mut presented) = provenance.presented(&identity);
         if let Some((shown, at)) = shown {
-            let certificate = {
-                let _place = self.asking.acquire().await;
-                let by_itself = matches!(presented, Owned::Certificate(_));
-                let refusal = || Ended::revoked(if by_itself { TAKEN_BACK } else { NO_CERTIFICATE });
-                shown.as_of(at).filter(|certificate| !certificate.is_revoked).ok_or_else(refusal)?
-            };
+            let by_itself = matches!(presented, Owned::Certificate(_));
+            let refusal = || Ended::revoked(if by_itself { TAKEN_BACK } else { NO_CERTIFICATE });
+            let certificate = shown.as_of(at).filter(|certificate| !certificate.is_revoked);
+            let certificate = certificate.ok_or_else(refusal)?;
             if let Owned::Certificate(names) = &mut presented {
                 *names = ShownNames::of(&certificate, at);
                 credential = (CredentialKind::ClientCertificate, names.hash());
@@ -84,8 +111,17 @@ impl Directory {
         {
             return Err(Ended::revoked(NOT_BELIEVED));
         }
-        let found = tokio::time::timeout(PATIENCE, self.load_again(credential, presented)).await;
-        found.unwrap_or(Err(Ended::Unclear))
+        let begun = self.clock.monotonic();
+        let mut loading = pin!(self.load_again(credential, presented));
+        loop {
+            if let Ok(found) = tokio::time::timeout(AGAIN, &mut loading).await {
+                return found;
+            }
+            let heard_at = begun.max(self.asking.answered_at());
+            if self.clock.monotonic().saturating_sub(heard_at) >= PATIENCE {
+                return Err(Ended::Unclear);
+            }
+        }
     }
 
     /// Loads until the store answers.
@@ -94,19 +130,25 @@ impl Directory {
         credential: Credential,
         presented: Owned,
     ) -> Result<Arc<Identity>, Ended> {
-        loop {
-            let place = self.asking.acquire().await;
+        for _ in 0..TRIES {
+            let place = self.asking.places.acquire().await;
             let loaded = self.loaded(credential, presented.clone(), None, self.clock.moment()).await;
             drop(place);
-            match loaded.told_again() {
-                Ok(identity) => return Ok(identity),
-                Err(Refused { refusal: Refusal::Suspended(who), .. }) => return Err(Ended::Suspended(who)),
+            let said = match loaded.told_again() {
+                Ok(identity) => Ok(identity),
+                Err(Refused { refusal: Refusal::Suspended(who), .. }) => Err(Ended::Suspended(who)),
                 Err(Refused {
                     refusal: refusal @ (Refusal::CredentialInvalid(_) | Refusal::CertificateInvalid(_)),
                     ..
-                }) => return Err(Ended::revoked(as_told(credential.0, refusal))),
-                Err(_) => tokio::time::sleep(AGAIN).await,
-            }
+                }) => Err(Ended::revoked(as_told(credential.0, refusal))),
+                Err(_) => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+            };
+            self.asking.note_answer(self.clock.monotonic());
+            return said;
         }
+        Err(Ended::Unclear)
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::certificates::names;
 use super::foreign::Trusting;
 use super::*;
+use crate::credential::directory::standing::AT_ONCE;
 use crate::domain::ended::Ended;
 use crate::domain::id::{GrantId, MerchantId};
 use crate::domain::identity::Grant;
@@ -123,6 +124,37 @@ async fn what_a_store_that_is_away_cannot_say_is_asked_again_until_it_can() {
     assert!(!asking.is_finished());
     world.source.is_away.store(false, Ordering::SeqCst);
     assert!(asking.await.unwrap().is_ok());
+}
+
+/// Whether it is still being found out, after a while in which it might have been.
+async fn goes_on<T>(asking: &mut tokio::task::JoinHandle<T>) -> bool {
+    tokio::time::timeout(Duration::from_millis(500), asking).await.is_err()
+}
+
+#[tokio::test]
+async fn what_nobody_can_say_for_ten_seconds_is_unclear_unless_others_only_have_their_turn_first() {
+    let world = World::new();
+    let identity = world.identify().await.unwrap().unwrap().identity;
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    let asking = &world.directory.asking;
+    let places = asking.places.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap();
+    let mut waiting = world.directory.ask_again(identity.clone(), None);
+    for _ in 0..3 {
+        assert!(goes_on(&mut waiting).await);
+        world.later(9);
+        asking.note_answer(world.clock.monotonic());
+    }
+    assert!(goes_on(&mut waiting).await);
+    drop(places);
+    assert!(waiting.await.unwrap().is_ok());
+    world.source.is_away.store(true, Ordering::SeqCst);
+    world.directory.forget_app(&AppId::new("app_1").unwrap());
+    let mut away = world.directory.ask_again(identity, None);
+    assert!(goes_on(&mut away).await);
+    world.later(9);
+    assert!(goes_on(&mut away).await);
+    world.later(1);
+    assert_eq!(away.await.unwrap().unwrap_err(), Ended::Unclear);
 }
 
 #[tokio::test]

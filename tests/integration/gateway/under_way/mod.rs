@@ -6,4 +6,5 @@ mod durable;
 mod ended;
 mod http2;
 mod masked;
+mod unclear;
 mod world;
