@@ -18,7 +18,7 @@ const NAMED: [(&str, &str); 11] = [
     ("emailAddress", "1.2.840.113549.1.9.1"),
 ];
 
-/// Longest text of one, in bytes.
+/// Longest text of one, in bytes, as it is typed and as it is written.
 const MAX_LENGTH: usize = 1_000;
 
 /// An attribute: its type as numbers with dots between them, and its value. Values are compared as they are.
@@ -60,7 +60,9 @@ impl FromStr for DistinguishedName {
             .into_iter()
             .map(|part| split(part, '+').into_iter().map(attribute).collect())
             .collect();
-        Ok(Self::new(parts?))
+        let name = Self::new(parts?);
+        // What is written is read again.
+        if name.to_string().len() > MAX_LENGTH { Err(InvalidName) } else { Ok(name) }
     }
 }
 
@@ -203,6 +205,17 @@ mod tests {
             assert_eq!(text.parse::<DistinguishedName>(), Err(InvalidName), "{text}");
         }
         assert!(format!("CN={}", "x".repeat(2000)).parse::<DistinguishedName>().is_err());
+    }
+
+    #[test]
+    fn what_is_written_is_no_longer_than_what_is_read() {
+        // Written, `2.5.4.5` is `serialNumber`.
+        for (length, is_taken) in [(987, true), (988, false)] {
+            let text = format!("2.5.4.5={}", "x".repeat(length));
+            let name = text.parse::<DistinguishedName>();
+            assert_eq!(name.is_ok(), is_taken, "{length}");
+            assert!(name.is_err() || written(&text).len() == 1_000);
+        }
     }
 
     #[test]
