@@ -73,25 +73,19 @@ impl ConnectionCertificate {
         moment: Moment,
     ) -> Result<Option<Arc<Identity>>, Refused> {
         let Some((names, version, until)) = self.names(moment.now)? else { return Ok(None) };
-        let found = match directory.identify_certificate(&names, Some(address), moment).await {
-            Ok(Some(known)) => Found::App(known),
+        let outcome = directory.identify_certificate(&names, Some(address), moment).await;
+        let found = match &outcome {
+            Ok(Some(known)) => Found::App(known.clone()),
             Ok(None) => Found::Nobody(UNKNOWN),
-            // Whoever needs no credential is served: he did not ask to be looked up.
-            Err(Refused {
-                refusal: refusal @ (Refusal::LimitReached { .. } | Refusal::Unavailable(_)),
-                ..
-            }) => Found::Nobody(refusal),
-            Err(refused) => {
-                self.looked.replace(None);
-                return Err(refused);
-            }
-        };
-        let identity = match &found {
-            Found::App(known) => Some(known.identity.clone()),
-            Found::Nobody(_) => None,
+            Err(refused) => Found::Nobody(refused.refusal.clone()),
         };
         self.looked.replace(Some(Looked { names, version, until, found }));
-        Ok(identity)
+        match outcome {
+            Ok(known) => Ok(known.map(|known| known.identity)),
+            // Whoever needs no credential is served: he did not ask to be looked up.
+            Err(Refused { refusal: Refusal::LimitReached { .. } | Refusal::Unavailable(_), .. }) => Ok(None),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Why it proved nobody when it was looked up last.
@@ -115,13 +109,12 @@ impl ConnectionCertificate {
         if certificate.is_revoked {
             return Err(TAKEN_BACK);
         }
-        let names = ShownNames::of(&certificate, now);
         if !certificate.is_timely(now) {
             // Before any time, so that it is looked at again.
-            let until = Timestamp::from_micros(i64::MIN);
+            let (names, until) = (ShownNames::new([]), Timestamp::from_micros(i64::MIN));
             self.looked.replace(Some(Looked { names, version, until, found: Found::Nobody(UNTIMELY) }));
             return Ok(None);
         }
-        Ok(Some((names, version, *certificate.holds.end())))
+        Ok(Some((ShownNames::of(&certificate, now), version, *certificate.holds.end())))
     }
 }
