@@ -23,7 +23,6 @@ use tollgate::domain::id::{
 use tollgate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
-use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::plan::Rate;
 use tollgate::domain::signature_key::SignatureKeyRecord;
 use tollgate::domain::signing_algorithm::SigningAlgorithm;
@@ -143,17 +142,8 @@ struct OneApp;
 #[async_trait]
 impl IdentitySource for OneApp {
     async fn key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, SourceUnavailable> {
-        Ok(Some(KeyRecord {
-            id: KeyId::new(&format!("key_{:02x}", hash.0[0])).unwrap(),
-            app: AppId::new("app_1").unwrap(),
-            scopes: None,
-            narrowing: Narrowing::default(),
-            created_at: Timestamp::default(),
-            expires_at: None,
-            revoked_at: None,
-            rotated_from: None,
-            last_used_at: None,
-        }))
+        let id = KeyId::new(&format!("key_{:02x}", hash.0[0])).unwrap();
+        Ok(Some(KeyRecord::new(id, AppId::new("app_1").unwrap(), (), Timestamp::default())))
     }
 
     async fn keys_after(

@@ -3,66 +3,57 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde_json::Value;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created, ok};
+use super::answer::{Answer, created};
+use super::credential::{Administered, new_id_of};
+use super::credential_fields::{NewCredential, app_for, new_credential};
 use super::fields::{self, Fields};
-use super::key_fields::{NewKey, app_of, check_within, new_key};
-use super::page::whole;
-use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
-use super::state::AdminState;
+use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
-use crate::domain::app_certificate::{AppCertificate, CERTIFICATE_PREFIX, KnownBy};
-use crate::domain::audit::Subject;
-use crate::domain::id::{AppId, CertificateId};
-use crate::domain::random::new_id;
+use crate::domain::app_certificate::{AppCertificate, CERTIFICATE_PREFIX, KnownBy, RegisteredAs};
+use crate::domain::id::CertificateId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 
-/// A certificate as it is asked for.
-struct Asked {
-    known_by: KnownBy,
-    label: Option<String>,
-    /// What it proves, and how far, as of a key.
-    new: NewKey,
+impl Administered for CertificateId {
+    const PATH: &'static str = "/admin/client-certificates";
+    const PREFIX: &'static str = CERTIFICATE_PREFIX;
+    const REVOKE: Action = Action::ClientCertificateRevoke;
+
+    fn show(certificate: &AppCertificate) -> Value {
+        show::client_certificate(certificate)
+    }
+
+    fn forget(certificate: &AppCertificate, invalidation: &dyn Invalidation) {
+        invalidation.forget_certificate(&certificate.own.known_by);
+    }
 }
 
 /// `POST /admin/client-certificates`.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
-    let Asked { known_by, label, new } = asked(body, now)?;
-    let app = app_of(&state, &new.app).await?;
-    check_within(&new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
-    let id = new_id(CERTIFICATE_PREFIX, &*state.random)?;
-    let certificate = AppCertificate {
-        id: CertificateId::new(&id).map_err(|_| Problem::Internal)?,
-        app: app.id,
-        known_by,
-        label,
-        scopes: new.scopes,
-        narrowing: new.narrowing,
-        created_at: now,
-        expires_at: new.expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    };
+    let (new, own) = asked(body, now)?;
+    app_for(&state, &new, now).await?;
+    let certificate: AppCertificate = new.made(new_id_of(&state)?, own, now);
     let shown = show::client_certificate(&certificate);
-    let what = (Action::ClientCertificateCreate, subject(&certificate));
+    let what = (Action::ClientCertificateCreate, show::credential_itself(&certificate));
     let store = who.recording(&state, what, (None, Some(&shown)));
     store.create_client_certificate(&certificate).await.map_err(taken)?;
-    state.invalidation.forget_certificate(&certificate.known_by);
+    state.invalidation.forget_certificate(&certificate.own.known_by);
     tracing::info!(certificate = %certificate.id, app = %certificate.app, "a client certificate was registered");
-    created(&format!("/admin/client-certificates/{}", certificate.id), shown)
+    created(&format!("{}/{}", CertificateId::PATH, certificate.id), shown)
 }
 
-fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
+fn asked(mut body: Fields, now: Timestamp) -> Result<(NewCredential, RegisteredAs), Problem> {
     let known_by = known_by(&mut body);
     let label = body.optional("label", fields::name);
-    let new = new_key(&mut body, now);
-    let built = (|| Some(Asked { known_by: known_by?, label: label?, new: new? }))();
-    body.finish(built)
+    let new = new_credential(&mut body, now);
+    let own = known_by.zip(label).map(|(known_by, label)| RegisteredAs { known_by, label });
+    body.finish(new.zip(own))
 }
 
 /// By what it is to be known: exactly one of the kinds; `None` if that is wrong, which is noted.
@@ -87,51 +78,4 @@ fn taken(error: StoreError) -> Problem {
         ),
         other => other.into(),
     }
-}
-
-/// `GET /admin/client-certificates?app=`.
-pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let app = parameters.required::<AppId>("app");
-    parameters.finish()?;
-    let certificates = match app {
-        Some(app) => state.store.client_certificates_of(&app).await?,
-        None => Vec::new(),
-    };
-    ok(whole(&certificates, show::client_certificate))
-}
-
-/// `GET /admin/client-certificates/{id}`.
-pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    let missing = Problem::NotFound("client certificate");
-    let Ok(id) = CertificateId::new(&id) else { return Err(missing) };
-    let certificate = state.store.client_certificate(&id).await?.ok_or(missing)?;
-    ok(show::client_certificate(&certificate))
-}
-
-/// `POST /admin/client-certificates/{id}/revoke`.
-pub(super) async fn revoke(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    let missing = Problem::NotFound("client certificate");
-    let Ok(id) = CertificateId::new(&id) else { return Err(missing) };
-    let mut transaction = state.store.begin().await?;
-    let certificate = transaction.lock_client_certificate(&id).await?.ok_or(missing)?;
-    let now = state.clock.now();
-    let after = AppCertificate { revoked_at: certificate.revoked_at.or(Some(now)), ..certificate.clone() };
-    let (before, after) = (show::client_certificate(&certificate), show::client_certificate(&after));
-    transaction.revoke_client_certificate(&certificate.id, now).await?;
-    let what = (Action::ClientCertificateRevoke, subject(&certificate));
-    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    state.invalidation.forget_certificate(&certificate.known_by);
-    tracing::info!(certificate = %certificate.id, app = %certificate.app, "a client certificate was revoked");
-    ok(after)
-}
-
-fn subject(certificate: &AppCertificate) -> Subject {
-    Subject::new(certificate.id.as_str()).about(certificate.app.as_str())
 }

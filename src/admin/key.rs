@@ -7,21 +7,36 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created, ok};
+use super::answer::{Answer, created};
+use super::app;
+use super::credential::{Administered, find, new_id_of};
+use super::credential_fields::{app_for, new_credential};
 use super::fields::Fields;
-use super::key_fields::{app_of, check_within, new_key};
-use super::page::whole;
-use super::parameters::{Id, Parameters};
+use super::parameters::Id;
 use super::problem::Problem;
+use super::rotation::rotation;
 use super::show;
-use super::state::AdminState;
+use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
 use crate::domain::api_key::ApiKey;
-use crate::domain::id::{AppId, KeyId};
+use crate::domain::id::KeyId;
 use crate::domain::identity::{App, Environment, KeyRecord};
-use crate::domain::random::new_id;
 use crate::domain::scope::ScopeSet;
 use crate::policy::mask::Mask;
+
+impl Administered for KeyId {
+    const PATH: &'static str = "/admin/keys";
+    const PREFIX: &'static str = "key_";
+    const REVOKE: Action = Action::KeyRevoke;
+
+    fn show(key: &KeyRecord) -> Value {
+        show::credential(key)
+    }
+
+    fn forget(key: &KeyRecord, invalidation: &dyn Invalidation) {
+        invalidation.forget_key(&key.id);
+    }
+}
 
 /// `POST /admin/keys`.
 pub(super) async fn create(
@@ -30,29 +45,18 @@ pub(super) async fn create(
     mut body: Fields,
 ) -> Answer {
     let now = state.clock.now();
-    let new = new_key(&mut body, now);
+    let new = new_credential(&mut body, now);
     let new = body.finish(new)?;
-    let app = app_of(&state, &new.app).await?;
-    check_within(&new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
-    let (id, key) = new_id_and_key(&state, app.environment)?;
-    let record = KeyRecord {
-        id,
-        app: app.id.clone(),
-        scopes: new.scopes,
-        narrowing: new.narrowing,
-        created_at: now,
-        expires_at: new.expires_at,
-        revoked_at: None,
-        rotated_from: None,
-        last_used_at: None,
-    };
-    let mut shown = show::key(&record);
-    let store = who.recording(&state, (Action::KeyCreate, show::key_itself(&record)), (None, Some(&shown)));
-    store.create_key(&record, &key.hash()).await?;
+    let app = app_for(&state, &new, now).await?;
+    let key = new_key(&state, app.environment)?;
+    let record: KeyRecord = new.made(new_id_of(&state)?, (), now);
+    let mut shown = show::credential(&record);
+    let what = (Action::KeyCreate, show::credential_itself(&record));
+    who.recording(&state, what, (None, Some(&shown))).create_key(&record, &key.hash()).await?;
     state.invalidation.learn_key(&key.hash());
     tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     (shown["key"], shown["permits"]) = (json!(key.reveal()), permits(&state, &app, &record));
-    created(&format!("/admin/keys/{}", record.id), shown)
+    created(&format!("{}/{}", KeyId::PATH, record.id), shown)
 }
 
 /// What a key permits by now: its scopes, and those of them that let personal data through on some route.
@@ -60,64 +64,34 @@ fn permits(state: &AdminState, app: &App, key: &KeyRecord) -> Value {
     let policies = state.policies.load();
     let masks = policies.routes.iter().filter_map(|route| route.mask.as_ref());
     let lifting: ScopeSet = masks.flat_map(Mask::scopes).cloned().collect();
-    let scopes = key.scopes.as_ref().map_or_else(|| app.scopes.clone(), |own| own.intersection(&app.scopes));
+    let scopes = key.scopes_of(&app.scopes);
     let names = |scopes: &ScopeSet| scopes.iter().map(|scope| json!(scope.as_str())).collect::<Vec<_>>();
     json!({ "scopes": names(&scopes), "personal_data": names(&scopes.intersection(&lifting)) })
 }
 
-/// A key that nobody has yet, and an id for it.
-pub(super) fn new_id_and_key(
-    state: &AdminState,
-    environment: Environment,
-) -> Result<(KeyId, ApiKey), Problem> {
-    let mut random = Zeroizing::new([0; 32]);
-    state.random.fill(&mut *random)?;
-    let id = KeyId::new(&new_id("key_", &*state.random)?).map_err(|_| Problem::Internal)?;
-    Ok((id, ApiKey::from_random(environment, &random)))
-}
-
-/// `GET /admin/keys?app=`.
-pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let app = parameters.required::<AppId>("app");
-    parameters.finish()?;
-    let keys = match app {
-        Some(app) => state.store.keys_of(&app).await?,
-        None => Vec::new(),
-    };
-    ok(whole(&keys, show::key))
-}
-
-/// `GET /admin/keys/{id}`.
-pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    ok(show::key(&find(&state, &id).await?))
-}
-
-/// `POST /admin/keys/{id}/revoke`.
-pub(super) async fn revoke(
+/// `POST /admin/keys/{id}/rotate`.
+pub(super) async fn rotate(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
     Id(id): Id,
-    body: Fields,
+    mut body: Fields,
 ) -> Answer {
-    body.finish(Some(()))?;
-    let missing = Problem::NotFound("API key");
-    let Ok(id) = KeyId::new(&id) else { return Err(missing) };
+    let rotation = rotation(&mut body, state.clock.now());
+    let rotation = body.finish(rotation)?;
+    let found = find::<KeyId>(&state, &id).await?;
+    let key = new_key(&state, app::find(&state, found.app.as_str()).await?.environment)?;
     let mut transaction = state.store.begin().await?;
-    let key = transaction.lock_key(&id).await?.ok_or(missing)?;
-    let now = state.clock.now();
-    let after = KeyRecord { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
-    let (before, after) = (show::key(&key), show::key(&after));
-    transaction.revoke_key(&key.id, now).await?;
-    let what = (Action::KeyRevoke, show::key_itself(&key));
-    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    state.invalidation.forget_key(&key.id);
-    tracing::info!(key = %key.id, app = %key.app, "an API key was revoked");
-    ok(after)
+    let rotated = rotation.begin(&mut transaction, &found.id, (new_id_of(&state)?, ())).await?;
+    transaction.create_key(&rotated.successor, &key.hash()).await?;
+    let told = (Action::KeyRotate, Some(("key", key.reveal())));
+    let answer = rotated.finish((&state, &who), transaction, told).await?;
+    state.invalidation.learn_key(&key.hash());
+    Ok(answer)
 }
 
-pub(super) async fn find(state: &AdminState, id: &str) -> Result<KeyRecord, Problem> {
-    let missing = Problem::NotFound("API key");
-    let Ok(id) = KeyId::new(id) else { return Err(missing) };
-    state.store.key(&id).await?.ok_or(missing)
+/// A key that nobody has yet.
+fn new_key(state: &AdminState, environment: Environment) -> Result<ApiKey, Problem> {
+    let mut random = Zeroizing::new([0; 32]);
+    state.random.fill(&mut *random)?;
+    Ok(ApiKey::from_random(environment, &random))
 }

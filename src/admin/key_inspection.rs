@@ -40,7 +40,7 @@ pub(super) async fn inspect(State(state): State<Arc<AdminState>>, mut body: Fiel
         let app = app::find(&state, key.app.as_str()).await?;
         let partner = state.store.partner(&app.partner).await?.ok_or(Problem::NotFound("partner"))?;
         told["state"] = json!(state_of(&key, (&app, &partner), state.clock.now()));
-        told["key"] = show::key(&key);
+        told["key"] = show::credential(&key);
         told["app"] = json!({ "id": app.id.as_str(), "name": app.name });
         told["partner"] = json!({ "id": partner.id.as_str(), "name": partner.name });
     }

@@ -10,10 +10,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, client_certificate, exceptions, grant, health, introspection, key,
-    key_inspection, key_rotation, ledger, linked_account, merchant, named_token, partner, personal_data_read,
-    plan, policy, session, signature_key, signing_key, statement, subscription, switch, token, usage,
+    answer, app, app_secret, audit, client_certificate, credential, exceptions, grant, health, introspection,
+    key, key_inspection, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan,
+    policy, session, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
+use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
 pub fn router(state: AdminState) -> Router {
@@ -66,14 +67,17 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
         .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
         .route("/apps/{id}/personal-data-reads", get(personal_data_read::of_app))
-        .route("/client-certificates", get(client_certificate::list).post(client_certificate::create))
-        .route("/client-certificates/{id}", get(client_certificate::get))
-        .route("/client-certificates/{id}/revoke", post(client_certificate::revoke))
-        .route("/keys", get(key::list).post(key::create))
+        .route(
+            "/client-certificates",
+            get(credential::list::<CertificateId>).post(client_certificate::create),
+        )
+        .route("/client-certificates/{id}", get(credential::get::<CertificateId>))
+        .route("/client-certificates/{id}/revoke", post(credential::revoke::<CertificateId>))
+        .route("/keys", get(credential::list::<KeyId>).post(key::create))
         .route("/keys/inspect", post(key_inspection::inspect))
-        .route("/keys/{id}", get(key::get))
-        .route("/keys/{id}/revoke", post(key::revoke))
-        .route("/keys/{id}/rotate", post(key_rotation::rotate))
+        .route("/keys/{id}", get(credential::get::<KeyId>))
+        .route("/keys/{id}/revoke", post(credential::revoke::<KeyId>))
+        .route("/keys/{id}/rotate", post(key::rotate))
         .route("/merchants", get(merchant::list).post(merchant::create))
         .route("/merchants/{id}", get(merchant::get))
         .route("/merchants/{id}/suspend", post(merchant::suspend))
@@ -89,9 +93,9 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/grants", get(grant::list))
         .route("/grants/{id}", get(grant::get))
         .route("/grants/{id}/revoke", post(grant::revoke))
-        .route("/signature-keys", get(signature_key::list).post(signature_key::create))
-        .route("/signature-keys/{id}", get(signature_key::get))
-        .route("/signature-keys/{id}/revoke", post(signature_key::revoke))
+        .route("/signature-keys", get(credential::list::<SignatureKeyId>).post(signature_key::create))
+        .route("/signature-keys/{id}", get(credential::get::<SignatureKeyId>))
+        .route("/signature-keys/{id}/revoke", post(credential::revoke::<SignatureKeyId>))
         .route("/signing-keys", get(signing_key::list).post(signing_key::rotate))
         .route("/signing-keys/{kid}", get(signing_key::get))
         .route("/signing-keys/{kid}/revoke", post(signing_key::revoke))

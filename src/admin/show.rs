@@ -2,18 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::app_certificate::{AppCertificate, KnownBy};
+use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs};
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::client_certificate::CertificateName;
 use crate::domain::identity::{App, DefaultScopes, Merchant, Partner, Subscription};
-use crate::domain::narrowing::Narrowing;
 use crate::domain::scope::{Scope, ScopeSet};
-use crate::domain::signature_key::SignatureKeyRecord;
+use crate::domain::signature_key::{SignatureKeyRecord, Signing};
 use crate::domain::signature_style::WeakMethod;
 use crate::domain::time::Zone;
 // Others too change these: what is recorded of them has one form.
 pub(super) use crate::store::recorded::{
-    grant, key, key_itself, linked_account, merchant, second_factor, session, texts,
+    credential, credential_itself, grant, linked_account, merchant, second_factor, session,
 };
 use crate::store::second_factor::ConfirmedFactor;
 
@@ -78,35 +77,20 @@ pub(super) fn secret(secret: &SecretRecord) -> Value {
 }
 
 pub(super) fn signature_key(key: &SignatureKeyRecord) -> Value {
-    json!({
-        "id": key.id.as_str(),
-        "app": key.app.as_str(),
-        "style": key.style.name(),
-        "zone": key.style.zone().map(Zone::name),
-        "weak_methods": key.style.weak().iter().map(WeakMethod::name).collect::<Vec<_>>(),
-        "algorithm": key.algorithm.name(),
-        "scopes": key.scopes.as_ref().map(scopes),
-        "created_at": key.created_at.to_string(),
-        "expires_at": key.expires_at.map(|at| at.to_string()),
-        "revoked_at": key.revoked_at.map(|at| at.to_string()),
-    })
+    let Signing { style, algorithm } = &key.own;
+    let mut shown = credential(key);
+    shown["style"] = json!(style.name());
+    shown["zone"] = json!(style.zone().map(Zone::name));
+    shown["weak_methods"] = style.weak().iter().map(WeakMethod::name).collect();
+    shown["algorithm"] = json!(algorithm.name());
+    shown
 }
 
 pub(super) fn client_certificate(certificate: &AppCertificate) -> Value {
-    let Narrowing { products, addresses } = &certificate.narrowing;
-    let (kind, name) = certificate.known_by.told();
-    let mut shown = json!({
-        "id": certificate.id.as_str(),
-        "app": certificate.app.as_str(),
-        "label": certificate.label,
-        "scopes": certificate.scopes.as_ref().map(scopes),
-        "products": products.as_ref().map(|products| texts(products.iter())),
-        "addresses": addresses.as_ref().map(|networks| texts(networks.iter())),
-        "created_at": certificate.created_at.to_string(),
-        "expires_at": certificate.expires_at.map(|at| at.to_string()),
-        "revoked_at": certificate.revoked_at.map(|at| at.to_string()),
-        "last_used_at": certificate.last_used_at.map(|at| at.to_string()),
-    });
+    let RegisteredAs { known_by, label } = &certificate.own;
+    let (kind, name) = known_by.told();
+    let mut shown = credential(certificate);
+    shown["label"] = json!(label);
     for of in KnownBy::KINDS {
         shown[of] = if of == kind { json!(name) } else { Value::Null };
     }

@@ -7,59 +7,68 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created, ok};
+use super::answer::{Answer, created};
+use super::credential::{Administered, new_id_of};
+use super::credential_fields::{NewCredential, app_for, expiry};
 use super::fields::{self, Fields};
-use super::key_fields::{app_of, expiry, invalid, scopes_beyond};
-use super::page::whole;
-use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
 use super::signature_style::signing;
-use super::state::AdminState;
+use super::state::{AdminState, Invalidation};
 use crate::credential::request_key::{belongs_to, public_key};
 use crate::credential::sealing::SealError;
 use crate::domain::action::Action;
-use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, SignatureKeyId};
-use crate::domain::random::{new_id, new_secret};
-use crate::domain::scope::ScopeSet;
+use crate::domain::narrowing::Narrowing;
+use crate::domain::random::new_secret;
 use crate::domain::signature_key::{
-    SIGNATURE_KEY_PREFIX, SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
+    SIGNATURE_KEY_PREFIX, SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing,
+    StoredSignatureKey,
 };
-use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 
 /// What every secret begins with, so that a leaked one is known for what it is.
 const SECRET_PREFIX: &str = "tgk_";
 
+impl Administered for SignatureKeyId {
+    const PATH: &'static str = "/admin/signature-keys";
+    const PREFIX: &'static str = SIGNATURE_KEY_PREFIX;
+    const REVOKE: Action = Action::SignatureKeyRevoke;
+
+    fn show(key: &SignatureKeyRecord) -> Value {
+        show::signature_key(key)
+    }
+
+    fn forget(key: &SignatureKeyRecord, invalidation: &dyn Invalidation) {
+        invalidation.forget_signature_key(&key.id);
+    }
+}
+
 /// A key that is asked for.
 struct Asked {
-    app: AppId,
-    style: SignatureStyle,
-    algorithm: SignatureAlgorithm,
+    /// What it proves, and how far.
+    new: NewCredential,
+    signing: Signing,
     /// The app's public key as a JWK, if the algorithm goes by one.
     public_key: Option<String>,
-    scopes: Option<ScopeSet>,
-    expires_at: Option<Timestamp>,
 }
 
 /// `POST /admin/signature-keys`.
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
-    let asked = asked(body, now)?;
-    let app = app_of(&state, &asked.app).await?;
-    if let Some(wrong) = scopes_beyond(&app, asked.scopes.as_ref()) {
-        return Err(invalid(vec![wrong]));
-    }
-    let (key, secret) = make(&state, asked, now)?;
-    let mut shown = show::signature_key(&key.record);
-    let what = (Action::SignatureKeyCreate, subject(&key.record));
+    let Asked { new, signing, public_key } = asked(body, now)?;
+    app_for(&state, &new, now).await?;
+    let record: SignatureKeyRecord = new.made(new_id_of(&state)?, signing, now);
+    let (material, secret) = material(&state, &record.id, public_key)?;
+    let mut shown = show::signature_key(&record);
+    let what = (Action::SignatureKeyCreate, show::credential_itself(&record));
+    let key = StoredSignatureKey { record, material };
     who.recording(&state, what, (None, Some(&shown))).create_signature_key(&key).await?;
     tracing::info!(key = %key.record.id, app = %key.record.app, "a signature key was made");
     if let Some(secret) = secret {
         shown["secret"] = json!(*secret);
     }
-    created(&format!("/admin/signature-keys/{}", key.record.id), shown)
+    created(&format!("{}/{}", SignatureKeyId::PATH, key.record.id), shown)
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
@@ -69,15 +78,11 @@ fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
     let public_key = check_public_key(&mut body, algorithm, public_key);
     let scopes = body.optional("scopes", fields::scopes);
     let expires_at = expiry(&mut body, now);
+    let narrowing = Narrowing::default();
     let built = (|| {
-        Some(Asked {
-            app: app?,
-            style: style?,
-            algorithm: algorithm?,
-            public_key: public_key?,
-            scopes: scopes?,
-            expires_at: expires_at?,
-        })
+        let new = NewCredential { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? };
+        let signing = Signing { style: style?, algorithm: algorithm? };
+        Some(Asked { new, signing, public_key: public_key? })
     })();
     body.finish(built)
 }
@@ -103,26 +108,18 @@ fn check_public_key(
     None
 }
 
-/// Makes a key, and its secret if it goes by one.
-fn make(
+/// By what the signatures of the key of that id are verified: the app's public key, or a secret, which is made.
+fn material(
     state: &AdminState,
-    asked: Asked,
-    created_at: Timestamp,
-) -> Result<(StoredSignatureKey, Option<Zeroizing<String>>), Problem> {
-    let Asked { app, style, algorithm, public_key, scopes, expires_at } = asked;
-    let id = new_id(SIGNATURE_KEY_PREFIX, &*state.random)?;
-    let id = SignatureKeyId::new(&id).map_err(|_| Problem::Internal)?;
-    let (material, secret) = match public_key {
-        Some(jwk) => (SignatureKeyMaterial::Public(jwk), None),
-        None => {
-            let secret = Zeroizing::new(new_secret(SECRET_PREFIX, &*state.random)?);
-            let sealed = state.sealing.seal(&belongs_to(&id), secret.as_bytes(), &*state.random)?;
-            (SignatureKeyMaterial::Sealed(sealed), Some(secret))
-        }
-    };
-    let revoked_at = None;
-    let record = SignatureKeyRecord { id, app, style, algorithm, scopes, created_at, expires_at, revoked_at };
-    Ok((StoredSignatureKey { record, material }, secret))
+    id: &SignatureKeyId,
+    public_key: Option<String>,
+) -> Result<(SignatureKeyMaterial, Option<Zeroizing<String>>), Problem> {
+    if let Some(jwk) = public_key {
+        return Ok((SignatureKeyMaterial::Public(jwk), None));
+    }
+    let secret = Zeroizing::new(new_secret(SECRET_PREFIX, &*state.random)?);
+    let sealed = state.sealing.seal(&belongs_to(id), secret.as_bytes(), &*state.random)?;
+    Ok((SignatureKeyMaterial::Sealed(sealed), Some(secret)))
 }
 
 /// A key as it is sent: PEM, or a JWK as text or as it is.
@@ -132,53 +129,6 @@ fn key_text(value: &Value) -> Result<String, String> {
         Value::Object(_) => Ok(value.to_string()),
         _ => Err("must be PEM as a string, or a JWK".to_owned()),
     }
-}
-
-/// `GET /admin/signature-keys?app=`.
-pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
-    let app = parameters.required::<AppId>("app");
-    parameters.finish()?;
-    let keys = match app {
-        Some(app) => state.store.signature_keys_of(&app).await?,
-        None => Vec::new(),
-    };
-    ok(whole(&keys, show::signature_key))
-}
-
-/// `GET /admin/signature-keys/{id}`.
-pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    let missing = Problem::NotFound("signature key");
-    let Ok(id) = SignatureKeyId::new(&id) else { return Err(missing) };
-    let key = state.store.signature_key(&id).await?.ok_or(missing)?;
-    ok(show::signature_key(&key))
-}
-
-/// `POST /admin/signature-keys/{id}/revoke`.
-pub(super) async fn revoke(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    let missing = Problem::NotFound("signature key");
-    let Ok(id) = SignatureKeyId::new(&id) else { return Err(missing) };
-    let mut transaction = state.store.begin().await?;
-    let key = transaction.lock_signature_key(&id).await?.ok_or(missing)?;
-    let now = state.clock.now();
-    let after = SignatureKeyRecord { revoked_at: key.revoked_at.or(Some(now)), ..key.clone() };
-    let (before, after) = (show::signature_key(&key), show::signature_key(&after));
-    transaction.revoke_signature_key(&key.id, now).await?;
-    let what = (Action::SignatureKeyRevoke, subject(&key));
-    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    state.invalidation.forget_signature_key(&key.id);
-    tracing::info!(key = %key.id, app = %key.app, "a signature key was revoked");
-    ok(after)
-}
-
-fn subject(key: &SignatureKeyRecord) -> Subject {
-    Subject::new(key.id.as_str()).about(key.app.as_str())
 }
 
 impl From<SealError> for Problem {

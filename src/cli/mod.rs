@@ -10,6 +10,7 @@ mod arguments;
 mod audit;
 mod client_authorities;
 mod client_certificate;
+mod credential;
 mod dev;
 mod exceptions;
 mod explain;

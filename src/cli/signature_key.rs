@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::credential::{Kind, ListArguments, made};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
-use super::query::{segment, with_query};
-use super::screen::{Column, Screen};
+use super::screen::Screen;
 
 #[derive(Debug, Args)]
 pub(super) struct SignatureKeyArguments {
@@ -51,11 +51,7 @@ enum Action {
         expires_at: Option<String>,
     },
     /// An app's signature keys, revoked ones too; never the secrets
-    List {
-        /// The app
-        #[arg(long, value_name = "ID")]
-        app: String,
-    },
+    List(ListArguments),
     /// Make a key useless at once
     Revoke {
         /// The key's id (sgk_…)
@@ -63,30 +59,19 @@ enum Action {
     },
 }
 
-const COLUMNS: &[Column] = &[
-    ("id", "/id"),
-    ("secret", "/secret"),
-    ("app", "/app"),
-    ("style", "/style"),
-    ("zone", "/zone"),
-    ("weak methods", "/weak_methods"),
-    ("algorithm", "/algorithm"),
-    ("scopes", "/scopes"),
-    ("created", "/created_at"),
-    ("expires", "/expires_at"),
-    ("revoked", "/revoked_at"),
-];
-
-const LISTED: &[Column] = &[
-    ("id", "/id"),
-    ("app", "/app"),
-    ("style", "/style"),
-    ("algorithm", "/algorithm"),
-    ("scopes", "/scopes"),
-    ("created", "/created_at"),
-    ("expires", "/expires_at"),
-    ("revoked", "/revoked_at"),
-];
+const KIND: Kind = Kind {
+    path: "/admin/signature-keys",
+    listed: &[
+        ("id", "/id"),
+        ("style", "/style"),
+        ("algorithm", "/algorithm"),
+        ("scopes", "/scopes"),
+        ("created", "/created_at"),
+        ("expires", "/expires_at"),
+        ("revoked", "/revoked_at"),
+    ],
+    none: "No signature keys: tollgate signature-key create --app ID --algorithm NAME",
+};
 
 pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
@@ -105,23 +90,10 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             if let Some(expires_at) = expires_at {
                 body["expires_at"] = json!(expires_at);
             }
-            let made = node.post("/admin/signature-keys", &body)?;
-            screen.entry(&made, COLUMNS)?;
-            if made["secret"].is_null() {
-                Ok(())
-            } else {
-                screen.note("Keep this secret now: it is shown this once, and the store has it sealed.")
-            }
+            made(node.post(KIND.path, &body)?, screen)
         }
-        Action::List { app } => {
-            let keys = node.list(&with_query("/admin/signature-keys", &[("app", Some(&app))]))?;
-            let none = "No signature keys: tollgate signature-key create --app ID --algorithm NAME";
-            screen.list(&keys, LISTED, none)
-        }
-        Action::Revoke { id } => {
-            let path = format!("/admin/signature-keys/{}/revoke", segment(&id));
-            screen.entry(&node.post(&path, &json!({}))?, COLUMNS)
-        }
+        Action::List(of) => KIND.list(&node, &of, screen),
+        Action::Revoke { id } => KIND.revoke(&node, &id, screen),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod certificate;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -16,6 +17,7 @@ use super::refused::Refused;
 use super::source::{IdentitySource, SourceUnavailable};
 use super::subjects::{Judging, Known, KnownApp, KnownFamily, KnownGrant, Subjects};
 use crate::domain::api_key::KeyHash;
+use crate::domain::app_credential::AppCredential;
 use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId, SignatureKeyId};
 use crate::domain::identity::{App, Standing};
 use crate::domain::principal::{AppFacts, Caller, CredentialKind, Subscribed};
@@ -106,8 +108,7 @@ impl Loader {
         let app = self.app(&key.app, judging).await?;
         stamps.extend(&app.stamps);
         let app = app.what.facts.clone().map_err(|refusal| Failure::of(&key.app, refusal))?;
-        let scopes = key.scopes.map_or_else(|| app.scopes.clone(), |narrow| narrow.intersection(&app.scopes));
-        let narrowing = key.narrowing.shared();
+        let (scopes, narrowing) = (key.scopes_of(&app.scopes), key.narrowing.shared());
         Ok(KnownKey { id: key.id, scopes, narrowing, expires_at: key.expires_at, app })
     }
 
@@ -133,18 +134,8 @@ impl Loader {
         let Some(request_key) = self.source.request_key(&key).await? else {
             return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
         };
-        let caller = Caller {
-            credential: CredentialKind::SignedRequest,
-            credential_id: key.id.as_str().into(),
-            merchant: None,
-            grant: None,
-            narrowing: None,
-            scopes: key
-                .scopes
-                .map_or_else(|| facts.scopes.clone(), |narrow| narrow.intersection(&facts.scopes)),
-            app: facts,
-        };
-        let identity = Identity::new(caller, key.expires_at);
+        let expires_at = key.expires_at;
+        let identity = Identity::new(caller(CredentialKind::SignedRequest, key, facts), expires_at);
         Ok(Identity { request_key: Some(Arc::new(request_key)), ..identity })
     }
 
@@ -277,6 +268,23 @@ impl Loader {
         let known = Known { what, stamps, loaded_at: judging.monotonic };
         subjects.grants.insert(id.clone(), known.clone());
         Ok(known)
+    }
+}
+
+/// Whom a credential proves that acts for no merchant.
+fn caller<I: Display, O>(
+    kind: CredentialKind,
+    credential: AppCredential<I, O>,
+    app: Arc<AppFacts>,
+) -> Caller {
+    Caller {
+        credential: kind,
+        credential_id: credential.id.to_string().into(),
+        merchant: None,
+        grant: None,
+        scopes: credential.scopes_of(&app.scopes),
+        narrowing: credential.narrowing.shared(),
+        app,
     }
 }
 

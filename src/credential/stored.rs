@@ -68,13 +68,13 @@ impl IdentitySource for StoredIdentities {
         &self,
         id: &SignatureKeyId,
     ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
-        self.store.signature_key(id).await.map_err(out_of_reach)
+        self.store.credential(id).await.map_err(out_of_reach)
     }
 
     async fn request_key(&self, key: &SignatureKeyRecord) -> Result<Option<RequestKey>, SourceUnavailable> {
         let material = self.store.signature_key_material(&key.id).await.map_err(out_of_reach)?;
         let open = |material| {
-            let signs = (&key.style, key.algorithm);
+            let signs = (&key.own.style, key.own.algorithm);
             RequestKey::open((&key.id, key.created_at), signs, &material, &self.sealing)
                 .map_err(|error| out_of_reach(format!("signature key {}: {error}", key.id)))
         };

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::app_credential::AppCredential;
 use super::client_certificate::{CertificateName, ClientCertificate};
 use super::confirmation::Thumbprint;
 use super::distinguished_name::DistinguishedName;
 use super::hexadecimal::{from_hexadecimal, hexadecimal};
-use super::id::{AppId, CertificateId};
-use super::narrowing::Narrowing;
-use super::scope::ScopeSet;
+use super::id::CertificateId;
 use super::spiffe_id::SpiffeId;
 use super::time::Timestamp;
 
@@ -143,28 +142,15 @@ impl ShownNames {
 }
 
 /// A client certificate of an app.
+pub type AppCertificate = AppCredential<CertificateId, RegisteredAs>;
+
+/// As what a client certificate is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppCertificate {
-    /// Its id.
-    pub id: CertificateId,
-    /// The app that it proves.
-    pub app: AppId,
+pub struct RegisteredAs {
     /// By what it is known.
     pub known_by: KnownBy,
     /// What people call it.
     pub label: Option<String>,
-    /// A narrower set than the app's, if it has one.
-    pub scopes: Option<ScopeSet>,
-    /// To what else it is narrowed.
-    pub narrowing: Narrowing,
-    /// When it was registered.
-    pub created_at: Timestamp,
-    /// From when it no longer proves its app, whatever stands in the certificate.
-    pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-    /// The hour in which it last proved its app.
-    pub last_used_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

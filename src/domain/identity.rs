@@ -1,7 +1,7 @@
 //! Who is known to the platform: partners, their apps, merchants, and what ties them together.
 
+use super::app_credential::AppCredential;
 use super::id::{AppId, GrantId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SubscriptionId};
-use super::narrowing::Narrowing;
 use super::scope::ScopeSet;
 pub use super::secret_hash::SecretHash;
 use super::time::Timestamp;
@@ -194,32 +194,4 @@ pub struct Grant {
 }
 
 /// What is kept of an API key beside its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRecord {
-    /// Its id, safe to show.
-    pub id: KeyId,
-    /// The app that it proves.
-    pub app: AppId,
-    /// A narrower set than the app's, if the key has one.
-    pub scopes: Option<ScopeSet>,
-    /// To which API products and networks it is narrowed.
-    pub narrowing: Narrowing,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when it no longer works.
-    pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-    /// The key whose place it took.
-    pub rotated_from: Option<KeyId>,
-    /// The hour in which it last proved the app, by its beginning.
-    pub last_used_at: Option<Timestamp>,
-}
-
-impl KeyRecord {
-    /// Whether it works at `now`.
-    #[must_use]
-    pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
-    }
-}
+pub type KeyRecord = AppCredential<KeyId, ()>;

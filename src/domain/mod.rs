@@ -6,6 +6,7 @@ pub mod action;
 pub mod admin_access;
 pub mod api_key;
 pub mod app_certificate;
+pub mod app_credential;
 pub mod audit;
 pub mod authentication;
 pub mod charge;

@@ -1,4 +1,4 @@
-//! To what an API key is narrowed beside its scopes: some of its app's API products, and the networks that it may be used from.
+//! To what a credential is narrowed beside its scopes: some of its app's API products, and the networks that it may be used from.
 //!
 //! What is not narrowed permits all that the app may. An address of IPv4 is the same within IPv6 (RFC 4291, section 2.5.5.2),
 //! and in no network of IPv6.
@@ -12,12 +12,12 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::id::{InvalidId, ProductName};
 
-/// Most networks of one key, and most API products.
+/// Most networks of one credential, and most API products.
 pub const MAX_NARROWING: usize = 64;
 /// Bits of an IPv6 address before the IPv4 address within it.
 const MAPPED_BITS: u8 = 96;
 
-/// To what a key is narrowed.
+/// To what a credential is narrowed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Narrowing {
     /// The API products that it may be used for; `None`: all that its app has subscribed to.
@@ -33,13 +33,13 @@ impl Narrowing {
         self.products.is_none() && self.addresses.is_none()
     }
 
-    /// Whether the key may be used for that API product.
+    /// Whether the credential may be used for that API product.
     #[must_use]
     pub fn permits_product(&self, product: &ProductName) -> bool {
         self.products.as_ref().is_none_or(|products| products.contains(product))
     }
 
-    /// Whether the key may be used from that address.
+    /// Whether the credential may be used from that address.
     #[must_use]
     pub fn permits_address(&self, address: IpAddr) -> bool {
         self.addresses.as_ref().is_none_or(|networks| networks.contains(address))

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::id::{AppId, SignatureKeyId};
-use super::scope::ScopeSet;
+use super::app_credential::AppCredential;
+use super::id::SignatureKeyId;
 use super::signature_style::SignatureStyle;
-use super::time::Timestamp;
 
 /// What the ids of signature keys begin with.
 pub const SIGNATURE_KEY_PREFIX: &str = "sgk_";
@@ -64,25 +63,16 @@ impl fmt::Display for SignatureAlgorithm {
     }
 }
 
-/// What is kept of a signature key beside what verifies.
+/// What is kept of a signature key beside what verifies; requests name its id (`keyid`, `app_key` or `app_id`).
+pub type SignatureKeyRecord = AppCredential<SignatureKeyId, Signing>;
+
+/// What a key signs, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignatureKeyRecord {
-    /// Its id, which requests name (`keyid`, `app_key` or `app_id`).
-    pub id: SignatureKeyId,
-    /// The app that it proves.
-    pub app: AppId,
+pub struct Signing {
     /// What it signs.
     pub style: SignatureStyle,
     /// How it signs.
     pub algorithm: SignatureAlgorithm,
-    /// A narrower set than the app's, if the key has one.
-    pub scopes: Option<ScopeSet>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// From when it no longer works.
-    pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
 }
 
 /// By what a signature is verified, as the store keeps it.

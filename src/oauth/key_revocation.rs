@@ -18,7 +18,6 @@ use super::throttle::address_of;
 use crate::domain::action::Action;
 use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::audit::{Actor, Change};
-use crate::domain::identity::KeyRecord;
 use crate::domain::media_type::MediaType;
 use crate::store::{StoreError, recorded};
 
@@ -118,15 +117,14 @@ async fn revoke_one(oauth: &OAuth, call: &Call, hash: &KeyHash) -> Result<Revoke
         return Ok(Revoked::Before);
     }
     let mut transaction = oauth.store.begin().await?;
-    let locked = transaction.lock_key(&found.id).await?;
+    let locked = transaction.lock_credential(&found.id).await?;
     let Some(key) = locked.filter(|key| key.revoked_at.is_none()) else {
         transaction.roll_back().await?;
         oauth.directory.forget_key(&found.id);
         return Ok(Revoked::Before);
     };
     let now = oauth.clock.now();
-    transaction.revoke_key(&key.id, now).await?;
-    let after = KeyRecord { revoked_at: Some(now), ..key.clone() };
+    transaction.revoke_credential(&key.id, now).await?;
     let address = address_of(&call.headers);
     let change = Change {
         at: now,
@@ -135,9 +133,9 @@ async fn revoke_one(oauth: &OAuth, call: &Call, hash: &KeyHash) -> Result<Revoke
         address: Some(address),
         request_id: Some(request_id(&call.headers).to_owned()),
         action: Action::KeyRevoke,
-        subject: recorded::key_itself(&key),
-        before: Some(recorded::key(&key).to_string()),
-        after: Some(recorded::key(&after).to_string()),
+        subject: recorded::credential_itself(&key),
+        before: Some(recorded::credential(&key).to_string()),
+        after: Some(recorded::credential(&key.revoked(now)).to_string()),
     };
     transaction.record(&change).await?;
     transaction.commit().await?;

@@ -14,7 +14,6 @@ use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, KeyRecord, Merchant, Partner, SecretHash, Standing,
     Subscription,
 };
-use crate::domain::narrowing::Narrowing;
 use crate::domain::random::{new_id, new_secret};
 use crate::store::StoreError;
 use crate::store::app_secret::Others;
@@ -166,23 +165,14 @@ async fn client_secret(services: &Services, app: &App) -> Result<String, ServerE
 
 async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> {
     let now = services.clock.now();
-    for old in services.store.keys_of(&app.id).await?.iter().filter(|key| key.is_valid(now)) {
-        services.store.revoke_key(&old.id, now).await?;
+    for old in services.store.credentials_of::<KeyId>(&app.id).await?.iter().filter(|key| key.is_valid(now)) {
+        services.store.revoke_credential(&old.id, now).await?;
     }
     let mut random = [0; 32];
     services.random.fill(&mut random).map_err(no_chance)?;
     let key = ApiKey::from_random(app.environment, &random);
-    let record = KeyRecord {
-        id: KeyId::new(&new_id("key_", &*services.random).map_err(no_chance)?).map_err(malformed)?,
-        app: app.id.clone(),
-        scopes: None,
-        narrowing: Narrowing::default(),
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        rotated_from: None,
-        last_used_at: None,
-    };
+    let id = KeyId::new(&new_id("key_", &*services.random).map_err(no_chance)?).map_err(malformed)?;
+    let record = KeyRecord::new(id, app.id.clone(), (), now);
     services.store.create_key(&record, &key.hash()).await?;
     Ok(key.reveal().to_owned())
 }

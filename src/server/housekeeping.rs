@@ -136,8 +136,8 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
         return;
     }
     let written = async {
-        store.note_key_uses(&taken.keys).await?;
-        store.note_certificate_uses(&taken.certificates).await
+        store.note_uses(&taken.keys).await?;
+        store.note_uses(&taken.certificates).await
     };
     if let Err(error) = written.await {
         tracing::warn!(%error, "last uses of API keys and certificates are not written down for now");

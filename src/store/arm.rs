@@ -78,7 +78,7 @@ pub(super) fn rows_at_once(left: usize, columns: usize) -> usize {
 ///     |tuple, posting| { tuple.push_bind(posting.entry).push_bind(posting.account); })?
 /// ```
 macro_rules! insert_rows {
-    ($transaction:expr, $head:literal, $columns:literal, $rows:expr, $tail:literal,
+    ($transaction:expr, $head:expr, $columns:literal, $rows:expr, $tail:expr,
      |$tuple:ident, $row:ident| $bind:block) => {
         async {
             let mut inserted: u64 = 0;
@@ -89,7 +89,7 @@ macro_rules! insert_rows {
                 inserted += on!($transaction.connection(), db => {
                     let mut statement = sqlx::QueryBuilder::new($head);
                     statement.push_values(chunk, |mut $tuple, $row| $bind);
-                    statement.push(concat!(" ", $tail));
+                    statement.push(" ").push($tail);
                     statement.build().execute(db).await.map(|done| done.rows_affected())
                 })?;
             }

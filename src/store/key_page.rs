@@ -1,8 +1,8 @@
 //! All API keys, page by page: those that work with everything that a call by them rests on, in one statement, since a platform
 //! has a million of them; or the hashes of all.
 
+use super::credential::narrowing;
 use super::error::StoreError;
-use super::key::narrowing;
 use super::open::Store;
 use super::row::{hash, known, parse, time};
 use crate::domain::api_key::KeyHash;
@@ -147,7 +147,7 @@ impl KeyPageRow {
             hash: KeyHash(hash("api_key.hash", &self.hash)?),
             id: parse("api_key.id", &self.id)?,
             scopes: self.scopes.as_deref().map(|scopes| parse("api_key.scopes", scopes)).transpose()?,
-            narrowing: narrowing(self.products.as_deref(), self.addresses.as_deref())?,
+            narrowing: narrowing("api_key", self.products.as_deref(), self.addresses.as_deref())?,
             expires_at: time(self.expires_at),
             app: AppFacts {
                 id: parse::<AppId>("app.id", &self.app)?,

@@ -1,10 +1,12 @@
-//! When API keys, client certificates, client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late, or twice.
+//! When credentials of apps, client secrets and sessions were last used. Who writes it down waits for nobody, so it may come late,
+//! or twice.
 
 use super::arm::Arm;
+use super::credential::CredentialId;
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
-use crate::domain::id::{CertificateId, KeyId, SecretId, SessionId};
+use crate::domain::id::{SecretId, SessionId};
 use crate::domain::last_use::Used;
 use crate::domain::time::Timestamp;
 
@@ -38,57 +40,22 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down in which hour each key was used, unless a later one is known, or the key is no more. Otherwise as
-    /// [`Self::note_last_uses`]; of a key there may be one use.
+    /// Writes down in which hour each credential was used, unless a later one is known, or it is no more. Otherwise as
+    /// [`Self::note_last_uses`]; of a credential there may be one use.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+    pub async fn note_uses<I: CredentialId>(&self, uses: &[(I, Timestamp)]) -> Result<(), StoreError> {
         let mut uses: Vec<_> = uses.iter().collect();
         uses.sort_unstable();
+        let (head, tail) = I::KEPT.uses;
         for some in uses.chunks(AT_ONCE) {
             let mut transaction = self.begin().await?;
-            insert_rows!(
-                transaction,
-                "insert into key_use (api_key, used_at) select api_key.id, used.column2 from (",
-                2,
-                some,
-                ") as used join api_key on api_key.id = used.column1 where true order by api_key.id \
-                 on conflict (api_key) do update set used_at = excluded.used_at \
-                 where key_use.used_at < excluded.used_at",
-                |row, used| {
-                    let (id, at) = used;
-                    row.push_bind(id.as_str()).push_bind(at.as_micros());
-                }
-            )?;
-            transaction.commit().await?;
-        }
-        Ok(())
-    }
-
-    /// The same of client certificates.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn note_certificate_uses(&self, uses: &[(CertificateId, Timestamp)]) -> Result<(), StoreError> {
-        let mut uses: Vec<_> = uses.iter().collect();
-        uses.sort_unstable();
-        for some in uses.chunks(AT_ONCE) {
-            let mut transaction = self.begin().await?;
-            insert_rows!(
-                transaction,
-                "insert into client_certificate_use (certificate, used_at) \
-                 select client_certificate.id, used.column2 from (",
-                2,
-                some,
-                ") as used join client_certificate on client_certificate.id = used.column1 where true \
-                 order by client_certificate.id on conflict (certificate) do update set used_at = excluded.used_at \
-                 where client_certificate_use.used_at < excluded.used_at",
-                |row, used| {
-                    let (id, at) = used;
-                    row.push_bind(id.as_str()).push_bind(at.as_micros());
-                }
-            )?;
+            insert_rows!(transaction, head, 2, some, tail, |row, used| {
+                let (id, at) = used;
+                let id: &str = id.borrow();
+                row.push_bind(id).push_bind(at.as_micros());
+            })?;
             transaction.commit().await?;
         }
         Ok(())

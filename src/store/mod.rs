@@ -13,6 +13,8 @@
 mod arm;
 #[macro_use]
 mod row;
+#[macro_use]
+pub mod credential;
 
 pub mod admin_token;
 pub mod app;

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::login_session::LoginSession;
 use super::second_factor::ConfirmedFactor;
+use crate::domain::app_credential::AppCredential;
 use crate::domain::audit::Subject;
 use crate::domain::authentication::{AuthenticationClass, LoginMethod};
-use crate::domain::id::KeyId;
-use crate::domain::identity::{Grant, KeyRecord, Merchant};
+use crate::domain::identity::{Grant, Merchant};
 use crate::domain::narrowing::Narrowing;
 use crate::domain::provider_account::LinkedAccount;
 use crate::domain::scope::Scope;
@@ -67,28 +67,28 @@ pub fn session_itself(session: &LoginSession) -> Subject {
     Subject::new(session.id.as_str()).about(session.merchant.as_str())
 }
 
-/// An API key.
+/// What is told of each credential of an app, of whichever kind.
 #[must_use]
-pub fn key(key: &KeyRecord) -> Value {
-    let Narrowing { products, addresses } = &key.narrowing;
+pub fn credential<I: Display, O>(credential: &AppCredential<I, O>) -> Value {
+    let Narrowing { products, addresses } = &credential.narrowing;
     json!({
-        "id": key.id.as_str(),
-        "app": key.app.as_str(),
-        "scopes": key.scopes.as_ref().map(|scopes| texts(scopes.iter())),
-        "rotated_from": key.rotated_from.as_ref().map(KeyId::as_str),
+        "id": credential.id.to_string(),
+        "app": credential.app.as_str(),
+        "scopes": credential.scopes.as_ref().map(|scopes| texts(scopes.iter())),
         "products": products.as_ref().map(|products| texts(products.iter())),
         "addresses": addresses.as_ref().map(|networks| texts(networks.iter())),
-        "created_at": key.created_at.to_string(),
-        "expires_at": key.expires_at.map(|at| at.to_string()),
-        "revoked_at": key.revoked_at.map(|at| at.to_string()),
-        "last_used_at": key.last_used_at.map(|at| at.to_string()),
+        "created_at": credential.created_at.to_string(),
+        "expires_at": credential.expires_at.map(|at| at.to_string()),
+        "revoked_at": credential.revoked_at.map(|at| at.to_string()),
+        "rotated_from": credential.rotated_from.as_ref().map(ToString::to_string),
+        "last_used_at": credential.last_used_at.map(|at| at.to_string()),
     })
 }
 
-/// An API key as what is changed.
+/// A credential of an app as what is changed.
 #[must_use]
-pub fn key_itself(key: &KeyRecord) -> Subject {
-    Subject::new(key.id.as_str()).about(key.app.as_str())
+pub fn credential_itself<I: Display, O>(credential: &AppCredential<I, O>) -> Subject {
+    Subject::new(&credential.id.to_string()).about(credential.app.as_str())
 }
 
 /// A grant.
@@ -111,7 +111,6 @@ pub fn grant_itself(grant: &Grant) -> Subject {
 }
 
 /// Entries as texts.
-#[must_use]
-pub fn texts(entries: impl Iterator<Item = impl Display>) -> Vec<String> {
+fn texts(entries: impl Iterator<Item = impl Display>) -> Vec<String> {
     entries.map(|entry| entry.to_string()).collect()
 }

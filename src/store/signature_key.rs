@@ -1,70 +1,52 @@
 //! The keys by which apps sign their requests. The store never sees a secret: the caller seals it first.
 
-use super::error::{StoreError, require};
+use super::credential::{CredentialId, Kept};
+use super::error::StoreError;
 use super::open::Store;
-use super::page::MAX_LIST;
-use super::row::{all, known, optional, parse, time};
+use super::row::known;
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, SignatureKeyId};
-use crate::domain::signature_key::{
-    SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
-};
+use crate::domain::id::SignatureKeyId;
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, Signing, StoredSignatureKey};
 use crate::domain::signature_style::{SignatureStyle, WeakMethods};
 use crate::domain::time::{Timestamp, Zone};
 
 row! {
-    RecordRow {
-        id: String,
-        app: String,
-        style: String,
-        zone: Option<String>,
-        weak_methods: String,
-        algorithm: String,
-        scopes: Option<String>,
-        created_at: i64,
-        expires_at: Option<i64>,
-        revoked_at: Option<i64>,
-    }
+    pub SigningColumns { style: String, zone: Option<String>, weak_methods: String, algorithm: String }
 }
 
 row! {
     MaterialRow { sealed: Option<Vec<u8>>, public_key: Option<String> }
 }
 
-macro_rules! select_key {
-    ($tail:literal) => {
-        concat!(
-            "select id, app, style, zone, weak_methods, algorithm, scopes, created_at, expires_at, revoked_at \
-             from signature_key ",
-            $tail
-        )
+macro_rules! columns {
+    () => {
+        "id, app, style, zone, weak_methods, algorithm, scopes, null as products, null as addresses, created_at, expires_at, \
+         revoked_at, null as rotated_from, null as used_at"
     };
 }
 
-impl TryFrom<RecordRow> for SignatureKeyRecord {
-    type Error = StoreError;
+impl CredentialId for SignatureKeyId {
+    type Own = Signing;
+    type Columns = SigningColumns;
+    const KEPT: Kept = kept!(
+        "signature key",
+        "signature_key",
+        columns!(),
+        end: "expires_at = $2 where id = $1 and (expires_at is null or expires_at > $2)",
+        uses: "signature_key_use" by "signature_key"
+    );
 
-    fn try_from(row: RecordRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: parse("signature_key.id", &row.id)?,
-            app: parse("signature_key.app", &row.app)?,
-            style: style(&row)?,
-            algorithm: known("signature_key.algorithm", SignatureAlgorithm::named(&row.algorithm))?,
-            scopes: optional("signature_key.scopes", row.scopes.as_deref())?,
-            created_at: Timestamp::from_micros(row.created_at),
-            expires_at: time(row.expires_at),
-            revoked_at: time(row.revoked_at),
+    fn own(columns: SigningColumns) -> Result<Signing, StoreError> {
+        let zone = match &columns.zone {
+            Some(zone) => Some(known("signature_key.zone", Zone::named(zone).ok())?),
+            None => None,
+        };
+        let weak = known("signature_key.weak_methods", WeakMethods::named(&columns.weak_methods))?;
+        Ok(Signing {
+            style: known("signature_key.style", SignatureStyle::of(&columns.style, zone, weak))?,
+            algorithm: known("signature_key.algorithm", SignatureAlgorithm::named(&columns.algorithm))?,
         })
     }
-}
-
-fn style(row: &RecordRow) -> Result<SignatureStyle, StoreError> {
-    let zone = match &row.zone {
-        Some(zone) => Some(known("signature_key.zone", Zone::named(zone).ok())?),
-        None => None,
-    };
-    let weak = known("signature_key.weak_methods", WeakMethods::named(&row.weak_methods))?;
-    known("signature_key.style", SignatureStyle::of(&row.style, zone, weak))
 }
 
 impl TryFrom<MaterialRow> for SignatureKeyMaterial {
@@ -85,47 +67,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] if its id is taken, [`StoreError::Missing`] without its app; [`StoreError::Unavailable`].
     pub async fn create_signature_key(&self, key: &StoredSignatureKey) -> Result<(), StoreError> {
-        let StoredSignatureKey { record, material } = key;
-        let (sealed, public_key) = match material {
-            SignatureKeyMaterial::Sealed(sealed) => (Some(sealed.as_slice()), None),
-            SignatureKeyMaterial::Public(jwk) => (None, Some(jwk.as_str())),
-        };
         let mut transaction = self.begin().await?;
-        on!(transaction.connection(), db => {
-            sqlx::query(
-                "insert into signature_key \
-                 (id, app, style, zone, weak_methods, algorithm, sealed, public_key, scopes, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            )
-            .bind(record.id.as_str())
-            .bind(record.app.as_str())
-            .bind(record.style.name())
-            .bind(record.style.zone().map(Zone::name))
-            .bind(record.style.weak().to_string())
-            .bind(record.algorithm.name())
-            .bind(sealed)
-            .bind(public_key)
-            .bind(record.scopes.as_ref().map(ToString::to_string))
-            .bind(record.created_at.as_micros())
-            .bind(record.expires_at.map(Timestamp::as_micros))
-            .bind(record.revoked_at.map(Timestamp::as_micros))
-            .execute(db)
-            .await
-            .map(|_| ())
-        })
-        .map_err(|error| StoreError::from(error).for_missing("app"))?;
+        transaction.create_signature_key(key).await?;
         transaction.commit().await
-    }
-
-    /// What is told of the key of that id, whether it still works or not.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn signature_key(&self, id: &SignatureKeyId) -> Result<Option<SignatureKeyRecord>, StoreError> {
-        let row: Option<RecordRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_key!("where id = $1")).bind(id.as_str()).fetch_optional(db).await
-        })?;
-        row.map(SignatureKeyRecord::try_from).transpose()
     }
 
     /// By what the signatures of the key of that id are verified. That never changes.
@@ -144,54 +88,41 @@ impl Store {
         })?;
         row.map(SignatureKeyMaterial::try_from).transpose()
     }
-
-    /// An app's signature keys, revoked ones too, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn signature_keys_of(&self, app: &AppId) -> Result<Vec<SignatureKeyRecord>, StoreError> {
-        let rows: Vec<RecordRow> = on!(self.reader(), db => {
-            sqlx::query_as(select_key!("where app = $1 order by created_at desc, id limit $2"))
-                .bind(app.as_str())
-                .bind(MAX_LIST)
-                .fetch_all(db)
-                .await
-        })?;
-        all(rows)
-    }
 }
 
 impl Transaction {
-    /// The key of that id, which nobody else changes until the end of the transaction.
+    /// Keeps a new key.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn lock_signature_key(
-        &mut self,
-        id: &SignatureKeyId,
-    ) -> Result<Option<SignatureKeyRecord>, StoreError> {
-        let row: Option<RecordRow> =
-            lock_row!(self, select_key!("where id = $1"), |query| query.bind(id.as_str()))?;
-        row.map(SignatureKeyRecord::try_from).transpose()
-    }
-
-    /// Revokes a key; one that is revoked already keeps its time.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] without such a key; [`StoreError::Unavailable`].
-    pub async fn revoke_signature_key(
-        &mut self,
-        id: &SignatureKeyId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let changed = on!(self.connection(), db => {
-            sqlx::query("update signature_key set revoked_at = coalesce(revoked_at, $2) where id = $1")
-                .bind(id.as_str())
-                .bind(at.as_micros())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("signature key", changed)
+    /// As [`Store::create_signature_key`].
+    pub async fn create_signature_key(&mut self, key: &StoredSignatureKey) -> Result<(), StoreError> {
+        let StoredSignatureKey { record, material } = key;
+        let (sealed, public_key) = match material {
+            SignatureKeyMaterial::Sealed(sealed) => (Some(sealed.as_slice()), None),
+            SignatureKeyMaterial::Public(jwk) => (None, Some(jwk.as_str())),
+        };
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into signature_key \
+                 (id, app, style, zone, weak_methods, algorithm, sealed, public_key, scopes, created_at, expires_at, revoked_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            )
+            .bind(record.id.as_str())
+            .bind(record.app.as_str())
+            .bind(record.own.style.name())
+            .bind(record.own.style.zone().map(Zone::name))
+            .bind(record.own.style.weak().to_string())
+            .bind(record.own.algorithm.name())
+            .bind(sealed)
+            .bind(public_key)
+            .bind(record.scopes.as_ref().map(ToString::to_string))
+            .bind(record.created_at.as_micros())
+            .bind(record.expires_at.map(Timestamp::as_micros))
+            .bind(record.revoked_at.map(Timestamp::as_micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })
+        .map_err(|error| StoreError::from(error).for_missing("app"))
     }
 }

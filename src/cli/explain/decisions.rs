@@ -311,7 +311,7 @@ impl Credential {
                 (Made::ApiKey(text), format!("key {} of app {app}", key.id))
             }
             (None, Some(certificate)) => {
-                let names = ShownNames::new([certificate.known_by.clone()]);
+                let names = ShownNames::new([certificate.own.known_by.clone()]);
                 (Made::Certificate(names), format!("client certificate {} of app {app}", certificate.id))
             }
             (None, None) => {

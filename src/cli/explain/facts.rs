@@ -15,7 +15,8 @@ use crate::credential::keys::KnownKey;
 use crate::credential::request_key::RequestKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
-use crate::domain::app_certificate::{AppCertificate, KnownBy, ShownNames};
+use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs, ShownNames};
+use crate::domain::app_credential::AppCredential;
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{
     AppId, CertificateId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId, SubscriptionId,
@@ -240,34 +241,25 @@ fn subscription(of: &Value) -> Result<Subscription, Failure> {
 
 fn key_of_node(node: &Node, id: &KeyId) -> Result<KeyRecord, Failure> {
     let key = node.get(&format!("/admin/keys/{}", segment(id.as_str())))?;
-    Ok(KeyRecord {
-        id: field(&key, "id")?,
-        app: field(&key, "app")?,
-        scopes: list(&key, "scopes")?,
-        narrowing: narrowing(&key)?,
-        created_at: field(&key, "created_at")?,
-        expires_at: optional(&key, "expires_at")?,
-        revoked_at: optional(&key, "revoked_at")?,
-        rotated_from: None,
-        last_used_at: None,
-    })
+    credential((field(&key, "id")?, ()), &key)
 }
 
 fn certificate_of_node(node: &Node, id: &CertificateId) -> Result<AppCertificate, Failure> {
     let found = node.get(&format!("/admin/client-certificates/{}", segment(id.as_str())))?;
     let told = KnownBy::KINDS.into_iter().find_map(|kind| Some((kind, found[kind].as_str()?)));
     let known_by = told.and_then(|(kind, name)| KnownBy::of(kind, name).ok());
-    Ok(AppCertificate {
-        id: field(&found, "id")?,
-        app: field(&found, "app")?,
-        known_by: known_by.ok_or_else(|| anyhow!("the node's answer has no name that is known here"))?,
-        label: None,
-        scopes: list(&found, "scopes")?,
-        narrowing: narrowing(&found)?,
-        created_at: field(&found, "created_at")?,
-        expires_at: optional(&found, "expires_at")?,
-        revoked_at: optional(&found, "revoked_at")?,
-        last_used_at: None,
+    let known_by = known_by.ok_or_else(|| anyhow!("the node's answer has no name that is known here"))?;
+    credential((field(&found, "id")?, RegisteredAs { known_by, label: None }), &found)
+}
+
+/// A credential as a node tells of it.
+fn credential<I, O>((id, own): (I, O), of: &Value) -> Result<AppCredential<I, O>, Failure> {
+    Ok(AppCredential {
+        scopes: list(of, "scopes")?,
+        narrowing: narrowing(of)?,
+        expires_at: optional(of, "expires_at")?,
+        revoked_at: optional(of, "revoked_at")?,
+        ..AppCredential::new(id, field(of, "app")?, own, field(of, "created_at")?)
     })
 }
 

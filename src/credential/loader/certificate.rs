@@ -1,12 +1,12 @@
 //! Client certificates that apps have registered.
 
-use super::{Failure, Loader};
+use super::{Failure, Loader, caller};
 use crate::credential::freshness::Stamps;
 use crate::credential::identity::Identity;
 use crate::credential::refused::Refused;
 use crate::credential::subjects::Judging;
 use crate::domain::app_certificate::ShownNames;
-use crate::domain::principal::{Caller, CredentialKind};
+use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 
 const NOT_REGISTERED: Refusal = Refusal::CertificateInvalid(
@@ -37,18 +37,8 @@ impl Loader {
         let app = self.app(&certificate.app, judging).await?;
         stamps.extend(&app.stamps);
         let facts = app.what.facts.clone().map_err(|refusal| Failure::of(&certificate.app, refusal))?;
-        let caller = Caller {
-            credential: CredentialKind::ClientCertificate,
-            credential_id: certificate.id.as_str().into(),
-            merchant: None,
-            grant: None,
-            narrowing: certificate.narrowing.shared(),
-            scopes: match &certificate.scopes {
-                Some(narrow) => narrow.intersection(&facts.scopes),
-                None => facts.scopes.clone(),
-            },
-            app: facts,
-        };
-        Ok(Identity::new(caller, certificate.expires_at).with_noted_uses())
+        let expires_at = certificate.expires_at;
+        let caller = caller(CredentialKind::ClientCertificate, certificate, facts);
+        Ok(Identity::new(caller, expires_at).with_noted_uses())
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate::domain::app_certificate::{AppCertificate, KnownBy, ShownNames};
+use tollgate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs, ShownNames};
 use tollgate::domain::id::{AppId, CertificateId};
-use tollgate::domain::narrowing::Narrowing;
 use tollgate::store::{Store, StoreError};
 
 use super::contract;
@@ -30,18 +29,8 @@ fn all() -> [KnownBy; 3] {
 }
 
 fn certificate(number: u8, app: &AppId, known_by: KnownBy) -> AppCertificate {
-    AppCertificate {
-        id: CertificateId::new(&format!("crt_{number}")).unwrap(),
-        app: app.clone(),
-        known_by,
-        label: None,
-        scopes: None,
-        narrowing: Narrowing::default(),
-        created_at: START,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    }
+    let id = CertificateId::new(&format!("crt_{number}")).unwrap();
+    AppCertificate::new(id, app.clone(), RegisteredAs { known_by, label: None }, START)
 }
 
 async fn a_certificate_comes_back_as_it_went_in_however_it_is_looked_up(store: Store) {
@@ -50,7 +39,7 @@ async fn a_certificate_comes_back_as_it_went_in_however_it_is_looked_up(store: S
     for (number, known_by) in (1..).zip(all()) {
         let mut one = certificate(number, &app.id, known_by.clone());
         if number != 2 {
-            one.label = Some("ERP \"杭州\"".to_owned());
+            one.own.label = Some("ERP \"杭州\"".to_owned());
             one.scopes = "order:read".parse().ok();
             one.narrowing.products = "carrier supply".parse().ok();
             one.narrowing.addresses = "192.0.2.0/24 2001:db8::/32".parse().ok();
@@ -58,17 +47,17 @@ async fn a_certificate_comes_back_as_it_went_in_however_it_is_looked_up(store: S
         }
         one.created_at = later(number.into());
         store.create_client_certificate(&one).await.unwrap();
-        assert_eq!(store.client_certificate(&one.id).await.unwrap().as_ref(), Some(&one));
+        assert_eq!(store.credential(&one.id).await.unwrap().as_ref(), Some(&one));
         let found = store.client_certificate_known_by(&ShownNames::new([known_by])).await.unwrap();
         assert_eq!(found.as_ref(), Some(&one));
         let mut transaction = store.begin().await.unwrap();
-        assert_eq!(transaction.lock_client_certificate(&one.id).await.unwrap().as_ref(), Some(&one));
+        assert_eq!(transaction.lock_credential(&one.id).await.unwrap().as_ref(), Some(&one));
         transaction.roll_back().await.unwrap();
         made.insert(0, one);
     }
-    assert_eq!(store.client_certificates_of(&app.id).await.unwrap(), made);
+    assert_eq!(store.credentials_of::<CertificateId>(&app.id).await.unwrap(), made);
     let none = CertificateId::new("crt_x").unwrap();
-    assert_eq!(store.client_certificate(&none).await.unwrap(), None);
+    assert_eq!(store.credential(&none).await.unwrap(), None);
     let other = ShownNames::new([known("subject", "CN=x")]);
     assert_eq!(store.client_certificate_known_by(&other).await.unwrap(), None);
     let orphan = certificate(9, &AppId::new("app_x").unwrap(), known("subject", "CN=x"));
@@ -88,7 +77,7 @@ async fn the_most_particular_name_that_is_registered_is_found_whether_it_was_rev
     // Of several by one name the one that is in force, or else the last.
     for number in 4..7 {
         let mut transaction = store.begin().await.unwrap();
-        transaction.revoke_client_certificate(&found().await.id, later(1)).await.unwrap();
+        transaction.revoke_credential(&found().await.id, later(1)).await.unwrap();
         transaction.commit().await.unwrap();
         let revoked = found().await;
         assert!(
@@ -122,15 +111,15 @@ async fn of_what_a_certificate_is_known_by_one_is_in_force_and_every_node_hears_
     assert!(matches!(&taken, Err(StoreError::Conflict { what: found }) if found == what), "{taken:?}");
     for at in [later(1), later(2)] {
         let mut transaction = store.begin().await.unwrap();
-        transaction.revoke_client_certificate(&first.id, at).await.unwrap();
+        transaction.revoke_credential(&first.id, at).await.unwrap();
         transaction.commit().await.unwrap();
     }
     assert!(is_heard().await, "it is revoked");
-    assert_eq!(store.client_certificate(&first.id).await.unwrap().unwrap().revoked_at, Some(later(1)));
+    assert_eq!(store.credential(&first.id).await.unwrap().unwrap().revoked_at, Some(later(1)));
     store.create_client_certificate(&second).await.unwrap();
     assert!(is_heard().await, "another takes its place");
     let mut transaction = store.begin().await.unwrap();
-    let missing = transaction.revoke_client_certificate(&"crt_x".parse().unwrap(), later(1)).await;
+    let missing = transaction.revoke_credential(&CertificateId::new("crt_x").unwrap(), later(1)).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
 }
 
@@ -142,11 +131,11 @@ async fn the_last_use_of_a_certificate_is_known_by_its_hour(store: Store) {
         store.create_client_certificate(&certificate(number, &app.id, known_by)).await.unwrap();
     }
     let [one, two, gone] = ["crt_1", "crt_2", "crt_x"].map(|id| CertificateId::new(id).unwrap());
-    store.note_certificate_uses(&[(one.clone(), hour(5)), (gone, hour(5))]).await.unwrap();
-    store.note_certificate_uses(&[(two.clone(), hour(6)), (one.clone(), hour(4))]).await.unwrap();
-    store.note_certificate_uses(&[]).await.unwrap();
+    store.note_uses(&[(one.clone(), hour(5)), (gone, hour(5))]).await.unwrap();
+    store.note_uses(&[(two.clone(), hour(6)), (one.clone(), hour(4))]).await.unwrap();
+    store.note_uses::<CertificateId>(&[]).await.unwrap();
     for (id, expected) in [(one, hour(5)), (two, hour(6))] {
-        let found = store.client_certificate(&id).await.unwrap().unwrap();
+        let found = store.credential(&id).await.unwrap().unwrap();
         assert_eq!(found.last_used_at, Some(expected));
     }
 }

@@ -4,7 +4,6 @@ use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, KeyId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{KeyRecord, Standing, Subscription};
-use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::principal::Subscribed;
 use tollgate::domain::time::Timestamp;
 use tollgate::store::Store;
@@ -20,16 +19,11 @@ contract! {
 }
 
 fn key(number: u8, app: &AppId) -> (KeyRecord, KeyHash) {
+    let id = KeyId::new(&format!("key_{number}")).unwrap();
     let record = KeyRecord {
-        id: KeyId::new(&format!("key_{number}")).unwrap(),
-        app: app.clone(),
         scopes: number.is_multiple_of(2).then(|| "order:read".parse().unwrap()),
-        narrowing: Narrowing::default(),
-        created_at: START,
         expires_at: (number == 3).then(|| later(60)),
-        revoked_at: None,
-        rotated_from: None,
-        last_used_at: None,
+        ..KeyRecord::new(id, app.clone(), (), START)
     };
     (record, KeyHash([number; 32]))
 }
@@ -58,7 +52,7 @@ async fn keys_come_page_by_page_with_everything_they_rest_on(store: Store) {
         let (record, hash) = key(number, app);
         store.create_key(&record, &hash).await.unwrap();
     }
-    store.revoke_key(&KeyId::new("key_4").unwrap(), later(1)).await.unwrap();
+    store.revoke_credential(&KeyId::new("key_4").unwrap(), later(1)).await.unwrap();
     store.set_app_standing(&second.id, Standing::Suspended).await.unwrap();
 
     let page = store.keys_with_apps(None, 2).await.unwrap();
@@ -107,7 +101,7 @@ async fn each_change_of_an_identity_is_told_of(store: Store) {
     assert!(told().await.contains(&grant.app.to_string()));
     store.end_subscription(&subscription.id, later(5)).await.unwrap();
     assert!(told().await.contains(&grant.app.to_string()));
-    store.revoke_key(&record.id, later(1)).await.unwrap();
+    store.revoke_credential(&record.id, later(1)).await.unwrap();
     assert!(told().await.contains(&record.id.to_string()));
     store.set_merchant_standing(&grant.merchant, Standing::Suspended).await.unwrap();
     assert!(told().await.contains(&grant.merchant.to_string()));
@@ -139,7 +133,7 @@ async fn what_is_kept_from_changing_is_told_of_as_no_change(store: Store) {
     assert!(transaction.lock_client(&grant.app).await.unwrap().is_some());
     assert!(transaction.lock_introspects(&grant.app).await.unwrap().is_some());
     assert_eq!(transaction.lock_subscription(&subscription.id).await.unwrap(), Some(subscription));
-    assert_eq!(transaction.lock_key(&record.id).await.unwrap(), Some(record));
+    assert_eq!(transaction.lock_credential(&record.id).await.unwrap(), Some(record));
     assert!(transaction.lock_merchant(&grant.merchant).await.unwrap().is_some());
     let of = (&grant.merchant, &grant.app);
     assert_eq!(transaction.lock_active_grant(of).await.unwrap(), Some(grant.clone()));

@@ -4,7 +4,6 @@ use tollgate::domain::api_key::KeyHash;
 use tollgate::domain::client::{ClientSettings, SecretRecord};
 use tollgate::domain::id::{AppId, GrantId, KeyId, PartnerId, PlanName, ProductName, SubscriptionId};
 use tollgate::domain::identity::{DefaultScopes, KeyRecord, SecretHash, Standing, Subscription};
-use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::token_rules::TokenRules;
@@ -205,15 +204,9 @@ async fn a_key_is_found_by_its_hash_and_revoked_once(store: Store) {
     let (app, _) = seed(&store).await;
     let hash = KeyHash([7; 32]);
     let mut key = KeyRecord {
-        id: KeyId::new("key_1").unwrap(),
-        app: app.id.clone(),
         scopes: Some(scopes("order:read")),
-        narrowing: Narrowing::default(),
-        created_at: START,
         expires_at: Some(later(60)),
-        revoked_at: None,
-        rotated_from: None,
-        last_used_at: None,
+        ..KeyRecord::new(KeyId::new("key_1").unwrap(), app.id.clone(), (), START)
     };
     store.create_key(&key, &hash).await.unwrap();
     assert_eq!(store.key_by_hash(&hash).await.unwrap(), Some(key.clone()));
@@ -229,11 +222,11 @@ async fn a_key_is_found_by_its_hash_and_revoked_once(store: Store) {
     assert_conflict(store.create_key(&second, &hash).await, "api_key.hash");
     store.create_key(&second, &KeyHash([8; 32])).await.unwrap();
 
-    store.revoke_key(&key.id, later(5)).await.unwrap();
-    store.revoke_key(&key.id, later(6)).await.unwrap();
+    store.revoke_credential(&key.id, later(5)).await.unwrap();
+    store.revoke_credential(&key.id, later(6)).await.unwrap();
     key.revoked_at = Some(later(5));
-    assert_eq!(store.key(&key.id).await.unwrap(), Some(key.clone()));
-    assert_eq!(store.keys_of(&app.id).await.unwrap(), [second, key]);
+    assert_eq!(store.credential(&key.id).await.unwrap(), Some(key.clone()));
+    assert_eq!(store.credentials_of::<KeyId>(&app.id).await.unwrap(), [second, key]);
 }
 
 async fn a_merchant_logs_in_by_its_username(store: Store) {
@@ -313,7 +306,7 @@ async fn what_is_not_there_is_missing(store: Store) {
     let orphan = Subscription { app: nobody.clone(), ..subscription("sub_1", START, None) };
     assert_missing(store.subscribe(&orphan).await, "app");
     assert_missing(store.end_subscription(&orphan.id, START).await, "subscription");
-    assert_missing(store.revoke_key(&KeyId::new("key_1").unwrap(), START).await, "API key");
+    assert_missing(store.revoke_credential(&KeyId::new("key_1").unwrap(), START).await, "API key");
     let grant = GrantId::new("grant_1").unwrap();
     assert_missing(store.revoke_grant(&grant, START).await, "grant");
     let consent = store.grant_consent((&merchant.id, &nobody), &app.scopes, &grant, START).await;

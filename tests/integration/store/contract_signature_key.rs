@@ -2,7 +2,7 @@
 
 use tollgate::domain::id::{AppId, SignatureKeyId};
 use tollgate::domain::signature_key::{
-    SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey,
+    SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing, StoredSignatureKey,
 };
 use tollgate::domain::signature_style::{SignatureStyle, WeakMethod, WeakMethods};
 use tollgate::domain::time::Zone;
@@ -19,15 +19,12 @@ contract!(
 );
 
 fn key(id: &str, app: &AppId, material: SignatureKeyMaterial) -> StoredSignatureKey {
+    let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::RsaPssSha512 };
+    let id = SignatureKeyId::new(id).unwrap();
     let record = SignatureKeyRecord {
-        id: SignatureKeyId::new(id).unwrap(),
-        app: app.clone(),
-        style: SignatureStyle::Http,
-        algorithm: SignatureAlgorithm::RsaPssSha512,
         scopes: "order:read".parse().ok(),
-        created_at: START,
         expires_at: Some(later(60)),
-        revoked_at: None,
+        ..SignatureKeyRecord::new(id, app.clone(), signing, START)
     };
     StoredSignatureKey { record, material }
 }
@@ -39,13 +36,16 @@ async fn a_key_comes_back_as_it_went_in(store: Store) {
     (public.record.created_at, public.record.scopes, public.record.expires_at) = (later(5), None, None);
     for key in [&sealed, &public] {
         store.create_signature_key(key).await.unwrap();
-        assert_eq!(store.signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+        assert_eq!(store.credential(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
         let material = store.signature_key_material(&key.record.id).await.unwrap();
         assert_eq!(material.as_ref(), Some(&key.material));
     }
-    assert_eq!(store.signature_keys_of(&app.id).await.unwrap(), [public.record, sealed.record]);
+    assert_eq!(
+        store.credentials_of::<SignatureKeyId>(&app.id).await.unwrap(),
+        [public.record, sealed.record]
+    );
     let none = SignatureKeyId::new("sgk_3").unwrap();
-    assert_eq!(store.signature_key(&none).await.unwrap(), None);
+    assert_eq!(store.credential(&none).await.unwrap(), None);
     assert_eq!(store.signature_key_material(&none).await.unwrap(), None);
 }
 
@@ -55,17 +55,17 @@ async fn a_key_is_revoked_once_and_every_node_hears_of_it(store: Store) {
     store.create_signature_key(&key).await.unwrap();
     let begin = store.identity_changes(None).await.unwrap().next;
     let mut transaction = store.begin().await.unwrap();
-    assert_eq!(transaction.lock_signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
-    transaction.revoke_signature_key(&key.record.id, later(1)).await.unwrap();
-    transaction.revoke_signature_key(&key.record.id, later(2)).await.unwrap();
+    assert_eq!(transaction.lock_credential(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+    transaction.revoke_credential(&key.record.id, later(1)).await.unwrap();
+    transaction.revoke_credential(&key.record.id, later(2)).await.unwrap();
     transaction.commit().await.unwrap();
-    let revoked = store.signature_key(&key.record.id).await.unwrap().unwrap();
-    assert_eq!(revoked.revoked_at, Some(later(1)));
+    let revoked = store.credential(&key.record.id).await.unwrap().unwrap();
+    assert!(revoked.revoked_at == Some(later(1)) && !revoked.is_valid(START), "{revoked:?}");
     let told = store.identity_changes(Some(begin)).await.unwrap().subjects.unwrap();
     assert!(told.contains(&"sgk_1".to_owned()), "{told:?}");
     let mut transaction = store.begin().await.unwrap();
     let none = SignatureKeyId::new("sgk_3").unwrap();
-    let missing = transaction.revoke_signature_key(&none, later(1)).await;
+    let missing = transaction.revoke_credential(&none, later(1)).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
 }
 
@@ -91,11 +91,11 @@ async fn a_key_of_each_style_comes_back_with_its_terms(store: Store) {
     ];
     for (number, style) in styles.into_iter().enumerate() {
         let mut key = key(&format!("sgk_{number}"), &app.id, SignatureKeyMaterial::Sealed(vec![1]));
-        key.record.style = style;
+        key.record.own.style = style;
         store.create_signature_key(&key).await.unwrap();
-        assert_eq!(store.signature_key(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
+        assert_eq!(store.credential(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
         let mut transaction = store.begin().await.unwrap();
-        let locked = transaction.lock_signature_key(&key.record.id).await.unwrap();
+        let locked = transaction.lock_credential(&key.record.id).await.unwrap();
         assert_eq!(locked.as_ref(), Some(&key.record));
         transaction.commit().await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! Client certificates: known ones are remembered until something changes, and so is that one is no app's.
 
 use super::*;
-use crate::domain::app_certificate::{AppCertificate, KnownBy, ShownNames};
+use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs, ShownNames};
 use crate::domain::narrowing::Narrowing;
 
 impl World {
@@ -17,17 +17,12 @@ impl World {
 
     /// Registers a certificate, or registers it anew.
     pub(super) fn register(&self, id: &str, known_by: &KnownBy, change: impl FnOnce(&mut AppCertificate)) {
+        let own = RegisteredAs { known_by: known_by.clone(), label: None };
+        let app = AppId::new("app_1").unwrap();
         let mut certificate = AppCertificate {
-            id: id.parse().unwrap(),
-            app: AppId::new("app_1").unwrap(),
-            known_by: known_by.clone(),
-            label: None,
             scopes: "order:read".parse().ok(),
             narrowing: Narrowing { addresses: "192.0.2.0/24".parse().ok(), products: None },
-            created_at: Timestamp::default(),
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
+            ..AppCertificate::new(id.parse().unwrap(), app, own, Timestamp::default())
         };
         change(&mut certificate);
         let mut all = self.source.certificates.lock().unwrap();

@@ -16,8 +16,7 @@ use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, 
 use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
-use crate::domain::narrowing::Narrowing;
-use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord};
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing};
 use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 use crate::domain::token_rules::TokenRules;
@@ -62,18 +61,8 @@ impl IdentitySource for Source {
             return self.answer(None);
         }
         let (id, app) = (KeyId::new("key_1").unwrap(), AppId::new("app_1").unwrap());
-        let created_at = Timestamp::default();
-        self.answer(Some(KeyRecord {
-            id,
-            app,
-            scopes: None,
-            narrowing: Narrowing::default(),
-            created_at,
-            expires_at: *self.keys_end_at.lock().unwrap(),
-            revoked_at: None,
-            rotated_from: None,
-            last_used_at: None,
-        }))
+        let expires_at = *self.keys_end_at.lock().unwrap();
+        self.answer(Some(KeyRecord { expires_at, ..KeyRecord::new(id, app, (), Timestamp::default()) }))
     }
 
     async fn signature_key(
@@ -82,15 +71,12 @@ impl IdentitySource for Source {
     ) -> Result<Option<SignatureKeyRecord>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
         let is_revoked = self.is_key_revoked.load(Ordering::SeqCst);
+        let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::Ed25519 };
+        let app = AppId::new("app_1").unwrap();
         let record = SignatureKeyRecord {
-            id: id.clone(),
-            app: AppId::new("app_1").unwrap(),
-            style: SignatureStyle::Http,
-            algorithm: SignatureAlgorithm::Ed25519,
-            scopes: None,
-            created_at: Timestamp::default(),
             expires_at: *self.keys_end_at.lock().unwrap(),
             revoked_at: is_revoked.then(Timestamp::default),
+            ..SignatureKeyRecord::new(id.clone(), app, signing, Timestamp::default())
         };
         self.answer(Some(record).filter(|record| record.id.as_str() != "sgk_unknown"))
     }
@@ -99,8 +85,8 @@ impl IdentitySource for Source {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
         let material = SignatureKeyMaterial::Public(jwk.to_owned());
         let sealing = SealingKey::new(&[7; 32]).unwrap();
-        let opened =
-            RequestKey::open((&key.id, key.created_at), (&key.style, key.algorithm), &material, &sealing);
+        let signs = (&key.own.style, key.own.algorithm);
+        let opened = RequestKey::open((&key.id, key.created_at), signs, &material, &sealing);
         self.answer(opened.ok())
     }
 
@@ -131,7 +117,8 @@ impl IdentitySource for Source {
     async fn certificate(&self, names: &ShownNames) -> Result<Option<AppCertificate>, SourceUnavailable> {
         self.keys_asked.fetch_add(1, Ordering::SeqCst);
         let registered = self.certificates.lock().unwrap();
-        let by = |key: &KnownByKey| registered.iter().rfind(|certificate| certificate.known_by.key() == *key);
+        let by =
+            |key: &KnownByKey| registered.iter().rfind(|certificate| certificate.own.known_by.key() == *key);
         self.answer(names.keys().iter().find_map(by).cloned())
     }
 

@@ -185,16 +185,13 @@ impl IdentitySource for Facts {
             });
             let addresses =
                 key.network.map(|place| Networks::new(vec![network(NETWORKS[place].0).unwrap()]).unwrap());
+            let id = KeyId::new(&format!("key_{place}")).unwrap();
             KeyRecord {
-                id: KeyId::new(&format!("key_{place}")).unwrap(),
-                app: app_id(key.app),
                 scopes: key.scopes.map(scopes),
                 narrowing: Narrowing { products, addresses },
-                created_at: Timestamp::default(),
                 expires_at: (key.end == End::Expired).then_some(NOW),
                 revoked_at: (key.end == End::Revoked).then_some(NOW),
-                rotated_from: None,
-                last_used_at: None,
+                ..KeyRecord::new(id, app_id(key.app), (), Timestamp::default())
             }
         }))
     }

@@ -1,4 +1,4 @@
-//! What a new key, or client certificate, may be: as its body says, and no wider than its app.
+//! What a new credential of an app may be: as its body says, and no wider than the app.
 
 use std::fmt::Display;
 
@@ -9,14 +9,15 @@ use super::app;
 use super::fields::{self, Fields};
 use super::problem::{FieldError, Problem};
 use super::state::AdminState;
+use crate::domain::app_credential::AppCredential;
 use crate::domain::id::{AppId, ProductName};
 use crate::domain::identity::{App, Subscription};
 use crate::domain::narrowing::{InvalidList, Narrowing, Networks, Products, network};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
 
-/// A key as it is asked for.
-pub(super) struct NewKey {
+/// A credential as it is asked for.
+pub(super) struct NewCredential {
     /// The app that it is to prove.
     pub(super) app: AppId,
     /// A narrower set of scopes than the app's.
@@ -27,18 +28,26 @@ pub(super) struct NewKey {
     pub(super) expires_at: Option<Timestamp>,
 }
 
-/// The key that a body asks for at `now`; `None` if something is wrong, which is noted.
-pub(super) fn new_key(body: &mut Fields, now: Timestamp) -> Option<NewKey> {
+impl NewCredential {
+    /// The credential of that id, made at `now`.
+    pub(super) fn made<I, O>(self, id: I, own: O, now: Timestamp) -> AppCredential<I, O> {
+        let Self { app, scopes, narrowing, expires_at } = self;
+        AppCredential { scopes, narrowing, expires_at, ..AppCredential::new(id, app, own, now) }
+    }
+}
+
+/// The credential that a body asks for at `now`; `None` if something is wrong, which is noted.
+pub(super) fn new_credential(body: &mut Fields, now: Timestamp) -> Option<NewCredential> {
     let app = body.required("app", fields::text::<AppId>);
     let scopes = body.optional("scopes", fields::scopes);
     let products = body.optional("products", products);
     let addresses = body.optional("addresses", addresses);
     let expires_at = expiry(body, now);
     let narrowing = Narrowing { products: products?, addresses: addresses? };
-    Some(NewKey { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? })
+    Some(NewCredential { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? })
 }
 
-/// When the key is to end; `None` if that is wrong.
+/// When the credential is to end; `None` if that is wrong.
 pub(super) fn expiry(body: &mut Fields, now: Timestamp) -> Option<Option<Timestamp>> {
     let expires_at = body.optional("expires_at", fields::text::<Timestamp>);
     if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
@@ -71,37 +80,37 @@ fn entries<T, E: Display, L>(
     if wrong.is_empty() { list(right).map_err(|error| error.to_string()) } else { Err(wrong.join("; ")) }
 }
 
-/// The app that a key is to prove.
+/// The app that a credential is to prove, which is no wider than that is at `now`.
 ///
 /// # Errors
-/// [`Problem::Invalid`] if there is none.
-pub(super) async fn app_of(state: &AdminState, id: &AppId) -> Result<App, Problem> {
-    app::find(state, id.as_str()).await.map_err(|problem| match problem {
-        Problem::NotFound(_) => invalid(vec![("/app", format!("there is no app {id}"))]),
+/// [`Problem::Invalid`] if there is no such app, or the credential is wider.
+pub(super) async fn app_for(state: &AdminState, new: &NewCredential, now: Timestamp) -> Result<App, Problem> {
+    let app = app::find(state, new.app.as_str()).await.map_err(|problem| match problem {
+        Problem::NotFound(_) => invalid(vec![("/app", format!("there is no app {}", new.app))]),
         other => other,
-    })
+    })?;
+    check_within(new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
+    Ok(app)
 }
 
-/// What is wrong with a key's scopes, if they are not all its app's.
-pub(super) fn scopes_beyond(app: &App, scopes: Option<&ScopeSet>) -> Option<(&'static str, String)> {
-    let beyond = scopes.map(|scopes| app.scopes.missing(scopes)).filter(|scopes| !scopes.is_empty())?;
-    Some(("/scopes", format!("must be within the app's scopes; {beyond} is not")))
-}
-
-/// Whether a key is no wider than its app is at `now`.
+/// Whether a credential is no wider than its app is at `now`.
 ///
 /// # Errors
 /// [`Problem::Invalid`].
-pub(super) fn check_within(
-    key: &NewKey,
+fn check_within(
+    new: &NewCredential,
     (app, subscriptions): (&App, &[Subscription]),
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let mut wrong: Vec<_> = scopes_beyond(app, key.scopes.as_ref()).into_iter().collect();
+    let mut wrong = Vec::new();
+    let beyond = new.scopes.as_ref().map(|scopes| app.scopes.missing(scopes));
+    if let Some(beyond) = beyond.filter(|scopes| !scopes.is_empty()) {
+        wrong.push(("/scopes", format!("must be within the app's scopes; {beyond} is not")));
+    }
     let lasts = |subscription: &&Subscription| subscription.until.is_none_or(|end| now < end);
     let subscribed: Vec<&ProductName> =
         subscriptions.iter().filter(lasts).map(|subscription| &subscription.product).collect();
-    let products = key.narrowing.products.iter().flat_map(Products::iter);
+    let products = new.narrowing.products.iter().flat_map(Products::iter);
     let beyond: Vec<&str> =
         products.filter(|product| !subscribed.contains(product)).map(ProductName::as_str).collect();
     if !beyond.is_empty() {
@@ -119,7 +128,7 @@ pub(super) fn check_within(
 }
 
 /// That these fields are wrong.
-pub(super) fn invalid(wrong: Vec<(&str, String)>) -> Problem {
+fn invalid(wrong: Vec<(&str, String)>) -> Problem {
     let told = |(pointer, detail): (&str, String)| FieldError { pointer: pointer.to_owned(), detail };
     Problem::Invalid(wrong.into_iter().map(told).collect())
 }

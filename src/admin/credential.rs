@@ -1,0 +1,89 @@
+//! What administrators do alike with API keys, signature keys and client certificates: they list an app's, look at one, and revoke it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::Value;
+
+use super::administrator::Administrator;
+use super::answer::{Answer, ok};
+use super::fields::Fields;
+use super::page::whole;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
+use super::show;
+use super::state::{AdminState, Invalidation};
+use crate::domain::action::Action;
+use crate::domain::id::AppId;
+use crate::domain::random::new_id;
+use crate::store::credential::{Credential, CredentialId};
+
+/// The id of a credential, by which it is known what is done with those of its kind.
+pub(super) trait Administered: CredentialId {
+    /// Where the API has them.
+    const PATH: &'static str;
+    /// What their ids begin with.
+    const PREFIX: &'static str;
+    /// What is recorded of one that is revoked.
+    const REVOKE: Action;
+
+    /// A credential as the API shows it.
+    fn show(credential: &Credential<Self>) -> Value;
+
+    /// Has the data plane forget what it remembers of a credential.
+    fn forget(credential: &Credential<Self>, invalidation: &dyn Invalidation);
+}
+
+/// `GET /admin/…?app=`.
+pub(super) async fn list<I: Administered>(
+    State(state): State<Arc<AdminState>>,
+    mut parameters: Parameters,
+) -> Answer {
+    let app = parameters.required::<AppId>("app");
+    parameters.finish()?;
+    let found = match app {
+        Some(app) => state.store.credentials_of::<I>(&app).await?,
+        None => Vec::new(),
+    };
+    ok(whole(&found, I::show))
+}
+
+/// `GET /admin/…/{id}`.
+pub(super) async fn get<I: Administered>(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
+    ok(I::show(&find::<I>(&state, &id).await?))
+}
+
+/// `POST /admin/…/{id}/revoke`.
+pub(super) async fn revoke<I: Administered>(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    body: Fields,
+) -> Answer {
+    body.finish(Some(()))?;
+    let missing = Problem::NotFound(I::KEPT.name);
+    let Ok(id) = id.parse::<I>() else { return Err(missing) };
+    let mut transaction = state.store.begin().await?;
+    let found = transaction.lock_credential(&id).await?.ok_or(missing)?;
+    let now = state.clock.now();
+    let (before, after) = (I::show(&found), I::show(&found.revoked(now)));
+    transaction.revoke_credential(&id, now).await?;
+    let what = (I::REVOKE, show::credential_itself(&found));
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
+    I::forget(&found, &*state.invalidation);
+    tracing::info!(credential = %id, app = %found.app, kind = I::KEPT.name, "a credential was revoked");
+    ok(after)
+}
+
+/// The credential of that id.
+pub(super) async fn find<I: Administered>(state: &AdminState, id: &str) -> Result<Credential<I>, Problem> {
+    let missing = Problem::NotFound(I::KEPT.name);
+    let Ok(id) = id.parse::<I>() else { return Err(missing) };
+    state.store.credential(&id).await?.ok_or(missing)
+}
+
+/// An id that none has yet.
+pub(super) fn new_id_of<I: Administered>(state: &AdminState) -> Result<I, Problem> {
+    new_id(I::PREFIX, &*state.random)?.parse().map_err(|_| Problem::Internal)
+}
