@@ -19,13 +19,13 @@ use crate::domain::time::Timestamp;
 /// A credential as it is asked for.
 pub(super) struct NewCredential {
     /// The app that it is to prove.
-    pub(super) app: AppId,
+    app: AppId,
     /// A narrower set of scopes than the app's.
-    pub(super) scopes: Option<ScopeSet>,
+    scopes: Option<ScopeSet>,
     /// To what else it is narrowed.
-    pub(super) narrowing: Narrowing,
+    narrowing: Narrowing,
     /// When it ends.
-    pub(super) expires_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 impl NewCredential {

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
 use super::credential::{Administered, new_id_of};
-use super::credential_fields::{NewCredential, app_for, expiry};
-use super::fields::{self, Fields};
+use super::credential_fields::{NewCredential, app_for, new_credential};
+use super::fields::Fields;
 use super::problem::Problem;
 use super::show;
 use super::signature_style::signing;
@@ -18,8 +18,7 @@ use super::state::{AdminState, Invalidation};
 use crate::credential::request_key::{belongs_to, public_key};
 use crate::credential::sealing::SealError;
 use crate::domain::action::Action;
-use crate::domain::id::{AppId, SignatureKeyId};
-use crate::domain::narrowing::Narrowing;
+use crate::domain::id::SignatureKeyId;
 use crate::domain::random::new_secret;
 use crate::domain::signature_key::{
     SIGNATURE_KEY_PREFIX, SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing,
@@ -72,17 +71,13 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {
-    let app = body.required("app", fields::text::<AppId>);
+    let new = new_credential(&mut body, now);
     let (style, algorithm) = signing(&mut body);
     let public_key = body.optional("public_key", key_text);
     let public_key = check_public_key(&mut body, algorithm, public_key);
-    let scopes = body.optional("scopes", fields::scopes);
-    let expires_at = expiry(&mut body, now);
-    let narrowing = Narrowing::default();
     let built = (|| {
-        let new = NewCredential { app: app?, scopes: scopes?, narrowing, expires_at: expires_at? };
         let signing = Signing { style: style?, algorithm: algorithm? };
-        Some(Asked { new, signing, public_key: public_key? })
+        Some(Asked { new: new?, signing, public_key: public_key? })
     })();
     body.finish(built)
 }

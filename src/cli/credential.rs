@@ -126,7 +126,7 @@ impl Kind {
 }
 
 /// Shows one that was made; what is secret of it is shown this once.
-pub(super) fn made(made: Value, screen: &Screen) -> Outcome {
+fn made(made: Value, screen: &Screen) -> Outcome {
     let note = match (made["key"].is_string(), made["secret"].is_string()) {
         (true, _) => Some(SHOWN_ONCE),
         (false, true) => Some(SEALED),

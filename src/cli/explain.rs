@@ -22,7 +22,7 @@ use super::node::NodeArguments;
 use super::policy;
 use super::query::segment;
 use super::screen::{Column, Format, Screen};
-use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName};
+use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName, SignatureKeyId};
 use crate::domain::identity::Environment;
 use crate::domain::principal::CredentialKind;
 use crate::domain::scope::Scope;
@@ -40,7 +40,7 @@ pub(super) struct ExplainArguments {
     policies: PathBuf,
     /// A call on record, by the id of its answer: its method, route, app, merchant and time are taken; parameters of its path,
     /// which are on no record, by their names
-    #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "client_certificate", "merchant", "offline"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "client_certificate", "signature_key", "merchant", "offline"])]
     request_id: Option<String>,
     /// The app that calls [default: nobody, without a credential]
     #[arg(long, value_name = "ID")]
@@ -51,11 +51,14 @@ pub(super) struct ExplainArguments {
     /// The registered client certificate by which it calls: its id (crt_…) [default: an access token]
     #[arg(long, value_name = "ID", conflicts_with_all = ["key", "merchant", "offline"])]
     client_certificate: Option<CertificateId>,
+    /// The key by which the app signs it: its id (sgk_…), not the secret [default: an access token]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["key", "client_certificate", "merchant", "offline"])]
+    signature_key: Option<SignatureKeyId>,
     /// The merchant for which its access token is [default: none, the token is the app's own]
     #[arg(long, value_name = "ID", requires = "app")]
     merchant: Option<MerchantId>,
     /// A scope of the token; may be given several times [default: all of the grant, or of the app]
-    #[arg(long = "scope", value_name = "SCOPE", conflicts_with_all = ["key", "client_certificate"])]
+    #[arg(long = "scope", value_name = "SCOPE", conflicts_with_all = ["key", "client_certificate", "signature_key"])]
     scopes: Vec<Scope>,
     /// The merchant behind the token proved itself by two factors
     #[arg(long, requires = "merchant_behind")]
@@ -129,8 +132,10 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     let snapshot = policy::loaded(&arguments.policies, screen)?;
     let now = SystemClock::new().now();
     let asks_node = !arguments.offline && arguments.node.is_told();
-    let is_of_node =
-        arguments.key.is_some() || arguments.client_certificate.is_some() || arguments.request_id.is_some();
+    let is_of_credential = arguments.key.is_some()
+        || arguments.client_certificate.is_some()
+        || arguments.signature_key.is_some();
+    let is_of_node = is_of_credential || arguments.request_id.is_some();
     if !asks_node && is_of_node {
         let what = "tollgate: who has a key or certificate, and what is on record, only a node knows: say which by --admin-url";
         return Err(Failure::Usage(what.to_owned()));
@@ -148,7 +153,7 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
                 app: arguments.app.as_ref(),
                 merchant: arguments.merchant.as_ref(),
                 key,
-                signature: None,
+                signature: arguments.signature_key.as_ref(),
                 certificate: arguments.client_certificate.as_ref(),
             };
             (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?, None)
@@ -240,7 +245,7 @@ enum Credential {
     Key(KeyId),
     Token,
     /// A signature by the key of that id.
-    Signature(String),
+    Signature(SignatureKeyId),
     Certificate(CertificateId),
 }
 
@@ -275,7 +280,7 @@ impl Recorded {
         match &self.credential {
             Credential::Key(id) => key = Some(id),
             Credential::Token => {}
-            Credential::Signature(id) => signature = Some(id.as_str()),
+            Credential::Signature(id) => signature = Some(id),
             Credential::Certificate(id) => certificate = Some(id),
         }
         Who { app: Some(&self.app), merchant: self.merchant.as_ref(), key, signature, certificate }

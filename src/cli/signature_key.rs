@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{Kind, ListArguments, made};
+use super::credential::{Kind, ListArguments, NewArguments};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::Screen;
@@ -23,9 +23,8 @@ pub(super) struct SignatureKeyArguments {
 enum Action {
     /// Register a key for an app; of hmac-sha256 (and of the style top) the secret is made, and shown this once
     Create {
-        /// The app that it proves
-        #[arg(long, value_name = "ID")]
-        app: String,
+        #[command(flatten)]
+        new: NewArguments,
         /// How it signs: hmac-sha256, ecdsa-p256-sha256, ed25519, rsa-v1_5-sha256 or rsa-pss-sha512; the styles top and alipay
         /// have one each
         #[arg(long, value_name = "NAME")]
@@ -43,12 +42,6 @@ enum Action {
         /// The file of the app's public key, in PEM or as a JWK; not for hmac-sha256
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
-        /// A scope of the key; may be given several times [default: all scopes of the app]
-        #[arg(long = "scope", value_name = "SCOPE")]
-        scopes: Vec<String>,
-        /// From when it no longer works, such as 2027-01-01T00:00:00Z [default: it works until revoked]
-        #[arg(long, value_name = "TIME")]
-        expires_at: Option<String>,
     },
     /// An app's signature keys, revoked ones too; never the secrets
     List(ListArguments),
@@ -66,9 +59,12 @@ const KIND: Kind = Kind {
         ("style", "/style"),
         ("algorithm", "/algorithm"),
         ("scopes", "/scopes"),
+        ("products", "/products"),
+        ("addresses", "/addresses"),
         ("created", "/created_at"),
         ("expires", "/expires_at"),
         ("revoked", "/revoked_at"),
+        ("last used", "/last_used_at"),
     ],
     none: "No signature keys: tollgate signature-key create --app ID --algorithm NAME",
 };
@@ -76,21 +72,15 @@ const KIND: Kind = Kind {
 pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { app, algorithm, style, zone, weak_methods, public_key, scopes, expires_at } => {
-            let mut body = json!({ "app": app, "algorithm": algorithm, "style": style, "zone": zone });
+        Action::Create { new, algorithm, style, zone, weak_methods, public_key } => {
+            let mut own = json!({ "algorithm": algorithm, "style": style, "zone": zone });
             if !weak_methods.is_empty() {
-                body["weak_methods"] = json!(weak_methods);
+                own["weak_methods"] = json!(weak_methods);
             }
             if let Some(file) = public_key {
-                body["public_key"] = json!(read(&file)?);
+                own["public_key"] = json!(read(&file)?);
             }
-            if !scopes.is_empty() {
-                body["scopes"] = json!(scopes);
-            }
-            if let Some(expires_at) = expires_at {
-                body["expires_at"] = json!(expires_at);
-            }
-            made(node.post(KIND.path, &body)?, screen)
+            KIND.create(&node, new, own, screen)
         }
         Action::List(of) => KIND.list(&node, &of, screen),
         Action::Revoke { id } => KIND.revoke(&node, &id, screen),

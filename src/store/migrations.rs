@@ -59,6 +59,7 @@ const STEPS: &[Step] = &[
     step!(27, "kill_switches", "0027_kill_switches.sql"),
     step!(28, "client_certificates", "0028_client_certificates.sql"),
     step!(29, "disclosures", "0029_disclosures.sql"),
+    step!(30, "signature_key_terms", "0030_signature_key_terms.sql"),
     step!(31, "new_keys", "0031_new_keys.sql"),
 ];
 

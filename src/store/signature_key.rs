@@ -1,4 +1,5 @@
-//! The keys by which apps sign their requests. The store never sees a secret: the caller seals it first.
+//! The keys by which apps sign their requests. The store never sees a secret: the caller seals it first. When a key ends that is
+//! narrowed as older programs do not know of, another column tells, so that to their nodes it has ended.
 
 use super::credential::{CredentialId, Kept};
 use super::error::StoreError;
@@ -20,8 +21,10 @@ row! {
 
 macro_rules! columns {
     () => {
-        "id, app, style, zone, weak_methods, algorithm, scopes, null as products, null as addresses, created_at, expires_at, \
-         revoked_at, null as rotated_from, null as used_at"
+        "id, app, style, zone, weak_methods, algorithm, scopes, products, addresses, created_at, \
+         case when products is null and addresses is null then expires_at else ends_at end as expires_at, revoked_at, \
+         rotated_from, \
+         (select used_at from signature_key_use where signature_key_use.signature_key = signature_key.id) as used_at"
     };
 }
 
@@ -32,7 +35,8 @@ impl CredentialId for SignatureKeyId {
         "signature key",
         "signature_key",
         columns!(),
-        end: "expires_at = $2 where id = $1 and (expires_at is null or expires_at > $2)",
+        end: "expires_at = case when expires_at < $2 then expires_at else $2 end, \
+              ends_at = case when ends_at < $2 then ends_at else $2 end where id = $1",
         uses: "signature_key_use" by "signature_key"
     );
 
@@ -101,11 +105,18 @@ impl Transaction {
             SignatureKeyMaterial::Sealed(sealed) => (Some(sealed.as_slice()), None),
             SignatureKeyMaterial::Public(jwk) => (None, Some(jwk.as_str())),
         };
+        let narrowing = &record.narrowing;
+        // To an older program, to which a key permits all that its app may, one that is narrowed has ended.
+        let (expires_at, ends_at) = match narrowing.is_none() {
+            true => (record.expires_at, None),
+            false => (Some(record.created_at), record.expires_at),
+        };
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into signature_key \
-                 (id, app, style, zone, weak_methods, algorithm, sealed, public_key, scopes, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                 (id, app, style, zone, weak_methods, algorithm, sealed, public_key, scopes, products, addresses, created_at, \
+                 expires_at, ends_at, revoked_at, rotated_from) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             )
             .bind(record.id.as_str())
             .bind(record.app.as_str())
@@ -116,9 +127,13 @@ impl Transaction {
             .bind(sealed)
             .bind(public_key)
             .bind(record.scopes.as_ref().map(ToString::to_string))
+            .bind(narrowing.products.as_ref().map(ToString::to_string))
+            .bind(narrowing.addresses.as_ref().map(ToString::to_string))
             .bind(record.created_at.as_micros())
-            .bind(record.expires_at.map(Timestamp::as_micros))
+            .bind(expires_at.map(Timestamp::as_micros))
+            .bind(ends_at.map(Timestamp::as_micros))
             .bind(record.revoked_at.map(Timestamp::as_micros))
+            .bind(record.rotated_from.as_ref().map(SignatureKeyId::as_str))
             .execute(db)
             .await
             .map(|_| ())

@@ -17,7 +17,7 @@ use crate::credential::message_signature::Body;
 use crate::credential::presented::Presented;
 use crate::domain::api_key::ApiKey;
 use crate::domain::app_certificate::ShownNames;
-use crate::domain::id::FamilyId;
+use crate::domain::id::{FamilyId, SignatureKeyId};
 use crate::domain::location::Location;
 use crate::domain::plan::{Limit, LimitKey};
 use crate::domain::refusal::{Refusal, whole_seconds};
@@ -292,6 +292,8 @@ enum Made {
     ApiKey(String),
     AccessToken(String),
     Certificate(ShownNames),
+    /// By the key of that id.
+    Signature(SignatureKeyId),
 }
 
 impl Credential {
@@ -305,16 +307,19 @@ impl Credential {
         let directory =
             Arc::new(Directory::new(Arc::new(facts.clone()), ring.clone(), clock, control, MEMORY));
         let app = &facts.app.id;
-        let (made, told) = match (&facts.key, &facts.certificate) {
-            (Some(key), _) => {
+        let (made, told) = match (&facts.key, &facts.certificate, &facts.signature) {
+            (Some(key), _, _) => {
                 let text = ApiKey::from_random(facts.app.environment, &[0; 32]).reveal().to_owned();
                 (Made::ApiKey(text), format!("key {} of app {app}", key.id))
             }
-            (None, Some(certificate)) => {
+            (None, Some(certificate), _) => {
                 let names = ShownNames::new([certificate.own.known_by.clone()]);
                 (Made::Certificate(names), format!("client certificate {} of app {app}", certificate.id))
             }
-            (None, None) => {
+            (None, None, Some(key)) => {
+                (Made::Signature(key.id.clone()), format!("a signature by {} of app {app}", key.id))
+            }
+            (None, None, None) => {
                 let text = token(facts, ring).context("a token for this call cannot be made")?;
                 (Made::AccessToken(text), told(facts))
             }
@@ -336,6 +341,11 @@ impl Credential {
                 let found = self.runtime.block_on(directory.identify_certificate(names, None, moment));
                 found.map_err(|refused| refused.refusal)?
             }
+            Made::Signature(id) => {
+                let found =
+                    self.runtime.block_on(directory.identify_signature_key(id.as_str(), None, moment));
+                Some(found.map_err(|refused| refused.refusal)?)
+            }
         };
         known.map(|known| known.identity).ok_or(Refusal::CredentialMissing)
     }
@@ -355,9 +365,6 @@ fn token(facts: &Facts, ring: Arc<KeyRing>) -> anyhow::Result<String> {
 }
 
 fn told(facts: &Facts) -> String {
-    if let Some(key) = &facts.signature {
-        return format!("a signature by {key} of app {}", facts.app.id);
-    }
     let of = match &facts.grant {
         Some((grant, _)) => format!("for merchant {}", grant.merchant),
         None => "of its own".to_owned(),

@@ -13,6 +13,7 @@ use crate::cli::node::Node;
 use crate::cli::query::{segment, with_query};
 use crate::credential::keys::KnownKey;
 use crate::credential::request_key::RequestKey;
+use crate::credential::sealing::SealingKey;
 use crate::credential::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs, ShownNames};
@@ -26,10 +27,14 @@ use crate::domain::identity::{
 };
 use crate::domain::narrowing::{Narrowing, Networks, Products};
 use crate::domain::scope::ScopeSet;
-use crate::domain::signature_key::SignatureKeyRecord;
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing};
+use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
 use crate::domain::token_rules::TokenRules;
 use crate::policy::snapshot::Snapshot;
+
+/// A public key in the place of whichever an app has (RFC 8037, appendix A.2).
+const ANY_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// An app, and by what it calls.
 #[derive(Debug, Clone)]
@@ -38,8 +43,8 @@ pub(super) struct Facts {
     partner: Partner,
     subscriptions: Vec<Subscription>,
     pub(super) key: Option<KeyRecord>,
-    /// The id of the key by which it signs its requests.
-    pub(super) signature: Option<String>,
+    /// The key by which it signs its requests.
+    pub(super) signature: Option<SignatureKeyRecord>,
     pub(super) certificate: Option<AppCertificate>,
     /// The consent behind its access token, and whose.
     pub(super) grant: Option<(Grant, Merchant)>,
@@ -56,7 +61,7 @@ pub(super) struct Who<'w> {
     /// Its API key, if it calls by one.
     pub(super) key: Option<&'w KeyId>,
     /// The id of the key by which it signs, if it calls so.
-    pub(super) signature: Option<&'w str>,
+    pub(super) signature: Option<&'w SignatureKeyId>,
     /// Its client certificate, if it calls by one.
     pub(super) certificate: Option<&'w CertificateId>,
 }
@@ -135,10 +140,11 @@ impl Facts {
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         let key = key.map(|key| key_of_node(node, key)).transpose()?;
-        let signature = signature.map(str::to_owned);
+        let signature = signature.map(|id| signature_key_of_node(node, id)).transpose()?;
         let certificate = certificate.map(|id| certificate_of_node(node, id)).transpose()?;
         let of_certificate = certificate.as_ref().map(|certificate| &certificate.app);
-        let of_credential = key.as_ref().map(|key| &key.app).or(of_certificate);
+        let of_signature = signature.as_ref().map(|key| &key.app);
+        let of_credential = key.as_ref().map(|key| &key.app).or(of_certificate).or(of_signature);
         let Some(id) = id.or(of_credential) else { return Ok(None) };
         if let Some(other) = of_credential.filter(|app| *app != id) {
             return Err(Failure::Usage(format!("tollgate: that credential is of the app {other}")));
@@ -244,6 +250,13 @@ fn key_of_node(node: &Node, id: &KeyId) -> Result<KeyRecord, Failure> {
     credential((field(&key, "id")?, ()), &key)
 }
 
+/// What it signs, and how, decides nothing here.
+fn signature_key_of_node(node: &Node, id: &SignatureKeyId) -> Result<SignatureKeyRecord, Failure> {
+    let key = node.get(&format!("/admin/signature-keys/{}", segment(id.as_str())))?;
+    let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::Ed25519 };
+    credential((field(&key, "id")?, signing), &key)
+}
+
 fn certificate_of_node(node: &Node, id: &CertificateId) -> Result<AppCertificate, Failure> {
     let found = node.get(&format!("/admin/client-certificates/{}", segment(id.as_str())))?;
     let told = KnownBy::KINDS.into_iter().find_map(|kind| Some((kind, found[kind].as_str()?)));
@@ -304,11 +317,15 @@ impl IdentitySource for Facts {
     }
 
     async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<SignatureKeyRecord>> {
-        Ok(None)
+        Ok(self.signature.clone())
     }
 
-    async fn request_key(&self, _: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
-        Ok(None)
+    /// No signature is looked at.
+    async fn request_key(&self, key: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
+        let (signs, material) =
+            ((&key.own.style, key.own.algorithm), SignatureKeyMaterial::Public(ANY_KEY.to_owned()));
+        let open = |sealing| RequestKey::open((&key.id, key.created_at), signs, &material, &sealing).ok();
+        Ok(SealingKey::new(&[0; 32]).and_then(open))
     }
 
     async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {

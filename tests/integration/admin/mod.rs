@@ -6,6 +6,7 @@ mod audit_walk;
 mod books;
 mod client_certificates;
 mod clients;
+mod credentials;
 mod identity;
 mod keys;
 mod open;

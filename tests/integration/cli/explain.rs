@@ -10,6 +10,7 @@ use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
 use crate::support::http;
 use crate::support::machines::{Machines, get, named};
+use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
 use crate::support::tls::Identity;
 
 const SANDBOX: [&str; 2] = ["--environment", "sandbox"];
@@ -201,6 +202,7 @@ fn what_cannot_be_explained_is_said() {
         (&["--offline"][..], 2, "METHOD TARGET"),
         (&["GET /", "--key", "key_1"], 2, "--admin-url"),
         (&["GET /", "--client-certificate", "crt_1"], 2, "--admin-url"),
+        (&["GET /", "--signature-key", "sgk_1"], 2, "--admin-url"),
         (&["--request-id", "x"], 2, "--admin-url"),
         (&["GET nowhere at all"], 2, "is no target"),
         (&["GET /", "--header", "nonsense"], 2, "is no field"),
@@ -340,6 +342,30 @@ fn a_call_by_a_certificate_is_explained_as_the_node_decides_it() {
         };
         agree();
         machines.dev.admin("POST", &format!("/admin/client-certificates/{id}/revoke"), "");
+        agree();
+    }
+}
+
+#[test]
+fn a_call_that_is_signed_is_explained_as_the_node_decides_it() {
+    let dev = Dev::start();
+    for terms in [
+        json!({}),
+        json!({"scopes": ["catalog:read"]}),
+        json!({"products": ["supply"]}),
+        json!({"addresses": ["192.0.2.0/24"]}),
+    ] {
+        let signer = MessageSigner::register_as(&dev, dev.told("/other_app/client_id"), &terms);
+        let agree = || {
+            for path in ["/api/orders", "/api/products"] {
+                let url = format!("{}{path}", dev.base());
+                let fields = signer.sign(Unsigned { method: "GET", url: &url, body: "" });
+                let sent = dev.get(path, &borrowed(&fields));
+                check(&sent, &explained(&on_node(&dev, &[path, "--signature-key", &signer.id])));
+            }
+        };
+        agree();
+        dev.admin("POST", &format!("/admin/signature-keys/{}/revoke", signer.id), "");
         agree();
     }
 }

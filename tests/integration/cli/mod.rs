@@ -2,6 +2,7 @@
 
 mod administration;
 mod arguments;
+mod credentials;
 mod explain;
 mod explain_switches;
 mod in_use;

@@ -36,6 +36,7 @@ mod parked;
 mod reload;
 mod resource;
 mod route_addresses;
+mod signature_keys;
 mod signed;
 mod signed_forms;
 mod signed_parameters;

@@ -7,15 +7,19 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tollgate::domain::admin_access::AdminAccess;
 use tollgate::domain::api_key::KeyHash;
-use tollgate::domain::id::{AppId, MerchantId};
+use tollgate::domain::id::{AppId, MerchantId, SignatureKeyId};
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::secret_hash::AdminTokenHash;
+use tollgate::domain::signature_key::{SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey};
+use tollgate::domain::time::Timestamp;
 use tollgate::store::Page;
 use tollgate::store::admin_token::AdminTokenRecord;
 use tollgate::store::audit::AuditFilter;
 use tollgate::store::personal_data_read::ReadsOf;
 
 use super::contract_key::key;
+use super::contract_signature_key::key as signature_key;
+use super::seed::{START, later};
 use crate::support::stores::Place;
 
 /// The schema as the step of that number left it.
@@ -216,6 +220,51 @@ async fn a_key_that_is_narrowed_is_none_to_an_older_program(place: Place) {
     store.close().await;
 }
 
+/// A signature key that is narrowed has ended for a program before the one that knew of other narrowing than by scopes.
+async fn a_signature_key_that_is_narrowed_has_ended_to_an_older_program(place: Place) {
+    step(&place, 28).await;
+    place.tamper(ONE_APP).await;
+    place
+        .tamper(
+            "insert into signature_key (id, app, algorithm, style, weak_methods, public_key, created_at, expires_at) \
+             values ('sgk_1', 'app_1', 'ed25519', 'http', '', '{}', 0, 9000000000000000)",
+        )
+        .await;
+    let store = place.open().await;
+    let app = AppId::new("app_1").unwrap();
+    let narrow = Narrowing { products: None, addresses: Some("192.0.2.0/24".parse().unwrap()) };
+    let (wide, end) = (Narrowing::default(), Some(later(3600)));
+    for (id, narrowing, expires_at) in
+        [("sgk_2", &wide, None), ("sgk_3", &narrow, None), ("sgk_4", &narrow, end)]
+    {
+        let key = signature_key(id, &app, SignatureKeyMaterial::Public("{}".to_owned()));
+        let record = SignatureKeyRecord { narrowing: narrowing.clone(), expires_at, ..key.record };
+        store.create_signature_key(&StoredSignatureKey { record, ..key }).await.unwrap();
+    }
+    let ids = ["sgk_1", "sgk_2", "sgk_3", "sgk_4"].map(|id| SignatureKeyId::new(id).unwrap());
+    let check = async |expected: [Option<Timestamp>; 4]| {
+        for (id, end) in ids.iter().zip(expected) {
+            assert_eq!(store.credential(id).await.unwrap().unwrap().expires_at, end, "{id}");
+        }
+        let works =
+            "select id from signature_key where revoked_at is null and (expires_at is null or expires_at > ";
+        let works = format!("{works}{}) order by id", START.as_micros());
+        assert_eq!(place.texts(&works).await, ["sgk_1", "sgk_2"], "to an older program");
+    };
+    check([Some(Timestamp::from_micros(9_000_000_000_000_000)), None, None, end]).await;
+    // What has another in its place ends, and no later than it would have.
+    for (at, of_last) in [(7_200, 3_600), (60, 60)] {
+        let mut transaction = store.begin().await.unwrap();
+        for id in &ids {
+            transaction.end_credential(id, later(at)).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        let end = Some(later(at));
+        check([end, end, end, Some(later(of_last))]).await;
+    }
+    store.close().await;
+}
+
 /// A partner and its app as older programs left them.
 const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
     insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
@@ -244,7 +293,7 @@ async fn a_token_that_only_reads_is_none_to_an_older_program(place: Place) {
             id: format!("adm_{name}"),
             name: name.to_owned(),
             access,
-            created_at: super::seed::START,
+            created_at: START,
             expires_at: None,
             revoked_at: None,
         };
@@ -311,6 +360,9 @@ in_both! {
     a_key_that_is_narrowed_is_none_to_an_older_program:
         a_key_that_is_narrowed_is_none_to_an_older_program_in_sqlite,
         a_key_that_is_narrowed_is_none_to_an_older_program_in_postgres;
+    a_signature_key_that_is_narrowed_has_ended_to_an_older_program:
+        a_signature_key_that_is_narrowed_has_ended_to_an_older_program_in_sqlite,
+        a_signature_key_that_is_narrowed_has_ended_to_an_older_program_in_postgres;
     a_token_that_only_reads_is_none_to_an_older_program:
         a_token_that_only_reads_is_none_to_an_older_program_in_sqlite,
         a_token_that_only_reads_is_none_to_an_older_program_in_postgres;

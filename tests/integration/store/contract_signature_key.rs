@@ -1,6 +1,7 @@
 //! Keys by which apps sign their requests.
 
 use tollgate::domain::id::{AppId, SignatureKeyId};
+use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::signature_key::{
     SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing, StoredSignatureKey,
 };
@@ -18,7 +19,8 @@ contract!(
     a_key_of_each_style_comes_back_with_its_terms,
 );
 
-fn key(id: &str, app: &AppId, material: SignatureKeyMaterial) -> StoredSignatureKey {
+/// A key of that app.
+pub(super) fn key(id: &str, app: &AppId, material: SignatureKeyMaterial) -> StoredSignatureKey {
     let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::RsaPssSha512 };
     let id = SignatureKeyId::new(id).unwrap();
     let record = SignatureKeyRecord {
@@ -34,7 +36,17 @@ async fn a_key_comes_back_as_it_went_in(store: Store) {
     let sealed = key("sgk_1", &app.id, SignatureKeyMaterial::Sealed(vec![0, 1, 255]));
     let mut public = key("sgk_2", &app.id, SignatureKeyMaterial::Public("{}".to_owned()));
     (public.record.created_at, public.record.scopes, public.record.expires_at) = (later(5), None, None);
-    for key in [&sealed, &public] {
+    let narrowing = Narrowing {
+        products: "carrier supply".parse().ok(),
+        addresses: "192.0.2.0/24 2001:db8::/32".parse().ok(),
+    };
+    let narrow = [(3, None), (4, Some(later(60)))].map(|(number, expires_at)| {
+        let key = key(&format!("sgk_{number}"), &app.id, SignatureKeyMaterial::Sealed(vec![1]));
+        let (narrowing, created_at) = (narrowing.clone(), later(10 - number));
+        let record = SignatureKeyRecord { narrowing, created_at, expires_at, ..key.record };
+        StoredSignatureKey { record, ..key }
+    });
+    for key in [&sealed, &public, &narrow[0], &narrow[1]] {
         store.create_signature_key(key).await.unwrap();
         assert_eq!(store.credential(&key.record.id).await.unwrap().as_ref(), Some(&key.record));
         let material = store.signature_key_material(&key.record.id).await.unwrap();
@@ -42,9 +54,9 @@ async fn a_key_comes_back_as_it_went_in(store: Store) {
     }
     assert_eq!(
         store.credentials_of::<SignatureKeyId>(&app.id).await.unwrap(),
-        [public.record, sealed.record]
+        [narrow[0].record.clone(), narrow[1].record.clone(), public.record, sealed.record]
     );
-    let none = SignatureKeyId::new("sgk_3").unwrap();
+    let none = SignatureKeyId::new("sgk_x").unwrap();
     assert_eq!(store.credential(&none).await.unwrap(), None);
     assert_eq!(store.signature_key_material(&none).await.unwrap(), None);
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dev::Dev;
 use super::dpop::now;
@@ -28,10 +28,21 @@ impl MessageSigner {
     /// Registers a key for an app.
     #[track_caller]
     pub(crate) fn register(dev: &Dev, app: &str) -> Self {
-        let body = json!({"app": app, "algorithm": "hmac-sha256"});
+        Self::register_as(dev, app, &json!({}))
+    }
+
+    /// The same; `more` are its other terms.
+    #[track_caller]
+    pub(crate) fn register_as(dev: &Dev, app: &str, more: &Value) -> Self {
+        let mut body = json!({"app": app, "algorithm": "hmac-sha256"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let made = dev.admin("POST", "/admin/signature-keys", &body.to_string());
         assert_eq!(made.status, 201, "{}", made.text());
-        let made = made.json();
+        Self::made(&made.json())
+    }
+
+    /// The key that was made.
+    pub(crate) fn made(made: &Value) -> Self {
         Self::new(made["id"].as_str().unwrap(), made["secret"].as_str().unwrap())
     }
 
