@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
-use super::credential::{Administered, new_id_of};
+use super::credential::{Administered, find, new_id_of};
 use super::credential_fields::{NewCredential, app_for, new_credential};
 use super::fields::{self, Fields};
+use super::parameters::Id;
 use super::problem::Problem;
+use super::rotation::rotation;
 use super::show;
 use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
@@ -46,6 +48,33 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     state.invalidation.forget_certificate(&certificate.own.known_by);
     tracing::info!(certificate = %certificate.id, app = %certificate.app, "a client certificate was registered");
     created(&format!("{}/{}", CertificateId::PATH, certificate.id), shown)
+}
+
+/// `POST /admin/client-certificates/{id}/rotate`: by what the new one is known is said anew. It is called as the old one unless another
+/// label is given.
+pub(super) async fn rotate(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let rotation = rotation(&mut body, state.clock.now());
+    let known_by = known_by(&mut body);
+    let label = body.optional("label", fields::name);
+    let found = find::<CertificateId>(&state, &id).await?;
+    let own = known_by.zip(label).map(|(known_by, label)| {
+        let label = label.or_else(|| found.own.label.clone());
+        RegisteredAs { known_by, label }
+    });
+    let (rotation, own) = body.finish(rotation.zip(own))?;
+    let known_by = own.known_by.clone();
+    let mut transaction = state.store.begin().await?;
+    let rotated = rotation.begin(&mut transaction, &found.id, (new_id_of(&state)?, own)).await?;
+    transaction.create_client_certificate(&rotated.successor).await.map_err(taken)?;
+    let told = (Action::ClientCertificateRotate, None);
+    let answer = rotated.finish((&state, &who), transaction, told).await?;
+    state.invalidation.forget_certificate(&known_by);
+    Ok(answer)
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<(NewCredential, RegisteredAs), Problem> {

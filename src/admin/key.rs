@@ -77,8 +77,8 @@ pub(super) async fn rotate(
     mut body: Fields,
 ) -> Answer {
     let rotation = rotation(&mut body, state.clock.now());
-    let rotation = body.finish(rotation)?;
     let found = find::<KeyId>(&state, &id).await?;
+    let rotation = body.finish(rotation)?;
     let key = new_key(&state, app::find(&state, found.app.as_str()).await?.environment)?;
     let mut transaction = state.store.begin().await?;
     let rotated = rotation.begin(&mut transaction, &found.id, (new_id_of(&state)?, ())).await?;

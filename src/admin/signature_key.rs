@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
-use super::credential::{Administered, new_id_of};
+use super::credential::{Administered, find, new_id_of};
 use super::credential_fields::{NewCredential, app_for, new_credential};
 use super::fields::Fields;
+use super::parameters::Id;
 use super::problem::Problem;
+use super::rotation::rotation;
 use super::show;
 use super::signature_style::signing;
 use super::state::{AdminState, Invalidation};
@@ -68,6 +70,34 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
         shown["secret"] = json!(*secret);
     }
     created(&format!("{}/{}", SignatureKeyId::PATH, key.record.id), shown)
+}
+
+/// `POST /admin/signature-keys/{id}/rotate`: by another secret, or public key; what it signs, and how, stays.
+pub(super) async fn rotate(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let rotation = rotation(&mut body, state.clock.now());
+    let public_key = body.optional("public_key", key_text);
+    let found = find::<SignatureKeyId>(&state, &id).await?;
+    let public_key = check_public_key(&mut body, Some(found.own.algorithm), public_key);
+    if let Some(Some(jwk)) = &public_key {
+        let known = state.store.signature_key_material(&found.id).await?;
+        if known == Some(SignatureKeyMaterial::Public(jwk.clone())) {
+            body.wrong("public_key", "must be another than that whose place it takes".to_owned());
+        }
+    }
+    let (rotation, public_key) = body.finish(rotation.zip(public_key))?;
+    let new = new_id_of(&state)?;
+    let (material, secret) = material(&state, &new, public_key)?;
+    let mut transaction = state.store.begin().await?;
+    let rotated = rotation.begin(&mut transaction, &found.id, (new, found.own)).await?;
+    let key = StoredSignatureKey { record: rotated.successor.clone(), material };
+    transaction.create_signature_key(&key).await?;
+    let secret = secret.as_ref().map(|secret| ("secret", secret.as_str()));
+    rotated.finish((&state, &who), transaction, (Action::SignatureKeyRotate, secret)).await
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {

@@ -1,9 +1,9 @@
 //! `tollgate client-certificate`: certificates by which apps prove themselves where they connect by them.
 
-use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use super::credential::{Kind, ListArguments, NewArguments};
+use super::credential::{Kind, ListArguments, NewArguments, RotateArguments};
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::screen::Screen;
@@ -19,33 +19,63 @@ pub(super) struct ClientCertificateArguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Register a certificate of an app, by what it is known by
-    #[command(group(ArgGroup::new("known_by").required(true).args(["fingerprint", "spiffe_id", "subject"])))]
     Create {
         #[command(flatten)]
         new: NewArguments,
-        /// Its SHA-256, in hexadecimal, as `openssl x509 -noout -fingerprint -sha256 -in FILE` shows it: nobody has to vouch for it
-        #[arg(long, value_name = "SHA-256")]
-        fingerprint: Option<String>,
-        /// Its SPIFFE id, such as spiffe://partner.example/erp, which an authority of the platform vouches for
-        #[arg(long, value_name = "URI")]
-        spiffe_id: Option<String>,
-        /// Its subject as RFC 4514 writes it, such as 'CN=erp,O=Bright Apps,C=CN', which an authority of the platform vouches for: any
-        /// of `--mtls-client-ca`, whichever issued the certificate
-        #[arg(long, value_name = "NAME")]
-        subject: Option<String>,
-        /// What people call it
-        #[arg(long, value_name = "TEXT")]
-        label: Option<String>,
+        #[command(flatten)]
+        own: RegisteredArguments,
     },
     /// An app's certificates, revoked ones too
     ///
     /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List(ListArguments),
+    /// Register a certificate that takes another's place, as narrow as that
+    ///
+    /// The old one proves its app for a while yet, so that nobody is cut off before the new one is in place. It never does so
+    /// longer than it would have. A certificate that is known by a SPIFFE id or a subject needs this only if the next one is known
+    /// by another.
+    Rotate {
+        #[command(flatten)]
+        old: RotateArguments,
+        #[command(flatten)]
+        own: RegisteredArguments,
+    },
     /// Have a certificate prove its app no longer, on connections that are open too
     Revoke {
         /// Its id (crt_…)
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+struct RegisteredArguments {
+    #[command(flatten)]
+    known_by: KnownByArguments,
+    /// What people call it
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct KnownByArguments {
+    /// Its SHA-256, in hexadecimal, as `openssl x509 -noout -fingerprint -sha256 -in FILE` shows it: nobody has to vouch for it
+    #[arg(long, value_name = "SHA-256")]
+    fingerprint: Option<String>,
+    /// Its SPIFFE id, such as spiffe://partner.example/erp, which an authority of the platform vouches for
+    #[arg(long, value_name = "URI")]
+    spiffe_id: Option<String>,
+    /// Its subject as RFC 4514 writes it, such as 'CN=erp,O=Bright Apps,C=CN', which an authority of the platform vouches for: any
+    /// of `--mtls-client-ca`, whichever issued the certificate
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+}
+
+impl RegisteredArguments {
+    fn body(self) -> Value {
+        let KnownByArguments { fingerprint, spiffe_id, subject } = self.known_by;
+        json!({ "fingerprint": fingerprint, "spiffe_id": spiffe_id, "subject": subject, "label": self.label })
+    }
 }
 
 const KIND: Kind = Kind {
@@ -68,12 +98,8 @@ const KIND: Kind = Kind {
 pub(super) fn run(arguments: ClientCertificateArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
-        Action::Create { new, fingerprint, spiffe_id, subject, label } => {
-            let own = json!({
-                "fingerprint": fingerprint, "spiffe_id": spiffe_id, "subject": subject, "label": label,
-            });
-            KIND.create(&node, new, own, screen)
-        }
+        Action::Create { new, own } => KIND.create(&node, new, own.body(), screen),
+        Action::Rotate { old, own } => KIND.rotate(&node, old, own.body(), screen),
         Action::List(of) => KIND.list(&node, &of, screen),
         Action::Revoke { id } => KIND.revoke(&node, &id, screen),
     }

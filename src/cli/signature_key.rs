@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{Kind, ListArguments, NewArguments};
+use super::credential::{Kind, ListArguments, NewArguments, RotateArguments};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::Screen;
@@ -44,7 +44,20 @@ enum Action {
         public_key: Option<PathBuf>,
     },
     /// An app's signature keys, revoked ones too; never the secrets
+    ///
+    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List(ListArguments),
+    /// Make a key that takes another's place, as narrow as that, and signing the same; a secret is made anew, and shown this once
+    ///
+    /// The old key works for a while yet, so that nobody is cut off before the new one is in place. It never works longer than
+    /// it would have.
+    Rotate {
+        #[command(flatten)]
+        old: RotateArguments,
+        /// The file of the app's new public key, in PEM or as a JWK; not where a secret is made
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+    },
     /// Make a key useless at once
     Revoke {
         /// The key's id (sgk_…)
@@ -77,10 +90,12 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             if !weak_methods.is_empty() {
                 own["weak_methods"] = json!(weak_methods);
             }
-            if let Some(file) = public_key {
-                own["public_key"] = json!(read(&file)?);
-            }
+            own["public_key"] = json!(public_key.as_deref().map(read).transpose()?);
             KIND.create(&node, new, own, screen)
+        }
+        Action::Rotate { old, public_key } => {
+            let own = json!({ "public_key": public_key.as_deref().map(read).transpose()? });
+            KIND.rotate(&node, old, own, screen)
         }
         Action::List(of) => KIND.list(&node, &of, screen),
         Action::Revoke { id } => KIND.revoke(&node, &id, screen),

@@ -30,7 +30,7 @@ pub struct Identity {
     /// By what it was found, once the directory has it.
     pub(super) provenance: Option<Provenance>,
     pub(super) expires_at: Option<Timestamp>,
-    /// From when on the next use is to be noted, in microseconds: never, unless it is an API key's or a certificate's.
+    /// From when on the next use is to be noted, in microseconds: never of an access token.
     pub(super) use_due: AtomicI64,
 }
 

@@ -1,15 +1,17 @@
-//! Uses of API keys and client certificates that are to be written down, off the path of any call: cores hand them over in batches now and then, and a
-//! node writes them together.
+//! Uses of API keys, signature keys and client certificates that are to be written down, off the path of any call: cores hand them
+//! over in batches now and then, and a node writes them together.
 //!
 //! A use is noted once an hour, on each core at most. Bounded: a core keeps what there is no room for, and a core that can
 //! keep no more notes the use with a later call.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::app_certificate::CERTIFICATE_PREFIX;
-use crate::domain::id::{CertificateId, KeyId};
+use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::last_use::KEY_EVERY;
+use crate::domain::signature_key::SIGNATURE_KEY_PREFIX;
 use crate::domain::time::Timestamp;
 
 /// Most uses that wait.
@@ -17,7 +19,7 @@ const CAPACITY: usize = 200_000;
 /// Most uses that a core keeps until it hands them over.
 pub const MOST_OF_A_CORE: usize = 8_192;
 
-/// A use of the key or certificate of that id in the hour that begins then.
+/// A use of the credential of that id in the hour that begins then.
 pub type KeyUse = (Arc<str>, Timestamp);
 
 /// The hour of a use.
@@ -31,6 +33,8 @@ pub fn hour(now: Timestamp) -> Timestamp {
 pub struct Taken {
     /// Of API keys.
     pub keys: Vec<(KeyId, Timestamp)>,
+    /// Of signature keys.
+    pub signature_keys: Vec<(SignatureKeyId, Timestamp)>,
     /// Of client certificates.
     pub certificates: Vec<(CertificateId, Timestamp)>,
 }
@@ -39,7 +43,7 @@ impl Taken {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.certificates.is_empty()
+        self.keys.is_empty() && self.signature_keys.is_empty() && self.certificates.is_empty()
     }
 }
 
@@ -66,7 +70,7 @@ impl KeyUses {
         }
     }
 
-    /// What waits, each key once with its last hour, and each certificate; it no longer does.
+    /// What waits, each credential once with its last hour; it no longer does.
     #[must_use]
     pub fn take(&self) -> Taken {
         let Waiting { batches, again, .. } = std::mem::take(&mut *self.waiting());
@@ -77,20 +81,21 @@ impl KeyUses {
         }
         let mut taken = Taken::default();
         for (id, hour) in last {
-            match id.starts_with(CERTIFICATE_PREFIX) {
-                true => taken.certificates.extend(CertificateId::new(&id).ok().map(|id| (id, hour))),
-                false => taken.keys.extend(KeyId::new(&id).ok().map(|id| (id, hour))),
+            if id.starts_with(CERTIFICATE_PREFIX) {
+                taken.certificates.extend(CertificateId::new(&id).ok().map(|id| (id, hour)));
+            } else if id.starts_with(SIGNATURE_KEY_PREFIX) {
+                taken.signature_keys.extend(SignatureKeyId::new(&id).ok().map(|id| (id, hour)));
+            } else {
+                taken.keys.extend(KeyId::new(&id).ok().map(|id| (id, hour)));
             }
         }
         taken
     }
 
     /// Has uses wait again that could not be written down.
-    pub fn put_back(&self, Taken { keys, certificates }: Taken) {
-        let keys = keys.into_iter().map(|(id, hour)| (Arc::from(id.as_str()), hour));
-        let certificates = certificates.into_iter().map(|(id, hour)| (Arc::from(id.as_str()), hour));
+    pub fn put_back(&self, Taken { keys, signature_keys, certificates }: Taken) {
         let mut waiting = self.waiting();
-        waiting.again.extend(keys.chain(certificates));
+        waiting.again.extend(as_taken(keys).chain(as_taken(signature_keys)).chain(as_taken(certificates)));
         waiting.count =
             waiting.batches.iter().map(Vec::len).sum::<usize>().saturating_add(waiting.again.len());
     }
@@ -98,6 +103,11 @@ impl KeyUses {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Uses as they came.
+fn as_taken<I: Display>(uses: Vec<(I, Timestamp)>) -> impl Iterator<Item = KeyUse> {
+    uses.into_iter().map(|(id, hour)| (Arc::from(id.to_string()), hour))
 }
 
 #[cfg(test)]
@@ -128,19 +138,22 @@ mod tests {
         waiting.put_back(taken);
         waiting.take_over(&mut uses(1..2, 4));
         waiting.take_over(&mut uses(4..5, 7));
-        let certificate = || (Arc::from("crt_1"), at(9));
-        waiting.take_over(&mut vec![certificate()]);
+        let others = || vec![(Arc::from("crt_1"), at(9)), (Arc::from("sgk_1"), at(8))];
+        waiting.take_over(&mut others());
         let taken = waiting.take();
         let last = &taken.keys;
         assert_eq!((last[0].1, last[3].1, last.len()), (at(5), at(7), 4));
         assert_eq!(taken.certificates, [("crt_1".parse().unwrap(), at(9))]);
+        assert_eq!(taken.signature_keys, [("sgk_1".parse().unwrap(), at(8))]);
+        waiting.put_back(taken.clone());
+        assert_eq!(waiting.take(), taken);
     }
 
     #[test]
     fn beyond_the_bound_a_core_keeps_what_it_has() {
         let waiting = KeyUses::default();
         let keys = (0..CAPACITY - 10).map(|key| (KeyId::new(&format!("key_{key}")).unwrap(), at(1)));
-        waiting.put_back(Taken { keys: keys.collect(), certificates: Vec::new() });
+        waiting.put_back(Taken { keys: keys.collect(), ..Taken::default() });
         let mut of_core = uses(0..11, 2);
         waiting.take_over(&mut of_core);
         assert_eq!(of_core.len(), 11);

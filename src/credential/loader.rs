@@ -135,7 +135,8 @@ impl Loader {
             return Err(Failure::of(&key.app, SIGNATURE_KEY_UNKNOWN));
         };
         let expires_at = key.expires_at;
-        let identity = Identity::new(caller(CredentialKind::SignedRequest, key, facts), expires_at);
+        let caller = caller(CredentialKind::SignedRequest, key, facts);
+        let identity = Identity::new(caller, expires_at).with_noted_uses();
         Ok(Identity { request_key: Some(Arc::new(request_key)), ..identity })
     }
 

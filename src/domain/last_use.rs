@@ -7,7 +7,7 @@ use super::time::Timestamp;
 
 /// How far what is known of a client secret's last use may be behind.
 pub const SECRET_EVERY: Duration = Duration::from_secs(3600);
-/// How far what is known of an API key's last use may be behind.
+/// How far what is known of the last use of an API key, a signature key or a client certificate may be behind.
 pub const KEY_EVERY: Duration = Duration::from_secs(3600);
 /// How far what is known of when a session was last seen may be behind.
 pub const SESSION_EVERY: Duration = Duration::from_secs(5 * 60);

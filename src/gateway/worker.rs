@@ -112,7 +112,7 @@ pub struct Worker {
     pub warnings: Warnings,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
-    /// Uses of API keys that the node has not taken over yet.
+    /// Uses of credentials that the node has not taken over yet.
     key_uses: RefCell<Vec<KeyUse>>,
     view: RefCell<Rc<View>>,
     changes: Changes,
@@ -181,7 +181,7 @@ impl Worker {
         view
     }
 
-    /// Notes that a key was used at `now`; if there is no room, a later call of its will.
+    /// Notes that a credential was used at `now`; if there is no room, a later call by it will.
     #[cold]
     pub fn note_use(&self, identity: &Identity, now: Timestamp) {
         let mut uses = self.key_uses.borrow_mut();

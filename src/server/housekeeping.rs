@@ -119,7 +119,7 @@ pub(super) async fn write_last_uses(store: &Store, uses: &LastUses) {
     }
 }
 
-/// Writes down when API keys were last used, for ever.
+/// Writes down when credentials of apps were last used, for ever.
 pub(super) async fn note_key_uses(store: Store, uses: Arc<KeyUses>) {
     let mut interval = tokio::time::interval(LAST_USES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -137,10 +137,11 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
     }
     let written = async {
         store.note_uses(&taken.keys).await?;
+        store.note_uses(&taken.signature_keys).await?;
         store.note_uses(&taken.certificates).await
     };
     if let Err(error) = written.await {
-        tracing::warn!(%error, "last uses of API keys and certificates are not written down for now");
+        tracing::warn!(%error, "last uses of keys and certificates are not written down for now");
         uses.put_back(taken);
     }
 }

@@ -15,7 +15,7 @@ row! {
 
 macro_rules! columns {
     () => {
-        "id, app, kind, name, label, scopes, products, addresses, created_at, expires_at, revoked_at, null as rotated_from, \
+        "id, app, kind, name, label, scopes, products, addresses, created_at, expires_at, revoked_at, rotated_from, \
          (select used_at from client_certificate_use where certificate = client_certificate.id) as used_at"
     };
 }
@@ -90,8 +90,8 @@ impl Transaction {
         on!(self.connection(), db => {
             sqlx::query(
                 "insert into client_certificate \
-                 (id, app, kind, name, known_by, label, scopes, products, addresses, created_at, expires_at, revoked_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                 (id, app, kind, name, known_by, label, scopes, products, addresses, created_at, expires_at, revoked_at, \
+                 rotated_from) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(certificate.id.as_str())
             .bind(certificate.app.as_str())
@@ -105,6 +105,7 @@ impl Transaction {
             .bind(certificate.created_at.as_micros())
             .bind(certificate.expires_at.map(Timestamp::as_micros))
             .bind(certificate.revoked_at.map(Timestamp::as_micros))
+            .bind(certificate.rotated_from.as_ref().map(CertificateId::as_str))
             .execute(db)
             .await
             .map(|_| ())

@@ -74,6 +74,63 @@ async fn each_kind_is_narrowed_and_shown_alike() {
     }
 }
 
+/// What is said of one that takes another's place, with that beside.
+fn anew(path: &str, more: &Value) -> Value {
+    let mut body = match path.ends_with("certificates") {
+        true => json!({"subject": "CN=erp 2"}),
+        false => json!({}),
+    };
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+#[tokio::test]
+async fn of_each_kind_one_takes_anothers_place_as_narrow_as_that() {
+    let world = World::new().await;
+    let app = app_with_supply(&world).await;
+    for (path, own, kind) in kinds() {
+        let terms = json!({
+            "scopes": ["order:read"], "products": ["supply"], "addresses": ["192.0.2.0/24"],
+            "expires_at": "2026-12-24T08:00:00Z",
+        });
+        let old = world.post(path, &asked(&own, &app, &terms)).await.expect(201);
+        let id = text(&old, "id");
+        let rotate = async |id: &str, more: Value| {
+            world.post(&format!("{path}/{id}/rotate"), &anew(path, &more)).await
+        };
+        for (more, pointer) in [
+            (json!({"overlap": "31d"}), "/overlap"),
+            (json!({"expires_at": "2026-11-24T08:00:00Z"}), "/expires_at"),
+            (json!({"scopes": ["order:read"]}), "/scopes"),
+        ] {
+            assert_eq!(rotate(&id, more).await.expect(422)["errors"][0]["pointer"], pointer, "{path}");
+        }
+        let missing = rotate("none", json!({})).await.expect(404);
+        assert_eq!(missing["detail"], format!("There is no such {kind}."));
+        let new = rotate(&id, json!({"overlap": "2h"})).await.expect(201);
+        for field in ["app", "scopes", "products", "addresses", "expires_at", "style", "algorithm", "label"] {
+            assert_eq!(new[field], old[field], "{path}: {field}");
+        }
+        for secret in ["key", "secret"] {
+            assert_eq!(new[secret].is_string(), old[secret].is_string(), "{path}");
+            assert!(new[secret].is_null() || new[secret] != old[secret], "{path}");
+        }
+        let new_id = text(&new, "id");
+        assert_eq!(new["rotated_from"], id.as_str());
+        assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T10:00:00Z");
+        assert_eq!(world.get(&format!("{path}/{id}")).await.expect(200), new["predecessor"]);
+        assert_eq!(world.get(&format!("{path}/{new_id}")).await.expect(200), lasting(&new));
+        let again = rotate(&id, json!({})).await.expect(409);
+        let told = format!("The {kind} {new_id} has taken this one's place: rotate {new_id}, or revoke it");
+        assert!(text(&again, "detail").starts_with(&told), "{again}");
+        let record =
+            world.get(&format!("/admin/audit?subject={new_id}")).await.expect(200)["items"][0].clone();
+        assert!(text(&record, "action").ends_with(".rotate"), "{record}");
+        assert_eq!((&record["subject"], &record["before"]["expires_at"]), (&old["id"], &terms["expires_at"]));
+        assert_eq!(record["after"]["successor"], lasting(&new), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn of_each_kind_what_is_not_there_is_told_alike() {
     let world = World::new().await;

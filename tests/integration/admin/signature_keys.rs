@@ -123,6 +123,48 @@ async fn a_key_is_revoked_at_once_and_keeps_its_time() {
 }
 
 #[tokio::test]
+async fn a_key_takes_anothers_place_by_another_secret_or_public_key_and_signs_the_same() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    let make = async |mut body: Value| {
+        body["app"] = json!(app);
+        world.post("/admin/signature-keys", &body).await.expect(201)
+    };
+    let rotate = async |key: &Value, body: Value| {
+        world.post(&format!("/admin/signature-keys/{}/rotate", text(key, "id")), &body).await
+    };
+    let old = make(json!({"style": "top", "zone": "UTC", "weak_methods": ["md5"]})).await;
+    world.forgotten.take();
+    let new = rotate(&old, json!({})).await.expect(201);
+    assert_eq!(world.forgotten.take(), [text(&old, "id")]);
+    for field in ["style", "zone", "weak_methods", "algorithm"] {
+        assert_eq!(new[field], old[field], "{field}");
+    }
+    let SignatureKeyMaterial::Sealed(sealed) = material(&world, &new).await else { panic!("not sealed") };
+    let id = SignatureKeyId::new(&text(&new, "id")).unwrap();
+    let opened = SealingKey::new(&[7; 32]).unwrap().open(&belongs_to(&id), &sealed).unwrap();
+    assert_eq!(&**opened, text(&new, "secret").as_bytes());
+    let old = make(json!({"algorithm": "ed25519", "public_key": ED25519})).await;
+    for (body, told) in [
+        (json!({}), "is missing"),
+        (json!({"public_key": ED25519}), "must be another"),
+        (json!({"public_key": P256}), "for this algorithm"),
+    ] {
+        let problem = rotate(&old, body).await.expect(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/public_key", "{problem}");
+        assert!(text(&problem["errors"][0], "detail").contains(told), "{problem}");
+    }
+    // RFC 9421, appendix B.1.4.
+    let other = r#"{"kty":"OKP","crv":"Ed25519","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}"#;
+    let new = rotate(&old, json!({"public_key": other})).await.expect(201);
+    let SignatureKeyMaterial::Public(jwk) = material(&world, &new).await else { panic!("no public key") };
+    assert!(jwk.contains("JrQLj5P_") && new["secret"].is_null(), "{jwk}");
+    let shared = make(json!({"algorithm": "hmac-sha256"})).await;
+    let problem = rotate(&shared, json!({"public_key": ED25519})).await.expect(422);
+    assert!(text(&problem["errors"][0], "detail").contains("may not be given"), "{problem}");
+}
+
+#[tokio::test]
 async fn keys_of_parameters_have_one_algorithm_a_zone_and_older_methods_by_choice_alone() {
     let world = World::new().await;
     let app = text(&world.app().await, "id");

@@ -5,6 +5,35 @@ use serde_json::{Value, json};
 use super::keys::{json_of, run};
 use crate::admin::world::{World, text};
 
+/// What else one needs to take another's place.
+fn anew(kind: &str) -> &'static [&'static str] {
+    if kind == "client-certificate" { &["--subject", "CN=erp 2"] } else { &[] }
+}
+
+#[tokio::test]
+async fn each_kind_is_rotated_alike() {
+    let world = World::new().await;
+    let app = text(&world.app().await, "id");
+    for (kind, own) in KINDS {
+        let create = [&[kind, "create", "--app", &app, "--scope", "order:read"][..], own].concat();
+        let old = text(&json_of(&world, &create).await, "id");
+        let rotate = [&[kind, "rotate", &old][..], anew(kind)].concat();
+        let wrong = run(&world, &[&rotate[..], &["--overlap", "400d"]].concat()).await;
+        assert!(wrong.status == 3 && wrong.err.contains("30d at most"), "{kind}: {}", wrong.err);
+        let end = ["--overlap", "2h", "--expires-at", "2026-12-24T08:00:00Z"];
+        let rotated = run(&world, &[&rotate[..], &end].concat()).await;
+        assert_eq!(rotated.status, 0, "{}", rotated.err);
+        for part in ["instead of", &old, "2026-11-24T10:00:00Z", "2026-12-24T08:00:00Z", "order:read"] {
+            assert!(rotated.out.contains(part), "{kind}: no {part:?} in {}", rotated.out);
+        }
+        assert_eq!(rotated.err.contains("shown this once"), kind != "client-certificate", "{}", rotated.err);
+        let again = run(&world, &rotate).await;
+        assert!(again.status == 1 && again.err.contains("has taken this one's place"), "{}", again.err);
+        let none = run(&world, &[&[kind, "rotate", "none"][..], anew(kind)].concat()).await;
+        assert!(none.status == 1 && none.err.contains("There is no such"), "{kind}: {}", none.err);
+    }
+}
+
 /// The commands, and what else one needs to be made.
 const KINDS: [(&str, &[&str]); 3] = [
     ("key", &[]),

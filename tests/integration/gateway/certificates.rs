@@ -51,6 +51,25 @@ fn a_call_by_a_registered_certificate_is_its_apps_in_every_way() {
 }
 
 #[test]
+fn a_certificate_takes_anothers_place_on_connections_that_are_open() {
+    let machines = Machines::start();
+    let (first, second) =
+        (Identity::self_signed(named("erp", &[])), Identity::self_signed(named("erp", &[])));
+    let made = machines.register(&json!({"fingerprint": first.fingerprint()}));
+    let (mut old, mut new) = (machines.connect(&first), machines.connect(&second));
+    assert_eq!(told(&get(&mut new, "/api/orders", "")), refused(401));
+    let path = format!("/admin/client-certificates/{}/rotate", made["id"].as_str().unwrap());
+    let body = json!({"fingerprint": second.fingerprint(), "overlap": "3s"});
+    let rotated = machines.dev.admin("POST", &path, &body.to_string());
+    assert_eq!(rotated.status, 201, "{}", rotated.text());
+    let is_apps = (403, "merchant_missing".to_owned());
+    assert_eq!(told(&get(&mut new, "/api/orders", "")), is_apps);
+    assert_eq!(told(&get(&mut old, "/api/orders", "")), is_apps);
+    wait_for("the end of the overlap", || told(&get(&mut old, "/api/orders", "")) == refused(401));
+    assert_eq!(told(&get(&mut new, "/api/orders", "")), is_apps);
+}
+
+#[test]
 fn another_credential_goes_before_the_certificate_and_a_bound_token_needs_it() {
     let machines = Machines::start();
     let (erp, other) = (Identity::self_signed(named("erp", &[])), Identity::self_signed(named("erp", &[])));

@@ -73,6 +73,44 @@ fn a_narrowed_signature_key_is_told_what_it_may() {
     assert_eq!(refusal(&send(dev.base(), &elsewhere, ("GET", "/me", ""))), "address_not_allowed");
 }
 
+#[test]
+fn both_keys_sign_until_the_old_one_ends_and_the_hour_of_their_last_use_outlives_a_kill() {
+    let dev = Dev::start();
+    let unused = signer(&dev, &json!({}));
+    let old = signer(&dev, &json!({"products": ["storefront"]}));
+    let code = |signer: &MessageSigner| refusal(&send(dev.base(), signer, CALLS[0]));
+    assert_eq!(code(&old), "merchant_missing");
+    let rotate = |old: &MessageSigner, overlap: &str| {
+        let path = format!("/admin/signature-keys/{}/rotate", old.id);
+        let made = dev.admin("POST", &path, &json!({"overlap": overlap}).to_string());
+        assert_eq!(made.status, 201, "{}", made.text());
+        MessageSigner::made(&made.json())
+    };
+    let new = rotate(&old, "1h");
+    assert_eq!([code(&old), code(&new)], ["merchant_missing"; 2]);
+    let newest = rotate(&new, "500ms");
+    wait_for("the end of the overlap", || code(&new) == "signature_key_unknown");
+    assert_eq!([code(&old), code(&newest)], ["merchant_missing"; 2]);
+    assert_eq!(
+        refusal(&send(dev.base(), &newest, CALLS[1])),
+        "product_not_allowed",
+        "as narrow as the first"
+    );
+    let last_use = |dev: &Dev, signer: &MessageSigner| {
+        let path = format!("/admin/signature-keys/{}", signer.id);
+        dev.admin("GET", &path, "").json()["last_used_at"].clone()
+    };
+    let all = [&old, &new, &newest];
+    for signer in all {
+        wait_for("the last use to be known", || last_use(&dev, signer).is_string());
+    }
+    let known = all.map(|signer| last_use(&dev, signer));
+    assert!(known[0].as_str().unwrap().ends_with(":00:00Z"), "{known:?}");
+    let dev = dev.kill_and_restart();
+    assert_eq!(all.map(|signer| last_use(&dev, signer)), known);
+    assert_eq!(last_use(&dev, &unused), Value::Null);
+}
+
 #[tokio::test]
 async fn each_node_of_a_store_knows_how_narrow_a_signature_key_is_and_when_it_ends() {
     let place = Place::postgres().await;

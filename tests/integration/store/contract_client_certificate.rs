@@ -44,6 +44,7 @@ async fn a_certificate_comes_back_as_it_went_in_however_it_is_looked_up(store: S
             one.narrowing.products = "carrier supply".parse().ok();
             one.narrowing.addresses = "192.0.2.0/24 2001:db8::/32".parse().ok();
             one.expires_at = Some(later(60));
+            one.rotated_from = (number == 3).then(|| CertificateId::new("crt_1").unwrap());
         }
         one.created_at = later(number.into());
         store.create_client_certificate(&one).await.unwrap();

@@ -1,5 +1,7 @@
 //! Keys by which apps sign their requests.
 
+use std::time::Duration;
+
 use tollgate::domain::id::{AppId, SignatureKeyId};
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::signature_key::{
@@ -17,6 +19,7 @@ contract!(
     a_key_is_revoked_once_and_every_node_hears_of_it,
     a_key_without_its_app_or_with_anothers_id_is_refused,
     a_key_of_each_style_comes_back_with_its_terms,
+    a_key_that_takes_anothers_place_is_found_by_it_and_each_is_known_by_the_hour_of_its_last_use,
 );
 
 /// A key of that app.
@@ -90,6 +93,36 @@ async fn a_key_without_its_app_or_with_anothers_id_is_refused(store: Store) {
     let orphan = key("sgk_2", &AppId::new("app_x").unwrap(), SignatureKeyMaterial::Sealed(vec![1]));
     let missing = store.create_signature_key(&orphan).await;
     assert!(matches!(missing, Err(StoreError::Missing { what: "app" })), "{missing:?}");
+}
+
+async fn a_key_that_takes_anothers_place_is_found_by_it_and_each_is_known_by_the_hour_of_its_last_use(
+    store: Store,
+) {
+    let (app, _) = seed(&store).await;
+    let old = key("sgk_1", &app.id, SignatureKeyMaterial::Sealed(vec![1]));
+    store.create_signature_key(&old).await.unwrap();
+    let [one, two, gone] = ["sgk_1", "sgk_2", "sgk_x"].map(|id| SignatureKeyId::new(id).unwrap());
+    let record = old.record.successor(two.clone(), old.record.own.clone(), later(1));
+    let material = SignatureKeyMaterial::Sealed(vec![2]);
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.successor_of::<SignatureKeyId>(&old.record).await.unwrap(), None);
+    let new = StoredSignatureKey { record, material };
+    transaction.create_signature_key(&new).await.unwrap();
+    let found = transaction.successor_of::<SignatureKeyId>(&old.record).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&new.record));
+    transaction.commit().await.unwrap();
+    assert_eq!(store.credential(&two).await.unwrap(), Some(new.record));
+
+    let begin = store.identity_changes(None).await.unwrap().next;
+    let hour = |hours: u64| START.plus(Duration::from_secs(3600 * hours));
+    store.note_uses(&[(one.clone(), hour(5)), (gone, hour(5))]).await.unwrap();
+    store.note_uses(&[(two.clone(), hour(6)), (one.clone(), hour(4))]).await.unwrap();
+    for (id, expected) in [(&one, hour(5)), (&two, hour(6))] {
+        assert_eq!(store.credential(id).await.unwrap().unwrap().last_used_at, Some(expected));
+    }
+    let told = store.identity_changes(Some(begin)).await.unwrap().subjects.unwrap();
+    let is_of_key = |subject: &String| subject.starts_with("sgk_");
+    assert!(!told.iter().any(is_of_key), "that a key is used changes nothing that is remembered of it");
 }
 
 async fn a_key_of_each_style_comes_back_with_its_terms(store: Store) {
