@@ -6,8 +6,8 @@ use axum::extract::State;
 use serde_json::Value;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created};
-use super::credential::{Administered, find, new_id_of};
+use super::answer::Answer;
+use super::credential::{Administered, find, made, new_id_of};
 use super::credential_fields::{NewCredential, app_for, new_credential};
 use super::fields::{self, Fields};
 use super::parameters::Id;
@@ -46,8 +46,7 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     let store = who.recording(&state, what, (None, Some(&shown)));
     store.create_client_certificate(&certificate).await.map_err(taken)?;
     state.invalidation.forget_certificate(&certificate.own.known_by);
-    tracing::info!(certificate = %certificate.id, app = %certificate.app, "a client certificate was registered");
-    created(&format!("{}/{}", CertificateId::PATH, certificate.id), shown)
+    made::<CertificateId>(&certificate, shown)
 }
 
 /// `POST /admin/client-certificates/{id}/rotate`: by what the new one is known is said anew. It is called as the old one unless another

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde_json::Value;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, ok};
+use super::answer::{Answer, created, ok};
 use super::fields::Fields;
 use super::page::whole;
 use super::parameters::{Id, Parameters};
@@ -32,6 +32,13 @@ pub(super) trait Administered: CredentialId {
 
     /// Has the data plane forget what it remembers of a credential.
     fn forget(credential: &Credential<Self>, invalidation: &dyn Invalidation);
+}
+
+/// Answers with a credential that was made, as it is shown this once.
+pub(super) fn made<I: Administered>(credential: &Credential<I>, shown: Value) -> Answer {
+    let (id, app, kind) = (&credential.id, &credential.app, I::KEPT.name);
+    tracing::info!(credential = %id, %app, kind, "a credential was made");
+    created(&format!("{}/{id}", I::PATH), shown)
 }
 
 /// `GET /admin/…?app=`.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created};
+use super::answer::Answer;
 use super::app;
-use super::credential::{Administered, find, new_id_of};
+use super::credential::{Administered, find, made, new_id_of};
 use super::credential_fields::{app_for, new_credential};
 use super::fields::Fields;
 use super::parameters::Id;
@@ -54,9 +54,8 @@ pub(super) async fn create(
     let what = (Action::KeyCreate, show::credential_itself(&record));
     who.recording(&state, what, (None, Some(&shown))).create_key(&record, &key.hash()).await?;
     state.invalidation.learn_key(&key.hash());
-    tracing::info!(key = %record.id, app = %record.app, "an API key was made");
     (shown["key"], shown["permits"]) = (json!(key.reveal()), permits(&state, &app, &record));
-    created(&format!("{}/{}", KeyId::PATH, record.id), shown)
+    made::<KeyId>(&record, shown)
 }
 
 /// What a key permits by now: its scopes, and those of them that let personal data through on some route.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
-use super::answer::{Answer, created};
-use super::credential::{Administered, find, new_id_of};
+use super::answer::Answer;
+use super::credential::{Administered, find, made, new_id_of};
 use super::credential_fields::{NewCredential, app_for, new_credential};
 use super::fields::Fields;
 use super::parameters::Id;
@@ -65,11 +65,10 @@ pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administra
     let what = (Action::SignatureKeyCreate, show::credential_itself(&record));
     let key = StoredSignatureKey { record, material };
     who.recording(&state, what, (None, Some(&shown))).create_signature_key(&key).await?;
-    tracing::info!(key = %key.record.id, app = %key.record.app, "a signature key was made");
     if let Some(secret) = secret {
         shown["secret"] = json!(*secret);
     }
-    created(&format!("{}/{}", SignatureKeyId::PATH, key.record.id), shown)
+    made::<SignatureKeyId>(&key.record, shown)
 }
 
 /// `POST /admin/signature-keys/{id}/rotate`: by another secret, or public key; what it signs, and how, stays.

@@ -25,7 +25,7 @@ enum Action {
         #[command(flatten)]
         own: RegisteredArguments,
     },
-    /// An app's certificates, revoked ones too
+    /// An app's client certificates, revoked ones too
     ///
     /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List(ListArguments),

@@ -21,7 +21,7 @@ pub(super) struct KeyArguments {
 enum Action {
     /// Make an API key for an app; it is shown this once
     Create(NewArguments),
-    /// An app's keys, revoked ones too; never the keys themselves
+    /// An app's API keys, revoked ones too; never the keys themselves
     ///
     /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List(ListArguments),
@@ -41,7 +41,7 @@ enum Action {
     },
     /// Make a key useless at once
     Revoke {
-        /// The key's id (key_…), not the key
+        /// Its id (key_…), not the key
         id: String,
     },
 }
@@ -58,7 +58,7 @@ const KIND: Kind = Kind {
         ("revoked", "/revoked_at"),
         ("last used", "/last_used_at"),
     ],
-    none: "No keys: tollgate key create --app ID",
+    none: "No API keys: tollgate key create --app ID",
 };
 
 pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {

@@ -60,7 +60,7 @@ enum Action {
     },
     /// Make a key useless at once
     Revoke {
-        /// The key's id (sgk_…)
+        /// Its id (sgk_…), not the secret
         id: String,
     },
 }

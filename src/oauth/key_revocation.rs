@@ -140,6 +140,6 @@ async fn revoke_one(oauth: &OAuth, call: &Call, hash: &KeyHash) -> Result<Revoke
     transaction.record(&change).await?;
     transaction.commit().await?;
     oauth.directory.forget_key(&key.id);
-    tracing::warn!(key = %key.id, app = %key.app, "an API key was presented by whoever had found it, and is revoked");
+    tracing::warn!(credential = %key.id, app = %key.app, "an API key was presented by whoever had found it, and is revoked");
     Ok(Revoked::Now)
 }
