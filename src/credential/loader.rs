@@ -31,7 +31,8 @@ pub(super) const MAX_LOADS: usize = 256;
 const ISSUER_CHANGED: Refusal =
     Refusal::Unavailable("What is taken of the access token's issuer has just changed");
 const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is not registered, or no longer.");
-pub(super) const KEY_UNKNOWN: Refusal = Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
+pub(super) const KEY_UNKNOWN: Refusal =
+    Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
 const SIGNATURE_KEY_UNKNOWN: Refusal =
     Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
 

@@ -14,7 +14,6 @@ use crate::domain::id::{AppId, FamilyId, GrantId, MerchantId};
 use crate::domain::identity::{Grant, Merchant};
 use crate::domain::principal::AppFacts;
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Timestamp;
 use crate::domain::token_rules::TokenRules;
 
 /// Subjects of each kind that are remembered; beyond: the least used is loaded again.

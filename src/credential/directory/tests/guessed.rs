@@ -8,7 +8,11 @@ fn address() -> Option<IpAddr> {
 }
 
 impl World {
-    pub(super) async fn try_key(&self, key: &ApiKey, address: Option<IpAddr>) -> Result<Option<Known>, Refusal> {
+    pub(super) async fn try_key(
+        &self,
+        key: &ApiKey,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Known>, Refusal> {
         let tried =
             self.directory.identify_from(Presented::ApiKey(key.reveal()), address, self.clock.moment());
         tried.await.map_err(|refused| refused.refusal)
