@@ -3,12 +3,15 @@
 //! Whether a credential has ended by itself is not asked here: that ends no call that is under way.
 
 mod certificate;
+mod refusals;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::refusals::{APP_GONE, ISSUER_CHANGED, NO_CERTIFICATE, NO_KEY, SIGNATURE_KEY_UNKNOWN};
+pub(super) use self::refusals::{KEY_UNKNOWN, ended};
 use super::access_token::{TokenError, VerifiedToken};
 use super::freshness::Stamps;
 use super::identity::Identity;
@@ -27,31 +30,6 @@ use crate::domain::token_rules::Binding;
 
 /// Credentials that are loaded at once; beyond: who is not known yet is refused for the moment, at no cost to the store.
 pub(super) const MAX_LOADS: usize = 256;
-
-const ISSUER_CHANGED: Refusal =
-    Refusal::Unavailable("What is taken of the access token's issuer has just changed");
-const APP_GONE: Refusal = Refusal::CredentialInvalid("The app is not registered, or no longer.");
-pub(super) const KEY_UNKNOWN: Refusal =
-    Refusal::CredentialInvalid("The API key is unknown or no longer valid.");
-const SIGNATURE_KEY_UNKNOWN: Refusal =
-    Refusal::CredentialInvalid("The signature key is unknown or no longer valid.");
-
-const NO_KEY: Refusal = Refusal::CredentialInvalid(
-    "The app takes only access tokens that are bound to a key (DPoP): this one has no jkt in its cnf.",
-);
-const NO_CERTIFICATE: Refusal = Refusal::CredentialInvalid(
-    "The app takes only access tokens that are bound to its certificate: this one has no x5t#S256 in its cnf.",
-);
-
-/// What a credential of that kind is refused for that has ended by itself.
-pub(super) fn ended(kind: CredentialKind) -> Refusal {
-    match kind {
-        CredentialKind::ApiKey => KEY_UNKNOWN,
-        CredentialKind::SignedRequest => SIGNATURE_KEY_UNKNOWN,
-        CredentialKind::AccessToken => Refusal::CredentialInvalid(TokenError::Expired.explanation()),
-        CredentialKind::ClientCertificate => certificate::ENDED,
-    }
-}
 
 /// Loads what credentials rest on.
 pub(super) struct Loader {

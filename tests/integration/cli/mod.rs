@@ -4,7 +4,7 @@ mod administration;
 mod arguments;
 mod credentials;
 mod explain;
-mod explain_switches;
+mod explain_on_node;
 mod in_use;
 mod keys;
 mod policy;

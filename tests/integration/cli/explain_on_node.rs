@@ -1,10 +1,13 @@
-//! What is switched off is told by `tollgate policy explain`, as the node answers.
+//! `tollgate policy explain` tells of what a node knows as the node decides it: its credentials, and what is switched off.
 
 use serde_json::{Value, json};
 
 use super::explain::{check, explained, offline, on_node};
 use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
+use crate::support::machines::{Machines, get, named};
+use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
+use crate::support::tls::Identity;
 
 const PRODUCT: &str = "/api/products/p-1001";
 
@@ -73,4 +76,48 @@ fn without_a_node_it_is_not_known_what_is_switched_off() {
     let expected = "whether route get-product or upstream catalog is switched off, a node knows";
     assert_eq!(switch(&told), ("not known".to_owned(), expected.to_owned()));
     assert_eq!(told["allowed"], true, "the policies allow it");
+}
+
+#[test]
+fn a_call_by_a_certificate_is_explained_as_the_node_decides_it() {
+    let machines = Machines::start();
+    for terms in [json!({}), json!({"products": ["supply"]}), json!({"addresses": ["192.0.2.0/24"]})] {
+        let (identity, mut terms) = (Identity::self_signed(named("erp", &[])), terms);
+        terms["fingerprint"] = json!(identity.fingerprint());
+        let made = machines.register(&terms);
+        let id = made["id"].as_str().unwrap();
+        let agree = || {
+            for path in ["/api/orders", "/api/products"] {
+                let sent = get(&mut machines.connect(&identity), path, "");
+                check(&sent, &explained(&on_node(&machines.dev, &[path, "--client-certificate", id])));
+            }
+        };
+        agree();
+        machines.dev.admin("POST", &format!("/admin/client-certificates/{id}/revoke"), "");
+        agree();
+    }
+}
+
+#[test]
+fn a_call_that_is_signed_is_explained_as_the_node_decides_it() {
+    let dev = Dev::start();
+    for terms in [
+        json!({}),
+        json!({"scopes": ["catalog:read"]}),
+        json!({"products": ["supply"]}),
+        json!({"addresses": ["192.0.2.0/24"]}),
+    ] {
+        let signer = MessageSigner::register_as(&dev, dev.told("/other_app/client_id"), &terms);
+        let agree = || {
+            for path in ["/api/orders", "/api/products"] {
+                let url = format!("{}{path}", dev.base());
+                let fields = signer.sign(Unsigned { method: "GET", url: &url, body: "" });
+                let sent = dev.get(path, &borrowed(&fields));
+                check(&sent, &explained(&on_node(&dev, &[path, "--signature-key", &signer.id])));
+            }
+        };
+        agree();
+        dev.admin("POST", &format!("/admin/signature-keys/{}/revoke", signer.id), "");
+        agree();
+    }
 }
