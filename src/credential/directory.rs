@@ -313,12 +313,10 @@ impl Directory {
             }),
             None => {
                 self.revoked.is_missing_some();
-                self.existing.is_missing_some();
                 self.changes.bump_all();
             }
         }
         self.changes.heard(at);
-        self.existing.heard(at);
         self.guesses.sweep(at);
         self.revoked.sweep(self.clock.now());
     }

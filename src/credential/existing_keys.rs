@@ -12,15 +12,20 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::domain::api_key::KeyHash;
+use crate::domain::id::KeyId;
 use crate::limit::uniform::Uniform;
 
 /// How long it is waited for news of the keys that were made: several times as long as they take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Of so many it is known that their hashes were asked for.
+const MOST_ASKED_FOR: usize = 10_000;
 
 /// Which API keys there are.
 pub(super) struct ExistingKeys {
     parts: Mutex<Parts>,
     most: usize,
+    /// Those that were asked for when it was heard of them: they are not asked for again.
+    asked_for: Mutex<HashSet<KeyId>>,
     known: watch::Sender<Known>,
 }
 
@@ -43,18 +48,46 @@ enum Known {
 impl ExistingKeys {
     /// Room for so many.
     pub(super) fn new(most: usize) -> Self {
-        Self { parts: Mutex::default(), most, known: watch::Sender::new(Known::Some) }
+        Self {
+            parts: Mutex::default(),
+            most,
+            asked_for: Mutex::default(),
+            known: watch::Sender::new(Known::Some),
+        }
     }
 
     /// Takes note of a key that was made.
     pub(super) fn insert(&self, hash: &KeyHash) {
-        let mut parts = self.parts();
+        let mut parts = lock(&self.parts);
+        if self.are_too_many() {
+            return;
+        }
         if parts.len() < self.most || parts.contains(&part(hash)) {
             parts.insert(part(hash));
         } else {
             *parts = Parts::default();
             self.known.send_replace(Known::TooMany);
         }
+    }
+
+    /// The same, of one whose hash was asked for.
+    pub(super) fn insert_asked_for(&self, id: KeyId, hash: &KeyHash) {
+        self.insert(hash);
+        let mut asked_for = lock(&self.asked_for);
+        if asked_for.len() >= MOST_ASKED_FOR {
+            asked_for.clear();
+        }
+        asked_for.insert(id);
+    }
+
+    /// Whether a key's hash was asked for of late.
+    pub(super) fn was_asked_for(&self, id: &KeyId) -> bool {
+        lock(&self.asked_for).contains(id)
+    }
+
+    /// Whether there are more than there is room for.
+    pub(super) fn are_too_many(&self) -> bool {
+        *self.known.borrow() == Known::TooMany
     }
 
     /// Some may be missing.
@@ -106,7 +139,7 @@ impl ExistingKeys {
     }
 
     fn has(&self, hash: &KeyHash) -> bool {
-        self.parts().contains(&part(hash))
+        lock(&self.parts).contains(&part(hash))
     }
 
     fn turn(&self, next: impl FnOnce(Known) -> Option<Known>) {
@@ -115,10 +148,10 @@ impl ExistingKeys {
             None => false,
         });
     }
+}
 
-    fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn part(hash: &KeyHash) -> u64 {

@@ -217,6 +217,10 @@ pub(super) async fn answer(
     }
     recording.withheld(end);
     let refusal = match (durable::broken(end, &recording.call), why) {
+        // What the upstream said of the call stands, whether the rest came or not.
+        (_, NoFirst::Unmaskable(why)) if end == End::UpstreamBroke => {
+            withhold(&recording.worker(), &recording.call, &head, why)
+        }
         (Some(refusal), _) => refusal,
         (None, NoFirst::Unmaskable(why)) => withhold(&recording.worker(), &recording.call, &head, why),
         (None, NoFirst::Broken(_)) => Refusal::UpstreamBroken,

@@ -55,17 +55,18 @@ impl Follower {
         let (mut are_keys_stale, mut are_switches_stale, mut learn_again) = (true, true, Duration::ZERO);
         loop {
             let (asked_at, now) = (self.clock.monotonic(), self.clock.now());
+            let mut heard = None;
             if let Some(changes) = self.changes_since(Some(position), &mut is_lost).await {
                 // After a silence, or of a store that is behind what it was, nobody knows what was not told.
                 let is_gap = heard_at.plus(LONGEST_SILENCE) < now || changes.next < position;
-                let subjects = changes.subjects.as_deref().filter(|_| !is_gap);
+                let subjects = changes.subjects.filter(|_| !is_gap);
                 let has_changed = |what: &str| {
-                    subjects.is_none_or(|subjects| subjects.iter().any(|subject| subject == what))
+                    subjects.as_ref().is_none_or(|subjects| subjects.iter().any(|subject| subject == what))
                 };
                 are_keys_stale |= has_changed(SIGNING_KEYS_CHANGED);
                 are_switches_stale |= has_changed(KILL_SWITCHES_CHANGED);
-                self.directory.hear_of_keys(subjects).await;
-                self.directory.hear(subjects, asked_at);
+                self.directory.hear(subjects.as_deref(), asked_at);
+                heard = Some(subjects);
                 (position, heard_at) = (changes.next, now);
             }
             if are_switches_stale {
@@ -79,6 +80,10 @@ impl Follower {
             }
             if are_keys_stale {
                 are_keys_stale = !self.reload_signing_keys().await;
+            }
+            // What was taken back is in force before it is asked what was made.
+            if let Some(subjects) = heard {
+                self.directory.hear_of_keys(subjects.as_deref(), asked_at).await;
             }
             interval.tick().await;
         }

@@ -1,5 +1,8 @@
 //! Which API keys there are is learnt once the node hears of changes, and heard of from then on.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use super::Directory;
 use crate::credential::source::SourceUnavailable;
 use crate::domain::api_key::KeyHash;
@@ -24,8 +27,8 @@ impl Directory {
             let page = self.source.key_hashes_after(after.as_ref(), LEARNT_AT_ONCE).await?;
             page.iter().for_each(|(_, hash)| self.existing.insert(hash));
             match page.into_iter().next_back() {
-                Some((last, _)) => after = Some(last),
-                None => break,
+                Some((last, _)) if !self.existing.are_too_many() => after = Some(last),
+                Some(_) | None => break,
             }
         }
         self.existing.has_all(at);
@@ -48,22 +51,28 @@ impl Directory {
         self.existing.insert(hash);
     }
 
-    /// Learns of the API keys among what changed; `None`: more changed than were looked at. To be called before
-    /// [`Directory::hear`] is told of the same.
-    pub async fn hear_of_keys(&self, subjects: Option<&[String]>) {
+    /// Learns of the API keys among what changed in the store up to `at`; `None`: more changed than were looked at.
+    pub async fn hear_of_keys(&self, subjects: Option<&[String]>, at: Duration) {
+        if self.existing.are_too_many() {
+            return;
+        }
         let ids = subjects.map(|subjects| {
             let keys = subjects.iter().filter(|subject| subject.starts_with(KEY_ID_PREFIX));
-            keys.filter_map(|key| KeyId::new(key).ok()).collect::<Vec<_>>()
+            // What is told twice, as while something that is long under way may still change what was told, is asked for once.
+            let new =
+                keys.filter_map(|key| KeyId::new(key).ok()).filter(|key| !self.existing.was_asked_for(key));
+            new.collect::<HashSet<_>>()
         });
         let Some(ids) = ids.filter(|ids| ids.len() <= MOST_ASKED) else {
             return self.existing.is_missing_some();
         };
         for id in ids {
             match self.source.key_hash(&id).await {
-                Ok(Some(hash)) => self.existing.insert(&hash),
+                Ok(Some(hash)) => self.existing.insert_asked_for(id, &hash),
                 Ok(None) => {}
                 Err(_) => return self.existing.is_missing_some(),
             }
         }
+        self.existing.heard(at);
     }
 }

@@ -26,6 +26,9 @@ const MAX_MESSAGE: usize = 300;
 const CREDENTIALS: &[&str] =
     &["authorization", "cookie", "dpop", "proxy-authorization", "signature", "signature-input", "x-api-key"];
 
+/// Fields that end at the gateway, of which upstreams get the same as it was checked.
+const AS_CHECKED: &[&str] = &["content-length", "host"];
+
 impl One<'_, '_> {
     /// Whether there must be a merchant; of what is wrong, only that there must be one.
     pub(super) fn merchant(&mut self, route: &RouteEntry) -> MerchantBinding {
@@ -138,7 +141,7 @@ impl One<'_, '_> {
             let lower = name.as_str();
             if CREDENTIALS.contains(&lower) {
                 self.wrong(&part, format!("{name} proves who calls, which no condition sees"), None);
-            } else if field_name::ends_here(lower) {
+            } else if field_name::ends_here(lower) && !AS_CHECKED.contains(&lower) {
                 let message = format!("{name} ends at the gateway: what a caller says in it goes no further");
                 self.wrong(&part, message, Some("ask principal or source".to_owned()));
             } else if names.contains(&name) {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
-use x509_parser::oid_registry::OID_X509_EXT_ISSUER_DISTRIBUTION_POINT;
+use x509_parser::oid_registry::{
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_ISSUER_DISTRIBUTION_POINT,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -46,11 +48,13 @@ pub(super) struct List {
 struct Of {
     /// The authority's name.
     issuer: Box<[u8]>,
+    /// By which of its keys the list is signed: one that has another by now has a list of each.
+    key: Box<[u8]>,
     /// Of which part of its certificates (its issuing distribution point); of all, if that is empty.
     part: Box<[u8]>,
 }
 
-/// Those of the lists of which there is no newer one by the same authority for the same part.
+/// Those of the lists of which there is no newer one by the same key of the same authority for the same part.
 pub(super) fn newest(files: &[Arc<ListFile>]) -> Vec<(&ListFile, &Arc<List>)> {
     let mut all: Vec<_> =
         files.iter().flat_map(|file| file.lists.iter().map(move |list| (&**file, list))).collect();
@@ -112,9 +116,12 @@ impl List {
         }
         let next_at = list.next_update().ok_or("it does not say when the next one comes")?.timestamp();
         let made_at = list.last_update().timestamp();
-        let part = list.extensions().iter().find(|one| one.oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT);
-        let part = part.map_or_else(Box::default, |part| part.value.into());
-        let of = Of { issuer: list.issuer().as_raw().into(), part };
+        let extension = |oid| list.extensions().iter().find(|one| one.oid == oid).map(|one| one.value.into());
+        let of = Of {
+            issuer: list.issuer().as_raw().into(),
+            key: extension(OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER).unwrap_or_default(),
+            part: extension(OID_X509_EXT_ISSUER_DISTRIBUTION_POINT).unwrap_or_default(),
+        };
         let serials = list.iter_revoked_certificates().map(|revoked| revoked.raw_serial().into()).collect();
         let [made_at, next_at] = [made_at, next_at].map(Timestamp::from_seconds);
         Ok(Self { der, made_at, next_at, of, serials })

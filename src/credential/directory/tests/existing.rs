@@ -18,8 +18,8 @@ impl World {
 
     /// The node hears of what changed up to now.
     async fn hear(&self, subjects: Option<&[String]>) {
-        self.directory.hear_of_keys(subjects).await;
         self.directory.hear(subjects, self.clock.monotonic());
+        self.directory.hear_of_keys(subjects, self.clock.monotonic()).await;
     }
 }
 
