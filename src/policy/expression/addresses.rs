@@ -1,5 +1,6 @@
 //! Comparisons of the caller's address that can never hold: with a network, or with an address in another form than its shortest.
-//! Where such a one stands behind a `!`, it would let everybody through.
+//! Where such a one stands behind a `!`, it would let everybody through. So would the order of texts, by which 10.9.0.0 is beyond
+//! 10.255.255.255.
 
 use std::net::IpAddr;
 
@@ -11,7 +12,7 @@ use super::networks::{FUNCTION, USAGE, text};
 use crate::domain::narrowing::{InvalidNetwork, network};
 
 /// What is wrong with a call of an operator or function, if it compares the caller's address with a text that stands in the expression
-/// and that it never is, or never has in it.
+/// and that it never is, or never has in it, or goes by the order of addresses.
 pub(super) fn never_holds(call: &CallExpr, receiver: Option<&Kind>, arguments: &[Kind]) -> Option<Fault> {
     let (name, nodes) = (call.func_name.as_str(), call.args.as_slice());
     let is_list = |kind: &Kind| matches!(kind, Kind::List(of) if **of == Kind::Address);
@@ -23,6 +24,20 @@ pub(super) fn never_holds(call: &CallExpr, receiver: Option<&Kind>, arguments: &
             _ => None,
         },
         (operators::IN, [one, _], [_, among]) if is_list(among) => unlike(one),
+        (
+            operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
+            [_, other],
+            [Kind::Address, _],
+        )
+        | (
+            operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
+            [other, _],
+            [_, Kind::Address],
+        ) => {
+            let message =
+                "source.address is a text, and the order of texts is not that of addresses".to_owned();
+            Some(Fault { message, help: Some(format!("write {USAGE}")), node: other.id })
+        }
         ("contains" | "startsWith" | "endsWith", [part], [_]) if receiver == Some(&Kind::Address) => {
             let text = text(part).filter(|text| !text.chars().all(is_of_addresses))?;
             Some(fault(part, text, format!("source.address never has {text:?} in it")))

@@ -236,6 +236,9 @@ mod tests {
         refused("source['address'] == '::ffff:10.0.0.1'", is_never, &function("::ffff:10.0.0.1"), 21);
         refused("source.address == 'localhost'", is_never, USAGE, 18);
         refused("source.address == ''", is_never, USAGE, 18);
+        let order = "the order of texts is not that of addresses";
+        refused("source.address >= '10.0.0.0'", order, USAGE, 18);
+        refused("'10.9.0.0' < source.address", order, USAGE, 0);
         let has_never = "source.address never has";
         refused("source.address.startsWith('10.0.0.0/8')", has_never, &function("10.0.0.0/8"), 26);
         refused("source.address.contains('DB8')", has_never, USAGE, 24);
@@ -243,7 +246,7 @@ mod tests {
             "source.address == '10.0.0.1' || source.address in ['192.0.2.7', '2001:db8::1', '::']",
             "source.address.startsWith('10.') && !source.address.endsWith(':1')",
             "source.address == request.headers['x-a'] && source.address != null",
-            "source.address + ':' == 'a:' || size(source.address) > 3 || source.address < '2'",
+            "source.address + ':' == 'a:' || size(source.address) > 3",
             "['a', source.address].exists(x, x == '10.0.0.0/8')",
         ] {
             assert_eq!(compile(text).err(), None, "{text}");
