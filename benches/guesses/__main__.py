@@ -36,6 +36,9 @@ from proxies.tollgate_seed import Seed  # noqa: E402
 FIRST_CALL_SECONDS = 3.0
 WORST_RATIO = 2.0
 GOOD_RATE = 2_000
+# A wrong key that is tried is answered once it is heard which keys were made. Of one network few are tried; of many, so many that
+# with fewer connections the load would wait for that.
+ONE_CONNECTIONS, MANY_CONNECTIONS = 64, 1_024
 APPS = 1_000
 PATH = "/api/logistics/orders/ord-1"
 LOOKED_UP = "tollgate_api_keys_looked_up_total"
@@ -77,6 +80,7 @@ class Round:
 
 def run(options: argparse.Namespace) -> int:
     machine.require_tools()
+    processes.allow_many_files()
     cores = machine.pick_cores()
     program = options.tollgate.resolve() if options.tollgate else build.tollgate("dist")
     for name in ("upstream", "paced"):
@@ -127,8 +131,8 @@ def one_round(
         alone = latency(paced(ports[0], good, GOOD_RATE, options.seconds, cores.others))
         before, used = processes.resident_mib([process.pid]), processes.cpu_seconds([process.pid])
         looked_up = metric(ports[1], LOOKED_UP)
-        beside_one, told_one = beside(ports[0], (good, one), cores.others, options)
-        beside_many, told_many = beside(ports[0], (good, many), cores.others, options)
+        beside_one, told_one = beside(ports[0], (good, one), ONE_CONNECTIONS, cores.others, options)
+        beside_many, told_many = beside(ports[0], (good, many), MANY_CONNECTIONS, cores.others, options)
         after, used_then = processes.resident_mib([process.pid]), processes.cpu_seconds([process.pid])
         looked_up = metric(ports[1], LOOKED_UP) - looked_up
         wrong = told_one["requests"] + told_many["requests"]
@@ -200,9 +204,9 @@ def latency(told: dict) -> dict[str, float]:
     return {name: told[name] / 1e3 for name in ("p50", "p99", "p999")}
 
 
-def beside(port: int, files: tuple[Path, Path], core: int, options: argparse.Namespace) -> tuple[dict[str, float], dict]:
+def beside(port: int, files: tuple[Path, Path], connections: int, core: int, options: argparse.Namespace) -> tuple[dict[str, float], dict]:
     good, wrong = files
-    flood = start_paced(port, wrong, options.rate, options.seconds, core, connections=64)
+    flood = start_paced(port, wrong, options.rate, options.seconds, core, connections=connections)
     time.sleep(0.5)
     calls = paced(port, good, GOOD_RATE, options.seconds - 1, core)
     return latency(calls), told_by(flood)
