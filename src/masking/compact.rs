@@ -1,6 +1,6 @@
 //! The masker on what is written as programs write it: objects without blanks, their names and strings without escapes, each whole
-//! in the piece. That takes a third of the time that it takes step by step. Whatever is written otherwise, or not as it should be,
-//! is left to the steps: what comes out is the same, and only they refuse.
+//! in the piece. Whatever is written otherwise, or not as it should be, is left to the steps: what comes out is the same, and only
+//! they refuse.
 
 use super::fields::NodeId;
 use super::masker::Masker;
