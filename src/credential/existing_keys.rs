@@ -8,14 +8,14 @@ use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::KeyId;
 use crate::limit::uniform::Uniform;
 
-/// How long it is waited for news of the keys that were made: several times as long as they take.
+/// How long it is waited for news of the keys that were made: many times as long as they take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Of so many it is known that their hashes were asked for.
 const MOST_ASKED_FOR: usize = 10_000;
@@ -27,6 +27,8 @@ pub(super) struct ExistingKeys {
     /// Those that were asked for when it was heard of them: they are not asked for again.
     asked_for: Mutex<HashSet<KeyId>>,
     known: watch::Sender<Known>,
+    /// Told by whoever waits for news.
+    wanted: Notify,
 }
 
 /// The last eight bytes of their hashes.
@@ -53,6 +55,7 @@ impl ExistingKeys {
             most,
             asked_for: Mutex::default(),
             known: watch::Sender::new(Known::Some),
+            wanted: Notify::new(),
         }
     }
 
@@ -124,6 +127,11 @@ impl ExistingKeys {
         });
     }
 
+    /// Waits until somebody waits for news of the keys that were made.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
     /// Whether there certainly was no key of that hash at `at`; waits until that is known.
     pub(super) async fn lack(&self, hash: &KeyHash, at: Duration) -> bool {
         if self.has(hash) || !self.are_known() {
@@ -131,6 +139,9 @@ impl ExistingKeys {
         }
         let is_told = |known: &Known| !matches!(known, Known::All(until) if *until < at);
         let mut news = self.known.subscribe();
+        if !is_told(&news.borrow()) {
+            self.wanted.notify_one();
+        }
         let is_known = match timeout(PATIENCE, news.wait_for(is_told)).await {
             Ok(Ok(known)) => matches!(*known, Known::All(_)),
             Ok(Err(_)) | Err(_) => false,

@@ -15,6 +15,9 @@ use crate::store::signing_key::SIGNING_KEYS_CHANGED;
 /// How often the store is asked what has changed: for so long another node's revocation may be unknown here, which is to be in
 /// force within a second.
 const CHANGES_EVERY: Duration = Duration::from_millis(500);
+/// How soon it is asked again if a call waits for the answer, as it shows a key that may have been made on another node. So a flood
+/// of guesses makes the store tell fifty times a second that nothing has changed, and a few of them at once wake up to hear it.
+const WANTED_CHANGES_EVERY: Duration = Duration::from_millis(20);
 /// After a longer silence of the store nothing is believed that was remembered before: this node may have slept, or another
 /// server answer in its place. A shorter one, such as a restart, tells afterwards what changed meanwhile.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
@@ -85,7 +88,14 @@ impl Follower {
             if let Some(subjects) = heard {
                 self.directory.hear_of_keys(subjects.as_deref(), asked_at).await;
             }
-            interval.tick().await;
+            let wanted = async {
+                tokio::time::sleep(WANTED_CHANGES_EVERY).await;
+                self.directory.wants_news_of_keys().await;
+            };
+            tokio::select! {
+                _ = interval.tick() => {}
+                () = wanted => interval.reset(),
+            }
         }
     }
 

@@ -46,6 +46,11 @@ impl Directory {
         self.existing.missing_some().await;
     }
 
+    /// Waits until a call waits for news of the API keys that were made.
+    pub async fn wants_news_of_keys(&self) {
+        self.existing.wanted().await;
+    }
+
     /// Takes note of an API key that was made.
     pub fn learn_key(&self, hash: &KeyHash) {
         self.existing.insert(hash);

@@ -58,6 +58,21 @@ async fn a_key_that_was_made_elsewhere_is_good_once_it_is_heard_of_and_its_first
 }
 
 #[tokio::test]
+async fn news_are_wanted_while_a_key_waits_for_them() {
+    let world = World::knowing(10).await;
+    let told_early = tokio::time::timeout(Duration::ZERO, world.directory.wants_news_of_keys()).await;
+    assert!(told_early.is_err(), "nobody waits");
+    world.later(1);
+    let told = async {
+        world.directory.wants_news_of_keys().await;
+        world.hear(Some(&[])).await;
+    };
+    let guess = numbered_key(2_000);
+    let (guessed, ()) = tokio::join!(world.try_key(&guess, None), told);
+    assert!(is_unknown(&guessed));
+}
+
+#[tokio::test]
 async fn a_key_of_this_node_is_good_at_once() {
     let world = World::knowing(10).await;
     world.directory.learn_key(&numbered_key(11).hash());
