@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{Context, SHA256, SHA512};
 use http::{HeaderMap, HeaderName};
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
-use super::message_signature::SignatureError;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::DigestMalformed;
 
 /// The field.

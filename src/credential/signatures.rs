@@ -15,13 +15,14 @@ use self::forgotten::Forgotten;
 use super::dpop::replay::{Replays, Seen};
 use super::dpop::{ProofId, Proven};
 use super::guesses::Price;
-use super::message_signature::{AHEAD, Message, MessageSignature, SignatureError};
+use super::message_signature::{AHEAD, Message, MessageSignature};
 use super::parameter_signature::{Covered, ParameterSignature, WINDOW};
 use super::proven_from::ProvenFrom;
 use super::request_key::RequestKey;
 use crate::domain::confirmation::Thumbprint;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{AlgorithmMismatch, Mismatch, Replayed, TooOld};
 use crate::domain::time::{Moment, Timestamp};
 
@@ -84,7 +85,9 @@ impl Signatures {
         Err(SignatureError::new(TooOld, detail))
     }
 
-    /// Takes a signature of `message` that came from `address`.
+    /// Takes a signature of `message` that came from `address`. Whoever sent one that does not fit is shown what must have been signed
+    /// ([`MessageSignature::shown_base`]): that is made of his own request alone, whatever the key is, and brings no forger nearer to
+    /// it. It comes after the key was found and the look at the signature was paid for, as what it costs is more of the same.
     ///
     /// # Errors
     /// [`Refusal::SignatureInvalid`]; [`Refusal::LimitReached`] and [`Refusal::Unavailable`] for whose signatures prove nothing,
@@ -110,8 +113,10 @@ impl Signatures {
             if named.key.made(signature.bytes(), &signature.base(message)?) {
                 return Ok(());
             }
-            let detail = "the signature does not fit: the request is another than the one that was signed, or the key is";
-            Err(SignatureError::new(Mismatch, detail))
+            let detail = "the signature does not fit: the request is another than the one that was signed, or the key is. \
+                          Compare signature_base, which tells what came, with what you signed";
+            let base = Some(signature.shown_base(message)?);
+            Err(SignatureError { base, ..SignatureError::new(Mismatch, detail) })
         };
         let once = Once { nonce: signature.nonce.as_bytes(), told: "nonce" };
         self.prove((address, moment), (named, once), check)

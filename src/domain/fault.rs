@@ -58,7 +58,7 @@ impl Refusal {
             | Self::CertificateInvalid(_)
             | Self::ProofInvalid(_)
             | Self::ProofNonceNeeded(_)
-            | Self::SignatureInvalid(..)
+            | Self::SignatureInvalid(_)
             | Self::AuthenticationInsufficient(_)
             | Self::Suspended(_)
             | Self::NotSubscribed

@@ -13,7 +13,7 @@ use super::kill_switch::KillSwitch;
 use super::merchant_field::MerchantField;
 use super::narrowing::Products;
 use super::scope::ScopeSet;
-use super::signature_mistake::SignatureMistake;
+use super::signature_mistake::SignatureError;
 
 /// Why the gateway refused a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub enum Refusal {
     ProofInvalid(String),
     /// The proof must have a nonce: this one (RFC 9449, section 9).
     ProofNonceNeeded(String),
-    /// The signature of the request proves nothing (RFC 9421), and what to do about it.
-    SignatureInvalid(SignatureMistake, String),
+    /// The signature of the request proves nothing (RFC 9421).
+    SignatureInvalid(SignatureError),
     /// The merchant behind the token has to prove itself anew, or better (RFC 9470).
     AuthenticationInsufficient(Step),
     /// The app, its partner or its merchant is suspended.
@@ -137,6 +137,12 @@ pub enum Refusal {
     Unrecorded,
 }
 
+impl From<SignatureError> for Refusal {
+    fn from(error: SignatureError) -> Self {
+        Self::SignatureInvalid(error)
+    }
+}
+
 /// What is for some networks alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Narrowed {
@@ -197,7 +203,7 @@ impl Refusal {
             Self::CertificateInvalid(_) => "certificate_invalid",
             Self::ProofInvalid(_) => "proof_invalid",
             Self::ProofNonceNeeded(_) => "proof_nonce_needed",
-            Self::SignatureInvalid(mistake, _) => mistake.code(),
+            Self::SignatureInvalid(error) => error.mistake.code(),
             Self::AuthenticationInsufficient(_) => "authentication_insufficient",
             Self::Suspended(_) => "suspended",
             Self::NotSubscribed => "not_subscribed",
@@ -245,7 +251,7 @@ impl Refusal {
             Self::CertificateInvalid(_) => "The client certificate proves no app",
             Self::ProofInvalid(_) => "The proof of possession is not valid",
             Self::ProofNonceNeeded(_) => "The proof of possession needs a nonce",
-            Self::SignatureInvalid(mistake, _) => mistake.title(),
+            Self::SignatureInvalid(error) => error.mistake.title(),
             Self::AuthenticationInsufficient(_) => "The merchant has to log in again, or by more",
             Self::Suspended(_) => "The app, partner or merchant is suspended",
             Self::NotSubscribed => "The app has no subscription with this route",
@@ -295,7 +301,8 @@ impl Refusal {
             }
             Self::CredentialRepeated => "Send exactly one credential.".to_owned(),
             Self::CredentialInvalid(why) | Self::CertificateInvalid(why) => (*why).to_owned(),
-            Self::ProofInvalid(why) | Self::SignatureInvalid(_, why) => format!("{why}."),
+            Self::ProofInvalid(why) => format!("{why}."),
+            Self::SignatureInvalid(error) => format!("{error}."),
             Self::ProofNonceNeeded(_) => {
                 "Make a new proof with the value of DPoP-Nonce as its claim nonce, and send the call again.".to_owned()
             }

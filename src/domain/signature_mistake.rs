@@ -1,4 +1,5 @@
-//! What is wrong with the signature of a request: a closed set, of which a caller is told the first that was found.
+//! What is wrong with the signature of a request: a closed set, of which a caller is told the first that was found, and with it
+//! what he needs to mend it.
 
 /// What is wrong with the signature of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +83,25 @@ impl SignatureMistake {
             Self::DigestMalformed => "The digest of the body cannot be read",
             Self::DigestMismatch => "The body is not the one that was signed",
         }
+    }
+}
+
+/// Why a signature proves nothing, and what about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SignatureError {
+    /// What is wrong.
+    pub mistake: SignatureMistake,
+    /// A sentence without its point, for whoever made it.
+    pub detail: String,
+    /// What must have been signed, as far as it may be shown.
+    pub base: Option<Box<str>>,
+}
+
+impl SignatureError {
+    /// Of that kind.
+    pub fn new(mistake: SignatureMistake, detail: impl Into<String>) -> Self {
+        Self { mistake, detail: detail.into(), base: None }
     }
 }
 

@@ -63,8 +63,8 @@ impl Challenges {
 /// of the head need be at hand.
 fn is_of_message(refusal: &Refusal, sent: &HeaderMap) -> bool {
     match refusal {
-        Refusal::SignatureInvalid(mistake, _) => {
-            *mistake == SignatureMistake::DigestMismatch || sent.contains_key(SIGNATURE_INPUT)
+        Refusal::SignatureInvalid(error) => {
+            error.mistake == SignatureMistake::DigestMismatch || sent.contains_key(SIGNATURE_INPUT)
         }
         _ => false,
     }
@@ -75,7 +75,7 @@ fn error(refusal: &Refusal) -> Option<String> {
     let named = |error: &str| Some(format!(", error=\"{error}\""));
     match refusal {
         // RFC 6750, section 3.1: no error code for a request without a credential in its head.
-        Refusal::CredentialMissing | Refusal::CertificateInvalid(_) | Refusal::SignatureInvalid(..) => {
+        Refusal::CredentialMissing | Refusal::CertificateInvalid(_) | Refusal::SignatureInvalid(_) => {
             Some(String::new())
         }
         Refusal::CredentialInvalid(_) | Refusal::Ended(Ended::Revoked(_)) => named("invalid_token"),

@@ -18,6 +18,7 @@ use super::upload::{Upload, UploadBounds, UploadOutcome};
 use super::worker::Worker;
 use crate::credential::parameter_signature::without;
 use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::Malformed;
 use crate::limit::cell::{network, site};
 
@@ -70,7 +71,7 @@ pub(super) async fn read(
     let held = timeout(PATIENCE, upload.held(held)).await.map_err(|_| Refusal::BodyTooSlow)??;
     if std::str::from_utf8(held.as_ref()).is_err() {
         let detail = "the form is not UTF-8: escape what is not ASCII, as %E8%8C%B6";
-        return Err(Refusal::SignatureInvalid(Malformed, detail.to_owned()));
+        return Err(SignatureError::new(Malformed, detail).into());
     }
     Ok(Some(Form { held, is_cut: false }))
 }

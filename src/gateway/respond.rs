@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::fields::X_REQUEST_ID;
 use crate::domain::ended::Ended;
 use crate::domain::refusal::{Refusal, whole_seconds};
+use crate::domain::signature_mistake::SignatureError;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -36,7 +37,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::CertificateInvalid(_)
         | Refusal::ProofInvalid(_)
         | Refusal::ProofNonceNeeded(_)
-        | Refusal::SignatureInvalid(..)
+        | Refusal::SignatureInvalid(_)
         | Refusal::AuthenticationInsufficient(_)
         | Refusal::Ended(Ended::Revoked(_)) => StatusCode::UNAUTHORIZED,
         Refusal::Suspended(_)
@@ -83,6 +84,9 @@ pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Adm
     if let Refusal::LimitReached { limit, .. } = refusal {
         problem["violated-policies"] = serde_json::json!([limit.as_str()]);
     }
+    if let Refusal::SignatureInvalid(SignatureError { base: Some(base), .. }) = refusal {
+        problem["signature_base"] = serde_json::json!(base);
+    }
     let mut response = Response::new(Answer::Own(Some(Bytes::from(problem.to_string()))));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -124,7 +128,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::CredentialInvalid(_)
         | Refusal::CertificateInvalid(_)
         | Refusal::ProofInvalid(_)
-        | Refusal::SignatureInvalid(..)
+        | Refusal::SignatureInvalid(_)
         | Refusal::AuthenticationInsufficient(_)
         | Refusal::ScopeMissing { .. }
         | Refusal::PathAmbiguous(_)

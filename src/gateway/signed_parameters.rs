@@ -14,13 +14,13 @@ use super::identify::Asking;
 use super::upload;
 use super::worker::Worker;
 use crate::credential::directory::Identity;
-use crate::credential::message_signature::SignatureError;
 use crate::credential::parameter_signature::{
     Covered, ParameterSignature, Parameters, has_signature, means_signature, without,
 };
 use crate::credential::refused::Refused;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::refusal::Refusal;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::ComponentMissing;
 use crate::domain::signature_style::ParameterStyle;
 use crate::domain::time::Moment;

@@ -21,7 +21,7 @@ use super::raw_head::RawHead;
 use super::standing::Farewell;
 use crate::credential::content_digest::{Checking, ContentDigest};
 use crate::domain::refusal::Refusal;
-use crate::domain::signature_mistake::SignatureMistake;
+use crate::domain::signature_mistake::{SignatureError, SignatureMistake};
 use crate::metering::capture::Capture;
 
 /// Bounds of a request body.
@@ -220,7 +220,7 @@ pub fn is_empty(body: &Incoming) -> bool {
 #[must_use]
 pub fn another_body() -> Refusal {
     let detail = "the body is not the one whose digest was signed, and the upstream has not got all of it";
-    Refusal::SignatureInvalid(SignatureMistake::DigestMismatch, detail.to_owned())
+    SignatureError::new(SignatureMistake::DigestMismatch, detail).into()
 }
 
 impl Streaming {

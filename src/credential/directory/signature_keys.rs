@@ -11,7 +11,8 @@ use crate::domain::id::SignatureKeyId;
 use crate::domain::principal::CredentialKind;
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_key::SIGNATURE_KEY_PREFIX;
-use crate::domain::signature_mistake::SignatureMistake;
+use crate::domain::signature_mistake::SignatureError;
+use crate::domain::signature_mistake::SignatureMistake::KeyUnknown;
 use crate::domain::time::Moment;
 
 impl Directory {
@@ -65,6 +66,5 @@ pub(super) fn as_told(kind: CredentialKind, refusal: Refusal) -> Refusal {
 }
 
 fn unknown(why: &str) -> Refusal {
-    let why = why.strip_suffix('.').unwrap_or(why).to_owned();
-    Refusal::SignatureInvalid(SignatureMistake::KeyUnknown, why)
+    SignatureError::new(KeyUnknown, why.strip_suffix('.').unwrap_or(why)).into()
 }

@@ -1,10 +1,10 @@
-//! The signature base (RFC 9421, section 2.5): what a signer signed, made again of what came.
+//! The signature base (RFC 9421, section 2.5): what a signer signed, made again of what came. Also as it may be shown.
 
 use http::{HeaderMap, Method, Uri, Version};
 
 use super::component::{Component, Covered};
-use super::error::SignatureError;
-use super::{fields, query};
+use super::{fields, query, shown};
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::ComponentUnknown;
 
 /// A request as whoever sent it sees it.
@@ -27,6 +27,25 @@ pub struct Message<'m> {
 impl Message<'_> {
     /// The signature base of a signature that covers that, and has `parameters`.
     pub(super) fn base(&self, covered: &[Covered], parameters: &str) -> Result<Vec<u8>, SignatureError> {
+        self.lines(covered, parameters, |_, value| value).map(String::into_bytes)
+    }
+
+    /// The same as whoever sent the message may be shown it.
+    pub(super) fn shown_base(
+        &self,
+        covered: &[Covered],
+        parameters: &str,
+    ) -> Result<Box<str>, SignatureError> {
+        self.lines(covered, parameters, shown::value).map(shown::bounded)
+    }
+
+    /// The lines of a signature base, with each value as `tell` tells it.
+    fn lines(
+        &self,
+        covered: &[Covered],
+        parameters: &str,
+        tell: impl Fn(&Component, String) -> String,
+    ) -> Result<String, SignatureError> {
         let mut base = String::with_capacity(512);
         for Covered { component, identifier } in covered {
             let value = self.value(component).ok_or_else(|| {
@@ -35,12 +54,12 @@ impl Message<'_> {
             })?;
             base.push_str(identifier);
             base.push_str(": ");
-            base.push_str(&value);
+            base.push_str(&tell(component, value));
             base.push('\n');
         }
         base.push_str("\"@signature-params\": ");
         base.push_str(parameters);
-        Ok(base.into_bytes())
+        Ok(base)
     }
 
     fn value(&self, component: &Component) -> Option<String> {

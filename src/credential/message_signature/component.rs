@@ -5,7 +5,7 @@
 use http::HeaderName;
 use sfv::{BareItem, FieldType, Item};
 
-use super::error::SignatureError;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{ComponentUnknown, Malformed};
 
 /// A component of a request.

@@ -9,8 +9,8 @@ use sfv::{BareItem, Dictionary, InnerList, Item, KeyRef, ListEntry, Parser};
 
 use super::base::Message;
 use super::component::{Covered, Covers, covers};
-use super::error::SignatureError;
 use super::fields::{combined, entry};
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{
     self, ComponentMissing, Malformed, ParameterMissing, TooEarly, TooOld,
 };
@@ -139,6 +139,15 @@ impl MessageSignature {
     /// [`SignatureMistake::ComponentUnknown`].
     pub fn base(&self, message: &Message<'_>) -> Result<Vec<u8>, SignatureError> {
         message.base(&self.covered, &self.parameters)
+    }
+
+    /// The same as whoever sent the message may be shown it, to compare it with what he signed: short enough for an answer, and of
+    /// fields only the values that are no secret of anybody.
+    ///
+    /// # Errors
+    /// As [`Self::base`].
+    pub fn shown_base(&self, message: &Message<'_>) -> Result<Box<str>, SignatureError> {
+        message.shown_base(&self.covered, &self.parameters)
     }
 
     /// The signature itself.

@@ -2,14 +2,13 @@
 
 mod base;
 mod component;
-mod error;
 mod fields;
 mod input;
 mod query;
+mod shown;
 
 pub use self::base::Message;
 pub use self::component::Covers;
-pub use self::error::SignatureError;
 pub(super) use self::input::AHEAD;
 pub use self::input::{Body, MessageSignature, SIGNATURE, SIGNATURE_INPUT};
 

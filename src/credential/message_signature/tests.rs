@@ -4,6 +4,7 @@
 
 mod anything;
 mod rfc;
+mod shown;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::credential::sealing::SealingKey;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::random::{Random, RandomUnavailable};
 use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial};
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{self, *};
 use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::super::message_signature::SignatureError;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::Malformed;
 use crate::domain::signature_style::ParameterStyle;
 

@@ -6,12 +6,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::message_signature::SignatureError;
 use super::super::request_key::RequestKey;
 use super::alipay::{self, Empty};
 use super::parameters::{Covered, Parameters, malformed};
 use super::top;
 use crate::domain::hexadecimal::hexadecimal;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{
     AlgorithmMismatch, Mismatch, ParameterMissing, TooEarly, TooOld,
 };

@@ -14,6 +14,7 @@ use crate::credential::sealing::SealingKey;
 use crate::domain::id::SignatureKeyId;
 use crate::domain::random::{Random, RandomUnavailable};
 use crate::domain::signature_key::SignatureKeyMaterial;
+use crate::domain::signature_mistake::SignatureError;
 use crate::domain::signature_mistake::SignatureMistake::{self, *};
 use crate::domain::signature_style::{ParameterStyle, SignatureStyle, WeakMethod, WeakMethods};
 use crate::domain::time::{Timestamp, Zone};
@@ -78,7 +79,7 @@ fn covered(
     (query, form): (&str, &str),
     now: Timestamp,
 ) -> Result<Covered, (SignatureMistake, String)> {
-    let told = |error: crate::credential::message_signature::SignatureError| (error.mistake, error.detail);
+    let told = |error: SignatureError| (error.mistake, error.detail);
     let style = match key.style().parameters() {
         Some(style) => style,
         None => ParameterStyle::Top,

@@ -130,7 +130,7 @@ impl World {
 
 fn mistake(sent: Result<(), Refusal>) -> Option<SignatureMistake> {
     match sent {
-        Err(Refusal::SignatureInvalid(mistake, _)) => Some(mistake),
+        Err(Refusal::SignatureInvalid(error)) => Some(error.mistake),
         _ => None,
     }
 }

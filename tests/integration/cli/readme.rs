@@ -14,7 +14,7 @@ use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Narrowed, Refusal, Subject};
 use tollgate::domain::scope::ScopeSet;
-use tollgate::domain::signature_mistake::SignatureMistake;
+use tollgate::domain::signature_mistake::{SignatureError, SignatureMistake};
 use tollgate::domain::time::Timestamp;
 use tollgate::gateway::respond;
 
@@ -281,7 +281,7 @@ fn each() -> Vec<Refusal> {
     let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
     let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
     let switch = Arc::new(switch);
-    let signature = |mistake: &SignatureMistake| Refusal::SignatureInvalid(*mistake, String::new());
+    let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
     let mut all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
@@ -348,7 +348,7 @@ fn each() -> Vec<Refusal> {
             | Refusal::CertificateInvalid(_)
             | Refusal::ProofInvalid(_)
             | Refusal::ProofNonceNeeded(_)
-            | Refusal::SignatureInvalid(..)
+            | Refusal::SignatureInvalid(_)
             | Refusal::AuthenticationInsufficient(_)
             | Refusal::Suspended(_)
             | Refusal::NotSubscribed

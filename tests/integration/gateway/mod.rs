@@ -39,6 +39,7 @@ mod route_addresses;
 mod signature_keys;
 mod signed;
 mod signed_forms;
+mod signed_mismatch;
 mod signed_parameters;
 mod signed_window;
 mod streams;

@@ -17,7 +17,7 @@ impl World {
 }
 
 fn is_unknown(found: &Result<Known, Refusal>) -> bool {
-    matches!(found, Err(Refusal::SignatureInvalid(SignatureMistake::KeyUnknown, _)))
+    matches!(found, Err(Refusal::SignatureInvalid(error)) if error.mistake == SignatureMistake::KeyUnknown)
 }
 
 #[tokio::test]
