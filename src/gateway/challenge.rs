@@ -5,6 +5,7 @@
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::fields::X_REQUEST_ID;
 use crate::credential::jwk::Algorithm;
 use crate::credential::message_signature::SIGNATURE_INPUT;
 use crate::credential::presented::Scheme;
@@ -15,8 +16,6 @@ use crate::domain::signature_mistake::SignatureMistake;
 
 /// Says what a signature must have (RFC 9421, section 5.1).
 const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
-const WANTED: HeaderValue =
-    HeaderValue::from_static("sig=(\"@method\" \"@target-uri\" \"content-digest\");created;nonce");
 
 /// What challenges have in common.
 #[derive(Debug)]
@@ -47,7 +46,8 @@ impl Challenges {
         };
         append(to, &format!("{tried}{error}"));
         if is_of_message(refusal, sent) {
-            to.insert(ACCEPT_SIGNATURE, WANTED);
+            let wanted = wanted_signature(to);
+            to.extend(wanted.map(|wanted| (ACCEPT_SIGNATURE, wanted)));
         }
         // Who may prove itself in another way is told so.
         if matches!(
@@ -57,6 +57,14 @@ impl Challenges {
             other.into_iter().for_each(|other| append(to, other));
         }
     }
+}
+
+/// What the next signature must have. A nonce is asked for by its value (RFC 9421, section 5.1), and the id of the answer to which
+/// `fields` belong is one that no other request has.
+fn wanted_signature(fields: &HeaderMap) -> Option<HeaderValue> {
+    let nonce = fields.get(X_REQUEST_ID)?.to_str().ok()?;
+    let covered = "\"@method\" \"@target-uri\" \"content-digest\"";
+    HeaderValue::from_str(&format!("sig=({covered});created;nonce=\"{nonce}\"")).ok()
 }
 
 /// Whether it was a signed message (RFC 9421) that was refused: who signs parameters is told of them. Of a body that is another, nothing

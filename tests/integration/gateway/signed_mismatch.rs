@@ -2,8 +2,9 @@
 
 use super::signed::{PRODUCT, World, refused};
 use crate::support::dev::Dev;
+use crate::support::dpop::now;
 use crate::support::http::Answer;
-use crate::support::message_signer::{MessageSigner, Unsigned};
+use crate::support::message_signer::{MessageSigner, Unsigned, content_digest};
 
 /// The signature base that a refusal shows.
 fn base_in(answer: &Answer) -> String {
@@ -46,6 +47,28 @@ fn a_mismatch_shows_no_field_that_may_hold_a_secret() {
     assert!(base.contains("\"cookie\": (11 bytes, not shown)\n"), "{base}");
     assert!(base.contains("\"x-origin-verify\": (10 bytes, not shown)\n"), "{base}");
     assert!(!answer.text().contains("of-a-proxy") && !answer.text().contains("session=abc"));
+}
+
+#[test]
+fn a_refusal_asks_for_a_signature_that_is_taken() {
+    let world = World::over(Dev::start());
+    let thief = MessageSigner::new(&world.signer.id, "guess");
+    let url = world.url(PRODUCT);
+    let answer = world.send("GET", PRODUCT, &thief.sign(Unsigned { method: "GET", url: &url, body: "" }), "");
+    refused(&answer, "signature_mismatch");
+    let nonce = answer.header("x-request-id").unwrap();
+    let wanted = format!("sig=(\"@method\" \"@target-uri\" \"content-digest\");created;nonce=\"{nonce}\"");
+    assert_eq!(answer.header("accept-signature"), Some(wanted.as_str()));
+    let digest = content_digest("");
+    let lines = [
+        ("\"@method\"", "GET".to_owned()),
+        ("\"@target-uri\"", url.clone()),
+        ("\"content-digest\"", digest.clone()),
+    ];
+    let parameters = format!("created={};nonce=\"{nonce}\";keyid=\"{}\"", now(), world.signer.id);
+    let mut fields = world.signer.sign_lines(&lines, &parameters).to_vec();
+    fields.push(("Content-Digest".to_owned(), digest));
+    assert_eq!(world.send("GET", PRODUCT, &fields, "").status, 200);
 }
 
 #[test]
