@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the tests the servers that they need, PostgreSQL, Redis and an identity provider (of npm), and what the clients from
-# outside are made of: curl, Python's requests, and Chromium with its driver.
+# outside are made of: curl, OpenSSL's command, Python's requests, and Chromium with its driver.
 #
 # Installs by apt-get what is not there. Starts a PostgreSQL of its own, beside any other, unless TOLLGATE_TEST_POSTGRES
 # names one. Writes addresses to target/test.env. Run again, it changes nothing.
@@ -24,6 +24,7 @@ install_missing() {
     [ -n "$(postgres_commands)" ] || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v curl >/dev/null || missing+=(curl)
+    command -v openssl >/dev/null || missing+=(openssl)
     [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

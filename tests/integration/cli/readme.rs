@@ -68,6 +68,7 @@ fn the_tour_runs_from_its_first_line_to_its_last() {
         "\"code\":\"suspended\"",
         "final",
         "2.50",
+        "\"stock\":1200",
     ];
     for part in seen {
         assert!(done.out.contains(part), "no {part:?} in what the tour shows:\n{}\n{}", done.out, done.err);
