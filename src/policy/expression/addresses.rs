@@ -1,60 +1,69 @@
-//! Comparisons of the caller's address that can never hold: with a network, or with an address in another form than its shortest.
-//! Where such a one stands behind a `!`, it would let everybody through. So would the order of texts, by which 10.9.0.0 is beyond
-//! 10.255.255.255.
+//! What expressions may do with the caller's address: ask in which network it is, or compare it with addresses as they stand there.
+//!
+//! Invariant: nothing else is done with it, and it goes nowhere else: it is no text. A comparison with what it never is, as with a
+//! network or an address in another form than its shortest, can so be told when policies load, where behind a `!` it would let everybody
+//! through; and nobody goes by the order or the beginning of texts, by which 10.9.0.0 is beyond 10.255.255.255 and 10.10.0.1 begins as
+//! 10.1 does.
 
 use std::net::IpAddr;
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::check::Fault;
 use super::kind::Kind;
 use super::networks::{FUNCTION, USAGE, text};
 use crate::domain::narrowing::{InvalidNetwork, network};
 
-/// What is wrong with a call of an operator or function, if it compares the caller's address with a text that stands in the expression
-/// and that it never is, or never has in it, or goes by the order of addresses.
-pub(super) fn never_holds(call: &CallExpr, receiver: Option<&Kind>, arguments: &[Kind]) -> Option<Fault> {
+/// What a call of an operator or function gives that compares the caller's address; `None` if it has nothing to do with that, or asks for
+/// its network.
+pub(super) fn compared(
+    call: &CallExpr,
+    receiver: Option<&Kind>,
+    arguments: &[Kind],
+) -> Result<Option<Kind>, Fault> {
     let (name, nodes) = (call.func_name.as_str(), call.args.as_slice());
-    let is_list = |kind: &Kind| matches!(kind, Kind::List(of) if **of == Kind::Address);
-    match (name, nodes, arguments) {
-        (operators::EQUALS | operators::NOT_EQUALS, [_, other], [Kind::Address, _])
-        | (operators::EQUALS | operators::NOT_EQUALS, [other, _], [_, Kind::Address]) => unlike(other),
-        (operators::IN, [_, among], [Kind::Address, _]) => match &among.expr {
-            Expr::List(list) => list.elements.iter().find_map(unlike),
-            _ => None,
+    let is_equality = matches!(name, operators::EQUALS | operators::NOT_EQUALS);
+    match (nodes, arguments) {
+        _ if name == FUNCTION => return Ok(None),
+        ([_, other], [Kind::Address, _]) | ([other, _], [_, Kind::Address]) if is_equality => check(other)?,
+        ([_, among], [Kind::Address, _]) if name == operators::IN => match &among.expr {
+            Expr::List(list) => list.elements.iter().try_for_each(check)?,
+            _ => return Err(astray(among)),
         },
-        (operators::IN, [one, _], [_, among]) if is_list(among) => unlike(one),
-        (
-            operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
-            [_, other],
-            [Kind::Address, _],
-        )
-        | (
-            operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS,
-            [other, _],
-            [_, Kind::Address],
-        ) => {
-            let message =
-                "source.address is a text, and the order of texts is not that of addresses".to_owned();
-            Some(Fault { message, help: Some(format!("write {USAGE}")), node: other.id })
+        _ => {
+            let receiver = call.target.as_deref().zip(receiver);
+            let mut operands = receiver.into_iter().chain(nodes.iter().zip(arguments));
+            return match operands.find(|(_, kind)| kind.has_address()) {
+                Some((node, _)) => Err(astray(node)),
+                None => Ok(None),
+            };
         }
-        ("contains" | "startsWith" | "endsWith", [part], [_]) if receiver == Some(&Kind::Address) => {
-            let text = text(part).filter(|text| !text.chars().all(is_of_addresses))?;
-            Some(fault(part, text, format!("source.address never has {text:?} in it")))
-        }
-        _ => None,
+    }
+    Ok(Some(Kind::Bool))
+}
+
+/// What is wrong with a part in which the caller's address is, or with which it is compared.
+pub(super) fn astray(node: &IdedExpr) -> Fault {
+    let message = "source.address is asked in which network it is, or compared by ==, != or in with addresses \
+                   that stand in the expression, and by nothing else";
+    Fault { message: message.to_owned(), help: Some(format!("write {USAGE}")), node: node.id }
+}
+
+/// Whether the caller's address can be equal to what stands there: an address, or null.
+fn check(node: &IdedExpr) -> Result<(), Fault> {
+    let text = match (&node.expr, text(node)) {
+        (_, Some(text)) => text,
+        (Expr::Literal(LiteralValue::Null), None) => return Ok(()),
+        (_, None) => return Err(astray(node)),
+    };
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.to_canonical().to_string() == text => Ok(()),
+        Ok(_) | Err(_) => Err(never(node, text)),
     }
 }
 
-/// What is wrong with a text that is to be an address.
-fn unlike(node: &IdedExpr) -> Option<Fault> {
-    let text = text(node)?;
-    let is_one = text.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().to_string() == text);
-    let message = || format!("source.address is one address in its shortest form, and never {text:?}");
-    (!is_one).then(|| fault(node, text, message()))
-}
-
-fn fault(node: &IdedExpr, text: &str, message: String) -> Fault {
+fn never(node: &IdedExpr, text: &str) -> Fault {
+    let message = format!("source.address is one address in its shortest form, and never {text:?}");
     let help = match network(text) {
         Ok(_) => format!("write source.address.{FUNCTION}('{text}')"),
         Err(InvalidNetwork::WithinNetwork { network, .. }) => {
@@ -63,9 +72,4 @@ fn fault(node: &IdedExpr, text: &str, message: String) -> Fault {
         Err(InvalidNetwork::Shape(_)) => format!("write one address such as 192.0.2.7, or {USAGE}"),
     };
     Fault { message, help: Some(help), node: node.id }
-}
-
-/// Whether a sign stands in an address as it is told.
-fn is_of_addresses(sign: char) -> bool {
-    matches!(sign, '0'..='9' | 'a'..='f' | ':' | '.')
 }

@@ -35,12 +35,20 @@ impl<'d> Check<'d> {
         Self { declared, local: Vec::new() }
     }
 
-    /// The type of an expression.
+    /// The type of an expression, in which the caller's address is not.
     pub(super) fn kind(&mut self, node: &IdedExpr) -> Checked {
+        match self.kind_of_any(node)? {
+            kind if kind.has_address() => Err(addresses::astray(node)),
+            kind => Ok(kind),
+        }
+    }
+
+    /// The type of an expression of whose value something is asked, as a field or what an operator tells.
+    fn kind_of_any(&mut self, node: &IdedExpr) -> Checked {
         match &node.expr {
             Expr::Ident(name) => self.variable(node, name),
             Expr::Select(select) => {
-                let of = self.kind(&select.operand)?;
+                let of = self.kind_of_any(&select.operand)?;
                 let kind = field(node, &written(&select.operand), &of, &select.field)?;
                 Ok(if select.test { Kind::Bool } else { kind })
             }
@@ -92,11 +100,11 @@ impl<'d> Check<'d> {
             let help = suggest(name, &functions::names());
             return fault(node, format!("there is no function {name}"), help);
         }
-        let receiver = call.target.as_ref().map(|target| self.kind(target)).transpose()?;
+        let receiver = call.target.as_ref().map(|target| self.kind_of_any(target)).transpose()?;
         let arguments =
-            call.args.iter().map(|argument| self.kind(argument)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(found) = addresses::never_holds(call, receiver.as_ref(), &arguments) {
-            return Err(found);
+            call.args.iter().map(|argument| self.kind_of_any(argument)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(kind) = addresses::compared(call, receiver.as_ref(), &arguments)? {
+            return Ok(kind);
         }
         if name == operators::CONDITIONAL
             && let [condition, one, other] = arguments.as_slice()
@@ -114,7 +122,7 @@ impl<'d> Check<'d> {
     }
 
     fn index(&mut self, node: &IdedExpr, of: &IdedExpr, index: &IdedExpr) -> Checked {
-        let (kind, by) = (self.kind(of)?, self.kind(index)?);
+        let (kind, by) = (self.kind_of_any(of)?, self.kind(index)?);
         match (&kind, &index.expr) {
             (Kind::Any, _) if matches!(by, Kind::Int | Kind::UInt | Kind::Text | Kind::Any) => Ok(Kind::Any),
             (Kind::List(element), _) if by.fits(&Kind::Int) => Ok((**element).clone()),
@@ -226,7 +234,7 @@ fn wrong_operands(node: &IdedExpr, name: &str, operands: &[Kind]) -> Checked {
     };
     let texts: Vec<String> = operands.iter().map(ToString::to_string).collect();
     let help = match operands {
-        [Kind::List(_), text] | [text, Kind::List(_)] if text.is_text() && matches!(sign, "==" | "!=") => {
+        [Kind::List(_), Kind::Text] | [Kind::Text, Kind::List(_)] if matches!(sign, "==" | "!=") => {
             Some("write 'text' in list".to_owned())
         }
         _ => None,

@@ -48,7 +48,7 @@ pub(super) fn call(name: &str, receiver: Option<&Kind>, arguments: &[Kind]) -> O
     let is_text = |kind: &Kind| kind.fits(&Text);
     match (name, receiver, arguments) {
         ("size", Some(of), []) | ("size", None, [of]) => {
-            matches!(of, Text | Address | Any | Kind::List(_) | Kind::Map(_) | Kind::Fields(_)).then_some(Int)
+            matches!(of, Text | Any | Kind::List(_) | Kind::Map(_) | Kind::Fields(_)).then_some(Int)
         }
         ("contains" | "startsWith" | "endsWith", Some(of), [what]) => {
             (is_text(of) && is_text(what)).then_some(Bool)
@@ -102,7 +102,7 @@ pub(super) fn operate(name: &str, operands: &[Kind]) -> Option<Kind> {
         }
         (operators::LESS | operators::LESS_EQUALS, [one, other])
         | (operators::GREATER | operators::GREATER_EQUALS, [one, other]) => {
-            let ordered = |kind: &Kind| kind.is_number() || kind.is_text() || *kind == Any;
+            let ordered = |kind: &Kind| kind.is_number() || matches!(kind, Text | Any);
             (ordered(one) && ordered(other) && one.fits(other)).then_some(Bool)
         }
         (operators::NEGATE, [one]) => matches!(one, Int | Double | Any).then(|| one.clone()),
@@ -110,8 +110,8 @@ pub(super) fn operate(name: &str, operands: &[Kind]) -> Option<Kind> {
             Some(Kind::list(one.as_ref().clone().or(other.as_ref().clone())))
         }
         (operators::ADD, [one, other]) => {
-            let is_added = |kind: &Kind| kind.is_number() || kind.is_text() || matches!(kind, Kind::List(_));
-            same(one, other, is_added).map(|sum| if sum.is_text() { Text } else { sum })
+            let is_added = |kind: &Kind| kind.is_number() || matches!(kind, Text | Kind::List(_));
+            same(one, other, is_added)
         }
         (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE, [one, other]) => {
             same(one, other, Kind::is_number)

@@ -10,7 +10,8 @@ pub(super) enum Kind {
     UInt,
     Double,
     Text,
-    /// Where a call comes from: a text, which is always one address in its shortest form.
+    /// Where a call comes from. A text once a call is there, always one address in its shortest form; here no text at all, so that only
+    /// [`super::addresses`] takes it.
     Address,
     Null,
     List(Box<Self>),
@@ -33,9 +34,7 @@ impl Kind {
     /// Whether a value of this type may be one of the other.
     pub(super) fn fits(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Any, _) | (_, Self::Any) | (Self::Address, Self::Text) | (Self::Text, Self::Address) => {
-                true
-            }
+            (Self::Any, _) | (_, Self::Any) => true,
             (Self::List(one), Self::List(other)) | (Self::Map(one), Self::Map(other)) => one.fits(other),
             (Self::Map(of), Self::Fields(fields)) | (Self::Fields(fields), Self::Map(of)) => {
                 fields.iter().all(|(_, kind)| kind.fits(of))
@@ -49,14 +48,18 @@ impl Kind {
         match (self, other) {
             (Self::List(one), Self::List(other)) => Self::list(one.or(*other)),
             (one, other) if one == other => one,
-            (Self::Address, Self::Text) | (Self::Text, Self::Address) => Self::Text,
             _ => Self::Any,
         }
     }
 
-    /// Whether it has the operators of a text.
-    pub(super) fn is_text(&self) -> bool {
-        matches!(self, Self::Text | Self::Address)
+    /// Whether the caller's address is in a value of this type.
+    pub(super) fn has_address(&self) -> bool {
+        match self {
+            Self::Address => true,
+            Self::List(of) | Self::Map(of) => of.has_address(),
+            Self::Fields(fields) => fields.iter().any(|(_, kind)| kind.has_address()),
+            Self::Bool | Self::Int | Self::UInt | Self::Double | Self::Text | Self::Null | Self::Any => false,
+        }
     }
 
     pub(super) fn is_number(&self) -> bool {

@@ -73,10 +73,12 @@ fn what_a_condition_reads_and_says_makes_sense_or_is_told() {
 fn a_network_that_is_none_or_that_an_address_is_compared_with_is_told() {
     let from = "      merchant: true\n    durable";
     let function = Some("write source.address.in_network('10.0.0.0/8')");
+    let usage = Some("write source.address.in_network('192.0.2.0/24'), or with a list of networks");
     for (condition, message, help) in [
         ("source.address in ['10.0.0.0/8']", "in its shortest form, and never \"10.0.0.0/8\"", function),
         ("\"!(source.address in ['192.0.2.7', '10.0.0.0/8'])\"", "and never \"10.0.0.0/8\"", function),
-        ("source.address.startsWith('10.0.0.0/8')", "source.address never has \"10.0.0.0/8\"", function),
+        ("source.address.startsWith('10.')", "asked in which network it is, or compared", usage),
+        ("string(source.address) != '10.0.0.0/8'", "asked in which network it is, or compared", usage),
         ("source.address.in_network('10.0.0.0/33')", "is no network of addresses", None),
         ("source.address.in_network(['10.0.0.0/8', '10.0.0.1/8'])", "the network is 10.0.0.0/8", None),
         ("source.address.in_network(request.path)", "its networks as they are", Some("'192.0.2.0/24'")),
