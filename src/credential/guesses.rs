@@ -27,6 +27,8 @@ const WAITS_OF_A_NETWORK: u32 = 500;
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
 /// Wrong credentials of all that are tried in a second: of tokens, a tenth of a core.
 const OF_ALL: u32 = 2_500;
+/// Calls that wait for the keys of one other issuer, in a second: half of all, so that those of another find room.
+const WAITS_OF_AN_ISSUER: u32 = OF_ALL / 2;
 /// Networks of which is known how much they guessed.
 const NETWORKS: usize = 16_384;
 /// Wrong credentials that are known as such; beyond, the one in the same place is forgotten.
@@ -68,6 +70,12 @@ struct Wrong {
 pub(super) struct Paid {
     of_network: Option<(Arc<Cell>, Rate)>,
     is_of_all: bool,
+}
+
+/// A wait for an issuer's keys that is paid for.
+pub(super) struct PaidWait {
+    paid: Paid,
+    of_issuer: Arc<Cell>,
 }
 
 impl Guesses {
@@ -112,17 +120,35 @@ impl Guesses {
         self.price.pay_by(rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), address, now)
     }
 
-    /// Pays for a wait for the keys of the issuer of a token from `address`. That costs nothing of what is paid for other credentials.
+    /// Pays for a wait for the keys of the issuer of a token from `address`; `issuer` counts those that wait for it. That costs nothing of
+    /// what is paid for other credentials.
     ///
     /// # Errors
-    /// As [`Price::pay`].
-    pub(super) fn pay_for_wait(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        self.waits.pay_by(rate(WAITS_OF_A_NETWORK, NETWORK_WINDOW), address, now)
+    /// As [`Price::pay`]; also [`Refusal::Unavailable`] if many wait for that issuer.
+    pub(super) fn pay_for_wait(
+        &self,
+        issuer: &Arc<Cell>,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<PaidWait, Refusal> {
+        if let Verdict::Refused { .. } = admit(issuer, &of_an_issuer(), now) {
+            return Err(Refusal::Unavailable(
+                "Too many calls wait for the keys of the access token's issuer",
+            ));
+        }
+        match self.waits.pay_by(rate(WAITS_OF_A_NETWORK, NETWORK_WINDOW), address, now) {
+            Ok(paid) => Ok(PaidWait { paid, of_issuer: issuer.clone() }),
+            Err(refusal) => {
+                give_back(issuer, &of_an_issuer());
+                Err(refusal)
+            }
+        }
     }
 
     /// Gives the price of a wait back that brought a good credential, or nothing.
-    pub(super) fn give_back_wait(&self, paid: &Paid) {
-        self.waits.give_back(paid);
+    pub(super) fn give_back_wait(&self, wait: &PaidWait) {
+        self.waits.give_back(&wait.paid);
+        give_back(&wait.of_issuer, &of_an_issuer());
     }
 
     /// Gives the price of a good credential back.
@@ -211,6 +237,10 @@ fn of_a_network() -> Rate {
     rate(OF_A_NETWORK, NETWORK_WINDOW)
 }
 
+fn of_an_issuer() -> Rate {
+    rate(WAITS_OF_AN_ISSUER, Duration::from_secs(1))
+}
+
 fn of_all() -> Rate {
     rate(OF_ALL, Duration::from_secs(1))
 }
@@ -253,12 +283,34 @@ mod tests {
     #[test]
     fn waits_are_bounded_by_themselves() {
         let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
-        let one = "192.0.2.1".parse().ok();
-        let paid: Vec<_> = (0..1000).filter_map(|_| guesses.pay_for_wait(one, now).ok()).collect();
+        let (issuer, one) = (Arc::default(), "192.0.2.1".parse().ok());
+        let wait = || guesses.pay_for_wait(&issuer, one, now);
+        let paid: Vec<_> = (0..1000).filter_map(|_| wait().ok()).collect();
         assert_eq!(paid.len(), WAITS_OF_A_NETWORK as usize);
         assert!(guesses.pay(one, now).is_ok());
         paid.iter().for_each(|paid| guesses.give_back_wait(paid));
-        assert!(guesses.pay_for_wait(one, now).is_ok());
+        assert!(wait().is_ok());
+    }
+
+    #[test]
+    fn who_waits_for_one_issuer_leaves_room_for_who_waits_for_another() {
+        let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
+        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
+        let waits = |issuer: &Arc<Cell>| {
+            let tried =
+                (0..10_000).filter_map(|number| guesses.pay_for_wait(issuer, address(number), now).ok());
+            tried.collect::<Vec<_>>()
+        };
+        let (one, other) = (Arc::default(), Arc::default());
+        let paid = waits(&one);
+        assert_eq!(paid.len(), WAITS_OF_AN_ISSUER as usize);
+        assert!(matches!(guesses.pay_for_wait(&one, None, now), Err(Refusal::Unavailable(_))));
+        assert_eq!(waits(&other).len(), WAITS_OF_AN_ISSUER as usize);
+        // A network that has used up its own takes nothing of its issuer's.
+        paid.iter().for_each(|paid| guesses.give_back_wait(paid));
+        let of_a_network = (0..10_000).filter(|_| guesses.pay_for_wait(&one, address(99_999), now).is_ok());
+        assert_eq!(of_a_network.count(), WAITS_OF_A_NETWORK as usize);
+        assert_eq!(waits(&one).len(), (WAITS_OF_AN_ISSUER - WAITS_OF_A_NETWORK) as usize);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Directory {
         // A node that is not ready has good tokens alone to wait for.
         let paid = match readings.over() == 0 && self.awaits_issuers() {
             true => None,
-            false => Some(self.guesses.pay_for_wait(address, moment.monotonic)?),
+            false => Some(self.guesses.pay_for_wait(readings.waits(), address, moment.monotonic)?),
         };
         let give_back = || paid.iter().for_each(|paid| self.guesses.give_back_wait(paid));
         let reading = self.control.spawn(async move { readings.one_after(seen).await });

@@ -1,9 +1,12 @@
 //! How the readings of an issuer's keys go: told by the one task that reads them, awaited by calls whose key is not known.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+
+use crate::limit::cell::Cell;
 
 /// Least time from one reading to one that a key causes which is not known.
 pub(super) const REST: Duration = Duration::from_secs(10);
@@ -17,6 +20,8 @@ pub(in crate::credential) struct Readings {
     /// The number of the latest reading that a call waits for.
     wanted: AtomicU64,
     told: Notify,
+    /// How many calls have waited of late.
+    waits: Arc<Cell>,
 }
 
 /// How they stand. Times are monotonic.
@@ -58,6 +63,11 @@ impl Readings {
     /// How many are over.
     pub(in crate::credential) fn over(&self) -> u64 {
         self.state().ended
+    }
+
+    /// What bounds how many calls wait for them.
+    pub(in crate::credential) fn waits(&self) -> &Arc<Cell> {
+        &self.waits
     }
 
     /// How they stand.
