@@ -58,6 +58,34 @@ pub fn is_ours(name: &str) -> bool {
     })
 }
 
+/// Whether an upstream may take a name in lower case for `ours`, or, if that ends in `-`, for one that begins so.
+#[must_use]
+pub fn is_taken_for(name: &str, ours: &str) -> bool {
+    let mut rest = letters(name);
+    letters(ours).all(|byte| rest.next() == Some(byte)) && (ours.ends_with('-') || rest.next().is_none())
+}
+
 fn letters(name: &str) -> impl Iterator<Item = u8> + Clone {
     name.bytes().filter(u8::is_ascii_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_for_another_that_has_the_same_letters() {
+        for (name, ours, expected) in [
+            ("content-length", "content-length", true),
+            ("content_length", "content-length", true),
+            ("content-lengths", "content-length", false),
+            ("content", "content-length", false),
+            ("x_tollgate.app", "x-tollgate-", true),
+            ("x-toll", "x-tollgate-", false),
+            ("te", "te", true),
+            ("team", "te", false),
+        ] {
+            assert_eq!(is_taken_for(name, ours), expected, "{name} for {ours}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::super::source::Kind;
 use super::basics::duration;
 use super::set::{Compiling, Origin};
 use super::variables::Substituted;
+use crate::domain::field_name;
 use crate::domain::id::RouteName;
 use crate::domain::location::Location;
 use crate::domain::scope::Scope;
@@ -23,7 +24,7 @@ use crate::domain::signature_style::ParameterStyle;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Request fields that a route cannot set: those that frame a message (RFC 9110, section 7.6.1), and those by which
-/// the gateway tells the upstream what it knows.
+/// the gateway tells the upstream what it knows; of what ends in `-`, all that begin so.
 const OWN_FIELDS: &[&str] = &[
     "connection",
     "content-length",
@@ -37,7 +38,9 @@ const OWN_FIELDS: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-forwarded-",
     "x-request-id",
+    "x-tollgate-",
 ];
 
 /// What the gateway serves itself, with all below it.
@@ -304,10 +307,10 @@ impl One<'_, '_> {
             let part = format!("/set_headers/{}", escape(name));
             let value = self.header_value(&part, text);
             let Some(name) = self.take(&part, HeaderName::from_bytes(name.as_bytes())) else { continue };
-            let lower = name.as_str();
-            let is_own = lower.starts_with("x-tollgate-") || lower.starts_with("x-forwarded-");
-            if is_own || OWN_FIELDS.contains(&lower) {
-                self.wrong(&part, format!("{name} is set by the gateway itself"), None);
+            if let Some(own) = OWN_FIELDS.iter().find(|own| field_name::is_taken_for(name.as_str(), own)) {
+                let differs = (!name.as_str().starts_with(own))
+                    .then(|| format!("upstreams may take it for {own}: case, _ and - make no difference"));
+                self.wrong(&part, format!("{name} is set by the gateway itself"), differs);
             }
             if fields.iter().any(|(known, _)| *known == name) {
                 self.wrong(&part, format!("{name} is set twice; its case makes no difference"), None);

@@ -158,9 +158,9 @@ fn each_mistake_is_told_with_its_line_and_what_would_be_right() {
     check(
         orders,
         "upstream: order\n",
-        "upstream: order\n    set_headers: {Transfer-Encoding: chunked}\n",
+        "upstream: order\n    set_headers: {Transfer_ENCODING: chunked}\n",
         "is set by the gateway itself",
-        None,
+        Some("may take it for transfer-encoding"),
     );
     check(orders, "path: /api/orders\n", "path: /oauth/token\n", "is served by the gateway itself", None);
     let standard = "plans/standard.yaml";
