@@ -18,7 +18,7 @@ use super::rotation::rotation;
 use super::show;
 use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
-use crate::domain::api_key::ApiKey;
+use crate::domain::api_key::{ApiKey, KEY_ID_PREFIX};
 use crate::domain::id::KeyId;
 use crate::domain::identity::{App, Environment, KeyRecord};
 use crate::domain::scope::ScopeSet;
@@ -26,7 +26,7 @@ use crate::policy::mask::Mask;
 
 impl Administered for KeyId {
     const PATH: &'static str = "/admin/keys";
-    const PREFIX: &'static str = "key_";
+    const PREFIX: &'static str = KEY_ID_PREFIX;
     const REVOKE: Action = Action::KeyRevoke;
 
     fn show(key: &KeyRecord) -> Value {

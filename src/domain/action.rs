@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::api_key::KEY_ID_PREFIX;
 use super::app_certificate::CERTIFICATE_PREFIX;
 use super::signature_key::SIGNATURE_KEY_PREFIX;
 use super::time::Period;
@@ -209,7 +210,7 @@ impl SubjectKind {
             Self::App => Some("app_"),
             Self::ClientCertificate => Some(CERTIFICATE_PREFIX),
             Self::Grant => Some("gr_"),
-            Self::Key => Some("key_"),
+            Self::Key => Some(KEY_ID_PREFIX),
             Self::Merchant => Some("mer_"),
             Self::Partner => Some("partner_"),
             Self::Session => Some("ses_"),

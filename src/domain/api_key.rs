@@ -19,6 +19,9 @@ const PREFIX_LENGTH: usize = 8;
 /// Length of every API key, in bytes.
 pub const API_KEY_LENGTH: usize = PREFIX_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH;
 
+/// What the ids of API keys begin with, which are no secrets.
+pub const KEY_ID_PREFIX: &str = "key_";
+
 /// SHA-256 of an API key: what the store keeps and looks up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);

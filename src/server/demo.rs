@@ -5,7 +5,7 @@
 use super::error::ServerError;
 use super::node::Services;
 use crate::credential::password;
-use crate::domain::api_key::ApiKey;
+use crate::domain::api_key::{ApiKey, KEY_ID_PREFIX};
 use crate::domain::client::{ClientSettings, SecretRecord};
 use crate::domain::id::{
     AppId, InvalidId, KeyId, MerchantId, PartnerId, PlanName, ProductName, SecretId, SubscriptionId,
@@ -171,7 +171,7 @@ async fn api_key(services: &Services, app: &App) -> Result<String, ServerError> 
     let mut random = [0; 32];
     services.random.fill(&mut random).map_err(no_chance)?;
     let key = ApiKey::from_random(app.environment, &random);
-    let id = KeyId::new(&new_id("key_", &*services.random).map_err(no_chance)?).map_err(malformed)?;
+    let id = KeyId::new(&new_id(KEY_ID_PREFIX, &*services.random).map_err(no_chance)?).map_err(malformed)?;
     let record = KeyRecord::new(id, app.id.clone(), (), now);
     services.store.create_key(&record, &key.hash()).await?;
     Ok(key.reveal().to_owned())

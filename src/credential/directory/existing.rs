@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use super::Directory;
 use crate::credential::source::SourceUnavailable;
-use crate::domain::api_key::KeyHash;
+use crate::domain::api_key::{KEY_ID_PREFIX, KeyHash};
 use crate::domain::id::KeyId;
 
-/// What every id of an API key begins with, so that it is known among the subjects of changes.
-const KEY_ID_PREFIX: &str = "key_";
 /// Keys that are learnt at once.
 const LEARNT_AT_ONCE: u32 = 10_000;
 /// Most keys that are asked for one by one when they have changed; beyond, all are to be learnt anew.
