@@ -220,6 +220,16 @@ impl PublicKey {
         fits && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
+    /// Of what kind it is, in words.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        match self.kind {
+            Kind::P256 { .. } => "an EC key on P-256",
+            Kind::Ed25519(_) => "an Ed25519 key",
+            Kind::Rsa { .. } => "an RSA key",
+        }
+    }
+
     /// Whether it is a point of its curve, if it is one of a curve where that takes a look. What is none verifies nothing either; who
     /// registers one is better told at once (RFC 8725, section 3.4).
     #[must_use]

@@ -24,7 +24,7 @@ pub enum KeyTextError {
     #[error("is a private key, which is to stay where it was made: send the public key")]
     Private,
     /// Of a kind or size that is not taken.
-    #[error("must be a key on P-256 or of Ed25519, or RSA of 2048 to 4096 bits, for this algorithm")]
+    #[error("must be a key on P-256 or of Ed25519, or RSA of 2048 to 4096 bits")]
     Unsupported,
 }
 

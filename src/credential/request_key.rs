@@ -41,6 +41,32 @@ pub enum RequestKeyError {
     Unfit,
 }
 
+/// Why a text is no public key for an algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PublicKeyError {
+    /// It is no public key.
+    #[error(transparent)]
+    Text(KeyTextError),
+    /// Of a kind or size that is not taken, or a JWK that says that it is for something else.
+    #[error("must be {needed}, as {algorithm} goes by; a JWK of it may say no other alg, and no use but sig")]
+    Unsupported {
+        /// How it would sign.
+        algorithm: SignatureAlgorithm,
+        /// What would be right.
+        needed: &'static str,
+    },
+    /// Of another kind than the algorithm goes by.
+    #[error("is {given}, and {algorithm} goes by {needed}")]
+    OtherKind {
+        /// Of what kind it is.
+        given: &'static str,
+        /// How it would sign.
+        algorithm: SignatureAlgorithm,
+        /// What would be right.
+        needed: &'static str,
+    },
+}
+
 impl fmt::Debug for RequestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestKey({}, {})", self.style.name(), self.algorithm)
@@ -103,7 +129,7 @@ impl RequestKey {
     pub fn made(&self, signature: &[u8], message: &[u8]) -> bool {
         match (&self.verifying, jose(self.algorithm)) {
             (Verifying::Secret(key), None) => hmac::verify(key, message, signature).is_ok(),
-            (Verifying::Public(key), Some((algorithm, _))) => {
+            (Verifying::Public(key), Some((algorithm, ..))) => {
                 key.verify(algorithm, message, signature).is_ok()
             }
             (Verifying::Secret(_), Some(_)) | (Verifying::Public(_), None) | (Verifying::Shared(_), _) => {
@@ -131,20 +157,30 @@ pub fn belongs_to(id: &SignatureKeyId) -> String {
 /// The public key for `algorithm` that `text` is, in PEM or as a JWK.
 ///
 /// # Errors
-/// [`KeyTextError`].
-pub fn public_key(algorithm: SignatureAlgorithm, text: &str) -> Result<PublicKey, KeyTextError> {
-    let (algorithm, names) = jose(algorithm).ok_or(KeyTextError::Unsupported)?;
-    let key = public_key_text::read(text, names)?;
-    if key.is_for(algorithm) { Ok(key) } else { Err(KeyTextError::Unsupported) }
+/// [`PublicKeyError`].
+pub fn public_key(algorithm: SignatureAlgorithm, text: &str) -> Result<PublicKey, PublicKeyError> {
+    let Some((of_key, names, needed)) = jose(algorithm) else {
+        return Err(PublicKeyError::Unsupported { algorithm, needed: "a secret" });
+    };
+    let key = public_key_text::read(text, names).map_err(|error| match error {
+        KeyTextError::Unsupported => PublicKeyError::Unsupported { algorithm, needed },
+        KeyTextError::Malformed | KeyTextError::Private => PublicKeyError::Text(error),
+    })?;
+    match key.is_for(of_key) {
+        true => Ok(key),
+        false => Err(PublicKeyError::OtherKind { given: key.kind_name(), algorithm, needed }),
+    }
 }
 
-/// The same algorithm for a public key, and its names in JWKs (RFC 9421, section 3.3.7); `None` for a secret's.
-fn jose(algorithm: SignatureAlgorithm) -> Option<(Algorithm, &'static [&'static str])> {
+/// The same algorithm for a public key, its names in JWKs (RFC 9421, section 3.3.7), and what key it goes by; `None` for a secret's.
+fn jose(algorithm: SignatureAlgorithm) -> Option<(Algorithm, &'static [&'static str], &'static str)> {
+    let (p256, ed25519) = ("an EC key on P-256", "an Ed25519 key");
+    let rsa = "an RSA key of 2048 to 4096 bits";
     match algorithm {
         SignatureAlgorithm::HmacSha256 => None,
-        SignatureAlgorithm::EcdsaP256Sha256 => Some((Algorithm::Es256, &["ES256"])),
-        SignatureAlgorithm::Ed25519 => Some((Algorithm::EdDsa, &["EdDSA", "Ed25519"])),
-        SignatureAlgorithm::RsaV15Sha256 => Some((Algorithm::Rs256, &["RS256"])),
-        SignatureAlgorithm::RsaPssSha512 => Some((Algorithm::Ps512, &["PS512"])),
+        SignatureAlgorithm::EcdsaP256Sha256 => Some((Algorithm::Es256, &["ES256"], p256)),
+        SignatureAlgorithm::Ed25519 => Some((Algorithm::EdDsa, &["EdDSA", "Ed25519"], ed25519)),
+        SignatureAlgorithm::RsaV15Sha256 => Some((Algorithm::Rs256, &["RS256"], rsa)),
+        SignatureAlgorithm::RsaPssSha512 => Some((Algorithm::Ps512, &["PS512"], rsa)),
     }
 }

@@ -76,14 +76,24 @@ async fn what_is_no_key_for_its_algorithm_is_refused() {
         (
             json!({"app": app, "algorithm": "ed25519", "public_key": P256}),
             "/public_key",
-            "for this algorithm",
+            "is an EC key on P-256, and ed25519 goes by an Ed25519 key",
+        ),
+        (
+            json!({"app": app, "algorithm": "rsa-pss-sha512", "public_key": ED25519}),
+            "/public_key",
+            "is an Ed25519 key, and rsa-pss-sha512 goes by an RSA key of 2048 to 4096 bits",
+        ),
+        (
+            json!({"app": app, "algorithm": "ed25519", "public_key": ED25519.replace('{', r#"{"alg":"ES256","#)}),
+            "/public_key",
+            "must be an Ed25519 key, as ed25519 goes by; a JWK of it may say no other alg",
         ),
         (json!({"app": app, "algorithm": "ed25519", "public_key": 1}), "/public_key", "must be PEM"),
         (json!({"app": app, "algorithm": "ed25519", "public_key": private}), "/public_key", "private key"),
         (
             json!({"app": app, "algorithm": "rsa-v1_5-sha256", "public_key": {"kty": "RSA", "n": "AAAA", "e": "AQAB"}}),
             "/public_key",
-            "RSA of 2048",
+            "must be an RSA key of 2048 to 4096 bits",
         ),
         (json!({"app": app, "algorithm": "hmac-sha256", "scopes": ["catalog:write"]}), "/scopes", "within"),
         (
@@ -148,7 +158,7 @@ async fn a_key_takes_anothers_place_by_another_secret_or_public_key_and_signs_th
     for (body, told) in [
         (json!({}), "is missing"),
         (json!({"public_key": ED25519}), "must be another"),
-        (json!({"public_key": P256}), "for this algorithm"),
+        (json!({"public_key": P256}), "ed25519 goes by an Ed25519 key"),
     ] {
         let problem = rotate(&old, body).await.expect(422);
         assert_eq!(problem["errors"][0]["pointer"], "/public_key", "{problem}");
@@ -183,7 +193,7 @@ async fn keys_of_parameters_have_one_algorithm_a_zone_and_older_methods_by_choic
     for (body, pointer, said) in [
         (json!({"app": app, "style": "alipay"}), "/public_key", "is missing"),
         (json!({"app": app, "style": "alipay", "algorithm": "ed25519"}), "/algorithm", "rsa-v1_5-sha256"),
-        (json!({"app": app, "style": "alipay", "public_key": ED25519}), "/public_key", "for this algorithm"),
+        (json!({"app": app, "style": "alipay", "public_key": ED25519}), "/public_key", "goes by an RSA key"),
         (json!({"app": app, "style": "top", "public_key": ED25519}), "/public_key", "may not be given"),
         (json!({"app": app, "style": "TOP", "algorithm": "hmac-sha256"}), "/style", "http, top or alipay"),
         (json!({"app": app, "style": "tpo"}), "/style", "http, top or alipay"),
