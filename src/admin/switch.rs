@@ -16,6 +16,7 @@ use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
 use crate::domain::kill_switch::{KillSwitch, MAX_TEXT, SwitchKey, SwitchKind};
+use crate::policy::shape::suggest;
 use crate::store::page::MAX_LIST;
 use crate::store::transaction::Exclusive;
 
@@ -63,7 +64,8 @@ pub(super) async fn put(
     ok(shown)
 }
 
-/// `DELETE /admin/kill-switches/{kind}/{name}`: switches something on again, also what no policy has any more.
+/// `DELETE /admin/kill-switches/{kind}/{name}`: switches something on again, also what no policy has any more. What was not off
+/// stays as it is, and nothing is recorded.
 pub(super) async fn delete(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
@@ -72,7 +74,11 @@ pub(super) async fn delete(
     let key = key(&kind, name)?;
     let mut transaction = state.store.begin().await?;
     transaction.hold(Exclusive::KillSwitches).await?;
-    let before = show(&transaction.lock_kill_switch(&key).await?.ok_or(MISSING)?);
+    let Some(before) = transaction.lock_kill_switch(&key).await? else {
+        check_known(&state, &key)?;
+        return ok(show_on(&key));
+    };
+    let before = show(&before);
     transaction.switch_on(&key).await?;
     let what = (Action::KillSwitchOn, Subject::new(&key.to_string()));
     who.record((&state, &mut transaction), what, (Some(&before), None)).await?;
@@ -101,17 +107,18 @@ fn key(kind: &str, name: String) -> Result<SwitchKey, Problem> {
 /// A mistyped name must not pass for something that is off.
 fn check_known(state: &AdminState, key: &SwitchKey) -> Result<(), Problem> {
     let snapshot = state.policies.load();
-    let (is_known, what) = match key.kind {
-        SwitchKind::Route => (
-            snapshot.routes.iter().any(|route| route.name.as_str() == key.name),
-            "route in the policies in force",
-        ),
-        SwitchKind::Upstream => (
-            snapshot.upstreams.iter().any(|upstream| upstream.name.as_str() == key.name),
-            "upstream in the policies in force",
-        ),
+    let known: Vec<String> = match key.kind {
+        SwitchKind::Route => snapshot.routes.iter().map(|route| route.name.to_string()).collect(),
+        SwitchKind::Upstream => snapshot.upstreams.iter().map(|upstream| upstream.name.to_string()).collect(),
     };
-    if is_known { Ok(()) } else { Err(Problem::NotFound(what)) }
+    if known.contains(&key.name) {
+        return Ok(());
+    }
+    let told = format!("There is no such {} in the policies in force", key.kind.name());
+    Err(Problem::NotNamed(match suggest(&key.name, &known) {
+        Some(hint) => format!("{told}; {hint}"),
+        None => format!("{told}."),
+    }))
 }
 
 /// Words for people, on one line.
@@ -124,6 +131,11 @@ fn words(value: &Value) -> Result<String, String> {
     } else {
         Err(format!("must have 1 to {MAX_TEXT} characters on one line"))
     }
+}
+
+/// What is not switched off, in the same form.
+fn show_on(key: &SwitchKey) -> Value {
+    json!({ "kind": key.kind.name(), "name": key.name, "reason": null, "message": null, "off_since": null })
 }
 
 fn show(switch: &KillSwitch) -> Value {

@@ -41,7 +41,7 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
-    /// Turn it on again
+    /// Turn it on again; what is not off stays as it is
     On {
         /// What it is
         kind: Kind,
@@ -77,6 +77,9 @@ pub(super) fn run(arguments: SwitchArguments, screen: &Screen) -> Outcome {
             let was = node.delete(&path(kind, &name))?;
             screen.entry(&was, COLUMNS)?;
             let (kind, since) = (word(kind), cell(was.pointer("/off_since")));
+            if was["off_since"].is_null() {
+                return screen.note(&format!("The {kind} {name} was not switched off."));
+            }
             screen.note(&format!(
                 "The {kind} {name}, which was off since {since}, is on again, on all nodes within a second. To switch it off: \
                  tollgate switch off {kind} {name} --reason TEXT"

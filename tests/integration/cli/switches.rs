@@ -29,6 +29,25 @@ async fn who_switches_something_off_or_on_is_told_what_since_when_and_how_to_und
     let told = "The route place-order, which was off since 2026-11-24T08:00:00Z, is on again";
     let undo = "tollgate switch off route place-order --reason TEXT";
     assert!(on.err.starts_with(told) && on.err.trim_end().ends_with(undo), "{}", on.err);
+    let recorded = world.get("/admin/audit").await.expect(200);
     let again = run(&world, &["switch", "on", "route", "place-order"]).await;
-    assert!(again.status == 1 && again.err.contains("it is not switched off"), "{}", again.err);
+    assert!(again.status == 0 && again.err.contains("place-order was not switched off"), "{}", again.err);
+    assert_eq!(world.get("/admin/audit").await.expect(200), recorded, "nothing was changed");
+}
+
+#[tokio::test]
+async fn who_names_what_there_is_not_is_told_what_there_is() {
+    let world = World::new().await;
+    for (kind, name, hint) in [
+        ("route", "place-ordr", "did you mean place-order?"),
+        ("route", "zz", "there are: "),
+        ("upstream", "zz", "there are: "),
+    ] {
+        for end in [&["off", kind, name, "--reason", "a test"][..], &["on", kind, name]] {
+            let refused = run(&world, &[&["switch"][..], end].concat()).await;
+            assert_eq!(refused.status, 1, "{}", refused.err);
+            let told = format!("There is no such {kind} in the policies in force; {hint}");
+            assert!(refused.err.contains(&told), "no {told:?} in {}", refused.err);
+        }
+    }
 }

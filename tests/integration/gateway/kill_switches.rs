@@ -74,8 +74,12 @@ fn a_route_is_off_at_once_for_whoever_calls_and_others_are_not() {
     is_off(&by_key(PRODUCT), NO_MESSAGE);
     switch_on(&dev, "route/get-product");
     assert_eq!(by_key(PRODUCT).status, 200);
-    let gone = dev.admin("DELETE", "/admin/kill-switches/route/get-product", "");
-    assert_eq!((gone.status, gone.code().as_str()), (404, "not_found"));
+    let again = dev.admin("DELETE", "/admin/kill-switches/route/get-product", "");
+    assert_eq!((again.status, &again.json()["off_since"]), (200, &Value::Null), "{}", again.text());
+    for name in ["route/get-produkt", "upstream/get-product", "app/app_shop_manager"] {
+        let unknown = dev.admin("DELETE", &format!("/admin/kill-switches/{name}"), "");
+        assert_eq!((unknown.status, unknown.code().as_str()), (404, "not_found"), "{name}");
+    }
 }
 
 #[test]
