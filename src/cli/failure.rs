@@ -16,6 +16,13 @@ pub(super) enum Failure {
     Usage(String),
     /// What it was given is wrong: status 3. The text says what, and what would be right.
     Invalid(String),
+    /// A node finds that what it was given is wrong: status 3.
+    Refused {
+        /// What is wrong, as a whole.
+        detail: String,
+        /// Each field that is wrong, by its pointer in the call, and how.
+        fields: Vec<(String, String)>,
+    },
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -51,16 +58,23 @@ impl Failure {
         match self {
             Self::Failed(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
-            Self::Invalid(_) => ExitCode::from(3),
+            Self::Invalid(_) | Self::Refused { .. } => ExitCode::from(3),
         }
     }
 
-    /// What to tell the person at the terminal.
-    pub(super) fn message(&self) -> String {
+    /// What to tell the person at the terminal, who gave fields by the options that `option` knows.
+    pub(super) fn message(&self, option: impl Fn(&str) -> Option<String>) -> String {
         match self {
             // "{:#}": with its causes.
             Self::Failed(error) => format!("tollgate: {error:#}"),
             Self::Usage(text) | Self::Invalid(text) => text.clone(),
+            Self::Refused { detail, fields } => {
+                let told = fields.iter().map(|(pointer, detail)| {
+                    let given = option(pointer.trim_start_matches(['/', '?']));
+                    format!("\n  {}: {detail}", given.as_deref().unwrap_or(pointer))
+                });
+                format!("tollgate: {detail}{}", told.collect::<String>())
+            }
         }
     }
 

@@ -245,7 +245,7 @@ fn parse(body: &[u8]) -> Result<Value, Failure> {
 }
 
 impl Node {
-    /// A refusal (RFC 9457) in a person's words: what is wrong, then each field that is.
+    /// A refusal (RFC 9457): what is wrong, and each field that is.
     fn problem(&self, response: &Response<()>, body: &[u8]) -> Failure {
         let (status, url) = (response.status(), &self.url);
         let problem: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -266,15 +266,16 @@ impl Node {
             }
             _ => {}
         }
-        let fields = problem["errors"].as_array().into_iter().flatten().filter_map(|error| {
-            // Mistakes in policy files have no pointer: the detail shows them all.
-            Some(format!("\n  {}: {}", error["pointer"].as_str()?, error["detail"].as_str()?))
-        });
-        let message = format!("{detail}{}", fields.collect::<String>());
+        let detail = detail.to_owned();
         // Files that are right in themselves but cannot follow those in force are invalid input too.
         if matches!(status.as_u16(), 400 | 422) || problem["code"] == "policy_refused" {
-            return Failure::Invalid(format!("tollgate: {message}"));
+            // Mistakes in policy files have no pointer: the detail shows them all.
+            let field = |error: &Value| {
+                Some((error["pointer"].as_str()?.to_owned(), error["detail"].as_str()?.to_owned()))
+            };
+            let fields = problem["errors"].as_array().into_iter().flatten().filter_map(field).collect();
+            return Failure::Refused { detail, fields };
         }
-        anyhow!(message).into()
+        anyhow!(detail).into()
     }
 }

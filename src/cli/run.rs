@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::arguments::{Arguments, Command};
 use super::failure::Outcome;
@@ -18,17 +18,34 @@ use super::{
 /// 3 the input was invalid.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| refused(&error));
+    let given = Arguments::command().try_get_matches().unwrap_or_else(|error| refused(&error));
+    let arguments = Arguments::from_arg_matches(&given).unwrap_or_else(|error| refused(&error));
     let screen = Screen::new(arguments.output);
     match run(arguments.command, &screen) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
+            let all = Arguments::command();
+            let command = innermost(&all, &given);
             // If standard error is gone too, the status is all that is left to say.
-            let _ = writeln!(std::io::stderr(), "{}", failure.message());
+            let _ = writeln!(std::io::stderr(), "{}", failure.message(|field| option_for(command, field)));
             failure.status()
         }
     }
+}
+
+/// The command that was given: `command`, or one below it.
+fn innermost<'c>(command: &'c clap::Command, given: &ArgMatches) -> &'c clap::Command {
+    match given.subcommand() {
+        Some((name, given)) => command.find_subcommand(name).map_or(command, |below| innermost(below, given)),
+        None => command,
+    }
+}
+
+/// The option of a command by which a field of the admin API is given: the one whose value is kept under the field's name.
+fn option_for(command: &clap::Command, field: &str) -> Option<String> {
+    let argument = command.get_arguments().find(|argument| argument.get_id().as_str() == field)?;
+    argument.get_long().map(|long| format!("--{long}"))
 }
 
 /// Says what is wrong with the command line and, if that was not written there, in which variable it was.

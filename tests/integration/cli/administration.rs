@@ -196,7 +196,7 @@ async fn a_refusal_is_told_field_by_field_with_status_3() {
         ["app", "create", "--partner", "p", "--name", "a", "--scope", "order:raed", "--output", "json"];
     let answer = run(&world, &arguments).await;
     assert_eq!((answer.status, answer.out.as_str()), (3, ""));
-    assert!(answer.err.contains("/scopes: ") && answer.err.contains("order:read"), "{}", answer.err);
+    assert!(answer.err.contains("\n  --scope: ") && answer.err.contains("order:read"), "{}", answer.err);
     let missing = run(&world, &["app", "show", "app_x"]).await;
     assert_eq!((missing.status, missing.err.trim()), (1, "tollgate: There is no such app."));
 }

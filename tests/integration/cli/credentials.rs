@@ -64,7 +64,7 @@ async fn each_kind_is_narrowed_and_listed_alike() {
             assert!(line.contains(part), "{kind}: no {part} in {line}");
         }
         let wrong = run(&world, &[&create[..], &["--address", "192.0.2.1/24"]].concat()).await;
-        assert!(wrong.status == 3 && wrong.err.contains("/addresses"), "{kind}: {}", wrong.err);
+        assert!(wrong.status == 3 && wrong.err.contains("\n  --address: "), "{kind}: {}", wrong.err);
         let revoked = run(&world, &[kind, "revoke", &text(&made, "id")]).await;
         assert!(revoked.status == 0 && revoked.out.contains("2026-11-24T08:00:00Z"), "{}", revoked.out);
         let wide = run(&world, &create).await;
