@@ -39,14 +39,14 @@ impl Administered for CertificateId {
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
     let (new, own) = asked(body, now)?;
-    app_for(&state, &new, now).await?;
+    let reach = app_for(&state, &new, now).await?;
     let certificate: AppCertificate = new.made(new_id_of(&state)?, own, now);
     let shown = show::client_certificate(&certificate);
     let what = (Action::ClientCertificateCreate, show::credential_itself(&certificate));
     let store = who.recording(&state, what, (None, Some(&shown)));
     store.create_client_certificate(&certificate).await.map_err(taken)?;
     state.invalidation.forget_certificate(&certificate.own.known_by);
-    made::<CertificateId>(&certificate, shown)
+    made::<CertificateId>((&state, &reach), &certificate, None)
 }
 
 /// `POST /admin/client-certificates/{id}/rotate`: by what the new one is known is said anew. It is called as the old one unless another
@@ -66,12 +66,13 @@ pub(super) async fn rotate(
         RegisteredAs { known_by, label }
     });
     let (rotation, own) = body.finish(rotation.zip(own))?;
+    let reach = rotation.reach::<CertificateId>(&state, &found).await?;
     let known_by = own.known_by.clone();
     let mut transaction = state.store.begin().await?;
     let rotated = rotation.begin(&mut transaction, &found.id, (new_id_of(&state)?, own)).await?;
     transaction.create_client_certificate(&rotated.successor).await.map_err(taken)?;
     let told = (Action::ClientCertificateRotate, None);
-    let answer = rotated.finish((&state, &who), transaction, told).await?;
+    let answer = rotated.finish((&state, &reach, &who), transaction, told).await?;
     state.invalidation.forget_certificate(&known_by);
     Ok(answer)
 }

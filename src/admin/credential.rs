@@ -1,9 +1,10 @@
 //! What administrators do alike with API keys, signature keys and client certificates: they list an app's, look at one, and revoke it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
@@ -11,11 +12,13 @@ use super::fields::Fields;
 use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
+use super::reach::Reach;
 use super::show;
 use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
 use crate::domain::id::AppId;
 use crate::domain::random::new_id;
+use crate::domain::time::Timestamp;
 use crate::store::credential::{Credential, CredentialId};
 
 /// The id of a credential, by which it is known what is done with those of its kind.
@@ -27,18 +30,48 @@ pub(super) trait Administered: CredentialId {
     /// What is recorded of one that is revoked.
     const REVOKE: Action;
 
-    /// A credential as the API shows it.
+    /// A credential as it is recorded.
     fn show(credential: &Credential<Self>) -> Value;
 
     /// Has the data plane forget what it remembers of a credential.
     fn forget(credential: &Credential<Self>, invalidation: &dyn Invalidation);
 }
 
-/// Answers with a credential that was made, as it is shown this once.
-pub(super) fn made<I: Administered>(credential: &Credential<I>, shown: Value) -> Answer {
+/// A credential as the API shows it: also how it stands at `now`, and what took its place.
+pub(super) fn told<I: Administered>(
+    credential: &Credential<I>,
+    successor: Option<&I>,
+    now: Timestamp,
+) -> Value {
+    let mut shown = I::show(credential);
+    shown["state"] = json!(credential.state(successor, now).name());
+    shown["successor"] = json!(successor.map(ToString::to_string));
+    shown
+}
+
+/// A credential that has just been made, as it is shown this once: also what it permits, and its secret by its name, if it has one.
+pub(super) fn shown_once<I: Administered>(
+    (state, reach): (&AdminState, &Reach),
+    credential: &Credential<I>,
+    secret: Option<(&str, &str)>,
+) -> Value {
+    let mut shown = told::<I>(credential, None, credential.created_at);
+    shown["permits"] = reach.permits(state, credential);
+    if let Some((name, secret)) = secret {
+        shown[name] = json!(secret);
+    }
+    shown
+}
+
+/// Answers with a credential that was made, as [`shown_once`] has it.
+pub(super) fn made<I: Administered>(
+    reached: (&AdminState, &Reach),
+    credential: &Credential<I>,
+    secret: Option<(&str, &str)>,
+) -> Answer {
     let (id, app, kind) = (&credential.id, &credential.app, I::KEPT.name);
     tracing::info!(credential = %id, %app, kind, "a credential was made");
-    created(&format!("{}/{id}", I::PATH), shown)
+    created(&format!("{}/{id}", I::PATH), shown_once::<I>(reached, credential, secret))
 }
 
 /// `GET /admin/…?app=`.
@@ -52,12 +85,17 @@ pub(super) async fn list<I: Administered>(
         Some(app) => state.store.credentials_of::<I>(&app).await?,
         None => Vec::new(),
     };
-    ok(whole(&found, I::show))
+    // The newest come first: of several that took one's place, the newest is told.
+    let pairs = found.iter().rev().filter_map(|one| Some((one.rotated_from.as_ref()?, &one.id)));
+    let (successors, now) = (pairs.collect::<BTreeMap<_, _>>(), state.clock.now());
+    ok(whole(&found, |one| told::<I>(one, successors.get(&one.id).copied(), now)))
 }
 
 /// `GET /admin/…/{id}`.
 pub(super) async fn get<I: Administered>(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
-    ok(I::show(&find::<I>(&state, &id).await?))
+    let found = find::<I>(&state, &id).await?;
+    let successor = state.store.successor_of::<I>(&found).await?;
+    ok(told::<I>(&found, successor.as_ref().map(|successor| &successor.id), state.clock.now()))
 }
 
 /// `POST /admin/…/{id}/revoke`.
@@ -72,15 +110,16 @@ pub(super) async fn revoke<I: Administered>(
     let Ok(id) = id.parse::<I>() else { return Err(missing) };
     let mut transaction = state.store.begin().await?;
     let found = transaction.lock_credential(&id).await?.ok_or(missing)?;
-    let now = state.clock.now();
-    let (before, after) = (I::show(&found), I::show(&found.revoked(now)));
+    let (now, successor) = (state.clock.now(), transaction.successor_of::<I>(&found).await?);
+    let revoked = found.revoked(now);
+    let (before, after) = (I::show(&found), I::show(&revoked));
     transaction.revoke_credential(&id, now).await?;
     let what = (I::REVOKE, show::credential_itself(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;
     I::forget(&found, &*state.invalidation);
     tracing::info!(credential = %id, app = %found.app, kind = I::KEPT.name, "a credential was revoked");
-    ok(after)
+    ok(told::<I>(&revoked, successor.as_ref().map(|successor| &successor.id), now))
 }
 
 /// The credential of that id.

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::app;
 use super::fields::{self, Fields};
 use super::problem::{FieldError, Problem};
+use super::reach::Reach;
 use super::state::AdminState;
 use crate::domain::app_credential::AppCredential;
 use crate::domain::id::{AppId, ProductName};
-use crate::domain::identity::{App, Subscription};
 use crate::domain::narrowing::{InvalidList, Narrowing, Networks, Products, network};
 use crate::domain::scope::ScopeSet;
 use crate::domain::time::Timestamp;
@@ -80,46 +80,39 @@ fn entries<T, E: Display, L>(
     if wrong.is_empty() { list(right).map_err(|error| error.to_string()) } else { Err(wrong.join("; ")) }
 }
 
-/// The app that a credential is to prove, which is no wider than that is at `now`.
+/// How far the app reaches at `now` that a credential is to prove, which is no wider.
 ///
 /// # Errors
 /// [`Problem::Invalid`] if there is no such app, or the credential is wider.
-pub(super) async fn app_for(state: &AdminState, new: &NewCredential, now: Timestamp) -> Result<App, Problem> {
+pub(super) async fn app_for(
+    state: &AdminState,
+    new: &NewCredential,
+    now: Timestamp,
+) -> Result<Reach, Problem> {
     let app = app::find(state, new.app.as_str()).await.map_err(|problem| match problem {
         Problem::NotFound(_) => invalid(vec![("/app", format!("there is no app {}", new.app))]),
         other => other,
     })?;
-    check_within(new, (&app, &state.store.subscriptions_of(&app.id).await?), now)?;
-    Ok(app)
+    let reach = Reach::of(state, app, now).await?;
+    check_within(new, &reach)?;
+    Ok(reach)
 }
 
-/// Whether a credential is no wider than its app is at `now`.
+/// Whether a credential is no wider than its app.
 ///
 /// # Errors
 /// [`Problem::Invalid`].
-fn check_within(
-    new: &NewCredential,
-    (app, subscriptions): (&App, &[Subscription]),
-    now: Timestamp,
-) -> Result<(), Problem> {
+fn check_within(new: &NewCredential, reach: &Reach) -> Result<(), Problem> {
     let mut wrong = Vec::new();
-    let beyond = new.scopes.as_ref().map(|scopes| app.scopes.missing(scopes));
+    let beyond = new.scopes.as_ref().map(|scopes| reach.app.scopes.missing(scopes));
     if let Some(beyond) = beyond.filter(|scopes| !scopes.is_empty()) {
         wrong.push(("/scopes", format!("must be within the app's scopes; {beyond} is not")));
     }
-    let lasts = |subscription: &&Subscription| subscription.until.is_none_or(|end| now < end);
-    let subscribed: Vec<&ProductName> =
-        subscriptions.iter().filter(lasts).map(|subscription| &subscription.product).collect();
-    let products = new.narrowing.products.iter().flat_map(Products::iter);
-    let beyond: Vec<&str> =
-        products.filter(|product| !subscribed.contains(product)).map(ProductName::as_str).collect();
+    let beyond = new.narrowing.products.as_ref().map(|products| reach.beyond(products)).unwrap_or_default();
     if !beyond.is_empty() {
-        let mut known: Vec<&str> = subscribed.into_iter().map(ProductName::as_str).collect();
-        known.sort_unstable();
-        known.dedup();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let detail = format!(
-            "must be API products that the app has subscribed to, which are: {known}; not so: {}",
+            "must be API products that the app has subscribed to, which are: {}; not so: {}",
+            reach.products(),
             beyond.join(", ")
         );
         wrong.push(("/products", detail));
@@ -128,7 +121,7 @@ fn check_within(
 }
 
 /// That these fields are wrong.
-fn invalid(wrong: Vec<(&str, String)>) -> Problem {
+pub(super) fn invalid(wrong: Vec<(&str, String)>) -> Problem {
     let told = |(pointer, detail): (&str, String)| FieldError { pointer: pointer.to_owned(), detail };
     Problem::Invalid(wrong.into_iter().map(told).collect())
 }

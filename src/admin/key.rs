@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
 use super::answer::Answer;
-use super::app;
 use super::credential::{Administered, find, made, new_id_of};
 use super::credential_fields::{app_for, new_credential};
 use super::fields::Fields;
@@ -20,9 +19,7 @@ use super::state::{AdminState, Invalidation};
 use crate::domain::action::Action;
 use crate::domain::api_key::{ApiKey, KEY_ID_PREFIX};
 use crate::domain::id::KeyId;
-use crate::domain::identity::{App, Environment, KeyRecord};
-use crate::domain::scope::ScopeSet;
-use crate::policy::mask::Mask;
+use crate::domain::identity::{Environment, KeyRecord};
 
 impl Administered for KeyId {
     const PATH: &'static str = "/admin/keys";
@@ -47,25 +44,14 @@ pub(super) async fn create(
     let now = state.clock.now();
     let new = new_credential(&mut body, now);
     let new = body.finish(new)?;
-    let app = app_for(&state, &new, now).await?;
-    let key = new_key(&state, app.environment)?;
+    let reach = app_for(&state, &new, now).await?;
+    let key = new_key(&state, reach.app.environment)?;
     let record: KeyRecord = new.made(new_id_of(&state)?, (), now);
-    let mut shown = show::credential(&record);
     let what = (Action::KeyCreate, show::credential_itself(&record));
+    let shown = show::credential(&record);
     who.recording(&state, what, (None, Some(&shown))).create_key(&record, &key.hash()).await?;
     state.invalidation.learn_key(&key.hash());
-    (shown["key"], shown["permits"]) = (json!(key.reveal()), permits(&state, &app, &record));
-    made::<KeyId>(&record, shown)
-}
-
-/// What a key permits by now: its scopes, and those of them that let personal data through on some route.
-fn permits(state: &AdminState, app: &App, key: &KeyRecord) -> Value {
-    let policies = state.policies.load();
-    let masks = policies.routes.iter().filter_map(|route| route.mask.as_ref());
-    let lifting: ScopeSet = masks.flat_map(Mask::scopes).cloned().collect();
-    let scopes = key.scopes_of(&app.scopes);
-    let names = |scopes: &ScopeSet| scopes.iter().map(|scope| json!(scope.as_str())).collect::<Vec<_>>();
-    json!({ "scopes": names(&scopes), "personal_data": names(&scopes.intersection(&lifting)) })
+    made::<KeyId>((&state, &reach), &record, Some(("key", key.reveal())))
 }
 
 /// `POST /admin/keys/{id}/rotate`.
@@ -78,12 +64,13 @@ pub(super) async fn rotate(
     let rotation = rotation(&mut body, state.clock.now());
     let found = find::<KeyId>(&state, &id).await?;
     let rotation = body.finish(rotation)?;
-    let key = new_key(&state, app::find(&state, found.app.as_str()).await?.environment)?;
+    let reach = rotation.reach::<KeyId>(&state, &found).await?;
+    let key = new_key(&state, reach.app.environment)?;
     let mut transaction = state.store.begin().await?;
     let rotated = rotation.begin(&mut transaction, &found.id, (new_id_of(&state)?, ())).await?;
     transaction.create_key(&rotated.successor, &key.hash()).await?;
     let told = (Action::KeyRotate, Some(("key", key.reveal())));
-    let answer = rotated.finish((&state, &who), transaction, told).await?;
+    let answer = rotated.finish((&state, &reach, &who), transaction, told).await?;
     state.invalidation.learn_key(&key.hash());
     Ok(answer)
 }

@@ -33,6 +33,7 @@ mod personal_data_read;
 mod plan;
 mod policy;
 mod problem;
+mod reach;
 mod redirect_uri;
 mod rotation;
 mod router;

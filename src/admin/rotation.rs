@@ -1,15 +1,18 @@
-//! A credential takes another's place: as narrow as that, and beside it for a while, so that nobody is cut off.
+//! A credential takes another's place: as narrow as that, to end when that was to end, and beside it for a while, so that nobody is
+//! cut off.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
-use super::credential::Administered;
-use super::credential_fields::expiry;
+use super::app;
+use super::credential::{Administered, shown_once, told};
+use super::credential_fields::{expiry, invalid};
 use super::fields::{self, Fields};
 use super::problem::Problem;
+use super::reach::Reach;
 use super::show::credential_itself;
 use super::state::AdminState;
 use crate::domain::action::Action;
@@ -36,6 +39,7 @@ pub(super) struct Rotation {
 pub(super) struct Rotated<I: Administered> {
     pub(super) successor: Credential<I>,
     old: Credential<I>,
+    now: Timestamp,
     /// When the old one ends.
     end: Timestamp,
 }
@@ -48,11 +52,36 @@ pub(super) fn rotation(body: &mut Fields, now: Timestamp) -> Option<Rotation> {
 }
 
 impl Rotation {
+    /// How far the app of a credential reaches. What takes its place is narrowed to the same API products: if the app has subscribed to
+    /// none of them any more, that would be good for nothing.
+    ///
+    /// # Errors
+    /// [`Problem::Conflict`].
+    pub(super) async fn reach<I: Administered>(
+        &self,
+        state: &AdminState,
+        credential: &Credential<I>,
+    ) -> Result<Reach, Problem> {
+        let reach = Reach::of(state, app::find(state, credential.app.as_str()).await?, self.now).await?;
+        let Some(products) = &credential.narrowing.products else { return Ok(reach) };
+        let beyond = reach.beyond(products);
+        if beyond.len() < products.iter().count() {
+            return Ok(reach);
+        }
+        Err(Problem::Conflict(format!(
+            "This {} is narrowed to {}, and its app has subscribed to no such API product any more: subscribe it again, or make \
+             a new one. The app has subscribed to: {}.",
+            I::KEPT.name,
+            beyond.join(", "),
+            reach.products()
+        )))
+    }
+
     /// What takes the place of the credential of that id, which nobody else changes until the end of the transaction. One that
     /// has another in its place already is not rotated: its successor is.
     ///
     /// # Errors
-    /// [`Problem::NotFound`], [`Problem::Conflict`].
+    /// [`Problem::NotFound`], [`Problem::Conflict`]; [`Problem::Invalid`] if the end that it would have has passed.
     pub(super) async fn begin<I: Administered>(
         &self,
         transaction: &mut Transaction,
@@ -63,9 +92,13 @@ impl Rotation {
         let before = transaction.successor_of::<I>(&old).await?;
         check_is_last::<I>(&old, before.as_ref(), self.now)?;
         let last = last_after::<I>(transaction, before.unwrap_or_else(|| old.clone())).await?;
-        let expires_at = self.expires_at.or_else(|| last.end_of_as_long_a_life(self.now));
+        let expires_at = self.expires_at.or(last.expires_at);
+        if let Some(end) = expires_at.filter(|end| *end <= self.now) {
+            let told = format!("is missing: {}, which was the last, was to end at {end}", last.id);
+            return Err(invalid(vec![("/expires_at", told)]));
+        }
         let successor = AppCredential { expires_at, ..old.successor(new, own, self.now) };
-        Ok(Rotated { successor, old, end: self.now.plus(self.overlap) })
+        Ok(Rotated { successor, old, now: self.now, end: self.now.plus(self.overlap) })
     }
 }
 
@@ -74,26 +107,23 @@ impl<I: Administered> Rotated<I> {
     /// that.
     pub(super) async fn finish(
         self,
-        (state, who): (&AdminState, &Administrator),
+        (state, reach, who): (&AdminState, &Reach, &Administrator),
         mut transaction: Transaction,
         (action, secret): (Action, Option<(&str, &str)>),
     ) -> Answer {
-        let Self { successor, old, end } = self;
+        let Self { successor, old, now, end } = self;
         transaction.end_credential(&old.id, end).await?;
-        let mut shown = I::show(&successor);
-        let (was, after) = (I::show(&old), I::show(&old.ended(end)));
-        let mut became = after.clone();
-        became["successor"] = shown.clone();
+        let ended = old.ended(end);
+        let (was, mut became) = (I::show(&old), I::show(&ended));
+        became["successor"] = I::show(&successor);
         let what = (action, credential_itself(&old).about(&successor.id.to_string()));
         who.record((state, &mut transaction), what, (Some(&was), Some(&became))).await?;
         transaction.commit().await?;
         I::forget(&old, &*state.invalidation);
         let kind = I::KEPT.name;
         tracing::info!(credential = %old.id, successor = %successor.id, app = %old.app, kind, "a credential was rotated");
-        shown["predecessor"] = after;
-        if let Some((name, secret)) = secret {
-            shown[name] = json!(secret);
-        }
+        let mut shown = shown_once::<I>((state, reach), &successor, secret);
+        shown["predecessor"] = told::<I>(&ended, Some(&successor.id), now);
         created(&format!("{}/{}", I::PATH, successor.id), shown)
     }
 }
@@ -134,6 +164,9 @@ async fn last_after<I: Administered>(
 }
 
 fn overlap(value: &Value) -> Result<Duration, String> {
-    let span = fields::span(value)?;
+    if matches!(value.as_str(), Some("0" | "0s" | "0m" | "0h" | "0d")) {
+        return Ok(Duration::ZERO);
+    }
+    let span = fields::span(value).map_err(|wrong| format!("{wrong}, or 0s to end the old one at once"))?;
     if span > MAX_OVERLAP { Err("must be 30d at most".to_owned()) } else { Ok(span) }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::administrator::Administrator;
@@ -58,17 +58,15 @@ struct Asked {
 pub(super) async fn create(State(state): State<Arc<AdminState>>, who: Administrator, body: Fields) -> Answer {
     let now = state.clock.now();
     let Asked { new, signing, public_key } = asked(body, now)?;
-    app_for(&state, &new, now).await?;
+    let reach = app_for(&state, &new, now).await?;
     let record: SignatureKeyRecord = new.made(new_id_of(&state)?, signing, now);
     let (material, secret) = material(&state, &record.id, public_key)?;
-    let mut shown = show::signature_key(&record);
+    let shown = show::signature_key(&record);
     let what = (Action::SignatureKeyCreate, show::credential_itself(&record));
     let key = StoredSignatureKey { record, material };
     who.recording(&state, what, (None, Some(&shown))).create_signature_key(&key).await?;
-    if let Some(secret) = secret {
-        shown["secret"] = json!(*secret);
-    }
-    made::<SignatureKeyId>(&key.record, shown)
+    let secret = secret.as_ref().map(|secret| ("secret", secret.as_str()));
+    made::<SignatureKeyId>((&state, &reach), &key.record, secret)
 }
 
 /// `POST /admin/signature-keys/{id}/rotate`: by another secret, or public key; what it signs, and how, stays.
@@ -89,6 +87,7 @@ pub(super) async fn rotate(
         }
     }
     let (rotation, public_key) = body.finish(rotation.zip(public_key))?;
+    let reach = rotation.reach::<SignatureKeyId>(&state, &found).await?;
     let new = new_id_of(&state)?;
     let (material, secret) = material(&state, &new, public_key)?;
     let mut transaction = state.store.begin().await?;
@@ -96,7 +95,7 @@ pub(super) async fn rotate(
     let key = StoredSignatureKey { record: rotated.successor.clone(), material };
     transaction.create_signature_key(&key).await?;
     let secret = secret.as_ref().map(|secret| ("secret", secret.as_str()));
-    rotated.finish((&state, &who), transaction, (Action::SignatureKeyRotate, secret)).await
+    rotated.finish((&state, &reach, &who), transaction, (Action::SignatureKeyRotate, secret)).await
 }
 
 fn asked(mut body: Fields, now: Timestamp) -> Result<Asked, Problem> {

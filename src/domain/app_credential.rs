@@ -6,6 +6,32 @@ use super::narrowing::Narrowing;
 use super::scope::ScopeSet;
 use super::time::Timestamp;
 
+/// How a credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialState {
+    /// It works.
+    Active,
+    /// It works until its end, and another has taken its place.
+    Rotated,
+    /// It has ended.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl CredentialState {
+    /// The name in the admin API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Rotated => "rotated",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// A credential of an app: `I` is its id, and `O` what only those of its kind have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppCredential<I, O> {
@@ -55,16 +81,21 @@ impl<I, O> AppCredential<I, O> {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
     }
 
+    /// How it stands at `now`, if `successor` has taken its place.
+    #[must_use]
+    pub fn state(&self, successor: Option<&I>, now: Timestamp) -> CredentialState {
+        match (self.revoked_at, successor) {
+            (Some(_), _) => CredentialState::Revoked,
+            (None, _) if !self.is_valid(now) => CredentialState::Expired,
+            (None, Some(_)) => CredentialState::Rotated,
+            (None, None) => CredentialState::Active,
+        }
+    }
+
     /// Of an app's scopes those that it permits.
     #[must_use]
     pub fn scopes_of(&self, app: &ScopeSet) -> ScopeSet {
         self.scopes.as_ref().map_or_else(|| app.clone(), |narrow| narrow.intersection(app))
-    }
-
-    /// When one ends that is made at `now` to live as long as this was.
-    #[must_use]
-    pub fn end_of_as_long_a_life(&self, now: Timestamp) -> Option<Timestamp> {
-        self.expires_at.map(|end| now.plus(end.since(self.created_at)))
     }
 }
 
@@ -114,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_its_place_is_as_narrow_and_can_live_as_long() {
+    fn what_takes_its_place_is_as_narrow() {
         let at = Timestamp::from_seconds;
         let narrowing = Narrowing { products: "supply".parse().ok(), addresses: None };
         let old = AppCredential { narrowing, expires_at: Some(at(160)), last_used_at: Some(at(0)), ..one() };
@@ -122,8 +153,22 @@ mod tests {
         assert_eq!((&new.scopes, &new.narrowing, &new.app), (&old.scopes, &old.narrowing, &old.app));
         assert_eq!((new.id, new.own, new.rotated_from), ("new", 2, Some("old")));
         assert_eq!((new.created_at, new.expires_at, new.last_used_at), (at(1_000), None, None));
-        assert_eq!(old.end_of_as_long_a_life(at(1_000)), Some(at(1_060)));
-        assert_eq!(one().end_of_as_long_a_life(at(1_000)), None);
+    }
+
+    #[test]
+    fn it_is_active_until_another_takes_its_place_or_it_ends() {
+        let at = Timestamp::from_seconds;
+        let (one, next) = (one(), Some(&"next"));
+        let told = |one: &AppCredential<&'static str, u8>, next: Option<&&'static str>| {
+            one.state(next, at(150)).name()
+        };
+        assert_eq!((told(&one, None), told(&one, next)), ("active", "rotated"));
+        assert_eq!(told(&one.ended(at(151)), next), "rotated");
+        assert_eq!(
+            (told(&one.ended(at(150)), None), told(&one.ended(at(150)), next)),
+            ("expired", "expired")
+        );
+        assert_eq!(told(&one.ended(at(150)).revoked(at(140)), next), "revoked");
     }
 
     #[test]

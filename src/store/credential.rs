@@ -192,6 +192,21 @@ impl Store {
         rows.into_iter().map(read::<I>).collect()
     }
 
+    /// The credential that [`Transaction::successor_of`] gives.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn successor_of<I: CredentialId>(
+        &self,
+        credential: &Credential<I>,
+    ) -> Result<Option<Credential<I>>, StoreError> {
+        let (app, id): (&str, &str) = (credential.app.as_str(), credential.id.borrow());
+        let row: Option<CredentialRow<I::Columns>> = on!(self.reader(), db => {
+            sqlx::query_as(I::KEPT.successor).bind(app).bind(id).fetch_optional(db).await
+        })?;
+        row.map(read::<I>).transpose()
+    }
+
     /// Revokes a credential as [`Transaction::revoke_credential`] does.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What is administered alike of API keys, signature keys and client certificates.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::world::{World, text};
@@ -38,6 +40,15 @@ fn lasting(made: &Value) -> Value {
     lasting
 }
 
+/// What is recorded of one that was made: how it stands is no part of it.
+fn recorded(made: &Value) -> Value {
+    let mut recorded = lasting(made);
+    for told in ["state", "successor"] {
+        recorded.as_object_mut().unwrap().remove(told);
+    }
+    recorded
+}
+
 #[tokio::test]
 async fn each_kind_is_narrowed_and_shown_alike() {
     let world = World::new().await;
@@ -57,7 +68,9 @@ async fn each_kind_is_narrowed_and_shown_alike() {
         let listed = world.get(&format!("{path}?app={app}")).await.expect(200);
         assert_eq!(listed["items"], json!([lasting(&made)]), "{path}");
         let record = world.get(&format!("/admin/audit?subject={id}")).await.expect(200)["items"][0].clone();
-        assert_eq!(record["after"], lasting(&made), "{path}");
+        assert_eq!(record["after"], recorded(&made), "{path}");
+        let permits = json!({"scopes": ["order:read"], "products": ["supply"], "personal_data": []});
+        assert_eq!((&made["permits"], &made["state"]), (&permits, &json!("active")), "{path}");
         for (field, value, told) in [
             ("scopes", json!(["catalog:write"]), "must be within the app's scopes"),
             ("products", json!(["storefront"]), "which are: supply; not so: storefront"),
@@ -127,7 +140,87 @@ async fn of_each_kind_one_takes_anothers_place_as_narrow_as_that() {
             world.get(&format!("/admin/audit?subject={new_id}")).await.expect(200)["items"][0].clone();
         assert!(text(&record, "action").ends_with(".rotate"), "{record}");
         assert_eq!((&record["subject"], &record["before"]["expires_at"]), (&old["id"], &terms["expires_at"]));
-        assert_eq!(record["after"]["successor"], lasting(&new), "{path}");
+        assert_eq!(record["after"]["successor"], recorded(&new), "{path}");
+        assert_eq!(new["permits"], old["permits"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn of_each_kind_it_is_told_how_it_stands_and_what_took_its_place() {
+    let world = World::new().await;
+    let app = app_with_supply(&world).await;
+    for (path, own, _) in kinds() {
+        let old = text(&world.post(path, &asked(&own, &app, &json!({}))).await.expect(201), "id");
+        let stands = async |id: &str| {
+            let one = world.get(&format!("{path}/{id}")).await.expect(200);
+            let listed = world.get(&format!("{path}?app={app}")).await.expect(200);
+            let listed = listed["items"].as_array().unwrap().clone();
+            assert!(listed.contains(&one), "{path}: {one} is not in {listed:?}");
+            (text(&one, "state"), one["successor"].clone())
+        };
+        assert_eq!(stands(&old).await, ("active".to_owned(), Value::Null));
+        world.clock.advance(Duration::from_secs(1));
+        let rotate = format!("{path}/{old}/rotate");
+        let new = text(&world.post(&rotate, &anew(path, &json!({"overlap": "1h"}))).await.expect(201), "id");
+        assert_eq!(stands(&old).await, ("rotated".to_owned(), json!(new)), "{path}");
+        world.clock.advance(Duration::from_secs(3600));
+        assert_eq!(stands(&old).await, ("expired".to_owned(), json!(new)), "{path}");
+        let revoked = world.post(&format!("{path}/{new}/revoke"), &json!({})).await.expect(200);
+        assert_eq!((&revoked["state"], stands(&new).await.0), (&json!("revoked"), "revoked".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn of_each_kind_the_old_one_may_end_at_once_and_its_end_is_its_successors() {
+    let world = World::new().await;
+    let app = app_with_supply(&world).await;
+    for (path, own, _) in kinds() {
+        let end = json!({"expires_at": "2027-06-30T00:00:00Z"});
+        let old = text(&world.post(path, &asked(&own, &app, &end)).await.expect(201), "id");
+        world.clock.advance(Duration::from_secs(3600));
+        let rotate = format!("{path}/{old}/rotate");
+        let new = world.post(&rotate, &anew(path, &json!({"overlap": "0s"}))).await.expect(201);
+        assert_eq!(new["expires_at"], end["expires_at"], "{path}");
+        assert_eq!(new["predecessor"]["state"], "expired", "{path}");
+        assert_eq!(new["predecessor"]["expires_at"], new["created_at"], "{path}");
+        world.post(&format!("{path}/{}/revoke", text(&new, "id")), &json!({})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn of_each_kind_none_is_rotated_that_would_be_good_for_no_api_product() {
+    let world = World::new().await;
+    let app = app_with_supply(&world).await;
+    let both = json!({"app": app, "product": "storefront", "plan": "standard"});
+    world.post("/admin/subscriptions", &both).await.expect(201);
+    let mut made = Vec::new();
+    for (path, own, kind) in kinds() {
+        let narrow = json!({"products": ["storefront", "supply"]});
+        let one = world.post(path, &asked(&own, &app, &narrow)).await.expect(201);
+        made.push((path, kind, text(&one, "id")));
+    }
+    let subscriptions = world.get(&format!("/admin/subscriptions?app={app}")).await.expect(200);
+    let end = async |product: &str| {
+        let listed = subscriptions["items"].as_array().unwrap();
+        let one = listed.iter().find(|one| one["product"] == product).unwrap();
+        let path = format!("/admin/subscriptions/{}/end", text(one, "id"));
+        world.post(&path, &json!({"app": app})).await.expect(200);
+    };
+    end("storefront").await;
+    let mut rotated = Vec::new();
+    for (path, kind, id) in made {
+        let new = world.post(&format!("{path}/{id}/rotate"), &anew(path, &json!({}))).await.expect(201);
+        assert_eq!(new["products"], json!(["storefront", "supply"]), "as narrow as that, and no narrower");
+        assert_eq!(new["permits"]["products"], json!(["supply"]), "{path}");
+        rotated.push((path, kind, text(&new, "id")));
+    }
+    end("supply").await;
+    for (path, kind, id) in rotated {
+        let refused = world.post(&format!("{path}/{id}/rotate"), &anew(path, &json!({}))).await;
+        let refused = text(&refused.expect(409), "detail");
+        let told =
+            format!("This {kind} is narrowed to storefront, supply, and its app has subscribed to no such");
+        assert!(refused.starts_with(&told), "{refused}");
     }
 }
 

@@ -32,12 +32,18 @@ async fn a_key_is_narrowed_to_products_and_networks_and_shown_so() {
     let id = text(&made, "id");
     let mut shown = made.clone();
     let permits = shown.as_object_mut().unwrap().remove("permits");
-    assert_eq!(permits, Some(json!({"scopes": ["order:read", "order:write"], "personal_data": []})));
+    assert_eq!(
+        permits,
+        Some(json!({"scopes": ["order:read", "order:write"], "products": ["supply"], "personal_data": []}))
+    );
     shown.as_object_mut().unwrap().remove("key");
     assert_eq!(world.get(&format!("/admin/keys/{id}")).await.expect(200), shown);
     assert_eq!(world.get(&format!("/admin/keys?app={app}")).await.expect(200)["items"][0], shown);
     let whole = world.post("/admin/keys", &json!({"app": app})).await.expect(201);
     assert_eq!((&whole["products"], &whole["addresses"]), (&Value::Null, &Value::Null));
+    for told in ["state", "successor"] {
+        shown.as_object_mut().unwrap().remove(told);
+    }
     let record = world.get(&format!("/admin/audit?subject={id}")).await.expect(200)["items"][0].clone();
     assert_eq!((&record["action"], &record["after"]), (&json!("key.create"), &shown));
 }
@@ -123,7 +129,7 @@ async fn a_key_takes_anothers_place_as_narrow_as_that_and_both_are_on_one_record
 }
 
 #[tokio::test]
-async fn a_rotation_never_lets_a_key_live_longer_and_its_successor_lives_as_long_as_it_was_made_to() {
+async fn a_rotation_lets_neither_key_live_longer_unless_another_end_is_said() {
     let world = World::new().await;
     let app = app_with(&world, &[]).await;
     let make = async |expires_at: Value| {
@@ -134,7 +140,7 @@ async fn a_rotation_never_lets_a_key_live_longer_and_its_successor_lives_as_long
     world.clock.advance(Duration::from_secs(3600));
     let new = rotate(&world, &short, &json!({"overlap": "7d"})).await;
     assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T10:00:00Z", "its end was earlier");
-    assert_eq!(new["expires_at"], "2026-11-24T11:00:00Z", "two hours, as the old one");
+    assert_eq!(new["expires_at"], "2026-11-24T10:00:00Z", "as the old one");
     let long = make(json!("2027-11-24T09:00:00Z")).await;
     let new = rotate(&world, &long, &json!({"overlap": "90s", "expires_at": "2026-12-01T00:00:00Z"})).await;
     assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T09:01:30Z");
@@ -156,19 +162,32 @@ async fn of_keys_that_take_each_others_place_the_last_is_rotated() {
     // The answer with a successor was lost: nobody has that key.
     world.post(&path(&text(&second, "id"), "revoke"), &json!({})).await.expect(200);
     let another = rotate(&world, &first, &json!({})).await;
-    assert_eq!(
-        another["expires_at"], "2027-11-24T08:00:00Z",
-        "as long a life as that of the first was to be"
-    );
+    assert_eq!(another["expires_at"], "2027-11-24T08:00:00Z", "when the first was to end");
     assert_eq!(another["predecessor"]["expires_at"], "2026-11-25T08:00:00Z");
     world.clock.advance(Duration::from_secs(24 * 3600));
     world.post(&path(&first, "rotate"), &json!({})).await.expect(409);
     world.post(&path(&text(&second, "id"), "rotate"), &json!({})).await.expect(409);
     world.post(&path("key_none", "rotate"), &json!({})).await.expect(404);
-    for overlap in [json!("31d"), json!("0s"), json!("soon"), json!(3600)] {
+    for overlap in [json!("31d"), json!("00s"), json!("soon"), json!(3600), json!(0)] {
         let refused = world.post(&path(&text(&another, "id"), "rotate"), &json!({"overlap": overlap})).await;
         assert_eq!(refused.expect(422)["errors"][0]["pointer"], "/overlap", "{overlap}");
     }
+}
+
+#[tokio::test]
+async fn who_rotates_after_the_end_of_the_last_says_another_end() {
+    let world = World::new().await;
+    let app = app_with(&world, &[]).await;
+    let first = text(&world.post("/admin/keys", &json!({"app": app})).await.expect(201), "id");
+    let body = json!({"overlap": "7d", "expires_at": "2026-11-25T08:00:00Z"});
+    rotate(&world, &first, &body).await;
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    let path = format!("/admin/keys/{first}/rotate");
+    let problem = world.post(&path, &json!({})).await.expect(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
+    assert!(text(&problem["errors"][0], "detail").ends_with("to end at 2026-11-25T08:00:00Z"), "{problem}");
+    let new = rotate(&world, &first, &json!({"expires_at": "2026-12-25T08:00:00Z"})).await;
+    assert_eq!(new["expires_at"], "2026-12-25T08:00:00Z");
 }
 
 #[tokio::test]

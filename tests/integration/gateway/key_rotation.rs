@@ -29,12 +29,15 @@ fn both_keys_work_until_the_old_one_ends() {
     let newest = call(&path, &json!({"overlap": "500ms"}));
     wait_for("the end of the overlap", || status(&text(&new, "key")) == 401);
     assert_eq!((status(&text(&old, "key")), status(&text(&newest, "key"))), (200, 200));
+    let path = format!("/admin/keys/{}/rotate", text(&newest, "id"));
+    let last = call(&path, &json!({"overlap": "0s"}));
+    assert_eq!((status(&text(&newest, "key")), status(&text(&last, "key"))), (401, 200), "at once");
     let narrowed = http::request_from(
         "127.0.0.2".parse().unwrap(),
         dev.base(),
         "GET",
         "/api/products",
-        &[("X-Api-Key", &text(&newest, "key"))],
+        &[("X-Api-Key", &text(&last, "key"))],
     );
     assert_eq!(narrowed.code(), "address_not_allowed");
 }
