@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::credential::{Kind, ListArguments, NewArguments, RotateArguments};
+use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::screen::Screen;
@@ -25,10 +25,6 @@ enum Action {
         #[command(flatten)]
         own: RegisteredArguments,
     },
-    /// An app's client certificates, revoked ones too
-    ///
-    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
-    List(ListArguments),
     /// Register a certificate that takes another's place, as narrow as that
     ///
     /// The old one proves its app for a while yet, so that nobody is cut off before the new one is in place. It never does so
@@ -40,11 +36,8 @@ enum Action {
         #[command(flatten)]
         own: RegisteredArguments,
     },
-    /// Have a certificate prove its app no longer, on connections that are open too
-    Revoke {
-        /// Its id (crt_…)
-        id: String,
-    },
+    #[command(flatten)]
+    Kept(KeptAction),
 }
 
 #[derive(Debug, Args)]
@@ -80,18 +73,7 @@ impl RegisteredArguments {
 
 const KIND: Kind = Kind {
     path: "/admin/client-certificates",
-    listed: &[
-        ("id", "/id"),
-        ("label", "/label"),
-        ("known by", "/known_by"),
-        ("scopes", "/scopes"),
-        ("products", "/products"),
-        ("addresses", "/addresses"),
-        ("created", "/created_at"),
-        ("expires", "/expires_at"),
-        ("revoked", "/revoked_at"),
-        ("last used", "/last_used_at"),
-    ],
+    own: &[("label", "/label"), ("known by", "/known_by")],
     none: "No client certificates: tollgate client-certificate create --app ID --spiffe-id URI",
 };
 
@@ -100,7 +82,6 @@ pub(super) fn run(arguments: ClientCertificateArguments, screen: &Screen) -> Out
     match arguments.action {
         Action::Create { new, own } => KIND.create(&node, new, own.body(), screen),
         Action::Rotate { old, own } => KIND.rotate(&node, old, own.body(), screen),
-        Action::List(of) => KIND.list(&node, &of, screen),
-        Action::Revoke { id } => KIND.revoke(&node, &id, screen),
+        Action::Kept(action) => KIND.run(&node, &action, screen),
     }
 }

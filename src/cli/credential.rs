@@ -1,6 +1,6 @@
 //! What the commands for API keys, signature keys and client certificates have in common.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::app::SHOWN_ONCE;
@@ -31,12 +31,27 @@ pub(super) struct NewArguments {
     expires_at: Option<String>,
 }
 
-/// Whose credentials are listed.
-#[derive(Debug, Args)]
-pub(super) struct ListArguments {
-    /// The app
-    #[arg(long, value_name = "ID")]
-    app: String,
+/// What is done with those that there are, of whichever kind.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeptAction {
+    /// An app's, those that work no longer too: how each stands, and what took its place; never what is secret of them
+    ///
+    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
+    List {
+        /// The app
+        #[arg(long, value_name = "ID")]
+        app: String,
+    },
+    /// One by its id: how it stands, to what it is narrowed, and what took its place
+    Show {
+        /// Its id (key_…, sgk_… or crt_…), not what is secret of it
+        id: String,
+    },
+    /// Have one prove its app no longer, at once and on connections that are open too
+    Revoke {
+        /// Its id (key_…, sgk_… or crt_…), not what is secret of it
+        id: String,
+    },
 }
 
 /// Which credential has another take its place.
@@ -44,10 +59,10 @@ pub(super) struct ListArguments {
 pub(super) struct RotateArguments {
     /// The id of the old one
     id: String,
-    /// How long the old one works yet, such as 30m, 24h or 7d; 30d at most [default: 24h]
+    /// How long the old one works yet, such as 30m, 24h or 7d; 30d at most, and with 0s it ends at once [default: 24h]
     #[arg(long, value_name = "SPAN")]
     overlap: Option<String>,
-    /// From when the new one no longer works [default: it works for as long as the old one was made to]
+    /// From when the new one no longer works [default: from when the old one was to]
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
 }
@@ -56,11 +71,24 @@ pub(super) struct RotateArguments {
 pub(super) struct Kind {
     /// Where the admin API has them.
     pub(super) path: &'static str,
-    /// What a list shows of each.
-    pub(super) listed: &'static [Column],
+    /// What a list shows of each that only its kind has.
+    pub(super) own: &'static [Column],
     /// What is told if there are none.
     pub(super) none: &'static str,
 }
+
+/// What a list shows of each, of whichever kind.
+const LISTED: &[Column] = &[
+    ("state", "/state"),
+    ("scopes", "/scopes"),
+    ("products", "/products"),
+    ("addresses", "/addresses"),
+    ("created", "/created_at"),
+    ("expires", "/expires_at"),
+    ("revoked", "/revoked_at"),
+    ("successor", "/successor"),
+    ("last used", "/last_used_at"),
+];
 
 /// What one may that is not narrowed.
 const OF_APP: &str = "all of the app";
@@ -71,6 +99,7 @@ const DETAILS: &[Column] = &[
     ("id", "/id"),
     ("key", "/key"),
     ("secret", "/secret"),
+    ("state", "/state"),
     ("app", "/app"),
     ("label", "/label"),
     ("fingerprint", "/fingerprint"),
@@ -86,8 +115,10 @@ const DETAILS: &[Column] = &[
     ("created", "/created_at"),
     ("expires", "/expires_at"),
     ("revoked", "/revoked_at"),
+    ("last used", "/last_used_at"),
+    ("successor", "/successor"),
     ("instead of", "/rotated_from"),
-    ("which works until", "/predecessor/expires_at"),
+    ("which ends", "/predecessor/expires_at"),
 ];
 
 impl Kind {
@@ -101,63 +132,100 @@ impl Kind {
                 body[field] = json!(given);
             }
         }
-        made(node.post(self.path, &body)?, screen)
+        made(&node.post(self.path, &body)?, screen)
     }
 
-    /// Makes one that takes another's place.
+    /// Makes one that takes another's place, and says when either ends.
     pub(super) fn rotate(&self, node: &Node, old: RotateArguments, own: Value, screen: &Screen) -> Outcome {
         let mut body = own;
         (body["overlap"], body["expires_at"]) = (json!(old.overlap), json!(old.expires_at));
-        made(node.post(&format!("{}/{}/rotate", self.path, segment(&old.id)), &body)?, screen)
-    }
-
-    /// Shows an app's.
-    pub(super) fn list(&self, node: &Node, of: &ListArguments, screen: &Screen) -> Outcome {
-        let found = node.list(&with_query(self.path, &[("app", Some(&of.app))]))?;
-        let told: Vec<Value> = found.into_iter().map(|one| told(one, screen)).collect();
-        screen.list(&told, self.listed, self.none)
-    }
-
-    /// Revokes one.
-    pub(super) fn revoke(&self, node: &Node, id: &str, screen: &Screen) -> Outcome {
-        let path = format!("{}/{}/revoke", self.path, segment(id));
-        screen.entry(&told(node.post(&path, &json!({}))?, screen), DETAILS)
-    }
-}
-
-/// Shows one that was made; what is secret of it is shown this once.
-fn made(made: Value, screen: &Screen) -> Outcome {
-    let note = match (made["key"].is_string(), made["secret"].is_string()) {
-        (true, _) => Some(SHOWN_ONCE),
-        (false, true) => Some(SEALED),
-        (false, false) => None,
-    };
-    screen.entry(&told(with_all_scopes(made.clone(), screen), screen), DETAILS)?;
-    note.map_or(Ok(()), |note| screen.note(note))?;
-    match made["permits"]["personal_data"].as_array().map_or(0, Vec::len) {
-        0 => Ok(()),
-        _ => {
-            let scopes = cell(made.pointer("/permits/personal_data"));
-            screen.note(&format!("It gets personal data that others get masked, by: {scopes}"))
+        let new = node.post(&self.of(&old.id, "/rotate"), &body)?;
+        made(&new, screen)?;
+        let end = cell(new.pointer("/predecessor/expires_at"));
+        screen.note(&match new["predecessor"]["state"].as_str() {
+            Some("rotated") => format!("The old one, {}, works until {end}.", old.id),
+            _ => format!("The old one, {}, ended at once.", old.id),
+        })?;
+        match (old.expires_at, new["expires_at"].as_str()) {
+            (None, Some(end)) => screen.note(&format!(
+                "The new one works until {end}, when the old one was to end: --expires-at says otherwise."
+            )),
+            (Some(_), _) | (None, None) => Ok(()),
         }
     }
-}
 
-/// A new key, for people: one that no scopes narrow has all that its app has by now, which are named.
-fn with_all_scopes(mut key: Value, screen: &Screen) -> Value {
-    if screen.format() == Format::Human && key["scopes"].is_null() && key["permits"]["scopes"].is_array() {
-        key["scopes"] = json!(format!("{OF_APP}: {}", cell(key.pointer("/permits/scopes"))));
+    /// Does something with those that there are.
+    pub(super) fn run(&self, node: &Node, action: &KeptAction, screen: &Screen) -> Outcome {
+        match action {
+            KeptAction::List { app } => {
+                let found = node.list(&with_query(self.path, &[("app", Some(app))]))?;
+                let told: Vec<Value> = found.into_iter().map(|one| told(one, screen)).collect();
+                screen.list(&told, &[&[("id", "/id")][..], self.own, LISTED].concat(), self.none)
+            }
+            KeptAction::Show { id } => screen.entry(&told(node.get(&self.of(id, ""))?, screen), DETAILS),
+            KeptAction::Revoke { id } => {
+                screen.entry(&told(node.post(&self.of(id, "/revoke"), &json!({}))?, screen), DETAILS)
+            }
+        }
     }
-    key
+
+    /// Where one is, or something that is done with it.
+    fn of(&self, id: &str, action: &str) -> String {
+        format!("{}/{}{action}", self.path, segment(id))
+    }
 }
 
-/// A credential for people: also what it is not narrowed to, and in one place by what it is known.
+/// Shows one that was made, and what of it is worth a word; what is secret of it is shown this once.
+fn made(made: &Value, screen: &Screen) -> Outcome {
+    screen.entry(&told(with_all_of_app(made.clone(), screen), screen), DETAILS)?;
+    match (made["key"].is_string(), made["secret"].is_string()) {
+        (true, _) => screen.note(SHOWN_ONCE)?,
+        (false, true) => screen.note(SEALED)?,
+        (false, false) => {}
+    }
+    let permits = &made["permits"];
+    if entries(&permits["personal_data"]).next().is_some() {
+        let scopes = cell(permits.get("personal_data"));
+        screen.note(&format!("It gets personal data that others get masked, by: {scopes}"))?;
+    }
+    let is_left = |product: &&Value| !entries(&permits["products"]).any(|permitted| permitted == *product);
+    let left: Vec<String> = entries(&made["products"]).filter(is_left).map(|one| cell(Some(one))).collect();
+    // A node of an older program says of no API products what is permitted.
+    match left.as_slice() {
+        left if permits["products"].is_array() && !left.is_empty() => {
+            screen.note(&format!("Its app has subscribed no more to: {}", left.join(" ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entries of a list, if it is one.
+fn entries(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// A new credential, for people: what is not narrowed is all that its app has by now, which is named.
+fn with_all_of_app(mut new: Value, screen: &Screen) -> Value {
+    for field in ["scopes", "products"] {
+        let all = cell(new["permits"].get(field));
+        if screen.format() == Format::Human && new[field].is_null() && !matches!(all.as_str(), "" | "–") {
+            new[field] = json!(format!("{OF_APP}: {all}"));
+        }
+    }
+    new
+}
+
+/// A credential for people: also what it is not narrowed to, until when one works that was rotated, and in one place by what it is
+/// known.
 fn told(mut credential: Value, screen: &Screen) -> Value {
     if screen.format() == Format::Human {
         for (field, wide) in [("scopes", OF_APP), ("products", OF_APP), ("addresses", "anywhere")] {
             if credential[field].is_null() {
                 credential[field] = json!(wide);
             }
+        }
+        if credential["state"] == "rotated" {
+            credential["state"] = json!(format!("rotated, until {}", cell(credential.get("expires_at"))));
         }
         let kinds = ["fingerprint", "spiffe_id", "subject"];
         let name = kinds.iter().find_map(|kind| credential[*kind].as_str()).map(str::to_owned);

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{Kind, ListArguments, NewArguments, RotateArguments};
+use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
 use super::failure::Outcome;
 use super::key_inspection;
 use super::node::NodeArguments;
@@ -21,10 +21,6 @@ pub(super) struct KeyArguments {
 enum Action {
     /// Make an API key for an app; it is shown this once
     Create(NewArguments),
-    /// An app's API keys, revoked ones too; never the keys themselves
-    ///
-    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
-    List(ListArguments),
     /// Make a key that takes another's place, as narrow as that; it is shown this once
     ///
     /// The old key works for a while yet, so that nobody is cut off before the new one is in place. It never works longer than
@@ -39,27 +35,11 @@ enum Action {
         #[arg(long)]
         offline: bool,
     },
-    /// Make a key useless at once
-    Revoke {
-        /// Its id (key_…), not the key
-        id: String,
-    },
+    #[command(flatten)]
+    Kept(KeptAction),
 }
 
-const KIND: Kind = Kind {
-    path: "/admin/keys",
-    listed: &[
-        ("id", "/id"),
-        ("scopes", "/scopes"),
-        ("products", "/products"),
-        ("addresses", "/addresses"),
-        ("created", "/created_at"),
-        ("expires", "/expires_at"),
-        ("revoked", "/revoked_at"),
-        ("last used", "/last_used_at"),
-    ],
-    none: "No API keys: tollgate key create --app ID",
-};
+const KIND: Kind = Kind { path: "/admin/keys", own: &[], none: "No API keys: tollgate key create --app ID" };
 
 pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
     let KeyArguments { node: which, action } = arguments;
@@ -71,7 +51,6 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
         }
         Action::Create(new) => KIND.create(&node()?, new, json!({}), screen),
         Action::Rotate(old) => KIND.rotate(&node()?, old, json!({}), screen),
-        Action::List(of) => KIND.list(&node()?, &of, screen),
-        Action::Revoke { id } => KIND.revoke(&node()?, &id, screen),
+        Action::Kept(action) => KIND.run(&node()?, &action, screen),
     }
 }

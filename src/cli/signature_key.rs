@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{Kind, ListArguments, NewArguments, RotateArguments};
+use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::Screen;
@@ -43,10 +43,6 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
-    /// An app's signature keys, revoked ones too; never the secrets
-    ///
-    /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
-    List(ListArguments),
     /// Make a key that takes another's place, as narrow as that, and signing the same; a secret is made anew, and shown this once
     ///
     /// The old key works for a while yet, so that nobody is cut off before the new one is in place. It never works longer than
@@ -58,27 +54,13 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
-    /// Make a key useless at once
-    Revoke {
-        /// Its id (sgk_…), not the secret
-        id: String,
-    },
+    #[command(flatten)]
+    Kept(KeptAction),
 }
 
 const KIND: Kind = Kind {
     path: "/admin/signature-keys",
-    listed: &[
-        ("id", "/id"),
-        ("style", "/style"),
-        ("algorithm", "/algorithm"),
-        ("scopes", "/scopes"),
-        ("products", "/products"),
-        ("addresses", "/addresses"),
-        ("created", "/created_at"),
-        ("expires", "/expires_at"),
-        ("revoked", "/revoked_at"),
-        ("last used", "/last_used_at"),
-    ],
+    own: &[("style", "/style"), ("algorithm", "/algorithm")],
     none: "No signature keys: tollgate signature-key create --app ID --algorithm NAME",
 };
 
@@ -97,8 +79,7 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             let own = json!({ "public_key": public_key.as_deref().map(read).transpose()? });
             KIND.rotate(&node, old, own, screen)
         }
-        Action::List(of) => KIND.list(&node, &of, screen),
-        Action::Revoke { id } => KIND.revoke(&node, &id, screen),
+        Action::Kept(action) => KIND.run(&node, &action, screen),
     }
 }
 

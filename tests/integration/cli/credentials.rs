@@ -27,6 +27,13 @@ async fn each_kind_is_rotated_alike() {
             assert!(rotated.out.contains(part), "{kind}: no {part:?} in {}", rotated.out);
         }
         assert_eq!(rotated.err.contains("shown this once"), kind != "client-certificate", "{}", rotated.err);
+        let shown = json_of(&world, &[kind, "show", &old]).await;
+        assert_eq!((&shown["id"], &shown["state"]), (&json!(old), &json!("rotated")), "{kind}");
+        let shown = run(&world, &[kind, "show", &old]).await.out;
+        let listed = run(&world, &[kind, "list", "--app", &app]).await.out;
+        for told in [shown, listed] {
+            assert!(told.contains("rotated, until 2026-11-24T10:00:00Z"), "{kind}: {told}");
+        }
         let again = run(&world, &rotate).await;
         assert!(again.status == 1 && again.err.contains("has taken this one's place"), "{}", again.err);
         let none = run(&world, &[&[kind, "rotate", "none"][..], anew(kind)].concat()).await;
@@ -57,10 +64,21 @@ async fn each_kind_is_narrowed_and_listed_alike() {
         let list = [kind, "list", "--app", &app];
         let listed = run(&world, &list).await.out;
         let (heads, line) = listed.split_once('\n').unwrap();
-        for head in ["id", "scopes", "products", "addresses", "created", "expires", "revoked", "last used"] {
+        for head in [
+            "id",
+            "state",
+            "scopes",
+            "products",
+            "addresses",
+            "created",
+            "expires",
+            "revoked",
+            "successor",
+            "last used",
+        ] {
             assert!(heads.contains(head), "{kind}: no {head} in {heads}");
         }
-        for part in ["order:read", "supply", "192.0.2.0/24", "2026-12-24T08:00:00Z", "–"] {
+        for part in ["active", "order:read", "supply", "192.0.2.0/24", "2026-12-24T08:00:00Z", "–"] {
             assert!(line.contains(part), "{kind}: no {part} in {line}");
         }
         let wrong = run(&world, &[&create[..], &["--address", "192.0.2.1/24"]].concat()).await;

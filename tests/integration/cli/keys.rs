@@ -83,7 +83,30 @@ async fn a_new_key_says_what_it_permits_and_by_what_it_gets_personal_data() {
         assert!(wide.err.contains("personal data that others get masked, by: order:pii"), "{}", wide.err);
     }
     let narrow = json_of(&world, &[&create[..], &["--scope", "order:read"]].concat()).await;
-    assert_eq!(narrow["permits"], json!({"scopes": ["order:read"], "personal_data": []}));
+    let permits =
+        json!({"scopes": ["order:read"], "products": ["storefront", "supply"], "personal_data": []});
+    assert_eq!(narrow["permits"], permits);
+}
+
+#[tokio::test]
+async fn whatever_is_made_says_what_it_permits_and_whether_it_gets_personal_data() {
+    let world = World::new().await;
+    let app = app(&world).await;
+    json_of(&world, &["app", "update", &app, "--scope", "order:read", "--scope", "order:pii"]).await;
+    for (kind, own, anew) in [
+        ("key", &[][..], &[][..]),
+        ("signature-key", &["--algorithm", "hmac-sha256"], &[]),
+        ("client-certificate", &["--subject", "CN=erp"], &["--subject", "CN=erp 2"]),
+    ] {
+        let create = [&[kind, "create", "--app", &app][..], own].concat();
+        let old = text(&json_of(&world, &create).await, "id");
+        let rotated = run(&world, &[&[kind, "rotate", &old][..], anew].concat()).await;
+        assert_eq!(rotated.status, 0, "{kind}: {}", rotated.err);
+        for part in ["all of the app: order:pii order:read", "all of the app: storefront supply"] {
+            assert!(rotated.out.contains(part), "{kind}: no {part:?} in {}", rotated.out);
+        }
+        assert!(rotated.err.contains("personal data that others get masked, by: order:pii"), "{kind}");
+    }
 }
 
 #[tokio::test]
@@ -108,6 +131,15 @@ async fn a_key_is_rotated_and_says_how_long_the_old_one_works() {
     }
     let refused = run(&world, &["key", "rotate", &old]).await;
     assert!(refused.status == 1 && refused.err.contains("has taken this one's place"), "{}", refused.err);
+    let told = format!("The old one, {old}, works until 2026-11-24T10:00:00Z.");
+    assert!(rotated.err.contains(&told) && !rotated.err.contains("was to end"), "{}", rotated.err);
+    let ending = ["key", "create", "--app", &app, "--expires-at", "2027-06-30T00:00:00Z"];
+    let ending = text(&json_of(&world, &ending).await, "id");
+    let at_once = run(&world, &["key", "rotate", &ending, "--overlap", "0s"]).await;
+    let told = format!("The old one, {ending}, ended at once.");
+    assert!(at_once.status == 0 && at_once.err.contains(&told), "{}", at_once.err);
+    let told = "The new one works until 2027-06-30T00:00:00Z, when the old one was to end: --expires-at says";
+    assert!(at_once.err.contains(told), "{}", at_once.err);
     let wrong = run(&world, &["key", "rotate", &old, "--overlap", "400d"]).await;
     assert!(wrong.status == 3 && wrong.err.contains("30d at most"), "{}", wrong.err);
 }
