@@ -40,7 +40,7 @@ struct Which {
     /// Only changes of this kind, such as app.suspend
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// How many, 1 to 500, the newest first, or `all` for all there are [default: 100]
+    /// How many, 1 to 500, those that were recorded last and the last first, or `all` for all there are [default: 100]
     #[arg(long, value_name = "NUMBER", value_parser = limit)]
     limit: Option<Limit>,
 }

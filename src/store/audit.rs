@@ -116,7 +116,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// A page of the audit records that `filter` lets through, the newest first.
+    /// A page of the audit records that `filter` lets through, the last first by its number: in the order in which they were recorded.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -1,5 +1,7 @@
 //! Audit records: with their change or not at all, and never changed.
 
+use std::time::Duration;
+
 use tollgate::domain::action::Action;
 use tollgate::domain::admin_access::AdminAccess;
 use tollgate::domain::audit::{Actor, Change, Subject};
@@ -17,6 +19,7 @@ contract! {
     a_change_and_its_record_happen_together_or_not_at_all,
     one_change_is_recorded_once,
     records_are_found_by_whom_by_what_and_by_subject,
+    records_come_in_the_order_in_which_they_were_recorded_whatever_the_clocks_tell,
     of_tokens_that_are_made_at_once_one_has_the_name,
     records_are_found_by_what_they_are_about_and_by_number,
     a_token_comes_back_with_what_it_is_good_for,
@@ -49,6 +52,17 @@ async fn a_change_and_its_record_happen_together_or_not_at_all(store: Store) {
     assert_eq!((kept.len(), kept[0].actor.as_str()), (1, "administrator:alice"));
     assert_eq!(kept[0].address.as_deref(), Some("127.0.0.1"));
     assert_eq!(store.app(&app.id).await.unwrap().unwrap().standing, Standing::Suspended);
+}
+
+async fn records_come_in_the_order_in_which_they_were_recorded_whatever_the_clocks_tell(store: Store) {
+    for (subject, seconds) in [("app_1", 60), ("app_2", 0), ("app_3", 30)] {
+        let at = START.plus(Duration::from_secs(seconds));
+        store.record_changes(&[Change { at, ..change(subject) }]).await.unwrap();
+    }
+    let all = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
+    let subjects: Vec<_> = all.iter().map(|record| record.subject.as_str()).collect();
+    assert_eq!(subjects, ["app_3", "app_2", "app_1"]);
+    assert!(all.is_sorted_by(|one, next| one.number > next.number));
 }
 
 async fn records_are_found_by_whom_by_what_and_by_subject(store: Store) {
