@@ -6,7 +6,8 @@ use anyhow::{Context, anyhow};
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue, Method, Request, request};
 
-use super::{ExplainArguments, Recorded};
+use super::ExplainArguments;
+use super::recorded::Recorded;
 use crate::cli::failure::Failure;
 use crate::domain::merchant_field::MerchantField;
 use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};

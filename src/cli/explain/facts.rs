@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::ExplainArguments;
+use super::subscribed::Subscribed;
 use crate::cli::failure::Failure;
 use crate::cli::node::Node;
 use crate::cli::query::{segment, with_query};
@@ -101,7 +102,7 @@ impl Facts {
             scopes => scopes.iter().cloned().collect(),
         };
         let given = SubscriptionId::new("given").ok()?;
-        let subscription = |of: &super::Subscribed| Subscription {
+        let subscription = |of: &Subscribed| Subscription {
             id: given.clone(),
             app: id.clone(),
             product: of.product.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde_json::Value;
 
-use super::decisions::{Decisions, NOT_KNOWN};
+use super::decisions::{Answer, Decisions};
 use super::facts::{field, optional};
 use crate::cli::failure::Failure;
 use crate::cli::node::Node;
@@ -45,7 +45,7 @@ pub(super) fn ask(
     let Some(switches) = switches else {
         let what = format!("whether route {name} or upstream {upstream} is switched off, a node knows");
         decisions.add("switch", None, what);
-        decisions.leave(NOT_KNOWN);
+        decisions.leave(Answer::BeyondPolicies);
         return Ok(());
     };
     let Some(off) = switches.of(snapshot, route) else {
