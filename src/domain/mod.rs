@@ -35,6 +35,7 @@ pub mod principal;
 pub mod provider_account;
 pub mod random;
 pub mod refusal;
+pub mod refusal_code;
 pub mod running_total;
 pub mod scope;
 pub mod secret_hash;

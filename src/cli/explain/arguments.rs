@@ -67,8 +67,9 @@ pub(in crate::cli) struct ExplainArguments {
     /// Without a node: an API product that the app has subscribed to, and under which plan; may be given several times
     #[arg(long = "subscription", value_name = "PRODUCT=PLAN")]
     pub(super) subscriptions: Vec<Subscribed>,
-    /// Fail, with exit status 1, if the call is not that for sure; without it, it is no failure what becomes of the call
-    #[arg(long, value_enum, value_name = "WHAT")]
+    /// Fail, with exit status 1, if the call is not that for sure: allowed, refused, or refused with a code such as scope_missing;
+    /// without it, it is no failure what becomes of the call
+    #[arg(long, value_name = "allowed|refused|CODE")]
     pub(super) expect: Option<Expected>,
     #[command(flatten)]
     pub(super) node: NodeArguments,

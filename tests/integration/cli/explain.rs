@@ -238,8 +238,19 @@ fn a_script_says_what_it_expects_and_fails_if_it_is_otherwise() {
             assert!(shown["decisions"].is_array(), "the decisions are shown all the same: {shown}");
         }
     }
-    let wrong = offline(folder.path(), &["GET /", "--expect", "nothing"]);
-    assert!(wrong.status == 2 && wrong.err.contains("allowed, refused"), "{}", wrong.err);
+    for (code, status, told) in [
+        ("credential_missing", 0, ""),
+        (
+            "scope_missing",
+            1,
+            "GET /api/orders is refused with credential_missing, not refused with scope_missing",
+        ),
+        ("scope_mising", 2, "did you mean scope_missing?"),
+        ("nothing", 2, "allowed, refused, message_malformed"),
+    ] {
+        let done = offline(folder.path(), &["GET /api/orders", "--expect", code]);
+        assert!(done.status == status && done.err.contains(told), "{code}: {} {}", done.status, done.err);
+    }
 }
 
 /// What a node knows of who calls decides.

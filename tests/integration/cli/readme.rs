@@ -13,6 +13,7 @@ use tollgate::domain::ended::Ended;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Narrowed, Refusal, Subject};
+use tollgate::domain::refusal_code;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::signature_mistake::{SignatureError, SignatureMistake};
 use tollgate::domain::time::Timestamp;
@@ -169,6 +170,11 @@ fn the_codes_in_the_readme_are_those_of_the_program() {
         readme == expected || std::env::var_os("TOLLGATE_WRITE_GENERATED").is_some(),
         "the table of codes differs from the program; see the comment on this test"
     );
+}
+
+#[test]
+fn the_codes_that_a_command_takes_are_those_of_the_program() {
+    assert_eq!(each().iter().map(Refusal::code).collect::<Vec<_>>(), refusal_code::ALL);
 }
 
 /// `TOLLGATE_WRITE_GENERATED=1 cargo test the_figures` writes them anew.
