@@ -5,6 +5,7 @@ mod asked;
 mod decisions;
 mod expected;
 mod facts;
+mod names;
 mod proof;
 mod recorded;
 mod shown;
@@ -36,6 +37,8 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         let what = "tollgate: who has a key or certificate, and what is on record, only a node knows: say which by --admin-url";
         return Err(Failure::Usage(what.to_owned()));
     }
+    arguments.check(asks_node)?;
+    names::check(arguments, &snapshot)?;
     let node = if asks_node { Some(arguments.node.node()?) } else { None };
     let (asked, facts, at) = match (&node, &arguments.request_id) {
         (Some(node), Some(id)) => {

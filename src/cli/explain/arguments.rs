@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::expected::Expected;
 use super::subscribed::Subscribed;
+use crate::cli::failure::Failure;
 use crate::cli::node::NodeArguments;
 use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, SignatureKeyId};
 use crate::domain::identity::Environment;
@@ -14,6 +15,7 @@ use crate::domain::scope::Scope;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("merchant_behind").args(["merchant", "request_id"])))]
+#[command(group(ArgGroup::new("token_of").args(["app", "request_id"])))]
 pub(in crate::cli) struct ExplainArguments {
     /// The call, such as 'POST /api/orders'; a target alone is a GET
     #[arg(value_name = "METHOD TARGET", required_unless_present = "request_id")]
@@ -41,7 +43,12 @@ pub(in crate::cli) struct ExplainArguments {
     #[arg(long, value_name = "ID", requires = "app")]
     pub(super) merchant: Option<MerchantId>,
     /// A scope of the token; may be given several times [default: all of the grant, or of the app]
-    #[arg(long = "scope", value_name = "SCOPE", conflicts_with_all = ["key", "client_certificate", "signature_key"])]
+    #[arg(
+        long = "scope",
+        value_name = "SCOPE",
+        requires = "token_of",
+        conflicts_with_all = ["key", "client_certificate", "signature_key"]
+    )]
     pub(super) scopes: Vec<Scope>,
     /// The merchant behind the token proved itself by two factors
     #[arg(long, requires = "merchant_behind")]
@@ -61,11 +68,11 @@ pub(in crate::cli) struct ExplainArguments {
     /// Ask no node: the app is as it is given
     #[arg(long)]
     pub(super) offline: bool,
-    /// Without a node: the app's environment
-    #[arg(long, value_enum, default_value = "live", value_name = "NAME")]
-    pub(super) environment: EnvironmentName,
+    /// Without a node: the app's environment [default: live]
+    #[arg(long, value_enum, value_name = "NAME", requires = "app")]
+    pub(super) environment: Option<EnvironmentName>,
     /// Without a node: an API product that the app has subscribed to, and under which plan; may be given several times
-    #[arg(long = "subscription", value_name = "PRODUCT=PLAN")]
+    #[arg(long = "subscription", value_name = "PRODUCT=PLAN", requires = "app")]
     pub(super) subscriptions: Vec<Subscribed>,
     /// Fail, with exit status 1, if the call is not that for sure: allowed, refused, or refused with a code such as scope_missing;
     /// without it, it is no failure what becomes of the call
@@ -73,6 +80,18 @@ pub(in crate::cli) struct ExplainArguments {
     pub(super) expect: Option<Expected>,
     #[command(flatten)]
     pub(super) node: NodeArguments,
+}
+
+impl ExplainArguments {
+    /// Whether nothing is said in vain: what a node tells of an app is not for the command line to say.
+    pub(super) fn check(&self, asks_node: bool) -> Result<(), Failure> {
+        if asks_node && (self.environment.is_some() || !self.subscriptions.is_empty()) {
+            let what = "tollgate: a node is named, and knows the app's environment and subscriptions: leave out --environment and \
+                        --subscription, or give --offline besides, which asks no node";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -116,7 +116,7 @@ impl Facts {
             Some(merchant) => Some(given_grant((&id, merchant), &scopes, now)?),
             None => None,
         };
-        let environment = arguments.environment.into();
+        let environment = arguments.environment.map_or(Environment::Live, Environment::from);
         let app = app((id, partner.id.clone()), environment, scopes.clone(), Standing::Active);
         let authentication = authentication(arguments, now);
         Some(Self {

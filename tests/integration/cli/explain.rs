@@ -16,7 +16,8 @@ const SANDBOX: [&str; 2] = ["--environment", "sandbox"];
 pub(super) fn offline(folder: &Path, more: &[&str]) -> Finished {
     let policies =
         ["policy", "explain", "--offline", "--output", "json", "--policies", folder.to_str().unwrap()];
-    let of_sandbox: &[&str] = if more.contains(&"--environment") { &[] } else { &SANDBOX };
+    let is_of_sandbox = more.contains(&"--app") && !more.contains(&"--environment");
+    let of_sandbox: &[&str] = if is_of_sandbox { &SANDBOX } else { &[] };
     run(&[&policies[..], of_sandbox, more].concat())
 }
 
@@ -206,11 +207,36 @@ fn what_cannot_be_explained_is_said() {
         (&["GET /", "--app", "app_1", "--two-factors"], 2, "--merchant"),
         (&["--request-id", "x", "--two-factors"], 2, "--admin-url"),
         (&["GET /", "--subscription", "nonsense"], 2, "storefront=standard"),
+        (&["GET /", "--subscription", "storefront=standard"], 2, "--app"),
+        (&["GET /", "--environment", "sandbox"], 2, "--app"),
+        (&["GET /", "--scope", "catalog:read"], 2, "--app"),
     ] {
         let policies = ["policy", "explain", "--policies", folder.path().to_str().unwrap()];
         let done = run(&[&policies[..], more].concat());
         assert_eq!(done.status, status, "{more:?}: {}", done.err);
         assert!(done.err.contains(told), "no {told:?} in {}", done.err);
+    }
+    let mistyped = |more: &[&str], told: &str| {
+        let done = offline(folder.path(), &[&["GET /api/orders", "--app", "app_1"], more].concat());
+        assert!(done.status == 2 && done.err.contains(told), "no {told:?} in {}", done.err);
+    };
+    mistyped(
+        &["--scope", "catalog:raed"],
+        "the policies have no scope catalog:raed: did you mean catalog:read?",
+    );
+    mistyped(
+        &["--subscription", "zzz=standard"],
+        "no API product zzz: there are: carrier, storefront, supply",
+    );
+    mistyped(&["--subscription", "storefront=standrad"], "no plan standrad: did you mean standard?");
+    mistyped(
+        &["--subscription", "supply=standard"],
+        "plan standard is not for API product supply, but for: storefront",
+    );
+    let of_node = ["policy", "explain", "GET /", "--app", "app_1", "--admin-url", "http://127.0.0.1:9"];
+    for in_vain in [["--environment", "live"], ["--subscription", "storefront=standard"]] {
+        let done = run(&[&of_node[..], &in_vain].concat());
+        assert!(done.status == 2 && done.err.contains("give --offline besides"), "{}", done.err);
     }
     folder::change(&folder, "plans/standard.yaml", "per_unit", "per_unti");
     let wrong = offline(folder.path(), &["GET /"]);
