@@ -5,6 +5,8 @@ mod asked;
 mod decisions;
 mod expected;
 mod facts;
+mod identity_source;
+mod life;
 mod names;
 mod proof;
 mod recorded;
@@ -12,12 +14,14 @@ mod shown;
 mod subscribed;
 mod switches;
 mod walk;
+mod when;
 
 pub(super) use self::arguments::ExplainArguments;
 use self::asked::Asked;
 use self::facts::{Facts, Who};
 use self::recorded::Recorded;
 use self::switches::Switches;
+use self::when::When;
 use super::failure::{Failure, Outcome};
 use super::policy;
 use super::query::segment;
@@ -27,7 +31,7 @@ use crate::server::clock::SystemClock;
 
 pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     let snapshot = policy::loaded(&arguments.policies, screen)?;
-    let now = SystemClock::new().now();
+    let now = When::Now(SystemClock::new().now());
     let asks_node = !arguments.offline && arguments.node.is_told();
     let is_of_credential = arguments.key.is_some()
         || arguments.client_certificate.is_some()
@@ -40,11 +44,12 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     arguments.check(asks_node)?;
     names::check(arguments, &snapshot)?;
     let node = if asks_node { Some(arguments.node.node()?) } else { None };
-    let (asked, facts, at) = match (&node, &arguments.request_id) {
+    let (asked, facts, when) = match (&node, &arguments.request_id) {
         (Some(node), Some(id)) => {
             let recorded = Recorded::of(&node.get(&format!("/admin/usage/{}", segment(id)))?)?;
             let asked = Asked::recorded(arguments, &recorded, &snapshot)?;
-            (asked, Facts::of_node(node, arguments, recorded.who(), recorded.at)?, Some(recorded.at))
+            let then = When::Then(recorded.at);
+            (asked, Facts::of_node(node, arguments, recorded.who(), then)?, then)
         }
         (Some(node), None) => {
             let key = arguments.key.as_ref();
@@ -55,11 +60,11 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
                 signature: arguments.signature_key.as_ref(),
                 certificate: arguments.client_certificate.as_ref(),
             };
-            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?, None)
+            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?, now)
         }
-        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now), None),
+        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now.at()), now),
     };
-    let switches = node.as_ref().map(|node| Switches::of_node(node, at)).transpose()?;
+    let switches = node.as_ref().map(|node| Switches::of_node(node, when)).transpose()?;
     let explained = walk::explain(&snapshot, &asked, (facts.as_ref(), switches.as_ref()))?;
     if let Some(node) = &node
         && node.get("/admin/policy")?["hash"] != snapshot.hash.as_str()

@@ -1,48 +1,39 @@
-//! Who calls: what a node knows of an app and its credential, or what is given. The directory proves the credential by it, as on a
-//! node it does by the store.
+//! Who calls: what a node knows of an app and its credential, or what is given.
 
 use std::str::FromStr;
 
 use anyhow::anyhow;
-use async_trait::async_trait;
 use serde_json::Value;
 
 use super::ExplainArguments;
+use super::life;
 use super::subscribed::Subscribed;
+use super::when::When;
 use crate::cli::failure::Failure;
 use crate::cli::node::Node;
 use crate::cli::query::{segment, with_query};
-use crate::credential::keys::KnownKey;
-use crate::credential::request_key::RequestKey;
-use crate::credential::sealing::SealingKey;
-use crate::credential::source::{IdentitySource, SourceUnavailable};
-use crate::domain::api_key::KeyHash;
-use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs, ShownNames};
+use crate::domain::app_certificate::{AppCertificate, KnownBy, RegisteredAs};
 use crate::domain::app_credential::AppCredential;
 use crate::domain::authentication::{Authentication, AuthenticationClass};
 use crate::domain::id::{
-    AppId, CertificateId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId, SubscriptionId,
+    AppId, CertificateId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId, SubscriptionId,
 };
 use crate::domain::identity::{
     App, ClientKind, DefaultScopes, Environment, Grant, KeyRecord, Merchant, Partner, Standing, Subscription,
 };
 use crate::domain::narrowing::{Narrowing, Networks, Products};
 use crate::domain::scope::ScopeSet;
-use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyMaterial, SignatureKeyRecord, Signing};
+use crate::domain::signature_key::{SignatureAlgorithm, SignatureKeyRecord, Signing};
 use crate::domain::signature_style::SignatureStyle;
 use crate::domain::time::Timestamp;
-use crate::domain::token_rules::TokenRules;
 use crate::policy::snapshot::Snapshot;
-
-/// A public key in the place of whichever an app has (RFC 8037, appendix A.2).
-const ANY_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// An app, and by what it calls.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) app: App,
-    partner: Partner,
-    subscriptions: Vec<Subscription>,
+    pub(super) partner: Partner,
+    pub(super) subscriptions: Vec<Subscription>,
     pub(super) key: Option<KeyRecord>,
     /// The key by which it signs its requests.
     pub(super) signature: Option<SignatureKeyRecord>,
@@ -52,6 +43,8 @@ pub(super) struct Facts {
     /// What its access token permits.
     pub(super) scopes: ScopeSet,
     pub(super) authentication: Option<Authentication>,
+    /// What has become of its credential, or of the consent, in words.
+    pub(super) became: Option<String>,
     pub(super) now: Timestamp,
 }
 
@@ -129,20 +122,24 @@ impl Facts {
             grant,
             scopes,
             authentication,
+            became: None,
             now,
         })
     }
 
-    /// What a node knows of an app and its credential at `now`; `None` if nobody in particular calls.
+    /// What a node knows of an app and its credential, for a call that is made then; `None` if nobody in particular calls.
     pub(super) fn of_node(
         node: &Node,
         arguments: &ExplainArguments,
         Who { app: id, merchant, key, signature, certificate }: Who<'_>,
-        now: Timestamp,
+        when: When,
     ) -> Result<Option<Self>, Failure> {
-        let key = key.map(|key| key_of_node(node, key)).transpose()?;
-        let signature = signature.map(|id| signature_key_of_node(node, id)).transpose()?;
-        let certificate = certificate.map(|id| certificate_of_node(node, id)).transpose()?;
+        let now = when.at();
+        let (key, of_key) = key.map(|id| key_of_node(node, id, when)).transpose()?.unzip();
+        let (signature, of_signing) =
+            signature.map(|id| signature_key_of_node(node, id, when)).transpose()?.unzip();
+        let (certificate, of_shown) =
+            certificate.map(|id| certificate_of_node(node, id, when)).transpose()?.unzip();
         let of_certificate = certificate.as_ref().map(|certificate| &certificate.app);
         let of_signature = signature.as_ref().map(|key| &key.app);
         let of_credential = key.as_ref().map(|key| &key.app).or(of_certificate).or(of_signature);
@@ -164,7 +161,8 @@ impl Facts {
             app((id.clone(), partner.id.clone()), environment, scopes.clone(), standing(&found, "standing")?);
         let path = with_query("/admin/subscriptions", &[("app", Some(id.as_str()))]);
         let subscriptions = node.list(&path)?.iter().map(subscription).collect::<Result<_, Failure>>()?;
-        let grant = merchant.map(|merchant| grant_of_node(node, (id, merchant))).transpose()?;
+        let (grant, of_grant) =
+            merchant.map(|merchant| grant_of_node(node, (id, merchant), when)).transpose()?.unzip();
         let scopes = match (arguments.scopes.as_slice(), &grant) {
             ([], Some((grant, _))) => grant.scopes.clone(),
             ([], None) => scopes,
@@ -181,6 +179,7 @@ impl Facts {
             grant,
             scopes,
             authentication,
+            became: of_key.or(of_signing).or(of_shown).or(of_grant).flatten(),
             now,
         }))
     }
@@ -246,33 +245,40 @@ fn subscription(of: &Value) -> Result<Subscription, Failure> {
     })
 }
 
-fn key_of_node(node: &Node, id: &KeyId) -> Result<KeyRecord, Failure> {
-    let key = node.get(&format!("/admin/keys/{}", segment(id.as_str())))?;
-    credential((field(&key, "id")?, ()), &key)
+/// Something that a node knows, with what has become of it, in words.
+type Found<T> = Result<(T, Option<String>), Failure>;
+
+fn key_of_node(node: &Node, id: &KeyId, when: When) -> Found<KeyRecord> {
+    let list = "/admin/keys";
+    let key = node.get(&format!("{list}/{}", segment(id.as_str())))?;
+    Ok((credential((field(&key, "id")?, ()), &key, when)?, life::of_node((node, list), &key, when)?))
 }
 
 /// What it signs, and how, decides nothing here.
-fn signature_key_of_node(node: &Node, id: &SignatureKeyId) -> Result<SignatureKeyRecord, Failure> {
-    let key = node.get(&format!("/admin/signature-keys/{}", segment(id.as_str())))?;
+fn signature_key_of_node(node: &Node, id: &SignatureKeyId, when: When) -> Found<SignatureKeyRecord> {
+    let list = "/admin/signature-keys";
+    let key = node.get(&format!("{list}/{}", segment(id.as_str())))?;
     let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::Ed25519 };
-    credential((field(&key, "id")?, signing), &key)
+    Ok((credential((field(&key, "id")?, signing), &key, when)?, life::of_node((node, list), &key, when)?))
 }
 
-fn certificate_of_node(node: &Node, id: &CertificateId) -> Result<AppCertificate, Failure> {
-    let found = node.get(&format!("/admin/client-certificates/{}", segment(id.as_str())))?;
+fn certificate_of_node(node: &Node, id: &CertificateId, when: When) -> Found<AppCertificate> {
+    let list = "/admin/client-certificates";
+    let found = node.get(&format!("{list}/{}", segment(id.as_str())))?;
     let told = KnownBy::KINDS.into_iter().find_map(|kind| Some((kind, found[kind].as_str()?)));
     let known_by = told.and_then(|(kind, name)| KnownBy::of(kind, name).ok());
     let known_by = known_by.ok_or_else(|| anyhow!("the node's answer has no name that is known here"))?;
-    credential((field(&found, "id")?, RegisteredAs { known_by, label: None }), &found)
+    let own = RegisteredAs { known_by, label: None };
+    Ok((credential((field(&found, "id")?, own), &found, when)?, life::of_node((node, list), &found, when)?))
 }
 
 /// A credential as a node tells of it.
-fn credential<I, O>((id, own): (I, O), of: &Value) -> Result<AppCredential<I, O>, Failure> {
+fn credential<I, O>((id, own): (I, O), of: &Value, when: When) -> Result<AppCredential<I, O>, Failure> {
     Ok(AppCredential {
         scopes: list(of, "scopes")?,
         narrowing: narrowing(of)?,
         expires_at: optional(of, "expires_at")?,
-        revoked_at: optional(of, "revoked_at")?,
+        revoked_at: optional(of, "revoked_at")?.filter(|at| when.has_seen(*at)),
         ..AppCredential::new(id, field(of, "app")?, own, field(of, "created_at")?)
     })
 }
@@ -284,94 +290,32 @@ fn narrowing(of: &Value) -> Result<Narrowing, Failure> {
 }
 
 /// The grant that holds; without one, the last that did.
-fn grant_of_node(node: &Node, (app, id): (&AppId, &MerchantId)) -> Result<(Grant, Merchant), Failure> {
+fn grant_of_node(node: &Node, (app, id): (&AppId, &MerchantId), when: When) -> Found<(Grant, Merchant)> {
     let found = node.get(&format!("/admin/merchants/{}", segment(id.as_str())))?;
     let merchant = known_merchant(id, standing(&found, "standing")?, field(&found, "created_at")?);
     let grants = node.list(&with_query("/admin/grants", &[("app", Some(app.as_str()))]))?;
-    let of_merchant = || grants.iter().filter(|grant| grant["merchant"] == id.as_str());
-    let holds = of_merchant().find(|grant| grant["revoked_at"].is_null());
-    let Some(grant) = holds.or_else(|| of_merchant().next_back()) else {
+    let of_merchant = grants.iter().filter(|grant| grant["merchant"] == id.as_str());
+    let mut grants = of_merchant.map(|told| grant(told, (app, id))).collect::<Result<Vec<_>, Failure>>()?;
+    let holds = |grant: &Grant| {
+        when.has_seen(grant.created_at) && !grant.revoked_at.is_some_and(|at| when.has_seen(at))
+    };
+    let place = grants.iter().position(holds).or(grants.len().checked_sub(1));
+    let Some(grant) = place.map(|place| grants.swap_remove(place)) else {
         let what = format!("{id} has granted {app} nothing, so the app has no token for it");
         return Err(anyhow!(what).into());
     };
-    let grant = Grant {
-        id: field(grant, "id")?,
-        merchant: id.clone(),
-        app: app.clone(),
-        scopes: list(grant, "scopes")?.unwrap_or_default(),
-        created_at: field(grant, "created_at")?,
-        revoked_at: optional(grant, "revoked_at")?,
-    };
-    Ok((grant, merchant))
+    let became = grant.revoked_at.map(|at| format!("whose grant was {}", life::revoked(at, when)));
+    let revoked_at = grant.revoked_at.filter(|at| when.has_seen(*at));
+    Ok(((Grant { revoked_at, ..grant }, merchant), became))
 }
 
-type Answered<T> = Result<T, SourceUnavailable>;
-
-#[async_trait]
-impl IdentitySource for Facts {
-    async fn key(&self, _: &KeyHash) -> Answered<Option<KeyRecord>> {
-        Ok(self.key.clone())
-    }
-
-    async fn keys_after(&self, _: Option<&KeyId>, _: u32) -> Answered<Vec<(KeyHash, KnownKey, bool)>> {
-        Ok(Vec::new())
-    }
-
-    async fn signature_key(&self, _: &SignatureKeyId) -> Answered<Option<SignatureKeyRecord>> {
-        Ok(self.signature.clone())
-    }
-
-    /// No signature is looked at.
-    async fn request_key(&self, key: &SignatureKeyRecord) -> Answered<Option<RequestKey>> {
-        let (signs, material) =
-            ((&key.own.style, key.own.algorithm), SignatureKeyMaterial::Public(ANY_KEY.to_owned()));
-        let open = |sealing| RequestKey::open((&key.id, key.created_at), signs, &material, &sealing).ok();
-        Ok(SealingKey::new(&[0; 32]).and_then(open))
-    }
-
-    async fn certificate(&self, _: &ShownNames) -> Answered<Option<AppCertificate>> {
-        Ok(self.certificate.clone())
-    }
-
-    async fn app(&self, _: &AppId) -> Answered<Option<App>> {
-        Ok(Some(self.app.clone()))
-    }
-
-    async fn token_rules(&self, _: &AppId) -> Answered<TokenRules> {
-        Ok(TokenRules::default())
-    }
-
-    async fn partner(&self, _: &PartnerId) -> Answered<Option<Partner>> {
-        Ok(Some(self.partner.clone()))
-    }
-
-    async fn subscriptions(&self, _: &AppId) -> Answered<Vec<Subscription>> {
-        Ok(self.subscriptions.clone())
-    }
-
-    async fn grant(&self, _: &GrantId) -> Answered<Option<Grant>> {
-        Ok(self.grant.as_ref().map(|(grant, _)| grant.clone()))
-    }
-
-    async fn grant_to(&self, _: &MerchantId, _: &AppId) -> Answered<Option<GrantId>> {
-        let grant = self.grant.as_ref().map(|(grant, _)| grant);
-        Ok(grant.filter(|grant| grant.revoked_at.is_none()).map(|grant| grant.id.clone()))
-    }
-
-    /// It ends with its grant.
-    async fn is_family_revoked(&self, _: &FamilyId) -> Answered<bool> {
-        Ok(self.grant.as_ref().is_some_and(|(grant, _)| grant.revoked_at.is_some()))
-    }
-
-    async fn is_token_revoked(&self, _: &str) -> Answered<bool> {
-        Ok(false)
-    }
-
-    async fn revoked_tokens(&self, _: &str, _: u32) -> Answered<Vec<(String, Timestamp)>> {
-        Ok(Vec::new())
-    }
-
-    async fn merchant(&self, _: &MerchantId) -> Answered<Option<Merchant>> {
-        Ok(self.grant.as_ref().map(|(_, merchant)| merchant.clone()))
-    }
+fn grant(of: &Value, (app, merchant): (&AppId, &MerchantId)) -> Result<Grant, Failure> {
+    Ok(Grant {
+        id: field(of, "id")?,
+        merchant: merchant.clone(),
+        app: app.clone(),
+        scopes: list(of, "scopes")?.unwrap_or_default(),
+        created_at: field(of, "created_at")?,
+        revoked_at: optional(of, "revoked_at")?,
+    })
 }

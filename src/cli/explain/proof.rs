@@ -70,6 +70,7 @@ impl Proof {
                 (Made::AccessToken(text), told(facts))
             }
         };
+        let told = facts.became.iter().fold(told, |told, became| format!("{told}, {became}"));
         Ok(Self { directory, runtime, made, told, now })
     }
 

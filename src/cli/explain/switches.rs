@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::decisions::{Answer, Decisions};
 use super::facts::{field, optional};
+use super::when::When;
 use crate::cli::failure::Failure;
 use crate::cli::node::Node;
 use crate::cli::query::with_query;
 use crate::domain::action::Action;
 use crate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use crate::domain::refusal::Refusal;
-use crate::domain::time::Timestamp;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::snapshot::{Route, Snapshot};
 
@@ -24,8 +24,8 @@ const CHANGES: &str = "100";
 pub(super) struct Switches<'n> {
     node: &'n Node,
     known: KillSwitches,
-    /// When the call was made, if it is on record: what was switched off since did not refuse it.
-    at: Option<Timestamp>,
+    /// When the call is made: what was switched off since did not refuse it.
+    when: When,
 }
 
 /// Something that keeps a route from being served now.
@@ -61,19 +61,19 @@ pub(super) fn ask(
 }
 
 impl<'n> Switches<'n> {
-    /// All that a node has switched off; for a call that is made now, or was at `at`.
-    pub(super) fn of_node(node: &'n Node, at: Option<Timestamp>) -> Result<Self, Failure> {
+    /// All that a node has switched off, for a call that is made then.
+    pub(super) fn of_node(node: &'n Node, when: When) -> Result<Self, Failure> {
         let known = KillSwitches::default();
         let reading = known.begin();
         let found = node.list("/admin/kill-switches")?.iter().map(switch).collect::<Result<_, _>>()?;
         known.put(reading, found);
-        Ok(Self { node, known, at })
+        Ok(Self { node, known, when })
     }
 
     /// What keeps a route from being served, as the node finds it.
     fn of(&self, snapshot: &Snapshot, route: &Route) -> Option<Off> {
         let switch = self.known.by_route(snapshot).get(route.index)?.clone()?;
-        let is_later = self.at.is_some_and(|at| switch.off_since > at);
+        let is_later = !self.when.has_seen(switch.off_since);
         Some(Off { by: self.who(&switch), switch, is_later })
     }
 

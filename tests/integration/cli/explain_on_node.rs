@@ -14,9 +14,15 @@ const PRODUCT: &str = "/api/products/p-1001";
 /// The decision about what is switched off: its outcome, and what it rests on.
 #[track_caller]
 fn switch(told: &Value) -> (String, String) {
+    decision(told, "switch")
+}
+
+/// The outcome of a decision, and what was asked.
+#[track_caller]
+pub(super) fn decision(told: &Value, name: &str) -> (String, String) {
     let all = told["decisions"].as_array().unwrap();
-    let found = all.iter().find(|decision| decision["decision"] == "switch");
-    let found = found.unwrap_or_else(|| panic!("no switch in {told}"));
+    let found = all.iter().find(|decision| decision["decision"] == name);
+    let found = found.unwrap_or_else(|| panic!("no {name} in {told}"));
     (found["outcome"].as_str().unwrap().to_owned(), found["asked"].as_str().unwrap().to_owned())
 }
 
@@ -120,4 +126,23 @@ fn a_call_that_is_signed_is_explained_as_the_node_decides_it() {
         dev.admin("POST", &format!("/admin/signature-keys/{}/revoke", signer.id), "");
         agree();
     }
+}
+
+#[test]
+fn of_a_credential_that_works_no_longer_it_is_told_what_became_of_it_and_when() {
+    let dev = Dev::start();
+    let app = dev.told("/app/client_id");
+    let key = dev.admin("POST", "/admin/keys", &json!({ "app": app }).to_string()).json();
+    let id = key["id"].as_str().unwrap();
+    let credential = || decision(&explained(&on_node(&dev, &[PRODUCT, "--key", id])), "credential");
+    let told = |outcome: &str, became: &str| (outcome.to_owned(), format!("key {id} of app {app}{became}"));
+    assert_eq!(credential(), told("allowed", ""));
+    let successor = dev.admin("POST", &format!("/admin/keys/{id}/rotate"), "{}").json();
+    let (new, end) = (successor["id"].as_str().unwrap(), &successor["predecessor"]["expires_at"]);
+    let rotated = format!(", rotated: {new} has taken its place; ");
+    let works = format!("{rotated}works until {}", end.as_str().unwrap());
+    assert_eq!(credential(), told("allowed", &works));
+    let revoked = dev.admin("POST", &format!("/admin/keys/{id}/revoke"), "").json();
+    let revoked = format!("{rotated}revoked at {}", revoked["revoked_at"].as_str().unwrap());
+    assert_eq!(credential(), told("refused", &revoked));
 }
