@@ -13,6 +13,7 @@ mod recorded;
 mod shown;
 mod subscribed;
 mod switches;
+mod unknown_address;
 mod walk;
 mod when;
 
@@ -44,25 +45,25 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     arguments.check(asks_node)?;
     names::check(arguments, &snapshot)?;
     let node = if asks_node { Some(arguments.node.node()?) } else { None };
-    let (asked, facts, when) = match (&node, &arguments.request_id) {
+    let recorded = match (&node, &arguments.request_id) {
         (Some(node), Some(id)) => {
             let recorded = Recorded::of(&node.get(&format!("/admin/usage/{}", segment(id)))?)?;
-            let asked = Asked::recorded(arguments, &recorded, &snapshot)?;
-            let then = When::Then(recorded.at);
-            (asked, Facts::of_node(node, arguments, recorded.who(), then)?, then)
+            recorded.check(arguments)?;
+            Some(recorded)
         }
-        (Some(node), None) => {
-            let key = arguments.key.as_ref();
-            let who = Who {
-                app: arguments.app.as_ref(),
-                merchant: arguments.merchant.as_ref(),
-                key,
-                signature: arguments.signature_key.as_ref(),
-                certificate: arguments.client_certificate.as_ref(),
-            };
-            (Asked::imagined(arguments)?, Facts::of_node(node, arguments, who, now)?, now)
+        (Some(_) | None, _) => None,
+    };
+    let when = recorded.as_ref().map_or(now, |recorded| When::Then(recorded.at));
+    let asked = match &recorded {
+        Some(recorded) => Asked::recorded(arguments, recorded, &snapshot)?,
+        None => Asked::imagined(arguments)?,
+    };
+    let facts = match &node {
+        Some(node) => {
+            let who = recorded.as_ref().map_or_else(|| Who::named(arguments), Recorded::who);
+            Facts::of_node(node, arguments, who, when)?
         }
-        (None, _) => (Asked::imagined(arguments)?, Facts::given(arguments, &snapshot, now.at()), now),
+        None => Facts::given(arguments, &snapshot, when.at()),
     };
     let switches = node.as_ref().map(|node| Switches::of_node(node, when)).transpose()?;
     let explained = walk::explain(&snapshot, &asked, (facts.as_ref(), switches.as_ref()))?;
@@ -72,7 +73,8 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         let folder = arguments.policies.display();
         screen.note(&format!("The node has other policies in force than those in {folder}."))?;
     }
-    let shown = shown::show(&explained, &asked, screen);
+    let assumed = recorded.as_ref().map(|recorded| recorded.assumed(arguments));
+    let shown = shown::show(&explained, &asked, recorded.as_ref().zip(assumed.as_deref()), screen);
     match arguments.expect.and_then(|expected| expected::missed(expected, &explained, &asked)) {
         Some(failure) => Err(failure.beside(shown)),
         None => shown,

@@ -45,8 +45,9 @@ enum Action {
     /// Walk one call through the policies: every decision, and the line of the policy that made it
     ///
     /// The call is imagined, or one on record. Who calls is known by the node, if one is named: the app with its subscriptions,
-    /// key or grant, as they are now, and what is switched off. Without one, or with --offline, it is as it is given. It is decided by the code that decides on
-    /// a node, which ends at the first refusal; nothing is counted, and no upstream is asked.
+    /// key or grant, as they are now, and what is switched off. Without one, or with --offline, it is as it is given. Of a call on
+    /// record it is told first what became of it; what no record says, as where it came from, is assumed by name or left open. It is
+    /// decided by the code that decides on a node, which ends at the first refusal; nothing is counted, and no upstream is asked.
     Explain(Box<ExplainArguments>),
     /// How the policies of a running node stand
     Status {

@@ -172,6 +172,12 @@ impl Expression {
         reads(&self.tree, variable, field)
     }
 
+    /// Whether its value may depend on where a call comes from.
+    #[must_use]
+    pub fn asks_for_address(&self) -> bool {
+        !self.networks.is_empty() || self.reads("source", "address")
+    }
+
     /// Its value as a truth value.
     ///
     /// # Errors

@@ -23,8 +23,8 @@ pub(in crate::cli) struct ExplainArguments {
     /// The policy folder
     #[arg(long, value_name = "DIR", env = "TOLLGATE_POLICIES", default_value = "policies")]
     pub(super) policies: PathBuf,
-    /// A call on record, by the id of its answer: its method, route, app, merchant and time are taken; parameters of its path,
-    /// which are on no record, by their names
+    /// A call on record, by the id of its answer: its method, route, app, merchant, credential and time are taken. Where it came
+    /// from is on no record; parameters of its path, which are on none either, stand there by their names
     #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "client_certificate", "signature_key", "merchant", "offline"])]
     pub(super) request_id: Option<String>,
     /// The app that calls [default: nobody, without a credential]
@@ -53,12 +53,12 @@ pub(in crate::cli) struct ExplainArguments {
     /// The merchant behind the token proved itself by two factors
     #[arg(long, requires = "merchant_behind")]
     pub(super) two_factors: bool,
-    /// Where the call comes from
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub(super) from: IpAddr,
-    /// The host that it names
-    #[arg(long, value_name = "HOST", default_value = "gateway")]
-    pub(super) host: String,
+    /// Where the call comes from [default: 127.0.0.1; of a call on record, it is not known]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) from: Option<IpAddr>,
+    /// The host that it names [default: gateway; of a call on record, the first of its route]
+    #[arg(long, value_name = "HOST")]
+    pub(super) host: Option<String>,
     /// A header field, such as 'X-Channel: beta'; may be given several times
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub(super) headers: Vec<String>,

@@ -1,6 +1,6 @@
 //! The call that is explained, as the gateway would get it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context, anyhow};
 use http::header::{CONTENT_TYPE, HOST};
@@ -12,10 +12,16 @@ use crate::cli::failure::Failure;
 use crate::domain::merchant_field::MerchantField;
 use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
 
+/// Where a call comes from that is imagined, if nothing is said.
+pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// The host that a call names, if nothing is said.
+const HOST_NAME: &str = "gateway";
+
 /// A call.
 pub(super) struct Asked {
     pub(super) parts: request::Parts,
-    pub(super) from: IpAddr,
+    /// Where it comes from, if that is known.
+    pub(super) from: Option<IpAddr>,
     pub(super) body: Option<String>,
 }
 
@@ -24,7 +30,8 @@ impl Asked {
     pub(super) fn imagined(arguments: &ExplainArguments) -> Result<Self, Failure> {
         let call = arguments.call.as_deref().unwrap_or_default().trim();
         let (method, target) = call.split_once(' ').unwrap_or(("GET", call));
-        Self::of(arguments, (method, target.trim()))
+        let from = arguments.from.unwrap_or(HERE);
+        Self::of(arguments, (method, target.trim()), HOST_NAME, Some(from))
     }
 
     /// A call of which this is on record.
@@ -34,15 +41,28 @@ impl Asked {
         snapshot: &Snapshot,
     ) -> Result<Self, Failure> {
         let route = snapshot.routes.iter().find(|route| route.name == recorded.route);
-        let route = route.ok_or_else(|| anyhow!("the policies have no route {} any more", recorded.route))?;
-        Self::of(arguments, (&recorded.method, &target(route, recorded)))
+        let route = route.ok_or_else(|| {
+            anyhow!(
+                "the policies have no route {} any more, and the call {}",
+                recorded.route,
+                recorded.told()
+            )
+        })?;
+        let host = route.hosts.first().map_or(HOST_NAME, String::as_str);
+        Self::of(arguments, (&recorded.method, &target(route, recorded)), host, arguments.from)
     }
 
-    fn of(arguments: &ExplainArguments, (method, target): (&str, &str)) -> Result<Self, Failure> {
+    fn of(
+        arguments: &ExplainArguments,
+        (method, target): (&str, &str),
+        host: &str,
+        from: Option<IpAddr>,
+    ) -> Result<Self, Failure> {
         let usage = |what: String| Failure::Usage(format!("tollgate: {what}"));
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|_| usage(format!("{method:?} is no method: write it like 'POST /api/orders'")))?;
-        let host = HeaderValue::from_str(&arguments.host).context("--host is no host")?;
+        let host = arguments.host.as_deref().unwrap_or(host);
+        let host = HeaderValue::from_str(host).context("--host is no host")?;
         let request = Request::builder().method(method).uri(target).header(HOST, host);
         let (mut parts, ()) = request
             .body(())
@@ -61,7 +81,8 @@ impl Asked {
         if (arguments.body.is_some() || may_have_body) && !parts.headers.contains_key(CONTENT_TYPE) {
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Self { parts, from: arguments.from.to_canonical(), body: arguments.body.clone() })
+        let from = from.map(|address| address.to_canonical());
+        Ok(Self { parts, from, body: arguments.body.clone() })
     }
 
     /// Method and target.

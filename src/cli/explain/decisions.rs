@@ -48,6 +48,8 @@ pub(super) enum Answer {
     Refused,
     /// What it is asked of was not given.
     NotAsked,
+    /// It depends on what is not known of the call.
+    NotKnown,
     /// No policy says it, and no node was asked.
     BeyondPolicies,
 }
@@ -58,14 +60,14 @@ impl Answer {
             Self::Allowed => "allowed",
             Self::Refused => "refused",
             Self::NotAsked => "not asked",
-            Self::BeyondPolicies => "not known",
+            Self::NotKnown | Self::BeyondPolicies => "not known",
         }
     }
 
     /// Whether another answer could change what becomes of the call, as far as the policies say it.
     fn is_open(self) -> bool {
         match self {
-            Self::NotAsked => true,
+            Self::NotAsked | Self::NotKnown => true,
             Self::Allowed | Self::Refused | Self::BeyondPolicies => false,
         }
     }
@@ -80,6 +82,13 @@ impl Decisions {
     pub(super) fn leave(&mut self, answer: Answer) {
         if let Some(last) = self.0.last_mut() {
             last.answer = answer;
+        }
+    }
+
+    /// The answer to that question, if it was asked, depends on what is not known: what it asks, and of what.
+    pub(super) fn leave_open(&mut self, question: Question, asked: impl FnOnce() -> String) {
+        if let Some(found) = self.0.iter_mut().find(|decision| decision.name == question.name()) {
+            (found.answer, found.asked) = (Answer::NotKnown, asked());
         }
     }
 }
@@ -109,7 +118,12 @@ impl Explained {
         if self.refusal.is_some() {
             return Some(false);
         }
-        self.decisions.0.iter().all(|decision| !decision.answer.is_open()).then_some(true)
+        (!self.is_open()).then_some(true)
+    }
+
+    /// Whether something was left open that could refuse the call, perhaps before what did.
+    pub(super) fn is_open(&self) -> bool {
+        self.decisions.0.iter().any(|decision| decision.answer.is_open())
     }
 
     /// A row for each decision.

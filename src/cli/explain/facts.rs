@@ -60,6 +60,19 @@ pub(super) struct Who<'w> {
     pub(super) certificate: Option<&'w CertificateId>,
 }
 
+impl<'w> Who<'w> {
+    /// Whom the arguments name.
+    pub(super) fn named(arguments: &'w ExplainArguments) -> Self {
+        Self {
+            app: arguments.app.as_ref(),
+            merchant: arguments.merchant.as_ref(),
+            key: arguments.key.as_ref(),
+            signature: arguments.signature_key.as_ref(),
+            certificate: arguments.client_certificate.as_ref(),
+        }
+    }
+}
+
 /// The text field of that name.
 pub(super) fn field<T: FromStr>(of: &Value, name: &str) -> Result<T, Failure> {
     optional(of, name)?.ok_or_else(|| anyhow!("the node's answer has no {name}").into())
@@ -182,6 +195,15 @@ impl Facts {
             became: of_key.or(of_signing).or(of_shown).or(of_grant).flatten(),
             now,
         }))
+    }
+}
+
+impl Facts {
+    /// To what the credential is narrowed; `None` for one that never is.
+    pub(super) fn narrowing(&self) -> Option<&Narrowing> {
+        let of_key = self.key.as_ref().map(|key| &key.narrowing);
+        let of_signature = self.signature.as_ref().map(|key| &key.narrowing);
+        of_key.or(of_signature).or(self.certificate.as_ref().map(|certificate| &certificate.narrowing))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::credential::presented::Presented;
 use crate::domain::api_key::ApiKey;
 use crate::domain::app_certificate::ShownNames;
 use crate::domain::id::{FamilyId, SignatureKeyId};
+use crate::domain::narrowing::Narrowing;
 use crate::domain::refusal::Refusal;
 use crate::domain::signing_algorithm::SigningAlgorithm;
 use crate::domain::time::{Clock, ManualClock, Timestamp};
@@ -28,6 +29,8 @@ pub(super) struct Proof {
     made: Made,
     /// In words.
     pub(super) told: String,
+    /// To what it is narrowed, if it is one that can be.
+    pub(super) narrowing: Option<Narrowing>,
     /// When it is shown.
     pub(super) now: Timestamp,
 }
@@ -71,7 +74,7 @@ impl Proof {
             }
         };
         let told = facts.became.iter().fold(told, |told, became| format!("{told}, {became}"));
-        Ok(Self { directory, runtime, made, told, now })
+        Ok(Self { directory, runtime, made, told, narrowing: facts.narrowing().cloned(), now })
     }
 
     /// Whom it proves.

@@ -1,11 +1,13 @@
-//! A call that is on record.
+//! A call that is on record: what became of it, what is known of it, and what of it is only assumed.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::ExplainArguments;
 use super::facts::{Who, field, optional};
 use crate::cli::failure::Failure;
 use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName, SignatureKeyId};
 use crate::domain::principal::CredentialKind;
+use crate::domain::refusal_code;
 use crate::domain::time::Timestamp;
 
 /// What is on record of a call.
@@ -16,6 +18,10 @@ pub(super) struct Recorded {
     pub(super) merchant: Option<MerchantId>,
     pub(super) credential: Credential,
     pub(super) at: Timestamp,
+    /// The status of its answer.
+    status: u64,
+    /// The code of the refusal, or of how it ended otherwise.
+    refusal: Option<String>,
 }
 
 /// What proved an app.
@@ -51,7 +57,76 @@ impl Recorded {
                 _ => Credential::Token,
             },
             at: field(record, "at")?,
+            status: record["status"].as_u64().unwrap_or_default(),
+            refusal: optional(record, "refusal")?,
         })
+    }
+
+    /// What became of it.
+    pub(super) fn told(&self) -> String {
+        match self.refusal.as_deref() {
+            Some(code) if refusal_code::ALL.contains(&code) => format!("is on record as refused: {code}"),
+            // Its caller left, or it was cut off within its answer.
+            Some(code) => format!("is on record as ended: {code}"),
+            None => format!("is on record as answered: {}", self.status),
+        }
+    }
+
+    /// The same for programs.
+    pub(super) fn to_json(&self) -> Value {
+        let Self { route, at, status, refusal, .. } = self;
+        json!({ "at": at.to_string(), "route": route.as_str(), "status": status, "refusal": refusal })
+    }
+
+    /// Whether nothing is said of its credential in vain.
+    pub(super) fn check(&self, arguments: &ExplainArguments) -> Result<(), Failure> {
+        let is_token = matches!(self.credential, Credential::Token);
+        let wrong = match (arguments.scopes.is_empty(), arguments.two_factors) {
+            (false, _) if !is_token => {
+                "--scope is of an access token, and that call came by another credential"
+            }
+            (_, true) if self.merchant.is_none() => {
+                "--two-factors is of a merchant's login, and that call was for none"
+            }
+            _ => return Ok(()),
+        };
+        Err(Failure::Usage(format!("tollgate: {wrong}: leave it out")))
+    }
+
+    /// What no record says, and what stands in its place.
+    pub(super) fn assumed(&self, arguments: &ExplainArguments) -> Vec<&'static str> {
+        let is_token = matches!(self.credential, Credential::Token);
+        let all = [
+            (
+                arguments.from.is_none(),
+                "where it came from is not known: what depends on that is left open, unless --from says it",
+            ),
+            (
+                true,
+                "host, header fields and body are as --host, --header and --body say; what path and query had beside the merchant is not known",
+            ),
+            (
+                is_token && arguments.scopes.is_empty(),
+                "its access token had all scopes that were granted, unless --scope says less",
+            ),
+            (
+                is_token && self.merchant.is_some(),
+                "its merchant had just logged in, and by two factors if --two-factors says so",
+            ),
+            (
+                true,
+                "app, partner, merchant, grant and credential are as of today, but for what began or ended since at a time that is known",
+            ),
+            (
+                true,
+                "kill switches are those of today: of what was switched off then and is on again, nothing is told",
+            ),
+            (
+                true,
+                "policies are those of the folder, which may not be those of then; what limits had counted is not known",
+            ),
+        ];
+        all.into_iter().filter(|(is_assumed, _)| *is_assumed).map(|(_, what)| what).collect()
     }
 
     /// Who made it.

@@ -49,11 +49,12 @@ pub(super) fn ask(
         return Ok(());
     };
     let Some(off) = switches.of(snapshot, route) else {
-        decisions.add(
-            "switch",
-            None,
-            format!("neither route {name} nor upstream {upstream} is switched off"),
-        );
+        let today = match switches.when {
+            When::Now(_) => "",
+            When::Then(_) => " today; what was at the time of the call is not known",
+        };
+        let what = format!("neither route {name} nor upstream {upstream} is switched off{today}");
+        decisions.add("switch", None, what);
         return Ok(());
     };
     decisions.add("switch", None, off.told());

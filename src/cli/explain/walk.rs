@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::asked::Asked;
+use super::asked::{Asked, HERE};
 use super::decisions::{Answer, Decisions, Explained, Refused};
 use super::facts::Facts;
 use super::proof::Proof;
 use super::switches::{self, Switches};
+use super::unknown_address;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
 use crate::domain::plan::{Limit, LimitKey};
@@ -67,7 +68,12 @@ fn walk(
     decisions.answered(Some(&route.source), || format!("route {}", route.name));
     *name = Some(route.name.to_string());
     *upstream = Some(snapshot.upstreams[route.upstream].name.to_string());
-    let address = CallerAddress::of(decisions, route, asked.from)?;
+    let narrowing = proof.and_then(|proof| proof.narrowing.as_ref());
+    let from = asked.from.unwrap_or_else(|| unknown_address::assumed(route, narrowing));
+    let address = CallerAddress::of(decisions, route, from)?;
+    if asked.from.is_none() {
+        unknown_address::leave_open(decisions, route, narrowing);
+    }
     let now = proof.map_or(Timestamp::default(), |proof| proof.now);
     let identity = match proof {
         None => None,
@@ -82,8 +88,15 @@ fn walk(
     let query = parts.uri.query().unwrap_or_default();
     let circumstances =
         Circumstances { parts, head: &checked, query, body, parameters: &parameters, address, now };
-    let permit = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances)?;
-    count(decisions, (route, &permit), identity.as_ref(), asked.from)?;
+    let authorized = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances);
+    if asked.from.is_none() {
+        unknown_address::leave_open(decisions, route, narrowing);
+        if authorized.as_ref().is_err_and(|refusal| unknown_address::depends_on_it(refusal, route)) {
+            return Ok(());
+        }
+    }
+    let permit = authorized?;
+    count(decisions, (route, &permit), identity.as_ref(), from)?;
     look_at_body(decisions, &permit, asked)?;
     // Who has no subscription counts as nobody.
     tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));
@@ -110,7 +123,8 @@ fn is_own(
     me::Question::check_method(&asked.parts.method)?;
     decisions.add("credential", None, proof.map_or("any".to_owned(), |proof| proof.told.clone()));
     let identity = proof.ok_or(Refusal::CredentialMissing)?.identity()?;
-    question.check(&identity.caller, asked.from)?;
+    // No call on record is one of these.
+    question.check(&identity.caller, asked.from.unwrap_or(HERE))?;
     Ok(true)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Finished, finished, run, tollgate};
 use crate::support::bound::{Bound, ROUTES, add};
-use crate::support::dev::{Dev, wait_for};
+use crate::support::dev::Dev;
 use crate::support::folder;
 use crate::support::http;
 
@@ -358,39 +358,4 @@ pub(super) fn check(sent: &http::Answer, told: &Value) {
     if is_refused {
         assert_eq!((&told["status"], &told["detail"]), (&json!(sent.status), &sent.json()["detail"]));
     }
-}
-
-#[test]
-fn a_call_on_record_is_explained_as_it_was() {
-    let world = Bound::start();
-    let dev = &world.dev;
-    let other = world.call("GET", &format!("/api/merchants/{}/orders", world.ids[1]), &[], "");
-    let own = world.call("GET", &format!("/api/reports?merchant_id={}", world.ids[0]), &[], "");
-    for (answer, route) in [(&other, "bound-by-path"), (&own, "bound-by-query")] {
-        let id = answer.header("x-request-id").unwrap();
-        let record = format!("/admin/usage/{id}");
-        wait_for("the usage record", || dev.admin("GET", &record, "").status == 200);
-        // Of the path it is known which merchant it may name alone.
-        let told = explained(&on_node(dev, &["--request-id", id, "--two-factors"]));
-        assert_eq!((&told["route"], &told["allowed"]), (&json!(route), &json!(true)), "{told}");
-        assert!(told["call"].as_str().unwrap().contains(&world.ids[0]), "{told}");
-    }
-    // One by an API key is that key's, not that of a token with all that the app may do.
-    let body = json!({"app": dev.told("/app/client_id"), "scopes": ["catalog:read"]}).to_string();
-    let key = dev.admin("POST", "/admin/keys", &body).json();
-    let refused = dev.get("/api/orders", &[("X-Api-Key", key["key"].as_str().unwrap())]);
-    assert_eq!(refused.code(), "scope_missing");
-    let id = refused.header("x-request-id").unwrap();
-    let record = format!("/admin/usage/{id}");
-    wait_for("the usage record", || dev.admin("GET", &record, "").status == 200);
-    let record = dev.admin("GET", &record, "").json();
-    assert_eq!((&record["credential"], &record["credential_id"]), (&json!("api_key"), &key["id"]));
-    let told = explained(&on_node(dev, &["--request-id", id]));
-    assert_eq!((&told["code"], &told["detail"]), (&json!("scope_missing"), &refused.json()["detail"]));
-    let unknown = on_node(dev, &["--request-id", "01900000-0000-7000-8000-000000000000"]);
-    assert_eq!(unknown.status, 1, "{}", unknown.err);
-    // The node has other policies than those of the folder.
-    let folder = folder::policies();
-    let told = on_node(dev, &["GET /api/products", "--policies", folder.path().to_str().unwrap()]);
-    assert!(told.err.contains("other policies in force"), "{}", told.err);
 }
