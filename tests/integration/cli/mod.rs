@@ -5,6 +5,7 @@ mod arguments;
 mod credentials;
 mod explain;
 mod explain_on_node;
+mod explain_order;
 mod explain_recorded;
 mod in_use;
 mod keys;

@@ -77,7 +77,7 @@ fn the_tour_runs_from_its_first_line_to_its_last() {
 }
 
 /// The first cells of the table whose head is that row, each with its texts in code.
-fn table_of(head: &str) -> Vec<Vec<String>> {
+pub(super) fn table_of(head: &str) -> Vec<Vec<String>> {
     let readme = readme();
     let rows = readme.split(head).nth(1).unwrap().lines().skip(2);
     let cells = rows.take_while(|row| row.starts_with('|')).map(|row| {
