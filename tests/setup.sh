@@ -24,7 +24,7 @@ install_missing() {
     [ -n "$(postgres_commands)" ] || missing+=(postgresql)
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v curl >/dev/null || missing+=(curl)
-    command -v openssl >/dev/null || missing+=(openssl)
+    openssl version 2>/dev/null | grep -q '^OpenSSL [3-9]' || missing+=(openssl)
     [ -x /bin/kill ] || missing+=(procps)
     python3 -c 'import requests' 2>/dev/null || missing+=(python3 python3-requests)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

@@ -14,9 +14,8 @@ use crate::domain::action::{Action, SubjectKind};
 use crate::domain::audit::{Actor, AuditRecord};
 use crate::store::audit::AuditFilter;
 
-/// `GET /admin/audit?subject=&actor=&action=`, the last first by its number: in the order in which they were recorded,
-/// whatever the clocks of the nodes tell. What can be nobody's name is no empty list: it is told which
-/// there are.
+/// `GET /admin/audit?subject=&actor=&action=`, the last first by its number, whatever the clocks of the nodes tell. What can be
+/// nobody's name is no empty list: it is told which there are.
 pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
     let paging = parameters.page();
     let subject = parameters.optional::<SubjectName>("subject");

@@ -75,7 +75,7 @@ pub(super) enum Command {
     Token(token::TokenArguments),
     /// Who changed what, when and from where
     ///
-    /// They come in the order in which they were recorded, which is that of their numbers. When it was is told by the clock of the node
-    /// that made the change: of changes on two nodes it may differ from that order.
+    /// They come by their numbers, the last first. When it was is told by the clock of the node that made the change: of changes on two
+    /// nodes it may differ from that order.
     Audit(audit::AuditArguments),
 }

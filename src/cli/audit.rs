@@ -48,7 +48,7 @@ struct Which {
 /// How many records a list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
-    /// So many at most, the newest.
+    /// So many at most, those of the highest numbers.
     Newest(u32),
     /// All.
     All,

@@ -116,7 +116,8 @@ impl Store {
         transaction.commit().await
     }
 
-    /// A page of the audit records that `filter` lets through, the last first by its number: in the order in which they were recorded.
+    /// A page of the audit records that `filter` lets through, the last first by its number. Of records that are made at
+    /// once in PostgreSQL, the one of the lower number may come to be seen later.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
 
 use super::check::Fault;
 use super::kind::Kind;
@@ -27,7 +27,7 @@ pub(super) fn compared(
         _ if name == FUNCTION => return Ok(None),
         ([_, other], [Kind::Address, _]) | ([other, _], [_, Kind::Address]) if is_equality => check(other)?,
         ([_, among], [Kind::Address, _]) if name == operators::IN => match &among.expr {
-            Expr::List(list) => list.elements.iter().try_for_each(check)?,
+            Expr::List(list) if !list.elements.is_empty() => list.elements.iter().try_for_each(check)?,
             _ => return Err(astray(among)),
         },
         _ => {
@@ -49,13 +49,9 @@ pub(super) fn astray(node: &IdedExpr) -> Fault {
     Fault { message: message.to_owned(), help: Some(format!("write {USAGE}")), node: node.id }
 }
 
-/// Whether the caller's address can be equal to what stands there: an address, or null.
+/// Whether the caller's address can be equal to what stands there.
 fn check(node: &IdedExpr) -> Result<(), Fault> {
-    let text = match (&node.expr, text(node)) {
-        (_, Some(text)) => text,
-        (Expr::Literal(LiteralValue::Null), None) => return Ok(()),
-        (_, None) => return Err(astray(node)),
-    };
+    let text = text(node).ok_or_else(|| astray(node))?;
     match text.parse::<IpAddr>() {
         Ok(address) if address.to_canonical().to_string() == text => Ok(()),
         Ok(_) | Err(_) => Err(never(node, text)),

@@ -237,6 +237,8 @@ mod tests {
             ("source.address == 1", 18),
             ("source.address in request.path", 26),
             ("source.address in ['192.0.2.7', request.path]", 40),
+            ("source.address in []", 18),
+            ("!(source.address == null)", 20),
             ("'2001:DB8::1' in [source.address]", 25),
             ("[source.address][0] == '10.0.0.0/8'", 8),
             ("(true ? source.address : '10.0.0.0/8') == '10.0.0.0/8'", 15),
@@ -250,7 +252,7 @@ mod tests {
         }
         for text in [
             "source.address == '10.0.0.1' || source.address in ['192.0.2.7', '2001:db8::1', '::']",
-            "'10.0.0.1' != source['address'] && source.address != null && has(source.address)",
+            "'10.0.0.1' != source['address'] && has(source.address)",
             "['10.0.0.1', 'a'].exists(n, n == 'a' && source.address == '10.0.0.1')",
         ] {
             assert_eq!(compile(text).err(), None, "{text}");
