@@ -1,5 +1,5 @@
 //! The masker on what is written as programs write it: objects without blanks, their names and strings without escapes, each whole
-//! in the piece. Whatever is written otherwise, or not as it should be, is left to the steps: what comes out is the same, and only
+//! in the piece; and of an array of objects, those that are like the one before but for their strings and numbers ([`super::shape`]). Whatever is written otherwise, or not as it should be, is left to the steps: what comes out is the same, and only
 //! they refuse.
 
 use super::fields::NodeId;
@@ -39,7 +39,7 @@ impl Masker {
                     && piece.bytes.get(value + 1..value + 3) == Some(b"{\"") =>
                 {
                     self.begin(piece, value, b'[', node);
-                    self.begin(piece, value + 1, b'{', Some(self.node));
+                    self.begin_item(piece, value + 1);
                     value + 2
                 }
                 _ => {
@@ -47,10 +47,12 @@ impl Masker {
                         (self.state, self.member) = (State::Value, node);
                         return value;
                     };
-                    if self.mode == Mode::Walking && node.is_some_and(|node| self.masks(piece.tree, node)) {
+                    let scalar = self.scalar(piece.tree, node);
+                    if scalar.is_masked(piece.bytes[value]) {
                         piece.output.mask(piece.bytes, value);
                         piece.output.unmask(end);
                     }
+                    piece.shapes.scalar(value..end, scalar);
                     if piece.bytes.get(end..end + 2) == Some(b",\"") {
                         end + 1
                     } else {
@@ -79,10 +81,19 @@ impl Masker {
                         && self.depth < MAX_DEPTH
                         && piece.bytes.get(at + 1..at + 3) == Some(b"{\"") =>
                 {
-                    self.begin(piece, at + 1, b'{', Some(self.node));
-                    return Ok(at + 2);
+                    match piece.pass_alike(self.depth, at + 1) {
+                        Some(behind) => behind,
+                        None => {
+                            self.begin_item(piece, at + 1);
+                            return Ok(at + 2);
+                        }
+                    }
                 }
-                Some(b'}') if is_in_object => self.close(piece, at + 1),
+                Some(b'}') if is_in_object => {
+                    let behind = self.close(piece, at + 1);
+                    piece.shapes.end(self.depth, behind);
+                    behind
+                }
                 Some(b']') if !is_in_object => self.close(piece, at + 1),
                 _ => {
                     self.state = State::Next;
@@ -95,11 +106,20 @@ impl Masker {
         }
     }
 
+    /// Begins an object that is in an array.
+    fn begin_item(&mut self, piece: &mut Piece<'_>, at: usize) {
+        piece.shapes.begin(self.depth, at);
+        self.begin(piece, at, b'{', Some(self.node));
+    }
+
     /// Begins an object or an array, of which there are less than [`MAX_DEPTH`] around.
     #[inline]
     fn begin(&mut self, piece: &mut Piece<'_>, at: usize, first: u8, node: Option<NodeId>) {
         if self.mode == Mode::Walking {
             self.decide(piece, at, first, node);
+            if self.mode == Mode::Masking {
+                piece.shapes.give_up();
+            }
         }
         self.open(first);
         self.state = State::FirstName;

@@ -12,6 +12,7 @@ use super::number::Number;
 pub use super::output::MASK;
 use super::output::Output;
 use super::piece::Piece;
+use super::shape::{Scalar, Shapes};
 use super::state::{Mode, State};
 use super::stops::Stops;
 use super::text::Text;
@@ -97,7 +98,8 @@ impl Masker {
     fn masked(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
         let output = Output::begin(self.mode == Mode::Masking);
-        let mut piece = Piece { tree, bytes: &bytes, stops: Stops::of(&bytes), output };
+        let shapes = Shapes::default();
+        let mut piece = Piece { tree, bytes: &bytes, stops: Stops::of(&bytes), output, shapes };
         self.read(&mut piece).map_err(|unmaskable| unmaskable.behind(self.before))?;
         self.before = self.before.saturating_add(bytes.len() as u64);
         let output = piece.output;
@@ -134,6 +136,7 @@ impl Masker {
             if at >= piece.bytes.len() {
                 return Ok(());
             }
+            piece.shapes.give_up();
             at = match self.state {
                 State::InName => self.in_name(piece, at)?,
                 State::InString => self.in_string(piece, at)?,
@@ -253,6 +256,7 @@ impl Masker {
     pub(super) fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
         self.depth -= 1;
         self.objects >>= 1;
+        piece.shapes.close(self.depth);
         if self.mode == Mode::Walking {
             self.node = self.around[usize::from(self.depth)];
         }
@@ -279,9 +283,13 @@ impl Masker {
         self.objects & 1 == 1
     }
 
-    /// Whether a member is masked whose value is a string or a number.
-    pub(super) fn masks(&self, tree: &FieldTree, member: NodeId) -> bool {
-        tree.is_masked(member, self.rules) || tree.has_masked_members(member, self.rules)
+    /// What becomes of a member whose value is a string, a number or a word.
+    pub(super) fn scalar(&self, tree: &FieldTree, member: Option<NodeId>) -> Scalar {
+        match member {
+            Some(member) if tree.is_masked(member, self.rules) => Scalar::Masked,
+            Some(member) if tree.has_masked_members(member, self.rules) => Scalar::MaskedUnlessNull,
+            Some(_) | None => Scalar::Shown,
+        }
     }
 
     /// Begins a name behind its quote.

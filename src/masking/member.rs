@@ -1,4 +1,4 @@
-//! Members as nearly all are: a name without escapes, then a string without escapes or a number, with no blanks.
+//! Members as nearly all are: a name without escapes, then a string without escapes, a number or a word, with no blanks.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub(super) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
     is_there.then_some(Begun { name, value })
 }
 
-/// Where the value that begins at `at` ends, if it is a string without escapes or a number; something must follow a number.
+/// Where the value that begins at `at` ends, if it is a string without escapes, a number or a word; something must follow a number.
 #[inline(always)]
 pub(super) fn plain_value(piece: &mut Stops<'_>, at: usize) -> Option<usize> {
     let bytes = piece.bytes();
@@ -36,8 +36,15 @@ pub(super) fn plain_value(piece: &mut Stops<'_>, at: usize) -> Option<usize> {
             let end = piece.next(at + 1);
             (bytes.get(end) == Some(&b'"')).then_some(end + 1)
         }
+        b't' => word(bytes, at, b"true"),
+        b'f' => word(bytes, at, b"false"),
+        b'n' => word(bytes, at, b"null"),
         first => Some(at + 1 + number(Number::begin(*first)?, &bytes[at + 1..])?),
     }
+}
+
+fn word(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    bytes[at..].starts_with(word).then_some(at + word.len())
 }
 
 /// How many bytes of `rest` belong to the number.
@@ -71,7 +78,11 @@ mod tests {
             (r#""a":  1,"#, None),
             ("\"a\":\n1,", None),
             (r#""a":-,"#, None),
-            (r#""a":null,"#, None),
+            (r#""a":null,"#, Some(("a", "null"))),
+            (r#""a":true"#, Some(("a", "true"))),
+            (r#""a":false}"#, Some(("a", "false"))),
+            (r#""a":nul,"#, None),
+            (r#""a":tru"#, None),
             (r#""a":{"#, None),
             (r#""a": "#, None),
             ("", None),

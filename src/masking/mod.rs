@@ -8,6 +8,7 @@ mod number;
 mod output;
 mod path;
 mod piece;
+mod shape;
 mod state;
 mod stops;
 mod text;

@@ -13,6 +13,12 @@ pub(super) struct Output {
     from: Option<usize>,
 }
 
+/// How much of a piece has been told to leave.
+pub(super) struct Mark {
+    written: usize,
+    from: Option<usize>,
+}
+
 impl Output {
     /// At the beginning of a piece, which may lie within what is masked.
     pub(super) fn begin(is_masked: bool) -> Self {
@@ -33,6 +39,17 @@ impl Output {
     /// From here on, it is not.
     pub(super) fn unmask(&mut self, at: usize) {
         self.from = Some(at);
+    }
+
+    /// How much has been told to leave up to now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { written: self.written.len(), from: self.from }
+    }
+
+    /// Nothing of what came since then is to leave as it was told.
+    pub(super) fn go_back(&mut self, mark: Mark) {
+        self.written.truncate(mark.written);
+        self.from = mark.from;
     }
 
     /// At the end of the piece.

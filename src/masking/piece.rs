@@ -2,6 +2,7 @@
 
 use super::fields::FieldTree;
 use super::output::Output;
+use super::shape::Shapes;
 use super::state::is_blank;
 use super::stops::Stops;
 use super::unmaskable::Unmaskable;
@@ -12,6 +13,7 @@ pub(super) struct Piece<'p> {
     pub(super) bytes: &'p [u8],
     pub(super) stops: Stops<'p>,
     pub(super) output: Output,
+    pub(super) shapes: Shapes,
 }
 
 impl Piece<'_> {

@@ -52,10 +52,39 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 48, 5, |inner| {
         let member = (prop::sample::select(&NAMES[..]), inner.clone());
         prop_oneof![
-            1 => prop::collection::vec(inner, 0..5).prop_map(Value::Array),
-            3 => prop::collection::vec(member, 0..6).prop_map(Value::Object),
+            1 => prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+            3 => prop::collection::vec(member.clone(), 0..6).prop_map(Value::Object),
+            2 => (prop::collection::vec(member, 0..6), prop::collection::vec(any::<u64>(), 1..5), inner)
+                .prop_map(|(members, seeds, other)| alike(&Value::Object(members), &seeds, &other)),
         ]
     })
+}
+
+/// An array of an object and others that are like it, or nearly: here and there something else stands for a part of it.
+fn alike(object: &Value, seeds: &[u64], other: &Value) -> Value {
+    let others = seeds.iter().map(|seed| varied(object, &mut fastrand::Rng::with_seed(*seed), other));
+    Value::Array(std::iter::once(object.clone()).chain(others).collect())
+}
+
+fn varied(value: &Value, random: &mut fastrand::Rng, other: &Value) -> Value {
+    match value {
+        _ if random.u8(..) < 8 => other.clone(),
+        Value::Text(_) | Value::Scalar(_) if random.u8(..) < 64 => {
+            Value::Scalar(random.choice(SCALARS).unwrap_or("0"))
+        }
+        Value::Text(_) => Value::Text(
+            random.choice(["", "x", "a\"b", "é", "longer than sixteen bytes"]).unwrap_or("").to_owned(),
+        ),
+        Value::Scalar(text) => Value::Scalar(text),
+        Value::Array(items) => Value::Array(items.iter().map(|item| varied(item, random, other)).collect()),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| match random.u8(..) {
+                ..4 => (*random.choice(&NAMES).unwrap_or(name), varied(value, random, other)),
+                _ => (*name, varied(value, random, other)),
+            });
+            Value::Object(members.collect())
+        }
+    }
 }
 
 fn masks(rules: Rules) -> Vec<Pattern> {
