@@ -37,15 +37,15 @@ pub(super) trait Administered: CredentialId {
     fn forget(credential: &Credential<Self>, invalidation: &dyn Invalidation);
 }
 
-/// A credential as the API shows it: also how it stands at `now`, and what took its place.
-pub(super) fn told<I: Administered>(
+/// A credential as the API shows it: also how it stands at `now`, and what was the last to take its place.
+pub(super) fn with_state<I: Administered>(
     credential: &Credential<I>,
-    successor: Option<&I>,
+    successor: Option<&Credential<I>>,
     now: Timestamp,
 ) -> Value {
     let mut shown = I::show(credential);
     shown["state"] = json!(credential.state(successor, now).name());
-    shown["successor"] = json!(successor.map(ToString::to_string));
+    shown["successor"] = json!(successor.map(|successor| successor.id.to_string()));
     shown
 }
 
@@ -55,7 +55,7 @@ pub(super) fn shown_once<I: Administered>(
     credential: &Credential<I>,
     secret: Option<(&str, &str)>,
 ) -> Value {
-    let mut shown = told::<I>(credential, None, credential.created_at);
+    let mut shown = with_state::<I>(credential, None, credential.created_at);
     shown["permits"] = reach.permits(state, credential);
     if let Some((name, secret)) = secret {
         shown[name] = json!(secret);
@@ -85,17 +85,17 @@ pub(super) async fn list<I: Administered>(
         Some(app) => state.store.credentials_of::<I>(&app).await?,
         None => Vec::new(),
     };
-    // The newest come first: of several that took one's place, the newest is told.
-    let pairs = found.iter().rev().filter_map(|one| Some((one.rotated_from.as_ref()?, &one.id)));
+    // In the order of `successor_of`: of several that took one's place, the first in the list stays in the map.
+    let pairs = found.iter().rev().filter_map(|one| Some((one.rotated_from.as_ref()?, one)));
     let (successors, now) = (pairs.collect::<BTreeMap<_, _>>(), state.clock.now());
-    ok(whole(&found, |one| told::<I>(one, successors.get(&one.id).copied(), now)))
+    ok(whole(&found, |one| with_state::<I>(one, successors.get(&one.id).copied(), now)))
 }
 
 /// `GET /admin/…/{id}`.
 pub(super) async fn get<I: Administered>(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let found = find::<I>(&state, &id).await?;
     let successor = state.store.successor_of::<I>(&found).await?;
-    ok(told::<I>(&found, successor.as_ref().map(|successor| &successor.id), state.clock.now()))
+    ok(with_state::<I>(&found, successor.as_ref(), state.clock.now()))
 }
 
 /// `POST /admin/…/{id}/revoke`.
@@ -119,7 +119,7 @@ pub(super) async fn revoke<I: Administered>(
     transaction.commit().await?;
     I::forget(&found, &*state.invalidation);
     tracing::info!(credential = %id, app = %found.app, kind = I::KEPT.name, "a credential was revoked");
-    ok(told::<I>(&revoked, successor.as_ref().map(|successor| &successor.id), now))
+    ok(with_state::<I>(&revoked, successor.as_ref(), now))
 }
 
 /// The credential of that id.

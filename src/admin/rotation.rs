@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
 use super::app;
-use super::credential::{Administered, shown_once, told};
+use super::credential::{Administered, shown_once, with_state};
 use super::credential_fields::{expiry, invalid};
 use super::fields::{self, Fields};
 use super::problem::Problem;
@@ -123,7 +123,7 @@ impl<I: Administered> Rotated<I> {
         let kind = I::KEPT.name;
         tracing::info!(credential = %old.id, successor = %successor.id, app = %old.app, kind, "a credential was rotated");
         let mut shown = shown_once::<I>((state, reach), &successor, secret);
-        shown["predecessor"] = told::<I>(&ended, Some(&successor.id), now);
+        shown["predecessor"] = with_state::<I>(&ended, Some(&successor), now);
         created(&format!("{}/{}", I::PATH, successor.id), shown)
     }
 }

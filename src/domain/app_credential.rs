@@ -11,7 +11,7 @@ use super::time::Timestamp;
 pub enum CredentialState {
     /// It works.
     Active,
-    /// It works until its end, and another has taken its place.
+    /// It works until its end, and another that works has taken its place.
     Rotated,
     /// It has ended.
     Expired,
@@ -81,14 +81,16 @@ impl<I, O> AppCredential<I, O> {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
     }
 
-    /// How it stands at `now`, if `successor` has taken its place.
+    /// How it stands at `now`, if `successor` was the last to take its place: one that works no longer stands for nothing.
     #[must_use]
-    pub fn state(&self, successor: Option<&I>, now: Timestamp) -> CredentialState {
-        match (self.revoked_at, successor) {
-            (Some(_), _) => CredentialState::Revoked,
-            (None, _) if !self.is_valid(now) => CredentialState::Expired,
-            (None, Some(_)) => CredentialState::Rotated,
-            (None, None) => CredentialState::Active,
+    pub fn state(&self, successor: Option<&Self>, now: Timestamp) -> CredentialState {
+        if self.revoked_at.is_some() {
+            return CredentialState::Revoked;
+        }
+        match (self.is_valid(now), successor.is_some_and(|successor| successor.is_valid(now))) {
+            (false, _) => CredentialState::Expired,
+            (true, true) => CredentialState::Rotated,
+            (true, false) => CredentialState::Active,
         }
     }
 
@@ -157,18 +159,22 @@ mod tests {
 
     #[test]
     fn it_is_active_until_another_takes_its_place_or_it_ends() {
+        type One = AppCredential<&'static str, u8>;
         let at = Timestamp::from_seconds;
-        let (one, next) = (one(), Some(&"next"));
-        let told = |one: &AppCredential<&'static str, u8>, next: Option<&&'static str>| {
-            one.state(next, at(150)).name()
-        };
-        assert_eq!((told(&one, None), told(&one, next)), ("active", "rotated"));
-        assert_eq!(told(&one.ended(at(151)), next), "rotated");
-        assert_eq!(
-            (told(&one.ended(at(150)), None), told(&one.ended(at(150)), next)),
-            ("expired", "expired")
-        );
-        assert_eq!(told(&one.ended(at(150)).revoked(at(140)), next), "revoked");
+        let one = one();
+        let next = one.successor("next", 2, at(110));
+        let state = |one: &One, next: Option<&One>| one.state(next, at(150)).name();
+        for (one, alone, with_next) in [
+            (one.clone(), "active", "rotated"),
+            (one.ended(at(151)), "active", "rotated"),
+            (one.ended(at(150)), "expired", "expired"),
+            (one.ended(at(150)).revoked(at(140)), "revoked", "revoked"),
+        ] {
+            assert_eq!((state(&one, None), state(&one, Some(&next))), (alone, with_next));
+            for dead in [next.revoked(at(150)), next.ended(at(150))] {
+                assert_eq!(state(&one, Some(&dead)), alone, "what works no longer stands for nothing");
+            }
+        }
     }
 
     #[test]

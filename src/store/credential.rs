@@ -76,7 +76,7 @@ macro_rules! kept {
                 $columns,
                 " from ",
                 $table,
-                " where app = $1 and rotated_from = $2 order by created_at desc, id desc limit 1"
+                " where app = $1 and rotated_from = $2 order by created_at desc, id limit 1"
             ),
             end: concat!("update ", $table, " set ", $end),
             revoke: concat!("update ", $table, " set revoked_at = coalesce(revoked_at, $2) where id = $1"),
@@ -235,7 +235,7 @@ impl Transaction {
         row.map(read::<I>).transpose()
     }
 
-    /// The newest of the credentials that took another's place.
+    /// The newest of the credentials that took another's place: the first in the order of [`Store::credentials_of`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].

@@ -171,6 +171,25 @@ async fn of_each_kind_it_is_told_how_it_stands_and_what_took_its_place() {
 }
 
 #[tokio::test]
+async fn of_each_kind_one_is_active_again_once_what_took_its_place_works_no_longer() {
+    let world = World::new().await;
+    let app = app_with_supply(&world).await;
+    for (path, own, _) in kinds() {
+        let old = text(&world.post(path, &asked(&own, &app, &json!({}))).await.expect(201), "id");
+        let new = world.post(&format!("{path}/{old}/rotate"), &anew(path, &json!({}))).await.expect(201);
+        assert_eq!(new["predecessor"]["state"], "rotated", "{path}");
+        let new = text(&new, "id");
+        world.post(&format!("{path}/{new}/revoke"), &json!({})).await.expect(200);
+        let one = world.get(&format!("{path}/{old}")).await.expect(200);
+        assert_eq!((&one["state"], &one["successor"]), (&json!("active"), &json!(new)), "{path}");
+        let listed = world.get(&format!("{path}?app={app}")).await.expect(200);
+        assert!(listed["items"].as_array().unwrap().contains(&one), "{path}: {listed}");
+        let revoked = world.post(&format!("{path}/{old}/revoke"), &json!({})).await.expect(200);
+        assert_eq!(revoked["successor"], new.as_str(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn of_each_kind_the_old_one_may_end_at_once_and_its_end_is_its_successors() {
     let world = World::new().await;
     let app = app_with_supply(&world).await;

@@ -79,6 +79,13 @@ async fn a_key_that_takes_anothers_place_is_found_by_it_and_the_others_end_is_ne
         assert_eq!(transaction.successor_of(&old).await.unwrap(), Some(record), "the newest");
         transaction.roll_back().await.unwrap();
     }
+    // Made in the same microsecond as the third, by another node.
+    let (record, hash) = key(4, &app.id, Narrowing::default());
+    let record = KeyRecord { created_at: later(3), rotated_from: Some(old.id.clone()), ..record };
+    store.create_key(&record, &hash).await.unwrap();
+    let listed = store.credentials_of::<KeyId>(&app.id).await.unwrap();
+    let first = listed.into_iter().find(|key| key.rotated_from.is_some());
+    assert_eq!(store.successor_of(&old).await.unwrap(), first, "the first that a list has");
     for (end, expected) in [(9, 9), (20, 9), (5, 5)] {
         let mut transaction = store.begin().await.unwrap();
         transaction.end_credential(&old.id, later(end)).await.unwrap();
