@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created};
@@ -38,6 +38,8 @@ pub(super) struct Rotation {
 /// One that takes another's place.
 pub(super) struct Rotated<I: Administered> {
     pub(super) successor: Credential<I>,
+    /// Whose end the successor has, if none was said.
+    expires_as: Option<I>,
     old: Credential<I>,
     now: Timestamp,
     /// When the old one ends.
@@ -81,7 +83,7 @@ impl Rotation {
     /// has another in its place already is not rotated: its successor is.
     ///
     /// # Errors
-    /// [`Problem::NotFound`], [`Problem::Conflict`]; [`Problem::Invalid`] if the end that it would have has passed.
+    /// [`Problem::NotFound`], [`Problem::Conflict`]; [`Problem::Invalid`] if it would have an end at which it outlives nothing.
     pub(super) async fn begin<I: Administered>(
         &self,
         transaction: &mut Transaction,
@@ -92,13 +94,19 @@ impl Rotation {
         let before = transaction.successor_of::<I>(&old).await?;
         check_is_last::<I>(&old, before.as_ref(), self.now)?;
         let last = last_after::<I>(transaction, before.unwrap_or_else(|| old.clone())).await?;
-        let expires_at = self.expires_at.or(last.expires_at);
-        if let Some(end) = expires_at.filter(|end| *end <= self.now) {
-            let told = format!("is missing: {}, which was the last, was to end at {end}", last.id);
-            return Err(invalid(vec![("/expires_at", told)]));
-        }
+        let end = self.now.plus(self.overlap);
+        let (expires_at, expires_as) = match (self.expires_at, last.expires_at) {
+            (Some(said), _) => (Some(said), None),
+            (None, None) => (None, None),
+            (None, Some(known)) if Some(known) <= old.ended(end).expires_at => {
+                let told =
+                    format!("is missing: {} was to end at {known}, and the old one ends no earlier", last.id);
+                return Err(invalid(vec![("/expires_at", told + "; give an end for the new one")]));
+            }
+            (None, Some(known)) => (Some(known), Some(last.id)),
+        };
         let successor = AppCredential { expires_at, ..old.successor(new, own, self.now) };
-        Ok(Rotated { successor, old, now: self.now, end: self.now.plus(self.overlap) })
+        Ok(Rotated { successor, expires_as, old, now: self.now, end })
     }
 }
 
@@ -111,7 +119,7 @@ impl<I: Administered> Rotated<I> {
         mut transaction: Transaction,
         (action, secret): (Action, Option<(&str, &str)>),
     ) -> Answer {
-        let Self { successor, old, now, end } = self;
+        let Self { successor, expires_as, old, now, end } = self;
         transaction.end_credential(&old.id, end).await?;
         let ended = old.ended(end);
         let (was, mut became) = (I::show(&old), I::show(&ended));
@@ -123,6 +131,7 @@ impl<I: Administered> Rotated<I> {
         let kind = I::KEPT.name;
         tracing::info!(credential = %old.id, successor = %successor.id, app = %old.app, kind, "a credential was rotated");
         let mut shown = shown_once::<I>((state, reach), &successor, secret);
+        shown["expires_as"] = json!(expires_as.map(|id| id.to_string()));
         shown["predecessor"] = with_state::<I>(&ended, Some(&successor), now);
         created(&format!("{}/{}", I::PATH, successor.id), shown)
     }

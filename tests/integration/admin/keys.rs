@@ -138,13 +138,32 @@ async fn a_rotation_lets_neither_key_live_longer_unless_another_end_is_said() {
     };
     let short = make(json!("2026-11-24T10:00:00Z")).await;
     world.clock.advance(Duration::from_secs(3600));
-    let new = rotate(&world, &short, &json!({"overlap": "7d"})).await;
+    let said = json!({"overlap": "7d", "expires_at": "2026-11-25T00:00:00Z"});
+    let new = rotate(&world, &short, &said).await;
     assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T10:00:00Z", "its end was earlier");
-    assert_eq!(new["expires_at"], "2026-11-24T10:00:00Z", "as the old one");
+    assert_eq!((&new["expires_at"], &new["expires_as"]), (&said["expires_at"], &Value::Null));
     let long = make(json!("2027-11-24T09:00:00Z")).await;
     let new = rotate(&world, &long, &json!({"overlap": "90s", "expires_at": "2026-12-01T00:00:00Z"})).await;
     assert_eq!(new["predecessor"]["expires_at"], "2026-11-24T09:01:30Z");
     assert_eq!(new["expires_at"], "2026-12-01T00:00:00Z");
+}
+
+#[tokio::test]
+async fn a_key_that_would_outlive_nothing_is_not_made_unless_its_end_is_said() {
+    let world = World::new().await;
+    let app = app_with(&world, &[]).await;
+    let body = json!({"app": app, "expires_at": "2026-11-24T10:00:00Z"});
+    let old = text(&world.post("/admin/keys", &body).await.expect(201), "id");
+    let path = format!("/admin/keys/{old}/rotate");
+    for body in [json!({}), json!({"overlap": "3h"}), json!({"overlap": "2h"})] {
+        let problem = world.post(&path, &body).await.expect(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
+        let told =
+            format!("is missing: {old} was to end at 2026-11-24T10:00:00Z, and the old one ends no earlier");
+        assert!(text(&problem["errors"][0], "detail").starts_with(&told), "{problem}");
+    }
+    let new = rotate(&world, &old, &json!({"overlap": "1h"})).await;
+    assert_eq!((&new["expires_at"], &new["expires_as"]), (&json!("2026-11-24T10:00:00Z"), &json!(old)));
 }
 
 #[tokio::test]
@@ -180,12 +199,13 @@ async fn who_rotates_after_the_end_of_the_last_says_another_end() {
     let app = app_with(&world, &[]).await;
     let first = text(&world.post("/admin/keys", &json!({"app": app})).await.expect(201), "id");
     let body = json!({"overlap": "7d", "expires_at": "2026-11-25T08:00:00Z"});
-    rotate(&world, &first, &body).await;
+    let second = text(&rotate(&world, &first, &body).await, "id");
     world.clock.advance(Duration::from_secs(24 * 3600));
     let path = format!("/admin/keys/{first}/rotate");
     let problem = world.post(&path, &json!({})).await.expect(422);
     assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
-    assert!(text(&problem["errors"][0], "detail").ends_with("to end at 2026-11-25T08:00:00Z"), "{problem}");
+    let told = format!("{second} was to end at 2026-11-25T08:00:00Z, and");
+    assert!(text(&problem["errors"][0], "detail").contains(&told), "{problem}");
     let new = rotate(&world, &first, &json!({"expires_at": "2026-12-25T08:00:00Z"})).await;
     assert_eq!(new["expires_at"], "2026-12-25T08:00:00Z");
 }
