@@ -141,16 +141,10 @@ impl Kind {
         (body["overlap"], body["expires_at"]) = (json!(old.overlap), json!(old.expires_at));
         let new = node.post(&self.of(&old.id, "/rotate"), &body)?;
         made(&new, screen)?;
-        let end = cell(new.pointer("/predecessor/expires_at"));
-        screen.note(&match new["predecessor"]["state"].as_str() {
-            Some("rotated") => format!("The old one, {}, works until {end}.", old.id),
-            _ => format!("The old one, {}, ended at once.", old.id),
-        })?;
-        match (old.expires_at, new["expires_at"].as_str()) {
-            (None, Some(end)) => screen.note(&format!(
-                "The new one works until {end}, when the old one was to end: --expires-at says otherwise."
-            )),
-            (Some(_), _) | (None, None) => Ok(()),
+        screen.note(&end_of_old(&old.id, &new))?;
+        match old.expires_at {
+            None => end_of_new(&new).map_or(Ok(()), |told| screen.note(&told)),
+            Some(_) => Ok(()),
         }
     }
 
@@ -175,6 +169,21 @@ impl Kind {
     }
 }
 
+/// When the one ends whose place another took. A node of an older program does not say how it stands.
+fn end_of_old(id: &str, new: &Value) -> String {
+    match new["predecessor"]["state"].as_str() {
+        Some("expired") => format!("The old one, {id}, ended at once."),
+        _ => format!("The old one, {id}, works until {}.", cell(new.pointer("/predecessor/expires_at"))),
+    }
+}
+
+/// When one ends that took another's place, and why then, if nobody said when. A node of an older program does not say why.
+fn end_of_new(new: &Value) -> Option<String> {
+    let end = new["expires_at"].as_str()?;
+    let why = new["expires_as"].as_str().map(|id| format!(", when {id} was to end")).unwrap_or_default();
+    Some(format!("The new one works until {end}{why}: --expires-at says otherwise."))
+}
+
 /// Shows one that was made, and what of it is worth a word; what is secret of it is shown this once.
 fn made(made: &Value, screen: &Screen) -> Outcome {
     screen.entry(&told(with_all_of_app(made.clone(), screen), screen), DETAILS)?;
@@ -191,12 +200,10 @@ fn made(made: &Value, screen: &Screen) -> Outcome {
     let is_left = |product: &&Value| !entries(&permits["products"]).any(|permitted| permitted == *product);
     let left: Vec<String> = entries(&made["products"]).filter(is_left).map(|one| cell(Some(one))).collect();
     // A node of an older program says of no API products what is permitted.
-    match left.as_slice() {
-        left if permits["products"].is_array() && !left.is_empty() => {
-            screen.note(&format!("Its app has subscribed no more to: {}", left.join(" ")))
-        }
-        _ => Ok(()),
+    if permits["products"].is_array() && !left.is_empty() {
+        screen.note(&format!("Its app has subscribed no more to: {}", left.join(" ")))?;
     }
+    Ok(())
 }
 
 /// The entries of a list, if it is one.
@@ -232,4 +239,31 @@ fn told(mut credential: Value, screen: &Screen) -> Value {
         credential["known_by"] = json!(name);
     }
     credential
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_when_both_end_by_what_the_node_says_and_no_more() {
+        let end = "2026-11-25T08:00:00Z";
+        for (state, told) in [
+            (json!("rotated"), "works until 2026-11-25T08:00:00Z."),
+            (json!("expired"), "ended at once."),
+            (Value::Null, "works until 2026-11-25T08:00:00Z."),
+        ] {
+            let new = json!({ "predecessor": { "state": state, "expires_at": end } });
+            assert_eq!(end_of_old("key_1", &new), format!("The old one, key_1, {told}"));
+        }
+        for (new, told) in [
+            (json!({ "expires_at": null }), None),
+            (json!({ "expires_at": end }), Some("")),
+            (json!({ "expires_at": end, "expires_as": "key_2" }), Some(", when key_2 was to end")),
+        ] {
+            let told =
+                told.map(|why| format!("The new one works until {end}{why}: --expires-at says otherwise."));
+            assert_eq!(end_of_new(&new), told);
+        }
+    }
 }

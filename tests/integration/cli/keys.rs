@@ -138,8 +138,9 @@ async fn a_key_is_rotated_and_says_how_long_the_old_one_works() {
     let at_once = run(&world, &["key", "rotate", &ending, "--overlap", "0s"]).await;
     let told = format!("The old one, {ending}, ended at once.");
     assert!(at_once.status == 0 && at_once.err.contains(&told), "{}", at_once.err);
-    let told = "The new one works until 2027-06-30T00:00:00Z, when the old one was to end: --expires-at says";
-    assert!(at_once.err.contains(told), "{}", at_once.err);
+    let told =
+        format!("The new one works until 2027-06-30T00:00:00Z, when {ending} was to end: --expires-at says");
+    assert!(at_once.err.contains(&told), "{}", at_once.err);
     let wrong = run(&world, &["key", "rotate", &old, "--overlap", "400d"]).await;
     assert!(wrong.status == 3 && wrong.err.contains("30d at most"), "{}", wrong.err);
 }
