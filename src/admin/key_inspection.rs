@@ -12,9 +12,10 @@ use super::problem::Problem;
 use super::show;
 use super::state::AdminState;
 use crate::domain::api_key::{ApiKey, KeyHash};
+use crate::domain::app_credential::CredentialState;
 use crate::domain::hexadecimal::{from_hexadecimal, hexadecimal};
-use crate::domain::identity::{App, KeyRecord, Partner, Standing};
-use crate::domain::time::Timestamp;
+use crate::domain::id::KeyId;
+use crate::domain::identity::{App, Partner, Standing};
 
 /// `POST /admin/keys/inspect`. Changes nothing, so that a token for reading is enough.
 pub(super) async fn inspect(State(state): State<Arc<AdminState>>, mut body: Fields) -> Answer {
@@ -37,9 +38,10 @@ pub(super) async fn inspect(State(state): State<Arc<AdminState>>, mut body: Fiel
     let found = state.store.key_by_hash(&hash).await?;
     let mut told = json!({ "sha256": hexadecimal(&hash.0), "known": found.is_some() });
     if let Some(key) = found {
+        let successor = state.store.successor_of::<KeyId>(&key).await?;
         let app = app::find(&state, key.app.as_str()).await?;
         let partner = state.store.partner(&app.partner).await?.ok_or(Problem::NotFound("partner"))?;
-        told["state"] = json!(state_of(&key, (&app, &partner), state.clock.now()));
+        told["state"] = json!(state_of(key.state(successor.as_ref(), state.clock.now()), &app, &partner));
         told["key"] = show::credential(&key);
         told["app"] = json!({ "id": app.id.as_str(), "name": app.name });
         told["partner"] = json!({ "id": partner.id.as_str(), "name": partner.name });
@@ -47,14 +49,15 @@ pub(super) async fn inspect(State(state): State<Arc<AdminState>>, mut body: Fiel
     ok(told)
 }
 
-/// Whether a key works, or why not.
-fn state_of(key: &KeyRecord, (app, partner): (&App, &Partner), now: Timestamp) -> &'static str {
-    match (key.revoked_at, partner.standing, app.standing) {
-        (Some(_), _, _) => "revoked",
-        (None, _, _) if !key.is_valid(now) => "expired",
-        (None, Standing::Suspended, _) => "partner_suspended",
-        (None, Standing::Active, Standing::Suspended) => "app_suspended",
-        (None, Standing::Active, Standing::Active) => "works",
+/// How a key stands, or who is suspended, if it would work but for that.
+fn state_of(key: CredentialState, app: &App, partner: &Partner) -> &'static str {
+    match (key, partner.standing, app.standing) {
+        (CredentialState::Revoked | CredentialState::Expired, _, _)
+        | (_, Standing::Active, Standing::Active) => key.name(),
+        (CredentialState::Active | CredentialState::Rotated, Standing::Suspended, _) => "partner_suspended",
+        (CredentialState::Active | CredentialState::Rotated, Standing::Active, Standing::Suspended) => {
+            "app_suspended"
+        }
     }
 }
 

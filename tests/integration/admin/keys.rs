@@ -224,7 +224,7 @@ async fn a_key_is_inspected_by_itself_or_by_its_hash_and_a_token_for_reading_is_
     let told = inspect(&by_hash).await;
     assert_eq!(
         (&told["known"], &told["state"], &told["sha256"]),
-        (&json!(true), &json!("works"), &json!(hash))
+        (&json!(true), &json!("active"), &json!(hash))
     );
     assert_eq!((&told["key"]["id"], &told["key"]["products"]), (&json!(id), &json!(["storefront"])));
     assert_eq!((&told["app"]["id"], &told["app"]["name"]), (&json!(app), &json!("Order helper")));
@@ -247,6 +247,14 @@ async fn a_key_is_inspected_by_itself_or_by_its_hash_and_a_token_for_reading_is_
         world.post(&format!("/admin/{path}"), &json!({})).await.expect(200);
         assert_eq!(inspect(&by_hash).await["state"], state);
     }
+    for path in [format!("apps/{app}/resume"), format!("partners/{}/resume", text(&told["partner"], "id"))] {
+        world.post(&format!("/admin/{path}"), &json!({})).await.expect(200);
+    }
+    let anew = json!({"expires_at": "2026-12-24T08:00:00Z"});
+    let new = text(&rotate(&world, &id, &anew).await, "id");
+    assert_eq!(inspect(&by_hash).await["state"], "rotated");
+    world.post(&format!("/admin/keys/{new}/revoke"), &json!({})).await.expect(200);
+    assert_eq!(inspect(&by_hash).await["state"], "active");
     world.clock.advance(Duration::from_secs(3600));
     assert_eq!(inspect(&by_hash).await["state"], "expired");
     world.post(&format!("/admin/keys/{id}/revoke"), &json!({})).await.expect(200);
@@ -258,7 +266,7 @@ async fn a_key_is_inspected_by_itself_or_by_its_hash_and_a_token_for_reading_is_
     let unknown = inspect(&json!({"sha256": "0".repeat(64)})).await;
     assert_eq!(unknown, json!({"sha256": "0".repeat(64), "known": false}));
     let now = world.get("/admin/audit").await.expect(200)["items"].as_array().unwrap().len();
-    assert_eq!(records["items"].as_array().unwrap().len() + 3, now, "to inspect a key changes nothing");
+    assert_eq!(records["items"].as_array().unwrap().len() + 7, now, "to inspect a key changes nothing");
 }
 
 #[tokio::test]

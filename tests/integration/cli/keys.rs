@@ -178,7 +178,7 @@ async fn a_key_that_was_found_is_told_of_by_itself_and_by_a_node_that_is_not_sen
     let here = node(world.address.to_string());
     let told = inspect(&key, &[], &here).await;
     assert_eq!(told.status, 0, "{}", told.err);
-    for part in [&*sha256, "works", &id, &app, "Order helper", "192.0.2.0/24"] {
+    for part in [&*sha256, "active", &id, &app, "Order helper", "192.0.2.0/24"] {
         assert!(told.out.contains(part), "no {part:?} in {}", told.out);
     }
     assert!(!told.out.contains(&key) && !told.err.contains(&key));
