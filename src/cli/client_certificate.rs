@@ -3,12 +3,14 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
+use super::credential::{ExistingAction, Kind, NewArguments, RotateArguments, of_kind};
 use super::failure::Outcome;
 use super::node::NodeArguments;
 use super::screen::Screen;
+use crate::domain::app_certificate::CERTIFICATE_PREFIX;
 
 #[derive(Debug, Args)]
+#[command(mut_subcommands(of_kind("client certificate", CERTIFICATE_PREFIX)))]
 pub(super) struct ClientCertificateArguments {
     #[command(flatten)]
     node: NodeArguments,
@@ -37,7 +39,7 @@ enum Action {
         own: RegisteredArguments,
     },
     #[command(flatten)]
-    Kept(KeptAction),
+    Existing(ExistingAction),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +84,6 @@ pub(super) fn run(arguments: ClientCertificateArguments, screen: &Screen) -> Out
     match arguments.action {
         Action::Create { new, own } => KIND.create(&node, new, own.body(), screen),
         Action::Rotate { old, own } => KIND.rotate(&node, old, own.body(), screen),
-        Action::Kept(action) => KIND.run(&node, &action, screen),
+        Action::Existing(action) => KIND.run(&node, &action, screen),
     }
 }

@@ -1,6 +1,7 @@
 //! What the commands for API keys, signature keys and client certificates have in common.
 
-use clap::{Args, Subcommand};
+use clap::builder::StyledStr;
+use clap::{Args, Command, Subcommand};
 use serde_json::{Value, json};
 
 use super::app::SHOWN_ONCE;
@@ -31,10 +32,10 @@ pub(super) struct NewArguments {
     expires_at: Option<String>,
 }
 
-/// What is done with those that there are, of whichever kind.
+/// What is done with those that there are, of whichever kind: [`of_kind`] puts into the help of which.
 #[derive(Debug, Subcommand)]
-pub(super) enum KeptAction {
-    /// An app's, those that work no longer too: how each stands, and what took its place; never what is secret of them
+pub(super) enum ExistingAction {
+    /// An app's credentials, those that work no longer too: how each stands, and what took its place; never what is secret of them
     ///
     /// The last use is told by the hour: 08:00 is a use before 09:00, and none since. It is known some seconds later.
     List {
@@ -42,14 +43,14 @@ pub(super) enum KeptAction {
         #[arg(long, value_name = "ID")]
         app: String,
     },
-    /// One by its id: how it stands, to what it is narrowed, and what took its place
+    /// One credential by its id: how it stands, to what it is narrowed, and what took its place
     Show {
-        /// Its id (key_…, sgk_… or crt_…), not what is secret of it
+        /// The credential's id (PREFIX…), not what is secret of it
         id: String,
     },
-    /// Have one prove its app no longer, at once and on connections that are open too
+    /// Have one credential prove its app no longer, at once and on connections that are open too
     Revoke {
-        /// Its id (key_…, sgk_… or crt_…), not what is secret of it
+        /// The credential's id (PREFIX…), not what is secret of it
         id: String,
     },
 }
@@ -65,6 +66,24 @@ pub(super) struct RotateArguments {
     /// From when the new one no longer works [default: from when the old one was to]
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
+}
+
+/// Has the help of commands name the credentials that it is of: what people call one, and how their ids begin.
+pub(super) fn of_kind(name: &'static str, prefix: &'static str) -> impl FnMut(Command) -> Command {
+    let named =
+        move |text: &StyledStr| text.to_string().replace("credential", name).replace("PREFIX", prefix);
+    move |mut command| {
+        if let Some(about) = command.get_about().map(named) {
+            command = command.about(about);
+        }
+        if let Some(about) = command.get_long_about().map(named) {
+            command = command.long_about(about);
+        }
+        command.mut_args(|argument| match argument.get_help().map(named) {
+            Some(help) => argument.help(help),
+            None => argument,
+        })
+    }
 }
 
 /// A kind of credential.
@@ -149,16 +168,18 @@ impl Kind {
     }
 
     /// Does something with those that there are.
-    pub(super) fn run(&self, node: &Node, action: &KeptAction, screen: &Screen) -> Outcome {
+    pub(super) fn run(&self, node: &Node, action: &ExistingAction, screen: &Screen) -> Outcome {
         match action {
-            KeptAction::List { app } => {
+            ExistingAction::List { app } => {
                 let found = node.list(&with_query(self.path, &[("app", Some(app))]))?;
-                let told: Vec<Value> = found.into_iter().map(|one| told(one, screen)).collect();
+                let told: Vec<Value> = found.into_iter().map(|one| for_people(one, screen)).collect();
                 screen.list(&told, &[&[("id", "/id")][..], self.own, LISTED].concat(), self.none)
             }
-            KeptAction::Show { id } => screen.entry(&told(node.get(&self.of(id, ""))?, screen), DETAILS),
-            KeptAction::Revoke { id } => {
-                screen.entry(&told(node.post(&self.of(id, "/revoke"), &json!({}))?, screen), DETAILS)
+            ExistingAction::Show { id } => {
+                screen.entry(&for_people(node.get(&self.of(id, ""))?, screen), DETAILS)
+            }
+            ExistingAction::Revoke { id } => {
+                screen.entry(&for_people(node.post(&self.of(id, "/revoke"), &json!({}))?, screen), DETAILS)
             }
         }
     }
@@ -186,7 +207,7 @@ fn end_of_new(new: &Value) -> Option<String> {
 
 /// Shows one that was made, and what of it is worth a word; what is secret of it is shown this once.
 fn made(made: &Value, screen: &Screen) -> Outcome {
-    screen.entry(&told(with_all_of_app(made.clone(), screen), screen), DETAILS)?;
+    screen.entry(&for_people(with_all_of_app(made.clone(), screen), screen), DETAILS)?;
     match (made["key"].is_string(), made["secret"].is_string()) {
         (true, _) => screen.note(SHOWN_ONCE)?,
         (false, true) => screen.note(SEALED)?,
@@ -224,7 +245,7 @@ fn with_all_of_app(mut new: Value, screen: &Screen) -> Value {
 
 /// A credential for people: also what it is not narrowed to, until when one works that was rotated, and in one place by what it is
 /// known.
-fn told(mut credential: Value, screen: &Screen) -> Value {
+fn for_people(mut credential: Value, screen: &Screen) -> Value {
     if screen.format() == Format::Human {
         for (field, wide) in [("scopes", OF_APP), ("products", OF_APP), ("addresses", "anywhere")] {
             if credential[field].is_null() {

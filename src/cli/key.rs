@@ -3,13 +3,15 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
+use super::credential::{ExistingAction, Kind, NewArguments, RotateArguments, of_kind};
 use super::failure::Outcome;
 use super::key_inspection;
 use super::node::NodeArguments;
 use super::screen::Screen;
+use crate::domain::api_key::KEY_ID_PREFIX;
 
 #[derive(Debug, Args)]
+#[command(mut_subcommands(of_kind("API key", KEY_ID_PREFIX)))]
 pub(super) struct KeyArguments {
     #[command(flatten)]
     node: NodeArguments,
@@ -36,7 +38,7 @@ enum Action {
         offline: bool,
     },
     #[command(flatten)]
-    Kept(KeptAction),
+    Existing(ExistingAction),
 }
 
 const KIND: Kind = Kind { path: "/admin/keys", own: &[], none: "No API keys: tollgate key create --app ID" };
@@ -51,6 +53,6 @@ pub(super) fn run(arguments: KeyArguments, screen: &Screen) -> Outcome {
         }
         Action::Create(new) => KIND.create(&node()?, new, json!({}), screen),
         Action::Rotate(old) => KIND.rotate(&node()?, old, json!({}), screen),
-        Action::Kept(action) => KIND.run(&node()?, &action, screen),
+        Action::Existing(action) => KIND.run(&node()?, &action, screen),
     }
 }

@@ -6,12 +6,14 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::credential::{KeptAction, Kind, NewArguments, RotateArguments};
+use super::credential::{ExistingAction, Kind, NewArguments, RotateArguments, of_kind};
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::screen::Screen;
+use crate::domain::signature_key::SIGNATURE_KEY_PREFIX;
 
 #[derive(Debug, Args)]
+#[command(mut_subcommands(of_kind("signature key", SIGNATURE_KEY_PREFIX)))]
 pub(super) struct SignatureKeyArguments {
     #[command(flatten)]
     node: NodeArguments,
@@ -55,7 +57,7 @@ enum Action {
         public_key: Option<PathBuf>,
     },
     #[command(flatten)]
-    Kept(KeptAction),
+    Existing(ExistingAction),
 }
 
 const KIND: Kind = Kind {
@@ -79,7 +81,7 @@ pub(super) fn run(arguments: SignatureKeyArguments, screen: &Screen) -> Outcome 
             let own = json!({ "public_key": public_key.as_deref().map(read).transpose()? });
             KIND.rotate(&node, old, own, screen)
         }
-        Action::Kept(action) => KIND.run(&node, &action, screen),
+        Action::Existing(action) => KIND.run(&node, &action, screen),
     }
 }
 

@@ -107,6 +107,29 @@ fn help_names_the_bounds_and_defaults_of_its_own_command() {
 }
 
 #[test]
+fn help_names_the_credentials_that_a_command_is_of() {
+    let text = |arguments: &[&str]| run(arguments).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (command, name, prefix) in [
+        ("key", "API key", "key_"),
+        ("signature-key", "signature key", "sgk_"),
+        ("client-certificate", "client certificate", "crt_"),
+    ] {
+        for (action, told) in [
+            ("list", format!("An app's {name}s, those that work no longer too")),
+            ("show", format!("One {name} by its id: how it stands")),
+            ("show", format!("The {name}'s id ({prefix}…), not what is secret of it")),
+            ("revoke", format!("Have one {name} prove its app no longer")),
+        ] {
+            for help in ["--help", "-h"] {
+                let help = text(&[command, action, help]);
+                assert!(help.contains(&told) && !help.contains("PREFIX"), "no {told:?} in {help}");
+            }
+        }
+        assert!(text(&[command, "--help"]).contains(&format!("An app's {name}s, those")), "{command}");
+    }
+}
+
+#[test]
 fn an_apps_environment_is_not_changed_and_it_is_told_what_to_do() {
     for more in
         [&["--environment", "live"][..], &["--environment"], &["--environment", "live", "--name", "a"]]
