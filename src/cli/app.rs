@@ -96,7 +96,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("auth_methods", with_help(" [default: by a secret, either way]")),
+    mut_arg("token_endpoint_auth_methods", with_help(" [default: by a secret, either way]")),
     mut_arg(
         "grant_types",
         with_help(" [default: all but the last, and a public app no client_credentials]")
@@ -114,7 +114,7 @@ struct NewApp {
     environment: Environment,
     /// It cannot keep a secret (a native app): it gets none, and must use PKCE; browser apps need CORS, which is not served
     /// yet
-    #[arg(long)]
+    #[arg(id = "kind", long = "public")]
     public: bool,
     /// Where authorization answers may go; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI")]
@@ -127,7 +127,14 @@ struct NewApp {
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
     /// It must use PKCE although it keeps a secret
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(
+        id = "requires_pkce",
+        long = "require-pkce",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
     require_pkce: Option<bool>,
     #[command(flatten)]
     client: ClientArguments,
@@ -135,7 +142,7 @@ struct NewApp {
 
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("auth_methods", with_help(", in place of all before")),
+    mut_arg("token_endpoint_auth_methods", with_help(", in place of all before")),
     mut_arg("grant_types", with_help(", in place of all before"))
 )]
 struct ChangedApp {
@@ -157,7 +164,14 @@ struct ChangedApp {
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
     /// It must use PKCE although it keeps a secret
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(
+        id = "requires_pkce",
+        long = "require-pkce",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
     require_pkce: Option<bool>,
     #[command(flatten)]
     client: ClientArguments,

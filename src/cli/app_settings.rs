@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 
+/// Each option has the name that its field has in the admin API for its id: a mistake there is told by the option.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "As an OAuth2 client")]
 pub(super) struct ClientArguments {
     /// How it may prove itself: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or
     /// self_signed_tls_client_auth; may be given several times
-    #[arg(long = "auth-method", value_name = "METHOD")]
+    #[arg(id = "token_endpoint_auth_methods", long = "auth-method", value_name = "METHOD")]
     auth_methods: Vec<String>,
     /// What it may exchange for tokens: authorization_code, refresh_token, client_credentials or
     /// urn:ietf:params:oauth:grant-type:device_code; may be given several times, '' for none
@@ -24,28 +25,74 @@ pub(super) struct ClientArguments {
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
     /// For tls_client_auth: the subject of its certificate, such as CN=erp,O=Bright Apps,C=CN
-    #[arg(long, value_name = "DN", group = "certificate_name")]
+    #[arg(
+        id = "tls_client_auth_subject_dn",
+        long = "tls-subject-dn",
+        value_name = "DN",
+        group = "certificate_name"
+    )]
     tls_subject_dn: Option<String>,
     /// For tls_client_auth: a host of its certificate's alternative names
-    #[arg(long, value_name = "HOST", group = "certificate_name")]
+    #[arg(
+        id = "tls_client_auth_san_dns",
+        long = "tls-san-dns",
+        value_name = "HOST",
+        group = "certificate_name"
+    )]
     tls_san_dns: Option<String>,
     /// For tls_client_auth: a URI of them
-    #[arg(long, value_name = "URI", group = "certificate_name")]
+    #[arg(
+        id = "tls_client_auth_san_uri",
+        long = "tls-san-uri",
+        value_name = "URI",
+        group = "certificate_name"
+    )]
     tls_san_uri: Option<String>,
     /// For tls_client_auth: an address of them
-    #[arg(long, value_name = "ADDRESS", group = "certificate_name")]
+    #[arg(
+        id = "tls_client_auth_san_ip",
+        long = "tls-san-ip",
+        value_name = "ADDRESS",
+        group = "certificate_name"
+    )]
     tls_san_ip: Option<String>,
     /// For tls_client_auth: a mail address of them
-    #[arg(long, value_name = "MAIL", group = "certificate_name")]
+    #[arg(
+        id = "tls_client_auth_san_email",
+        long = "tls-san-email",
+        value_name = "MAIL",
+        group = "certificate_name"
+    )]
     tls_san_email: Option<String>,
     /// It gets no tokens but such as are bound to its key by DPoP
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(
+        id = "dpop_bound_access_tokens",
+        long = "dpop-bound",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
     dpop_bound: Option<bool>,
     /// Its tokens are bound to its certificate
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(
+        id = "tls_client_certificate_bound_access_tokens",
+        long = "certificate-bound",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
     certificate_bound: Option<bool>,
     /// It must push its authorization requests
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(
+        id = "require_pushed_authorization_requests",
+        long = "require-par",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
     require_par: Option<bool>,
 }
 

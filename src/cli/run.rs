@@ -95,3 +95,39 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Audit(arguments) => audit::run(&arguments, screen),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_of_an_app_is_told_by_its_option() {
+        let all = Arguments::command();
+        let app = all.find_subcommand("app").unwrap();
+        let option = |action: &str, field: &str| option_for(app.find_subcommand(action).unwrap(), field);
+        for (field, expected) in [
+            ("redirect_uris", "--redirect-uri"),
+            ("scopes", "--scope"),
+            ("default_scopes", "--default-scope"),
+            ("requires_pkce", "--require-pkce"),
+            ("token_endpoint_auth_methods", "--auth-method"),
+            ("grant_types", "--grant-type"),
+            ("jwks", "--jwks"),
+            ("tls_client_auth_subject_dn", "--tls-subject-dn"),
+            ("tls_client_auth_san_dns", "--tls-san-dns"),
+            ("tls_client_auth_san_uri", "--tls-san-uri"),
+            ("tls_client_auth_san_ip", "--tls-san-ip"),
+            ("tls_client_auth_san_email", "--tls-san-email"),
+            ("dpop_bound_access_tokens", "--dpop-bound"),
+            ("tls_client_certificate_bound_access_tokens", "--certificate-bound"),
+            ("require_pushed_authorization_requests", "--require-par"),
+        ] {
+            for action in ["create", "update"] {
+                assert_eq!(option(action, field).as_deref(), Some(expected), "{action}: {field}");
+            }
+        }
+        for (field, expected) in [("kind", "--public"), ("partner", "--partner")] {
+            assert_eq!(option("create", field).as_deref(), Some(expected), "{field}");
+        }
+    }
+}

@@ -323,6 +323,8 @@ async fn a_client_that_makes_no_sense_is_refused_by_field_and_remedy() {
         assert!(refused.err.contains(part), "no {part:?} in {}", refused.err);
     }
     assert_eq!(run(&world, &[&create[..], &more[..2]].concat()).await.status, 0);
+    let refused = run(&world, &[&create[..], &["--auth-method", "password"]].concat()).await;
+    assert!(refused.status == 3 && refused.err.contains("\n  --auth-method: "), "{}", refused.err);
 }
 
 #[tokio::test]
