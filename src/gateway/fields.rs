@@ -11,7 +11,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::alike::is_alike;
 use crate::credential::cookie;
 use crate::credential::directory::IdentityFields;
 use crate::credential::message_signature::{SIGNATURE, SIGNATURE_INPUT};
@@ -190,7 +189,7 @@ fn is_taken_for(name: &HeaderName, ours: &HeaderName) -> bool {
     name == ours
         || (sent.as_bytes().first() == own.as_bytes().first()
             && (is_odd(sent) || is_odd(own))
-            && is_alike(sent, own))
+            && field_name::has_letters_of(sent, own))
 }
 
 /// The fields that `Connection` nominates beside those that end here anyway. What the gateway itself sets is none of them.

@@ -24,7 +24,7 @@ use crate::domain::signature_style::ParameterStyle;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Request fields that a route cannot set: those that frame a message (RFC 9110, section 7.6.1), and those by which
-/// the gateway tells the upstream what it knows; of what ends in `-`, all that begin so.
+/// the gateway tells the upstream what it knows.
 const OWN_FIELDS: &[&str] = &[
     "connection",
     "content-length",
@@ -38,10 +38,10 @@ const OWN_FIELDS: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "x-forwarded-",
     "x-request-id",
-    "x-tollgate-",
 ];
+/// How others of those begin.
+const OWN_PREFIXES: &[&str] = &["x-forwarded-", "x-tollgate-"];
 
 /// What the gateway serves itself, with all below it.
 const RESERVED: [&str; 4] =
@@ -307,7 +307,7 @@ impl One<'_, '_> {
             let part = format!("/set_headers/{}", escape(name));
             let value = self.header_value(&part, text);
             let Some(name) = self.take(&part, HeaderName::from_bytes(name.as_bytes())) else { continue };
-            if let Some(own) = OWN_FIELDS.iter().find(|own| field_name::is_taken_for(name.as_str(), own)) {
+            if let Some(own) = own_field(name.as_str()) {
                 let differs = (!name.as_str().starts_with(own))
                     .then(|| format!("upstreams may take it for {own}: case, _ and - make no difference"));
                 self.wrong(&part, format!("{name} is set by the gateway itself"), differs);
@@ -331,6 +331,12 @@ impl One<'_, '_> {
         value.set_sensitive(substituted != text);
         Some(value)
     }
+}
+
+/// The field of the gateway's, or how those begin, for which an upstream may take a name in lower case.
+fn own_field(name: &str) -> Option<&'static str> {
+    let whole = OWN_FIELDS.iter().find(|own| field_name::has_letters_of(name, own));
+    whole.or_else(|| OWN_PREFIXES.iter().find(|own| field_name::begins_with_letters_of(name, own))).copied()
 }
 
 fn parameter_style(name: ParameterStyleName) -> ParameterStyle {
