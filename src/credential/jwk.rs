@@ -52,6 +52,13 @@ impl Algorithm {
     }
 }
 
+/// What people call a key of the one curve that is taken.
+pub const P256_KEY: &str = "an EC key on P-256";
+/// What they call one of Ed25519.
+pub const ED25519_KEY: &str = "an Ed25519 key";
+/// What they call one of RSA that is taken.
+pub const RSA_KEY: &str = "an RSA key of 2048 to 4096 bits";
+
 /// Why a JWK is no key that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JwkError {
@@ -224,9 +231,9 @@ impl PublicKey {
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
-            Kind::P256 { .. } => "an EC key on P-256",
-            Kind::Ed25519(_) => "an Ed25519 key",
-            Kind::Rsa { .. } => "an RSA key",
+            Kind::P256 { .. } => P256_KEY,
+            Kind::Ed25519(_) => ED25519_KEY,
+            Kind::Rsa { .. } => RSA_KEY,
         }
     }
 

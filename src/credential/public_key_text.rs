@@ -14,17 +14,14 @@ const ED25519: &str = "1.3.101.112";
 /// id-RSASSA-PSS (RFC 4055, section 3.1).
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 
-/// Why a text is no public key that is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a text is no public key that is taken. People are told in words that know what it was to be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyTextError {
     /// Neither PEM nor a JWK.
-    #[error("must be a public key in PEM (BEGIN PUBLIC KEY) or a JWK")]
     Malformed,
     /// It has a private part.
-    #[error("is a private key, which is to stay where it was made: send the public key")]
     Private,
-    /// Of a kind or size that is not taken.
-    #[error("must be a key on P-256 or of Ed25519, or RSA of 2048 to 4096 bits")]
+    /// Of a kind or size that is not taken, or a JWK that says that it is for something else.
     Unsupported,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::jwk::{Algorithm, PublicKey};
+use super::jwk::{Algorithm, ED25519_KEY, P256_KEY, PublicKey, RSA_KEY};
 use super::public_key_text::{self, KeyTextError};
 use super::sealing::{SealingKey, Unsealable};
 use crate::domain::id::SignatureKeyId;
@@ -44,9 +44,12 @@ pub enum RequestKeyError {
 /// Why a text is no public key for an algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeyError {
-    /// It is no public key.
-    #[error(transparent)]
-    Text(KeyTextError),
+    /// Neither PEM nor a JWK.
+    #[error("must be a public key in PEM (BEGIN PUBLIC KEY) or a JWK")]
+    Malformed,
+    /// It has a private part.
+    #[error("is a private key, which is to stay where it was made: send the public key")]
+    Private,
     /// Of a kind or size that is not taken, or a JWK that says that it is for something else.
     #[error("must be {needed}, as {algorithm} goes by; a JWK of it may say no other alg, and no use but sig")]
     Unsupported {
@@ -164,7 +167,8 @@ pub fn public_key(algorithm: SignatureAlgorithm, text: &str) -> Result<PublicKey
     };
     let key = public_key_text::read(text, names).map_err(|error| match error {
         KeyTextError::Unsupported => PublicKeyError::Unsupported { algorithm, needed },
-        KeyTextError::Malformed | KeyTextError::Private => PublicKeyError::Text(error),
+        KeyTextError::Malformed => PublicKeyError::Malformed,
+        KeyTextError::Private => PublicKeyError::Private,
     })?;
     match key.is_for(of_key) {
         true => Ok(key),
@@ -174,13 +178,11 @@ pub fn public_key(algorithm: SignatureAlgorithm, text: &str) -> Result<PublicKey
 
 /// The same algorithm for a public key, its names in JWKs (RFC 9421, section 3.3.7), and what key it goes by; `None` for a secret's.
 fn jose(algorithm: SignatureAlgorithm) -> Option<(Algorithm, &'static [&'static str], &'static str)> {
-    let (p256, ed25519) = ("an EC key on P-256", "an Ed25519 key");
-    let rsa = "an RSA key of 2048 to 4096 bits";
     match algorithm {
         SignatureAlgorithm::HmacSha256 => None,
-        SignatureAlgorithm::EcdsaP256Sha256 => Some((Algorithm::Es256, &["ES256"], p256)),
-        SignatureAlgorithm::Ed25519 => Some((Algorithm::EdDsa, &["EdDSA", "Ed25519"], ed25519)),
-        SignatureAlgorithm::RsaV15Sha256 => Some((Algorithm::Rs256, &["RS256"], rsa)),
-        SignatureAlgorithm::RsaPssSha512 => Some((Algorithm::Ps512, &["PS512"], rsa)),
+        SignatureAlgorithm::EcdsaP256Sha256 => Some((Algorithm::Es256, &["ES256"], P256_KEY)),
+        SignatureAlgorithm::Ed25519 => Some((Algorithm::EdDsa, &["EdDSA", "Ed25519"], ED25519_KEY)),
+        SignatureAlgorithm::RsaV15Sha256 => Some((Algorithm::Rs256, &["RS256"], RSA_KEY)),
+        SignatureAlgorithm::RsaPssSha512 => Some((Algorithm::Ps512, &["PS512"], RSA_KEY)),
     }
 }
