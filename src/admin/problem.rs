@@ -33,7 +33,7 @@ pub(super) enum Problem {
     /// There is no such thing.
     NotFound(&'static str),
     /// There is no such thing by the name that was given; the text tells which there are.
-    NotNamed(String),
+    NoSuchName(String),
     /// What should be made is there already, or the state of things does not allow it.
     Conflict(String),
     /// The body is no JSON object.
@@ -92,7 +92,7 @@ impl Problem {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::ReadOnly(_) => StatusCode::FORBIDDEN,
-            Self::NoSuchPath | Self::NotFound(_) | Self::NotNamed(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchPath | Self::NotFound(_) | Self::NoSuchName(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) | Self::PolicyRefused(_) => StatusCode::CONFLICT,
             Self::NotJson(_) => StatusCode::BAD_REQUEST,
@@ -112,7 +112,7 @@ impl Problem {
             Self::ReadOnly(_) => "admin_token_read_only",
             Self::NoSuchPath => "no_such_path",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::NotFound(_) | Self::NotNamed(_) => "not_found",
+            Self::NotFound(_) | Self::NoSuchName(_) => "not_found",
             Self::Conflict(_) => "conflict",
             Self::NotJson(_) => "body_not_json",
             Self::UnsupportedMediaType => "media_type_unsupported",
@@ -133,7 +133,7 @@ impl Problem {
             Self::ReadOnly(_) => "The admin token may only read",
             Self::NoSuchPath => "There is no such path",
             Self::MethodNotAllowed => "The path does not have this method",
-            Self::NotFound(_) | Self::NotNamed(_) => "There is no such thing",
+            Self::NotFound(_) | Self::NoSuchName(_) => "There is no such thing",
             Self::Conflict(_) => "That does not fit what is there",
             Self::NotJson(_) => "The body is not a JSON object",
             Self::UnsupportedMediaType => "The body must be application/json",
@@ -158,7 +158,7 @@ impl Problem {
             Self::NoSuchPath => "The admin API has no such path.".to_owned(),
             Self::MethodNotAllowed => "The path is right, the method is not; see Allow.".to_owned(),
             Self::NotFound(what) => format!("There is no such {what}."),
-            Self::NotNamed(text)
+            Self::NoSuchName(text)
             | Self::Conflict(text)
             | Self::NotJson(text)
             | Self::PolicyUnreadable(text)
@@ -192,7 +192,7 @@ impl Problem {
             | Self::NoSuchPath
             | Self::MethodNotAllowed
             | Self::NotFound(_)
-            | Self::NotNamed(_)
+            | Self::NoSuchName(_)
             | Self::Conflict(_)
             | Self::NotJson(_)
             | Self::UnsupportedMediaType

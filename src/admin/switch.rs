@@ -115,7 +115,7 @@ fn check_known(state: &AdminState, key: &SwitchKey) -> Result<(), Problem> {
         return Ok(());
     }
     let told = format!("There is no such {} in the policies in force", key.kind.name());
-    Err(Problem::NotNamed(match suggest(&key.name, &known) {
+    Err(Problem::NoSuchName(match suggest(&key.name, &known) {
         Some(hint) => format!("{told}; {hint}"),
         None => format!("{told}."),
     }))
