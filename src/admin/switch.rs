@@ -65,7 +65,7 @@ pub(super) async fn put(
 }
 
 /// `DELETE /admin/kill-switches/{kind}/{name}`: switches something on again, also what no policy has any more. What was not off
-/// stays as it is, and nothing is recorded.
+/// stays as it is, and nothing is recorded; but a name that the policies do not have either is refused, as it may be mistyped.
 pub(super) async fn delete(
     State(state): State<Arc<AdminState>>,
     who: Administrator,

@@ -125,6 +125,8 @@ fn a_switch_outlives_its_route_and_does_nothing_then() {
     rename("get-product", "show-product");
     wait_for("the route to have another name", || dev.get(PRODUCT, &[]).status == 200);
     switch_on(&dev, "route/get-product");
+    let again = dev.admin("DELETE", "/admin/kill-switches/route/get-product", "");
+    assert_eq!((again.status, again.code()), (404, "not_found".to_owned()), "{}", again.text());
 }
 
 #[test]
