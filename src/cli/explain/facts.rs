@@ -270,28 +270,34 @@ fn subscription(of: &Value) -> Result<Subscription, Failure> {
 /// Something that a node knows, with what has become of it, in words.
 type Found<T> = Result<(T, Option<String>), Failure>;
 
+/// A credential of a node as it tells of it, from where it has those of its kind.
+fn told(node: &Node, kind: &str, id: &str, when: When) -> Found<Value> {
+    let of_kind = |id: &str| node.get(&format!("/admin/{kind}/{}", segment(id)));
+    let credential = of_kind(id)?;
+    let successor = credential["successor"].as_str().map(of_kind).transpose()?;
+    let became = life::of(&credential, successor.as_ref(), when)?;
+    Ok((credential, became))
+}
+
 fn key_of_node(node: &Node, id: &KeyId, when: When) -> Found<KeyRecord> {
-    let list = "/admin/keys";
-    let key = node.get(&format!("{list}/{}", segment(id.as_str())))?;
-    Ok((credential((field(&key, "id")?, ()), &key, when)?, life::of_node((node, list), &key, when)?))
+    let (key, became) = told(node, "keys", id.as_str(), when)?;
+    Ok((credential((field(&key, "id")?, ()), &key, when)?, became))
 }
 
 /// What it signs, and how, decides nothing here.
 fn signature_key_of_node(node: &Node, id: &SignatureKeyId, when: When) -> Found<SignatureKeyRecord> {
-    let list = "/admin/signature-keys";
-    let key = node.get(&format!("{list}/{}", segment(id.as_str())))?;
+    let (key, became) = told(node, "signature-keys", id.as_str(), when)?;
     let signing = Signing { style: SignatureStyle::Http, algorithm: SignatureAlgorithm::Ed25519 };
-    Ok((credential((field(&key, "id")?, signing), &key, when)?, life::of_node((node, list), &key, when)?))
+    Ok((credential((field(&key, "id")?, signing), &key, when)?, became))
 }
 
 fn certificate_of_node(node: &Node, id: &CertificateId, when: When) -> Found<AppCertificate> {
-    let list = "/admin/client-certificates";
-    let found = node.get(&format!("{list}/{}", segment(id.as_str())))?;
+    let (found, became) = told(node, "client-certificates", id.as_str(), when)?;
     let told = KnownBy::KINDS.into_iter().find_map(|kind| Some((kind, found[kind].as_str()?)));
     let known_by = told.and_then(|(kind, name)| KnownBy::of(kind, name).ok());
     let known_by = known_by.ok_or_else(|| anyhow!("the node's answer has no name that is known here"))?;
     let own = RegisteredAs { known_by, label: None };
-    Ok((credential((field(&found, "id")?, own), &found, when)?, life::of_node((node, list), &found, when)?))
+    Ok((credential((field(&found, "id")?, own), &found, when)?, became))
 }
 
 /// A credential as a node tells of it.

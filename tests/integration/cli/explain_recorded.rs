@@ -115,7 +115,10 @@ fn what_became_of_a_call_is_told_first_and_then_what_is_only_assumed() {
     let (id, text) = key(&dev, json!({"scopes": ["catalog:read"]}));
     let by_key = |path: &str| recorded(&dev, &dev.get(path, &[("X-Api-Key", &text)]));
     let (refused, answered) = (by_key("/api/orders"), by_key("/api/products"));
-    dev.admin("POST", &format!("/admin/keys/{id}/revoke"), "");
+    for change in ["rotate", "revoke"] {
+        let changed = dev.admin("POST", &format!("/admin/keys/{id}/{change}"), "{}");
+        assert!(matches!(changed.status, 200 | 201), "{change}: {}", changed.text());
+    }
     for (call, told, record) in [
         (
             &refused,
@@ -128,8 +131,9 @@ fn what_became_of_a_call_is_told_first_and_then_what_is_only_assumed() {
         for (name, value) in record.as_object().unwrap() {
             assert_eq!(&shown["on_record"][name], value, "{name} in {shown}");
         }
-        // The key was revoked after it.
+        // The key was rotated and revoked after it.
         let (outcome, credential) = decision(&shown, "credential");
+        assert!(credential.contains(" has taken its place, after this call; revoked at "), "{credential}");
         assert!(outcome == "allowed" && credential.ends_with(", after this call"), "{credential}");
         let (_, switch) = decision(&shown, "switch");
         assert!(switch.contains("is switched off today; what was at the time of the call"), "{switch}");
