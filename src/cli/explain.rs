@@ -67,6 +67,9 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
     };
     let switches = node.as_ref().map(|node| Switches::of_node(node, when)).transpose()?;
     let explained = walk::explain(&snapshot, &asked, (facts.as_ref(), switches.as_ref()))?;
+    if let Some(recorded) = &recorded {
+        recorded.check_route(&explained)?;
+    }
     if let Some(node) = &node
         && node.get("/admin/policy")?["hash"] != snapshot.hash.as_str()
     {

@@ -10,6 +10,7 @@ use super::ExplainArguments;
 use super::recorded::Recorded;
 use crate::cli::failure::Failure;
 use crate::domain::merchant_field::MerchantField;
+use crate::policy::route_table::RouteTable;
 use crate::policy::snapshot::{Access, MerchantBinding, Route, Snapshot};
 
 /// Where a call comes from that is imagined, if nothing is said.
@@ -23,6 +24,8 @@ pub(super) struct Asked {
     /// Where it comes from, if that is known.
     pub(super) from: Option<IpAddr>,
     pub(super) body: Option<String>,
+    /// The route of a call that is on record, alone: by a path in which its parameters stand by their names, others might be found.
+    pub(super) route: Option<RouteTable>,
 }
 
 impl Asked {
@@ -49,7 +52,12 @@ impl Asked {
             )
         })?;
         let host = route.hosts.first().map_or(HOST_NAME, String::as_str);
-        Self::of(arguments, (&recorded.method, &target(route, recorded)), host, arguments.from)
+        let asked = Self::of(arguments, (&recorded.method, &target(route, recorded)), host, arguments.from)?;
+        let mut alone = RouteTable::default();
+        alone
+            .insert(&route.hosts, &route.methods, &route.path, route.index)
+            .map_err(|error| anyhow!("route {} cannot stand alone: {error:?}", route.name))?;
+        Ok(Self { route: Some(alone), ..asked })
     }
 
     fn of(
@@ -82,7 +90,7 @@ impl Asked {
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let from = from.map(|address| address.to_canonical());
-        Ok(Self { parts, from, body: arguments.body.clone() })
+        Ok(Self { parts, from, body: arguments.body.clone(), route: None })
     }
 
     /// Method and target.

@@ -7,6 +7,9 @@ use crate::domain::refusal::Refusal;
 use crate::gateway::respond;
 use crate::gateway::witness::{Question, Witness};
 
+/// The name of the question for a call's route.
+pub(super) const ROUTE: &str = "route";
+
 /// What becomes of a call, and by which decisions.
 pub(super) struct Explained {
     pub(super) decisions: Decisions,
@@ -124,6 +127,11 @@ impl Explained {
     /// Whether something was left open that could refuse the call, perhaps before what did.
     pub(super) fn is_open(&self) -> bool {
         self.decisions.0.iter().any(|decision| decision.answer.is_open())
+    }
+
+    /// Whether it is refused as no route is one for it.
+    pub(super) fn has_met_no_route(&self) -> bool {
+        self.decisions.0.last().is_some_and(|last| last.name == ROUTE && last.answer == Answer::Refused)
     }
 
     /// A row for each decision.

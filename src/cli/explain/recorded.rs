@@ -1,8 +1,10 @@
 //! A call that is on record: what became of it, what is known of it, and what of it is only assumed.
 
+use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use super::ExplainArguments;
+use super::decisions::Explained;
 use super::facts::{Who, field, optional};
 use crate::cli::failure::Failure;
 use crate::domain::id::{AppId, CertificateId, KeyId, MerchantId, RouteName, SignatureKeyId};
@@ -37,7 +39,7 @@ impl Recorded {
     /// What a usage record tells.
     pub(super) fn of(record: &Value) -> Result<Self, Failure> {
         let Some(route) = record["route"].as_str().filter(|route| *route != "-") else {
-            return Err(anyhow::anyhow!("that call met no route").into());
+            return Err(anyhow!("that call met no route").into());
         };
         Ok(Self {
             method: field(record, "method")?,
@@ -91,6 +93,19 @@ impl Recorded {
             _ => return Ok(()),
         };
         Err(Failure::Usage(format!("tollgate: {wrong}: leave it out")))
+    }
+
+    /// Whether its route, as the policies have it now, is one for such a call.
+    pub(super) fn check_route(&self, explained: &Explained) -> Result<(), Failure> {
+        if !explained.has_met_no_route() {
+            return Ok(());
+        }
+        let (route, method, told) = (&self.route, &self.method, self.told());
+        let what = format!(
+            "by these policies route {route} takes no {method} at that host, and the call {told}: give the policies of then by \
+             --policies, or the host by --host"
+        );
+        Err(anyhow!(what).into())
     }
 
     /// What no record says, and what stands in its place.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::asked::{Asked, HERE};
-use super::decisions::{Answer, Decisions, Explained, Refused};
+use super::decisions::{Answer, Decisions, Explained, ROUTE, Refused};
 use super::facts::Facts;
 use super::proof::Proof;
 use super::switches::{self, Switches};
@@ -56,11 +56,13 @@ fn walk(
     decisions.add("message", None, "a head that can be read in one way only".to_owned());
     // Nothing was taken out of a head that was never on a wire.
     let checked = head::check(parts, Unseen::default(), MAX_HEAD)?;
-    if is_own(decisions, asked, &checked.path, proof)? {
+    // No call on record is one of these.
+    if asked.route.is_none() && is_own(decisions, asked, &checked.path, proof)? {
         return Ok(());
     }
-    decisions.add("route", None, format!("{} {} of {}", parts.method, checked.path, checked.host));
-    let (route, parameters) = match snapshot.table.find(&checked.host, &parts.method, &checked.path) {
+    decisions.add(ROUTE, None, format!("{} {} of {}", parts.method, checked.path, checked.host));
+    let table = asked.route.as_ref().unwrap_or(&snapshot.table);
+    let (route, parameters) = match table.find(&checked.host, &parts.method, &checked.path) {
         Lookup::Found(place, parameters) => (&*snapshot.routes[place], parameters),
         Lookup::MethodNotAllowed(allow) => return Err(Refusal::MethodNotAllowed { allow }),
         Lookup::NotFound => return Err(Refusal::RouteUnknown),
@@ -123,7 +125,6 @@ fn is_own(
     me::Question::check_method(&asked.parts.method)?;
     decisions.add("credential", None, proof.map_or("any".to_owned(), |proof| proof.told.clone()));
     let identity = proof.ok_or(Refusal::CredentialMissing)?.identity()?;
-    // No call on record is one of these.
     question.check(&identity.caller, asked.from.unwrap_or(HERE))?;
     Ok(true)
 }

@@ -11,7 +11,7 @@ use crate::support::folder;
 use crate::support::http::{self, Answer};
 
 /// The id of a call, once it is on record.
-fn recorded(dev: &Dev, answer: &Answer) -> String {
+pub(super) fn recorded(dev: &Dev, answer: &Answer) -> String {
     let id = answer.header("x-request-id").unwrap();
     wait_for("the usage record", || dev.admin("GET", &format!("/admin/usage/{id}"), "").status == 200);
     id.to_owned()
@@ -26,7 +26,7 @@ fn key(dev: &Dev, more: Value) -> (String, String) {
 }
 
 /// The questions that are left open.
-fn open(told: &Value) -> Vec<&str> {
+pub(super) fn open(told: &Value) -> Vec<&str> {
     let all = decisions(told).into_iter();
     all.filter(|(_, outcome)| *outcome == "not known").map(|(name, _)| name).collect()
 }

@@ -7,6 +7,7 @@ mod explain;
 mod explain_on_node;
 mod explain_order;
 mod explain_recorded;
+mod explain_unrecorded;
 mod in_use;
 mod keys;
 mod policy;
