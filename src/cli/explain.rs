@@ -13,7 +13,7 @@ mod recorded;
 mod shown;
 mod subscribed;
 mod switches;
-mod unknown_address;
+mod unknown;
 mod walk;
 mod when;
 

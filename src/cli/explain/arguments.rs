@@ -24,7 +24,8 @@ pub(in crate::cli) struct ExplainArguments {
     #[arg(long, value_name = "DIR", env = "TOLLGATE_POLICIES", default_value = "policies")]
     pub(super) policies: PathBuf,
     /// A call on record, by the id of its answer: its method, route, app, merchant, credential and time are taken. Where it came
-    /// from is on no record; parameters of its path, which are on none either, stand there by their names
+    /// from, its query and its header fields are on no record; parameters of its path, which are on none either, stand there by their
+    /// names
     #[arg(long, value_name = "ID", conflicts_with_all = ["call", "app", "key", "client_certificate", "signature_key", "merchant", "offline"])]
     pub(super) request_id: Option<String>,
     /// The app that calls [default: nobody, without a credential]

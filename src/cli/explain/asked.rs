@@ -24,8 +24,18 @@ pub(super) struct Asked {
     /// Where it comes from, if that is known.
     pub(super) from: Option<IpAddr>,
     pub(super) body: Option<String>,
-    /// The route of a call that is on record, alone: by a path in which its parameters stand by their names, others might be found.
-    pub(super) route: Option<RouteTable>,
+    /// The header fields that are said, `Host` among them.
+    pub(super) fields: Vec<HeaderName>,
+    /// What is known of it, if it is one on record.
+    pub(super) on_record: Option<OnRecord>,
+}
+
+/// What is known of the request of a call on record.
+pub(super) struct OnRecord {
+    /// Its route, alone: by a path in which parameters stand by their names, others might be found.
+    pub(super) route: RouteTable,
+    /// Whether nothing of its path but the merchant could be another.
+    pub(super) is_path_known: bool,
 }
 
 impl Asked {
@@ -52,12 +62,13 @@ impl Asked {
             )
         })?;
         let host = route.hosts.first().map_or(HOST_NAME, String::as_str);
-        let asked = Self::of(arguments, (&recorded.method, &target(route, recorded)), host, arguments.from)?;
+        let (target, is_path_known) = target(route, recorded);
+        let asked = Self::of(arguments, (&recorded.method, &target), host, arguments.from)?;
         let mut alone = RouteTable::default();
         alone
             .insert(&route.hosts, &route.methods, &route.path, route.index)
             .map_err(|error| anyhow!("route {} cannot stand alone: {error:?}", route.name))?;
-        Ok(Self { route: Some(alone), ..asked })
+        Ok(Self { on_record: Some(OnRecord { route: alone, is_path_known }), ..asked })
     }
 
     fn of(
@@ -69,6 +80,7 @@ impl Asked {
         let usage = |what: String| Failure::Usage(format!("tollgate: {what}"));
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
             .map_err(|_| usage(format!("{method:?} is no method: write it like 'POST /api/orders'")))?;
+        let mut fields: Vec<HeaderName> = arguments.host.iter().map(|_| HOST).collect();
         let host = arguments.host.as_deref().unwrap_or(host);
         let host = HeaderValue::from_str(host).context("--host is no host")?;
         let request = Request::builder().method(method).uri(target).header(HOST, host);
@@ -83,6 +95,7 @@ impl Asked {
             });
             let (name, value) =
                 read.ok_or_else(|| usage(format!("{field:?} is no field: write it like 'X-Channel: beta'")))?;
+            fields.push(name.clone());
             parts.headers.append(name, value);
         }
         let may_have_body = !matches!(parts.method, Method::GET | Method::HEAD);
@@ -90,7 +103,7 @@ impl Asked {
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let from = from.map(|address| address.to_canonical());
-        Ok(Self { parts, from, body: arguments.body.clone(), route: None })
+        Ok(Self { parts, from, body: arguments.body.clone(), fields, on_record: None })
     }
 
     /// Method and target.
@@ -99,8 +112,8 @@ impl Asked {
     }
 }
 
-/// A target of a route: parameters by their names, but for the merchant's, which is known.
-fn target(route: &Route, recorded: &Recorded) -> String {
+/// A target of a route: parameters by their names, but for the merchant's, which is known. Beside it, whether its path has no others.
+fn target(route: &Route, recorded: &Recorded) -> (String, bool) {
     let merchant = recorded.merchant.as_ref().map(|merchant| merchant.as_str());
     let field = match &route.access {
         Access::App(requirements) => match &requirements.merchant {
@@ -109,7 +122,7 @@ fn target(route: &Route, recorded: &Recorded) -> String {
         },
         Access::Anonymous => None,
     };
-    let mut target = String::new();
+    let (mut target, mut is_path_known) = (String::new(), true);
     let mut rest = route.path.as_str();
     while let Some((before, (name, after))) =
         rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
@@ -118,7 +131,10 @@ fn target(route: &Route, recorded: &Recorded) -> String {
         target.push_str(before);
         target.push_str(match (field, merchant) {
             (Some(MerchantField::Path(of)), Some(merchant)) if **of == *name => merchant,
-            _ => name,
+            _ => {
+                is_path_known = false;
+                name
+            }
         });
         rest = after;
     }
@@ -126,5 +142,5 @@ fn target(route: &Route, recorded: &Recorded) -> String {
     if let (Some(MerchantField::Query(name)), Some(merchant)) = (field, merchant) {
         target.push_str(&format!("?{name}={merchant}"));
     }
-    target
+    (target, is_path_known)
 }

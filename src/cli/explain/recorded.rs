@@ -118,7 +118,7 @@ impl Recorded {
             ),
             (
                 true,
-                "host, header fields and body are as --host, --header and --body say; what path and query had beside the merchant is not known",
+                "host and body are as --host and --body say; its header fields, but for those that --header says, and what path and query had beside the merchant are not known: a condition that reads of them is left open",
             ),
             (
                 is_token && arguments.scopes.is_empty(),

@@ -10,7 +10,7 @@ use super::decisions::{Answer, Decisions, Explained, ROUTE, Refused};
 use super::facts::Facts;
 use super::proof::Proof;
 use super::switches::{self, Switches};
-use super::unknown_address;
+use super::unknown;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
 use crate::domain::plan::{Limit, LimitKey};
@@ -57,11 +57,11 @@ fn walk(
     // Nothing was taken out of a head that was never on a wire.
     let checked = head::check(parts, Unseen::default(), MAX_HEAD)?;
     // No call on record is one of these.
-    if asked.route.is_none() && is_own(decisions, asked, &checked.path, proof)? {
+    if asked.on_record.is_none() && is_own(decisions, asked, &checked.path, proof)? {
         return Ok(());
     }
     decisions.add(ROUTE, None, format!("{} {} of {}", parts.method, checked.path, checked.host));
-    let table = asked.route.as_ref().unwrap_or(&snapshot.table);
+    let table = asked.on_record.as_ref().map_or(&snapshot.table, |on_record| &on_record.route);
     let (route, parameters) = match table.find(&checked.host, &parts.method, &checked.path) {
         Lookup::Found(place, parameters) => (&*snapshot.routes[place], parameters),
         Lookup::MethodNotAllowed(allow) => return Err(Refusal::MethodNotAllowed { allow }),
@@ -71,11 +71,9 @@ fn walk(
     *name = Some(route.name.to_string());
     *upstream = Some(snapshot.upstreams[route.upstream].name.to_string());
     let narrowing = proof.and_then(|proof| proof.narrowing.as_ref());
-    let from = asked.from.unwrap_or_else(|| unknown_address::assumed(route, narrowing));
+    let from = asked.from.unwrap_or_else(|| unknown::assumed(route, narrowing));
     let address = CallerAddress::of(decisions, route, from)?;
-    if asked.from.is_none() {
-        unknown_address::leave_open(decisions, route, narrowing);
-    }
+    unknown::leave_open(decisions, asked, (route, narrowing));
     let now = proof.map_or(Timestamp::default(), |proof| proof.now);
     let identity = match proof {
         None => None,
@@ -91,11 +89,9 @@ fn walk(
     let circumstances =
         Circumstances { parts, head: &checked, query, body, parameters: &parameters, address, now };
     let authorized = authorize_before(decisions, (snapshot, route), identity.as_ref(), &circumstances);
-    if asked.from.is_none() {
-        unknown_address::leave_open(decisions, route, narrowing);
-        if authorized.as_ref().is_err_and(|refusal| unknown_address::depends_on_it(refusal, route)) {
-            return Ok(());
-        }
+    unknown::leave_open(decisions, asked, (route, narrowing));
+    if authorized.as_ref().is_err_and(|refusal| unknown::depends_on_it(refusal, asked, route)) {
+        return Ok(());
     }
     let permit = authorized?;
     count(decisions, (route, &permit), identity.as_ref(), from)?;
