@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &ExplainArguments, screen: &Screen) -> Outcome {
         }
         None => Facts::given(arguments, &snapshot, when.at()),
     };
-    let switches = node.as_ref().map(|node| Switches::of_node(node, when)).transpose()?;
+    let switches = node.as_ref().map(|node| Switches::of_node(node, when, recorded.as_ref())).transpose()?;
     let explained = walk::explain(&snapshot, &asked, (facts.as_ref(), switches.as_ref()))?;
     if let Some(recorded) = &recorded {
         recorded.check_route(&explained)?;

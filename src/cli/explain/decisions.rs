@@ -53,7 +53,7 @@ pub(super) enum Answer {
     NotAsked,
     /// It depends on what is not known of the call.
     NotKnown,
-    /// No policy says it, and no node was asked.
+    /// No policy says it, and no node that was asked.
     BeyondPolicies,
 }
 

@@ -80,6 +80,11 @@ impl Recorded {
         json!({ "at": at.to_string(), "route": route.as_str(), "status": status, "refusal": refusal })
     }
 
+    /// Whether something that was switched off refused it.
+    pub(super) fn has_met_switch(&self) -> bool {
+        self.refusal.as_deref() == Some("switched_off")
+    }
+
     /// Whether nothing is said of its credential in vain.
     pub(super) fn check(&self, arguments: &ExplainArguments) -> Result<(), Failure> {
         let is_token = matches!(self.credential, Credential::Token);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::decisions::{Answer, Decisions};
 use super::facts::{field, optional};
+use super::recorded::Recorded;
 use super::when::When;
 use crate::cli::failure::Failure;
 use crate::cli::node::Node;
@@ -26,6 +27,8 @@ pub(super) struct Switches<'n> {
     known: KillSwitches,
     /// When the call is made: what was switched off since did not refuse it.
     when: When,
+    /// The call, if it is on record.
+    recorded: Option<&'n Recorded>,
 }
 
 /// Something that keeps a route from being served now.
@@ -48,27 +51,46 @@ pub(super) fn ask(
         decisions.leave(Answer::BeyondPolicies);
         return Ok(());
     };
-    let Some(off) = switches.of(snapshot, route) else {
-        let today = match switches.when {
-            When::Now(_) => "",
-            When::Then(_) => " today; what was at the time of the call is not known",
-        };
-        let what = format!("neither route {name} nor upstream {upstream} is switched off{today}");
-        decisions.add("switch", None, what);
-        return Ok(());
+    let later = match switches.of(snapshot, route) {
+        Some(off) if !off.is_later => {
+            decisions.add("switch", None, off.told());
+            return Err(Refusal::SwitchedOff(off.switch));
+        }
+        later => later,
     };
-    decisions.add("switch", None, off.told());
-    off.refusal().map_or(Ok(()), Err)
+    let today = if switches.recorded.is_some() { " today" } else { "" };
+    let nothing = || format!("neither route {name} nor upstream {upstream} is switched off{today}");
+    let found = later.as_ref().map_or_else(nothing, Off::told);
+    let (then, answer) = switches.then(later.as_ref());
+    decisions.add("switch", None, format!("{found}{then}"));
+    decisions.leave(answer);
+    Ok(())
 }
 
 impl<'n> Switches<'n> {
     /// All that a node has switched off, for a call that is made then.
-    pub(super) fn of_node(node: &'n Node, when: When) -> Result<Self, Failure> {
+    pub(super) fn of_node(
+        node: &'n Node,
+        when: When,
+        recorded: Option<&'n Recorded>,
+    ) -> Result<Self, Failure> {
         let known = KillSwitches::default();
         let reading = known.begin();
         let found = node.list("/admin/kill-switches")?.iter().map(switch).collect::<Result<_, _>>()?;
         known.put(reading, found);
-        Ok(Self { node, known, when })
+        Ok(Self { node, known, when, recorded })
+    }
+
+    /// What is told of the time of a call on record that nothing refuses which is off now, and what that leaves of the answer.
+    fn then(&self, later: Option<&Off>) -> (String, Answer) {
+        let unknown = "; what was at the time of the call is not known";
+        match (self.recorded, later) {
+            (Some(recorded), _) if recorded.has_met_switch() => {
+                (format!("{unknown}, but it {}", recorded.told()), Answer::NotKnown)
+            }
+            (Some(_), None) => (unknown.to_owned(), Answer::BeyondPolicies),
+            (Some(_), Some(_)) | (None, _) => (String::new(), Answer::Allowed),
+        }
     }
 
     /// What keeps a route from being served, as the node finds it.
@@ -101,11 +123,6 @@ impl Off {
         let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let since = if self.is_later { "only after this call, since" } else { "since" };
         format!("{} {} is off {since} {off_since}{by}: {reason}", key.kind.name(), key.name)
-    }
-
-    /// The refusal of a call by it, unless it came later.
-    fn refusal(self) -> Option<Refusal> {
-        (!self.is_later).then_some(Refusal::SwitchedOff(self.switch))
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::explain::{check, explained, offline, on_node};
-use crate::support::dev::{Dev, wait_for};
+use super::explain_recorded::recorded;
+use crate::support::dev::Dev;
 use crate::support::folder;
 use crate::support::machines::{Machines, get, named};
 use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
@@ -64,15 +65,36 @@ fn what_is_switched_off_is_told_with_who_and_since_when() {
 #[test]
 fn what_was_switched_off_after_a_call_did_not_refuse_it() {
     let dev = Dev::start();
-    let answer = dev.get(PRODUCT, &[("X-Api-Key", dev.told("/app/api_key"))]);
-    let id = answer.header("x-request-id").unwrap();
-    wait_for("the usage record", || dev.admin("GET", &format!("/admin/usage/{id}"), "").status == 200);
+    let id = recorded(&dev, &dev.get(PRODUCT, &[("X-Api-Key", dev.told("/app/api_key"))]));
     switch_off(&dev, "route/get-product");
-    let told = explained(&on_node(&dev, &["--request-id", id]));
+    let told = explained(&on_node(&dev, &["--request-id", &id]));
     assert_eq!(told["allowed"], true, "{told}");
     let (outcome, asked) = switch(&told);
     assert_eq!(outcome, "allowed");
     assert!(asked.starts_with("route get-product is off only after this call, since "), "{asked}");
+}
+
+#[test]
+fn a_call_that_was_refused_for_what_is_on_again_is_not_told_as_allowed() {
+    let dev = Dev::start();
+    let explain = |call: &str| explained(&on_node(&dev, &["--request-id", call]));
+    switch_off(&dev, "route/get-product");
+    let refused = dev.get(PRODUCT, &[("X-Api-Key", dev.told("/app/api_key"))]);
+    assert_eq!(refused.code(), "switched_off");
+    let call = recorded(&dev, &refused);
+    assert_eq!(explain(&call)["code"], "switched_off", "it is off still");
+    dev.admin("DELETE", "/admin/kill-switches/route/get-product", "");
+    let unknown =
+        "; what was at the time of the call is not known, but it is on record as refused: switched_off";
+    let check = |starts: &str| {
+        let told = explain(&call);
+        let (outcome, asked) = switch(&told);
+        assert_eq!((outcome.as_str(), &told["allowed"]), ("not known", &Value::Null), "{told}");
+        assert!(asked.starts_with(starts) && asked.ends_with(unknown), "{asked}");
+    };
+    check("neither route get-product nor upstream catalog is switched off today");
+    switch_off(&dev, "route/get-product");
+    check("route get-product is off only after this call, since ");
 }
 
 #[test]
