@@ -54,13 +54,17 @@ impl Expected {
 pub(super) fn missed(expected: Expected, explained: &Explained, asked: &Asked) -> Option<Failure> {
     let found = match (explained.is_allowed(), &explained.refusal, expected) {
         (None, _, _) => None,
-        // What is open may refuse it with another.
+        // What is open may refuse it with another code.
         (Some(_), Some(_), Expected::RefusedWith(_)) if explained.is_open() => None,
         (Some(_), Some(refusal), Expected::RefusedWith(_)) => Some(Expected::RefusedWith(refusal.code)),
         (Some(_), Some(_), Expected::Allowed | Expected::Refused) => Some(Expected::Refused),
         (Some(_), None, _) => Some(Expected::Allowed),
     };
-    let is = found.map_or_else(|| "may be either".to_owned(), |found| format!("is {}", found.words()));
+    let is = match (found, explained.is_allowed()) {
+        (Some(found), _) => format!("is {}", found.words()),
+        (None, Some(_)) => "is refused, with another code perhaps".to_owned(),
+        (None, None) => "may be either".to_owned(),
+    };
     let failure = || anyhow::anyhow!("{} {is}, not {} for sure", asked.told(), expected.words()).into();
     (found != Some(expected)).then(failure)
 }

@@ -62,8 +62,9 @@ fn verdict(explained: &Explained) -> String {
     let allowed = explained.is_allowed();
     match (&explained.refusal, &explained.upstream) {
         (Some(Refused { status, code, detail }), _) => {
-            let unless = if explained.is_open() { ", unless by what is not known before" } else { "" };
-            format!("is refused{unless}: {status} {code}: {detail}")
+            let perhaps = " (perhaps with another code, by what is not known above)";
+            let perhaps = if explained.is_open() { perhaps } else { "" };
+            format!("is refused{perhaps}: {status} {code}: {detail}")
         }
         (None, None) => match allowed {
             Some(_) => "is allowed, and answered by the gateway itself.".to_owned(),

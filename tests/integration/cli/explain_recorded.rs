@@ -25,6 +25,13 @@ fn key(dev: &Dev, more: Value) -> (String, String) {
     (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
 }
 
+/// What a person is shown of a call on record.
+fn human(dev: &Dev, call: &str) -> String {
+    let mut command = tollgate(&["policy", "explain", "--request-id", call]);
+    command.env("TOLLGATE_READY_FILE", dev.ready_file()).env("TOLLGATE_POLICIES", dev.policies());
+    finished(command.output().unwrap()).out
+}
+
 /// The questions that are left open, but for what was switched off then, which no policy says.
 pub(super) fn open(told: &Value) -> Vec<&str> {
     let all = decisions(told).into_iter();
@@ -104,7 +111,16 @@ fn where_a_call_on_record_came_from_is_not_known_and_decides_nothing_unless_it_i
         (explained(&told)["code"].as_str(), open(&explained(&told))),
         (Some("scope_missing"), vec!["address"])
     );
-    assert_eq!(on_node(dev, &["--request-id", &lacking, "--expect", "scope_missing"]).status, 1);
+    let done = on_node(dev, &["--request-id", &lacking, "--expect", "scope_missing"]);
+    let only = "is refused, with another code perhaps, not refused with scope_missing for sure";
+    assert!(done.status == 1 && done.err.contains(only), "{}", done.err);
+    let told = human(dev, &lacking);
+    assert!(
+        told.contains(
+            " is refused (perhaps with another code, by what is not known above): 403 scope_missing: "
+        ),
+        "{told}"
+    );
     let from = ["--request-id", &lacking, "--expect", "scope_missing", "--from", "127.0.0.1"];
     assert_eq!(on_node(dev, &from).status, 0);
 }
@@ -145,9 +161,7 @@ fn what_became_of_a_call_is_told_first_and_then_what_is_only_assumed() {
         for part in ["where it came from is not known", "as of today", "kill switches are those of today"] {
             assert!(assumed.contains(part), "no {part:?} in {assumed}");
         }
-        let mut human = tollgate(&["policy", "explain", "--request-id", call]);
-        human.env("TOLLGATE_READY_FILE", dev.ready_file()).env("TOLLGATE_POLICIES", dev.policies());
-        let human = finished(human.output().unwrap()).out;
+        let human = human(&dev, call);
         assert!(human.starts_with(&format!("The call is on record as {told} (route ")), "{human}");
         assert!(human.find("kill switches are those of today") < human.find("what is asked"), "{human}");
     }
