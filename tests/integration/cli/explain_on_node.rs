@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::explain::{check, explained, offline, on_node};
-use super::explain_recorded::recorded;
-use crate::support::dev::Dev;
+use crate::support::dev::{Dev, wait_for};
 use crate::support::folder;
+use crate::support::http::Answer;
 use crate::support::machines::{Machines, get, named};
 use crate::support::message_signer::{MessageSigner, Unsigned, borrowed};
 use crate::support::tls::Identity;
@@ -25,6 +25,13 @@ pub(super) fn decision(told: &Value, name: &str) -> (String, String) {
     let found = all.iter().find(|decision| decision["decision"] == name);
     let found = found.unwrap_or_else(|| panic!("no {name} in {told}"));
     (found["outcome"].as_str().unwrap().to_owned(), found["asked"].as_str().unwrap().to_owned())
+}
+
+/// The id of a call, once it is on record.
+pub(super) fn recorded(dev: &Dev, answer: &Answer) -> String {
+    let id = answer.header("x-request-id").unwrap();
+    wait_for("the usage record", || dev.admin("GET", &format!("/admin/usage/{id}"), "").status == 200);
+    id.to_owned()
 }
 
 fn switch_off(dev: &Dev, what: &str) -> Value {

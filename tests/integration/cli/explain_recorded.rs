@@ -3,19 +3,12 @@
 use serde_json::{Value, json};
 
 use super::explain::{decisions, explained, on_node};
-use super::explain_on_node::decision;
+use super::explain_on_node::{decision, recorded};
 use super::{finished, tollgate};
 use crate::support::bound::Bound;
-use crate::support::dev::{Dev, wait_for};
+use crate::support::dev::Dev;
 use crate::support::folder;
-use crate::support::http::{self, Answer};
-
-/// The id of a call, once it is on record.
-pub(super) fn recorded(dev: &Dev, answer: &Answer) -> String {
-    let id = answer.header("x-request-id").unwrap();
-    wait_for("the usage record", || dev.admin("GET", &format!("/admin/usage/{id}"), "").status == 200);
-    id.to_owned()
-}
+use crate::support::http;
 
 /// A key of the first app: its id, and the key.
 fn key(dev: &Dev, more: Value) -> (String, String) {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::explain::{explained, on_node};
-use super::explain_on_node::decision;
-use super::explain_recorded::{open, recorded};
+use super::explain_on_node::{decision, recorded};
+use super::explain_recorded::open;
 use crate::support::bound::{Bound, add};
 use crate::support::dev::Dev;
 use crate::support::folder;
