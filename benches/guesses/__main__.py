@@ -36,6 +36,8 @@ from proxies.tollgate_seed import Seed  # noqa: E402
 FIRST_CALL_SECONDS = 3.0
 WORST_RATIO = 2.0
 GOOD_RATE = 2_000
+# After so many seconds wrong keys surely come: their load reads all of its calls and opens its connections first.
+UNDER_WAY = 2
 # A wrong key that is tried is answered once it is heard which keys were made. Of one network few are tried; of many, so many that
 # with fewer connections the load would wait for that.
 ONE_CONNECTIONS, MANY_CONNECTIONS = 64, 1_024
@@ -154,7 +156,7 @@ def one_round(
 def wrong_keys(options: argparse.Namespace, addresses: list[str]) -> Iterator[str]:
     """Different ones, well-formed: their checksums are right."""
     salt = secrets.token_hex(8)
-    for number in range(options.rate * options.seconds):
+    for number in range(options.rate * (UNDER_WAY + options.seconds)):
         yield f"X-Api-Key: {api_keys.made_of(f'{salt}{number}')}\tX-Forwarded-For: {addresses[number % len(addresses)]}"
 
 
@@ -207,8 +209,8 @@ def latency(told: dict) -> dict[str, float]:
 
 def beside(port: int, files: tuple[Path, Path], connections: int, core: int, options: argparse.Namespace) -> tuple[dict[str, float], dict]:
     good, wrong = files
-    flood = start_paced(port, wrong, options.rate, options.seconds, core, connections=connections)
-    time.sleep(0.5)
+    flood = start_paced(port, wrong, options.rate, UNDER_WAY + options.seconds, core, connections=connections)
+    time.sleep(UNDER_WAY)
     calls = paced(port, good, GOOD_RATE, options.seconds - 1, core)
     return latency(calls), told_by(flood, may_lag=True)
 

@@ -27,6 +27,12 @@ const WAITS_OF_A_NETWORK: u32 = 500;
 const NETWORK_WINDOW: Duration = Duration::from_secs(5);
 /// Wrong credentials of all that are tried in a second: of tokens, a tenth of a core.
 const OF_ALL: u32 = 2_500;
+/// As many of them at once, as long as each takes a core by itself: a core is kept from others for some milliseconds.
+const AT_ONCE: u32 = OF_ALL / 10;
+/// API keys of all that are tried in a second once it is known which there are: then only one that was just made on another node is new.
+const KEYS_OF_ALL: u32 = 500;
+/// As many of them at once.
+const KEYS_AT_ONCE: u32 = 50;
 /// Calls that wait for the keys of one other issuer, in a second: nearly all, but those of another find room.
 const WAITS_OF_AN_ISSUER: u32 = OF_ALL / 5 * 4;
 /// Networks of which is known how much they guessed.
@@ -37,6 +43,7 @@ const PLACES: usize = 4_096;
 /// What has been guessed of late.
 pub(super) struct Guesses {
     price: Price,
+    keys: Price,
     waits: Price,
     wrong: Box<[Mutex<Wrong>]>,
 }
@@ -66,10 +73,21 @@ struct Wrong {
     app: Option<AppId>,
 }
 
+/// Which of the platform's API keys a node knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KnownKeys {
+    /// It has just begun to learn them, so that good ones are among what is tried.
+    AtFirst,
+    /// Those that it has room for.
+    Some,
+    /// Which there are.
+    All,
+}
+
 /// A try that is paid for.
 pub(super) struct Paid {
     of_network: Option<(Arc<Cell>, Rate)>,
-    is_of_all: bool,
+    of_all: Option<(Arc<Cell>, Rate)>,
 }
 
 /// A wait for an issuer's keys that is paid for.
@@ -81,7 +99,12 @@ pub(super) struct PaidWait {
 impl Guesses {
     pub(super) fn new() -> Self {
         let wrong = (0..PLACES).map(|_| Mutex::default()).collect();
-        Self { price: Price::new("unknown-credentials"), waits: Price::new("unknown-issuer-keys"), wrong }
+        Self {
+            price: Price::new("unknown-credentials"),
+            keys: Price::new("unknown-keys"),
+            waits: Price::new("unknown-issuer-keys"),
+            wrong,
+        }
     }
 
     /// Why a credential proves nothing, if that was found out lately.
@@ -112,12 +135,22 @@ impl Guesses {
         self.price.pay(address, now)
     }
 
-    /// The same, of an API key while the good ones are being learnt.
+    /// The same, of an API key, by what is known of the others.
     ///
     /// # Errors
     /// As [`Price::pay`].
-    pub(super) fn pay_at_first(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        self.price.pay_by(rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), address, now)
+    pub(super) fn pay_for_key(
+        &self,
+        known: KnownKeys,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<Paid, Refusal> {
+        let (of_a_network, of_all) = match known {
+            KnownKeys::AtFirst => (rate(OF_A_NETWORK_AT_FIRST, NETWORK_WINDOW), a_second(OF_ALL, OF_ALL)),
+            KnownKeys::Some => (of_a_network(), a_second(OF_ALL, OF_ALL)),
+            KnownKeys::All => (of_a_network(), a_second(KEYS_OF_ALL, KEYS_AT_ONCE)),
+        };
+        self.keys.pay_by(of_a_network, of_all, address, now)
     }
 
     /// Pays for a wait for the keys of the issuer of a token from `address`; `issuer` counts those that wait for it. That costs nothing of
@@ -136,7 +169,8 @@ impl Guesses {
                 "Too many calls wait for the keys of the access token's issuer",
             ));
         }
-        match self.waits.pay_by(rate(WAITS_OF_A_NETWORK, NETWORK_WINDOW), address, now) {
+        let of_a_network = rate(WAITS_OF_A_NETWORK, NETWORK_WINDOW);
+        match self.waits.pay_by(of_a_network, a_second(OF_ALL, OF_ALL), address, now) {
             Ok(paid) => Ok(PaidWait { paid, of_issuer: issuer.clone() }),
             Err(refusal) => {
                 give_back(issuer, &of_an_issuer());
@@ -145,26 +179,33 @@ impl Guesses {
         }
     }
 
-    /// Gives the price of a wait back that brought a good credential, or nothing.
-    pub(super) fn give_back_wait(&self, wait: &PaidWait) {
-        self.waits.give_back(&wait.paid);
-        give_back(&wait.of_issuer, &of_an_issuer());
-    }
-
-    /// Gives the price of a good credential back.
-    pub(super) fn give_back(&self, paid: &Paid) {
-        self.price.give_back(paid);
-    }
-
     /// Forgets networks that have not guessed of late.
     pub(super) fn sweep(&self, now: Duration) {
         self.price.sweep(now);
+        self.keys.sweep(now);
         self.waits.sweep(now);
     }
 
     fn place(&self, hash: &[u8; 32]) -> Option<&Mutex<Wrong>> {
         let [first, second, ..] = *hash;
         self.wrong.get(usize::from(u16::from_le_bytes([first, second])) % PLACES)
+    }
+}
+
+impl Paid {
+    /// Gives the price of a good credential back.
+    pub(super) fn give_back(&self) {
+        for (cell, rate) in [&self.of_all, &self.of_network].into_iter().flatten() {
+            give_back(cell, rate);
+        }
+    }
+}
+
+impl PaidWait {
+    /// Gives the price of a wait back that brought a good credential, or nothing.
+    pub(super) fn give_back(&self) {
+        self.paid.give_back();
+        give_back(&self.of_issuer, &of_an_issuer());
     }
 }
 
@@ -181,15 +222,21 @@ impl Price {
     /// # Errors
     /// [`Refusal::LimitReached`] for the network that guesses, [`Refusal::Unavailable`] if many do.
     pub(super) fn pay(&self, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        self.pay_by(of_a_network(), address, now)
+        self.pay_by(of_a_network(), a_second(OF_ALL, AT_ONCE), address, now)
     }
 
-    fn pay_by(&self, rate: Rate, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        let paid = self.of_network(rate, address, now)?;
-        match admit(&self.all, &of_all(), now) {
-            Verdict::Admitted { .. } => Ok(Paid { is_of_all: true, ..paid }),
+    fn pay_by(
+        &self,
+        of_a_network: Rate,
+        of_all: Rate,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<Paid, Refusal> {
+        let paid = self.of_network(of_a_network, address, now)?;
+        match admit(&self.all, &of_all, now) {
+            Verdict::Admitted { .. } => Ok(Paid { of_all: Some((self.all.clone(), of_all)), ..paid }),
             Verdict::Refused { .. } => {
-                self.give_back(&paid);
+                paid.give_back();
                 Err(Refusal::Unavailable("Too many unknown credentials are being tried"))
             }
         }
@@ -204,7 +251,7 @@ impl Price {
     }
 
     fn of_network(&self, rate: Rate, address: Option<IpAddr>, now: Duration) -> Result<Paid, Refusal> {
-        let mut paid = Paid { of_network: None, is_of_all: false };
+        let mut paid = Paid { of_network: None, of_all: None };
         if let (Some(networks), Some(address)) = (&self.networks, address) {
             let cell = networks.cells.find(&CellKey::address(address, &networks.of), now);
             if let Verdict::Refused { retry_after } = admit(&cell, &rate, now) {
@@ -213,16 +260,6 @@ impl Price {
             paid.of_network = Some((cell, rate));
         }
         Ok(paid)
-    }
-
-    /// Gives back the price of what was good.
-    pub(super) fn give_back(&self, paid: &Paid) {
-        if paid.is_of_all {
-            give_back(&self.all, &of_all());
-        }
-        if let Some((cell, rate)) = &paid.of_network {
-            give_back(cell, rate);
-        }
     }
 
     /// Forgets networks that have not guessed of late.
@@ -238,11 +275,12 @@ fn of_a_network() -> Rate {
 }
 
 fn of_an_issuer() -> Rate {
-    rate(WAITS_OF_AN_ISSUER, Duration::from_secs(1))
+    a_second(WAITS_OF_AN_ISSUER, WAITS_OF_AN_ISSUER)
 }
 
-fn of_all() -> Rate {
-    rate(OF_ALL, Duration::from_secs(1))
+fn a_second(requests: u32, at_once: u32) -> Rate {
+    let burst = NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN);
+    Rate { burst, ..rate(requests, Duration::from_secs(1)) }
 }
 
 fn rate(requests: u32, window: Duration) -> Rate {
@@ -261,7 +299,7 @@ mod tests {
         let taken = (0..1000).filter(|_| guesses.pay(one, now).is_ok()).count();
         assert_eq!(taken, OF_A_NETWORK as usize);
         for _ in 0..1000 {
-            guesses.give_back(&guesses.pay(other, now).unwrap());
+            guesses.pay(other, now).unwrap().give_back();
         }
         assert!(matches!(guesses.pay(one, now), Err(Refusal::LimitReached { .. })));
         assert!(guesses.pay(one, now + NETWORK_WINDOW).is_ok());
@@ -271,13 +309,15 @@ mod tests {
     fn while_keys_are_learnt_a_network_may_try_more_and_all_no_more() {
         let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
         let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
-        let paid: Vec<_> = (0..1000).filter_map(|_| guesses.pay_at_first(address(0), now).ok()).collect();
+        let pay = |known, address| guesses.pay_for_key(known, address, now);
+        let paid: Vec<_> = (0..1000).filter_map(|_| pay(KnownKeys::AtFirst, address(0)).ok()).collect();
         assert_eq!(paid.len(), OF_A_NETWORK_AT_FIRST as usize);
-        paid.iter().for_each(|paid| guesses.give_back(paid));
+        paid.iter().for_each(Paid::give_back);
         let taken = (0..10).flat_map(|number| (0..1000).map(move |_| address(number)));
-        let taken = taken.filter(|address| guesses.pay_at_first(*address, now).is_ok()).count();
+        let taken = taken.filter(|address| pay(KnownKeys::AtFirst, *address).is_ok()).count();
         assert_eq!(taken, OF_ALL as usize);
-        assert!(matches!(guesses.pay(address(99), now), Err(Refusal::Unavailable(_))));
+        assert!(matches!(pay(KnownKeys::All, address(99)), Err(Refusal::Unavailable(_))));
+        assert!(guesses.pay(address(99), now).is_ok(), "tokens are paid for by themselves");
     }
 
     #[test]
@@ -288,7 +328,7 @@ mod tests {
         let paid: Vec<_> = (0..1000).filter_map(|_| wait().ok()).collect();
         assert_eq!(paid.len(), WAITS_OF_A_NETWORK as usize);
         assert!(guesses.pay(one, now).is_ok());
-        paid.iter().for_each(|paid| guesses.give_back_wait(paid));
+        paid.iter().for_each(PaidWait::give_back);
         assert!(wait().is_ok());
     }
 
@@ -307,7 +347,7 @@ mod tests {
         assert!(matches!(guesses.pay_for_wait(&one, None, now), Err(Refusal::Unavailable(_))));
         assert_eq!(waits(&other).len(), (OF_ALL - WAITS_OF_AN_ISSUER) as usize);
         // A network that has used up its own takes nothing of its issuer's.
-        paid.iter().for_each(|paid| guesses.give_back_wait(paid));
+        paid.iter().for_each(PaidWait::give_back);
         let of_a_network = (0..10_000).filter(|_| guesses.pay_for_wait(&one, address(99_999), now).is_ok());
         assert_eq!(of_a_network.count(), WAITS_OF_A_NETWORK as usize);
         assert_eq!(waits(&one).len(), (WAITS_OF_AN_ISSUER - WAITS_OF_A_NETWORK) as usize);
@@ -318,8 +358,17 @@ mod tests {
         let (guesses, now) = (Guesses::new(), Duration::from_secs(1000));
         let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
         let taken = (0..10_000).filter(|number| guesses.pay(address(*number), now).is_ok()).count();
-        assert_eq!(taken, OF_ALL as usize);
+        assert_eq!(taken, AT_ONCE as usize);
         assert!(matches!(guesses.pay(None, now), Err(Refusal::Unavailable(_))));
+        let keys = (0..10_000)
+            .filter(|number| guesses.pay_for_key(KnownKeys::All, address(*number), now).is_ok())
+            .count();
+        assert_eq!(keys, KEYS_AT_ONCE as usize);
+        let second = Duration::from_secs(1);
+        let in_a_second = (0..1_000).map(|milliseconds| now + second + Duration::from_millis(milliseconds));
+        let keys = in_a_second.flat_map(|now| std::iter::repeat_n(now, 10));
+        let keys = keys.filter(|now| guesses.pay_for_key(KnownKeys::All, None, *now).is_ok()).count();
+        assert!((KEYS_OF_ALL..=KEYS_OF_ALL + KEYS_AT_ONCE).contains(&(keys as u32)), "{keys}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Proofs {
         let seen = verify(proof, expected).map(|proven| self.replays.see(&proven, moment.now));
         // Of anything else that is wrong no signature was looked at, and who finds no room has the key.
         if !matches!(seen, Err(ProofError::Signature) | Ok(Seen::Again)) {
-            self.price.give_back(&paid);
+            paid.give_back();
         }
         match seen {
             Ok(Seen::First) => {

@@ -163,7 +163,7 @@ impl Signatures {
         let id = proof_id(named.id, once.nonce);
         match self.replays.see(&Proven { key, id, ends_at: named.ends_at }, moment.now) {
             Seen::First => {
-                self.price.give_back(&paid);
+                paid.give_back();
                 for number in [holder, self.proven.number(ANY_KEY, address)] {
                     if !self.proven.has(number) {
                         self.proven.add(number);
@@ -178,7 +178,7 @@ impl Signatures {
                 Err(SignatureError::new(Replayed, detail).into())
             }
             Seen::NoRoom => {
-                self.price.give_back(&paid);
+                paid.give_back();
                 Err(Refusal::Unavailable("Too many signatures are remembered"))
             }
         }

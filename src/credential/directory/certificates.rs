@@ -68,7 +68,7 @@ impl Directory {
         let loaded = loading.await.map_err(cut_off);
         let outcome = loaded.as_ref().map(|remembered| &remembered.outcome);
         if !matches!(outcome, Ok(Err(Refused { refusal: Refusal::CertificateInvalid(_), .. }))) {
-            self.guesses.give_back(&paid);
+            paid.give_back();
         }
         loaded
     }

@@ -10,6 +10,7 @@ use super::verifying::Unverified;
 use super::{Directory, REFUSED_TIME};
 use crate::credential::access_token::{TokenError, VerifiedToken};
 use crate::credential::foreign_issuers::{ForeignError, Looked, Readings, Standing};
+use crate::credential::guesses::{Paid, PaidWait};
 use crate::credential::key_set::KeySet;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
@@ -70,7 +71,7 @@ impl Directory {
             true => None,
             false => Some(self.guesses.pay_for_wait(readings.waits(), address, moment.monotonic)?),
         };
-        let give_back = || paid.iter().for_each(|paid| self.guesses.give_back_wait(paid));
+        let give_back = || paid.iter().for_each(PaidWait::give_back);
         let reading = self.control.spawn(async move { readings.one_after(seen).await });
         if !reading.await.unwrap_or(false) {
             give_back();
@@ -112,7 +113,7 @@ impl Directory {
         self.verified.fetch_add(1, Ordering::Relaxed);
         match plausible.verify(&hash) {
             Ok(token) => {
-                paid.inspect(|paid| self.guesses.give_back(paid));
+                paid.inspect(Paid::give_back);
                 Ok(Tried::Holds(Box::new(token)))
             }
             Err(error) => {

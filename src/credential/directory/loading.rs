@@ -11,7 +11,7 @@ use moka::ops::compute::Op;
 use super::{Credential, Directory, Identity, Known, REFUSED_TIME, Remembered};
 use crate::credential::access_token::VerifiedToken;
 use crate::credential::freshness::{Stamp, Stamps};
-use crate::credential::guesses::Paid;
+use crate::credential::guesses::{KnownKeys, Paid};
 use crate::credential::keys::{KnownKey, SUBJECTS};
 use crate::credential::loader::{Failure, KEY_UNKNOWN};
 use crate::credential::refused::Refused;
@@ -114,10 +114,16 @@ impl Directory {
         }
         let loading = self.clone();
         let tried = async move {
-            let is_unlearnt = matches!(presented, Owned::ApiKey(_)) && loading.is_learning();
-            let paid = match is_unlearnt {
-                true => loading.guesses.pay_at_first(address, moment.monotonic),
-                false => loading.guesses.pay(address, moment.monotonic),
+            let paid = match presented {
+                Owned::ApiKey(_) => {
+                    let known = match (loading.is_learning(), loading.knows_existing_keys()) {
+                        (true, _) => KnownKeys::AtFirst,
+                        (false, true) => KnownKeys::All,
+                        (false, false) => KnownKeys::Some,
+                    };
+                    loading.guesses.pay_for_key(known, address, moment.monotonic)
+                }
+                _ => loading.guesses.pay(address, moment.monotonic),
             }?;
             let task = loading.control.spawn(loading.clone().load_tried(credential, presented, paid));
             let cut_off = Refusal::Unavailable("The look-up of a credential was cut off");
@@ -148,10 +154,10 @@ impl Directory {
                 return Err(refused.clone());
             }
             Err(refused @ Refused { refusal: Refusal::Unavailable(_), .. }) => {
-                self.guesses.give_back(&paid);
+                paid.give_back();
                 return Err(refused.clone());
             }
-            Ok(_) | Err(_) => self.guesses.give_back(&paid),
+            Ok(_) | Err(_) => paid.give_back(),
         }
         Ok(remembered)
     }

@@ -38,12 +38,12 @@ impl Directory {
     ) -> Result<VerifiedToken, Refusal> {
         let paid = self.guesses.pay(address, moment.monotonic)?;
         if !self.has_read_keys_since(moment.monotonic).await {
-            self.guesses.give_back(&paid);
+            paid.give_back();
             return Err(Refusal::Unavailable("The signing keys could not be read"));
         }
         match self.verify(text, hash, Some(address), moment) {
             Ok(token) => {
-                self.guesses.give_back(&paid);
+                paid.give_back();
                 Ok(token)
             }
             Err(Unverified::Refused(refusal)) => Err(refusal),

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Directory, REFUSED_TIME};
 use crate::credential::access_token::{TokenError, VerifiedToken};
+use crate::credential::guesses::Paid;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
 
@@ -54,7 +55,7 @@ impl Directory {
         self.verified.fetch_add(1, Ordering::Relaxed);
         match plausible.verify() {
             Ok(token) => {
-                paid.inspect(|paid| self.guesses.give_back(paid));
+                paid.inspect(Paid::give_back);
                 Ok(token)
             }
             Err(error) => {
