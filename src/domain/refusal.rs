@@ -60,7 +60,7 @@ pub enum Refusal {
     /// The proof must have a nonce: this one (RFC 9449, section 9).
     ProofNonceNeeded(String),
     /// The signature of the request proves nothing (RFC 9421).
-    SignatureInvalid(SignatureError),
+    SignatureInvalid(Box<SignatureError>),
     /// The merchant behind the token has to prove itself anew, or better (RFC 9470).
     AuthenticationInsufficient(Step),
     /// The app, its partner or its merchant is suspended.
@@ -139,7 +139,7 @@ pub enum Refusal {
 
 impl From<SignatureError> for Refusal {
     fn from(error: SignatureError) -> Self {
-        Self::SignatureInvalid(error)
+        Self::SignatureInvalid(Box::new(error))
     }
 }
 

@@ -9,7 +9,6 @@ use super::answer::Answer;
 use super::fields::X_REQUEST_ID;
 use crate::domain::ended::Ended;
 use crate::domain::refusal::{Refusal, whole_seconds};
-use crate::domain::signature_mistake::SignatureError;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -84,7 +83,9 @@ pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Adm
     if let Refusal::LimitReached { limit, .. } = refusal {
         problem["violated-policies"] = serde_json::json!([limit.as_str()]);
     }
-    if let Refusal::SignatureInvalid(SignatureError { base: Some(base), .. }) = refusal {
+    if let Refusal::SignatureInvalid(error) = refusal
+        && let Some(base) = &error.base
+    {
         problem["signature_base"] = serde_json::json!(base);
     }
     let mut response = Response::new(Answer::Own(Some(Bytes::from(problem.to_string()))));
