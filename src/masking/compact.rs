@@ -15,6 +15,10 @@ impl Masker {
     pub(super) fn compact(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
         match self.state {
             State::FirstName | State::Name if piece.bytes.get(at) == Some(&b'"') => self.members(piece, at),
+            State::FirstValue if self.depth < MAX_DEPTH && piece.bytes.get(at..at + 2) == Some(b"{\"") => {
+                self.begin_item(piece, at);
+                self.members(piece, at + 1)
+            }
             State::Next => match self.next_name(piece, at) {
                 Ok(at) => self.members(piece, at),
                 Err(at) => at,
@@ -52,7 +56,7 @@ impl Masker {
                         piece.output.mask(piece.bytes, value);
                         piece.output.unmask(end);
                     }
-                    piece.shapes.scalar(value..end, scalar);
+                    piece.shapes.scalar(piece.bytes, value..end, scalar);
                     if piece.bytes.get(end..end + 2) == Some(b",\"") {
                         end + 1
                     } else {
@@ -91,7 +95,7 @@ impl Masker {
                 }
                 Some(b'}') if is_in_object => {
                     let behind = self.close(piece, at + 1);
-                    piece.shapes.end(self.depth, behind);
+                    piece.shapes.end(piece.bytes, self.depth, behind);
                     behind
                 }
                 Some(b']') if !is_in_object => self.close(piece, at + 1),

@@ -13,6 +13,10 @@ use super::stops::Stops;
 
 /// Most strings, numbers and words of an object that is kept.
 const MOST: usize = 64;
+/// As many as most have.
+const USUAL: usize = 16;
+/// Bytes that are compared at once.
+const AT_ONCE: usize = size_of::<u128>();
 
 /// What becomes of a string, number or word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +56,20 @@ pub(super) struct Shapes {
 
 #[derive(Debug, Default)]
 struct Shape {
-    parts: Vec<Part>,
-    /// Where what is behind the last part stands.
-    end: Range<usize>,
+    /// What stands before each string, number or word, and what becomes of that.
+    scalars: Vec<(Part, Scalar)>,
+    /// What stands behind the last of them.
+    end: Option<Part>,
 }
 
-/// What stands before a string, number or word, and what becomes of that.
+/// A part of a piece, for others to be compared with it.
 #[derive(Debug)]
 struct Part {
-    before: Range<usize>,
-    scalar: Scalar,
+    start: usize,
+    length: usize,
+    /// The bytes with which it begins, the first one lowest, and which of them are its own.
+    begin: u128,
+    own: u128,
 }
 
 impl Shapes {
@@ -71,17 +79,18 @@ impl Shapes {
             self.depth = depth;
         }
         if self.depth == depth {
-            self.begun.parts.clear();
+            self.begun.scalars.clear();
+            self.begun.scalars.reserve(USUAL);
             self.reading = Some(at);
         }
     }
 
     /// A string, number or word of it stands there.
     #[inline]
-    pub(super) fn scalar(&mut self, place: Range<usize>, scalar: Scalar) {
+    pub(super) fn scalar(&mut self, bytes: &[u8], place: Range<usize>, scalar: Scalar) {
         let Some(from) = self.reading else { return };
-        self.reading = (self.begun.parts.len() < MOST).then_some(place.end);
-        self.begun.parts.push(Part { before: from..place.start, scalar });
+        self.reading = (self.begun.scalars.len() < MOST).then_some(place.end);
+        self.begun.scalars.push((Part::of(bytes, from..place.start), scalar));
     }
 
     /// Something else is in it, so it tells nothing of the next.
@@ -92,11 +101,11 @@ impl Shapes {
 
     /// An object has ended before `at`, and is in what is so deep.
     #[inline]
-    pub(super) fn end(&mut self, depth: u8, at: usize) {
+    pub(super) fn end(&mut self, bytes: &[u8], depth: u8, at: usize) {
         if depth == self.depth
             && let Some(from) = self.reading.take()
         {
-            self.begun.end = from..at;
+            self.begun.end = Some(Part::of(bytes, from..at));
             std::mem::swap(&mut self.known, &mut self.begun);
         }
     }
@@ -106,12 +115,12 @@ impl Shapes {
     pub(super) fn close(&mut self, depth: u8) {
         if depth < self.depth {
             (self.depth, self.reading) = (0, None);
-            self.known.end = 0..0;
+            self.known.end = None;
         }
     }
 
     fn known(&self, depth: u8) -> Option<&Shape> {
-        (depth == self.depth && !self.known.end.is_empty()).then_some(&self.known)
+        (depth == self.depth && self.known.end.is_some()).then_some(&self.known)
     }
 }
 
@@ -132,32 +141,40 @@ impl Piece<'_> {
 impl Shape {
     fn pass(&self, stops: &mut Stops<'_>, output: &mut Output, mut at: usize) -> Option<usize> {
         let bytes = stops.bytes();
-        for part in &self.parts {
-            at = behind(bytes, &part.before, at)?;
+        for (before, scalar) in &self.scalars {
+            at = before.behind(bytes, at)?;
             let end = plain_value(stops, at)?;
-            if part.scalar.is_masked(bytes[at]) {
+            if scalar.is_masked(bytes[at]) {
                 output.mask(bytes, at);
                 output.unmask(end);
             }
             at = end;
         }
-        behind(bytes, &self.end, at)
+        self.end.as_ref()?.behind(bytes, at)
     }
 }
 
-/// The place behind what begins at `at`, if that is the same as what stands in `known`.
-#[inline(always)]
-fn behind(bytes: &[u8], known: &Range<usize>, at: usize) -> Option<usize> {
-    const AT_ONCE: usize = size_of::<u128>();
-    let (one, other, length) = (bytes.get(known.start..)?, bytes.get(at..)?, known.len());
-    let is_same = match (one.first_chunk(), other.first_chunk()) {
-        (Some(one), Some(other)) if length <= AT_ONCE => {
-            let differing = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
-            differing.trailing_zeros() as usize >= 8 * length
-        }
-        _ => other.get(..length)? == one.get(..length)?,
-    };
-    is_same.then_some(at + length)
+impl Part {
+    /// What stands there.
+    fn of(bytes: &[u8], place: Range<usize>) -> Self {
+        let mut begin = [0; AT_ONCE];
+        let length = place.len().min(AT_ONCE);
+        begin[..length].copy_from_slice(&bytes[place.start..place.start + length]);
+        let own = u128::MAX.checked_shr(8 * (AT_ONCE - length) as u32).unwrap_or(0);
+        Self { start: place.start, length: place.len(), begin: u128::from_le_bytes(begin), own }
+    }
+
+    /// The place behind what begins at `at`, if that is the same.
+    #[inline(always)]
+    fn behind(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        let is_same = match rest.first_chunk() {
+            Some(begin) if (u128::from_le_bytes(*begin) ^ self.begin) & self.own != 0 => false,
+            Some(_) if self.length <= AT_ONCE => true,
+            Some(_) | None => rest.get(..self.length)? == bytes.get(self.start..self.start + self.length)?,
+        };
+        is_same.then_some(at + self.length)
+    }
 }
 
 #[cfg(test)]
@@ -171,12 +188,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_the_same_is_found_whatever_stands_behind_it(bytes in "[ab]{0,40}", known: (prop::sample::Index, prop::sample::Index), at: prop::sample::Index) {
+        fn what_is_the_same_is_found_whatever_stands_behind_it(
+            bytes in "[ab]{0,60}", known: (prop::sample::Index, prop::sample::Index), at: prop::sample::Index,
+        ) {
             let bytes = bytes.as_bytes();
             let (one, other) = (known.0.index(bytes.len() + 1), known.1.index(bytes.len() + 1));
             let (known, at) = (one.min(other)..one.max(other), at.index(bytes.len() + 1));
             let is_same = bytes[at..].starts_with(&bytes[known.clone()]);
-            prop_assert_eq!(behind(bytes, &known, at), is_same.then_some(at + known.len()));
+            prop_assert_eq!(Part::of(bytes, known.clone()).behind(bytes, at), is_same.then_some(at + known.len()));
         }
     }
 
