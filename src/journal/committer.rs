@@ -1,19 +1,20 @@
-//! The one thread that writes: all that has arrived becomes one group, with one write and one `fdatasync`.
+//! The one thread that writes: all that has arrived becomes one group, with one write and one `fdatasync`. It ends in a seal, which
+//! is made here, where no core waits for it.
 //!
 //! A group that fails is never acknowledged and its segment is given up, since after a failed sync nobody knows
 //! what the disk holds. Its records are kept and go first into the next segment, so nothing accepted is lost.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::chain::{self, Head};
 use super::error::JournalError;
 use super::frame::{self, Sequence};
 use super::inbox::{Batch, Inbox};
-use super::segment;
+use super::open_segment::OpenSegment;
+use super::spare::Spare;
 use super::state::State;
 use crate::domain::time::Clock;
 
@@ -30,8 +31,11 @@ pub(super) struct Committer {
     pub(super) segment_bytes: u64,
     pub(super) state: Arc<State>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) open: Option<(File, u64)>,
+    pub(super) spare: Spare,
+    pub(super) open: Option<OpenSegment>,
     pub(super) last: Sequence,
+    /// The chain's head behind `last`.
+    pub(super) head: Head,
     pub(super) framed: Vec<u8>,
 }
 
@@ -77,13 +81,15 @@ impl Committer {
             sequence += 1;
             frame::encode(&mut self.framed, sequence, payload);
         }
+        let head = chain::next(&self.head, &self.framed);
+        frame::encode_seal(&mut self.framed, sequence, &head);
         self.write()?;
         let missing = group.count.abs_diff(sequence - self.last);
         if missing > 0 {
             tracing::error!(missing, "the journal took records that it did not write");
             self.state.unwritten.fetch_add(missing, Ordering::Relaxed);
         }
-        self.last = sequence;
+        (self.last, self.head) = (sequence, head);
         if self.state.is_failing.swap(false, Ordering::Relaxed) {
             tracing::warn!("the journal can be written again");
         }
@@ -95,30 +101,32 @@ impl Committer {
 
     fn write(&mut self) -> Result<(), JournalError> {
         self.prepare_segment()?;
-        let Some((file, length)) = &mut self.open else { return Err(JournalError::NotCommitted) };
-        file.write_all(&self.framed).map_err(JournalError::io(&self.folder))?;
+        let Some(open) = &mut self.open else { return Err(JournalError::NotCommitted) };
+        open.write(&self.framed).map_err(JournalError::io(&self.folder))?;
         let begun = self.clock.monotonic();
-        file.sync_data().map_err(JournalError::io(&self.folder))?;
+        open.sync(self.framed.len()).map_err(JournalError::io(&self.folder))?;
         let took = self.clock.monotonic().saturating_sub(begun).as_micros();
         self.state.last_sync_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
-        *length += self.framed.len() as u64;
+        // Half a segment is time enough to make the next one.
+        if open.length() >= self.segment_bytes / 2 {
+            self.spare.prepare();
+        }
         Ok(())
     }
 
     /// Has a segment to append to; a new one if there is none or it is full.
     fn prepare_segment(&mut self) -> Result<(), JournalError> {
-        if self.open.as_ref().is_none_or(|(_, length)| *length >= self.segment_bytes) {
+        if self.open.as_ref().is_none_or(|open| open.length() >= self.segment_bytes) {
             self.open = None;
-            self.open = Some(segment::create(&self.folder, &self.node, self.last + 1)?);
+            let behind = (self.last, &self.head);
+            self.open = Some(OpenSegment::begin(&self.folder, &self.node, behind, &mut self.spare)?);
         }
         Ok(())
     }
 
     fn give_up(&mut self, error: &JournalError) {
-        if let Some((file, length)) = self.open.take() {
-            // What the failed write left is cut, so that its sequences are free for the next segment. Should
-            // that fail too, recovery and readers pass over it: a later segment repeats its sequences.
-            let _ = file.set_len(length).and_then(|()| file.sync_all());
+        if let Some(open) = self.open.take() {
+            open.give_up();
         }
         self.state.failures.fetch_add(1, Ordering::Relaxed);
         if !self.state.is_failing.swap(true, Ordering::Relaxed) {
@@ -130,6 +138,7 @@ impl Committer {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::fd::OwnedFd;
 
     use super::*;
@@ -150,8 +159,10 @@ mod tests {
             segment_bytes: 1 << 20,
             state: state.clone(),
             clock: Arc::new(ManualClock::default()),
-            open: Some((File::from(OwnedFd::from(pipe)), 0)),
+            spare: Spare::new(folder.path(), 1 << 20, state.clone()),
+            open: Some(OpenSegment::of(File::from(OwnedFd::from(pipe)))),
             last: 0,
+            head: Head::default(),
             framed: Vec::new(),
         };
         let (outbox, inbox) = inbox(8, 1 << 20);

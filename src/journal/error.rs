@@ -17,6 +17,9 @@ pub enum JournalError {
         #[source]
         source: io::Error,
     },
+    /// There is no such folder.
+    #[error("there is no journal in {}", .0.display())]
+    Missing(PathBuf),
     /// Another process has the folder.
     #[error("another process uses the journal in {}", .0.display())]
     Locked(PathBuf),

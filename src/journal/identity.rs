@@ -16,13 +16,24 @@ const BYTES: usize = 16;
 /// # Errors
 /// [`JournalError::Identity`] if what is kept there is none, [`JournalError::Random`], [`JournalError::Io`].
 pub(super) fn read_or_make(folder: &Path, random: &dyn Random) -> Result<String, JournalError> {
+    match read(folder)? {
+        Some(identity) => Ok(identity),
+        None => make(folder, &folder.join("identity"), random),
+    }
+}
+
+/// The identity that is kept in `folder`, if one is.
+///
+/// # Errors
+/// [`JournalError::Identity`] if what is kept there is none, [`JournalError::Io`].
+pub(super) fn read(folder: &Path) -> Result<Option<String>, JournalError> {
     let path = folder.join("identity");
     match fs::read(&path) {
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) if is_identity(text.trim_end()) => Ok(text.trim_end().to_owned()),
+            Ok(text) if is_identity(text.trim_end()) => Ok(Some(text.trim_end().to_owned())),
             Ok(_) | Err(_) => Err(JournalError::Identity(path)),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => make(folder, &path, random),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(JournalError::Io { path, source }),
     }
 }

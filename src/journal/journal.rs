@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use super::chain;
 use super::committer::Committer;
 use super::error::JournalError;
 use super::frame::{MAX_NODE, Sequence};
@@ -13,6 +14,7 @@ use super::inbox::{Outbox, inbox};
 use super::reader::Reader;
 use super::recover::{Recovery, recover};
 use super::segment;
+use super::spare::Spare;
 use super::state::State;
 use super::writer::Writer;
 use crate::domain::random::Random;
@@ -25,7 +27,7 @@ pub struct JournalSettings {
     pub folder: PathBuf,
     /// The node whose journal it is.
     pub node: String,
-    /// Bytes after which a new segment is begun.
+    /// Bytes after which a new segment is begun; a segment has its room allocated before.
     pub segment_bytes: u64,
     /// Batches that may wait for the committer; beyond, the cores keep theirs.
     pub waiting_batches: usize,
@@ -108,6 +110,7 @@ impl Journal {
             );
         }
         let state = Arc::new(State::new(last));
+        let head = recovery.head.unwrap_or_else(|| chain::begin(&identity, &settings.node));
         let (outbox, inbox) = inbox(settings.waiting_batches, settings.waiting_bytes);
         let committer = Committer {
             folder: settings.folder.clone(),
@@ -115,8 +118,10 @@ impl Journal {
             segment_bytes: settings.segment_bytes,
             state: state.clone(),
             clock,
+            spare: Spare::new(&settings.folder, settings.segment_bytes, state.clone()),
             open: None,
             last,
+            head,
             framed: Vec::new(),
         };
         let committer = std::thread::Builder::new()

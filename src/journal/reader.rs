@@ -1,12 +1,15 @@
 //! Reads committed records in order, across segments, while the committer appends.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::chain::Head;
 use super::error::JournalError;
-use super::frame::{Decoded, MAX_FRAME, SEGMENT_HEADER, Sequence, decode, next_record, resynchronise};
+use super::frame::{
+    Decoded, MAX_FRAME, SEAL_FRAME, SEGMENT_HEADER, Sequence, decode, next_frame, resynchronise,
+};
 use super::quarantine;
 use super::segment::{self, SegmentFile};
 use super::state::State;
@@ -26,6 +29,8 @@ pub struct Reader {
     folder: PathBuf,
     state: Arc<State>,
     position: Sequence,
+    /// What the last seal on the way held.
+    head: Option<Head>,
     open: Option<Open>,
 }
 
@@ -37,8 +42,16 @@ struct Open {
     /// Where the next segment begins, if there was one when this was opened: what this one has from there on was
     /// given up.
     next: Option<Sequence>,
+    /// Where in the file the buffer begins.
+    begin: u64,
     buffer: Vec<u8>,
     offset: usize,
+}
+
+/// A whole frame of a segment.
+enum Next {
+    Record(Sequence, Vec<u8>),
+    Seal(Sequence, Head),
 }
 
 const CHUNK: usize = 256 << 10;
@@ -49,7 +62,7 @@ const MAX_BATCH_BYTES: usize = 4 << 20;
 
 impl Reader {
     pub(super) fn new(folder: PathBuf, state: Arc<State>, position: Sequence) -> Self {
-        Self { folder, state, position, open: None }
+        Self { folder, state, position, head: None, open: None }
     }
 
     /// The last record that was read.
@@ -58,9 +71,16 @@ impl Reader {
         self.position
     }
 
+    /// The chain's head in the last seal at or before the position; `None` if none was passed yet.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.head
+    }
+
     /// Goes back to `position`, to read what follows again.
     pub fn rewind(&mut self, position: Sequence) {
         self.position = position;
+        self.head = None;
         self.open = None;
     }
 
@@ -71,24 +91,45 @@ impl Reader {
     /// [`JournalError::Io`].
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
         let committed = self.state.committed();
+        // What was read ahead of that last time may have been zeros in place of which there are records now.
+        if let Some(open) = &mut self.open {
+            open.forget_ahead();
+        }
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < max && bytes < MAX_BATCH_BYTES && self.position < committed {
             let position = self.position;
             let Some(open) = self.open_segment()? else { break };
             match open.next(position, committed)? {
-                Some((sequence, payload)) => {
+                Some(Next::Record(sequence, payload)) => {
                     // What is read over, to get to the position, is not part of the batch.
                     if sequence > position {
                         bytes += payload.len();
                     }
                     self.take(sequence, payload, &mut batch);
                 }
+                Some(Next::Seal(sequence, head)) => {
+                    self.note_loss(sequence.saturating_add(1), &mut batch);
+                    self.head = Some(head);
+                }
                 None if !self.go_on(committed, &mut batch)? => break,
                 None => {}
             }
         }
+        if !batch.is_empty() {
+            self.pass_seal()?;
+        }
         Ok(batch)
+    }
+
+    /// Passes the seal right behind the position, if that is where a group ends.
+    fn pass_seal(&mut self) -> Result<(), JournalError> {
+        if let Some(open) = &mut self.open
+            && let Some(head) = open.seal_behind(self.position)?
+        {
+            self.head = Some(head);
+        }
+        Ok(())
     }
 
     fn take(&mut self, sequence: Sequence, payload: Vec<u8>, batch: &mut Vec<Entry>) {
@@ -147,38 +188,69 @@ impl Open {
     /// Opens the segment at `place`, if there is one.
     fn of(segments: &[SegmentFile], place: usize) -> Result<Option<Self>, JournalError> {
         let Some(SegmentFile { path, first }) = segments.get(place).cloned() else { return Ok(None) };
-        let mut file = File::open(&path).map_err(JournalError::io(&path))?;
-        file.seek(SeekFrom::Start(SEGMENT_HEADER as u64)).map_err(JournalError::io(&path))?;
+        let file = File::open(&path).map_err(JournalError::io(&path))?;
         let next = segments.get(place + 1).map(|segment| segment.first);
-        Ok(Some(Self { file, path, first, next, buffer: Vec::new(), offset: 0 }))
+        Ok(Some(Self {
+            file,
+            path,
+            first,
+            next,
+            begin: SEGMENT_HEADER as u64,
+            buffer: Vec::new(),
+            offset: 0,
+        }))
     }
 
-    /// The next whole record up to `committed`, after `position`; `None` at the segment's end.
-    fn next(
-        &mut self,
-        position: Sequence,
-        committed: Sequence,
-    ) -> Result<Option<(Sequence, Vec<u8>)>, JournalError> {
-        let mut is_record_begin = true;
+    /// Forgets what was read of the file and not yet gone through: it is read again.
+    fn forget_ahead(&mut self) {
+        self.begin += self.offset as u64;
+        self.buffer.clear();
+        self.offset = 0;
+    }
+
+    /// What the seal holds that comes next, if one does and it is that behind record `position`. It is on disk if anything
+    /// behind the record is.
+    fn seal_behind(&mut self, position: Sequence) -> Result<Option<Head>, JournalError> {
+        if self.buffer.len() - self.offset < SEAL_FRAME {
+            self.fill()?;
+        }
+        match decode(&self.buffer[self.offset..]) {
+            Decoded::Seal { sequence, head } if sequence == position => {
+                self.offset += SEAL_FRAME;
+                Ok(Some(head))
+            }
+            Decoded::Seal { .. } | Decoded::Record { .. } | Decoded::End | Decoded::Broken => Ok(None),
+        }
+    }
+
+    /// The next whole frame up to `committed`, after `position`; `None` at the segment's end.
+    fn next(&mut self, position: Sequence, committed: Sequence) -> Result<Option<Next>, JournalError> {
+        let mut is_frame_begin = true;
         loop {
             match decode(&self.buffer[self.offset..]) {
-                Decoded::Record { sequence, .. } if sequence > committed || self.is_given_up(sequence) => {
+                Decoded::Record { sequence, .. } | Decoded::Seal { sequence, .. }
+                    if sequence > committed || self.is_given_up(sequence) =>
+                {
                     return Ok(None);
                 }
                 Decoded::Record { sequence, payload, length } => {
                     let payload = payload.to_vec();
                     self.offset += length;
-                    return Ok(Some((sequence, payload)));
+                    return Ok(Some(Next::Record(sequence, payload)));
+                }
+                Decoded::Seal { sequence, head } => {
+                    self.offset += SEAL_FRAME;
+                    return Ok(Some(Next::Seal(sequence, head)));
                 }
                 // Not whole: as much is read as makes any record whole. What is broken then is rot.
                 Decoded::End | Decoded::Broken => {
                     if self.buffer.len() - self.offset < WINDOW && self.fill()? {
                         continue;
                     }
-                    if !self.skip_rot(position, is_record_begin) {
+                    if !self.skip_rot(position, is_frame_begin) {
                         return Ok(None);
                     }
-                    is_record_begin = false;
+                    is_frame_begin = false;
                 }
             }
         }
@@ -191,19 +263,21 @@ impl Open {
     /// Reads on; false at the end of the file.
     fn fill(&mut self) -> Result<bool, JournalError> {
         self.buffer.drain(..self.offset);
+        self.begin += self.offset as u64;
         self.offset = 0;
         let mut chunk = vec![0; CHUNK];
-        let read = self.file.read(&mut chunk).map_err(JournalError::io(&self.path))?;
+        let at = self.begin + self.buffer.len() as u64;
+        let read = self.file.read_at(&mut chunk, at).map_err(JournalError::io(&self.path))?;
         self.buffer.extend_from_slice(&chunk[..read]);
         Ok(read > 0)
     }
 
-    /// Steps over what is broken, to the next whole record or as far as none begins; false at the end of the file.
-    fn skip_rot(&mut self, position: Sequence, is_record_begin: bool) -> bool {
+    /// Steps over what is broken, to the next whole frame or as far as none begins; false at the end of the file.
+    fn skip_rot(&mut self, position: Sequence, is_frame_begin: bool) -> bool {
         let rest = &self.buffer[self.offset..];
-        let found = match is_record_begin {
+        let found = match is_frame_begin {
             true => resynchronise(rest, position),
-            false => next_record(rest, position),
+            false => next_frame(rest, position),
         };
         match found {
             Some(skip) => self.offset += skip,

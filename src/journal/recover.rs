@@ -1,14 +1,17 @@
-//! What a journal folder holds after a stop of any kind: a torn tail is cut, rot is kept aside and reported.
+//! What a journal folder holds after a stop of any kind: a torn tail is cut, rot is kept aside and reported, and whole
+//! records that a stop kept from their seal get one.
 //!
 //! Only the last segment is read whole. Of older ones the header is checked; what rot has done to them their readers
 //! tell. Where segments overlap, the later one holds: the earlier was given up.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::chain::{self, Head};
 use super::error::JournalError;
-use super::frame::{Decoded, SEGMENT_HEADER, SegmentHeader, Sequence, decode, resynchronise, rotten};
+use super::frame::{self, Form, SEGMENT_HEADER, SegmentHeader, Sequence, rotten, used};
+use super::frames::{Found, Frames};
 use super::quarantine;
 use super::segment::{self, SegmentFile};
 
@@ -26,6 +29,8 @@ pub struct Recovery {
     pub quarantined: Vec<PathBuf>,
     /// Segments.
     pub segments: usize,
+    /// The chain's head behind the last record, if any segment has one.
+    pub head: Option<Head>,
 }
 
 /// Reads and mends a folder.
@@ -38,12 +43,15 @@ pub fn recover(folder: &Path, node: &str) -> Result<Recovery, JournalError> {
     let Some((last, older)) = segments.split_last() else { return Ok(recovery) };
     for segment in older {
         let head = read_head(&segment.path)?;
-        if !check_header(folder, node, segment, &head)? && head.len() > SEGMENT_HEADER {
+        if check_header(folder, node, segment, &head)?.is_none() && head.len() > SEGMENT_HEADER {
             recovery.quarantine(&segment.path);
         }
     }
     recovery.last = last.first.saturating_sub(1);
     recover_last(folder, node, last, &mut recovery)?;
+    if recovery.head.is_none() {
+        recovery.head = head_of(older, last.first)?;
+    }
     for (first, last) in &recovery.missing {
         tracing::error!(first, last, folder = %folder.display(), "journal records are missing");
     }
@@ -59,22 +67,42 @@ fn read_head(path: &Path) -> Result<Vec<u8>, JournalError> {
     Ok(head)
 }
 
-/// Whether the header is whole and that of this segment.
+/// The segment's form, if the header is whole and that of this segment.
 fn check_header(
     folder: &Path,
     node: &str,
     segment: &SegmentFile,
     bytes: &[u8],
-) -> Result<bool, JournalError> {
+) -> Result<Option<Form>, JournalError> {
     match SegmentHeader::decode(bytes) {
         Some(header) if header.node != node => Err(JournalError::OtherNode {
             folder: folder.to_owned(),
             found: header.node,
             expected: node.to_owned(),
         }),
-        Some(header) => Ok(header.first == segment.first),
-        None => Ok(false),
+        Some(header) => Ok((header.first == segment.first).then_some(header.form)),
+        None => Ok(None),
     }
+}
+
+/// The chain's head at the end of these segments, of which the next began with `next`.
+fn head_of(segments: &[SegmentFile], mut next: Sequence) -> Result<Option<Head>, JournalError> {
+    for segment in segments.iter().rev() {
+        let bytes = fs::read(&segment.path).map_err(JournalError::io(&segment.path))?;
+        if SegmentHeader::decode(&bytes).is_some_and(|header| header.form == Form::Plain) {
+            return Ok(None);
+        }
+        let seals = Frames::of(&bytes, segment.first).filter_map(|frame| match frame.found {
+            // What the next one repeats was given up.
+            Found::Seal(sequence, head) => Some(head).filter(|_| sequence < next),
+            Found::Record(..) | Found::Broken | Found::Rest => None,
+        });
+        if let Some(head) = seals.last() {
+            return Ok(Some(head));
+        }
+        next = segment.first;
+    }
+    Ok(None)
 }
 
 fn recover_last(
@@ -84,28 +112,49 @@ fn recover_last(
     recovery: &mut Recovery,
 ) -> Result<(), JournalError> {
     let bytes = fs::read(&segment.path).map_err(JournalError::io(&segment.path))?;
-    let has_header = check_header(folder, node, segment, &bytes)?;
-    if !has_header && bytes.len() <= SEGMENT_HEADER {
+    let form = check_header(folder, node, segment, &bytes)?;
+    if form.is_none() && used(&bytes) <= SEGMENT_HEADER {
         // Killed while the segment was made: it never held a record. The next one of that name replaces it; until
         // then its name alone tells how far the sequence had come.
-        recovery.cut_bytes = bytes.len() as u64;
+        recovery.cut_bytes = used(&bytes) as u64;
         return Ok(());
     }
-    let scan = scan(&bytes, recovery.last);
-    if !has_header || scan.has_rot {
+    let scan = Scan::of(&bytes, segment.first);
+    if form.is_none() || scan.has_rot {
         recovery.quarantine(&segment.path);
     }
-    recovery.missing = scan.missing;
-    recovery.last = recovery.last.max(scan.last);
-    let torn = &bytes[scan.end..];
+    let torn = &bytes[scan.end..scan.end + used(&bytes[scan.end..])];
     // What cannot be kept is not cut: it harms nobody, since the next record goes to a new segment.
-    if !torn.is_empty() && quarantine::keep_cut(&segment.path, scan.end, torn) {
+    if torn.is_empty() || quarantine::keep_cut(&segment.path, scan.end, torn) {
         recovery.cut_bytes = torn.len() as u64;
-        let file = OpenOptions::new().write(true).open(&segment.path);
-        file.and_then(|file| file.set_len(scan.end as u64).and_then(|()| file.sync_all()))
-            .map_err(JournalError::io(&segment.path))?;
+        recovery.head = mend(&segment.path, &bytes, &scan).map_err(JournalError::io(&segment.path))?;
+    } else {
+        recovery.head = scan.sealed.map(|(_, head)| head);
     }
+    recovery.last = recovery.last.max(scan.last);
+    recovery.missing = scan.missing;
     Ok(())
+}
+
+/// Cuts a segment where it ends and seals what a stop kept from its seal; gives the chain's head there.
+fn mend(path: &Path, bytes: &[u8], scan: &Scan) -> io::Result<Option<Head>> {
+    let unsealed = scan.sealed.filter(|(end, _)| *end < scan.end);
+    if unsealed.is_none() && bytes.len() == scan.end {
+        return Ok(scan.sealed.map(|(_, head)| head));
+    }
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(scan.end as u64)?;
+    let mut head = scan.sealed.map(|(_, head)| head);
+    if let Some((end, before)) = unsealed {
+        let after = chain::next(&before, &bytes[end..scan.end]);
+        let mut seal = Vec::new();
+        frame::encode_seal(&mut seal, scan.last, &after);
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(&seal)?;
+        head = Some(after);
+    }
+    file.sync_all()?;
+    Ok(head)
 }
 
 impl Recovery {
@@ -117,44 +166,65 @@ impl Recovery {
 struct Scan {
     last: Sequence,
     missing: Vec<(Sequence, Sequence)>,
-    /// The offset after the last record.
+    /// The offset after the last record or seal.
     end: usize,
-    /// Whether something broken stands before a whole record.
+    /// The offset after the last seal, and what it holds.
+    sealed: Option<(usize, Head)>,
+    /// Whether something broken stands before a whole frame.
     has_rot: bool,
 }
 
-fn scan(bytes: &[u8], before: Sequence) -> Scan {
-    let mut scan =
-        Scan { last: before, missing: Vec::new(), end: SEGMENT_HEADER.min(bytes.len()), has_rot: false };
-    let mut offset = scan.end;
-    loop {
-        match decode(&bytes[offset..]) {
-            Decoded::Record { sequence, length, .. } => {
-                offset += length;
-                let expected = scan.last.saturating_add(1);
-                scan.has_rot |= sequence != expected;
-                if sequence > expected {
-                    scan.missing.push((expected, sequence - 1));
+impl Scan {
+    /// What there is of the segment that begins with `first`.
+    fn of(bytes: &[u8], first: Sequence) -> Self {
+        let mut scan = Self {
+            last: first.saturating_sub(1),
+            missing: Vec::new(),
+            end: SEGMENT_HEADER.min(bytes.len()),
+            sealed: None,
+            has_rot: false,
+        };
+        for frame in Frames::of(bytes, first) {
+            match frame.found {
+                Found::Record(sequence, _) => {
+                    scan.has_rot |= sequence != scan.last.saturating_add(1);
+                    scan.reach(sequence.saturating_sub(1));
+                    scan.last = scan.last.max(sequence);
+                    scan.end = frame.end;
                 }
-                (scan.last, scan.end) = (sequence, offset);
+                Found::Seal(sequence, head) => {
+                    scan.has_rot |= sequence != scan.last;
+                    scan.reach(sequence);
+                    scan.end = frame.end;
+                    scan.sealed = Some((frame.end, head));
+                }
+                Found::Broken => scan.has_rot = true,
+                Found::Rest => scan.read_rest(bytes, frame.end),
             }
-            Decoded::End | Decoded::Broken => match resynchronise(&bytes[offset..], scan.last) {
-                Some(skip) => {
-                    scan.has_rot = true;
-                    offset += skip;
-                }
-                // Acknowledged and rotten, or torn and never acknowledged: a doubt is reported, not cut.
-                None => match rotten(&bytes[offset..], scan.last.saturating_add(1)) {
-                    Some(length) => {
-                        scan.last = scan.last.saturating_add(1);
-                        scan.missing.push((scan.last, scan.last));
-                        scan.has_rot = true;
-                        offset += length;
-                        scan.end = offset;
-                    }
-                    None => return scan,
-                },
-            },
+        }
+        scan
+    }
+
+    /// Notes that the journal had come as far as record `last`, whatever of that is there.
+    fn reach(&mut self, last: Sequence) {
+        if last > self.last {
+            self.missing.push((self.last.saturating_add(1), last));
+            self.last = last;
+        }
+    }
+
+    /// Looks at what no whole frame is behind: acknowledged and rotten, or torn and never acknowledged. A doubt is
+    /// reported, not cut.
+    fn read_rest(&mut self, bytes: &[u8], used: usize) {
+        // Where records are under seals there are zeros behind them, allocated before; else the file ended there.
+        let bytes = if self.sealed.is_some() { &bytes[..used] } else { bytes };
+        let mut offset = self.end;
+        while !frame::is_broken_seal(&bytes[offset..], self.last) {
+            let Some(length) = rotten(&bytes[offset..], self.last.saturating_add(1)) else { return };
+            self.reach(self.last.saturating_add(1));
+            self.has_rot = true;
+            offset += length;
+            self.end = offset;
         }
     }
 }

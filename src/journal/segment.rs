@@ -1,11 +1,10 @@
-//! Segment files of a journal folder: names, order, creation.
+//! Segment files of a journal folder: names and order.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
-use super::frame::{SEGMENT_HEADER, SegmentHeader, Sequence};
+use super::frame::Sequence;
 
 /// A segment file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,24 +36,9 @@ pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
     Ok(segments)
 }
 
-/// Creates the segment that begins with `first`, durably: file and folder are synced.
-///
-/// # Errors
-/// [`JournalError::Io`] if it exists or cannot be written.
-pub fn create(folder: &Path, node: &str, first: Sequence) -> Result<(File, u64), JournalError> {
-    let path = folder.join(format!("{first:020}.segment"));
-    // A segment of that name can only be one that was given up before any of its records was acknowledged.
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .open(&path)
-        .map_err(JournalError::io(&path))?;
-    let header = SegmentHeader { node: node.to_owned(), first };
-    file.write_all(&header.encode()).map_err(JournalError::io(&path))?;
-    file.sync_all().map_err(JournalError::io(&path))?;
-    sync_folder(folder)?;
-    Ok((file, SEGMENT_HEADER as u64))
+/// The name of the segment that begins with `first`.
+pub(super) fn name(first: Sequence) -> String {
+    format!("{first:020}.segment")
 }
 
 /// Makes created and removed names of `folder` durable.

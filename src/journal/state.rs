@@ -21,6 +21,7 @@ pub struct State {
     pub(super) bytes: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) is_failing: AtomicBool,
+    pub(super) is_short_of_room: AtomicBool,
     pub(super) rejected: AtomicU64,
     pub(super) last_sync_micros: AtomicU64,
 }
@@ -36,6 +37,7 @@ impl State {
             bytes: AtomicU64::default(),
             failures: AtomicU64::default(),
             is_failing: AtomicBool::default(),
+            is_short_of_room: AtomicBool::default(),
             rejected: AtomicU64::default(),
             last_sync_micros: AtomicU64::default(),
         }
@@ -96,6 +98,12 @@ impl State {
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Whether the disk had no room for the next segment when it was to be made: the journal goes on while there is any.
+    #[must_use]
+    pub fn is_short_of_room(&self) -> bool {
+        self.is_short_of_room.load(Ordering::Relaxed)
     }
 
     /// How long the last `fdatasync` took, in microseconds.

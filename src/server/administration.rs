@@ -301,11 +301,17 @@ fn journal_figures(journal: &State) -> Vec<Figure> {
             "1 while the journal cannot be written.",
             u64::from(journal.is_failing()),
         ),
+        (
+            "tollgate_journal_short_of_room",
+            Gauge,
+            "1 while the disk has no room for the journal's next segment.",
+            u64::from(journal.is_short_of_room()),
+        ),
         ("tollgate_journal_rejected", Counter, "Records that the journal did not take.", journal.rejected()),
     ]
 }
 
-/// Where each usage record is. Those from before the start count as accepted and recorded.
+/// Where each usage record is, those from before the start too.
 fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
     let accounts = Accounts::of(journal, drain);
     vec![

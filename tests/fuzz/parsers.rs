@@ -23,6 +23,7 @@ use tollgate::gateway::raw_head::{NextBody, RawHead, Unseen};
 use tollgate::gateway::trusted_proxies::{self, TrustedProxies};
 use tollgate::gateway::{head, target};
 use tollgate::journal::frame::{self, Decoded};
+use tollgate::journal::frames::Frames;
 use tollgate::masking::fields::{FieldPath, FieldTree, Rules};
 use tollgate::masking::masker::{Form, MASK, Masker};
 use tollgate::metering::{coding, record};
@@ -253,14 +254,21 @@ fn usage_record(bytes: &[u8]) {
 /// A segment of the journal.
 fn journal(bytes: &[u8]) {
     let _ = frame::SegmentHeader::decode(bytes);
-    let _ = (frame::rotten(bytes, 1), frame::next_record(bytes, 0));
-    if let Decoded::Record { sequence, payload, length } = frame::decode(bytes) {
-        let mut written = Vec::new();
-        frame::encode(&mut written, sequence, payload);
-        assert_eq!(written, bytes[..length]);
+    let _ = (frame::rotten(bytes, 1), frame::next_frame(bytes, 0), frame::is_broken_seal(bytes, 1));
+    let mut written = Vec::new();
+    match frame::decode(bytes) {
+        Decoded::Record { sequence, payload, .. } => frame::encode(&mut written, sequence, payload),
+        Decoded::Seal { sequence, head } => frame::encode_seal(&mut written, sequence, &head),
+        Decoded::End | Decoded::Broken => {}
     }
+    assert_eq!(written, bytes[..written.len()]);
     if let Some(at) = frame::resynchronise(bytes, 0) {
-        assert!(matches!(frame::decode(&bytes[at..]), Decoded::Record { .. }));
+        assert!(matches!(frame::decode(&bytes[at..]), Decoded::Record { .. } | Decoded::Seal { .. }));
+    }
+    let mut end = frame::SEGMENT_HEADER;
+    for frame in Frames::of(bytes, 1) {
+        assert!(frame.at == end && frame.end > end, "each goes on where the last ended");
+        end = frame.end;
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tollgate::journal::error::JournalError;
-use tollgate::journal::frame::{FRAME_HEADER, SEGMENT_HEADER, SegmentHeader, encode};
+use tollgate::journal::frame::{FRAME_HEADER, Form, SEGMENT_HEADER, SegmentHeader, encode};
 use tollgate::journal::journal::JournalSettings;
 use tollgate::journal::reader::Entry;
 
@@ -16,9 +16,10 @@ fn files(folder: &Path, part: &str) -> Vec<PathBuf> {
     paths.filter(|path| path.file_name().unwrap().to_str().unwrap().contains(part)).collect()
 }
 
-fn write_segment(folder: &Path, first: u64, payloads: &[&[u8]]) -> PathBuf {
+/// A segment as older programs wrote it, without seals.
+pub(super) fn write_segment(folder: &Path, first: u64, payloads: &[&[u8]]) -> PathBuf {
     let path = folder.join(format!("{first:020}.segment"));
-    let mut bytes = SegmentHeader { node: "node-1".to_owned(), first }.encode().to_vec();
+    let mut bytes = SegmentHeader { form: Form::Plain, node: "node-1".to_owned(), first }.encode().to_vec();
     (first..).zip(payloads).for_each(|(sequence, payload)| encode(&mut bytes, sequence, payload));
     fs::write(&path, bytes).unwrap();
     path
@@ -126,7 +127,7 @@ fn a_record_behind_megabytes_of_rot_is_found() {
 fn an_older_segment_of_another_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_segment(folder.path(), 1, &[b"first"]);
-    let header = SegmentHeader { node: "node-2".to_owned(), first: 1 }.encode();
+    let header = SegmentHeader { form: Form::Plain, node: "node-2".to_owned(), first: 1 }.encode();
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, [&header[..], &bytes[SEGMENT_HEADER..]].concat()).unwrap();
     write_segment(folder.path(), 2, &[b"second"]);

@@ -100,7 +100,9 @@ fn what_was_made_or_guessed_in_a_full_run_is_nowhere_to_be_found() {
     files(&dev.data(), &mut kept);
     assert!(kept.len() > 2, "{kept:?}");
     for file in kept.iter().filter(|file| !is_secret(file)) {
-        secrets.are_not_in(&file.display().to_string(), &std::fs::read(file).unwrap());
+        let bytes = std::fs::read(file).unwrap();
+        // Behind what is used there may be megabytes of room.
+        secrets.are_not_in(&file.display().to_string(), &bytes[..tollgate::journal::frame::used(&bytes)]);
     }
 }
 

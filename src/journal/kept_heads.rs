@@ -1,0 +1,159 @@
+//! Compares a journal's folder with what a store kept as it took its records: the heads of the chain prove which bytes those were,
+//! and how far the journal had come.
+
+use super::chain::Head;
+use super::frame::Sequence;
+use super::verify::Content;
+
+/// A batch of records as a store kept it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptBatch {
+    /// Its first record.
+    pub first: Sequence,
+    /// Its last record; that of the next one comes after it.
+    pub last: Sequence,
+    /// The head of the chain where it ends, if the journal had one.
+    pub head: Option<Head>,
+}
+
+/// What a store kept of a node's journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptJournal {
+    /// The last record that it took.
+    pub position: Sequence,
+    /// The journal's identity.
+    pub identity: Option<String>,
+    /// Its batches by rising sequence.
+    pub batches: Vec<KeptBatch>,
+}
+
+/// What the folder and the store disagree about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Disagreement {
+    /// It is not the journal that the store took records of.
+    #[error("the store knows another journal of this node: {kept}, and this is {found}")]
+    OtherJournal {
+        /// The identity in the store.
+        kept: String,
+        /// That of the folder.
+        found: String,
+    },
+    /// The newest records are not in the folder.
+    #[error("the store took records up to {position}, and the journal ends with {last}: its newest are gone")]
+    Ahead {
+        /// The last record that the store took.
+        position: Sequence,
+        /// The last one of the folder.
+        last: Sequence,
+    },
+    /// The bytes are not those that the store took.
+    #[error(
+        "no seal here has the head that the store kept with records {first} to {last}: it took other bytes than these"
+    )]
+    OtherHead {
+        /// The first record of the batch.
+        first: Sequence,
+        /// The last one.
+        last: Sequence,
+    },
+}
+
+impl Disagreement {
+    /// A name for programs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OtherJournal { .. } => "other_journal",
+            Self::Ahead { .. } => "store_ahead",
+            Self::OtherHead { .. } => "other_head",
+        }
+    }
+}
+
+/// Compares what is in a folder with what the store had kept before it was looked over. Batches of segments that the folder has no
+/// more are passed over.
+#[must_use]
+pub fn compare(content: &Content, kept: &KeptJournal) -> Vec<Disagreement> {
+    let mut found = Vec::new();
+    if let (Some(kept), Some(found_here)) = (&kept.identity, &content.identity)
+        && kept != found_here
+    {
+        found.push(Disagreement::OtherJournal { kept: kept.clone(), found: found_here.clone() });
+    }
+    let last = content.last();
+    if kept.position > last {
+        found.push(Disagreement::Ahead { position: kept.position, last });
+    }
+    let begin = content.segments.first().map_or(Sequence::MAX, |segment| segment.first);
+    for (place, batch) in kept.batches.iter().enumerate() {
+        let next = kept.batches.get(place + 1).map_or(Sequence::MAX, |next| next.first);
+        let is_here = batch.last >= begin && batch.last <= last;
+        if let Some(head) = batch.head.filter(|_| is_here)
+            && !has_seal(content, (batch.last, next), &head)
+        {
+            found.push(Disagreement::OtherHead { first: batch.first, last: batch.last });
+        }
+    }
+    found
+}
+
+/// Whether `head` is in the seal that the records up to `last` lead to: the last one before them, or one behind them and before
+/// `next`, as what follows may be no records that are kept in batches.
+fn has_seal(content: &Content, (last, next): (Sequence, Sequence), head: &Head) -> bool {
+    let behind = content.seals.partition_point(|(sequence, _)| *sequence <= last);
+    let possible = &content.seals[behind.saturating_sub(1)..];
+    possible.iter().take_while(|(sequence, _)| *sequence < next).any(|(_, found)| found == head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::verify::SegmentContent;
+
+    /// Records 11 to 30, sealed behind each tenth.
+    fn content() -> Content {
+        let segment = SegmentContent {
+            file: "00000000000000000011.segment".to_owned(),
+            form: None,
+            node: None,
+            first: 11,
+            last: 30,
+            records: 20,
+            groups: 2,
+            bytes: 0,
+            head: None,
+        };
+        let seals = vec![(10, [1; 32]), (20, [2; 32]), (30, [3; 32])];
+        Content { identity: Some("a".to_owned()), segments: vec![segment], seals, findings: Vec::new() }
+    }
+
+    #[track_caller]
+    fn check(position: Sequence, batches: &[(Sequence, Sequence, Option<u8>)], expected: &[&str]) {
+        let batches = batches.iter().map(|(first, last, head)| KeptBatch {
+            first: *first,
+            last: *last,
+            head: head.map(|head| [head; 32]),
+        });
+        let kept = KeptJournal { position, identity: Some("a".to_owned()), batches: batches.collect() };
+        let names: Vec<_> = compare(&content(), &kept).iter().map(Disagreement::name).collect();
+        assert_eq!(names, expected, "{kept:?}");
+    }
+
+    #[test]
+    fn each_batch_has_its_head_among_the_seals_that_it_led_to() {
+        check(30, &[(11, 20, Some(2)), (21, 30, Some(3))], &[]);
+        check(25, &[(11, 15, Some(1)), (16, 25, Some(2))], &[]);
+        check(30, &[(11, 18, Some(2)), (21, 28, Some(3))], &[]);
+        check(30, &[(1, 9, Some(9)), (11, 20, None)], &[]);
+    }
+
+    #[test]
+    fn other_bytes_and_lost_ones_are_told() {
+        check(30, &[(11, 20, Some(9)), (21, 30, Some(3))], &["other_head"]);
+        check(30, &[(11, 20, Some(3)), (21, 30, Some(3))], &["other_head"]);
+        check(30, &[(11, 20, Some(2)), (21, 30, Some(2))], &["other_head"]);
+        check(40, &[(31, 40, Some(4))], &["store_ahead"]);
+        let kept = KeptJournal { position: 30, identity: Some("b".to_owned()), batches: Vec::new() };
+        assert_eq!(compare(&content(), &kept)[0].name(), "other_journal");
+    }
+}
