@@ -249,7 +249,10 @@ impl From<StoreError> for Problem {
                 tracing::error!(%error, "an admin call failed: the store is out of reach");
                 Self::Unavailable("The store")
             }
-            StoreError::Corrupt { .. } | StoreError::NewerSchema { .. } | StoreError::Address { .. } => {
+            StoreError::Damaged { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Address { .. } => {
                 tracing::error!(%error, "an admin call failed");
                 Self::Internal
             }

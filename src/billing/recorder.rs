@@ -222,11 +222,11 @@ impl From<BillingError> for SinkError {
         let reason = chain(&error);
         match error {
             BillingError::Gap { recorded, .. } => Self::Behind(recorded),
-            // Nothing is wrong with the records: they wait until someone has told the nodes apart.
+            // Nothing is wrong with the records: they wait until someone has told the nodes apart, or mended the store.
             BillingError::AnotherJournal { .. }
-            | BillingError::Store(StoreError::Unavailable { .. } | StoreError::NewerSchema { .. }) => {
-                Self::Unavailable(reason)
-            }
+            | BillingError::Store(
+                StoreError::Unavailable { .. } | StoreError::Damaged { .. } | StoreError::NewerSchema { .. },
+            ) => Self::Unavailable(reason),
             BillingError::Store(
                 StoreError::Conflict { .. }
                 | StoreError::Missing { .. }

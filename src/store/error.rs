@@ -11,6 +11,15 @@ pub enum StoreError {
         /// What happened.
         reason: String,
     },
+    /// The store's own file is damaged. Nothing that it was given is wrong.
+    #[error(
+        "the store itself is damaged: {reason}; stop what uses it, and put a sound copy in its place: what is in the journal \
+         since then is recorded again"
+    )]
+    Damaged {
+        /// What was found.
+        reason: String,
+    },
     /// A name is taken.
     #[error("{what} is taken")]
     Conflict {
@@ -86,6 +95,9 @@ fn from_refusal(refusal: &dyn sqlx::error::DatabaseError) -> StoreError {
     match refusal.kind() {
         ErrorKind::UniqueViolation => StoreError::Conflict { what: taken(refusal) },
         ErrorKind::ForeignKeyViolation => StoreError::Missing { what: "thing that it refers to" },
+        _ if is_damage(&refusal.code().unwrap_or_default()) => {
+            StoreError::Damaged { reason: refusal.message().to_owned() }
+        }
         _ if is_out_of_reach(&refusal.code().unwrap_or_default()) => {
             StoreError::Unavailable { reason: refusal.message().to_owned() }
         }
@@ -117,6 +129,12 @@ fn is_out_of_reach(code: &str) -> bool {
             || code == "55P03";
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15))
+}
+
+/// SQLite's result codes CORRUPT and NOTADB, which the low byte holds; PostgreSQL's for data (XX001) and an index (XX002) that are corrupted.
+fn is_damage(code: &str) -> bool {
+    let of_sqlite = (code.len() < 5).then(|| code.parse::<u32>().ok()).flatten();
+    matches!(code, "XX001" | "XX002") || of_sqlite.is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 impl From<sqlx::migrate::MigrateError> for StoreError {

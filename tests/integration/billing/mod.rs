@@ -3,6 +3,7 @@
 mod books;
 mod cancelled;
 mod crash;
+mod damaged_store;
 mod exceptions;
 mod found;
 mod late;
