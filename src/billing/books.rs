@@ -26,7 +26,7 @@ use crate::store;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
 use crate::store::usage::UsageRow;
-use crate::store::usage_batch::Recorded;
+use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
 /// Plan versions whose prices are remembered. A version never changes, so what is remembered stays true.
@@ -254,17 +254,17 @@ impl<'t> Books<'t> {
         self.exceptions.extend(exceptions);
     }
 
-    /// Writes all of it, and `records` which it is of; it takes effect when the transaction is committed.
+    /// Writes all of it, and the `batch` which it is of; it takes effect when the transaction is committed.
     pub(super) async fn write(
         self,
         origin: &Origin,
-        records: &[Recorded],
+        batch: Batch<'_>,
         numbers: &mut Numbers,
     ) -> Result<(), BillingError> {
         let Self { transaction, charges, totals, waiting, exceptions, resolutions, .. } = self;
         let (charges, ledger) = post(origin, charges)?;
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
-        transaction.keep_charged(records, &charges, &ledger, numbers).await?;
+        transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;

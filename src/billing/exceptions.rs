@@ -11,6 +11,7 @@ use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
+use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 use crate::store::{self, Store};
 
@@ -158,7 +159,7 @@ async fn rate(
     }
     books.rate_waiting(Some(call.usage)).await?;
     books.resolve(resolution);
-    books.write(&Origin::Resolved(call.usage), &[], &mut Numbers::default()).await
+    books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await
 }
 
 /// The call as it is to be rated.

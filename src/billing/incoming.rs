@@ -20,6 +20,8 @@ pub(super) struct Incoming {
     pub(super) records: Vec<Recorded>,
     /// What could not be read, or was recorded before.
     exceptions: Vec<UsageException>,
+    /// The head of the journal's chain where it ends, if that is known.
+    pub(super) head: Option<[u8; 32]>,
 }
 
 impl Incoming {
@@ -40,7 +42,7 @@ impl Incoming {
             if first > reached.saturating_add(1) {
                 return Err(BillingError::Gap { recorded: position, first: first.saturating_sub(1) });
             }
-            if last <= reached {
+            if last <= reached && !matches!(drained, Drained::Head(..)) {
                 continue;
             }
             incoming.take(drained, node, reached, now);
@@ -61,6 +63,7 @@ impl Incoming {
                 let reason = "these records of the journal are lost to rot".to_owned();
                 self.exceptions.push(unread(node, (first, last), reason, now));
             }
+            Drained::Head(_, head) => self.head = Some(head),
         }
     }
 
@@ -106,7 +109,9 @@ impl Incoming {
 /// The first and last place of the journal that it stands for.
 fn span(drained: &Drained) -> (u64, u64) {
     match drained {
-        Drained::Usage(sequence, _) | Drained::Unreadable(sequence, ..) => (*sequence, *sequence),
+        Drained::Usage(sequence, _) | Drained::Unreadable(sequence, ..) | Drained::Head(sequence, _) => {
+            (*sequence, *sequence)
+        }
         Drained::Lost(first, last) => (*first, *last),
     }
 }

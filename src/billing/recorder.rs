@@ -19,6 +19,7 @@ use crate::policy::live::Live;
 use crate::policy::snapshot::Snapshot;
 use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
+use crate::store::usage_batch::Batch;
 use crate::store::{Store, StoreError, Transaction};
 
 /// A journal: the node that writes it, and its own identity, as two nodes may bear one name by mistake.
@@ -194,7 +195,8 @@ async fn take_in(
         books.note_all(incoming.exceptions());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {
-            books.write(&origin, &incoming.records, numbers).await?;
+            let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
+            books.write(&origin, batch, numbers).await?;
             break;
         }
         sums = Sums::Read;

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use super::record;
 use super::tally::DrainState;
 use crate::domain::usage::UsageRecord;
+use crate::journal::chain::Head;
 use crate::journal::error::JournalError;
 use crate::journal::frame::Sequence;
 use crate::journal::journal::{JournalSettings, release};
@@ -32,7 +33,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// What stands at a place of the journal.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Drained {
     /// A usage record.
     Usage(Sequence, Box<UsageRecord>),
@@ -41,6 +42,9 @@ pub enum Drained {
     Unreadable(Sequence, Vec<u8>, String),
     /// Records that are lost to rot, first and last: someone must look for them.
     Lost(Sequence, Sequence),
+    /// No record, but the head of the journal's chain: that in the last seal at or before this place, up to which all has been
+    /// read. Kept with the batch that it ends, it proves which bytes that came of.
+    Head(Sequence, Head),
 }
 
 /// Why the sink did not take a batch; nothing of it was taken.
@@ -178,7 +182,8 @@ impl Drain<'_> {
             return Ok(0);
         }
         let (known, newer) = until_newer(&entries);
-        self.hand_over(known).await?;
+        let head = self.reader.head().filter(|_| newer.is_none());
+        self.hand_over(known, head.map(|head| Drained::Head(self.reader.position(), head))).await?;
         if let Some(newer) = newer {
             return Err(newer);
         }
@@ -190,11 +195,13 @@ impl Drain<'_> {
         Ok(entries.len())
     }
 
-    /// Hands entries over in order. What the sink refuses is halved until the one that it refuses stands alone.
-    async fn hand_over(&self, entries: &[Entry]) -> Result<(), SinkError> {
+    /// Hands entries over in order, and `head` with the last of them. What the sink refuses is halved until the one that it
+    /// refuses stands alone.
+    async fn hand_over(&self, entries: &[Entry], head: Option<Drained>) -> Result<(), SinkError> {
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
-            match (self.record(part.iter().map(decode).collect()).await, part) {
+            let head = head.clone().filter(|_| parts.is_empty());
+            match (self.record(part.iter().map(decode).chain(head).collect()).await, part) {
                 (Ok(()), _) => {}
                 (Err(SinkError::Refused(reason)), [Entry::Record(sequence, payload)]) => {
                     self.set_aside(*sequence, payload, reason).await?;
@@ -223,6 +230,7 @@ impl Drain<'_> {
                 Drained::Usage(..) => recorded += 1,
                 Drained::Unreadable(..) => excepted += 1,
                 Drained::Lost(first, last) => excepted += last - first + 1,
+                Drained::Head(..) => {}
             }
         }
         let Some(up_to) = batch.last().map(Drained::last) else { return Ok(()) };
@@ -237,7 +245,10 @@ impl Drained {
     #[must_use]
     pub fn last(&self) -> Sequence {
         match self {
-            Self::Usage(sequence, _) | Self::Unreadable(sequence, ..) | Self::Lost(_, sequence) => *sequence,
+            Self::Usage(sequence, _)
+            | Self::Unreadable(sequence, ..)
+            | Self::Lost(_, sequence)
+            | Self::Head(sequence, _) => *sequence,
         }
     }
 }

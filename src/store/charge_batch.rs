@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::numbers::{Numbers, Terms};
 use super::transaction::Transaction;
 use super::usage::integer;
-use super::usage_batch::{Fees, KeptFee, Recorded};
+use super::usage_batch::{Batch, Fees, KeptFee};
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
 use crate::domain::ledger::LedgerTransaction;
 
@@ -30,7 +30,7 @@ impl Transaction {
     /// [`StoreError::Unavailable`].
     pub async fn keep_charged(
         &mut self,
-        records: &[Recorded],
+        batch: Batch<'_>,
         charges: &[NewCharge],
         ledger: &[LedgerTransaction],
         numbers: &mut Numbers,
@@ -38,14 +38,14 @@ impl Transaction {
         self.learn_last(numbers).await?;
         let postings = self.post(ledger, numbers).await?;
         let (mut fees, mut others, mut new) = (Fees::default(), Vec::new(), Vec::new());
-        fees.reserve(records.len());
+        fees.reserve(batch.records.len());
         for NewCharge { charge, posting } in charges {
             let terms = numbers.terms(charge, &mut new);
             let posting = posting.and_then(|place| postings.get(place).copied());
             match &charge.price {
                 // Fees of a batch are those of its records; without records, it is of something that was resolved.
                 Price::Units { charged, free, .. }
-                    if charge.line.kind == ChargeKind::ServiceFee && !records.is_empty() =>
+                    if charge.line.kind == ChargeKind::ServiceFee && !batch.records.is_empty() =>
                 {
                     let (charged, free, minor) = (*charged, *free, charge.minor);
                     fees.insert(charge.usage, KeptFee { terms, charged, free, minor, posting });
@@ -54,7 +54,7 @@ impl Transaction {
             }
         }
         self.insert_terms(&new).await?;
-        let numbered = self.insert_usage(records, &fees, numbers).await?;
+        let numbered = self.insert_usage(batch, &fees, numbers).await?;
         self.insert_other_charges(&others, numbered).await
     }
 

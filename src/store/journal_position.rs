@@ -33,8 +33,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn journal_position(&self, node: &str) -> Result<u64, StoreError> {
-        let row = on!(self.reader(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?;
-        Ok(place(row)?.sequence)
+        Ok(self.journal_place(node).await?.sequence)
+    }
+
+    /// How far a node's journal has been recorded, and which journal that is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn journal_place(&self, node: &str) -> Result<JournalPlace, StoreError> {
+        place(on!(self.reader(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! All that are missing are applied in one transaction, by one process at a time: a kill leaves the old schema.
 
+use std::cmp::Ordering;
+
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
@@ -61,6 +63,7 @@ const STEPS: &[Step] = &[
     step!(29, "disclosures", "0029_disclosures.sql"),
     step!(30, "signature_key_terms", "0030_signature_key_terms.sql"),
     step!(31, "new_keys", "0031_new_keys.sql"),
+    step!(32, "journal_heads", "0032_journal_heads.sql"),
 ];
 
 /// Brings the store's schema up to this program's.
@@ -70,6 +73,23 @@ pub(super) async fn run(store: &Store) -> Result<(), StoreError> {
     let outcome = run_steps(store).await;
     store.sort_in("pragma temp_store = memory").await?;
     outcome
+}
+
+/// Whether the store's schema is this program's; nothing is changed.
+pub(super) async fn check(store: &Store) -> Result<(), StoreError> {
+    let text = "select max(version) from _sqlx_migrations";
+    let found: Option<i64> = on!(store.reader(), db => sqlx::query_scalar(text).fetch_one(db).await)?;
+    let (found, known) = (found.unwrap_or(0), STEPS.last().map_or(0, |step| step.number));
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::NewerSchema { found, known }),
+        Ordering::Less => Err(StoreError::Unavailable {
+            reason: format!(
+                "its data is of an older version (migration {found}); this program knows migrations up to {known}, and a node \
+                 of it brings them up to date when it starts"
+            ),
+        }),
+    }
 }
 
 async fn run_steps(store: &Store) -> Result<(), StoreError> {

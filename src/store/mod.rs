@@ -38,6 +38,7 @@ pub mod first_factor;
 pub mod grant;
 pub mod identity_change;
 mod introspection;
+pub mod journal_head;
 mod journal_position;
 pub mod key;
 pub mod key_page;

@@ -79,15 +79,37 @@ impl Store {
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Unavailable`], or [`StoreError::NewerSchema`].
     pub async fn open(address: &str) -> Result<Self, StoreError> {
-        let inner = if let Some(path) = address.strip_prefix("sqlite:") {
-            open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await?
-        } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            open_postgres(address).await?
-        } else {
-            return Err(StoreError::Address { reason: "it begins with neither".to_owned() });
+        let inner = match file_of(address) {
+            Some(path) => open_sqlite(path).await?,
+            None => open_postgres(address).await?,
         };
         let store = Self { inner, recording: None };
         match migrations::run(&store).await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens the store at `sqlite:/path/file.db` or `postgres://user@host/database` as it is, to read alone: a node may be
+    /// using it.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`], [`StoreError::Unavailable`] if it is not there or was last used by an older program,
+    /// [`StoreError::NewerSchema`].
+    pub async fn open_to_read(address: &str) -> Result<Self, StoreError> {
+        let inner = match file_of(address) {
+            Some(path) => {
+                let options = sqlite_file(path).read_only(true);
+                let read = patiently(|| bounded(sqlite_pool(), 1).connect_with(options.clone())).await?;
+                Inner::Sqlite { read: read.clone(), write: read }
+            }
+            None => open_postgres(address).await?,
+        };
+        let store = Self { inner, recording: None };
+        match migrations::check(&store).await {
             Ok(()) => Ok(store),
             Err(error) => {
                 store.close().await;
@@ -149,13 +171,24 @@ impl Store {
     }
 }
 
-async fn open_sqlite(path: &Path) -> Result<Inner, StoreError> {
-    let options = SqliteConnectOptions::new()
+/// The SQLite file at an address, if it is one of those.
+fn file_of(address: &str) -> Option<&Path> {
+    let path = address.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// How every connection uses a SQLite file.
+fn sqlite_file(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_TIME);
+        .busy_timeout(BUSY_TIME)
+}
+
+async fn open_sqlite(path: &Path) -> Result<Inner, StoreError> {
+    let options = sqlite_file(path);
     let writer = options
         .clone()
         .create_if_missing(true)
@@ -199,6 +232,9 @@ fn sqlite_pool() -> SqlitePoolOptions {
 }
 
 async fn open_postgres(address: &str) -> Result<Inner, StoreError> {
+    if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
+        return Err(StoreError::Address { reason: "it begins with neither".to_owned() });
+    }
     let options = PgConnectOptions::from_str(address)
         .map_err(|_| StoreError::Address { reason: "PostgreSQL's address does not parse".to_owned() })?
         .application_name("tollgate")

@@ -26,6 +26,15 @@ pub struct Recorded {
     pub usage: UsageRecord,
 }
 
+/// Usage records of a stretch of a node's journal.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Batch<'b> {
+    /// The records.
+    pub records: &'b [Recorded],
+    /// The head of the journal's chain where the stretch ends (SHA-256), if the journal has one.
+    pub head: Option<&'b [u8; 32]>,
+}
+
 /// The fee of a call as it stands in its usage record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeptFee {
@@ -86,7 +95,7 @@ impl Transaction {
     /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if an id is taken; [`StoreError::Unavailable`].
     pub(super) async fn insert_usage(
         &mut self,
-        records: &[Recorded],
+        Batch { records, head }: Batch<'_>,
         fees: &Fees,
         numbers: &mut Numbers,
     ) -> Result<HashMap<Uuid, i64>, StoreError> {
@@ -110,7 +119,7 @@ impl Transaction {
         let numbered =
             order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
         self.insert_runs(&runs(numbered)).await?;
-        self.insert_batches(&entries).await?;
+        self.insert_batch(&entries, head).await?;
         Ok(others.iter().map(|entry| (entry.recorded.usage.id, entry.number)).collect())
     }
 
@@ -202,19 +211,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes which stretch of which node's journal the records came of.
-    async fn insert_batches(&mut self, entries: &[Entry<'_>]) -> Result<(), StoreError> {
+    /// Notes which stretch of which node's journal the records came of, and the chain's head there.
+    async fn insert_batch(
+        &mut self,
+        entries: &[Entry<'_>],
+        head: Option<&[u8; 32]>,
+    ) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
         let sequences = || entries.iter().map(|entry| integer(entry.recorded.sequence));
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into usage_batch (node, last, first, first_usage, last_usage) values ($1, $2, $3, $4, $5)",
+                "insert into usage_batch (node, last, first, first_usage, last_usage, head) \
+                 values ($1, $2, $3, $4, $5, $6)",
             )
             .bind(first.recorded.usage.node.as_str())
             .bind(sequences().max())
             .bind(sequences().min())
             .bind(first.number)
             .bind(last.number)
+            .bind(head.map(<[u8; 32]>::as_slice))
             .execute(db)
             .await
             .map(|_| ())

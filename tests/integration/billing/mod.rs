@@ -6,6 +6,7 @@ mod crash;
 mod damaged_store;
 mod exceptions;
 mod found;
+mod heads;
 mod late;
 mod ledger;
 mod paged;

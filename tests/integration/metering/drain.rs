@@ -37,6 +37,8 @@ struct Taken {
     position: u64,
     recorded: Vec<u64>,
     unreadable: Vec<(u64, Vec<u8>, String)>,
+    /// The heads of the chain, each at the batch's end.
+    heads: Vec<u64>,
 }
 
 impl Sink {
@@ -65,6 +67,10 @@ impl UsageSink for Sink {
                     taken.unreadable.push((sequence, bytes, reason))
                 }
                 Drained::Lost(first, _) => panic!("{first} is lost"),
+                Drained::Head(sequence, _) => {
+                    assert_eq!(sequence, up_to, "it ends the batch");
+                    taken.heads.push(sequence);
+                }
             }
         }
         taken.position = up_to;
@@ -165,6 +171,7 @@ async fn a_record_that_the_sink_refuses_becomes_an_exception_and_the_others_are_
     let expected: BTreeSet<u64> = (1..=2000).filter(|sequence| !poison.contains(sequence)).collect();
     assert_eq!(taken.recorded, expected.into_iter().collect::<Vec<_>>(), "in order, each once");
     assert_eq!(taken.unreadable, poison.map(|sequence| (sequence, usage(666), "poison".to_owned())));
+    assert_eq!(taken.heads, [2000], "that of the whole batch, with its last part alone");
     assert_eq!(state.tally(), Tally { position: 2000, recorded: 1996, excepted: 4 });
     assert_eq!((state.refused(), state.failures()), (4, 0));
 }
