@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::screen::Format;
 use super::{
-    app, audit, client_certificate, dev, exceptions, grant, key, ledger, merchant, partner, plan, policy,
-    sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
+    app, audit, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner, plan,
+    policy, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -67,6 +67,8 @@ pub(super) enum Command {
     Statement(statement::StatementArguments),
     /// The double-entry books
     Ledger(ledger::LedgerArguments),
+    /// A node's journal of usage records on its disk: is it what was written?
+    Journal(journal::JournalArguments),
     /// Billable calls that could not be rated, and what is decided about them
     Exceptions(exceptions::ExceptionsArguments),
     /// Turn a route or an upstream off at once

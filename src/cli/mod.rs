@@ -1,7 +1,8 @@
 //! The `tollgate` command: one file a command.
 //!
 //! Invariant: with `--output json`, standard output holds one JSON value and nothing else; messages for people go to
-//! standard error. Commands of administration speak to a running node's admin API and never open its store.
+//! standard error. Commands of administration speak to a running node's admin API and never open its store; `journal` reads the
+//! files of a node beside it, and changes none.
 
 mod app;
 mod app_secret;
@@ -17,6 +18,9 @@ mod explain;
 mod failure;
 mod grant;
 mod hidden;
+mod journal;
+mod journal_export;
+mod kept_journal;
 mod key;
 mod key_inspection;
 mod ledger;

@@ -9,6 +9,7 @@ mod explain_order;
 mod explain_recorded;
 mod explain_unrecorded;
 mod in_use;
+mod journal;
 mod keys;
 mod policy;
 mod process;

@@ -1,0 +1,203 @@
+//! `tollgate journal`: a node's journal of usage records as it lies on the disk, of a node that runs or of none.
+//!
+//! Alone of all commands it reads the files of a node, and its store, by itself: they are looked at beside the program that writes
+//! them. It changes nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::failure::{Failure, Outcome};
+use super::journal_export::{ExportArguments, export};
+use super::kept_journal;
+use super::screen::{Column, Format, Screen};
+use crate::domain::hexadecimal::hexadecimal;
+use crate::domain::id::NodeId;
+use crate::journal::finding::Finding;
+use crate::journal::frame::Form;
+use crate::journal::kept_heads::{Disagreement, KeptJournal, compare};
+use crate::journal::verify::{Content, SegmentContent, node_of, verify};
+
+/// How long a node has to finish a group before its end is looked at again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Most findings that are shown to people.
+const SHOWN: usize = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct JournalArguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The node's data folder, which its journal is in
+    #[arg(long, global = true, default_value = "data", value_name = "DIR", env = "TOLLGATE_DATA")]
+    data: PathBuf,
+    /// The journal's folder itself, such as a copy [default: journal in the data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Place {
+    fn folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(|| self.data.join("journal"))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// What the journal holds: its segments, their records, and the head of the chain behind each
+    Inspect,
+    /// Is every byte what was written? Exit status 3 if not
+    ///
+    /// Each record has a checksum, each group of them a seal over all that came before it; and the store keeps, with each batch that it
+    /// takes, the head of that chain. So a byte that was changed is found, and records that were taken out, put in or made anew. The
+    /// store is the one at TOLLGATE_STORE, or the SQLite file in the data folder. The journal of a node that runs may be verified too.
+    Verify {
+        /// The node, if no segment is left to tell it
+        #[arg(long, value_name = "NAME")]
+        node: Option<NodeId>,
+        /// Look at the journal alone: it cannot be told then whether all of it was made anew, or its newest records were taken away
+        #[arg(long)]
+        without_store: bool,
+    },
+    /// Write its usage records as a file for a program
+    Export(ExportArguments),
+}
+
+pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
+    let place = arguments.place;
+    match arguments.action {
+        Action::Inspect => inspect(&place, screen),
+        Action::Verify { node, without_store } => {
+            let node = match without_store {
+                true => None,
+                false => node.map(|node| node.to_string()).or(node_of(&place.folder())?),
+            };
+            // First the store, then the folder: what a node writes meanwhile is in the folder alone.
+            let kept = match &node {
+                Some(node) => kept_journal::read(node, &place.data)?,
+                None => None,
+            };
+            let content = verify(&place.folder(), PAUSE)?;
+            verified(&place, &content, kept.as_ref(), screen)
+        }
+        Action::Export(arguments) => export(&place.folder(), &arguments, screen),
+    }
+}
+
+const CONTENT: &[Column] = &[
+    ("folder", "/folder"),
+    ("node", "/node"),
+    ("identity", "/identity"),
+    ("first record", "/first"),
+    ("last record", "/last"),
+    ("records", "/records"),
+    ("groups", "/groups"),
+    ("bytes", "/bytes"),
+    ("head", "/head"),
+    ("in the books up to", "/store/position"),
+    ("batches compared", "/store/batches"),
+    ("right", "/valid"),
+];
+
+const SEGMENTS: &[Column] = &[
+    ("segment", "/file"),
+    ("form", "/form"),
+    ("first record", "/first"),
+    ("last record", "/last"),
+    ("records", "/records"),
+    ("groups", "/groups"),
+    ("bytes", "/bytes"),
+    ("head", "/head"),
+];
+
+fn inspect(place: &Place, screen: &Screen) -> Outcome {
+    let content = verify(&place.folder(), PAUSE)?;
+    let mut shown = shown(place, &content);
+    let segments: Vec<Value> = content.segments.iter().map(segment).collect();
+    if screen.format() == Format::Json {
+        shown["segments"] = Value::from(segments);
+        return screen.json(&shown);
+    }
+    screen.entry(&shown, CONTENT)?;
+    screen.text("")?;
+    screen.list(&segments, SEGMENTS, "The journal has no segments yet.")?;
+    match content.findings.is_empty() {
+        true => Ok(()),
+        false => screen.note("Not all of it is right: see `tollgate journal verify`."),
+    }
+}
+
+fn verified(place: &Place, content: &Content, kept: Option<&KeptJournal>, screen: &Screen) -> Outcome {
+    let disagreements = kept.map(|kept| compare(content, kept)).unwrap_or_default();
+    let mut shown = shown(place, content);
+    let is_valid = content.findings.is_empty() && disagreements.is_empty();
+    shown["valid"] = json!(is_valid);
+    shown["store"] =
+        kept.map(|kept| json!({ "position": kept.position, "batches": kept.batches.len() })).into();
+    let findings = content.findings.iter().map(finding).chain(disagreements.iter().map(disagreement));
+    let findings: Vec<Value> = findings.collect();
+    shown["findings"] = Value::from(findings.clone());
+    let shown = screen.entry(&shown, CONTENT);
+    if !is_valid {
+        let texts = findings.iter().filter_map(|finding| finding["text"].as_str());
+        let mut text: String = texts.take(SHOWN).map(|text| format!("\n  {text}")).collect();
+        if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            text.push_str(&format!("\n  and {more} more, all of which --output json shows"));
+        }
+        return Err(Failure::Invalid(format!("tollgate: the journal is not right:{text}")).beside(shown));
+    }
+    shown?;
+    match kept {
+        Some(_) => Ok(()),
+        None => {
+            screen.note("It was compared with no store: whether its newest records are there was not asked.")
+        }
+    }
+}
+
+fn shown(place: &Place, content: &Content) -> Value {
+    let sum = |of: fn(&SegmentContent) -> u64| content.segments.iter().map(of).sum::<u64>();
+    let head = content.segments.last().and_then(|segment| segment.head);
+    json!({
+        "folder": place.folder().display().to_string(),
+        "node": content.segments.iter().rev().find_map(|segment| segment.node.clone()),
+        "identity": content.identity,
+        "first": content.segments.first().map(|segment| segment.first),
+        "last": content.last(),
+        "records": sum(|segment| segment.records),
+        "groups": sum(|segment| segment.groups),
+        "bytes": sum(|segment| segment.bytes),
+        "head": head.map(|head| hexadecimal(&head)),
+    })
+}
+
+fn segment(segment: &SegmentContent) -> Value {
+    json!({
+        "file": segment.file,
+        "form": segment.form.map(|form| match form {
+            Form::Plain => 1,
+            Form::Sealed => 2,
+        }),
+        "first": segment.first,
+        "last": segment.last,
+        "records": segment.records,
+        "groups": segment.groups,
+        "bytes": segment.bytes,
+        "head": segment.head.map(|head| hexadecimal(&head)),
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({ "kind": finding.flaw.name(), "file": finding.file, "at": finding.at, "text": finding.to_string() })
+}
+
+fn disagreement(disagreement: &Disagreement) -> Value {
+    json!({ "kind": disagreement.name(), "file": null, "at": null, "text": disagreement.to_string() })
+}

@@ -1,0 +1,228 @@
+//! A journal's usage records for a program: one after another, with what became of those that cannot be read.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::failure::{Failure, Outcome};
+use super::screen::{Column, Screen};
+use crate::domain::hexadecimal::hexadecimal;
+use crate::domain::usage::{Evidence, Transaction, UsageRecord};
+use crate::journal::error::JournalError;
+use crate::journal::export;
+use crate::journal::reader::Entry;
+use crate::metering::record;
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// In what form
+    #[arg(long, value_enum, default_value = "json")]
+    format: ExportFormat,
+    /// From this record on, by its place in the journal
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    from: u64,
+    /// Up to this record [default: the last one]
+    #[arg(long, value_name = "N")]
+    until: Option<u64>,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    /// An array with an object on each line
+    Json,
+    /// A row for each record, for a spreadsheet
+    Csv,
+}
+
+/// Where it stands in an object, by heading.
+const COLUMNS: &[Column] = &[
+    ("sequence", "/sequence"),
+    ("id", "/id"),
+    ("at", "/at"),
+    ("node", "/node"),
+    ("snapshot", "/snapshot"),
+    ("app", "/app"),
+    ("partner", "/partner"),
+    ("credential", "/credential"),
+    ("credential_id", "/credential_id"),
+    ("merchant", "/merchant"),
+    ("grant", "/grant"),
+    ("route", "/route"),
+    ("product", "/product"),
+    ("plan", "/plan"),
+    ("method", "/method"),
+    ("status", "/status"),
+    ("latency_us", "/latency_us"),
+    ("bytes_in", "/bytes_in"),
+    ("bytes_out", "/bytes_out"),
+    ("refusal", "/refusal"),
+    ("disclosed", "/disclosed"),
+    ("outcome", "/outcome"),
+    ("units", "/units"),
+    ("transaction_id", "/transaction/id"),
+    ("transaction_of", "/transaction/of"),
+    ("transaction_kind", "/transaction/kind"),
+    ("amount", "/transaction/amount"),
+    ("currency", "/transaction/currency"),
+    ("reason", "/reason"),
+    ("problem", "/problem"),
+    ("last", "/last"),
+    ("payload", "/payload"),
+];
+
+/// Why an export ends.
+enum Stopped {
+    Journal(JournalError),
+    Output(io::Error),
+}
+
+impl From<JournalError> for Stopped {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+pub(super) fn export(folder: &Path, arguments: &ExportArguments, screen: &Screen) -> Outcome {
+    let mut problems = 0;
+    let written = match &arguments.to {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            write(folder, arguments, &mut BufWriter::new(file), &mut problems)
+        }
+        None => write(folder, arguments, &mut BufWriter::new(io::stdout().lock()), &mut problems),
+    };
+    match (written, &arguments.to) {
+        (Ok(()), _) => {}
+        (Err(Stopped::Journal(error)), _) => return Err(error.into()),
+        (Err(Stopped::Output(error)), Some(path)) => {
+            let cannot = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
+            return Err(Failure::Failed(cannot));
+        }
+        (Err(Stopped::Output(error)), None) => return Err(error.into()),
+    }
+    match problems {
+        0 => Ok(()),
+        _ => screen.note(&format!(
+            "{problems} entries say that records are lost or cannot be read: see `tollgate journal verify`."
+        )),
+    }
+}
+
+fn write(
+    folder: &Path,
+    arguments: &ExportArguments,
+    to: &mut dyn Write,
+    problems: &mut u64,
+) -> Result<(), Stopped> {
+    let range = arguments.from..=arguments.until.unwrap_or(u64::MAX);
+    let mut take = |entry: Entry| {
+        let shown = shown(&entry);
+        *problems += u64::from(shown["problem"].is_string());
+        shown
+    };
+    match arguments.format {
+        ExportFormat::Json => {
+            let mut before = "[\n";
+            export::export(folder, range, |entry| {
+                write!(to, "{before}{}", take(entry))?;
+                before = ",\n";
+                Ok::<(), Stopped>(())
+            })?;
+            write!(to, "{}\n]\n", if before == "[\n" { "[" } else { "" })?;
+        }
+        ExportFormat::Csv => {
+            let mut rows = csv::Writer::from_writer(&mut *to);
+            let headings = COLUMNS.iter().map(|(heading, _)| *heading);
+            rows.write_record(headings).map_err(io::Error::from)?;
+            export::export(folder, range, |entry| {
+                let shown = take(entry);
+                let row = COLUMNS.iter().map(|(_, pointer)| cell(shown.pointer(pointer)));
+                rows.write_record(row).map_err(io::Error::from)?;
+                Ok::<(), Stopped>(())
+            })?;
+            rows.flush()?;
+        }
+    }
+    Ok(to.flush()?)
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn shown(entry: &Entry) -> Value {
+    match entry {
+        Entry::Lost(first, last) => json!({ "sequence": first, "problem": "lost", "last": last }),
+        Entry::Record(sequence, payload) => match record::decode(payload) {
+            Ok(usage) => of_record(*sequence, &usage),
+            Err(error) => json!({
+                "sequence": sequence,
+                "problem": "unreadable",
+                "reason": error.to_string(),
+                "payload": hexadecimal(payload),
+            }),
+        },
+    }
+}
+
+fn of_record(sequence: u64, usage: &UsageRecord) -> Value {
+    let (outcome, units, transaction, reason) = match &usage.evidence {
+        Evidence::Free => ("free", 0, None, None),
+        Evidence::Billable { units, transaction } => ("billable", *units, transaction.as_ref(), None),
+        Evidence::Exception { reason } => ("exception", 0, None, Some(reason)),
+    };
+    json!({
+        "sequence": sequence,
+        "id": usage.id.to_string(),
+        "at": usage.at.to_string(),
+        "node": usage.node.as_str(),
+        "snapshot": usage.snapshot.as_str(),
+        "app": usage.app.as_str(),
+        "partner": usage.partner.as_str(),
+        "credential": usage.credential.name(),
+        "credential_id": usage.credential_id,
+        "merchant": usage.merchant.as_ref().map(|merchant| merchant.as_str()),
+        "grant": usage.grant.as_ref().map(|grant| grant.as_str()),
+        "route": usage.route.as_ref().map(|route| route.as_str()),
+        "product": usage.subscribed.as_ref().map(|(product, _)| product.as_str()),
+        "plan": usage.subscribed.as_ref().map(|(_, plan)| plan.to_string()),
+        "method": usage.method,
+        "status": usage.status,
+        "latency_us": u64::try_from(usage.latency.as_micros()).unwrap_or(u64::MAX),
+        "bytes_in": usage.bytes_in,
+        "bytes_out": usage.bytes_out,
+        "refusal": usage.refusal,
+        "disclosed": usage.disclosed.to_string(),
+        "outcome": outcome,
+        "units": units,
+        "transaction": transaction.map(of_transaction),
+        "reason": reason,
+    })
+}
+
+fn of_transaction(transaction: &Transaction) -> Value {
+    json!({
+        "id": transaction.id,
+        "of": transaction.of,
+        "kind": transaction.kind.name(),
+        "amount": transaction.amount.to_string(),
+        "currency": transaction.amount.currency.code(),
+    })
+}
