@@ -31,7 +31,7 @@ use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::{Meter, Route, Snapshot};
+use crate::policy::snapshot::{Meter, Route, Snapshot, Unwritable};
 use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::request::RequestHead;
 
@@ -260,15 +260,21 @@ fn check_length(route: &Route, body: Option<&Incoming>) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses, before the upstream sees anything, a call whose record could not be kept.
+/// Refuses, before the upstream sees anything, a call whose record could not be kept: one that may cost something, or any of an
+/// app if the platform wants it so.
 fn take_room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
-    if call.meter().is_some() {
-        call.room = worker.journal.borrow().reserve(RECORD_ROOM);
-        if call.room.is_none() {
-            return Err(Refusal::Unavailable("Usage cannot be recorded"));
+    let journal = worker.journal.borrow();
+    let is_kept = match call.meter() {
+        Some(_) => {
+            call.room = journal.reserve(RECORD_ROOM);
+            call.room.is_some()
         }
-    }
-    Ok(())
+        None => match call.view.snapshot.platform.unwritable {
+            Unwritable::RefuseAll => call.identity.is_none() || !journal.is_failing(),
+            Unwritable::RefuseMoney | Unwritable::Stop => true,
+        },
+    };
+    if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
 }
 
 /// What the meter's expressions may read of the target; nothing is copied for a meter without expressions.

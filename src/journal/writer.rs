@@ -53,6 +53,12 @@ impl Writer {
         self.reserved.reserve(bytes + LENGTH, MAX_RESERVED.saturating_sub(self.buffer.records.len()))
     }
 
+    /// Whether the disk takes no records now.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.state.is_failing()
+    }
+
     /// Takes a record that is on disk soon: after the next [`Writer::flush`], which the core calls at a stated interval.
     ///
     /// # Errors

@@ -82,8 +82,21 @@ pub struct Platform {
     pub proof_nonces: ProofNonces,
     /// How old the signature of a request may be.
     pub signature_window: Duration,
+    /// What becomes of calls while the journal cannot be written.
+    pub unwritable: Unwritable,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
+}
+
+/// What becomes of calls while a node's journal cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// Those on routes with a meter are refused, as nothing could be charged for them. All others are served.
+    RefuseMoney,
+    /// Those of known apps are refused, as no record of them could be kept.
+    RefuseAll,
+    /// As the first, and the node stops if that goes on.
+    Stop,
 }
 
 /// Which proofs of possession must have a nonce.

@@ -68,12 +68,12 @@ async fn serve(settings: &DevSettings, data: &Path, tell: &dyn Fn(&Value)) -> Re
         secret_file::write(path, ready.to_string().as_bytes(), &*random)?;
     }
     tell(&ready);
-    lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
+    let stopping = lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
     node.begin_stop();
     admin.stop().await;
     node.stop().await;
     sandbox.shutdown().await;
-    Ok(())
+    stopping.outcome()
 }
 
 /// What a client needs to know.

@@ -45,6 +45,12 @@ pub enum ServerError {
     /// The store cannot be used.
     #[error("the store cannot be used")]
     Store(#[from] StoreError),
+    /// The journal could not be written for so many seconds, and the policies let the node stop then.
+    #[error(
+        "the journal could not be written for {0} s, and the policies say to stop then (journal.unwritable in platform.yaml): \
+         make room on its disk, or mend it, and start again"
+    )]
+    Unwritable(u64),
     /// The usage in the journal cannot be recorded.
     #[error("the node's usage cannot be recorded")]
     Billing(#[from] BillingError),

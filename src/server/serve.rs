@@ -57,10 +57,11 @@ async fn serve(settings: &ServeSettings, admin_token: &str) -> Result<(), Server
     }
     let (partners, in_clear_text) = (node.addresses.url(), node.addresses.plain_url());
     tracing::info!(partners, in_clear_text, administrators = %admin.address(), "serving");
-    lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
+    let stopping = lifecycle::wait_for_stop(&node).await.map_err(ServerError::Threads)?;
     node.begin_stop();
     admin.stop().await;
     node.stop().await;
+    stopping.outcome()?;
     tracing::info!("stopped: all that was used is on disk");
     Ok(())
 }

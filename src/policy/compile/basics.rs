@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::file::platform::{DpopSection, PlatformFile, SignedRequestsSection};
+use super::super::file::platform::{DpopSection, PlatformFile, SignedRequestsSection, UnwritableName};
 use super::super::file::products::ProductEntry;
 use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
@@ -11,7 +11,8 @@ use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::Document;
 use super::super::places::unescape;
 use super::super::snapshot::{
-    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, ProofNonces, Route, ScopeText, Upstream,
+    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, ProofNonces, Route, ScopeText, Unwritable,
+    Upstream,
 };
 use super::super::source::Kind;
 use super::set::{Compiling, Origin, Products};
@@ -87,8 +88,17 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         proof_nonces: proof_nonces(&oauth.dpop),
         signing_keys: signing_keys?,
         signature_window: signature_window?,
+        unwritable: unwritable(file.journal.unwritable),
         issuers: issuers?,
     })
+}
+
+fn unwritable(name: UnwritableName) -> Unwritable {
+    match name {
+        UnwritableName::RefuseMoney => Unwritable::RefuseMoney,
+        UnwritableName::RefuseAll => Unwritable::RefuseAll,
+        UnwritableName::Stop => Unwritable::Stop,
+    }
 }
 
 fn signature_window(

@@ -20,9 +20,34 @@ pub struct PlatformFile {
     /// What is asked of apps that sign their requests (RFC 9421).
     #[serde(default)]
     pub signed_requests: SignedRequestsSection,
+    /// How a node goes on with its journal of usage.
+    #[serde(default)]
+    pub journal: JournalSection,
     /// Other issuers whose access tokens are taken as credentials, beside the platform's own.
     #[serde(default)]
     pub issuers: Vec<IssuerEntry>,
+}
+
+/// How a node goes on with its journal of usage.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSection {
+    /// What becomes of calls while the journal cannot be written, as on a full disk; refuse-money unless it is given.
+    #[serde(default)]
+    pub unwritable: UnwritableName,
+}
+
+/// What becomes of calls while the journal cannot be written.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnwritableName {
+    /// Those on routes with a meter get 503; all others are served, and those of them that could not be recorded are counted.
+    #[default]
+    RefuseMoney,
+    /// All calls of known apps get 503.
+    RefuseAll,
+    /// As refuse-money, and after ten seconds the node stops with status 1, so that calls go to another one.
+    Stop,
 }
 
 /// What is asked of signatures of requests (RFC 9421).

@@ -46,6 +46,7 @@ mod streams;
 mod tls;
 mod tls_reload;
 mod under_way;
+mod unwritable;
 mod upstream_token;
 mod upstreams;
 mod withheld;

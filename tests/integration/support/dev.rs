@@ -118,6 +118,16 @@ impl Dev {
         self.child.wait().unwrap()
     }
 
+    /// Waits until it has ended by itself; gives the exit status.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        let mut status = None;
+        wait_for("the end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
     /// What it has had of the processors so far, in ticks of the clock (proc_pid_stat(5): utime and stime).
     pub(crate) fn processor_time(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
