@@ -91,7 +91,7 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     for first in (0..records).step_by(usize::try_from(part).unwrap()) {
         append(&journal, first..(first + part).min(records), apps).await;
         let before = Spent::now(server.as_deref_mut()).await;
-        let state = Arc::new(DrainState::at(first));
+        let state = Arc::new(DrainState::at(first, 0));
         let kept = (journal.state().clone(), settings.clone());
         drain(journal.reader(first), kept, recorder.clone(), state.clone(), async {}).await;
         assert_eq!(state.tally().position, (first + part).min(records), "all of it was drained");

@@ -12,16 +12,17 @@ use crate::journal::state::State;
 pub struct Tally {
     /// The last record that the sink has taken.
     pub position: Sequence,
-    /// Records in the books. Of those taken before the drain began, all count here.
+    /// Records in the books. Of those taken before the drain began, all count here that are not known as exceptions.
     pub recorded: u64,
     /// Records that became exceptions: lost to rot, unreadable, or refused.
     pub excepted: u64,
 }
 
 impl Tally {
-    /// Begins at a position: the journal has no gaps, so that many records were taken before.
-    fn at(position: Sequence) -> Self {
-        Self { position, recorded: position, excepted: 0 }
+    /// Begins at a position, of which so many records became exceptions: the journal has no gaps, so all others were recorded.
+    fn at(position: Sequence, excepted: u64) -> Self {
+        let excepted = excepted.min(position);
+        Self { position, recorded: position - excepted, excepted }
     }
 }
 
@@ -68,10 +69,10 @@ pub struct DrainState {
 }
 
 impl DrainState {
-    /// A drain that goes on after `position`.
+    /// A drain that goes on after `position`, up to which so many records became exceptions.
     #[must_use]
-    pub fn at(position: Sequence) -> Self {
-        Self { tally: Mutex::new(Tally::at(position)), ..Self::default() }
+    pub fn at(position: Sequence, excepted: u64) -> Self {
+        Self { tally: Mutex::new(Tally::at(position, excepted)), ..Self::default() }
     }
 
     /// What became of the records up to now; the figures belong together.
@@ -109,7 +110,7 @@ impl DrainState {
                 tally.recorded = tally.recorded.saturating_add(ahead);
                 tally.position = position;
             }
-            None => *tally = Tally::at(position),
+            None => *tally = Tally::at(position, 0),
         }
     }
 
@@ -123,5 +124,21 @@ impl DrainState {
 
     fn lock(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_exceptions_before_is_not_counted_as_recorded() {
+        let drain = DrainState::at(10, 3);
+        assert_eq!(drain.tally(), Tally { position: 10, recorded: 7, excepted: 3 });
+        drain.took(12, 1, 1);
+        assert_eq!(drain.tally(), Tally { position: 12, recorded: 8, excepted: 4 });
+        drain.stands_at(5);
+        assert_eq!(drain.tally(), Tally { position: 5, recorded: 5, excepted: 0 });
+        assert_eq!(DrainState::at(2, 3).tally(), Tally { position: 2, recorded: 0, excepted: 2 });
     }
 }

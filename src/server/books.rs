@@ -13,29 +13,30 @@ use crate::journal::journal::Journal;
 use crate::metering::drain::drain;
 use crate::metering::tally::DrainState;
 
-/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name.
+/// The recorder of the node's journal, which no other journal may be recorded beside under the node's name, and what became of
+/// its records before.
 pub(super) async fn open_recorder(
     services: &Services,
     journal: &Journal,
     node: &NodeId,
-) -> Result<Recorder, ServerError> {
+) -> Result<(Recorder, Arc<DrainState>), ServerError> {
     let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
     let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
-    Ok(Recorder::open(store, source, live, clock).await?)
+    let excepted = store.excepted_records(node.as_str()).await?;
+    // What the store had at the start.
+    let drained = DrainState::at(journal.settings().resume_after, excepted);
+    Ok((Recorder::open(store, source, live, clock).await?, Arc::new(drained)))
 }
 
 /// Begins to move usage records from the journal to the books.
 pub(super) fn start_drain(
-    recorder: Arc<Recorder>,
+    (recorder, drained): (Recorder, Arc<DrainState>),
     journal: &Journal,
     stop: &CancellationToken,
-) -> (Task<()>, Arc<DrainState>) {
-    // What the store had at the start.
-    let position = journal.settings().resume_after;
-    let state = Arc::new(DrainState::at(position));
+) -> Task<()> {
     let kept = (journal.state().clone(), journal.settings().clone());
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
-    let draining = drain(journal.reader(position), kept, recorder, state.clone(), stopped);
-    (tokio::spawn(draining), state)
+    let reader = journal.reader(journal.settings().resume_after);
+    tokio::spawn(drain(reader, kept, Arc::new(recorder), drained, stopped))
 }

@@ -211,7 +211,7 @@ impl Node {
             key_uses: Arc::default(),
         };
         let journal = open_journal(&settings, &services).await?;
-        let recorder = Arc::new(open_recorder(&services, &journal, &settings.node).await?);
+        let (recorder, drained) = open_recorder(&services, &journal, &settings.node).await?;
         let (at, chance) = (services.clock.clone(), services.random.clone());
         let tokens = Arc::new(UpstreamTokens::new(services.client.clone(), at, chance, control.clone()));
         tokens.follow(&services.live.load());
@@ -265,7 +265,7 @@ impl Node {
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();
-        let (draining, drained) = start_drain(recorder, &journal, &stop_drain);
+        let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
             services,
             addresses,

@@ -133,6 +133,24 @@ impl Store {
         Ok(u64::try_from(row.0).unwrap_or(0))
     }
 
+    /// How many records of a node's journal became exceptions of the journal, whatever was decided about them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn excepted_records(&self, node: &str) -> Result<u64, StoreError> {
+        // All that begins with it comes before what has the next character in place of its last one.
+        let (begin, end) = (format!("journal:{node}:"), format!("journal:{node};"));
+        let rows: Vec<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as("select id from usage_exception where id > $1 and id < $2")
+                .bind(&begin)
+                .bind(&end)
+                .fetch_all(db)
+                .await
+        })?;
+        let mut spans = rows.iter().map(|(id,)| span(id, &begin)).collect::<Result<Vec<_>, _>>()?;
+        Ok(covered(&mut spans))
+    }
+
     /// How many exceptions nobody has resolved.
     ///
     /// # Errors
@@ -203,5 +221,37 @@ impl Transaction {
             }
         )?;
         Ok(())
+    }
+}
+
+/// The first and the last record that an exception of a journal is about.
+fn span(id: &str, begin: &str) -> Result<(u64, u64), StoreError> {
+    let places = id.strip_prefix(begin).and_then(|places| places.split_once('-'));
+    let span = places.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    span.ok_or_else(|| StoreError::corrupt("usage_exception.id"))
+}
+
+/// How many places lie in any of these spans.
+fn covered(spans: &mut [(u64, u64)]) -> u64 {
+    spans.sort_unstable();
+    let (mut count, mut reached) = (0_u64, 0);
+    for (first, last) in spans {
+        let first = (*first).max(reached + 1);
+        if first <= *last {
+            count += *last - first + 1;
+            reached = *last;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_lies_in_two_spans_counts_once() {
+        assert_eq!(covered(&mut []), 0);
+        assert_eq!(covered(&mut [(7, 9), (1, 1), (8, 12), (2, 3), (9, 9)]), 9);
     }
 }

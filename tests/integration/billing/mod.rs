@@ -4,6 +4,7 @@ mod books;
 mod cancelled;
 mod crash;
 mod damaged_store;
+mod excepted;
 mod exceptions;
 mod found;
 mod heads;
