@@ -10,6 +10,7 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::fields::coding;
+use super::losses::lost;
 use super::standing::Standing;
 use super::upload::UploadOutcome;
 use super::view::View;
@@ -340,11 +341,6 @@ fn write(
         lost(worker, call, &error);
     }
     now
-}
-
-fn lost(worker: &Worker, call: &Call, error: &NotRecorded) {
-    worker.counters.lost_records.add(1);
-    tracing::error!(%error, cause = ?std::error::Error::source(error), request_id = %call.id, "a usage record is lost");
 }
 
 fn count(worker: &Worker, call: &Call, status: u16, now: Duration) {

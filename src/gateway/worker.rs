@@ -110,6 +110,8 @@ pub struct Worker {
     pub watches: Rc<Watches>,
     /// What it warned of lately.
     pub warnings: Warnings,
+    /// Of which routes' calls it told lately that a usage record is lost.
+    pub losses: Warnings,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
     /// Uses of credentials that the node has not taken over yet.
@@ -159,6 +161,7 @@ impl Worker {
             durable_calls: TaskTracker::new(),
             watches: Rc::default(),
             warnings: Warnings::default(),
+            losses: Warnings::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             key_uses: RefCell::default(),
             view: RefCell::new(Rc::new(view)),
@@ -231,6 +234,7 @@ impl Worker {
             self.cells.borrow_mut().sweep(now);
             self.view().sweep(now);
             self.warnings.sweep(now);
+            self.losses.sweep(now);
         }
     }
 }
