@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tollgate::billing::recorder::{JournalOf, Recorder};
-use tollgate::billing::{check, plans};
+use tollgate::billing::books::recorder::{JournalOf, Recorder};
+use tollgate::billing::ledger::check;
+use tollgate::billing::plans;
 use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash};
 use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;

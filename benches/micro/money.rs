@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion};
+use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, rate};
-use tollgate::billing::totals::Totals;
 use tollgate::domain::money::Amount;
 use tollgate::domain::plan::Tariff;
 use tollgate::domain::time::{Period, Zone};

@@ -10,7 +10,7 @@ use super::answer::{Answer, ok};
 use super::page::whole;
 use super::parameters::Parameters;
 use super::state::AdminState;
-use crate::billing::check;
+use crate::billing::ledger::check;
 use crate::domain::money::Currency;
 use crate::store::ledger::Balance;
 

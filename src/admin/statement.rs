@@ -16,7 +16,7 @@ use super::page::whole;
 use super::parameters::{Ids, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::billing::export::{charge_to_json, to_csv, to_html, to_json_with_status};
+use crate::billing::statement::export::{charge_to_json, to_csv, to_html, to_json_with_status};
 use crate::billing::statement::{self, CloseEarly, StatementError};
 use crate::domain::action::Action;
 use crate::domain::id::AppId;

@@ -1,6 +1,6 @@
 //! Why usage cannot be recorded, rated or resolved.
 
-use super::posting::PostingError;
+use super::ledger::posting::PostingError;
 use super::rating::Unrated;
 use crate::domain::id::NodeId;
 use crate::domain::money::MoneyError;

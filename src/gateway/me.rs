@@ -22,7 +22,7 @@ use super::identify::{self, Asking, Proven};
 use super::pipeline::Telling;
 use super::respond;
 use super::worker::Worker;
-use crate::billing::running::RunningCharges;
+use crate::billing::statement::running_charges::RunningCharges;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
 use crate::domain::id::LimitName;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ServerError;
 use super::node::Services;
-use crate::billing::recorder::{JournalOf, Recorder};
+use crate::billing::books::recorder::{JournalOf, Recorder};
 use crate::domain::id::NodeId;
 use crate::journal::journal::Journal;
 use crate::metering::drain::drain;

@@ -23,7 +23,7 @@ use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, issuers, own_endpoints, policies, signing};
-use crate::billing::running::RunningCharges;
+use crate::billing::statement::running_charges::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
 use crate::credential::directory::{Directory, Memory};

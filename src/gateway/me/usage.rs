@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::permitted::permits;
-use crate::billing::running::Running;
+use crate::billing::statement::running_charges::Running;
 use crate::credential::directory::Identity;
 use crate::domain::charge::ChargeKind;
 use crate::domain::refusal::Refusal;

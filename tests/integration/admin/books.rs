@@ -1,7 +1,7 @@
 //! Usage, statements and ledger over HTTP, on empty books. Full ones are in the README's tour.
 
 use serde_json::json;
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;
 

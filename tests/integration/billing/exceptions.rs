@@ -1,10 +1,10 @@
 //! What cannot be rated holds nothing up, is dropped by nobody, and is resolved once.
 
-use tollgate::billing::check::check;
+use tollgate::billing::books::exceptions::{Decision, Given, Reason, Resolved, resolve};
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::billing::error::BillingError;
-use tollgate::billing::exceptions::{Decision, Given, Reason, Resolved, resolve};
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::rating::{MAX_TRANSACTION, Unrated};
-use tollgate::billing::recorder::record_batch;
 use tollgate::billing::statement::show;
 use tollgate::domain::plan::Tariff;
 use tollgate::domain::usage::{Evidence, Transaction, UsageRecord};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use tollgate::billing::check::check;
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::{charges_of, show};
 use tollgate::domain::id::AppId;
 use tollgate::domain::time::Timestamp;

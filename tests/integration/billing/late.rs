@@ -1,8 +1,8 @@
 //! What comes after its period was closed: an adjustment on the next statement, by the same arithmetic as if it had come
 //! in time.
 
-use tollgate::billing::check::check;
-use tollgate::billing::export::{to_csv, to_html, to_json_with_status};
+use tollgate::billing::ledger::check::check;
+use tollgate::billing::statement::export::{to_csv, to_html, to_json_with_status};
 use tollgate::billing::statement::{CloseEarly, StatementError, close, kept, show};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::UsageRecord;

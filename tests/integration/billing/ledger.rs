@@ -1,6 +1,6 @@
 //! The ledger check finds what is wrong, the plans keep their prices, and accounts tell their history.
 
-use tollgate::billing::check::check;
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::plans::{Occasion, PlanError, admit};
 use tollgate::billing::statement::{CloseEarly, close};
 use tollgate::domain::action::Action;

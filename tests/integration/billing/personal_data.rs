@@ -1,6 +1,6 @@
 //! Calls by which personal data left are listed by merchant and by app, on both stores.
 
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::domain::id::MerchantId;
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use tollgate::billing::posting::{Origin, post};
+use tollgate::billing::ledger::posting::{Origin, post};
+use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS, Rated, Unrated, rate};
-use tollgate::billing::totals::Totals;
 use tollgate::domain::charge::{Charge, ChargeKind, Price};
 use tollgate::domain::money::Rounding;
 use tollgate::domain::plan::Tariff;

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate::billing::books::recorder::{JournalOf, Recorder};
 use tollgate::billing::error::BillingError;
+use tollgate::billing::ledger::check;
+use tollgate::billing::plans;
 use tollgate::billing::plans::Occasion;
 use tollgate::billing::rating::MAX_TRANSACTION;
-use tollgate::billing::recorder::{JournalOf, Recorder};
 use tollgate::billing::statement::{CloseEarly, StatementError, close, show};
-use tollgate::billing::{check, plans};
 use tollgate::domain::id::{AppId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash};
 use tollgate::domain::money::Amount;
 use tollgate::domain::plan::PlanRef;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tollgate::billing::books::BooksTime;
+use tollgate::billing::books::recorder::{JournalOf, record_batch};
 use tollgate::billing::rating::Billable;
-use tollgate::billing::recorder::{JournalOf, record_batch};
 use tollgate::domain::id::{
     AppId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
 };

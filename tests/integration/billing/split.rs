@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use tollgate::billing::check::check;
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::{Page, Store};

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::call::MAX_TRANSACTION;
 use super::lines::{Counted, counted};
-use super::rating::MAX_TRANSACTION;
 use crate::domain::charge::{Charge, LineKey};
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::Currency;
@@ -16,7 +16,7 @@ use crate::domain::time::Period;
 pub(super) const MAX_SUM: u64 = 100 * MAX_TRANSACTION.unsigned_abs();
 
 /// What is below this by itself is only too much for what is at least this already.
-pub(super) const HALF: u64 = MAX_SUM / 2;
+pub(in crate::billing) const HALF: u64 = MAX_SUM / 2;
 
 /// A sum would be larger than is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

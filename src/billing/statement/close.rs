@@ -158,7 +158,7 @@ pub async fn running(
 }
 
 /// The first period from `from` on that is not `closed`.
-pub(super) fn first_open(closed: &BTreeSet<Period>, from: Period) -> Period {
+pub(in crate::billing) fn first_open(closed: &BTreeSet<Period>, from: Period) -> Period {
     let mut period = from;
     while closed.contains(&period) {
         period = period.next();
@@ -215,7 +215,10 @@ pub async fn charges_of(
 }
 
 /// Lines as draft statements: one for each app, partner and currency, in this order; adjustments last.
-pub(super) fn arrange(lines: Vec<StatementLine>, period: Period) -> Result<Vec<Statement>, MoneyError> {
+pub(in crate::billing) fn arrange(
+    lines: Vec<StatementLine>,
+    period: Period,
+) -> Result<Vec<Statement>, MoneyError> {
     let mut by_party: BTreeMap<(AppId, PartnerId, Currency), Vec<StatementLine>> = BTreeMap::new();
     for line in lines {
         let LineKey { app, partner, currency, .. } = &line.key;
@@ -233,6 +236,6 @@ pub(super) fn arrange(lines: Vec<StatementLine>, period: Period) -> Result<Vec<S
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn hash(content: &str) -> String {
+pub(in crate::billing) fn hash(content: &str) -> String {
     hexadecimal(digest(&SHA256, content.as_bytes()).as_ref())
 }

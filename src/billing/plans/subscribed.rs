@@ -103,7 +103,7 @@ impl fmt::Display for Lacking {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn lacking(
+pub(super) async fn lacking(
     store: &Store,
     snapshot: &Snapshot,
     now: Timestamp,

@@ -8,15 +8,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::bounds::HALF;
-use super::error::BillingError;
-use super::lines;
-use super::posting::{Origin, post};
-use super::rating::{Billable, Booking, Unrated, rate};
-use super::sale::rate_transaction;
-use super::statement::first_open;
-use super::totals::{Totals, sale_key};
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
+use crate::billing::error::BillingError;
+use crate::billing::ledger::posting::{Origin, post};
+use crate::billing::rating::totals::{Totals, sale_key};
+use crate::billing::rating::{Billable, Booking, HALF, Unrated, lines, rate, rate_transaction};
+use crate::billing::statement::first_open;
 use crate::domain::charge::Charge;
 use crate::domain::plan::{PlanRef, Tariff};
 use crate::domain::running_total::SaleKey;

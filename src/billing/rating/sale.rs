@@ -6,7 +6,9 @@
 
 use rust_decimal::Decimal;
 
-use super::rating::{Billable, Booking, MAX_TRANSACTION, Rated, Unrated, exact_product, line};
+use super::call::{Billable, Booking, MAX_TRANSACTION, line};
+use super::fee::exact_product;
+use super::outcome::{Rated, Unrated};
 use super::totals::{Totals, refund_key, sale_key};
 use crate::domain::charge::{Charge, ChargeKind, Price};
 use crate::domain::location::Location;

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::books::billable;
-use super::error::BillingError;
-use super::rating::{Billable, Unrated};
-use super::totals::{refund_key, sale_key};
+use super::batch::billable;
+use crate::billing::error::BillingError;
+use crate::billing::rating::totals::{refund_key, sale_key};
+use crate::billing::rating::{Billable, Unrated};
 use crate::domain::money::Amount;
 use crate::domain::plan::Tariff;
 use crate::domain::running_total::{RefundKey, SaleKey, WaitingRefund};

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bounds::{Bounds, TooLarge};
-use super::rating::Billable;
+use super::call::Billable;
 use crate::domain::charge::Charge;
 use crate::domain::running_total::{AllowanceKey, FeeKey, Refund, RefundKey, Sale, SaleKey, Units};
 use crate::domain::statement::StatementLine;
@@ -50,7 +50,7 @@ type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 impl Totals {
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load_units(&mut self, units: HashMap<FeeKey, Units>) {
+    pub(in crate::billing) fn load_units(&mut self, units: HashMap<FeeKey, Units>) {
         for (key, units) in units {
             if let std::collections::hash_map::Entry::Vacant(place) = self.units.entry(key) {
                 let free = self.free.entry(place.key().allowance()).or_default();
@@ -61,21 +61,21 @@ impl Totals {
     }
 
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load_sales(&mut self, sales: HashMap<SaleKey, Sale>) {
+    pub(in crate::billing) fn load_sales(&mut self, sales: HashMap<SaleKey, Sale>) {
         for (key, sale) in sales {
             self.sales.entry(key).or_insert(sale);
         }
     }
 
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load_refunds(&mut self, refunds: HashMap<RefundKey, Refund>) {
+    pub(in crate::billing) fn load_refunds(&mut self, refunds: HashMap<RefundKey, Refund>) {
         for (key, refund) in refunds {
             self.refunds.entry(key).or_insert(refund);
         }
     }
 
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load_lines(&mut self, lines: &[StatementLine]) {
+    pub(in crate::billing) fn load_lines(&mut self, lines: &[StatementLine]) {
         self.bounds.load(lines);
     }
 
@@ -129,7 +129,7 @@ impl Totals {
     }
 
     /// Apps and periods of the statements, if nothing was added that could be too much for small ones.
-    pub(super) fn small_statements(&self) -> Option<(Vec<String>, Vec<String>)> {
+    pub(in crate::billing) fn small_statements(&self) -> Option<(Vec<String>, Vec<String>)> {
         self.bounds.small()
     }
 

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::content;
-use super::statement::{StatementError, arrange, hash};
+use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::ledger::Account;
 use crate::domain::money::MoneyError;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};

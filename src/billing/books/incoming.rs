@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::error::BillingError;
+use crate::billing::error::BillingError;
 use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};

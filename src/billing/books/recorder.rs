@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::books::{Books, BooksTime, Sums, Tariffs, tariffs};
-use super::error::BillingError;
+use super::batch::{Books, BooksTime, Sums, Tariffs, tariffs};
 use super::incoming::Incoming;
-use super::plans;
-use super::posting::Origin;
-use super::rating::Billable;
+use crate::billing::error::BillingError;
+use crate::billing::ledger::posting::Origin;
+use crate::billing::plans;
+use crate::billing::rating::Billable;
 use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::books::{Books, BooksTime, Sums, billable, tariffs};
-use super::error::BillingError;
-use super::posting::Origin;
-use super::rating::Billable;
-use super::totals::refund_key;
+use super::batch::{Books, BooksTime, Sums, billable, tariffs};
+use crate::billing::error::BillingError;
+use crate::billing::ledger::posting::Origin;
+use crate::billing::rating::Billable;
+use crate::billing::rating::totals::refund_key;
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;

@@ -1,0 +1,9 @@
+//! Usage records on their way into the books, each exactly once, and what someone decides about those that were in doubt.
+
+mod batch;
+pub mod exceptions;
+mod incoming;
+pub mod recorder;
+mod waiting;
+
+pub use self::batch::BooksTime;

@@ -1,0 +1,4 @@
+//! Charges as postings, and whether the books are right.
+
+pub mod check;
+pub mod posting;

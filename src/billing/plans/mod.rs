@@ -1,0 +1,7 @@
+//! Plan versions as the books keep them, and what subscriptions use of them.
+
+mod keep;
+mod subscribed;
+
+pub use self::keep::{Changed, Occasion, PlanError, admit, in_force, keep_due, next_after};
+pub use self::subscribed::{Lack, Lacking};

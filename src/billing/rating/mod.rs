@@ -1,0 +1,16 @@
+//! What calls are worth. Pure: no clock, no store, no float.
+
+mod bounds;
+mod call;
+mod fee;
+pub mod lines;
+mod outcome;
+mod rate;
+mod sale;
+pub mod totals;
+
+pub(super) use self::bounds::HALF;
+pub use self::call::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS};
+pub use self::outcome::{Rated, Unrated};
+pub use self::rate::rate;
+pub use self::sale::rate_transaction;

@@ -1,0 +1,9 @@
+//! Statements: of periods that run, and of those that are closed.
+
+mod close;
+pub mod content;
+pub mod export;
+pub mod running_charges;
+
+pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, kept, running, show};
+pub(super) use self::close::{arrange, first_open, hash};
