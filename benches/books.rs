@@ -1,8 +1,10 @@
-//! What the books cost: CPU time per usage record on its way from the journal to the committed store, at full batches.
+//! What the books cost: records a second and CPU time per usage record on the way from the journal to the committed store, at
+//! full batches, and the most memory that this process took for all of it.
 //!
 //! `cargo bench --bench books [-- RECORDS [APPS]]`: on SQLite, and on PostgreSQL too if `TOLLGATE_TEST_POSTGRES` names a server.
-//! The records are per-call-priced calls of 1,000 apps in no order, drained in ten parts: a cost that grows with the books shows in
-//! the later ones. Time is that of all this process's threads, and of the server's processes that serve them.
+//! The records are per-call-priced calls of 10,000 apps in no order, drained in ten parts, each after it was written: a cost that
+//! grows with the books shows in the later ones, and the journal takes little disk. CPU time is that of all this process's threads,
+//! and of the server's processes that serve them; records a second are by the clock, of the drain alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,8 +42,8 @@ use uuid::{NoContext, Uuid};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const RECORDS: u64 = 200_000;
-const APPS: u64 = 1_000;
+const RECORDS: u64 = 1_000_000;
+const APPS: u64 = 10_000;
 const PARTS: u64 = 10;
 /// The first call.
 const START: Timestamp = Timestamp::from_seconds(1_794_300_000);
@@ -60,6 +62,7 @@ async fn main() {
     measure("SQLite", &file, None, load).await;
     let size = fs::metadata(folder.path().join("store.db")).unwrap().len();
     println!("  {} bytes of file a record", size / load.0);
+    println!("  {} MiB of memory at most, with the writing of the journal", most_memory() >> 20);
     if let Ok(server) = std::env::var("TOLLGATE_TEST_POSTGRES") {
         let schema = format!("tollgate_bench_{}", Uuid::now_v7().simple());
         let mut connection = PgConnection::connect(&server).await.unwrap();
@@ -86,22 +89,23 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     let (journal, _) = Journal::open(settings.clone(), clock.clone(), &MachineRandom::new()).unwrap();
     let source = JournalOf { node: NodeId::new("node-1").unwrap(), journal: journal.identity().to_owned() };
     let recorder = Arc::new(Recorder::open(store.clone(), source, live, clock).await.unwrap());
-    println!("{name}, µs of CPU a record of {apps} apps");
+    println!("{name}, {records} records of {apps} apps");
     let part = records / PARTS;
-    let (mut whole, started) = (Spent::default(), Instant::now());
+    let (mut whole, mut drained) = (Spent::default(), Duration::ZERO);
     for first in (0..records).step_by(usize::try_from(part).unwrap()) {
         append(&journal, first..(first + part).min(records), apps).await;
         let before = Spent::now(server.as_deref_mut()).await;
         let state = Arc::new(DrainState::at(first, 0));
         let kept = (journal.state().clone(), settings.clone());
+        let started = Instant::now();
         drain(journal.reader(first), kept, recorder.clone(), state.clone(), async {}).await;
+        let took = started.elapsed();
         assert_eq!(state.tally().position, (first + part).min(records), "all of it was drained");
         let spent = Spent::now(server.as_deref_mut()).await.since(&before);
-        println!("  {:>9} records: {}", first + part, spent.each(part));
-        whole = whole.plus(&spent);
+        println!("  {:>9}: {}, {}", first + part, pace(part, took), spent.each(part));
+        (whole, drained) = (whole.plus(&spent), drained + took);
     }
-    println!("  in all: {}", whole.each(records));
-    println!("  {:.1} s with the writing of the journal", started.elapsed().as_secs_f64());
+    println!("  in all: {}, {}", pace(records, drained), whole.each(records));
     let started = Instant::now();
     assert_eq!(check::check(&store).await.unwrap().findings, Vec::<String>::new());
     println!("  {:.1} s for the check of the ledger", started.elapsed().as_secs_f64());
@@ -156,6 +160,17 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
     }
 }
 
+fn pace(records: u64, took: Duration) -> String {
+    format!("{:.0} records/s", records as f64 / took.as_secs_f64())
+}
+
+/// The most bytes that this process ever had in memory.
+fn most_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
 /// CPU time by the names of threads and processes.
 #[derive(Default)]
 struct Spent(BTreeMap<String, Duration>);
@@ -203,6 +218,6 @@ impl Spent {
             .filter(|(_, each)| *each >= 0.05)
             .map(|(name, each)| format!("{name} {each:.2}"))
             .collect();
-        format!("{:.2} ({})", micros(self.0.values().sum()), parts.join(", "))
+        format!("{:.2} µs of CPU a record ({})", micros(self.0.values().sum()), parts.join(", "))
     }
 }
