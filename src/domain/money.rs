@@ -5,8 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rust_decimal::prelude::ToPrimitive;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 /// Why a money value is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,11 +121,18 @@ impl Rounding {
         [Self::HalfUp, Self::HalfEven].into_iter().find(|rounding| rounding.name() == name)
     }
 
-    fn strategy(self) -> RoundingStrategy {
-        match self {
-            Self::HalfUp => RoundingStrategy::MidpointAwayFromZero,
-            Self::HalfEven => RoundingStrategy::MidpointNearestEven,
+    /// `numerator ÷ denominator` as a whole number; `None` unless the denominator is above zero.
+    pub(super) fn quotient(self, numerator: i128, denominator: i128) -> Option<i128> {
+        if denominator <= 0 {
+            return None;
         }
+        let (toward_zero, rest) = (numerator / denominator, (numerator % denominator).abs());
+        let is_away = match rest.cmp(&(denominator - rest)) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => self == Self::HalfUp || toward_zero % 2 != 0,
+            std::cmp::Ordering::Greater => true,
+        };
+        Some(if is_away { toward_zero + numerator.signum() } else { toward_zero })
     }
 }
 
@@ -163,13 +169,12 @@ impl Amount {
     /// # Errors
     /// [`MoneyError::Overflow`] if it does not fit.
     pub fn rounded(value: Decimal, currency: Currency, rounding: Rounding) -> Result<Self, MoneyError> {
-        let factor = Decimal::from(10_i64.checked_pow(currency.exponent()).ok_or(MoneyError::Overflow)?);
-        let minor = value
-            .checked_mul(factor)
-            .ok_or(MoneyError::Overflow)?
-            .round_dp_with_strategy(0, rounding.strategy())
-            .to_i64()
-            .ok_or(MoneyError::Overflow)?;
+        let power = |digits| 10_i128.checked_pow(digits);
+        let numerator = power(currency.exponent()).and_then(|factor| value.mantissa().checked_mul(factor));
+        let quotient = numerator
+            .zip(power(value.scale()))
+            .and_then(|(numerator, denominator)| rounding.quotient(numerator, denominator));
+        let minor = quotient.and_then(|minor| i64::try_from(minor).ok()).ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, currency })
     }
 
@@ -208,14 +213,8 @@ impl Amount {
         if self.minor < 0 || part < 0 || whole <= 0 {
             return Err(MoneyError::Overflow);
         }
-        let (product, whole) = (i128::from(self.minor) * i128::from(part), i128::from(whole));
-        let (quotient, rest) = (product / whole, product % whole);
-        let is_up = match (rest * 2).cmp(&whole) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => rounding == Rounding::HalfUp || quotient % 2 == 1,
-            std::cmp::Ordering::Greater => true,
-        };
-        let minor = i64::try_from(quotient + i128::from(is_up)).map_err(|_| MoneyError::Overflow)?;
+        let quotient = rounding.quotient(i128::from(self.minor) * i128::from(part), whole.into());
+        let minor = quotient.and_then(|minor| i64::try_from(minor).ok()).ok_or(MoneyError::Overflow)?;
         Ok(Self { minor, currency: self.currency })
     }
 
@@ -281,6 +280,9 @@ mod tests {
         assert_eq!(round("0.005", Rounding::HalfEven), 0);
         assert_eq!(round("-0.005", Rounding::HalfUp), -1);
         assert_eq!(round("0.015", Rounding::HalfEven), 2);
+        assert_eq!(round("-0.015", Rounding::HalfEven), -2);
+        assert_eq!(round("-0.0149999999999999999999999", Rounding::HalfEven), -1);
+        assert_eq!(round("0.0050000000000000000000001", Rounding::HalfEven), 1);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::time::Duration;
 use http::HeaderValue;
 use rust_decimal::Decimal;
 
+use super::exact::{Exact, ExactError};
 use super::id::{LimitName, PlanName, ProductName};
+use super::ladder::Ladder;
 use super::location::Location;
 use super::money::{Currency, Rounding};
 use super::refusal::whole_seconds;
@@ -147,6 +149,16 @@ pub struct Fee {
     pub free_units: u64,
     /// Where it stands.
     pub source: Location,
+}
+
+impl Fee {
+    /// What units come to beyond the free ones, in a currency.
+    ///
+    /// # Errors
+    /// [`ExactError`].
+    pub fn ladder(&self, currency: Currency) -> Result<Ladder, ExactError> {
+        Ok(Ladder::per_unit(Exact::of_price(self.per_unit, currency)?))
+    }
 }
 
 /// The platform's share of each transaction.

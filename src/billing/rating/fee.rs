@@ -5,14 +5,14 @@
 //! however calls are ordered or grouped.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use rust_decimal::Decimal;
-
 use super::bounds::MAX_SUM;
 use super::call::{Billable, Booking, MAX_UNITS, line};
 use super::outcome::Unrated;
 use super::totals::{Totals, fee_key};
 use crate::domain::charge::{Charge, ChargeKind, Price};
-use crate::domain::money::{Amount, Currency, MoneyError, Rounding};
+use crate::domain::exact::ExactError;
+use crate::domain::ladder::Ladder;
+use crate::domain::money::Amount;
 use crate::domain::plan::{Fee, Tariff};
 use crate::domain::running_total::Units;
 
@@ -34,8 +34,9 @@ pub(super) fn rate_fee(
     };
     let free = left.min(call.units);
     let after = Units { all: count(before.all, call.units)?, free: count(before.free, free)? };
-    let posted = |units: Units| line_amount(units, fee, (tariff.currency, tariff.rounding));
-    let minor = posted(after)?.minor.checked_sub(posted(before)?.minor).ok_or(Unrated::TooLarge)?;
+    let ladder = fee.ladder(tariff.currency)?;
+    let worth = |units: Units| line_amount(units, &ladder, tariff);
+    let minor = worth(after)?.minor.checked_sub(worth(before)?.minor).ok_or(Unrated::TooLarge)?;
     let charged = call.units.saturating_sub(free);
     let charge = Charge {
         usage: call.usage,
@@ -54,18 +55,6 @@ fn count(before: u64, more: u64) -> Result<u64, Unrated> {
 }
 
 /// What the units of a service period come to, rounded.
-fn line_amount(
-    units: Units,
-    fee: &Fee,
-    (currency, rounding): (Currency, Rounding),
-) -> Result<Amount, MoneyError> {
-    let charged = Decimal::from(units.all.saturating_sub(units.free));
-    Amount::rounded(exact_product(fee.per_unit, charged)?, currency, rounding)
-}
-
-/// The product with all its digits; a decimal would drop the last ones silently.
-pub(super) fn exact_product(one: Decimal, other: Decimal) -> Result<Decimal, MoneyError> {
-    let product = one.checked_mul(other).ok_or(MoneyError::Overflow)?;
-    let digits = one.scale().checked_add(other.scale());
-    if digits == Some(product.scale()) || product.is_zero() { Ok(product) } else { Err(MoneyError::Overflow) }
+fn line_amount(units: Units, ladder: &Ladder, tariff: &Tariff) -> Result<Amount, ExactError> {
+    ladder.amount(units.all.saturating_sub(units.free))?.rounded(tariff.currency, tariff.rounding)
 }

@@ -2,6 +2,7 @@
 
 use super::bounds::TooLarge;
 use crate::domain::charge::Charge;
+use crate::domain::exact::ExactError;
 use crate::domain::money::{Amount, Currency, MoneyError};
 
 /// Why a transaction, or a whole call, was not rated. Someone must resolve it; it is never guessed.
@@ -58,6 +59,12 @@ impl From<TooLarge> for Unrated {
 
 impl From<MoneyError> for Unrated {
     fn from(_: MoneyError) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<ExactError> for Unrated {
+    fn from(_: ExactError) -> Self {
         Self::TooLarge
     }
 }

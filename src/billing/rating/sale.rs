@@ -7,10 +7,10 @@
 use rust_decimal::Decimal;
 
 use super::call::{Billable, Booking, MAX_TRANSACTION, line};
-use super::fee::exact_product;
 use super::outcome::{Rated, Unrated};
 use super::totals::{Totals, refund_key, sale_key};
 use crate::domain::charge::{Charge, ChargeKind, Price};
+use crate::domain::exact::Exact;
 use crate::domain::location::Location;
 use crate::domain::money::Amount;
 use crate::domain::plan::{Share, Tariff};
@@ -91,9 +91,7 @@ fn rate_sale(
 }
 
 fn share_of(share: &Share, base: Amount, tariff: &Tariff) -> Result<Amount, Unrated> {
-    let hundredth = Decimal::new(1, 2);
-    let value = exact_product(exact_product(share.percent, hundredth)?, base.to_decimal())?;
-    Ok(Amount::rounded(value, base.currency, tariff.rounding)?)
+    Ok(Exact::of_percent(share.percent)?.times(base.minor)?.rounded(base.currency, tariff.rounding)?)
 }
 
 fn rate_refund(

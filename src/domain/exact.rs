@@ -1,0 +1,139 @@
+//! Exact sums of money on their way to an amount: nothing is rounded before [`Exact::rounded`], and what does not fit is an
+//! error, never a wrong figure.
+//!
+//! The unit is 10^-14 of a minor unit. A price with 12 digits after the point is whole in it, in a currency of any exponent;
+//! so is a percentage with 12 digits, of any number of minor units. There is room for some 10^24 minor units.
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use rust_decimal::Decimal;
+
+use super::money::{Amount, Currency, Rounding};
+
+/// Digits behind a minor unit.
+const DIGITS: u32 = 14;
+/// Digits behind a percentage: it is of hundreds.
+const PERCENT_DIGITS: u32 = DIGITS - 2;
+/// A minor unit.
+const MINOR: i128 = 10_i128.pow(DIGITS);
+
+/// Why a sum is not exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ExactError {
+    /// More digits after the point than there is room for.
+    #[error("{0} has more digits after the point than are counted exactly (12)")]
+    TooFine(Decimal),
+    /// It does not fit.
+    #[error("the amount is too large")]
+    TooLarge,
+}
+
+/// An exact sum of money in some currency's minor units and parts of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct Exact(i128);
+
+impl Exact {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// A whole number of minor units.
+    #[must_use]
+    pub fn of_minor(minor: i64) -> Self {
+        // The largest is less than 10^33: it fits.
+        Self(i128::from(minor).saturating_mul(MINOR))
+    }
+
+    /// A price in major units of a currency.
+    ///
+    /// # Errors
+    /// [`ExactError`].
+    pub fn of_price(price: Decimal, currency: Currency) -> Result<Self, ExactError> {
+        scaled(price, DIGITS.saturating_add(currency.exponent()))
+    }
+
+    /// A percentage, of each minor unit that it is taken of.
+    ///
+    /// # Errors
+    /// [`ExactError`].
+    pub fn of_percent(percent: Decimal) -> Result<Self, ExactError> {
+        scaled(percent, PERCENT_DIGITS)
+    }
+
+    /// So many times this.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn times(self, count: impl Into<i128>) -> Result<Self, ExactError> {
+        self.0.checked_mul(count.into()).map(Self).ok_or(ExactError::TooLarge)
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn plus(self, other: Self) -> Result<Self, ExactError> {
+        self.0.checked_add(other.0).map(Self).ok_or(ExactError::TooLarge)
+    }
+
+    /// The amount that this is in a currency.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn rounded(self, currency: Currency, rounding: Rounding) -> Result<Amount, ExactError> {
+        let minor = rounding.quotient(self.0, MINOR).and_then(|minor| i64::try_from(minor).ok());
+        Ok(Amount { minor: minor.ok_or(ExactError::TooLarge)?, currency })
+    }
+}
+
+/// `value` × 10^`digits`, if that is whole.
+fn scaled(value: Decimal, digits: u32) -> Result<Exact, ExactError> {
+    let value = value.normalize();
+    let zeros = digits.checked_sub(value.scale()).ok_or(ExactError::TooFine(value))?;
+    let factor = 10_i128.checked_pow(zeros).ok_or(ExactError::TooLarge)?;
+    Exact(value.mantissa()).times(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+    use crate::domain::money::parse_decimal;
+
+    fn price(text: &str, currency: &str) -> Result<Exact, ExactError> {
+        Exact::of_price(parse_decimal(text).unwrap(), currency.parse().unwrap())
+    }
+
+    #[test]
+    fn a_price_of_any_currency_is_whole_with_twelve_digits() {
+        for (currency, a_hundred) in [("JPY", 100), ("CNY", 10_000), ("KWD", 100_000)] {
+            let currency_of = currency.parse().unwrap();
+            let round = |exact: Exact| exact.rounded(currency_of, Rounding::HalfUp).unwrap().minor;
+            assert_eq!(round(price("100", currency).unwrap()), a_hundred);
+            let least = price("0.000000000001", currency).unwrap();
+            assert_eq!(round(least.times(100_000_000_000_000_u64).unwrap()), a_hundred, "{currency}");
+        }
+        assert!(matches!(price("0.00000000000000001", "CNY"), Err(ExactError::TooFine(_))));
+        assert_eq!(price("0.010000000000000000", "CNY"), price("0.01", "CNY"), "zeros are no digits");
+    }
+
+    #[test]
+    fn a_percentage_is_of_minor_units() {
+        let percent = Exact::of_percent(parse_decimal("2.5").unwrap()).unwrap();
+        let amount =
+            percent.times(10_000).unwrap().rounded("CNY".parse().unwrap(), Rounding::HalfUp).unwrap();
+        assert_eq!(amount.to_string(), "2.50");
+        assert!(Exact::of_percent(parse_decimal("0.0000000000001").unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let cny = "CNY".parse().unwrap();
+        let most = Exact::of_minor(i64::MAX);
+        assert_eq!(most.rounded(cny, Rounding::HalfEven).unwrap().minor, i64::MAX);
+        let beyond = most.plus(Exact::of_minor(1)).unwrap();
+        assert_eq!(beyond.rounded(cny, Rounding::HalfEven), Err(ExactError::TooLarge));
+        assert_eq!(most.times(u64::MAX), Err(ExactError::TooLarge));
+        assert_eq!(Exact(i128::MAX).plus(Exact(1)), Err(ExactError::TooLarge));
+        assert_eq!(price("79228162514264337593543950335", "KWD"), Err(ExactError::TooLarge));
+    }
+}

@@ -1,0 +1,181 @@
+//! What a quantity comes to by steps: so much each, by bands, in packages, and never more than a cap. Pure.
+//!
+//! A ladder is a function of the whole quantity alone. What one call adds is the difference that it makes, so the sum is the
+//! same in whatever order calls come. Nothing costs nothing.
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use std::num::NonZeroU64;
+
+use super::exact::{Exact, ExactError};
+
+/// A price for any quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ladder {
+    /// How it rises.
+    pub steps: Steps,
+    /// The most that it comes to, if there is a most.
+    pub cap: Option<Exact>,
+}
+
+/// How a price rises with its quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Steps {
+    /// Every unit costs the same.
+    PerUnit(Exact),
+    /// Every unit costs what the band costs in which it lies.
+    Graduated(Bands),
+    /// All units cost what the band costs in which the last of them lies: a lower band may come to more than the next.
+    Volume(Bands),
+    /// Units come in packages; one that is begun is paid whole.
+    Package {
+        /// Units in a package.
+        size: NonZeroU64,
+        /// What a package costs.
+        price: Exact,
+    },
+}
+
+/// What a band costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Each unit.
+    pub each: Exact,
+    /// The band itself, once a unit lies in it.
+    pub flat: Exact,
+}
+
+/// Bands that follow upon each other from the first unit on, without an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bands {
+    /// Each with its last unit.
+    below: Vec<(u64, Rate)>,
+    last: Rate,
+}
+
+/// Bands that do not rise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a band ends at {ends}, and the one before it at {before}: each must end later than the one before")]
+pub struct Disordered {
+    /// Where the band before ends.
+    pub before: u64,
+    /// Where the band ends.
+    pub ends: u64,
+}
+
+impl Ladder {
+    /// The same for every unit, without a cap.
+    #[must_use]
+    pub fn per_unit(each: Exact) -> Self {
+        Self { steps: Steps::PerUnit(each), cap: None }
+    }
+
+    /// What `quantity` comes to.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn amount(&self, quantity: u64) -> Result<Exact, ExactError> {
+        let amount = match &self.steps {
+            Steps::PerUnit(each) => each.times(quantity)?,
+            Steps::Graduated(bands) => bands.graduated(quantity)?,
+            Steps::Volume(bands) => bands.volume(quantity)?,
+            Steps::Package { size, price } => price.times(quantity.div_ceil(size.get()))?,
+        };
+        Ok(self.cap.map_or(amount, |cap| amount.min(cap)))
+    }
+}
+
+impl Bands {
+    /// Bands by their last unit, and the one that has none.
+    ///
+    /// # Errors
+    /// [`Disordered`].
+    pub fn new(below: Vec<(u64, Rate)>, last: Rate) -> Result<Self, Disordered> {
+        let mut before = 0;
+        for (ends, _) in &below {
+            if *ends <= before {
+                return Err(Disordered { before, ends: *ends });
+            }
+            before = *ends;
+        }
+        Ok(Self { below, last })
+    }
+
+    fn graduated(&self, quantity: u64) -> Result<Exact, ExactError> {
+        let (mut sum, mut counted) = (Exact::ZERO, 0);
+        for (ends, rate) in self.all() {
+            if quantity <= counted {
+                break;
+            }
+            let units = quantity.min(ends).saturating_sub(counted);
+            sum = sum.plus(rate.each.times(units)?)?.plus(rate.flat)?;
+            counted = ends;
+        }
+        Ok(sum)
+    }
+
+    fn volume(&self, quantity: u64) -> Result<Exact, ExactError> {
+        let band = self.all().find(|(ends, _)| quantity <= *ends);
+        match band {
+            Some((_, rate)) if quantity > 0 => rate.each.times(quantity)?.plus(rate.flat),
+            Some(_) | None => Ok(Exact::ZERO),
+        }
+    }
+
+    /// Every band with its last unit.
+    fn all(&self) -> impl Iterator<Item = (u64, Rate)> {
+        self.below.iter().copied().chain([(u64::MAX, self.last)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn rate(each: i64, flat: i64) -> Rate {
+        Rate { each: Exact::of_minor(each), flat: Exact::of_minor(flat) }
+    }
+
+    /// Ten for each of the first 100, eight up to 1,000 with 50 for the band, five beyond.
+    fn bands() -> Bands {
+        Bands::new(vec![(100, rate(10, 0)), (1_000, rate(8, 50))], rate(5, 0)).unwrap()
+    }
+
+    #[track_caller]
+    fn check(steps: Steps, cap: Option<i64>, expected: &[(u64, i64)]) {
+        let ladder = Ladder { steps, cap: cap.map(Exact::of_minor) };
+        for (quantity, minor) in expected {
+            assert_eq!(ladder.amount(*quantity), Ok(Exact::of_minor(*minor)), "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_quantity_comes_to_what_its_steps_say() {
+        check(Steps::PerUnit(Exact::of_minor(3)), None, &[(0, 0), (1, 3), (1_000, 3_000)]);
+        check(Steps::PerUnit(Exact::of_minor(3)), Some(10), &[(3, 9), (4, 10), (5, 10)]);
+        let graduated = [(0, 0), (1, 10), (100, 1_000), (101, 1_058), (1_000, 8_250), (1_001, 8_255)];
+        check(Steps::Graduated(bands()), None, &graduated);
+        check(Steps::Graduated(bands()), Some(1_020), &[(100, 1_000), (101, 1_020), (1_001, 1_020)]);
+        let volume = [(0, 0), (1, 10), (100, 1_000), (101, 858), (1_000, 8_050), (1_001, 5_005)];
+        check(Steps::Volume(bands()), None, &volume);
+        let package = Steps::Package { size: NonZeroU64::new(100).unwrap(), price: Exact::of_minor(80) };
+        check(package, None, &[(0, 0), (1, 80), (100, 80), (101, 160), (200, 160)]);
+    }
+
+    #[test]
+    fn bands_rise() {
+        let wrong = |ends: &[u64]| {
+            Bands::new(ends.iter().map(|ends| (*ends, rate(1, 0))).collect(), rate(1, 0)).map(drop)
+        };
+        assert_eq!(wrong(&[10, 10]), Err(Disordered { before: 10, ends: 10 }));
+        assert_eq!(wrong(&[0]), Err(Disordered { before: 0, ends: 0 }));
+        assert_eq!((wrong(&[]), wrong(&[1, 2])), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let ladder = Ladder::per_unit(Exact::of_minor(i64::MAX));
+        assert_eq!(ladder.amount(u64::MAX), Err(ExactError::TooLarge));
+    }
+}
