@@ -58,7 +58,7 @@ const CHUNK: usize = 256 << 10;
 /// Bytes in which the next whole record is searched at once behind a broken one: it and the next fit, however long.
 const WINDOW: usize = 2 * MAX_FRAME;
 /// Bytes of payload after which a batch is long enough.
-const MAX_BATCH_BYTES: usize = 4 << 20;
+const MAX_BATCH_BYTES: usize = 24 << 20;
 
 impl Reader {
     pub(super) fn new(folder: PathBuf, state: Arc<State>, position: Sequence) -> Self {
@@ -84,7 +84,7 @@ impl Reader {
         self.open = None;
     }
 
-    /// Up to `max` further entries, and not many more than 4 MiB of them; empty if all that is committed has been
+    /// Up to `max` further entries, and not many more than 24 MiB of them; empty if all that is committed has been
     /// read.
     ///
     /// # Errors

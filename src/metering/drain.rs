@@ -19,8 +19,11 @@ use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
 /// Most records in one batch: whatever a batch costs by itself, and for each app in it, is divided by them. The writer of a
-/// SQLite file is busy with one for some 0.1 s. A statement that binds two values of each has room for so many (32,766).
+/// SQLite file is busy with one for some 0.1 s.
 const MAX_BATCH: usize = 16_000;
+/// Most records in one batch while at least so many wait, as after an outage or when more comes than the books take otherwise:
+/// what a batch costs for each app is divided by more. The writer of a SQLite file is busy with one for some 0.5 s.
+const MAX_CATCHING_UP: usize = 65_536;
 /// A batch is followed at once by the next if so many records wait for that.
 const BACKLOG: u64 = MAX_BATCH as u64 / 2;
 /// How long to let records gather after a batch: at least, at most, and for each record of the batch. So the books are close
@@ -99,7 +102,8 @@ pub async fn drain(
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
-    let mut drain = Drain { reader, settings, sink: &*sink, state: &state, position: None };
+    let mut drain =
+        Drain { reader, settings, journal: &journal, sink: &*sink, state: &state, position: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
@@ -159,6 +163,7 @@ fn stated_position(error: &DrainError) -> Option<Sequence> {
 struct Drain<'d> {
     reader: Reader,
     settings: JournalSettings,
+    journal: &'d State,
     sink: &'d dyn UsageSink,
     state: &'d DrainState,
     /// Where the sink stands, once it is known.
@@ -177,7 +182,7 @@ impl Drain<'_> {
         if self.reader.position() != position {
             self.reader.rewind(position);
         }
-        let entries = self.reader.next_batch(MAX_BATCH)?;
+        let entries = self.reader.next_batch(self.most_at_once())?;
         if entries.is_empty() {
             return Ok(0);
         }
@@ -193,6 +198,12 @@ impl Drain<'_> {
             tracing::warn!(%error, "drained journal segments could not be removed");
         }
         Ok(entries.len())
+    }
+
+    /// How many records the next batch may have.
+    fn most_at_once(&self) -> usize {
+        let waiting = self.journal.committed().saturating_sub(self.reader.position());
+        if waiting < MAX_CATCHING_UP as u64 { MAX_BATCH } else { MAX_CATCHING_UP }
     }
 
     /// Hands entries over in order, and `head` with the last of them. What the sink refuses is halved until the one that it

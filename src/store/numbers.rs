@@ -40,7 +40,7 @@ pub(super) struct Terms {
 }
 
 /// The numbers that were given last.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Last {
     usage: i64,
     context: i64,
@@ -160,6 +160,20 @@ pub(super) fn outcome(evidence: &Evidence) -> &'static str {
 impl Transaction {
     /// Learns which numbers were given last. The transaction must hold [`super::transaction::Exclusive::Billing`].
     pub(super) async fn learn_last(&mut self, numbers: &mut Numbers) -> Result<(), StoreError> {
+        numbers.last = self.last().await?;
+        Ok(())
+    }
+
+    /// Whether nobody has given numbers since `numbers` did: then nobody else has recorded or charged anything, as whoever does
+    /// gives numbers to usage records or to terms. The transaction must hold [`super::transaction::Exclusive::Billing`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn is_as_numbered(&mut self, numbers: &Numbers) -> Result<bool, StoreError> {
+        Ok(self.last().await? == numbers.last)
+    }
+
+    async fn last(&mut self) -> Result<Last, StoreError> {
         let row: LastRow = on!(self.connection(), db => {
             sqlx::query_as(
                 "select coalesce((select max(number) from usage), 0) as usage, \
@@ -172,8 +186,7 @@ impl Transaction {
             .await
         })?;
         let LastRow { usage, context, terms, app, ledger } = row;
-        numbers.last = Last { usage, context, terms, app, ledger };
-        Ok(())
+        Ok(Last { usage, context, terms, app, ledger })
     }
 
     /// Has every app in `apps` have its number.

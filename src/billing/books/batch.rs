@@ -2,22 +2,23 @@
 //!
 //! A call that cannot be rated becomes an exception; it never holds up the others.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::calendar::{BooksTime, Calendar};
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, post};
 use crate::billing::rating::totals::{Totals, sale_key};
-use crate::billing::rating::{Billable, Booking, HALF, Unrated, lines, rate, rate_transaction};
-use crate::billing::statement::first_open;
+use crate::billing::rating::{Billable, Booking, HALF, Running, Unrated, lines, rate, rate_transaction};
 use crate::domain::charge::Charge;
+use crate::domain::id::AppId;
 use crate::domain::plan::{PlanRef, Tariff};
 use crate::domain::running_total::SaleKey;
-use crate::domain::time::{Period, Timestamp, Zone};
+use crate::domain::time::Timestamp;
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
@@ -32,22 +33,16 @@ const REMEMBERED_TARIFFS: u64 = 10_000;
 /// Prices by plan version.
 pub(super) type Tariffs = moka::sync::Cache<PlanRef, Arc<Tariff>>;
 
+/// Calls of which is loaded at once what was counted before: within what a statement may bind of two values each.
+const LOADED_AT_ONCE: usize = 16_000;
+
 /// An empty memory of prices.
 pub(super) fn tariffs() -> Tariffs {
     moka::sync::Cache::new(REMEMBERED_TARIFFS)
 }
 
-/// When and where the books are kept.
-#[derive(Debug, Clone)]
-pub struct BooksTime {
-    /// The zone in which periods begin and end.
-    pub zone: Zone,
-    /// Now.
-    pub now: Timestamp,
-}
-
 /// Whether the sums of statement lines are read before anything is added to them. They are so far below their bound, nearly
-/// always, that it is enough to ask afterwards whether they were.
+/// always, that it is enough to ask afterwards whether they were, once for as long as what was added is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sums {
     /// They are.
@@ -56,23 +51,13 @@ pub(super) enum Sums {
     Unread,
 }
 
-/// How the calls of a period are booked, and when it begins and ends.
-#[derive(Debug, Clone, Copy)]
-struct Booked {
-    begins: Timestamp,
-    ends: Timestamp,
-    booking: Booking,
-}
-
 /// A batch in the making.
 pub(super) struct Books<'t> {
     transaction: &'t mut store::Transaction,
-    time: BooksTime,
+    calendar: Calendar,
     sums: Sums,
     known: Tariffs,
     last_tariff: Option<(PlanRef, Arc<Tariff>)>,
-    closed: BTreeSet<Period>,
-    booked: Option<Booked>,
     totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
     new_sales: HashSet<SaleKey>,
@@ -82,63 +67,79 @@ pub(super) struct Books<'t> {
 }
 
 impl<'t> Books<'t> {
-    /// Begins a batch of `calls`. The transaction must hold [`store::transaction::Exclusive::Billing`], so that nobody else
-    /// rates or closes until it ends.
+    /// Begins a batch of `calls`, after others whose sums are `running`. The transaction must hold
+    /// [`store::transaction::Exclusive::Billing`], so that nobody else rates or closes until it ends.
     pub(super) async fn open(
         transaction: &'t mut store::Transaction,
         time: BooksTime,
         known: Tariffs,
         calls: &[Billable],
-        sums: Sums,
+        (sums, running): (Sums, Running),
     ) -> Result<Self, BillingError> {
-        let closed = transaction.closed_periods().await?;
+        let calendar = Calendar::new(time, transaction.closed_periods().await?);
         let mut books = Self {
             transaction,
-            time,
+            calendar,
             sums,
             known,
             last_tariff: None,
-            closed,
-            booked: None,
-            totals: Totals::default(),
+            totals: Totals::after(running),
             charges: Vec::new(),
             new_sales: HashSet::new(),
             waiting: Waiting::default(),
             exceptions: Vec::new(),
             resolutions: Vec::new(),
         };
-        books.load(calls).await?;
+        for calls in calls.chunks(LOADED_AT_ONCE) {
+            books.load(calls).await?;
+        }
         Ok(books)
     }
 
-    /// Loads what the store knows of before that `calls` are rated by.
+    /// Loads what the store knows of before that `calls` are rated by, and is not remembered.
     async fn load(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
-        let apps =
-            distinct(calls.iter().map(|call| &call.app)).iter().map(ToString::to_string).collect::<Vec<_>>();
-        let bookings = distinct(calls.iter().map(|call| self.booking(call.at)));
-        let service: Vec<String> =
-            distinct(bookings.iter().map(|booking| booking.service_period.to_string()));
-        let periods: Vec<String> = distinct(bookings.iter().map(|booking| booking.period.to_string()));
+        self.load_units(calls).await?;
         let transactions = || calls.iter().filter_map(|call| call.transaction.as_ref());
         let sales = distinct(transactions().map(|transaction| transaction.sale().to_owned()));
         let is_refund = |transaction: &&Transaction| transaction.kind == TransactionKind::Refund;
         let refunds = distinct(transactions().filter(is_refund).map(|refund| refund.id.clone()));
-        self.totals.load_units(self.transaction.unit_totals(&apps, &service).await?);
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         self.totals.load_refunds(self.transaction.refunds(&sales, &refunds).await?);
         self.waiting.load(self.transaction.waiting_refunds(&sales, &refunds).await?);
+        Ok(())
+    }
+
+    /// Units of the apps and service periods of `calls`, and the sums of their lines if these are read.
+    async fn load_units(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
+        let mut unknown: HashSet<(&AppId, Booking), foldhash::fast::RandomState> = HashSet::default();
+        for call in calls {
+            let booking = self.calendar.booking(call.at);
+            if !self.totals.knows(&call.app, booking.service_period) {
+                unknown.insert((&call.app, booking));
+            }
+        }
+        let apps = texts(distinct(unknown.iter().map(|(app, _)| *app)));
+        let service = texts(distinct(unknown.iter().map(|(_, booking)| booking.service_period)));
+        let units = self.transaction.unit_totals(&apps, &service).await?;
         if self.sums == Sums::Read {
+            let periods = texts(distinct(unknown.iter().map(|(_, booking)| booking.period)));
             self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
         }
+        let known = unknown.into_iter().map(|(app, booking)| (app.clone(), booking.service_period));
+        self.totals.load_units(known, units);
         Ok(())
     }
 
     /// Whether all came to the same as if the sums had been read: nothing that was added could be too much for what is there.
     pub(super) async fn is_far_from_bounds(&mut self) -> Result<bool, BillingError> {
-        match self.totals.small_statements() {
-            Some((apps, periods)) => Ok(!self.transaction.has_large_statement(&apps, &periods, HALF).await?),
-            None => Ok(false),
+        let Some((apps, periods)) = self.totals.small_statements() else { return Ok(false) };
+        for apps in apps.chunks(LOADED_AT_ONCE) {
+            if self.transaction.has_large_statement(apps, &periods, HALF).await? {
+                return Ok(false);
+            }
         }
+        self.totals.were_small();
+        Ok(true)
     }
 
     /// Rates calls: refunds after the rest, so that one finds the sale that came with it; then the refunds of earlier
@@ -181,7 +182,7 @@ impl<'t> Books<'t> {
         let Some(tariff) = self.tariff(&call.plan).await? else {
             return Ok(Err((ExceptionKind::Plan, None)));
         };
-        let booking = self.booking(call.at);
+        let booking = self.calendar.booking(call.at);
         Ok(match rate(call, &tariff, booking, &mut self.totals) {
             Ok(rated) => {
                 self.keep(call, rated.charges);
@@ -199,7 +200,7 @@ impl<'t> Books<'t> {
         let Some(tariff) = self.tariff(&call.plan).await? else {
             return Err(BillingError::PlanUnknown(call.plan.clone()));
         };
-        let booking = self.booking(call.at);
+        let booking = self.calendar.booking(call.at);
         Ok(rate_transaction(call, &tariff, booking, &mut self.totals).and_then(|rated| {
             self.keep(call, rated.charges);
             rated.unrated.map_or(Ok(()), Err)
@@ -229,7 +230,7 @@ impl<'t> Books<'t> {
             Ok(()) if is_asked => self.resolve(Resolution {
                 exception: exception_id(call),
                 outcome: ResolutionOutcome::Rated,
-                at: self.time.now,
+                at: self.calendar.now(),
                 resolver: "tollgate".to_owned(),
                 reason: "the sale that it refunds has come".to_owned(),
                 evidence: None,
@@ -251,14 +252,15 @@ impl<'t> Books<'t> {
         self.exceptions.extend(exceptions);
     }
 
-    /// Writes all of it, and the `batch` which it is of; it takes effect when the transaction is committed.
+    /// Writes all of it, and the `batch` which it is of; it takes effect when the transaction is committed. What may be
+    /// remembered then is given.
     pub(super) async fn write(
         self,
         origin: &Origin,
         batch: Batch<'_>,
         numbers: &mut Numbers,
-    ) -> Result<(), BillingError> {
-        let Self { transaction, charges, totals, waiting, exceptions, resolutions, .. } = self;
+    ) -> Result<Running, BillingError> {
+        let Self { transaction, sums, charges, totals, waiting, exceptions, resolutions, .. } = self;
         let (charges, ledger) = post(origin, charges)?;
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
         transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
@@ -269,7 +271,11 @@ impl<'t> Books<'t> {
         transaction.insert_waiting_refunds(&waiting.into_new()).await?;
         transaction.insert_exceptions(&exceptions).await?;
         transaction.insert_resolutions(&resolutions).await?;
-        Ok(())
+        Ok(match sums {
+            Sums::Unread => totals.into_running(),
+            // Statements so large are read each time.
+            Sums::Read => Running::default(),
+        })
     }
 
     fn keep(&mut self, call: &Billable, charges: impl IntoIterator<Item = Charge>) {
@@ -305,28 +311,6 @@ impl<'t> Books<'t> {
         });
     }
 
-    /// A call's own period while it is open; else the current one, or the first open one after that.
-    fn booking(&mut self, at: Timestamp) -> Booking {
-        match self.booked {
-            Some(Booked { begins, ends, booking }) if begins <= at && at < ends => booking,
-            Some(_) | None => {
-                let zone = &self.time.zone;
-                let booking = self.booking_of(Period::of(at, zone));
-                let (begins, ends) = (booking.service_period.start(zone), booking.service_period.end(zone));
-                self.booked = Some(Booked { begins, ends, booking });
-                booking
-            }
-        }
-    }
-
-    fn booking_of(&self, service_period: Period) -> Booking {
-        let mut period = service_period;
-        if self.closed.contains(&period) {
-            period = period.next().max(Period::of(self.time.now, &self.time.zone));
-        }
-        Booking { period: first_open(&self.closed, period), service_period }
-    }
-
     async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
         if let Some((_, tariff)) = self.last_tariff.as_ref().filter(|(last, _)| last == plan) {
             return Ok(Some(tariff.clone()));
@@ -352,6 +336,10 @@ fn distinct<T: Hash + Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
         values.collect::<HashSet<_, foldhash::fast::RandomState>>().into_iter().collect();
     distinct.sort_unstable();
     distinct
+}
+
+fn texts(values: Vec<impl ToString>) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 fn is_refund(call: &Billable) -> bool {

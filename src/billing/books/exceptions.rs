@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::batch::{Books, BooksTime, Sums, billable, tariffs};
+use super::batch::{Books, Sums, billable, tariffs};
+use super::calendar::BooksTime;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
-use crate::billing::rating::Billable;
 use crate::billing::rating::totals::refund_key;
+use crate::billing::rating::{Billable, Running};
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
@@ -146,8 +147,8 @@ async fn rate(
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
     let call = call(transaction, exception, given).await?;
-    let mut books =
-        Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), Sums::Read).await?;
+    let anew = (Sums::Read, Running::default());
+    let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;
     match exception.kind {
         ExceptionKind::Transaction => books.rate_its_transaction(&call).await??,
         ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal => {
@@ -159,7 +160,9 @@ async fn rate(
     }
     books.rate_waiting(Some(call.usage)).await?;
     books.resolve(resolution);
-    books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await
+    // Terms get new numbers, which tells whoever remembers sums that these have changed.
+    books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await?;
+    Ok(())
 }
 
 /// The call as it is to be rated.

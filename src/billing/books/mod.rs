@@ -1,9 +1,10 @@
 //! Usage records on their way into the books, each exactly once, and what someone decides about those that were in doubt.
 
 mod batch;
+mod calendar;
 pub mod exceptions;
 mod incoming;
 pub mod recorder;
 mod waiting;
 
-pub use self::batch::BooksTime;
+pub use self::calendar::BooksTime;

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::batch::{Books, BooksTime, Sums, Tariffs, tariffs};
+use super::batch::{Books, Sums, Tariffs, tariffs};
+use super::calendar::BooksTime;
 use super::incoming::Incoming;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
-use crate::billing::rating::Billable;
+use crate::billing::rating::{Billable, Running};
 use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
@@ -39,10 +40,19 @@ pub struct Recorder {
     clock: Arc<dyn Clock>,
     position: AtomicU64,
     tariffs: Tariffs,
-    /// What the books' numbers mean: taken out for a batch, put back when it is committed.
-    numbers: Mutex<Option<Numbers>>,
+    /// Taken out for a batch, put back when it is committed.
+    memory: Mutex<Option<Memory>>,
     /// The snapshot whose plan versions in force are kept, and when its next comes into force.
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
+}
+
+/// What is remembered from batch to batch. It is lost with a batch that is not committed, as that may have added to it.
+#[derive(Debug, Default)]
+struct Memory {
+    /// What the books' numbers mean.
+    numbers: Numbers,
+    /// What was counted.
+    running: Running,
 }
 
 impl Recorder {
@@ -61,8 +71,8 @@ impl Recorder {
         let position = recorded(&mut transaction, &source).await?;
         transaction.keep_journal_place(source.node.as_str(), &source.journal, position).await?;
         transaction.commit().await?;
-        let (position, plans, numbers) = (AtomicU64::new(position), Mutex::new(None), Mutex::new(None));
-        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), numbers, plans })
+        let (position, plans, memory) = (AtomicU64::new(position), Mutex::new(None), Mutex::new(None));
+        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), memory, plans })
     }
 
     /// Keeps plan versions that have come into force since the files were loaded, before anything is rated by them.
@@ -106,11 +116,11 @@ impl UsageSink for Recorder {
         let (snapshot, now) = (self.live.load(), self.clock.now());
         self.keep_plans(&snapshot, now).await?;
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
-        let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let memory = (&self.tariffs, numbers.unwrap_or_default());
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let memory = (&self.tariffs, memory.unwrap_or_default());
         match record(&self.store, &self.source, (batch, up_to), time, memory).await {
-            Ok(numbers) => {
-                *self.numbers.lock().unwrap_or_else(PoisonError::into_inner) = Some(numbers);
+            Ok(memory) => {
+                *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
                 self.remember(up_to);
             }
             Err(error) => {
@@ -135,7 +145,7 @@ pub async fn record_batch(
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
 ) -> Result<(), BillingError> {
-    record(store, source, (batch, up_to), time, (&tariffs(), Numbers::default())).await.map(drop)
+    record(store, source, (batch, up_to), time, (&tariffs(), Memory::default())).await.map(drop)
 }
 
 /// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
@@ -145,30 +155,26 @@ async fn record(
     source: &JournalOf,
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
-    (tariffs, mut numbers): (&Tariffs, Numbers),
-) -> Result<Numbers, BillingError> {
+    (tariffs, memory): (&Tariffs, Memory),
+) -> Result<Memory, BillingError> {
     let mut transaction = begin(store).await?;
     let position = recorded(&mut transaction, source).await?;
     if up_to <= position {
-        return Ok(numbers);
+        return Ok(memory);
     }
     let span = (position.saturating_add(1), up_to);
     let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
     incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
-    let memory = (tariffs, &mut numbers);
-    match take_in(transaction, (source, span), &incoming, time.clone(), memory).await {
-        Ok(()) => Ok(numbers),
+    match take_in(transaction, (source, span), &incoming, time.clone(), (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;
             if recorded(&mut transaction, source).await? != position {
                 return Err(BillingError::Gap { recorded: position, first: span.0 });
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
-            numbers = Numbers::default();
-            take_in(transaction, (source, span), &incoming, time, (tariffs, &mut numbers)).await?;
-            Ok(numbers)
+            take_in(transaction, (source, span), &incoming, time, (tariffs, Memory::default())).await
         }
-        Err(error) => Err(error),
+        taken => taken,
     }
 }
 
@@ -184,26 +190,30 @@ async fn take_in(
     (source, span): (&JournalOf, (u64, u64)),
     incoming: &Incoming,
     time: BooksTime,
-    (tariffs, numbers): (&Tariffs, &mut Numbers),
-) -> Result<(), BillingError> {
+    (tariffs, memory): (&Tariffs, Memory),
+) -> Result<Memory, BillingError> {
     let calls: Vec<Billable> =
         incoming.records.iter().filter_map(|recorded| Billable::of(&recorded.usage)).collect();
     let origin = Origin::Journal { node: source.node.clone(), first: span.0, last: span.1 };
+    let Memory { mut numbers, mut running } = memory;
+    if !transaction.is_as_numbered(&numbers).await? {
+        running = Running::default();
+    }
     let mut sums = Sums::Unread;
-    loop {
-        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, sums).await?;
+    let running = loop {
+        let before = (sums, std::mem::take(&mut running));
+        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, before).await?;
         books.note_all(incoming.exceptions());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {
             let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
-            books.write(&origin, batch, numbers).await?;
-            break;
+            break books.write(&origin, batch, &mut numbers).await?;
         }
         sums = Sums::Read;
-    }
+    };
     transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
     transaction.commit().await?;
-    Ok(())
+    Ok(Memory { numbers, running })
 }
 
 /// How far a journal is recorded, if it is the one that the books know by its node's name, or the first.

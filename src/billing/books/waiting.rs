@@ -14,7 +14,7 @@ use crate::domain::running_total::{RefundKey, SaleKey, WaitingRefund};
 use crate::domain::usage::Transaction;
 use crate::store;
 
-/// Usage records that are read at once: within what a statement may bind.
+/// Usage records that are read at once, or sales that are asked for: within what a statement may bind.
 pub(super) const MAX_AT_ONCE: usize = 10_000;
 
 /// The refunds that wait.
@@ -81,9 +81,13 @@ impl WaitingCalls {
         sales: &HashSet<SaleKey>,
     ) -> Result<Self, BillingError> {
         let ids: Vec<String> = sales.iter().map(|sale| sale.id.clone()).collect();
+        let (mut exceptions, mut quiet) = (Vec::new(), Vec::new());
+        for ids in ids.chunks(MAX_AT_ONCE) {
+            exceptions.extend(transaction.waiting_for(ids).await?);
+            quiet.extend(transaction.quietly_waiting_for(ids).await?);
+        }
         let of_apps: HashSet<(&str, &str)> =
             sales.iter().map(|sale| (sale.app.as_str(), sale.id.as_str())).collect();
-        let exceptions = transaction.waiting_for(&ids).await?;
         let is_of_app = |app: &Option<String>, sale: &Option<String>| {
             app.as_deref().zip(sale.as_deref()).is_some_and(|sale| of_apps.contains(&sale))
         };
@@ -91,8 +95,7 @@ impl WaitingCalls {
             exceptions.into_iter().filter(|exception| is_of_app(&exception.app, &exception.sale));
         let mut usage: Vec<String> = exceptions.filter_map(|exception| exception.usage).collect();
         let asked = usage.iter().filter_map(|id| id.parse().ok()).collect();
-        let quiet = transaction.quietly_waiting_for(&ids).await?.into_iter();
-        let quiet = quiet.filter(|(key, _)| sales.contains(&key.sale));
+        let quiet = quiet.into_iter().filter(|(key, _)| sales.contains(&key.sale));
         usage.extend(quiet.map(|(_, refund)| refund.usage.to_string()));
         let mut calls = Vec::with_capacity(usage.len());
         for ids in usage.chunks(MAX_AT_ONCE) {

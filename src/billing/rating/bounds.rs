@@ -39,6 +39,10 @@ pub(super) struct Bounds {
     lines: Table<LineKey, Sums>,
     statements: Table<StatementKey, usize>,
     totals: Vec<u64>,
+    /// The largest sum that anything was added to.
+    largest: u64,
+    /// The statements of which the store was not asked whether they are small.
+    unasked: BTreeSet<(AppId, Period)>,
 }
 
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -64,25 +68,37 @@ impl Bounds {
 
     /// Adds a charge; nothing is added if a sum would be too large.
     pub(super) fn add(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        if let Some(line) = self.lines.get_mut(&charge.line) {
-            return add(line, &mut self.totals, charge);
-        }
-        let mut line = Sums { units: 0, base: 0, statement: self.statement(&charge.line) };
-        add(&mut line, &mut self.totals, charge)?;
-        self.lines.insert(charge.line.clone(), line);
+        let largest = match self.lines.get_mut(&charge.line) {
+            Some(line) => add(line, &mut self.totals, charge)?,
+            None => {
+                let mut line = Sums { units: 0, base: 0, statement: self.statement(&charge.line) };
+                let largest = add(&mut line, &mut self.totals, charge)?;
+                self.lines.insert(charge.line.clone(), line);
+                largest
+            }
+        };
+        self.largest = self.largest.max(largest);
         Ok(())
     }
 
-    /// Apps and periods of the statements, if no sum is above [`HALF`].
+    /// Apps and periods of the statements of which the store was not asked yet, if no sum is above [`HALF`].
     pub(super) fn small(&self) -> Option<(Vec<String>, Vec<String>)> {
-        let is_small = self.lines.values().all(|line| line.units <= HALF && line.base <= HALF)
-            && self.totals.iter().all(|total| *total <= HALF);
-        let apps = self.statements.keys().map(|(app, ..)| app).collect::<BTreeSet<_>>();
-        let periods = self.statements.keys().map(|(_, _, period, _)| period).collect::<BTreeSet<_>>();
-        is_small.then(|| {
+        let apps: BTreeSet<&AppId> = self.unasked.iter().map(|(app, _)| app).collect();
+        let periods: BTreeSet<&Period> = self.unasked.iter().map(|(_, period)| period).collect();
+        (self.largest <= HALF).then(|| {
             let texts = (apps.iter().map(ToString::to_string), periods.iter().map(ToString::to_string));
             (texts.0.collect(), texts.1.collect())
         })
+    }
+
+    /// Notes that they were small before anything was added: so all is within its bound for as long as [`Self::small`] says so.
+    pub(super) fn were_small(&mut self) {
+        self.unasked.clear();
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
     }
 
     /// The place of a line's statement; a new one is at zero.
@@ -92,12 +108,14 @@ impl Bounds {
         let place = *self.statements.entry(key).or_insert(next);
         if place == next {
             self.totals.push(0);
+            self.unasked.insert((line.app.clone(), line.period));
         }
         place
     }
 }
 
-fn add(line: &mut Sums, totals: &mut [u64], charge: &Charge) -> Result<(), TooLarge> {
+/// Adds a charge to its sums, and gives the largest of them.
+fn add(line: &mut Sums, totals: &mut [u64], charge: &Charge) -> Result<u64, TooLarge> {
     let total = totals.get_mut(line.statement).ok_or(TooLarge)?;
     let Counted { quantity, free, base } = counted(charge);
     let sum = |one: u64, other: u64| one.checked_add(other).filter(|sum| *sum <= MAX_SUM).ok_or(TooLarge);
@@ -105,5 +123,5 @@ fn add(line: &mut Sums, totals: &mut [u64], charge: &Charge) -> Result<(), TooLa
     let base = sum(line.base, base.map_or(0, |base| base.minor.unsigned_abs()))?;
     *total = sum(*total, charge.minor.unsigned_abs())?;
     (line.units, line.base) = (units, base);
-    Ok(())
+    Ok(units.max(base).max(*total))
 }

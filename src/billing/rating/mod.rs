@@ -6,6 +6,7 @@ mod fee;
 pub mod lines;
 mod outcome;
 mod rate;
+mod running;
 mod sale;
 pub mod totals;
 
@@ -13,4 +14,5 @@ pub(super) use self::bounds::HALF;
 pub use self::call::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS};
 pub use self::outcome::{Rated, Unrated};
 pub use self::rate::rate;
+pub(super) use self::running::Running;
 pub use self::sale::rate_transaction;

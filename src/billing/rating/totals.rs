@@ -1,14 +1,17 @@
 //! What was counted before: units of each service period, sales with their refunds, and the sums of statement lines.
 //!
-//! Loaded from the store for a batch, changed by rating, and written back; only what changed is written.
+//! Remembered from the batch before or loaded from the store, changed by rating, and written back; only what changed is
+//! written.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{HashMap, HashSet};
 
-use super::bounds::{Bounds, TooLarge};
+use super::bounds::TooLarge;
 use super::call::Billable;
+use super::running::Running;
 use crate::domain::charge::Charge;
-use crate::domain::running_total::{AllowanceKey, FeeKey, Refund, RefundKey, Sale, SaleKey, Units};
+use crate::domain::id::AppId;
+use crate::domain::running_total::{FeeKey, Refund, RefundKey, Sale, SaleKey, Units};
 use crate::domain::statement::StatementLine;
 use crate::domain::time::Period;
 use crate::domain::usage::Transaction;
@@ -36,12 +39,9 @@ pub fn refund_key(call: &Billable, refund: &Transaction) -> RefundKey {
 /// What was counted before, and what rating adds to it.
 #[derive(Debug, Default)]
 pub struct Totals {
-    /// With whether rating has changed them.
-    units: Table<FeeKey, (Units, bool)>,
-    free: Table<AllowanceKey, u64>,
+    running: Running,
     sales: Table<SaleKey, Sale>,
     refunds: Table<RefundKey, Refund>,
-    bounds: Bounds,
     changed_sales: HashSet<SaleKey>,
     new_refunds: HashSet<RefundKey>,
 }
@@ -49,14 +49,30 @@ pub struct Totals {
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 impl Totals {
-    /// Takes what the store knows; what is known here already stays as it is.
-    pub(in crate::billing) fn load_units(&mut self, units: HashMap<FeeKey, Units>) {
-        for (key, units) in units {
-            if let std::collections::hash_map::Entry::Vacant(place) = self.units.entry(key) {
-                let free = self.free.entry(place.key().allowance()).or_default();
-                *free = free.saturating_add(units.free);
-                place.insert((units, false));
-            }
+    /// Those of a batch after others.
+    pub(in crate::billing) fn after(running: Running) -> Self {
+        Self { running, ..Self::default() }
+    }
+
+    /// What may be remembered of them once they are committed.
+    pub(in crate::billing) fn into_running(self) -> Running {
+        self.running.settled()
+    }
+
+    /// Whether all is here that was counted of an app in a service period.
+    pub(in crate::billing) fn knows(&self, app: &AppId, service_period: Period) -> bool {
+        self.running.knows(app, service_period)
+    }
+
+    /// Takes what the store knows of `apps` in service periods; what is known here already stays as it is.
+    pub(in crate::billing) fn load_units(
+        &mut self,
+        apps: impl IntoIterator<Item = (AppId, Period)>,
+        units: HashMap<FeeKey, Units>,
+    ) {
+        self.running.load(units);
+        for (app, service_period) in apps {
+            self.running.know(app, service_period);
         }
     }
 
@@ -76,18 +92,18 @@ impl Totals {
 
     /// Takes what the store knows; what is known here already stays as it is.
     pub(in crate::billing) fn load_lines(&mut self, lines: &[StatementLine]) {
-        self.bounds.load(lines);
+        self.running.bounds.load(lines);
     }
 
     /// Units counted so far.
     #[must_use]
     pub fn units(&self, key: &FeeKey) -> Units {
-        self.units.get(key).map(|(units, _)| *units).unwrap_or_default()
+        self.running.units(key)
     }
 
     /// Units that were free so far, under whatever version of the plan.
     pub(super) fn free_units(&self, key: &FeeKey) -> u64 {
-        self.free.get(&key.allowance()).copied().unwrap_or(0)
+        self.running.free_units(key)
     }
 
     /// A sale that is known.
@@ -102,15 +118,7 @@ impl Totals {
 
     /// Counts units on top of those before.
     pub(super) fn set_units(&mut self, key: FeeKey, units: Units) {
-        let before = self.units.get_mut(&key).map(|kept| std::mem::replace(kept, (units, true)));
-        let more = units.free.saturating_sub(before.map_or(0, |(before, _)| before.free));
-        if more > 0 {
-            let free = self.free.entry(key.allowance()).or_default();
-            *free = free.saturating_add(more);
-        }
-        if before.is_none() {
-            self.units.insert(key, (units, true));
-        }
+        self.running.set_units(key, units);
     }
 
     pub(super) fn set_sale(&mut self, key: SaleKey, sale: Sale) {
@@ -125,17 +133,23 @@ impl Totals {
 
     /// Adds a charge to the sums of its line and statement, if they stay within what is believed.
     pub(super) fn add_to_line(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        self.bounds.add(charge)
+        self.running.bounds.add(charge)
     }
 
-    /// Apps and periods of the statements, if nothing was added that could be too much for small ones.
+    /// Apps and periods of statements of which the store was not asked yet how large they are, if nothing was added to any
+    /// that could be too much for a small one.
     pub(in crate::billing) fn small_statements(&self) -> Option<(Vec<String>, Vec<String>)> {
-        self.bounds.small()
+        self.running.bounds.small()
+    }
+
+    /// Notes that those were small before anything was added that is here.
+    pub(in crate::billing) fn were_small(&mut self) {
+        self.running.bounds.were_small();
     }
 
     /// The units that changed.
     pub fn changed_units(&self) -> impl Iterator<Item = (&FeeKey, Units)> {
-        self.units.iter().filter(|(_, (_, is_changed))| *is_changed).map(|(key, (units, _))| (key, *units))
+        self.running.changed_units()
     }
 
     /// The sales that are new or changed.

@@ -16,6 +16,7 @@ mod personal_data;
 mod priced;
 mod rating;
 mod recorder;
+mod remembered;
 pub(crate) mod seed;
 mod split;
 

@@ -20,7 +20,7 @@ on_both_stores! {
 }
 
 /// What the books say: lines, balances, and how far the journal is recorded.
-async fn books(store: &Store) -> String {
+pub(super) async fn books(store: &Store) -> String {
     let checked = check(store).await.unwrap();
     none(&checked.findings);
     let statements = show(store, period("2026-11"), None).await.unwrap();
@@ -35,7 +35,7 @@ async fn fresh(place: &Place) -> Store {
 }
 
 /// Calls of two apps: some free of a transaction, some sales, some refunds of earlier sales.
-fn records() -> impl Strategy<Value = Vec<UsageRecord>> {
+pub(super) fn records() -> impl Strategy<Value = Vec<UsageRecord>> {
     let one = (0_u64..6, 0_u8..3, 0_i64..50_000, any::<bool>());
     prop::collection::vec(one, 2..40).prop_map(|calls| {
         let mut records = Vec::new();
@@ -66,7 +66,7 @@ fn records() -> impl Strategy<Value = Vec<UsageRecord>> {
     })
 }
 
-fn sample<T>(strategy: impl Strategy<Value = T>) -> T {
+pub(super) fn sample<T>(strategy: impl Strategy<Value = T>) -> T {
     strategy.new_tree(&mut TestRunner::default()).unwrap().current()
 }
 
@@ -137,7 +137,7 @@ async fn a_batch_whose_future_is_dropped_leaves_nothing(place: Place) {
 }
 
 /// Polls a future as it is woken, so many times; gives it back if it is not done by then.
-async fn polled<F: Future>(future: F, times: usize) -> Result<F::Output, std::pin::Pin<Box<F>>> {
+pub(super) async fn polled<F: Future>(future: F, times: usize) -> Result<F::Output, std::pin::Pin<Box<F>>> {
     let mut future = Box::pin(future);
     let mut left = times;
     let done = std::future::poll_fn(|context| {

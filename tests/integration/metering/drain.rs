@@ -119,8 +119,13 @@ async fn drained(
         Journal::open(settings.clone(), Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
     let mut writer = journal.writer();
     let (last, others) = records.split_last().unwrap();
-    for record in others {
-        writer.append(record).unwrap();
+    for (number, record) in (1..).zip(others) {
+        // A writer that waits for nothing takes so many and no more.
+        if number % 5_000 == 0 {
+            writer.append_durable(record).unwrap().await.unwrap().unwrap();
+        } else {
+            writer.append(record).unwrap();
+        }
     }
     writer.append_durable(last).unwrap().await.unwrap().unwrap();
     let state = Arc::new(DrainState::default());
@@ -151,6 +156,18 @@ async fn each_record_is_taken_once_by_a_sink_that_fails_before_and_after_it_took
     assert_eq!(sink.taken.lock().unwrap().recorded, (1..=2501).collect::<Vec<_>>());
     assert!(state.failures() >= 2);
     assert_eq!(state.tally(), Tally { position: 2501, recorded: 2501, excepted: 0 });
+}
+
+#[tokio::test]
+async fn what_has_gathered_is_taken_in_large_batches() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let seen = sizes.clone();
+    let sink = Sink::new(move |_, batch| {
+        seen.lock().unwrap().push(batch.len());
+        Mood::Takes
+    });
+    drained(&vec![usage(200); 100_000], &sink, stands_at(100_000)).await;
+    assert_eq!(*sizes.lock().unwrap(), [65_536, 16_000, 16_000, 2_464]);
 }
 
 #[tokio::test]
