@@ -63,37 +63,55 @@ pub(super) const MAX_PARAMETERS: usize = 32_766;
 /// Most rows that one statement inserts. More would spare little, and a statement is kept for each power of two up to it.
 const MAX_ROWS: usize = 256;
 
-/// How many of so many rows the next statement inserts: a power of two, so that few statements are prepared, each once.
+/// How many of so many rows the next statement inserts: none of none, else a power of two, so that few statements are prepared, each once.
 pub(super) fn rows_at_once(left: usize, columns: usize) -> usize {
     let most = left.min(MAX_PARAMETERS / columns).min(MAX_ROWS);
-    most.checked_ilog2().map_or(1, |power| 1 << power)
+    most.checked_ilog2().map_or(0, |power| 1 << power)
 }
 
 /// Inserts many rows in few statements, within a transaction, and gives the number of rows that went in.
 /// `$head` ends before `values`; `$tail` follows the rows, such as `on conflict (id) do nothing`; the closure
-/// binds one row's columns, `$columns` of them.
+/// binds one row's columns, `$columns` of them. The rows of the next statement are bound while the store has the one before it.
 ///
 /// ```ignore
 /// insert_rows!(transaction, "insert into posting (entry, account) ", 2, postings, "",
 ///     |tuple, posting| { tuple.push_bind(posting.entry).push_bind(posting.account); })?
 /// ```
 macro_rules! insert_rows {
+    (@on $db:ident, $head:expr, $columns:literal, $rows:expr, $tail:expr,
+     |$tuple:ident, $row:ident| $bind:block) => {{
+        let mut rows = &$rows[..];
+        let mut bind_next = || {
+            let (chunk, rest) = rows.split_at($crate::store::arm::rows_at_once(rows.len(), $columns));
+            rows = rest;
+            (!chunk.is_empty()).then(|| {
+                let mut statement = sqlx::QueryBuilder::new($head);
+                statement.push_values(chunk, |mut $tuple, $row| $bind);
+                statement.push(" ").push($tail);
+                statement
+            })
+        };
+        let mut inserted: u64 = 0;
+        let mut next = bind_next();
+        while let Some(mut statement) = next {
+            let going_in = $crate::store::arm::in_time(statement.build().execute(&mut *$db));
+            let (done, following) = futures_util::future::join(going_in, async { bind_next() }).await;
+            inserted += done?.rows_affected();
+            next = following;
+        }
+        Ok::<u64, $crate::store::StoreError>(inserted)
+    }};
     ($transaction:expr, $head:expr, $columns:literal, $rows:expr, $tail:expr,
      |$tuple:ident, $row:ident| $bind:block) => {
         async {
-            let mut inserted: u64 = 0;
-            let mut rows = &$rows[..];
-            while !rows.is_empty() {
-                let (chunk, rest) = rows.split_at($crate::store::arm::rows_at_once(rows.len(), $columns));
-                rows = rest;
-                inserted += on!($transaction.connection(), db => {
-                    let mut statement = sqlx::QueryBuilder::new($head);
-                    statement.push_values(chunk, |mut $tuple, $row| $bind);
-                    statement.push(" ").push($tail);
-                    statement.build().execute(db).await.map(|done| done.rows_affected())
-                })?;
+            match $transaction.connection() {
+                $crate::store::arm::Arm::Sqlite(db) => {
+                    insert_rows!(@on db, $head, $columns, $rows, $tail, |$tuple, $row| $bind)
+                }
+                $crate::store::arm::Arm::Postgres(db) => {
+                    insert_rows!(@on db, $head, $columns, $rows, $tail, |$tuple, $row| $bind)
+                }
             }
-            Ok::<u64, $crate::store::StoreError>(inserted)
         }
         .await
     };

@@ -265,7 +265,9 @@ impl<'t> Books<'t> {
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
         transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
-        transaction.keep_unit_totals(&totals.changed_units().collect::<Vec<_>>()).await?;
+        let mut units: Vec<_> = totals.changed_units().collect();
+        units.sort_unstable_by(|one, other| one.0.cmp(other.0));
+        transaction.keep_unit_totals(&units).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
         transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
         transaction.insert_waiting_refunds(&waiting.into_new()).await?;

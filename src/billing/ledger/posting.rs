@@ -54,6 +54,8 @@ pub enum PostingError {
 
 /// Charges of one ledger transaction.
 struct Group {
+    /// The how manieth it was that began.
+    begun: usize,
     line: LineKey,
     cause: String,
     at: Timestamp,
@@ -81,8 +83,9 @@ pub fn post(
                 if line.kind == ChargeKind::ServiceFee {
                     fees.insert(line.clone(), groups.len());
                 }
-                groups.push(Group { sum: Amount::zero(line.currency), line, cause, at });
-                groups.len().checked_sub(1)
+                let (begun, sum) = (groups.len(), Amount::zero(line.currency));
+                groups.push(Group { begun, line, cause, at, sum });
+                Some(begun)
             }
         };
         if let Some(group) = posting.and_then(|place| groups.get_mut(place)) {
@@ -90,7 +93,20 @@ pub fn post(
         }
         posted.push(NewCharge { charge, posting });
     }
+    sort(&mut groups, &mut posted);
     Ok((posted, groups.into_iter().map(transfer).collect::<Result<_, _>>()?))
+}
+
+/// By line, as stores keep postings by account: what comes in that order goes where the one before it went.
+fn sort(groups: &mut [Group], posted: &mut [NewCharge]) {
+    groups.sort_by(|one, other| one.line.cmp(&other.line));
+    let mut places = vec![0; groups.len()];
+    for (place, group) in groups.iter().enumerate() {
+        places[group.begun] = place;
+    }
+    for charge in posted {
+        charge.posting = charge.posting.and_then(|begun| places.get(begun).copied());
+    }
 }
 
 /// Names hold any visible character and no space, so that spaces tell every two causes apart.
@@ -106,7 +122,7 @@ fn cause(origin: &Origin, charge: &Charge) -> String {
 }
 
 /// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
-fn transfer(Group { line, cause, at, sum }: Group) -> Result<LedgerTransaction, PostingError> {
+fn transfer(Group { line, cause, at, sum, .. }: Group) -> Result<LedgerTransaction, PostingError> {
     let earned = match line.kind {
         ChargeKind::ServiceFee => Account::FeeRevenue,
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => Account::ShareRevenue,
