@@ -10,6 +10,7 @@ pub mod credential;
 pub mod domain;
 pub mod gateway;
 pub mod journal;
+pub mod json;
 pub mod limit;
 pub mod masking;
 pub mod metering;

@@ -44,7 +44,7 @@ pub(super) fn bench(criterion: &mut Criterion) {
 }
 
 fn order(meter: &Meter) -> Evidence {
-    let mut response = Capture::up_to(256 << 10);
+    let mut response = Capture::of(&meter.bodies.response, meter.max_capture, None);
     response.push(ORDER);
     let facts = CallFacts {
         method: "POST",
@@ -57,6 +57,7 @@ fn order(meter: &Meter) -> Evidence {
         request_coding: None,
         response: &response,
         response_coding: None,
+        response_headers: None,
     };
     evidence::read(meter, &facts)
 }

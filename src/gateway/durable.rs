@@ -131,6 +131,9 @@ async fn hold(
         recording.saw(&data);
         bytes.extend_from_slice(&data);
     }
+    if bytes.len() > max && !exchange.is_end_stream() {
+        recording.saw_enough();
+    }
     Held { bytes: bytes.into(), end: End::Whole, exchange }
 }
 

@@ -35,6 +35,7 @@ pub mod recording;
 mod request_body;
 pub mod request_id;
 pub mod respond;
+mod seen;
 mod signed;
 mod signed_parameters;
 pub mod standing;

@@ -311,7 +311,7 @@ fn fields(
         traceparent: &worker.ids.traceparent(&call.id),
         identity: call.identity.as_ref().map(|identity| &identity.fields),
         set: &route.set_headers,
-        is_answer_read: is_masked || call.meter().is_some_and(|meter| meter.bodies.response),
+        is_answer_read: is_masked || call.meter().is_some_and(|meter| meter.bodies.response.is_any()),
         is_unconditional: is_masked && parts.method.is_safe(),
         is_masked,
         is_signed: checked.shown.is_signed,

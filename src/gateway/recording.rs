@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
-use super::fields::coding;
 use super::losses::lost;
+use super::seen::Seen;
 use super::standing::Standing;
 use super::upload::UploadOutcome;
 use super::view::View;
@@ -26,7 +26,6 @@ use crate::domain::usage::Evidence;
 use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
 use crate::journal::writer::{Committed, Writer};
-use crate::metering::capture::Capture;
 use crate::metering::record::{self, Facts, RecordError};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
@@ -128,7 +127,7 @@ enum Stage {
     /// There is no answer yet.
     Arrived,
     /// The upstream's answer has begun.
-    Answered { status: u16, response: Capture, coding: Option<String>, bytes: u64 },
+    Answered(Seen),
     /// The upstream's answer is over, and none of it is for the caller.
     Withheld { evidence: Evidence, bytes: u64 },
     /// It is counted, and its record is the journal's.
@@ -186,24 +185,26 @@ impl Recording {
 
     /// The upstream's answer has begun.
     pub fn answered(&mut self, status: u16, headers: &HeaderMap) {
-        let (response, coding) = match self.call.meter() {
-            Some(meter) if meter.bodies.response => (Capture::up_to(meter.max_capture), coding(headers)),
-            _ => (Capture::nothing(), None),
-        };
-        self.stage = Stage::Answered { status, response, coding, bytes: 0 };
+        self.stage = Stage::Answered(Seen::begin(self.call.meter(), status, headers));
     }
 
     /// Sees bytes of the answer go by.
     pub fn saw(&mut self, data: &[u8]) {
-        if let Stage::Answered { response, bytes, .. } = &mut self.stage {
-            *bytes = bytes.saturating_add(data.len() as u64);
-            response.push(data);
+        if let Stage::Answered(seen) = &mut self.stage {
+            seen.push(data);
+        }
+    }
+
+    /// The call is concluded before the rest of the answer comes, of which the meter sees nothing then.
+    pub fn saw_enough(&mut self) {
+        if let Stage::Answered(seen) = &mut self.stage {
+            seen.capture.give_up();
         }
     }
 
     /// Whether the upstream's answer has begun and has no byte of a body so far.
     pub fn saw_nothing(&self) -> bool {
-        matches!(self.stage, Stage::Answered { bytes: 0, .. })
+        matches!(self.stage, Stage::Answered(Seen { bytes: 0, .. }))
     }
 
     /// The upstream's answer ended so, and none of it is for the caller, who is to be refused.
@@ -257,10 +258,10 @@ impl Recording {
     pub fn refused(mut self, refusal: &Refusal, status: u16) {
         let (evidence, bytes) = match std::mem::replace(&mut self.stage, Stage::Concluded) {
             Stage::Withheld { evidence, bytes } => (evidence, bytes),
-            Stage::Arrived | Stage::Answered { .. } | Stage::Concluded if refusal.may_have_acted() => {
+            Stage::Arrived | Stage::Answered(_) | Stage::Concluded if refusal.may_have_acted() => {
                 (worth::unseen(&self.call), 0)
             }
-            Stage::Arrived | Stage::Answered { .. } | Stage::Concluded => (Evidence::Free, 0),
+            Stage::Arrived | Stage::Answered(_) | Stage::Concluded => (Evidence::Free, 0),
         };
         self.worker.counters.refused(refusal.code());
         write(&self.worker, &mut self.call, (status, Some(refusal.code())), (evidence, bytes, 0));
@@ -287,8 +288,8 @@ impl Recording {
         let (status, evidence, bytes_out) = self.worth(end);
         // An upstream may answer with the same number.
         let code = match std::mem::replace(&mut self.stage, Stage::Concluded) {
-            Stage::Answered { .. } if end == End::Cut => Some(CUT),
-            Stage::Answered { .. } => None,
+            Stage::Answered(_) if end == End::Cut => Some(CUT),
+            Stage::Answered(_) => None,
             Stage::Arrived | Stage::Withheld { .. } | Stage::Concluded => Some("caller_left"),
         };
         write(&self.worker, &mut self.call, (status, code), (evidence, bytes_out, bytes_out))
@@ -299,10 +300,7 @@ impl Recording {
         match &self.stage {
             Stage::Arrived | Stage::Concluded => (CALLER_LEFT, worth::unseen(&self.call), 0),
             Stage::Withheld { evidence, bytes } => (CALLER_LEFT, evidence.clone(), *bytes),
-            Stage::Answered { status, response, coding, bytes } => {
-                let captured = (response, coding.as_deref());
-                (*status, worth::of_answer(&self.call, *status, captured, end), *bytes)
-            }
+            Stage::Answered(seen) => (seen.status, worth::of_answer(&self.call, seen, end), seen.bytes),
         }
     }
 }

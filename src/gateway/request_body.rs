@@ -1,4 +1,4 @@
-//! How the body of a call begins on its way to the upstream: within the route's bounds, and copied if the meter reads it.
+//! How the body of a call begins on its way to the upstream: within the route's bounds, and what the meter reads of it kept.
 
 use http::request;
 use hyper::body::Incoming;
@@ -37,11 +37,12 @@ pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Up
     if form.is_empty() { Upload::Empty } else { Upload::Whole(Box::new(form)) }
 }
 
-/// Has the body copied for the meter, if that reads it.
+/// Has what the meter reads of the body kept.
 fn begin_capture(call: &mut Call, parts: &request::Parts) {
-    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request) {
-        let capture = Capture::up_to(meter.max_capture);
+    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request.is_any()) {
+        let coding = fields::coding(&parts.headers);
+        let capture = Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref());
         call.upload.borrow_mut().capture = capture;
-        call.request_coding = fields::coding(&parts.headers);
+        call.request_coding = coding;
     }
 }

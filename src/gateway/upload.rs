@@ -50,7 +50,7 @@ pub struct UploadOutcome {
     pub is_under_way: bool,
     /// Whether the client is what it waits for.
     pub is_awaited: bool,
-    /// The copy for the meter.
+    /// What is kept for the meter.
     pub capture: Capture,
     /// What the caller of a durable call is told that goes on without it.
     pub farewell: Farewell,

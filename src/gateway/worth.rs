@@ -2,9 +2,9 @@
 //! that money may depend on.
 
 use super::recording::{Call, End, Target};
+use super::seen::Seen;
 use crate::domain::principal::Principal;
 use crate::domain::usage::Evidence;
-use crate::metering::capture::Capture;
 use crate::metering::evidence::{self, CallFacts};
 
 /// The worth of a call whose answer nobody saw: if the upstream may have it, money may have moved, and it is not for the
@@ -20,16 +20,11 @@ pub(super) fn unseen(call: &Call) -> Evidence {
 }
 
 /// The worth of a call whose answer ended so.
-pub(super) fn of_answer(
-    call: &Call,
-    status: u16,
-    (response, coding): (&Capture, Option<&str>),
-    end: End,
-) -> Evidence {
+pub(super) fn of_answer(call: &Call, seen: &Seen, end: End) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
     let is_platforms = matches!(end, End::UpstreamBroke | End::Stopped);
-    let is_needed = meter.bodies.response || (is_platforms && meter.transaction.is_some());
-    if end != End::Whole && is_needed && (200..300).contains(&status) {
+    let is_needed = meter.bodies.response.is_any() || (is_platforms && meter.transaction.is_some());
+    if end != End::Whole && is_needed && (200..300).contains(&seen.status) {
         let reason = match end {
             End::CallerLeft => "the caller left before the answer's end",
             End::Revoked => "the caller was cut off before the answer's end",
@@ -52,12 +47,13 @@ pub(super) fn of_answer(
             path: &target.path,
             params: &target.params,
             query: &target.query,
-            status,
+            status: seen.status,
             principal: &Principal::App(identity.caller.clone()),
             request: &upload.capture,
             request_coding: call.request_coding.as_deref(),
-            response,
-            response_coding: coding,
+            response: &seen.capture,
+            response_coding: seen.coding.as_deref(),
+            response_headers: seen.headers.as_deref(),
         },
     )
 }

@@ -4,10 +4,10 @@
 
 use super::fields::NodeId;
 use super::masker::Masker;
-use super::member::{self, Begun};
 use super::piece::Piece;
 use super::state::{Mode, State};
 use super::unmaskable::MAX_DEPTH;
+use crate::json::member::{self, Begun};
 
 impl Masker {
     /// Takes what it can from `at` on, and gives the place from where on it is for the steps; it may be the same.

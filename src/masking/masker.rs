@@ -8,16 +8,16 @@
 use bytes::Bytes;
 
 use super::fields::{Candidates, FieldTree, NodeId, Rules};
-use super::number::Number;
 pub use super::output::MASK;
 use super::output::Output;
 use super::piece::Piece;
 use super::shape::{Scalar, Shapes};
 use super::state::{Mode, State};
-use super::stops::Stops;
-use super::text::Text;
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
-use super::utf8::Utf8;
+use crate::json::number::Number;
+use crate::json::stops::Stops;
+use crate::json::text::Text;
+use crate::json::utf8::Utf8;
 
 /// A mark that some put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -3,14 +3,9 @@
 mod compact;
 pub mod fields;
 pub mod masker;
-mod member;
-mod number;
 mod output;
 mod path;
 mod piece;
 mod shape;
 mod state;
-mod stops;
-mod text;
 pub mod unmaskable;
-mod utf8;

@@ -3,9 +3,9 @@
 use super::fields::FieldTree;
 use super::output::Output;
 use super::shape::Shapes;
-use super::state::is_blank;
-use super::stops::Stops;
 use super::unmaskable::Unmaskable;
+use crate::json::blank::{self, is_blank};
+use crate::json::stops::Stops;
 
 /// A piece of a body, and what leaves of it.
 pub(super) struct Piece<'p> {
@@ -19,12 +19,7 @@ pub(super) struct Piece<'p> {
 impl Piece<'_> {
     /// The first byte from `at` on that is not blank, with its place.
     pub(super) fn sign(&self, at: usize) -> Option<(usize, u8)> {
-        let first = *self.bytes.get(at)?;
-        if first > b' ' {
-            return Some((at, first));
-        }
-        let blanks = self.bytes[at..].iter().position(|byte| !is_blank(*byte))?;
-        Some((at + blanks, self.bytes[at + blanks]))
+        blank::sign(self.bytes, at)
     }
 
     /// Whether no line ends before that byte.

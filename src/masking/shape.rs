@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use super::member::plain_value;
 use super::output::Output;
 use super::piece::Piece;
-use super::stops::Stops;
+use crate::json::member::plain_value;
+use crate::json::stops::Stops;
 
 /// Most strings, numbers and words of an object that is kept.
 const MOST: usize = 64;

@@ -1,6 +1,6 @@
 //! Where in a JSON text the next byte stands, and what becomes of it.
 
-use super::number::Number;
+use crate::json::number::Number;
 
 /// What may come next.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,4 @@ pub(super) enum Mode {
     Passing,
     /// They are masked as one.
     Masking,
-}
-
-/// Whether a byte is blank between the parts of a text (RFC 8259, section 2).
-pub(super) fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }

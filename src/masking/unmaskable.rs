@@ -1,5 +1,7 @@
 //! Why a body cannot be masked. None of its contents are told.
 
+use crate::json::malformed::Malformed;
+
 /// Deepest nesting: the masker keeps something of each level.
 pub const MAX_DEPTH: u8 = 128;
 
@@ -30,6 +32,15 @@ impl Unmaskable {
             Self::Syntax(at) => Self::Syntax(bytes.saturating_add(at)),
             Self::Name(at) => Self::Name(bytes.saturating_add(at)),
             Self::Encoding | Self::Depth | Self::Incomplete => self,
+        }
+    }
+}
+
+impl From<Malformed> for Unmaskable {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Syntax(at) => Self::Syntax(at as u64),
+            Malformed::Name(at) => Self::Name(at as u64),
         }
     }
 }

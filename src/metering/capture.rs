@@ -1,43 +1,101 @@
-//! A bounded copy of a body as it streams by. A route whose meter reads no body costs no copy.
+//! What a meter keeps of a body as it streams by: a bounded copy, or only what its expressions read of it. A route whose meter reads
+//! no body costs no copy.
 
-/// A bounded copy of a body.
+use crate::json::picker::Picker;
+use crate::policy::body_reading::BodyReading;
+
+use super::coding;
+use super::lines::Lines;
+
+/// What is kept of a body.
 #[derive(Debug, Default)]
-pub struct Capture {
-    bytes: Vec<u8>,
-    max: Option<usize>,
-    is_truncated: bool,
+pub struct Capture(Kept);
+
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// All of it, up to a bound.
+    Whole { bytes: Vec<u8>, max: usize },
+    /// Members of a JSON text. Boxed, as most bodies are not read.
+    Members(Box<Picker>),
+    /// How many lines there are, and sums.
+    Lines(Box<Lines>),
+    /// Nothing, for it was longer than the bound.
+    TooLong,
+}
+
+/// What was kept of a body that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Captured<'c> {
+    /// All of it.
+    Whole(&'c [u8]),
+    /// Members of a JSON text.
+    Members(&'c Picker),
+    /// How many lines there were, and sums.
+    Lines(&'c Lines),
+    /// It was longer than the bound.
+    TooLong,
 }
 
 impl Capture {
-    /// Copies nothing.
+    /// Keeps nothing.
     #[must_use]
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    /// Copies up to `max` bytes; of a longer body nothing is kept.
+    /// Keeps up to `max` bytes; of a longer body nothing.
     #[must_use]
     pub fn up_to(max: usize) -> Self {
-        Self { bytes: Vec::new(), max: Some(max), is_truncated: false }
+        Self(Kept::Whole { bytes: Vec::new(), max })
+    }
+
+    /// Keeps what `reading` asks for, `max` bytes at most. Under a content coding all of the body is kept, to be decoded within that
+    /// bound at its end: who pays for the time of the core is the one who sent so many bytes.
+    #[must_use]
+    pub fn of(reading: &BodyReading, max: usize, coding: Option<&str>) -> Self {
+        let is_plain = coding::is_plain(coding);
+        match reading {
+            BodyReading::Nothing => Self::nothing(),
+            BodyReading::Members(wanted) if is_plain => {
+                Self(Kept::Members(Box::new(Picker::new(wanted.clone(), max))))
+            }
+            BodyReading::Lines(sums) if is_plain => {
+                Self(Kept::Lines(Box::new(Lines::new(sums.clone()))))
+            }
+            BodyReading::Json | BodyReading::Members(_) | BodyReading::Form | BodyReading::Lines(_) => {
+                Self::up_to(max)
+            }
+        }
     }
 
     /// Takes the next bytes of the body.
     pub fn push(&mut self, data: &[u8]) {
-        let Some(max) = self.max else { return };
-        if self.is_truncated {
-            return;
+        match &mut self.0 {
+            Kept::Nothing | Kept::TooLong => {}
+            Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => self.give_up(),
+            Kept::Whole { bytes, .. } => bytes.extend_from_slice(data),
+            Kept::Members(picker) => picker.push(data),
+            Kept::Lines(lines) => lines.push(data),
         }
-        if self.bytes.len() + data.len() > max {
-            self.is_truncated = true;
-            self.bytes = Vec::new();
-            return;
-        }
-        self.bytes.extend_from_slice(data);
     }
 
-    /// The whole body; `None` if it was longer than the bound.
-    #[must_use]
-    pub fn body(&self) -> Option<&[u8]> {
-        (!self.is_truncated).then_some(&self.bytes)
+    /// What follows of the body will not be seen: it is longer than may be waited for.
+    pub fn give_up(&mut self) {
+        if !matches!(self.0, Kept::Nothing) {
+            self.0 = Kept::TooLong;
+        }
+    }
+
+    /// What was kept of the body, which has ended.
+    pub(super) fn captured(&self) -> Captured<'_> {
+        match &self.0 {
+            Kept::Nothing => Captured::Whole(b""),
+            Kept::Whole { bytes, .. } => Captured::Whole(bytes),
+            Kept::Members(picker) => Captured::Members(picker),
+            Kept::Lines(lines) => Captured::Lines(lines),
+            Kept::TooLong => Captured::TooLong,
+        }
     }
 }

@@ -19,6 +19,12 @@ pub enum CodingError {
     TooLong,
 }
 
+/// Whether a body under `coding`, the value of Content-Encoding if there is one, is as it is.
+#[must_use]
+pub fn is_plain(coding: Option<&str>) -> bool {
+    matches!(coding.unwrap_or_default().trim(), "" | "identity")
+}
+
 /// The body that `bytes` are under `coding`, the value of Content-Encoding if there is one; `max` bytes at most.
 ///
 /// # Errors

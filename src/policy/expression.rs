@@ -7,12 +7,14 @@
 mod addresses;
 mod bounds;
 mod check;
+mod declared;
 mod functions;
 mod grammar;
 pub mod json;
 mod kind;
 mod networks;
 mod number;
+mod reading;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -20,13 +22,13 @@ mod wanted;
 
 use std::sync::Arc;
 
-use cel::common::ast::{Expr, IdedExpr};
+use cel::common::ast::IdedExpr;
 use cel::objects::Value;
 use cel::parser::Parser;
 use rust_decimal::Decimal;
 
 use self::check::{Check, Fault};
-use self::kind::Kind;
+pub use self::declared::Declared;
 use self::networks::Asked;
 pub use self::values::{Field, Variables};
 pub use self::wanted::Wanted;
@@ -48,55 +50,6 @@ pub struct Expression {
     networks: Arc<[Networks]>,
     text: Arc<str>,
     source: Location,
-}
-
-/// What an expression may read: variables with their types.
-#[derive(Debug, Clone)]
-pub struct Declared(Vec<(&'static str, Kind)>);
-
-impl Declared {
-    /// What a route's condition may read: nothing of the answer, and no body. `parameters` are those of its path, `headers` the
-    /// fields of the head that it names.
-    #[must_use]
-    pub fn for_conditions(parameters: &[&str], headers: &[&str]) -> Self {
-        let source = Kind::fields([("address", Kind::Address)]);
-        let headers = Kind::fields(headers.iter().map(|name| (*name, Kind::Text)));
-        let request = request(parameters, ("headers", headers));
-        Self(vec![("request", request), ("principal", principal()), ("source", source)])
-    }
-
-    /// What a meter may read.
-    #[must_use]
-    pub fn for_meters(parameters: &[&str]) -> Self {
-        let response = Kind::fields([("status", Kind::Int), ("body", Kind::Any)]);
-        let request = request(parameters, ("body", Kind::Any));
-        Self(vec![("request", request), ("response", response), ("principal", principal())])
-    }
-
-    /// What is read of another issuer's token: its claims.
-    #[must_use]
-    pub fn for_claims() -> Self {
-        Self(vec![("claims", Kind::Any)])
-    }
-}
-
-fn request(parameters: &[&str], more: (&'static str, Kind)) -> Kind {
-    let parameters = Kind::fields(parameters.iter().map(|name| (*name, Kind::Text)));
-    let fields = [
-        ("method", Kind::Text),
-        ("path", Kind::Text),
-        ("params", parameters),
-        ("query", Kind::Map(Box::new(Kind::Text))),
-        more,
-    ];
-    Kind::fields(fields)
-}
-
-/// What an anonymous caller or an app without a merchant has not is null.
-fn principal() -> Kind {
-    let scopes = Kind::list(Kind::Text);
-    let texts = ["app", "partner", "merchant", "environment"].map(|name| (name, Kind::Text));
-    Kind::fields(texts.into_iter().chain([("scopes", scopes)]))
 }
 
 /// Why an expression is refused when policies load.
@@ -150,7 +103,7 @@ impl Expression {
     ) -> Result<Self, ExpressionError> {
         bounds::check_text(text)?;
         let (tree, networks) = bounds::with_stack(|| parse(text, declared, wanted))?;
-        let (has_macro, networks) = (has_macro(&tree), networks.into());
+        let (has_macro, networks) = (reading::has_macro(&tree), networks.into());
         Ok(Self { has_macro, networks, tree: Arc::new(tree), text: text.into(), source })
     }
 
@@ -169,7 +122,14 @@ impl Expression {
     /// Whether it reads `variable.field`, or the whole variable. In which network `source.address` is, it asks without reading it.
     #[must_use]
     pub fn reads(&self, variable: &str, field: &str) -> bool {
-        reads(&self.tree, variable, field)
+        reading::reads(&self.tree, variable, field)
+    }
+
+    /// What it reads of a variable: of each place the names that lead there, as far as they are known before a call comes; none if it
+    /// reads all of the variable.
+    #[must_use]
+    pub fn paths(&self, variable: &str) -> Vec<Vec<String>> {
+        reading::paths(&self.tree, variable)
     }
 
     /// Whether its value may depend on where a call comes from.
@@ -335,7 +295,7 @@ fn parse(
         let sign = places.offset_for(fault.node).map(|(start, _)| start);
         refused(fault.message, fault.help, sign.map(|sign| name_at(text, sign)))
     };
-    let kind = Check::new(&declared.0).kind(&tree).map_err(told)?;
+    let kind = Check::new(declared.variables()).kind(&tree).map_err(told)?;
     if !wanted.takes(&kind) {
         return Err(refused(format!("this gives {kind}, not {}", wanted.name()), None, None));
     }
@@ -354,43 +314,5 @@ fn name_at(text: &str, sign: u32) -> u32 {
             sign.saturating_sub(u32::try_from(length).unwrap_or(0))
         }
         _ => sign,
-    }
-}
-
-fn has_macro(expression: &IdedExpr) -> bool {
-    match &expression.expr {
-        Expr::Comprehension(_) => true,
-        Expr::Select(select) => has_macro(&select.operand),
-        Expr::Call(call) => {
-            call.target.iter().any(|target| has_macro(target)) || call.args.iter().any(has_macro)
-        }
-        Expr::List(list) => list.elements.iter().any(has_macro),
-        Expr::Ident(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => false,
-    }
-}
-
-fn reads(expression: &IdedExpr, variable: &str, field: &str) -> bool {
-    match &expression.expr {
-        Expr::Ident(name) => name == variable,
-        Expr::Select(select) => match &select.operand.expr {
-            Expr::Ident(name) if name == variable => select.field == field,
-            _ => reads(&select.operand, variable, field),
-        },
-        Expr::Call(call) => {
-            call.target.iter().any(|target| reads(target, variable, field))
-                || call.args.iter().any(|argument| reads(argument, variable, field))
-        }
-        Expr::List(list) => list.elements.iter().any(|element| reads(element, variable, field)),
-        Expr::Comprehension(comprehension) => {
-            let parts = [
-                &comprehension.iter_range,
-                &comprehension.accu_init,
-                &comprehension.loop_cond,
-                &comprehension.loop_step,
-                &comprehension.result,
-            ];
-            parts.into_iter().any(|part| reads(part, variable, field))
-        }
-        Expr::Map(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => false,
     }
 }

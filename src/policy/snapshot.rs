@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::body_reading::BodyReading;
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
@@ -333,21 +334,34 @@ pub struct Meter {
     pub units: Option<Expression>,
     /// The transaction that passes through.
     pub transaction: Option<TransactionMeter>,
-    /// Which bodies the expressions read.
+    /// What the expressions read of the bodies.
     pub bodies: BodiesRead,
+    /// The fields of the answer's head that they may read.
+    pub headers: Vec<HeaderName>,
     /// How much of a body is captured, in bytes.
     pub max_capture: usize,
     /// Where it stands.
     pub source: Location,
 }
 
-/// Which bodies a meter's expressions read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+impl Meter {
+    /// All of its expressions.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let of_transaction = self
+            .transaction
+            .iter()
+            .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
+        self.when.iter().chain(&self.units).chain(of_transaction)
+    }
+}
+
+/// What a meter's expressions read of the bodies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BodiesRead {
-    /// The request's.
-    pub request: bool,
-    /// The response's.
-    pub response: bool,
+    /// Of the request's.
+    pub request: BodyReading,
+    /// Of the response's.
+    pub response: BodyReading,
 }
 
 /// How a transaction is read from a call.

@@ -2,7 +2,10 @@
 //! ways lead to the same, they have to agree. `make fuzz` runs them under libFuzzer; `make test` runs them over the seeds and over
 //! changes of these.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tollgate::credential::content_digest::ContentDigest;
 use tollgate::credential::key_set::KeySet;
@@ -24,9 +27,12 @@ use tollgate::gateway::trusted_proxies::{self, TrustedProxies};
 use tollgate::gateway::{head, target};
 use tollgate::journal::frame::{self, Decoded};
 use tollgate::journal::frames::Frames;
+use tollgate::json::picker::{Picked, Picker};
+use tollgate::json::wanted::WantedMembers;
 use tollgate::masking::fields::{FieldPath, FieldTree, Rules};
 use tollgate::masking::masker::{Form, MASK, Masker};
-use tollgate::metering::{coding, record};
+use tollgate::metering::lines::Lines;
+use tollgate::metering::{coding, form, record};
 use tollgate::policy::expression::{Declared, Expression, Wanted, json};
 use tollgate::policy::tree::Tree;
 
@@ -44,6 +50,9 @@ pub(crate) const PARSERS: &[(&str, Parser)] = &[
     ("keys", keys),
     ("masker", masker),
     ("captured_body", captured_body),
+    ("picker", picker),
+    ("lines", lines),
+    ("form", form_body),
     ("policy_file", policy_file),
     ("expression", expression),
     ("usage_record", usage_record),
@@ -226,6 +235,51 @@ fn captured_body(bytes: &[u8]) {
     }
 }
 
+/// The members `a`, `b.c` and `b.d` of JSON texts.
+fn members() -> Arc<WantedMembers> {
+    let paths = [&["a"][..], &["b", "c"], &["b", "d"]];
+    let paths = paths.map(|path| path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    Arc::new(WantedMembers::new(paths.iter().map(Vec::as_slice)))
+}
+
+/// A body of which members are picked. What a reader of the whole takes is taken, and where it is cut makes no difference.
+fn picker(bytes: &[u8]) {
+    let (at, bytes) = cut(bytes);
+    let [mut whole, mut pieces] = [(); 2].map(|()| Picker::new(members(), MAX_BODY));
+    whole.push(bytes);
+    pieces.push(&bytes[..at]);
+    pieces.push(&bytes[at..]);
+    assert_eq!(pieces.end(), whole.end(), "cut at {at}");
+    match whole.end() {
+        Ok(picked) => assert!(is_json(&picked) && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()),
+        Err(why) => assert!(json::read(bytes).is_err() || bytes.len() > MAX_BODY, "{why}"),
+    }
+}
+
+/// Whether each value that was picked is one by itself; what only its reader sees, such as a key that is there twice, may be wrong.
+fn is_json(picked: &Picked<'_>) -> bool {
+    match picked {
+        Picked::Value(bytes) => serde_json::from_slice::<IgnoredAny>(bytes).is_ok(),
+        Picked::Object(members) => members.iter().all(|(_, picked)| is_json(picked)),
+        Picked::List => true,
+    }
+}
+
+/// Lines of which members are summed up: where they are cut makes no difference.
+fn lines(bytes: &[u8]) {
+    let (at, bytes) = cut(bytes);
+    let [mut whole, mut pieces] = [(); 2].map(|()| Lines::new(members()));
+    whole.push(bytes);
+    pieces.push(&bytes[..at]);
+    pieces.push(&bytes[at..]);
+    assert_eq!(pieces.end(), whole.end(), "cut at {at}");
+}
+
+/// A form of which a meter reads a part.
+fn form_body(bytes: &[u8]) {
+    let _ = form::read(bytes);
+}
+
 /// A policy file.
 fn policy_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -239,7 +293,7 @@ fn expression(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let source = || Location { file: "routes.yaml".into(), line: 1, column: 1 };
     let _ = Expression::compile(text, source(), &Declared::for_claims(), Wanted::Truth);
-    let _ = Expression::compile(text, source(), &Declared::for_meters(&["id"]), Wanted::Amount);
+    let _ = Expression::compile(text, source(), &Declared::for_meters(&["id"], &[]), Wanted::Amount);
 }
 
 /// A usage record, as it lies in the journal.

@@ -1,5 +1,8 @@
 //! What is billable on a route, and the evidence that is captured of it.
 
+use http::HeaderName;
+
+use super::super::body_reading::BodyReading;
 use super::super::expression::{Declared, Expression, Wanted};
 use super::super::file::routes::{MeterEntry, TransactionEntry, TransactionKindName};
 use super::super::snapshot::{BodiesRead, Meter, TransactionMeter};
@@ -12,7 +15,9 @@ const CAPTURE_LIMIT: u64 = 4 << 20;
 
 impl One<'_, '_> {
     pub(super) fn meter(&mut self, entry: &MeterEntry, path: &str) -> Option<Meter> {
-        let declared = Declared::for_meters(&parameters(path));
+        let headers = self.answer_headers(&entry.headers);
+        let names: Vec<&str> = headers.iter().map(HeaderName::as_str).collect();
+        let declared = Declared::for_meters(&parameters(path), &names);
         let when = self.optional("/meter/when", entry.when.as_deref(), (&declared, Wanted::Truth));
         let units = self.optional("/meter/units", entry.units.as_deref(), (&declared, Wanted::Units));
         let transaction = entry.transaction.as_ref().map(|entry| self.transaction(entry, &declared));
@@ -25,14 +30,42 @@ impl One<'_, '_> {
             Some(transaction) => Some(transaction?),
             None => None,
         };
-        let bodies = bodies_read(when.iter().chain(&units), transaction.as_ref());
-        if max_capture == 0 && bodies != BodiesRead::default() {
+        let source = self.document.key_location(&format!("{}/meter", self.pointer));
+        let max_capture = usize::try_from(max_capture).ok()?;
+        let bodies = BodiesRead::default();
+        let mut meter = Meter { when, units, transaction, bodies, headers, max_capture, source };
+        meter.bodies = self.bodies_read(&meter)?;
+        Some(meter)
+    }
+
+    /// The fields of the answer's head that the expressions may read.
+    fn answer_headers(&mut self, texts: &[String]) -> Vec<HeaderName> {
+        let mut names: Vec<HeaderName> = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let part = format!("/meter/headers/{index}");
+            match HeaderName::from_bytes(text.as_bytes()) {
+                Ok(name) if names.contains(&name) => {
+                    self.wrong(&part, format!("{name} is in this list twice"), None);
+                }
+                Ok(name) => names.push(name),
+                Err(_) => self.wrong(&part, format!("{text:?} is no name of a header field"), None),
+            }
+        }
+        names
+    }
+
+    /// What all expressions read of the bodies.
+    fn bodies_read(&mut self, meter: &Meter) -> Option<BodiesRead> {
+        let [request, response] = ["request", "response"].map(|variable| {
+            let reading = BodyReading::of(variable, meter.expressions());
+            reading.map_err(|unreadable| self.wrong("/meter", unreadable.to_string(), None)).ok()
+        });
+        let bodies = BodiesRead { request: request?, response: response? };
+        if meter.max_capture == 0 && bodies != BodiesRead::default() {
             let message = "the expressions read a body, of which nothing would be captured".to_owned();
             self.wrong("/meter/max_capture", message, Some("write it like 64KiB".to_owned()));
         }
-        let source = self.document.key_location(&format!("{}/meter", self.pointer));
-        let max_capture = usize::try_from(max_capture).ok()?;
-        Some(Meter { when, units, transaction, bodies, max_capture, source })
+        Some(bodies)
     }
 
     fn transaction(&mut self, entry: &TransactionEntry, declared: &Declared) -> Option<TransactionMeter> {
@@ -86,17 +119,4 @@ impl One<'_, '_> {
             }
         }
     }
-}
-
-fn bodies_read<'e>(
-    expressions: impl Iterator<Item = &'e Expression>,
-    transaction: Option<&'e TransactionMeter>,
-) -> BodiesRead {
-    let of_transaction = transaction
-        .into_iter()
-        .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
-    expressions.chain(of_transaction).fold(BodiesRead::default(), |read, expression| BodiesRead {
-        request: read.request || expression.reads("request", "body"),
-        response: read.response || expression.reads("response", "body"),
-    })
 }

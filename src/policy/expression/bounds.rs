@@ -195,7 +195,7 @@ mod tests {
         let text = text.to_owned();
         let compile = move || {
             let location = Location { file: "f".into(), line: 1, column: 1 };
-            let declared = Declared::for_meters(&["id"]);
+            let declared = Declared::for_meters(&["id"], &[]);
             let compiled = Expression::compile(&text, location, &declared, Wanted::Truth);
             if let Ok(expression) = &compiled
                 && stack > 512

@@ -4,7 +4,7 @@ use super::*;
 
 fn compile_for(text: &str, wanted: Wanted) -> Result<Expression, ExpressionError> {
     let location = Location { file: "f".into(), line: 1, column: 1 };
-    Expression::compile(text, location, &Declared::for_meters(&["id"]), wanted)
+    Expression::compile(text, location, &Declared::for_meters(&["id"], &[]), wanted)
 }
 
 fn compile(text: &str) -> Result<Expression, ExpressionError> {

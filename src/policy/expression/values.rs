@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use cel::Context;
 use cel::objects::{Key, Map, Value};
+use rust_decimal::Decimal;
+
+use crate::domain::money::parse_decimal;
 
 /// The values that expressions read for one call.
 #[derive(Default)]
@@ -73,6 +76,24 @@ impl Field {
     #[must_use]
     pub fn integer(value: i64) -> Self {
         Value::Int(value).into()
+    }
+
+    /// An exact decimal: a whole number, or else its digits as text.
+    #[must_use]
+    pub fn exact(value: Decimal) -> Self {
+        let value = value.normalize();
+        let whole = if value.is_integer() { i64::try_from(value).ok() } else { None };
+        whole.map_or_else(|| Self::owned_text(value.to_string()), Self::integer)
+    }
+
+    /// The exact decimal that it is, as a whole number or as its digits.
+    #[must_use]
+    pub fn decimal(&self) -> Option<Decimal> {
+        match &self.value {
+            Value::Int(value) => Some(Decimal::from(*value)),
+            Value::String(digits) => parse_decimal(digits).ok(),
+            _ => None,
+        }
     }
 
     /// A list of texts.

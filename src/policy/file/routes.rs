@@ -153,7 +153,9 @@ pub struct AddressLimitEntry {
 
 /// What is billable on a route. Expressions are CEL over `request`, `response` and `principal`. A number of a JSON body
 /// is an integer if it is whole, however it is spelled (1.0 is 1); any other is text of its digits: write
-/// double(response.body.rate) == 0.5.
+/// double(response.body.rate) == 0.5. A body is read as JSON by response.body.total.amount, as a form by
+/// request.form.out_trade_no, and as JSON texts, each within a line (NDJSON), by request.lines.count and by
+/// request.lines.sum.quantity, which is what that member of all lines comes to. Lines without anything are none.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeterEntry {
@@ -163,8 +165,15 @@ pub struct MeterEntry {
     pub units: Option<String>,
     /// The transaction that passes through, of which the platform takes its share.
     pub transaction: Option<TransactionEntry>,
-    /// How much of a body is read for the expressions, as it came and once its gzip or deflate is undone; 256KiB when left
-    /// out. What is longer, or of another coding, is an exception.
+    /// Fields of the answer's head that expressions read, as response.headers['x-units']. One that is not there has no value: ask
+    /// 'x-units' in response.headers. One that is there twice leaves all of them without.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub headers: Vec<String>,
+    /// How much of a body is kept for the expressions; 256KiB when left out, 4MiB at most. Of JSON only what is read by the names of
+    /// members is kept, and of lines nothing, so that the body may be longer. Not so if an expression reads all of it, as
+    /// size(response.body) does, if it is a form, if it is a durable answer, or if its gzip or deflate is to be undone: then all of it
+    /// is kept, as it came and decoded. What is longer than can be kept, or of another coding, is an exception.
     pub max_capture: Option<SizeText>,
 }
 

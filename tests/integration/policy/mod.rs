@@ -6,6 +6,7 @@ mod content;
 mod issuers;
 mod login;
 mod mask;
+mod meter;
 mod reload;
 mod shipped;
 mod step_up;

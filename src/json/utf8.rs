@@ -3,18 +3,18 @@
 
 /// Where in UTF-8 the next byte stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Utf8 {
+pub(crate) struct Utf8 {
     /// The bytes that have come of a sign of several.
     begun: [u8; 4],
     length: u8,
 }
 
 /// It is not UTF-8.
-pub(super) struct NotUtf8;
+pub(crate) struct NotUtf8;
 
 impl Utf8 {
     /// Checks the next piece.
-    pub(super) fn check(&mut self, piece: &[u8]) -> Result<(), NotUtf8> {
+    pub(crate) fn check(&mut self, piece: &[u8]) -> Result<(), NotUtf8> {
         let mut rest = piece;
         while self.length > 0
             && let Some((byte, after)) = rest.split_first()

@@ -6,16 +6,16 @@ use super::number::Number;
 use super::stops::Stops;
 
 /// The beginning of a member.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     /// Where its name stands, which has no escapes.
-    pub(super) name: Range<usize>,
+    pub(crate) name: Range<usize>,
     /// Where its value begins.
-    pub(super) value: usize,
+    pub(crate) value: usize,
 }
 
 /// The member that begins with a quote, which stands at `at`, if it is such a one as far as its value, and that begins in the piece.
 #[inline(always)]
-pub(super) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
+pub(crate) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
     let bytes = piece.bytes();
     let name = at + 1..piece.next(at + 1);
     if bytes.get(name.end..name.end + 2)? != b"\":" {
@@ -29,7 +29,7 @@ pub(super) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
 
 /// Where the value that begins at `at` ends, if it is a string without escapes, a number or a word; something must follow a number.
 #[inline(always)]
-pub(super) fn plain_value(piece: &mut Stops<'_>, at: usize) -> Option<usize> {
+pub(crate) fn plain_value(piece: &mut Stops<'_>, at: usize) -> Option<usize> {
     let bytes = piece.bytes();
     match bytes.get(at)? {
         b'"' => {

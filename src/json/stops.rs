@@ -7,7 +7,7 @@ use wide::u8x16;
 const BLOCK: usize = 64;
 
 /// Finds what a string may end at, each block of a piece once as long as one goes forwards.
-pub(super) struct Stops<'p> {
+pub(crate) struct Stops<'p> {
     bytes: &'p [u8],
     /// The block that was looked at last.
     block: usize,
@@ -17,18 +17,18 @@ pub(super) struct Stops<'p> {
 
 impl<'p> Stops<'p> {
     /// Of a piece.
-    pub(super) fn of(bytes: &'p [u8]) -> Self {
+    pub(crate) fn of(bytes: &'p [u8]) -> Self {
         Self { bytes, block: usize::MAX, found: 0 }
     }
 
     /// The piece.
-    pub(super) fn bytes(&self) -> &'p [u8] {
+    pub(crate) fn bytes(&self) -> &'p [u8] {
         self.bytes
     }
 
     /// The place of the first from `at` on that is a quote, a backslash or a control character, or where the piece ends.
     #[inline(always)]
-    pub(super) fn next(&mut self, at: usize) -> usize {
+    pub(crate) fn next(&mut self, at: usize) -> usize {
         let block = at / BLOCK;
         if block != self.block {
             self.look_at(block);

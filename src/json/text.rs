@@ -1,11 +1,11 @@
 //! JSON strings (RFC 8259, section 7) in pieces: passed over, or decoded as a name, which may be spelled with escapes.
 
+use super::malformed::Malformed;
 use super::stops::Stops;
-use super::unmaskable::Unmaskable;
 
 /// Where in a string the next byte stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text {
+pub(crate) struct Text {
     escape: Escape,
     /// Of an escape, the UTF-16 unit so far.
     unit: u16,
@@ -24,21 +24,21 @@ enum Escape {
 
 impl Text {
     /// Behind the quote with which it begins.
-    pub(super) const BEGUN: Self = Self { escape: Escape::No, unit: 0, half: 0 };
+    pub(crate) const BEGUN: Self = Self { escape: Escape::No, unit: 0, half: 0 };
 
     /// Passes over a string; gives the place behind its quote, or `None` if it goes on after the piece.
-    pub(super) fn pass(&mut self, piece: &mut Stops<'_>, at: usize) -> Result<Option<usize>, Unmaskable> {
+    pub(crate) fn pass(&mut self, piece: &mut Stops<'_>, at: usize) -> Result<Option<usize>, Malformed> {
         self.read::<false>(piece, at, |_| {})
     }
 
     /// Reads a name, which is what `decoded` is told; gives the place behind its quote, or `None` if it goes on after the piece.
     /// A name that stands for no text, for it has half of a surrogate pair, is refused: readers differ in what they make of it.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         &mut self,
         piece: &mut Stops<'_>,
         at: usize,
         decoded: impl FnMut(&[u8]),
-    ) -> Result<Option<usize>, Unmaskable> {
+    ) -> Result<Option<usize>, Malformed> {
         self.read::<true>(piece, at, decoded)
     }
 
@@ -48,7 +48,7 @@ impl Text {
         stops: &mut Stops<'_>,
         mut at: usize,
         mut decoded: impl FnMut(&[u8]),
-    ) -> Result<Option<usize>, Unmaskable> {
+    ) -> Result<Option<usize>, Malformed> {
         let piece = stops.bytes();
         loop {
             let digits = match self.escape {
@@ -64,7 +64,7 @@ impl Text {
                         Some(b'"') if IS_NAME => return self.check_whole(end).map(|()| Some(at)),
                         Some(b'"') => return Ok(Some(at)),
                         Some(b'\\') => self.escape = Escape::Begun,
-                        Some(_) => return Err(Unmaskable::Syntax(end as u64)),
+                        Some(_) => return Err(Malformed::Syntax(end)),
                     }
                     continue;
                 }
@@ -75,7 +75,7 @@ impl Text {
             self.escape = match digits {
                 None if *byte == b'u' => Escape::Digits(4),
                 None => {
-                    let sign = escaped(*byte).ok_or(Unmaskable::Syntax(at as u64))?;
+                    let sign = escaped(*byte).ok_or(Malformed::Syntax(at))?;
                     if IS_NAME {
                         self.check_whole(at)?;
                         decoded(&[sign]);
@@ -83,7 +83,7 @@ impl Text {
                     Escape::No
                 }
                 Some(left) => {
-                    self.unit = self.unit << 4 | digit(*byte).ok_or(Unmaskable::Syntax(at as u64))?;
+                    self.unit = self.unit << 4 | digit(*byte).ok_or(Malformed::Syntax(at))?;
                     if IS_NAME && left == 1 {
                         self.end_unit(at, &mut decoded)?;
                     }
@@ -95,11 +95,11 @@ impl Text {
     }
 
     /// No half of a pair has been left without the other.
-    fn check_whole(&self, at: usize) -> Result<(), Unmaskable> {
-        if self.half == 0 { Ok(()) } else { Err(Unmaskable::Name(at as u64)) }
+    fn check_whole(&self, at: usize) -> Result<(), Malformed> {
+        if self.half == 0 { Ok(()) } else { Err(Malformed::Name(at)) }
     }
 
-    fn end_unit(&mut self, at: usize, decoded: &mut impl FnMut(&[u8])) -> Result<(), Unmaskable> {
+    fn end_unit(&mut self, at: usize, decoded: &mut impl FnMut(&[u8])) -> Result<(), Malformed> {
         const FIRST_HALVES: std::ops::RangeInclusive<u16> = 0xd800..=0xdbff;
         let units = [std::mem::take(&mut self.half), self.unit];
         let units = if units[0] == 0 { &units[1..] } else { &units[..] };
@@ -110,7 +110,7 @@ impl Text {
             return Ok(());
         }
         let sign = char::decode_utf16(units.iter().copied()).next();
-        let sign = sign.and_then(Result::ok).ok_or(Unmaskable::Name(at as u64))?;
+        let sign = sign.and_then(Result::ok).ok_or(Malformed::Name(at))?;
         decoded(sign.encode_utf8(&mut [0; 4]).as_bytes());
         Ok(())
     }

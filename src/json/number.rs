@@ -2,7 +2,7 @@
 
 /// Where in a number the next byte stands: behind the part that it is called after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     /// The sign.
     Minus,
     /// A zero, behind which no digit may stand.
@@ -23,7 +23,7 @@ pub(super) enum Number {
 
 impl Number {
     /// The number that begins with `byte`, if one does.
-    pub(super) fn begin(byte: u8) -> Option<Self> {
+    pub(crate) fn begin(byte: u8) -> Option<Self> {
         match byte {
             b'-' => Some(Self::Minus),
             b'0' => Some(Self::Zero),
@@ -33,7 +33,7 @@ impl Number {
     }
 
     /// Behind `byte`; `None` if that is no part of the number.
-    pub(super) fn after(self, byte: u8) -> Option<Self> {
+    pub(crate) fn after(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Minus, b'0') => Some(Self::Zero),
             (Self::Minus, b'1'..=b'9') | (Self::Whole, b'0'..=b'9') => Some(Self::Whole),
@@ -47,7 +47,7 @@ impl Number {
     }
 
     /// Whether the number may end here.
-    pub(super) fn may_end(self) -> bool {
+    pub(crate) fn may_end(self) -> bool {
         matches!(self, Self::Zero | Self::Whole | Self::Fraction | Self::Power)
     }
 }

@@ -1,0 +1,101 @@
+//! Forms (`application/x-www-form-urlencoded`) → values of expressions, strictly: what could be read in two ways is refused.
+
+use percent_encoding::percent_decode;
+
+use crate::policy::expression::Field;
+
+/// Most fields of a form.
+const MAX_FIELDS: usize = 10_000;
+
+/// Why a form is not read; none of its contents are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    /// A percent sign that no two hexadecimal digits follow.
+    #[error("it is not a form: a percent sign stands before no two hexadecimal digits")]
+    Escape,
+    /// A name or value that is not UTF-8 once decoded.
+    #[error("it is a form in another encoding than UTF-8")]
+    Encoding,
+    /// A name is there twice: which of the two the upstream takes is not for the gateway to guess.
+    #[error("it is a form that has a name twice")]
+    NameTwice,
+    /// Too many fields.
+    #[error("it is a form that has more than {MAX_FIELDS} fields")]
+    TooMany,
+}
+
+/// Reads a form: its names, and the text of each.
+///
+/// # Errors
+/// [`FormError`].
+pub fn read(bytes: &[u8]) -> Result<Field, FormError> {
+    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    let mut fields = Vec::new();
+    for pair in pairs {
+        if fields.len() == MAX_FIELDS {
+            return Err(FormError::TooMany);
+        }
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        fields.push((text(name)?, Field::owned_text(text(value)?)));
+    }
+    Field::object(fields).ok_or(FormError::NameTwice)
+}
+
+fn text(coded: &[u8]) -> Result<String, FormError> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let mut escapes = coded.iter().enumerate().filter(|(_, byte)| **byte == b'%').map(|(at, _)| at);
+    if !escapes.all(|at| is_digit(coded.get(at + 1)) && is_digit(coded.get(at + 2))) {
+        return Err(FormError::Escape);
+    }
+    let spaced: Vec<u8> = coded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    String::from_utf8(percent_decode(&spaced).collect()).map_err(|_| FormError::Encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_names_and_texts() {
+        let expected = [("total_amount", "12.50"), ("subject", "a b&c=收"), ("note", ""), ("empty", "")];
+        let read = read("total_amount=12.50&subject=a+b%26c%3D%e6%94%B6&&note=&empty".as_bytes());
+        assert_eq!(read, Ok(Field::map(expected)));
+        assert_eq!(super::read(b""), Ok(Field::map::<&str, &str>([])));
+        assert_eq!(super::read(b"a=b=c"), Ok(Field::map([("a", "b=c")])));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let many: String = (0..=MAX_FIELDS).map(|name| format!("{name}&")).collect();
+        for (form, why) in [
+            ("a=1&b=2&a=1", FormError::NameTwice),
+            ("a=1&%61=1", FormError::NameTwice),
+            ("a=%", FormError::Escape),
+            ("a=%1", FormError::Escape),
+            ("a%zz=1", FormError::Escape),
+            ("a=%ff", FormError::Encoding),
+            (&many, FormError::TooMany),
+        ] {
+            assert_eq!(read(form.as_bytes()), Err(why), "{}", &form[..form.len().min(40)]);
+        }
+        assert_eq!(read(b"a=\xff"), Err(FormError::Encoding));
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_form_is_written_as_is_read(
+            pairs in prop::collection::hash_map(".{1,8}", ".{0,8}", 0..6),
+        ) {
+            let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            prop_assert_eq!(read(written.as_bytes()), Ok(Field::map(&pairs)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Bodies that stream by longer than anything is kept of them, and are metered nevertheless.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::dev::{Dev, wait_for};
+use crate::support::http::{self, Answer, FORM};
+use crate::support::origin::point;
+
+const ROUTES: &str = "
+  - name: bulk-stock
+    methods: [POST]
+    path: /api/stock
+    upstream: catalog
+    max_body: 8MiB
+    access: {scopes: [catalog:write]}
+    meter: {units: request.lines.sum.quantity}
+
+  - name: form
+    methods: [POST]
+    path: /api/form
+    upstream: catalog
+    access: {scopes: [catalog:write]}
+    meter: {units: int(request.form.units)}
+
+  - name: export
+    methods: [GET]
+    path: /api/export
+    upstream: catalog
+    access: {scopes: [catalog:write]}
+    meter:
+      headers: [x-more]
+      units: response.body.count + int(response.headers['x-more'])
+      max_capture: 64
+";
+
+/// How many items an export has: far more than is kept of it.
+const ITEMS: usize = 20_000;
+
+fn with_routes(policies: &Path, address: &str) {
+    let append = |file: &str, change: &dyn Fn(String) -> String| {
+        let file = policies.join(file);
+        std::fs::write(&file, change(std::fs::read_to_string(&file).unwrap())).unwrap();
+    };
+    append("routes/catalog.yaml", &|text| text + ROUTES);
+    append("products.yaml", &|text| {
+        text.replace("- update-stock\n", "- update-stock\n      - bulk-stock\n      - form\n      - export\n")
+    });
+    point(policies, "catalog", address);
+}
+
+/// An upstream that answers once it has all of a request.
+fn upstream() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+fn serve(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).unwrap();
+    let items = "{\"sku\":\"a\",\"count\":1},".repeat(ITEMS);
+    let answer = format!("{{\"items\":[{items}0],\"count\":{ITEMS}}}");
+    let more = "HTTP/1.1 200 OK\r\nX-More: 7\r\nConnection: close";
+    let _ =
+        stream.write_all(format!("{more}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len()).as_bytes());
+}
+
+#[track_caller]
+fn call(dev: &Dev, (method, path): (&str, &str), body: &str) -> Answer {
+    let headers = [("X-Api-Key", dev.told("/other_app/api_key")), FORM];
+    let answer = http::request(dev.base(), method, path, &headers, body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer
+}
+
+/// The record of the one call of a route.
+fn record_of(dev: &Dev, route: &str) -> Value {
+    let mut found = Value::Null;
+    wait_for("the usage record", || {
+        let path = format!("/admin/usage?app={}", dev.told("/other_app/client_id"));
+        let usage = dev.admin("GET", &path, "").json();
+        let records = usage["items"].as_array().unwrap();
+        found = records.iter().find(|record| record["route"] == route).cloned().unwrap_or_default();
+        !found.is_null()
+    });
+    found
+}
+
+#[test]
+fn bulk_requests_forms_and_long_answers_are_metered_by_what_they_say() {
+    let address = upstream();
+    let dev = Dev::with_policies(|policies| with_routes(policies, &address));
+    let lines = "{\"sku\":\"a-product\",\"quantity\":3}\n".repeat(20_000);
+    call(&dev, ("POST", "/api/stock"), &lines);
+    call(&dev, ("POST", "/api/form"), "units=12&note=a+b");
+    let answer = call(&dev, ("GET", "/api/export"), "");
+    assert_eq!(answer.json()["count"], ITEMS);
+    for (route, units) in [("bulk-stock", 60_000), ("form", 12), ("export", ITEMS + 7)] {
+        let record = record_of(&dev, route);
+        assert_eq!((&record["outcome"], &record["units"]), (&"billable".into(), &units.into()), "{record}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_for_someone_to_look_at() {
+    let address = upstream();
+    let dev = Dev::with_policies(|policies| with_routes(policies, &address));
+    call(&dev, ("POST", "/api/stock"), "{\"quantity\":3}\n{\"quantity\":\"many\"}\n");
+    let record = record_of(&dev, "bulk-stock");
+    assert_eq!(record["outcome"], "exception", "{record}");
+    let exceptions = dev.admin("GET", "/admin/exceptions", "").text();
+    assert!(exceptions.contains("line 2 has no quantity that is a decimal"), "{exceptions}");
+}
