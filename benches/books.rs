@@ -156,6 +156,7 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
         bytes_out: 512,
         refusal: None,
         disclosed: ScopeSet::none(),
+        idempotency: None,
         evidence: Evidence::Billable { units: 1, transaction: None },
     }
 }

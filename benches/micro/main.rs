@@ -7,12 +7,21 @@
 mod caller;
 mod masking;
 mod money;
+mod picking;
 mod routing;
 mod usage;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(micro, routing::bench, caller::bench, usage::bench, masking::bench, money::bench);
+criterion_group!(
+    micro,
+    routing::bench,
+    caller::bench,
+    usage::bench,
+    masking::bench,
+    picking::bench,
+    money::bench
+);
 criterion_main!(micro);
 
 /// The policies that are shipped.

@@ -85,6 +85,7 @@ pub(super) fn usage(evidence: Evidence) -> UsageRecord {
         bytes_out: 400,
         refusal: None,
         disclosed: ScopeSet::none(),
+        idempotency: None,
         evidence,
     }
 }

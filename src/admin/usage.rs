@@ -54,12 +54,14 @@ fn limit(parameters: &mut Parameters) -> u32 {
     limit.clamp(1, MAX_PAGE_SIZE)
 }
 
-/// `GET /admin/usage/{id}`: with its charges and, if it was an exception that someone resolved, how.
+/// `GET /admin/usage/{id}`: with its charges, the record that was billed for the same call if it came again, and, if it was an exception
+/// that someone resolved, how.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let row = state.store.usage_record(&id).await?;
     let mut answer = shown(&row.ok_or(Problem::NotFound("usage record"))?);
     let charges = state.store.charges_of_usage(&id).await?;
     answer["charges"] = charges.iter().map(charge_to_json).collect();
+    answer["repeat_of"] = state.store.billed_before(&id).await?.into();
     answer["resolution"] =
         state.store.resolution(&format!("usage:{id}")).await?.as_ref().map(resolved).into();
     ok(answer)

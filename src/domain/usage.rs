@@ -52,8 +52,19 @@ pub struct UsageRecord {
     pub refusal: Option<String>,
     /// The scopes by which personal data left in the answer as it was.
     pub disclosed: ScopeSet,
+    /// What tells whether it is another call again, of one that brought an `Idempotency-Key` and may have to be paid for.
+    pub idempotency: Option<Idempotency>,
     /// What the call is worth.
     pub evidence: Evidence,
+}
+
+/// What tells whether a call is another one again, which the upstream answers as it did then instead of doing it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The same for the same app, merchant, route, method, target, key and body, and for no others.
+    pub digest: [u8; 16],
+    /// For how long the upstream knows a call that it has answered.
+    pub kept_for: Duration,
 }
 
 /// What was learnt about a call's worth.

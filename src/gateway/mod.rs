@@ -15,6 +15,7 @@ pub mod destination;
 mod document;
 mod durable;
 pub mod fields;
+pub mod fingerprint;
 mod form;
 pub mod forward;
 pub mod head;

@@ -366,6 +366,7 @@ fn record<T>(
         worker.counters.exceptions.add(1);
     }
     let disclosed = masked::disclosed(call, bytes_left, refusal);
+    let idempotency = if *evidence == Evidence::Free { None } else { call.upload.borrow_mut().idempotency() };
     let facts = Facts {
         id: call.id,
         at: call.at,
@@ -386,6 +387,7 @@ fn record<T>(
         bytes_out,
         refusal,
         disclosed: &disclosed,
+        idempotency,
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();

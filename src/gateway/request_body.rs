@@ -4,13 +4,14 @@ use http::request;
 use hyper::body::Incoming;
 
 use super::fields;
+use super::fingerprint::Fingerprint;
 use super::form::Form;
 use super::peer::Peer;
 use super::recording::Call;
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
 use crate::metering::capture::Capture;
-use crate::policy::snapshot::Route;
+use crate::policy::snapshot::{Meter, Route};
 
 /// The body of a call, as it comes.
 pub(super) fn of(
@@ -19,8 +20,8 @@ pub(super) fn of(
     route: &Route,
     (parts, body): (&request::Parts, Option<Incoming>),
 ) -> Upload {
+    begin(call, parts);
     let Some(body) = body else { return Upload::Empty };
-    begin_capture(call, parts);
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
     Upload::new((body, parts.version), bounds, call.upload.clone(), peer.raw_head.clone())
@@ -28,21 +29,27 @@ pub(super) fn of(
 
 /// The body of a call whose form was read before, and goes on at once.
 pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Upload {
-    begin_capture(call, parts);
+    begin(call, parts);
     let mut outcome = call.upload.borrow_mut();
     outcome.is_cut = form.is_cut;
     let form = form.into_bytes();
     outcome.bytes = form.len() as u64;
-    outcome.capture.push(&form);
+    outcome.see(&form);
     if form.is_empty() { Upload::Empty } else { Upload::Whole(Box::new(form)) }
 }
 
-/// Has what the meter reads of the body kept.
-fn begin_capture(call: &mut Call, parts: &request::Parts) {
-    if let Some(meter) = call.meter().filter(|meter| meter.bodies.request.is_any()) {
-        let coding = fields::coding(&parts.headers);
-        let capture = Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref());
-        call.upload.borrow_mut().capture = capture;
-        call.request_coding = coding;
+/// Has what the meter reads of the body kept, and a call known that may come again.
+fn begin(call: &mut Call, parts: &request::Parts) {
+    let is_looked_at = |meter: &&Meter| meter.bodies.request.is_any() || meter.idempotent_for.is_some();
+    let Some(meter) = call.meter().filter(is_looked_at) else { return };
+    let fingerprint = Fingerprint::begin(call, meter, parts);
+    let (mut capture, mut coding) = (Capture::nothing(), None);
+    if meter.bodies.request.is_any() {
+        coding = fields::coding(&parts.headers);
+        capture = Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref());
     }
+    let mut upload = call.upload.borrow_mut();
+    (upload.capture, upload.fingerprint) = (capture, fingerprint);
+    drop(upload);
+    call.request_coding = coding;
 }

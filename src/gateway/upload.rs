@@ -17,11 +17,13 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::body_room::Held;
+use super::fingerprint::Fingerprint;
 use super::raw_head::RawHead;
 use super::standing::Farewell;
 use crate::credential::content_digest::{Checking, ContentDigest};
 use crate::domain::refusal::Refusal;
 use crate::domain::signature_mistake::{SignatureError, SignatureMistake};
+use crate::domain::usage::Idempotency;
 use crate::metering::capture::Capture;
 
 /// Bounds of a request body.
@@ -52,6 +54,8 @@ pub struct UploadOutcome {
     pub is_awaited: bool,
     /// What is kept for the meter.
     pub capture: Capture,
+    /// What tells whether the call is another one again, if it can be one.
+    pub fingerprint: Option<Box<Fingerprint>>,
     /// What the caller of a durable call is told that goes on without it.
     pub farewell: Farewell,
     /// Whether something of it does not go on.
@@ -70,6 +74,20 @@ pub enum Silence {
 }
 
 impl UploadOutcome {
+    /// Has the meter see more of the body.
+    pub(super) fn see(&mut self, data: &[u8]) {
+        self.capture.push(data);
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.push(data);
+        }
+    }
+
+    /// What tells whether the call is another one again, if all of its body went on.
+    pub(super) fn idempotency(&mut self) -> Option<Idempotency> {
+        let is_whole = self.is_whole();
+        self.fingerprint.take().filter(|_| is_whole)?.end()
+    }
+
     /// Whether the upstream has all of the request, or will have.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -307,7 +325,7 @@ impl Streaming {
             if self.length == Some(outcome.bytes) {
                 outcome.is_under_way = false;
             }
-            outcome.capture.push(&data);
+            outcome.see(&data);
             outcome.moved_at = Some(Instant::now());
             let is_last = self.length == Some(outcome.bytes) || self.incoming.is_end_stream();
             drop(outcome);

@@ -101,16 +101,22 @@ impl Lines {
 
     /// Adds what the line has that has come.
     fn add(&mut self) -> Result<(), LinesError> {
-        let line = self.line;
-        let picked = self.picker.end().map_err(|why| LinesError::NoJson { line, why })?;
-        let no_decimal = |names: Vec<&str>| LinesError::NoDecimal { line, member: names.join(".") };
-        let mut values = Vec::with_capacity(self.totals.len());
-        decimals(&self.sums, WantedMembers::TOP, Some(&picked), &mut values).map_err(no_decimal)?;
+        let values = self.values()?;
         self.count = self.count.checked_add(1).ok_or(LinesError::TooLarge)?;
         for (total, value) in self.totals.iter_mut().zip(values) {
             *total = total.with(value).ok_or(LinesError::TooLarge)?;
         }
         Ok(())
+    }
+
+    /// What is to be added of the line.
+    fn values(&self) -> Result<Vec<Decimal>, LinesError> {
+        let line = self.line;
+        let picked = self.picker.end().map_err(|why| LinesError::NoJson { line, why })?;
+        let no_decimal = |names: Vec<&str>| LinesError::NoDecimal { line, member: names.join(".") };
+        let mut values = Vec::with_capacity(self.totals.len());
+        decimals(&self.sums, WantedMembers::TOP, Some(&picked), &mut values).map_err(no_decimal)?;
+        Ok(values)
     }
 
     /// What expressions read; `None` if a sum does not fit.

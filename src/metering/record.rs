@@ -14,12 +14,14 @@ use crate::domain::money::{Amount, MoneyError};
 use crate::domain::plan::PlanRef;
 use crate::domain::principal::CredentialKind;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use crate::domain::usage::{Evidence, Idempotency, Transaction, TransactionKind, UsageRecord};
 
 /// Of nearly all records, which older programs read too.
 const PLAIN: u8 = 1;
 /// Of records of calls by which personal data left.
 const DISCLOSING: u8 = 2;
+/// Of records of calls that may come again.
+const IDEMPOTENT: u8 = 3;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +128,8 @@ pub struct Facts<'a> {
     pub refusal: Option<&'a str>,
     /// The scopes by which personal data left, with a blank between two; empty if none did.
     pub disclosed: &'a str,
+    /// What tells whether it is another call again.
+    pub idempotency: Option<Idempotency>,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -136,9 +140,12 @@ pub struct Facts<'a> {
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
     let wire = wire(facts);
-    match facts.disclosed {
-        "" => put(PLAIN, &wire, room),
-        scopes => put(DISCLOSING, &(&wire, scopes), room),
+    match (facts.disclosed, &facts.idempotency) {
+        ("", None) => put(PLAIN, &wire, room),
+        (scopes, None) => put(DISCLOSING, &(&wire, scopes), room),
+        (scopes, Some(Idempotency { digest, kept_for })) => {
+            put(IDEMPOTENT, &(&wire, scopes, digest, kept_for.as_secs()), room)
+        }
     }
 }
 
@@ -180,6 +187,7 @@ pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
         bytes_out: record.bytes_out,
         refusal: record.refusal.as_deref(),
         disclosed: &disclosed,
+        idempotency: record.idempotency,
         evidence: &record.evidence,
     };
     Ok(write(&facts, &mut [])?.into_owned())
@@ -234,9 +242,16 @@ fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
     let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-    let (wire, disclosed): (Wire<'_>, &str) = match *format {
-        PLAIN => (postcard::from_bytes(rest)?, ""),
-        DISCLOSING => postcard::from_bytes(rest)?,
+    let (wire, disclosed, idempotency): (Wire<'_>, &str, Option<Idempotency>) = match *format {
+        PLAIN => (postcard::from_bytes(rest)?, "", None),
+        DISCLOSING => {
+            let (wire, scopes) = postcard::from_bytes(rest)?;
+            (wire, scopes, None)
+        }
+        IDEMPOTENT => {
+            let (wire, scopes, digest, seconds) = postcard::from_bytes(rest)?;
+            (wire, scopes, Some(Idempotency { digest, kept_for: Duration::from_secs(seconds) }))
+        }
         other => return Err(RecordError::Format(other)),
     };
     let subscribed = match wire.subscribed {
@@ -265,6 +280,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         bytes_out: wire.bytes_out,
         refusal: wire.refusal.map(str::to_owned),
         disclosed: disclosed.parse().map_err(|_| RecordError::Unknown("scope"))?,
+        idempotency,
         evidence: evidence(wire.evidence)?,
     })
 }
@@ -272,7 +288,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > DISCLOSING)
+    bytes.first().copied().filter(|format| *format > IDEMPOTENT)
 }
 
 fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
@@ -326,6 +342,7 @@ mod tests {
             bytes_out: 2,
             refusal: None,
             disclosed: ScopeSet::none(),
+            idempotency: None,
             evidence: if reason.is_empty() {
                 Evidence::Billable {
                     units: 1,
@@ -346,17 +363,22 @@ mod tests {
         #[test]
         fn a_record_survives_its_bytes(
             status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
+            again in prop::option::of((any::<[u8; 16]>(), any::<u32>())),
         ) {
-            let record = UsageRecord { disclosed: scopes.parse().unwrap(), ..record(status, minor, reason) };
+            let idempotency = again
+                .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
+            let disclosed = scopes.parse().unwrap();
+            let record = UsageRecord { disclosed, idempotency, ..record(status, minor, reason) };
             let bytes = encode(&record).unwrap();
-            prop_assert_eq!(bytes[0] == PLAIN, record.disclosed.is_empty(), "older programs read it too");
+            let is_plain = record.disclosed.is_empty() && idempotency.is_none();
+            prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
             prop_assert_eq!(decode(&bytes).unwrap(), record);
         }
 
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = decode(&bytes);
-            for format in [PLAIN, DISCLOSING] {
+            for format in [PLAIN, DISCLOSING, IDEMPOTENT] {
                 let _ = decode(&[&[format], &bytes[..]].concat());
             }
         }

@@ -340,6 +340,9 @@ pub struct Meter {
     pub headers: Vec<HeaderName>,
     /// How much of a body is captured, in bytes.
     pub max_capture: usize,
+    /// For how long the upstream knows a call that came with an `Idempotency-Key`, and answers it as before if it comes again; such a
+    /// one is not billed then. Whole seconds.
+    pub idempotent_for: Option<Duration>,
     /// Where it stands.
     pub source: Location,
 }

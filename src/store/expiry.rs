@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 8] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
@@ -22,6 +22,8 @@ const STATEMENTS: [&str; 7] = [
     "delete from signing_key where kid in (select kid from signing_key where revoked_at < $1 or exists \
      (select 1 from signing_key later where later.revoked_at is null \
      and later.active_from > signing_key.active_from and later.active_from < $1) limit $2)",
+    // No upstream knows a call for longer than seven days.
+    "delete from billed_call where digest in (select digest from billed_call where at < $1 - 604800000000 limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires. A device is told for ten minutes more that it is too late.
@@ -45,7 +47,7 @@ impl Store {
         self.forget(&STATEMENTS_AT_ONCE, before).await
     }
 
-    /// Forgets codes, sessions, tokens and signing keys that were of no more use before `before`; gives how many rows went. Call
+    /// Forgets codes, sessions, tokens, signing keys and which calls may come again that were of no more use before `before`; gives how many rows went. Call
     /// again until it gives 0. A code or token that is forgotten can no longer be told as a replay, so leave them for a while.
     ///
     /// # Errors

@@ -64,6 +64,7 @@ const STEPS: &[Step] = &[
     step!(30, "signature_key_terms", "0030_signature_key_terms.sql"),
     step!(31, "new_keys", "0031_new_keys.sql"),
     step!(32, "journal_heads", "0032_journal_heads.sql"),
+    step!(33, "repeats", "0033_repeats.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

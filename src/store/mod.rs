@@ -22,6 +22,7 @@ pub mod app_access;
 pub mod app_secret;
 pub mod audit;
 pub mod authorization_code;
+pub mod billed_call;
 pub mod charge;
 mod charge_batch;
 pub mod client;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::repeats::Repeats;
 use crate::billing::error::BillingError;
 use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
@@ -22,6 +23,8 @@ pub(super) struct Incoming {
     exceptions: Vec<UsageException>,
     /// The head of the journal's chain where it ends, if that is known.
     pub(super) head: Option<[u8; 32]>,
+    /// Which records are of calls that may come again, or came again.
+    pub(super) repeats: Repeats,
 }
 
 impl Incoming {

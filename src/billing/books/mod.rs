@@ -5,6 +5,7 @@ mod calendar;
 pub mod exceptions;
 mod incoming;
 pub mod recorder;
+mod repeats;
 mod waiting;
 
 pub use self::calendar::BooksTime;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
 use super::incoming::Incoming;
+use super::repeats;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
@@ -165,6 +166,7 @@ async fn record(
     let span = (position.saturating_add(1), up_to);
     let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
     incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
+    set_repeats_free(&mut transaction, &mut incoming).await?;
     match take_in(transaction, (source, span), &incoming, time.clone(), (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;
@@ -172,10 +174,21 @@ async fn record(
                 return Err(BillingError::Gap { recorded: position, first: span.0 });
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
+            set_repeats_free(&mut transaction, &mut incoming).await?;
             take_in(transaction, (source, span), &incoming, time, (tariffs, Memory::default())).await
         }
         taken => taken,
     }
+}
+
+/// Has what is no new call cost nothing.
+async fn set_repeats_free(
+    transaction: &mut Transaction,
+    incoming: &mut Incoming,
+) -> Result<(), BillingError> {
+    let known = transaction.billed_calls(&repeats::digests(&incoming.records)).await?;
+    incoming.repeats.set_free(&mut incoming.records, known);
+    Ok(())
 }
 
 async fn begin(store: &Store) -> Result<Transaction, BillingError> {
@@ -211,6 +224,8 @@ async fn take_in(
         }
         sums = Sums::Read;
     };
+    transaction.keep_billed_calls(&incoming.repeats.billed).await?;
+    transaction.insert_repeats(&incoming.repeats.free).await?;
     transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
     transaction.commit().await?;
     Ok(Memory { numbers, running })

@@ -179,11 +179,11 @@ proptest! {
         let of = |pieces: [&[u8]; 2]| {
             let mut picker = picker(&["a", "b.a"], 20);
             pieces.iter().for_each(|piece| picker.push(piece));
-            picker.end().map(|picked| written(&picked))
+            picker.end().ok().map(|picked| written(&picked))
         };
         let whole = of([text, b""]);
         prop_assert_eq!(of([&text[..cut], &text[cut..]]), whole.clone());
-        if whole.is_ok() {
+        if whole.is_some() {
             prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok());
         }
     }

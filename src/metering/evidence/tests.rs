@@ -44,6 +44,7 @@ fn order_meter() -> Meter {
         bodies: BodiesRead::default(),
         headers: Vec::new(),
         max_capture: 1000,
+        idempotent_for: None,
         source: Location { file: "r.yaml".into(), line: 7, column: 3 },
     })
 }
@@ -60,8 +61,7 @@ fn evidence_coded(meter: &Meter, status: u16, (body, coding): (&[u8], Option<&st
     let nothing = Capture::nothing();
     let mut response = Capture::of(&meter.bodies.response, meter.max_capture, coding);
     response.push(body);
-    let facts =
-        CallFacts { status, response: &response, response_coding: coding, ..order(&nothing) };
+    let facts = CallFacts { status, response: &response, response_coding: coding, ..order(&nothing) };
     read(meter, &facts)
 }
 

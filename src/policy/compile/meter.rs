@@ -1,17 +1,23 @@
 //! What is billable on a route, and the evidence that is captured of it.
 
+use std::time::Duration;
+
 use http::HeaderName;
 
 use super::super::body_reading::BodyReading;
 use super::super::expression::{Declared, Expression, Wanted};
 use super::super::file::routes::{MeterEntry, TransactionEntry, TransactionKindName};
+use super::super::file::text::DurationText;
 use super::super::snapshot::{BodiesRead, Meter, TransactionMeter};
+use super::basics::duration;
 use super::routes::{One, parameters};
 use crate::domain::usage::TransactionKind;
 
 const MAX_CAPTURE: u64 = 256 << 10;
 /// The most that a meter may keep of a body.
 const CAPTURE_LIMIT: u64 = 4 << 20;
+/// For how long at most a call may be known that is not billed again; the store forgets it some time later.
+const IDEMPOTENT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl One<'_, '_> {
     pub(super) fn meter(&mut self, entry: &MeterEntry, path: &str) -> Option<Meter> {
@@ -25,6 +31,7 @@ impl One<'_, '_> {
         if max_capture > CAPTURE_LIMIT {
             self.wrong("/meter/max_capture", "at most 4MiB of a body can be captured".to_owned(), None);
         }
+        let idempotent_for = entry.idempotent_for.as_ref().map(|text| self.idempotent_for(text));
         let (when, units) = (when?, units?);
         let transaction = match transaction {
             Some(transaction) => Some(transaction?),
@@ -33,9 +40,24 @@ impl One<'_, '_> {
         let source = self.document.key_location(&format!("{}/meter", self.pointer));
         let max_capture = usize::try_from(max_capture).ok()?;
         let bodies = BodiesRead::default();
-        let mut meter = Meter { when, units, transaction, bodies, headers, max_capture, source };
+        let idempotent_for = match idempotent_for {
+            Some(span) => Some(span?),
+            None => None,
+        };
+        let mut meter =
+            Meter { when, units, transaction, bodies, headers, max_capture, idempotent_for, source };
         meter.bodies = self.bodies_read(&meter)?;
         Some(meter)
+    }
+
+    fn idempotent_for(&mut self, text: &DurationText) -> Option<Duration> {
+        let part = "/meter/idempotent_for";
+        let span = duration(self.compiling, self.document, &format!("{}{part}", self.pointer), text)?;
+        if span > IDEMPOTENT_LIMIT || span.subsec_nanos() > 0 {
+            let message = "a call is known for whole seconds, and 7 days at most".to_owned();
+            self.wrong(part, message, Some("write it like 24h".to_owned()));
+        }
+        Some(span)
     }
 
     /// The fields of the answer's head that the expressions may read.

@@ -175,6 +175,10 @@ pub struct MeterEntry {
     /// size(response.body) does, if it is a form, if it is a durable answer, or if its gzip or deflate is to be undone: then all of it
     /// is kept, as it came and decoded. What is longer than can be kept, or of another coding, is an exception.
     pub max_capture: Option<SizeText>,
+    /// For how long the upstream knows a call that came with an `Idempotency-Key`: the same one again it answers as it did then,
+    /// instead of doing it again. That is not billed: a call of the same app, for the same merchant, with the same method, path, query,
+    /// key and body. 7d at most; when left out, each billable answer is billed.
+    pub idempotent_for: Option<DurationText>,
 }
 
 /// How a transaction is read from a call.

@@ -17,6 +17,7 @@ mod priced;
 mod rating;
 mod recorder;
 mod remembered;
+mod repeats;
 pub(crate) mod seed;
 mod split;
 

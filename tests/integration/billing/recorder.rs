@@ -93,6 +93,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             bytes_out: 1,
             refusal: None,
             disclosed: ScopeSet::none(),
+            idempotency: None,
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

@@ -118,6 +118,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         bytes_out: 2,
         refusal: None,
         disclosed: ScopeSet::none(),
+        idempotency: None,
         evidence: Evidence::Billable { units, transaction },
     }
 }

@@ -40,7 +40,7 @@ const ROUTES: &str = "
 /// How many items an export has: far more than is kept of it.
 const ITEMS: usize = 20_000;
 
-fn with_routes(policies: &Path, address: &str) {
+pub(super) fn with_routes(policies: &Path, address: &str) {
     let append = |file: &str, change: &dyn Fn(String) -> String| {
         let file = policies.join(file);
         std::fs::write(&file, change(std::fs::read_to_string(&file).unwrap())).unwrap();
@@ -53,7 +53,7 @@ fn with_routes(policies: &Path, address: &str) {
 }
 
 /// An upstream that answers once it has all of a request.
-fn upstream() -> String {
+pub(super) fn upstream() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {

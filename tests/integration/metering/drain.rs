@@ -102,6 +102,7 @@ fn usage(status: u16) -> Vec<u8> {
         bytes_out: 0,
         refusal: None,
         disclosed: ScopeSet::none(),
+        idempotency: None,
         evidence: Evidence::Free,
     };
     record::encode(&usage).unwrap()

@@ -1,3 +1,4 @@
 mod accounts;
+mod again;
 mod bodies;
 mod drain;

@@ -40,6 +40,13 @@ fn fields_of_an_answers_head_are_named_once_before_they_are_read() {
     refused("headers: []", "", None);
 }
 
+#[test]
+fn how_long_a_call_is_known_is_bounded() {
+    refused("idempotent_for: 8d", "7 days at most", Some("24h"));
+    refused("idempotent_for: 1500ms", "whole seconds", None);
+    refused("idempotent_for: always", "has the wrong form", None);
+}
+
 /// What the meter of the shipped route for orders reads with more in it.
 fn read(more: &str) -> (BodiesRead, Vec<HeaderName>) {
     let source = changed(ORDERS, UNITS, &format!("    meter:\n      {more}\n      transaction:\n"));
