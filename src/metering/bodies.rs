@@ -75,8 +75,8 @@ fn whole(bytes: &[u8], reading: &BodyReading, max: usize) -> Result<NamedBody, S
             picker.push(bytes);
             members(&picker)
         }
-        BodyReading::Form => {
-            let read = form::read(bytes).map_err(|error| error.to_string())?;
+        BodyReading::Form(json) => {
+            let read = form::read(bytes, json).map_err(|error| error.to_string())?;
             Ok((body_reading::FORM, read))
         }
         BodyReading::Lines(sums) => {

@@ -61,10 +61,8 @@ impl Capture {
             BodyReading::Members(wanted) if is_plain => {
                 Self(Kept::Members(Box::new(Picker::new(wanted.clone(), max))))
             }
-            BodyReading::Lines(sums) if is_plain => {
-                Self(Kept::Lines(Box::new(Lines::new(sums.clone()))))
-            }
-            BodyReading::Json | BodyReading::Members(_) | BodyReading::Form | BodyReading::Lines(_) => {
+            BodyReading::Lines(sums) if is_plain => Self(Kept::Lines(Box::new(Lines::new(sums.clone())))),
+            BodyReading::Json | BodyReading::Members(_) | BodyReading::Form(_) | BodyReading::Lines(_) => {
                 Self::up_to(max)
             }
         }

@@ -3,12 +3,13 @@
 use percent_encoding::percent_decode;
 
 use crate::policy::expression::Field;
+use crate::policy::expression::json::{self, JsonError};
 
 /// Most fields of a form.
 const MAX_FIELDS: usize = 10_000;
 
 /// Why a form is not read; none of its contents are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// A percent sign that no two hexadecimal digits follow.
     #[error("it is not a form: a percent sign stands before no two hexadecimal digits")]
@@ -19,16 +20,24 @@ pub enum FormError {
     /// A name is there twice: which of the two the upstream takes is not for the gateway to guess.
     #[error("it is a form that has a name twice")]
     NameTwice,
+    /// A field that is to be JSON is none.
+    #[error("it is a form whose field {name} is read as JSON: {why}")]
+    Json {
+        /// The field, which the policies name.
+        name: String,
+        /// Why it is none.
+        why: JsonError,
+    },
     /// Too many fields.
     #[error("it is a form that has more than {MAX_FIELDS} fields")]
     TooMany,
 }
 
-/// Reads a form: its names, and the text of each.
+/// Reads a form: its names, and the text of each; of those that are `json`, what that text holds.
 ///
 /// # Errors
 /// [`FormError`].
-pub fn read(bytes: &[u8]) -> Result<Field, FormError> {
+pub fn read(bytes: &[u8], json: &[String]) -> Result<Field, FormError> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     let mut fields = Vec::new();
     for pair in pairs {
@@ -37,7 +46,14 @@ pub fn read(bytes: &[u8]) -> Result<Field, FormError> {
         }
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        fields.push((text(name)?, Field::owned_text(text(value)?)));
+        let (name, value) = (text(name)?, text(value)?);
+        let value = match json.contains(&name) {
+            true => {
+                json::read(value.as_bytes()).map_err(|why| FormError::Json { name: name.clone(), why })?
+            }
+            false => Field::owned_text(value),
+        };
+        fields.push((name, value));
     }
     Field::object(fields).ok_or(FormError::NameTwice)
 }
@@ -58,13 +74,28 @@ mod tests {
 
     use super::*;
 
+    fn read(bytes: &[u8]) -> Result<Field, FormError> {
+        super::read(bytes, &["biz_content".to_owned()])
+    }
+
     #[test]
     fn a_form_is_names_and_texts() {
         let expected = [("total_amount", "12.50"), ("subject", "a b&c=收"), ("note", ""), ("empty", "")];
-        let read = read("total_amount=12.50&subject=a+b%26c%3D%e6%94%B6&&note=&empty".as_bytes());
-        assert_eq!(read, Ok(Field::map(expected)));
-        assert_eq!(super::read(b""), Ok(Field::map::<&str, &str>([])));
-        assert_eq!(super::read(b"a=b=c"), Ok(Field::map([("a", "b=c")])));
+        let form = "total_amount=12.50&subject=a+b%26c%3D%e6%94%B6&&note=&empty";
+        assert_eq!(read(form.as_bytes()), Ok(Field::map(expected)));
+        assert_eq!(read(b""), Ok(Field::map::<&str, &str>([])));
+        assert_eq!(read(b"a=b=c"), Ok(Field::map([("a", "b=c")])));
+    }
+
+    #[test]
+    fn a_field_that_is_json_is_what_that_holds() {
+        let content = Field::object(vec![("total_amount".to_owned(), Field::text("12.50"))]);
+        let expected =
+            vec![("biz_content".to_owned(), content.unwrap()), ("a".to_owned(), Field::text("{}"))];
+        let form = b"biz_content=%7B%22total_amount%22%3A+12.50%7D&a={}";
+        assert_eq!(read(form), Ok(Field::object(expected).unwrap()));
+        let why = JsonError::Syntax { line: 1, column: 1 };
+        assert_eq!(read(b"biz_content="), Err(FormError::Json { name: "biz_content".to_owned(), why }));
     }
 
     #[test]

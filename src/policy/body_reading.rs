@@ -28,8 +28,8 @@ pub enum BodyReading {
     Json,
     /// Members of a JSON text, which may be of any length.
     Members(Arc<WantedMembers>),
-    /// A form, all of it.
-    Form,
+    /// A form, all of it; the texts of these fields are JSON, of which members are read.
+    Form(Arc<[String]>),
     /// How many JSON texts there are, each within a line, and what members of each come to; there may be any number of them.
     Lines(Arc<WantedMembers>),
 }
@@ -46,6 +46,14 @@ pub enum Unreadable {
         one: &'static str,
         /// And as what else.
         other: &'static str,
+    },
+    /// A field of a form as a text, and members of it.
+    #[error("{variable}.{FORM}.{name} is read as a text, and by members that it has as JSON")]
+    TextAndJson {
+        /// `request` or `response`.
+        variable: &'static str,
+        /// The field.
+        name: String,
     },
     /// Something else of the lines than their number or the sum of a member.
     #[error(
@@ -86,7 +94,7 @@ impl BodyReading {
         }
         Ok(match read {
             None => Self::Nothing,
-            Some((FORM, _)) => Self::Form,
+            Some((FORM, paths)) => Self::Form(json_fields(variable, &paths)?),
             Some((LINES, paths)) => Self::Lines(Arc::new(sums(variable, paths)?)),
             Some((_, paths)) if paths.iter().any(|path| path.is_empty()) => Self::Json,
             Some((_, paths)) => Self::Members(Arc::new(WantedMembers::new(paths))),
@@ -110,6 +118,20 @@ pub fn reads_body(expression: &Expression, variable: &str) -> bool {
 fn of_body(path: &[String]) -> Option<(&'static str, &[String])> {
     let Some((field, names)) = path.split_first() else { return Some((JSON, path)) };
     [JSON, FORM, LINES].into_iter().find(|known| known == field).map(|known| (known, names))
+}
+
+/// The fields of a form of which members are read.
+fn json_fields(variable: &'static str, paths: &[&[String]]) -> Result<Arc<[String]>, Unreadable> {
+    let mut fields: Vec<String> = Vec::new();
+    for path in paths {
+        let [name, _, ..] = path else { continue };
+        if paths.contains(&std::slice::from_ref(name)) {
+            return Err(Unreadable::TextAndJson { variable, name: name.clone() });
+        }
+        fields.push(name.clone());
+    }
+    fields.dedup();
+    Ok(fields.into())
 }
 
 /// The members of which sums are read; the paths are in order.
@@ -160,8 +182,12 @@ mod tests {
             ),
             (&["request.body.id", "size(request.body)"], BodyReading::Json),
             (&["size(request)"], BodyReading::Json),
-            (&["request.form.out_trade_no"], BodyReading::Form),
-            (&["size(request.form)"], BodyReading::Form),
+            (&["request.form.out_trade_no"], BodyReading::Form([].into())),
+            (&["size(request.form)"], BodyReading::Form([].into())),
+            (
+                &["request.form.b.id", "request.form.a", "request.form.b.total.amount"],
+                BodyReading::Form(["b".to_owned()].into()),
+            ),
             (&["request.lines.count"], BodyReading::Lines(members(&[]))),
             (
                 &["request.lines.count", "request.lines.sum.quantity", "request.lines['sum'].price.amount"],
@@ -184,6 +210,10 @@ mod tests {
             (
                 &["request.lines.count", "size(request)"],
                 Unreadable::Mixed { variable, one: "body", other: "lines" },
+            ),
+            (
+                &["request.form.a.b", "size(request.form.a)"],
+                Unreadable::TextAndJson { variable, name: "a".to_owned() },
             ),
             (&["size(request.lines)"], lines.clone()),
             (&["size(request.lines.sum)"], lines),

@@ -154,8 +154,9 @@ pub struct AddressLimitEntry {
 /// What is billable on a route. Expressions are CEL over `request`, `response` and `principal`. A number of a JSON body
 /// is an integer if it is whole, however it is spelled (1.0 is 1); any other is text of its digits: write
 /// double(response.body.rate) == 0.5. A body is read as JSON by response.body.total.amount, as a form by
-/// request.form.out_trade_no, and as JSON texts, each within a line (NDJSON), by request.lines.count and by
-/// request.lines.sum.quantity, which is what that member of all lines comes to. Lines without anything are none.
+/// request.form.out_trade_no, or by request.form.biz_content.total_amount if that field is JSON itself, and as JSON texts,
+/// each within a line (NDJSON), by request.lines.count and by request.lines.sum.quantity, which is what that member of all
+/// lines comes to. Lines without anything are none.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeterEntry {

@@ -35,6 +35,14 @@ const ROUTES: &str = "
       headers: [x-more]
       units: response.body.count + int(response.headers['x-more'])
       max_capture: 64
+
+  - name: durable-export
+    methods: [GET]
+    path: /api/durable
+    upstream: catalog
+    access: {scopes: [catalog:write]}
+    durable: true
+    meter: {units: response.body.count, max_capture: 1KiB}
 ";
 
 /// How many items an export has: far more than is kept of it.
@@ -47,7 +55,10 @@ pub(super) fn with_routes(policies: &Path, address: &str) {
     };
     append("routes/catalog.yaml", &|text| text + ROUTES);
     append("products.yaml", &|text| {
-        text.replace("- update-stock\n", "- update-stock\n      - bulk-stock\n      - form\n      - export\n")
+        text.replace(
+            "- update-stock\n",
+            "- update-stock\n      - bulk-stock\n      - form\n      - export\n      - durable-export\n",
+        )
     });
     point(policies, "catalog", address);
 }
@@ -118,6 +129,18 @@ fn bulk_requests_forms_and_long_answers_are_metered_by_what_they_say() {
         let record = record_of(&dev, route);
         assert_eq!((&record["outcome"], &record["units"]), (&"billable".into(), &units.into()), "{record}");
     }
+}
+
+#[test]
+fn a_durable_answer_that_cannot_be_held_back_whole_is_for_someone_to_look_at() {
+    let address = upstream();
+    let dev = Dev::with_policies(|policies| with_routes(policies, &address));
+    let answer = call(&dev, ("GET", "/api/durable"), "");
+    assert_eq!(answer.json()["count"], ITEMS);
+    let record = record_of(&dev, "durable-export");
+    assert_eq!(record["outcome"], "exception", "{record}");
+    let exceptions = dev.admin("GET", "/admin/exceptions", "").text();
+    assert!(exceptions.contains("it is longer than the meter captures"), "{exceptions}");
 }
 
 #[test]

@@ -23,6 +23,11 @@ fn a_body_that_is_read_as_two_things_does_not_load() {
         None,
     );
     refused("units: int(response.form.n)", "response.body and response.form are both read", None);
+    refused(
+        "units: int(request.form.a.n) + size(request.form.a)",
+        "request.form.a is read as a text, and by members that it has as JSON",
+        None,
+    );
     refused("units: size(request.lines.sum)", "as request.lines.sum.quantity", None);
     refused("units: request.lines.total", "request.lines has no field total", None);
     refused(

@@ -36,14 +36,21 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A meter of payments by forms.
+fn payments() -> Meter {
+    let transaction = TransactionMeter {
+        id: expression("request.form.out_trade_no"),
+        of: None,
+        amount: wanted("request.form.total_amount", Wanted::Amount),
+        currency: wanted("'CNY'", Wanted::Currency),
+        kind: TransactionKind::Sale,
+    };
+    reading(Meter { transaction: Some(transaction), ..order_meter() })
+}
+
 #[test]
 fn a_form_is_read_by_its_names() {
-    let mut meter = order_meter();
-    let transaction = meter.transaction.as_mut().unwrap();
-    transaction.id = expression("request.form.out_trade_no");
-    transaction.amount = wanted("request.form.total_amount", Wanted::Amount);
-    transaction.currency = wanted("'CNY'", Wanted::Currency);
-    let meter = reading(meter);
+    let meter = payments();
     let form = b"out_trade_no=T%2D1&total_amount=12.50&subject=a+b";
     for (body, coding) in [(&form[..], None), (&gzip(form)[..], Some("gzip"))] {
         let Evidence::Billable { transaction: Some(sale), .. } = by_request(&meter, body, coding) else {
@@ -51,6 +58,12 @@ fn a_form_is_read_by_its_names() {
         };
         assert_eq!((sale.id.as_str(), sale.amount.minor), ("T-1", 1250));
     }
+    let meter = units_meter("int(request.form.biz_content.count) + size(request.form.sign)");
+    let biz_content = b"sign=ab&biz_content=%7B%22count%22%3A5%7D";
+    assert_eq!(units(&by_request(&meter, biz_content, None)), Some(7));
+    assert_eq!(units(&by_request(&meter, b"sign=ab&biz_content=5", None)), None);
+    assert_eq!(units(&by_request(&meter, b"sign=ab&biz_content=a", None)), None);
+    let meter = payments();
     for body in
         ["out_trade_no=1", "total_amount=1&out_trade_no=1&total_amount=2", "out_trade_no=%&total_amount=1"]
     {
