@@ -89,7 +89,7 @@ impl BodyReading {
             match &mut read {
                 None => read = Some((field, vec![names])),
                 Some((one, all)) if *one == field => all.push(names),
-                Some((one, _)) => return Err(Unreadable::Mixed { variable, one: *one, other: field }),
+                Some((one, _)) => return Err(Unreadable::Mixed { variable, one, other: field }),
             }
         }
         Ok(match read {

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::billing::error::BillingError;
-use tollgate::billing::recorder::record_batch;
 use tollgate::metering::drain::SinkError;
 use tollgate::store::StoreError;
 

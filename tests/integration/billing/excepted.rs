@@ -1,6 +1,6 @@
 //! How many records of a journal became exceptions is known of the store, whoever asks.
 
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::metering::drain::Drained;
 
 use super::on_both_stores;

@@ -1,6 +1,6 @@
 //! The heads of a journal's chain are kept with the batches that they prove, and stay.
 
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::books::recorder::record_batch;
 use tollgate::metering::drain::Drained;
 use tollgate::store::journal_head::JournalBatch;
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use tollgate::billing::check::check;
-use tollgate::billing::recorder::record_batch;
+use tollgate::billing::books::recorder::record_batch;
+use tollgate::billing::ledger::check::check;
 use tollgate::domain::usage::{Evidence, Idempotency, UsageRecord};
 use tollgate::store::{Page, Store};
 use uuid::Uuid;
