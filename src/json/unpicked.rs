@@ -27,7 +27,7 @@ pub enum Unpicked {
     #[error("what is read of it is longer than the meter captures")]
     TooLong,
     /// It ends too soon.
-    #[error("it ends too soon")]
+    #[error("it is not JSON: it ends too soon")]
     Incomplete,
 }
 
