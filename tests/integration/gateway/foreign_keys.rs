@@ -119,7 +119,7 @@ fn stays_good(dev: &Dev, issuer: &Issuer, signer: &Signer) {
     issuer.says(500, "");
     let unknown = token(dev, issuer, &Signer::new("ES256", "two"), 1);
     assert_eq!(status(dev, &unknown), 503);
-    assert!(dev.log().contains("those before are good for a day"), "{}", dev.log());
+    wait_for("what is told of it", || dev.log().contains("those before are good for a day"));
     for id in 2..20 {
         assert_eq!(status(dev, &token(dev, issuer, signer, id)), 200);
     }

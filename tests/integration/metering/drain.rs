@@ -164,7 +164,7 @@ async fn what_has_gathered_is_taken_in_large_batches() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = sizes.clone();
     let sink = Sink::new(move |_, batch| {
-        seen.lock().unwrap().push(batch.len());
+        seen.lock().unwrap().push(batch.iter().filter(|one| matches!(one, Drained::Usage(..))).count());
         Mood::Takes
     });
     drained(&vec![usage(200); 100_000], &sink, stands_at(100_000)).await;
