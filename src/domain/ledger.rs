@@ -2,61 +2,10 @@
 //!
 //! Debits are above zero, credits below; so an account's balance is the sum of its postings, and all balances sum to zero.
 
-use std::fmt;
-use std::str::FromStr;
-
-use super::id::{AppId, MerchantId, PartnerId};
+use super::account::Account;
+use super::id::AppId;
 use super::money::{Amount, Currency};
 use super::time::{Period, Timestamp};
-
-/// An account; there is one of it for each currency.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Account {
-    /// What a partner owes the platform: `partner:ID:receivable`.
-    PartnerReceivable(PartnerId),
-    /// What a merchant owes the platform: `merchant:ID:receivable`.
-    MerchantReceivable(MerchantId),
-    /// Service fees that the platform earned: `platform:revenue:fees`.
-    FeeRevenue,
-    /// Shares of transactions that the platform earned: `platform:revenue:share`.
-    ShareRevenue,
-}
-
-impl fmt::Display for Account {
-    /// The stable text form.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PartnerReceivable(partner) => write!(f, "partner:{partner}:receivable"),
-            Self::MerchantReceivable(merchant) => write!(f, "merchant:{merchant}:receivable"),
-            Self::FeeRevenue => f.write_str("platform:revenue:fees"),
-            Self::ShareRevenue => f.write_str("platform:revenue:share"),
-        }
-    }
-}
-
-/// A text that names no account.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an account such as partner:acme:receivable or platform:revenue:fees")]
-pub struct UnknownAccount(String);
-
-impl FromStr for Account {
-    type Err = UnknownAccount;
-
-    fn from_str(text: &str) -> Result<Self, UnknownAccount> {
-        let unknown = || UnknownAccount(text.chars().take(160).collect());
-        match text {
-            "platform:revenue:fees" => return Ok(Self::FeeRevenue),
-            "platform:revenue:share" => return Ok(Self::ShareRevenue),
-            _ => {}
-        }
-        let party = text.strip_suffix(":receivable").ok_or_else(unknown)?;
-        if let Some(partner) = party.strip_prefix("partner:") {
-            return PartnerId::new(partner).map(Self::PartnerReceivable).map_err(|_| unknown());
-        }
-        let merchant = party.strip_prefix("merchant:").ok_or_else(unknown)?;
-        MerchantId::new(merchant).map(Self::MerchantReceivable).map_err(|_| unknown())
-    }
-}
 
 /// One side of a ledger transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,21 +159,5 @@ mod tests {
         );
         let huge = &[(partner, i64::MAX, "CNY"), (fees, i64::MAX, "CNY"), (share, 2, "CNY")];
         check(huge, Some("postings come to 18446744073709551616 minor units, not to zero"));
-    }
-
-    #[test]
-    fn an_account_survives_its_text() {
-        let odd = PartnerId::new("a:receivable:b").unwrap();
-        for account in [
-            Account::FeeRevenue,
-            Account::ShareRevenue,
-            Account::PartnerReceivable(odd),
-            Account::MerchantReceivable(MerchantId::new("merchant:1").unwrap()),
-        ] {
-            assert_eq!(account.to_string().parse::<Account>().unwrap(), account);
-        }
-        for bad in ["", "platform:revenue", "partner::receivable", "partner:a", "shop:a:receivable"] {
-            assert!(bad.parse::<Account>().is_err(), "{bad:?} was taken");
-        }
     }
 }

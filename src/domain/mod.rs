@@ -2,6 +2,7 @@
 //!
 //! Values and rules only: no I/O, no async, no clock read, no serialization.
 
+pub mod account;
 pub mod action;
 pub mod admin_access;
 pub mod api_key;

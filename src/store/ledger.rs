@@ -5,7 +5,8 @@ use super::numbers::Numbers;
 use super::open::Store;
 use super::transaction::Transaction;
 use super::usage::MAX_LISTED;
-use crate::domain::ledger::{Account, LedgerTransaction, Posting};
+use crate::domain::account::Account;
+use crate::domain::ledger::{LedgerTransaction, Posting};
 use crate::domain::time::Timestamp;
 
 /// The balance of an account in a currency.

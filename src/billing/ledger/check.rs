@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::billing::statement::{StatementError, arrange, content, hash};
-use crate::domain::ledger::Account;
+use crate::domain::account::Account;
 use crate::domain::money::MoneyError;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::domain::time::Period;

@@ -9,9 +9,10 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::charge::{Charge, ChargeKind, LineKey};
 use crate::domain::id::NodeId;
-use crate::domain::ledger::{About, Account, LedgerTransaction, Posting, Unbalanced};
+use crate::domain::ledger::{About, LedgerTransaction, Posting, Unbalanced};
 use crate::domain::money::{Amount, MoneyError};
 use crate::domain::time::Timestamp;
 use crate::store::charge::NewCharge;
@@ -124,12 +125,12 @@ fn cause(origin: &Origin, charge: &Charge) -> String {
 /// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
 fn transfer(Group { line, cause, at, sum, .. }: Group) -> Result<LedgerTransaction, PostingError> {
     let earned = match line.kind {
-        ChargeKind::ServiceFee => Account::FeeRevenue,
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => Account::ShareRevenue,
+        ChargeKind::ServiceFee => Purpose::FeeRevenue,
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal => Purpose::ShareRevenue,
     };
     let postings = vec![
-        Posting { account: Account::PartnerReceivable(line.partner), amount: sum },
-        Posting { account: earned, amount: sum.negated()? },
+        Posting { account: Account::new(Party::Partner(line.partner), Purpose::Receivable), amount: sum },
+        Posting { account: Account::new(Party::Platform, earned), amount: sum.negated()? },
     ];
     let about = About { app: line.app, period: line.period, at };
     Ok(LedgerTransaction::new(cause, about, postings)?)

@@ -3,9 +3,9 @@
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::plans::{Occasion, PlanError, admit};
 use tollgate::billing::statement::{CloseEarly, close};
+use tollgate::domain::account::Account;
 use tollgate::domain::action::Action;
 use tollgate::domain::audit::{Actor, Change};
-use tollgate::domain::ledger::Account;
 use tollgate::policy::load::{NoValues, load};
 use tollgate::policy::snapshot::Snapshot;
 use tollgate::store::audit::AuditFilter;
