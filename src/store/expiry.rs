@@ -23,7 +23,8 @@ const STATEMENTS: [&str; 8] = [
      (select 1 from signing_key later where later.revoked_at is null \
      and later.active_from > signing_key.active_from and later.active_from < $1) limit $2)",
     // No upstream knows a call for longer than seven days.
-    "delete from billed_call where digest in (select digest from billed_call where at < $1 - 604800000000 limit $2)",
+    "delete from repeatable_call where (digest, usage) in \
+     (select digest, usage from repeatable_call where at < $1 - 604800000000 limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires. A device is told for ten minutes more that it is too late.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::batch::{Books, Sums, billable, tariffs};
 use super::calendar::BooksTime;
+use super::repeats;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::totals::refund_key;
@@ -162,6 +163,8 @@ async fn rate(
     books.resolve(resolution);
     // Terms get new numbers, which tells whoever remembers sums that these have changed.
     books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await?;
+    // If the same call comes again with its Idempotency-Key, it is not billed once more.
+    transaction.learn_worth(call.usage, &repeats::worth(call.transaction.as_ref())).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
 use super::incoming::Incoming;
-use super::repeats;
+use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
@@ -186,8 +186,29 @@ async fn set_repeats_free(
     transaction: &mut Transaction,
     incoming: &mut Incoming,
 ) -> Result<(), BillingError> {
-    let known = transaction.billed_calls(&repeats::digests(&incoming.records)).await?;
+    let known = transaction.repeatable_calls(&repeats::digests(&incoming.records)).await?;
     incoming.repeats.set_free(&mut incoming.records, known);
+    Ok(())
+}
+
+/// Keeps which calls may come again, and what became of those that came again.
+async fn keep_repeats(
+    transaction: &mut Transaction,
+    repeats: &Repeats,
+    now: Timestamp,
+) -> Result<(), BillingError> {
+    transaction.keep_repeatable_calls(&repeats.kept).await?;
+    transaction.insert_repeats(&repeats.free).await?;
+    transaction.insert_repeats(&repeats.answered).await?;
+    transaction.insert_resolutions(&repeats.resolutions(now)).await?;
+    if let Some((usage, first)) = repeats.done_again.first() {
+        let calls = repeats.done_again.len();
+        tracing::error!(
+            %usage, %first, calls,
+            "calls came again with their Idempotency-Key, and are other transactions: they are billed, and their upstream is not \
+             idempotent, as the policies say that it is"
+        );
+    }
     Ok(())
 }
 
@@ -224,8 +245,7 @@ async fn take_in(
         }
         sums = Sums::Read;
     };
-    transaction.keep_billed_calls(&incoming.repeats.billed).await?;
-    transaction.insert_repeats(&incoming.repeats.free).await?;
+    keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
     transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
     transaction.commit().await?;
     Ok(Memory { numbers, running })

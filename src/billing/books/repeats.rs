@@ -2,23 +2,33 @@
 //! was recorded.
 //!
 //! Which calls are the same call again, a digest in their records says; which of them was billed, the store does. The first that is
-//! recorded is the one: which came first matters to nobody.
+//! recorded is the one: which came first matters to nobody. But what the policies say of an upstream is believed only as far as the
+//! evidence goes: one that names another transaction was done again, and is billed as a call of its own. Of an answer that nobody saw
+//! nothing can be compared: it was the same call, if there is only one that it can have been.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::usage::{Evidence, Idempotency, UsageRecord};
-use crate::store::billed_call::{BilledCall, Digest};
+use crate::domain::time::Timestamp;
+use crate::domain::usage::{Evidence, Idempotency, Transaction, UsageRecord};
+use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
+use crate::store::repeatable_call::{Digest, RepeatableCall, Worth};
 use crate::store::usage_batch::Recorded;
 
-/// What a batch has of calls that may come again, or came again.
+/// What a batch has of calls that may come again, or came again; the latter each with the call that is billed for it, or was before.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    /// Those that are billed.
-    pub(super) billed: Vec<BilledCall>,
-    /// Those that are not, each with the one that is.
+    /// Those that may come again.
+    pub(super) kept: Vec<RepeatableCall>,
+    /// Those that are not billed.
     pub(super) free: Vec<(Uuid, Uuid)>,
+    /// Those of earlier batches that are not, and were exceptions until now.
+    pub(super) answered: Vec<(Uuid, Uuid)>,
+    /// Those that are billed, too, for they are other transactions.
+    pub(super) done_again: Vec<(Uuid, Uuid)>,
 }
 
 /// The digests of records that would be billed, each once.
@@ -30,40 +40,131 @@ pub(super) fn digests(records: &[Recorded]) -> Vec<Digest> {
     digests
 }
 
+/// What a call is compared by. It stays as it is: the store has it.
+pub(super) fn worth(transaction: Option<&Transaction>) -> Worth {
+    let written = |one: &Transaction| {
+        let amount = (one.amount.to_string(), one.amount.currency.code());
+        json!([one.kind.name(), one.id, one.of, amount.0, amount.1]).to_string()
+    };
+    Worth::Billed(transaction.map_or_else(String::new, written))
+}
+
+/// A record that may be of a call that came again.
+struct Asked<'r> {
+    usage: &'r UsageRecord,
+    digest: Digest,
+    kept_for: Duration,
+}
+
+impl Asked<'_> {
+    /// Those of the same calls that were billed while the upstream knows them, the last of them first.
+    fn billed<'c>(&self, calls: &'c [RepeatableCall]) -> Vec<&'c RepeatableCall> {
+        let is_billed = |call: &&RepeatableCall| call.worth != Worth::Unseen && self.is_known_with(call);
+        let mut billed: Vec<&RepeatableCall> = calls.iter().filter(is_billed).collect();
+        billed.sort_unstable_by_key(|call| std::cmp::Reverse((call.at, call.usage)));
+        billed
+    }
+
+    /// The ids of those of the same calls that are exceptions, and that the upstream answered as it did this one.
+    fn unseen(&self, calls: &[RepeatableCall]) -> Vec<Uuid> {
+        let is_unseen = |call: &&RepeatableCall| call.worth == Worth::Unseen && self.is_known_with(call);
+        calls.iter().filter(is_unseen).map(|call| call.usage).collect()
+    }
+
+    /// Whether another call came while the upstream knew this one, or the other way round.
+    fn is_known_with(&self, other: &RepeatableCall) -> bool {
+        let (early, late) = (other.at.min(self.usage.at), other.at.max(self.usage.at));
+        other.usage != self.usage.id && late.since(early) < self.kept_for
+    }
+
+    fn call(&self, worth: Worth) -> RepeatableCall {
+        RepeatableCall { digest: self.digest, usage: self.usage.id, at: self.usage.at, worth }
+    }
+}
+
 impl Repeats {
-    /// Has records cost nothing that are the same call as one that is `known` to be billed, or that stands before them. Those that were
+    /// Has records cost nothing that are the same call as one that is `known`, or stands in the batch, and is billed. Those that were
     /// found free before stay so, unless they are gone.
-    pub(super) fn set_free(&mut self, records: &mut [Recorded], known: Vec<BilledCall>) {
+    pub(super) fn set_free(&mut self, records: &mut [Recorded], known: Vec<RepeatableCall>) {
         if !self.free.is_empty() {
             let left: HashSet<Uuid> = records.iter().map(|recorded| recorded.usage.id).collect();
             self.free.retain(|(again, _)| left.contains(again));
         }
-        let mut known: HashMap<Digest, BilledCall> =
-            known.into_iter().map(|billed| (billed.digest, billed)).collect();
-        let mut new: HashMap<Digest, BilledCall> = HashMap::new();
-        for Recorded { usage, .. } in records {
-            let Some(Idempotency { digest, kept_for }) = asked(usage) else { continue };
-            let is_first = |first: &BilledCall| {
-                let (early, late) = (first.at.min(usage.at), first.at.max(usage.at));
-                first.usage != usage.id && late.since(early) < kept_for
-            };
-            if let Some(first) = known.get(&digest).copied().filter(is_first) {
+        self.kept.clear();
+        self.answered.clear();
+        self.done_again.clear();
+        let mut calls: HashMap<Digest, Vec<RepeatableCall>> = HashMap::new();
+        for call in known {
+            calls.entry(call.digest).or_default().push(call);
+        }
+        // What was seen first: it says what became of the rest.
+        for Recorded { usage, .. } in records.iter_mut() {
+            self.look_at_seen(usage, &mut calls);
+        }
+        for Recorded { usage, .. } in records.iter_mut() {
+            self.look_at_unseen(usage, &calls);
+        }
+    }
+
+    /// Looks at a record whose evidence was read.
+    fn look_at_seen(&mut self, usage: &mut UsageRecord, calls: &mut HashMap<Digest, Vec<RepeatableCall>>) {
+        let Evidence::Billable { transaction, .. } = &usage.evidence else { return };
+        let Some(asked) = asked(usage) else { return };
+        let worth = worth(transaction.as_ref());
+        let calls = calls.entry(asked.digest).or_default();
+        let billed = asked.billed(calls);
+        let same = billed.iter().find(|call| call.worth == worth || call.worth == Worth::Any);
+        if let Some(first) = same.map(|call| call.usage) {
+            self.free.push((usage.id, first));
+            usage.evidence = Evidence::Free;
+            return;
+        }
+        if let Some(other) = billed.first() {
+            self.done_again.push((usage.id, other.usage));
+        } else {
+            let unseen = asked.unseen(calls);
+            calls.retain(|call| !unseen.contains(&call.usage));
+            self.answered.extend(unseen.into_iter().map(|unseen| (unseen, usage.id)));
+        }
+        let call = asked.call(worth);
+        self.kept.push(call.clone());
+        calls.push(call);
+    }
+
+    /// Looks at a record whose evidence could not be read.
+    fn look_at_unseen(&mut self, usage: &mut UsageRecord, calls: &HashMap<Digest, Vec<RepeatableCall>>) {
+        let Evidence::Exception { .. } = &usage.evidence else { return };
+        let Some(asked) = asked(usage) else { return };
+        let billed = calls.get(&asked.digest).map(|calls| asked.billed(calls)).unwrap_or_default();
+        match billed.as_slice() {
+            // Which of several transactions it was, or none of them, is not for the books to guess.
+            [first, others @ ..] if others.iter().all(|other| other.worth == first.worth) => {
                 self.free.push((usage.id, first.usage));
                 usage.evidence = Evidence::Free;
-            } else if matches!(usage.evidence, Evidence::Billable { .. }) {
-                let billed = BilledCall { digest, usage: usage.id, at: usage.at };
-                known.insert(digest, billed);
-                new.insert(digest, billed);
             }
+            _ => self.kept.push(asked.call(Worth::Unseen)),
         }
-        self.billed = new.into_values().collect();
+    }
+
+    /// How exceptions are resolved that were the same calls as some that are billed now.
+    pub(super) fn resolutions(&self, now: Timestamp) -> Vec<Resolution> {
+        let resolution = |(unseen, first): &(Uuid, Uuid)| Resolution {
+            exception: format!("usage:{unseen}"),
+            outcome: ResolutionOutcome::Waived,
+            at: now,
+            resolver: "tollgate".to_owned(),
+            reason: format!("the same call came again with its Idempotency-Key, and is billed as {first}"),
+            evidence: None,
+        };
+        self.answered.iter().map(resolution).collect()
     }
 }
 
 /// What tells whether a record is of the same call as another; `None` if it costs nothing anyway.
-fn asked(usage: &UsageRecord) -> Option<Idempotency> {
-    match usage.evidence {
+fn asked(usage: &UsageRecord) -> Option<Asked<'_>> {
+    let Idempotency { digest, kept_for } = match usage.evidence {
         Evidence::Free => None,
         Evidence::Billable { .. } | Evidence::Exception { .. } => usage.idempotency,
-    }
+    }?;
+    Some(Asked { usage, digest, kept_for })
 }
