@@ -19,6 +19,7 @@ const TIERS: &[&[&str]] = &[
 /// Imports within one tier that are meant, each with its reason.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("upstream", "policy", "the snapshot's endpoints are what a pool connects to"),
+    ("json", "domain", "which names readers take for one another is the domain's to say"),
     ("policy", "limit", "a policy asks for no rate that the limiter cannot keep to"),
     ("outbound", "policy", "the snapshot says where an upstream's token comes from"),
     ("billing", "metering", "what metering drains from the journal is what billing records"),

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod action;
 pub mod admin_access;
+pub mod alike;
 pub mod api_key;
 pub mod app_certificate;
 pub mod app_credential;

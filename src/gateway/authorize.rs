@@ -10,9 +10,10 @@ use super::destination::Destination;
 use super::head::Head;
 use super::merchant_field::{self, BodyNames};
 use super::witness::{Nobody, Question, Witness};
-use super::{alike, body_kind, fields};
+use super::{body_kind, fields};
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
+use crate::domain::alike;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
 use crate::domain::narrowing::Narrowing;
@@ -276,11 +277,9 @@ fn check_condition(
     let params: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
+    let reads_query = condition.expression.reads("request", "query");
+    let query = (reads_query && body_kind::is_query_clear(query, &parts.headers, *body)).then_some(*query);
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
-    let is_clear = || alike::is_clear(query) && !body_kind::may_be_form(&parts.headers, *body);
-    if condition.expression.reads("request", "query") && !is_clear() {
-        request.retain(|(name, _)| *name != "query");
-    }
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
     variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(caller.clone())));

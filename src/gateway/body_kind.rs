@@ -5,9 +5,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 
-use super::{alike, fields};
+use super::fields;
 use crate::credential::message_signature::Body;
+use crate::domain::alike;
 use crate::domain::media_type::MediaType;
+use crate::policy::body_reading::BodyReading;
 
 /// Why it is not clear what a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,43 @@ pub(super) fn is_typed(headers: &HeaderMap, body: Body) -> bool {
 /// Whether some server may read parameters in the body.
 pub(super) fn may_be_form(headers: &HeaderMap, body: Body) -> bool {
     says_form(headers) || !is_typed(headers, body)
+}
+
+/// Whether every server reads the same parameters in a query, and none in the body in their place.
+pub(super) fn is_query_clear(query: &str, headers: &HeaderMap, body: Body) -> bool {
+    alike::is_clear(query) && !may_be_form(headers, body)
+}
+
+/// Why the upstream may take a body for something else than its meter does, if it may: then what one finds in it says nothing of what
+/// the other does.
+pub(super) fn mistaken(headers: &HeaderMap, reading: &BodyReading) -> Option<&'static str> {
+    if are_nominated(headers, &[CONTENT_TYPE, CONTENT_ENCODING]) {
+        return Some("the field Connection takes away what says what it is");
+    }
+    let is_twin = |found: &HeaderName| {
+        found != CONTENT_ENCODING && alike::is_alike(found.as_str(), CONTENT_ENCODING.as_str())
+    };
+    if headers.keys().any(is_twin) {
+        return Some("a field that is like Content-Encoding says of it what that does not");
+    }
+    let is_typed = like(headers, &CONTENT_TYPE).next().is_some();
+    let only = only_type(headers);
+    if is_typed && only.is_none() {
+        return Some("its Content-Type is not well-formed, or there are several");
+    }
+    let charset = only.and_then(|only| only.charset()).unwrap_or("utf-8");
+    if !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+        return Some("its Content-Type names another charset than UTF-8");
+    }
+    match reading {
+        BodyReading::Nothing => None,
+        BodyReading::Form(_) if only.is_some_and(|only| only.is("application/x-www-form-urlencoded")) => None,
+        BodyReading::Form(_) => Some("its Content-Type does not say that it is a form"),
+        // What has no type is for its reader to look at: those that look for parameters in it are old.
+        BodyReading::Json | BodyReading::Members(_) | BodyReading::Lines(_) => {
+            says_form(headers).then_some("its Content-Type says that it is a form")
+        }
+    }
 }
 
 fn are_nominated(headers: &HeaderMap, names: &[HeaderName]) -> bool {
@@ -98,6 +137,35 @@ mod tests {
         ] {
             let headers = headers(fields);
             assert_eq!(of_plain(&headers).map(|found| found.name()), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_its_upstream_may_take_for_something_else_is_not_read() {
+        let (json, form) =
+            (("content-type", "application/json"), ("content-type", "application/x-www-form-urlencoded"));
+        let charset = |charset| ("content-type", charset);
+        for (fields, as_json, as_form) in [
+            (&[json][..], true, false),
+            (&[form], false, true),
+            (&[], true, false),
+            (&[("content-type", "application/x-ndjson")], true, false),
+            (&[("content-type", "text/plain")], true, false),
+            (&[json, ("content-encoding", "gzip")], true, false),
+            (&[json, ("content_encoding", "gzip")], false, false),
+            (&[form, ("content_type", "application/json")], false, false),
+            (&[json, json], false, false),
+            (&[("content-type", "multipart/form-data; boundary=x")], false, false),
+            (&[("content-type", "json")], false, false),
+            (&[json, ("connection", "content-type")], false, false),
+            (&[charset("application/json; charset=UTF-8")], true, false),
+            (&[charset("application/json; charset=utf-7")], false, false),
+            (&[charset("application/x-www-form-urlencoded; charset=utf8")], false, true),
+            (&[charset("application/x-www-form-urlencoded; charset=gbk")], false, false),
+        ] {
+            let headers = headers(fields);
+            assert_eq!(mistaken(&headers, &BodyReading::Json).is_none(), as_json, "{fields:?}");
+            assert_eq!(mistaken(&headers, &BodyReading::Form([].into())).is_none(), as_form, "{fields:?}");
         }
     }
 

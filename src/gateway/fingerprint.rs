@@ -28,7 +28,12 @@ impl std::fmt::Debug for Fingerprint {
 
 impl Fingerprint {
     /// Begins with the head of a call, if it brings a key.
-    pub(super) fn begin(call: &Call, meter: &Meter, head: &request::Parts) -> Option<Box<Self>> {
+    /// `query` is the one that the upstream sees.
+    pub(super) fn begin(
+        call: &Call,
+        meter: &Meter,
+        (head, query): (&request::Parts, &str),
+    ) -> Option<Box<Self>> {
         let kept_for = meter.idempotent_for?;
         let key = key(head)?;
         let caller = &call.identity.as_ref()?.caller;
@@ -40,7 +45,7 @@ impl Fingerprint {
             call.route()?.name.as_str().as_bytes(),
             head.method.as_str().as_bytes(),
             head.uri.path().as_bytes(),
-            head.uri.query().unwrap_or_default().as_bytes(),
+            query.as_bytes(),
             key,
         ] {
             // Each behind its length, so that no two calls are hashed alike.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, request};
 
-use super::alike;
 use super::body_kind::{self, Unclear};
 use super::json_member::{self, Found};
 use crate::credential::message_signature::Body;
+use crate::domain::alike;
 use crate::domain::id::MerchantId;
 use crate::domain::merchant_field::MerchantField;
 use crate::domain::refusal::Refusal;

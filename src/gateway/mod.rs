@@ -1,7 +1,6 @@
 //! The data plane. Start with `pipeline.rs`: a request's life as one straight function.
 
 pub mod admit;
-mod alike;
 pub mod answer;
 pub mod authorize;
 mod body_kind;
@@ -28,6 +27,7 @@ mod maskable;
 pub mod masked;
 pub mod me;
 pub mod merchant_field;
+mod metered_target;
 pub mod peer;
 pub mod pipeline;
 mod places;

@@ -18,20 +18,20 @@ use super::identify::{self, Asking, Proven};
 use super::me::{self, Question};
 use super::peer::Peer;
 use super::raw_head::Unseen;
-use super::recording::{Call, Recording, Target};
+use super::recording::{Call, Recording};
 use super::signed_parameters::{self, Looked};
 use super::witness::Nobody;
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, kept_body, masked, request_body, request_id, respond, unread, upload,
-    upstream_token,
+    document, durable, forward, head, kept_body, masked, metered_target, request_body, request_id, respond,
+    unread, upload, upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::{Meter, Route, Snapshot, Unwritable};
+use crate::policy::snapshot::{Route, Snapshot, Unwritable};
 use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::request::RequestHead;
 
@@ -197,8 +197,8 @@ async fn stages(
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
     let mut upload = match form.and_then(Option::take) {
-        Some(form) => request_body::of_form(call, parts, form),
-        None => request_body::of((worker, peer), call, route, (parts, body.take())),
+        Some(form) => request_body::of_form(call, (parts, query), form),
+        None => request_body::of((worker, peer), call, route, (parts, query, body.take())),
     };
     if let Some(digest) = digest {
         upload.check(*digest)?;
@@ -208,7 +208,7 @@ async fn stages(
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         take_room(worker, call)?;
     }
-    call.target = metered_target(call.meter(), &checked, query.unwrap_or_default(), &parameters);
+    call.target = metered_target::of(call.meter(), &checked, (query, parts, signed_body), &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, &checked), head);
     let at = kept_body::goes_on_at(worker, call, &upload);
@@ -275,24 +275,6 @@ fn take_room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
         },
     };
     if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
-}
-
-/// What the meter's expressions may read of the target; nothing is copied for a meter without expressions.
-fn metered_target(
-    meter: Option<&Meter>,
-    head: &head::Head<'_>,
-    query: &str,
-    parameters: &PathParameters<'_, '_>,
-) -> Option<Target> {
-    let meter = meter?;
-    if meter.when.is_none() && meter.units.is_none() && meter.transaction.is_none() {
-        return None;
-    }
-    Some(Target {
-        path: head.path.clone().into_owned(),
-        params: parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        query: query.to_owned(),
-    })
 }
 
 /// Writes the fields that the upstream sees.

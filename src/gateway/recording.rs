@@ -91,8 +91,8 @@ pub struct Target {
     pub path: String,
     /// The path's parameters.
     pub params: Vec<(String, String)>,
-    /// The query.
-    pub query: String,
+    /// The query, if every server reads the same parameters in it.
+    pub query: Option<String>,
 }
 
 impl Call {

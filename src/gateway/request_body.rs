@@ -3,6 +3,7 @@
 use http::request;
 use hyper::body::Incoming;
 
+use super::body_kind;
 use super::fields;
 use super::fingerprint::Fingerprint;
 use super::form::Form;
@@ -18,9 +19,9 @@ pub(super) fn of(
     (worker, peer): (&Worker, &Peer),
     call: &mut Call,
     route: &Route,
-    (parts, body): (&request::Parts, Option<Incoming>),
+    (parts, query, body): (&request::Parts, Option<&str>, Option<Incoming>),
 ) -> Upload {
-    begin(call, parts);
+    begin(call, parts, query);
     let Some(body) = body else { return Upload::Empty };
     let bounds = &worker.shared.bounds;
     let bounds = UploadBounds { max: route.max_body, time: bounds.body_time, progress: bounds.body_progress };
@@ -28,8 +29,12 @@ pub(super) fn of(
 }
 
 /// The body of a call whose form was read before, and goes on at once.
-pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Upload {
-    begin(call, parts);
+pub(super) fn of_form(
+    call: &mut Call,
+    (parts, query): (&request::Parts, Option<&str>),
+    form: Form,
+) -> Upload {
+    begin(call, parts, query);
     let mut outcome = call.upload.borrow_mut();
     outcome.is_cut = form.is_cut;
     let form = form.into_bytes();
@@ -38,15 +43,18 @@ pub(super) fn of_form(call: &mut Call, parts: &request::Parts, form: Form) -> Up
     if form.is_empty() { Upload::Empty } else { Upload::Whole(Box::new(form)) }
 }
 
-/// Has what the meter reads of the body kept, and a call known that may come again.
-fn begin(call: &mut Call, parts: &request::Parts) {
+/// Has what the meter reads of the body kept, and a call known that may come again. The query is the one that goes on.
+fn begin(call: &mut Call, parts: &request::Parts, query: Option<&str>) {
     let is_looked_at = |meter: &&Meter| meter.bodies.request.is_any() || meter.idempotent_for.is_some();
     let Some(meter) = call.meter().filter(is_looked_at) else { return };
-    let fingerprint = Fingerprint::begin(call, meter, parts);
+    let fingerprint = Fingerprint::begin(call, meter, (parts, query.unwrap_or_default()));
     let (mut capture, mut coding) = (Capture::nothing(), None);
     if meter.bodies.request.is_any() {
         coding = fields::coding(&parts.headers);
-        capture = Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref());
+        capture = match body_kind::mistaken(&parts.headers, &meter.bodies.request) {
+            Some(why) => Capture::of_mistaken(why),
+            None => Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref()),
+        };
     }
     let mut upload = call.upload.borrow_mut();
     (upload.capture, upload.fingerprint) = (capture, fingerprint);

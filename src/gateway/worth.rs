@@ -37,7 +37,7 @@ pub(super) fn of_answer(call: &Call, seen: &Seen, end: End) -> Evidence {
     if is_platforms {
         return Evidence::Free;
     }
-    let empty = Target { path: String::new(), params: Vec::new(), query: String::new() };
+    let empty = Target { path: String::new(), params: Vec::new(), query: None };
     let target = call.target.as_ref().unwrap_or(&empty);
     let upload = call.upload.borrow();
     evidence::read(
@@ -46,7 +46,7 @@ pub(super) fn of_answer(call: &Call, seen: &Seen, end: End) -> Evidence {
             method: call.method.as_str(),
             path: &target.path,
             params: &target.params,
-            query: &target.query,
+            query: target.query.as_deref(),
             status: seen.status,
             principal: &Principal::App(identity.caller.clone()),
             request: &upload.capture,

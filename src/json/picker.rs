@@ -222,7 +222,7 @@ impl Picker {
     /// Takes more of a name.
     fn in_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unpicked> {
         let ended = if self.here().is_some() {
-            let (name, most) = (&mut self.name, self.wanted.longest() + 1);
+            let (name, most) = (&mut self.name, self.wanted.telling());
             self.text.decode(&mut piece.stops, at, |decoded| {
                 let room = most.saturating_sub(name.len()).min(decoded.len());
                 name.extend_from_slice(&decoded[..room]);
@@ -244,12 +244,12 @@ impl Picker {
 
     /// Where in the tree the member is that has this name, if it is asked for or on the way.
     fn named(&self, name: &[u8]) -> Result<Option<Place>, Unpicked> {
-        let Some(place) = self.here().and_then(|here| self.wanted.member(here, name)) else {
-            return Ok(None);
-        };
-        match self.kept.found(place) {
-            Found::Nothing => Ok(Some(place)),
-            Found::Value(_) | Found::Object | Found::List => Err(Unpicked::KeyTwice),
+        let Some(here) = self.here() else { return Ok(None) };
+        match self.wanted.member(here, name).map(|place| (place, self.kept.found(place))) {
+            Some((place, Found::Nothing)) => Ok(Some(place)),
+            Some((_, Found::Value(_) | Found::Object | Found::List)) => Err(Unpicked::KeyTwice),
+            None if self.wanted.is_mistakable(here, name) => Err(Unpicked::LikeKey),
+            None => Ok(None),
         }
     }
 

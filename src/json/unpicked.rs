@@ -20,6 +20,9 @@ pub enum Unpicked {
     /// A member that is asked for, or what one stands in, is there twice: nobody can say which is meant.
     #[error("it has a key twice")]
     KeyTwice,
+    /// Some readers take the name of a member for one that is asked for: nobody can say which the reader of the text takes.
+    #[error("it has a key that some readers take for one that is read")]
+    LikeKey,
     /// It is nested too deep.
     #[error("it is nested deeper than {MAX_DEPTH}")]
     TooDeep,
@@ -39,6 +42,7 @@ impl Unpicked {
             Self::Encoding
             | Self::BrokenString
             | Self::KeyTwice
+            | Self::LikeKey
             | Self::TooDeep
             | Self::TooLong
             | Self::Incomplete => self,

@@ -1,5 +1,7 @@
 //! Which members of JSON texts one asks for, as a tree of their names. It is made when policies are loaded; calls only read it.
 
+use crate::domain::alike::is_alike;
+
 /// Where in a tree one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(pub(super) usize);
@@ -10,6 +12,8 @@ pub struct WantedMembers {
     /// The first is the top.
     nodes: Vec<Node>,
     longest: usize,
+    /// Whether a text is refused in which a name can be taken for one of these.
+    is_wary: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,11 +34,18 @@ impl WantedMembers {
         let mut paths: Vec<&[String]> = paths.into_iter().collect();
         // What one is within stands before it.
         paths.sort_unstable();
-        let mut wanted = Self { nodes: vec![Node::default()], longest: 0 };
+        let mut wanted = Self { nodes: vec![Node::default()], longest: 0, is_wary: false };
         for path in paths {
             wanted.insert(path);
         }
         wanted
+    }
+
+    /// Has texts refused in which a name can be taken for one that is asked for, as by readers that do not tell case: who writes such a
+    /// text may want to be read in two ways.
+    #[must_use]
+    pub fn wary(self) -> Self {
+        Self { is_wary: true, ..self }
     }
 
     fn insert(&mut self, path: &[String]) {
@@ -76,14 +87,31 @@ impl WantedMembers {
         members.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, below)| *below)
     }
 
+    /// Whether they are asked of texts that may be written to mislead.
+    #[must_use]
+    pub fn is_wary(&self) -> bool {
+        self.is_wary
+    }
+
+    /// Whether a name, of which [`Self::telling`] bytes are known, can be taken for one that is asked for, and texts with such are refused.
+    pub(super) fn is_mistakable(&self, at: Place, name: &[u8]) -> bool {
+        // Longer ones are like none, whatever else may stand in them.
+        self.is_wary
+            && name.len() < self.telling()
+            && std::str::from_utf8(name)
+                .is_ok_and(|name| self.nodes[at.0].members.iter().any(|(known, _)| is_alike(known, name)))
+    }
+
     /// How many places there are.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Bytes of the longest name.
-    pub(super) fn longest(&self) -> usize {
-        self.longest
+    /// As many bytes of a name as tell it from those that are asked for.
+    pub(super) fn telling(&self) -> usize {
+        let longest =
+            if self.is_wary { self.longest.saturating_mul(4).saturating_add(16) } else { self.longest };
+        longest.saturating_add(1)
     }
 }
 

@@ -3,12 +3,14 @@
 use std::cell::OnceCell;
 
 use super::capture::{Capture, Captured};
+use super::coding;
 use super::evidence::CallFacts;
+use super::form::{self, ReadJson};
 use super::lines::Lines;
-use super::{coding, form};
 use crate::json::picker::{Picked, Picker};
 use crate::policy::body_reading::{self, BodyReading};
-use crate::policy::expression::{Field, json};
+use crate::policy::expression::Field;
+use crate::policy::expression::json::{self, JsonError};
 use crate::policy::snapshot::Meter;
 
 /// The name under which expressions read a body, and what it holds.
@@ -31,7 +33,10 @@ impl<'f> Bodies<'f> {
     /// What the request's body holds, or why it cannot be read.
     pub(super) fn request(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
-        let read = || read(facts.request, &meter.bodies.request, (facts.request_coding, meter.max_capture));
+        // Whoever writes it may want to be billed for one thing and to be given another.
+        let reading =
+            Reading { body: &meter.bodies.request, max: meter.max_capture, json: json::read_warily };
+        let read = || read(facts.request, facts.request_coding, &reading);
         let read = self.request.get_or_init(read).clone();
         read.map_err(|what| format!("the request's body: {what}"))
     }
@@ -39,44 +44,51 @@ impl<'f> Bodies<'f> {
     /// What the response's body holds, or why it cannot be read.
     pub(super) fn response(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
-        let read =
-            || read(facts.response, &meter.bodies.response, (facts.response_coding, meter.max_capture));
+        let reading = Reading { body: &meter.bodies.response, max: meter.max_capture, json: json::read };
+        let read = || read(facts.response, facts.response_coding, &reading);
         let read = self.response.get_or_init(read).clone();
         read.map_err(|what| format!("the response's body: {what}"))
     }
 }
 
-/// Reads a body of which something was kept; decoded, it has `max` bytes at most.
-fn read(
-    capture: &Capture,
-    reading: &BodyReading,
-    (coding, max): (Option<&str>, usize),
-) -> Result<NamedBody, String> {
+/// How a body is read.
+struct Reading<'m> {
+    /// As what.
+    body: &'m BodyReading,
+    /// Most bytes of it, decoded too.
+    max: usize,
+    /// How JSON in it is read.
+    json: ReadJson,
+}
+
+/// Reads a body of which something was kept.
+fn read(capture: &Capture, coding: Option<&str>, reading: &Reading<'_>) -> Result<NamedBody, String> {
     match capture.captured() {
         Captured::TooLong => Err("it is longer than the meter captures".to_owned()),
-        Captured::Members(picker) => members(picker),
+        Captured::Mistaken(why) => Err(format!("its upstream may take it for something else: {why}")),
+        Captured::Members(picker) => members(picker, reading.json),
         Captured::Lines(lines) => totals(lines),
         Captured::Whole(bytes) => {
-            let bytes = coding::decode(bytes, coding, max).map_err(|error| error.to_string())?;
-            whole(&bytes, reading, max)
+            let bytes = coding::decode(bytes, coding, reading.max).map_err(|error| error.to_string())?;
+            whole(&bytes, reading)
         }
     }
 }
 
 /// Reads a body that was kept whole.
-fn whole(bytes: &[u8], reading: &BodyReading, max: usize) -> Result<NamedBody, String> {
-    match reading {
+fn whole(bytes: &[u8], reading: &Reading<'_>) -> Result<NamedBody, String> {
+    match reading.body {
         BodyReading::Nothing | BodyReading::Json => {
-            let read = json::read(bytes).map_err(|error| error.to_string())?;
+            let read = (reading.json)(bytes).map_err(|error| error.to_string())?;
             Ok((body_reading::JSON, read))
         }
         BodyReading::Members(wanted) => {
-            let mut picker = Picker::new(wanted.clone(), max);
+            let mut picker = Picker::new(wanted.clone(), reading.max);
             picker.push(bytes);
-            members(&picker)
+            members(&picker, reading.json)
         }
-        BodyReading::Form(json) => {
-            let read = form::read(bytes, json).map_err(|error| error.to_string())?;
+        BodyReading::Form(fields) => {
+            let read = form::read(bytes, (fields, reading.json)).map_err(|error| error.to_string())?;
             Ok((body_reading::FORM, read))
         }
         BodyReading::Lines(sums) => {
@@ -87,20 +99,21 @@ fn whole(bytes: &[u8], reading: &BodyReading, max: usize) -> Result<NamedBody, S
     }
 }
 
-fn members(picker: &Picker) -> Result<NamedBody, String> {
+fn members(picker: &Picker, json: ReadJson) -> Result<NamedBody, String> {
     let picked = picker.end().map_err(|error| error.to_string())?;
-    Ok((body_reading::JSON, value(picked)?))
+    Ok((body_reading::JSON, value(picked, json)?))
 }
 
-fn value(picked: Picked<'_>) -> Result<Field, String> {
+fn value(picked: Picked<'_>, json: ReadJson) -> Result<Field, String> {
     match picked {
-        Picked::Value(bytes) => json::read(bytes).map_err(|error| error.to_string()),
+        Picked::Value(bytes) => json(bytes).map_err(|error| error.to_string()),
         // What it has makes no difference: it has no members.
         Picked::List => Ok(Field::list(Vec::new())),
         Picked::Object(members) => {
-            let members = members.into_iter().map(|(name, picked)| Ok((name.to_owned(), value(picked)?)));
+            let members =
+                members.into_iter().map(|(name, picked)| Ok((name.to_owned(), value(picked, json)?)));
             let members = members.collect::<Result<Vec<_>, String>>()?;
-            Field::object(members).ok_or_else(|| json::JsonError::KeyTwice.to_string())
+            Field::object(members).ok_or_else(|| JsonError::KeyTwice.to_string())
         }
     }
 }

@@ -23,6 +23,8 @@ enum Kept {
     Lines(Box<Lines>),
     /// Nothing, for it was longer than the bound.
     TooLong,
+    /// Nothing, for its reader may take it for something else than the meter.
+    Mistaken(&'static str),
 }
 
 /// What was kept of a body that has ended.
@@ -36,6 +38,8 @@ pub(super) enum Captured<'c> {
     Lines(&'c Lines),
     /// It was longer than the bound.
     TooLong,
+    /// Its reader may take it for something else than the meter, for this reason.
+    Mistaken(&'static str),
 }
 
 impl Capture {
@@ -68,10 +72,16 @@ impl Capture {
         }
     }
 
+    /// Keeps nothing of a body that its reader may take for something else than the meter does, and why.
+    #[must_use]
+    pub fn of_mistaken(why: &'static str) -> Self {
+        Self(Kept::Mistaken(why))
+    }
+
     /// Takes the next bytes of the body.
     pub fn push(&mut self, data: &[u8]) {
         match &mut self.0 {
-            Kept::Nothing | Kept::TooLong => {}
+            Kept::Nothing | Kept::TooLong | Kept::Mistaken(_) => {}
             Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => self.give_up(),
             Kept::Whole { bytes, .. } => bytes.extend_from_slice(data),
             Kept::Members(picker) => picker.push(data),
@@ -81,7 +91,7 @@ impl Capture {
 
     /// What follows of the body will not be seen: it is longer than may be waited for.
     pub fn give_up(&mut self) {
-        if !matches!(self.0, Kept::Nothing) {
+        if !matches!(self.0, Kept::Nothing | Kept::Mistaken(_)) {
             self.0 = Kept::TooLong;
         }
     }
@@ -94,6 +104,7 @@ impl Capture {
             Kept::Members(picker) => Captured::Members(picker),
             Kept::Lines(lines) => Captured::Lines(lines),
             Kept::TooLong => Captured::TooLong,
+            Kept::Mistaken(why) => Captured::Mistaken(*why),
         }
     }
 }

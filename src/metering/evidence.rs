@@ -26,8 +26,8 @@ pub struct CallFacts<'c> {
     pub path: &'c str,
     /// The path's parameters.
     pub params: &'c [(String, String)],
-    /// The query as it came.
-    pub query: &'c str,
+    /// The query, if every server reads the same parameters in it.
+    pub query: Option<&'c str>,
     /// The status that the upstream gave.
     pub status: u16,
     /// Who called.
@@ -124,23 +124,25 @@ fn variables(reads: Reads, bodies: &Bodies<'_>) -> Result<Variables, String> {
     Ok(variables)
 }
 
-/// The fields of `request` but for the body. There is no `query` if a name stands twice in it: which of the two the upstream
-/// takes is not for the gateway to guess, so an expression that reads it has no value.
+/// The fields of `request` but for the body. There is no `query` if a name stands twice in it, or if none is given: which of two the
+/// upstream takes is not for the gateway to guess, so an expression that reads it has no value.
 #[must_use]
 pub fn request_fields(
     method: &str,
     path: &str,
     params: &[(String, String)],
-    query: &str,
+    query: Option<&str>,
 ) -> Vec<(&'static str, Field)> {
     let mut fields = vec![
         ("method", Field::text(method)),
         ("path", Field::text(path)),
         ("params", Field::map(params.iter().map(|(name, value)| (name.clone(), value)))),
     ];
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let pairs = pairs.map(|(name, value)| (name.into_owned(), Field::text(&value))).collect();
-    fields.extend(Field::object(pairs).map(|query| ("query", query)));
+    let read = |query: &str| {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        Field::object(pairs.map(|(name, value)| (name.into_owned(), Field::text(&value))).collect())
+    };
+    fields.extend(query.and_then(read).map(|query| ("query", query)));
     fields
 }
 

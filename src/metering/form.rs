@@ -2,8 +2,9 @@
 
 use percent_encoding::percent_decode;
 
+use crate::domain::alike;
 use crate::policy::expression::Field;
-use crate::policy::expression::json::{self, JsonError};
+use crate::policy::expression::json::JsonError;
 
 /// Most fields of a form.
 const MAX_FIELDS: usize = 10_000;
@@ -17,9 +18,12 @@ pub enum FormError {
     /// A name or value that is not UTF-8 once decoded.
     #[error("it is a form in another encoding than UTF-8")]
     Encoding,
-    /// A name is there twice: which of the two the upstream takes is not for the gateway to guess.
-    #[error("it is a form that has a name twice")]
+    /// A name is there twice, to some readers: which of the two the upstream takes is not for the gateway to guess.
+    #[error("it is a form that has a name twice, or one that some readers take for another")]
     NameTwice,
+    /// A semicolon, where some readers end a field.
+    #[error("it is a form with a semicolon that is not escaped, at which some readers end a field")]
+    Semicolon,
     /// A field that is to be JSON is none.
     #[error("it is a form whose field {name} is read as JSON: {why}")]
     Json {
@@ -33,11 +37,17 @@ pub enum FormError {
     TooMany,
 }
 
+/// How the text of a field that is JSON is read.
+pub type ReadJson = fn(&[u8]) -> Result<Field, JsonError>;
+
 /// Reads a form: its names, and the text of each; of those that are `json`, what that text holds.
 ///
 /// # Errors
 /// [`FormError`].
-pub fn read(bytes: &[u8], json: &[String]) -> Result<Field, FormError> {
+pub fn read(bytes: &[u8], (json, read_json): (&[String], ReadJson)) -> Result<Field, FormError> {
+    if bytes.contains(&b';') {
+        return Err(FormError::Semicolon);
+    }
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     let mut fields = Vec::new();
     for pair in pairs {
@@ -48,12 +58,13 @@ pub fn read(bytes: &[u8], json: &[String]) -> Result<Field, FormError> {
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let (name, value) = (text(name)?, text(value)?);
         let value = match json.contains(&name) {
-            true => {
-                json::read(value.as_bytes()).map_err(|why| FormError::Json { name: name.clone(), why })?
-            }
+            true => read_json(value.as_bytes()).map_err(|why| FormError::Json { name: name.clone(), why })?,
             false => Field::owned_text(value),
         };
         fields.push((name, value));
+    }
+    if !alike::are_parameters_unlike(fields.iter().map(|(name, _)| name)) {
+        return Err(FormError::NameTwice);
     }
     Field::object(fields).ok_or(FormError::NameTwice)
 }
@@ -73,9 +84,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::policy::expression::json;
 
     fn read(bytes: &[u8]) -> Result<Field, FormError> {
-        super::read(bytes, &["biz_content".to_owned()])
+        super::read(bytes, (&["biz_content".to_owned()], json::read_warily))
     }
 
     #[test]
@@ -104,6 +116,14 @@ mod tests {
         for (form, why) in [
             ("a=1&b=2&a=1", FormError::NameTwice),
             ("a=1&%61=1", FormError::NameTwice),
+            ("amount=1&Amount=2", FormError::NameTwice),
+            ("amount=1&amount[]=2", FormError::NameTwice),
+            ("pay_id=1&pay.id=2", FormError::NameTwice),
+            ("a=1;amount=2", FormError::Semicolon),
+            (
+                "biz_content={\"a\":1,\"A\":2}",
+                FormError::Json { name: "biz_content".to_owned(), why: JsonError::KeyTwice },
+            ),
             ("a=%", FormError::Escape),
             ("a=%1", FormError::Escape),
             ("a%zz=1", FormError::Escape),
@@ -121,7 +141,11 @@ mod tests {
             pairs in prop::collection::hash_map(".{1,8}", ".{0,8}", 0..6),
         ) {
             let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-            prop_assert_eq!(read(written.as_bytes()), Ok(Field::map(&pairs)));
+            let expected = match alike::are_parameters_unlike(pairs.keys()) {
+                true => Ok(Field::map(&pairs)),
+                false => Err(FormError::NameTwice),
+            };
+            prop_assert_eq!(read(written.as_bytes()), expected);
         }
 
         #[test]

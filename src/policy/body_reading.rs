@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::expression::Expression;
 use crate::json::wanted::WantedMembers;
 
+/// The variable of what a caller writes.
+const REQUEST: &str = "request";
 /// A body as JSON.
 pub const JSON: &str = "body";
 /// A body as a form (`application/x-www-form-urlencoded`).
@@ -97,7 +99,7 @@ impl BodyReading {
             Some((FORM, paths)) => Self::Form(json_fields(variable, &paths)?),
             Some((LINES, paths)) => Self::Lines(Arc::new(sums(variable, paths)?)),
             Some((_, paths)) if paths.iter().any(|path| path.is_empty()) => Self::Json,
-            Some((_, paths)) => Self::Members(Arc::new(WantedMembers::new(paths))),
+            Some((_, paths)) => Self::Members(Arc::new(members(variable, paths))),
         })
     }
 
@@ -134,6 +136,12 @@ fn json_fields(variable: &'static str, paths: &[&[String]]) -> Result<Arc<[Strin
     Ok(fields.into())
 }
 
+/// The members to which paths lead. What callers write is read warily: they may want to be billed for one thing and to be given another.
+fn members(variable: &str, paths: Vec<&[String]>) -> WantedMembers {
+    let wanted = WantedMembers::new(paths);
+    if variable == REQUEST { wanted.wary() } else { wanted }
+}
+
 /// The members of which sums are read; the paths are in order.
 fn sums(variable: &'static str, paths: Vec<&[String]>) -> Result<WantedMembers, Unreadable> {
     let mut members: Vec<&[String]> = Vec::new();
@@ -148,7 +156,7 @@ fn sums(variable: &'static str, paths: Vec<&[String]>) -> Result<WantedMembers, 
     if let Some(pair) = members.windows(2).find(|pair| pair[1].starts_with(pair[0])) {
         return Err(Unreadable::SumWithin { variable, name: pair[0].join(".") });
     }
-    Ok(WantedMembers::new(members))
+    Ok(self::members(variable, members))
 }
 
 #[cfg(test)]
@@ -169,7 +177,7 @@ mod tests {
     fn members(paths: &[&[&str]]) -> Arc<WantedMembers> {
         let paths: Vec<Vec<String>> =
             paths.iter().map(|path| path.iter().map(|name| (*name).to_owned()).collect()).collect();
-        Arc::new(WantedMembers::new(paths.iter().map(Vec::as_slice)))
+        Arc::new(WantedMembers::new(paths.iter().map(Vec::as_slice)).wary())
     }
 
     #[test]

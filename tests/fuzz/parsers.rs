@@ -277,7 +277,7 @@ fn lines(bytes: &[u8]) {
 
 /// A form of which a meter reads a part.
 fn form_body(bytes: &[u8]) {
-    let _ = form::read(bytes, &["biz_content".to_owned()]);
+    let _ = form::read(bytes, (&["biz_content".to_owned()], json::read_warily));
 }
 
 /// A policy file.

@@ -81,6 +81,36 @@ fn what_is_no_json_or_could_be_read_in_two_ways_is_not_picked() {
 }
 
 #[test]
+fn a_name_that_can_be_taken_for_one_that_is_asked_for_is_refused_where_one_is_wary() {
+    let paths = paths(&["quantity", "a.id"]);
+    let wanted = || WantedMembers::new(paths.iter().map(Vec::as_slice));
+    for (text, is_picked) in [
+        (r#"{"quantity":1,"sku":"a","a":{"id":2,"ids":3}}"#, true),
+        (r#"{"quantity":1,"b":{"Quantity":9},"a":{"quantity":9}}"#, true),
+        (r#"{"quantity":1,"list":[{"Quantity":9}]}"#, true),
+        (r#"{"quantity":1,"Quantity":9}"#, false),
+        (r#"{"QUANTITY":9,"quantity":1}"#, false),
+        (r#"{"Quantity":9}"#, false),
+        (r#"{"quantity":1,"quantity ":9}"#, false),
+        (r#"{"quantity":1,"Quantity" : 9}"#, false),
+        (r#"{"quantity":1,"a":{"id":2,"ıd":3}}"#, false),
+        (r#"{"quantity":1,"A":{"id":2}}"#, false),
+    ] {
+        let read = |wanted: WantedMembers, pieces: &[&[u8]]| {
+            let mut picker = Picker::new(Arc::new(wanted), 100);
+            pieces.iter().for_each(|piece| picker.push(piece));
+            picker.end().map(|_| ())
+        };
+        assert_eq!(read(wanted(), &[text.as_bytes()]), Ok(()), "{text}");
+        for cut in 0..text.len() {
+            let (one, other) = text.as_bytes().split_at(cut);
+            let expected = if is_picked { Ok(()) } else { Err(Unpicked::LikeKey) };
+            assert_eq!(read(wanted().wary(), &[one, other]), expected, "{text} cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn a_text_of_any_length_takes_no_more_memory_than_what_is_kept_of_it() {
     let mut picker = picker(&["total", "currency"], 13);
     picker.push(br#"{"items":["#);

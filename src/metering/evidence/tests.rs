@@ -71,7 +71,7 @@ fn order(nothing: &Capture) -> CallFacts<'_> {
         method: "POST",
         path: "/api/orders",
         params: &[],
-        query: "",
+        query: Some(""),
         status: 201,
         principal: &Principal::Anonymous,
         request: nothing,
@@ -166,7 +166,7 @@ fn control_characters_make_no_id() {
     let mut response = Capture::up_to(1000);
     response.push(br#"{"total_amount":"1","currency":"CNY"}"#);
     let request = Capture::nothing();
-    let facts = CallFacts { query: "id=%00", response: &response, ..order(&request) };
+    let facts = CallFacts { query: Some("id=%00"), response: &response, ..order(&request) };
     assert!(matches!(read(&meter, &facts), Evidence::Exception { .. }));
 }
 

@@ -4,6 +4,7 @@
 //! Written by hand, since serde_json either passes numbers through a float or reads a nested text once per level.
 
 use super::{Field, number};
+use crate::domain::alike;
 
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
@@ -43,8 +44,21 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`].
 pub fn read(bytes: &[u8]) -> Result<Field, JsonError> {
+    read_by(bytes, false)
+}
+
+/// Reads a JSON text that a caller wrote: one in which some readers take one key of an object for another of it is refused, too, as
+/// that is a repeated key to them.
+///
+/// # Errors
+/// [`JsonError`].
+pub fn read_warily(bytes: &[u8]) -> Result<Field, JsonError> {
+    read_by(bytes, true)
+}
+
+fn read_by(bytes: &[u8], is_wary: bool) -> Result<Field, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Encoding)?;
-    let mut parser = Parser { text, at: 0, values: 0 };
+    let mut parser = Parser { text, at: 0, values: 0, is_wary };
     let value = parser.value(0)?;
     parser.skip_blanks();
     match parser.peek() {
@@ -57,6 +71,7 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     values: usize,
+    is_wary: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -84,7 +99,7 @@ impl<'t> Parser<'t> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Field, JsonError> {
-        let mut entries = Vec::new();
+        let mut entries: Vec<(String, Field)> = Vec::new();
         self.at += 1;
         if self.take_after_blanks(b'}') {
             return Field::object(entries).ok_or(JsonError::KeyTwice);
@@ -98,6 +113,10 @@ impl<'t> Parser<'t> {
                 continue;
             }
             self.expect(b'}')?;
+            let keys = entries.iter().map(|(key, _)| key.as_str());
+            if self.is_wary && !alike::are_members_unlike(keys) {
+                return Err(JsonError::KeyTwice);
+            }
             return Field::object(entries).ok_or(JsonError::KeyTwice);
         }
     }
@@ -290,6 +309,19 @@ mod tests {
             assert_eq!(read(text.as_bytes()), Ok(Field::text(text)));
         }
         assert_eq!(read(b"[1.0, 1e2, -0]"), Ok(Field::list([1, 100, 0].map(Field::integer).to_vec())));
+    }
+
+    #[test]
+    fn keys_that_some_readers_take_for_one_another_are_refused_where_a_caller_wrote_them() {
+        for text in [r#"{"id":1,"ID":2}"#, r#"[{"a":{"pay_id":1,"payId":2}}]"#, r#"{"kind":1,"\u212aind":2}"#]
+        {
+            assert!(read(text.as_bytes()).is_ok(), "{text}");
+            assert_eq!(read_warily(text.as_bytes()), Err(JsonError::KeyTwice), "{text}");
+        }
+        for text in [r#"{"id":1,"ids":2}"#, r#"{"a":{"id":1},"b":{"ID":2}}"#, r#"{"$":1,"_":2,"":3}"#] {
+            assert_eq!(read_warily(text.as_bytes()), read(text.as_bytes()), "{text}");
+            assert!(read(text.as_bytes()).is_ok(), "{text}");
+        }
     }
 
     /// A core's thread has four times that much.

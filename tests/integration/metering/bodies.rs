@@ -95,9 +95,11 @@ fn serve(mut stream: TcpStream) {
         stream.write_all(format!("{more}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len()).as_bytes());
 }
 
+const LINES: (&str, &str) = ("Content-Type", "application/x-ndjson");
+
 #[track_caller]
-fn call(dev: &Dev, (method, path): (&str, &str), body: &str) -> Answer {
-    let headers = [("X-Api-Key", dev.told("/other_app/api_key")), FORM];
+fn call(dev: &Dev, (method, path): (&str, &str), (of, body): ((&str, &str), &str)) -> Answer {
+    let headers = [("X-Api-Key", dev.told("/other_app/api_key")), of];
     let answer = http::request(dev.base(), method, path, &headers, body);
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer
@@ -121,9 +123,9 @@ fn bulk_requests_forms_and_long_answers_are_metered_by_what_they_say() {
     let address = upstream();
     let dev = Dev::with_policies(|policies| with_routes(policies, &address));
     let lines = "{\"sku\":\"a-product\",\"quantity\":3}\n".repeat(20_000);
-    call(&dev, ("POST", "/api/stock"), &lines);
-    call(&dev, ("POST", "/api/form"), "units=12&note=a+b");
-    let answer = call(&dev, ("GET", "/api/export"), "");
+    call(&dev, ("POST", "/api/stock"), (LINES, &lines));
+    call(&dev, ("POST", "/api/form"), (FORM, "units=12&note=a+b"));
+    let answer = call(&dev, ("GET", "/api/export"), (LINES, ""));
     assert_eq!(answer.json()["count"], ITEMS);
     for (route, units) in [("bulk-stock", 60_000), ("form", 12), ("export", ITEMS + 7)] {
         let record = record_of(&dev, route);
@@ -135,7 +137,7 @@ fn bulk_requests_forms_and_long_answers_are_metered_by_what_they_say() {
 fn a_durable_answer_that_cannot_be_held_back_whole_is_for_someone_to_look_at() {
     let address = upstream();
     let dev = Dev::with_policies(|policies| with_routes(policies, &address));
-    let answer = call(&dev, ("GET", "/api/durable"), "");
+    let answer = call(&dev, ("GET", "/api/durable"), (LINES, ""));
     assert_eq!(answer.json()["count"], ITEMS);
     let record = record_of(&dev, "durable-export");
     assert_eq!(record["outcome"], "exception", "{record}");
@@ -147,9 +149,40 @@ fn a_durable_answer_that_cannot_be_held_back_whole_is_for_someone_to_look_at() {
 fn a_line_that_cannot_be_read_is_for_someone_to_look_at() {
     let address = upstream();
     let dev = Dev::with_policies(|policies| with_routes(policies, &address));
-    call(&dev, ("POST", "/api/stock"), "{\"quantity\":3}\n{\"quantity\":\"many\"}\n");
-    let record = record_of(&dev, "bulk-stock");
+    call(&dev, ("POST", "/api/stock"), (LINES, "{\"quantity\":3}\n{\"quantity\":\"many\"}\n"));
+    check_exception(&dev, "bulk-stock", "line 2 has no quantity that is a decimal");
+}
+
+#[track_caller]
+fn check_exception(dev: &Dev, route: &str, reason: &str) {
+    let record = record_of(dev, route);
     assert_eq!(record["outcome"], "exception", "{record}");
     let exceptions = dev.admin("GET", "/admin/exceptions", "").text();
-    assert!(exceptions.contains("line 2 has no quantity that is a decimal"), "{exceptions}");
+    assert!(exceptions.contains(reason), "{exceptions}");
+}
+
+#[test]
+fn a_body_that_its_upstream_may_read_otherwise_is_for_someone_to_look_at() {
+    let address = upstream();
+    let disguised = "{\"quantity\":1,\"x\":\"&quantity=1000&y=1\"}";
+    for ((path, route), sent, reason) in [
+        (("/api/stock", "bulk-stock"), (FORM, disguised), "its Content-Type says that it is a form"),
+        (
+            ("/api/stock", "bulk-stock"),
+            (LINES, "{\"quantity\":1,\"Quantity\":1000}"),
+            "line 1: it has a key that some readers take for one that is read",
+        ),
+        (
+            ("/api/stock", "bulk-stock"),
+            (LINES, "{\"quantity\":9}\n{\"quantity\":-9}"),
+            "line 2 has a member below zero",
+        ),
+        (("/api/form", "form"), (LINES, "units=1"), "its Content-Type does not say that it is a form"),
+        (("/api/form", "form"), (FORM, "units=1&Units=1000"), "one that some readers take for another"),
+        (("/api/form", "form"), (FORM, "units=1&a=b;units=1000"), "a semicolon that is not escaped"),
+    ] {
+        let dev = Dev::with_policies(|policies| with_routes(policies, &address));
+        call(&dev, ("POST", path), sent);
+        check_exception(&dev, route, reason);
+    }
 }

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 /// Whether some reader takes one of two names for the other.
-pub(super) fn is_alike(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn is_alike(one: &str, other: &str) -> bool {
     folded(one).eq(folded(other))
 }
 
@@ -25,32 +26,50 @@ fn entered(found: &str) -> &str {
 }
 
 /// Whether some server takes `found` in a query for the parameter `name`.
-pub(super) fn may_be_taken_for(found: &str, name: &str) -> bool {
+#[must_use]
+pub fn may_be_taken_for(found: &str, name: &str) -> bool {
     is_alike(found, name) || is_alike(entered(found), name)
 }
 
 /// The names in a query, wherever some server sees one: some take a semicolon for a separator, too.
-pub(super) fn names(query: &str) -> impl Iterator<Item = String> {
+pub fn names(query: &str) -> impl Iterator<Item = String> {
     let pieces = query.split(['&', ';']).flat_map(|piece| form_urlencoded::parse(piece.as_bytes()));
     pieces.map(|(name, _)| name.into_owned())
 }
 
 /// Whether each `%` of a query escapes a byte: others are read in many ways, such as `%u006d`.
-pub(super) fn is_well_escaped(query: &str) -> bool {
+#[must_use]
+pub fn is_well_escaped(query: &str) -> bool {
     let mut pieces = query.as_bytes().split(|byte| *byte == b'%').skip(1);
     pieces
         .all(|piece| matches!(piece, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
 }
 
 /// Whether every server reads the same names in a query, and each once.
-pub(super) fn is_clear(query: &str) -> bool {
+#[must_use]
+pub fn is_clear(query: &str) -> bool {
+    is_well_escaped(query) && are_parameters_unlike(names(query))
+}
+
+/// Whether no server takes one of these names of parameters for another one of them.
+#[must_use]
+pub fn are_parameters_unlike(names: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
     let mut seen = HashSet::new();
-    is_well_escaped(query)
-        && names(query).all(|name| {
-            let (whole, entered): (String, String) =
-                (folded(&name).collect(), folded(entered(&name)).collect());
-            (whole == entered || seen.insert(entered)) && seen.insert(whole)
-        })
+    names.into_iter().all(|name| {
+        let name = name.as_ref();
+        let (whole, entered): (String, String) = (folded(name).collect(), folded(entered(name)).collect());
+        (whole == entered || seen.insert(entered)) && seen.insert(whole)
+    })
+}
+
+/// Whether no reader takes one of these names of members for another one of them. Of those without a letter or digit nobody does.
+#[must_use]
+pub fn are_members_unlike<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
+    let mut seen = HashSet::new();
+    names.into_iter().all(|name| {
+        let folded: String = folded(name).collect();
+        folded.is_empty() || seen.insert(folded)
+    })
 }
 
 #[cfg(test)]
