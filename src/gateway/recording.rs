@@ -298,6 +298,9 @@ impl Recording {
     /// Status, worth and length of an answer that ended so.
     fn worth(&self, end: End) -> (u16, Evidence, u64) {
         match &self.stage {
+            Stage::Arrived | Stage::Concluded if end == End::CallerLeft => {
+                (CALLER_LEFT, worth::left(&self.call), 0)
+            }
             Stage::Arrived | Stage::Concluded => (CALLER_LEFT, worth::unseen(&self.call), 0),
             Stage::Withheld { evidence, bytes } => (CALLER_LEFT, evidence.clone(), *bytes),
             Stage::Answered(seen) => (seen.status, worth::of_answer(&self.call, seen, end), seen.bytes),

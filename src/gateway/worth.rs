@@ -19,6 +19,15 @@ pub(super) fn unseen(call: &Call) -> Evidence {
     }
 }
 
+/// The worth of a call whose caller left before the answer. Who leaves decides when, so what the upstream did is not free for that.
+pub(super) fn left(call: &Call) -> Evidence {
+    if call.meter().is_some() && !call.method.is_safe() && call.upload.borrow().is_whole() {
+        Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() }
+    } else {
+        Evidence::Free
+    }
+}
+
 /// The worth of a call whose answer ended so.
 pub(super) fn of_answer(call: &Call, seen: &Seen, end: End) -> Evidence {
     let (Some(meter), Some(identity)) = (call.meter(), &call.identity) else { return Evidence::Free };
