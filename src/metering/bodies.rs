@@ -65,6 +65,9 @@ struct Reading<'m> {
 fn read(capture: &Capture, coding: Option<&str>, reading: &Reading<'_>) -> Result<NamedBody, String> {
     match capture.captured() {
         Captured::TooLong => Err("it is longer than the meter captures".to_owned()),
+        Captured::NoRoom => {
+            Err("the node keeps as much of bodies as it may, and had no room for it".to_owned())
+        }
         Captured::Mistaken(why) => Err(format!("its upstream may take it for something else: {why}")),
         Captured::Members(picker) => members(picker, reading.json),
         Captured::Lines(lines) => totals(lines),

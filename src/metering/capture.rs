@@ -6,23 +6,35 @@ use crate::policy::body_reading::BodyReading;
 
 use super::coding;
 use super::lines::Lines;
+use super::room::{Hold, Room};
+
+/// What is kept of the bodies of all calls of a node: as a call keeps 256 KiB at most unless its route says otherwise, that is of a
+/// thousand whose bodies are read whole, and of very many others.
+static ROOM: Room = Room::of(256 << 20);
 
 /// What is kept of a body.
-#[derive(Debug, Default)]
-pub struct Capture(Kept);
+#[derive(Debug)]
+pub struct Capture {
+    kept: Kept,
+    hold: Hold,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Kept {
-    #[default]
     Nothing,
     /// All of it, up to a bound.
-    Whole { bytes: Vec<u8>, max: usize },
+    Whole {
+        bytes: Vec<u8>,
+        max: usize,
+    },
     /// Members of a JSON text. Boxed, as most bodies are not read.
     Members(Box<Picker>),
     /// How many lines there are, and sums.
     Lines(Box<Lines>),
     /// Nothing, for it was longer than the bound.
     TooLong,
+    /// Nothing, for other calls keep as much as may be kept.
+    NoRoom,
     /// Nothing, for its reader may take it for something else than the meter.
     Mistaken(&'static str),
 }
@@ -38,21 +50,35 @@ pub(super) enum Captured<'c> {
     Lines(&'c Lines),
     /// It was longer than the bound.
     TooLong,
+    /// Other calls kept as much as may be kept.
+    NoRoom,
     /// Its reader may take it for something else than the meter, for this reason.
     Mistaken(&'static str),
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self::nothing()
+    }
 }
 
 impl Capture {
     /// Keeps nothing.
     #[must_use]
     pub fn nothing() -> Self {
-        Self::default()
+        Self::beginning(Kept::Nothing)
     }
 
     /// Keeps up to `max` bytes; of a longer body nothing.
     #[must_use]
     pub fn up_to(max: usize) -> Self {
-        Self(Kept::Whole { bytes: Vec::new(), max })
+        Self::beginning(Kept::Whole { bytes: Vec::new(), max })
+    }
+
+    /// Keeps nothing of a body that its reader may take for something else than the meter does, and why.
+    #[must_use]
+    pub fn of_mistaken(why: &'static str) -> Self {
+        Self::beginning(Kept::Mistaken(why))
     }
 
     /// Keeps what `reading` asks for, `max` bytes at most. Under a content coding all of the body is kept, to be decoded within that
@@ -63,47 +89,67 @@ impl Capture {
         match reading {
             BodyReading::Nothing => Self::nothing(),
             BodyReading::Members(wanted) if is_plain => {
-                Self(Kept::Members(Box::new(Picker::new(wanted.clone(), max))))
+                Self::beginning(Kept::Members(Box::new(Picker::new(wanted.clone(), max))))
             }
-            BodyReading::Lines(sums) if is_plain => Self(Kept::Lines(Box::new(Lines::new(sums.clone())))),
+            BodyReading::Lines(sums) if is_plain => {
+                Self::beginning(Kept::Lines(Box::new(Lines::new(sums.clone()))))
+            }
             BodyReading::Json | BodyReading::Members(_) | BodyReading::Form(_) | BodyReading::Lines(_) => {
                 Self::up_to(max)
             }
         }
     }
 
-    /// Keeps nothing of a body that its reader may take for something else than the meter does, and why.
-    #[must_use]
-    pub fn of_mistaken(why: &'static str) -> Self {
-        Self(Kept::Mistaken(why))
+    fn beginning(kept: Kept) -> Self {
+        Self { kept, hold: Hold::nothing_of(&ROOM) }
     }
 
     /// Takes the next bytes of the body.
     pub fn push(&mut self, data: &[u8]) {
-        match &mut self.0 {
-            Kept::Nothing | Kept::TooLong | Kept::Mistaken(_) => {}
-            Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => self.give_up(),
-            Kept::Whole { bytes, .. } => bytes.extend_from_slice(data),
-            Kept::Members(picker) => picker.push(data),
+        match &mut self.kept {
+            Kept::Nothing | Kept::TooLong | Kept::NoRoom | Kept::Mistaken(_) => {}
+            Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => {
+                self.keep_none(Kept::TooLong);
+            }
+            Kept::Whole { bytes, .. } => {
+                if self.hold.grow_to(bytes.len().saturating_add(data.len())) {
+                    bytes.extend_from_slice(data);
+                } else {
+                    self.keep_none(Kept::NoRoom);
+                }
+            }
+            Kept::Members(picker) => {
+                picker.push(data);
+                if !self.hold.grow_to(picker.kept()) {
+                    self.keep_none(Kept::NoRoom);
+                }
+            }
             Kept::Lines(lines) => lines.push(data),
         }
     }
 
     /// What follows of the body will not be seen: it is longer than may be waited for.
     pub fn give_up(&mut self) {
-        if !matches!(self.0, Kept::Nothing | Kept::Mistaken(_)) {
-            self.0 = Kept::TooLong;
+        if !matches!(self.kept, Kept::Nothing | Kept::NoRoom | Kept::Mistaken(_)) {
+            self.keep_none(Kept::TooLong);
         }
+    }
+
+    /// Keeps nothing any more, for that reason.
+    fn keep_none(&mut self, why: Kept) {
+        self.kept = why;
+        self.hold.give_back();
     }
 
     /// What was kept of the body, which has ended.
     pub(super) fn captured(&self) -> Captured<'_> {
-        match &self.0 {
+        match &self.kept {
             Kept::Nothing => Captured::Whole(b""),
             Kept::Whole { bytes, .. } => Captured::Whole(bytes),
             Kept::Members(picker) => Captured::Members(picker),
             Kept::Lines(lines) => Captured::Lines(lines),
             Kept::TooLong => Captured::TooLong,
+            Kept::NoRoom => Captured::NoRoom,
             Kept::Mistaken(why) => Captured::Mistaken(*why),
         }
     }

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod form;
 pub mod lines;
 pub mod record;
+mod room;
 mod sum;
 pub mod tally;
 mod transaction;
