@@ -7,6 +7,7 @@ pub(crate) mod malformed;
 pub(crate) mod member;
 pub(crate) mod number;
 pub mod picker;
+pub(crate) mod scalar;
 pub(crate) mod stops;
 pub(crate) mod text;
 pub mod unpicked;

@@ -11,6 +11,7 @@ pub use super::kept::Picked;
 use super::kept::{Found, Kept};
 use super::member::{self, Begun};
 use super::number::Number;
+use super::scalar::{self, Passed};
 use super::stops::Stops;
 use super::text::Text;
 use super::unpicked::{MAX_DEPTH, Unpicked};
@@ -332,30 +333,20 @@ impl Picker {
     }
 
     fn in_number(&mut self, piece: &mut Piece<'_>, at: usize, begun: Number) -> Result<usize, Unpicked> {
-        let (mut at, mut number) = (at, begun);
-        while let Some(byte) = piece.bytes.get(at) {
-            match number.after(*byte) {
-                Some(after) => number = after,
-                None if number.may_end() => return self.end_value(piece, at),
-                None => return Err(Unpicked::Syntax(at as u64)),
-            }
-            at += 1;
+        match scalar::number(begun, piece.bytes, at)? {
+            Passed::Ended(at) => self.end_value(piece, at),
+            Passed::GoesOn(number) => self.go_on(State::InNumber(number), piece.bytes.len()),
         }
-        self.go_on(State::InNumber(number), at)
     }
 
     fn in_word(&mut self, piece: &mut Piece<'_>, at: usize, rest: &'static [u8]) -> Result<usize, Unpicked> {
-        let come = &piece.bytes[at..];
-        let length = rest.len().min(come.len());
-        if come[..length] != rest[..length] {
-            return Err(Unpicked::Syntax(at as u64));
+        match scalar::word(rest, piece.bytes, at)? {
+            Passed::Ended(at) => self.end_value(piece, at),
+            Passed::GoesOn(rest) => {
+                self.word = rest;
+                self.go_on(State::InWord, piece.bytes.len())
+            }
         }
-        let (at, rest) = (at + length, &rest[length..]);
-        if rest.is_empty() {
-            return self.end_value(piece, at);
-        }
-        self.word = rest;
-        self.go_on(State::InWord, at)
     }
 }
 

@@ -15,6 +15,7 @@ use super::shape::{Scalar, Shapes};
 use super::state::{Mode, State};
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
 use crate::json::number::Number;
+use crate::json::scalar::{self, Passed};
 use crate::json::stops::Stops;
 use crate::json::text::Text;
 use crate::json::utf8::Utf8;
@@ -323,20 +324,13 @@ impl Masker {
     }
 
     fn in_number(&mut self, piece: &mut Piece<'_>, at: usize, begun: Number) -> Result<usize, Unmaskable> {
-        let (mut at, mut number) = (at, begun);
-        while let Some(byte) = piece.bytes.get(at) {
-            match number.after(*byte) {
-                Some(after) => number = after,
-                None if number.may_end() => {
-                    self.end_value(piece, at);
-                    return Ok(at);
-                }
-                None => return Err(Unmaskable::Syntax(at as u64)),
+        match scalar::number(begun, piece.bytes, at)? {
+            Passed::Ended(at) => {
+                self.end_value(piece, at);
+                Ok(at)
             }
-            at += 1;
+            Passed::GoesOn(number) => self.go_on(State::InNumber(number), piece.bytes.len()),
         }
-        self.state = State::InNumber(number);
-        Ok(at)
     }
 
     fn in_word(
@@ -345,18 +339,16 @@ impl Masker {
         at: usize,
         rest: &'static [u8],
     ) -> Result<usize, Unmaskable> {
-        let come = &piece.bytes[at..];
-        let length = rest.len().min(come.len());
-        if come[..length] != rest[..length] {
-            return Err(Unmaskable::Syntax(at as u64));
+        match scalar::word(rest, piece.bytes, at)? {
+            Passed::Ended(at) => {
+                self.end_value(piece, at);
+                Ok(at)
+            }
+            Passed::GoesOn(rest) => {
+                self.word = rest;
+                self.go_on(State::InWord, piece.bytes.len())
+            }
         }
-        let (at, rest) = (at + length, &rest[length..]);
-        if rest.is_empty() {
-            self.end_value(piece, at);
-        } else {
-            (self.state, self.word) = (State::InWord, rest);
-        }
-        Ok(at)
     }
 
     fn mark(&mut self, piece: &Piece<'_>, at: usize, length: u8) -> Result<usize, Unmaskable> {
