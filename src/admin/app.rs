@@ -16,6 +16,7 @@ use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
+use super::standing::Standable;
 use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
@@ -119,45 +120,29 @@ pub(super) async fn update(
     ok(show::with_partner(after, &partner))
 }
 
-/// `POST /admin/apps/{id}/suspend`.
-pub(super) async fn suspend(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Suspended).await
-}
-
-/// `POST /admin/apps/{id}/resume`.
-pub(super) async fn resume(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Active).await
-}
-
-async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let mut transaction = state.store.begin().await?;
-    let Client { app, partner, settings, .. } = lock_client(&mut transaction, id).await?;
-    let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
-    let (before, after) = (shown(app.standing), shown(standing));
-    let action = of_standing(standing, (Action::AppSuspend, Action::AppResume));
-    transaction.set_app_standing(&app.id, standing).await?;
-    match standing {
-        Standing::Active => {}
-        Standing::Suspended => transaction.end_app_tokens(&app.id, ended_from(state)).await?,
+impl Standable for App {
+    async fn set_standing(
+        (state, who): (&AdminState, &Administrator),
+        id: &str,
+        standing: Standing,
+    ) -> Answer {
+        let mut transaction = state.store.begin().await?;
+        let Client { app, partner, settings, .. } = lock_client(&mut transaction, id).await?;
+        let shown = |standing| show::client(&App { standing, ..app.clone() }, &settings);
+        let (before, after) = (shown(app.standing), shown(standing));
+        let action = of_standing(standing, (Action::AppSuspend, Action::AppResume));
+        transaction.set_app_standing(&app.id, standing).await?;
+        match standing {
+            Standing::Active => {}
+            Standing::Suspended => transaction.end_app_tokens(&app.id, ended_from(state)).await?,
+        }
+        let what = (action, app.id.as_str());
+        who.record((state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+        transaction.commit().await?;
+        state.invalidation.forget_app(&app.id);
+        tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
+        ok(show::with_partner(after, &partner))
     }
-    let what = (action, app.id.as_str());
-    who.record((state, &mut transaction), what, (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    state.invalidation.forget_app(&app.id);
-    tracing::info!(app = %app.id, standing = standing.name(), "an app's standing changed");
-    ok(show::with_partner(after, &partner))
 }
 
 pub(super) async fn find(state: &AdminState, id: &str) -> Result<App, Problem> {

@@ -12,6 +12,7 @@ use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
+use super::standing::Standable;
 use super::state::AdminState;
 use crate::credential::hasher::{Asker, TurnError};
 use crate::credential::password::{self, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, PasswordError};
@@ -118,41 +119,25 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(show::merchant_with(&merchant, factor))
 }
 
-/// `POST /admin/merchants/{id}/suspend`.
-pub(super) async fn suspend(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Suspended).await
-}
-
-/// `POST /admin/merchants/{id}/resume`.
-pub(super) async fn resume(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Active).await
-}
-
-async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let mut transaction = state.store.begin().await?;
-    let merchant = lock(&mut transaction, id).await?;
-    let (before, after) =
-        (show::merchant(&merchant), show::merchant(&Merchant { standing, ..merchant.clone() }));
-    transaction.set_merchant_standing(&merchant.id, standing).await?;
-    let (action, subject) =
-        (of_standing(standing, (Action::MerchantSuspend, Action::MerchantResume)), merchant.id.as_str());
-    who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    state.invalidation.forget_merchant(&merchant.id);
-    tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");
-    ok(after)
+impl Standable for Merchant {
+    async fn set_standing(
+        (state, who): (&AdminState, &Administrator),
+        id: &str,
+        standing: Standing,
+    ) -> Answer {
+        let mut transaction = state.store.begin().await?;
+        let merchant = lock(&mut transaction, id).await?;
+        let (before, after) =
+            (show::merchant(&merchant), show::merchant(&Merchant { standing, ..merchant.clone() }));
+        transaction.set_merchant_standing(&merchant.id, standing).await?;
+        let (action, subject) =
+            (of_standing(standing, (Action::MerchantSuspend, Action::MerchantResume)), merchant.id.as_str());
+        who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
+        transaction.commit().await?;
+        state.invalidation.forget_merchant(&merchant.id);
+        tracing::info!(merchant = %merchant.id, standing = standing.name(), "a merchant's standing changed");
+        ok(after)
+    }
 }
 
 /// The merchant that is changed by `transaction`, and by nobody else meanwhile.

@@ -42,6 +42,7 @@ mod show;
 mod signature_key;
 mod signature_style;
 mod signing_key;
+mod standing;
 mod state;
 mod statement;
 mod subscription;

@@ -11,6 +11,7 @@ use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::show;
+use super::standing::Standable;
 use super::state::AdminState;
 use crate::domain::action::Action;
 use crate::domain::id::PartnerId;
@@ -53,40 +54,25 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(show::partner(&find(&state, &id).await?))
 }
 
-/// `POST /admin/partners/{id}/suspend`.
-pub(super) async fn suspend(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Suspended).await
-}
-
-/// `POST /admin/partners/{id}/resume`.
-pub(super) async fn resume(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    body: Fields,
-) -> Answer {
-    body.finish(Some(()))?;
-    set_standing((&state, &who), &id, Standing::Active).await
-}
-
-async fn set_standing((state, who): (&AdminState, &Administrator), id: &str, standing: Standing) -> Answer {
-    let mut transaction = state.store.begin().await?;
-    let partner = lock(&mut transaction, id).await?;
-    let (before, after) = (show::partner(&partner), show::partner(&Partner { standing, ..partner.clone() }));
-    transaction.set_partner_standing(&partner.id, standing).await?;
-    let (action, subject) =
-        (of_standing(standing, (Action::PartnerSuspend, Action::PartnerResume)), partner.id.as_str());
-    who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
-    transaction.commit().await?;
-    forget_apps(state, &partner.id).await?;
-    tracing::info!(partner = %partner.id, standing = standing.name(), "a partner's standing changed");
-    ok(after)
+impl Standable for Partner {
+    async fn set_standing(
+        (state, who): (&AdminState, &Administrator),
+        id: &str,
+        standing: Standing,
+    ) -> Answer {
+        let mut transaction = state.store.begin().await?;
+        let partner = lock(&mut transaction, id).await?;
+        let (before, after) =
+            (show::partner(&partner), show::partner(&Partner { standing, ..partner.clone() }));
+        transaction.set_partner_standing(&partner.id, standing).await?;
+        let (action, subject) =
+            (of_standing(standing, (Action::PartnerSuspend, Action::PartnerResume)), partner.id.as_str());
+        who.record((state, &mut transaction), (action, subject), (Some(&before), Some(&after))).await?;
+        transaction.commit().await?;
+        forget_apps(state, &partner.id).await?;
+        tracing::info!(partner = %partner.id, standing = standing.name(), "a partner's standing changed");
+        ok(after)
+    }
 }
 
 /// The partner that is changed by `transaction`, and by nobody else meanwhile.

@@ -12,9 +12,10 @@ use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, client_certificate, credential, exceptions, grant, health, introspection,
     key, key_inspection, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan,
-    policy, session, signature_key, signing_key, statement, subscription, switch, token, usage,
+    policy, session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
+use crate::domain::identity::{App, Merchant, Partner};
 
 /// The admin API over `state`, to be served on a port that only administrators reach.
 pub fn router(state: AdminState) -> Router {
@@ -57,12 +58,12 @@ fn identities() -> Router<Arc<AdminState>> {
     Router::new()
         .route("/partners", get(partner::list).post(partner::create))
         .route("/partners/{id}", get(partner::get))
-        .route("/partners/{id}/suspend", post(partner::suspend))
-        .route("/partners/{id}/resume", post(partner::resume))
+        .route("/partners/{id}/suspend", post(standing::suspend::<Partner>))
+        .route("/partners/{id}/resume", post(standing::resume::<Partner>))
         .route("/apps", get(app::list).post(app::create))
         .route("/apps/{id}", get(app::get).patch(app::update))
-        .route("/apps/{id}/suspend", post(app::suspend))
-        .route("/apps/{id}/resume", post(app::resume))
+        .route("/apps/{id}/suspend", post(standing::suspend::<App>))
+        .route("/apps/{id}/resume", post(standing::resume::<App>))
         .route("/apps/{id}/secrets", get(app_secret::list).post(app_secret::create))
         .route("/apps/{id}/secrets/{secret}/revoke", post(app_secret::revoke))
         .route("/apps/{id}/introspection", get(introspection::get).post(introspection::set))
@@ -81,8 +82,8 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/keys/{id}/rotate", post(key::rotate))
         .route("/merchants", get(merchant::list).post(merchant::create))
         .route("/merchants/{id}", get(merchant::get))
-        .route("/merchants/{id}/suspend", post(merchant::suspend))
-        .route("/merchants/{id}/resume", post(merchant::resume))
+        .route("/merchants/{id}/suspend", post(standing::suspend::<Merchant>))
+        .route("/merchants/{id}/resume", post(standing::resume::<Merchant>))
         .route("/merchants/{id}/password", post(merchant::set_password))
         .route("/merchants/{id}/accounts", get(linked_account::list).post(linked_account::link))
         .route("/merchants/{id}/accounts/unlink", post(linked_account::unlink))

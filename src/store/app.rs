@@ -199,15 +199,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Missing`] without such an app; [`StoreError::Unavailable`].
     pub async fn set_app_standing(&mut self, id: &AppId, standing: Standing) -> Result<(), StoreError> {
-        let changed = on!(self.connection(), db => {
-            sqlx::query("update app set standing = $2 where id = $1")
-                .bind(id.as_str())
-                .bind(standing.name())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("app", changed)
+        let what = ("app", "update app set standing = $2 where id = $1");
+        self.set_standing(what, id.as_str(), standing).await
     }
 
     /// As [`Store::end_app_tokens`].

@@ -144,15 +144,8 @@ impl Transaction {
         id: &MerchantId,
         standing: Standing,
     ) -> Result<(), StoreError> {
-        let changed = on!(self.connection(), db => {
-            sqlx::query("update merchant set standing = $2 where id = $1")
-                .bind(id.as_str())
-                .bind(standing.name())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("merchant", changed)?;
+        let what = ("merchant", "update merchant set standing = $2 where id = $1");
+        self.set_standing(what, id.as_str(), standing).await?;
         match standing {
             Standing::Active => {}
             Standing::Suspended => self.delete_login_sessions_of(id).await?,

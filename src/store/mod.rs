@@ -68,6 +68,7 @@ mod sale;
 pub mod second_factor;
 mod signature_key;
 pub mod signing_key;
+mod standing;
 pub mod statement;
 pub mod subscription;
 pub mod transaction;

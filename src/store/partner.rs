@@ -1,6 +1,6 @@
 //! Partners.
 
-use super::error::{StoreError, require};
+use super::error::StoreError;
 use super::open::Store;
 use super::page::Page;
 use super::row::{all, known, parse};
@@ -110,14 +110,7 @@ impl Transaction {
         id: &PartnerId,
         standing: Standing,
     ) -> Result<(), StoreError> {
-        let changed = on!(self.connection(), db => {
-            sqlx::query("update partner set standing = $2 where id = $1")
-                .bind(id.as_str())
-                .bind(standing.name())
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        require("partner", changed)
+        let what = ("partner", "update partner set standing = $2 where id = $1");
+        self.set_standing(what, id.as_str(), standing).await
     }
 }
