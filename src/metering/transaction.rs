@@ -29,9 +29,11 @@ pub(super) fn read(meter: &TransactionMeter, variables: &Variables) -> Result<Tr
 
 fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {
     let id = expression.evaluate_text(variables).map_err(|error| error.to_string())?;
-    if id.is_empty() || id.len() > MAX_TRANSACTION_ID || id.contains(char::is_control) {
+    // Blanks around it some upstreams cut off: what is sold under one id would be refunded or settled under another.
+    let is_trimmed = id.trim().len() == id.len();
+    if id.is_empty() || id.len() > MAX_TRANSACTION_ID || id.contains(char::is_control) || !is_trimmed {
         return Err(format!(
-            "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes and no control characters",
+            "{}: a transaction's id has 1 to {MAX_TRANSACTION_ID} bytes, no control characters and no blanks around it",
             expression.source()
         ));
     }

@@ -126,6 +126,7 @@ impl Transaction {
                 .bind(worth.stored())
                 .execute(db)
                 .await
+                .map(|_| ())
         })?;
         Ok(())
     }

@@ -155,8 +155,8 @@ fn what_cannot_be_read_is_an_exception_and_a_failed_call_is_free() {
 }
 
 #[test]
-fn control_characters_make_no_id() {
-    for id in [r"o\u0000", r"\u0000", r"o\n1", r"o\u007f", r"o\u0085"] {
+fn control_characters_and_blanks_around_it_make_no_id() {
+    for id in [r"o\u0000", r"\u0000", r"o\n1", r"o\u007f", r"o\u0085", " o", "o ", r"o\u00a0", " "] {
         let body = format!(r#"{{"id":"{id}","total_amount":"1","currency":"CNY"}}"#);
         assert!(matches!(evidence(201, body.as_bytes()), Evidence::Exception { .. }), "{id}");
     }
