@@ -1,7 +1,7 @@
 //! Names that some reader takes for one another. Readers differ in case, in `_`, `-` and points, in blanks, in what a zero byte
 //! ends and in brackets; what is checked under one name must not be read under another that is like it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Whether some reader takes one of two names for the other.
 #[must_use]
@@ -62,6 +62,15 @@ pub fn are_parameters_unlike(names: impl IntoIterator<Item = impl AsRef<str>>) -
     })
 }
 
+/// Whether some server takes one of these names of parameters for one that is asked for, and that it is not.
+#[must_use]
+pub fn is_one_mistakable(names: impl IntoIterator<Item = impl AsRef<str>>, asked: &BTreeSet<String>) -> bool {
+    names.into_iter().any(|name| {
+        let name = name.as_ref();
+        !asked.contains(name) && asked.iter().any(|asked| may_be_taken_for(name, asked))
+    })
+}
+
 /// Whether no reader takes one of these names of members for another one of them. Of those without a letter or digit nobody does.
 #[must_use]
 pub fn are_members_unlike<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
@@ -113,6 +122,20 @@ mod tests {
             assert!(!is_alike(other, "merchant_id"), "{other:?}");
         }
         assert!(!may_be_taken_for("x[merchant_id]", "merchant_id"));
+    }
+
+    #[test]
+    fn a_parameter_that_is_asked_for_by_another_spelling_is_seen() {
+        let asked = ["dry_run".to_owned(), "n".to_owned()].into();
+        for (names, is_one) in [
+            (&["dry_run", "n", "note"][..], false),
+            (&["dryRun"], true),
+            (&["note", "N"], true),
+            (&["n[]"], true),
+            (&[], false),
+        ] {
+            assert_eq!(is_one_mistakable(names, &asked), is_one, "{names:?}");
+        }
     }
 
     #[test]

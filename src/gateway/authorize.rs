@@ -277,8 +277,13 @@ fn check_condition(
     let params: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
-    let reads_query = condition.expression.reads("request", "query");
-    let query = (reads_query && body_kind::is_query_clear(query, &parts.headers, *body)).then_some(*query);
+    let is_read = condition.expression.reads("request", "query");
+    let asked = || condition.expression.names_of("request", "query");
+    let is_clear = || {
+        body_kind::is_query_clear(query, &parts.headers, *body)
+            && !body_kind::is_query_mistakable(query, asked)
+    };
+    let query = (is_read && is_clear()).then_some(*query);
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);
     request.extend(named_headers(&condition.headers, &parts.headers).map(|fields| ("headers", fields)));
     variables.add("request", request);

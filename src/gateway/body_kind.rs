@@ -1,6 +1,8 @@
 //! What the fields of a request say that its body is, to whoever reads them: to an upstream behind CGI `Content_Type` says it too,
 //! and what `Connection` names says it to none.
 
+use std::collections::BTreeSet;
+
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
@@ -55,6 +57,11 @@ pub(super) fn may_be_form(headers: &HeaderMap, body: Body) -> bool {
 /// Whether every server reads the same parameters in a query, and none in the body in their place.
 pub(super) fn is_query_clear(query: &str, headers: &HeaderMap, body: Body) -> bool {
     alike::is_clear(query) && !may_be_form(headers, body)
+}
+
+/// Whether some server finds a parameter in a query that is asked for, where others find none.
+pub(super) fn is_query_mistakable(query: &str, asked: impl FnOnce() -> BTreeSet<String>) -> bool {
+    !query.is_empty() && alike::is_one_mistakable(alike::names(query), &asked())
 }
 
 /// Why the upstream may take a body for something else than its meter does, if it may: then what one finds in it says nothing of what

@@ -23,7 +23,10 @@ pub(super) fn of(
         return None;
     }
     let query = query.unwrap_or_default();
+    // What is asked for, and stands there by another spelling, would be there to the upstream alone.
+    let is_mistakable = body_kind::is_query_mistakable(query, || meter.names_asked_of("query"));
     let is_clear = match &meter.bodies.request {
+        _ if is_mistakable => false,
         // It knows what the form has beside the query.
         BodyReading::Form(_) => alike::is_clear(query),
         BodyReading::Nothing | BodyReading::Json | BodyReading::Members(_) | BodyReading::Lines(_) => {

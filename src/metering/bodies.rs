@@ -1,11 +1,12 @@
 //! What is kept of the bodies of a call as values: undone content codings, read JSON, forms and lines.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use super::capture::{Capture, Captured};
 use super::coding;
 use super::evidence::CallFacts;
-use super::form::{self, ReadJson};
+use super::form::{self, Asked, ReadJson};
 use super::lines::Lines;
 use crate::json::picker::{Picked, Picker};
 use crate::policy::body_reading::{self, BodyReading};
@@ -34,8 +35,14 @@ impl<'f> Bodies<'f> {
     pub(super) fn request(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
         // Whoever writes it may want to be billed for one thing and to be given another.
-        let reading =
-            Reading { body: &meter.bodies.request, max: meter.max_capture, json: json::read_warily };
+        let body = &meter.bodies.request;
+        let names = match body {
+            BodyReading::Form(_) => meter.names_asked_of(body_reading::FORM),
+            BodyReading::Nothing | BodyReading::Json | BodyReading::Members(_) | BodyReading::Lines(_) => {
+                BTreeSet::new()
+            }
+        };
+        let reading = Reading { body, max: meter.max_capture, json: json::read_warily, names };
         let read = || read(facts.request, facts.request_coding, &reading);
         let read = self.request.get_or_init(read).clone();
         read.map_err(|what| format!("the request's body: {what}"))
@@ -44,7 +51,8 @@ impl<'f> Bodies<'f> {
     /// What the response's body holds, or why it cannot be read.
     pub(super) fn response(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
-        let reading = Reading { body: &meter.bodies.response, max: meter.max_capture, json: json::read };
+        let (max, names) = (meter.max_capture, BTreeSet::new());
+        let reading = Reading { body: &meter.bodies.response, max, json: json::read, names };
         let read = || read(facts.response, facts.response_coding, &reading);
         let read = self.response.get_or_init(read).clone();
         read.map_err(|what| format!("the response's body: {what}"))
@@ -59,6 +67,8 @@ struct Reading<'m> {
     max: usize,
     /// How JSON in it is read.
     json: ReadJson,
+    /// Of a form, the names that a caller may not spell in another way.
+    names: BTreeSet<String>,
 }
 
 /// Reads a body of which something was kept.
@@ -91,7 +101,8 @@ fn whole(bytes: &[u8], reading: &Reading<'_>) -> Result<NamedBody, String> {
             members(&picker, reading.json)
         }
         BodyReading::Form(fields) => {
-            let read = form::read(bytes, (fields, reading.json)).map_err(|error| error.to_string())?;
+            let asked = Asked { json: fields, read_json: reading.json, names: &reading.names };
+            let read = form::read(bytes, asked).map_err(|error| error.to_string())?;
             Ok((body_reading::FORM, read))
         }
         BodyReading::Lines(sums) => {

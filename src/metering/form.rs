@@ -1,5 +1,7 @@
 //! Forms (`application/x-www-form-urlencoded`) → values of expressions, strictly: what could be read in two ways is refused.
 
+use std::collections::BTreeSet;
+
 use percent_encoding::percent_decode;
 
 use crate::domain::alike;
@@ -40,11 +42,22 @@ pub enum FormError {
 /// How the text of a field that is JSON is read.
 pub type ReadJson = fn(&[u8]) -> Result<Field, JsonError>;
 
-/// Reads a form: its names, and the text of each; of those that are `json`, what that text holds.
+/// What is asked of a form.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The names of fields whose text is JSON.
+    pub json: &'a [String],
+    /// How that is read.
+    pub read_json: ReadJson,
+    /// The names that are known to be asked for.
+    pub names: &'a BTreeSet<String>,
+}
+
+/// Reads a form: its names, and the text of each, or what that holds.
 ///
 /// # Errors
 /// [`FormError`].
-pub fn read(bytes: &[u8], (json, read_json): (&[String], ReadJson)) -> Result<Field, FormError> {
+pub fn read(bytes: &[u8], asked: Asked<'_>) -> Result<Field, FormError> {
     if bytes.contains(&b';') {
         return Err(FormError::Semicolon);
     }
@@ -57,13 +70,15 @@ pub fn read(bytes: &[u8], (json, read_json): (&[String], ReadJson)) -> Result<Fi
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let (name, value) = (text(name)?, text(value)?);
-        let value = match json.contains(&name) {
-            true => read_json(value.as_bytes()).map_err(|why| FormError::Json { name: name.clone(), why })?,
+        let value = match asked.json.contains(&name) {
+            true => (asked.read_json)(value.as_bytes())
+                .map_err(|why| FormError::Json { name: name.clone(), why })?,
             false => Field::owned_text(value),
         };
         fields.push((name, value));
     }
-    if !alike::are_parameters_unlike(fields.iter().map(|(name, _)| name)) {
+    let names = || fields.iter().map(|(name, _)| name);
+    if !alike::are_parameters_unlike(names()) || alike::is_one_mistakable(names(), asked.names) {
         return Err(FormError::NameTwice);
     }
     Field::object(fields).ok_or(FormError::NameTwice)
@@ -87,7 +102,8 @@ mod tests {
     use crate::policy::expression::json;
 
     fn read(bytes: &[u8]) -> Result<Field, FormError> {
-        super::read(bytes, (&["biz_content".to_owned()], json::read_warily))
+        let (json, names) = (["biz_content".to_owned()], ["amount".to_owned()].into());
+        super::read(bytes, Asked { json: &json, read_json: json::read_warily, names: &names })
     }
 
     #[test]
@@ -118,6 +134,7 @@ mod tests {
             ("a=1&%61=1", FormError::NameTwice),
             ("amount=1&Amount=2", FormError::NameTwice),
             ("amount=1&amount[]=2", FormError::NameTwice),
+            ("Amount=2", FormError::NameTwice),
             ("pay_id=1&pay.id=2", FormError::NameTwice),
             ("a=1;amount=2", FormError::Semicolon),
             (
@@ -141,7 +158,9 @@ mod tests {
             pairs in prop::collection::hash_map(".{1,8}", ".{0,8}", 0..6),
         ) {
             let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-            let expected = match alike::are_parameters_unlike(pairs.keys()) {
+            let names = ["amount".to_owned()].into();
+            let is_clear = alike::are_parameters_unlike(pairs.keys()) && !alike::is_one_mistakable(pairs.keys(), &names);
+            let expected = match is_clear {
                 true => Ok(Field::map(&pairs)),
                 false => Err(FormError::NameTwice),
             };

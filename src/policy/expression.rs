@@ -20,6 +20,7 @@ mod tests;
 mod values;
 mod wanted;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cel::common::ast::IdedExpr;
@@ -130,6 +131,16 @@ impl Expression {
     #[must_use]
     pub fn paths(&self, variable: &str) -> Vec<Vec<String>> {
         reading::paths(&self.tree, variable)
+    }
+
+    /// The names that it reads of a map that is a field of a variable, as far as they are known before a call comes.
+    #[must_use]
+    pub fn names_of(&self, variable: &str, field: &str) -> BTreeSet<String> {
+        let name = |path: Vec<String>| match path.as_slice() {
+            [of, name, ..] if of == field => Some(name.clone()),
+            _ => None,
+        };
+        self.paths(variable).into_iter().filter_map(name).collect()
     }
 
     /// Whether its value may depend on where a call comes from.

@@ -2,7 +2,7 @@
 //!
 //! A snapshot holds no counters, connections or caches: those outlive it. A request pins one at its start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -355,6 +355,12 @@ impl Meter {
             .iter()
             .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
         self.when.iter().chain(&self.units).chain(of_transaction)
+    }
+
+    /// The names that they ask for of `request.query` or `request.form`, whichever `map` is.
+    #[must_use]
+    pub fn names_asked_of(&self, map: &str) -> BTreeSet<String> {
+        self.expressions().flat_map(|expression| expression.names_of("request", map)).collect()
     }
 }
 

@@ -277,7 +277,8 @@ fn lines(bytes: &[u8]) {
 
 /// A form of which a meter reads a part.
 fn form_body(bytes: &[u8]) {
-    let _ = form::read(bytes, (&["biz_content".to_owned()], json::read_warily));
+    let (fields, names) = (["biz_content".to_owned()], ["total_amount".to_owned()].into());
+    let _ = form::read(bytes, form::Asked { json: &fields, read_json: json::read_warily, names: &names });
 }
 
 /// A policy file.

@@ -63,6 +63,10 @@ fn a_form_is_read_by_its_names() {
     assert_eq!(units(&by_request(&meter, biz_content, None)), Some(7));
     assert_eq!(units(&by_request(&meter, b"sign=ab&biz_content=5", None)), None);
     assert_eq!(units(&by_request(&meter, b"sign=ab&biz_content=a", None)), None);
+    let either = units_meter("has(request.form.n) ? int(request.form.n) : 1");
+    for (body, expected) in [("n=7", Some(7)), ("note=7", Some(1)), ("N=7", None), ("n[]=7", None)] {
+        assert_eq!(units(&by_request(&either, body.as_bytes(), None)), expected, "{body}");
+    }
     let meter = payments();
     for body in
         ["out_trade_no=1", "total_amount=1&out_trade_no=1&total_amount=2", "out_trade_no=%&total_amount=1"]
