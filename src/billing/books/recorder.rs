@@ -10,6 +10,7 @@ use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
 use super::incoming::Incoming;
 use super::repeats;
+use crate::billing::balance::leases::consume;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
@@ -224,6 +225,7 @@ async fn take_in(
         }
         sums = Sums::Read;
     };
+    consume(&mut transaction, &source.node, &incoming.records, &time.zone).await?;
     transaction.keep_billed_calls(&incoming.repeats.billed).await?;
     transaction.insert_repeats(&incoming.repeats.free).await?;
     transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
