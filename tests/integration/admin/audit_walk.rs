@@ -177,6 +177,12 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let ended = ("subscription.end", Some(&*made), Told);
     walk.calls(("POST /subscriptions/{id}/end", &[&made]), json!({"app": app}), ended).await;
 
+    let body = json!({"app": app, "kind": "prepaid", "currency": "CNY"});
+    let made = walk.calls(("POST /balances", &[]), body, ("balance.create", None, Nothing)).await;
+    let made = text(&made, "id");
+    let (body, paid) = (json!({"amount": "5.00", "cause": "transfer 1"}), ("balance.deposit", None, Nothing));
+    walk.calls(("POST /balances/{id}/deposits", &[&made]), body, paid).await;
+
     let token =
         walk.calls(("POST /tokens", &[]), json!({"name": "alice"}), ("token.create", None, Nothing)).await;
     let token = text(&token, "id");
