@@ -7,8 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqlSafeStr};
 use tollgate::domain::admin_access::AdminAccess;
 use tollgate::domain::api_key::KeyHash;
-use tollgate::domain::balance::{Balance, BalanceKind, Owner};
-use tollgate::domain::id::{AppId, BalanceId, MerchantId, SignatureKeyId};
+use tollgate::domain::id::{AppId, MerchantId, SignatureKeyId};
 use tollgate::domain::narrowing::Narrowing;
 use tollgate::domain::secret_hash::AdminTokenHash;
 use tollgate::domain::signature_key::{SignatureKeyMaterial, SignatureKeyRecord, StoredSignatureKey};
@@ -24,7 +23,7 @@ use super::seed::{START, later};
 use crate::support::stores::Place;
 
 /// The schema as the step of that number left it.
-async fn step(place: &Place, last: i64) {
+pub(super) async fn step(place: &Place, last: i64) {
     let store = match place {
         Place::Folder(_) => "sqlite",
         Place::Schema(_) => "postgres",
@@ -369,36 +368,4 @@ in_both! {
         a_token_that_only_reads_is_none_to_an_older_program_in_postgres;
     reads_that_an_older_program_keeps_are_listed_by_app:
         reads_that_an_older_program_keeps_are_listed_in_sqlite, reads_that_an_older_program_keeps_are_listed_in_postgres;
-}
-
-/// A store from before there were balances has none, and takes some.
-async fn a_store_of_the_thirty_third_step_takes_balances(place: Place) {
-    step(&place, 33).await;
-    let store = place.open().await;
-    let (app, _) = super::seed::seed(&store).await;
-    assert_eq!(store.balances(&Page::first()).await.unwrap(), []);
-    let balance = Balance {
-        id: BalanceId::new("bal_1").unwrap(),
-        owner: Owner::App(app.id.clone()),
-        kind: BalanceKind::Credit(500),
-        currency: "CNY".parse().unwrap(),
-        created_at: START,
-    };
-    store.create_balance(&balance).await.unwrap();
-    store.close().await;
-    let store = place.open().await;
-    assert_eq!(store.balances(&Page::first()).await.unwrap(), [balance.clone()]);
-    let paid_from = store.paid_from(&[(app.id.clone(), app.partner)]).await.unwrap();
-    assert_eq!(paid_from[&app.id][0].balance, balance.id);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_store_of_the_thirty_third_step_takes_balances_in_sqlite() {
-    a_store_of_the_thirty_third_step_takes_balances(Place::sqlite()).await;
-}
-
-#[tokio::test]
-async fn a_store_of_the_thirty_third_step_takes_balances_in_postgres() {
-    a_store_of_the_thirty_third_step_takes_balances(Place::postgres().await).await;
 }
