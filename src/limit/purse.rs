@@ -167,11 +167,10 @@ impl Purse {
         self.low.store(0, Ordering::Relaxed);
     }
 
-    /// Takes all out that no call holds, to be given back.
+    /// Takes out what no call holds, but for so many units, to be given back; gives how many those are.
     #[must_use]
-    pub fn empty(&self) -> u64 {
-        self.low.store(0, Ordering::Relaxed);
-        self.left.swap(0, Ordering::AcqRel)
+    pub fn leave(&self, units: u64) -> u64 {
+        self.reduce(|left| Some(left.min(units))).map_or(0, |(before, after)| before - after)
     }
 
     fn put_back(&self, units: u64) {

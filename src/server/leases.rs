@@ -23,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const IDLE_LOOKS: u32 = 2;
 /// Units that are leased for calls to come: for the pace of two seconds, and in between.
 const AHEAD: (u64, u64) = (16, 65_536);
+/// So many times what is leased for calls to come stays in a purse of which something is taken.
+const SURPLUS: u64 = 4;
 /// Stretches whose pace is remembered; beyond: all begin anew.
 const PACES: usize = 131_072;
 /// How soon it is looked again whether the journal of the run before is recorded.
@@ -143,8 +145,9 @@ impl Keeper {
             let used = pace.taken.saturating_sub(before);
             pace.ahead = used.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
             pace.idle = if used == 0 { pace.idle.saturating_add(1) } else { 0 };
-            if pace.idle >= IDLE_LOOKS && purse.left() > 0 {
-                let units = purse.empty();
+            let kept = if pace.idle < IDLE_LOOKS { pace.ahead.saturating_mul(SURPLUS) } else { 0 };
+            let units = purse.leave(kept);
+            if units > 0 {
                 pace.leased = pace.leased.saturating_sub(units);
                 give_back_of(&self.store, &self.node, purse.stretch(), units).await;
             }
@@ -155,9 +158,6 @@ impl Keeper {
 
 /// Gives units back. If the store does not say that it has them, they are not used again: it takes them back at the next start.
 async fn give_back_of(store: &Store, node: &NodeId, stretch: &Stretch, units: u64) {
-    if units == 0 {
-        return;
-    }
     let lease = Lease { stretch: stretch.clone(), node: node.clone(), units };
     if let Err(error) = give_back(store, &lease).await {
         warn(&error, "units of a balance stay leased until the next start: they could not be given back");

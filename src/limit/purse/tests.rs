@@ -29,7 +29,8 @@ fn what_is_not_spent_comes_back() {
     drop(hold);
     assert_eq!(purse.left(), 5);
     purse.take(2).unwrap().spend();
-    assert_eq!((purse.left(), purse.empty(), purse.left()), (3, 3, 0));
+    assert_eq!((purse.leave(5), purse.leave(2), purse.left()), (0, 1, 2));
+    assert_eq!((purse.leave(0), purse.left()), (2, 0));
 }
 
 #[test]
