@@ -3,6 +3,7 @@
 //!
 //! Whose app has no balance is found out by a look at what is known of the app; nothing else is done for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -14,7 +15,7 @@ use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
 use crate::domain::usage::Evidence;
 use crate::journal::reservation::Reservation;
-use crate::limit::purse::Hold;
+use crate::limit::purse::{Exhausted, Hold, Purse};
 use crate::limit::purses::{Sought, TooMany};
 use crate::policy::snapshot::Unwritable;
 
@@ -53,15 +54,25 @@ impl Promised {
 /// # Errors
 /// [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody says in time what is left, or if the record could not be kept.
 pub(super) async fn promise(worker: &Worker, call: &mut Call, permit: &Permit<'_>) -> Result<(), Refusal> {
-    if call.identity.as_ref().is_some_and(|identity| !identity.caller.app.balances.is_empty()) {
-        // What is seldom awaited is on the heap.
-        call.promised.hold = Box::pin(units(worker, call, permit)).await?;
+    if call.identity.as_ref().is_some_and(|identity| !identity.caller.app.balances.is_empty())
+        && let Some((purse, paid_from)) = purse(worker, call, permit)?
+    {
+        let hold = match purse.take(UNITS) {
+            Some(hold) => hold,
+            // What is seldom awaited is on the heap.
+            None => Box::pin(wait(&purse, paid_from)).await?,
+        };
+        call.promised.hold = Some(hold);
     }
     room(worker, call)
 }
 
-/// Takes units for a call that may have to be paid from a balance; `None` for one that is owed, or costs nothing.
-async fn units(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Option<Hold>, Refusal> {
+/// The purse of a call that may have to be paid from a balance, and that; `None` of one that is owed, or costs nothing.
+fn purse<'c>(
+    worker: &Worker,
+    call: &'c Call,
+    permit: &Permit<'_>,
+) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
     let (Some(identity), Some((product, version)), true) =
         (&call.identity, &permit.subscribed, call.meter().is_some())
     else {
@@ -74,12 +85,14 @@ async fn units(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Opti
     let zone = &call.view.snapshot.platform.zone;
     let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
     let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
-    if let Some(hold) = purse.take(UNITS) {
-        return Ok(Some(hold));
-    }
+    Ok(Some((purse, paid_from)))
+}
+
+/// Waits until the node has leased units for the call.
+async fn wait(purse: &Arc<Purse>, paid_from: &PaidFrom) -> Result<Hold, Refusal> {
     match timeout(PATIENCE, purse.wait(UNITS)).await {
-        Ok(Ok(hold)) => Ok(Some(hold)),
-        Ok(Err(_)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
+        Ok(Ok(hold)) => Ok(hold),
+        Ok(Err(Exhausted)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
     }
 }

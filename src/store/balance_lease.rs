@@ -147,7 +147,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes leased units back from a node that has let nothing through by them and will not.
+    /// Takes leased units back from a node that has let nothing through by them and will not. The transaction must have locked
+    /// the balance.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it has not so many; [`StoreError::Missing`], [`StoreError::Unavailable`].

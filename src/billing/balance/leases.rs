@@ -44,6 +44,7 @@ pub async fn grant(
 /// [`BillingError::Store`]; the node has them still then, or they come back at its next start if the store did not say.
 pub async fn give_back(store: &Store, lease: &Lease) -> Result<(), BillingError> {
     let mut transaction = store.begin().await?;
+    transaction.lock_balance(&lease.stretch.balance).await?;
     transaction.give_back_units(lease).await?;
     Ok(transaction.commit().await?)
 }
