@@ -14,12 +14,13 @@ use super::partner::forget_apps;
 use super::problem::{FieldError, Problem};
 use super::state::AdminState;
 use crate::billing::balance::deposits::{DepositError, Deposited, deposit as pay_in};
+use crate::billing::balance::leases::give_up;
 use crate::billing::balance::left;
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
-use crate::domain::balance::{Balance, BalanceKind, Owner};
-use crate::domain::id::{AppId, BalanceId, PartnerId};
+use crate::domain::balance::{Balance, BalanceKind, Lease, Owner};
+use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
 use crate::domain::time::Period;
@@ -163,6 +164,29 @@ pub(super) async fn deposit(
     ok(with_sums(&state, &balance).await?)
 }
 
+/// `POST /admin/balances/{id}/give-back`: what a node has leased of it that will not come back.
+pub(super) async fn give_back(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let balance = find(&state, &id).await?;
+    let node = body.required("node", fields::text::<NodeId>);
+    let node = body.finish(node)?;
+    let mut transaction = state.store.begin().await?;
+    let units = give_up(&mut transaction, &balance.id, &node).await.map_err(of_books)?;
+    if units == 0 {
+        return Err(Problem::Conflict(format!("Node {node} has leased nothing of this balance.")));
+    }
+    let told = json!({ "node": node.as_str(), "units": units });
+    let what = (Action::BalanceGiveBack, subject(&balance));
+    who.record((&state, &mut transaction), what, (None, Some(&told))).await?;
+    transaction.commit().await?;
+    tracing::info!(balance = %balance.id, %node, units, "what a lost node had leased of a balance is given back");
+    ok(with_sums(&state, &balance).await?)
+}
+
 fn not_paid_in(error: DepositError) -> Problem {
     match error {
         DepositError::Missing => Problem::NotFound("balance"),
@@ -227,5 +251,19 @@ async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Probl
     told["spent"] = money(funds.spent);
     told["reserved"] = money(funds.reserved);
     told["left"] = money(balance.left(funds));
+    let leases = left::leases(&state.store, &balance.id).await?;
+    told["leases"] = leases.iter().map(lease).collect();
     Ok(told)
+}
+
+/// Units that a node may let through, or has let through and that are not recorded yet.
+fn lease(Lease { stretch, node, units }: &Lease) -> Value {
+    json!({
+        "node": node.as_str(),
+        "app": stretch.app.as_str(),
+        "product": stretch.product.as_str(),
+        "plan": stretch.plan.to_string(),
+        "period": stretch.service_period.to_string(),
+        "units": units,
+    })
 }

@@ -120,6 +120,7 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/balances", get(balance::list).post(balance::create))
         .route("/balances/{id}", get(balance::get))
         .route("/balances/{id}/deposits", post(balance::deposit))
+        .route("/balances/{id}/give-back", post(balance::give_back))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
 }

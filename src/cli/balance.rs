@@ -58,6 +58,17 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         cause: String,
     },
+    /// Give back what a node has leased that is lost for good
+    ///
+    /// A node that starts again under its name gives it back itself. If one does so after this, what its calls have used is spent
+    /// all the same.
+    GiveBack {
+        /// The balance's id
+        id: String,
+        /// The node's name
+        #[arg(long, value_name = "NAME")]
+        node: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -122,6 +133,9 @@ pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
             "No balances: fees are owed. To have some paid ahead: tollgate balance create",
         ),
         Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, SUMS),
+        Action::GiveBack { id, node: lost } => {
+            screen.entry(&node.post(&path(&id, "/give-back"), &json!({ "node": lost }))?, SUMS)
+        }
         Action::Deposit { id, amount, cause } => {
             let body = json!({ "amount": amount, "cause": cause });
             screen.entry(&node.post(&path(&id, "/deposits"), &body)?, SUMS)

@@ -53,6 +53,7 @@ actions! {
     AppRevokeSecret = "app.revoke_secret" of App,
     BalanceCreate = "balance.create" of Balance,
     BalanceDeposit = "balance.deposit" of Balance,
+    BalanceGiveBack = "balance.give_back" of Balance,
     ClientCertificateCreate = "client_certificate.create" of ClientCertificate,
     ClientCertificateRevoke = "client_certificate.revoke" of ClientCertificate,
     ClientCertificateRotate = "client_certificate.rotate" of ClientCertificate,

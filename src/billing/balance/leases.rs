@@ -49,6 +49,25 @@ pub async fn give_back(store: &Store, lease: &Lease) -> Result<(), BillingError>
     Ok(transaction.commit().await?)
 }
 
+/// Gives back what a node that will not come back has leased of a balance; gives how many units that was. If it does come back, the
+/// calls that it has let through by them are spent all the same, and the balance may be overdrawn by so much.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn give_up(
+    transaction: &mut Transaction,
+    balance: &BalanceId,
+    node: &NodeId,
+) -> Result<u64, BillingError> {
+    transaction.lock_balance(balance).await?;
+    let mut units = 0_u64;
+    for lease in transaction.open_leases(balance).await?.iter().filter(|lease| lease.node == *node) {
+        transaction.give_back_units(lease).await?;
+        units = units.saturating_add(lease.units);
+    }
+    Ok(units)
+}
+
 /// Gives back what a node has leased, once its journal is recorded up to `reached`: what no record has consumed by then, no call
 /// was let through by of which anything is left. Gives whether it was done. The node must not have leased anything since.
 ///

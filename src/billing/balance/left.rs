@@ -2,7 +2,8 @@
 
 use super::reserved::Reserved;
 use crate::billing::error::BillingError;
-use crate::domain::balance::{Balance, Funds, PaidFrom};
+use crate::domain::balance::{Balance, Funds, Lease, PaidFrom};
+use crate::domain::id::BalanceId;
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::store::{Store, StoreError};
 
@@ -38,6 +39,17 @@ impl Balances {
         }
         Ok(told)
     }
+}
+
+/// What nodes have leased of a balance, and is neither recorded nor given back.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn leases(store: &Store, balance: &BalanceId) -> Result<Vec<Lease>, StoreError> {
+    let mut transaction = store.begin_reading().await?;
+    let leases = transaction.open_leases(balance).await?;
+    transaction.roll_back().await?;
+    Ok(leases)
 }
 
 /// The sums of a balance; of a budget, those of the service period that runs at `now` in `zone`.

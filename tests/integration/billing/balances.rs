@@ -2,7 +2,7 @@
 
 use tollgate::billing::balance::available::Asked;
 use tollgate::billing::balance::deposits::{DepositError, Deposited, deposit};
-use tollgate::billing::balance::leases::{give_back, grant, settle};
+use tollgate::billing::balance::leases::{give_back, give_up, grant, settle};
 use tollgate::billing::balance::left::funds;
 use tollgate::billing::books::recorder::record_batch;
 use tollgate::billing::ledger::check::check;
@@ -167,6 +167,13 @@ async fn what_a_restarted_node_had_not_used_comes_back_once_its_journal_is_recor
     record_batch(&store, &journal_of("node-1"), again, time(november())).await.unwrap();
     assert_eq!(sums(&store, &balance).await, (1, 0, 9));
     none(&check(&store).await.unwrap().findings);
+    // Of a node that is lost it comes back because somebody says so.
+    assert_eq!(lease(&store, "node-2", 4).await, 4);
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-1")).await.unwrap(), 0);
+    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-2")).await.unwrap(), 4);
+    transaction.commit().await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
     store.close().await;
 }
 

@@ -26,9 +26,11 @@ async fn a_balance_is_made_paid_into_and_looked_at() {
     let shown = run(&world, &["balance", "show", &id]).await.out;
     assert!(shown.contains("paid in") && shown.contains("62.50"), "{shown}");
     let listed = done(&world, &["balance", "list"]).await;
-    assert_eq!((listed.as_array().map(Vec::len), &listed[0]["id"]), (Some(1), &Value::from(id)));
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]["id"]), (Some(1), &Value::from(id.as_str())));
     let accounts = done(&world, &["ledger", "accounts"]).await.to_string();
     assert!(accounts.contains("platform:cash") && accounts.contains(&format!("partner:{partner}:deposit")));
+    let nothing = run(&world, &["balance", "give-back", &id, "--node", "node-9"]).await;
+    assert!(nothing.status == 1 && nothing.err.contains("leased nothing"), "{}", nothing.err);
     let neither = run(&world, &["balance", "create", "--currency", "CNY", "--kind", "prepaid"]).await;
     assert_eq!(neither.status, 2, "{}", neither.err);
 }
