@@ -1,3 +1,5 @@
+//! Units held, spent and given back, by threads at once too, and how those are answered that wait.
+
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 

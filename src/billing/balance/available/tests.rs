@@ -1,3 +1,4 @@
+//! What a lease comes to, and any sequence of what may happen to a balance.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may fail loudly")]
 
 use proptest::prelude::*;
