@@ -216,8 +216,8 @@ async fn a_budget_is_whole_again_in_the_next_month(place: Place) {
     assert_eq!(lease(&store, "node-1", 50).await, 7);
     record(&store, 1, &[held(1, 7, 7)]).await;
     assert_eq!(sums(&store, &balance).await, (5, 0, 0));
-    let december = grant(&store, &node("node-1"), &stretch("2026-12"), Asked { waiting: 50, ahead: 0 });
-    assert_eq!(december.await.unwrap(), 7);
+    let (asked, december) = (Asked { waiting: 50, ahead: 0 }, stretch("2026-12"));
+    assert_eq!(grant(&store, &node("node-1"), &december, asked).await.unwrap(), 7);
     assert_eq!(sums(&store, &balance).await, (5, 0, 0), "November's");
     let used = UsageRecord { at: at("2026-12-02T00:00:00Z"), ..held(2, 7, 7) };
     record_at(&store, at("2026-12-02T00:00:00Z"), 2, &[used]).await;
