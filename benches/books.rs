@@ -157,6 +157,7 @@ fn usage(number: u64, apps: u64) -> UsageRecord {
         refusal: None,
         disclosed: ScopeSet::none(),
         idempotency: None,
+        held: 0,
         evidence: Evidence::Billable { units: 1, transaction: None },
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn usage(evidence: Evidence) -> UsageRecord {
         refusal: None,
         disclosed: ScopeSet::none(),
         idempotency: None,
+        held: 0,
         evidence,
     }
 }

@@ -11,6 +11,7 @@ mod app;
 mod app_fields;
 mod app_secret;
 mod audit;
+mod balance;
 mod client_certificate;
 mod client_fields;
 mod credential;

@@ -83,7 +83,7 @@ async fn lock(transaction: &mut Transaction, id: &str) -> Result<Partner, Proble
 }
 
 /// Tells the data plane of each of the partner's apps.
-async fn forget_apps(state: &AdminState, partner: &PartnerId) -> Result<(), Problem> {
+pub(super) async fn forget_apps(state: &AdminState, partner: &PartnerId) -> Result<(), Problem> {
     let mut page = Page::first().with_size(MAX_PAGE_SIZE);
     loop {
         let apps = state.store.apps_of(partner, &page).await?;

@@ -10,9 +10,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, client_certificate, credential, exceptions, grant, health, introspection,
-    key, key_inspection, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan,
-    policy, session, signature_key, signing_key, standing, statement, subscription, switch, token, usage,
+    answer, app, app_secret, audit, balance, client_certificate, credential, exceptions, grant, health,
+    introspection, key, key_inspection, ledger, linked_account, merchant, named_token, partner,
+    personal_data_read, plan, policy, session, signature_key, signing_key, standing, statement, subscription,
+    switch, token, usage,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -117,6 +118,10 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))
+        .route("/balances", get(balance::list).post(balance::create))
+        .route("/balances/{id}", get(balance::get))
+        .route("/balances/{id}/deposits", post(balance::deposit))
+        .route("/balances/{id}/give-back", post(balance::give_back))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
 }

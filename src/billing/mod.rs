@@ -1,5 +1,6 @@
 //! Rating, posting, statements: usage records become money.
 
+pub mod balance;
 pub mod books;
 pub mod error;
 pub mod ledger;

@@ -9,6 +9,7 @@ mod app_secret;
 mod app_settings;
 mod arguments;
 mod audit;
+mod balance;
 mod client_authorities;
 mod client_certificate;
 mod credential;

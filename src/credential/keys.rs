@@ -244,6 +244,7 @@ impl Memory {
             environment: of_app.environment,
             scopes: of_app.app_scopes.clone(),
             subscriptions: times.chunks_exact(TIMES).zip(&of_app.subscriptions).map(subscribed).collect(),
+            balances: of_app.balances.clone(),
         };
         let key = KnownKey {
             id: KeyId::new(id).ok()?,

@@ -196,12 +196,14 @@ impl Loader {
 
     async fn facts(&self, app: &App) -> Result<AppFacts, Failure> {
         let subscriptions = self.source.subscriptions(&app.id).await?;
+        let balances = self.source.balances(app).await?;
         Ok(AppFacts {
             id: app.id.clone(),
             partner: app.partner.clone(),
             environment: app.environment,
             scopes: app.scopes.clone(),
             subscriptions: subscriptions.into_iter().map(Subscribed::from).collect(),
+            balances,
         })
     }
 

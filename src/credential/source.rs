@@ -6,6 +6,7 @@ use super::keys::KnownKey;
 use super::request_key::RequestKey;
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::{AppCertificate, ShownNames};
+use crate::domain::balance::PaidFrom;
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
@@ -62,6 +63,10 @@ pub trait IdentitySource: Send + Sync {
     async fn partner(&self, id: &PartnerId) -> Result<Option<Partner>, SourceUnavailable>;
     /// The app's subscriptions.
     async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable>;
+    /// What the app's fees are paid from; of a source that knows of no money, nothing.
+    async fn balances(&self, _app: &App) -> Result<Vec<PaidFrom>, SourceUnavailable> {
+        Ok(Vec::new())
+    }
     /// The grant.
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable>;
     /// The grant of a merchant to an app that holds, if there is one.

@@ -10,6 +10,7 @@ use super::sealing::SealingKey;
 use super::source::{IdentitySource, SourceUnavailable};
 use crate::domain::api_key::KeyHash;
 use crate::domain::app_certificate::{AppCertificate, ShownNames};
+use crate::domain::balance::PaidFrom;
 use crate::domain::id::{AppId, FamilyId, GrantId, KeyId, MerchantId, PartnerId, SignatureKeyId};
 use crate::domain::identity::{App, Grant, KeyRecord, Merchant, Partner, Subscription};
 use crate::domain::signature_key::SignatureKeyRecord;
@@ -99,6 +100,12 @@ impl IdentitySource for StoredIdentities {
 
     async fn subscriptions(&self, app: &AppId) -> Result<Vec<Subscription>, SourceUnavailable> {
         self.store.subscriptions_of(app).await.map_err(out_of_reach)
+    }
+
+    async fn balances(&self, app: &App) -> Result<Vec<PaidFrom>, SourceUnavailable> {
+        let of = [(app.id.clone(), app.partner.clone())];
+        let mut paid_from = self.store.paid_from(&of).await.map_err(out_of_reach)?;
+        Ok(paid_from.remove(&app.id).unwrap_or_default())
     }
 
     async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, SourceUnavailable> {

@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::identity::field;
 use super::keys::KnownKey;
+use crate::domain::balance::PaidFrom;
 use crate::domain::id::{PlanName, ProductName};
 use crate::domain::identity::Environment;
 use crate::domain::narrowing::Narrowing;
@@ -32,6 +33,8 @@ pub(super) struct OfApp {
     pub(super) scopes_field: HeaderValue,
     pub(super) app_scopes: ScopeSet,
     pub(super) subscriptions: Vec<(ProductName, PlanName)>,
+    /// Of few apps, each with its own.
+    pub(super) balances: Vec<PaidFrom>,
 }
 
 /// All terms that keys have.
@@ -57,6 +60,7 @@ impl KnownTerms {
                 .iter()
                 .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone()))
                 .collect(),
+            balances: key.app.balances.clone(),
         });
         let narrowing = key.narrowing.as_deref().map(|narrowing| self.narrowings.one(narrowing.clone()));
         self.terms.one(Terms { of_app, narrowing })

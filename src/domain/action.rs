@@ -51,6 +51,9 @@ actions! {
     AppIntrospection = "app.introspection" of App,
     AppAddSecret = "app.add_secret" of App,
     AppRevokeSecret = "app.revoke_secret" of App,
+    BalanceCreate = "balance.create" of Balance,
+    BalanceDeposit = "balance.deposit" of Balance,
+    BalanceGiveBack = "balance.give_back" of Balance,
     ClientCertificateCreate = "client_certificate.create" of ClientCertificate,
     ClientCertificateRevoke = "client_certificate.revoke" of ClientCertificate,
     ClientCertificateRotate = "client_certificate.rotate" of ClientCertificate,
@@ -131,6 +134,8 @@ const THUMBPRINT: usize = 43;
 pub enum SubjectKind {
     /// An app.
     App,
+    /// A balance that fees are paid from.
+    Balance,
     /// A client certificate that an app has registered.
     ClientCertificate,
     /// A billable call that could not be rated.
@@ -163,8 +168,9 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::App,
+        Self::Balance,
         Self::ClientCertificate,
         Self::Exception,
         Self::Grant,
@@ -186,6 +192,7 @@ impl SubjectKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::App => "app",
+            Self::Balance => "balance",
             Self::ClientCertificate => "client_certificate",
             Self::Exception => "exception",
             Self::Grant => "grant",
@@ -208,6 +215,7 @@ impl SubjectKind {
     pub fn prefix(self) -> Option<&'static str> {
         match self {
             Self::App => Some("app_"),
+            Self::Balance => Some("bal_"),
             Self::ClientCertificate => Some(CERTIFICATE_PREFIX),
             Self::Grant => Some("gr_"),
             Self::Key => Some(KEY_ID_PREFIX),

@@ -71,7 +71,8 @@ impl Refusal {
             | Self::MerchantMismatch(_)
             | Self::MerchantUnclear(..)
             | Self::ConditionUnmet(_)
-            | Self::LimitReached { .. } => Fault::Caller,
+            | Self::LimitReached { .. }
+            | Self::BalanceExhausted(_) => Fault::Caller,
         }
     }
 }

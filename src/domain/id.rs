@@ -106,6 +106,8 @@ text_id! {
     SessionId,
     /// A subscription of an app to an API product.
     SubscriptionId,
+    /// A balance that fees are paid from.
+    BalanceId,
     /// A route's name in the policy files.
     RouteName,
     /// An upstream's name in the policy files.

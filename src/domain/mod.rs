@@ -11,6 +11,7 @@ pub mod app_certificate;
 pub mod app_credential;
 pub mod audit;
 pub mod authentication;
+pub mod balance;
 pub mod charge;
 pub mod client;
 pub mod client_certificate;

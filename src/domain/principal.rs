@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::balance::PaidFrom;
 use super::id::{AppId, GrantId, MerchantId, PartnerId, PlanName, ProductName};
 use super::identity::{Environment, Subscription};
 use super::narrowing::Narrowing;
@@ -49,6 +50,8 @@ pub struct AppFacts {
     pub scopes: ScopeSet,
     /// What it has subscribed to.
     pub subscriptions: Vec<Subscribed>,
+    /// What its fees are paid from, one for each currency; nearly always none: then they are owed.
+    pub balances: Vec<PaidFrom>,
 }
 
 /// What the data plane needs to know of a subscription.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::authentication::Step;
+use super::balance::PaidFrom;
 use super::ended::Ended;
 use super::id::{LimitName, ProductName, UpstreamName};
 use super::kill_switch::KillSwitch;
@@ -106,6 +107,8 @@ pub enum Refusal {
         /// After how long one call would pass.
         retry_after: Duration,
     },
+    /// What the app's fees are paid from bears no more.
+    BalanceExhausted(Box<PaidFrom>),
     /// No endpoint of the upstream takes a connection.
     UpstreamUnreachable,
     /// The upstream took longer than the route allows.
@@ -219,6 +222,7 @@ impl Refusal {
             Self::SwitchedOff(_) => "switched_off",
             Self::Ended(ended) => ended.code(),
             Self::LimitReached { .. } => "limit_reached",
+            Self::BalanceExhausted(paid_from) => paid_from.kind.code_when_exhausted(),
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
@@ -267,6 +271,7 @@ impl Refusal {
             Self::SwitchedOff(_) => "The platform has switched this off",
             Self::Ended(ended) => ended.title(),
             Self::LimitReached { .. } => "A limit is used up",
+            Self::BalanceExhausted(paid_from) => paid_from.kind.title_when_exhausted(),
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
             Self::UpstreamBroken => "The upstream broke off",
@@ -344,6 +349,7 @@ impl Refusal {
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
+            Self::BalanceExhausted(paid_from) => paid_from.detail_when_exhausted(),
             Self::UpstreamUnreachable => "The call had no effect; try again later.".to_owned(),
             Self::UpstreamTimeout | Self::UpstreamBroken => {
                 "The call may or may not have had an effect; try again later.".to_owned()

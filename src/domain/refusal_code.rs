@@ -1,7 +1,7 @@
 //! The codes of refusals, for those who name one: who writes `scope_mising` is told so.
 
 /// The code of each [`Refusal`](super::refusal::Refusal), in the order in which the README lists them.
-pub const ALL: [&str; 55] = [
+pub const ALL: [&str; 58] = [
     "message_malformed",
     "transfer_coding_unsupported",
     "upgrade_unsupported",
@@ -48,6 +48,9 @@ pub const ALL: [&str; 55] = [
     "switched_off_under_way",
     "unclear_under_way",
     "limit_reached",
+    "balance_exhausted",
+    "credit_exhausted",
+    "budget_exhausted",
     "upstream_unreachable",
     "upstream_timeout",
     "upstream_broken",

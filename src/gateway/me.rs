@@ -1,9 +1,10 @@
-//! What an app asks about itself: what its credential may do (`/me`), what is left of its limits (`/me/limits`) and what its
+//! What an app asks about itself: what its credential may do (`/me`), what is left of its limits and balances (`/me/limits`) and what its
 //! calls came to (`/me/usage`), which no merchant's token is told: the merchant may hold it. Such questions are free of the app's
 //! quota and leave no usage record, so they have a bound of their own.
 //!
 //! Who asks is found out on the core, as for any call; the answer grows with the policies, so the control plane makes it.
 
+mod balances;
 mod limits;
 mod permitted;
 mod usage;
@@ -22,6 +23,7 @@ use super::identify::{self, Asking, Proven};
 use super::pipeline::Telling;
 use super::respond;
 use super::worker::Worker;
+use crate::billing::balance::left::Balances;
 use crate::billing::statement::running_charges::RunningCharges;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
@@ -105,6 +107,7 @@ pub struct Questions {
     /// What is used of plans' limits.
     limits: Arc<Cells>,
     charges: RunningCharges,
+    balances: Balances,
     switches: Arc<KillSwitches>,
 }
 
@@ -119,13 +122,17 @@ struct Bound {
 impl Questions {
     /// Answers from these, beside the policies.
     #[must_use]
-    pub fn new(limits: Arc<Cells>, charges: RunningCharges, switches: Arc<KillSwitches>) -> Self {
+    pub fn new(
+        limits: Arc<Cells>,
+        (charges, balances): (RunningCharges, Balances),
+        switches: Arc<KillSwitches>,
+    ) -> Self {
         let requests = NonZeroU32::new(AT_ONCE).unwrap_or(NonZeroU32::MIN);
         let rate = Rate { requests, window: WINDOW, burst: requests };
         let name = LimitName::of_questions();
         let announced = rate.announced(&name);
         let bound = Bound { name, rate, announced, cells: Cells::new(ASKERS) };
-        Self { bound, limits, charges, switches }
+        Self { bound, limits, charges, balances, switches }
     }
 
     /// Counts a question of a caller's app.
@@ -151,7 +158,12 @@ impl Questions {
                 let caller = (identity, address);
                 Ok(permitted::document((snapshot, &self.switches), caller, moment.now))
             }
-            Question::Limits => Ok(limits::document((snapshot, &self.limits), identity, moment)),
+            Question::Limits => {
+                let mut told = limits::document((snapshot, &self.limits), identity, moment);
+                balances::add(&mut told, (&self.balances, &snapshot.platform.zone), identity, moment.now)
+                    .await?;
+                Ok(told)
+            }
             Question::Usage => {
                 let app = &identity.caller.app.id;
                 let running = self.charges.of(app, &snapshot.platform.zone).await.map_err(|error| {

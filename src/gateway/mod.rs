@@ -18,6 +18,7 @@ pub mod fingerprint;
 mod form;
 pub mod forward;
 pub mod head;
+pub mod hold;
 mod identify;
 mod intermediaries;
 mod json_member;

@@ -23,20 +23,17 @@ use super::signed_parameters::{self, Looked};
 use super::witness::Nobody;
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, kept_body, masked, metered_target, request_body, request_id, respond,
-    unread, upload, upstream_token,
+    document, durable, forward, head, hold, kept_body, masked, metered_target, request_body, request_id,
+    respond, unread, upload, upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::{Route, Snapshot, Unwritable};
+use crate::policy::snapshot::{Route, Snapshot};
 use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::request::RequestHead;
-
-/// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
-const RECORD_ROOM: usize = 2048;
 
 /// Serves a request.
 pub async fn serve(
@@ -192,7 +189,7 @@ async fn stages(
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
     if !is_kept {
-        take_room(worker, call)?;
+        hold::promise(worker, call, &permit).await?;
     }
     told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
@@ -206,7 +203,7 @@ async fn stages(
     if is_kept {
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
-        take_room(worker, call)?;
+        hold::promise(worker, call, &permit).await?;
     }
     call.target = metered_target::of(call.meter(), &checked, (query, parts, signed_body), &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
@@ -258,23 +255,6 @@ fn check_length(route: &Route, body: Option<&Incoming>) -> Result<(), Refusal> {
         true => Err(Refusal::BodyTooLarge { limit: route.max_body }),
         false => Ok(()),
     }
-}
-
-/// Refuses, before the upstream sees anything, a call whose record could not be kept: one that may cost something, or any of an
-/// app if the platform wants it so.
-fn take_room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
-    let journal = worker.journal.borrow();
-    let is_kept = match call.meter() {
-        Some(_) => {
-            call.room = journal.reserve(RECORD_ROOM);
-            call.room.is_some()
-        }
-        None => match call.view.snapshot.platform.unwritable {
-            Unwritable::RefuseAll => call.identity.is_none() || !journal.is_failing(),
-            Unwritable::RefuseMoney | Unwritable::Stop => true,
-        },
-    };
-    if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
 }
 
 /// Writes the fields that the upstream sees.

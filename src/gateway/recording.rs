@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
+use super::hold::Promised;
 use super::losses::lost;
 use super::seen::Seen;
 use super::standing::Standing;
@@ -26,6 +27,7 @@ use crate::domain::usage::Evidence;
 use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
 use crate::journal::writer::{Committed, Writer};
+use crate::limit::purse::Hold;
 use crate::metering::record::{self, Facts, RecordError};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
@@ -77,8 +79,8 @@ pub struct Call {
     pub target: Option<Target>,
     /// The request body's `Content-Encoding`, if the meter reads the body.
     pub request_coding: Option<String>,
-    /// Room in the journal for the record of a call that may have to be paid for.
-    pub room: Option<Reservation>,
+    /// What was promised for it.
+    pub promised: Promised,
     /// The access token that the upstream was sent, if it asks for one.
     pub token: Option<Box<super::upstream_token::Sent>>,
     /// Whether it may go on.
@@ -170,7 +172,7 @@ impl Recording {
             upload: Rc::default(),
             target: None,
             request_coding: None,
-            room: None,
+            promised: Promised::default(),
             token: None,
             standing: Standing::begin(&worker),
         };
@@ -219,9 +221,8 @@ impl Recording {
         self.conclude(end)
     }
 
-    /// Concludes a durable call, of which the caller is told `refusal`, or else the upstream's answer. The result resolves
-    /// when the record is on disk; there is none for a call of nobody known. What the caller is told in the end is counted
-    /// by [`Recording::told`].
+    /// Concludes a durable call, of which the caller is told `refusal`, or else the upstream's answer. The result resolves when the
+    /// record is on disk; a call of nobody known has none. [`Recording::told`] counts what the caller is told in the end.
     ///
     /// # Errors
     /// [`NotRecorded`].
@@ -361,7 +362,7 @@ fn record<T>(
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, NotRecorded> {
-    let room = call.room.take();
+    let Promised { room, hold } = std::mem::take(&mut call.promised).settled(evidence);
     let Some(identity) = &call.identity else { return Ok(None) };
     let caller = &identity.caller;
     worker.counters.usage_records.add(1);
@@ -391,9 +392,12 @@ fn record<T>(
         refusal,
         disclosed: &disclosed,
         idempotency,
+        held: hold.as_ref().map_or(0, Hold::units),
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();
     let bytes = record::write(&facts, scratch)?;
-    Ok(Some(take(&mut worker.journal.borrow_mut(), &bytes, room)?))
+    let taken = take(&mut worker.journal.borrow_mut(), &bytes, room)?;
+    hold.into_iter().for_each(Hold::spend);
+    Ok(Some(taken))
 }

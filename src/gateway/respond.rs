@@ -51,6 +51,7 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ConditionUnmet(_)
         | Refusal::Ended(Ended::Suspended(_)) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::BalanceExhausted(_) => StatusCode::PAYMENT_REQUIRED,
         Refusal::UpstreamUnreachable
         | Refusal::UpstreamBroken
         | Refusal::AnswerUnmaskable(_)
@@ -82,6 +83,9 @@ pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Adm
     });
     if let Refusal::LimitReached { limit, .. } = refusal {
         problem["violated-policies"] = serde_json::json!([limit.as_str()]);
+    }
+    if let Refusal::BalanceExhausted(paid_from) = refusal {
+        problem["balance"] = serde_json::json!(paid_from.balance.as_str());
     }
     if let Refusal::SignatureInvalid(error) = refusal
         && let Some(base) = &error.base
@@ -146,6 +150,7 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::MerchantMismatch(_)
         | Refusal::MerchantUnclear(..)
         | Refusal::ConditionUnmet(_)
+        | Refusal::BalanceExhausted(_)
         // Nobody knows for how long.
         | Refusal::SwitchedOff(_)
         | Refusal::Ended(_)

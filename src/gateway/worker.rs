@@ -27,6 +27,7 @@ use crate::domain::shown_certificate::Vouching;
 use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
+use crate::limit::purses::{LocalPurses, Purses};
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::live::Live;
@@ -69,6 +70,8 @@ pub struct Shared {
     pub signatures: Signatures,
     /// What apps ask about themselves.
     pub questions: Questions,
+    /// Units leased of balances that fees are paid from.
+    pub purses: Arc<Purses>,
     /// Room for bodies of callers that are known, which are read whole before their calls go on.
     pub body_room: Arc<BodyRoom>,
     /// Room for forms that may say who calls.
@@ -96,6 +99,8 @@ pub struct Worker {
     pub recent: RefCell<Recent>,
     /// Limiter cells.
     pub cells: RefCell<LocalCells>,
+    /// Purses of leased units.
+    pub purses: RefCell<LocalPurses>,
     /// The way into the journal.
     pub journal: RefCell<Writer>,
     /// Counters.
@@ -155,6 +160,7 @@ impl Worker {
             recent: RefCell::new(Recent::new(shared.directory.clone(), RECENT_CALLERS)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             cells: RefCell::new(LocalCells::new(cells, LOCAL_CELLS)),
+            purses: RefCell::default(),
             journal: RefCell::new(journal),
             counters,
             ids: RequestIds::new(seed),
@@ -232,6 +238,7 @@ impl Worker {
         if sweep {
             let now = self.shared.clock.monotonic();
             self.cells.borrow_mut().sweep(now);
+            self.purses.borrow_mut().sweep();
             self.view().sweep(now);
             self.warnings.sweep(now);
             self.losses.sweep(now);

@@ -2,4 +2,6 @@
 
 pub mod cell;
 pub mod gcra;
+pub mod purse;
+pub mod purses;
 pub mod uniform;

@@ -22,6 +22,8 @@ const PLAIN: u8 = 1;
 const DISCLOSING: u8 = 2;
 /// Of records of calls that may come again.
 const IDEMPOTENT: u8 = 3;
+/// Of records of calls that are paid from a balance.
+const PAID: u8 = 4;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +132,8 @@ pub struct Facts<'a> {
     pub disclosed: &'a str,
     /// What tells whether it is another call again.
     pub idempotency: Option<Idempotency>,
+    /// Units of a balance by which it was let through.
+    pub held: u64,
     /// What it is worth.
     pub evidence: &'a Evidence,
 }
@@ -140,6 +144,10 @@ pub struct Facts<'a> {
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
     let wire = wire(facts);
+    if facts.held > 0 {
+        let again = facts.idempotency.map(|Idempotency { digest, kept_for }| (digest, kept_for.as_secs()));
+        return put(PAID, &(&wire, facts.disclosed, again, facts.held), room);
+    }
     match (facts.disclosed, &facts.idempotency) {
         ("", None) => put(PLAIN, &wire, room),
         (scopes, None) => put(DISCLOSING, &(&wire, scopes), room),
@@ -188,6 +196,7 @@ pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
         refusal: record.refusal.as_deref(),
         disclosed: &disclosed,
         idempotency: record.idempotency,
+        held: record.held,
         evidence: &record.evidence,
     };
     Ok(write(&facts, &mut [])?.into_owned())
@@ -242,16 +251,18 @@ fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
     let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-    let (wire, disclosed, idempotency): (Wire<'_>, &str, Option<Idempotency>) = match *format {
-        PLAIN => (postcard::from_bytes(rest)?, "", None),
+    type Read<'r> = (Wire<'r>, &'r str, Option<([u8; 16], u64)>, u64);
+    let (wire, disclosed, again, held): Read<'_> = match *format {
+        PLAIN => (postcard::from_bytes(rest)?, "", None, 0),
         DISCLOSING => {
             let (wire, scopes) = postcard::from_bytes(rest)?;
-            (wire, scopes, None)
+            (wire, scopes, None, 0)
         }
         IDEMPOTENT => {
             let (wire, scopes, digest, seconds) = postcard::from_bytes(rest)?;
-            (wire, scopes, Some(Idempotency { digest, kept_for: Duration::from_secs(seconds) }))
+            (wire, scopes, Some((digest, seconds)), 0)
         }
+        PAID => postcard::from_bytes(rest)?,
         other => return Err(RecordError::Format(other)),
     };
     let subscribed = match wire.subscribed {
@@ -280,7 +291,9 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         bytes_out: wire.bytes_out,
         refusal: wire.refusal.map(str::to_owned),
         disclosed: disclosed.parse().map_err(|_| RecordError::Unknown("scope"))?,
-        idempotency,
+        idempotency: again
+            .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds) }),
+        held,
         evidence: evidence(wire.evidence)?,
     })
 }
@@ -288,7 +301,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > IDEMPOTENT)
+    bytes.first().copied().filter(|format| *format > PAID)
 }
 
 fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
@@ -343,6 +356,7 @@ mod tests {
             refusal: None,
             disclosed: ScopeSet::none(),
             idempotency: None,
+            held: 0,
             evidence: if reason.is_empty() {
                 Evidence::Billable {
                     units: 1,
@@ -363,14 +377,14 @@ mod tests {
         #[test]
         fn a_record_survives_its_bytes(
             status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
-            again in prop::option::of((any::<[u8; 16]>(), any::<u32>())),
+            again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
         ) {
             let idempotency = again
                 .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
             let disclosed = scopes.parse().unwrap();
-            let record = UsageRecord { disclosed, idempotency, ..record(status, minor, reason) };
+            let record = UsageRecord { disclosed, idempotency, held, ..record(status, minor, reason) };
             let bytes = encode(&record).unwrap();
-            let is_plain = record.disclosed.is_empty() && idempotency.is_none();
+            let is_plain = record.disclosed.is_empty() && idempotency.is_none() && held == 0;
             prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
             prop_assert_eq!(decode(&bytes).unwrap(), record);
         }
@@ -378,7 +392,7 @@ mod tests {
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = decode(&bytes);
-            for format in [PLAIN, DISCLOSING, IDEMPOTENT] {
+            for format in [PLAIN, DISCLOSING, IDEMPOTENT, PAID] {
                 let _ = decode(&[&[format], &bytes[..]].concat());
             }
         }

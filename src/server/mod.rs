@@ -19,6 +19,7 @@ mod housekeeping;
 mod http1;
 mod http2;
 mod issuers;
+mod leases;
 pub mod lifecycle;
 pub mod listener;
 pub mod node;

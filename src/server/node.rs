@@ -18,11 +18,13 @@ use super::doors::Listeners;
 use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
+use super::leases::Leases;
 use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, issuers, own_endpoints, policies, signing};
+use crate::billing::balance::left::Balances;
 use crate::billing::statement::running_charges::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
@@ -45,6 +47,7 @@ use crate::gateway::trusted_proxies::TrustedProxies;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::limit::cell::Cells;
+use crate::limit::purses::Purses;
 use crate::metering::tally::DrainState;
 use crate::oauth::last_uses::LastUses;
 use crate::outbound::client::Client;
@@ -149,6 +152,7 @@ pub struct Node {
     stop_drain: CancellationToken,
     cores: Vec<JoinHandle<()>>,
     sweeping: Vec<Task<()>>,
+    leases: Leases,
     draining: Task<()>,
     _watch: PolicyWatch,
     data: DataFolder,
@@ -217,6 +221,7 @@ impl Node {
         tokens.follow(&services.live.load());
         let cells = Arc::new(Cells::new(bounds.limiter_cells));
         let charges = RunningCharges::new(services.store.clone(), services.clock.clone());
+        let (balances, purses) = (Balances::new(services.store.clone()), Arc::<Purses>::default());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             kill_switches: services.kill_switches.clone(),
@@ -233,7 +238,8 @@ impl Node {
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             key_uses: services.key_uses.clone(),
             signatures: Signatures::new(services.clock.now()),
-            questions: Questions::new(cells.clone(), charges, services.kill_switches.clone()),
+            questions: Questions::new(cells.clone(), (charges, balances), services.kill_switches.clone()),
+            purses: purses.clone(),
             body_room: Arc::default(),
             form_room: Arc::default(),
             control: ControlPlane::new(own_endpoints::router(&services), control, &bounds),
@@ -265,6 +271,7 @@ impl Node {
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let stop_drain = CancellationToken::new();
+        let leases = Leases::start(&services.store, purses, (&settings.node, journal.state().committed()));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
             services,
@@ -279,6 +286,7 @@ impl Node {
             stop_drain,
             cores,
             sweeping,
+            leases,
             draining,
             _watch: watch,
             data,
@@ -294,6 +302,7 @@ impl Node {
     pub async fn stop(self) {
         self.begin_stop();
         self.sweeping.iter().for_each(Task::abort);
+        let journaled = self.journal.state().clone();
         let (cores, journal) = (self.cores, self.journal);
         let ended = tokio::task::spawn_blocking(move || {
             for core in cores {
@@ -314,6 +323,7 @@ impl Node {
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
+        self.leases.stop(journaled.committed()).await;
         let Services { store, last_uses, key_uses, .. } = &self.services;
         let last_uses = async {
             housekeeping::write_last_uses(store, last_uses).await;

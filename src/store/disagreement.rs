@@ -34,9 +34,17 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
          or coalesce(owed.minor, 0) <> c.minor or coalesce(earned.minor, 0) <> -c.minor",
     ),
     (
-        "ledger transaction, which no charge caused",
+        "ledger transaction, which neither a charge nor a deposit caused",
         "select t.cause as cause from ledger_transaction t join (select number from ledger_transaction \
-         except select fee_posting from usage except select posting from other_charge) n on n.number = t.number",
+         except select fee_posting from usage except select posting from other_charge \
+         except select posting from balance_deposit) n on n.number = t.number",
+    ),
+    (
+        "deposit, which is not posted as it was paid in",
+        "select d.balance || ' ' || d.cause as cause from balance_deposit d join balance b on b.id = d.balance \
+         left join ledger_transaction t on t.number = d.posting \
+         left join ledger_posting p on p.number = d.posting and p.account = 'platform:cash' \
+         where coalesce(p.minor, 0) <> d.minor or coalesce(t.currency, '') <> b.currency",
     ),
     (
         "usage record, of which a charge comes to something and is not posted, or the reverse",

@@ -92,7 +92,18 @@ impl Store {
                 last.app.subscriptions.push(subscribed);
             }
         }
+        self.add_balances(&mut keys).await?;
         Ok(keys)
+    }
+
+    /// Adds what the fees of the keys' apps are paid from.
+    async fn add_balances(&self, keys: &mut [KeyWithApp]) -> Result<(), StoreError> {
+        let apps: Vec<_> = keys.iter().map(|key| (key.app.id.clone(), key.app.partner.clone())).collect();
+        let paid_from = self.paid_from(&apps).await?;
+        for key in keys {
+            key.app.balances = paid_from.get(&key.app.id).cloned().unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// The hashes of the keys after `after`, in the order of their ids, whether they work or not: at most `most` of them.
@@ -155,6 +166,7 @@ impl KeyPageRow {
                 environment: known("app.environment", Environment::named(&self.environment))?,
                 scopes: parse("app.scopes", &self.app_scopes)?,
                 subscriptions: Vec::new(),
+                balances: Vec::new(),
             },
             is_active: (app_standing, partner_standing) == (Standing::Active, Standing::Active),
         })

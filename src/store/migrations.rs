@@ -66,6 +66,7 @@ const STEPS: &[Step] = &[
     step!(32, "journal_heads", "0032_journal_heads.sql"),
     step!(33, "repeats", "0033_repeats.sql"),
     step!(41, "repeatable_calls", "0041_repeatable_calls.sql"),
+    step!(39, "balances", "0039_balances.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

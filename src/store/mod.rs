@@ -22,6 +22,8 @@ pub mod app_access;
 pub mod app_secret;
 pub mod audit;
 pub mod authorization_code;
+pub mod balance;
+mod balance_lease;
 pub mod charge;
 mod charge_batch;
 pub mod client;

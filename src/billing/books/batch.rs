@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
+use crate::billing::balance::spending::spend;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, post};
 use crate::billing::rating::totals::{Totals, sale_key};
@@ -263,6 +264,7 @@ impl<'t> Books<'t> {
         let Self { transaction, sums, charges, totals, waiting, exceptions, resolutions, .. } = self;
         let (charges, ledger) = post(origin, charges)?;
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
+        spend(transaction, &charges).await?;
         transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         let mut units: Vec<_> = totals.changed_units().collect();

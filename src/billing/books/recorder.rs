@@ -10,6 +10,7 @@ use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
 use super::incoming::Incoming;
 use super::repeats::{self, Repeats};
+use crate::billing::balance::leases::consume;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
@@ -246,6 +247,7 @@ async fn take_in(
         sums = Sums::Read;
     };
     keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
+    consume(&mut transaction, &source.node, &incoming.records, &time.zone).await?;
     transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
     transaction.commit().await?;
     Ok(Memory { numbers, running })

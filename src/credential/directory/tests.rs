@@ -54,6 +54,7 @@ fn known_key(number: u16) -> (KeyHash, KnownKey, bool) {
         environment: Environment::Live,
         scopes: ScopeSet::default(),
         subscriptions: Vec::new(),
+        balances: Vec::new(),
     };
     let (id, scopes) = (KeyId::new(&format!("key_{number:05}")).unwrap(), ScopeSet::default());
     (

@@ -23,6 +23,7 @@ fn known(number: usize, plan: &str) -> (KeyHash, KnownKey) {
         environment: Environment::Live,
         scopes: "a b".parse().unwrap(),
         subscriptions: vec![subscribed],
+        balances: Vec::new(),
     };
     let expires_at = number.is_multiple_of(3).then(|| Timestamp::from_seconds(77));
     let id = KeyId::new(&format!("key_{number:016}")).unwrap();

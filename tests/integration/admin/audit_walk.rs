@@ -6,7 +6,9 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
+use tollgate::domain::balance::{Lease, Stretch};
 use tollgate::domain::id::{AppId, GrantId, MerchantId};
+use tollgate::domain::plan::PlanRef;
 use tollgate::domain::secret_hash::SessionHash;
 use tollgate::domain::time::Clock;
 use tollgate::store::first_factor::FirstFactor;
@@ -177,6 +179,15 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let ended = ("subscription.end", Some(&*made), Told);
     walk.calls(("POST /subscriptions/{id}/end", &[&made]), json!({"app": app}), ended).await;
 
+    let body = json!({"app": app, "kind": "prepaid", "currency": "CNY"});
+    let made = walk.calls(("POST /balances", &[]), body, ("balance.create", None, Nothing)).await;
+    let made = text(&made, "id");
+    let (body, paid) = (json!({"amount": "5.00", "cause": "transfer 1"}), ("balance.deposit", None, Nothing));
+    walk.calls(("POST /balances/{id}/deposits", &[&made]), body, paid).await;
+    leased(&world, &made, &app).await;
+    let given_back = ("balance.give_back", None, Nothing);
+    walk.calls(("POST /balances/{id}/give-back", &[&made]), json!({"node": "node-9"}), given_back).await;
+
     let token =
         walk.calls(("POST /tokens", &[]), json!({"name": "alice"}), ("token.create", None, Nothing)).await;
     let token = text(&token, "id");
@@ -214,6 +225,21 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     for secret in &walk.secrets {
         assert!(!all.contains(secret.as_str()), "{secret} in {all}");
     }
+}
+
+/// A node that is lost has leased units of a balance.
+async fn leased(world: &World, balance: &str, app: &str) {
+    let stretch = Stretch {
+        balance: balance.parse().unwrap(),
+        app: app.parse().unwrap(),
+        product: "storefront".parse().unwrap(),
+        plan: PlanRef { name: "standard".parse().unwrap(), version: 1 },
+        service_period: "2026-11".parse().unwrap(),
+    };
+    let mut transaction = world.store.begin().await.unwrap();
+    let lease = Lease { stretch, node: "node-9".parse().unwrap(), units: 7 };
+    transaction.grant_units(&lease).await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
 /// The routes of merchants and of what they have.

@@ -1,5 +1,6 @@
 //! From a call to the books.
 
+mod balances;
 mod books;
 mod cancelled;
 mod crash;

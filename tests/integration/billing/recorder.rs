@@ -94,6 +94,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
             refusal: None,
             disclosed: ScopeSet::none(),
             idempotency: None,
+            held: 0,
             evidence: Evidence::Billable {
                 units: 1,
                 transaction: Some(Transaction {

@@ -119,6 +119,7 @@ pub(crate) fn usage(id: u128, units: u64, transaction: Option<Transaction>) -> U
         refusal: None,
         disclosed: ScopeSet::none(),
         idempotency: None,
+        held: 0,
         evidence: Evidence::Billable { units, transaction },
     }
 }

@@ -2,6 +2,7 @@
 
 mod administration;
 mod arguments;
+mod balances;
 mod credentials;
 mod explain;
 mod explain_on_node;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tollgate::domain::authentication::Step;
+use tollgate::domain::balance::{BalanceKind, PaidFrom};
 use tollgate::domain::ended::Ended;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
@@ -289,6 +290,10 @@ fn each() -> Vec<Refusal> {
     let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
     let switch = Arc::new(switch);
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
+    let exhausted = |kind| {
+        let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
+        Refusal::BalanceExhausted(Box::new(PaidFrom { balance, kind, currency }))
+    };
     let mut all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
@@ -324,6 +329,9 @@ fn each() -> Vec<Refusal> {
         Refusal::Ended(Ended::SwitchedOff(switch)),
         Refusal::Ended(Ended::Unclear),
         Refusal::LimitReached { limit, retry_after: Duration::ZERO },
+        exhausted(BalanceKind::Prepaid),
+        exhausted(BalanceKind::Credit(0)),
+        exhausted(BalanceKind::Budget(0)),
         Refusal::UpstreamUnreachable,
         Refusal::UpstreamTimeout,
         Refusal::UpstreamBroken,
@@ -373,6 +381,7 @@ fn each() -> Vec<Refusal> {
                 Ended::Revoked(_) | Ended::Suspended(_) | Ended::SwitchedOff(_) | Ended::Unclear,
             )
             | Refusal::LimitReached { .. }
+            | Refusal::BalanceExhausted(_)
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout
             | Refusal::UpstreamBroken

@@ -3,6 +3,7 @@
 mod abandoned;
 mod allowed;
 mod answers;
+mod balances;
 mod bodies;
 mod certificate_chains;
 mod certificate_names;

@@ -103,6 +103,7 @@ fn usage(status: u16) -> Vec<u8> {
         refusal: None,
         disclosed: ScopeSet::none(),
         idempotency: None,
+        held: 0,
         evidence: Evidence::Free,
     };
     record::encode(&usage).unwrap()

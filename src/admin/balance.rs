@@ -1,0 +1,269 @@
+//! Balances that fees are paid from: made for an app, or for all apps of a partner, looked at, and paid into.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::administrator::Administrator;
+use super::answer::{Answer, created, ok};
+use super::fields::{self, Fields};
+use super::page::page;
+use super::parameters::{Id, Parameters};
+use super::partner::forget_apps;
+use super::problem::{FieldError, Problem};
+use super::state::AdminState;
+use crate::billing::balance::deposits::{DepositError, Deposited, deposit as pay_in};
+use crate::billing::balance::leases::give_up;
+use crate::billing::balance::left;
+use crate::billing::error::BillingError;
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
+use crate::domain::balance::{Balance, BalanceKind, Lease, Owner};
+use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
+use crate::domain::money::{Amount, Currency};
+use crate::domain::random::new_id;
+use crate::domain::time::Period;
+use crate::store::StoreError;
+use crate::store::balance::Deposit;
+
+/// The kinds of balance by name.
+const KINDS: [&str; 3] = ["prepaid", "credit", "budget"];
+
+/// `POST /admin/balances`.
+pub(super) async fn create(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
+    let owner = owner(&mut body);
+    let named = |name: &str| KINDS.into_iter().find(|kind| *kind == name);
+    let kind = body.required("kind", fields::one_of(named, "prepaid, credit or budget"));
+    let currency = body.required("currency", fields::text::<Currency>);
+    let limit = body.optional("limit", text);
+    let kind = self::kind(&mut body, kind, currency, limit);
+    let built = (|| Some((owner?, kind?, currency?)))();
+    let (owner, kind, currency) = body.finish(built)?;
+    let id = BalanceId::new(&new_id("bal_", &*state.random)?).map_err(|_| Problem::Internal)?;
+    let balance = Balance { id, owner, kind, currency, created_at: state.clock.now() };
+    let made = shown(&balance);
+    let store = who.recording(&state, (Action::BalanceCreate, subject(&balance)), (None, Some(&made)));
+    store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
+    match &balance.owner {
+        Owner::App(app) => state.invalidation.forget_app(app),
+        Owner::Partner(partner) => forget_apps(&state, partner).await?,
+    }
+    tracing::info!(balance = %balance.id, owner = balance.owner.id(), kind = kind.name(), "a balance was made");
+    created(&format!("/admin/balances/{}", balance.id), made)
+}
+
+/// Whose the new balance is: an app's or a partner's.
+fn owner(body: &mut Fields) -> Option<Owner> {
+    let app = body.optional("app", fields::text::<AppId>)?;
+    let partner = body.optional("partner", fields::text::<PartnerId>)?;
+    match (app, partner) {
+        (Some(app), None) => Some(Owner::App(app)),
+        (None, Some(partner)) => Some(Owner::Partner(partner)),
+        (Some(_), Some(_)) | (None, None) => {
+            body.wrong("app", "name either an app, or a partner for all of its apps".to_owned());
+            None
+        }
+    }
+}
+
+fn kind(
+    body: &mut Fields,
+    name: Option<&str>,
+    currency: Option<Currency>,
+    limit: Option<Option<String>>,
+) -> Option<BalanceKind> {
+    let limit = match (name?, limit?) {
+        ("prepaid", None) => Ok(0),
+        ("prepaid", Some(_)) => Err("is not for money paid ahead: what is paid in bounds it".to_owned()),
+        (_, None) => Err("is missing".to_owned()),
+        (_, Some(text)) => money(&text, currency?),
+    };
+    let limit = limit.map_err(|detail| body.wrong("limit", detail)).ok()?;
+    BalanceKind::named(name?, limit)
+}
+
+/// An amount that is not below zero, in minor units.
+fn money(text: &str, currency: Currency) -> Result<i64, String> {
+    match Amount::parse(text, currency) {
+        Ok(amount) if amount.minor >= 0 => Ok(amount.minor),
+        Ok(_) => Err("must not be below zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text(value: &Value) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a string such as \"100.00\"".to_owned())
+}
+
+fn refused(error: StoreError, balance: &Balance) -> Problem {
+    let (kind, id, currency) = (balance.owner.kind(), balance.owner.id(), balance.currency);
+    match error {
+        StoreError::Conflict { .. } => Problem::Conflict(format!(
+            "A balance in {currency} pays for this {kind}, or for some of the same apps, already: of an app's fees in a \
+             currency all are paid from one."
+        )),
+        StoreError::Missing { .. } => Problem::Invalid(vec![FieldError {
+            pointer: format!("/{kind}"),
+            detail: format!("there is no {kind} {id}"),
+        }]),
+        other => other.into(),
+    }
+}
+
+/// `GET /admin/balances`.
+pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+    let paging = parameters.page();
+    parameters.finish()?;
+    let balances = state.store.balances(&paging.page).await?;
+    ok(page(&balances, paging.size, |balance| balance.id.as_str(), shown))
+}
+
+/// `GET /admin/balances/{id}`.
+pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
+    let balance = find(&state, &id).await?;
+    ok(with_sums(&state, &balance).await?)
+}
+
+/// `POST /admin/balances/{id}/deposits`: the same again under the same cause changes nothing.
+pub(super) async fn deposit(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let balance = find(&state, &id).await?;
+    let currency = balance.currency;
+    let amount = body.required("amount", |value| match money(&text(value)?, currency)? {
+        0 => Err("must be above zero".to_owned()),
+        minor => Ok(minor),
+    });
+    let cause = body.required("cause", fields::name);
+    let (minor, cause) = body.finish(amount.zip(cause))?;
+    let partner = partner_of(&state, &balance).await?;
+    let zone = state.policies.load().platform.zone.clone();
+    let at = state.clock.now();
+    let deposit = Deposit { balance: balance.id.clone(), cause, minor, at };
+    let mut transaction = state.store.begin().await?;
+    let (_, deposited) = pay_in(&mut transaction, &deposit, &partner, &zone).await.map_err(not_paid_in)?;
+    if deposited == Deposited::Now {
+        let told = json!({
+            "amount": Amount { minor, currency }.to_string(), "currency": currency.code(), "cause": deposit.cause,
+        });
+        let what = (Action::BalanceDeposit, subject(&balance));
+        who.record((&state, &mut transaction), what, (None, Some(&told))).await?;
+        transaction.commit().await?;
+        tracing::info!(balance = %balance.id, minor, "money was paid into a balance");
+    } else {
+        transaction.roll_back().await?;
+    }
+    ok(with_sums(&state, &balance).await?)
+}
+
+/// `POST /admin/balances/{id}/give-back`: what a node has leased of it that will not come back.
+pub(super) async fn give_back(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let balance = find(&state, &id).await?;
+    let node = body.required("node", fields::text::<NodeId>);
+    let node = body.finish(node)?;
+    let mut transaction = state.store.begin().await?;
+    let units = give_up(&mut transaction, &balance.id, &node).await.map_err(of_books)?;
+    if units == 0 {
+        return Err(Problem::Conflict(format!("Node {node} has leased nothing of this balance.")));
+    }
+    let told = json!({ "node": node.as_str(), "units": units });
+    let what = (Action::BalanceGiveBack, subject(&balance));
+    who.record((&state, &mut transaction), what, (None, Some(&told))).await?;
+    transaction.commit().await?;
+    tracing::info!(balance = %balance.id, %node, units, "what a lost node had leased of a balance is given back");
+    ok(with_sums(&state, &balance).await?)
+}
+
+fn not_paid_in(error: DepositError) -> Problem {
+    match error {
+        DepositError::Missing => Problem::NotFound("balance"),
+        DepositError::Budget | DepositError::Differs { .. } => {
+            Problem::Conflict(format!("Nothing was paid in: {error}."))
+        }
+        DepositError::Books(error) => of_books(error),
+    }
+}
+
+fn of_books(error: BillingError) -> Problem {
+    match error {
+        BillingError::Store(error) => error.into(),
+        error => {
+            tracing::error!(%error, "the sums of a balance cannot be had");
+            Problem::Internal
+        }
+    }
+}
+
+/// The partner whose the money is that is paid in.
+async fn partner_of(state: &AdminState, balance: &Balance) -> Result<PartnerId, Problem> {
+    match &balance.owner {
+        Owner::Partner(partner) => Ok(partner.clone()),
+        Owner::App(app) => Ok(state.store.app(app).await?.ok_or(Problem::NotFound("app"))?.partner),
+    }
+}
+
+async fn find(state: &AdminState, id: &str) -> Result<Balance, Problem> {
+    let missing = Problem::NotFound("balance");
+    let Ok(id) = BalanceId::new(id) else { return Err(missing) };
+    state.store.balance(&id).await?.ok_or(missing)
+}
+
+fn subject(balance: &Balance) -> Subject {
+    Subject::new(balance.id.as_str()).about(balance.owner.id())
+}
+
+fn shown(balance: &Balance) -> Value {
+    let limit = balance.kind.limit().map(|minor| Amount { minor, currency: balance.currency }.to_string());
+    json!({
+        "id": balance.id.as_str(),
+        "owner": { "kind": balance.owner.kind(), "id": balance.owner.id() },
+        "kind": balance.kind.name(),
+        "currency": balance.currency.code(),
+        "limit": limit,
+        "created_at": balance.created_at.to_string(),
+    })
+}
+
+/// With its sums; of a budget, those of the month that runs.
+async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Problem> {
+    let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
+    let funds = left::funds(&state.store, balance, now, &zone).await.map_err(of_books)?;
+    let money = |minor| json!(Amount { minor, currency: balance.currency }.to_string());
+    let mut told = shown(balance);
+    if balance.kind.is_monthly() {
+        told["period"] = json!(Period::of(now, &zone).to_string());
+    } else {
+        told["paid_in"] = money(funds.paid_in);
+    }
+    told["spent"] = money(funds.spent);
+    told["reserved"] = money(funds.reserved);
+    told["left"] = money(balance.left(funds));
+    let leases = left::leases(&state.store, &balance.id).await?;
+    told["leases"] = leases.iter().map(lease).collect();
+    Ok(told)
+}
+
+/// Units that a node may let through, or has let through and that are not recorded yet.
+fn lease(Lease { stretch, node, units }: &Lease) -> Value {
+    json!({
+        "node": node.as_str(),
+        "app": stretch.app.as_str(),
+        "product": stretch.product.as_str(),
+        "plan": stretch.plan.to_string(),
+        "period": stretch.service_period.to_string(),
+        "units": units,
+    })
+}

@@ -1,0 +1,148 @@
+//! `tollgate balance`: what apps and partners may still spend on fees.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::query::segment;
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct BalanceArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a balance from which the fees of an app, or of all apps of a partner, are paid from now on
+    ///
+    /// Without one they are owed. A call that the balance does not bear is refused.
+    Create {
+        /// The app that it pays for
+        #[arg(long, value_name = "ID", required_unless_present = "partner", conflicts_with = "partner")]
+        app: Option<String>,
+        /// The partner for all of whose apps it pays
+        #[arg(long, value_name = "ID")]
+        partner: Option<String>,
+        /// What bounds it
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// Fees in this currency are paid from it
+        #[arg(long, value_name = "CODE")]
+        currency: String,
+        /// The limit of a credit, or of a month's budget, such as 100.00
+        #[arg(long, value_name = "AMOUNT")]
+        limit: Option<String>,
+    },
+    /// All balances
+    List,
+    /// One balance: what was paid in and spent, what is reserved for calls, and what is left
+    Show {
+        /// The balance's id
+        id: String,
+    },
+    /// Pay money in
+    ///
+    /// The same cause pays in once: to repeat it, when it is not sure whether it was done, changes nothing.
+    Deposit {
+        /// The balance's id
+        id: String,
+        /// How much, such as 100.00
+        #[arg(long)]
+        amount: String,
+        /// What names the payment, such as the reference of a bank transfer
+        #[arg(long, value_name = "TEXT")]
+        cause: String,
+    },
+    /// Give back what a node has leased that is lost for good
+    ///
+    /// A node that starts again under its name gives it back itself. If one does so after this, what its calls have used is spent
+    /// all the same.
+    GiveBack {
+        /// The balance's id
+        id: String,
+        /// The node's name
+        #[arg(long, value_name = "NAME")]
+        node: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// What was paid in
+    Prepaid,
+    /// So much more than was paid in
+    Credit,
+    /// So much each month, whatever is paid
+    Budget,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Prepaid => "prepaid",
+            Self::Credit => "credit",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    ("id", "/id"),
+    ("of", "/owner/kind"),
+    ("owner", "/owner/id"),
+    ("kind", "/kind"),
+    ("currency", "/currency"),
+    ("limit", "/limit"),
+    ("created", "/created_at"),
+];
+
+const SUMS: &[Column] = &[
+    ("id", "/id"),
+    ("of", "/owner/kind"),
+    ("owner", "/owner/id"),
+    ("kind", "/kind"),
+    ("currency", "/currency"),
+    ("limit", "/limit"),
+    ("period", "/period"),
+    ("paid in", "/paid_in"),
+    ("spent", "/spent"),
+    ("reserved", "/reserved"),
+    ("left", "/left"),
+];
+
+pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Create { app, partner, kind, currency, limit } => {
+            let mut body = json!({ "kind": kind.name(), "currency": currency });
+            for (name, value) in [("app", app), ("partner", partner), ("limit", limit)] {
+                if let Some(value) = value {
+                    body[name] = json!(value);
+                }
+            }
+            screen.entry(&node.post("/admin/balances", &body)?, COLUMNS)
+        }
+        Action::List => screen.list(
+            &node.list("/admin/balances")?,
+            COLUMNS,
+            "No balances: fees are owed. To have some paid ahead: tollgate balance create",
+        ),
+        Action::Show { id } => screen.entry(&node.get(&path(&id, ""))?, SUMS),
+        Action::GiveBack { id, node: lost } => {
+            screen.entry(&node.post(&path(&id, "/give-back"), &json!({ "node": lost }))?, SUMS)
+        }
+        Action::Deposit { id, amount, cause } => {
+            let body = json!({ "amount": amount, "cause": cause });
+            screen.entry(&node.post(&path(&id, "/deposits"), &body)?, SUMS)
+        }
+    }
+}
+
+fn path(id: &str, action: &str) -> String {
+    format!("/admin/balances/{}{action}", segment(id))
+}

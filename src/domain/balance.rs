@@ -1,0 +1,227 @@
+//! Balances: what an app or a partner may still spend on fees. Money paid ahead, a credit limit and a monthly budget are one
+//! object, told apart by what bounds it.
+//!
+//! What is left follows from sums alone: what was paid in, what was spent, and what is reserved for calls that nodes may still let
+//! through.
+
+use super::id::{AppId, BalanceId, NodeId, PartnerId, ProductName};
+use super::money::Currency;
+use super::plan::PlanRef;
+use super::time::{Period, Timestamp};
+
+/// Whose a balance is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// It pays for one app.
+    App(AppId),
+    /// It pays for all apps of a partner.
+    Partner(PartnerId),
+}
+
+impl Owner {
+    /// The kind of owner, as the store and the admin API name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::App(_) => "app",
+            Self::Partner(_) => "partner",
+        }
+    }
+
+    /// The owner's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::App(app) => app.as_str(),
+            Self::Partner(partner) => partner.as_str(),
+        }
+    }
+}
+
+/// What bounds a balance; limits are in minor units and at least zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BalanceKind {
+    /// What was paid in.
+    Prepaid,
+    /// So much more than was paid in: the platform's trust.
+    Credit(i64),
+    /// So much in each service period, whatever is paid: the owner's own bound.
+    Budget(i64),
+}
+
+impl BalanceKind {
+    /// The name used in the store, the admin API and commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prepaid => "prepaid",
+            Self::Credit(_) => "credit",
+            Self::Budget(_) => "budget",
+        }
+    }
+
+    /// The kind of that [`Self::name`], with its limit in minor units, which money paid ahead has none of.
+    #[must_use]
+    pub fn named(name: &str, limit: i64) -> Option<Self> {
+        match name {
+            "prepaid" => Some(Self::Prepaid),
+            "credit" => Some(Self::Credit(limit)),
+            "budget" => Some(Self::Budget(limit)),
+            _ => None,
+        }
+    }
+
+    /// The limit in minor units, if it has one.
+    #[must_use]
+    pub fn limit(self) -> Option<i64> {
+        match self {
+            Self::Prepaid => None,
+            Self::Credit(limit) | Self::Budget(limit) => Some(limit),
+        }
+    }
+
+    /// The stable code of a call that a balance of this kind does not bear.
+    #[must_use]
+    pub fn code_when_exhausted(self) -> &'static str {
+        match self {
+            Self::Prepaid => "balance_exhausted",
+            Self::Credit(_) => "credit_exhausted",
+            Self::Budget(_) => "budget_exhausted",
+        }
+    }
+
+    pub(super) fn title_when_exhausted(self) -> &'static str {
+        match self {
+            Self::Prepaid => "The balance is used up",
+            Self::Credit(_) => "The credit is used up",
+            Self::Budget(_) => "The budget is used up",
+        }
+    }
+
+    /// Whether what is spent counts for its service period alone.
+    #[must_use]
+    pub fn is_monthly(self) -> bool {
+        matches!(self, Self::Budget(_))
+    }
+}
+
+/// A balance. It never changes: what moves are the sums of what is paid in and spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// Its id.
+    pub id: BalanceId,
+    /// Whose it is.
+    pub owner: Owner,
+    /// What bounds it.
+    pub kind: BalanceKind,
+    /// Fees in this currency are paid from it, and no others.
+    pub currency: Currency,
+    /// Since when fees are counted on it.
+    pub created_at: Timestamp,
+}
+
+/// The sums of a balance, in minor units; what is spent of a budget is that of one service period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Funds {
+    /// What was paid in.
+    pub paid_in: i64,
+    /// What the fees of recorded calls came to.
+    pub spent: i64,
+    /// The most that the fees of calls can come to that nodes may still let through, or that are not recorded yet.
+    pub reserved: i64,
+}
+
+impl Balance {
+    /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for.
+    #[must_use]
+    pub fn left(&self, funds: Funds) -> i64 {
+        let Funds { paid_in, spent, reserved } = funds;
+        let bound = match self.kind {
+            BalanceKind::Prepaid => i128::from(paid_in),
+            BalanceKind::Credit(limit) => i128::from(limit).saturating_add(paid_in.into()),
+            BalanceKind::Budget(limit) => i128::from(limit),
+        };
+        let left = bound.saturating_sub(spent.into()).saturating_sub(reserved.into());
+        i64::try_from(left).unwrap_or(if left < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+/// What the data plane needs to know of a balance that pays an app's fees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PaidFrom {
+    /// The balance.
+    pub balance: BalanceId,
+    /// What bounds it.
+    pub kind: BalanceKind,
+    /// Fees in this currency are paid from it.
+    pub currency: Currency,
+}
+
+impl PaidFrom {
+    /// What a caller is told whose call it does not bear, and what to do.
+    pub(super) fn detail_when_exhausted(&self) -> String {
+        let Self { balance, kind, currency } = self;
+        let what = match kind {
+            BalanceKind::Prepaid => "pay money in, and a second later calls pass again.",
+            BalanceKind::Credit(_) => "pay what is owed, or ask the platform for more credit.",
+            BalanceKind::Budget(_) => "it is whole again next month; ask whoever set it for more.",
+        };
+        format!("Balance {balance} in {currency} does not bear this call, which had no effect: {what}")
+    }
+}
+
+/// For what units of a balance are leased: what they come to is known for such a stretch as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stretch {
+    /// The balance.
+    pub balance: BalanceId,
+    /// Whose calls.
+    pub app: AppId,
+    /// The API product that they use.
+    pub product: ProductName,
+    /// The plan version in force.
+    pub plan: PlanRef,
+    /// The period in which they are used.
+    pub service_period: Period,
+}
+
+/// Units of a balance that a node may let through, or has let through and are not recorded yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// For what.
+    pub stretch: Stretch,
+    /// To which node.
+    pub node: NodeId,
+    /// How many; above zero.
+    pub units: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance(kind: BalanceKind) -> Balance {
+        Balance {
+            id: BalanceId::new("bal_1").unwrap(),
+            owner: Owner::App(AppId::new("app_1").unwrap()),
+            kind,
+            currency: "CNY".parse().unwrap(),
+            created_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_the_bound_less_what_was_spent_and_is_reserved() {
+        let funds = Funds { paid_in: 100, spent: 30, reserved: 7 };
+        for (kind, left) in
+            [(BalanceKind::Prepaid, 63), (BalanceKind::Credit(50), 113), (BalanceKind::Budget(40), 3)]
+        {
+            assert_eq!(balance(kind).left(funds), left, "{kind:?}");
+            assert_eq!(BalanceKind::named(kind.name(), kind.limit().unwrap_or(0)), Some(kind));
+        }
+        let huge = Funds { paid_in: i64::MAX, ..Funds::default() };
+        assert_eq!(balance(BalanceKind::Credit(i64::MAX)).left(huge), i64::MAX);
+        let owed = Funds { spent: i64::MAX, reserved: i64::MAX, ..Funds::default() };
+        assert_eq!(balance(BalanceKind::Prepaid).left(owed), i64::MIN);
+    }
+}

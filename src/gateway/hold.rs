@@ -1,0 +1,114 @@
+//! What is promised for a call before its upstream sees anything: room in the journal for its record and, of one whose app pays
+//! from a balance, units that may be spent. What the call does not use goes back, whatever becomes of it.
+//!
+//! Whose app has no balance is found out by a look at what is known of the app; nothing else is done for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::authorize::Permit;
+use super::recording::Call;
+use super::worker::Worker;
+use crate::domain::balance::PaidFrom;
+use crate::domain::refusal::Refusal;
+use crate::domain::usage::Evidence;
+use crate::journal::reservation::Reservation;
+use crate::limit::purse::{Exhausted, Hold, Purse};
+use crate::limit::purses::{Sought, TooMany};
+use crate::policy::snapshot::Unwritable;
+
+/// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
+const RECORD_ROOM: usize = 2048;
+/// Units that a call is promised: how many more it uses is known once it is answered.
+const UNITS: u64 = 1;
+/// For how long a call waits for units that its node has to lease.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What was promised for a call.
+#[derive(Debug, Default)]
+pub struct Promised {
+    /// Room in the journal for the record of one that may have to be paid for.
+    pub room: Option<Reservation>,
+    /// Units of the balance that it is paid from.
+    pub hold: Option<Hold>,
+}
+
+impl Promised {
+    /// What of it a call needs that was worth so much: units are to be spent once its record is the journal's, and those that it did
+    /// not use go back here.
+    #[must_use]
+    pub fn settled(self, evidence: &Evidence) -> Self {
+        let hold = match evidence {
+            Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
+            // What somebody decides of it later is spent then.
+            Evidence::Exception { .. } | Evidence::Free => None,
+        };
+        Self { hold, ..self }
+    }
+}
+
+/// Promises a call what it needs.
+///
+/// # Errors
+/// [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody says in time what is left, or if the record could not be kept.
+pub(super) async fn promise(worker: &Worker, call: &mut Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+    if call.identity.as_ref().is_some_and(|identity| !identity.caller.app.balances.is_empty())
+        && let Some((purse, paid_from)) = purse(worker, call, permit)?
+    {
+        let hold = match purse.take(UNITS) {
+            Some(hold) => hold,
+            // What is seldom awaited is on the heap.
+            None => Box::pin(wait(&purse, paid_from)).await?,
+        };
+        call.promised.hold = Some(hold);
+    }
+    room(worker, call)
+}
+
+/// The purse of a call that may have to be paid from a balance, and that; `None` of one that is owed, or costs nothing.
+fn purse<'c>(
+    worker: &Worker,
+    call: &'c Call,
+    permit: &Permit<'_>,
+) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
+    let (Some(identity), Some((product, version)), true) =
+        (&call.identity, &permit.subscribed, call.meter().is_some())
+    else {
+        return Ok(None);
+    };
+    let app = &identity.caller.app;
+    let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
+    let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };
+    let sought = Sought { paid_from, app: &app.id, product, plan: &version.reference, at: call.at };
+    let zone = &call.view.snapshot.platform.zone;
+    let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
+    let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
+    Ok(Some((purse, paid_from)))
+}
+
+/// Waits until the node has leased units for the call.
+async fn wait(purse: &Arc<Purse>, paid_from: &PaidFrom) -> Result<Hold, Refusal> {
+    match timeout(PATIENCE, purse.wait(UNITS)).await {
+        Ok(Ok(hold)) => Ok(hold),
+        Ok(Err(Exhausted)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
+        Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
+    }
+}
+
+/// Refuses a call whose record could not be kept: one that may cost something, or any of an app if the platform wants it so.
+fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
+    let journal = worker.journal.borrow();
+    let is_kept = match call.meter() {
+        Some(_) => {
+            call.promised.room = journal.reserve(RECORD_ROOM);
+            call.promised.room.is_some()
+        }
+        None => match call.view.snapshot.platform.unwritable {
+            Unwritable::RefuseAll => call.identity.is_none() || !journal.is_failing(),
+            Unwritable::RefuseMoney | Unwritable::Stop => true,
+        },
+    };
+    if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
+}

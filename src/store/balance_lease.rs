@@ -1,0 +1,184 @@
+//! Units of balances that nodes may let through. What is granted, consumed and given back only rises, and no more is consumed
+//! and given back than was granted: both stores see to it themselves.
+
+use super::error::{StoreError, require};
+use super::row::{all, parse};
+use super::transaction::Transaction;
+use super::usage::{count, integer, plan_ref};
+use crate::domain::balance::{Lease, Stretch};
+use crate::domain::id::{AppId, BalanceId, NodeId};
+
+row! {
+    LeaseRow {
+        balance: String,
+        node: String,
+        app: String,
+        product: String,
+        plan: String,
+        plan_version: i64,
+        service_period: String,
+        units: i64,
+    }
+}
+
+impl TryFrom<LeaseRow> for Lease {
+    type Error = StoreError;
+
+    fn try_from(row: LeaseRow) -> Result<Self, StoreError> {
+        let stretch = Stretch {
+            balance: parse("balance_lease.balance", &row.balance)?,
+            app: parse("balance_lease.app", &row.app)?,
+            product: parse("balance_lease.product", &row.product)?,
+            plan: plan_ref("balance_lease.plan", &row.plan, row.plan_version)?,
+            service_period: parse("balance_lease.service_period", &row.service_period)?,
+        };
+        let node = parse("balance_lease.node", &row.node)?;
+        Ok(Self { stretch, node, units: count("balance_lease.granted", row.units)? })
+    }
+}
+
+macro_rules! select_open {
+    ($tail:literal) => {
+        concat!(
+            "select balance, node, app, product, plan, plan_version, service_period, \
+             granted - consumed - returned as units from balance_lease where granted > consumed + returned and ",
+            $tail
+        )
+    };
+}
+
+/// Adds units to a column of a lease, which is there.
+macro_rules! add_units {
+    ($transaction:expr, $column:literal, $lease:expr) => {{
+        let Lease { stretch, node, units } = $lease;
+        let changed = on!($transaction.connection(), db => {
+            sqlx::query(concat!(
+                "update balance_lease set ", $column, " = ", $column, " + $8 where balance = $1 and node = $2 and app = $3 \
+                 and product = $4 and plan = $5 and plan_version = $6 and service_period = $7"
+            ))
+            .bind(stretch.balance.as_str())
+            .bind(node.as_str())
+            .bind(stretch.app.as_str())
+            .bind(stretch.product.as_str())
+            .bind(stretch.plan.name.as_str())
+            .bind(i64::from(stretch.plan.version))
+            .bind(stretch.service_period.to_string())
+            .bind(integer(*units))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        require("lease", changed)
+    }};
+}
+
+impl Transaction {
+    /// The units of a balance that nodes have leased and that are neither consumed nor given back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_leases(&mut self, balance: &BalanceId) -> Result<Vec<Lease>, StoreError> {
+        let rows: Vec<LeaseRow> = on!(self.connection(), db => {
+            sqlx::query_as(select_open!("balance = $1")).bind(balance.as_str()).fetch_all(db).await
+        })?;
+        all(rows)
+    }
+
+    /// The same of a node and of these apps, by balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_leases_of(&mut self, node: &NodeId, apps: &[AppId]) -> Result<Vec<Lease>, StoreError> {
+        let mut leases: Vec<Lease> = Vec::new();
+        // One value is the node.
+        for some in apps.chunks(super::arm::MAX_PARAMETERS - 1) {
+            let rows: Vec<LeaseRow> = on!(self.connection(), db => {
+                let mut statement = sqlx::QueryBuilder::new(select_open!("node = "));
+                statement.push_bind(node.as_str()).push(" and app in ");
+                push_list!(statement, some.iter().map(|app| app.as_str()));
+                statement.build_query_as().persistent(false).fetch_all(db).await
+            })?;
+            leases.extend(all::<LeaseRow, Lease>(rows)?);
+        }
+        leases.sort_unstable_by(|one, other| one.stretch.cmp(&other.stretch));
+        Ok(leases)
+    }
+
+    /// Whether a node has leased units that are neither consumed nor given back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn has_open_leases(&mut self, node: &NodeId) -> Result<bool, StoreError> {
+        let found: Option<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select balance from balance_lease where granted > consumed + returned and node = $1 limit 1",
+            )
+            .bind(node.as_str())
+            .fetch_optional(db)
+            .await
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// Leases units to a node, on top of those before. The transaction must have locked the balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn grant_units(&mut self, Lease { stretch, node, units }: &Lease) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into balance_lease (balance, node, app, product, plan, plan_version, service_period, granted) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8) \
+                 on conflict (balance, node, app, product, plan, plan_version, service_period) \
+                 do update set granted = balance_lease.granted + excluded.granted",
+            )
+            .bind(stretch.balance.as_str())
+            .bind(node.as_str())
+            .bind(stretch.app.as_str())
+            .bind(stretch.product.as_str())
+            .bind(stretch.plan.name.as_str())
+            .bind(i64::from(stretch.plan.version))
+            .bind(stretch.service_period.to_string())
+            .bind(integer(*units))
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Takes leased units back from a node that has let nothing through by them and will not. The transaction must have locked
+    /// the balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it has not so many; [`StoreError::Missing`], [`StoreError::Unavailable`].
+    pub async fn give_back_units(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        add_units!(self, "returned", lease)
+    }
+
+    /// Notes that calls were recorded that a node let through by leased units. The transaction must have locked the balance.
+    ///
+    /// # Errors
+    /// As [`Self::give_back_units`].
+    pub async fn consume_units(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        add_units!(self, "consumed", lease)
+    }
+
+    /// Takes all back that a node has leased and that no recorded call consumed; gives of how many leases that was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn give_back_all(&mut self, node: &NodeId) -> Result<u64, StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query(
+                "update balance_lease set returned = granted - consumed \
+                 where granted > consumed + returned and node = $1",
+            )
+            .bind(node.as_str())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(changed)
+    }
+}

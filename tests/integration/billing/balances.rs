@@ -1,0 +1,280 @@
+//! Balances in the books: what is leased of them, consumed, given back and spent, on both stores.
+
+use tollgate::billing::balance::available::Asked;
+use tollgate::billing::balance::deposits::{DepositError, Deposited, deposit};
+use tollgate::billing::balance::leases::{give_back, give_up, grant, settle};
+use tollgate::billing::balance::left::funds;
+use tollgate::billing::books::recorder::record_batch;
+use tollgate::billing::ledger::check::check;
+use tollgate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Stretch};
+use tollgate::domain::client::ClientSettings;
+use tollgate::domain::id::{AppId, BalanceId, PartnerId, ProductName};
+use tollgate::domain::identity::{App, ClientKind, DefaultScopes, Environment, Partner, Standing};
+use tollgate::domain::time::Timestamp;
+use tollgate::domain::usage::{Evidence, UsageRecord};
+use tollgate::store::balance::Deposit;
+use tollgate::store::{Store, StoreError};
+
+use super::on_both_stores;
+use super::seed::{
+    app, at, cny, journal, journal_of, node, none, november, period, plan, record, record_at, register,
+    tariff, time, usage, zone,
+};
+use crate::support::stores::Place;
+
+on_both_stores!(
+    units_are_leased_consumed_and_given_back_within_what_was_paid_in,
+    many_leases_at_once_are_within_what_was_paid_in,
+    what_a_restarted_node_had_not_used_comes_back_once_its_journal_is_recorded,
+    a_deposit_comes_in_once_and_is_posted,
+    a_budget_is_whole_again_in_the_next_month,
+    an_app_pays_from_its_own_balance_and_from_one_alone,
+    a_lease_only_grows,
+);
+
+/// An app of a partner, whose calls cost a minor unit each after two that are free.
+async fn open(place: &Place) -> Store {
+    let store = place.open().await;
+    register(&store, &plan("standard", 1), &tariff("0.01", 2, "2.5")).await;
+    let (id, created_at) = (PartnerId::new("partner_1").unwrap(), Timestamp::default());
+    let partner = Partner { id, name: "A".to_owned(), standing: Standing::Active, created_at };
+    store.create_partner(&partner).await.unwrap();
+    for name in ["app_1", "app_2"] {
+        let app = app_named(name);
+        store.create_app(&app, &ClientSettings::of_kind(app.kind), None).await.unwrap();
+    }
+    store
+}
+
+fn app_named(name: &str) -> App {
+    App {
+        id: app(name),
+        partner: PartnerId::new("partner_1").unwrap(),
+        name: name.to_owned(),
+        environment: Environment::Live,
+        kind: ClientKind::Confidential,
+        redirect_uris: Vec::new(),
+        scopes: "order:read".parse().unwrap(),
+        default_scopes: DefaultScopes::All,
+        requires_pkce: false,
+        standing: Standing::Active,
+        created_at: Timestamp::default(),
+    }
+}
+
+async fn make(store: &Store, id: &str, owner: Owner, kind: BalanceKind) -> Result<Balance, StoreError> {
+    let id = BalanceId::new(id).unwrap();
+    let balance = Balance { id, owner, kind, currency: cny(), created_at: november() };
+    store.create_balance(&balance).await.map(|()| balance)
+}
+
+async fn of_app(store: &Store, kind: BalanceKind) -> Balance {
+    make(store, "bal_1", Owner::App(app("app_1")), kind).await.unwrap()
+}
+
+async fn pay_in(store: &Store, cause: &str, minor: i64) -> Result<Deposited, DepositError> {
+    let (balance, cause) = (BalanceId::new("bal_1").unwrap(), cause.to_owned());
+    let paid = Deposit { balance, cause, minor, at: november() };
+    let mut transaction = store.begin().await.unwrap();
+    let partner = PartnerId::new("partner_1").unwrap();
+    let (_, deposited) = deposit(&mut transaction, &paid, &partner, &zone()).await?;
+    transaction.commit().await.unwrap();
+    Ok(deposited)
+}
+
+fn stretch(month: &str) -> Stretch {
+    Stretch {
+        balance: BalanceId::new("bal_1").unwrap(),
+        app: app("app_1"),
+        product: ProductName::new("storefront").unwrap(),
+        plan: plan("standard", 1),
+        service_period: period(month),
+    }
+}
+
+async fn lease(store: &Store, on: &str, waiting: u64) -> u64 {
+    grant(store, &node(on), &stretch("2026-11"), Asked { waiting, ahead: 0 }).await.unwrap()
+}
+
+/// A call of `app_1` that was let through by leased units.
+fn held(id: u128, units: u64, held: u64) -> UsageRecord {
+    UsageRecord { held, ..usage(id, units, None) }
+}
+
+async fn sums(store: &Store, balance: &Balance) -> (i64, i64, i64) {
+    let funds = funds(store, balance, november(), &zone()).await.unwrap();
+    let Funds { spent, reserved, .. } = funds;
+    (spent, reserved, balance.left(funds))
+}
+
+async fn units_are_leased_consumed_and_given_back_within_what_was_paid_in(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    assert_eq!(lease(&store, "node-1", 50).await, 2, "those that are free");
+    pay_in(&store, "transfer 1", 10).await.unwrap();
+    assert_eq!(lease(&store, "node-1", 4).await, 4);
+    assert_eq!(lease(&store, "node-2", 50).await, 6, "what the other has left");
+    assert_eq!(lease(&store, "node-2", 1).await, 0);
+    assert_eq!(sums(&store, &balance).await, (0, 10, 0));
+    // Two calls of four units, and a refused one.
+    let refused = UsageRecord { evidence: Evidence::Free, ..usage(9, 1, None) };
+    record(&store, 1, &[held(1, 1, 1), held(2, 3, 3), refused]).await;
+    assert_eq!(sums(&store, &balance).await, (2, 8, 0));
+    let lease_of = |units| Lease { stretch: stretch("2026-11"), node: node("node-2"), units };
+    give_back(&store, &lease_of(5)).await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (2, 3, 5));
+    assert!(give_back(&store, &lease_of(2)).await.is_err(), "it has one");
+    assert_eq!(lease(&store, "node-1", 50).await, 5);
+    // More units than were held are spent all the same: then less is left than nothing.
+    record(&store, 4, &[held(4, 9, 7)]).await;
+    assert_eq!(sums(&store, &balance).await, (11, 1, -2));
+    assert_eq!(lease(&store, "node-1", 1).await, 0);
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn many_leases_at_once_are_within_what_was_paid_in(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    let asking: Vec<_> = (0..64)
+        .map(|number: u64| {
+            let (store, on) = (store.clone(), format!("node-{}", number % 3));
+            tokio::spawn(async move { lease(&store, &on, 1 + number % 4).await })
+        })
+        .collect();
+    let mut leased = 0;
+    for asked in asking {
+        leased += asked.await.unwrap();
+    }
+    assert_eq!(leased, 102, "two are free");
+    assert_eq!(sums(&store, &balance).await, (0, 100, 0));
+    store.close().await;
+}
+
+async fn what_a_restarted_node_had_not_used_comes_back_once_its_journal_is_recorded(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Credit(10)).await;
+    assert_eq!(lease(&store, "node-1", 8).await, 8);
+    assert!(!settle(&store, &node("node-1"), 2).await.unwrap(), "two records wait in its journal");
+    assert!(settle(&store, &node("node-2"), 9).await.unwrap(), "it has leased nothing");
+    record(&store, 1, &[held(1, 1, 1), held(2, 2, 2)]).await;
+    assert_eq!(sums(&store, &balance).await, (1, 5, 4));
+    assert!(settle(&store, &node("node-1"), 2).await.unwrap());
+    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
+    // The same records once more change nothing.
+    let again = journal(1, &[held(1, 1, 1), held(2, 2, 2)]);
+    record_batch(&store, &journal_of("node-1"), again, time(november())).await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
+    none(&check(&store).await.unwrap().findings);
+    // Of a node that is lost it comes back because somebody says so.
+    assert_eq!(lease(&store, "node-2", 4).await, 4);
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-1")).await.unwrap(), 0);
+    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-2")).await.unwrap(), 4);
+    transaction.commit().await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
+    store.close().await;
+}
+
+async fn a_deposit_comes_in_once_and_is_posted(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    assert_eq!(pay_in(&store, "transfer 1", 500).await.unwrap(), Deposited::Now);
+    assert_eq!(pay_in(&store, "transfer 1", 500).await.unwrap(), Deposited::Before);
+    let differs = pay_in(&store, "transfer 1", 600).await;
+    assert!(matches!(differs, Err(DepositError::Differs { .. })), "{differs:?}");
+    assert_eq!(sums(&store, &balance).await, (0, 0, 500));
+    let posted = place
+        .texts(
+            "select t.cause || ' ' || p.account || ' ' || p.minor from ledger_posting p \
+             join ledger_transaction t on t.number = p.number order by p.minor",
+        )
+        .await;
+    let expected = [
+        "deposit:bal_1:transfer 1 partner:partner_1:deposit -500",
+        "deposit:bal_1:transfer 1 platform:cash 500",
+    ];
+    assert_eq!(posted, expected);
+    none(&check(&store).await.unwrap().findings);
+    for sql in [
+        "update balance_deposit set minor = 600",
+        "delete from balance_deposit",
+        "insert into balance_deposit select balance, cause, 1, at, posting from balance_deposit",
+        "update balance set kind = 'credit', amount_limit = 1000",
+        "delete from balance",
+    ] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    store.close().await;
+}
+
+async fn a_budget_is_whole_again_in_the_next_month(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Budget(5)).await;
+    assert!(matches!(pay_in(&store, "transfer 1", 500).await, Err(DepositError::Budget)));
+    assert_eq!(lease(&store, "node-1", 50).await, 7);
+    record(&store, 1, &[held(1, 7, 7)]).await;
+    assert_eq!(sums(&store, &balance).await, (5, 0, 0));
+    let (asked, december) = (Asked { waiting: 50, ahead: 0 }, stretch("2026-12"));
+    assert_eq!(grant(&store, &node("node-1"), &december, asked).await.unwrap(), 7);
+    assert_eq!(sums(&store, &balance).await, (5, 0, 0), "November's");
+    let used = UsageRecord { at: at("2026-12-02T00:00:00Z"), ..held(2, 7, 7) };
+    record_at(&store, at("2026-12-02T00:00:00Z"), 2, &[used]).await;
+    let told = funds(&store, &balance, at("2026-12-03T00:00:00Z"), &zone()).await.unwrap();
+    assert_eq!((told.spent, told.reserved), (5, 0));
+    store.close().await;
+}
+
+async fn an_app_pays_from_its_own_balance_and_from_one_alone(place: Place) {
+    let store = open(&place).await;
+    let partner = || Owner::Partner(PartnerId::new("partner_1").unwrap());
+    let own = of_app(&store, BalanceKind::Credit(100)).await;
+    for owner in [Owner::App(app("app_1")), partner()] {
+        let refused = make(&store, "bal_2", owner, BalanceKind::Prepaid).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    }
+    let nobody = make(&store, "bal_2", Owner::App(app("app_none")), BalanceKind::Prepaid).await;
+    assert!(matches!(nobody, Err(StoreError::Missing { what: "app" })), "{nobody:?}");
+    let dollars = Balance {
+        id: BalanceId::new("bal_2").unwrap(),
+        owner: partner(),
+        kind: BalanceKind::Prepaid,
+        currency: "USD".parse().unwrap(),
+        created_at: november(),
+    };
+    store.create_balance(&dollars).await.unwrap();
+    let of = |name: &str| (app(name), PartnerId::new("partner_1").unwrap());
+    let paid_from = store.paid_from(&[of("app_1"), of("app_2")]).await.unwrap();
+    let ids =
+        |id: &AppId| -> Vec<String> { paid_from[id].iter().map(|one| one.balance.to_string()).collect() };
+    assert_eq!(
+        (ids(&app("app_1")), ids(&app("app_2"))),
+        (vec!["bal_1".to_owned(), "bal_2".to_owned()], vec!["bal_2".to_owned()])
+    );
+    // Fees in another currency than the balance's are owed.
+    record(&store, 1, &[usage(1, 5, None)]).await;
+    assert_eq!(sums(&store, &own).await.0, 3);
+    assert_eq!(sums(&store, &dollars).await.0, 0);
+    store.close().await;
+}
+
+async fn a_lease_only_grows(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Credit(100)).await;
+    assert_eq!(lease(&store, "node-1", 8).await, 8);
+    record(&store, 1, &[held(1, 3, 3)]).await;
+    for sql in [
+        "update balance_lease set granted = granted - 1",
+        "update balance_lease set consumed = consumed - 1",
+        "update balance_lease set consumed = consumed + 6",
+        "update balance_lease set returned = 6",
+        "update balance_lease set node = 'node-2'",
+        "delete from balance_lease",
+    ] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    place.tamper("update balance_lease set returned = 5").await;
+    assert!(settle(&store, &node("node-1"), 0).await.unwrap());
+    store.close().await;
+}

@@ -1,0 +1,36 @@
+//! `tollgate balance` against a listening admin API.
+
+use serde_json::{Value, json};
+
+use super::administration::{json as done, run};
+use crate::admin::world::{World, text};
+
+#[tokio::test]
+async fn a_balance_is_made_paid_into_and_looked_at() {
+    let world = World::new().await;
+    let partner = text(&done(&world, &["partner", "create", "--name", "Bright Apps"]).await, "id");
+    let empty = run(&world, &["balance", "list"]).await;
+    assert!(empty.err.contains("tollgate balance create"), "{}", empty.err);
+    let create = ["balance", "create", "--partner", &partner, "--currency", "CNY", "--kind"];
+    let made = done(&world, &[&create[..], &["credit", "--limit", "50.00"]].concat()).await;
+    assert_eq!(made["owner"], json!({"kind": "partner", "id": partner}));
+    let id = text(&made, "id");
+    let again = run(&world, &[&create[..], &["prepaid"]].concat()).await;
+    assert!(again.status == 1 && again.err.contains("already"), "{}", again.err);
+
+    let deposit = ["balance", "deposit", &id, "--amount", "12.50", "--cause", "transfer 4711"];
+    for _ in 0..2 {
+        let paid = done(&world, &deposit).await;
+        assert_eq!((&paid["paid_in"], &paid["left"]), (&json!("12.50"), &json!("62.50")), "{paid}");
+    }
+    let shown = run(&world, &["balance", "show", &id]).await.out;
+    assert!(shown.contains("paid in") && shown.contains("62.50"), "{shown}");
+    let listed = done(&world, &["balance", "list"]).await;
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]["id"]), (Some(1), &Value::from(id.as_str())));
+    let accounts = done(&world, &["ledger", "accounts"]).await.to_string();
+    assert!(accounts.contains("platform:cash") && accounts.contains(&format!("partner:{partner}:deposit")));
+    let nothing = run(&world, &["balance", "give-back", &id, "--node", "node-9"]).await;
+    assert!(nothing.status == 1 && nothing.err.contains("leased nothing"), "{}", nothing.err);
+    let neither = run(&world, &["balance", "create", "--currency", "CNY", "--kind", "prepaid"]).await;
+    assert_eq!(neither.status, 2, "{}", neither.err);
+}
