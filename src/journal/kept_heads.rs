@@ -46,6 +46,16 @@ pub enum Disagreement {
         /// The last one of the folder.
         last: Sequence,
     },
+    /// Records that the store is still to take are not in the folder.
+    #[error(
+        "the store took records up to {position}, and the journal begins with {first}: those between are gone"
+    )]
+    Gone {
+        /// The last record that the store took.
+        position: Sequence,
+        /// The first one of the folder.
+        first: Sequence,
+    },
     /// The bytes are not those that the store took.
     #[error(
         "no seal here has the head that the store kept with records {first} to {last}: it took other bytes than these"
@@ -65,6 +75,7 @@ impl Disagreement {
         match self {
             Self::OtherJournal { .. } => "other_journal",
             Self::Ahead { .. } => "store_ahead",
+            Self::Gone { .. } => "gone",
             Self::OtherHead { .. } => "other_head",
         }
     }
@@ -84,7 +95,11 @@ pub fn compare(content: &Content, kept: &KeptJournal) -> Vec<Disagreement> {
     if kept.position > last {
         found.push(Disagreement::Ahead { position: kept.position, last });
     }
-    let begin = content.segments.first().map_or(Sequence::MAX, |segment| segment.first);
+    let first = content.segments.first().map(|segment| segment.first);
+    if let Some(first) = first.filter(|first| *first > kept.position.saturating_add(1)) {
+        found.push(Disagreement::Gone { position: kept.position, first });
+    }
+    let begin = first.unwrap_or(Sequence::MAX);
     for (place, batch) in kept.batches.iter().enumerate() {
         let next = kept.batches.get(place + 1).map_or(Sequence::MAX, |next| next.first);
         let is_here = batch.last >= begin && batch.last <= last;
@@ -153,6 +168,8 @@ mod tests {
         check(30, &[(11, 20, Some(3)), (21, 30, Some(3))], &["other_head"]);
         check(30, &[(11, 20, Some(2)), (21, 30, Some(2))], &["other_head"]);
         check(40, &[(31, 40, Some(4))], &["store_ahead"]);
+        check(10, &[(1, 10, Some(1))], &[]);
+        check(9, &[(1, 9, Some(1))], &["gone"]);
         let kept = KeptJournal { position: 30, identity: Some("b".to_owned()), batches: Vec::new() };
         assert_eq!(compare(&content(), &kept)[0].name(), "other_journal");
     }

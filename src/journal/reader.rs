@@ -94,6 +94,11 @@ impl Reader {
         // What was read ahead of that last time may have been zeros in place of which there are records now.
         if let Some(open) = &mut self.open {
             open.forget_ahead();
+            // The last segment may have been given up since it was opened: what the next one repeats of it does not count.
+            if open.next.is_none() && self.position < committed {
+                let mut firsts = segment::list(&self.folder)?.into_iter().map(|segment| segment.first);
+                open.next = firsts.find(|first| *first > open.first);
+            }
         }
         let mut batch = Vec::new();
         let mut bytes = 0;

@@ -17,7 +17,7 @@ use super::frames::{Found, Frame, Frames};
 use super::identity;
 use super::segment::{self, SegmentFile};
 
-/// How often the end of the last segment is looked at again while it has no seal: a node may be writing it.
+/// How often the last segment is looked at again while something in it is broken or its end has no seal: a node may be writing it.
 const LOOKS: usize = 5;
 
 /// What a segment holds.
@@ -64,7 +64,8 @@ impl Content {
     }
 }
 
-/// Looks `folder` over. While the end of its last segment has no seal it is looked at again, a few times with `pause` between.
+/// Looks `folder` over. While the end of its last segment has no seal, or something in that is broken, it is looked at again, a few times with
+/// `pause` between.
 ///
 /// # Errors
 /// [`JournalError::Io`] if a file cannot be read, or [`JournalError::Missing`] if there is no such folder.
@@ -84,7 +85,7 @@ pub fn verify(folder: &Path, pause: Duration) -> Result<Content, JournalError> {
         let Some(mut bytes) = read(segment)? else { continue };
         if next.is_none() {
             let mut looks = 1;
-            while looks < LOOKS && !is_sealed(&bytes, segment.first) {
+            while looks < LOOKS && !is_settled(&bytes, segment.first) {
                 std::thread::sleep(pause);
                 let Some(again) = read(segment)? else { break };
                 (bytes, looks) = (again, looks + 1);
@@ -130,12 +131,21 @@ fn read(segment: &SegmentFile) -> Result<Option<Vec<u8>>, JournalError> {
     }
 }
 
-/// Whether its last frame is a seal, or it has none under seals.
-fn is_sealed(bytes: &[u8], first: Sequence) -> bool {
+/// Whether nothing in it is broken and its last frame is a seal, or it has none under seals. Of a group that is written while it
+/// is read, the end may be seen without the begin.
+fn is_settled(bytes: &[u8], first: Sequence) -> bool {
     if SegmentHeader::decode(bytes).is_some_and(|header| header.form == Form::Plain) {
         return true;
     }
-    matches!(Frames::of(bytes, first).last(), Some(Frame { found: Found::Seal(..), .. }))
+    let mut is_sealed = false;
+    for frame in Frames::of(bytes, first) {
+        match frame.found {
+            Found::Broken => return false,
+            Found::Seal(..) => is_sealed = true,
+            Found::Record(..) | Found::Rest => is_sealed = false,
+        }
+    }
+    is_sealed
 }
 
 /// What is known on the way from segment to segment.
