@@ -95,7 +95,7 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     for first in (0..records).step_by(usize::try_from(part).unwrap()) {
         append(&journal, first..(first + part).min(records), apps).await;
         let before = Spent::now(server.as_deref_mut()).await;
-        let state = Arc::new(DrainState::at(first, 0));
+        let state = Arc::new(DrainState::at(recorder.last_known()));
         let kept = (journal.state().clone(), settings.clone());
         let started = Instant::now();
         drain(journal.reader(first), kept, recorder.clone(), state.clone(), async {}).await;

@@ -27,7 +27,7 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn new(last: Sequence) -> Self {
+    pub(crate) fn new(last: Sequence) -> Self {
         Self {
             begin: last,
             taken: Mutex::default(),

@@ -319,16 +319,23 @@ fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
             "tollgate_journal_recorded",
             Gauge,
             "The last record of the journal that is in the books; behind committed by what waits.",
-            drain.tally().position,
+            accounts.tally.position,
         ),
         ("tollgate_usage_accepted", Counter, "Usage records that the journal took.", accounts.accepted),
-        ("tollgate_usage_recorded", Counter, "Usage records in the books.", accounts.recorded),
+        ("tollgate_usage_recorded", Counter, "Usage records in the books.", accounts.tally.recorded),
         (
             "tollgate_usage_excepted",
             Counter,
             "Records of the journal that are lost, unreadable or refused by the books: exceptions.",
-            accounts.excepted,
+            accounts.tally.excepted,
         ),
+        (
+            "tollgate_usage_omissions",
+            Counter,
+            "Records that stand for calls of which the journal could take none; each is an exception.",
+            accounts.tally.omissions,
+        ),
+        ("tollgate_usage_omitted_calls", Counter, "The calls that those stand for.", accounts.tally.omitted),
         (
             "tollgate_usage_refused",
             Counter,
@@ -339,7 +346,7 @@ fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
         (
             "tollgate_usage_unaccounted",
             Gauge,
-            "Accepted less recorded, excepted and waiting: anything but 0 is a fault.",
+            "Accepted less recorded, excepted, omissions and waiting: anything but 0 is a fault.",
             accounts.unaccounted,
         ),
         (

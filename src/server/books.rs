@@ -22,10 +22,9 @@ pub(super) async fn open_recorder(
 ) -> Result<(Recorder, Arc<DrainState>), ServerError> {
     let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
     let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
-    let excepted = store.excepted_records(node.as_str()).await?;
-    // What the store had at the start.
-    let drained = DrainState::at(journal.settings().resume_after, excepted);
-    Ok((Recorder::open(store, source, live, clock).await?, Arc::new(drained)))
+    let recorder = Recorder::open(store, source, live, clock).await?;
+    let drained = DrainState::at(recorder.last_known());
+    Ok((recorder, Arc::new(drained)))
 }
 
 /// Begins to move usage records from the journal to the books.

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
 use crate::metering::record::encode;
+use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
@@ -25,6 +26,8 @@ pub(super) struct Incoming {
     pub(super) head: Option<[u8; 32]>,
     /// Which records are of calls that may come again, or came again.
     pub(super) repeats: Repeats,
+    /// What becomes of the places of the journal that it is of, those that were passed over left out.
+    pub(super) counts: JournalCounts,
 }
 
 impl Incoming {
@@ -56,13 +59,18 @@ impl Incoming {
 
     fn take(&mut self, drained: Drained, node: &NodeId, reached: u64, now: Timestamp) {
         match drained {
-            Drained::Usage(sequence, usage) => self.records.push(Recorded { sequence, usage: *usage }),
+            Drained::Usage(sequence, usage) => {
+                self.counts.recorded += 1;
+                self.records.push(Recorded { sequence, usage: *usage });
+            }
             Drained::Unreadable(sequence, payload, reason) => {
+                self.counts.excepted += 1;
                 let unread = unread(node, (sequence, sequence), reason, now);
                 self.exceptions.push(UsageException { payload: Some(payload), ..unread });
             }
             Drained::Lost(first, last) => {
                 let first = first.max(reached.saturating_add(1));
+                self.counts.excepted += last.saturating_sub(first).saturating_add(1);
                 let reason = "these records of the journal are lost to rot".to_owned();
                 self.exceptions.push(unread(node, (first, last), reason, now));
             }
@@ -87,7 +95,7 @@ impl Incoming {
             .collect();
         let mut seen: HashSet<Uuid, foldhash::fast::RandomState> =
             HashSet::with_capacity_and_hasher(self.records.len(), foldhash::fast::RandomState::default());
-        let exceptions = &mut self.exceptions;
+        let (exceptions, counts) = (&mut self.exceptions, &mut self.counts);
         self.records.retain(|record| {
             let (id, sequence) = (record.usage.id, record.sequence);
             let is_here = |place: &&TakenPlace| place.node == *node && place.sequence == sequence;
@@ -103,6 +111,8 @@ impl Incoming {
             };
             let payload = encode(&record.usage).ok();
             let unread = unread(node, (sequence, sequence), reason, now);
+            counts.recorded = counts.recorded.saturating_sub(1);
+            counts.excepted += 1;
             exceptions.push(UsageException { payload, ..unread });
             false
         });
