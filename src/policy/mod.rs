@@ -13,6 +13,7 @@ pub mod load;
 pub mod login;
 pub mod mask;
 pub mod places;
+pub mod record_times;
 pub mod route_table;
 pub mod schema;
 pub mod shape;

@@ -14,6 +14,7 @@ use super::expression::Expression;
 use super::issuer::ForeignIssuer;
 use super::login::Login;
 use super::mask::Mask;
+use super::record_times::RecordTimes;
 use super::token_source::TokenSource;
 use crate::domain::authentication::Step;
 use crate::domain::confirmation::NonceRule;
@@ -85,6 +86,8 @@ pub struct Platform {
     pub signature_window: Duration,
     /// What becomes of calls while the journal cannot be written.
     pub unwritable: Unwritable,
+    /// How far a call's time may be from when its record comes into the books.
+    pub record_times: RecordTimes,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
 }

@@ -6,11 +6,13 @@ use uuid::Uuid;
 
 use super::repeats::Repeats;
 use crate::billing::error::BillingError;
+use crate::billing::rating::Billable;
 use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
 use crate::metering::record::encode;
+use crate::policy::record_times::RecordTimes;
 use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
@@ -76,6 +78,26 @@ impl Incoming {
             }
             Drained::Head(_, head) => self.head = Some(head),
         }
+    }
+
+    /// The calls that are to be rated, and exceptions of those whose time is not believed. Nobody need be asked about the time of one
+    /// that costs nothing.
+    pub(super) fn calls(
+        &self,
+        times: Option<&RecordTimes>,
+        now: Timestamp,
+    ) -> (Vec<Billable>, Vec<UsageException>) {
+        let mut doubted = Vec::new();
+        let calls = self.records.iter().filter_map(|recorded| Billable::of(&recorded.usage));
+        let believed = calls.filter(|call| {
+            let doubt = times.and_then(|times| times.doubt(call.at, now));
+            let is_believed = doubt.is_none();
+            doubted.extend(doubt.map(|reason| {
+                of_call((call.usage, call.at, call.app.as_str()), ExceptionKind::Time, reason)
+            }));
+            is_believed
+        });
+        (believed.collect(), doubted)
     }
 
     /// What someone must look at, of the records too.
@@ -151,14 +173,18 @@ fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
         }
         (Evidence::Billable { .. }, Some(_)) | (Evidence::Free, _) => return None,
     };
-    Some(UsageException {
-        id: format!("usage:{}", usage.id),
+    Some(of_call((usage.id, usage.at, usage.app.as_str()), kind, reason))
+}
+
+fn of_call((usage, at, app): (Uuid, Timestamp, &str), kind: ExceptionKind, reason: String) -> UsageException {
+    UsageException {
+        id: format!("usage:{usage}"),
         kind,
-        at: usage.at,
-        usage: Some(usage.id.to_string()),
-        app: Some(usage.app.to_string()),
+        at,
+        usage: Some(usage.to_string()),
+        app: Some(app.to_owned()),
         sale: None,
         reason,
         payload: None,
-    })
+    }
 }

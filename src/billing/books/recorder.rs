@@ -12,12 +12,13 @@ use super::repeats;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
-use crate::billing::rating::{Billable, Running};
+use crate::billing::rating::Running;
 use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::metering::tally::Tally;
 use crate::policy::live::Live;
+use crate::policy::record_times::RecordTimes;
 use crate::policy::snapshot::Snapshot;
 use crate::store::journal_position::JournalCounts;
 use crate::store::numbers::Numbers;
@@ -137,7 +138,8 @@ impl UsageSink for Recorder {
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).take();
         let memory = (&self.tariffs, memory.unwrap_or_default());
-        match record(&self.store, &self.source, (batch, up_to), time, memory).await {
+        let times = Some(&snapshot.platform.record_times);
+        match record(&self.store, &self.source, (batch, up_to), (time, times), memory).await {
             Ok((memory, tally)) => {
                 *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
                 self.remember(Some(tally));
@@ -153,7 +155,7 @@ impl UsageSink for Recorder {
 }
 
 /// Records a batch of a journal that ends at `up_to`. What was recorded before is passed over, so batches may come
-/// again, and cut in another way; but none may leave out what comes before it.
+/// again, and cut in another way; but none may leave out what comes before it. The time of each call is believed.
 ///
 /// # Errors
 /// [`BillingError`]; then nothing of the batch is recorded.
@@ -163,7 +165,7 @@ pub async fn record_batch(
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
 ) -> Result<(), BillingError> {
-    record(store, source, (batch, up_to), time, (&tariffs(), Memory::default())).await.map(drop)
+    record(store, source, (batch, up_to), (time, None), (&tariffs(), Memory::default())).await.map(drop)
 }
 
 /// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
@@ -172,7 +174,7 @@ async fn record(
     store: &Store,
     source: &JournalOf,
     (batch, up_to): (Vec<Drained>, u64),
-    time: BooksTime,
+    (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
 ) -> Result<(Memory, Tally), BillingError> {
     let mut transaction = begin(store).await?;
@@ -185,7 +187,8 @@ async fn record(
     let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
     incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
     set_repeats_free(&mut transaction, &mut incoming).await?;
-    match take_in(transaction, (source, &before, up_to), &incoming, time.clone(), (tariffs, memory)).await {
+    let at = (time.clone(), times);
+    match take_in(transaction, (source, &before, up_to), &incoming, at, (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;
             if standing(&mut transaction, source).await? != before {
@@ -193,8 +196,8 @@ async fn record(
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
             set_repeats_free(&mut transaction, &mut incoming).await?;
-            take_in(transaction, (source, &before, up_to), &incoming, time, (tariffs, Memory::default()))
-                .await
+            let memory = (tariffs, Memory::default());
+            take_in(transaction, (source, &before, up_to), &incoming, (time, times), memory).await
         }
         taken => taken,
     }
@@ -221,11 +224,13 @@ async fn take_in(
     mut transaction: Transaction,
     (source, before, up_to): (&JournalOf, &Tally, u64),
     incoming: &Incoming,
-    time: BooksTime,
+    (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
 ) -> Result<(Memory, Tally), BillingError> {
-    let calls: Vec<Billable> =
-        incoming.records.iter().filter_map(|recorded| Billable::of(&recorded.usage)).collect();
+    let (calls, doubted) = incoming.calls(times, time.now);
+    if let Some(first) = doubted.first() {
+        tracing::warn!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
+    }
     let first = before.position.saturating_add(1);
     let origin = Origin::Journal { node: source.node.clone(), first, last: up_to };
     let Memory { mut numbers, mut running } = memory;
@@ -237,6 +242,7 @@ async fn take_in(
         let counted = (sums, std::mem::take(&mut running));
         let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, counted).await?;
         books.note_all(incoming.exceptions());
+        books.note_all(doubted.clone());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {
             let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
