@@ -28,6 +28,7 @@ mod maskable;
 pub mod masked;
 pub mod me;
 pub mod merchant_field;
+pub mod omitted;
 pub mod peer;
 pub mod pipeline;
 mod places;

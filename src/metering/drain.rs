@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::omission::{self, Omission};
 use super::record;
 use super::tally::{DrainState, Tally};
 use crate::domain::usage::UsageRecord;
@@ -45,6 +46,8 @@ pub enum Drained {
     Unreadable(Sequence, Vec<u8>, String),
     /// Records that are lost to rot, first and last: someone must look for them.
     Lost(Sequence, Sequence),
+    /// A record that stands for calls of which the journal could take none.
+    Omitted(Sequence, Omission),
     /// No record, but the head of the journal's chain: that in the last seal at or before this place, up to which all has been
     /// read. Kept with the batch that it ends, it proves which bytes that came of.
     Head(Sequence, Head),
@@ -239,6 +242,7 @@ impl Drained {
             Self::Usage(sequence, _)
             | Self::Unreadable(sequence, ..)
             | Self::Lost(_, sequence)
+            | Self::Omitted(sequence, _)
             | Self::Head(sequence, _) => *sequence,
         }
     }
@@ -259,11 +263,13 @@ fn until_newer(entries: &[Entry]) -> (&[Entry], Option<DrainError>) {
 }
 
 fn decode(entry: &Entry) -> Drained {
-    match entry {
-        Entry::Lost(from, to) => Drained::Lost(*from, *to),
-        Entry::Record(sequence, payload) => match record::decode(payload) {
-            Ok(record) => Drained::Usage(*sequence, Box::new(record)),
-            Err(error) => Drained::Unreadable(*sequence, payload.clone(), error.to_string()),
-        },
-    }
+    let (sequence, payload) = match entry {
+        Entry::Lost(from, to) => return Drained::Lost(*from, *to),
+        Entry::Record(sequence, payload) => (*sequence, payload),
+    };
+    let read = match omission::is_one(payload) {
+        true => omission::decode(payload).map(|omission| Drained::Omitted(sequence, omission)),
+        false => record::decode(payload).map(|record| Drained::Usage(sequence, Box::new(record))),
+    };
+    read.unwrap_or_else(|error| Drained::Unreadable(sequence, payload.clone(), error.to_string()))
 }

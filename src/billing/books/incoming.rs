@@ -11,6 +11,7 @@ use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
+use crate::metering::omission::Omission;
 use crate::metering::record::encode;
 use crate::policy::record_times::RecordTimes;
 use crate::store::journal_position::JournalCounts;
@@ -75,6 +76,11 @@ impl Incoming {
                 self.counts.excepted += last.saturating_sub(first).saturating_add(1);
                 let reason = "these records of the journal are lost to rot".to_owned();
                 self.exceptions.push(unread(node, (first, last), reason, now));
+            }
+            Drained::Omitted(sequence, omission) => {
+                self.counts.omissions += 1;
+                self.counts.omitted = self.counts.omitted.saturating_add(omission.calls);
+                self.exceptions.push(omitted(node, sequence, &omission));
             }
             Drained::Head(_, head) => self.head = Some(head),
         }
@@ -144,9 +150,10 @@ impl Incoming {
 /// The first and last place of the journal that it stands for.
 fn span(drained: &Drained) -> (u64, u64) {
     match drained {
-        Drained::Usage(sequence, _) | Drained::Unreadable(sequence, ..) | Drained::Head(sequence, _) => {
-            (*sequence, *sequence)
-        }
+        Drained::Usage(sequence, _)
+        | Drained::Unreadable(sequence, ..)
+        | Drained::Omitted(sequence, _)
+        | Drained::Head(sequence, _) => (*sequence, *sequence),
         Drained::Lost(first, last) => (*first, *last),
     }
 }
@@ -160,6 +167,22 @@ fn unread(node: &NodeId, (first, last): (u64, u64), reason: String, at: Timestam
         app: None,
         sale: None,
         reason,
+        payload: None,
+    }
+}
+
+fn omitted(node: &NodeId, sequence: u64, omission: &Omission) -> UsageException {
+    let Omission { app, calls, from, until } = omission;
+    UsageException {
+        id: format!("omitted:{node}:{sequence}"),
+        kind: ExceptionKind::Omitted,
+        at: *from,
+        usage: None,
+        app: app.as_ref().map(ToString::to_string),
+        sale: None,
+        reason: format!(
+            "{calls} calls from {from} to {until} were served, and the journal could take no record of them: its disk hung or was full"
+        ),
         payload: None,
     }
 }

@@ -1,12 +1,19 @@
 //! What became of a journal's records is kept with its position, and known of the store, whoever asks.
 
+use std::time::Duration;
+
+use tollgate::billing::books::exceptions::{Decision, Reason, resolve};
 use tollgate::billing::books::recorder::record_batch;
+use tollgate::billing::error::BillingError;
+use tollgate::billing::ledger::check::check;
 use tollgate::metering::drain::Drained;
-use tollgate::store::Store;
+use tollgate::metering::omission::Omission;
 use tollgate::store::journal_position::JournalCounts;
+use tollgate::store::usage_exception::ExceptionKind;
+use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
-use super::seed::{journal_of, november, plan, register, tariff, time, usage};
+use super::seed::{app, journal_of, none, november, plan, register, tariff, time, usage};
 use crate::support::stores::Place;
 
 async fn counts(store: &Store, node: &str) -> JournalCounts {
@@ -56,4 +63,42 @@ async fn what_becomes_of_records_is_kept_with_the_position_of_their_journal(plac
     store.close().await;
 }
 
-on_both_stores! { what_becomes_of_records_is_kept_with_the_position_of_their_journal }
+async fn calls_without_a_record_are_an_exception_that_can_only_be_waived(place: Place) {
+    let store = place.open().await;
+    register(&store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
+    let (from, until) = (november(), november().plus(Duration::from_secs(60)));
+    let omission = Omission { app: Some(app("app_1")), calls: 40, from, until };
+    let drained = vec![Drained::Omitted(1, omission), Drained::Usage(2, Box::new(usage(2, 1, None)))];
+    take(&store, "node-1", drained.clone()).await;
+    take(&store, "node-1", drained).await;
+    let expected = JournalCounts { recorded: 1, omissions: 1, omitted: 40, excepted: 0 };
+    assert_eq!(counts(&store, "node-1").await, expected);
+    let open = store.open_exceptions(&Page::first()).await.unwrap();
+    assert_eq!(
+        (open.len(), open[0].id.as_str(), open[0].kind),
+        (1, "omitted:node-1:1", ExceptionKind::Omitted)
+    );
+    assert_eq!((open[0].app.as_deref(), open[0].at), (Some("app_1"), from));
+    assert!(
+        open[0].reason.starts_with("40 calls from 2026-11-24T08:00:00Z to 2026-11-24T08:01:00Z"),
+        "{open:?}"
+    );
+    let decide = async |decision| {
+        let reason = Reason { who: "analyst".to_owned(), why: "they were free".to_owned() };
+        resolve(&store, "omitted:node-1:1", decision, reason, time(november())).await
+    };
+    let rated = decide(Decision::RateAgain).await;
+    assert!(
+        matches!(rated, Err(BillingError::NotRatable(why)) if why.contains("no usage record")),
+        "{rated:?}"
+    );
+    decide(Decision::Waive).await.unwrap();
+    assert!(store.open_exceptions(&Page::first()).await.unwrap().is_empty());
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+on_both_stores! {
+    what_becomes_of_records_is_kept_with_the_position_of_their_journal,
+    calls_without_a_record_are_an_exception_that_can_only_be_waived,
+}

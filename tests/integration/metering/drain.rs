@@ -69,7 +69,7 @@ impl UsageSink for Sink {
                 Drained::Unreadable(sequence, bytes, reason) => {
                     taken.unreadable.push((sequence, bytes, reason))
                 }
-                Drained::Lost(first, _) => panic!("{first} is lost"),
+                Drained::Lost(first, _) | Drained::Omitted(first, _) => panic!("{first} is no record"),
                 Drained::Head(sequence, _) => {
                     assert_eq!(sequence, up_to, "it ends the batch");
                     taken.heads.push(sequence);

@@ -2,3 +2,4 @@ mod accounts;
 mod again;
 mod bodies;
 mod drain;
+mod omitted;
