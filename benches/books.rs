@@ -87,7 +87,7 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     plans::admit(&store, &live.load(), (START, plans::Occasion::Start), &[]).await.unwrap();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
-    let (journal, _) = Journal::open(settings.clone(), clock.clone(), &MachineRandom::new()).unwrap();
+    let (journal, _) = Journal::open(settings, clock.clone(), &MachineRandom::new()).unwrap();
     let source = JournalOf { node: NodeId::new("node-1").unwrap(), journal: journal.identity().to_owned() };
     let recorder = Arc::new(Recorder::open(store.clone(), source, live, clock).await.unwrap());
     println!("{name}, {records} records of {apps} apps");
@@ -97,9 +97,9 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
         append(&journal, first..(first + part).min(records), apps).await;
         let before = Spent::now(server.as_deref_mut()).await;
         let state = Arc::new(DrainState::at(recorder.last_known()));
-        let kept = (journal.state().clone(), settings.clone());
         let started = Instant::now();
-        drain(journal.reader(first), kept, recorder.clone(), state.clone(), async {}).await;
+        drain(journal.reader(first), journal.state().clone(), recorder.clone(), state.clone(), async {})
+            .await;
         let took = started.elapsed();
         assert_eq!(state.tally().position, (first + part).min(records), "all of it was drained");
         let spent = Spent::now(server.as_deref_mut()).await.since(&before);

@@ -30,8 +30,9 @@ use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
 use crate::domain::refusal::Refusal;
+use crate::policy::journal_terms::Unwritable;
 use crate::policy::route_table::{Lookup, PathParameters};
-use crate::policy::snapshot::{Meter, Route, Snapshot, Unwritable};
+use crate::policy::snapshot::{Meter, Route, Snapshot};
 use crate::upstream::answer_head::AnswerHead;
 use crate::upstream::request::RequestHead;
 

@@ -15,7 +15,6 @@ use crate::domain::usage::UsageRecord;
 use crate::journal::chain::Head;
 use crate::journal::error::JournalError;
 use crate::journal::frame::Sequence;
-use crate::journal::journal::{JournalSettings, release};
 use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
@@ -95,18 +94,16 @@ enum DrainError {
 /// Drains until `stop` resolves and all that is committed by then has been taken.
 pub async fn drain(
     reader: Reader,
-    journal: (Arc<State>, JournalSettings),
+    journal: Arc<State>,
     sink: Arc<dyn UsageSink>,
     state: Arc<DrainState>,
     stop: impl Future<Output = ()>,
 ) {
-    let (journal, settings) = journal;
     let mut committed = journal.subscribe();
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
-    let mut drain =
-        Drain { reader, settings, journal: &journal, sink: &*sink, state: &state, standing: None };
+    let mut drain = Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
@@ -155,7 +152,6 @@ fn pause(records: usize) -> Duration {
 
 struct Drain<'d> {
     reader: Reader,
-    settings: JournalSettings,
     journal: &'d State,
     sink: &'d dyn UsageSink,
     state: &'d DrainState,
@@ -185,11 +181,7 @@ impl Drain<'_> {
         if let Some(newer) = newer {
             return Err(newer);
         }
-        let standing = self.state.tally();
-        self.standing = Some(standing);
-        if let Err(error) = release(&self.settings, standing.position) {
-            tracing::warn!(%error, "drained journal segments could not be removed");
-        }
+        self.standing = Some(self.state.tally());
         Ok(entries.len())
     }
 

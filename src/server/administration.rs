@@ -308,6 +308,20 @@ fn journal_figures(journal: &State) -> Vec<Figure> {
             u64::from(journal.is_short_of_room()),
         ),
         ("tollgate_journal_rejected", Counter, "Records that the journal did not take.", journal.rejected()),
+        (
+            "tollgate_journal_archived",
+            Counter,
+            "Segments of the journal that were archived, as all of them is in the books.",
+            journal.packed(),
+        ),
+        ("tollgate_journal_archives", Gauge, "Archived segments of the journal.", journal.archives()),
+        ("tollgate_journal_archive_bytes", Gauge, "Their bytes.", journal.archive_bytes()),
+        (
+            "tollgate_journal_archive_failures",
+            Counter,
+            "Times that segments could not be archived, or archives not removed; it is tried again.",
+            journal.archive_failures(),
+        ),
     ]
 }
 

@@ -33,9 +33,9 @@ pub(super) fn start_drain(
     journal: &Journal,
     stop: &CancellationToken,
 ) -> Task<()> {
-    let kept = (journal.state().clone(), journal.settings().clone());
+    let state = journal.state().clone();
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
     let reader = journal.reader(journal.settings().resume_after);
-    tokio::spawn(drain(reader, kept, Arc::new(recorder), drained, stopped))
+    tokio::spawn(drain(reader, state, Arc::new(recorder), drained, stopped))
 }

@@ -18,6 +18,7 @@ use super::doors::Listeners;
 use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
+use super::retention::Retention;
 use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
@@ -264,6 +265,8 @@ impl Node {
             })),
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
+        let (live, at) = (services.live.clone(), services.clock.clone());
+        sweeping.push(tokio::spawn(Retention::of(&journal, drained.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {

@@ -13,7 +13,7 @@ use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
 use crate::metering::omission::Omission;
 use crate::metering::record::encode;
-use crate::policy::record_times::RecordTimes;
+use crate::policy::journal_terms::RecordTimes;
 use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};

@@ -74,6 +74,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let signing_keys = super::signing_keys::signing_keys(compiling, document, oauth);
     let signature_window = signature_window(compiling, document, &file.signed_requests);
     let record_times = super::journal::record_times(compiling, document, &file.journal);
+    let archiving = super::journal::archiving(compiling, document, &file.journal);
     let issuers = super::issuers::issuers(compiling, document, &file.issuers);
     Some(Platform {
         name: file.name.clone(),
@@ -90,6 +91,7 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         signature_window: signature_window?,
         unwritable: super::journal::unwritable(&file.journal),
         record_times: record_times?,
+        archiving: archiving?,
         issuers: issuers?,
     })
 }

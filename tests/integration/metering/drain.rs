@@ -131,7 +131,7 @@ async fn drained(
     let folder = tempfile::tempdir().unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
     let (journal, _) =
-        Journal::open(settings.clone(), Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
+        Journal::open(settings, Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
     let mut writer = journal.writer();
     let (last, others) = records.split_last().unwrap();
     for (number, record) in (1..).zip(others) {
@@ -149,8 +149,7 @@ async fn drained(
             tokio::task::yield_now().await;
         }
     };
-    let kept = (journal.state().clone(), settings);
-    drain(journal.reader(0), kept, sink.clone(), state.clone(), done).await;
+    drain(journal.reader(0), journal.state().clone(), sink.clone(), state.clone(), done).await;
     drop(writer);
     tokio::task::spawn_blocking(move || journal.close()).await.unwrap().unwrap();
     state

@@ -1,11 +1,32 @@
-//! How far the time of a call may be from when its record comes into the books. Beyond, some clock is wrong, or the record is of a
-//! journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
+//! What the platform says of its nodes' journals: what becomes of calls while one cannot be written, which times are believed, and how
+//! long its records are kept.
 
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
-/// Between which times calls are believed.
+/// How a node keeps records that are in the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archiving {
+    /// For how long.
+    pub keep: Duration,
+    /// How many bytes of them at most.
+    pub most_bytes: u64,
+}
+
+/// What becomes of calls while a node's journal cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// Those on routes with a meter are refused, as nothing could be charged for them. All others are served.
+    RefuseMoney,
+    /// Those of known apps are refused, as no record of them could be kept.
+    RefuseAll,
+    /// As the first, and the node stops if that goes on.
+    Stop,
+}
+
+/// How far the time of a call may be from when its record comes into the books. Beyond, some clock is wrong, or the record is of a
+/// journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTimes {
     /// How old a call may be.
