@@ -57,8 +57,8 @@ enum Action {
     ///
     /// Each record has a checksum, each group of them a seal over all that came before it; and the store keeps, with each batch that it
     /// takes, the head of that chain. So a byte that was changed is found, and records that were taken out, put in or made anew. The
-    /// store is the one at TOLLGATE_STORE, or the SQLite file in the data folder. The journal of a node that runs may be verified too. Archived
-    /// segments are unpacked in memory, one after another.
+    /// store is the one at TOLLGATE_STORE, or the SQLite file in the data folder. The journal of a node that runs may be verified too.
+    /// Archived segments are looked over as the others are.
     Verify {
         /// The node, if no segment is left to tell it
         #[arg(long, value_name = "NAME")]

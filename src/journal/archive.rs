@@ -21,7 +21,7 @@ const ENDING: &str = ".segment.zst";
 const LEVEL: i32 = 3;
 /// Bytes that are read at once.
 pub(super) const CHUNK: usize = 1 << 20;
-/// Most bytes that an archive is unpacked to; a segment has far less. It bounds the memory that a damaged one takes.
+/// Most bytes that a damaged archive is unpacked to: it may say anything. A segment has far less.
 const MAX_UNPACKED: u64 = 512 << 20;
 /// The begin of the second frame: its mark (RFC 8878, section 3.1.2) and its length.
 const SUM_FRAME: [u8; 8] = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0];
@@ -108,9 +108,10 @@ fn unpack(path: &Path) -> io::Result<Contents> {
     let packed = fs::read(path)?;
     let whole = packed.len().checked_sub(SUM_BYTES).and_then(|at| packed.split_at_checked(at));
     let body = whole.filter(|(body, sum)| *sum == sum_frame(crc32c::crc32c(body))).map(|(body, _)| body);
+    let most = if body.is_some() { u64::MAX } else { MAX_UNPACKED };
     let mut bytes = Vec::new();
     let unpacked = Decoder::with_buffer(body.unwrap_or(&packed))
-        .and_then(|decoder| decoder.single_frame().take(MAX_UNPACKED).read_to_end(&mut bytes));
+        .and_then(|decoder| decoder.single_frame().take(most).read_to_end(&mut bytes));
     let damage = match (unpacked, body) {
         (Err(error), _) => Some(error.to_string()),
         (Ok(_), None) => Some("its checksum is not that of its bytes".to_owned()),

@@ -1,5 +1,5 @@
 //! What becomes of a journal's segments once they are drained: the newest few stay, older ones are packed at low pace, and archives are
-//! kept for a time, within a bound of bytes.
+//! kept for a time, within a bound of bytes, and while the disk has room.
 //!
 //! Nothing goes that the store still needs: what is behind its position, wherever that is now, is kept. A store that is replaced by an
 //! older copy finds what it lacks in the archives.
@@ -43,9 +43,8 @@ pub fn tend(
     (terms, now): (&Terms, Timestamp),
     goes_on: &dyn Fn() -> bool,
 ) -> Result<(), JournalError> {
-    let folder = &settings.folder;
     let tended = pack_drained(settings, state, position, goes_on).and_then(|()| {
-        let kept = expire(folder, position, terms, now)?;
+        let kept = expire(settings, position, terms, now)?;
         state.archives.store(kept.count, Ordering::Relaxed);
         state.archive_bytes.store(kept.bytes, Ordering::Relaxed);
         Ok(())
@@ -121,7 +120,13 @@ struct Kept {
     bytes: u64,
 }
 
-fn expire(folder: &Path, position: Sequence, terms: &Terms, now: Timestamp) -> Result<Kept, JournalError> {
+fn expire(
+    settings: &JournalSettings,
+    position: Sequence,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<Kept, JournalError> {
+    let folder = &settings.folder;
     let all = archive::all(folder)?;
     let mut kept = Kept::default();
     let mut ages = Vec::new();
@@ -133,21 +138,34 @@ fn expire(folder: &Path, position: Sequence, terms: &Terms, now: Timestamp) -> R
         ages.push((archive, all.get(place + 1), metadata.len(), now.since(written)));
     }
     for (archive, next, bytes, age) in ages {
-        let is_too_much = kept.bytes > terms.most_bytes;
-        if !(is_too_much || age > terms.keep) || !is_drained(next, position) {
+        let (is_old, is_too_much) = (age > terms.keep, kept.bytes > terms.most_bytes);
+        let is_tight = || is_without_room(folder, settings.segment_bytes);
+        if !is_drained(next, position) || !(is_old || is_too_much || is_tight()) {
             break;
         }
         remove(folder, archive)?;
         kept = Kept { count: kept.count.saturating_sub(1), bytes: kept.bytes.saturating_sub(bytes) };
         let days = age.as_secs() / (24 * 3600);
-        tracing::info!(
-            first = archive.first,
-            days,
-            is_too_much,
-            "an archived segment of the journal is removed"
-        );
+        match is_old || is_too_much {
+            true => {
+                tracing::info!(first = archive.first, days, "an archived segment of the journal is removed")
+            }
+            false => {
+                tracing::warn!(
+                    first = archive.first,
+                    days,
+                    "the disk is nearly full: an archived segment is removed"
+                );
+            }
+        }
     }
     Ok(kept)
+}
+
+/// Whether the disk has no room for two segments any more: for the journal's own, and for what else is there.
+fn is_without_room(folder: &Path, segment_bytes: u64) -> bool {
+    let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    free.is_ok_and(|free| free < segment_bytes.saturating_mul(2))
 }
 
 fn remove(folder: &Path, segment: &SegmentFile) -> Result<(), JournalError> {

@@ -8,6 +8,7 @@ mod excepted;
 mod exceptions;
 mod found;
 mod heads;
+mod kills;
 mod late;
 mod ledger;
 mod oracle;

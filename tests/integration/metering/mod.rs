@@ -1,5 +1,6 @@
 mod accounts;
 mod again;
 mod bodies;
+mod disk;
 mod drain;
 mod omitted;
