@@ -28,17 +28,17 @@ use crate::support::stores::Place;
 
 /// Where the child finds its folder.
 const FOLDER: &str = "TOLLGATE_TEST_BOOKS";
-const TERMS: Terms = Terms { keep: Duration::from_secs(86_400), most_bytes: 1 << 30 };
+pub(super) const TERMS: Terms = Terms { keep: Duration::from_secs(86_400), most_bytes: 1 << 30 };
 
-/// What a node has for its usage.
-struct Node {
-    store: Store,
-    journal: Journal,
-    recorder: Recorder,
+/// What a node has for its usage, with small segments.
+pub(super) struct Node {
+    pub(super) store: Store,
+    pub(super) journal: Journal,
+    pub(super) recorder: Recorder,
 }
 
 impl Node {
-    async fn open(folder: &Path) -> Self {
+    pub(super) async fn open(folder: &Path) -> Self {
         let store = Store::open(&format!("sqlite:{}", folder.join("store.db").display())).await.unwrap();
         let clock = Arc::new(ManualClock::at(november()));
         let mut settings = JournalSettings::new(folder.join("journal"), "node-1".to_owned());
@@ -178,7 +178,7 @@ fn prove(kills: usize) {
 }
 
 /// The chain is whole, archives and all, and its heads are those that the store kept.
-async fn verified(store: &Store, folder: &Path) {
+pub(super) async fn verified(store: &Store, folder: &Path) {
     let place = store.journal_place("node-1").await.unwrap();
     let mut kept =
         KeptJournal { position: place.sequence, identity: place.journal, batches: Vec::<KeptBatch>::new() };

@@ -19,6 +19,7 @@ mod rating;
 mod recorder;
 mod remembered;
 mod repeats;
+mod restored;
 pub(crate) mod seed;
 mod split;
 
