@@ -14,7 +14,7 @@ pub struct UsageException {
     pub id: String,
     /// What is wrong.
     pub kind: ExceptionKind,
-    /// When the call was; of what could not be read, when that was noticed.
+    /// When the call was; of what could not be read or believed, when that was noticed.
     pub at: Timestamp,
     /// The usage record, if it could be read.
     pub usage: Option<String>,

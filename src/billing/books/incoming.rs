@@ -99,7 +99,8 @@ impl Incoming {
             let doubt = times.and_then(|times| times.doubt(call.at, now));
             let is_believed = doubt.is_none();
             doubted.extend(doubt.map(|reason| {
-                of_call((call.usage, call.at, call.app.as_str()), ExceptionKind::Time, reason)
+                // In the period of today, where it is seen.
+                of_call((call.usage, now, call.app.as_str()), ExceptionKind::Time, reason)
             }));
             is_believed
         });

@@ -53,7 +53,7 @@ pub(super) fn archiving(
     let size = section.archive.size.as_ref().map_or(Some(ARCHIVE_BYTES), SizeText::bytes);
     if size.is_none() {
         let help = Some("write it like 512MiB or 16GiB".to_owned());
-        compiling.wrong(document, "/journal/archive/size", "it is not a size".to_owned(), help);
+        compiling.wrong(document, "/journal/archive/size", "this is not a size that fits".to_owned(), help);
     }
     Some(Archiving { keep: keep?, most_bytes: size? })
 }

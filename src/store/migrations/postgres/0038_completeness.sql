@@ -14,6 +14,10 @@ create trigger journal_position_is_counted before update on journal_position for
     when (new.sequence <> old.sequence and new.recorded is not distinct from old.recorded
         and new.excepted is not distinct from old.excepted and new.omissions = old.omissions)
     execute function forget_journal_counts();
+create trigger journal_position_counts_on before update on journal_position for each row
+    when (new.recorded < old.recorded or new.excepted < old.excepted or new.omissions < old.omissions
+        or new.omitted < old.omitted)
+    execute function refuse_step_back();
 
 -- A kind that older programs do not know. In place of it, `kind` has one that they take it for.
 alter table usage_exception add column newer_kind text collate "C" check (newer_kind in ('time', 'omitted'));

@@ -10,6 +10,9 @@ create trigger journal_position_is_counted after update of sequence on journal_p
     begin
         update journal_position set recorded = null, excepted = null where node = new.node;
     end;
+create trigger journal_position_counts_on before update on journal_position
+    when new.recorded < old.recorded or new.excepted < old.excepted or new.omissions < old.omissions or new.omitted < old.omitted
+    begin select raise(abort, 'journal_position does not go back'); end;
 
 -- A kind that older programs do not know. In place of it, `kind` has one that they take it for.
 alter table usage_exception add column newer_kind text check (newer_kind in ('time', 'omitted'));
