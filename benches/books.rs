@@ -79,14 +79,15 @@ async fn main() {
 async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection>, load: (u64, u64)) {
     let (records, apps) = load;
     let store = Store::open(address).await.unwrap();
-    let clock = Arc::new(ManualClock::at(START));
+    // None of the calls is ahead of it.
+    let clock = Arc::new(ManualClock::at(START.plus(PACE * u32::try_from(records).unwrap())));
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/policies");
     let live =
         Arc::new(Live::open(&policies, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap());
     plans::admit(&store, &live.load(), (START, plans::Occasion::Start), &[]).await.unwrap();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
-    let (journal, _) = Journal::open(settings.clone(), clock.clone(), &MachineRandom::new()).unwrap();
+    let (journal, _) = Journal::open(settings, clock.clone(), &MachineRandom::new()).unwrap();
     let source = JournalOf { node: NodeId::new("node-1").unwrap(), journal: journal.identity().to_owned() };
     let recorder = Arc::new(Recorder::open(store.clone(), source, live, clock).await.unwrap());
     println!("{name}, {records} records of {apps} apps");
@@ -95,10 +96,10 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
     for first in (0..records).step_by(usize::try_from(part).unwrap()) {
         append(&journal, first..(first + part).min(records), apps).await;
         let before = Spent::now(server.as_deref_mut()).await;
-        let state = Arc::new(DrainState::at(first, 0));
-        let kept = (journal.state().clone(), settings.clone());
+        let state = Arc::new(DrainState::at(recorder.last_known()));
         let started = Instant::now();
-        drain(journal.reader(first), kept, recorder.clone(), state.clone(), async {}).await;
+        drain(journal.reader(first), journal.state().clone(), recorder.clone(), state.clone(), async {})
+            .await;
         let took = started.elapsed();
         assert_eq!(state.tally().position, (first + part).min(records), "all of it was drained");
         let spent = Spent::now(server.as_deref_mut()).await.since(&before);

@@ -82,6 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["src/server/tls/", "src/credential/public_key_text.rs", "src/credential/verifying_key.rs"],
     ),
     ("serde_saphyr", &["src/policy/tree.rs"]),
+    ("zstd", &["src/journal/archive.rs"]),
     ("anyhow", &["src/cli/", "src/main.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("comfy_table", &["src/cli/"]),

@@ -17,7 +17,7 @@ use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::NodeId;
 use crate::journal::finding::Finding;
 use crate::journal::frame::Form;
-use crate::journal::kept_heads::{Disagreement, KeptJournal, compare};
+use crate::journal::kept_heads::{Comparison, Disagreement, KeptJournal};
 use crate::journal::verify::{Content, SegmentContent, node_of, verify};
 
 /// How long a node has to finish a group before its end is looked at again.
@@ -51,13 +51,14 @@ impl Place {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What the journal holds: its segments, their records, and the head of the chain behind each
+    /// What the journal holds: its segments and archives, their records, and the head of the chain behind each
     Inspect,
     /// Is every byte what was written? Exit status 3 if not
     ///
     /// Each record has a checksum, each group of them a seal over all that came before it; and the store keeps, with each batch that it
     /// takes, the head of that chain. So a byte that was changed is found, and records that were taken out, put in or made anew. The
     /// store is the one at TOLLGATE_STORE, or the SQLite file in the data folder. The journal of a node that runs may be verified too.
+    /// Archived segments are looked over as the others are.
     Verify {
         /// The node, if no segment is left to tell it
         #[arg(long, value_name = "NAME")]
@@ -84,8 +85,14 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
                 Some(node) => kept_journal::read(node, &place.data)?,
                 None => None,
             };
-            let content = verify(&place.folder(), PAUSE)?;
-            verified(&place, &content, kept.as_ref(), screen)
+            let mut comparison = kept.as_ref().map(Comparison::new);
+            let content = verify(&place.folder(), PAUSE, &mut |sequence, head| {
+                if let Some(comparison) = &mut comparison {
+                    comparison.passed(sequence, head);
+                }
+            })?;
+            let disagreements = comparison.map(|comparison| comparison.finish(&content)).unwrap_or_default();
+            verified(&place, (&content, &disagreements), kept.as_ref(), screen)
         }
         Action::Export(arguments) => export(&place.folder(), &arguments, screen),
     }
@@ -108,6 +115,7 @@ const CONTENT: &[Column] = &[
 
 const SEGMENTS: &[Column] = &[
     ("segment", "/file"),
+    ("archived", "/archived"),
     ("form", "/form"),
     ("first record", "/first"),
     ("last record", "/last"),
@@ -118,7 +126,7 @@ const SEGMENTS: &[Column] = &[
 ];
 
 fn inspect(place: &Place, screen: &Screen) -> Outcome {
-    let content = verify(&place.folder(), PAUSE)?;
+    let content = verify(&place.folder(), PAUSE, &mut |_, _| {})?;
     let mut shown = shown(place, &content);
     let segments: Vec<Value> = content.segments.iter().map(segment).collect();
     if screen.format() == Format::Json {
@@ -134,8 +142,12 @@ fn inspect(place: &Place, screen: &Screen) -> Outcome {
     }
 }
 
-fn verified(place: &Place, content: &Content, kept: Option<&KeptJournal>, screen: &Screen) -> Outcome {
-    let disagreements = kept.map(|kept| compare(content, kept)).unwrap_or_default();
+fn verified(
+    place: &Place,
+    (content, disagreements): (&Content, &[Disagreement]),
+    kept: Option<&KeptJournal>,
+    screen: &Screen,
+) -> Outcome {
     let mut shown = shown(place, content);
     let is_valid = content.findings.is_empty() && disagreements.is_empty();
     shown["valid"] = json!(is_valid);
@@ -181,6 +193,7 @@ fn shown(place: &Place, content: &Content) -> Value {
 fn segment(segment: &SegmentContent) -> Value {
     json!({
         "file": segment.file,
+        "archived": segment.is_archived,
         "form": segment.form.map(|form| match form {
             Form::Plain => 1,
             Form::Sealed => 2,

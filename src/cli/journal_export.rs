@@ -15,7 +15,8 @@ use crate::domain::usage::{Evidence, Transaction, UsageRecord};
 use crate::journal::error::JournalError;
 use crate::journal::export;
 use crate::journal::reader::Entry;
-use crate::metering::record;
+use crate::metering::omission::{self, Omission};
+use crate::metering::record::{self, RecordError};
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArguments {
@@ -74,6 +75,8 @@ const COLUMNS: &[Column] = &[
     ("reason", "/reason"),
     ("problem", "/problem"),
     ("last", "/last"),
+    ("omitted_calls", "/omitted_calls"),
+    ("until", "/until"),
     ("payload", "/payload"),
 ];
 
@@ -170,16 +173,36 @@ fn cell(value: Option<&Value>) -> String {
 fn shown(entry: &Entry) -> Value {
     match entry {
         Entry::Lost(first, last) => json!({ "sequence": first, "problem": "lost", "last": last }),
+        Entry::Record(sequence, payload) if omission::is_one(payload) => match omission::decode(payload) {
+            Ok(omission) => of_omission(*sequence, &omission),
+            Err(error) => unreadable(*sequence, payload, &error),
+        },
         Entry::Record(sequence, payload) => match record::decode(payload) {
             Ok(usage) => of_record(*sequence, &usage),
-            Err(error) => json!({
-                "sequence": sequence,
-                "problem": "unreadable",
-                "reason": error.to_string(),
-                "payload": hexadecimal(payload),
-            }),
+            Err(error) => unreadable(*sequence, payload, &error),
         },
     }
+}
+
+fn unreadable(sequence: u64, payload: &[u8], error: &RecordError) -> Value {
+    json!({
+        "sequence": sequence,
+        "problem": "unreadable",
+        "reason": error.to_string(),
+        "payload": hexadecimal(payload),
+    })
+}
+
+/// It stands for calls without a record.
+fn of_omission(sequence: u64, omission: &Omission) -> Value {
+    json!({
+        "sequence": sequence,
+        "at": omission.from.to_string(),
+        "until": omission.until.to_string(),
+        "app": omission.app.as_ref().map(|app| app.as_str()),
+        "outcome": "omitted",
+        "omitted_calls": omission.calls,
+    })
 }
 
 fn of_record(sequence: u64, usage: &UsageRecord) -> Value {

@@ -17,7 +17,7 @@ use crate::domain::usage::Evidence;
 use crate::journal::reservation::Reservation;
 use crate::limit::purse::{Exhausted, Hold, Purse};
 use crate::limit::purses::{Sought, TooMany};
-use crate::policy::snapshot::Unwritable;
+use crate::policy::journal_terms::Unwritable;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;

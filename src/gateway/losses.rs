@@ -1,5 +1,5 @@
-//! Usage records that the journal did not take: all are counted, and of each route one a minute is told, as a disk that hangs may
-//! cost one of every call.
+//! Usage records that the journal did not take: all are counted by app, and of each route one a minute is told, as a disk that hangs
+//! may cost one of every call.
 
 use std::error::Error;
 
@@ -9,6 +9,9 @@ use super::worker::Worker;
 /// Counts a record that is lost, and tells of it unless one of the route was told of lately.
 pub(super) fn lost(worker: &Worker, call: &Call, error: &dyn Error) {
     worker.counters.lost_records.add(1);
+    if let Some(identity) = &call.identity {
+        worker.omitted.borrow_mut().add(&identity.caller.app.id, call.at);
+    }
     let now = worker.shared.clock.monotonic();
     let left_out = call.route().map_or(Some(0), |route| worker.losses.next(&route.name, now));
     if let Some(left_out) = left_out {

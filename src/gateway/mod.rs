@@ -29,6 +29,7 @@ pub mod masked;
 pub mod me;
 pub mod merchant_field;
 mod metered_target;
+pub mod omitted;
 pub mod peer;
 pub mod pipeline;
 mod places;

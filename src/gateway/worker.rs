@@ -10,6 +10,7 @@ use super::body_room::BodyRoom;
 use super::challenge::Challenges;
 use super::control::ControlPlane;
 use super::me::Questions;
+use super::omitted::Omitted;
 use super::request_id::RequestIds;
 use super::trusted_proxies::TrustedProxies;
 use super::view::View;
@@ -117,6 +118,8 @@ pub struct Worker {
     pub warnings: Warnings,
     /// Of which routes' calls it told lately that a usage record is lost.
     pub losses: Warnings,
+    /// Calls that the journal is still to be told of that it took no record of.
+    pub omitted: RefCell<Omitted>,
     /// For picking endpoints.
     pub random: RefCell<fastrand::Rng>,
     /// Uses of credentials that the node has not taken over yet.
@@ -168,6 +171,7 @@ impl Worker {
             watches: Rc::default(),
             warnings: Warnings::default(),
             losses: Warnings::default(),
+            omitted: RefCell::default(),
             random: RefCell::new(fastrand::Rng::with_seed(seed)),
             key_uses: RefCell::default(),
             view: RefCell::new(Rc::new(view)),
@@ -227,10 +231,17 @@ impl Worker {
         }
     }
 
+    /// What the core does last of all.
+    pub fn end(&self) {
+        self.tick(false);
+        self.omitted.borrow_mut().hand_over_all(&mut self.journal.borrow_mut());
+    }
+
     /// What the core does at regular times: hands usage records and uses of keys over, and forgets spent limiter cells and idle
     /// connections.
     pub fn tick(&self, sweep: bool) {
         self.journal.borrow_mut().flush();
+        self.omitted.borrow_mut().hand_over(&mut self.journal.borrow_mut());
         let uses = &mut *self.key_uses.borrow_mut();
         if !uses.is_empty() {
             self.shared.key_uses.take_over(uses);

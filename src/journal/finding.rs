@@ -7,9 +7,9 @@ use super::frame::Sequence;
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The file in the journal's folder.
+    /// The file, from the journal's folder on.
     pub file: String,
-    /// The offset in it, in bytes.
+    /// The offset in it, in bytes; of an archive, in what it holds.
     pub at: u64,
     /// What is wrong there.
     pub flaw: Flaw,
@@ -27,6 +27,9 @@ pub enum Flaw {
     /// The identity is none.
     #[error("this is no journal's identity of 32 hexadecimal digits")]
     Identity,
+    /// The archive is damaged.
+    #[error("the archive is damaged, and only read up to there: {0}")]
+    Archive(String),
     /// The header is broken.
     #[error("the segment's header is broken")]
     Header,
@@ -82,6 +85,7 @@ impl Flaw {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Identity => "identity",
+            Self::Archive(_) => "archive",
             Self::Header => "header",
             Self::OtherName(_) => "other_name",
             Self::OtherNode { .. } => "other_node",

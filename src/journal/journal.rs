@@ -36,7 +36,7 @@ pub struct JournalSettings {
     /// A position that was read before, such as the store's: what is appended comes after it even if the folder
     /// was lost since, so that no record hides behind a position already passed.
     pub resume_after: Sequence,
-    /// Drained segments that are kept all the same.
+    /// Drained segments that stay as they are; older ones are archived (see [`super::retention`]).
     pub kept_segments: usize,
 }
 
@@ -51,7 +51,7 @@ impl JournalSettings {
             waiting_batches: 256,
             waiting_bytes: 32 << 20,
             resume_after: 0,
-            kept_segments: 8,
+            kept_segments: 2,
         }
     }
 }
@@ -162,14 +162,6 @@ impl Journal {
         &self.state
     }
 
-    /// Removes segments of which every record is at or before `position`, but for the newest few.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`].
-    pub fn release(&self, position: Sequence) -> Result<(), JournalError> {
-        release(&self.settings, position)
-    }
-
     /// Waits until all is on disk. Every writer must be gone.
     ///
     /// # Errors
@@ -178,19 +170,6 @@ impl Journal {
         drop(self.outbox);
         self.committer.join().unwrap_or(Err(JournalError::Closed))
     }
-}
-
-/// Removes drained segments of a journal's folder.
-///
-/// # Errors
-/// [`JournalError::Io`].
-pub fn release(settings: &JournalSettings, position: Sequence) -> Result<(), JournalError> {
-    let segments = segment::list(&settings.folder)?;
-    let drained = segments.windows(2).take_while(|pair| pair[1].first <= position.saturating_add(1)).count();
-    for segment in &segments[..drained.saturating_sub(settings.kept_segments)] {
-        fs::remove_file(&segment.path).map_err(JournalError::io(&segment.path))?;
-    }
-    Ok(())
 }
 
 fn lock(settings: &JournalSettings) -> Result<Lock, JournalError> {

@@ -46,6 +46,16 @@ pub enum Disagreement {
         /// The last one of the folder.
         last: Sequence,
     },
+    /// Records that the store is still to take are not in the folder.
+    #[error(
+        "the store took records up to {position}, and the journal begins with {first}: those between are gone"
+    )]
+    Gone {
+        /// The last record that the store took.
+        position: Sequence,
+        /// The first one of the folder.
+        first: Sequence,
+    },
     /// The bytes are not those that the store took.
     #[error(
         "no seal here has the head that the store kept with records {first} to {last}: it took other bytes than these"
@@ -65,44 +75,85 @@ impl Disagreement {
         match self {
             Self::OtherJournal { .. } => "other_journal",
             Self::Ahead { .. } => "store_ahead",
+            Self::Gone { .. } => "gone",
             Self::OtherHead { .. } => "other_head",
         }
     }
 }
 
-/// Compares what is in a folder with what the store had kept before it was looked over. Batches of segments that the folder has no
-/// more are passed over.
-#[must_use]
-pub fn compare(content: &Content, kept: &KeptJournal) -> Vec<Disagreement> {
-    let mut found = Vec::new();
-    if let (Some(kept), Some(found_here)) = (&kept.identity, &content.identity)
-        && kept != found_here
-    {
-        found.push(Disagreement::OtherJournal { kept: kept.clone(), found: found_here.clone() });
-    }
-    let last = content.last();
-    if kept.position > last {
-        found.push(Disagreement::Ahead { position: kept.position, last });
-    }
-    let begin = content.segments.first().map_or(Sequence::MAX, |segment| segment.first);
-    for (place, batch) in kept.batches.iter().enumerate() {
-        let next = kept.batches.get(place + 1).map_or(Sequence::MAX, |next| next.first);
-        let is_here = batch.last >= begin && batch.last <= last;
-        if let Some(head) = batch.head.filter(|_| is_here)
-            && !has_seal(content, (batch.last, next), &head)
-        {
-            found.push(Disagreement::OtherHead { first: batch.first, last: batch.last });
-        }
-    }
-    found
+/// Compares a folder with what the store had kept before it was looked over, seal by seal as they are passed.
+#[derive(Debug)]
+pub struct Comparison<'k> {
+    kept: &'k KeptJournal,
+    /// Which batches' heads were found where they belong.
+    is_found: Vec<bool>,
+    /// The seal that was passed last.
+    before: Option<(Sequence, Head)>,
 }
 
-/// Whether `head` is in the seal that the records up to `last` lead to: the last one before them, or one behind them and before
-/// `next`, as what follows may be no records that are kept in batches.
-fn has_seal(content: &Content, (last, next): (Sequence, Sequence), head: &Head) -> bool {
-    let behind = content.seals.partition_point(|(sequence, _)| *sequence <= last);
-    let possible = &content.seals[behind.saturating_sub(1)..];
-    possible.iter().take_while(|(sequence, _)| *sequence < next).any(|(_, found)| found == head)
+impl<'k> Comparison<'k> {
+    /// Begins, before any seal.
+    #[must_use]
+    pub fn new(kept: &'k KeptJournal) -> Self {
+        Self { kept, is_found: vec![false; kept.batches.len()], before: None }
+    }
+
+    /// A seal behind record `sequence`. The head of a batch is in the last seal at or before its end, or in one behind it and before
+    /// the next batch, as what follows may be no records that are kept in batches.
+    pub fn passed(&mut self, sequence: Sequence, head: &Head) {
+        self.settle(sequence);
+        let behind = self.kept.batches.partition_point(|batch| batch.last < sequence);
+        let next = self.kept.batches.get(behind).map_or(Sequence::MAX, |next| next.first);
+        if let Some(place) = behind.checked_sub(1).filter(|_| sequence < next) {
+            self.find(place, head);
+        }
+        self.before = Some((sequence, *head));
+    }
+
+    /// The last seal at or before the end of each batch that ends before `next` is known.
+    fn settle(&mut self, next: Sequence) {
+        let Some((sequence, head)) = self.before else { return };
+        let begin = self.kept.batches.partition_point(|batch| batch.last < sequence);
+        let end = self.kept.batches.partition_point(|batch| batch.last < next);
+        for place in begin..end {
+            self.find(place, &head);
+        }
+    }
+
+    fn find(&mut self, place: usize, head: &Head) {
+        let is_its = self.kept.batches.get(place).is_some_and(|batch| batch.head.as_ref() == Some(head));
+        if let Some(is_found) = self.is_found.get_mut(place).filter(|_| is_its) {
+            *is_found = true;
+        }
+    }
+
+    /// What they disagree about, once all seals were passed. Batches of segments that the folder has no more are passed over.
+    #[must_use]
+    pub fn finish(mut self, content: &Content) -> Vec<Disagreement> {
+        self.settle(Sequence::MAX);
+        let kept = self.kept;
+        let mut found = Vec::new();
+        if let (Some(kept), Some(found_here)) = (&kept.identity, &content.identity)
+            && kept != found_here
+        {
+            found.push(Disagreement::OtherJournal { kept: kept.clone(), found: found_here.clone() });
+        }
+        let (first, last) = (content.segments.first().map(|segment| segment.first), content.last());
+        if kept.position > last {
+            found.push(Disagreement::Ahead { position: kept.position, last });
+        }
+        if let Some(first) = first.filter(|first| *first > kept.position.saturating_add(1)) {
+            found.push(Disagreement::Gone { position: kept.position, first });
+        }
+        let begin = first.unwrap_or(Sequence::MAX);
+        for (batch, is_found) in kept.batches.iter().zip(&self.is_found) {
+            let is_here = batch.last >= begin && batch.last <= last;
+            if is_here && batch.head.is_some() && !is_found {
+                found.push(Disagreement::OtherHead { first: batch.first, last: batch.last });
+            }
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -110,10 +161,14 @@ mod tests {
     use super::*;
     use crate::journal::verify::SegmentContent;
 
-    /// Records 11 to 30, sealed behind each tenth.
+    /// Seals of records 11 to 30, behind each tenth.
+    const SEALS: [(Sequence, Head); 3] = [(10, [1; 32]), (20, [2; 32]), (30, [3; 32])];
+
+    /// Records 11 to 30.
     fn content() -> Content {
         let segment = SegmentContent {
             file: "00000000000000000011.segment".to_owned(),
+            is_archived: false,
             form: None,
             node: None,
             first: 11,
@@ -123,8 +178,15 @@ mod tests {
             bytes: 0,
             head: None,
         };
-        let seals = vec![(10, [1; 32]), (20, [2; 32]), (30, [3; 32])];
-        Content { identity: Some("a".to_owned()), segments: vec![segment], seals, findings: Vec::new() }
+        Content { identity: Some("a".to_owned()), segments: vec![segment], findings: Vec::new() }
+    }
+
+    fn compare(kept: &KeptJournal) -> Vec<&'static str> {
+        let mut comparison = Comparison::new(kept);
+        for (sequence, head) in &SEALS {
+            comparison.passed(*sequence, head);
+        }
+        comparison.finish(&content()).iter().map(Disagreement::name).collect()
     }
 
     #[track_caller]
@@ -135,8 +197,7 @@ mod tests {
             head: head.map(|head| [head; 32]),
         });
         let kept = KeptJournal { position, identity: Some("a".to_owned()), batches: batches.collect() };
-        let names: Vec<_> = compare(&content(), &kept).iter().map(Disagreement::name).collect();
-        assert_eq!(names, expected, "{kept:?}");
+        assert_eq!(compare(&kept), expected, "{kept:?}");
     }
 
     #[test]
@@ -153,7 +214,9 @@ mod tests {
         check(30, &[(11, 20, Some(3)), (21, 30, Some(3))], &["other_head"]);
         check(30, &[(11, 20, Some(2)), (21, 30, Some(2))], &["other_head"]);
         check(40, &[(31, 40, Some(4))], &["store_ahead"]);
+        check(10, &[(1, 10, Some(1))], &[]);
+        check(9, &[(1, 9, Some(1))], &["gone"]);
         let kept = KeptJournal { position: 30, identity: Some("b".to_owned()), batches: Vec::new() };
-        assert_eq!(compare(&content(), &kept)[0].name(), "other_journal");
+        assert_eq!(compare(&kept)[0], "other_journal");
     }
 }

@@ -1,8 +1,9 @@
-//! Append-only segments of usage records: frame, group commit, recovery.
+//! Append-only segments of usage records: frame, group commit, recovery, archives.
 //!
 //! The journal knows no usage records, only bytes. What was acknowledged is on disk; what is on disk is read back
 //! exactly once, in order, under a sequence number without gaps. Each group is sealed by a chain over all before it.
 
+pub mod archive;
 pub mod chain;
 mod committer;
 pub mod error;
@@ -20,6 +21,7 @@ mod quarantine;
 pub mod reader;
 pub mod recover;
 pub mod reservation;
+pub mod retention;
 pub mod segment;
 mod spare;
 pub mod state;

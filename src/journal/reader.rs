@@ -1,10 +1,12 @@
-//! Reads committed records in order, across segments, while the committer appends.
+//! Reads committed records in order, across segments, while the committer appends; of what is archived, from the archives.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive;
 use super::chain::Head;
 use super::error::JournalError;
 use super::frame::{
@@ -36,7 +38,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    source: Source,
     path: PathBuf,
     first: Sequence,
     /// Where the next segment begins, if there was one when this was opened: what this one has from there on was
@@ -46,6 +48,14 @@ struct Open {
     begin: u64,
     buffer: Vec<u8>,
     offset: usize,
+}
+
+/// Where a segment's bytes come from.
+#[derive(Debug)]
+enum Source {
+    File(File),
+    /// Of an archive, all of them.
+    Unpacked(Vec<u8>),
 }
 
 /// A whole frame of a segment.
@@ -94,6 +104,11 @@ impl Reader {
         // What was read ahead of that last time may have been zeros in place of which there are records now.
         if let Some(open) = &mut self.open {
             open.forget_ahead();
+            // The last segment may have been given up since it was opened: what the next one repeats of it does not count.
+            if open.next.is_none() && self.position < committed {
+                let mut firsts = segment::list(&self.folder)?.into_iter().map(|segment| segment.first);
+                open.next = firsts.find(|first| *first > open.first);
+            }
         }
         let mut batch = Vec::new();
         let mut bytes = 0;
@@ -157,10 +172,10 @@ impl Reader {
     /// The segment that holds the next record.
     fn open_segment(&mut self) -> Result<Option<&mut Open>, JournalError> {
         if self.open.is_none() {
-            let segments = segment::list(&self.folder)?;
+            let segments = archive::all(&self.folder)?;
             let wanted = self.position + 1;
             let place = segments.iter().rposition(|segment| segment.first <= wanted).unwrap_or(0);
-            self.open = Open::of(&segments, place)?;
+            self.open = Open::of(&self.folder, &segments, place)?;
         }
         Ok(self.open.as_mut())
     }
@@ -168,11 +183,11 @@ impl Reader {
     /// At the end of a segment: goes to the next, if there is one. What the next begins after was lost.
     fn go_on(&mut self, committed: Sequence, batch: &mut Vec<Entry>) -> Result<bool, JournalError> {
         let current = self.open.as_ref().map_or(0, |open| open.first);
-        let segments = segment::list(&self.folder)?;
+        let segments = archive::all(&self.folder)?;
         match segments.iter().position(|segment| segment.first > current) {
             Some(next) => {
                 self.note_loss(segments[next].first.min(committed + 1), batch);
-                self.open = Open::of(&segments, next)?;
+                self.open = Open::of(&self.folder, &segments, next)?;
                 Ok(true)
             }
             None => {
@@ -185,15 +200,15 @@ impl Reader {
 }
 
 impl Open {
-    /// Opens the segment at `place`, if there is one.
-    fn of(segments: &[SegmentFile], place: usize) -> Result<Option<Self>, JournalError> {
-        let Some(SegmentFile { path, first }) = segments.get(place).cloned() else { return Ok(None) };
-        let file = File::open(&path).map_err(JournalError::io(&path))?;
+    /// Opens the segment of `folder` at `place`, if there is one.
+    fn of(folder: &Path, segments: &[SegmentFile], place: usize) -> Result<Option<Self>, JournalError> {
+        let Some(segment) = segments.get(place).cloned() else { return Ok(None) };
+        let Some(source) = Source::of(folder, &segment)? else { return Ok(None) };
         let next = segments.get(place + 1).map(|segment| segment.first);
         Ok(Some(Self {
-            file,
-            path,
-            first,
+            source,
+            path: segment.path,
+            first: segment.first,
             next,
             begin: SEGMENT_HEADER as u64,
             buffer: Vec::new(),
@@ -267,7 +282,7 @@ impl Open {
         self.offset = 0;
         let mut chunk = vec![0; CHUNK];
         let at = self.begin + self.buffer.len() as u64;
-        let read = self.file.read_at(&mut chunk, at).map_err(JournalError::io(&self.path))?;
+        let read = self.source.read_at(&mut chunk, at).map_err(JournalError::io(&self.path))?;
         self.buffer.extend_from_slice(&chunk[..read]);
         Ok(read > 0)
     }
@@ -285,5 +300,36 @@ impl Open {
             None => self.offset += rest.len() - MAX_FRAME,
         }
         true
+    }
+}
+
+impl Source {
+    /// That of a segment of `folder`, which may be packed meanwhile; `None` if it is gone.
+    fn of(folder: &Path, segment: &SegmentFile) -> Result<Option<Self>, JournalError> {
+        if !archive::is_one(segment) {
+            match File::open(&segment.path) {
+                Ok(file) => return Ok(Some(Self::File(file))),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(source) => return Err(JournalError::Io { path: segment.path.clone(), source }),
+            }
+        }
+        let Some(contents) = archive::read(folder, segment)? else { return Ok(None) };
+        if let Some(damage) = contents.damage {
+            let file = segment.path.display();
+            tracing::error!(%file, damage, "an archived segment of the journal is damaged; what is whole of it is read");
+        }
+        Ok(Some(Self::Unpacked(contents.bytes)))
+    }
+
+    fn read_at(&self, chunk: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read_at(chunk, at),
+            Self::Unpacked(bytes) => {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                let length = rest.len().min(chunk.len());
+                chunk[..length].copy_from_slice(&rest[..length]);
+                Ok(length)
+            }
+        }
     }
 }

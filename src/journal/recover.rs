@@ -5,7 +5,8 @@
 //! tell. Where segments overlap, the later one holds: the earlier was given up.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::chain::{self, Head};
@@ -136,23 +137,25 @@ fn recover_last(
     Ok(())
 }
 
-/// Cuts a segment where it ends and seals what a stop kept from its seal; gives the chain's head there.
+/// Seals what a stop kept from its seal and cuts a segment where it ends; gives the chain's head there.
 fn mend(path: &Path, bytes: &[u8], scan: &Scan) -> io::Result<Option<Head>> {
+    let mut head = scan.sealed.map(|(_, head)| head);
     let unsealed = scan.sealed.filter(|(end, _)| *end < scan.end);
     if unsealed.is_none() && bytes.len() == scan.end {
-        return Ok(scan.sealed.map(|(_, head)| head));
+        return Ok(head);
     }
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(scan.end as u64)?;
-    let mut head = scan.sealed.map(|(_, head)| head);
-    if let Some((end, before)) = unsealed {
-        let after = chain::next(&before, &bytes[end..scan.end]);
+    let file = OpenOptions::new().write(true).open(path)?;
+    let mut end = scan.end;
+    if let Some((sealed, before)) = unsealed {
+        let after = chain::next(&before, &bytes[sealed..end]);
         let mut seal = Vec::new();
         frame::encode_seal(&mut seal, scan.last, &after);
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(&seal)?;
+        // Before the cut, which gives the room behind it back: it has to fit on a disk that is full, too.
+        file.write_all_at(&seal, end as u64)?;
+        end += seal.len();
         head = Some(after);
     }
+    file.set_len(end as u64)?;
     file.sync_all()?;
     Ok(head)
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::retry_on_intr;
 
 use super::state::State;
 
@@ -72,7 +73,8 @@ impl Drop for Spare {
 /// room. Without that room the file grows as it is written.
 fn make(path: &Path, bytes: u64, state: &State) -> io::Result<File> {
     let file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
-    let allocated = fallocate(&file, FallocateFlags::empty(), 0, bytes).map_err(io::Error::from);
+    let allocated =
+        retry_on_intr(|| fallocate(&file, FallocateFlags::empty(), 0, bytes)).map_err(io::Error::from);
     // Some file systems do not allocate ahead; that says nothing of their room.
     let is_short = allocated.as_ref().is_err_and(|error| error.kind() != ErrorKind::Unsupported);
     if let Err(error) = &allocated {

@@ -24,10 +24,14 @@ pub struct State {
     pub(super) is_short_of_room: AtomicBool,
     pub(super) rejected: AtomicU64,
     pub(super) last_sync_micros: AtomicU64,
+    pub(super) archives: AtomicU64,
+    pub(super) archive_bytes: AtomicU64,
+    pub(super) packed: AtomicU64,
+    pub(super) archive_failures: AtomicU64,
 }
 
 impl State {
-    pub(super) fn new(last: Sequence) -> Self {
+    pub(crate) fn new(last: Sequence) -> Self {
         Self {
             begin: last,
             taken: Mutex::default(),
@@ -40,6 +44,10 @@ impl State {
             is_short_of_room: AtomicBool::default(),
             rejected: AtomicU64::default(),
             last_sync_micros: AtomicU64::default(),
+            archives: AtomicU64::default(),
+            archive_bytes: AtomicU64::default(),
+            packed: AtomicU64::default(),
+            archive_failures: AtomicU64::default(),
         }
     }
 
@@ -116,5 +124,29 @@ impl State {
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Archived segments, when it was last looked.
+    #[must_use]
+    pub fn archives(&self) -> u64 {
+        self.archives.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of archived segments, when it was last looked.
+    #[must_use]
+    pub fn archive_bytes(&self) -> u64 {
+        self.archive_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Segments that were archived.
+    #[must_use]
+    pub fn packed(&self) -> u64 {
+        self.packed.load(Ordering::Relaxed)
+    }
+
+    /// Times that segments could not be archived, or archives not removed.
+    #[must_use]
+    pub fn archive_failures(&self) -> u64 {
+        self.archive_failures.load(Ordering::Relaxed)
     }
 }

@@ -4,11 +4,12 @@
 //! Of a folder alone it cannot be told whether its newest groups were taken away whole: that, the store knows (see
 //! [`super::kept_heads`]).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use super::archive::{self, Contents};
 use super::chain::{self, Head};
 use super::error::JournalError;
 use super::finding::{Finding, Flaw};
@@ -17,7 +18,7 @@ use super::frames::{Found, Frame, Frames};
 use super::identity;
 use super::segment::{self, SegmentFile};
 
-/// How often the end of the last segment is looked at again while it has no seal: a node may be writing it.
+/// How often the last segment is looked at again while something in it is broken or its end has no seal: a node may be writing it.
 const LOOKS: usize = 5;
 
 /// What a segment holds.
@@ -25,6 +26,8 @@ const LOOKS: usize = 5;
 pub struct SegmentContent {
     /// The file's name.
     pub file: String,
+    /// Whether it is archived.
+    pub is_archived: bool,
     /// What it is made of; `None` if its header is broken.
     pub form: Option<Form>,
     /// The node whose it is, by its header.
@@ -48,10 +51,8 @@ pub struct SegmentContent {
 pub struct Content {
     /// The journal's identity, if the folder has one.
     pub identity: Option<String>,
-    /// Its segments by rising sequence.
+    /// Its segments by rising sequence, archives among them.
     pub segments: Vec<SegmentContent>,
-    /// Each seal with the last record before it, and before them the head that the oldest segment begins with.
-    pub seals: Vec<(Sequence, Head)>,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -64,33 +65,43 @@ impl Content {
     }
 }
 
-/// Looks `folder` over. While the end of its last segment has no seal it is looked at again, a few times with `pause` between.
+/// Looks `folder` over, and gives each seal to `passed`: with the last record before it, and before them the head that the oldest
+/// segment begins with. There may be more of them than memory holds.
+///
+/// While the end of the last segment has no seal, or something in that is broken, it is looked at again, a few times with `pause`
+/// between.
 ///
 /// # Errors
 /// [`JournalError::Io`] if a file cannot be read, or [`JournalError::Missing`] if there is no such folder.
-pub fn verify(folder: &Path, pause: Duration) -> Result<Content, JournalError> {
+pub fn verify(
+    folder: &Path,
+    pause: Duration,
+    passed: &mut dyn FnMut(Sequence, &Head),
+) -> Result<Content, JournalError> {
     if !folder.is_dir() {
         return Err(JournalError::Missing(folder.to_owned()));
     }
-    let mut walk = Walk::default();
+    let mut walk = Walk { content: Content::default(), head: None, has_passed: false, passed };
     match identity::read(folder) {
         Ok(identity) => walk.content.identity = identity,
         Err(JournalError::Identity(_)) => walk.note("identity", 0, Flaw::Identity),
         Err(error) => return Err(error),
     }
-    let segments = segment::list(folder)?;
+    let segments = archive::all(folder)?;
     for (place, segment) in segments.iter().enumerate() {
         let next = segments.get(place + 1).map(|next| next.first);
-        let Some(mut bytes) = read(segment)? else { continue };
-        if next.is_none() {
-            let mut looks = 1;
-            while looks < LOOKS && !is_sealed(&bytes, segment.first) {
-                std::thread::sleep(pause);
-                let Some(again) = read(segment)? else { break };
-                (bytes, looks) = (again, looks + 1);
-            }
+        let Some(mut contents) = archive::read(folder, segment)? else {
+            // It is kept no longer, and none before it.
+            walk.forget();
+            continue;
+        };
+        let mut looks = 1;
+        while next.is_none() && looks < LOOKS && !is_settled(&contents.bytes, segment.first) {
+            std::thread::sleep(pause);
+            let Some(again) = archive::read(folder, segment)? else { break };
+            (contents, looks) = (again, looks + 1);
         }
-        walk.segment(segment, &bytes, next);
+        walk.segment(segment, &contents, next);
     }
     walk.check_identity();
     Ok(walk.content)
@@ -121,29 +132,31 @@ pub fn node_of(folder: &Path) -> Result<Option<String>, JournalError> {
     Ok(None)
 }
 
-/// A segment's bytes; `None` if it was removed meanwhile, as a node does with those that it needs no more.
-fn read(segment: &SegmentFile) -> Result<Option<Vec<u8>>, JournalError> {
-    match fs::read(&segment.path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(JournalError::Io { path: segment.path.clone(), source }),
-    }
-}
-
-/// Whether its last frame is a seal, or it has none under seals.
-fn is_sealed(bytes: &[u8], first: Sequence) -> bool {
+/// Whether nothing in it is broken and its last frame is a seal, or it has none under seals. Of a group that is written while it
+/// is read, the end may be seen without the begin.
+fn is_settled(bytes: &[u8], first: Sequence) -> bool {
     if SegmentHeader::decode(bytes).is_some_and(|header| header.form == Form::Plain) {
         return true;
     }
-    matches!(Frames::of(bytes, first).last(), Some(Frame { found: Found::Seal(..), .. }))
+    let mut is_sealed = false;
+    for frame in Frames::of(bytes, first) {
+        match frame.found {
+            Found::Broken => return false,
+            Found::Seal(..) => is_sealed = true,
+            Found::Record(..) | Found::Rest => is_sealed = false,
+        }
+    }
+    is_sealed
 }
 
 /// What is known on the way from segment to segment.
-#[derive(Default)]
-struct Walk {
+struct Walk<'p> {
     content: Content,
     /// The chain's head before the next group, unless what it follows is broken.
     head: Option<Head>,
+    /// Whether a seal was given away.
+    has_passed: bool,
+    passed: &'p mut dyn FnMut(Sequence, &Head),
 }
 
 /// What is known within a segment.
@@ -155,7 +168,13 @@ struct Group {
     is_broken: bool,
 }
 
-impl Walk {
+impl Walk<'_> {
+    /// Forgets what came before.
+    fn forget(&mut self) {
+        self.content.segments.clear();
+        self.head = None;
+    }
+
     fn note(&mut self, file: &str, at: usize, flaw: Flaw) {
         self.content.findings.push(Finding { file: file.to_owned(), at: at as u64, flaw });
     }
@@ -170,14 +189,20 @@ impl Walk {
         }
     }
 
-    fn segment(&mut self, segment: &SegmentFile, bytes: &[u8], next: Option<Sequence>) {
-        let file = segment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let first = segment.first;
+    fn segment(&mut self, segment: &SegmentFile, contents: &Contents, next: Option<Sequence>) {
+        let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+        let is_archived = archive::is_one(segment);
+        let file = if is_archived { format!("archive/{name}") } else { name.into_owned() };
+        let (first, bytes) = (segment.first, contents.bytes.as_slice());
+        if let Some(damage) = &contents.damage {
+            self.note(&file, 0, Flaw::Archive(damage.clone()));
+        }
         let header = SegmentHeader::decode(bytes);
         self.check_header(&file, header.as_ref(), first);
         let form = header.as_ref().map(|header| header.form);
         self.content.segments.push(SegmentContent {
             file: file.clone(),
+            is_archived,
             form,
             node: header.map(|header| header.node),
             first,
@@ -288,8 +313,9 @@ impl Walk {
             let flaw = if is_opening { Flaw::OtherBefore } else { Flaw::Seal(sequence) };
             self.note(&group.file, frame.at, flaw);
         }
-        if !is_opening || self.content.seals.is_empty() {
-            self.content.seals.push((sequence, head));
+        if !is_opening || !self.has_passed {
+            self.has_passed = true;
+            (self.passed)(sequence, &head);
         }
         self.last_segment(|segment| {
             segment.groups += u64::from(!is_opening);

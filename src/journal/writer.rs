@@ -59,12 +59,26 @@ impl Writer {
         self.state.is_failing()
     }
 
+    /// Whether the committer has all that was taken here: the disk keeps up, or did of late.
+    #[must_use]
+    pub fn has_handed_over(&self) -> bool {
+        self.buffer.records.is_empty()
+    }
+
     /// Takes a record that is on disk soon: after the next [`Writer::flush`], which the core calls at a stated interval.
     ///
     /// # Errors
     /// [`JournalError::TooLong`], or [`JournalError::Full`] if the disk does not keep up.
     pub fn append(&mut self, payload: &[u8]) -> Result<(), JournalError> {
         self.find_room(payload)?;
+        self.take(payload)
+    }
+
+    /// As [`Writer::append`], however full the journal is: for the few records of a core that goes.
+    ///
+    /// # Errors
+    /// [`JournalError::TooLong`].
+    pub fn append_at_last(&mut self, payload: &[u8]) -> Result<(), JournalError> {
         self.take(payload)
     }
 

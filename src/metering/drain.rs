@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::omission::{self, Omission};
 use super::record;
-use super::tally::DrainState;
+use super::tally::{DrainState, Tally};
 use crate::domain::usage::UsageRecord;
 use crate::journal::chain::Head;
 use crate::journal::error::JournalError;
 use crate::journal::frame::Sequence;
-use crate::journal::journal::{JournalSettings, release};
 use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
@@ -45,6 +45,8 @@ pub enum Drained {
     Unreadable(Sequence, Vec<u8>, String),
     /// Records that are lost to rot, first and last: someone must look for them.
     Lost(Sequence, Sequence),
+    /// A record that stands for calls of which the journal could take none.
+    Omitted(Sequence, Omission),
     /// No record, but the head of the journal's chain: that in the last seal at or before this place, up to which all has been
     /// read. Kept with the batch that it ends, it proves which bytes that came of.
     Head(Sequence, Head),
@@ -67,12 +69,12 @@ pub enum SinkError {
 /// Where usage records go.
 #[async_trait]
 pub trait UsageSink: Send + Sync {
-    /// The last record that was taken.
-    async fn position(&self) -> Result<Sequence, SinkError>;
+    /// Where it stands: the last record that was taken, and what became of all up to it.
+    async fn standing(&self) -> Result<Tally, SinkError>;
 
     /// Takes a batch and moves the position to `up_to`, both or neither. What is at or before the position is
-    /// passed over.
-    async fn record(&self, batch: Vec<Drained>, up_to: Sequence) -> Result<(), SinkError>;
+    /// passed over. Gives where it stands then.
+    async fn record(&self, batch: Vec<Drained>, up_to: Sequence) -> Result<Tally, SinkError>;
 }
 
 /// Why the drain waits.
@@ -92,18 +94,16 @@ enum DrainError {
 /// Drains until `stop` resolves and all that is committed by then has been taken.
 pub async fn drain(
     reader: Reader,
-    journal: (Arc<State>, JournalSettings),
+    journal: Arc<State>,
     sink: Arc<dyn UsageSink>,
     state: Arc<DrainState>,
     stop: impl Future<Output = ()>,
 ) {
-    let (journal, settings) = journal;
     let mut committed = journal.subscribe();
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
-    let mut drain =
-        Drain { reader, settings, journal: &journal, sink: &*sink, state: &state, position: None };
+    let mut drain = Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
@@ -123,7 +123,7 @@ pub async fn drain(
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(%error, source, "usage records wait in the journal");
                 state.failed();
-                drain.position = stated_position(&error);
+                drain.standing = None;
                 if is_stopping {
                     return;
                 }
@@ -150,37 +150,26 @@ fn pause(records: usize) -> Duration {
     each.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX)).clamp(least, most)
 }
 
-/// Where the sink stands, if the error says it; else it is asked again.
-fn stated_position(error: &DrainError) -> Option<Sequence> {
-    match error {
-        DrainError::Sink(SinkError::Behind(position)) => Some(*position),
-        DrainError::Sink(SinkError::Unavailable(_) | SinkError::Refused(_))
-        | DrainError::Journal(_)
-        | DrainError::Newer(..) => None,
-    }
-}
-
 struct Drain<'d> {
     reader: Reader,
-    settings: JournalSettings,
     journal: &'d State,
     sink: &'d dyn UsageSink,
     state: &'d DrainState,
-    /// Where the sink stands, once it is known.
-    position: Option<Sequence>,
+    /// Where the sink stands, once it is known. It is asked again after each error.
+    standing: Option<Tally>,
 }
 
 impl Drain<'_> {
     /// Moves one batch, and tells how many entries it had.
     async fn step(&mut self) -> Result<usize, DrainError> {
-        let position = match self.position {
-            Some(position) => position,
-            None => self.sink.position().await?,
+        let standing = match self.standing {
+            Some(standing) => standing,
+            None => self.sink.standing().await?,
         };
-        self.position = Some(position);
-        self.state.stands_at(position);
-        if self.reader.position() != position {
-            self.reader.rewind(position);
+        self.standing = Some(standing);
+        self.state.stands_at(standing);
+        if self.reader.position() != standing.position {
+            self.reader.rewind(standing.position);
         }
         let entries = self.reader.next_batch(self.most_at_once())?;
         if entries.is_empty() {
@@ -192,11 +181,7 @@ impl Drain<'_> {
         if let Some(newer) = newer {
             return Err(newer);
         }
-        let up_to = self.reader.position();
-        self.position = Some(up_to);
-        if let Err(error) = release(&self.settings, up_to) {
-            tracing::warn!(%error, "drained journal segments could not be removed");
-        }
+        self.standing = Some(self.state.tally());
         Ok(entries.len())
     }
 
@@ -235,18 +220,8 @@ impl Drain<'_> {
     }
 
     async fn record(&self, batch: Vec<Drained>) -> Result<(), SinkError> {
-        let (mut recorded, mut excepted) = (0, 0);
-        for drained in &batch {
-            match drained {
-                Drained::Usage(..) => recorded += 1,
-                Drained::Unreadable(..) => excepted += 1,
-                Drained::Lost(first, last) => excepted += last - first + 1,
-                Drained::Head(..) => {}
-            }
-        }
         let Some(up_to) = batch.last().map(Drained::last) else { return Ok(()) };
-        self.sink.record(batch, up_to).await?;
-        self.state.took(up_to, recorded, excepted);
+        self.state.stands_at(self.sink.record(batch, up_to).await?);
         Ok(())
     }
 }
@@ -259,6 +234,7 @@ impl Drained {
             Self::Usage(sequence, _)
             | Self::Unreadable(sequence, ..)
             | Self::Lost(_, sequence)
+            | Self::Omitted(sequence, _)
             | Self::Head(sequence, _) => *sequence,
         }
     }
@@ -279,11 +255,13 @@ fn until_newer(entries: &[Entry]) -> (&[Entry], Option<DrainError>) {
 }
 
 fn decode(entry: &Entry) -> Drained {
-    match entry {
-        Entry::Lost(from, to) => Drained::Lost(*from, *to),
-        Entry::Record(sequence, payload) => match record::decode(payload) {
-            Ok(record) => Drained::Usage(*sequence, Box::new(record)),
-            Err(error) => Drained::Unreadable(*sequence, payload.clone(), error.to_string()),
-        },
-    }
+    let (sequence, payload) = match entry {
+        Entry::Lost(from, to) => return Drained::Lost(*from, *to),
+        Entry::Record(sequence, payload) => (*sequence, payload),
+    };
+    let read = match omission::is_one(payload) {
+        true => omission::decode(payload).map(|omission| Drained::Omitted(sequence, omission)),
+        false => record::decode(payload).map(|record| Drained::Usage(sequence, Box::new(record))),
+    };
+    read.unwrap_or_else(|error| Drained::Unreadable(sequence, payload.clone(), error.to_string()))
 }

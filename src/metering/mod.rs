@@ -7,6 +7,7 @@ pub mod drain;
 pub mod evidence;
 pub mod form;
 pub mod lines;
+pub mod omission;
 pub mod record;
 mod room;
 mod sum;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::omission;
 use crate::domain::id::{
     AppId, GrantId, InvalidId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
 };
@@ -301,7 +302,7 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > PAID)
+    bytes.first().copied().filter(|format| *format > PAID && *format != omission::FORMAT)
 }
 
 fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {

@@ -1,5 +1,5 @@
-//! What became of the journal's records, counted one by one as the sink takes them. `recorded` and `excepted` add up to
-//! `position`, or a record is unaccounted for.
+//! What became of the journal's records. `recorded`, `excepted` and `omissions` are counted one by one as the sink takes them, and
+//! kept by it with the position; they add up to that, or a record is unaccounted for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,18 +12,14 @@ use crate::journal::state::State;
 pub struct Tally {
     /// The last record that the sink has taken.
     pub position: Sequence,
-    /// Records in the books. Of those taken before the drain began, all count here that are not known as exceptions.
+    /// Records in the books.
     pub recorded: u64,
     /// Records that became exceptions: lost to rot, unreadable, or refused.
     pub excepted: u64,
-}
-
-impl Tally {
-    /// Begins at a position, of which so many records became exceptions: the journal has no gaps, so all others were recorded.
-    fn at(position: Sequence, excepted: u64) -> Self {
-        let excepted = excepted.min(position);
-        Self { position, recorded: position - excepted, excepted }
-    }
+    /// Records that stand for calls of which the journal could take none.
+    pub omissions: u64,
+    /// The calls that those stand for.
+    pub omitted: u64,
 }
 
 /// Where each record is that the journal has taken. The figures belong together.
@@ -31,10 +27,8 @@ impl Tally {
 pub struct Accounts {
     /// Records that the journal took.
     pub accepted: u64,
-    /// Records in the books.
-    pub recorded: u64,
-    /// Records that became exceptions of the journal.
-    pub excepted: u64,
+    /// What became of those that the sink has taken.
+    pub tally: Tally,
     /// Records on their way from a core to the books.
     pub waiting: u64,
     /// What none of these explains.
@@ -49,14 +43,9 @@ impl Accounts {
         let tally = drain.tally();
         let accepted = journal.accepted();
         let waiting = accepted.saturating_sub(journal.unwritten()).saturating_sub(tally.position);
-        let explained = tally.recorded.saturating_add(tally.excepted).saturating_add(waiting);
-        Self {
-            accepted,
-            recorded: tally.recorded,
-            excepted: tally.excepted,
-            waiting,
-            unaccounted: accepted.abs_diff(explained),
-        }
+        let taken = [tally.recorded, tally.excepted, tally.omissions];
+        let explained = taken.into_iter().fold(waiting, u64::saturating_add);
+        Self { accepted, tally, waiting, unaccounted: accepted.abs_diff(explained) }
     }
 }
 
@@ -69,10 +58,10 @@ pub struct DrainState {
 }
 
 impl DrainState {
-    /// A drain that goes on after `position`, up to which so many records became exceptions.
+    /// A drain that goes on after what the sink has taken.
     #[must_use]
-    pub fn at(position: Sequence, excepted: u64) -> Self {
-        Self { tally: Mutex::new(Tally::at(position, excepted)), ..Self::default() }
+    pub fn at(tally: Tally) -> Self {
+        Self { tally: Mutex::new(tally), ..Self::default() }
     }
 
     /// What became of the records up to now; the figures belong together.
@@ -93,25 +82,10 @@ impl DrainState {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// The sink took what lies up to `position`.
-    pub(super) fn took(&self, position: Sequence, recorded: u64, excepted: u64) {
-        let mut tally = self.lock();
-        tally.position = position;
-        tally.recorded = tally.recorded.saturating_add(recorded);
-        tally.excepted = tally.excepted.saturating_add(excepted);
-    }
-
-    /// The sink says where it stands. It is ahead if the answer to a batch was lost, and behind if it was restored
-    /// from a copy: then counting begins again.
-    pub(super) fn stands_at(&self, position: Sequence) {
-        let mut tally = self.lock();
-        match position.checked_sub(tally.position) {
-            Some(ahead) => {
-                tally.recorded = tally.recorded.saturating_add(ahead);
-                tally.position = position;
-            }
-            None => *tally = Tally::at(position, 0),
-        }
+    /// The sink says where it stands. It may have come further than was heard, if the answer to a batch was lost, and less far if it
+    /// was restored from a copy.
+    pub(super) fn stands_at(&self, tally: Tally) {
+        *self.lock() = tally;
     }
 
     pub(super) fn failed(&self) {
@@ -132,13 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_became_exceptions_before_is_not_counted_as_recorded() {
-        let drain = DrainState::at(10, 3);
-        assert_eq!(drain.tally(), Tally { position: 10, recorded: 7, excepted: 3 });
-        drain.took(12, 1, 1);
-        assert_eq!(drain.tally(), Tally { position: 12, recorded: 8, excepted: 4 });
-        drain.stands_at(5);
-        assert_eq!(drain.tally(), Tally { position: 5, recorded: 5, excepted: 0 });
-        assert_eq!(DrainState::at(2, 3).tally(), Tally { position: 2, recorded: 0, excepted: 2 });
+    fn a_record_that_was_counted_nowhere_is_unaccounted_for() {
+        let journal = State::new(10);
+        let tally = Tally { position: 8, recorded: 5, excepted: 2, omissions: 1, omitted: 40 };
+        let accounts = Accounts::of(&journal, &DrainState::at(tally));
+        assert_eq!((accounts.accepted, accounts.waiting, accounts.unaccounted), (10, 2, 0));
+        let short = Tally { recorded: 4, ..tally };
+        assert_eq!(Accounts::of(&journal, &DrainState::at(short)).unaccounted, 1);
     }
 }

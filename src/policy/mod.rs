@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod expression;
 pub mod file;
 pub mod issuer;
+pub mod journal_terms;
 pub mod kill_switches;
 pub mod lifetimes;
 pub mod live;

@@ -12,6 +12,7 @@ use super::body_reading::BodyReading;
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
+use super::journal_terms::{Archiving, RecordTimes, Unwritable};
 use super::login::Login;
 use super::mask::Mask;
 use super::token_source::TokenSource;
@@ -85,19 +86,12 @@ pub struct Platform {
     pub signature_window: Duration,
     /// What becomes of calls while the journal cannot be written.
     pub unwritable: Unwritable,
+    /// How far a call's time may be from when its record comes into the books.
+    pub record_times: RecordTimes,
+    /// How a node keeps records that are in the books.
+    pub archiving: Archiving,
     /// Other issuers whose access tokens are taken.
     pub issuers: Vec<Arc<ForeignIssuer>>,
-}
-
-/// What becomes of calls while a node's journal cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unwritable {
-    /// Those on routes with a meter are refused, as nothing could be charged for them. All others are served.
-    RefuseMoney,
-    /// Those of known apps are refused, as no record of them could be kept.
-    RefuseAll,
-    /// As the first, and the node stops if that goes on.
-    Stop,
 }
 
 /// Which proofs of possession must have a nonce.

@@ -308,6 +308,20 @@ fn journal_figures(journal: &State) -> Vec<Figure> {
             u64::from(journal.is_short_of_room()),
         ),
         ("tollgate_journal_rejected", Counter, "Records that the journal did not take.", journal.rejected()),
+        (
+            "tollgate_journal_archived",
+            Counter,
+            "Segments of the journal that were archived, as all of them is in the books.",
+            journal.packed(),
+        ),
+        ("tollgate_journal_archives", Gauge, "Archived segments of the journal.", journal.archives()),
+        ("tollgate_journal_archive_bytes", Gauge, "Their bytes.", journal.archive_bytes()),
+        (
+            "tollgate_journal_archive_failures",
+            Counter,
+            "Times that segments could not be archived, or archives not removed; it is tried again.",
+            journal.archive_failures(),
+        ),
     ]
 }
 
@@ -319,16 +333,23 @@ fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
             "tollgate_journal_recorded",
             Gauge,
             "The last record of the journal that is in the books; behind committed by what waits.",
-            drain.tally().position,
+            accounts.tally.position,
         ),
         ("tollgate_usage_accepted", Counter, "Usage records that the journal took.", accounts.accepted),
-        ("tollgate_usage_recorded", Counter, "Usage records in the books.", accounts.recorded),
+        ("tollgate_usage_recorded", Counter, "Usage records in the books.", accounts.tally.recorded),
         (
             "tollgate_usage_excepted",
             Counter,
             "Records of the journal that are lost, unreadable or refused by the books: exceptions.",
-            accounts.excepted,
+            accounts.tally.excepted,
         ),
+        (
+            "tollgate_usage_omissions",
+            Counter,
+            "Records that stand for calls of which the journal could take none; each is an exception.",
+            accounts.tally.omissions,
+        ),
+        ("tollgate_usage_omitted_calls", Counter, "The calls that those stand for.", accounts.tally.omitted),
         (
             "tollgate_usage_refused",
             Counter,
@@ -339,7 +360,7 @@ fn usage_figures(journal: &State, drain: &DrainState) -> Vec<Figure> {
         (
             "tollgate_usage_unaccounted",
             Gauge,
-            "Accepted less recorded, excepted and waiting: anything but 0 is a fault.",
+            "Accepted less recorded, excepted, omissions and waiting: anything but 0 is a fault.",
             accounts.unaccounted,
         ),
         (

@@ -22,10 +22,9 @@ pub(super) async fn open_recorder(
 ) -> Result<(Recorder, Arc<DrainState>), ServerError> {
     let source = JournalOf { node: node.clone(), journal: journal.identity().to_owned() };
     let (store, live, clock) = (services.store.clone(), services.live.clone(), services.clock.clone());
-    let excepted = store.excepted_records(node.as_str()).await?;
-    // What the store had at the start.
-    let drained = DrainState::at(journal.settings().resume_after, excepted);
-    Ok((Recorder::open(store, source, live, clock).await?, Arc::new(drained)))
+    let recorder = Recorder::open(store, source, live, clock).await?;
+    let drained = DrainState::at(recorder.last_known());
+    Ok((recorder, Arc::new(drained)))
 }
 
 /// Begins to move usage records from the journal to the books.
@@ -34,9 +33,9 @@ pub(super) fn start_drain(
     journal: &Journal,
     stop: &CancellationToken,
 ) -> Task<()> {
-    let kept = (journal.state().clone(), journal.settings().clone());
+    let state = journal.state().clone();
     let stop = stop.clone();
     let stopped = async move { stop.cancelled().await };
     let reader = journal.reader(journal.settings().resume_after);
-    tokio::spawn(drain(reader, kept, Arc::new(recorder), drained, stopped))
+    tokio::spawn(drain(reader, state, Arc::new(recorder), drained, stopped))
 }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::ServerError;
 use super::node::Node;
-use crate::policy::snapshot::Unwritable;
+use crate::policy::journal_terms::Unwritable;
 
 /// How long a journal may fail before a node stops, if it is to stop then.
 const UNWRITABLE_TIME: Duration = Duration::from_secs(10);

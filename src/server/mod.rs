@@ -27,6 +27,7 @@ mod own_endpoints;
 mod paced;
 mod policies;
 pub mod random;
+mod retention;
 mod sealing_key;
 pub mod secret_file;
 pub mod serve;

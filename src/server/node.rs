@@ -19,6 +19,7 @@ use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
 use super::leases::Leases;
+use super::retention::Retention;
 use super::signing::Signing;
 use super::tls;
 use super::tls::certificates::Certificates;
@@ -270,6 +271,8 @@ impl Node {
             })),
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
+        let (live, at) = (services.live.clone(), services.clock.clone());
+        sweeping.push(tokio::spawn(Retention::of(&journal, drained.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
         let leases = Leases::start(&services.store, purses, (&settings.node, journal.state().committed()));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);

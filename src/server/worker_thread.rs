@@ -100,7 +100,7 @@ async fn run(core: Core, shared: Arc<Shared>, cells: Arc<Cells>, stop: Cancellat
         tracing::warn!(connections = tasks.len(), "connections are cut: the drain time is over");
     }
     ticking.abort();
-    worker.tick(false);
+    worker.end();
 }
 
 /// Takes connections and serves each in a task of its own.

@@ -1,9 +1,10 @@
-//! How far each node's journal has been recorded: moved in the transaction that records, so never wrong by a record.
+//! How far each node's journal has been recorded, and what became of its records: moved in the transaction that records, so never
+//! wrong by a record.
 
 use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
-use super::usage::integer;
+use super::usage::{count, integer};
 
 /// How far a node's journal has been recorded, and which journal that is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,19 +13,53 @@ pub struct JournalPlace {
     pub sequence: u64,
     /// The journal's identity, once the node has given it.
     pub journal: Option<String>,
+    /// What became of the records up to there.
+    pub counts: JournalCounts,
+    /// Whether a program moved it that did not count: then what is recorded and excepted is not known, and 0 here.
+    pub is_uncounted: bool,
+}
+
+/// What became of the records of a journal. All but the last add up to the position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JournalCounts {
+    /// Records in the books.
+    pub recorded: u64,
+    /// Records that were lost, unreadable or refused: exceptions.
+    pub excepted: u64,
+    /// Records that stand for calls of which the journal could take none.
+    pub omissions: u64,
+    /// The calls that those stand for.
+    pub omitted: u64,
 }
 
 row! {
-    PlaceRow { sequence: i64, journal: Option<String> }
+    PlaceRow {
+        sequence: i64,
+        journal: Option<String>,
+        recorded: Option<i64>,
+        excepted: Option<i64>,
+        omissions: i64,
+        omitted: i64,
+    }
 }
 
-const SELECT: &str = "select sequence, journal from journal_position where node = $1";
+const SELECT: &str =
+    "select sequence, journal, recorded, excepted, omissions, omitted from journal_position where node = $1";
 
 fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
     let Some(row) = row else { return Ok(JournalPlace::default()) };
-    let sequence =
-        u64::try_from(row.sequence).map_err(|_| StoreError::corrupt("journal_position.sequence"))?;
-    Ok(JournalPlace { sequence, journal: row.journal })
+    let known = |column, value: Option<i64>| value.map_or(Ok(0), |value| count(column, value));
+    Ok(JournalPlace {
+        sequence: count("journal_position.sequence", row.sequence)?,
+        journal: row.journal,
+        counts: JournalCounts {
+            recorded: known("journal_position.recorded", row.recorded)?,
+            excepted: known("journal_position.excepted", row.excepted)?,
+            omissions: count("journal_position.omissions", row.omissions)?,
+            omitted: count("journal_position.omitted", row.omitted)?,
+        },
+        is_uncounted: row.recorded.is_none() || row.excepted.is_none(),
+    })
 }
 
 impl Store {
@@ -54,7 +89,7 @@ impl Transaction {
         place(on!(self.connection(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
     }
 
-    /// Moves a node's position, ahead only and in the same journal.
+    /// Moves a node's position, ahead only and in the same journal, with what became of the records up to there.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it would go back, or the node's journal is another; [`StoreError::Unavailable`].
@@ -63,15 +98,23 @@ impl Transaction {
         node: &str,
         journal: &str,
         sequence: u64,
+        counts: &JournalCounts,
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into journal_position (node, sequence, journal) values ($1, $2, $3) \
-                 on conflict (node) do update set sequence = excluded.sequence, journal = excluded.journal",
+                "insert into journal_position (node, sequence, journal, recorded, excepted, omissions, omitted) \
+                 values ($1, $2, $3, $4, $5, $6, $7) \
+                 on conflict (node) do update set sequence = excluded.sequence, journal = excluded.journal, \
+                 recorded = excluded.recorded, excepted = excluded.excepted, omissions = excluded.omissions, \
+                 omitted = excluded.omitted",
             )
             .bind(node)
             .bind(integer(sequence))
             .bind(journal)
+            .bind(integer(counts.recorded))
+            .bind(integer(counts.excepted))
+            .bind(integer(counts.omissions))
+            .bind(integer(counts.omitted))
             .execute(db)
             .await
             .map(|_| ())

@@ -67,6 +67,7 @@ const STEPS: &[Step] = &[
     step!(33, "repeats", "0033_repeats.sql"),
     step!(41, "repeatable_calls", "0041_repeatable_calls.sql"),
     step!(39, "balances", "0039_balances.sql"),
+    step!(38, "completeness", "0038_completeness.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -41,7 +41,7 @@ pub mod grant;
 pub mod identity_change;
 mod introspection;
 pub mod journal_head;
-mod journal_position;
+pub mod journal_position;
 pub mod key;
 pub mod key_page;
 pub mod kill_switch;

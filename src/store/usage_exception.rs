@@ -10,11 +10,11 @@ use crate::domain::time::Timestamp;
 /// What could not be rated or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageException {
-    /// Its id: `usage:ID` or `journal:NODE:FIRST-LAST`.
+    /// Its id: `usage:ID`, `journal:NODE:FIRST-LAST` or `omitted:NODE:PLACE`.
     pub id: String,
     /// What is wrong.
     pub kind: ExceptionKind,
-    /// When the call was; of what could not be read, when that was noticed.
+    /// When the call was; of what could not be read or believed, when that was noticed.
     pub at: Timestamp,
     /// The usage record, if it could be read.
     pub usage: Option<String>,
@@ -39,6 +39,10 @@ pub enum ExceptionKind {
     Transaction,
     /// Records of a journal could not be read at all.
     Journal,
+    /// The call's time is not to be believed: nothing was charged.
+    Time,
+    /// The journal could take no record of calls that were served.
+    Omitted,
 }
 
 impl ExceptionKind {
@@ -50,11 +54,22 @@ impl ExceptionKind {
             Self::Plan => "plan",
             Self::Transaction => "transaction",
             Self::Journal => "journal",
+            Self::Time => "time",
+            Self::Omitted => "omitted",
+        }
+    }
+
+    /// The kind that older programs take it for, if they do not know it.
+    fn to_older_programs(self) -> Self {
+        match self {
+            Self::Time => Self::Evidence,
+            Self::Omitted => Self::Journal,
+            Self::Evidence | Self::Plan | Self::Transaction | Self::Journal => self,
         }
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Evidence, Self::Plan, Self::Transaction, Self::Journal]
+        [Self::Evidence, Self::Plan, Self::Transaction, Self::Journal, Self::Time, Self::Omitted]
             .into_iter()
             .find(|kind| kind.name() == name)
     }
@@ -90,7 +105,8 @@ impl TryFrom<ExceptionRow> for UsageException {
     }
 }
 
-const OPEN: &str = "select e.id, e.kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload from usage_exception e \
+const OPEN: &str = "select e.id, coalesce(e.newer_kind, e.kind) as kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload \
+                    from usage_exception e \
                     where not exists (select 1 from exception_resolution r where r.exception = e.id) ";
 
 impl Store {
@@ -133,24 +149,6 @@ impl Store {
         Ok(u64::try_from(row.0).unwrap_or(0))
     }
 
-    /// How many records of a node's journal became exceptions of the journal, whatever was decided about them.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn excepted_records(&self, node: &str) -> Result<u64, StoreError> {
-        // All that begins with it comes before what has the next character in place of its last one.
-        let (begin, end) = (format!("journal:{node}:"), format!("journal:{node};"));
-        let rows: Vec<(String,)> = on!(self.reader(), db => {
-            sqlx::query_as("select id from usage_exception where id > $1 and id < $2")
-                .bind(&begin)
-                .bind(&end)
-                .fetch_all(db)
-                .await
-        })?;
-        let mut spans = rows.iter().map(|(id,)| span(id, &begin)).collect::<Result<Vec<_>, _>>()?;
-        Ok(covered(&mut spans))
-    }
-
     /// How many exceptions nobody has resolved.
     ///
     /// # Errors
@@ -168,6 +166,24 @@ impl Store {
 }
 
 impl Transaction {
+    /// How many records of a node's journal became exceptions of the journal, whatever was decided about them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn excepted_records(&mut self, node: &str) -> Result<u64, StoreError> {
+        // All that begins with it comes before what has the next character in place of its last one.
+        let (begin, end) = (format!("journal:{node}:"), format!("journal:{node};"));
+        let rows: Vec<(String,)> = on!(self.connection(), db => {
+            sqlx::query_as("select id from usage_exception where id > $1 and id < $2")
+                .bind(&begin)
+                .bind(&end)
+                .fetch_all(db)
+                .await
+        })?;
+        let mut spans = rows.iter().map(|(id,)| span(id, &begin)).collect::<Result<Vec<_>, _>>()?;
+        Ok(covered(&mut spans))
+    }
+
     /// An exception that nobody has resolved.
     ///
     /// # Errors
@@ -205,19 +221,21 @@ impl Transaction {
     pub async fn insert_exceptions(&mut self, exceptions: &[UsageException]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into usage_exception (id, kind, at, usage, app, sale, reason, payload) ",
-            8,
+            "insert into usage_exception (id, kind, at, usage, app, sale, reason, payload, newer_kind) ",
+            9,
             exceptions,
             "on conflict do nothing",
             |row, exception| {
+                let older = exception.kind.to_older_programs();
                 row.push_bind(&exception.id)
-                    .push_bind(exception.kind.name())
+                    .push_bind(older.name())
                     .push_bind(exception.at.as_micros())
                     .push_bind(exception.usage.as_deref())
                     .push_bind(exception.app.as_deref())
                     .push_bind(exception.sale.as_deref())
                     .push_bind(&exception.reason)
-                    .push_bind(exception.payload.as_deref());
+                    .push_bind(exception.payload.as_deref())
+                    .push_bind((older != exception.kind).then(|| exception.kind.name()));
             }
         )?;
         Ok(())

@@ -147,12 +147,20 @@ async fn rate(
     given: Option<Given>,
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
-    let call = call(transaction, exception, given).await?;
+    let mut call = call(transaction, exception, given).await?;
+    if exception.kind == ExceptionKind::Time {
+        // When it was is not known. It is charged for as of now, and not in a month of long ago or to come.
+        call.at = time.now;
+    }
     let anew = (Sums::Read, Running::default());
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;
     match exception.kind {
         ExceptionKind::Transaction => books.rate_its_transaction(&call).await??,
-        ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal => {
+        ExceptionKind::Evidence
+        | ExceptionKind::Plan
+        | ExceptionKind::Journal
+        | ExceptionKind::Time
+        | ExceptionKind::Omitted => {
             books.rate_one(&call).await?.map_err(|(_, unrated)| match unrated {
                 Some(unrated) => BillingError::Unrated(unrated),
                 None => BillingError::PlanUnknown(call.plan.clone()),
@@ -174,7 +182,14 @@ async fn call(
     exception: &UsageException,
     given: Option<Given>,
 ) -> Result<Billable, BillingError> {
-    let unread = "its usage record could not be read; it can only be waived";
+    let unread = match exception.kind {
+        ExceptionKind::Omitted => "there is no usage record of these calls; it can only be waived",
+        ExceptionKind::Evidence
+        | ExceptionKind::Plan
+        | ExceptionKind::Transaction
+        | ExceptionKind::Journal
+        | ExceptionKind::Time => "its usage record could not be read; it can only be waived",
+    };
     let id = exception.usage.clone().ok_or(BillingError::NotRatable(unread))?;
     let rows = transaction.usage_records(&[id]).await?;
     let row = rows.first().ok_or(BillingError::NotRatable(unread))?;
@@ -193,11 +208,19 @@ async fn call(
             ));
         }
         (
-            ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal,
+            ExceptionKind::Evidence
+            | ExceptionKind::Plan
+            | ExceptionKind::Journal
+            | ExceptionKind::Time
+            | ExceptionKind::Omitted,
             Some(Given::Call { units, transaction }),
         ) => (call.units, call.transaction) = (units, transaction),
         (
-            ExceptionKind::Evidence | ExceptionKind::Plan | ExceptionKind::Journal,
+            ExceptionKind::Evidence
+            | ExceptionKind::Plan
+            | ExceptionKind::Journal
+            | ExceptionKind::Time
+            | ExceptionKind::Omitted,
             Some(Given::Transaction(_)),
         ) => {
             return Err(BillingError::NotRatable(

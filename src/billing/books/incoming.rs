@@ -6,11 +6,15 @@ use uuid::Uuid;
 
 use super::repeats::Repeats;
 use crate::billing::error::BillingError;
+use crate::billing::rating::Billable;
 use crate::domain::id::NodeId;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
+use crate::metering::omission::Omission;
 use crate::metering::record::encode;
+use crate::policy::journal_terms::RecordTimes;
+use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
@@ -25,6 +29,8 @@ pub(super) struct Incoming {
     pub(super) head: Option<[u8; 32]>,
     /// Which records are of calls that may come again, or came again.
     pub(super) repeats: Repeats,
+    /// What becomes of the places of the journal that it is of, those that were passed over left out.
+    pub(super) counts: JournalCounts,
 }
 
 impl Incoming {
@@ -56,18 +62,49 @@ impl Incoming {
 
     fn take(&mut self, drained: Drained, node: &NodeId, reached: u64, now: Timestamp) {
         match drained {
-            Drained::Usage(sequence, usage) => self.records.push(Recorded { sequence, usage: *usage }),
+            Drained::Usage(sequence, usage) => {
+                self.counts.recorded += 1;
+                self.records.push(Recorded { sequence, usage: *usage });
+            }
             Drained::Unreadable(sequence, payload, reason) => {
+                self.counts.excepted += 1;
                 let unread = unread(node, (sequence, sequence), reason, now);
                 self.exceptions.push(UsageException { payload: Some(payload), ..unread });
             }
             Drained::Lost(first, last) => {
                 let first = first.max(reached.saturating_add(1));
+                self.counts.excepted += last.saturating_sub(first).saturating_add(1);
                 let reason = "these records of the journal are lost to rot".to_owned();
                 self.exceptions.push(unread(node, (first, last), reason, now));
             }
+            Drained::Omitted(sequence, omission) => {
+                self.counts.omissions += 1;
+                self.counts.omitted = self.counts.omitted.saturating_add(omission.calls);
+                self.exceptions.push(omitted(node, sequence, &omission));
+            }
             Drained::Head(_, head) => self.head = Some(head),
         }
+    }
+
+    /// The calls that are to be rated, and exceptions of those whose time is not believed. Nobody need be asked about the time of one
+    /// that costs nothing.
+    pub(super) fn calls(
+        &self,
+        times: Option<&RecordTimes>,
+        now: Timestamp,
+    ) -> (Vec<Billable>, Vec<UsageException>) {
+        let mut doubted = Vec::new();
+        let calls = self.records.iter().filter_map(|recorded| Billable::of(&recorded.usage));
+        let believed = calls.filter(|call| {
+            let doubt = times.and_then(|times| times.doubt(call.at, now));
+            let is_believed = doubt.is_none();
+            doubted.extend(doubt.map(|reason| {
+                // In the period of today, where it is seen.
+                of_call((call.usage, now, call.app.as_str()), ExceptionKind::Time, reason)
+            }));
+            is_believed
+        });
+        (believed.collect(), doubted)
     }
 
     /// What someone must look at, of the records too.
@@ -87,7 +124,7 @@ impl Incoming {
             .collect();
         let mut seen: HashSet<Uuid, foldhash::fast::RandomState> =
             HashSet::with_capacity_and_hasher(self.records.len(), foldhash::fast::RandomState::default());
-        let exceptions = &mut self.exceptions;
+        let (exceptions, counts) = (&mut self.exceptions, &mut self.counts);
         self.records.retain(|record| {
             let (id, sequence) = (record.usage.id, record.sequence);
             let is_here = |place: &&TakenPlace| place.node == *node && place.sequence == sequence;
@@ -103,6 +140,8 @@ impl Incoming {
             };
             let payload = encode(&record.usage).ok();
             let unread = unread(node, (sequence, sequence), reason, now);
+            counts.recorded = counts.recorded.saturating_sub(1);
+            counts.excepted += 1;
             exceptions.push(UsageException { payload, ..unread });
             false
         });
@@ -112,9 +151,10 @@ impl Incoming {
 /// The first and last place of the journal that it stands for.
 fn span(drained: &Drained) -> (u64, u64) {
     match drained {
-        Drained::Usage(sequence, _) | Drained::Unreadable(sequence, ..) | Drained::Head(sequence, _) => {
-            (*sequence, *sequence)
-        }
+        Drained::Usage(sequence, _)
+        | Drained::Unreadable(sequence, ..)
+        | Drained::Omitted(sequence, _)
+        | Drained::Head(sequence, _) => (*sequence, *sequence),
         Drained::Lost(first, last) => (*first, *last),
     }
 }
@@ -132,6 +172,22 @@ fn unread(node: &NodeId, (first, last): (u64, u64), reason: String, at: Timestam
     }
 }
 
+fn omitted(node: &NodeId, sequence: u64, omission: &Omission) -> UsageException {
+    let Omission { app, calls, from, until } = omission;
+    UsageException {
+        id: format!("omitted:{node}:{sequence}"),
+        kind: ExceptionKind::Omitted,
+        at: *from,
+        usage: None,
+        app: app.as_ref().map(ToString::to_string),
+        sale: None,
+        reason: format!(
+            "{calls} calls from {from} to {until} were served, and the journal could take no record of them: its disk hung or was full"
+        ),
+        payload: None,
+    }
+}
+
 /// A call whose worth is not known, or that was under no plan although it is worth something.
 fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
     let (kind, reason) = match (&usage.evidence, &usage.subscribed) {
@@ -141,14 +197,18 @@ fn exception_of(usage: &UsageRecord) -> Option<UsageException> {
         }
         (Evidence::Billable { .. }, Some(_)) | (Evidence::Free, _) => return None,
     };
-    Some(UsageException {
-        id: format!("usage:{}", usage.id),
+    Some(of_call((usage.id, usage.at, usage.app.as_str()), kind, reason))
+}
+
+fn of_call((usage, at, app): (Uuid, Timestamp, &str), kind: ExceptionKind, reason: String) -> UsageException {
+    UsageException {
+        id: format!("usage:{usage}"),
         kind,
-        at: usage.at,
-        usage: Some(usage.id.to_string()),
-        app: Some(usage.app.to_string()),
+        at,
+        usage: Some(usage.to_string()),
+        app: Some(app.to_owned()),
         sale: None,
         reason,
         payload: None,
-    })
+    }
 }

@@ -1,7 +1,6 @@
 //! Takes usage records from a node's journal into the books: records, charges, postings and the journal's position in
 //! one transaction, so that each record is rated exactly once whatever crashes in between.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,12 +13,15 @@ use crate::billing::balance::leases::consume;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
-use crate::billing::rating::{Billable, Running};
+use crate::billing::rating::Running;
 use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
+use crate::metering::tally::Tally;
+use crate::policy::journal_terms::RecordTimes;
 use crate::policy::live::Live;
 use crate::policy::snapshot::Snapshot;
+use crate::store::journal_position::JournalCounts;
 use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_batch::Batch;
@@ -40,7 +42,8 @@ pub struct Recorder {
     source: JournalOf,
     live: Arc<Live>,
     clock: Arc<dyn Clock>,
-    position: AtomicU64,
+    /// Where the books stand; `None` if they are to be asked.
+    standing: Mutex<Option<Tally>>,
     tariffs: Tariffs,
     /// Taken out for a batch, put back when it is committed.
     memory: Mutex<Option<Memory>>,
@@ -70,11 +73,17 @@ impl Recorder {
     ) -> Result<Self, BillingError> {
         let mut transaction = store.begin().await?;
         transaction.hold(Exclusive::Billing).await?;
-        let position = recorded(&mut transaction, &source).await?;
-        transaction.keep_journal_place(source.node.as_str(), &source.journal, position).await?;
+        let tally = standing(&mut transaction, &source).await?;
+        keep_standing(&mut transaction, &source, &tally).await?;
         transaction.commit().await?;
-        let (position, plans, memory) = (AtomicU64::new(position), Mutex::new(None), Mutex::new(None));
-        Ok(Self { store, source, live, clock, position, tariffs: tariffs(), memory, plans })
+        let (standing, plans, memory) = (Mutex::new(Some(tally)), Mutex::new(None), Mutex::new(None));
+        Ok(Self { store, source, live, clock, standing, tariffs: tariffs(), memory, plans })
+    }
+
+    /// Where the books stood when they were last heard of.
+    #[must_use]
+    pub fn last_known(&self) -> Tally {
+        self.remembered().unwrap_or_default()
     }
 
     /// Keeps plan versions that have come into force since the files were loaded, before anything is rated by them.
@@ -102,42 +111,52 @@ impl Recorder {
         Ok(())
     }
 
-    /// Remembers how far the journal is recorded, back too.
-    fn remember(&self, recorded: u64) {
-        self.position.store(recorded, Ordering::Release);
+    fn remembered(&self) -> Option<Tally> {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, standing: Option<Tally>) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 }
 
 #[async_trait]
 impl UsageSink for Recorder {
-    async fn position(&self) -> Result<u64, SinkError> {
-        Ok(self.position.load(Ordering::Acquire))
+    async fn standing(&self) -> Result<Tally, SinkError> {
+        if let Some(known) = self.remembered() {
+            return Ok(known);
+        }
+        let mut transaction = self.store.begin().await.map_err(BillingError::from)?;
+        let tally = standing(&mut transaction, &self.source).await?;
+        transaction.roll_back().await.map_err(BillingError::from)?;
+        self.remember(Some(tally));
+        Ok(tally)
     }
 
-    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
+    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<Tally, SinkError> {
         let (snapshot, now) = (self.live.load(), self.clock.now());
         self.keep_plans(&snapshot, now).await?;
         let time = BooksTime { zone: snapshot.platform.zone.clone(), now };
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).take();
         let memory = (&self.tariffs, memory.unwrap_or_default());
-        match record(&self.store, &self.source, (batch, up_to), time, memory).await {
-            Ok(memory) => {
+        let times = Some(&snapshot.platform.record_times);
+        match record(&self.store, &self.source, (batch, up_to), (time, times), memory).await {
+            Ok((memory, tally)) => {
                 *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
-                self.remember(up_to);
+                self.remember(Some(tally));
+                Ok(tally)
             }
             Err(error) => {
-                if let BillingError::Gap { recorded, .. } = error {
-                    self.remember(recorded);
-                }
-                return Err(error.into());
+                // It may have been committed, or the store replaced by another.
+                self.remember(None);
+                Err(error.into())
             }
         }
-        Ok(())
     }
 }
 
 /// Records a batch of a journal that ends at `up_to`. What was recorded before is passed over, so batches may come
-/// again, and cut in another way; but none may leave out what comes before it.
+/// again, and cut in another way; but none may leave out what comes before it. The time of each call is believed.
 ///
 /// # Errors
 /// [`BillingError`]; then nothing of the batch is recorded.
@@ -147,36 +166,39 @@ pub async fn record_batch(
     (batch, up_to): (Vec<Drained>, u64),
     time: BooksTime,
 ) -> Result<(), BillingError> {
-    record(store, source, (batch, up_to), time, (&tariffs(), Memory::default())).await.map(drop)
+    record(store, source, (batch, up_to), (time, None), (&tariffs(), Memory::default())).await.map(drop)
 }
 
 /// Records a batch as if nothing of it was recorded before, as is nearly always so. The store says if an id is taken; then
-/// it is asked which.
+/// it is asked which. Gives where the books stand then.
 async fn record(
     store: &Store,
     source: &JournalOf,
     (batch, up_to): (Vec<Drained>, u64),
-    time: BooksTime,
+    (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
-) -> Result<Memory, BillingError> {
+) -> Result<(Memory, Tally), BillingError> {
     let mut transaction = begin(store).await?;
-    let position = recorded(&mut transaction, source).await?;
+    let before = standing(&mut transaction, source).await?;
+    let position = before.position;
     if up_to <= position {
-        return Ok(memory);
+        return Ok((memory, before));
     }
     let span = (position.saturating_add(1), up_to);
     let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
     incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
     set_repeats_free(&mut transaction, &mut incoming).await?;
-    match take_in(transaction, (source, span), &incoming, time.clone(), (tariffs, memory)).await {
+    let at = (time.clone(), times);
+    match take_in(transaction, (source, &before, up_to), &incoming, at, (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;
-            if recorded(&mut transaction, source).await? != position {
+            if standing(&mut transaction, source).await? != before {
                 return Err(BillingError::Gap { recorded: position, first: span.0 });
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
             set_repeats_free(&mut transaction, &mut incoming).await?;
-            take_in(transaction, (source, span), &incoming, time, (tariffs, Memory::default())).await
+            let memory = (tariffs, Memory::default());
+            take_in(transaction, (source, &before, up_to), &incoming, (time, times), memory).await
         }
         taken => taken,
     }
@@ -219,26 +241,30 @@ async fn begin(store: &Store) -> Result<Transaction, BillingError> {
     Ok(transaction)
 }
 
-/// Rates and keeps what is new.
+/// Rates and keeps what is new up to a place, after what the books had before. Gives where they stand then.
 async fn take_in(
     mut transaction: Transaction,
-    (source, span): (&JournalOf, (u64, u64)),
+    (source, before, up_to): (&JournalOf, &Tally, u64),
     incoming: &Incoming,
-    time: BooksTime,
+    (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
-) -> Result<Memory, BillingError> {
-    let calls: Vec<Billable> =
-        incoming.records.iter().filter_map(|recorded| Billable::of(&recorded.usage)).collect();
-    let origin = Origin::Journal { node: source.node.clone(), first: span.0, last: span.1 };
+) -> Result<(Memory, Tally), BillingError> {
+    let (calls, doubted) = incoming.calls(times, time.now);
+    if let Some(first) = doubted.first() {
+        tracing::warn!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
+    }
+    let first = before.position.saturating_add(1);
+    let origin = Origin::Journal { node: source.node.clone(), first, last: up_to };
     let Memory { mut numbers, mut running } = memory;
     if !transaction.is_as_numbered(&numbers).await? {
         running = Running::default();
     }
     let mut sums = Sums::Unread;
     let running = loop {
-        let before = (sums, std::mem::take(&mut running));
-        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, before).await?;
+        let counted = (sums, std::mem::take(&mut running));
+        let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, counted).await?;
         books.note_all(incoming.exceptions());
+        books.note_all(doubted.clone());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {
             let batch = Batch { records: &incoming.records, head: incoming.head.as_ref() };
@@ -248,22 +274,50 @@ async fn take_in(
     };
     keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
     consume(&mut transaction, &source.node, &incoming.records, &time.zone).await?;
-    transaction.keep_journal_place(source.node.as_str(), &source.journal, span.1).await?;
+    let after = after(before, &incoming.counts, up_to);
+    keep_standing(&mut transaction, source, &after).await?;
     transaction.commit().await?;
-    Ok(Memory { numbers, running })
+    Ok((Memory { numbers, running }, after))
 }
 
-/// How far a journal is recorded, if it is the one that the books know by its node's name, or the first.
-async fn recorded(transaction: &mut Transaction, source: &JournalOf) -> Result<u64, BillingError> {
-    let place = transaction.journal_place(source.node.as_str()).await?;
-    match place.journal {
-        Some(known) if known != source.journal => Err(BillingError::AnotherJournal {
-            node: source.node.clone(),
-            known,
-            given: source.journal.clone(),
-        }),
-        Some(_) | None => Ok(place.sequence),
+/// Where the books stand once they have taken so many up to a place.
+fn after(before: &Tally, taken: &JournalCounts, up_to: u64) -> Tally {
+    Tally {
+        position: up_to,
+        recorded: before.recorded.saturating_add(taken.recorded),
+        excepted: before.excepted.saturating_add(taken.excepted),
+        omissions: before.omissions.saturating_add(taken.omissions),
+        omitted: before.omitted.saturating_add(taken.omitted),
     }
+}
+
+/// How far a journal is recorded and what became of it, if it is the one that the books know by its node's name, or the first.
+async fn standing(transaction: &mut Transaction, source: &JournalOf) -> Result<Tally, BillingError> {
+    let node = source.node.as_str();
+    let place = transaction.journal_place(node).await?;
+    if let Some(known) = place.journal.filter(|known| *known != source.journal) {
+        let given = source.journal.clone();
+        return Err(BillingError::AnotherJournal { node: source.node.clone(), known, given });
+    }
+    let (position, JournalCounts { mut recorded, mut excepted, omissions, omitted }) =
+        (place.sequence, place.counts);
+    if place.is_uncounted {
+        // The journal has no gaps: what became nothing else was recorded.
+        let others = position.saturating_sub(omissions);
+        excepted = transaction.excepted_records(node).await?.min(others);
+        recorded = others.saturating_sub(excepted);
+    }
+    Ok(Tally { position, recorded, excepted, omissions, omitted })
+}
+
+async fn keep_standing(
+    transaction: &mut Transaction,
+    source: &JournalOf,
+    tally: &Tally,
+) -> Result<(), BillingError> {
+    let Tally { position, recorded, excepted, omissions, omitted } = *tally;
+    let counts = JournalCounts { recorded, excepted, omissions, omitted };
+    Ok(transaction.keep_journal_place(source.node.as_str(), &source.journal, position, &counts).await?)
 }
 
 impl From<BillingError> for SinkError {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::file::platform::{DpopSection, PlatformFile, SignedRequestsSection, UnwritableName};
+use super::super::file::platform::{DpopSection, PlatformFile, SignedRequestsSection};
 use super::super::file::products::ProductEntry;
 use super::super::file::scopes::ScopeEntry;
 use super::super::file::text::DurationText;
@@ -11,8 +11,7 @@ use super::super::file::upstreams::{EnvironmentName, UpstreamEntry};
 use super::super::load::Document;
 use super::super::places::unescape;
 use super::super::snapshot::{
-    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, ProofNonces, Route, ScopeText, Unwritable,
-    Upstream,
+    ApiProduct, Endpoint, MAX_ACCESS_TOKEN_LIFETIME, Platform, ProofNonces, Route, ScopeText, Upstream,
 };
 use super::super::source::Kind;
 use super::set::{Compiling, Origin, Products};
@@ -74,6 +73,8 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
     let login = super::login::login(compiling, document, oauth.login.as_ref());
     let signing_keys = super::signing_keys::signing_keys(compiling, document, oauth);
     let signature_window = signature_window(compiling, document, &file.signed_requests);
+    let record_times = super::journal::record_times(compiling, document, &file.journal);
+    let archiving = super::journal::archiving(compiling, document, &file.journal);
     let issuers = super::issuers::issuers(compiling, document, &file.issuers);
     Some(Platform {
         name: file.name.clone(),
@@ -88,17 +89,11 @@ pub(super) fn platform(compiling: &mut Compiling<'_>) -> Option<Platform> {
         proof_nonces: proof_nonces(&oauth.dpop),
         signing_keys: signing_keys?,
         signature_window: signature_window?,
-        unwritable: unwritable(file.journal.unwritable),
+        unwritable: super::journal::unwritable(&file.journal),
+        record_times: record_times?,
+        archiving: archiving?,
         issuers: issuers?,
     })
-}
-
-fn unwritable(name: UnwritableName) -> Unwritable {
-    match name {
-        UnwritableName::RefuseMoney => Unwritable::RefuseMoney,
-        UnwritableName::RefuseAll => Unwritable::RefuseAll,
-        UnwritableName::Stop => Unwritable::Stop,
-    }
 }
 
 fn signature_window(

@@ -4,6 +4,7 @@ mod access;
 mod basics;
 mod binding;
 mod issuers;
+mod journal;
 mod login;
 mod mask;
 mod meter;

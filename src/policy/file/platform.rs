@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::issuers::IssuerEntry;
 use super::login::LoginSection;
-use super::text::DurationText;
+use super::text::{DurationText, SizeText};
 
 /// Settings of the platform as a whole.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,6 +35,25 @@ pub struct JournalSection {
     /// What becomes of calls while the journal cannot be written, as on a full disk; refuse-money unless it is given.
     #[serde(default)]
     pub unwritable: UnwritableName,
+    /// How old a call may be when its record comes into the books; 1d to 400d, 35d unless it is given. An older one is charged for
+    /// only once someone has looked at it, as of the day of that: its clock was wrong, or its record waited for so long.
+    pub oldest: Option<DurationText>,
+    /// How far ahead of the clock of the node that records it a call may be, in the same way; 1s to 1d, 5m unless it is given.
+    pub ahead: Option<DurationText>,
+    /// How the records that are in the books are kept.
+    #[serde(default)]
+    pub archive: ArchiveSection,
+}
+
+/// How long the journal's records are kept once they are in the books: compressed, in the node's data folder.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveSection {
+    /// For how long; 1d to 400d, 90d unless it is given. A store that is put back to an older copy is given again what it lacks, as
+    /// long as that is kept. What is not in the books is kept in any case.
+    pub keep: Option<DurationText>,
+    /// How many bytes of them a node keeps at most; 16GiB unless it is given. Beyond, the oldest go, however long they were kept.
+    pub size: Option<SizeText>,
 }
 
 /// What becomes of calls while the journal cannot be written.

@@ -74,5 +74,5 @@ fn orders_seen_accepted_are_in_the_books_once_after_kills() {
 #[test]
 #[ignore = "a long proof: `make prove`"]
 fn orders_seen_accepted_are_in_the_books_once_after_many_kills() {
-    prove(20);
+    prove(40);
 }

@@ -205,6 +205,7 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "delete from unit_total",
         "update journal_position set sequence = 0",
         "update journal_position set journal = 'x'",
+        "update journal_position set recorded = 0",
         "delete from journal_position",
         "delete from refund",
         "update refund set counted = 0",
@@ -234,7 +235,7 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
             "insert or replace into refund select * from refund",
             "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
              select app, product, plan, plan_version, service_period, 0 from unit_total",
-            "insert or replace into journal_position values ('node-1', 0, 'node-1-journal')",
+            "insert or replace into journal_position (node, sequence, journal) values ('node-1', 0, 'node-1-journal')",
         ]);
     }
     for sql in attempts {

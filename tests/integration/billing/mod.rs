@@ -9,6 +9,7 @@ mod excepted;
 mod exceptions;
 mod found;
 mod heads;
+mod kills;
 mod late;
 mod ledger;
 mod oracle;
@@ -19,6 +20,7 @@ mod rating;
 mod recorder;
 mod remembered;
 mod repeats;
+mod restored;
 pub(crate) mod seed;
 mod split;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::journal::chain;
+use tollgate::journal::chain::{self, Head};
 use tollgate::journal::frame::{Decoded, Form, SEAL_FRAME, SEGMENT_HEADER, decode};
 use tollgate::journal::journal::JournalSettings;
 use tollgate::journal::segment;
@@ -13,12 +13,34 @@ use tollgate::journal::verify::{Content, verify};
 use super::recovery::write_segment;
 use super::{append_durably, last_segment, open, payloads, read_all, try_open};
 
+/// What is in a folder, with all of its seals.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) content: Content,
+    pub(super) seals: Vec<(u64, Head)>,
+}
+
+impl std::ops::Deref for Looked {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.content
+    }
+}
+
+pub(super) fn look(folder: &Path) -> Looked {
+    let mut seals = Vec::new();
+    let content =
+        verify(folder, Duration::ZERO, &mut |sequence, head| seals.push((sequence, *head))).unwrap();
+    Looked { content, seals }
+}
+
 /// What is in a folder in which nothing is wrong.
 #[track_caller]
-pub(super) fn sound(folder: &Path) -> Content {
-    let content = verify(folder, Duration::ZERO).unwrap();
-    assert!(content.findings.is_empty(), "{:#?}", content.findings);
-    content
+pub(super) fn sound(folder: &Path) -> Looked {
+    let looked = look(folder);
+    assert!(looked.findings.is_empty(), "{:#?}", looked.findings);
+    looked
 }
 
 /// A journal of these records, each a group of its own, in segments of a few.

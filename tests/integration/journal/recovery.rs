@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tollgate::journal::error::JournalError;
-use tollgate::journal::frame::{FRAME_HEADER, Form, SEGMENT_HEADER, SegmentHeader, encode};
+use tollgate::journal::frame::{
+    FRAME_HEADER, Form, SEAL_FRAME, SEGMENT_HEADER, SegmentHeader, encode, encode_seal,
+};
 use tollgate::journal::journal::JournalSettings;
 use tollgate::journal::reader::Entry;
 
-use super::{append_durably, open, payloads, read_all, try_open};
+use super::chain::sound;
+use super::{append_durably, last_segment, open, payloads, read_all, try_open};
 
 /// The files of `folder` whose names have `part` in them.
 fn files(folder: &Path, part: &str) -> Vec<PathBuf> {
@@ -133,4 +136,45 @@ fn an_older_segment_of_another_node_is_refused() {
     write_segment(folder.path(), 2, &[b"second"]);
     let opened = try_open(JournalSettings::new(folder.path().to_owned(), "node-1".to_owned()));
     assert!(matches!(opened, Err(JournalError::OtherNode { .. })));
+}
+
+#[test]
+fn a_stop_between_the_seal_that_was_missing_and_the_cut_behind_it_harms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    append_durably(&journal, &["a", "b"]);
+    journal.close().unwrap();
+    let segment = last_segment(folder.path());
+    // A start has put the seal over the begin of a torn record, whose rest is still there.
+    let mut torn = Vec::new();
+    encode(&mut torn, 3, &[7; 200]);
+    let rest = &torn[SEAL_FRAME..150];
+    fs::write(&segment, [&fs::read(&segment).unwrap(), rest, &[0; 100]].concat()).unwrap();
+    let (journal, recovery) = open(folder.path());
+    assert_eq!((recovery.last, recovery.cut_bytes), (2, rest.len() as u64));
+    assert!(recovery.missing.is_empty() && recovery.quarantined.is_empty(), "{recovery:?}");
+    append_durably(&journal, &["c"]);
+    assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["a", "b", "c"]);
+    journal.close().unwrap();
+    sound(folder.path());
+}
+
+#[test]
+fn what_a_segment_holds_that_was_given_up_while_it_was_read_counts_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open(folder.path());
+    append_durably(&journal, &["a"]);
+    journal.close().unwrap();
+    let (journal, _) = open(folder.path());
+    let mut reader = journal.reader(0);
+    assert_eq!(payloads(&read_all(&mut reader)), ["a"]);
+    let segment = last_segment(folder.path());
+    let mut bytes = fs::read(&segment).unwrap();
+    encode(&mut bytes, 2, b"given up");
+    encode_seal(&mut bytes, 2, &[7; 32]);
+    fs::write(&segment, bytes).unwrap();
+    append_durably(&journal, &["b"]);
+    assert_eq!(payloads(&read_all(&mut reader)), ["b"]);
+    assert_ne!(reader.head(), Some([7; 32]));
+    journal.close().unwrap();
 }

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use tollgate::journal::frame::used;
 use tollgate::journal::journal::JournalSettings;
-use tollgate::journal::verify::verify;
 
-use super::chain::sound;
+use super::chain::{look, sound};
 use super::{append_durably, last_segment, open, payloads, read_all, try_open};
 
 const SEGMENT: u64 = 64 << 10;
@@ -108,7 +107,7 @@ fn what_was_torn_before_zeros_is_cut_and_kept_aside() {
     tollgate::journal::frame::encode(&mut torn, 2, &[7; 100]);
     for length in 1..torn.len() {
         fs::write(&segment, [&whole[..], &torn[..length], &[0; 9000]].concat()).unwrap();
-        assert!(!verify(folder.path(), Duration::ZERO).unwrap().findings.is_empty(), "torn at {length}");
+        assert!(!look(folder.path()).findings.is_empty(), "torn at {length}");
         let (journal, recovery) = open(folder.path());
         assert_eq!((recovery.last, recovery.missing.len()), (1, 0), "torn at {length}");
         assert_eq!(recovery.cut_bytes as usize, used(&torn[..length]));

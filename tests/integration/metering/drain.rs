@@ -49,15 +49,18 @@ impl Sink {
 
 #[async_trait]
 impl UsageSink for Sink {
-    async fn position(&self) -> Result<u64, SinkError> {
-        Ok(self.taken.lock().unwrap().position)
+    async fn standing(&self) -> Result<Tally, SinkError> {
+        Ok(self.taken.lock().unwrap().tally())
     }
 
-    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<(), SinkError> {
+    async fn record(&self, batch: Vec<Drained>, up_to: u64) -> Result<Tally, SinkError> {
         let mut taken = self.taken.lock().unwrap();
         taken.tries += 1;
         let mood = (self.mood)(taken.tries, &batch);
         if let Mood::Fails(error) = mood {
+            if let SinkError::Behind(position) = error {
+                taken.position = position;
+            }
             return Err(error);
         }
         for drained in batch {
@@ -66,7 +69,7 @@ impl UsageSink for Sink {
                 Drained::Unreadable(sequence, bytes, reason) => {
                     taken.unreadable.push((sequence, bytes, reason))
                 }
-                Drained::Lost(first, _) => panic!("{first} is lost"),
+                Drained::Lost(first, _) | Drained::Omitted(first, _) => panic!("{first} is no record"),
                 Drained::Head(sequence, _) => {
                     assert_eq!(sequence, up_to, "it ends the batch");
                     taken.heads.push(sequence);
@@ -76,7 +79,18 @@ impl UsageSink for Sink {
         taken.position = up_to;
         match mood {
             Mood::TakesAndLosesTheAnswer => Err(SinkError::Unavailable("the answer was lost".to_owned())),
-            Mood::Takes | Mood::Fails(_) => Ok(()),
+            Mood::Takes | Mood::Fails(_) => Ok(taken.tally()),
+        }
+    }
+}
+
+impl Taken {
+    fn tally(&self) -> Tally {
+        Tally {
+            position: self.position,
+            recorded: self.recorded.len() as u64,
+            excepted: self.unreadable.len() as u64,
+            ..Tally::default()
         }
     }
 }
@@ -118,7 +132,7 @@ async fn drained(
     let folder = tempfile::tempdir().unwrap();
     let settings = JournalSettings::new(folder.path().to_owned(), "node-1".to_owned());
     let (journal, _) =
-        Journal::open(settings.clone(), Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
+        Journal::open(settings, Arc::new(ManualClock::default()), &MachineRandom::new()).unwrap();
     let mut writer = journal.writer();
     let (last, others) = records.split_last().unwrap();
     for (number, record) in (1..).zip(others) {
@@ -136,8 +150,7 @@ async fn drained(
             tokio::task::yield_now().await;
         }
     };
-    let kept = (journal.state().clone(), settings);
-    drain(journal.reader(0), kept, sink.clone(), state.clone(), done).await;
+    drain(journal.reader(0), journal.state().clone(), sink.clone(), state.clone(), done).await;
     drop(writer);
     tokio::task::spawn_blocking(move || journal.close()).await.unwrap().unwrap();
     state
@@ -157,7 +170,7 @@ async fn each_record_is_taken_once_by_a_sink_that_fails_before_and_after_it_took
     let state = drained(&vec![usage(200); 2501], &sink, stands_at(2501)).await;
     assert_eq!(sink.taken.lock().unwrap().recorded, (1..=2501).collect::<Vec<_>>());
     assert!(state.failures() >= 2);
-    assert_eq!(state.tally(), Tally { position: 2501, recorded: 2501, excepted: 0 });
+    assert_eq!(state.tally(), Tally { position: 2501, recorded: 2501, excepted: 0, ..Tally::default() });
 }
 
 #[tokio::test]
@@ -191,7 +204,7 @@ async fn a_record_that_the_sink_refuses_becomes_an_exception_and_the_others_are_
     assert_eq!(taken.recorded, expected.into_iter().collect::<Vec<_>>(), "in order, each once");
     assert_eq!(taken.unreadable, poison.map(|sequence| (sequence, usage(666), "poison".to_owned())));
     assert_eq!(taken.heads, [2000], "that of the whole batch, with its last part alone");
-    assert_eq!(state.tally(), Tally { position: 2000, recorded: 1996, excepted: 4 });
+    assert_eq!(state.tally(), Tally { position: 2000, recorded: 1996, excepted: 4, ..Tally::default() });
     assert_eq!((state.refused(), state.failures()), (4, 0));
 }
 
@@ -204,7 +217,7 @@ async fn a_sink_that_was_set_back_is_given_what_it_has_lost() {
     sink.taken.lock().unwrap().position = 3;
     let state = drained(&vec![usage(200); 5], &sink, stands_at(5)).await;
     assert_eq!(sink.taken.lock().unwrap().recorded, [1, 2, 3, 4, 5]);
-    assert_eq!(state.tally(), Tally { position: 5, recorded: 5, excepted: 0 });
+    assert_eq!(state.tally(), Tally { position: 5, recorded: 5, excepted: 0, ..Tally::default() });
 }
 
 #[tokio::test]
@@ -216,5 +229,5 @@ async fn a_record_of_a_newer_format_is_waited_at_and_not_made_an_exception() {
     let state = drained(&records, &sink, |_, state| state.failures() > 0).await;
     let taken = sink.taken.lock().unwrap();
     assert_eq!((taken.position, &taken.recorded[..], taken.unreadable.len()), (2, &[1][..], 1));
-    assert_eq!(state.tally(), Tally { position: 2, recorded: 1, excepted: 1 });
+    assert_eq!(state.tally(), Tally { position: 2, recorded: 1, excepted: 1, ..Tally::default() });
 }

@@ -4,6 +4,7 @@ mod bound;
 mod broken;
 mod content;
 mod issuers;
+mod journal;
 mod login;
 mod mask;
 mod meter;

@@ -1,0 +1,90 @@
+//! What the platform says of its nodes' journals: what becomes of calls while one cannot be written, which times are believed, and how
+//! long its records are kept.
+
+use std::time::Duration;
+
+use crate::domain::time::Timestamp;
+
+/// How a node keeps records that are in the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archiving {
+    /// For how long.
+    pub keep: Duration,
+    /// How many bytes of them at most.
+    pub most_bytes: u64,
+}
+
+/// What becomes of calls while a node's journal cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// Those on routes with a meter are refused, as nothing could be charged for them. All others are served.
+    RefuseMoney,
+    /// Those of known apps are refused, as no record of them could be kept.
+    RefuseAll,
+    /// As the first, and the node stops if that goes on.
+    Stop,
+}
+
+/// How far the time of a call may be from when its record comes into the books. Beyond, some clock is wrong, or the record is of a
+/// journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordTimes {
+    /// How old a call may be.
+    pub oldest: Duration,
+    /// How far ahead of the books' clock it may be: clocks of nodes differ by less.
+    pub ahead: Duration,
+}
+
+impl Default for RecordTimes {
+    fn default() -> Self {
+        Self { oldest: Duration::from_secs(35 * 24 * 3600), ahead: Duration::from_secs(300) }
+    }
+}
+
+impl RecordTimes {
+    /// Why a call at this time is not believed at `now`, in words; `None` if it is.
+    #[must_use]
+    pub fn doubt(&self, at: Timestamp, now: Timestamp) -> Option<String> {
+        let (days, seconds) = (self.oldest.as_secs() / (24 * 3600), self.ahead.as_secs());
+        if at < now.minus(self.oldest) {
+            return Some(format!(
+                "the call is of {at}, more than {days} days ago (journal.oldest in platform.yaml): either a clock was wrong, or its record \
+                 waited for so long"
+            ));
+        }
+        (at > now.plus(self.ahead)).then(|| {
+            format!(
+                "the call is of {at}, more than {seconds} s ahead of {now} (journal.ahead in platform.yaml): a clock is wrong"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_believed_up_to_both_ends_and_not_beyond() {
+        let times = RecordTimes::default();
+        let now = Timestamp::from_seconds(1_794_300_000);
+        let moment = Duration::from_micros(1);
+        for (at, part) in [
+            (now, None),
+            (now.minus(times.oldest), None),
+            (now.minus(times.oldest).minus(moment), Some("more than 35 days ago")),
+            (Timestamp::from_micros(i64::MIN), Some("days ago")),
+            (now.plus(times.ahead), None),
+            (now.plus(times.ahead).plus(moment), Some("more than 300 s ahead")),
+            (Timestamp::from_micros(i64::MAX), Some("ahead")),
+        ] {
+            let doubt = times.doubt(at, now);
+            match part {
+                None => assert_eq!(doubt, None, "{at}"),
+                Some(part) => {
+                    assert!(doubt.as_ref().is_some_and(|doubt| doubt.contains(part)), "{at}: {doubt:?}")
+                }
+            }
+        }
+    }
+}
