@@ -24,6 +24,7 @@ mod key;
 mod key_inspection;
 mod ledger;
 mod linked_account;
+mod manual_posting;
 mod merchant;
 mod named_token;
 mod page;

@@ -11,8 +11,9 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, client_certificate, credential, exceptions, grant, health, introspection,
-    key, key_inspection, ledger, linked_account, merchant, named_token, partner, personal_data_read, plan,
-    policy, session, signature_key, signing_key, statement, subscription, switch, token, usage,
+    key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token, partner,
+    personal_data_read, plan, policy, session, signature_key, signing_key, statement, subscription, switch,
+    token, usage,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 
@@ -118,6 +119,9 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}/charges", get(statement::charges))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
+        .route("/ledger/accounts/{account}/history", get(ledger::history))
+        .route("/ledger/postings", post(manual_posting::post))
+        .route("/ledger/trial-balance", get(ledger::trial_balance))
 }
 
 async fn no_such_path() -> Problem {

@@ -118,6 +118,8 @@ text_id! {
     LimitName,
     /// A node of the fleet; one journal belongs to each.
     NodeId,
+    /// What an administrator names a posting by; what has the same name is posted once.
+    PostingName,
     /// The content hash that names a policy snapshot, in hexadecimal.
     SnapshotHash,
 }

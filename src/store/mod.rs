@@ -16,6 +16,7 @@ mod row;
 #[macro_use]
 pub mod credential;
 
+pub mod account_history;
 pub mod admin_token;
 pub mod app;
 pub mod app_access;
@@ -49,12 +50,14 @@ pub mod ledger;
 mod line_total;
 pub mod linked_account;
 pub mod login_session;
+pub mod manual_posting;
 pub mod merchant;
 mod migrations;
 pub mod numbers;
 pub mod open;
 pub mod page;
 pub mod partner;
+pub mod pending;
 pub mod pending_login;
 pub mod personal_data_read;
 pub mod plan_version;

@@ -1,4 +1,8 @@
-//! Charges as postings, and whether the books are right.
+//! Charges as postings, what is posted by hand or waits, and whether the books are right.
 
 pub mod check;
+pub mod history;
+pub mod manual;
+pub mod pending;
 pub mod posting;
+pub mod trial_balance;

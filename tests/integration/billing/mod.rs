@@ -1,5 +1,6 @@
 //! From a call to the books.
 
+mod accounts;
 mod books;
 mod cancelled;
 mod crash;
@@ -10,8 +11,10 @@ mod found;
 mod heads;
 mod late;
 mod ledger;
+mod manual;
 mod oracle;
 mod paged;
+mod pending;
 mod personal_data;
 mod priced;
 mod rating;
@@ -20,6 +23,7 @@ mod remembered;
 mod repeats;
 pub(crate) mod seed;
 mod split;
+mod tampered;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

@@ -23,7 +23,7 @@ use super::seed::{START, later};
 use crate::support::stores::Place;
 
 /// The schema as the step of that number left it.
-async fn step(place: &Place, last: i64) {
+pub(super) async fn step(place: &Place, last: i64) {
     let store = match place {
         Place::Folder(_) => "sqlite",
         Place::Schema(_) => "postgres",
