@@ -8,13 +8,13 @@ use super::{Finished, finished, tollgate};
 use crate::admin::world::{TOKEN, World, text};
 
 /// Runs the program off this runtime's thread, since the admin API answers on it.
-async fn run(world: &World, arguments: &[&str]) -> Finished {
+pub(super) async fn run(world: &World, arguments: &[&str]) -> Finished {
     let mut command: Command = tollgate(arguments);
     command.env("TOLLGATE_ADMIN_URL", format!("http://{}", world.address)).env("TOLLGATE_ADMIN_TOKEN", TOKEN);
     finished(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
 }
 
-async fn json(world: &World, arguments: &[&str]) -> Value {
+pub(super) async fn json(world: &World, arguments: &[&str]) -> Value {
     let answer = run(world, &[arguments, &["--output", "json"]].concat()).await;
     assert_eq!(answer.status, 0, "{arguments:?}: {}", answer.err);
     serde_json::from_str(&answer.out).unwrap()

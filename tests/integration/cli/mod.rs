@@ -11,6 +11,7 @@ mod explain_unrecorded;
 mod in_use;
 mod journal;
 mod keys;
+mod ledger;
 mod policy;
 mod process;
 mod programs;
