@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use rust_decimal::Decimal;
+use axum::response::IntoResponse;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
@@ -11,6 +13,7 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::billing::ledger::export::{balances_to_csv, history_to_csv, major};
 use crate::billing::ledger::history::history as history_of;
 use crate::billing::ledger::trial_balance::trial_balance as sums_of;
 use crate::billing::ledger::{check, history};
@@ -28,7 +31,7 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
     let sums: serde_json::Map<String, Value> = checked
         .trial_balance
         .iter()
-        .map(|(currency, minor)| (currency.clone(), json!(amount(*minor, currency))))
+        .map(|(currency, minor)| (currency.clone(), json!(major(*minor, currency))))
         .collect();
     ok(json!({
         "balanced": checked.findings.is_empty(),
@@ -39,14 +42,33 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
 }
 
 /// `GET /admin/ledger/accounts?as_of=&party=`: what each account comes to, by all that had happened then, as far as it is known
-/// now.
-pub(super) async fn accounts(State(state): State<Arc<AdminState>>, mut parameters: Parameters) -> Answer {
+/// now. As JSON or, as `Accept` says, CSV.
+pub(super) async fn accounts(
+    State(state): State<Arc<AdminState>>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Answer {
     let as_of = parameters.optional::<Timestamp>("as_of");
     let party = parameters.optional::<Party>("party");
     parameters.finish()?;
     let mut balances = balances(&state, as_of).await?;
     balances.retain(|balance| party.is_none() || party == party_of(balance));
-    ok(whole(&balances, shown))
+    match wants_csv(&headers) {
+        true => csv(balances_to_csv(&balances)),
+        false => ok(whole(&balances, shown)),
+    }
+}
+
+fn wants_csv(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accepted| accepted == "text/csv")
+}
+
+fn csv(written: Result<String, csv::Error>) -> Answer {
+    let written = written.map_err(|error| {
+        tracing::error!(%error, "the ledger cannot be written as CSV");
+        Problem::Internal
+    })?;
+    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], written).into_response())
 }
 
 /// `GET /admin/ledger/trial-balance?as_of=`: by currency, what accounts are debited and credited with.
@@ -64,19 +86,20 @@ pub(super) async fn trial_balance(
     ok(whole(&sums, |(currency, sides)| {
         json!({
             "currency": currency,
-            "debits": amount(sides.debits, currency),
-            "credits": amount(sides.credits, currency),
-            "difference": amount(sides.difference(), currency),
+            "debits": major(sides.debits, currency),
+            "credits": major(sides.credits, currency),
+            "difference": major(sides.difference(), currency),
             "accounts": sides.accounts,
         })
     }))
 }
 
 /// `GET /admin/ledger/accounts/{account}/history?currency=&after=&limit=`: each posting, in order, with what the account came to
-/// then. The currency is needed only if there are postings in more than one.
+/// then, as JSON or, as `Accept` says, CSV. The currency is needed only if there are postings in more than one.
 pub(super) async fn history(
     State(state): State<Arc<AdminState>>,
     Id(account): Id,
+    headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Answer {
     let wanted = parameters.optional::<Currency>("currency");
@@ -97,7 +120,10 @@ pub(super) async fn history(
         return Err(Problem::NoSuchName(format!("Nothing was posted to {account}{which}.")));
     };
     let page = history_of(&state.store, (&account, currency), after, size).await?;
-    ok(told(&account, currency, &page))
+    match wants_csv(&headers) {
+        true => csv(history_to_csv((&account, currency), &page)),
+        false => ok(told(&account, currency, &page)),
+    }
 }
 
 fn told(account: &Account, currency: Currency, page: &history::History) -> Value {
@@ -105,9 +131,9 @@ fn told(account: &Account, currency: Currency, page: &history::History) -> Value
     json!({
         "account": account.to_string(),
         "currency": code,
-        "opening_balance": amount(page.opening, code),
+        "opening_balance": major(page.opening, code),
         "items": page.entries.iter().map(|(entry, after)| entry_in(code, entry, *after)).collect::<Vec<_>>(),
-        "closing_balance": amount(page.closing, code),
+        "closing_balance": major(page.closing, code),
         "next": page.next.map(|number| number.to_string()),
     })
 }
@@ -121,8 +147,8 @@ fn entry_in(currency: &str, entry: &HistoryEntry, after: i128) -> Value {
         "app": some(&entry.app),
         "period": some(&entry.period),
         "reason": entry.reason,
-        "amount": amount(entry.minor.into(), currency),
-        "balance": amount(after, currency),
+        "amount": major(entry.minor.into(), currency),
+        "balance": major(after, currency),
     })
 }
 
@@ -155,13 +181,6 @@ fn shown(balance: &Balance) -> Value {
     json!({
         "account": balance.account,
         "currency": balance.currency,
-        "balance": amount(balance.minor, &balance.currency),
+        "balance": major(balance.minor, &balance.currency),
     })
-}
-
-/// In major units; a currency that this program does not know keeps its minor ones.
-fn amount(minor: i128, currency: &str) -> String {
-    let currency = currency.parse::<Currency>().ok();
-    let decimal = currency.and_then(|known| Decimal::try_from_i128_with_scale(minor, known.exponent()).ok());
-    decimal.map_or_else(|| minor.to_string(), |decimal| decimal.to_string())
 }

@@ -30,6 +30,8 @@ enum Action {
         /// Only this one's: platform, partner:ID or merchant:ID
         #[arg(long, value_name = "PARTY")]
         party: Option<Party>,
+        #[command(flatten)]
+        form: Form,
     },
     /// What was posted to one account, with what it came to before and after each
     History(History),
@@ -53,6 +55,13 @@ struct AsOf {
 }
 
 #[derive(Debug, Args)]
+struct Form {
+    /// As CSV, for a spreadsheet
+    #[arg(long)]
+    csv: bool,
+}
+
+#[derive(Debug, Args)]
 struct History {
     /// The account, such as partner:partner_1:receivable or platform:revenue:fees
     account: Account,
@@ -65,6 +74,8 @@ struct History {
     /// How many entries, 1 to 500 [default: 100]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u32>,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -135,11 +146,17 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
         Action::Check => check(&node, screen),
-        Action::Accounts { at, party } => {
+        Action::Accounts { at, party, form } => {
             let (as_of, party) = (at.text(), party.map(|party| party.to_string()));
             let query = [("as_of", as_of.as_deref()), ("party", party.as_deref())];
-            let accounts = node.list(&with_query("/admin/ledger/accounts", &query))?;
-            screen.list(&accounts, ACCOUNTS, "Nothing was posted yet.")
+            let path = with_query("/admin/ledger/accounts", &query);
+            match form.csv {
+                true => screen.bytes(&node.download(&path, "text/csv")?),
+                false => screen.list(&node.list(&path)?, ACCOUNTS, "Nothing was posted yet."),
+            }
+        }
+        Action::History(history) if history.form.csv => {
+            screen.bytes(&node.download(&history.path(), "text/csv")?)
         }
         Action::History(history) => show(&node.get(&history.path())?, screen),
         Action::TrialBalance { at } => {

@@ -1,6 +1,7 @@
 //! Charges as postings, what is posted by hand or waits, and whether the books are right.
 
 pub mod check;
+pub mod export;
 pub mod history;
 pub mod manual;
 pub mod pending;

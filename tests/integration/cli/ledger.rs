@@ -31,6 +31,11 @@ async fn what_is_posted_by_hand_is_seen_by_account_and_by_history() {
     }
     assert!(shown.err.contains("--after "), "{}", shown.err);
 
+    let sheet = run(&world, &["ledger", "history", &owed, "--csv"]).await.out;
+    assert!(sheet.starts_with("number,at,cause,") && sheet.contains(",-1.25,-1.25,CNY\n"), "{sheet}");
+    let sheet = run(&world, &["ledger", "accounts", "--csv", "--party", "platform"]).await.out;
+    assert_eq!(sheet, "account,balance,currency\nplatform:cash,1.25,CNY\n");
+
     let accounts = json(&world, &["ledger", "accounts", "--party", "platform"]).await;
     assert_eq!((accounts.as_array().unwrap().len(), &accounts[0]["balance"]), (1, &"1.25".into()));
     let before = json(&world, &["ledger", "accounts", "--as-of", "2026-11-24T07:00:00Z"]).await;
