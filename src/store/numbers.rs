@@ -183,7 +183,9 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn is_as_numbered(&mut self, numbers: &Numbers) -> Result<bool, StoreError> {
-        Ok(self.last().await? == numbers.last)
+        // What else is posted, by hand or to wait, changes nothing of what is rated.
+        let (now, then) = (self.last().await?, numbers.last);
+        Ok((now.usage, now.terms) == (then.usage, then.terms))
     }
 
     async fn last(&mut self) -> Result<Last, StoreError> {
