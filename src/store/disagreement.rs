@@ -15,9 +15,9 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
          group by t.cause having coalesce(sum(p.minor), 1) <> 0",
     ),
     (
-        "ledger transaction, which has not two postings",
+        "ledger transaction, which has less than two postings",
         "select coalesce(t.cause, cast(n.number as text)) as cause from \
-         (select number from ledger_posting group by number having count(*) <> 2) n \
+         (select number from ledger_posting group by number having count(*) < 2) n \
          left join ledger_transaction t on t.number = n.number",
     ),
     (
@@ -28,15 +28,16 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
          left join ledger_transaction t on t.number = c.posting \
          left join ledger_posting owed on owed.number = c.posting \
          and owed.account = 'partner:' || c.partner || ':receivable' \
-         left join ledger_posting earned on earned.number = c.posting and earned.account = case c.kind \
-         when 'service_fee' then 'platform:revenue:fees' else 'platform:revenue:share' end \
          where t.number is null or t.app <> c.app or t.period <> c.period or t.currency <> c.currency \
-         or coalesce(owed.minor, 0) <> c.minor or coalesce(earned.minor, 0) <> -c.minor",
+         or coalesce(owed.minor, 0) <> c.minor or coalesce((select sum(earned.minor) from ledger_posting earned \
+         where earned.number = c.posting and (case c.kind when 'service_fee' then earned.account = 'platform:revenue:fees' \
+         else earned.account = 'platform:revenue:share' or earned.account like '%:payable' end)), 0) <> -c.minor",
     ),
     (
         "ledger transaction, which no charge caused",
         "select t.cause as cause from ledger_transaction t join (select number from ledger_transaction \
-         except select fee_posting from usage except select posting from other_charge) n on n.number = t.number",
+         except select fee_posting from usage except select posting from other_charge \
+         except select posting from sale_event) n on n.number = t.number",
     ),
     (
         "usage record, of which a charge comes to something and is not posted, or the reverse",
@@ -80,22 +81,24 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
          where kind = 'service_fee') n \
          group by n.app, n.service_period, n.product, n.plan, n.plan_version having sum(n.units) <> 0 or sum(n.free) <> 0",
     ),
-    (
-        "sale, of which another amount was given back than its refunds come to",
-        "select s.id as cause from sale s join (select sale, app, currency, sum(counted) as counted from refund \
-         group by sale, app, currency) r on r.sale = s.id and r.app = s.app and r.currency = s.currency \
-         where r.counted > s.refunded",
-    ),
-    ("sale, of whose share another amount was given back than the charges of its refunds come to", RETURNED),
+    ("sale, of which more became something than its transactions come to, or less", BECOME),
+    ("sale, of whose share another amount is earned than its charges come to", EARNED),
+    ("transaction, by which a sale's share was changed and not posted so", UNPOSTED),
 ];
 
-/// What a charge's terms say and its usage record says too. What is given back of a share stands on the line of its sale.
+/// What a charge's terms say and its usage record says too, or of a share its sale: whoever calls. What an older program gave back is
+/// its caller's.
 const MISPLACED: &str = "select u.id as cause from usage_record u join charge_terms t on t.number = u.fee_terms \
      where t.kind <> 'service_fee' or t.app <> u.app or t.partner <> u.partner or t.product <> u.product \
      or t.plan <> u.plan or t.plan_version <> u.plan_version union all \
      select u.id from other_charge o join usage_record u on u.number = o.usage join charge_terms t on t.number = o.terms \
-     where t.kind <> o.kind or t.app <> u.app or t.partner <> u.partner or (t.kind <> 'share_reversal' \
-     and (t.product <> u.product or t.plan <> u.plan or t.plan_version <> u.plan_version))";
+     left join sale_event e on e.usage = u.id and e.id = o.transaction_id and e.currency = t.currency \
+     and (e.amount is null or e.amount = 0 or e.beyond < e.amount) \
+     left join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
+     where t.kind <> o.kind or t.app <> coalesce(s.app, u.app) \
+     or (t.partner <> u.partner and t.partner <> coalesce(s.partner, u.partner)) \
+     or (t.kind <> 'share_reversal' or s.id is not null) and (t.product <> coalesce(s.product, u.product) \
+     or t.plan <> coalesce(s.plan, u.plan) or t.plan_version <> coalesce(s.plan_version, u.plan_version))";
 
 /// Runs are made of whole days of an app: they hold as many records as there are, and each of theirs.
 const UNINDEXED: &str = "select n.app || ' ' || n.day as cause from \
@@ -104,15 +107,38 @@ const UNINDEXED: &str = "select n.app || ' ' || n.day as cause from \
      union all select coalesce(a.app, ''), r.day, -(r.last - r.first + 1) from usage_run r \
      left join usage_app a on a.number = r.app) n group by n.app, n.day having sum(n.records) <> 0";
 
-/// A refund knows its sale; of two that were counted under one id, before refunds were known by their ids, the usage record
-/// of the other does.
-const RETURNED: &str = "select s.id as cause from sale s left join \
-     (select coalesce(f.sale, u.transaction_of, u.transaction_id) as sale, t.app, t.currency, sum(c.minor) as minor \
+/// Of an older program's refunds a sale counted only what was left of it.
+const BECOME: &str = "select s.id as cause from sale s join (select sale, app, currency, sum(pending) as pending, \
+     sum(case when kind = 'refund' then amount - beyond else 0 end) as refunded, \
+     sum(case when kind = 'cancellation' then amount - beyond else 0 end) as cancelled, \
+     sum(case when kind = 'chargeback' then amount - beyond else 0 end) as charged_back, \
+     sum(case when kind = 'chargeback-won' then amount else 0 end) as won_back, \
+     sum(case when kind = 'settlement' then amount - beyond else 0 end) as settled, \
+     max(case when kind = 'cancellation' and amount is null then 1 else 0 end) as is_cancelled, \
+     max(case when kind = 'settlement' and amount is null then 1 else 0 end) as is_settled \
+     from sale_event group by sale, app, currency) e on e.sale = s.id and e.app = s.app and e.currency = s.currency \
+     where e.pending <> s.pending or e.refunded > s.refunded or e.cancelled > s.cancelled \
+     or e.charged_back > s.charged_back or e.won_back <> s.won_back or e.settled > s.settled \
+     or e.is_cancelled <> s.is_cancelled or e.is_settled <> s.is_settled";
+
+/// A transaction knows its sale; of two refunds that were counted under one id, before they were known by their ids, the usage
+/// record of the other does.
+const EARNED: &str = "select s.id as cause from sale s left join \
+     (select coalesce(e.sale, u.transaction_of, u.transaction_id) as sale, t.app, t.currency, sum(c.minor) as minor \
      from other_charge c join charge_terms t on t.number = c.terms join usage u on u.number = c.usage \
-     left join refund f on f.usage = u.id and f.id = c.transaction_id \
-     and f.app = t.app and f.currency = t.currency and (f.counted > 0 or f.amount = 0) \
-     where c.kind = 'share_reversal' group by 1, t.app, t.currency) r \
-     on r.sale = s.id and r.app = s.app and r.currency = s.currency where coalesce(r.minor, 0) <> -s.returned";
+     left join sale_event e on e.usage = u.id and e.id = c.transaction_id and e.app = t.app and e.currency = t.currency \
+     and (e.amount is null or e.amount = 0 or e.beyond < e.amount) \
+     where c.kind <> 'service_fee' group by 1, t.app, t.currency) r \
+     on r.sale = s.id and r.app = s.app and r.currency = s.currency \
+     where coalesce(r.minor, 0) <> s.share - s.returned - s.pending";
+
+/// The charges of an older program know their postings themselves. A partner that gets a part of what it owes owes the rest.
+const UNPOSTED: &str = "select e.id as cause from sale_event e \
+     join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
+     left join ledger_posting p on p.number = e.posting and p.account = 'partner:' || s.partner || ':receivable' \
+     where e.posting is not null and s.partner is not null and coalesce(p.minor, 0) <> e.earned union all \
+     select e.id from sale_event e join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
+     where e.posting is null and e.pending <> 0 and s.split is null";
 
 /// Only an open exception, or one that was waived, excuses a missing charge; one of the transaction excuses that alone.
 const UNCHARGED: &str = "select u.id as cause from usage_record u \
@@ -124,28 +150,23 @@ const UNCHARGED: &str = "select u.id as cause from usage_record u \
      (select 1 from other_charge c where c.usage = u.number and c.kind = 'service_fee')) \
      or (u.outcome = 'exception' and not exists (select 1 from usage_exception e where e.usage = u.id)))";
 
-/// A sale is known by its id and amount; the record that made it has the charge. So it is with refunds. What was rated by
-/// evidence that someone gave has that evidence beside it. A refund that came before its sale waits, or shares what is decided
-/// about the first of its id.
-const UNSHARED: &str = "select u.id as cause from usage_record u where u.outcome = 'billable' and u.transaction_id is not null \
+/// A transaction is known by its kind, id and amount. What was rated by evidence that someone gave has that evidence beside it. What
+/// came before its sale waits, or shares what is decided about the first of its id.
+const UNSHARED: &str = "select u.id as cause from usage_record u left join usage_transaction x on x.usage = u.number \
+     where u.outcome = 'billable' and u.transaction_id is not null \
      and not exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
      where e.usage = u.id and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)) \
-     and not exists (select 1 from waiting_refund w where u.transaction_kind = 'refund' \
-     and w.sale = coalesce(u.transaction_of, u.transaction_id) and w.id = u.transaction_id and w.app = u.app \
-     and w.currency = u.currency and w.amount = u.amount \
-     and (not exists (select 1 from sale s where s.id = w.sale and s.app = w.app and s.currency = w.currency) \
+     and not exists (select 1 from waiting_transaction w where w.sale = coalesce(u.transaction_of, u.transaction_id) \
+     and w.id = u.transaction_id and w.kind = coalesce(u.transaction_kind, x.kind) and w.app = u.app \
+     and w.currency = u.currency and coalesce(w.amount, -1) = coalesce(u.amount, -1) \
+     and (not exists (select 1 from sale s where s.id = w.sale and s.currency = w.currency \
+     and (s.app = w.app or x.details like '%\"reach\":\"any-app\"%')) \
      or exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
      where e.usage = w.usage and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)))) \
-     and ((u.transaction_kind = 'sale' and not exists (select 1 from sale s where s.id = u.transaction_id \
-     and s.app = u.app and s.currency = u.currency and s.amount = u.amount \
-     and (s.rule_file is null or s.usage is null or s.usage <> u.id or exists \
-     (select 1 from other_charge c where c.usage = u.number and c.kind = 'revenue_share')))) \
-     or (u.transaction_kind = 'refund' and not exists (select 1 from refund f \
-     join sale s on s.id = f.sale and s.app = f.app and s.currency = f.currency \
-     where f.sale = coalesce(u.transaction_of, u.transaction_id) and f.id = u.transaction_id and f.app = u.app \
-     and f.currency = u.currency and f.amount = u.amount and (s.rule_file is null or f.usage <> u.id \
-     or (f.counted = 0 and f.amount > 0) or exists \
-     (select 1 from other_charge c where c.usage = u.number and c.kind = 'share_reversal')))))";
+     and not exists (select 1 from sale_event f where f.sale = coalesce(u.transaction_of, u.transaction_id) \
+     and f.id = u.transaction_id and f.kind = coalesce(u.transaction_kind, x.kind) and f.currency = u.currency \
+     and coalesce(f.amount, -1) = coalesce(u.amount, -1) \
+     and (f.app = u.app or x.details like '%\"reach\":\"any-app\"%'))";
 
 /// Most findings of one kind that a check names.
 const MAX_FINDINGS: i64 = 100;

@@ -2,3 +2,4 @@
 
 pub mod check;
 pub mod posting;
+mod share_posting;
