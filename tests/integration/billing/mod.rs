@@ -10,6 +10,7 @@ mod found;
 mod heads;
 mod late;
 mod ledger;
+mod lifecycle;
 mod oracle;
 mod paged;
 mod personal_data;
