@@ -17,6 +17,7 @@ mod credential;
 mod credential_fields;
 mod exceptions;
 mod fields;
+mod given_transaction;
 mod grant;
 mod health;
 mod introspection;

@@ -6,4 +6,5 @@ pub mod history;
 pub mod manual;
 pub mod pending;
 pub mod posting;
+mod share_posting;
 pub mod trial_balance;

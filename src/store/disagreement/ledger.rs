@@ -62,7 +62,8 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "ledger transaction, which nothing caused",
         concat!(
             "select t.cause from ledger_transaction t join (select number from ledger_transaction \
-             except select fee_posting from usage except select posting from other_charge except select m.number from ",
+             except select fee_posting from usage except select posting from other_charge \
+             except select posting from sale_event except select m.number from ",
             moved!(),
             " m) n on n.number = t.number"
         ),
@@ -75,14 +76,27 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
             " m group by m.number) n left join ledger_transaction t on t.number = n.number \
              where n.causes > 1 or t.app <> '' or t.period <> '' \
              or t.number in (select fee_posting from usage where fee_posting is not null) \
-             or t.number in (select posting from other_charge where posting is not null)"
+             or t.number in (select posting from other_charge where posting is not null) \
+             or t.number in (select posting from sale_event where posting is not null)"
         ),
     ),
 ];
 
-/// The rules of posting: who owes a charge is its partner, and by its kind it is the platform's revenue from fees or from shares;
-/// what was posted by hand, waits, or was resolved says itself from where and to where. Of each transaction and account, what they
-/// come to less what was posted is nothing.
+/// What changed sales' shares: by how much more is earned of it, and who owes that.
+macro_rules! shared {
+    () => {
+        "(select e.posting as number, max(s.partner) as partner, sum(e.earned / 1000000000) as high, \
+         sum(e.earned % 1000000000) as low from sale_event e \
+         join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency where e.posting is not null \
+         group by e.posting)"
+    };
+}
+
+/// The rules of posting. Who owes a fee is its partner, and it is the platform's revenue from fees; so is what older programs
+/// charged of shares, of its revenue from shares. What changed a share says how much more of it is earned: its partner owes that,
+/// and those who get a part of it have as much more together; what is pending of it, with all of them, comes to nothing. What was
+/// posted by hand, waits, or was resolved says itself from where and to where. Of each transaction and account, what they come to
+/// less what was posted is nothing.
 const UNRULED: &str = concat!(
     "select distinct coalesce(t.cause, cast(n.number as text)) as cause from (select s.number, s.account from \
      (select c.posting as number, case d.side when 1 then 'partner:' || k.partner || ':receivable' \
@@ -91,16 +105,26 @@ const UNRULED: &str = concat!(
      (select fee_posting as posting, fee_terms as terms, sum(fee_minor / 1000000000) as high, \
      sum(fee_minor % 1000000000) as low from usage where fee_posting is not null group by fee_posting, fee_terms union all \
      select posting, terms, sum(minor / 1000000000), sum(minor % 1000000000) from other_charge where posting is not null \
-     group by posting, terms) c join charge_terms k on k.number = c.terms cross join ",
+     and posting not in (select posting from sale_event where posting is not null) group by posting, terms) c \
+     join charge_terms k on k.number = c.terms cross join ",
+    sides!(),
+    " d union all select h.number, case d.side when 1 then coalesce('partner:' || h.partner || ':receivable', 'owed') \
+     else 'earned' end, h.high * d.side, h.low * d.side from ",
+    shared!(),
+    " h cross join ",
     sides!(),
     " d union all select m.number, case d.side when 1 then m.debit else m.credit end, (m.minor / 1000000000) * d.side, \
      (m.minor % 1000000000) * d.side from ",
     moved!(),
     " m cross join ",
     sides!(),
-    " d union all \
-     select p.number, p.account, -(p.minor / 1000000000), -(p.minor % 1000000000) from ledger_posted p) s \
-     group by s.number, s.account having ",
+    " d union all select p.number, case when h.number is null then p.account \
+     when p.account like '%:pending' then 'pending' \
+     when p.account like '%:payable' or p.account = 'platform:revenue:share' then 'earned' \
+     when h.partner is null and p.account like 'partner:%:receivable' then 'owed' else p.account end, \
+     -(p.minor / 1000000000), -(p.minor % 1000000000) from ledger_posted p left join ",
+    shared!(),
+    " h on h.number = p.number) s group by s.number, s.account having ",
     not_zero!("s.high", "s.low"),
     ") n left join ledger_transaction t on t.number = n.number"
 );

@@ -42,13 +42,19 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
 ];
 
-/// What a charge's terms say and its usage record says too. What is given back of a share stands on the line of its sale.
+/// What a charge's terms say and its usage record says too, or of a share its sale: whoever calls. What an older program gave back is
+/// its caller's.
 const MISPLACED: &str = "select u.id as cause from usage_record u join charge_terms t on t.number = u.fee_terms \
      where t.kind <> 'service_fee' or t.app <> u.app or t.partner <> u.partner or t.product <> u.product \
      or t.plan <> u.plan or t.plan_version <> u.plan_version union all \
      select u.id from other_charge o join usage_record u on u.number = o.usage join charge_terms t on t.number = o.terms \
-     where t.kind <> o.kind or t.app <> u.app or t.partner <> u.partner or (t.kind <> 'share_reversal' \
-     and (t.product <> u.product or t.plan <> u.plan or t.plan_version <> u.plan_version))";
+     left join sale_event e on e.usage = u.id and e.id = o.transaction_id and e.currency = t.currency \
+     and (e.amount is null or e.amount = 0 or e.beyond < e.amount) \
+     left join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
+     where t.kind <> o.kind or t.app <> coalesce(s.app, u.app) \
+     or (t.partner <> u.partner and t.partner <> coalesce(s.partner, u.partner)) \
+     or (t.kind <> 'share_reversal' or s.id is not null) and (t.product <> coalesce(s.product, u.product) \
+     or t.plan <> coalesce(s.plan, u.plan) or t.plan_version <> coalesce(s.plan_version, u.plan_version))";
 
 /// Batches of a node follow each other, each with the places of its journal and the numbers of its records.
 const UNBATCHED: &str = "select u.id as cause from usage u join usage_context c on c.number = u.context where coalesce( \

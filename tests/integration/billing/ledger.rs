@@ -54,7 +54,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ("update unit_total set units = units + 1", "whose units counted are not those charged"),
         (
             "insert into ledger_posting select number, 'a', 1 from ledger_transaction where cause like '%:share'",
-            "than what caused it comes to",
+            ":share: ledger transaction, whose postings do not balance",
         ),
         (
             "insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, plan, \
@@ -149,7 +149,7 @@ async fn what_was_given_back_without_a_charge_is_found(place: Place) {
     record(&store, 3, &[usage(3, 1, Some(super::seed::refund("o-1", 4_000)))]).await;
     none(&check(&store).await.unwrap().findings);
     place.tamper("update sale set returned = returned + 1").await;
-    found(&check(&store).await.unwrap().findings, "o-1: sale, of whose share another amount was given back");
+    found(&check(&store).await.unwrap().findings, "o-1: sale, of whose share another amount is earned");
     store.close().await;
 }
 
@@ -212,8 +212,9 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "update journal_position set sequence = 0",
         "update journal_position set journal = 'x'",
         "delete from journal_position",
-        "delete from refund",
-        "update refund set counted = 0",
+        "delete from sale_event",
+        "update sale_event set beyond = 0",
+        "update sale set is_settled = -1",
         "update usage set units = 0",
         "update usage_context set app = 'a'",
         "update charge_terms set rate = '0'",
@@ -245,7 +246,7 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
             "insert or replace into usage_batch select * from usage_batch",
             "insert or replace into usage_app select * from usage_app",
             "insert or replace into plan_version select * from plan_version",
-            "insert or replace into refund select * from refund",
+            "insert or replace into sale_event select * from sale_event",
             "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
              select app, product, plan, plan_version, service_period, 0 from unit_total",
             "insert or replace into journal_position values ('node-1', 0, 'node-1-journal')",
@@ -274,7 +275,7 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
     assert_eq!((&changed.plan, &*changed.place.file), (&plan("standard", 1), "plans/standard.yaml"));
     let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
-    assert_eq!(kept.share.unwrap().percent.to_string(), "2.5");
+    assert_eq!(kept.share.unwrap().items[0].rate.percent.to_string(), "2.5");
     store.close().await;
 }
 
@@ -299,7 +300,7 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
     let register = async |snapshot, now| admit(&store, &snapshot, (now, Occasion::Start), &[]).await;
     let kept = async || {
         let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-        (kept.tariff.share.unwrap().percent.to_string(), kept.effective_from)
+        (kept.tariff.share.unwrap().items[0].rate.percent.to_string(), kept.effective_from)
     };
     register(with_next("2026-12-01", "3"), before).await.unwrap();
     let columns = "currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, share_line, \
@@ -348,7 +349,7 @@ async fn a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept(place: P
     assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
     try_admit(&with_next("2026-12-01", "3")).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-    assert_eq!(kept.tariff.share.unwrap().percent.to_string(), "3");
+    assert_eq!(kept.tariff.share.unwrap().items[0].rate.percent.to_string(), "3");
     let recorded = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
     assert_eq!(recorded.len(), 1);
     store.close().await;
@@ -365,7 +366,7 @@ async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
     register(with_next("2026-12-01", "4"), after).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
     assert_eq!(
-        (kept.tariff.share.unwrap().percent.to_string().as_str(), kept.effective_from),
+        (kept.tariff.share.unwrap().items[0].rate.percent.to_string().as_str(), kept.effective_from),
         ("4", Some(after))
     );
     for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]

@@ -11,6 +11,7 @@ mod found;
 mod heads;
 mod late;
 mod ledger;
+mod lifecycle;
 mod manual;
 mod oracle;
 mod paged;

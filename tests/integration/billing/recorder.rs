@@ -17,7 +17,8 @@ use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Clock, ManualClock, Period, Timestamp};
-use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
+use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::{Drained, SinkError, UsageSink};
 use tollgate::policy::live::Live;
 use tollgate::policy::load::NoValues;
@@ -101,6 +102,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
                     amount: Amount { minor: minor.abs(), currency: "CNY".parse().unwrap() },
                     kind: if minor < 0 { TransactionKind::Refund } else { TransactionKind::Sale },
                     of: None,
+                    details: Details::default(),
                 }),
             },
         }),
