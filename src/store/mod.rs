@@ -56,6 +56,7 @@ pub mod open;
 pub mod page;
 pub mod partner;
 pub mod pending_login;
+pub mod pending_sale;
 pub mod personal_data_read;
 pub mod plan_version;
 pub mod pushed_request;
