@@ -20,6 +20,7 @@ mod recorder;
 mod remembered;
 mod repeats;
 pub(crate) mod seed;
+mod settled;
 mod split;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
