@@ -39,6 +39,7 @@ mod reach;
 mod redirect_uri;
 mod rotation;
 mod router;
+mod sale;
 mod session;
 mod show;
 mod signature_key;

@@ -12,8 +12,8 @@ use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, client_certificate, credential, exceptions, grant, health, introspection,
     key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token, partner,
-    personal_data_read, plan, policy, session, signature_key, signing_key, statement, subscription, switch,
-    token, usage,
+    personal_data_read, plan, policy, sale, session, signature_key, signing_key, statement, subscription,
+    switch, token, usage,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 
@@ -117,6 +117,7 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}", get(statement::get))
         .route("/statements/{period}/{app}/content", get(statement::content))
         .route("/statements/{period}/{app}/charges", get(statement::charges))
+        .route("/sales/pending", get(sale::pending))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
         .route("/ledger/accounts/{account}/history", get(ledger::history))

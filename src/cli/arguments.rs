@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner, plan,
-    policy, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
+    policy, sale, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -65,6 +65,8 @@ pub(super) enum Command {
     Usage(usage::UsageArguments),
     /// Closed billing periods
     Statement(statement::StatementArguments),
+    /// Sales whose share waits for their settlement
+    Sale(sale::SaleArguments),
     /// The double-entry books
     Ledger(ledger::LedgerArguments),
     /// A node's journal of usage records on its disk: is it what was written?

@@ -59,6 +59,7 @@ pub mod page;
 pub mod partner;
 pub mod pending;
 pub mod pending_login;
+pub mod pending_sale;
 pub mod personal_data_read;
 pub mod plan_version;
 pub mod pushed_request;

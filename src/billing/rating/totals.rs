@@ -148,7 +148,7 @@ impl Totals {
         transaction: &Transaction,
     ) -> Result<Option<SaleKey>, Unrated> {
         let of = |app: &AppId| SaleKey { app: app.clone(), ..named.clone() };
-        let apps = self.apps.get(&(named.id.clone(), named.currency)).map_or(&[][..], Vec::as_slice);
+        let apps = self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default();
         if let [] | [_] = apps {
             return Ok(apps.first().map(of));
         }

@@ -289,7 +289,7 @@ async fn a_provider_settles_the_sale_of_another_app(place: Place) {
     let settled = |id| by_provider(id, of_any_app(TransactionKind::Settlement, "s-1", "o-1", None));
     // It comes first, and again.
     record(&store, 1, &[settled(1), settled(2)]).await;
-    assert_eq!((reasons(&store).await, statements(&store).await), (vec![], vec![]));
+    assert!(reasons(&store).await.is_empty() && statements(&store).await.is_empty());
     record(&store, 3, &[usage(3, 1, Some(sale("o-1", 10_000))), usage(4, 1, Some(sale("o-2", 10_000)))])
         .await;
     assert_eq!(statements(&store).await, [("app_1".to_owned(), "2.50".to_owned())]);
@@ -303,7 +303,7 @@ async fn a_provider_settles_the_sale_of_another_app(place: Place) {
     assert_eq!(statements(&store).await, [("app_1".to_owned(), "1.50".to_owned())]);
     record(&store, 6, &[won, settled(7)]).await;
     assert_eq!(statements(&store).await, [("app_1".to_owned(), "1.75".to_owned())]);
-    assert_eq!(reasons(&store).await, Vec::<String>::new());
+    assert!(reasons(&store).await.is_empty());
     store.close().await;
 }
 

@@ -23,6 +23,7 @@ mod recorder;
 mod remembered;
 mod repeats;
 pub(crate) mod seed;
+mod settled;
 mod split;
 mod tampered;
 

@@ -45,6 +45,7 @@ const COMMANDS: &[&[&str]] = &[
     &["statement", "list"],
     &["statement", "export"],
     &["statement", "charges"],
+    &["sale", "pending"],
     &["ledger", "check"],
     &["ledger", "accounts"],
     &["ledger", "history"],
