@@ -9,7 +9,8 @@ use tollgate::domain::id::AppId;
 use tollgate::domain::money::Amount;
 use tollgate::domain::plan::Tariff;
 use tollgate::domain::time::{Period, Zone};
-use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
+use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::record;
 
 use super::usage::usage;
@@ -20,7 +21,8 @@ pub(super) fn bench(criterion: &mut Criterion) {
     let tariff = &plan.versions.last().unwrap().tariff;
     bench_rating(criterion, "rate a call", tariff, None);
     let amount = Amount { minor: 12_850, currency: "CNY".parse().unwrap() };
-    let sale = Transaction { id: "o-1".to_owned(), of: None, amount, kind: TransactionKind::Sale };
+    let (kind, details) = (TransactionKind::Sale, Details::default());
+    let sale = Transaction { id: "o-1".to_owned(), of: None, amount, kind, details };
     bench_rating(criterion, "rate a sale", tariff, Some(sale));
     bench_many_apps(criterion, tariff);
 }

@@ -145,11 +145,10 @@ pub(super) async fn deposit(
     let cause = body.required("cause", fields::name);
     let (minor, cause) = body.finish(amount.zip(cause))?;
     let partner = partner_of(&state, &balance).await?;
-    let zone = state.policies.load().platform.zone.clone();
     let at = state.clock.now();
     let deposit = Deposit { balance: balance.id.clone(), cause, minor, at };
     let mut transaction = state.store.begin().await?;
-    let (_, deposited) = pay_in(&mut transaction, &deposit, &partner, &zone).await.map_err(not_paid_in)?;
+    let (_, deposited) = pay_in(&mut transaction, &deposit, &partner).await.map_err(not_paid_in)?;
     if deposited == Deposited::Now {
         let told = json!({
             "amount": Amount { minor, currency }.to_string(), "currency": currency.code(), "cause": deposit.cause,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
+use super::given_transaction::transaction;
 use super::page::page;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
@@ -18,13 +19,9 @@ use crate::billing::error::BillingError;
 use crate::billing::statement::export::charge_to_json;
 use crate::domain::action::Action;
 use crate::domain::hexadecimal::hexadecimal;
-use crate::domain::money::{Amount, Currency};
-use crate::domain::usage::{Transaction, TransactionKind};
+use crate::domain::transaction::Transaction;
 use crate::store::exception_resolution::Resolution;
 use crate::store::usage_exception::UsageException;
-
-/// Longest id of a transaction, in bytes.
-const MAX_TRANSACTION_ID: usize = 256;
 
 /// Most bytes that are shown of what could not be read; the store has all of them.
 const MAX_SHOWN: usize = 1024;
@@ -167,34 +164,6 @@ fn decision(
 
 fn units(value: &Value) -> Result<u64, String> {
     value.as_u64().ok_or_else(|| "must be a whole number, 0 or more".to_owned())
-}
-
-/// `{"id": …, "of": …, "kind": "sale" | "refund", "amount": "100.00", "currency": "CNY"}`; `of` of a refund alone.
-fn transaction(value: &Value) -> Result<Transaction, String> {
-    let known = ["id", "of", "kind", "amount", "currency"];
-    let fields = value.as_object().ok_or("must be an object with id, kind, amount and currency")?;
-    if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-        return Err(format!("has {name:.64}, which is not known here; there are: {}", known.join(", ")));
-    }
-    let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let required = |name: &str| text(name).ok_or_else(|| format!("has no {name}, which must be a string"));
-    let id = |text: &str| {
-        let fits = !text.is_empty() && text.len() <= MAX_TRANSACTION_ID;
-        fits.then(|| text.to_owned())
-            .ok_or_else(|| format!("has an id that is not of 1 to {MAX_TRANSACTION_ID} bytes"))
-    };
-    let kind =
-        TransactionKind::named(required("kind")?).ok_or("has a kind that is neither sale nor refund")?;
-    let of = text("of").map(id).transpose()?;
-    if kind == TransactionKind::Sale && of.is_some() {
-        return Err("is a sale: only a refund is of another transaction".to_owned());
-    }
-    let currency: Currency = required("currency")?.parse().map_err(|error| format!("{error}"))?;
-    let amount = Amount::parse(required("amount")?, currency).map_err(|error| error.to_string())?;
-    if amount.minor < 0 {
-        return Err("has an amount below zero; a refund's is above zero too".to_owned());
-    }
-    Ok(Transaction { id: id(required("id")?)?, of, amount, kind })
 }
 
 impl From<BillingError> for Problem {

@@ -37,6 +37,10 @@ pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
     if let Ok(Ok(count)) = counted {
         state.open_exceptions.store(count, Ordering::Relaxed);
     }
+    let unsettled = state.store.unsettled_sale_count(state.clock.now());
+    if let Ok(Ok(count)) = tokio::time::timeout(COUNT_TIME, unsettled).await {
+        state.unsettled_sales.store(count, Ordering::Relaxed);
+    }
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, media_type)], (state.metrics)()).into_response()
 }

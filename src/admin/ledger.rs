@@ -1,18 +1,28 @@
-//! The double-entry books: seen and checked, never changed from here.
+//! The double-entry books: seen and checked. What is posted by hand is in `manual_posting.rs`.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use rust_decimal::Decimal;
+use axum::response::IntoResponse;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
 use super::page::whole;
-use super::parameters::Parameters;
+use super::parameters::{Id, Parameters};
+use super::problem::Problem;
 use super::state::AdminState;
-use crate::billing::ledger::check;
+use crate::billing::ledger::export::{balances_to_csv, history_to_csv, major};
+use crate::billing::ledger::history::history as history_of;
+use crate::billing::ledger::trial_balance::trial_balance as sums_of;
+use crate::billing::ledger::{check, history};
+use crate::domain::account::{Account, Party};
 use crate::domain::money::Currency;
+use crate::domain::time::Timestamp;
+use crate::store::account_history::HistoryEntry;
 use crate::store::ledger::Balance;
+use crate::store::page::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 /// `GET /admin/ledger/check`: whether the books balance, and agree with the statements and the usage.
 pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
@@ -21,7 +31,7 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
     let sums: serde_json::Map<String, Value> = checked
         .trial_balance
         .iter()
-        .map(|(currency, minor)| (currency.clone(), json!(amount(*minor, currency))))
+        .map(|(currency, minor)| (currency.clone(), json!(major(*minor, currency))))
         .collect();
     ok(json!({
         "balanced": checked.findings.is_empty(),
@@ -31,26 +41,146 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
     }))
 }
 
-/// `GET /admin/ledger/accounts`.
-pub(super) async fn accounts(State(state): State<Arc<AdminState>>, parameters: Parameters) -> Answer {
+/// `GET /admin/ledger/accounts?as_of=&party=`: what each account comes to, by all that had happened then, as far as it is known
+/// now. As JSON or, as `Accept` says, CSV.
+pub(super) async fn accounts(
+    State(state): State<Arc<AdminState>>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Answer {
+    let as_of = parameters.optional::<Timestamp>("as_of");
+    let party = parameters.optional::<Party>("party");
     parameters.finish()?;
+    let mut balances = balances(&state, as_of).await?;
+    balances.retain(|balance| party.is_none() || party == party_of(balance));
+    match wants_csv(&headers) {
+        true => csv(balances_to_csv(&balances)),
+        false => ok(whole(&balances, shown)),
+    }
+}
+
+fn wants_csv(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accepted| accepted == "text/csv")
+}
+
+fn csv(written: Result<String, csv::Error>) -> Answer {
+    let written = written.map_err(|error| {
+        tracing::error!(%error, "the ledger cannot be written as CSV");
+        Problem::Internal
+    })?;
+    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], written).into_response())
+}
+
+/// `GET /admin/ledger/trial-balance?as_of=`: by currency, what accounts are debited and credited with.
+pub(super) async fn trial_balance(
+    State(state): State<Arc<AdminState>>,
+    mut parameters: Parameters,
+) -> Answer {
+    let as_of = parameters.optional::<Timestamp>("as_of");
+    parameters.finish()?;
+    let sums = sums_of(&balances(&state, as_of).await?).map_err(|error| {
+        tracing::error!(%error, "the trial balance does not add up");
+        Problem::Internal
+    })?;
+    let sums: Vec<_> = sums.into_iter().collect();
+    ok(whole(&sums, |(currency, sides)| {
+        json!({
+            "currency": currency,
+            "debits": major(sides.debits, currency),
+            "credits": major(sides.credits, currency),
+            "difference": major(sides.difference(), currency),
+            "accounts": sides.accounts,
+        })
+    }))
+}
+
+/// `GET /admin/ledger/accounts/{account}/history?currency=&after=&limit=`: each posting, in order, with what the account came to
+/// then, as JSON or, as `Accept` says, CSV. The currency is needed only if there are postings in more than one.
+pub(super) async fn history(
+    State(state): State<Arc<AdminState>>,
+    Id(account): Id,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Answer {
+    let wanted = parameters.optional::<Currency>("currency");
+    let (after, size) = page(&mut parameters);
+    let account = account.parse::<Account>().map_err(|unknown| Problem::NoSuchName(format!("{unknown}.")))?;
     let mut transaction = state.store.begin_reading().await?;
-    let balances = transaction.balances().await?;
+    let currencies = transaction.currencies_of(&account).await?;
     transaction.roll_back().await?;
-    ok(whole(&balances, shown))
+    if let (None, [one, other, ..]) = (wanted, currencies.as_slice()) {
+        let detail = format!("must be given: there are postings in {one}, and in {other}");
+        parameters.wrong("currency", detail);
+    }
+    parameters.finish()?;
+    let mut known = currencies.iter().filter_map(|code| code.parse::<Currency>().ok());
+    let currency = known.find(|known| wanted.is_none_or(|wanted| wanted == *known));
+    let Some(currency) = currency else {
+        let which = wanted.map(|currency| format!(" in {currency}")).unwrap_or_default();
+        return Err(Problem::NoSuchName(format!("Nothing was posted to {account}{which}.")));
+    };
+    let page = history_of(&state.store, (&account, currency), after, size).await?;
+    match wants_csv(&headers) {
+        true => csv(history_to_csv((&account, currency), &page)),
+        false => ok(told(&account, currency, &page)),
+    }
+}
+
+fn told(account: &Account, currency: Currency, page: &history::History) -> Value {
+    let code = currency.code();
+    json!({
+        "account": account.to_string(),
+        "currency": code,
+        "opening_balance": major(page.opening, code),
+        "items": page.entries.iter().map(|(entry, after)| entry_in(code, entry, *after)).collect::<Vec<_>>(),
+        "closing_balance": major(page.closing, code),
+        "next": page.next.map(|number| number.to_string()),
+    })
+}
+
+fn entry_in(currency: &str, entry: &HistoryEntry, after: i128) -> Value {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "number": entry.number,
+        "at": entry.at.to_string(),
+        "cause": entry.cause,
+        "app": some(&entry.app),
+        "period": some(&entry.period),
+        "reason": entry.reason,
+        "amount": major(entry.minor.into(), currency),
+        "balance": major(after, currency),
+    })
+}
+
+/// After which entry, and how many entries.
+fn page(parameters: &mut Parameters) -> (i64, usize) {
+    let after = parameters.optional::<String>("after").unwrap_or_else(|| "0".to_owned());
+    let after = after.parse::<i64>().ok().filter(|number| *number >= 0).unwrap_or_else(|| {
+        parameters.wrong("after", "must be what `next` was".to_owned());
+        0
+    });
+    let size = parameters.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&size) {
+        parameters.wrong("limit", format!("must be 1 to {MAX_PAGE_SIZE}"));
+    }
+    (after, size as usize)
+}
+
+async fn balances(state: &AdminState, as_of: Option<Timestamp>) -> Result<Vec<Balance>, Problem> {
+    let mut transaction = state.store.begin_reading().await?;
+    let balances = transaction.balances(as_of).await?;
+    transaction.roll_back().await?;
+    Ok(balances)
+}
+
+fn party_of(balance: &Balance) -> Option<Party> {
+    balance.account.parse::<Account>().ok().map(|account| account.party)
 }
 
 fn shown(balance: &Balance) -> Value {
     json!({
         "account": balance.account,
         "currency": balance.currency,
-        "balance": amount(balance.minor, &balance.currency),
+        "balance": major(balance.minor, &balance.currency),
     })
-}
-
-/// In major units; a currency that this program does not know keeps its minor ones.
-fn amount(minor: i128, currency: &str) -> String {
-    let currency = currency.parse::<Currency>().ok();
-    let decimal = currency.and_then(|known| Decimal::try_from_i128_with_scale(minor, known.exponent()).ok());
-    decimal.map_or_else(|| minor.to_string(), |decimal| decimal.to_string())
 }

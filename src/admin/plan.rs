@@ -10,8 +10,10 @@ use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::domain::id::{ProductName, RouteName};
+use crate::domain::id::{CategoryName, ProductName, RouteName};
+use crate::domain::money::{Amount, Currency};
 use crate::domain::plan::{Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::share::{Held, Receiver, Share, ShareItem};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::ApiProduct;
 
@@ -67,8 +69,43 @@ fn version(version: &PlanVersion) -> Value {
         "fee": tariff.fee.as_ref().map(|fee| {
             json!({ "per_unit": fee.per_unit.to_string(), "free_units": fee.free_units })
         }),
-        "share": tariff.share.as_ref().map(|share| json!({ "percent": share.percent.to_string() })),
+        "share": tariff.share.as_ref().map(|share| shown_share(share, tariff.currency)),
         "source": version.source.to_string(),
+    })
+}
+
+/// A share with the percentage that it has if it is the only one, and its items.
+fn shown_share(share: &Share, currency: Currency) -> Value {
+    let percent = match share.items.as_slice() {
+        [only] => Some(only.rate.percent.to_string()),
+        _ => None,
+    };
+    let item = |item: &ShareItem| share_item(item, currency);
+    json!({ "percent": percent, "items": share.items.iter().map(item).collect::<Vec<_>>() })
+}
+
+fn share_item(item: &ShareItem, currency: Currency) -> Value {
+    let money = |minor: i64| Amount { minor, currency }.to_string();
+    let is_in = |part: Held| part == Held::In;
+    let split = item.split.as_ref().map(|split| {
+        let weight =
+            |(receiver, weight): &(Receiver, u64)| json!({ "to": receiver.name(), "weight": weight });
+        split.weights().iter().map(weight).collect::<Vec<_>>()
+    });
+    json!({
+        "item": item.name.as_str(),
+        "categories": item.categories.iter().map(CategoryName::as_str).collect::<Vec<_>>(),
+        "routes": item.routes.iter().map(RouteName::as_str).collect::<Vec<_>>(),
+        "with_tax": is_in(item.base.tax),
+        "with_shipping": is_in(item.base.shipping),
+        "percent": item.rate.percent.to_string(),
+        "fixed": money(item.rate.fixed),
+        "floor": item.rate.floor.map(money),
+        "cap": item.rate.cap.map(money),
+        "split": split,
+        "earned": item.earned.name(),
+        "settles_within_seconds": item.settles_within.map(|span| span.as_secs()),
+        "source": item.source.to_string(),
     })
 }
 

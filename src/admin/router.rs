@@ -11,9 +11,9 @@ use super::problem::Problem;
 use super::state::AdminState;
 use super::{
     answer, app, app_secret, audit, balance, client_certificate, credential, exceptions, grant, health,
-    introspection, key, key_inspection, ledger, linked_account, merchant, named_token, partner,
-    personal_data_read, plan, policy, session, signature_key, signing_key, standing, statement, subscription,
-    switch, token, usage,
+    introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token,
+    partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key, standing,
+    statement, subscription, switch, token, usage,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -122,8 +122,12 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/balances/{id}", get(balance::get))
         .route("/balances/{id}/deposits", post(balance::deposit))
         .route("/balances/{id}/give-back", post(balance::give_back))
+        .route("/sales/pending", get(sale::pending))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
+        .route("/ledger/accounts/{account}/history", get(ledger::history))
+        .route("/ledger/postings", post(manual_posting::post))
+        .route("/ledger/trial-balance", get(ledger::trial_balance))
 }
 
 async fn no_such_path() -> Problem {

@@ -95,6 +95,8 @@ pub struct AdminState {
     pub hasher: Arc<Hasher>,
     /// Exceptions that nobody has resolved, as counted for the last `/metrics`.
     pub open_exceptions: Arc<AtomicU64>,
+    /// Sales that should be settled and are not, as counted for the last `/metrics`.
+    pub unsettled_sales: Arc<AtomicU64>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Why the node should get no calls now, beside its store being out of reach; `Ok` if it should.

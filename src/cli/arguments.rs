@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use super::screen::Format;
 use super::{
     app, audit, balance, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner,
-    plan, policy, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
+    plan, policy, sale, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token,
+    usage,
 };
 
 const AFTER_HELP: &str = "\
@@ -67,6 +68,8 @@ pub(super) enum Command {
     Statement(statement::StatementArguments),
     /// What apps and partners may still spend on fees: paid ahead, on credit, or within a budget
     Balance(balance::BalanceArguments),
+    /// Sales whose share waits for their settlement
+    Sale(sale::SaleArguments),
     /// The double-entry books
     Ledger(ledger::LedgerArguments),
     /// A node's journal of usage records on its disk: is it what was written?

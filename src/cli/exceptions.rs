@@ -48,15 +48,15 @@ struct Resolve {
 #[derive(Debug, Args)]
 struct Transaction {
     /// To rate by: the id of the transaction that passed through
-    #[arg(long, value_name = "ID", requires_all = ["kind", "amount", "currency"])]
+    #[arg(long, value_name = "ID", requires_all = ["kind", "currency"])]
     transaction: Option<String>,
-    /// Which way its money went
+    /// What it means for its sale
     #[arg(long, value_enum, requires = "transaction")]
     kind: Option<Kind>,
-    /// Of a refund: the id of the sale whose money it gives back, if that is not its own
+    /// Of anything but a sale: the id of the sale that it is of, if that is not its own
     #[arg(long, value_name = "ID", requires = "transaction")]
     of: Option<String>,
-    /// What it was worth, such as 100.00
+    /// What it was worth, such as 100.00; a cancellation or a settlement of all that is left has none
     #[arg(long, value_name = "AMOUNT", requires = "transaction")]
     amount: Option<String>,
     /// In which currency, such as CNY
@@ -90,6 +90,14 @@ enum Kind {
     Sale,
     /// Back to the buyer
     Refund,
+    /// It will not be paid
+    Cancellation,
+    /// The money moved
+    Settlement,
+    /// Taken back by the buyer's bank
+    Chargeback,
+    /// A chargeback that was won
+    ChargebackWon,
 }
 
 impl Kind {
@@ -97,6 +105,10 @@ impl Kind {
         match self {
             Self::Sale => "sale",
             Self::Refund => "refund",
+            Self::Cancellation => "cancellation",
+            Self::Settlement => "settlement",
+            Self::Chargeback => "chargeback",
+            Self::ChargebackWon => "chargeback-won",
         }
     }
 }
@@ -170,9 +182,11 @@ impl Transaction {
         let mut body = json!({
             "id": id,
             "kind": self.kind.map(Kind::name),
-            "amount": self.amount,
             "currency": self.currency,
         });
+        if let Some(amount) = &self.amount {
+            body["amount"] = json!(amount);
+        }
         if let Some(of) = &self.of {
             body["of"] = json!(of);
         }

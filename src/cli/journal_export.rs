@@ -245,7 +245,7 @@ fn of_transaction(transaction: &Transaction) -> Value {
         "id": transaction.id,
         "of": transaction.of,
         "kind": transaction.kind.name(),
-        "amount": transaction.amount.to_string(),
+        "amount": transaction.minor().map(|_| transaction.amount.to_string()),
         "currency": transaction.amount.currency.code(),
     })
 }

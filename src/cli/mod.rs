@@ -35,6 +35,7 @@ mod plan;
 mod policy;
 mod query;
 mod run;
+mod sale;
 mod sandbox;
 mod screen;
 mod serve;

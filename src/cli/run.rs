@@ -11,7 +11,8 @@ use super::failure::Outcome;
 use super::screen::Screen;
 use super::{
     app, audit, balance, client_certificate, dev, exceptions, grant, journal, key, ledger, merchant, partner,
-    plan, policy, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token, usage,
+    plan, policy, sale, sandbox, serve, signature_key, signing_key, statement, subscription, switch, token,
+    usage,
 };
 
 /// Runs the command that the process was started with, and gives its exit status: 0 done, 1 it failed, 2 bad usage,
@@ -89,6 +90,7 @@ fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Usage(arguments) => usage::run(&arguments, screen),
         Command::Statement(arguments) => statement::run(arguments, screen),
         Command::Balance(arguments) => balance::run(arguments, screen),
+        Command::Sale(arguments) => sale::run(arguments, screen),
         Command::Ledger(arguments) => ledger::run(arguments, screen),
         Command::Journal(arguments) => journal::run(arguments, screen),
         Command::Exceptions(arguments) => exceptions::run(arguments, screen),

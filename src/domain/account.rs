@@ -46,11 +46,13 @@ pub enum Purpose {
     Deposit,
     /// What of a deposit is reserved for calls under way.
     Held,
+    /// What the party owed and nobody will get.
+    WrittenOff,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Receivable,
         Self::Payable,
         Self::Pending,
@@ -59,6 +61,7 @@ impl Purpose {
         Self::Cash,
         Self::Deposit,
         Self::Held,
+        Self::WrittenOff,
     ];
 
     /// The name used in the store, in answers and in exports. None ends in a colon and another.
@@ -73,6 +76,7 @@ impl Purpose {
             Self::Cash => "cash",
             Self::Deposit => "deposit",
             Self::Held => "held",
+            Self::WrittenOff => "written_off",
         }
     }
 }
@@ -101,6 +105,25 @@ impl fmt::Display for Account {
     }
 }
 
+/// A text that names no party.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a party such as platform, partner:acme or merchant:mer_1")]
+pub struct UnknownParty(String);
+
+impl FromStr for Party {
+    type Err = UnknownParty;
+
+    fn from_str(text: &str) -> Result<Self, UnknownParty> {
+        let unknown = || UnknownParty(text.chars().take(160).collect());
+        match text.split_once(':') {
+            None if text == "platform" => Ok(Self::Platform),
+            Some(("partner", id)) => Ok(Self::Partner(PartnerId::new(id).map_err(|_| unknown())?)),
+            Some(("merchant", id)) => Ok(Self::Merchant(MerchantId::new(id).map_err(|_| unknown())?)),
+            _ => Err(unknown()),
+        }
+    }
+}
+
 /// A text that names no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an account such as partner:acme:receivable or platform:revenue:fees")]
@@ -117,13 +140,7 @@ impl FromStr for Account {
             .iter()
             .find_map(|purpose| named(purpose).map(|party| (party, *purpose)))
             .ok_or_else(unknown)?;
-        let party = match party.split_once(':') {
-            None if party == "platform" => Party::Platform,
-            Some(("partner", id)) => Party::Partner(PartnerId::new(id).map_err(|_| unknown())?),
-            Some(("merchant", id)) => Party::Merchant(MerchantId::new(id).map_err(|_| unknown())?),
-            _ => return Err(unknown()),
-        };
-        Ok(Self { party, purpose })
+        Ok(Self { party: party.parse().map_err(|_| unknown())?, purpose })
     }
 }
 
@@ -142,6 +159,7 @@ mod tests {
             Party::Merchant(MerchantId::new("merchant:1").unwrap()),
         ];
         for party in parties {
+            assert_eq!(party.to_string().parse::<Party>().unwrap(), party);
             for purpose in Purpose::ALL {
                 let account = Account::new(party.clone(), purpose);
                 assert_eq!(account.to_string().parse::<Account>().unwrap(), account);

@@ -65,6 +65,7 @@ actions! {
     KeyRotate = "key.rotate" of Key,
     KillSwitchOff = "kill_switch.off" of KillSwitch,
     KillSwitchOn = "kill_switch.on" of KillSwitch,
+    LedgerPost = "ledger.post" of Ledger,
     MerchantCreate = "merchant.create" of Merchant,
     MerchantSuspend = "merchant.suspend" of Merchant,
     MerchantResume = "merchant.resume" of Merchant,
@@ -122,8 +123,9 @@ impl FromStr for Action {
     }
 }
 
-/// What other ids begin with: those of client secrets, of calls that could not be rated, and of what can be switched off.
-const OTHERS: [&str; 5] = ["sec_", "usage:", "journal:", "route:", "upstream:"];
+/// What other ids begin with: those of client secrets, of calls that could not be rated, of what can be switched off, and of what was
+/// posted by hand.
+const OTHERS: [&str; 6] = ["sec_", "usage:", "journal:", "route:", "upstream:", "manual:"];
 /// By what the policies go.
 const POLICIES: &str = "policies";
 /// Characters of the id of a key that signs, a thumbprint (RFC 7638).
@@ -146,6 +148,8 @@ pub enum SubjectKind {
     Key,
     /// A kill switch, by what it switches off.
     KillSwitch,
+    /// The ledger, by the cause of what was posted.
+    Ledger,
     /// A merchant.
     Merchant,
     /// A partner.
@@ -176,6 +180,7 @@ impl SubjectKind {
         Self::Grant,
         Self::Key,
         Self::KillSwitch,
+        Self::Ledger,
         Self::Merchant,
         Self::Partner,
         Self::Policies,
@@ -198,6 +203,7 @@ impl SubjectKind {
             Self::Grant => "grant",
             Self::Key => "key",
             Self::KillSwitch => "kill_switch",
+            Self::Ledger => "ledger",
             Self::Merchant => "merchant",
             Self::Partner => "partner",
             Self::Policies => "policies",
@@ -225,7 +231,12 @@ impl SubjectKind {
             Self::SignatureKey => Some(SIGNATURE_KEY_PREFIX),
             Self::Subscription => Some("sub_"),
             Self::Token => Some("adm_"),
-            Self::Exception | Self::KillSwitch | Self::Policies | Self::SigningKey | Self::Statement => None,
+            Self::Exception
+            | Self::KillSwitch
+            | Self::Ledger
+            | Self::Policies
+            | Self::SigningKey
+            | Self::Statement => None,
         }
     }
 
@@ -299,6 +310,7 @@ mod tests {
             "journal:node-1:5-9",
             "route:place-order",
             "upstream:order",
+            "manual:payment-1",
             "policies",
             "2026-11",
             "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",

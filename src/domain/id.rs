@@ -118,8 +118,16 @@ text_id! {
     PlanName,
     /// A limit's name in the policy files; partners see it in `RateLimit-Policy`.
     LimitName,
+    /// The name of an item of a plan's prices in the policy files.
+    ItemName,
+    /// What is sold, as a sale's evidence and the policy files name it.
+    CategoryName,
+    /// What a partner is to a sale, such as its supplier, as a meter names it.
+    PartyName,
     /// A node of the fleet; one journal belongs to each.
     NodeId,
+    /// What an administrator names a posting by; what has the same name is posted once.
+    PostingName,
     /// The content hash that names a policy snapshot, in hexadecimal.
     SnapshotHash,
 }
@@ -129,6 +137,14 @@ impl LimitName {
     #[must_use]
     pub fn of_questions() -> Self {
         Self(Arc::from("me"))
+    }
+}
+
+impl ItemName {
+    /// The share of a plan that has but one, and does not name it.
+    #[must_use]
+    pub fn of_share() -> Self {
+        Self(Arc::from("share"))
     }
 }
 

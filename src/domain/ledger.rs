@@ -16,7 +16,7 @@ pub struct Posting {
     pub amount: Amount,
 }
 
-/// What a ledger transaction is about.
+/// What a ledger transaction that stands on a statement is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// The app on whose statement it shows.
@@ -51,17 +51,40 @@ pub enum Unbalanced {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerTransaction {
     cause: String,
-    about: About,
+    at: Timestamp,
+    statement: Option<(AppId, Period)>,
     currency: Currency,
     postings: Vec<Posting>,
 }
 
 impl LedgerTransaction {
-    /// A balanced transaction. The same `cause` is posted once, ever.
+    /// A balanced transaction that stands on a statement. The same `cause` is posted once, ever.
     ///
     /// # Errors
     /// [`Unbalanced`], by the first fault found.
     pub fn new(cause: String, about: About, postings: Vec<Posting>) -> Result<Self, Unbalanced> {
+        let About { app, period, at } = about;
+        Self::balanced(cause, at, Some((app, period)), postings)
+    }
+
+    /// One that stands on no statement, such as a payment. The same `cause` is posted once, ever.
+    ///
+    /// # Errors
+    /// [`Unbalanced`], by the first fault found.
+    pub fn beside_statements(
+        cause: String,
+        at: Timestamp,
+        postings: Vec<Posting>,
+    ) -> Result<Self, Unbalanced> {
+        Self::balanced(cause, at, None, postings)
+    }
+
+    fn balanced(
+        cause: String,
+        at: Timestamp,
+        statement: Option<(AppId, Period)>,
+        postings: Vec<Posting>,
+    ) -> Result<Self, Unbalanced> {
         let [first, rest @ ..] = postings.as_slice() else { return Err(Unbalanced::Empty) };
         if rest.is_empty() {
             return Err(Unbalanced::Empty);
@@ -84,7 +107,24 @@ impl LedgerTransaction {
         if sum != 0 {
             return Err(Unbalanced::Sum(sum));
         }
-        Ok(Self { cause, about, currency, postings })
+        Ok(Self { cause, at, statement, currency, postings })
+    }
+
+    /// A transaction that moves `amount`, which is above zero, from the account that is credited to the one that is debited,
+    /// and stands on no statement.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] if the amount is zero, or both accounts are one.
+    pub fn moving(
+        cause: String,
+        at: Timestamp,
+        (debit, credit): (Account, Account),
+        amount: Amount,
+    ) -> Result<Self, Unbalanced> {
+        // The one value without an opposite does not balance, and is refused as such.
+        let back = Amount { minor: amount.minor.saturating_neg(), currency: amount.currency };
+        let postings = vec![Posting { account: debit, amount }, Posting { account: credit, amount: back }];
+        Self::beside_statements(cause, at, postings)
     }
 
     /// What caused it: unique, so that a replay changes nothing.
@@ -93,10 +133,16 @@ impl LedgerTransaction {
         &self.cause
     }
 
-    /// What it is about.
+    /// When what caused it happened.
     #[must_use]
-    pub fn about(&self) -> &About {
-        &self.about
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The app and the period of the statement on which it stands, if it stands on one.
+    #[must_use]
+    pub fn statement(&self) -> Option<(&AppId, Period)> {
+        self.statement.as_ref().map(|(app, period)| (app, *period))
     }
 
     /// Its currency.
@@ -157,6 +203,10 @@ mod tests {
             &[(fees, 3, "CNY"), (fees, -3, "CNY")],
             Some("platform:revenue:fees stands in a ledger transaction more than once"),
         );
+        let (debit, credit) = (partner.parse().unwrap(), fees.parse().unwrap());
+        let least = Amount { minor: i64::MIN, currency: "CNY".parse().unwrap() };
+        let moved = LedgerTransaction::moving("x".to_owned(), Timestamp::default(), (debit, credit), least);
+        assert_eq!(moved, Err(Unbalanced::Sum(-1)));
         let huge = &[(partner, i64::MAX, "CNY"), (fees, i64::MAX, "CNY"), (share, 2, "CNY")];
         check(huge, Some("postings come to 18446744073709551616 minor units, not to zero"));
     }

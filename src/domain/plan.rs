@@ -16,6 +16,7 @@ use super::ladder::Ladder;
 use super::location::Location;
 use super::money::{Currency, Rounding};
 use super::refusal::whole_seconds;
+pub use super::share::Share;
 use super::time::Timestamp;
 
 /// One version of a plan, written `standard@3`.
@@ -159,13 +160,4 @@ impl Fee {
     pub fn ladder(&self, currency: Currency) -> Result<Ladder, ExactError> {
         Ok(Ladder::per_unit(Exact::of_price(self.per_unit, currency)?))
     }
-}
-
-/// The platform's share of each transaction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Share {
-    /// Percentage of the transaction's amount, 0 to 100.
-    pub percent: Decimal,
-    /// Where it stands.
-    pub source: Location,
 }

@@ -1,11 +1,6 @@
-//! What rating must know of before: units of each service period, and sales with their refunds.
-
-use rust_decimal::Decimal;
-use uuid::Uuid;
+//! What rating must know of before: units of each service period. Sales are in [`super::sale`].
 
 use super::id::{AppId, PlanName, ProductName};
-use super::location::Location;
-use super::money::{Amount, Currency, Rounding};
 use super::plan::PlanRef;
 use super::time::Period;
 
@@ -55,69 +50,4 @@ impl FeeKey {
             service_period: self.service_period,
         }
     }
-}
-
-/// Which sale.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SaleKey {
-    /// The app through which it was made.
-    pub app: AppId,
-    /// The upstream's id of it.
-    pub id: String,
-    /// Its currency.
-    pub currency: Currency,
-}
-
-/// A sale, and what was given back of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sale {
-    /// The usage record that made it, if it is known.
-    pub usage: Option<Uuid>,
-    /// The API product.
-    pub product: ProductName,
-    /// The plan version in force.
-    pub plan: PlanRef,
-    /// The percentage of the share that was taken.
-    pub percent: Decimal,
-    /// Its rounding.
-    pub rounding: Rounding,
-    /// Its rule; none if the plan takes no share.
-    pub rule: Option<Location>,
-    /// What the sale was worth.
-    pub amount: Amount,
-    /// The share that was taken.
-    pub share: Amount,
-    /// Minor units refunded so far; never more than the amount.
-    pub refunded: i64,
-    /// Minor units of the share given back so far; never more than the share.
-    pub returned: i64,
-}
-
-/// Which refund.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RefundKey {
-    /// Whose money it gives back.
-    pub sale: SaleKey,
-    /// The upstream's id of it; the sale's, if it has none of its own.
-    pub id: String,
-}
-
-/// A refund that came before its sale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitingRefund {
-    /// The usage record that made it.
-    pub usage: Uuid,
-    /// What it gives back, in minor units.
-    pub amount: i64,
-}
-
-/// A refund that was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refund {
-    /// The usage record that made it.
-    pub usage: Uuid,
-    /// What it gives back, in minor units.
-    pub amount: i64,
-    /// What was left of the sale to give back; never more than the amount.
-    pub counted: i64,
 }

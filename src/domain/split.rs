@@ -40,6 +40,12 @@ impl<P: PartialEq> Split<P> {
         if whole == 0 { Err(SplitError::Nobody) } else { Ok(Self { parts, whole }) }
     }
 
+    /// The parties with their weights, in order.
+    #[must_use]
+    pub fn weights(&self) -> &[(P, u64)] {
+        &self.parts
+    }
+
     /// The part of each, in order. They add up to `minor`, and each has its sign or is zero.
     #[must_use]
     pub fn of(&self, minor: i64) -> Vec<(&P, i64)> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::id::{AppId, GrantId, MerchantId, NodeId, PartnerId, ProductName, RouteName, SnapshotHash};
-use super::money::Amount;
 use super::plan::PlanRef;
 use super::principal::CredentialKind;
 use super::scope::ScopeSet;
 use super::time::Timestamp;
+pub use super::transaction::{Transaction, TransactionKind};
 
 /// One call of a known app. `id` is unique and ordered by time (UUID version 7); it is the request id too.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,54 +86,4 @@ pub enum Evidence {
         /// What could not be read and why, without the body's contents.
         reason: String,
     },
-}
-
-/// A transaction of a merchant that passed through the platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
-    /// The upstream's id of it, such as an order id.
-    pub id: String,
-    /// Of a refund, the id of the sale whose money it gives back, if that is not its own.
-    pub of: Option<String>,
-    /// What it is worth; at least zero.
-    pub amount: Amount,
-    /// Which way the money goes.
-    pub kind: TransactionKind,
-}
-
-impl Transaction {
-    /// The id of the sale: of a refund, the one whose money it gives back.
-    #[must_use]
-    pub fn sale(&self) -> &str {
-        match self.kind {
-            TransactionKind::Sale => &self.id,
-            TransactionKind::Refund => self.of.as_deref().unwrap_or(&self.id),
-        }
-    }
-}
-
-/// Which way a transaction's money goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TransactionKind {
-    /// To the merchant.
-    Sale,
-    /// Back to the buyer.
-    Refund,
-}
-
-impl TransactionKind {
-    /// The name used in policies, records and answers.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sale => "sale",
-            Self::Refund => "refund",
-        }
-    }
-
-    /// The kind of that [`Self::name`].
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Sale, Self::Refund].into_iter().find(|kind| kind.name() == name)
-    }
 }

@@ -9,13 +9,15 @@ use uuid::Uuid;
 
 use super::omission;
 use crate::domain::id::{
-    AppId, GrantId, InvalidId, MerchantId, NodeId, PartnerId, PlanName, ProductName, RouteName, SnapshotHash,
+    AppId, CategoryName, GrantId, InvalidId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName,
+    RouteName, SnapshotHash,
 };
 use crate::domain::money::{Amount, MoneyError};
 use crate::domain::plan::PlanRef;
 use crate::domain::principal::CredentialKind;
 use crate::domain::time::Timestamp;
-use crate::domain::usage::{Evidence, Idempotency, Transaction, TransactionKind, UsageRecord};
+use crate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
+use crate::domain::usage::{Evidence, Idempotency, UsageRecord};
 
 /// Of nearly all records, which older programs read too.
 const PLAIN: u8 = 1;
@@ -23,8 +25,9 @@ const PLAIN: u8 = 1;
 const DISCLOSING: u8 = 2;
 /// Of records of calls that may come again.
 const IDEMPOTENT: u8 = 3;
-/// Of records of calls that are paid from a balance.
-const PAID: u8 = 4;
+/// Of records of transactions that are neither plain sales nor plain refunds, and of calls that are paid from a balance: an older
+/// program waits for a newer one.
+const DETAILED: u8 = 4;
 
 /// Why bytes are not a usage record.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +93,18 @@ struct WireTransaction<'a> {
     kind: &'a str,
 }
 
+/// What few transactions have.
+#[derive(Serialize, Deserialize)]
+struct WireDetails<'a> {
+    is_rest: bool,
+    reaches_any_app: bool,
+    tax: Option<i64>,
+    shipping: Option<i64>,
+    category: Option<&'a str>,
+    #[serde(borrow)]
+    parties: Vec<(&'a str, &'a str)>,
+}
+
 /// A usage record's facts where they lie, so that writing one copies nothing twice.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -145,9 +160,11 @@ pub struct Facts<'a> {
 /// [`RecordError::Encoding`], which only a broken serializer gives.
 pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
     let wire = wire(facts);
-    if facts.held > 0 {
+    let details = detailed(facts.evidence);
+    if facts.held > 0 || details.is_some() {
         let again = facts.idempotency.map(|Idempotency { digest, kept_for }| (digest, kept_for.as_secs()));
-        return put(PAID, &(&wire, facts.disclosed, again, facts.held), room);
+        let details = details.map(wire_details);
+        return put(DETAILED, &(&wire, facts.disclosed, again, facts.held, details), room);
     }
     match (facts.disclosed, &facts.idempotency) {
         ("", None) => put(PLAIN, &wire, room),
@@ -156,6 +173,44 @@ pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>,
             put(IDEMPOTENT, &(&wire, scopes, digest, kept_for.as_secs()), room)
         }
     }
+}
+
+/// The details of a transaction that an older program would not know what to do with.
+fn detailed(evidence: &Evidence) -> Option<&Details> {
+    let Evidence::Billable { transaction: Some(transaction), .. } = evidence else { return None };
+    let is_plain = match transaction.kind {
+        TransactionKind::Sale | TransactionKind::Refund => transaction.details.is_plain(),
+        TransactionKind::Cancellation
+        | TransactionKind::Settlement
+        | TransactionKind::Chargeback
+        | TransactionKind::ChargebackWon => false,
+    };
+    (!is_plain).then_some(&transaction.details)
+}
+
+fn wire_details(details: &Details) -> WireDetails<'_> {
+    WireDetails {
+        is_rest: details.extent == Extent::Rest,
+        reaches_any_app: details.reach == Reach::AnyApp,
+        tax: details.tax,
+        shipping: details.shipping,
+        category: details.category.as_ref().map(CategoryName::as_str),
+        parties: details.parties.iter().map(|(name, partner)| (name.as_str(), partner.as_str())).collect(),
+    }
+}
+
+fn details(wire: &WireDetails<'_>) -> Result<Details, RecordError> {
+    let party = |(name, partner): &(&str, &str)| {
+        Ok::<_, RecordError>((PartyName::new(name)?, PartnerId::new(partner)?))
+    };
+    Ok(Details {
+        extent: if wire.is_rest { Extent::Rest } else { Extent::Amount },
+        reach: if wire.reaches_any_app { Reach::AnyApp } else { Reach::OwnApp },
+        tax: wire.tax,
+        shipping: wire.shipping,
+        category: wire.category.map(CategoryName::new).transpose()?,
+        parties: wire.parties.iter().map(party).collect::<Result<_, _>>()?,
+    })
 }
 
 /// Puts a format and what stands behind it into `room`, or elsewhere if that is too small.
@@ -252,18 +307,18 @@ fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
     let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-    type Read<'r> = (Wire<'r>, &'r str, Option<([u8; 16], u64)>, u64);
-    let (wire, disclosed, again, held): Read<'_> = match *format {
-        PLAIN => (postcard::from_bytes(rest)?, "", None, 0),
+    type Read<'r> = (Wire<'r>, &'r str, Option<([u8; 16], u64)>, u64, Option<WireDetails<'r>>);
+    let (wire, disclosed, again, held, more): Read<'_> = match *format {
+        PLAIN => (postcard::from_bytes(rest)?, "", None, 0, None),
         DISCLOSING => {
             let (wire, scopes) = postcard::from_bytes(rest)?;
-            (wire, scopes, None, 0)
+            (wire, scopes, None, 0, None)
         }
         IDEMPOTENT => {
             let (wire, scopes, digest, seconds) = postcard::from_bytes(rest)?;
-            (wire, scopes, Some((digest, seconds)), 0)
+            (wire, scopes, Some((digest, seconds)), 0, None)
         }
-        PAID => postcard::from_bytes(rest)?,
+        DETAILED => postcard::from_bytes(rest)?,
         other => return Err(RecordError::Format(other)),
     };
     let subscribed = match wire.subscribed {
@@ -295,17 +350,17 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
         idempotency: again
             .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds) }),
         held,
-        evidence: evidence(wire.evidence)?,
+        evidence: evidence(wire.evidence, more.as_ref().map(details).transpose()?.unwrap_or_default())?,
     })
 }
 
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
-    bytes.first().copied().filter(|format| *format > PAID && *format != omission::FORMAT)
+    bytes.first().copied().filter(|format| *format > DETAILED && *format != omission::FORMAT)
 }
 
-fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
+fn evidence(wire: WireEvidence<'_>, details: Details) -> Result<Evidence, RecordError> {
     Ok(match wire {
         WireEvidence::Free => Evidence::Free,
         WireEvidence::Exception(reason) => Evidence::Exception { reason: reason.to_owned() },
@@ -319,6 +374,7 @@ fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
                     amount: Amount { minor: wire.minor, currency: wire.currency.parse()? },
                     kind: TransactionKind::named(wire.kind)
                         .ok_or(RecordError::Unknown("transaction kind"))?,
+                    details,
                 }),
             },
         },
@@ -326,76 +382,4 @@ fn evidence(wire: WireEvidence<'_>) -> Result<Evidence, RecordError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::scope::ScopeSet;
-
-    fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
-        UsageRecord {
-            id: Uuid::from_u128(7),
-            at: Timestamp::from_micros(-5),
-            node: NodeId::new("n").unwrap(),
-            snapshot: SnapshotHash::new("abc").unwrap(),
-            app: AppId::new("app").unwrap(),
-            partner: PartnerId::new("p").unwrap(),
-            credential: CredentialKind::AccessToken,
-            credential_id: "t".to_owned(),
-            merchant: Some(MerchantId::new("m").unwrap()),
-            grant: None,
-            route: Some(RouteName::new("r").unwrap()),
-            subscribed: Some((
-                ProductName::new("storefront").unwrap(),
-                PlanRef { name: PlanName::new("standard").unwrap(), version: 3 },
-            )),
-            method: "POST".to_owned(),
-            status,
-            latency: Duration::from_micros(250),
-            bytes_in: 1,
-            bytes_out: 2,
-            refusal: None,
-            disclosed: ScopeSet::none(),
-            idempotency: None,
-            held: 0,
-            evidence: if reason.is_empty() {
-                Evidence::Billable {
-                    units: 1,
-                    transaction: Some(Transaction {
-                        id: "o-1".to_owned(),
-                        of: status.is_multiple_of(2).then(|| "o-0".to_owned()),
-                        amount: Amount { minor, currency: "CNY".parse().unwrap() },
-                        kind: TransactionKind::Sale,
-                    }),
-                }
-            } else {
-                Evidence::Exception { reason }
-            },
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_record_survives_its_bytes(
-            status: u16, minor: i64, reason in ".{0,20}", scopes in "([a-z]{1,4}(:[a-z]{1,3})? ){0,3}",
-            again in prop::option::of((any::<[u8; 16]>(), any::<u32>())), held in prop_oneof![Just(0), any::<u64>()],
-        ) {
-            let idempotency = again
-                .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds.into()) });
-            let disclosed = scopes.parse().unwrap();
-            let record = UsageRecord { disclosed, idempotency, held, ..record(status, minor, reason) };
-            let bytes = encode(&record).unwrap();
-            let is_plain = record.disclosed.is_empty() && idempotency.is_none() && held == 0;
-            prop_assert_eq!(bytes[0] == PLAIN, is_plain, "older programs read it too");
-            prop_assert_eq!(decode(&bytes).unwrap(), record);
-        }
-
-        #[test]
-        fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
-            let _ = decode(&bytes);
-            for format in [PLAIN, DISCLOSING, IDEMPOTENT, PAID] {
-                let _ = decode(&[&[format], &bytes[..]].concat());
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! The transaction that passed through with a call, as its route's meter names it.
 
+use crate::domain::id::{CategoryName, InvalidId, PartnerId, PartyName};
 use crate::domain::money::{Amount, Currency, MoneyError};
-use crate::domain::usage::Transaction;
+use crate::domain::transaction::{Details, Extent, Transaction};
 use crate::policy::expression::{Expression, Variables};
 use crate::policy::snapshot::TransactionMeter;
 
@@ -18,13 +19,55 @@ pub(super) fn read(meter: &TransactionMeter, variables: &Variables) -> Result<Tr
     let code = meter.currency.evaluate_text(variables).map_err(|error| error.to_string())?;
     let currency: Currency =
         code.parse().map_err(|error| format!("{}: {}", meter.currency.source(), without_contents(&error)))?;
-    let value = meter.amount.evaluate_decimal(variables).map_err(|error| error.to_string())?;
+    let amount = meter.amount.as_ref().map(|amount| minor(amount, currency, variables)).transpose()?;
+    let details = Details {
+        extent: if amount.is_some() { Extent::Amount } else { Extent::Rest },
+        reach: meter.reach,
+        tax: meter.tax.as_ref().map(|tax| minor(tax, currency, variables)).transpose()?,
+        shipping: meter.shipping.as_ref().map(|shipping| minor(shipping, currency, variables)).transpose()?,
+        category: category(meter, variables)?,
+        parties: parties(meter, variables)?,
+    };
+    let amount = Amount { minor: amount.unwrap_or(0), currency };
+    Ok(Transaction { id, of, amount, kind: meter.kind, details })
+}
+
+/// Minor units of an amount; none below zero.
+fn minor(expression: &Expression, currency: Currency, variables: &Variables) -> Result<i64, String> {
+    let value = expression.evaluate_decimal(variables).map_err(|error| error.to_string())?;
     if value.is_sign_negative() && !value.is_zero() {
-        return Err(format!("{}: a transaction's amount is not below zero", meter.amount.source()));
+        return Err(format!("{}: a transaction's amount is not below zero", expression.source()));
     }
-    let amount = Amount::exact(value, currency)
-        .map_err(|error| format!("{}: {}", meter.amount.source(), without_contents(&error)))?;
-    Ok(Transaction { id, of, amount, kind: meter.kind })
+    let amount = Amount::exact(value, currency);
+    let amount = amount.map_err(|error| format!("{}: {}", expression.source(), without_contents(&error)))?;
+    Ok(amount.minor)
+}
+
+fn category(meter: &TransactionMeter, variables: &Variables) -> Result<Option<CategoryName>, String> {
+    let Some(expression) = &meter.category else { return Ok(None) };
+    named(expression, variables, "a category", CategoryName::new)
+}
+
+/// The partners that are named, each once: one that is null has no part.
+fn parties(meter: &TransactionMeter, variables: &Variables) -> Result<Vec<(PartyName, PartnerId)>, String> {
+    let mut parties = Vec::with_capacity(meter.parties.len());
+    for (name, expression) in &meter.parties {
+        let partner = named(expression, variables, "a partner's id", PartnerId::new)?;
+        parties.extend(partner.map(|partner| (name.clone(), partner)));
+    }
+    Ok(parties)
+}
+
+/// What a text names; nothing if it is null.
+fn named<T>(
+    expression: &Expression,
+    variables: &Variables,
+    what: &str,
+    parse: impl Fn(&str) -> Result<T, InvalidId>,
+) -> Result<Option<T>, String> {
+    let text = expression.evaluate_optional_text(variables).map_err(|error| error.to_string())?;
+    let not_named = |_| format!("{}: {what} has 1 to 128 visible ASCII characters", expression.source());
+    text.map(|text| parse(&text).map_err(not_named)).transpose()
 }
 
 fn transaction_id(expression: &Expression, variables: &Variables) -> Result<String, String> {

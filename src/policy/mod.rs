@@ -21,5 +21,6 @@ pub mod snapshot;
 pub mod source;
 mod syntax;
 pub mod token_source;
+mod transaction_meter;
 pub mod tree;
 pub mod watch;

@@ -16,6 +16,7 @@ use super::journal_terms::{Archiving, RecordTimes, Unwritable};
 use super::login::Login;
 use super::mask::Mask;
 use super::token_source::TokenSource;
+pub use super::transaction_meter::TransactionMeter;
 use crate::domain::authentication::Step;
 use crate::domain::confirmation::NonceRule;
 use crate::domain::id::{ProductName, RouteName, SnapshotHash, UpstreamName};
@@ -344,10 +345,7 @@ pub struct Meter {
 impl Meter {
     /// All of its expressions.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        let of_transaction = self
-            .transaction
-            .iter()
-            .flat_map(|meter| [&meter.id, &meter.amount, &meter.currency].into_iter().chain(&meter.of));
+        let of_transaction = self.transaction.iter().flat_map(TransactionMeter::expressions);
         self.when.iter().chain(&self.units).chain(of_transaction)
     }
 
@@ -365,19 +363,4 @@ pub struct BodiesRead {
     pub request: BodyReading,
     /// Of the response's.
     pub response: BodyReading,
-}
-
-/// How a transaction is read from a call.
-#[derive(Debug)]
-pub struct TransactionMeter {
-    /// Gives its id, a string.
-    pub id: Expression,
-    /// Gives the id of the sale that a refund is of, a string; without it, the refund's own.
-    pub of: Option<Expression>,
-    /// Gives its amount, a decimal string or an exact number.
-    pub amount: Expression,
-    /// Gives its currency code.
-    pub currency: Expression,
-    /// Which way the money goes.
-    pub kind: crate::domain::usage::TransactionKind,
 }

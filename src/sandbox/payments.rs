@@ -20,6 +20,8 @@ pub(super) fn router(world: World) -> Router {
         .route("/payments", post(start))
         .route("/payments/{id}", get(show))
         .route("/payments/{id}/refunds", post(refund))
+        .route("/payments/{id}/settlement", post(settle))
+        .route("/payments/{id}/chargebacks", post(charge_back))
         .route("/pay/{id}", get(page).post(pay))
         .with_state(world)
 }
@@ -65,6 +67,36 @@ async fn refund(
         let (order, _) = state.payment(Some(&merchant), &id)?;
         Ok::<_, Refused>(json!({
             "id": refund, "payment_id": id, "order_id": order.id, "amount": money(amount), "currency": CURRENCY,
+            "status": "succeeded",
+        }))
+    })?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// What the provider tells once the money moved, as often as it likes: the same each time. No merchant is asked for.
+async fn settle(Shared(world): Shared<World>, Id(id): Id) -> Result<Json<Value>, Refused> {
+    world.step(|state, _| {
+        let order = state.settle(&id)?;
+        Ok(Json(json!({
+            "id": format!("s-{id}"), "payment_id": id, "order_id": order.id, "amount": money(order.total),
+            "currency": CURRENCY, "status": "succeeded",
+        })))
+    })
+}
+
+/// What the provider tells once the buyer's bank has taken money back.
+async fn charge_back(
+    Shared(world): Shared<World>,
+    Id(id): Id,
+    body: Fields,
+) -> Result<(StatusCode, Json<Value>), Refused> {
+    let amount = body.amount("amount")?;
+    body.must_be("currency", CURRENCY)?;
+    let answer = world.step(|state, now| {
+        let chargeback = state.charge_back(&id, amount, now)?;
+        let (order, _) = state.payment(None, &id)?;
+        Ok::<_, Refused>(json!({
+            "id": chargeback, "payment_id": id, "order_id": order.id, "amount": money(amount), "currency": CURRENCY,
             "status": "succeeded",
         }))
     })?;

@@ -182,7 +182,35 @@ impl State {
         amount: i64,
         now: Timestamp,
     ) -> Result<String, Refused> {
-        let (order, _) = self.payment(Some(merchant), id)?;
+        self.give_back(Some(merchant), id, amount, now)?;
+        Ok(self.new_id("r-"))
+    }
+
+    /// The buyer's bank takes money back; gives the chargeback's id. Otherwise it is as a refund.
+    pub(super) fn charge_back(&mut self, id: &str, amount: i64, now: Timestamp) -> Result<String, Refused> {
+        self.give_back(None, id, amount, now)?;
+        Ok(self.new_id("c-"))
+    }
+
+    /// The money of a payment moved: the order that it paid.
+    pub(super) fn settle(&self, id: &str) -> Result<&Order, Refused> {
+        let (order, _) = self.payment(None, id)?;
+        if !order.stage.is_paid() && order.refunded == 0 {
+            let why =
+                format!("The payment is {}; only one that is paid can be settled", order.payment_status());
+            return Err(Refused::Conflict(why));
+        }
+        Ok(order)
+    }
+
+    fn give_back(
+        &mut self,
+        merchant: Option<&MerchantId>,
+        id: &str,
+        amount: i64,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let (order, _) = self.payment(merchant, id)?;
         if !order.stage.is_paid() && order.refunded == 0 {
             let why =
                 format!("The payment is {}; only one that is paid can be refunded", order.payment_status());
@@ -200,7 +228,7 @@ impl State {
         {
             self.shelf.take_back(&order.items, now);
         }
-        Ok(self.new_id("r-"))
+        Ok(())
     }
 
     /// A carrier tells what happened to a shipment, named by its waybill or its order's id.

@@ -28,7 +28,9 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let token = AdminToken::new(token).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let services = &node.services;
     let open_exceptions = Arc::<AtomicU64>::default();
-    let metrics = Metrics::new(node.counters.clone(), figures(node, open_exceptions.clone()));
+    let unsettled_sales = Arc::<AtomicU64>::default();
+    let counted = (open_exceptions.clone(), unsettled_sales.clone());
+    let metrics = Metrics::new(node.counters.clone(), figures(node, counted));
     let (journal, directory) = (node.journal.state().clone(), services.directory.clone());
     Ok(admin::router(AdminState {
         store: services.store.clone(),
@@ -42,6 +44,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         token,
         hasher: services.hasher.clone(),
         open_exceptions,
+        unsettled_sales,
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || {
             let why = [
@@ -58,7 +61,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
 }
 
 /// What is told of everything but the cores.
-fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
+fn figures(node: &Node, (open_exceptions, unsettled_sales): (Arc<AtomicU64>, Arc<AtomicU64>)) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
     let (cells, live, directory) =
         (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
@@ -122,6 +125,12 @@ fn figures(node: &Node, open_exceptions: Arc<AtomicU64>) -> Figures {
                 Gauge,
                 "What could not be rated or read, of all nodes, and nobody has resolved.",
                 open_exceptions.load(Ordering::Relaxed),
+            ),
+            (
+                "tollgate_sales_unsettled",
+                Gauge,
+                "Sales whose share is still pending after the time within which their plan has them settled.",
+                unsettled_sales.load(Ordering::Relaxed),
             ),
         ]);
         let mut series = token_series(&tokens.standings());

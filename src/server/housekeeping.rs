@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::billing::ledger::pending::time_out;
 use crate::credential::key_uses::KeyUses;
 use crate::credential::signing_keys::SigningKeys;
 use crate::domain::id::RouteName;
@@ -27,6 +28,8 @@ const UPSTREAMS_EVERY: Duration = Duration::from_secs(1);
 const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether the next signing key is due.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether something waits in the ledger whose time has run out.
+const PENDING_EVERY: Duration = Duration::from_secs(10);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -143,6 +146,26 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
     if let Err(error) = written.await {
         tracing::warn!(%error, "last uses of keys and certificates are not written down for now");
         uses.put_back(taken);
+    }
+}
+
+/// Gives back what waits in the ledger once its time has run out, for ever. Any node does so for all.
+pub(super) async fn time_out_pending(store: Store, clock: Arc<dyn Clock>) {
+    let mut interval = tokio::time::interval(PENDING_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        loop {
+            match time_out(&store, clock.now()).await {
+                Ok(0) => break,
+                Ok(amounts) => tracing::info!(amounts, "what waited in the ledger has timed out"),
+                Err(error) => {
+                    tracing::warn!(%error, "what has timed out in the ledger waits on for now");
+                    break;
+                }
+            }
+            tokio::time::sleep(STORE_REST).await;
+        }
     }
 }
 

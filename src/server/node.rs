@@ -254,6 +254,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::time_out_pending(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
             tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),

@@ -22,8 +22,8 @@ struct Other<'c> {
 }
 
 impl Transaction {
-    /// Keeps usage records, charges of these or of earlier ones, and the ledger transactions that post the charges. The
-    /// transaction must hold [`super::transaction::Exclusive::Billing`].
+    /// Keeps usage records, charges of these or of earlier ones, and the ledger transactions that post the charges, whose numbers
+    /// are given. The transaction must hold [`super::transaction::Exclusive::Billing`].
     ///
     /// # Errors
     /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if something of it is there already, or a period is closed;
@@ -34,7 +34,7 @@ impl Transaction {
         charges: &[NewCharge],
         ledger: &[LedgerTransaction],
         numbers: &mut Numbers,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<i64>, StoreError> {
         self.learn_last(numbers).await?;
         let postings = self.post(ledger, numbers).await?;
         let (mut fees, mut others, mut new) = (Fees::default(), Vec::new(), Vec::new());
@@ -55,7 +55,8 @@ impl Transaction {
         }
         self.insert_terms(&new).await?;
         let numbered = self.insert_usage(batch, &fees, numbers).await?;
-        self.insert_other_charges(&others, numbered).await
+        self.insert_other_charges(&others, numbered).await?;
+        Ok(postings)
     }
 
     async fn insert_terms(&mut self, terms: &[(i64, &LineKey, Terms)]) -> Result<(), StoreError> {

@@ -1,40 +1,23 @@
-//! The ledger: transactions and their postings. Append-only, and none goes to a closed period, by triggers of both stores.
+//! The ledger: transactions and what they post to accounts. Append-only, and none goes to a closed period, by triggers of both
+//! stores.
+//!
+//! Accounts are rows ([`super::numbers`]); what older programs posted to accounts by their texts is read too.
 
 use super::error::StoreError;
 use super::numbers::Numbers;
-use super::open::Store;
 use super::transaction::Transaction;
-use super::usage::MAX_LISTED;
-use crate::domain::account::Account;
-use crate::domain::ledger::{LedgerTransaction, Posting};
+use crate::domain::ledger::LedgerTransaction;
 use crate::domain::time::Timestamp;
 
 /// The balance of an account in a currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
-    /// The account, as kept: [`Account`]'s text.
+    /// The account, as kept: [`crate::domain::account::Account`]'s text.
     pub account: String,
     /// The currency.
     pub currency: String,
     /// Minor units: debits less credits.
     pub minor: i128,
-}
-
-/// A posting to an account, as its history shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// What caused its transaction.
-    pub cause: String,
-    /// When that happened.
-    pub at: Timestamp,
-    /// The app that it is about.
-    pub app: String,
-    /// On whose statement it stands.
-    pub period: String,
-    /// The currency.
-    pub currency: String,
-    /// Minor units: a debit above zero, a credit below.
-    pub minor: i64,
 }
 
 row! {
@@ -44,66 +27,55 @@ row! {
 /// Accounts are summed in two parts, so that no balance is too large for the stores' integers.
 const BALANCE_PART: i128 = 1_000_000_000;
 
-row! {
-    HistoryRow { cause: String, at: i64, app: String, period: String, currency: String, minor: i64 }
-}
-
-impl Store {
-    /// The postings to an account, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn account_history(
-        &self,
-        account: &Account,
-        limit: i64,
-    ) -> Result<Vec<HistoryEntry>, StoreError> {
-        let rows: Vec<HistoryRow> = on!(self.reader(), db => {
-            sqlx::query_as(
-                "select t.cause, t.at, t.app, t.period, t.currency, p.minor from ledger_posting p \
-                 join ledger_transaction t on t.number = p.number where p.account = $1 \
-                 order by t.at desc, t.cause limit $2",
-            )
-            .bind(account.to_string())
-            .bind(limit.clamp(1, MAX_LISTED.into()))
-            .fetch_all(db)
-            .await
-        })?;
-        let entry = |row: HistoryRow| HistoryEntry {
-            cause: row.cause,
-            at: Timestamp::from_micros(row.at),
-            app: row.app,
-            period: row.period,
-            currency: row.currency,
-            minor: row.minor,
-        };
-        Ok(rows.into_iter().map(entry).collect())
-    }
+/// A sum of its two parts.
+pub(super) fn whole(high: i64, low: i64) -> i128 {
+    i128::from(high).saturating_mul(BALANCE_PART).saturating_add(i128::from(low))
 }
 
 impl Transaction {
-    /// All balances, by account and currency.
+    /// All balances of what had happened by `as_of`, as far as it is known now, by account and currency.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn balances(&mut self) -> Result<Vec<Balance>, StoreError> {
+    pub async fn balances(&mut self, as_of: Option<Timestamp>) -> Result<Vec<Balance>, StoreError> {
         let time = self.answer_time();
         let rows: Vec<BalanceRow> = on!(self.connection(), within time, db => {
             sqlx::query_as(
-                "select p.account, t.currency, cast(sum(p.minor / 1000000000) as bigint) as high, \
-                 cast(sum(p.minor % 1000000000) as bigint) as low from ledger_posting p \
-                 join ledger_transaction t on t.number = p.number group by p.account, t.currency \
-                 order by p.account, t.currency",
+                "select b.account, b.currency, cast(sum(b.high) as bigint) as high, cast(sum(b.low) as bigint) as low from \
+                 (select p.account, t.currency, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
+                 from ledger_posting p join ledger_transaction t on t.number = p.number where t.at <= $1 \
+                 group by p.account, t.currency union all \
+                 select a.party || ':' || a.purpose, a.currency, e.high, e.low from \
+                 (select p.account, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
+                 from ledger_entry p join ledger_transaction t on t.number = p.number where t.at <= $1 \
+                 group by p.account) e join ledger_account a on a.number = e.account) b \
+                 group by b.account, b.currency order by b.account, b.currency",
             )
+            .bind(as_of.map_or(i64::MAX, Timestamp::as_micros))
             .fetch_all(db)
             .await
         })?;
         let balance = |row: BalanceRow| Balance {
-            minor: i128::from(row.high) * BALANCE_PART + i128::from(row.low),
+            minor: whole(row.high, row.low),
             account: row.account,
             currency: row.currency,
         };
         Ok(rows.into_iter().map(balance).collect())
+    }
+
+    /// Posts transactions that stand on no statement, and gives each its number. The transaction must hold
+    /// [`super::transaction::Exclusive::Billing`].
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if a cause was posted before; [`StoreError::Unavailable`].
+    pub(super) async fn post_by_themselves(
+        &mut self,
+        transactions: &[LedgerTransaction],
+    ) -> Result<(Vec<i64>, Numbers), StoreError> {
+        let mut numbers = Numbers::default();
+        self.learn_last(&mut numbers).await?;
+        let posted = self.post(transactions, &mut numbers).await?;
+        Ok((posted, numbers))
     }
 
     /// Posts transactions, and gives each its number.
@@ -126,28 +98,37 @@ impl Transaction {
             "",
             |row, kept| {
                 let (number, transaction) = kept;
-                let about = transaction.about();
+                let statement = transaction.statement();
                 row.push_bind(*number)
                     .push_bind(transaction.cause())
-                    .push_bind(about.at.as_micros())
-                    .push_bind(about.app.as_str())
-                    .push_bind(about.period.to_string())
+                    .push_bind(transaction.at().as_micros())
+                    .push_bind(statement.map_or("", |(app, _)| app.as_str()))
+                    .push_bind(statement.map_or_else(String::new, |(_, period)| period.to_string()))
                     .push_bind(transaction.currency().to_string());
             }
         )?;
-        let postings: Vec<(i64, &Posting)> = numbered
-            .iter()
-            .flat_map(|(number, transaction)| transaction.postings().iter().map(|posting| (*number, posting)))
-            .collect();
+        let mut accounts = Vec::with_capacity(numbered.len().saturating_mul(2));
+        for transaction in transactions {
+            let currency = transaction.currency();
+            accounts.extend(transaction.postings().iter().map(|posting| (&posting.account, currency)));
+        }
+        self.number_accounts(accounts, numbers).await?;
+        let mut entries: Vec<(i64, i64, i64)> = Vec::with_capacity(numbered.len().saturating_mul(2));
+        for (number, transaction) in &numbered {
+            for posting in transaction.postings() {
+                let account = numbers.account(&posting.account, transaction.currency());
+                let account = account.ok_or_else(|| StoreError::corrupt("an account without its number"))?;
+                entries.push((*number, account, posting.amount.minor));
+            }
+        }
         insert_rows!(
             self,
-            "insert into ledger_posting (number, account, minor) ",
+            "insert into ledger_entry (number, account, minor) ",
             3,
-            postings,
+            entries,
             "",
-            |row, kept| {
-                let (number, posting) = kept;
-                row.push_bind(*number).push_bind(posting.account.to_string()).push_bind(posting.amount.minor);
+            |row, entry| {
+                row.push_bind(entry.0).push_bind(entry.1).push_bind(entry.2);
             }
         )?;
         Ok(numbered.into_iter().map(|(number, _)| number).collect())

@@ -205,7 +205,7 @@ impl Transaction {
         let rows: Vec<(String,)> = on!(self.connection(), within time, db => {
             sqlx::query_as(
                 "select period from line_total union select period from charge_terms \
-                 union select period from ledger_transaction union select period from statement \
+                 union select period from ledger_transaction where period <> '' union select period from statement \
                  union select period from closed_period order by period",
             )
             .fetch_all(db)

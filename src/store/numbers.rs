@@ -1,4 +1,4 @@
-//! Numbers of what many rows of the books have in common: apps, the contexts of calls, the terms of charges.
+//! Numbers of what many rows of the books have in common: apps, accounts, the contexts of calls, the terms of charges.
 //!
 //! A number never means another thing. What is not remembered here is kept anew under a new number, so a memory may be
 //! lost at any time; one that an uncommitted transaction has added to must be, as its numbers may be given again.
@@ -9,9 +9,11 @@ use rust_decimal::Decimal;
 
 use super::error::StoreError;
 use super::transaction::Transaction;
+use crate::domain::account::Account;
 use crate::domain::charge::{Charge, LineKey, Price};
 use crate::domain::id::AppId;
 use crate::domain::location::Location;
+use crate::domain::money::Currency;
 use crate::domain::usage::{Evidence, UsageRecord};
 
 /// Most entries of a kind that are remembered; beyond, all of them are forgotten.
@@ -26,6 +28,7 @@ type Table<K> = HashMap<K, i64, foldhash::fast::RandomState>;
 #[derive(Debug, Default)]
 pub struct Numbers {
     apps: Table<AppId>,
+    accounts: Table<(Account, Currency)>,
     contexts: Table<Box<[u8]>>,
     terms: HashMap<LineKey, Vec<(Terms, i64)>, foldhash::fast::RandomState>,
     room: Vec<u8>,
@@ -47,10 +50,15 @@ struct Last {
     terms: i64,
     app: i64,
     ledger: i64,
+    account: i64,
 }
 
 row! {
-    LastRow { usage: i64, context: i64, terms: i64, app: i64, ledger: i64 }
+    LastRow { usage: i64, context: i64, terms: i64, app: i64, ledger: i64, account: i64 }
+}
+
+row! {
+    AccountRow { number: i64, account: String, currency: String }
 }
 
 fn next(last: &mut i64) -> i64 {
@@ -119,6 +127,11 @@ impl Numbers {
     pub(super) fn app(&self, app: &AppId) -> Option<i64> {
         self.apps.get(app).copied()
     }
+
+    /// The number of an account in a currency that is remembered.
+    pub(super) fn account(&self, account: &Account, currency: Currency) -> Option<i64> {
+        self.accounts.get(&(account.clone(), currency)).copied()
+    }
 }
 
 /// Writes what makes a context, so that no two different ones are written alike: each text after its length.
@@ -170,7 +183,9 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn is_as_numbered(&mut self, numbers: &Numbers) -> Result<bool, StoreError> {
-        Ok(self.last().await? == numbers.last)
+        // What else is posted, by hand or to wait, changes nothing of what is rated.
+        let (now, then) = (self.last().await?, numbers.last);
+        Ok((now.usage, now.terms) == (then.usage, then.terms))
     }
 
     async fn last(&mut self) -> Result<Last, StoreError> {
@@ -180,13 +195,14 @@ impl Transaction {
                  coalesce((select max(number) from usage_context), 0) as context, \
                  coalesce((select max(number) from charge_terms), 0) as terms, \
                  coalesce((select max(number) from usage_app), 0) as app, \
-                 coalesce((select max(number) from ledger_transaction), 0) as ledger",
+                 coalesce((select max(number) from ledger_transaction), 0) as ledger, \
+                 coalesce((select max(number) from ledger_account), 0) as account",
             )
             .fetch_one(db)
             .await
         })?;
-        let LastRow { usage, context, terms, app, ledger } = row;
-        Ok(Last { usage, context, terms, app, ledger })
+        let LastRow { usage, context, terms, app, ledger, account } = row;
+        Ok(Last { usage, context, terms, app, ledger, account })
     }
 
     /// Has every app in `apps` have its number.
@@ -218,6 +234,61 @@ impl Transaction {
             row.push_bind(kept.0).push_bind(kept.1.as_str());
         })?;
         numbers.apps.extend(new.into_iter().map(|(number, app)| (app.clone(), number)));
+        Ok(())
+    }
+
+    /// Has every one of `accounts` have its number.
+    pub(super) async fn number_accounts(
+        &mut self,
+        accounts: Vec<(&Account, Currency)>,
+        numbers: &mut Numbers,
+    ) -> Result<(), StoreError> {
+        if numbers.accounts.len() >= MAX_REMEMBERED {
+            numbers.accounts.clear();
+        }
+        let mut unknown = accounts;
+        unknown.retain(|(account, currency)| numbers.account(account, *currency).is_none());
+        unknown.sort_unstable();
+        unknown.dedup();
+        let mut parties: Vec<String> = unknown.iter().map(|(account, _)| account.party.to_string()).collect();
+        parties.dedup();
+        for some in parties.chunks(super::arm::MAX_PARAMETERS) {
+            let known: Vec<AccountRow> = on!(self.connection(), db => {
+                let mut statement = sqlx::QueryBuilder::new(
+                    "select number, party || ':' || purpose as account, currency from ledger_account where party in ",
+                );
+                push_list!(statement, some);
+                statement.build_query_as().persistent(false).fetch_all(db).await
+            })?;
+            for row in known {
+                // What a newer program keeps accounts for is none of this one's.
+                if let (Ok(account), Ok(currency)) = (row.account.parse(), row.currency.parse()) {
+                    numbers.accounts.insert((account, currency), row.number);
+                }
+            }
+        }
+        unknown.retain(|(account, currency)| numbers.account(account, *currency).is_none());
+        let new: Vec<(i64, &Account, Currency)> = unknown
+            .into_iter()
+            .map(|(account, currency)| (next(&mut numbers.last.account), account, currency))
+            .collect();
+        insert_rows!(
+            self,
+            "insert into ledger_account (number, party, purpose, currency) ",
+            4,
+            new,
+            "",
+            |row, kept| {
+                let (number, account, currency) = kept;
+                row.push_bind(*number)
+                    .push_bind(account.party.to_string())
+                    .push_bind(account.purpose.name())
+                    .push_bind(currency.to_string());
+            }
+        )?;
+        let numbered =
+            new.into_iter().map(|(number, account, currency)| ((account.clone(), currency), number));
+        numbers.accounts.extend(numbered);
         Ok(())
     }
 }

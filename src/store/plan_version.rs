@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{known, parse};
+use super::share_form;
 use super::transaction::Transaction;
 use crate::domain::location::Location;
 use crate::domain::money::{Rounding, parse_decimal};
@@ -32,6 +33,7 @@ row! {
         share_file: Option<String>,
         share_line: Option<i64>,
         share_column: Option<i64>,
+        shares: Option<String>,
     }
 }
 
@@ -46,14 +48,29 @@ impl TryFrom<TariffRow> for KeptVersion {
             free_units: u64::try_from(row.free_units).unwrap_or(0),
             source: location(row.fee_file.as_deref(), row.fee_line, row.fee_column),
         });
-        let share = row.share.as_deref().map(decimal).transpose()?.map(|percent| Share {
-            percent,
-            source: location(row.share_file.as_deref(), row.share_line, row.share_column),
-        });
+        let share = match &row.shares {
+            Some(text) => Some(items(text)?),
+            None => row.share.as_deref().map(decimal).transpose()?.map(|percent| {
+                let source = location(row.share_file.as_deref(), row.share_line, row.share_column);
+                Share::of_percent(percent, source)
+            }),
+        };
         let currency = parse("plan_version.currency", &row.currency)?;
         let tariff = Tariff { currency, rounding, fee, share };
         Ok(Self { tariff, effective_from: super::row::time(row.effective_from) })
     }
+}
+
+fn items(text: &str) -> Result<Share, StoreError> {
+    let value = serde_json::from_str(text).map_err(|_| StoreError::corrupt("plan_version.shares"))?;
+    share_form::from_json(&value)
+}
+
+/// What the columns for one percentage cannot say.
+fn items_text(share: &Share) -> Option<String> {
+    let first = share.items.first()?;
+    let is_plain = *share == Share::of_percent(first.rate.percent, first.source.clone());
+    (!is_plain).then(|| share_form::to_json(share).to_string())
 }
 
 fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Location {
@@ -62,7 +79,7 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
 }
 
 const SELECT: &str = "select effective_from, currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
-                      share_line, share_column from plan_version where plan = $1 and version = $2";
+                      share_line, share_column, shares from plan_version where plan = $1 and version = $2";
 
 impl Store {
     /// A plan version that came into force.
@@ -81,7 +98,8 @@ impl Store {
 /// Binds a plan version and its prices, in the order of the table's columns.
 macro_rules! bind_version {
     ($statement:expr, $plan:expr, $tariff:expr) => {{
-        let (fee, share) = ($tariff.fee.as_ref(), $tariff.share.as_ref());
+        let fee = $tariff.fee.as_ref();
+        let share = $tariff.share.as_ref().and_then(|share| share.items.first());
         $statement
             .bind($plan.name.as_str())
             .bind(i64::from($plan.version))
@@ -92,10 +110,11 @@ macro_rules! bind_version {
             .bind(fee.map(|fee| fee.source.file.to_string()))
             .bind(fee.map(|fee| i64::from(fee.source.line)))
             .bind(fee.map(|fee| i64::from(fee.source.column)))
-            .bind(share.map(|share| share.percent.to_string()))
+            .bind(share.map(|share| share.rate.percent.to_string()))
             .bind(share.map(|share| share.source.file.to_string()))
             .bind(share.map(|share| i64::from(share.source.line)))
             .bind(share.map(|share| i64::from(share.source.column)))
+            .bind($tariff.share.as_ref().and_then(items_text))
     }};
 }
 
@@ -125,8 +144,8 @@ impl Transaction {
         on!(self.connection(), db => {
             let statement = sqlx::query(
                 "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
-                 fee_column, share, share_file, share_line, share_column, effective_from) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 fee_column, share, share_file, share_line, share_column, shares, effective_from) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             );
             bind_version!(statement, plan, tariff)
             .bind(effective_from.as_micros())
@@ -174,7 +193,8 @@ impl Transaction {
         let changed = on!(self.connection(), db => {
             let statement = sqlx::query(
                 "update plan_version set currency = $3, rounding = $4, fee = $5, free_units = $6, fee_file = $7, \
-                 fee_line = $8, fee_column = $9, share = $10, share_file = $11, share_line = $12, share_column = $13 \
+                 fee_line = $8, fee_column = $9, share = $10, share_file = $11, share_line = $12, share_column = $13, \
+                 shares = $14 \
                  where plan = $1 and version = $2 and effective_from is null \
                  and not exists (select 1 from charge c where c.plan = $1 and c.plan_version = $2)",
             );

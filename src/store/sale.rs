@@ -1,14 +1,35 @@
-//! Sales and their refunds. A sale changes by its refunds alone, and a refund never, by triggers of both stores.
+//! Sales. One changes by what becomes of it alone, and of that no sum ever falls, by triggers of both stores.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::error::StoreError;
-use super::row::{known, parse};
+use super::row::{known, optional, parse};
 use super::running_total::location;
+use super::share_form::weights;
 use super::transaction::Transaction;
-use super::usage::plan_ref;
+use super::usage::{count, integer, plan_ref};
+use crate::domain::account::{Account, Party};
 use crate::domain::money::{Amount, Rounding, parse_decimal};
-use crate::domain::running_total::{Refund, RefundKey, Sale, SaleKey};
+use crate::domain::sale::{Sale, SaleKey, Sums};
+use crate::domain::share::Earned;
+use crate::domain::split::Split;
+use crate::domain::time::Timestamp;
+
+/// A sale to be kept, with what its share comes to in minor units.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSale<'s> {
+    /// Which.
+    pub key: &'s SaleKey,
+    /// The sale.
+    pub sale: &'s Sale,
+    /// What of the share was given back.
+    pub returned: i64,
+    /// What of it is pending.
+    pub pending: i64,
+}
 
 row! {
     SaleRow {
@@ -16,18 +37,30 @@ row! {
         id: String,
         currency: String,
         usage: Option<String>,
+        at: i64,
+        partner: Option<String>,
         product: String,
         plan: String,
         plan_version: i64,
+        item: String,
         percent: String,
         rounding: String,
         rule_file: Option<String>,
         rule_line: Option<i64>,
         rule_column: Option<i64>,
         amount: i64,
+        base: i64,
         share: i64,
+        earned: String,
+        settles_within: Option<i64>,
+        split: Option<String>,
         refunded: i64,
-        returned: i64,
+        cancelled: i64,
+        charged_back: i64,
+        won_back: i64,
+        settled: i64,
+        is_cancelled: i64,
+        is_settled: i64,
     }
 }
 
@@ -40,36 +73,52 @@ impl TryFrom<SaleRow> for (SaleKey, Sale) {
             (Some(file), Some(line), Some(column)) => Some(location(file, line, column)),
             _ => None,
         };
+        let settles_within = row.settles_within.map(|seconds| count("sale.settles_within", seconds));
         let sale = Sale {
-            usage: row.usage.as_deref().map(|id| parse("sale.usage", id)).transpose()?,
+            usage: optional("sale.usage", row.usage.as_deref())?,
+            at: Timestamp::from_micros(row.at),
+            partner: optional("sale.partner", row.partner.as_deref())?,
             product: parse("sale.product", &row.product)?,
             plan: plan_ref("sale.plan", &row.plan, row.plan_version)?,
+            item: parse("sale.item", &row.item)?,
             percent: parse_decimal(&row.percent).map_err(|_| StoreError::corrupt("sale.percent"))?,
             rounding: known("sale.rounding", Rounding::named(&row.rounding))?,
             rule,
             amount: Amount { minor: row.amount, currency },
+            base: row.base,
             share: Amount { minor: row.share, currency },
-            refunded: row.refunded,
-            returned: row.returned,
+            earned: known("sale.earned", Earned::named(&row.earned))?,
+            settles_within: settles_within.transpose()?.map(Duration::from_secs),
+            split: row.split.as_deref().map(split).transpose()?,
+            sums: Sums {
+                refunded: row.refunded,
+                cancelled: row.cancelled,
+                charged_back: row.charged_back,
+                won_back: row.won_back,
+                settled: row.settled,
+                is_cancelled: row.is_cancelled != 0,
+                is_settled: row.is_settled != 0,
+            },
         };
         Ok((SaleKey { app: parse("sale.app", &row.app)?, id: row.id, currency }, sale))
     }
 }
 
-row! {
-    RefundRow { app: String, sale: String, currency: String, id: String, usage: String, amount: i64, counted: i64 }
+/// `[["platform", 70], ["partner:acme", 30]]`.
+fn split(text: &str) -> Result<Split<Party>, StoreError> {
+    let corrupt = || StoreError::corrupt("sale.split");
+    let value: Value = serde_json::from_str(text).map_err(|_| corrupt())?;
+    let parts = weights(&value)?.into_iter().map(|(name, weight)| {
+        // A party's text is that of any account of it, less what that is for.
+        let account: Account = format!("{name}:pending").parse().map_err(|_| corrupt())?;
+        Ok((account.party, weight))
+    });
+    Split::new(parts.collect::<Result<_, StoreError>>()?).map_err(|_| corrupt())
 }
 
-impl TryFrom<RefundRow> for (RefundKey, Refund) {
-    type Error = StoreError;
-
-    fn try_from(row: RefundRow) -> Result<Self, StoreError> {
-        let currency = parse("refund.currency", &row.currency)?;
-        let sale = SaleKey { app: parse("refund.app", &row.app)?, id: row.sale, currency };
-        let usage = parse("refund.usage", &row.usage)?;
-        let refund = Refund { usage, amount: row.amount, counted: row.counted };
-        Ok((RefundKey { sale, id: row.id }, refund))
-    }
+fn split_text(split: &Split<Party>) -> String {
+    let weight = |(party, weight): &(Party, u64)| json!([party.to_string(), weight]);
+    Value::Array(split.weights().iter().map(weight).collect()).to_string()
 }
 
 impl Transaction {
@@ -89,83 +138,55 @@ impl Transaction {
         rows.into_iter().map(<(SaleKey, Sale)>::try_from).collect()
     }
 
-    /// The refunds of these sales that have these ids, of whatever app.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn refunds(
-        &mut self,
-        sales: &[String],
-        ids: &[String],
-    ) -> Result<HashMap<RefundKey, Refund>, StoreError> {
-        if sales.is_empty() || ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows: Vec<RefundRow> = on!(self.connection(), db => {
-            let mut statement = sqlx::QueryBuilder::new("select * from refund where sale in ");
-            push_list!(statement, sales);
-            statement.push(" and id in ");
-            push_list!(statement, ids);
-            statement.build_query_as().persistent(false).fetch_all(db).await
-        })?;
-        rows.into_iter().map(<(RefundKey, Refund)>::try_from).collect()
-    }
-
-    /// Keeps sales, and what was refunded of them.
+    /// Keeps sales, and what became of them.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn keep_sales(&mut self, sales: &[(&SaleKey, &Sale)]) -> Result<(), StoreError> {
+    pub async fn keep_sales(&mut self, sales: &[NewSale<'_>]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into sale (app, id, currency, usage, product, plan, plan_version, percent, rounding, rule_file, \
-             rule_line, rule_column, amount, share, refunded, returned) ",
-            16,
+            "insert into sale (app, id, currency, usage, at, partner, product, plan, plan_version, item, percent, rounding, \
+             rule_file, rule_line, rule_column, amount, base, share, earned, settles_within, split, refunded, cancelled, \
+             charged_back, won_back, settled, is_cancelled, is_settled, returned, pending) ",
+            30,
             sales,
-            "on conflict (id, app, currency) do update set refunded = excluded.refunded, returned = excluded.returned",
+            "on conflict (id, app, currency) do update set refunded = excluded.refunded, cancelled = excluded.cancelled, \
+             charged_back = excluded.charged_back, won_back = excluded.won_back, settled = excluded.settled, \
+             is_cancelled = excluded.is_cancelled, is_settled = excluded.is_settled, returned = excluded.returned, \
+             pending = excluded.pending",
             |row, kept| {
-                let (key, sale) = kept;
+                let NewSale { key, sale, returned, pending } = kept;
+                let rule = sale.rule.as_ref();
                 row.push_bind(key.app.as_str())
                     .push_bind(&key.id)
                     .push_bind(key.currency.to_string())
                     .push_bind(sale.usage.map(|usage| usage.to_string()))
+                    .push_bind(sale.at.as_micros())
+                    .push_bind(sale.partner.as_ref().map(|partner| partner.as_str()))
                     .push_bind(sale.product.as_str())
                     .push_bind(sale.plan.name.as_str())
                     .push_bind(i64::from(sale.plan.version))
+                    .push_bind(sale.item.as_str())
                     .push_bind(sale.percent.to_string())
                     .push_bind(sale.rounding.name())
-                    .push_bind(sale.rule.as_ref().map(|rule| rule.file.to_string()))
-                    .push_bind(sale.rule.as_ref().map(|rule| i64::from(rule.line)))
-                    .push_bind(sale.rule.as_ref().map(|rule| i64::from(rule.column)))
+                    .push_bind(rule.map(|rule| rule.file.to_string()))
+                    .push_bind(rule.map(|rule| i64::from(rule.line)))
+                    .push_bind(rule.map(|rule| i64::from(rule.column)))
                     .push_bind(sale.amount.minor)
+                    .push_bind(sale.base)
                     .push_bind(sale.share.minor)
-                    .push_bind(sale.refunded)
-                    .push_bind(sale.returned);
-            }
-        )?;
-        Ok(())
-    }
-
-    /// Keeps refunds that were counted.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if one is there already; [`StoreError::Unavailable`].
-    pub async fn insert_refunds(&mut self, refunds: &[(&RefundKey, &Refund)]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into refund (app, sale, currency, id, usage, amount, counted) ",
-            7,
-            refunds,
-            "",
-            |row, kept| {
-                let (key, refund) = kept;
-                row.push_bind(key.sale.app.as_str())
-                    .push_bind(&key.sale.id)
-                    .push_bind(key.sale.currency.to_string())
-                    .push_bind(&key.id)
-                    .push_bind(refund.usage.to_string())
-                    .push_bind(refund.amount)
-                    .push_bind(refund.counted);
+                    .push_bind(sale.earned.name())
+                    .push_bind(sale.settles_within.map(|span| integer(span.as_secs())))
+                    .push_bind(sale.split.as_ref().map(split_text))
+                    .push_bind(sale.sums.refunded)
+                    .push_bind(sale.sums.cancelled)
+                    .push_bind(sale.sums.charged_back)
+                    .push_bind(sale.sums.won_back)
+                    .push_bind(sale.sums.settled)
+                    .push_bind(i64::from(sale.sums.is_cancelled))
+                    .push_bind(i64::from(sale.sums.is_settled))
+                    .push_bind(*returned)
+                    .push_bind(*pending);
             }
         )?;
         Ok(())

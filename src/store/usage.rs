@@ -8,12 +8,14 @@ pub use page::{InvalidCursor, MAX_LISTED, UsageCursor};
 
 use super::error::StoreError;
 use super::open::Store;
-use super::row::parse;
+use super::row::{known, parse};
 use super::transaction::Transaction;
+use super::usage_transaction::details;
 use crate::domain::id::{AppId, PartnerId, ProductName};
 use crate::domain::money::Amount;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
+use crate::domain::transaction::Extent;
 use crate::domain::usage::{self, TransactionKind};
 
 /// A usage record as listings show it.
@@ -77,6 +79,8 @@ row! {
         transaction_id: Option<String>,
         transaction_of: Option<String>,
         transaction_kind: Option<String>,
+        other_kind: Option<String>,
+        details: Option<String>,
         amount: Option<i64>,
         currency: Option<String>,
         reason: Option<String>,
@@ -117,19 +121,25 @@ impl TryFrom<ListedRow> for UsageRow {
 }
 
 fn transaction(row: &ListedRow) -> Result<Option<usage::Transaction>, StoreError> {
-    let (Some(id), Some(kind), Some(minor), Some(currency)) =
-        (&row.transaction_id, &row.transaction_kind, row.amount, &row.currency)
-    else {
+    let kind = row.transaction_kind.as_ref().or(row.other_kind.as_ref());
+    let (Some(id), Some(kind), Some(currency)) = (&row.transaction_id, kind, &row.currency) else {
         return Ok(None);
     };
     let kind = TransactionKind::named(kind).ok_or_else(|| StoreError::corrupt("usage.transaction_kind"))?;
+    let details = row.details.as_deref().map(details).transpose()?.unwrap_or_default();
+    let minor = match (details.extent, row.amount) {
+        (Extent::Amount, amount) => known("usage.amount", amount)?,
+        (Extent::Rest, _) => 0,
+    };
     let amount = Amount { minor, currency: parse("usage.currency", currency)? };
-    Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind }))
+    Ok(Some(usage::Transaction { id: id.clone(), of: row.transaction_of.clone(), amount, kind, details }))
 }
 
 const LISTED: &str = "select u.id, u.at, u.app, u.partner, u.credential, u.credential_id, u.merchant, u.route, u.product, \
                       u.plan, u.plan_version, u.method, u.status, u.latency, u.refusal, u.outcome, u.units, u.transaction_id, u.transaction_of, \
-                      u.transaction_kind, u.amount, u.currency, u.reason from ";
+                      u.transaction_kind, u.amount, u.currency, u.reason, \
+                      (select t.kind from usage_transaction t where t.usage = u.number) as other_kind, \
+                      (select t.details from usage_transaction t where t.usage = u.number) as details from ";
 
 impl Store {
     /// One usage record.

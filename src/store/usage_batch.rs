@@ -9,6 +9,7 @@ use super::numbers::{Numbers, outcome};
 use super::row::parse;
 use super::transaction::Transaction;
 use super::usage::{count, integer};
+use super::usage_transaction::in_record;
 use crate::domain::id::NodeId;
 use crate::domain::usage::{self, Evidence, UsageRecord};
 
@@ -114,6 +115,10 @@ impl Transaction {
         self.insert_contexts(&contexts).await?;
         self.insert_plain(&plain).await?;
         self.insert_others(&others).await?;
+        let transactions = others
+            .iter()
+            .filter_map(|entry| Some((entry.number, transaction(&entry.recorded.usage.evidence)?)));
+        self.insert_usage_transactions(transactions).await?;
         let numbered_reads = entries.iter().map(|entry| (entry.number, &entry.recorded.usage));
         self.insert_personal_data_reads(numbered_reads, numbers).await?;
         let numbered =
@@ -186,8 +191,8 @@ impl Transaction {
                 push_entry!(row, entry)
                     .push_bind(transaction.map(|transaction| transaction.id.as_str()))
                     .push_bind(transaction.and_then(|transaction| transaction.of.as_deref()))
-                    .push_bind(transaction.map(|transaction| transaction.kind.name()))
-                    .push_bind(transaction.map(|transaction| transaction.amount.minor))
+                    .push_bind(transaction.and_then(|transaction| in_record(transaction.kind)))
+                    .push_bind(transaction.and_then(usage::Transaction::minor))
                     .push_bind(transaction.map(|transaction| transaction.amount.currency.to_string()))
                     .push_bind(reason(evidence));
             }

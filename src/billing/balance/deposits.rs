@@ -2,13 +2,11 @@
 
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::PostingError;
-use crate::billing::statement::first_open;
 use crate::domain::account::{Account, Party, Purpose};
-use crate::domain::balance::{Balance, BalanceKind, Owner};
-use crate::domain::id::{AppId, PartnerId};
-use crate::domain::ledger::{About, LedgerTransaction, Posting};
+use crate::domain::balance::{Balance, BalanceKind};
+use crate::domain::id::PartnerId;
+use crate::domain::ledger::LedgerTransaction;
 use crate::domain::money::Amount;
-use crate::domain::time::{Period, Zone};
 use crate::store::balance::Deposit;
 use crate::store::transaction::Exclusive;
 use crate::store::{StoreError, Transaction};
@@ -58,7 +56,6 @@ pub async fn deposit(
     transaction: &mut Transaction,
     deposit: &Deposit,
     partner: &PartnerId,
-    zone: &Zone,
 ) -> Result<(Balance, Deposited), DepositError> {
     // Before the balance, as whoever records usage does.
     transaction.hold(Exclusive::Billing).await?;
@@ -74,8 +71,7 @@ pub async fn deposit(
         }
         None => {}
     }
-    let period = first_open(&transaction.closed_periods().await?, Period::of(deposit.at, zone));
-    let posting = posting(&balance, deposit, partner, period)?;
+    let posting = posting(&balance, deposit, partner)?;
     transaction.insert_deposit(deposit, &posting).await?;
     Ok((balance, Deposited::Now))
 }
@@ -84,26 +80,11 @@ fn posting(
     balance: &Balance,
     deposit: &Deposit,
     partner: &PartnerId,
-    period: Period,
 ) -> Result<LedgerTransaction, BillingError> {
     let amount = Amount { minor: deposit.minor, currency: balance.currency };
-    let side = |party, purpose, amount| Posting { account: Account::new(party, purpose), amount };
-    let postings = vec![
-        side(Party::Platform, Purpose::Cash, amount),
-        side(Party::Partner(partner.clone()), Purpose::Deposit, amount.negated()?),
-    ];
+    let cash = Account::new(Party::Platform, Purpose::Cash);
+    let paid_ahead = Account::new(Party::Partner(partner.clone()), Purpose::Deposit);
     let cause = format!("deposit:{}:{}", deposit.balance, deposit.cause);
-    let about = About { app: shown_at(&balance.owner)?, period, at: deposit.at };
-    Ok(LedgerTransaction::new(cause, about, postings).map_err(PostingError::from)?)
-}
-
-/// By what it stands in the ledger. What is a partner's is on no app's statement; it stands by the partner's id.
-fn shown_at(owner: &Owner) -> Result<AppId, BillingError> {
-    match owner {
-        Owner::App(app) => Ok(app.clone()),
-        Owner::Partner(partner) => {
-            let id = AppId::new(partner.as_str());
-            Ok(id.map_err(|_| StoreError::Corrupt { what: "balance.owner".to_owned() })?)
-        }
-    }
+    Ok(LedgerTransaction::moving(cause, deposit.at, (cash, paid_ahead), amount)
+        .map_err(PostingError::from)?)
 }

@@ -12,19 +12,23 @@ use super::calendar::{BooksTime, Calendar};
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::balance::spending::spend;
 use crate::billing::error::BillingError;
-use crate::billing::ledger::posting::{Origin, post};
+use crate::billing::ledger::posting::{Origin, Posted, post};
 use crate::billing::rating::totals::{Totals, sale_key};
-use crate::billing::rating::{Billable, Booking, HALF, Running, Unrated, lines, rate, rate_transaction};
+use crate::billing::rating::{
+    Billable, Booking, HALF, Rated, Running, ShareChange, Standing, Unrated, lines, rate, rate_transaction,
+    standing,
+};
 use crate::domain::charge::Charge;
 use crate::domain::id::AppId;
 use crate::domain::plan::{PlanRef, Tariff};
-use crate::domain::running_total::SaleKey;
-use crate::domain::time::Timestamp;
-use crate::domain::usage::{Transaction, TransactionKind};
+use crate::domain::sale::SaleKey;
+use crate::domain::time::{Period, Timestamp};
+use crate::domain::transaction::{Reach, Transaction, TransactionKind};
 use crate::store;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
-use crate::store::usage::UsageRow;
+use crate::store::sale::NewSale;
+use crate::store::sale_event::NewEvent;
 use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
@@ -61,6 +65,7 @@ pub(super) struct Books<'t> {
     last_tariff: Option<(PlanRef, Arc<Tariff>)>,
     totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
+    changes: Vec<ShareChange>,
     new_sales: HashSet<SaleKey>,
     waiting: Waiting,
     exceptions: Vec<UsageException>,
@@ -86,6 +91,7 @@ impl<'t> Books<'t> {
             last_tariff: None,
             totals: Totals::after(running),
             charges: Vec::new(),
+            changes: Vec::new(),
             new_sales: HashSet::new(),
             waiting: Waiting::default(),
             exceptions: Vec::new(),
@@ -102,11 +108,32 @@ impl<'t> Books<'t> {
         self.load_units(calls).await?;
         let transactions = || calls.iter().filter_map(|call| call.transaction.as_ref());
         let sales = distinct(transactions().map(|transaction| transaction.sale().to_owned()));
-        let is_refund = |transaction: &&Transaction| transaction.kind == TransactionKind::Refund;
-        let refunds = distinct(transactions().filter(is_refund).map(|refund| refund.id.clone()));
+        let events = transactions().filter(|transaction| is_event(transaction));
+        let events = distinct(events.map(|event| event.id.clone()));
         self.totals.load_sales(self.transaction.sales(&sales).await?);
-        self.totals.load_refunds(self.transaction.refunds(&sales, &refunds).await?);
-        self.waiting.load(self.transaction.waiting_refunds(&sales, &refunds).await?);
+        self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
+        self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
+        self.load_lines_of_others(calls).await
+    }
+
+    /// The sums of the lines of other apps whose sales `calls` are of, if such sums are read.
+    async fn load_lines_of_others(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
+        if self.sums == Sums::Unread {
+            return Ok(());
+        }
+        let mut others: HashSet<(AppId, Period)> = HashSet::new();
+        for call in calls {
+            let reaches_others = |one: &&Transaction| one.details.reach == Reach::AnyApp;
+            let Some(transaction) = call.transaction.as_ref().filter(reaches_others) else { continue };
+            if let Ok((sale, _)) = self.totals.sale_of(call, transaction) {
+                others.insert((sale.app, self.calendar.booking(call.at).period));
+            }
+        }
+        let apps = texts(distinct(others.iter().map(|(app, _)| app)));
+        let periods = texts(distinct(others.iter().map(|(_, period)| *period)));
+        if !apps.is_empty() {
+            self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
+        }
         Ok(())
     }
 
@@ -143,11 +170,12 @@ impl<'t> Books<'t> {
         Ok(true)
     }
 
-    /// Rates calls: refunds after the rest, so that one finds the sale that came with it; then the refunds of earlier
-    /// batches that waited for these sales.
+    /// Rates calls: what becomes of sales after the rest, so that it finds the sale that came with it; then what of earlier
+    /// batches waited for these sales.
     pub(super) async fn rate(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
-        let (refunds, others): (Vec<_>, Vec<_>) = calls.iter().partition(|call| is_refund(call));
-        for call in others.into_iter().chain(refunds) {
+        let has_event = |call: &&Billable| call.transaction.as_ref().is_some_and(is_event);
+        let (events, others): (Vec<_>, Vec<_>) = calls.iter().partition(has_event);
+        for call in others.into_iter().chain(events) {
             if let Err((kind, unrated)) = self.rate_one(call).await? {
                 self.set_aside(call, kind, unrated).await?;
             }
@@ -155,7 +183,7 @@ impl<'t> Books<'t> {
         self.rate_waiting(None).await
     }
 
-    /// Notes what could not be rated, unless it is a refund of which nobody need be asked.
+    /// Notes what could not be rated, unless it waits for its sale and nobody need be asked.
     async fn set_aside(
         &mut self,
         call: &Billable,
@@ -163,8 +191,8 @@ impl<'t> Books<'t> {
         unrated: Option<Unrated>,
     ) -> Result<(), BillingError> {
         let unrated = match (unrated, &call.transaction, self.tariff(&call.plan).await?) {
-            (Some(unknown @ Unrated::SaleUnknown { .. }), Some(refund), Some(tariff)) => {
-                let Some(unrated) = self.waiting.wait((call, refund), &tariff, unknown) else {
+            (Some(unknown @ Unrated::SaleUnknown { .. }), Some(transaction), Some(tariff)) => {
+                let Some(unrated) = self.waiting.wait((call, transaction), &tariff, unknown) else {
                     return Ok(());
                 };
                 Some(unrated)
@@ -185,10 +213,10 @@ impl<'t> Books<'t> {
         };
         let booking = self.calendar.booking(call.at);
         Ok(match rate(call, &tariff, booking, &mut self.totals) {
-            Ok(rated) => {
-                self.keep(call, rated.charges);
-                rated.unrated.map_or(Ok(()), |unrated| Err((ExceptionKind::Transaction, Some(unrated))))
-            }
+            Ok(rated) => match self.keep(call, rated) {
+                None => Ok(()),
+                Some(unrated) => Err((ExceptionKind::Transaction, Some(unrated))),
+            },
             Err(unrated) => Err((ExceptionKind::Evidence, Some(unrated))),
         })
     }
@@ -202,14 +230,11 @@ impl<'t> Books<'t> {
             return Err(BillingError::PlanUnknown(call.plan.clone()));
         };
         let booking = self.calendar.booking(call.at);
-        Ok(rate_transaction(call, &tariff, booking, &mut self.totals).and_then(|rated| {
-            self.keep(call, rated.charges);
-            rated.unrated.map_or(Ok(()), Err)
-        }))
+        Ok(rate_transaction(call, &tariff, booking, &mut self.totals)
+            .and_then(|rated| self.keep(call, rated).map_or(Ok(()), Err)))
     }
 
-    /// Refunds that came before their sales are rated as soon as these have; not that of `resolved`, which has just been
-    /// decided about.
+    /// What came before its sale is rated as soon as that has come; not that of `resolved`, which has just been decided about.
     pub(super) async fn rate_waiting(&mut self, resolved: Option<Uuid>) -> Result<(), BillingError> {
         let sales = std::mem::take(&mut self.new_sales);
         let WaitingCalls { calls, asked } = WaitingCalls::of(self.transaction, &sales).await?;
@@ -223,8 +248,8 @@ impl<'t> Books<'t> {
     }
 
     async fn rate_one_waiting(&mut self, call: &Billable, is_asked: bool) -> Result<(), BillingError> {
-        let sale = call.transaction.as_ref().map(|refund| sale_key(call, refund));
-        if sale.is_none_or(|sale| self.totals.sale(&sale).is_none()) {
+        let Some(transaction) = &call.transaction else { return Ok(()) };
+        if matches!(self.totals.sale_of(call, transaction), Err(Unrated::SaleUnknown { .. })) {
             return Ok(());
         }
         match self.rate_its_transaction(call).await? {
@@ -233,7 +258,7 @@ impl<'t> Books<'t> {
                 outcome: ResolutionOutcome::Rated,
                 at: self.calendar.now(),
                 resolver: "tollgate".to_owned(),
-                reason: "the sale that it refunds has come".to_owned(),
+                reason: "its sale has come".to_owned(),
                 evidence: None,
             }),
             Err(unrated) if !is_asked => self.note(call, ExceptionKind::Transaction, Some(&unrated)),
@@ -261,18 +286,28 @@ impl<'t> Books<'t> {
         batch: Batch<'_>,
         numbers: &mut Numbers,
     ) -> Result<Running, BillingError> {
-        let Self { transaction, sums, charges, totals, waiting, exceptions, resolutions, .. } = self;
-        let (charges, ledger) = post(origin, charges)?;
+        let Self { transaction, sums, charges, changes, totals, waiting, exceptions, resolutions, .. } = self;
+        let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
         spend(transaction, &charges).await?;
-        transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
+        let posted = transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         let mut units: Vec<_> = totals.changed_units().collect();
         units.sort_unstable_by(|one, other| one.0.cmp(other.0));
         transaction.keep_unit_totals(&units).await?;
-        transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
-        transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
-        transaction.insert_waiting_refunds(&waiting.into_new()).await?;
+        let sales = totals.changed_sales().map(|(key, sale)| {
+            let Standing { returned, pending, .. } = standing(sale)?;
+            Ok(NewSale { key, sale, returned, pending })
+        });
+        transaction.keep_sales(&sales.collect::<Result<Vec<_>, Unrated>>()?).await?;
+        let posting = |usage: &Uuid| places.get(usage).and_then(|place| posted.get(*place)).copied();
+        let events = totals.new_events().map(|(key, event)| NewEvent {
+            key,
+            event,
+            posting: event.usage.as_ref().and_then(posting),
+        });
+        transaction.insert_sale_events(&events.collect::<Vec<_>>()).await?;
+        transaction.insert_waiting_transactions(&waiting.into_new()).await?;
         transaction.insert_exceptions(&exceptions).await?;
         transaction.insert_resolutions(&resolutions).await?;
         Ok(match sums {
@@ -282,11 +317,14 @@ impl<'t> Books<'t> {
         })
     }
 
-    fn keep(&mut self, call: &Billable, charges: impl IntoIterator<Item = Charge>) {
-        if let Some(transaction) = call.transaction.as_ref().filter(|_| !is_refund(call)) {
-            self.new_sales.insert(sale_key(call, transaction));
+    /// Keeps what a call was rated as, and gives why its transaction was not, if it was not.
+    fn keep(&mut self, call: &Billable, rated: Rated) -> Option<Unrated> {
+        if let Some(sale) = call.transaction.as_ref().filter(|transaction| !is_event(transaction)) {
+            self.new_sales.insert(sale_key(call, sale));
         }
-        self.charges.extend(charges.into_iter().map(|charge| (call.at, charge)));
+        self.charges.extend(rated.charges.into_iter().map(|charge| (call.at, charge)));
+        self.changes.extend(rated.change);
+        rated.unrated
     }
 
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
@@ -295,10 +333,15 @@ impl<'t> Books<'t> {
             Some(
                 Unrated::TooLarge
                 | Unrated::SumTooLarge
+                | Unrated::Lacks(_)
+                | Unrated::HoldsMore(_)
+                | Unrated::PartyUnknown(_)
+                | Unrated::OtherCurrency { .. }
+                | Unrated::SaleAmbiguous { .. }
                 | Unrated::SaleDiffers { .. }
-                | Unrated::RefundDiffers { .. }
-                | Unrated::RefundUnnamed(_)
-                | Unrated::RefundExceeds { .. },
+                | Unrated::EventDiffers { .. }
+                | Unrated::EventUnnamed { .. }
+                | Unrated::Exceeds { .. },
             )
             | None => None,
         };
@@ -346,25 +389,11 @@ fn texts(values: Vec<impl ToString>) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-fn is_refund(call: &Billable) -> bool {
-    call.transaction.as_ref().is_some_and(|transaction| transaction.kind == TransactionKind::Refund)
+/// Whether it is of a sale, and not one itself.
+fn is_event(transaction: &Transaction) -> bool {
+    transaction.kind != TransactionKind::Sale
 }
 
 fn exception_id(call: &Billable) -> String {
     format!("usage:{}", call.usage)
-}
-
-/// A call as it was recorded; `None` if it was under no plan.
-pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
-    let (product, plan) = row.subscribed.clone()?;
-    Some(Billable {
-        usage: row.id.parse().ok()?,
-        at: row.at,
-        partner: row.partner.clone(),
-        app: row.app.clone(),
-        product,
-        plan,
-        units: row.units,
-        transaction: row.transaction.clone(),
-    })
 }

@@ -1,15 +1,16 @@
 //! What could not be rated, and what someone decides about it. Nothing is dropped, and nothing is guessed.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::batch::{Books, Sums, billable, tariffs};
+use super::batch::{Books, Sums, tariffs};
 use super::calendar::BooksTime;
+use super::recorded_call::billable;
 use super::repeats;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
-use crate::billing::rating::totals::refund_key;
 use crate::billing::rating::{Billable, Running};
-use crate::domain::usage::{Transaction, TransactionKind};
+use crate::domain::money::Amount;
+use crate::domain::transaction::{Details, Reach, Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
 use crate::store::transaction::Exclusive;
@@ -129,16 +130,34 @@ fn same_again(kept: Resolution, again: &Resolution) -> Result<Resolved, BillingE
     }
 }
 
-/// A transaction as it is shown, and as evidence of it is given.
+/// A transaction as it is shown, and as evidence of it is given. What few transactions have stands there only if it has it.
 #[must_use]
 pub fn transaction_to_json(transaction: &Transaction) -> Value {
-    json!({
+    let currency = transaction.amount.currency;
+    let text = |minor: i64| Amount { minor, currency }.to_string();
+    let mut shown = json!({
         "id": transaction.id,
         "of": transaction.of,
         "kind": transaction.kind.name(),
-        "amount": transaction.amount.to_string(),
-        "currency": transaction.amount.currency.code(),
-    })
+        "amount": transaction.minor().map(text),
+        "currency": currency.code(),
+    });
+    let Details { extent: _, reach, tax, shipping, category, parties } = &transaction.details;
+    let parties: Map<String, Value> =
+        parties.iter().map(|(name, partner)| (name.to_string(), json!(partner.as_str()))).collect();
+    let more = [
+        ("sale_of", (*reach == Reach::AnyApp).then(|| json!(reach.name()))),
+        ("tax", tax.map(|minor| json!(text(minor)))),
+        ("shipping", shipping.map(|minor| json!(text(minor)))),
+        ("category", category.as_ref().map(|category| json!(category.as_str()))),
+        ("parties", (!parties.is_empty()).then_some(Value::Object(parties))),
+    ];
+    for (name, value) in more {
+        if let Some(value) = value {
+            shown[name] = value;
+        }
+    }
+    shown
 }
 
 async fn rate(
@@ -238,15 +257,16 @@ async fn call(
 const COUNTED_IN_PART: &str =
     "what its sale covers of it is counted already; waive the rest, of which nothing is owed";
 
-/// Whether the refund that passed through gave back a part already. A call gives back once: its charges are known by it.
+/// Whether the transaction that passed through was counted for a part already. A call is counted once: its charges are known by it.
 async fn is_counted_in_part(
     transaction: &mut store::Transaction,
     call: &Billable,
 ) -> Result<bool, BillingError> {
-    let Some(refund) = call.transaction.as_ref().filter(|one| one.kind == TransactionKind::Refund) else {
-        return Ok(false);
-    };
-    let known = transaction.refunds(&[refund.sale().to_owned()], std::slice::from_ref(&refund.id)).await?;
-    let counted = known.get(&refund_key(call, refund));
-    Ok(counted.is_some_and(|counted| counted.usage == call.usage && counted.counted > 0))
+    let of_sale = |one: &&Transaction| one.kind != TransactionKind::Sale;
+    let Some(event) = call.transaction.as_ref().filter(of_sale) else { return Ok(false) };
+    let known = transaction.sale_events(&[event.sale().to_owned()], std::slice::from_ref(&event.id)).await?;
+    Ok(known.iter().any(|(key, counted)| {
+        let is_it = key.kind == event.kind && counted.usage == Some(call.usage);
+        is_it && counted.amount.is_none_or(|amount| amount > counted.beyond)
+    }))
 }

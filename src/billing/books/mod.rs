@@ -4,6 +4,7 @@ mod batch;
 mod calendar;
 pub mod exceptions;
 mod incoming;
+mod recorded_call;
 pub mod recorder;
 mod repeats;
 mod waiting;

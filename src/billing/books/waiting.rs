@@ -1,71 +1,74 @@
-//! Refunds that come before their sales: each waits once, known by its own id, and is rated when the sale has come.
+//! What comes before its sale: each transaction waits once, known by its own id, and is rated when the sale has come.
 
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::batch::billable;
+use super::recorded_call::billable;
 use crate::billing::error::BillingError;
-use crate::billing::rating::totals::{refund_key, sale_key};
+use crate::billing::rating::totals::{event_key, sale_key};
 use crate::billing::rating::{Billable, Unrated};
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::plan::Tariff;
-use crate::domain::running_total::{RefundKey, SaleKey, WaitingRefund};
-use crate::domain::usage::Transaction;
+use crate::domain::sale::{EventKey, SaleKey, WaitingEvent};
+use crate::domain::transaction::{Reach, Transaction};
 use crate::store;
 
 /// Usage records that are read at once, or sales that are asked for: within what a statement may bind.
 pub(super) const MAX_AT_ONCE: usize = 10_000;
 
-/// The refunds that wait.
+/// What waits. Its sale is filed under the app that calls, as whose it is is not known.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    known: HashMap<RefundKey, WaitingRefund>,
-    new: Vec<(RefundKey, WaitingRefund)>,
+    known: HashMap<EventKey, WaitingEvent>,
+    new: Vec<(EventKey, WaitingEvent)>,
 }
 
 impl Waiting {
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load(&mut self, refunds: HashMap<RefundKey, WaitingRefund>) {
-        for (key, refund) in refunds {
-            self.known.entry(key).or_insert(refund);
+    pub(super) fn load(&mut self, events: HashMap<EventKey, WaitingEvent>) {
+        for (key, event) in events {
+            self.known.entry(key).or_insert(event);
         }
     }
 
-    /// Has a refund wait whose sale is `unknown`, and gives why someone must look at it, if someone must. Under a plan that
-    /// takes no share, most likely nothing is owed, and nobody is asked: the sale decides when it comes.
+    /// Has a transaction wait whose sale is `unknown`, and gives why someone must look at it, if someone must. Under a plan that
+    /// takes no share, most likely nothing is owed, and nobody is asked: the sale decides when it comes. So it is with what may be of
+    /// any app's sale: whoever confirms payments confirms those of others, too.
     pub(super) fn wait(
         &mut self,
-        (call, refund): (&Billable, &Transaction),
+        (call, transaction): (&Billable, &Transaction),
         tariff: &Tariff,
         unknown: Unrated,
     ) -> Option<Unrated> {
-        let (key, minor) = (refund_key(call, refund), refund.amount.minor);
+        let (key, amount) = (event_key(&sale_key(call, transaction), transaction), transaction.minor());
         match self.known.get(&key) {
             None => {
-                let waiting = WaitingRefund { usage: call.usage, amount: minor };
+                let waiting = WaitingEvent { usage: call.usage, amount };
                 self.known.insert(key.clone(), waiting);
                 self.new.push((key, waiting));
-                tariff.share.is_some().then_some(unknown)
+                let is_asked = tariff.share.is_some() && transaction.details.reach == Reach::OwnApp;
+                is_asked.then_some(unknown)
             }
-            Some(before) if before.amount != minor => {
-                let before = Amount { minor: before.amount, currency: refund.amount.currency };
-                Some(Unrated::RefundDiffers { refund: refund.id.clone(), before })
+            Some(before) if before.amount != amount => {
+                let currency = transaction.amount.currency;
+                let before = before.amount.map(|minor| Amount { minor, currency });
+                Some(Unrated::EventDiffers { kind: transaction.kind, id: transaction.id.clone(), before })
             }
             // Without an id of its own it may be a second one: the sale's amount will tell.
-            Some(_) if refund.of.is_none() => Some(unknown),
+            Some(_) if transaction.of.is_none() && amount.is_some() => Some(unknown),
             // A retry that the upstream answered as before.
             Some(_) => None,
         }
     }
 
     /// Those that are new.
-    pub(super) fn into_new(self) -> Vec<(RefundKey, WaitingRefund)> {
+    pub(super) fn into_new(self) -> Vec<(EventKey, WaitingEvent)> {
         self.new
     }
 }
 
-/// Calls whose refunds wait, oldest first.
+/// Calls whose transactions wait, oldest first.
 #[derive(Debug)]
 pub(super) struct WaitingCalls {
     /// The calls.
@@ -86,27 +89,23 @@ impl WaitingCalls {
             exceptions.extend(transaction.waiting_for(ids).await?);
             quiet.extend(transaction.quietly_waiting_for(ids).await?);
         }
-        let of_apps: HashSet<(&str, &str)> =
-            sales.iter().map(|sale| (sale.app.as_str(), sale.id.as_str())).collect();
-        let is_of_app = |app: &Option<String>, sale: &Option<String>| {
-            app.as_deref().zip(sale.as_deref()).is_some_and(|sale| of_apps.contains(&sale))
-        };
-        let exceptions =
-            exceptions.into_iter().filter(|exception| is_of_app(&exception.app, &exception.sale));
-        let mut usage: Vec<String> = exceptions.filter_map(|exception| exception.usage).collect();
+        let mut usage: Vec<String> = exceptions.into_iter().filter_map(|exception| exception.usage).collect();
         let asked = usage.iter().filter_map(|id| id.parse().ok()).collect();
-        let quiet = quiet.into_iter().filter(|(key, _)| sales.contains(&key.sale));
-        usage.extend(quiet.map(|(_, refund)| refund.usage.to_string()));
+        usage.extend(quiet.into_iter().map(|(_, event)| event.usage.to_string()));
+        let of_any_app: HashSet<(&str, Currency)> =
+            sales.iter().map(|sale| (sale.id.as_str(), sale.currency)).collect();
+        let is_for = |call: &Billable| {
+            call.transaction.as_ref().is_some_and(|transaction| match transaction.details.reach {
+                Reach::OwnApp => sales.contains(&sale_key(call, transaction)),
+                Reach::AnyApp => of_any_app.contains(&(transaction.sale(), transaction.amount.currency)),
+            })
+        };
         let mut calls = Vec::with_capacity(usage.len());
         for ids in usage.chunks(MAX_AT_ONCE) {
             let rows = transaction.usage_records(ids).await?;
-            calls.extend(rows.iter().filter_map(billable).filter(|call| is_for(call, sales)));
+            calls.extend(rows.iter().filter_map(billable).filter(&is_for));
         }
         calls.sort_by_key(|call| (call.at, call.usage));
         Ok(Self { calls, asked })
     }
-}
-
-fn is_for(call: &Billable, sales: &HashSet<SaleKey>) -> bool {
-    call.transaction.as_ref().is_some_and(|refund| sales.contains(&sale_key(call, refund)))
 }

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
-use crate::domain::money::MoneyError;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::domain::time::Period;
 use crate::store::ledger::Balance;
 use crate::store::statement::KeptStatement;
-use crate::store::{Store, Transaction};
+use crate::store::{Store, StoreError, Transaction};
 
 /// What a check of the ledger came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,10 @@ pub struct Checked {
     pub findings: Vec<String>,
 }
 
-/// Checks that every account is known, every transaction and the whole balance; that all billable usage has its charges or
-/// an open question, each charge its posting, each statement line its charges; and that closed statements are as they
-/// were made. All of it as the books stand at one moment, whatever is recorded meanwhile.
+/// Checks that every account is known, every transaction and the whole balance; that each transaction posted what its cause
+/// comes to, by the rules of posting; that all billable usage has its charges or an open question, each charge its posting, each
+/// statement line its charges; and that closed statements are as they were made. All of it as the books stand at one moment,
+/// whatever is recorded meanwhile. Where an amount is larger than any may be, that alone is told.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -37,28 +38,59 @@ pub async fn check(store: &Store) -> Result<Checked, StatementError> {
 }
 
 async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementError> {
-    let balances = transaction.balances().await?;
+    let balances = transaction.balances(None).await?;
     let mut findings = Vec::new();
-    let mut trial_balance: BTreeMap<String, i128> = BTreeMap::new();
     for balance in &balances {
-        let sum = trial_balance.entry(balance.currency.clone()).or_default();
-        *sum = sum.checked_add(balance.minor).ok_or(MoneyError::Overflow)?;
         if let Err(unknown) = balance.account.parse::<Account>() {
             findings.push(unknown.to_string());
         }
     }
+    let sums = trial_balance(&balances)?;
+    let trial_balance: BTreeMap<String, i128> =
+        sums.into_iter().map(|(currency, sides)| (currency, sides.difference())).collect();
     for (currency, sum) in trial_balance.iter().filter(|(_, sum)| **sum != 0) {
         findings.push(format!("the trial balance in {currency} is {sum} minor units, not zero"));
     }
+    let out_of_bounds = transaction.out_of_bounds().await?;
+    if !out_of_bounds.is_empty() {
+        findings.extend(out_of_bounds);
+        return Ok(Checked { balances, trial_balance, findings });
+    }
     findings.extend(transaction.disagreements().await?);
-    for period in transaction.periods().await? {
+    let periods = match transaction.periods().await {
+        Err(StoreError::Corrupt { what }) => {
+            findings.push(format!("a period cannot be read: {what}"));
+            Vec::new()
+        }
+        periods => periods?,
+    };
+    for period in periods {
         check_period(transaction, period, &mut findings).await?;
     }
     Ok(Checked { balances, trial_balance, findings })
 }
 
-/// Whether a period's lines are what its charges come to, and its statements too.
+/// Checks a period; what of it cannot even be read, or summed up, is a finding too.
 async fn check_period(
+    transaction: &mut Transaction,
+    period: Period,
+    findings: &mut Vec<String>,
+) -> Result<(), StatementError> {
+    match compare_period(transaction, period, findings).await {
+        Err(StatementError::Store(StoreError::Corrupt { what })) => {
+            findings.push(format!("{period}: what is kept of it cannot be read: {what}"));
+            Ok(())
+        }
+        Err(StatementError::Money(error)) => {
+            findings.push(format!("{period}: its lines do not add up: {error}"));
+            Ok(())
+        }
+        compared => compared,
+    }
+}
+
+/// Whether a period's lines are what its charges come to, and its statements too.
+async fn compare_period(
     transaction: &mut Transaction,
     period: Period,
     findings: &mut Vec<String>,
@@ -73,11 +105,15 @@ async fn check_period(
         ));
     }
     let kept = transaction.statements(period, None).await?;
-    if transaction.closed_at(period).await?.is_none() {
+    let Some(closed_at) = transaction.closed_at(period).await? else {
         let numbers = kept.iter().map(|kept| kept.number);
         findings.extend(numbers.map(|number| format!("{period} is open, and statement {number} is of it")));
         return Ok(());
-    }
+    };
+    let others = kept.iter().filter(|kept| kept.closed_at != closed_at);
+    findings.extend(
+        others.map(|kept| format!("statement {} was closed at another time than {period}", kept.number)),
+    );
     check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
     Ok(())
 }

@@ -1,4 +1,10 @@
-//! Charges as postings, and whether the books are right.
+//! Charges as postings, what is posted by hand or waits, and whether the books are right.
 
 pub mod check;
+pub mod export;
+pub mod history;
+pub mod manual;
+pub mod pending;
 pub mod posting;
+mod share_posting;
+pub mod trial_balance;

@@ -1,7 +1,7 @@
 //! Charges → balanced ledger transactions, each keyed by what caused it. Pure.
 //!
-//! A share, and what is given back of one, is a transaction by itself. Fees of a batch are one for each statement line,
-//! as most are smaller than a minor unit. A charge that comes to nothing is not posted.
+//! What changes a sale's share is a transaction by itself (`share_posting.rs`), whether it is charged yet or not. Fees of a batch
+//! are one for each statement line, as most are smaller than a minor unit. A charge that comes to nothing is not posted.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::HashMap;
@@ -9,6 +9,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use super::share_posting;
+use crate::billing::rating::ShareChange;
 use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::charge::{Charge, ChargeKind, LineKey};
 use crate::domain::id::NodeId;
@@ -63,27 +65,39 @@ struct Group {
     sum: Amount,
 }
 
-/// Posts the charges of a batch, each with the time of its call.
+/// What a batch is posted as.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posted {
+    /// The charges, each with the place of its ledger transaction.
+    pub charges: Vec<NewCharge>,
+    /// The ledger transactions.
+    pub ledger: Vec<LedgerTransaction>,
+    /// The places of those that post changes of shares, by the usage records that caused them.
+    pub changes: HashMap<Uuid, usize>,
+}
+
+/// Posts the charges of a batch, each with the time of its call, and the changes of shares behind them.
 ///
 /// # Errors
 /// [`PostingError`].
 pub fn post(
     origin: &Origin,
     charges: Vec<(Timestamp, Charge)>,
-) -> Result<(Vec<NewCharge>, Vec<LedgerTransaction>), PostingError> {
+    changes: &[ShareChange],
+) -> Result<Posted, PostingError> {
     let mut fees: HashMap<LineKey, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     let mut posted = Vec::with_capacity(charges.len());
     for (at, charge) in charges {
-        let known = fees.get(&charge.line).copied().filter(|_| charge.line.kind == ChargeKind::ServiceFee);
+        let known = fees.get(&charge.line).copied();
         let posting = match (charge.minor, known) {
             (0, _) => None,
+            // It is posted with the change that it is of.
+            _ if is_of_share(charge.line.kind) => None,
             (_, Some(place)) => Some(place),
             (_, None) => {
                 let (line, cause) = (charge.line.clone(), cause(origin, &charge));
-                if line.kind == ChargeKind::ServiceFee {
-                    fees.insert(line.clone(), groups.len());
-                }
+                fees.insert(line.clone(), groups.len());
                 let (begun, sum) = (groups.len(), Amount::zero(line.currency));
                 groups.push(Group { begun, line, cause, at, sum });
                 Some(begun)
@@ -95,7 +109,25 @@ pub fn post(
         posted.push(NewCharge { charge, posting });
     }
     sort(&mut groups, &mut posted);
-    Ok((posted, groups.into_iter().map(transfer).collect::<Result<_, _>>()?))
+    let mut ledger = groups.into_iter().map(transfer).collect::<Result<Vec<_>, _>>()?;
+    let mut places = HashMap::with_capacity(changes.len());
+    for change in changes {
+        if let Some(transaction) = share_posting::transaction(change)? {
+            places.insert(change.usage, ledger.len());
+            ledger.push(transaction);
+        }
+    }
+    for NewCharge { charge, posting } in posted.iter_mut().filter(|new| is_of_share(new.charge.line.kind)) {
+        *posting = places.get(&charge.usage).copied().filter(|_| charge.minor != 0);
+    }
+    Ok(Posted { charges: posted, ledger, changes: places })
+}
+
+fn is_of_share(kind: ChargeKind) -> bool {
+    match kind {
+        ChargeKind::ServiceFee => false,
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal => true,
+    }
 }
 
 /// By line, as stores keep postings by account: what comes in that order goes where the one before it went.
@@ -113,24 +145,14 @@ fn sort(groups: &mut [Group], posted: &mut [NewCharge]) {
 /// Names hold any visible character and no space, so that spaces tell every two causes apart.
 fn cause(origin: &Origin, charge: &Charge) -> String {
     let line = &charge.line;
-    match line.kind {
-        ChargeKind::ServiceFee => {
-            format!("{origin} {} {} {} {}", line.partner, line.app, line.period, line.id())
-        }
-        ChargeKind::RevenueShare => format!("usage:{}:share", charge.usage),
-        ChargeKind::ShareReversal => format!("usage:{}:reversal", charge.usage),
-    }
+    format!("{origin} {} {} {} {}", line.partner, line.app, line.period, line.id())
 }
 
 /// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
 fn transfer(Group { line, cause, at, sum, .. }: Group) -> Result<LedgerTransaction, PostingError> {
-    let earned = match line.kind {
-        ChargeKind::ServiceFee => Purpose::FeeRevenue,
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => Purpose::ShareRevenue,
-    };
     let postings = vec![
         Posting { account: Account::new(Party::Partner(line.partner), Purpose::Receivable), amount: sum },
-        Posting { account: Account::new(Party::Platform, earned), amount: sum.negated()? },
+        Posting { account: Account::new(Party::Platform, Purpose::FeeRevenue), amount: sum.negated()? },
     ];
     let about = About { app: line.app, period: line.period, at };
     Ok(LedgerTransaction::new(cause, about, postings)?)

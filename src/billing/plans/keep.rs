@@ -202,9 +202,12 @@ async fn keep(
 /// Whether two tariffs price alike; where they stand does not matter.
 fn is_same_price(one: &Tariff, other: &Tariff) -> bool {
     let fee = |tariff: &Tariff| tariff.fee.as_ref().map(|fee| (fee.per_unit, fee.free_units));
-    let share = |tariff: &Tariff| tariff.share.as_ref().map(|share| share.percent);
+    let is_same_share = match (&one.share, &other.share) {
+        (Some(one), Some(other)) => one.is_same_price(other),
+        (one, other) => one.is_none() && other.is_none(),
+    };
     one.currency == other.currency
         && one.rounding == other.rounding
         && fee(one) == fee(other)
-        && share(one) == share(other)
+        && is_same_share
 }

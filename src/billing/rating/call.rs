@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use crate::domain::charge::{ChargeKind, LineKey};
-use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::id::{AppId, MerchantId, PartnerId, ProductName, RouteName};
 use crate::domain::money::Currency;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp};
@@ -26,6 +26,10 @@ pub struct Billable {
     pub partner: PartnerId,
     /// The app.
     pub app: AppId,
+    /// On whose behalf.
+    pub merchant: Option<MerchantId>,
+    /// By which route.
+    pub route: Option<RouteName>,
     /// The API product.
     pub product: ProductName,
     /// The plan version in force.
@@ -48,6 +52,8 @@ impl Billable {
             at: usage.at,
             partner: usage.partner.clone(),
             app: usage.app.clone(),
+            merchant: usage.merchant.clone(),
+            route: usage.route.clone(),
             product,
             plan,
             units: *units,

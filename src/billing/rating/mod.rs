@@ -3,16 +3,19 @@
 mod bounds;
 mod call;
 mod fee;
+mod lifecycle;
 pub mod lines;
 mod outcome;
 mod rate;
 mod running;
 mod sale;
+mod share;
 pub mod totals;
 
 pub(super) use self::bounds::HALF;
 pub use self::call::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS};
-pub use self::outcome::{Rated, Unrated};
+pub use self::lifecycle::{Standing, standing};
+pub use self::outcome::{Rated, ShareChange, Unrated};
 pub use self::rate::rate;
 pub(super) use self::running::Running;
 pub use self::sale::rate_transaction;

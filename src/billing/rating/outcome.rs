@@ -1,9 +1,18 @@
 //! What rating a call comes to: charges, and why there are none although there should be.
 
+use uuid::Uuid;
+
 use super::bounds::TooLarge;
+use super::lifecycle::Standing;
+use crate::domain::account::Party;
 use crate::domain::charge::Charge;
 use crate::domain::exact::ExactError;
+use crate::domain::id::{PartnerId, PartyName};
 use crate::domain::money::{Amount, Currency, MoneyError};
+use crate::domain::sale::EventKey;
+use crate::domain::split::Split;
+use crate::domain::time::{Period, Timestamp};
+use crate::domain::transaction::TransactionKind;
 
 /// Why a transaction, or a whole call, was not rated. Someone must resolve it; it is never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,12 +23,41 @@ pub enum Unrated {
     /// With it, a statement or a line of it would come to more than is believed.
     #[error("with it, its statement is too large to be believed")]
     SumTooLarge,
-    /// A refund of a sale that is not known, or not yet.
-    #[error("it refunds {sale}, of which no sale in {currency} is known")]
+    /// Its evidence has not what its share hangs on.
+    #[error("its share hangs on its {0}, and its evidence has none")]
+    Lacks(&'static str),
+    /// What its amount is said to hold is more than the amount.
+    #[error("its {0} comes to more than what its share is taken of")]
+    HoldsMore(&'static str),
+    /// A part of its share is for someone whom the evidence does not name.
+    #[error("a part of its share is for its {0}, whom its evidence does not name")]
+    PartyUnknown(PartyName),
+    /// Its share has amounts of another currency.
+    #[error("its share has amounts in {amounts}, and it is in {currency}: nothing is converted")]
+    OtherCurrency {
+        /// The currency of the plan version.
+        amounts: Currency,
+        /// The sale's.
+        currency: Currency,
+    },
+    /// A transaction of a sale that is not known, or not yet.
+    #[error("it {} {sale}, of which no sale in {currency} is known", verb(*kind))]
     SaleUnknown {
+        /// What it is.
+        kind: TransactionKind,
         /// The sale's id.
         sale: String,
-        /// The refund's currency.
+        /// The transaction's currency.
+        currency: Currency,
+    },
+    /// A transaction of a sale of any app, and several have one of that id.
+    #[error("it {} {sale}, and several apps have made a sale of that id in {currency}", verb(*kind))]
+    SaleAmbiguous {
+        /// What it is.
+        kind: TransactionKind,
+        /// The sales' id.
+        sale: String,
+        /// The transaction's currency.
         currency: Currency,
     },
     /// A sale of that id was rated before, with another amount.
@@ -30,25 +68,62 @@ pub enum Unrated {
         /// Its amount then.
         before: Amount,
     },
-    /// A refund of that id came before, with another amount.
-    #[error("refund {refund} came before, at {before}")]
-    RefundDiffers {
-        /// The refund's id.
-        refund: String,
-        /// Its amount then.
+    /// A transaction of that kind and id came before, with another amount.
+    #[error("{} {id} came before, at {}", kind.name(), at(*before))]
+    EventDiffers {
+        /// What it is.
+        kind: TransactionKind,
+        /// The transaction's id.
+        id: String,
+        /// Its amount then; none of all that was left.
+        before: Option<Amount>,
+    },
+    /// One of the same sale was counted before, of the same kind and amount, and neither has an id of its own.
+    #[error("it has no id of its own: it may be the {} of {before} that was counted before, or a second one", kind.name())]
+    EventUnnamed {
+        /// What it is.
+        kind: TransactionKind,
+        /// The amount.
         before: Amount,
     },
-    /// A refund of the same sale was counted before, of the same amount, and neither has an id of its own.
-    #[error("it has no id of its own: it may be the refund of {0} that was counted before, or a second one")]
-    RefundUnnamed(Amount),
-    /// More is given back than was paid; what does not exceed it is counted.
-    #[error("with it, {by} more of sale {sale} is refunded than was paid")]
-    RefundExceeds {
+    /// It is of more than its sale was worth; what does not exceed it is counted.
+    #[error("with it, {by} more of sale {sale} is {} than was paid", participle(*kind))]
+    Exceeds {
+        /// What it is.
+        kind: TransactionKind,
         /// The sale's id.
         sale: String,
         /// By how much.
         by: Amount,
     },
+}
+
+/// What a transaction of a kind does to its sale.
+fn verb(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::Sale => "is",
+        TransactionKind::Refund => "refunds",
+        TransactionKind::Cancellation => "cancels",
+        TransactionKind::Settlement => "settles",
+        TransactionKind::Chargeback => "charges back",
+        TransactionKind::ChargebackWon => "wins back",
+    }
+}
+
+/// What is done to a sale by a transaction of a kind.
+fn participle(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::Sale => "made",
+        TransactionKind::Refund => "refunded",
+        TransactionKind::Cancellation => "cancelled",
+        TransactionKind::Settlement => "settled",
+        TransactionKind::Chargeback => "charged back",
+        TransactionKind::ChargebackWon => "won back",
+    }
+}
+
+fn at(before: Option<Amount>) -> String {
+    before.map_or_else(|| "all that was left".to_owned(), |before| before.to_string())
 }
 
 impl From<TooLarge> for Unrated {
@@ -76,4 +151,27 @@ pub struct Rated {
     pub charges: Vec<Charge>,
     /// Why its transaction has no charge although it should.
     pub unrated: Option<Unrated>,
+    /// How its transaction changed the share of a sale, if it was counted.
+    pub change: Option<ShareChange>,
+}
+
+/// How a transaction changed what a sale's share comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShareChange {
+    /// The transaction.
+    pub event: EventKey,
+    /// The usage record that made it.
+    pub usage: Uuid,
+    /// When that happened.
+    pub at: Timestamp,
+    /// The period on whose statement it stands.
+    pub period: Period,
+    /// Who owes the share.
+    pub payer: PartnerId,
+    /// Who gets which part; the platform gets all, if nobody is named.
+    pub split: Option<Split<Party>>,
+    /// How it stood before.
+    pub before: Standing,
+    /// How it stands with it.
+    pub after: Standing,
 }

@@ -28,6 +28,7 @@ pub fn rate(
         Ok(transaction) => {
             rated.charges.extend(transaction.charges);
             rated.unrated = transaction.unrated;
+            rated.change = transaction.change;
         }
         Err(unrated) => rated.unrated = Some(unrated),
     }

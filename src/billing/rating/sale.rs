@@ -1,27 +1,29 @@
-//! Sales and refunds → the platform's share of them. Pure.
+//! Sales, and what becomes of them → the share of them that is owed. Pure.
 //!
-//! Every sale is remembered, whether its plan takes a share or not, and every refund by its own id: what the upstream
-//! answers again is counted once. Refunds give back the portion of the share that they are of the sale, never more.
+//! Every sale is remembered, whether its plan takes a share or not, and every transaction of it by its own id: what the upstream
+//! answers again is counted once. What it changes follows from how the share stands before and with it (`lifecycle.rs`), at the
+//! sale's own rate, and is owed by whoever owes the sale's share, whoever called.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use rust_decimal::Decimal;
 
-use super::call::{Billable, Booking, MAX_TRANSACTION, line};
-use super::outcome::{Rated, Unrated};
-use super::totals::{Totals, refund_key, sale_key};
-use crate::domain::charge::{Charge, ChargeKind, Price};
-use crate::domain::exact::Exact;
-use crate::domain::location::Location;
+use super::call::{Billable, Booking, MAX_TRANSACTION};
+use super::lifecycle::{Standing, count, standing};
+use super::outcome::{Rated, ShareChange, Unrated};
+use super::share;
+use super::totals::{Totals, event_key, sale_key};
+use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
+use crate::domain::id::ItemName;
 use crate::domain::money::Amount;
-use crate::domain::plan::{Share, Tariff};
-use crate::domain::running_total::{Refund, Sale, SaleKey};
-use crate::domain::usage::{Transaction, TransactionKind};
+use crate::domain::plan::Tariff;
+use crate::domain::sale::{Event, EventKey, Sale, Sums};
+use crate::domain::share::Earned;
+use crate::domain::transaction::{Transaction, TransactionKind};
 
 /// Rates the transaction of a call alone, and counts it in `totals`.
 ///
 /// # Errors
-/// [`Unrated`]; nothing is counted then. Of a refund that exceeds its sale, the rest is rated and the excess is
-/// [`Rated::unrated`].
+/// [`Unrated`]; nothing is counted then. Of what exceeds its sale, the rest is rated and the excess is [`Rated::unrated`].
 pub fn rate_transaction(
     call: &Billable,
     tariff: &Tariff,
@@ -32,140 +34,196 @@ pub fn rate_transaction(
     if !(0..=MAX_TRANSACTION).contains(&transaction.amount.minor) {
         return Err(Unrated::TooLarge);
     }
-    let key = sale_key(call, transaction);
-    let known = totals.sale(&key).cloned();
-    match (transaction.kind, known) {
-        (TransactionKind::Sale, None) => rate_sale(call, (transaction, key), tariff, booking, totals),
-        // A retry that the upstream answered as before: the same sale has its share already.
-        (TransactionKind::Sale, Some(sale)) if sale.amount == transaction.amount => Ok(Rated::default()),
-        (TransactionKind::Sale, Some(sale)) => {
-            Err(Unrated::SaleDiffers { sale: transaction.id.clone(), before: sale.amount })
-        }
-        (TransactionKind::Refund, Some(sale)) => rate_refund(call, (transaction, key), sale, booking, totals),
-        (TransactionKind::Refund, None) => Err(Unrated::SaleUnknown {
-            sale: transaction.sale().to_owned(),
-            currency: transaction.amount.currency,
-        }),
+    match transaction.kind {
+        TransactionKind::Sale => rate_sale(call, transaction, tariff, booking, totals),
+        TransactionKind::Refund
+        | TransactionKind::Cancellation
+        | TransactionKind::Settlement
+        | TransactionKind::Chargeback
+        | TransactionKind::ChargebackWon => rate_event(call, transaction, booking, totals),
     }
 }
 
 fn rate_sale(
     call: &Billable,
-    (transaction, key): (&Transaction, SaleKey),
+    transaction: &Transaction,
     tariff: &Tariff,
     booking: Booking,
     totals: &mut Totals,
 ) -> Result<Rated, Unrated> {
+    let key = sale_key(call, transaction);
+    match totals.sale(&key) {
+        // A retry that the upstream answered as before: the same sale has its share already.
+        Some(sale) if sale.amount == transaction.amount => return Ok(Rated::default()),
+        Some(sale) => {
+            return Err(Unrated::SaleDiffers { sale: transaction.id.clone(), before: sale.amount });
+        }
+        None => {}
+    }
+    let (event, sale) = (event_key(&key, transaction), sale_of(call, transaction, tariff)?);
+    let change = change(call, event, &sale, (Standing::default(), booking))?;
+    let mut rated = Rated::default();
+    // A sale whose share is earned at once stands on the statement, even if that comes to nothing.
+    if sale.rule.is_some() && sale.earned == Earned::OnSale {
+        rated.charges.extend(charge(&change, &sale, booking)?);
+    }
+    keep(totals, (change, sale), (transaction.minor(), 0), rated)
+}
+
+/// A sale as its plan version shares it.
+fn sale_of(call: &Billable, transaction: &Transaction, tariff: &Tariff) -> Result<Sale, Unrated> {
     let mut sale = Sale {
         usage: Some(call.usage),
+        at: call.at,
+        partner: Some(call.partner.clone()),
         product: call.product.clone(),
         plan: call.plan.clone(),
+        item: ItemName::of_share(),
         percent: Decimal::ZERO,
         rounding: tariff.rounding,
         rule: None,
         amount: transaction.amount,
+        base: transaction.amount.minor,
         share: Amount::zero(transaction.amount.currency),
-        refunded: 0,
-        returned: 0,
+        earned: Earned::OnSale,
+        settles_within: None,
+        split: None,
+        sums: Sums::default(),
     };
-    let mut rated = Rated::default();
-    if let Some(share) = &tariff.share {
-        (sale.percent, sale.rule) = (share.percent, Some(share.source.clone()));
-        sale.share = share_of(share, transaction.amount, tariff)?;
-        let charge = Charge {
-            usage: call.usage,
-            line: line(call, booking, ChargeKind::RevenueShare, sale.amount.currency),
-            price: Price::Percent {
-                transaction: transaction.id.clone(),
-                base: sale.amount,
-                percent: share.percent,
-            },
-            minor: sale.share.minor,
-            rule: share.source.clone(),
-        };
-        totals.add_to_line(&charge)?;
-        rated.charges.push(charge);
+    let item = match &tariff.share {
+        Some(share) => share::item(share, call, transaction)?,
+        None => None,
+    };
+    if let Some(item) = item {
+        sale.base = share::base(item, transaction)?;
+        sale.share = share::amount(&item.rate, (sale.base, sale.amount.currency), tariff)?;
+        sale.split = share::split(item, call, transaction)?;
+        (sale.item, sale.percent, sale.rule) =
+            (item.name.clone(), item.rate.percent, Some(item.source.clone()));
+        (sale.earned, sale.settles_within) = (item.earned, item.settles_within);
     }
-    totals.set_sale(key, sale);
-    Ok(rated)
+    Ok(sale)
 }
 
-fn share_of(share: &Share, base: Amount, tariff: &Tariff) -> Result<Amount, Unrated> {
-    Ok(Exact::of_percent(share.percent)?.times(base.minor)?.rounded(base.currency, tariff.rounding)?)
-}
-
-fn rate_refund(
+fn rate_event(
     call: &Billable,
-    (transaction, sale_key): (&Transaction, SaleKey),
-    mut sale: Sale,
+    transaction: &Transaction,
     booking: Booking,
     totals: &mut Totals,
 ) -> Result<Rated, Unrated> {
-    let key = refund_key(call, transaction);
-    let amount = |minor| Amount { minor, currency: sale.amount.currency };
-    let exceeds = |refund: &Refund| {
-        let by = refund.amount.saturating_sub(refund.counted);
-        (by > 0).then(|| Unrated::RefundExceeds { sale: sale_key.id.clone(), by: amount(by) })
+    let (sale_key, known) = totals.sale_of(call, transaction)?;
+    let key = event_key(&sale_key, transaction);
+    let exceeds = |beyond: i64| {
+        let by = Amount { minor: beyond, currency: key.sale.currency };
+        (beyond > 0).then(|| Unrated::Exceeds { kind: key.kind, sale: key.sale.id.clone(), by })
     };
-    if let Some(before) = totals.refund(&key) {
-        return match counted_before(call, (transaction, before), &sale) {
-            Some(unrated) => Err(unrated),
-            None if before.usage == call.usage => exceeds(before).map_or(Ok(Rated::default()), Err),
-            None => Ok(Rated::default()),
-        };
+    if let Some(before) = totals.event(&key) {
+        let doubt = counted_before(call, (transaction, before), known).or_else(|| {
+            // Rated again, it exceeds its sale as it did.
+            exceeds(before.beyond).filter(|_| before.usage == Some(call.usage))
+        });
+        return doubt.map_or(Ok(Rated::default()), Err);
     }
-    let asked = transaction.amount.minor;
-    let counted = asked.min(sale.amount.minor.saturating_sub(sale.refunded));
-    let refund = Refund { usage: call.usage, amount: asked, counted };
-    let unrated = exceeds(&refund);
-    let mut rated = Rated { charges: Vec::new(), unrated };
-    let minor = give_back(&mut sale, counted)?;
-    // What is wholly beyond the sale gives nothing back.
-    if let Some(rule) = sale.rule.clone().filter(|_| counted > 0 || asked == 0) {
-        let charge = reversal(call, (transaction, &sale, rule), (counted, minor), booking)?;
-        totals.add_to_line(&charge)?;
-        rated.charges.push(charge);
+    let (before, mut sale) = (standing(known)?, known.clone());
+    let beyond = count(&mut sale, transaction.kind, transaction.minor())?;
+    let mut rated = Rated { unrated: exceeds(beyond), ..Rated::default() };
+    let change = change(call, key, &sale, (before, booking))?;
+    let is_charged = change.after.earned != before.earned || change.after.earned_base != before.earned_base;
+    if is_charged {
+        rated.charges.extend(charge(&change, &sale, booking)?);
     }
-    totals.set_sale(sale_key, sale);
-    totals.set_refund(key, refund);
-    Ok(rated)
+    keep(totals, (change, sale), (transaction.minor(), beyond), rated)
 }
 
-/// Why a refund whose id was counted before is not simply the same again. Without an id of its own it has the sale's, and
-/// only a refund of the whole sale can be told from a second one.
+/// Why a transaction whose id was counted before is not simply the same again. Without an id of its own it has the sale's, and
+/// only one of the whole sale can be told from a second one.
 fn counted_before(
     call: &Billable,
-    (transaction, before): (&Transaction, &Refund),
+    (transaction, before): (&Transaction, &Event),
     sale: &Sale,
 ) -> Option<Unrated> {
-    let counted = Amount { minor: before.amount, currency: sale.amount.currency };
-    if before.amount != transaction.amount.minor {
-        return Some(Unrated::RefundDiffers { refund: transaction.id.clone(), before: counted });
+    let amount = |minor| Amount { minor, currency: sale.amount.currency };
+    let kind = transaction.kind;
+    if before.amount != transaction.minor() {
+        let (id, before) = (transaction.id.clone(), before.amount.map(amount));
+        return Some(Unrated::EventDiffers { kind, id, before });
     }
-    let is_unnamed = transaction.of.is_none() && before.usage != call.usage;
-    (is_unnamed && before.amount != sale.amount.minor).then_some(Unrated::RefundUnnamed(counted))
+    let part = before.amount.filter(|minor| *minor != sale.amount.minor)?;
+    let is_unnamed = transaction.of.is_none() && before.usage != Some(call.usage);
+    is_unnamed.then(|| Unrated::EventUnnamed { kind, before: amount(part) })
 }
 
-/// Counts a refund of `counted`, and gives back of the sale's share what its refunds so far make due, less what was given
-/// back before.
-fn give_back(sale: &mut Sale, counted: i64) -> Result<i64, Unrated> {
-    let whole = sale.amount.minor;
-    let refunded = sale.refunded.checked_add(counted).ok_or(Unrated::TooLarge)?;
-    let due = if whole == 0 { 0 } else { sale.share.portion(refunded, whole, sale.rounding)?.minor };
-    let minor = sale.returned.checked_sub(due).ok_or(Unrated::TooLarge)?;
-    (sale.refunded, sale.returned) = (refunded, due);
-    Ok(minor)
-}
-
-fn reversal(
+fn change(
     call: &Billable,
-    (transaction, sale, rule): (&Transaction, &Sale, Location),
-    (counted, minor): (i64, i64),
-    booking: Booking,
-) -> Result<Charge, Unrated> {
-    let base = Amount { minor: counted, currency: sale.amount.currency }.negated()?;
-    let mut line = line(call, booking, ChargeKind::ShareReversal, base.currency);
-    (line.product, line.plan) = (sale.product.clone(), sale.plan.clone());
-    let price = Price::Percent { transaction: transaction.id.clone(), base, percent: sale.percent };
-    Ok(Charge { usage: call.usage, line, price, minor, rule })
+    event: EventKey,
+    sale: &Sale,
+    (before, booking): (Standing, Booking),
+) -> Result<ShareChange, Unrated> {
+    Ok(ShareChange {
+        event,
+        usage: call.usage,
+        at: call.at,
+        period: booking.period,
+        payer: sale.partner.clone().unwrap_or_else(|| call.partner.clone()),
+        split: sale.split.clone(),
+        before,
+        after: standing(sale)?,
+    })
+}
+
+/// What a change of a sale's share adds to its line.
+fn charge(change: &ShareChange, sale: &Sale, booking: Booking) -> Result<Option<Charge>, Unrated> {
+    let Some(rule) = sale.rule.clone() else { return Ok(None) };
+    let step = |before: i64, after: i64| after.checked_sub(before).ok_or(Unrated::TooLarge);
+    let (before, after) = (&change.before, &change.after);
+    let base = Amount { minor: step(before.earned_base, after.earned_base)?, currency: sale.amount.currency };
+    let price = Price::Percent { transaction: change.event.id.clone(), base, percent: sale.percent };
+    let minor = step(before.earned, after.earned)?;
+    Ok(Some(Charge { usage: change.usage, line: line(change, sale, booking), price, minor, rule }))
+}
+
+/// The line of the sale's own app, product and plan.
+fn line(change: &ShareChange, sale: &Sale, booking: Booking) -> LineKey {
+    let kind = match change.event.kind {
+        TransactionKind::Sale | TransactionKind::Settlement | TransactionKind::ChargebackWon => {
+            ChargeKind::RevenueShare
+        }
+        TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback => {
+            ChargeKind::ShareReversal
+        }
+    };
+    LineKey {
+        partner: change.payer.clone(),
+        app: change.event.sale.app.clone(),
+        period: booking.period,
+        currency: sale.amount.currency,
+        service_period: booking.service_period,
+        kind,
+        product: sale.product.clone(),
+        plan: sale.plan.clone(),
+    }
+}
+
+/// Counts a transaction in the totals, whole or not at all.
+fn keep(
+    totals: &mut Totals,
+    (change, sale): (ShareChange, Sale),
+    (amount, beyond): (Option<i64>, i64),
+    mut rated: Rated,
+) -> Result<Rated, Unrated> {
+    let step = |before: i64, after: i64| after.checked_sub(before).ok_or(Unrated::TooLarge);
+    let event = Event {
+        usage: Some(change.usage),
+        amount,
+        beyond,
+        pending: step(change.before.pending, change.after.pending)?,
+        earned: step(change.before.earned, change.after.earned)?,
+    };
+    for charge in &rated.charges {
+        totals.add_to_line(charge)?;
+    }
+    totals.set_sale(change.event.sale.clone(), sale);
+    totals.set_event(change.event.clone(), event);
+    rated.change = Some(change);
+    Ok(rated)
 }

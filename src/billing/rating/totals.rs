@@ -1,4 +1,4 @@
-//! What was counted before: units of each service period, sales with their refunds, and the sums of statement lines.
+//! What was counted before: units of each service period, sales with what became of them, and the sums of statement lines.
 //!
 //! Remembered from the batch before or loaded from the store, changed by rating, and written back; only what changed is
 //! written.
@@ -8,13 +8,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::bounds::TooLarge;
 use super::call::Billable;
+use super::outcome::Unrated;
 use super::running::Running;
 use crate::domain::charge::Charge;
 use crate::domain::id::AppId;
-use crate::domain::running_total::{FeeKey, Refund, RefundKey, Sale, SaleKey, Units};
+use crate::domain::money::Currency;
+use crate::domain::running_total::{FeeKey, Units};
+use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
 use crate::domain::statement::StatementLine;
 use crate::domain::time::Period;
-use crate::domain::usage::Transaction;
+use crate::domain::transaction::{Reach, Transaction};
 
 /// Where a call's units are counted.
 #[must_use]
@@ -23,17 +26,17 @@ pub fn fee_key(call: &Billable, service_period: Period) -> FeeKey {
     FeeKey { app, product, plan, service_period }
 }
 
-/// The sale that a transaction is, or is a refund of.
+/// The sale of the calling app that a transaction is, or is of.
 #[must_use]
 pub fn sale_key(call: &Billable, transaction: &Transaction) -> SaleKey {
     let currency = transaction.amount.currency;
     SaleKey { app: call.app.clone(), id: transaction.sale().to_owned(), currency }
 }
 
-/// Where a refund is counted.
+/// Where a transaction of a sale is counted.
 #[must_use]
-pub fn refund_key(call: &Billable, refund: &Transaction) -> RefundKey {
-    RefundKey { sale: sale_key(call, refund), id: refund.id.clone() }
+pub fn event_key(sale: &SaleKey, transaction: &Transaction) -> EventKey {
+    EventKey { sale: sale.clone(), kind: transaction.kind, id: transaction.id.clone() }
 }
 
 /// What was counted before, and what rating adds to it.
@@ -41,9 +44,11 @@ pub fn refund_key(call: &Billable, refund: &Transaction) -> RefundKey {
 pub struct Totals {
     running: Running,
     sales: Table<SaleKey, Sale>,
-    refunds: Table<RefundKey, Refund>,
+    /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
+    apps: Table<(String, Currency), Vec<AppId>>,
+    events: Table<EventKey, Event>,
     changed_sales: HashSet<SaleKey>,
-    new_refunds: HashSet<RefundKey>,
+    new_events: HashSet<EventKey>,
 }
 
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -79,14 +84,24 @@ impl Totals {
     /// Takes what the store knows; what is known here already stays as it is.
     pub(in crate::billing) fn load_sales(&mut self, sales: HashMap<SaleKey, Sale>) {
         for (key, sale) in sales {
-            self.sales.entry(key).or_insert(sale);
+            if !self.sales.contains_key(&key) {
+                self.put_sale(key, sale);
+            }
         }
     }
 
+    fn put_sale(&mut self, key: SaleKey, sale: Sale) {
+        let apps = self.apps.entry((key.id.clone(), key.currency)).or_default();
+        if !apps.contains(&key.app) {
+            apps.push(key.app.clone());
+        }
+        self.sales.insert(key, sale);
+    }
+
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(in crate::billing) fn load_refunds(&mut self, refunds: HashMap<RefundKey, Refund>) {
-        for (key, refund) in refunds {
-            self.refunds.entry(key).or_insert(refund);
+    pub(in crate::billing) fn load_events(&mut self, events: HashMap<EventKey, Event>) {
+        for (key, event) in events {
+            self.events.entry(key).or_insert(event);
         }
     }
 
@@ -112,8 +127,39 @@ impl Totals {
         self.sales.get(key)
     }
 
-    pub(super) fn refund(&self, key: &RefundKey) -> Option<&Refund> {
-        self.refunds.get(key)
+    /// The sale that a transaction is of, if it is known.
+    ///
+    /// # Errors
+    /// [`Unrated::SaleUnknown`]; or [`Unrated::SaleAmbiguous`] if it may be of any app's, several have one of that id, and it was
+    /// counted for none of these before.
+    pub fn sale_of(&self, call: &Billable, transaction: &Transaction) -> Result<(SaleKey, &Sale), Unrated> {
+        let own = sale_key(call, transaction);
+        let key = match transaction.details.reach {
+            Reach::OwnApp => Some(own.clone()),
+            Reach::AnyApp => self.sale_of_any_app(&own, transaction)?,
+        };
+        let known = key.and_then(|key| self.sales.get(&key).map(|sale| (key, sale)));
+        known.ok_or(Unrated::SaleUnknown { kind: transaction.kind, sale: own.id, currency: own.currency })
+    }
+
+    fn sale_of_any_app(
+        &self,
+        named: &SaleKey,
+        transaction: &Transaction,
+    ) -> Result<Option<SaleKey>, Unrated> {
+        let of = |app: &AppId| SaleKey { app: app.clone(), ..named.clone() };
+        let apps = self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default();
+        if let [] | [_] = apps {
+            return Ok(apps.first().map(of));
+        }
+        let was_counted = |sale: &SaleKey| self.events.contains_key(&event_key(sale, transaction));
+        let (kind, sale, currency) = (transaction.kind, named.id.clone(), named.currency);
+        let before = apps.iter().map(of).find(was_counted);
+        before.map(Some).ok_or(Unrated::SaleAmbiguous { kind, sale, currency })
+    }
+
+    pub(super) fn event(&self, key: &EventKey) -> Option<&Event> {
+        self.events.get(key)
     }
 
     /// Counts units on top of those before.
@@ -123,12 +169,12 @@ impl Totals {
 
     pub(super) fn set_sale(&mut self, key: SaleKey, sale: Sale) {
         self.changed_sales.insert(key.clone());
-        self.sales.insert(key, sale);
+        self.put_sale(key, sale);
     }
 
-    pub(super) fn set_refund(&mut self, key: RefundKey, refund: Refund) {
-        self.new_refunds.insert(key.clone());
-        self.refunds.insert(key, refund);
+    pub(super) fn set_event(&mut self, key: EventKey, event: Event) {
+        self.new_events.insert(key.clone());
+        self.events.insert(key, event);
     }
 
     /// Adds a charge to the sums of its line and statement, if they stay within what is believed.
@@ -157,8 +203,8 @@ impl Totals {
         self.changed_sales.iter().filter_map(|key| Some((key, self.sales.get(key)?)))
     }
 
-    /// The refunds that are new.
-    pub fn new_refunds(&self) -> impl Iterator<Item = (&RefundKey, &Refund)> {
-        self.new_refunds.iter().filter_map(|key| Some((key, self.refunds.get(key)?)))
+    /// The transactions of sales that are new.
+    pub fn new_events(&self) -> impl Iterator<Item = (&EventKey, &Event)> {
+        self.new_events.iter().filter_map(|key| Some((key, self.events.get(key)?)))
     }
 }

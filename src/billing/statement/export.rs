@@ -164,7 +164,7 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
 }
 
 /// A text that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers are left alone.
-fn inert(text: &str) -> String {
+pub(in crate::billing) fn inert(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

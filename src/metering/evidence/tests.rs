@@ -1,7 +1,7 @@
 //! What a call is worth by its meter, its status and what went by.
 
 use crate::domain::location::Location;
-use crate::domain::usage::TransactionKind;
+use crate::domain::transaction::{Extent, Reach, TransactionKind};
 use crate::policy::body_reading::BodyReading;
 use crate::policy::expression::{Declared, Expression, Wanted};
 use crate::policy::snapshot::{BodiesRead, TransactionMeter};
@@ -37,9 +37,14 @@ fn order_meter() -> Meter {
         transaction: Some(TransactionMeter {
             id: expression("response.body.id"),
             of: None,
-            amount: expression("response.body.total_amount"),
+            amount: Some(expression("response.body.total_amount")),
             currency: expression("response.body.currency"),
             kind: TransactionKind::Sale,
+            reach: Reach::OwnApp,
+            tax: None,
+            shipping: None,
+            category: None,
+            parties: Vec::new(),
         }),
         bodies: BodiesRead::default(),
         headers: Vec::new(),
@@ -96,6 +101,44 @@ fn a_refund_names_its_sale_or_is_an_exception() {
     assert_eq!((refund.id.as_str(), refund.sale()), ("r-1", "o-1"));
     let nameless = br#"{"id":"r-1","total_amount":"1.00","currency":"CNY"}"#;
     assert!(matches!(evidence_by(&meter, 201, nameless), Evidence::Exception { .. }));
+}
+
+#[test]
+fn what_is_of_the_rest_has_no_amount_and_a_sale_says_what_it_holds_and_who_has_a_part() {
+    let mut meter = order_meter();
+    let transaction = meter.transaction.as_mut().unwrap();
+    (transaction.kind, transaction.reach, transaction.amount) =
+        (TransactionKind::Settlement, Reach::AnyApp, None);
+    let Evidence::Billable { transaction: Some(rest), .. } =
+        evidence_by(&reading(meter), 200, br#"{"id":"s-1","currency":"CNY"}"#)
+    else {
+        panic!("a settlement of the rest is billable");
+    };
+    assert_eq!((rest.minor(), rest.details.extent, rest.details.reach), (None, Extent::Rest, Reach::AnyApp));
+
+    let mut meter = order_meter();
+    let transaction = meter.transaction.as_mut().unwrap();
+    let amount = |text: &str| Some(wanted(text, Wanted::Amount));
+    let named = |text: &str| wanted(text, Wanted::OptionalIdentifier);
+    (transaction.tax, transaction.shipping) = (amount("response.body.tax"), amount("'0.50'"));
+    transaction.category = Some(named("response.body.category"));
+    transaction.parties = vec![
+        ("carrier".parse().unwrap(), named("response.body.carrier")),
+        ("supplier".parse().unwrap(), named("null")),
+    ];
+    let meter = reading(meter);
+    let body = br#"{"id":"o-1","total_amount":"9.00","currency":"CNY","tax":"1.17","category":"pen","carrier":"haulier"}"#;
+    let Evidence::Billable { transaction: Some(sale), .. } = evidence_by(&meter, 201, body) else {
+        panic!("{:?}", evidence_by(&meter, 201, body));
+    };
+    let details = sale.details;
+    assert_eq!((details.tax, details.shipping), (Some(117), Some(50)));
+    assert_eq!(details.category.as_ref().map(|category| category.as_str()), Some("pen"));
+    let parties: Vec<_> = details.parties.iter().map(|(name, id)| (name.as_str(), id.as_str())).collect();
+    assert_eq!(parties, [("carrier", "haulier")]);
+    let taxless =
+        br#"{"id":"o-1","total_amount":"9.00","currency":"CNY","category":"pen","carrier":"haulier"}"#;
+    assert!(matches!(evidence_by(&meter, 201, taxless), Evidence::Exception { .. }));
 }
 
 #[test]

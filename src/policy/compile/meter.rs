@@ -6,12 +6,11 @@ use http::HeaderName;
 
 use super::super::body_reading::BodyReading;
 use super::super::expression::{Declared, Expression, Wanted};
-use super::super::file::routes::{MeterEntry, TransactionEntry, TransactionKindName};
+use super::super::file::routes::MeterEntry;
 use super::super::file::text::DurationText;
-use super::super::snapshot::{BodiesRead, Meter, TransactionMeter};
+use super::super::snapshot::{BodiesRead, Meter};
 use super::basics::duration;
 use super::routes::{One, parameters};
-use crate::domain::usage::TransactionKind;
 
 const MAX_CAPTURE: u64 = 256 << 10;
 /// The most that a meter may keep of a body.
@@ -90,25 +89,8 @@ impl One<'_, '_> {
         Some(bodies)
     }
 
-    fn transaction(&mut self, entry: &TransactionEntry, declared: &Declared) -> Option<TransactionMeter> {
-        let id = self.expression("/meter/transaction/id", &entry.id, (declared, Wanted::Identifier));
-        let of = self.optional("/meter/transaction/of", entry.of.as_deref(), (declared, Wanted::Identifier));
-        let amount = self.expression("/meter/transaction/amount", &entry.amount, (declared, Wanted::Amount));
-        let currency =
-            self.expression("/meter/transaction/currency", &entry.currency, (declared, Wanted::Currency));
-        let kind = match entry.kind {
-            TransactionKindName::Sale => TransactionKind::Sale,
-            TransactionKindName::Refund => TransactionKind::Refund,
-        };
-        if kind == TransactionKind::Sale && entry.of.is_some() {
-            let message = "only a refund is of another transaction".to_owned();
-            self.wrong("/meter/transaction/of", message, None);
-        }
-        Some(TransactionMeter { id: id?, of: of?, amount: amount?, currency: currency?, kind })
-    }
-
     /// `Some(None)` if there is none, `None` if it is wrong.
-    fn optional(
+    pub(super) fn optional(
         &mut self,
         part: &str,
         text: Option<&str>,

@@ -11,8 +11,10 @@ mod meter;
 mod plans;
 mod routes;
 mod set;
+mod shares;
 mod signing_keys;
 mod token_source;
+mod transaction;
 mod variables;
 
 pub use set::compile;

@@ -10,10 +10,11 @@ use super::super::source::Kind;
 use super::access::rate;
 use super::basics::duration;
 use super::set::{Compiling, Products};
+use super::shares;
 use crate::domain::id::{LimitName, PlanName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
-use crate::domain::plan::{Fee, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Share, Tariff};
+use crate::domain::plan::{Fee, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Tariff};
 use crate::domain::time::Timestamp;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
@@ -88,11 +89,9 @@ fn version(
         let per_unit = decimal(compiling, document, &pointer, price, Decimal::from(1_000_000_000_i64))?;
         Some(Fee { per_unit, free_units: fee.free_units, source: document.key_location(&pointer) })
     });
-    let share = entry.share.as_ref().map(|share| {
-        let pointer = format!("{pointer}/share/percent");
-        let percent = decimal(compiling, document, &pointer, share.percent.decimal(), Decimal::ONE_HUNDRED)?;
-        Some(Share { percent, source: document.key_location(&pointer) })
-    });
+    // Whether an amount is one depends on the currency: what is wrong with that has been told.
+    let share =
+        currency.and_then(|currency| shares::compile(compiling, document, (pointer, currency), entry));
     let merchant_fee = entry.merchant_fee.as_ref().map(|fee| {
         for (language, text) in [("en", &fee.en), ("zh", &fee.zh)] {
             if text.trim().is_empty() {
@@ -110,7 +109,7 @@ fn version(
         reference: PlanRef { name: name.clone(), version: entry.version },
         effective_from: effective_from?,
         limits,
-        tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share: share.flatten() },
+        tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share },
         merchant_fee,
         source: document.location(pointer),
     })
@@ -135,7 +134,7 @@ fn limit(
 }
 
 /// A decimal from 0 to `most` with at most 12 digits after the point.
-fn decimal(
+pub(super) fn decimal(
     compiling: &mut Compiling<'_>,
     document: &Document,
     pointer: &str,

@@ -8,5 +8,6 @@ pub mod platform;
 pub mod products;
 pub mod routes;
 pub mod scopes;
+pub mod shares;
 pub mod text;
 pub mod upstreams;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::shares::ShareEntry;
 use super::text::{DecimalText, DurationText};
 
 /// One plan with all its versions.
@@ -37,8 +38,11 @@ pub struct VersionEntry {
     pub limits: Vec<LimitEntry>,
     /// What each call costs.
     pub fee: Option<FeeEntry>,
-    /// The platform's share of each sale.
+    /// The platform's share of each sale: short for `shares` with one item called `share`.
     pub share: Option<ShareEntry>,
+    /// What is taken of sales, by items. A sale has the first that has its route and category; none, if none has.
+    #[serde(default)]
+    pub shares: Vec<ShareEntry>,
     /// What a merchant pays for being served by an app under this plan. It stands on the page on which the merchant is asked
     /// for its consent; Tollgate charges merchants nothing by itself.
     pub merchant_fee: Option<MerchantFeeEntry>,
@@ -102,12 +106,4 @@ pub struct FeeEntry {
     /// Units free of charge in each month, used up first.
     #[serde(default)]
     pub free_units: u64,
-}
-
-/// The platform's share of each sale, in the sale's own currency.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShareEntry {
-    /// Percent of the sale's amount, 0 to 100.
-    pub percent: DecimalText,
 }

@@ -186,24 +186,56 @@ pub struct MeterEntry {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransactionEntry {
-    /// Its id, such as response.body.id.
+    /// Its id, such as response.body.id. One of its kind that comes again with the same id is counted once.
     pub id: String,
-    /// Of a refund, the id of the sale whose money it gives back, such as response.body.order_id; its own id when left out.
+    /// Of anything but a sale, the id of the sale that it is of, such as response.body.order_id; its own id when left out.
     pub of: Option<String>,
-    /// Its amount, such as response.body.total_amount.
-    pub amount: String,
+    /// Its amount, such as response.body.total_amount. A cancellation and a settlement may leave it out: they are of all that is left
+    /// of their sale then.
+    pub amount: Option<String>,
     /// Its currency, such as response.body.currency.
     pub currency: String,
-    /// Which way the money goes.
+    /// What it means for its sale.
     pub kind: TransactionKindName,
+    /// Of anything but a sale: whose sale it may be of; one of the calling app when left out.
+    pub sale_of: Option<ReachName>,
+    /// Of a sale: the tax that its amount holds. A share whose base has no tax needs it.
+    pub tax: Option<String>,
+    /// Of a sale: the shipping that its amount holds. A share whose base has no shipping needs it.
+    pub shipping: Option<String>,
+    /// Of a sale: what is sold, a text of 1 to 128 visible ASCII characters. A share that is for some categories needs it.
+    pub category: Option<String>,
+    /// Of a sale: the ids of partners who may get a part of its share, by the names that plans split it by, such as
+    /// {carrier: response.body.carrier}.
+    #[serde(default)]
+    pub parties: BTreeMap<String, String>,
 }
 
-/// Which way a transaction's money goes.
+/// What a transaction means for its sale.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum TransactionKindName {
-    /// To the merchant.
+    /// It is the sale: the money goes to the merchant.
     Sale,
-    /// Back to the buyer.
+    /// Money goes back to the buyer.
     Refund,
+    /// What was not paid yet will not be.
+    Cancellation,
+    /// The payment provider confirms that the money moved: a share that is earned on settlement is earned as far as this goes.
+    Settlement,
+    /// The buyer's bank takes money back.
+    Chargeback,
+    /// What a chargeback took is the merchant's after all.
+    ChargebackWon,
+}
+
+/// Whose sale a transaction may be of.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReachName {
+    /// One of the calling app.
+    OwnApp,
+    /// One of any app, as a payment provider knows orders and not who placed them. If several apps have one of that id, it is an
+    /// exception.
+    AnyApp,
 }

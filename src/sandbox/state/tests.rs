@@ -152,6 +152,23 @@ fn refunds_never_exceed_the_payment() {
 }
 
 #[test]
+fn a_payment_is_settled_once_it_is_paid_and_charged_back_at_most_whole() {
+    let mut state = State::new(NOW);
+    let order = placed(&mut state, "p-1050", 1);
+    let unpaid = state.start_payment(&merchant("m"), &order, None).unwrap().1.id.clone();
+    assert!(matches!(state.settle(&unpaid), Err(Refused::Conflict(_))));
+    assert!(matches!(state.charge_back(&unpaid, 1, NOW), Err(Refused::Conflict(_))));
+    let (order, payment) = paid(&mut state, "p-1050", 2);
+    assert_eq!(state.settle(&payment).unwrap().total, 3_980);
+    assert!(state.charge_back(&payment, 1_000, NOW).unwrap().starts_with("c-"));
+    assert_eq!(state.charge_back(&payment, 2_981, NOW), Err(Refused::RefundTooLarge { left: 2_980 }));
+    assert_eq!(
+        (status(&state, &order), state.settle(&payment).unwrap().total),
+        ("partially_refunded", 3_980)
+    );
+}
+
+#[test]
 fn what_is_not_paid_cannot_be_refunded() {
     let mut state = State::new(NOW);
     let order = placed(&mut state, "p-1050", 1);

@@ -207,6 +207,12 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     walk.calls(("POST /exceptions/{id}/resolve", &[&exception]), body, resolved).await;
     let closed = ("statement.close", Some("2026-10"), Nothing);
     walk.calls(("POST /statements", &[]), json!({"period": "2026-10"}), closed).await;
+    let body = json!({
+        "cause": "paid-1", "debit": "platform:cash", "credit": format!("partner:{partner}:receivable"),
+        "amount": "1.00", "currency": "CNY", "reason": "a transfer",
+    });
+    let posted = ("ledger.post", Some("manual:paid-1"), Nothing);
+    walk.calls(("POST /ledger/postings", &[]), body, posted).await;
 
     // A key that is made has no id but its own name.
     let route = "POST /signing-keys";

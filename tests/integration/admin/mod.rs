@@ -9,6 +9,7 @@ mod clients;
 mod credentials;
 mod identity;
 mod keys;
+mod ledger;
 mod open;
 mod policy;
 mod signature_keys;

@@ -168,6 +168,7 @@ impl World {
             token: AdminToken::new(TOKEN).unwrap(),
             hasher: Arc::new(Hasher::start().unwrap()),
             open_exceptions: Arc::default(),
+            unsettled_sales: Arc::default(),
             metrics: Arc::new(|| "tollgate_test 1\n# EOF\n".to_owned()),
             readiness: Arc::new(|| Ok(())),
         };

@@ -77,7 +77,7 @@ async fn pay_in(store: &Store, cause: &str, minor: i64) -> Result<Deposited, Dep
     let paid = Deposit { balance, cause, minor, at: november() };
     let mut transaction = store.begin().await.unwrap();
     let partner = PartnerId::new("partner_1").unwrap();
-    let (_, deposited) = deposit(&mut transaction, &paid, &partner, &zone()).await?;
+    let (_, deposited) = deposit(&mut transaction, &paid, &partner).await?;
     transaction.commit().await.unwrap();
     Ok(deposited)
 }

@@ -186,7 +186,7 @@ async fn of_a_refund_that_is_counted_in_part_the_rest_is_waived(place: Place) {
     let rest = by_transaction(refund_named("r-2", "o-2", 5_000));
     not_ratable(&decide(&store, &id(3), rest).await, "waive the rest");
     let again = decide(&store, &id(3), Decision::RateAgain).await;
-    assert!(matches!(again, Err(BillingError::Unrated(Unrated::RefundExceeds { .. }))), "{again:?}");
+    assert!(matches!(again, Err(BillingError::Unrated(Unrated::Exceeds { .. }))), "{again:?}");
     decide(&store, &id(3), Decision::Waive).await.unwrap();
     assert_eq!(total(&store).await, "2.53");
     store.close().await;

@@ -138,6 +138,8 @@ async fn a_closed_period_takes_nothing_more_whoever_tries(place: Place) {
         "update statement set hash = ''",
         "insert into statement select 9, partner, 'app_2', period, currency, closed_at, hash, content from statement",
         "insert into ledger_posting select number, 'platform:revenue:share', 1 from ledger_transaction",
+        "insert into ledger_account values (99, 'platform', 'cash', 'CNY'); \
+         insert into ledger_entry select number, 99, 1 from ledger_transaction",
         "update line_total set period = '2026-11'",
     ] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");

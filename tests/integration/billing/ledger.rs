@@ -1,9 +1,8 @@
-//! The ledger check finds what is wrong, the plans keep their prices, and accounts tell their history.
+//! The ledger check finds what is wrong, and the plans keep their prices.
 
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::plans::{Occasion, PlanError, admit};
 use tollgate::billing::statement::{CloseEarly, close};
-use tollgate::domain::account::Account;
 use tollgate::domain::action::Action;
 use tollgate::domain::audit::{Actor, Change};
 use tollgate::policy::load::{NoValues, load};
@@ -24,13 +23,12 @@ on_both_stores! {
     whatever_is_tampered_with_is_found,
     what_was_given_back_without_a_charge_is_found,
     a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_date_then,
-    an_account_tells_its_postings,
     a_plan_version_keeps_its_prices,
     a_plan_version_may_change_until_it_comes_into_force,
     a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept,
 }
 
-async fn booked(place: &Place) -> Store {
+pub(super) async fn booked(place: &Place) -> Store {
     let store = place.open().await;
     register(&store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
     record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000))), usage(2, 1, None)]).await;
@@ -46,7 +44,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ("insert into ledger_posting values (99, 'platform:revenue:fees', -5)", "is not an account"),
         (
             "insert into ledger_transaction values (98, 'y', 0, 'a', '2026-11', 'CNY')",
-            "y: ledger transaction, which no charge",
+            "y: ledger transaction, which nothing caused",
         ),
         ("update line_total set minor = minor + 1 where kind = 'service_fee'", "differ from the sums"),
         (
@@ -56,7 +54,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
         ("update unit_total set units = units + 1", "whose units counted are not those charged"),
         (
             "insert into ledger_posting select number, 'a', 1 from ledger_transaction where cause like '%:share'",
-            "has not two postings",
+            ":share: ledger transaction, whose postings do not balance",
         ),
         (
             "insert into usage_context (number, node, snapshot, app, partner, credential, credential_id, plan, \
@@ -104,7 +102,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
     store.close().await;
 }
 
-fn without(place: &Place, trigger: &str, table: &str) -> String {
+pub(super) fn without(place: &Place, trigger: &str, table: &str) -> String {
     match place {
         Place::Folder(_) => format!("drop trigger {trigger}"),
         Place::Schema(_) => format!("drop trigger {trigger} on {table}"),
@@ -112,19 +110,27 @@ fn without(place: &Place, trigger: &str, table: &str) -> String {
 }
 
 #[track_caller]
-fn found(findings: &[String], part: &str) {
+pub(super) fn found(findings: &[String], part: &str) {
     assert!(findings.iter().any(|found| found.contains(part)), "no {part:?} in {findings:#?}");
 }
 
 async fn what_was_posted_elsewhere_is_found(place: Place) {
-    let moved = "in another currency, or for someone else";
-    for (table, sql) in [
+    let (unruled, for_another) = ("than what caused it comes to", "in another currency, or for someone else");
+    for (table, sql, finding) in [
         (
-            "ledger_posting",
-            "update ledger_posting set account = 'platform:revenue:share' where account = 'platform:revenue:fees'",
+            "ledger_account",
+            "update ledger_account set purpose = 'cash' where purpose = 'revenue:fees'",
+            unruled,
         ),
-        ("ledger_posting", "update ledger_posting set account = 'partner:other:receivable' where minor = 2"),
-        ("ledger_transaction", "update ledger_transaction set currency = 'USD'"),
+        (
+            "ledger_account",
+            "update ledger_account set party = 'partner:other' where purpose = 'receivable'",
+            unruled,
+        ),
+        ("ledger_entry", "update ledger_entry set minor = minor + 1 where minor = 2", unruled),
+        ("ledger_transaction", "update ledger_transaction set currency = 'USD'", for_another),
+        ("ledger_transaction", "update ledger_transaction set app = 'app_2'", for_another),
+        ("ledger_transaction", "update ledger_transaction set period = '2026-12'", for_another),
     ] {
         let fresh = match place {
             Place::Folder(_) => Place::sqlite(),
@@ -133,7 +139,7 @@ async fn what_was_posted_elsewhere_is_found(place: Place) {
         let store = booked(&fresh).await;
         fresh.tamper(&without(&fresh, &format!("{table}_stays"), table)).await;
         fresh.tamper(sql).await;
-        found(&check(&store).await.unwrap().findings, moved);
+        found(&check(&store).await.unwrap().findings, finding);
         store.close().await;
     }
 }
@@ -143,7 +149,7 @@ async fn what_was_given_back_without_a_charge_is_found(place: Place) {
     record(&store, 3, &[usage(3, 1, Some(super::seed::refund("o-1", 4_000)))]).await;
     none(&check(&store).await.unwrap().findings);
     place.tamper("update sale set returned = returned + 1").await;
-    found(&check(&store).await.unwrap().findings, "o-1: sale, of whose share another amount was given back");
+    found(&check(&store).await.unwrap().findings, "o-1: sale, of whose share another amount is earned");
     store.close().await;
 }
 
@@ -207,8 +213,9 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "update journal_position set journal = 'x'",
         "update journal_position set recorded = 0",
         "delete from journal_position",
-        "delete from refund",
-        "update refund set counted = 0",
+        "delete from sale_event",
+        "update sale_event set beyond = 0",
+        "update sale set is_settled = -1",
         "update usage set units = 0",
         "update usage_context set app = 'a'",
         "update charge_terms set rate = '0'",
@@ -216,6 +223,12 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "delete from other_charge",
         "delete from charge_terms",
         "delete from usage_run",
+        "update ledger_transaction set app = 'app_2'",
+        "delete from ledger_transaction",
+        "update ledger_entry set minor = minor + 1",
+        "delete from ledger_entry",
+        "update ledger_account set party = 'platform'",
+        "delete from ledger_account",
         "insert into other_charge select number, 'service_fee', fee_terms, 1, 0, null, null, 0, null from usage",
     ];
     if matches!(place, Place::Folder(_)) {
@@ -225,14 +238,16 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
              select number + 100, id, context, sequence, at, latency, bytes_in, bytes_out, units + 1 from usage",
             "insert or replace into other_charge select * from other_charge",
             "insert or replace into ledger_transaction select * from ledger_transaction",
-            "insert or replace into ledger_posting select number, account, minor + 1 from ledger_posting",
+            "insert or replace into ledger_entry select number, account, minor + 1 from ledger_entry",
+            "insert or replace into ledger_account select number, party, purpose, 'USD' from ledger_account",
+            "insert or replace into ledger_account select number + 9, party, purpose, currency from ledger_account",
             "insert or replace into usage_context select * from usage_context",
             "insert or replace into charge_terms select * from charge_terms",
             "insert or replace into usage_run select * from usage_run",
             "insert or replace into usage_batch select * from usage_batch",
             "insert or replace into usage_app select * from usage_app",
             "insert or replace into plan_version select * from plan_version",
-            "insert or replace into refund select * from refund",
+            "insert or replace into sale_event select * from sale_event",
             "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
              select app, product, plan, plan_version, service_period, 0 from unit_total",
             "insert or replace into journal_position (node, sequence, journal) values ('node-1', 0, 'node-1-journal')",
@@ -242,23 +257,6 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
     }
     none(&check(&store).await.unwrap().findings);
-    store.close().await;
-}
-
-async fn an_account_tells_its_postings(place: Place) {
-    let store = booked(&place).await;
-    let account: Account = "partner:partner_1:receivable".parse().unwrap();
-    let history = store.account_history(&account, 10).await.unwrap();
-    let mut postings: Vec<_> = history.iter().map(|entry| (entry.cause.as_str(), entry.minor)).collect();
-    postings.sort_unstable();
-    assert_eq!(
-        postings,
-        [
-            ("fees:node-1:1-2 partner_1 app_1 2026-11 CNY 2026-11 service_fee storefront standard@1", 2),
-            ("usage:00000000-0000-0000-0000-000000000001:share", 250),
-        ]
-    );
-    assert!(history.iter().all(|entry| entry.app == "app_1" && entry.period == "2026-11"));
     store.close().await;
 }
 
@@ -278,7 +276,7 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
     assert_eq!((&changed.plan, &*changed.place.file), (&plan("standard", 1), "plans/standard.yaml"));
     let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
-    assert_eq!(kept.share.unwrap().percent.to_string(), "2.5");
+    assert_eq!(kept.share.unwrap().items[0].rate.percent.to_string(), "2.5");
     store.close().await;
 }
 
@@ -303,7 +301,7 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
     let register = async |snapshot, now| admit(&store, &snapshot, (now, Occasion::Start), &[]).await;
     let kept = async || {
         let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-        (kept.tariff.share.unwrap().percent.to_string(), kept.effective_from)
+        (kept.tariff.share.unwrap().items[0].rate.percent.to_string(), kept.effective_from)
     };
     register(with_next("2026-12-01", "3"), before).await.unwrap();
     let columns = "currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, share_line, \
@@ -352,7 +350,7 @@ async fn a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept(place: P
     assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
     try_admit(&with_next("2026-12-01", "3")).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-    assert_eq!(kept.tariff.share.unwrap().percent.to_string(), "3");
+    assert_eq!(kept.tariff.share.unwrap().items[0].rate.percent.to_string(), "3");
     let recorded = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
     assert_eq!(recorded.len(), 1);
     store.close().await;
@@ -369,7 +367,7 @@ async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
     register(with_next("2026-12-01", "4"), after).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
     assert_eq!(
-        (kept.tariff.share.unwrap().percent.to_string().as_str(), kept.effective_from),
+        (kept.tariff.share.unwrap().items[0].rate.percent.to_string().as_str(), kept.effective_from),
         ("4", Some(after))
     );
     for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]

@@ -1,5 +1,6 @@
 //! From a call to the books.
 
+mod accounts;
 mod balances;
 mod books;
 mod cancelled;
@@ -12,8 +13,11 @@ mod heads;
 mod kills;
 mod late;
 mod ledger;
+mod lifecycle;
+mod manual;
 mod oracle;
 mod paged;
+mod pending;
 mod personal_data;
 mod priced;
 mod rating;
@@ -22,7 +26,9 @@ mod remembered;
 mod repeats;
 mod restored;
 pub(crate) mod seed;
+mod settled;
 mod split;
+mod tampered;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

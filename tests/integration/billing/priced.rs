@@ -170,7 +170,7 @@ impl Month {
             currency: self.currency,
             rounding: self.rounding,
             fee: Some(Fee { per_unit, free_units: self.free, source: rule(12) }),
-            share: Some(Share { percent, source: rule(14) }),
+            share: Some(Share::of_percent(percent, rule(14))),
         }
     }
 

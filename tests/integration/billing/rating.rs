@@ -3,13 +3,13 @@
 
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use tollgate::billing::ledger::posting::{Origin, post};
+use tollgate::billing::ledger::posting::{Origin, Posted, post};
 use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS, Rated, Unrated, rate};
 use tollgate::domain::charge::{Charge, ChargeKind, Price};
 use tollgate::domain::money::Rounding;
 use tollgate::domain::plan::Tariff;
-use tollgate::domain::usage::Transaction;
+use tollgate::domain::transaction::{Transaction, TransactionKind};
 
 use super::seed::{call, cny, november, period, plan, refund, refund_named, sale, tariff};
 
@@ -24,7 +24,7 @@ fn rate_all(calls: &[Billable], tariff: &Tariff) -> Vec<Charge> {
 fn rate_with(totals: &mut Totals, calls: &[Billable], tariff: &Tariff) -> Vec<Charge> {
     let rated = calls.iter().map(|call| rate(call, tariff, booking(), totals).unwrap());
     rated
-        .flat_map(|Rated { charges, unrated }| {
+        .flat_map(|Rated { charges, unrated, .. }| {
             assert_eq!(unrated, None);
             charges
         })
@@ -140,11 +140,14 @@ fn a_sale_under_a_plan_without_a_share_is_remembered_and_an_unknown_one_waits() 
     let shareless = Tariff { share: None, ..tariff("0.01", 0, "0") };
     let mut totals = Totals::default();
     let waits = rate(&call(1, Some(refund("o-1", 1))), &shareless, booking(), &mut totals).unwrap();
-    assert_eq!(waits.unrated, Some(Unrated::SaleUnknown { sale: "o-1".to_owned(), currency: cny() }));
+    assert_eq!(
+        waits.unrated,
+        Some(Unrated::SaleUnknown { kind: TransactionKind::Refund, sale: "o-1".to_owned(), currency: cny() })
+    );
     let calls = [call(1, Some(sale("o-1", 100))), call(1, Some(refund("o-1", 100)))];
     let charges = rate_with(&mut totals, &calls, &shareless);
     assert!(charges.iter().all(|charge| charge.line.kind == ChargeKind::ServiceFee), "{charges:#?}");
-    assert_eq!(totals.changed_sales().next().map(|(_, sale)| sale.refunded), Some(100));
+    assert_eq!(totals.changed_sales().next().map(|(_, sale)| sale.sums.refunded), Some(100));
 }
 
 #[test]
@@ -182,7 +185,7 @@ fn names_with_dots_in_them_are_told_apart() {
     let charges = rate_all(&[one, other], &tariff("0.01", 0, "0"));
     let origin = Origin::Journal { node: "node-1".parse().unwrap(), first: 1, last: 2 };
     let timed = charges.into_iter().map(|charge| (november(), charge)).collect();
-    let (_, transactions) = post(&origin, timed).unwrap();
+    let Posted { ledger: transactions, .. } = post(&origin, timed, &[]).unwrap();
     let causes: std::collections::BTreeSet<&str> =
         transactions.iter().map(|transaction| transaction.cause()).collect();
     assert_eq!(causes.len(), 2, "{causes:?}");
@@ -285,11 +288,16 @@ proptest! {
             call.usage = uuid::Uuid::from_u128(number);
             call
         }).collect();
-        let charges = rate_all(&calls, &tariff);
+        let (mut totals, mut charges, mut changes) = (Totals::default(), Vec::new(), Vec::new());
+        for call in &calls {
+            let rated = rate(call, &tariff, booking(), &mut totals).unwrap();
+            charges.extend(rated.charges);
+            changes.extend(rated.change);
+        }
         let total: i64 = charges.iter().map(|charge| charge.minor).sum();
         let origin = Origin::Resolved(uuid::Uuid::from_u128(0));
         let timed = charges.into_iter().map(|charge| (november(), charge)).collect();
-        let (posted, transactions) = post(&origin, timed).unwrap();
+        let Posted { charges: posted, ledger: transactions, .. } = post(&origin, timed, &changes).unwrap();
         let postings = || transactions.iter().flat_map(|transaction| transaction.postings());
         prop_assert_eq!(postings().map(|posting| posting.amount.minor).sum::<i64>(), 0);
         let owed = postings().map(|posting| posting.amount.minor).filter(|minor| *minor > 0).sum::<i64>();

@@ -19,7 +19,8 @@ use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Clock, ManualClock, Period, Timestamp};
-use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
+use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::{Drained, SinkError, UsageSink};
 use tollgate::policy::live::Live;
 use tollgate::policy::load::NoValues;
@@ -105,6 +106,7 @@ fn usage(sequence: u64, minor: i64) -> Drained {
                     amount: Amount { minor: minor.abs(), currency: "CNY".parse().unwrap() },
                     kind: if minor < 0 { TransactionKind::Refund } else { TransactionKind::Sale },
                     of: None,
+                    details: Details::default(),
                 }),
             },
         }),
@@ -134,9 +136,9 @@ async fn a_batch_sent_again_in_any_split_changes_nothing(place: Place) {
 async fn a_transaction_that_does_not_commit_leaves_nothing(place: Place) {
     let books = Books::open(place).await;
     // The ledger is written after usage and charges.
-    books.place.tamper("alter table ledger_posting rename to away").await;
+    books.place.tamper("alter table ledger_entry rename to away").await;
     assert!(books.recorder().await.record(sales(1..=3), 3).await.is_err());
-    books.place.tamper("alter table away rename to ledger_posting").await;
+    books.place.tamper("alter table away rename to ledger_entry").await;
     assert_eq!(books.total().await, "none");
     assert_eq!(books.store.journal_position("node-1").await.unwrap(), 0);
     books.recorder().await.record(sales(1..=3), 3).await.unwrap();
@@ -176,7 +178,7 @@ async fn a_full_refund_takes_the_share_back_and_the_books_refuse_to_be_changed(p
     books.recorder().await.record(vec![usage(1, 12_345), refund], 2).await.unwrap();
     assert_eq!(books.total().await, "0.02");
     for sql in [
-        "update ledger_posting set minor = 0",
+        "update ledger_entry set minor = 0",
         "delete from ledger_transaction",
         "update charge set minor = 0, cause = null",
         "delete from usage",
@@ -250,8 +252,8 @@ async fn a_store_that_is_away_or_refuses_says_which(place: Place) {
     books
         .place
         .tamper(
-            "alter table ledger_posting rename to away; \
-                 create view ledger_posting as select distinct * from away",
+            "alter table ledger_entry rename to away; \
+                 create view ledger_entry as select distinct * from away",
         )
         .await;
     let refused = recorder.record(sales(1..=1), 1).await;

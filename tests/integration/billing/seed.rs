@@ -14,7 +14,8 @@ use tollgate::domain::plan::{Fee, PlanRef, Share, Tariff};
 use tollgate::domain::principal::CredentialKind;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{Period, Timestamp, Zone};
-use tollgate::domain::usage::{Evidence, Transaction, TransactionKind, UsageRecord};
+use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
+use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;
 use tollgate::store::Store;
 use uuid::Uuid;
@@ -71,7 +72,7 @@ pub(crate) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
         currency: cny(),
         rounding: Rounding::HalfUp,
         fee: Some(Fee { per_unit: parse_decimal(per_unit).unwrap(), free_units, source: rule(12) }),
-        share: Some(Share { percent: parse_decimal(percent).unwrap(), source: rule(14) }),
+        share: Some(Share::of_percent(parse_decimal(percent).unwrap(), rule(14))),
     }
 }
 
@@ -83,7 +84,8 @@ pub(crate) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
 
 pub(crate) fn sale(id: &str, minor: i64) -> Transaction {
     let amount = Amount { minor, currency: cny() };
-    Transaction { id: id.to_owned(), of: None, amount, kind: TransactionKind::Sale }
+    let (kind, details) = (TransactionKind::Sale, Details::default());
+    Transaction { id: id.to_owned(), of: None, amount, kind, details }
 }
 
 pub(crate) fn refund(of: &str, minor: i64) -> Transaction {

@@ -12,6 +12,7 @@ mod explain_unrecorded;
 mod in_use;
 mod journal;
 mod keys;
+mod ledger;
 mod policy;
 mod process;
 mod programs;

@@ -40,10 +40,9 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 fn payments() -> Meter {
     let transaction = TransactionMeter {
         id: expression("request.form.out_trade_no"),
-        of: None,
-        amount: wanted("request.form.total_amount", Wanted::Amount),
+        amount: Some(wanted("request.form.total_amount", Wanted::Amount)),
         currency: wanted("'CNY'", Wanted::Currency),
-        kind: TransactionKind::Sale,
+        ..order_meter().transaction.unwrap()
     };
     reading(Meter { transaction: Some(transaction), ..order_meter() })
 }
@@ -147,13 +146,12 @@ fn picky_meter() -> Meter {
     let when = "response.body.items.exists(i, i.ok == true) || response.body.paid == 1";
     let transaction = TransactionMeter {
         id: expression("response.body.id"),
-        of: None,
-        amount: wanted("response.body.order['amount']", Wanted::Amount),
+        amount: Some(wanted("response.body.order['amount']", Wanted::Amount)),
         currency: wanted(
             "has(response.body.order.currency) ? response.body.order.currency : 'CNY'",
             Wanted::Currency,
         ),
-        kind: TransactionKind::Sale,
+        ..order_meter().transaction.unwrap()
     };
     let units = wanted("has(response.body.order.discount) ? 2 : size(response.body.items)", Wanted::Units);
     reading(Meter {

@@ -1,0 +1,118 @@
+//! What administrators post to the ledger by hand: payments, deposits, corrections. Each by a name, and once.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::administrator::Administrator;
+use super::answer::{Answer, ok};
+use super::fields::{self, Fields};
+use super::problem::Problem;
+use super::state::AdminState;
+use crate::billing::ledger::manual::{ManualError, Posted, post as post_by_hand};
+use crate::domain::account::{Account, Party};
+use crate::domain::action::Action;
+use crate::domain::audit::Subject;
+use crate::domain::id::PostingName;
+use crate::domain::manual_posting::{InvalidPosting, ManualPosting};
+use crate::domain::money::{Amount, Currency};
+use crate::store::StoreError;
+
+/// `POST /admin/ledger/postings`: `{"cause": …, "debit": ACCOUNT, "credit": ACCOUNT, "amount": "100.00", "currency": "CNY",
+/// "reason": …}`. The same again changes nothing and gives the same; another by the same cause is refused.
+pub(super) async fn post(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    mut body: Fields,
+) -> Answer {
+    let name = body.required("cause", fields::text::<PostingName>);
+    let debit = body.required("debit", fields::text::<Account>);
+    let credit = body.required("credit", fields::text::<Account>);
+    let currency = body.required("currency", fields::text::<Currency>);
+    let written = body.required("amount", text);
+    let reason = body.required("reason", fields::name);
+    let amount = currency.zip(written).and_then(|(currency, written)| {
+        let amount = Amount::parse(&written, currency);
+        amount.map_err(|error| body.wrong("amount", error.to_string())).ok()
+    });
+    for (field, account) in [("debit", &debit), ("credit", &credit)] {
+        let Some(account) = account else { continue };
+        if !exists(&state, &account.party).await? {
+            body.wrong(field, format!("is an account of {}, and there is none of that id", account.party));
+        }
+    }
+    let built = name.zip(debit.zip(credit)).zip(amount.zip(reason)).map(|(whose, what)| {
+        let ((name, (debit, credit)), (amount, reason)) = (whose, what);
+        ManualPosting { name, debit, credit, amount, reason }
+    });
+    if let Some(posting) = &built {
+        match posting.transaction(state.clock.now()) {
+            Ok(_) => {}
+            Err(error @ InvalidPosting::Amount) => body.wrong("amount", error.to_string()),
+            Err(error @ InvalidPosting::OneAccount) => body.wrong("credit", error.to_string()),
+        }
+    }
+    let posting = body.finish(built)?;
+    let (subject, what) = (subject(&posting), told(&posting));
+    let store = who.recording(&state, (Action::LedgerPost, subject), (None, Some(&what)));
+    let posted = post_by_hand(&store, posting, (who.name(), state.clock.now())).await?;
+    let (again, cause) = (posted.was_posted, posted.kept.posting.cause());
+    tracing::info!(cause, again, poster = posted.kept.poster, "a posting was made by hand");
+    ok(answer(&posted))
+}
+
+fn text(value: &Value) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "must be a string such as \"100.00\"".to_owned())
+}
+
+/// Whether there is such a party: an account of nobody's would be a slip of the pen.
+async fn exists(state: &AdminState, party: &Party) -> Result<bool, StoreError> {
+    match party {
+        Party::Platform => Ok(true),
+        Party::Partner(id) => Ok(state.store.partner(id).await?.is_some()),
+        Party::Merchant(id) => Ok(state.store.merchant(id).await?.is_some()),
+    }
+}
+
+/// The posting by its cause, and whom it is about.
+fn subject(posting: &ManualPosting) -> Subject {
+    let parties = [&posting.debit.party, &posting.credit.party];
+    parties.into_iter().fold(Subject::new(&posting.cause()), |subject, party| match party {
+        Party::Platform => subject,
+        Party::Partner(id) => subject.about(id.as_str()),
+        Party::Merchant(id) => subject.about(id.as_str()),
+    })
+}
+
+fn told(posting: &ManualPosting) -> Value {
+    json!({
+        "debit": posting.debit.to_string(),
+        "credit": posting.credit.to_string(),
+        "amount": posting.amount.to_string(),
+        "currency": posting.amount.currency.code(),
+        "reason": posting.reason,
+    })
+}
+
+fn answer(posted: &Posted) -> Value {
+    let kept = &posted.kept;
+    let mut answer = told(&kept.posting);
+    answer["cause"] = json!(kept.posting.cause());
+    answer["poster"] = json!(kept.poster);
+    answer["at"] = json!(kept.at.to_string());
+    answer["was_posted"] = json!(posted.was_posted);
+    answer
+}
+
+impl From<ManualError> for Problem {
+    fn from(error: ManualError) -> Self {
+        match error {
+            ManualError::Store(error) => error.into(),
+            ManualError::Invalid(error) => Self::Conflict(format!("Nothing was posted: {error}.")),
+            ManualError::Another(_) => Self::Conflict(format!(
+                "Nothing was posted: {error}. That stays as it is; what should be different is posted by another cause."
+            )),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Calls as the store has them, to be rated again.
+
+use crate::billing::rating::Billable;
+use crate::domain::id::{MerchantId, RouteName};
+use crate::store::usage::UsageRow;
+
+/// A call as it was recorded; `None` if it was under no plan.
+pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
+    let (product, plan) = row.subscribed.clone()?;
+    Some(Billable {
+        usage: row.id.parse().ok()?,
+        at: row.at,
+        partner: row.partner.clone(),
+        app: row.app.clone(),
+        merchant: row.merchant.as_deref().map(MerchantId::new).transpose().ok()?,
+        route: row.route.as_deref().map(RouteName::new).transpose().ok()?,
+        product,
+        plan,
+        units: row.units,
+        transaction: row.transaction.clone(),
+    })
+}

@@ -1,0 +1,118 @@
+//! Amounts that wait in the ledger: taken by one cause, and resolved each time by another. A cause that comes again changes
+//! nothing.
+//!
+//! All of it happens within a transaction of the caller's, which holds [`Exclusive::Billing`]: with what it is for, or not at all.
+
+use crate::domain::ledger::{LedgerTransaction, Unbalanced};
+use crate::domain::pending::{Pending, PendingError, Resolution};
+use crate::domain::time::Timestamp;
+use crate::store::transaction::Exclusive;
+use crate::store::{Store, StoreError, Transaction};
+
+/// Most amounts that one call times out.
+const AT_ONCE: i64 = 1_000;
+
+/// Whether anything was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It was.
+    Now,
+    /// It was done before by the same cause, and nothing has changed.
+    Before,
+}
+
+/// Why an amount does not wait, or nothing becomes of it.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// It cannot wait, or that cannot become of it.
+    #[error(transparent)]
+    Pending(#[from] PendingError),
+    /// It cannot be posted.
+    #[error("it cannot be posted")]
+    Unbalanced(#[from] Unbalanced),
+    /// Nothing waits by that cause.
+    #[error("nothing waits by the cause {0}")]
+    Unknown(String),
+    /// Another thing was posted by that cause.
+    #[error("by the cause {0} something else was posted; it stays as it is")]
+    Another(String),
+}
+
+/// Takes what is `pending`, all of which is left, and has it wait from `now` on.
+///
+/// # Errors
+/// [`WaitError`].
+pub async fn wait(
+    transaction: &mut Transaction,
+    cause: &str,
+    pending: &Pending,
+    now: Timestamp,
+) -> Result<Done, WaitError> {
+    if let Some(kept) = transaction.pending(cause).await? {
+        let first = kept.pending.after(0)?;
+        return if first == *pending { Ok(Done::Before) } else { Err(WaitError::Another(cause.to_owned())) };
+    }
+    if transaction.is_posted(cause).await? {
+        return Err(WaitError::Another(cause.to_owned()));
+    }
+    let accounts = (pending.source().clone(), pending.held().clone());
+    let made = LedgerTransaction::moving(cause.to_owned(), now, accounts, pending.amount())?;
+    transaction.keep_pending(&made, pending).await?;
+    Ok(Done::Now)
+}
+
+/// Has `resolution` become of what waits by the cause `waiting`; `cause` is the resolution's own.
+///
+/// # Errors
+/// [`WaitError`].
+pub async fn resolve(
+    transaction: &mut Transaction,
+    (waiting, cause): (&str, &str),
+    resolution: &Resolution,
+    now: Timestamp,
+) -> Result<Done, WaitError> {
+    if let Some(kept) = transaction.resolution_by(cause).await? {
+        let is_same = kept.pending == waiting
+            && kept.outcome == resolution.name()
+            && match resolution {
+                Resolution::Posted { minor, to } => kept.minor == *minor && kept.to == to.to_string(),
+                Resolution::Voided | Resolution::TimedOut => true,
+            };
+        return if is_same { Ok(Done::Before) } else { Err(WaitError::Another(cause.to_owned())) };
+    }
+    if transaction.is_posted(cause).await? {
+        return Err(WaitError::Another(cause.to_owned()));
+    }
+    let kept = transaction.pending(waiting).await?;
+    let kept = kept.ok_or_else(|| WaitError::Unknown(waiting.to_owned()))?;
+    let moved = kept.pending.clone().resolve(resolution, now)?;
+    let accounts = (kept.pending.held().clone(), moved.to.clone());
+    let made = LedgerTransaction::moving(cause.to_owned(), now, accounts, moved.amount)?;
+    transaction.keep_resolution(&made, (&kept, resolution), &moved).await?;
+    Ok(Done::Now)
+}
+
+/// Gives back what waits although its time ran out by `now`, some of it at a time: how many amounts that were. Call again until
+/// there are none.
+///
+/// # Errors
+/// [`WaitError`].
+pub async fn time_out(store: &Store, now: Timestamp) -> Result<usize, WaitError> {
+    // Nearly always there are none: nobody's turn to write is taken for that.
+    if !store.has_expired_pending(now).await? {
+        return Ok(0);
+    }
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Billing).await?;
+    let mut timed_out = 0_usize;
+    for waiting in transaction.expired_pending(now, AT_ONCE).await? {
+        let cause = format!("{waiting} timed out");
+        resolve(&mut transaction, (&waiting, &cause), &Resolution::TimedOut, now).await?;
+        timed_out = timed_out.saturating_add(1);
+    }
+    transaction.commit().await?;
+    Ok(timed_out)
+}

@@ -1,0 +1,121 @@
+//! What the share of a sale comes to by all that became of the sale: a function of sums, so that it is the same in whatever order
+//! refunds, settlements and the rest come. Pure.
+//!
+//! What goes back takes its portion of the share along, at the sale's own rate: of what is pending first, as that was never
+//! earned. A sale that is gone whole has no share left, to the minor unit, in whatever parts it went.
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use super::outcome::Unrated;
+use crate::domain::money::Amount;
+use crate::domain::sale::{Sale, Sums};
+use crate::domain::share::Earned;
+use crate::domain::transaction::TransactionKind;
+
+/// How the share of a sale stands, in minor units. What was returned, is earned and is pending add up to the share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// What of the sale went back or was never paid; at most its amount.
+    pub gone: i64,
+    /// What of the sale is settled; at most its amount.
+    pub settled: i64,
+    /// What of the share went back with it.
+    pub returned: i64,
+    /// What of the share is earned.
+    pub earned: i64,
+    /// What of the share waits for the settlement.
+    pub pending: i64,
+    /// Of which part of the sale's base a share is earned.
+    pub earned_base: i64,
+}
+
+/// How the share of a sale stands.
+///
+/// # Errors
+/// [`Unrated::TooLarge`], which amounts within their bounds never give.
+pub fn standing(sale: &Sale) -> Result<Standing, Unrated> {
+    let amount = sale.amount.minor;
+    let (gone, settled) = (gone(&sale.sums, amount), settled(sale));
+    let share = parts(sale, sale.share.minor, (gone, settled))?;
+    let base = parts(sale, sale.base, (gone, settled))?;
+    let Parts { returned, earned, pending } = share;
+    Ok(Standing { gone, settled, returned, earned, pending, earned_base: base.earned })
+}
+
+/// Of a share or its base.
+struct Parts {
+    returned: i64,
+    earned: i64,
+    pending: i64,
+}
+
+fn parts(sale: &Sale, whole: i64, (gone, settled): (i64, i64)) -> Result<Parts, Unrated> {
+    let whole_amount = Amount { minor: whole, currency: sale.amount.currency };
+    let due = |part: i64| match sale.amount.minor {
+        // Of nothing there are no portions.
+        0 => Ok(0),
+        amount => whole_amount.portion(part, amount, sale.rounding).map(|portion| portion.minor),
+    };
+    let returned = due(gone)?;
+    let left = whole.checked_sub(returned).ok_or(Unrated::TooLarge)?;
+    let earned = due(settled)?.min(left);
+    let pending = left.checked_sub(earned).ok_or(Unrated::TooLarge)?;
+    Ok(Parts { returned, earned, pending })
+}
+
+fn gone(sums: &Sums, amount: i64) -> i64 {
+    if sums.is_cancelled { amount } else { given_back(sums).min(amount) }
+}
+
+/// What goes back by amounts, which may be more than there was. What is won back before it was taken counts once it is taken.
+fn given_back(sums: &Sums) -> i64 {
+    let charged_back = sums.charged_back.saturating_sub(sums.won_back).max(0);
+    sums.refunded.saturating_add(sums.cancelled).saturating_add(charged_back)
+}
+
+fn settled(sale: &Sale) -> i64 {
+    let amount = sale.amount.minor;
+    match sale.earned {
+        Earned::OnSale => amount,
+        Earned::OnSettlement if sale.sums.is_settled => amount,
+        Earned::OnSettlement => sale.sums.settled.min(amount),
+    }
+}
+
+/// Counts a transaction of a sale, and gives how much of it is beyond what there was: that changes nothing.
+///
+/// # Errors
+/// [`Unrated::Lacks`] if it needs an amount and has none, [`Unrated::TooLarge`]. Then the sale is to be forgotten.
+pub(super) fn count(sale: &mut Sale, kind: TransactionKind, amount: Option<i64>) -> Result<i64, Unrated> {
+    let (whole, sums) = (sale.amount.minor, &mut sale.sums);
+    let Some(amount) = amount else {
+        match kind {
+            TransactionKind::Cancellation => sums.is_cancelled = true,
+            TransactionKind::Settlement => sums.is_settled = true,
+            TransactionKind::Sale
+            | TransactionKind::Refund
+            | TransactionKind::Chargeback
+            | TransactionKind::ChargebackWon => return Err(Unrated::Lacks("amount")),
+        }
+        return Ok(0);
+    };
+    let sum = match kind {
+        TransactionKind::Sale => return Ok(0),
+        TransactionKind::Refund => &mut sums.refunded,
+        TransactionKind::Cancellation => &mut sums.cancelled,
+        TransactionKind::Settlement => &mut sums.settled,
+        TransactionKind::Chargeback => &mut sums.charged_back,
+        TransactionKind::ChargebackWon => &mut sums.won_back,
+    };
+    *sum = sum.checked_add(amount).ok_or(Unrated::TooLarge)?;
+    let reached = match kind {
+        TransactionKind::Sale | TransactionKind::ChargebackWon => return Ok(0),
+        TransactionKind::Settlement => sums.settled,
+        TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback => {
+            given_back(sums)
+        }
+    };
+    Ok(reached.saturating_sub(whole).clamp(0, amount))
+}
+
+#[cfg(test)]
+mod tests;

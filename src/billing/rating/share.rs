@@ -1,0 +1,90 @@
+//! What of a sale is shared by its plan version, and among whom. Pure.
+//!
+//! It is a function of the sale alone: so shares of sales add up to the same in whatever order these come.
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use super::call::{Billable, MAX_TRANSACTION};
+use super::outcome::Unrated;
+use crate::domain::account::Party;
+use crate::domain::exact::Exact;
+use crate::domain::money::{Amount, Currency};
+use crate::domain::plan::Tariff;
+use crate::domain::share::{Held, Receiver, Share, ShareItem, ShareRate};
+use crate::domain::split::Split;
+use crate::domain::transaction::Transaction;
+
+/// The item of a share that is for a sale, if there is one.
+pub(super) fn item<'s>(
+    share: &'s Share,
+    call: &Billable,
+    sale: &Transaction,
+) -> Result<Option<&'s ShareItem>, Unrated> {
+    let item = share.item(call.route.as_ref(), sale.details.category.as_ref());
+    item.map_err(|_| Unrated::Lacks("category"))
+}
+
+/// The minor units of which a share is a percentage.
+pub(super) fn base(item: &ShareItem, sale: &Transaction) -> Result<i64, Unrated> {
+    let held =
+        [(item.base.tax, sale.details.tax, "tax"), (item.base.shipping, sale.details.shipping, "shipping")];
+    let mut base = sale.amount.minor;
+    for (part, minor, name) in held {
+        match part {
+            Held::In => {}
+            Held::Out => {
+                let minor = minor.ok_or(Unrated::Lacks(name))?;
+                let is_believed = (0..=MAX_TRANSACTION).contains(&minor);
+                let left = base.checked_sub(minor).filter(|left| is_believed && *left >= 0);
+                base = left.ok_or(Unrated::HoldsMore(name))?;
+            }
+        }
+    }
+    Ok(base)
+}
+
+/// What is taken of a base.
+pub(super) fn amount(
+    rate: &ShareRate,
+    (base, currency): (i64, Currency),
+    tariff: &Tariff,
+) -> Result<Amount, Unrated> {
+    if rate.has_amounts() && currency != tariff.currency {
+        return Err(Unrated::OtherCurrency { amounts: tariff.currency, currency });
+    }
+    let exact = Exact::of_percent(rate.percent)?.times(base)?.plus(Exact::of_minor(rate.fixed))?;
+    let rounded = exact.rounded(currency, tariff.rounding)?.minor;
+    // Bounds are whole minor units: it is the same to round before.
+    let raised = rate.floor.map_or(rounded, |floor| rounded.max(floor));
+    let capped = rate.cap.map_or(raised, |cap| raised.min(cap));
+    Ok(Amount { minor: capped.min(base), currency })
+}
+
+/// Who gets which part of what is taken of a sale; one party that is meant twice gets both.
+pub(super) fn split(
+    item: &ShareItem,
+    call: &Billable,
+    sale: &Transaction,
+) -> Result<Option<Split<Party>>, Unrated> {
+    let Some(split) = &item.split else { return Ok(None) };
+    let mut parts: Vec<(Party, u64)> = Vec::new();
+    for (receiver, weight) in split.weights() {
+        let party = party(receiver, call, sale)?;
+        match parts.iter_mut().find(|(known, _)| *known == party) {
+            Some((_, sum)) => *sum = sum.saturating_add(*weight),
+            None => parts.push((party, *weight)),
+        }
+    }
+    Split::new(parts).map(Some).map_err(|_| Unrated::TooLarge)
+}
+
+fn party(receiver: &Receiver, call: &Billable, sale: &Transaction) -> Result<Party, Unrated> {
+    Ok(match receiver {
+        Receiver::Platform => Party::Platform,
+        Receiver::Partner => Party::Partner(call.partner.clone()),
+        Receiver::Merchant => Party::Merchant(call.merchant.clone().ok_or(Unrated::Lacks("merchant"))?),
+        Receiver::Named(name) => {
+            let partner = sale.details.party(name).cloned();
+            Party::Partner(partner.ok_or_else(|| Unrated::PartyUnknown(name.clone()))?)
+        }
+    })
+}

@@ -1,0 +1,45 @@
+//! `tollgate sale`: sales that wait for their settlement.
+
+use clap::{Args, Subcommand};
+
+use super::failure::Outcome;
+use super::node::NodeArguments;
+use super::screen::{Column, Screen};
+
+#[derive(Debug, Args)]
+pub(super) struct SaleArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Sales of which a share is pending, the oldest first
+    ///
+    /// A share that is earned on settlement is pending until settlements say that the sale's money moved. One that waits for longer than
+    /// its plan has it settled within counts as unsettled.
+    Pending,
+}
+
+const PENDING: &[Column] = &[
+    ("sale", "/id"),
+    ("app", "/app"),
+    ("at", "/at"),
+    ("amount", "/amount"),
+    ("share", "/share"),
+    ("pending", "/pending"),
+    ("currency", "/currency"),
+    ("unsettled", "/unsettled"),
+];
+
+pub(super) fn run(arguments: SaleArguments, screen: &Screen) -> Outcome {
+    let node = arguments.node.node()?;
+    match arguments.action {
+        Action::Pending => {
+            let sales = node.list("/admin/sales/pending?limit=500")?;
+            screen.list(&sales, PENDING, "No share of a sale is pending.")
+        }
+    }
+}

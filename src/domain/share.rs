@@ -1,0 +1,250 @@
+//! Revenue shares: what a platform takes of the sales that pass through it, when that is earned, and who gets which part.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::id::{CategoryName, ItemName, PartyName, RouteName};
+use super::location::Location;
+use super::split::Split;
+
+/// The revenue share of a plan version: items, of which a sale has the first that is for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// The items in the order of the file; never empty.
+    pub items: Vec<ShareItem>,
+}
+
+/// One rule of a revenue share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShareItem {
+    /// Its name, unique in its plan version.
+    pub name: ItemName,
+    /// What must have been sold; anything, if it names nothing.
+    pub categories: Vec<CategoryName>,
+    /// The routes by which; any, if it names none.
+    pub routes: Vec<RouteName>,
+    /// Of what it is a percentage.
+    pub base: Base,
+    /// How much it is.
+    pub rate: ShareRate,
+    /// Who gets which part; all of it is the platform's, if nobody is named.
+    pub split: Option<Split<Receiver>>,
+    /// When it is earned.
+    pub earned: Earned,
+    /// How long a sale may wait for its settlement before someone should ask; for ever, if it says nothing.
+    pub settles_within: Option<Duration>,
+    /// Where it stands.
+    pub source: Location,
+}
+
+/// Whether something that an amount holds is shared, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Held {
+    /// It is.
+    #[default]
+    In,
+    /// It is not.
+    Out,
+}
+
+/// What of a sale's amount is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Base {
+    /// Its tax.
+    pub tax: Held,
+    /// Its shipping.
+    pub shipping: Held,
+}
+
+/// How much is taken of a sale: `percent` of the base and `fixed`, at least `floor`, at most `cap`, and never more than the
+/// base. Amounts are minor units of the tariff's currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareRate {
+    /// Percentage of the base, 0 to 100.
+    pub percent: Decimal,
+    /// So much of each sale.
+    pub fixed: i64,
+    /// At least this.
+    pub floor: Option<i64>,
+    /// At most this.
+    pub cap: Option<i64>,
+}
+
+impl ShareRate {
+    /// A percentage, and nothing else.
+    #[must_use]
+    pub fn percent(percent: Decimal) -> Self {
+        Self { percent, fixed: 0, floor: None, cap: None }
+    }
+
+    /// Whether it has amounts, which are of one currency.
+    #[must_use]
+    pub fn has_amounts(&self) -> bool {
+        self.fixed != 0 || self.floor.is_some() || self.cap.is_some()
+    }
+}
+
+/// Who gets a part of a share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receiver {
+    /// The platform.
+    Platform,
+    /// The partner whose app made the sale. It owes the share, and is owed its part of it.
+    Partner,
+    /// The merchant for whom it was made.
+    Merchant,
+    /// The partner that the sale's evidence has under that name.
+    Named(PartyName),
+}
+
+impl Receiver {
+    /// The name used in policies and in the store; a party's own for the last.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Platform => "platform",
+            Self::Partner => "partner",
+            Self::Merchant => "merchant",
+            Self::Named(name) => name.as_str(),
+        }
+    }
+
+    /// That of this [`Self::name`]; none if no party can be called so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "platform" => Self::Platform,
+            "partner" => Self::Partner,
+            "merchant" => Self::Merchant,
+            other => Self::Named(PartyName::new(other).ok()?),
+        })
+    }
+}
+
+/// When a share is earned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Earned {
+    /// With the sale.
+    #[default]
+    OnSale,
+    /// As far as settlements say that the sale's money moved; until then it is pending.
+    OnSettlement,
+}
+
+impl Earned {
+    /// The name used in policies and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OnSale => "on-sale",
+            Self::OnSettlement => "on-settlement",
+        }
+    }
+
+    /// That of this [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::OnSale, Self::OnSettlement].into_iter().find(|earned| earned.name() == name)
+    }
+}
+
+/// There is an item for some categories, and what was sold is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CategoryUnknown;
+
+impl Share {
+    /// A percentage of every sale, earned at once and all the platform's.
+    #[must_use]
+    pub fn of_percent(percent: Decimal, source: Location) -> Self {
+        let (name, rate) = (ItemName::of_share(), ShareRate::percent(percent));
+        Self { items: vec![ShareItem::new(name, rate, source)] }
+    }
+
+    /// The first item that is for a sale by a route, of a category.
+    ///
+    /// # Errors
+    /// [`CategoryUnknown`] if that hangs on a category that is not known.
+    pub fn item(
+        &self,
+        route: Option<&RouteName>,
+        category: Option<&CategoryName>,
+    ) -> Result<Option<&ShareItem>, CategoryUnknown> {
+        let of_route = |item: &&ShareItem| {
+            item.routes.is_empty() || route.is_some_and(|route| item.routes.contains(route))
+        };
+        for item in self.items.iter().filter(of_route) {
+            match category {
+                _ if item.categories.is_empty() => return Ok(Some(item)),
+                None => return Err(CategoryUnknown),
+                Some(category) if item.categories.contains(category) => return Ok(Some(item)),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether two shares take the same of the same sales; where they stand does not matter.
+    #[must_use]
+    pub fn is_same_price(&self, other: &Self) -> bool {
+        let placed =
+            |item: &ShareItem, source: &Location| ShareItem { source: source.clone(), ..item.clone() };
+        self.items.len() == other.items.len()
+            && self.items.iter().zip(&other.items).all(|(one, other)| *one == placed(other, &one.source))
+    }
+}
+
+impl ShareItem {
+    /// An item for every sale, earned at once and all the platform's.
+    #[must_use]
+    pub fn new(name: ItemName, rate: ShareRate, source: Location) -> Self {
+        Self {
+            name,
+            categories: Vec::new(),
+            routes: Vec::new(),
+            base: Base::default(),
+            rate,
+            split: None,
+            earned: Earned::OnSale,
+            settles_within: None,
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn item(name: &str, routes: &[&str], categories: &[&str]) -> ShareItem {
+        let source = Location { file: "plans/p.yaml".into(), line: 1, column: 1 };
+        ShareItem {
+            routes: routes.iter().map(|name| RouteName::new(name).unwrap()).collect(),
+            categories: categories.iter().map(|name| CategoryName::new(name).unwrap()).collect(),
+            ..ShareItem::new(ItemName::new(name).unwrap(), ShareRate::percent(Decimal::ONE), source)
+        }
+    }
+
+    #[test]
+    fn a_sale_has_the_first_item_that_is_for_it() {
+        let share = Share {
+            items: vec![
+                item("other", &["other"], &[]),
+                item("digital", &[], &["ebook", "music"]),
+                item("rest", &[], &["pen"]),
+            ],
+        };
+        let chosen = |route: &str, category: Option<&str>| {
+            let category = category.map(|name| CategoryName::new(name).unwrap());
+            let item = share.item(Some(&RouteName::new(route).unwrap()), category.as_ref());
+            item.map(|item| item.map(|item| item.name.as_str().to_owned()))
+        };
+        assert_eq!(chosen("other", None), Ok(Some("other".to_owned())));
+        assert_eq!(chosen("order", Some("music")), Ok(Some("digital".to_owned())));
+        assert_eq!(chosen("order", Some("pen")), Ok(Some("rest".to_owned())));
+        assert_eq!(chosen("order", Some("ship")), Ok(None));
+        assert_eq!(chosen("order", None), Err(CategoryUnknown));
+    }
+}

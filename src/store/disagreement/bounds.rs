@@ -1,0 +1,50 @@
+//! Amounts that are larger than any that is kept, as only another hand can have written them.
+
+use super::Disagreement;
+
+/// A hundred of the largest transactions: what rating lets a line come to (`billing/rating/bounds.rs`).
+macro_rules! is_beyond {
+    ($value:literal) => {
+        concat!("coalesce(", $value, ", 0) not between -100000000000000000 and 100000000000000000")
+    };
+}
+
+pub(super) const DISAGREEMENTS: &[Disagreement] = &[
+    (
+        "usage record, of which an amount is larger than any may be",
+        concat!(
+            "select u.id as cause from usage u where ",
+            is_beyond!("u.fee_minor"),
+            " or ",
+            is_beyond!("u.fee_free"),
+            // What could not be rated, as it is so much, is kept too.
+            " or u.fee_terms is not null and ",
+            is_beyond!("u.units"),
+            " union all select u.id from other_charge o join usage u on u.number = o.usage where ",
+            is_beyond!("o.minor"),
+            " or ",
+            is_beyond!("o.base"),
+            " or ",
+            is_beyond!("o.quantity"),
+            " or ",
+            is_beyond!("o.free")
+        ),
+    ),
+    (
+        "app and period, of which a line or the units come to more than any may",
+        concat!(
+            "select l.app || ' ' || l.period as cause from line_total l where ",
+            is_beyond!("l.minor"),
+            " or ",
+            is_beyond!("l.base"),
+            " or ",
+            is_beyond!("l.quantity"),
+            " or ",
+            is_beyond!("l.free"),
+            " union all select t.app || ' ' || t.service_period from unit_total t where ",
+            is_beyond!("t.units"),
+            " or ",
+            is_beyond!("t.free")
+        ),
+    ),
+];

@@ -1,0 +1,104 @@
+//! What became of sales: the transactions of each, the sale itself among them, once each. Append-only, by triggers of both stores.
+
+use std::collections::HashMap;
+
+use super::error::StoreError;
+use super::row::{known, optional, parse};
+use super::transaction::Transaction;
+use crate::domain::sale::{Event, EventKey, SaleKey};
+use crate::domain::transaction::TransactionKind;
+
+/// A transaction of a sale to be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEvent<'e> {
+    /// Which.
+    pub key: &'e EventKey,
+    /// What it changed.
+    pub event: &'e Event,
+    /// The number of the ledger transaction that posts that, if there is one.
+    pub posting: Option<i64>,
+}
+
+row! {
+    EventRow {
+        app: String,
+        sale: String,
+        currency: String,
+        kind: String,
+        id: String,
+        usage: Option<String>,
+        amount: Option<i64>,
+        beyond: i64,
+        pending: i64,
+        earned: i64,
+    }
+}
+
+impl TryFrom<EventRow> for (EventKey, Event) {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let EventRow { app, sale, currency, kind, id, usage, amount, beyond, pending, earned } = row;
+        let (app, currency) = (parse("sale_event.app", &app)?, parse("sale_event.currency", &currency)?);
+        let kind = known("sale_event.kind", TransactionKind::named(&kind))?;
+        let usage = optional("sale_event.usage", usage.as_deref())?;
+        let key = EventKey { sale: SaleKey { app, id: sale, currency }, kind, id };
+        Ok((key, Event { usage, amount, beyond, pending, earned }))
+    }
+}
+
+impl Transaction {
+    /// The transactions of these sales that have these ids, of whatever app; not the sales themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn sale_events(
+        &mut self,
+        sales: &[String],
+        ids: &[String],
+    ) -> Result<HashMap<EventKey, Event>, StoreError> {
+        if sales.is_empty() || ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<EventRow> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new(
+                "select app, sale, currency, kind, id, usage, amount, beyond, pending, earned from sale_event \
+                 where kind <> 'sale' and sale in ",
+            );
+            push_list!(statement, sales);
+            statement.push(" and id in ");
+            push_list!(statement, ids);
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        rows.into_iter().map(<(EventKey, Event)>::try_from).collect()
+    }
+
+    /// Keeps transactions of sales that were counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if one is there already; [`StoreError::Unavailable`].
+    pub async fn insert_sale_events(&mut self, events: &[NewEvent<'_>]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into sale_event (app, sale, currency, kind, id, usage, amount, beyond, pending, earned, posting) ",
+            11,
+            events,
+            "",
+            |row, new| {
+                let NewEvent { key, event, posting } = new;
+                row.push_bind(key.sale.app.as_str())
+                    .push_bind(&key.sale.id)
+                    .push_bind(key.sale.currency.to_string())
+                    .push_bind(key.kind.name())
+                    .push_bind(&key.id)
+                    .push_bind(event.usage.map(|usage| usage.to_string()))
+                    .push_bind(event.amount)
+                    .push_bind(event.beyond)
+                    .push_bind(event.pending)
+                    .push_bind(event.earned)
+                    .push_bind(*posting);
+            }
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! Accounts tell their history, and history, balances and the trial balance are one, whatever is posted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tollgate::billing::ledger::check::check;
+use tollgate::billing::ledger::history::history;
+use tollgate::billing::ledger::manual::post;
+use tollgate::billing::ledger::pending::{Done, WaitError};
+use tollgate::billing::ledger::trial_balance::trial_balance;
+use tollgate::domain::account::Account;
+use tollgate::domain::money::Currency;
+use tollgate::domain::pending::{Moved, Pending, Resolution};
+use tollgate::store::Store;
+use tollgate::store::ledger::Balance;
+
+use super::ledger::booked;
+use super::manual::posting;
+use super::on_both_stores;
+use super::pending::{becomes, hold, posted, waits};
+use super::seed::{cny, none, november};
+use super::split::sample;
+use crate::support::stores::Place;
+
+on_both_stores! {
+    an_account_tells_its_postings_and_what_it_came_to,
+    balances_are_told_as_they_were,
+    histories_balances_and_the_trial_balance_agree_whatever_is_posted,
+    no_sum_is_too_large_for_the_books,
+}
+
+fn account(text: &str) -> Account {
+    text.parse().unwrap()
+}
+
+async fn balances(store: &Store) -> Vec<Balance> {
+    let mut transaction = store.begin_reading().await.unwrap();
+    let balances = transaction.balances(None).await.unwrap();
+    transaction.roll_back().await.unwrap();
+    balances
+}
+
+async fn an_account_tells_its_postings_and_what_it_came_to(place: Place) {
+    let store = booked(&place).await;
+    let owed = account("partner:partner_1:receivable");
+    post(&store, posting("paid-1", "platform:cash", "partner:partner_1:receivable", 200), ("li", november()))
+        .await
+        .unwrap();
+    let told = history(&store, (&owed, cny()), 0, 10).await.unwrap();
+    let mut entries: Vec<_> =
+        told.entries.iter().map(|(entry, _)| (entry.cause.as_str(), entry.minor)).collect();
+    entries.sort_unstable();
+    assert_eq!(
+        entries,
+        [
+            ("fees:node-1:1-2 partner_1 app_1 2026-11 CNY 2026-11 service_fee storefront standard@1", 2),
+            ("manual:paid-1", -200),
+            ("usage:00000000-0000-0000-0000-000000000001:share", 250),
+        ]
+    );
+    for (entry, _) in &told.entries {
+        let is_by_hand = entry.cause.starts_with("manual:");
+        let stands = (entry.app.as_str(), entry.period.as_str());
+        assert_eq!(stands, if is_by_hand { ("", "") } else { ("app_1", "2026-11") });
+        assert_eq!(entry.reason.as_deref(), is_by_hand.then_some("a transfer"));
+        assert_eq!(entry.at, november());
+    }
+    assert_eq!((told.opening, told.closing, told.next), (0, 52, None));
+    let in_dollars: Currency = "USD".parse().unwrap();
+    let nothing = history(&store, (&owed, in_dollars), 0, 10).await.unwrap();
+    assert_eq!((nothing.opening, nothing.entries.len(), nothing.closing), (0, 0, 0));
+    store.close().await;
+}
+
+async fn balances_are_told_as_they_were(place: Place) {
+    let store = booked(&place).await;
+    let later = november().plus(Duration::from_secs(60));
+    post(&store, posting("paid-1", "platform:cash", "partner:partner_1:receivable", 252), ("li", later))
+        .await
+        .unwrap();
+    for (at, owed) in [
+        (november().minus(Duration::from_micros(1)), None),
+        (november(), Some(252)),
+        (later.minus(Duration::from_micros(1)), Some(252)),
+        (later, Some(0)),
+    ] {
+        let mut transaction = store.begin_reading().await.unwrap();
+        let balances = transaction.balances(Some(at)).await.unwrap();
+        transaction.roll_back().await.unwrap();
+        let of_partner = balances.iter().find(|balance| balance.account == "partner:partner_1:receivable");
+        assert_eq!(of_partner.map(|balance| balance.minor), owed, "at {at}");
+        assert!(trial_balance(&balances).unwrap().values().all(|sides| sides.difference() == 0));
+    }
+    store.close().await;
+}
+
+/// What is done: its kind, two different accounts of [`ACCOUNTS`], and an amount.
+type Step = (u8, usize, usize, i64);
+
+const ACCOUNTS: [&str; 5] = [
+    "platform:cash",
+    "partner:partner_1:receivable",
+    "partner:a:deposit",
+    "merchant:receivable:payable",
+    "platform:revenue:fees",
+];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec((0_u8..6, 0_usize..5, 1_usize..5, 1_i64..1_000_000), 1..40)
+}
+
+/// What accounts come to, by another way of counting.
+struct Counted(BTreeMap<String, i128>);
+
+impl Counted {
+    fn move_to(&mut self, (debit, credit): (&str, &str), minor: i64) {
+        *self.0.entry(debit.to_owned()).or_default() += i128::from(minor);
+        *self.0.entry(credit.to_owned()).or_default() -= i128::from(minor);
+    }
+}
+
+async fn histories_balances_and_the_trial_balance_agree_whatever_is_posted(place: Place) {
+    let store = booked(&place).await;
+    let steps = sample(steps());
+    let before = balances(&store).await.into_iter().map(|balance| (balance.account, balance.minor));
+    let mut counted = Counted(before.collect());
+    let mut last: Option<(String, Pending)> = None;
+    for (number, (kind, from, offset, minor)) in steps.iter().copied().enumerate() {
+        let (debit, credit) = (ACCOUNTS[from], ACCOUNTS[(from + offset) % ACCOUNTS.len()]);
+        let cause = format!("step-{number}");
+        match (kind, &mut last) {
+            (3 | 4, Some((waiting, pending))) => {
+                let resolution = if kind == 3 { posted(minor) } else { Resolution::Voided };
+                let expected = pending.resolve(&resolution, november());
+                take_out(&store, (waiting, &cause), &resolution, &expected).await;
+                if let Ok(moved) = expected {
+                    let (held, to) = (pending.held().to_string(), moved.to.to_string());
+                    counted.move_to((&held, &to), moved.amount.minor);
+                }
+            }
+            (2, _) => {
+                let pending = hold(minor);
+                assert_eq!(waits(&store, &cause, &pending).await.unwrap(), Done::Now);
+                assert_eq!(waits(&store, &cause, &pending).await.unwrap(), Done::Before);
+                let (source, held) = (pending.source().to_string(), pending.held().to_string());
+                counted.move_to((&source, &held), minor);
+                last = Some((cause, pending));
+            }
+            _ => {
+                for is_again in [false, true] {
+                    let by_hand = posting(&cause, debit, credit, minor);
+                    let made = post(&store, by_hand, ("li", november())).await.unwrap();
+                    assert_eq!(made.was_posted, is_again);
+                }
+                counted.move_to((debit, credit), minor);
+            }
+        }
+    }
+    agree(&store, &counted, &steps).await;
+    store.close().await;
+}
+
+/// The books do as the rules alone do, and do it once.
+async fn take_out(
+    store: &Store,
+    causes: (&str, &str),
+    resolution: &Resolution,
+    expected: &Result<Moved, tollgate::domain::pending::PendingError>,
+) {
+    let done = becomes(store, causes, resolution, november()).await;
+    match (done, expected) {
+        (Ok(Done::Now), Ok(_)) => {
+            let again = becomes(store, causes, resolution, november()).await.unwrap();
+            assert_eq!(again, Done::Before);
+        }
+        (Err(WaitError::Pending(refused)), Err(expected)) => assert_eq!(refused, *expected),
+        (done, expected) => panic!("{done:?}, not {expected:?}"),
+    }
+}
+
+async fn agree(store: &Store, counted: &Counted, steps: &[Step]) {
+    let checked = check(store).await.unwrap();
+    none(&checked.findings);
+    let known: BTreeMap<String, i128> =
+        checked.balances.iter().map(|balance| (balance.account.clone(), balance.minor)).collect();
+    assert_eq!(known, counted.0, "{steps:?}");
+    let sums = trial_balance(&checked.balances).unwrap();
+    assert!(sums.values().all(|sides| sides.difference() == 0), "{sums:?}");
+    for (name, expected) in &counted.0 {
+        let (owner, mut after, mut came_to) = (account(name), 0, 0);
+        loop {
+            let page = history(store, (&owner, cny()), after, 3).await.unwrap();
+            assert_eq!(page.opening, came_to, "{name} after {after}: {steps:?}");
+            for (entry, balance) in &page.entries {
+                came_to += i128::from(entry.minor);
+                assert_eq!(*balance, came_to, "{name} at {}", entry.number);
+            }
+            assert_eq!(page.closing, came_to);
+            let Some(next) = page.next else { break };
+            assert!(next > after);
+            after = next;
+        }
+        assert_eq!(came_to, *expected, "{name}: {steps:?}");
+    }
+}
+
+async fn no_sum_is_too_large_for_the_books(place: Place) {
+    let store = booked(&place).await;
+    // Far beyond 64 bits, in both directions, and odd in every part.
+    let largest = i64::MAX;
+    place.tamper("insert into ledger_account values (50, 'platform', 'cash', 'CNY'), (51, 'platform', 'held', 'CNY')").await;
+    for number in 100..110 {
+        let sql = format!(
+            "insert into ledger_transaction values ({number}, 'huge-{number}', 0, '', '', 'CNY'); \
+             insert into ledger_entry values ({number}, 50, {largest}), ({number}, 51, -{largest});"
+        );
+        place.tamper(&sql).await;
+    }
+    let checked = check(&store).await.unwrap();
+    assert_eq!(checked.trial_balance["CNY"], 0);
+    let of = |name: &str| checked.balances.iter().find(|balance| balance.account == name).unwrap().minor;
+    let huge = 10 * i128::from(largest);
+    assert_eq!((of("platform:cash"), of("platform:held")), (huge, -huge));
+    let about: Vec<_> = checked.findings.iter().filter(|finding| finding.starts_with("huge-")).collect();
+    assert!(about.iter().all(|finding| !finding.contains("do not balance")), "{about:?}");
+    assert!(about.iter().any(|finding| finding.contains("which nothing caused")), "{about:?}");
+    let last = history(&store, (&account("platform:cash"), cny()), 108, 5).await.unwrap();
+    assert_eq!((last.opening, last.closing), (huge - i128::from(largest), huge));
+    store.close().await;
+}

@@ -1,0 +1,216 @@
+//! Amounts that wait in the ledger: posted in parts, voided, or timed out, and each cause once.
+
+use std::time::Duration;
+
+use tollgate::billing::ledger::check::check;
+use tollgate::billing::ledger::pending::{Done, WaitError, resolve, time_out, wait};
+use tollgate::domain::account::Account;
+use tollgate::domain::money::Amount;
+use tollgate::domain::pending::{Pending, PendingError, Resolution};
+use tollgate::domain::time::Timestamp;
+use tollgate::store::Store;
+use tollgate::store::transaction::Exclusive;
+
+use super::ledger::{booked, found, without};
+use super::on_both_stores;
+use super::seed::{cny, none, november};
+use crate::support::stores::Place;
+
+on_both_stores! {
+    what_waits_is_posted_in_parts_and_the_rest_goes_back,
+    a_cause_that_comes_again_changes_nothing_and_is_no_other,
+    what_timed_out_goes_back_once_whoever_looks,
+    no_more_is_taken_of_what_waits_than_there_is_whoever_tries,
+    what_waits_and_was_tampered_with_is_found,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn account(text: &str) -> Account {
+    text.parse().unwrap()
+}
+
+pub(super) fn hold(minor: i64) -> Pending {
+    let accounts = (account("partner:partner_1:deposit"), account("partner:partner_1:held"));
+    Pending::new(accounts, Amount { minor, currency: cny() }, november().plus(HOUR)).unwrap()
+}
+
+pub(super) fn posted(minor: i64) -> Resolution {
+    Resolution::Posted { minor, to: account("partner:partner_1:receivable") }
+}
+
+/// Has it wait, in a transaction of its own.
+pub(super) async fn waits(store: &Store, cause: &str, pending: &Pending) -> Result<Done, WaitError> {
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Billing).await?;
+    let done = wait(&mut transaction, cause, pending, november()).await?;
+    transaction.commit().await?;
+    Ok(done)
+}
+
+/// Has something become of it, in a transaction of its own.
+pub(super) async fn becomes(
+    store: &Store,
+    (waiting, cause): (&str, &str),
+    resolution: &Resolution,
+    now: Timestamp,
+) -> Result<Done, WaitError> {
+    let mut transaction = store.begin().await?;
+    transaction.hold(Exclusive::Billing).await?;
+    let done = resolve(&mut transaction, (waiting, cause), resolution, now).await?;
+    transaction.commit().await?;
+    Ok(done)
+}
+
+async fn held(store: &Store) -> Vec<String> {
+    let checked = check(store).await.unwrap();
+    none(&checked.findings);
+    let of_partner = checked.balances.iter().filter(|balance| balance.account.starts_with("partner:"));
+    of_partner.map(|balance| format!("{} {}", &balance.account[18..], balance.minor)).collect()
+}
+
+async fn what_waits_is_posted_in_parts_and_the_rest_goes_back(place: Place) {
+    let store = booked(&place).await;
+    assert_eq!(held(&store).await, ["receivable 252"]);
+    waits(&store, "call-1", &hold(100)).await.unwrap();
+    assert_eq!(held(&store).await, ["deposit 100", "held -100", "receivable 252"]);
+    becomes(&store, ("call-1", "a"), &posted(30), november()).await.unwrap();
+    becomes(&store, ("call-1", "b"), &posted(50), november()).await.unwrap();
+    assert_eq!(held(&store).await, ["deposit 100", "held -20", "receivable 172"]);
+    let more = becomes(&store, ("call-1", "c"), &posted(21), november()).await;
+    let left = PendingError::Exceeds { asked: 21, left: 20 };
+    assert!(matches!(&more, Err(WaitError::Pending(error)) if *error == left), "{more:?}");
+    becomes(&store, ("call-1", "d"), &Resolution::Voided, november()).await.unwrap();
+    assert_eq!(held(&store).await, ["deposit 80", "held 0", "receivable 172"]);
+    let again = becomes(&store, ("call-1", "e"), &Resolution::Voided, november()).await;
+    assert!(matches!(again, Err(WaitError::Pending(PendingError::Resolved))), "{again:?}");
+    let unknown = becomes(&store, ("call-2", "f"), &Resolution::Voided, november()).await;
+    assert!(matches!(unknown, Err(WaitError::Unknown(_))), "{unknown:?}");
+    store.close().await;
+}
+
+async fn a_cause_that_comes_again_changes_nothing_and_is_no_other(place: Place) {
+    let store = booked(&place).await;
+    for done in [Done::Now, Done::Before] {
+        assert_eq!(waits(&store, "call-1", &hold(100)).await.unwrap(), done);
+    }
+    for done in [Done::Now, Done::Before] {
+        assert_eq!(becomes(&store, ("call-1", "a"), &posted(30), november()).await.unwrap(), done);
+    }
+    // As it was when it was taken, whatever became of it since.
+    assert_eq!(waits(&store, "call-1", &hold(100)).await.unwrap(), Done::Before);
+    let another =
+        |tried: Result<Done, WaitError>| assert!(matches!(tried, Err(WaitError::Another(_))), "{tried:?}");
+    another(waits(&store, "call-1", &hold(101)).await);
+    another(waits(&store, "a", &hold(100)).await);
+    another(becomes(&store, ("call-1", "a"), &posted(31), november()).await);
+    another(becomes(&store, ("call-1", "a"), &Resolution::Voided, november()).await);
+    another(becomes(&store, ("call-1", "call-1"), &posted(1), november()).await);
+    assert_eq!(held(&store).await, ["deposit 100", "held -70", "receivable 222"]);
+    store.close().await;
+}
+
+async fn what_timed_out_goes_back_once_whoever_looks(place: Place) {
+    let store = booked(&place).await;
+    for number in 0..5 {
+        waits(&store, &format!("call-{number}"), &hold(100)).await.unwrap();
+    }
+    becomes(&store, ("call-1", "a"), &posted(30), november()).await.unwrap();
+    becomes(&store, ("call-2", "b"), &posted(100), november()).await.unwrap();
+    let (early, late) = (november().plus(HOUR - Duration::from_micros(1)), november().plus(HOUR));
+    assert_eq!(time_out(&store, early).await.unwrap(), 0);
+    let looking: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { time_out(&store, late).await.unwrap() })
+        })
+        .collect();
+    let mut timed_out = 0;
+    for one in looking {
+        timed_out += one.await.unwrap();
+    }
+    assert_eq!(timed_out, 4, "all but the one of which nothing was left");
+    assert_eq!(time_out(&store, late).await.unwrap(), 0);
+    assert_eq!(held(&store).await, ["deposit 130", "held 0", "receivable 122"]);
+    let late = becomes(&store, ("call-0", "c"), &posted(1), late).await;
+    assert!(matches!(late, Err(WaitError::Pending(PendingError::Resolved))), "{late:?}");
+    store.close().await;
+}
+
+async fn no_more_is_taken_of_what_waits_than_there_is_whoever_tries(place: Place) {
+    let store = booked(&place).await;
+    waits(&store, "call-1", &hold(100)).await.unwrap();
+    becomes(&store, ("call-1", "a"), &posted(30), november()).await.unwrap();
+    // The transactions of others, so that nothing but what is left is in the way.
+    let resolved = |outcome: &str, minor: i64, cause: &str| {
+        format!(
+            "insert into ledger_resolution select p.number, 2, '{outcome}', {minor}, p.source, t.number \
+             from ledger_pending p join ledger_transaction t on t.cause like '{cause}'"
+        )
+    };
+    for sql in [
+        resolved("posted", 71, "%:share"),
+        resolved("voided", 69, "%:share"),
+        resolved("timed_out", 71, "%:share"),
+        "update ledger_pending set minor = 1000".to_owned(),
+        "delete from ledger_pending".to_owned(),
+        "update ledger_resolution set minor = 1".to_owned(),
+        "delete from ledger_resolution".to_owned(),
+    ] {
+        assert!(place.try_tamper(&sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
+    // All that is left goes back, and then nothing is, whatever it is called.
+    place.tamper(&resolved("voided", 70, "%:share")).await;
+    let again = resolved("posted", 1, "fees:%").replace("p.number, 2,", "p.number, 3,");
+    assert!(place.try_tamper(&again).await.is_err(), "{again} was done");
+    store.close().await;
+}
+
+async fn what_waits_and_was_tampered_with_is_found(place: Place) {
+    let store = booked(&place).await;
+    waits(&store, "call-1", &hold(100)).await.unwrap();
+    waits(&store, "call-2", &hold(50)).await.unwrap();
+    becomes(&store, ("call-2", "back"), &Resolution::Voided, november()).await.unwrap();
+    none(&check(&store).await.unwrap().findings);
+    for table in ["ledger_pending", "ledger_resolution"] {
+        place.tamper(&without(&place, &format!("{table}_stays"), table)).await;
+    }
+    let unruled = "posted other amounts, or to other accounts";
+    let back = "back: amount, of which what was given back went elsewhere";
+    let waits = "amount, of which more went than there was, or which waits although nothing is left";
+    for (there, back_again, finding) in [
+        (
+            "update ledger_pending set minor = minor + 1",
+            "update ledger_pending set minor = minor - 1",
+            unruled,
+        ),
+        (
+            "update ledger_resolution set minor = minor + 1",
+            "update ledger_resolution set minor = minor - 1",
+            waits,
+        ),
+        (
+            "update ledger_resolution set target = 1",
+            "update ledger_resolution set target = (select source from ledger_pending where number = pending)",
+            back,
+        ),
+        (
+            "update ledger_waiting set expires_at = expires_at + 1",
+            "update ledger_waiting set expires_at = expires_at - 1",
+            "call-1: amount, which waits until another time than was said",
+        ),
+        (
+            "delete from ledger_waiting",
+            "insert into ledger_waiting select number, expires_at from ledger_pending",
+            waits,
+        ),
+    ] {
+        place.tamper(there).await;
+        found(&check(&store).await.unwrap().findings, finding);
+        place.tamper(back_again).await;
+    }
+    // What was resolved waits again.
+    found(&check(&store).await.unwrap().findings, &format!("call-2: {waits}"));
+    store.close().await;
+}
