@@ -172,7 +172,7 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::App,
         Self::Balance,
         Self::ClientCertificate,

@@ -1,3 +1,5 @@
+//! Records of every form survive their bytes, and any bytes are decoded or refused.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,4 @@
+//! What becomes of sales, in single steps and in random orders.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test may fail loudly")]
 
 use proptest::prelude::*;
