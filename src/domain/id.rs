@@ -116,6 +116,8 @@ text_id! {
     PlanName,
     /// A limit's name in the policy files; partners see it in `RateLimit-Policy`.
     LimitName,
+    /// The name of an item of what a plan version charges; it stands on statements.
+    ItemName,
     /// A node of the fleet; one journal belongs to each.
     NodeId,
     /// The content hash that names a policy snapshot, in hexadecimal.

@@ -8,14 +8,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rust_decimal::Decimal;
 
-use super::exact::{Exact, ExactError};
 use super::id::{LimitName, PlanName, ProductName};
-use super::ladder::Ladder;
 use super::location::Location;
-use super::money::{Currency, Rounding};
 use super::refusal::whole_seconds;
+use super::tariff::Tariff;
 use super::time::Timestamp;
 
 /// One version of a plan, written `standard@3`.
@@ -125,47 +122,4 @@ pub enum LimitKey {
     App,
     /// The calls of an app under the plan to each route by itself.
     AppAndRoute,
-}
-
-/// What the apps of a plan version pay.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tariff {
-    /// The currency of fees. A revenue share is in its transaction's own currency.
-    pub currency: Currency,
-    /// How decimals become minor units.
-    pub rounding: Rounding,
-    /// The service fee, if calls have one.
-    pub fee: Option<Fee>,
-    /// The revenue share, if transactions have one.
-    pub share: Option<Share>,
-}
-
-/// A service fee for each billable unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fee {
-    /// Price of a unit in major units; at least zero, up to 12 digits after the point.
-    pub per_unit: Decimal,
-    /// Units free of charge in each period, consumed first.
-    pub free_units: u64,
-    /// Where it stands.
-    pub source: Location,
-}
-
-impl Fee {
-    /// What units come to beyond the free ones, in a currency.
-    ///
-    /// # Errors
-    /// [`ExactError`].
-    pub fn ladder(&self, currency: Currency) -> Result<Ladder, ExactError> {
-        Ok(Ladder::per_unit(Exact::of_price(self.per_unit, currency)?))
-    }
-}
-
-/// The platform's share of each transaction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Share {
-    /// Percentage of the transaction's amount, 0 to 100.
-    pub percent: Decimal,
-    /// Where it stands.
-    pub source: Location,
 }

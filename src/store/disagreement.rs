@@ -29,7 +29,8 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
          left join ledger_posting owed on owed.number = c.posting \
          and owed.account = 'partner:' || c.partner || ':receivable' \
          left join ledger_posting earned on earned.number = c.posting and earned.account = case c.kind \
-         when 'service_fee' then 'platform:revenue:fees' else 'platform:revenue:share' end \
+         when 'service_fee' then 'platform:revenue:fees' when 'rewalk' then 'platform:revenue:fees' \
+         else 'platform:revenue:share' end \
          where t.number is null or t.app <> c.app or t.period <> c.period or t.currency <> c.currency \
          or coalesce(owed.minor, 0) <> c.minor or coalesce(earned.minor, 0) <> -c.minor",
     ),
@@ -75,10 +76,12 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     (
         "app and service period, whose units counted are not those charged",
         "select n.app || ' ' || n.service_period || ' ' || n.plan as cause from \
-         (select app, service_period, product, plan, plan_version, units, free from unit_total union all \
-         select app, service_period, product, plan, plan_version, -(quantity + free), -free from charge_sum \
-         where kind = 'service_fee') n \
-         group by n.app, n.service_period, n.product, n.plan, n.plan_version having sum(n.units) <> 0 or sum(n.free) <> 0",
+         (select app, service_period, product, plan, plan_version, item, units, free from fee_total union all \
+         select app, service_period, product, plan, plan_version, item, -(quantity + free), -free from charge_sum \
+         where kind = 'service_fee' union all \
+         select app, service_period, product, plan, plan_version, item, 0, quantity from charge_sum where kind = 'rewalk') n \
+         group by n.app, n.service_period, n.product, n.plan, n.plan_version, n.item \
+         having sum(n.units) <> 0 or sum(n.free) <> 0",
     ),
     (
         "sale, of which another amount was given back than its refunds come to",
@@ -89,13 +92,14 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     ("sale, of whose share another amount was given back than the charges of its refunds come to", RETURNED),
 ];
 
-/// What a charge's terms say and its usage record says too. What is given back of a share stands on the line of its sale.
+/// What a charge's terms say and its usage record says too. What is given back of a share stands on the line of its sale, and what
+/// is walked again on that of another version.
 const MISPLACED: &str = "select u.id as cause from usage_record u join charge_terms t on t.number = u.fee_terms \
      where t.kind <> 'service_fee' or t.app <> u.app or t.partner <> u.partner or t.product <> u.product \
      or t.plan <> u.plan or t.plan_version <> u.plan_version union all \
      select u.id from other_charge o join usage_record u on u.number = o.usage join charge_terms t on t.number = o.terms \
      where t.kind <> o.kind or t.app <> u.app or t.partner <> u.partner or (t.kind <> 'share_reversal' \
-     and (t.product <> u.product or t.plan <> u.plan or t.plan_version <> u.plan_version))";
+     and (t.product <> u.product or t.plan <> u.plan or (t.plan_version <> u.plan_version and t.kind <> 'rewalk')))";
 
 /// Runs are made of whole days of an app: they hold as many records as there are, and each of theirs.
 const UNINDEXED: &str = "select n.app || ' ' || n.day as cause from \
@@ -120,7 +124,7 @@ const UNCHARGED: &str = "select u.id as cause from usage_record u \
      where u.outcome <> 'free' and not exists (select 1 from usage_exception e \
      left join exception_resolution r on r.exception = e.id where e.usage = u.id and e.kind <> 'transaction' \
      and (r.exception is null or r.outcome = 'waived')) \
-     and (v.plan is null or (v.fee is not null and u.fee_terms is null and not exists \
+     and (v.plan is null or ((v.every_call = 1 or (v.form is null and v.fee is not null)) and u.fee_terms is null and not exists \
      (select 1 from other_charge c where c.usage = u.number and c.kind = 'service_fee')) \
      or (u.outcome = 'exception' and not exists (select 1 from usage_exception e where e.usage = u.id)))";
 

@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
     step!(31, "new_keys", "0031_new_keys.sql"),
     step!(32, "journal_heads", "0032_journal_heads.sql"),
     step!(33, "repeats", "0033_repeats.sql"),
+    step!(34, "tariffs", "0034_tariffs.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -70,6 +70,7 @@ mod signature_key;
 pub mod signing_key;
 pub mod statement;
 pub mod subscription;
+mod tariff_form;
 pub mod transaction;
 pub mod usage;
 pub mod usage_batch;

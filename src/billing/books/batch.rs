@@ -13,11 +13,14 @@ use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, post};
 use crate::billing::rating::totals::{Totals, sale_key};
-use crate::billing::rating::{Billable, Booking, HALF, Running, Unrated, lines, rate, rate_transaction};
+use crate::billing::rating::{
+    Billable, Booking, HALF, Prices, Running, Unrated, lines, rate, rate_transaction,
+};
 use crate::domain::charge::Charge;
 use crate::domain::id::AppId;
-use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::plan::PlanRef;
 use crate::domain::running_total::SaleKey;
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store;
@@ -120,7 +123,7 @@ impl<'t> Books<'t> {
         }
         let apps = texts(distinct(unknown.iter().map(|(app, _)| *app)));
         let service = texts(distinct(unknown.iter().map(|(_, booking)| booking.service_period)));
-        let units = self.transaction.unit_totals(&apps, &service).await?;
+        let units = self.transaction.fee_totals(&apps, &service).await?;
         if self.sums == Sums::Read {
             let periods = texts(distinct(unknown.iter().map(|(_, booking)| booking.period)));
             self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
@@ -183,7 +186,13 @@ impl<'t> Books<'t> {
             return Ok(Err((ExceptionKind::Plan, None)));
         };
         let booking = self.calendar.booking(call.at);
-        Ok(match rate(call, &tariff, booking, &mut self.totals) {
+        let mut later = Vec::new();
+        for version in self.totals.later_versions(call, &tariff, booking.service_period) {
+            let plan = PlanRef { name: call.plan.name.clone(), version };
+            later.extend(self.tariff(&plan).await?.map(|tariff| (version, tariff)));
+        }
+        let prices = Prices { tariff: &tariff, later: &later };
+        Ok(match rate(call, prices, booking, &mut self.totals) {
             Ok(rated) => {
                 self.keep(call, rated.charges);
                 rated.unrated.map_or(Ok(()), |unrated| Err((ExceptionKind::Transaction, Some(unrated))))
@@ -266,8 +275,8 @@ impl<'t> Books<'t> {
         transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         let mut units: Vec<_> = totals.changed_units().collect();
-        units.sort_unstable_by(|one, other| one.0.cmp(other.0));
-        transaction.keep_unit_totals(&units).await?;
+        units.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
+        transaction.keep_fee_totals(&units).await?;
         transaction.keep_sales(&totals.changed_sales().collect::<Vec<_>>()).await?;
         transaction.insert_refunds(&totals.new_refunds().collect::<Vec<_>>()).await?;
         transaction.insert_waiting_refunds(&waiting.into_new()).await?;
@@ -293,6 +302,7 @@ impl<'t> Books<'t> {
             Some(
                 Unrated::TooLarge
                 | Unrated::SumTooLarge
+                | Unrated::PricesUnknown(_)
                 | Unrated::SaleDiffers { .. }
                 | Unrated::RefundDiffers { .. }
                 | Unrated::RefundUnnamed(_)
@@ -362,6 +372,7 @@ pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
         app: row.app.clone(),
         product,
         plan,
+        route: row.route.as_ref().and_then(|route| route.parse().ok()),
         units: row.units,
         transaction: row.transaction.clone(),
     })

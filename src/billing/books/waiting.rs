@@ -9,8 +9,8 @@ use crate::billing::error::BillingError;
 use crate::billing::rating::totals::{refund_key, sale_key};
 use crate::billing::rating::{Billable, Unrated};
 use crate::domain::money::Amount;
-use crate::domain::plan::Tariff;
 use crate::domain::running_total::{RefundKey, SaleKey, WaitingRefund};
+use crate::domain::tariff::Tariff;
 use crate::domain::usage::Transaction;
 use crate::store;
 

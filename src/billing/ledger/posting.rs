@@ -75,13 +75,13 @@ pub fn post(
     let mut groups: Vec<Group> = Vec::new();
     let mut posted = Vec::with_capacity(charges.len());
     for (at, charge) in charges {
-        let known = fees.get(&charge.line).copied().filter(|_| charge.line.kind == ChargeKind::ServiceFee);
+        let known = fees.get(&charge.line).copied().filter(|_| is_fee(charge.line.kind));
         let posting = match (charge.minor, known) {
             (0, _) => None,
             (_, Some(place)) => Some(place),
             (_, None) => {
                 let (line, cause) = (charge.line.clone(), cause(origin, &charge));
-                if line.kind == ChargeKind::ServiceFee {
+                if is_fee(line.kind) {
                     fees.insert(line.clone(), groups.len());
                 }
                 let (begun, sum) = (groups.len(), Amount::zero(line.currency));
@@ -96,6 +96,14 @@ pub fn post(
     }
     sort(&mut groups, &mut posted);
     Ok((posted, groups.into_iter().map(transfer).collect::<Result<_, _>>()?))
+}
+
+/// Fees of a line and batch are posted together, all others by themselves.
+fn is_fee(kind: ChargeKind) -> bool {
+    match kind {
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => true,
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal => false,
+    }
 }
 
 /// By line, as stores keep postings by account: what comes in that order goes where the one before it went.
@@ -114,7 +122,7 @@ fn sort(groups: &mut [Group], posted: &mut [NewCharge]) {
 fn cause(origin: &Origin, charge: &Charge) -> String {
     let line = &charge.line;
     match line.kind {
-        ChargeKind::ServiceFee => {
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => {
             format!("{origin} {} {} {} {}", line.partner, line.app, line.period, line.id())
         }
         ChargeKind::RevenueShare => format!("usage:{}:share", charge.usage),
@@ -125,7 +133,7 @@ fn cause(origin: &Origin, charge: &Charge) -> String {
 /// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
 fn transfer(Group { line, cause, at, sum, .. }: Group) -> Result<LedgerTransaction, PostingError> {
     let earned = match line.kind {
-        ChargeKind::ServiceFee => Purpose::FeeRevenue,
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => Purpose::FeeRevenue,
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => Purpose::ShareRevenue,
     };
     let postings = vec![

@@ -4,7 +4,7 @@
 use super::subscribed::{Lacking, lacking};
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
-use crate::domain::plan::{PlanRef, PlanVersion, Tariff};
+use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
 use crate::store::plan_version::KeptVersion;
@@ -166,7 +166,7 @@ enum Step {
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
-    match (kept.effective_from, is_same_price(&kept.tariff, &version.tariff)) {
+    match (kept.effective_from, kept.tariff.prices_like(&version.tariff)) {
         (Some(from), true) if from == version.effective_from => Ok(Step::None),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
@@ -197,14 +197,4 @@ async fn keep(
         Err(changed) => return Ok(Err(changed)),
     }
     Ok(Ok(()))
-}
-
-/// Whether two tariffs price alike; where they stand does not matter.
-fn is_same_price(one: &Tariff, other: &Tariff) -> bool {
-    let fee = |tariff: &Tariff| tariff.fee.as_ref().map(|fee| (fee.per_unit, fee.free_units));
-    let share = |tariff: &Tariff| tariff.share.as_ref().map(|share| share.percent);
-    one.currency == other.currency
-        && one.rounding == other.rounding
-        && fee(one) == fee(other)
-        && share(one) == share(other)
 }

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use crate::domain::charge::{ChargeKind, LineKey};
-use crate::domain::id::{AppId, PartnerId, ProductName};
+use crate::domain::id::{AppId, PartnerId, ProductName, RouteName};
 use crate::domain::money::Currency;
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp};
@@ -30,6 +30,8 @@ pub struct Billable {
     pub product: ProductName,
     /// The plan version in force.
     pub plan: PlanRef,
+    /// The route.
+    pub route: Option<RouteName>,
     /// How many units.
     pub units: u64,
     /// The transaction that passed through.
@@ -50,6 +52,7 @@ impl Billable {
             app: usage.app.clone(),
             product,
             plan,
+            route: usage.route.clone(),
             units: *units,
             transaction: transaction.clone(),
         })
@@ -65,7 +68,7 @@ pub struct Booking {
     pub service_period: Period,
 }
 
-/// The statement line of a charge.
+/// The statement line of a charge by an item that has no name.
 pub(super) fn line(call: &Billable, booking: Booking, kind: ChargeKind, currency: Currency) -> LineKey {
     LineKey {
         partner: call.partner.clone(),
@@ -76,5 +79,6 @@ pub(super) fn line(call: &Billable, booking: Booking, kind: ChargeKind, currency
         kind,
         product: call.product.clone(),
         plan: call.plan.clone(),
+        item: None,
     }
 }

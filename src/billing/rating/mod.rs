@@ -13,6 +13,6 @@ pub mod totals;
 pub(super) use self::bounds::HALF;
 pub use self::call::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS};
 pub use self::outcome::{Rated, Unrated};
-pub use self::rate::rate;
+pub use self::rate::{Prices, rate};
 pub(super) use self::running::Running;
 pub use self::sale::rate_transaction;

@@ -4,6 +4,7 @@ use super::bounds::TooLarge;
 use crate::domain::charge::Charge;
 use crate::domain::exact::ExactError;
 use crate::domain::money::{Amount, Currency, MoneyError};
+use crate::domain::plan::PlanRef;
 
 /// Why a transaction, or a whole call, was not rated. Someone must resolve it; it is never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum Unrated {
     /// With it, a statement or a line of it would come to more than is believed.
     #[error("with it, its statement is too large to be believed")]
     SumTooLarge,
+    /// It would take from units of a later version of its plan what is free of them, and the prices of that are not known.
+    #[error("the prices of plan {0}, with whose units it shares a free allowance, are not known")]
+    PricesUnknown(PlanRef),
     /// A refund of a sale that is not known, or not yet.
     #[error("it refunds {sale}, of which no sale in {currency} is known")]
     SaleUnknown {
@@ -72,7 +76,7 @@ impl From<ExactError> for Unrated {
 /// What rating a call came to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rated {
-    /// Its charges: at most one of each kind.
+    /// Its charges: at most one of each kind, but for rewalks, of which there is one for each line at most.
     pub charges: Vec<Charge>,
     /// Why its transaction has no charge although it should.
     pub unrated: Option<Unrated>,

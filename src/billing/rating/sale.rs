@@ -13,8 +13,8 @@ use crate::domain::charge::{Charge, ChargeKind, Price};
 use crate::domain::exact::Exact;
 use crate::domain::location::Location;
 use crate::domain::money::Amount;
-use crate::domain::plan::{Share, Tariff};
 use crate::domain::running_total::{Refund, Sale, SaleKey};
+use crate::domain::tariff::{Share, Tariff};
 use crate::domain::usage::{Transaction, TransactionKind};
 
 /// Rates the transaction of a call alone, and counts it in `totals`.

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
-use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::plan::PlanRef;
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 use crate::limit::cell::Cells;
 
@@ -38,7 +39,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
         tariff: Tariff {
             currency: "CNY".parse().unwrap(),
             rounding: Rounding::HalfUp,
-            fee: None,
+            fees: Vec::new(),
             share: None,
         },
         merchant_fee: None,

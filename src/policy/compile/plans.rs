@@ -1,6 +1,6 @@
 //! `plans/*.yaml`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 
@@ -9,11 +9,13 @@ use super::super::load::Document;
 use super::super::source::Kind;
 use super::access::rate;
 use super::basics::duration;
+use super::fees::Fees;
 use super::set::{Compiling, Products};
-use crate::domain::id::{LimitName, PlanName};
+use crate::domain::id::{LimitName, PlanName, RouteName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
-use crate::domain::plan::{Fee, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Share, Tariff};
+use crate::domain::plan::{Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
+use crate::domain::tariff::{Share, Tariff};
 use crate::domain::time::Timestamp;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
@@ -22,15 +24,19 @@ pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> Has
         let Some(file) = compiling.decode::<PlanFile>(document, "") else { continue };
         let Some(name) = compiling.take(document, "/plan", PlanName::new(&file.plan)) else { continue };
         let mut for_products = Vec::new();
+        let mut routes: HashSet<&RouteName> = HashSet::new();
         for (index, product) in file.products.iter().enumerate() {
             match products.get_key_value(product.as_str()) {
-                Some((product, _)) => for_products.push(product.clone()),
+                Some((name, product)) => {
+                    for_products.push(name.clone());
+                    routes.extend(&product.routes);
+                }
                 None => {
                     compiling.dangling(document, &format!("/products/{index}"), Kind::Products, product);
                 }
             }
         }
-        let versions = versions(compiling, document, &name, &file);
+        let versions = versions(compiling, document, (&name, &routes), &file);
         if let Some((_, first)) = plans.get(&name) {
             compiling.taken(document, "/plan", &format!("plan {name}"), &first.clone());
             continue;
@@ -44,13 +50,13 @@ pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> Has
 fn versions(
     compiling: &mut Compiling<'_>,
     document: &Document,
-    name: &PlanName,
+    (name, routes): (&PlanName, &HashSet<&RouteName>),
     file: &PlanFile,
 ) -> Vec<PlanVersion> {
     let mut versions: Vec<PlanVersion> = Vec::new();
     for (index, entry) in file.versions.iter().enumerate() {
         let pointer = format!("/versions/{index}");
-        let Some(version) = version(compiling, document, (&pointer, name), entry) else { continue };
+        let Some(version) = version(compiling, document, (&pointer, name, routes), entry) else { continue };
         let rises = versions.last().is_none_or(|last| {
             last.reference.version < version.reference.version && last.effective_from < version.effective_from
         });
@@ -66,7 +72,7 @@ fn versions(
 fn version(
     compiling: &mut Compiling<'_>,
     document: &Document,
-    (pointer, name): (&str, &PlanName),
+    (pointer, name, routes): (&str, &PlanName, &HashSet<&RouteName>),
     entry: &VersionEntry,
 ) -> Option<PlanVersion> {
     let effective_from: Option<Timestamp> =
@@ -82,11 +88,10 @@ fn version(
         }
         limits.push(limit);
     }
-    let fee = entry.fee.as_ref().map(|fee| {
-        let pointer = format!("{pointer}/fee/per_unit");
-        let price = fee.per_unit.decimal();
-        let per_unit = decimal(compiling, document, &pointer, price, Decimal::from(1_000_000_000_i64))?;
-        Some(Fee { per_unit, free_units: fee.free_units, source: document.key_location(&pointer) })
+    // Whether a cap is an amount, and how fine a price is, depends on the currency: what is wrong with that has been told.
+    let fees = currency.map_or_else(Vec::new, |currency| {
+        let mut fees = Fees { compiling: &mut *compiling, document, pointer, routes, currency };
+        fees.compile(entry.fee.as_ref(), &entry.fees)
     });
     let share = entry.share.as_ref().map(|share| {
         let pointer = format!("{pointer}/share/percent");
@@ -110,7 +115,7 @@ fn version(
         reference: PlanRef { name: name.clone(), version: entry.version },
         effective_from: effective_from?,
         limits,
-        tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share: share.flatten() },
+        tariff: Tariff { currency: currency?, rounding, fees, share: share.flatten() },
         merchant_fee,
         source: document.location(pointer),
     })
@@ -135,7 +140,7 @@ fn limit(
 }
 
 /// A decimal from 0 to `most` with at most 12 digits after the point.
-fn decimal(
+pub(super) fn decimal(
     compiling: &mut Compiling<'_>,
     document: &Document,
     pointer: &str,

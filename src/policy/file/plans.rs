@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fees::{FeeEntry, FeeItemEntry};
 use super::text::{DecimalText, DurationText};
 
 /// One plan with all its versions.
@@ -35,8 +36,11 @@ pub struct VersionEntry {
     /// How fast its apps may call.
     #[serde(default)]
     pub limits: Vec<LimitEntry>,
-    /// What each call costs.
+    /// What each call costs: short for `fees` with one item called `calls`.
     pub fee: Option<FeeEntry>,
+    /// What calls cost, by items. A call is charged by the first that has its route; by none, if none has.
+    #[serde(default)]
+    pub fees: Vec<FeeItemEntry>,
     /// The platform's share of each sale.
     pub share: Option<ShareEntry>,
     /// What a merchant pays for being served by an app under this plan. It stands on the page on which the merchant is asked
@@ -91,17 +95,6 @@ pub enum LimitKeyName {
     App,
     /// The calls of an app under this plan to each route by itself.
     AppAndRoute,
-}
-
-/// What each billable call costs.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeeEntry {
-    /// Price of a unit in the version's currency; up to 12 digits after the point.
-    pub per_unit: DecimalText,
-    /// Units free of charge in each month, used up first.
-    #[serde(default)]
-    pub free_units: u64,
 }
 
 /// The platform's share of each sale, in the sale's own currency.

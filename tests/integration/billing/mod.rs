@@ -8,6 +8,7 @@ mod excepted;
 mod exceptions;
 mod found;
 mod heads;
+mod items;
 mod late;
 mod ledger;
 mod oracle;
@@ -20,6 +21,7 @@ mod remembered;
 mod repeats;
 pub(crate) mod seed;
 mod split;
+mod tariffs;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

@@ -23,7 +23,7 @@ use super::seed::{START, later};
 use crate::support::stores::Place;
 
 /// The schema as the step of that number left it.
-async fn step(place: &Place, last: i64) {
+pub(super) async fn step(place: &Place, last: i64) {
     let store = match place {
         Place::Folder(_) => "sqlite",
         Place::Schema(_) => "postgres",
@@ -63,7 +63,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
         "select id || ' ' || usage || ' ' || share || ' ' || coalesce(cast(rule_line as text), 'none') from sale order by id",
         "select id || ' ' || sale || ' ' || usage || ' ' || counted from refund",
         "select id || ' ' || sale || ' ' || usage || ' ' || amount from waiting_refund",
-        "select units || ' ' || free from unit_total",
+        "select units || ' ' || free || ' ' || item || promotion from fee_total",
         "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome from usage_record \
          where sequence in (1, 4) order by id",
         "select usage || ' ' || kind || ' ' || quantity || ' ' || free || ' ' || rate || ' ' || minor || ' ' || cause || ' ' \
@@ -82,7 +82,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
             "s-1 u4 0 none",
             "r-1 o-1 u2 4000",
             "r-5 o-9 u5 300",
-            "5 3",
+            "5 3 0",
             "u1 n 1 a 5 billable",
             "u4 n 4 a 0 billable",
             "u1 service_fee 2 3 0.01 2 c1 12",

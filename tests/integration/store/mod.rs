@@ -1,6 +1,7 @@
 //! What both stores promise. Each test of a `contract_*` file is run once on SQLite and once on PostgreSQL.
 
 mod carried_on;
+mod carried_on_prices;
 mod contract_audit;
 mod contract_client;
 mod contract_client_certificate;
