@@ -11,7 +11,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::id::{ProductName, RouteName};
-use crate::domain::plan::{Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion};
 use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::ApiProduct;
@@ -63,6 +63,14 @@ fn version(version: &PlanVersion) -> Value {
     json!({
         "version": version.reference.version,
         "effective_from": version.effective_from.to_string(),
+        "existing": match version.existing {
+            Existing::Stay => "stay",
+            Existing::Move { .. } => "move",
+        },
+        "notice_seconds": match version.existing {
+            Existing::Stay => None,
+            Existing::Move { notice } => Some(notice.as_secs()),
+        },
         "currency": tariff.currency.to_string(),
         "limits": version.limits.iter().map(limit).collect::<Vec<_>>(),
         "fee": tariff.fee_named(None).map(short_fee),

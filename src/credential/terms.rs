@@ -31,7 +31,8 @@ pub(super) struct OfApp {
     pub(super) scopes: ScopeSet,
     pub(super) scopes_field: HeaderValue,
     pub(super) app_scopes: ScopeSet,
-    pub(super) subscriptions: Vec<(ProductName, PlanName)>,
+    /// With the version of the plan at which each stands.
+    pub(super) subscriptions: Vec<(ProductName, PlanName, Option<u32>)>,
 }
 
 /// All terms that keys have.
@@ -55,7 +56,7 @@ impl KnownTerms {
                 .app
                 .subscriptions
                 .iter()
-                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone()))
+                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone(), subscribed.version))
                 .collect(),
         });
         let narrowing = key.narrowing.as_deref().map(|narrowing| self.narrowings.one(narrowing.clone()));

@@ -66,6 +66,7 @@ const STEPS: &[Step] = &[
     step!(32, "journal_heads", "0032_journal_heads.sql"),
     step!(33, "repeats", "0033_repeats.sql"),
     step!(34, "tariffs", "0034_tariffs.sql"),
+    step!(35, "subscription_versions", "0035_subscription_versions.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

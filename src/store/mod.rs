@@ -57,6 +57,7 @@ pub mod page;
 pub mod partner;
 pub mod pending_login;
 pub mod personal_data_read;
+mod plan_notice;
 pub mod plan_version;
 pub mod pushed_request;
 pub mod recorded;

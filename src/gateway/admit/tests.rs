@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
-use crate::domain::plan::PlanRef;
+use crate::domain::plan::{Existing, PlanRef};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 use crate::limit::cell::Cells;
@@ -29,6 +29,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
     PlanVersion {
         reference: PlanRef { name: PlanName::new(plan).unwrap(), version },
         effective_from: Timestamp::default(),
+        existing: Existing::Stay,
         limits: vec![Limit {
             announced: rate.announced(&limit),
             name: limit,

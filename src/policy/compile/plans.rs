@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 
-use super::super::file::plans::{LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry};
+use super::super::file::plans::{
+    ExistingName, LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry,
+};
 use super::super::load::Document;
 use super::super::source::Kind;
 use super::access::rate;
@@ -14,7 +16,7 @@ use super::set::{Compiling, Products};
 use crate::domain::id::{LimitName, PlanName, RouteName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
-use crate::domain::plan::{Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
+use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
 use crate::domain::tariff::{Share, Tariff};
 use crate::domain::time::Timestamp;
 
@@ -107,6 +109,7 @@ fn version(
         }
         MerchantFee { en: fee.en.clone(), zh: fee.zh.clone() }
     });
+    let existing = existing(compiling, document, pointer, entry);
     let rounding = match entry.rounding {
         None | Some(RoundingName::HalfUp) => Rounding::HalfUp,
         Some(RoundingName::HalfEven) => Rounding::HalfEven,
@@ -114,11 +117,40 @@ fn version(
     Some(PlanVersion {
         reference: PlanRef { name: name.clone(), version: entry.version },
         effective_from: effective_from?,
+        existing: existing?,
         limits,
         tariff: Tariff { currency: currency?, rounding, fees, share: share.flatten() },
         merchant_fee,
         source: document.location(pointer),
     })
+}
+
+fn existing(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    entry: &VersionEntry,
+) -> Option<Existing> {
+    let pointer_of = |part: &str| format!("{pointer}/{part}");
+    match (entry.existing, &entry.notice) {
+        (None | Some(ExistingName::Stay), None) => Some(Existing::Stay),
+        (Some(ExistingName::Move), Some(notice)) => {
+            let notice = duration(compiling, document, &pointer_of("notice"), notice)?;
+            Some(Existing::Move { notice })
+        }
+        (Some(ExistingName::Move), None) => {
+            let message = "existing subscriptions move with notice, and there is none".to_owned();
+            let help = "write `notice: 30d` beside it".to_owned();
+            compiling.wrong(document, &pointer_of("existing"), message, Some(help));
+            None
+        }
+        (None | Some(ExistingName::Stay), Some(_)) => {
+            let message = "existing subscriptions stay, so nobody is given notice".to_owned();
+            let help = "leave it out, or write `existing: move`".to_owned();
+            compiling.wrong(document, &pointer_of("notice"), message, Some(help));
+            None
+        }
+    }
 }
 
 fn limit(

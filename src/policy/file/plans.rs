@@ -29,6 +29,10 @@ pub struct VersionEntry {
     pub version: u32,
     /// From when it applies, such as 2026-01-01T00:00:00Z.
     pub effective_from: String,
+    /// What becomes of subscriptions to earlier versions when it comes into force; they stay where they are when left out.
+    pub existing: Option<ExistingName>,
+    /// With `existing: move`: how long before it comes into force it must have been in the policies, such as 30d.
+    pub notice: Option<DurationText>,
     /// The currency of its fees (ISO 4217).
     pub currency: String,
     /// How fractions of a cent are rounded; half-up when left out.
@@ -56,6 +60,16 @@ pub struct MerchantFeeEntry {
     pub en: String,
     /// In Chinese.
     pub zh: String,
+}
+
+/// What becomes of subscriptions to earlier versions.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingName {
+    /// They stay at their version.
+    Stay,
+    /// They move to this one.
+    Move,
 }
 
 /// How fractions of a cent are rounded.

@@ -11,6 +11,7 @@ mod heads;
 mod items;
 mod late;
 mod ledger;
+mod notice;
 mod oracle;
 mod paged;
 mod personal_data;

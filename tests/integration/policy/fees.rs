@@ -1,5 +1,6 @@
 //! What is wrong with the prices of a plan is told at its place, with what to do.
 
+use tollgate::domain::plan::Existing;
 use tollgate::domain::tariff::{FeePrice, FeeTerms};
 use tollgate::policy::load::{NoValues, load_source};
 
@@ -134,4 +135,26 @@ fn items_are_what_their_file_says() {
         snapshot.plans["standard"].versions[0].tariff.clone()
     };
     assert!(of(&long).prices_like(&of(&short)));
+}
+
+#[test]
+fn a_version_says_what_becomes_of_existing_subscriptions() {
+    let currency = "    currency: CNY\n";
+    let with = |text: &str| format!("    {text}\n{currency}");
+    check(
+        PLAN,
+        currency,
+        &with("existing: move"),
+        "move with notice, and there is none",
+        Some("notice: 30d"),
+    );
+    check(PLAN, currency, &with("notice: 30d"), "nobody is given notice", Some("existing: move"));
+    let both = with("existing: stay\n    notice: 30d");
+    check(PLAN, currency, &both, "nobody is given notice", Some("existing: move"));
+    let moves =
+        load_source(&changed(PLAN, currency, &with("existing: move\n    notice: 30d")), &NoValues).unwrap();
+    let days = std::time::Duration::from_secs(30 * 86_400);
+    assert_eq!(moves.plans["standard"].versions[0].existing, Existing::Move { notice: days });
+    let stays = load_source(&changed(PLAN, currency, &with("existing: stay")), &NoValues).unwrap();
+    assert_eq!(stays.plans["standard"].versions[0].existing, Existing::Stay);
 }

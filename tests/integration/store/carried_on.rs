@@ -266,7 +266,7 @@ async fn a_signature_key_that_is_narrowed_has_ended_to_an_older_program(place: P
 }
 
 /// A partner and its app as older programs left them.
-const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
+pub(super) const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
     insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
     standing, created_at) values ('app_1', 'partner_1', 'A', 'live', 'confidential', '[]', 'a', 'a', false, 'active', 0);";
 

@@ -4,7 +4,7 @@ use tollgate::domain::plan::PlanRef;
 use tollgate::domain::tariff::{FeePrice, FeeTerms};
 use tollgate::store::Page;
 
-use super::carried_on::step;
+use super::carried_on::{ONE_APP, step};
 use crate::support::stores::Place;
 
 /// A plan version in columns, a call with its fee, another's with a share, and the lines of both.
@@ -73,6 +73,26 @@ async fn prices_in_columns_and_lines_without_items_are_carried_on(place: Place) 
     }
 }
 
+/// Two versions in force, one to come; a subscription to that plan, and one to a plan that was never kept.
+const SUBSCRIBED: &str = "insert into plan_version (plan, version, currency, rounding, free_units, effective_from) values \
+     ('standard', 1, 'CNY', 'half-up', 0, 0), ('standard', 2, 'CNY', 'half-up', 0, 1), \
+     ('standard', 3, 'CNY', 'half-up', 0, 9000000000000000); \
+     insert into subscription (id, app, product, plan, starts_at) values ('s1', 'app_1', 'store', 'standard', 0), \
+     ('s2', 'app_1', 'other', 'new', 0)";
+
+async fn subscriptions_stand_at_the_version_in_force(place: Place) {
+    step(&place, 34).await;
+    place.tamper(ONE_APP).await;
+    place.tamper(SUBSCRIBED).await;
+    place.open().await.close().await;
+    let versions = "select id || ' ' || coalesce(cast(plan_version as text), 'follows') from subscription \
+                    where id in ('s1', 's2') order by id";
+    assert_eq!(place.texts(versions).await, ["s1 2", "s2 follows"]);
+    place.tamper("insert into plan_notice values ('standard', 3, 7)").await;
+    assert!(place.try_tamper("update plan_notice set told_at = 0").await.is_err());
+    assert!(place.try_tamper("delete from plan_notice").await.is_err());
+}
+
 #[tokio::test]
 async fn prices_in_columns_are_carried_on_in_sqlite() {
     prices_in_columns_and_lines_without_items_are_carried_on(Place::sqlite()).await;
@@ -81,4 +101,14 @@ async fn prices_in_columns_are_carried_on_in_sqlite() {
 #[tokio::test]
 async fn prices_in_columns_are_carried_on_in_postgres() {
     prices_in_columns_and_lines_without_items_are_carried_on(Place::postgres().await).await;
+}
+
+#[tokio::test]
+async fn subscriptions_stand_at_the_version_in_force_in_sqlite() {
+    subscriptions_stand_at_the_version_in_force(Place::sqlite()).await;
+}
+
+#[tokio::test]
+async fn subscriptions_stand_at_the_version_in_force_in_postgres() {
+    subscriptions_stand_at_the_version_in_force(Place::postgres().await).await;
 }
