@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use proptest::prelude::*;
 use tollgate::billing::books::recorder::Recorder;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::{CloseEarly, charges_of, close, show};
@@ -21,10 +23,12 @@ use super::seed::{
     app, at, cny, journal, journal_of, none, november, period, plan, record, record_at, register, rule,
     tariff, usage, zone,
 };
+use super::split::sample;
 use crate::support::stores::Place;
 
 on_both_stores! {
     items_are_lines_of_their_own_and_drill_down_to_places_in_their_prices,
+    batches_cut_anywhere_and_in_any_order_come_to_the_same_sums,
     units_of_an_earlier_version_that_come_late_walk_later_lines_again,
     what_is_walked_again_after_a_close_is_an_adjustment,
     what_is_kept_of_prices_is_read_back,
@@ -121,6 +125,48 @@ async fn items_are_lines_of_their_own_and_drill_down_to_places_in_their_prices(p
         ]
     );
     store.close().await;
+}
+
+/// Calls under three versions, on three routes, over two days, of which the first has a promotion.
+fn any_records() -> impl Strategy<Value = Vec<UsageRecord>> {
+    let one = (1..=3_u32, 0..3_usize, 0..40_u64, 0..20_u64);
+    prop::collection::vec(one, 2..40).prop_map(|calls| {
+        let built = |(number, (version, route, hours, units)): (u128, (u32, usize, u64, u64))| {
+            let route = ["place-order", "list-orders", "get-order"][route];
+            let mut record = under(version, on(route, usage(number, units, None)));
+            record.at = november().minus(Duration::from_secs(hours * 3_600));
+            record
+        };
+        (1_u128..).zip(calls).map(built).collect()
+    })
+}
+
+/// What lines come to by version and item, after each batch has been taken by itself.
+async fn sums(place: &Place, batches: &[Vec<UsageRecord>]) -> Vec<String> {
+    let store = place.open().await;
+    for version in 1..=3 {
+        register(&store, &plan("standard", version), &by_items()).await;
+    }
+    let mut first = 1;
+    for batch in batches {
+        record(&store, first, batch).await;
+        first += batch.len() as u64;
+    }
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+    let sums = "select plan_version || ' ' || item || ' ' || sum(minor) from line_total group by plan_version, item \
+                having sum(minor) <> 0 order by 1";
+    place.texts(sums).await
+}
+
+async fn batches_cut_anywhere_and_in_any_order_come_to_the_same_sums(place: Place) {
+    let records = sample(any_records());
+    let expected = sums(&place, std::slice::from_ref(&records)).await;
+    for size in [1, 2, 7] {
+        let shuffled: Vec<UsageRecord> = sample(Just(records.clone()).prop_shuffle());
+        let batches: Vec<Vec<UsageRecord>> = shuffled.chunks(size).map(<[UsageRecord]>::to_vec).collect();
+        assert_eq!(sums(&Place::sqlite(), &batches).await, expected, "{size}: {shuffled:#?}");
+    }
 }
 
 /// Three versions whose items are free for the first four units and cost 1, 2 and 3 yuan then.
