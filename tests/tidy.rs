@@ -66,6 +66,7 @@ const MONEY: &[&str] = &[
     "src/domain/plan.rs",
     "src/domain/split.rs",
     "src/domain/statement.rs",
+    "src/domain/tariff.rs",
     "src/domain/usage.rs",
 ];
 

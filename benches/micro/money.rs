@@ -7,7 +7,7 @@ use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, rate};
 use tollgate::domain::id::AppId;
 use tollgate::domain::money::Amount;
-use tollgate::domain::plan::Tariff;
+use tollgate::domain::tariff::Tariff;
 use tollgate::domain::time::{Period, Zone};
 use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};

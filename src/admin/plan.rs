@@ -12,8 +12,9 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::id::{CategoryName, ProductName, RouteName};
 use crate::domain::money::{Amount, Currency};
-use crate::domain::plan::{Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion};
 use crate::domain::share::{Held, Receiver, Share, ShareItem};
+use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::ApiProduct;
 
@@ -64,11 +65,18 @@ fn version(version: &PlanVersion) -> Value {
     json!({
         "version": version.reference.version,
         "effective_from": version.effective_from.to_string(),
+        "existing": match version.existing {
+            Existing::Stay => "stay",
+            Existing::Move { .. } => "move",
+        },
+        "notice_seconds": match version.existing {
+            Existing::Stay => None,
+            Existing::Move { notice } => Some(notice.as_secs()),
+        },
         "currency": tariff.currency.to_string(),
         "limits": version.limits.iter().map(limit).collect::<Vec<_>>(),
-        "fee": tariff.fee.as_ref().map(|fee| {
-            json!({ "per_unit": fee.per_unit.to_string(), "free_units": fee.free_units })
-        }),
+        "fee": tariff.fee_named(None).map(short_fee),
+        "fees": tariff.fees.iter().map(fee).collect::<Vec<_>>(),
         "share": tariff.share.as_ref().map(|share| shown_share(share, tariff.currency)),
         "source": version.source.to_string(),
     })
@@ -106,6 +114,51 @@ fn share_item(item: &ShareItem, currency: Currency) -> Value {
         "earned": item.earned.name(),
         "settles_within_seconds": item.settles_within.map(|span| span.as_secs()),
         "source": item.source.to_string(),
+    })
+}
+
+/// The item for all calls that has no name, as plans had it before there were others; without a price if it is not one for all.
+fn short_fee(item: &FeeItem) -> Value {
+    let FeeTerms { price, free_units, .. } = item.terms();
+    let per_unit = match price {
+        FeePrice::PerUnit(each) => Some(each.to_string()),
+        FeePrice::Graduated(_) | FeePrice::Volume(_) | FeePrice::Package { .. } => None,
+    };
+    json!({ "per_unit": per_unit, "free_units": free_units })
+}
+
+fn fee(item: &FeeItem) -> Value {
+    let FeeTerms { name, routes, free_units, price, cap, promotions, source } = item.terms();
+    let routes = routes.as_ref().map(|routes| routes.iter().map(RouteName::as_str).collect::<Vec<_>>());
+    let mut shown = json!({
+        "item": name.as_str(),
+        "routes": routes,
+        "free_units": free_units,
+        "price": item.price_in_words(),
+        "cap": cap.map(|cap| cap.to_string()),
+        "promotions": promotions.iter().map(promotion).collect::<Vec<_>>(),
+        "source": source.to_string(),
+    });
+    match price {
+        FeePrice::PerUnit(each) => shown["per_unit"] = json!(each.to_string()),
+        FeePrice::Graduated(bands) => shown["graduated"] = bands.iter().map(band).collect(),
+        FeePrice::Volume(bands) => shown["volume"] = bands.iter().map(band).collect(),
+        FeePrice::Package { size, price } => {
+            shown["package"] = json!({ "size": size, "price": price.to_string() });
+        }
+    }
+    shown
+}
+
+fn band(band: &Band) -> Value {
+    json!({ "up_to": band.up_to, "each": band.each.to_string(), "flat": band.flat.to_string() })
+}
+
+fn promotion(promotion: &Promotion) -> Value {
+    json!({
+        "from": promotion.from.to_string(),
+        "until": promotion.until.to_string(),
+        "each": promotion.each.to_string(),
     })
 }
 

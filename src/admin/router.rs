@@ -106,6 +106,7 @@ fn identities() -> Router<Arc<AdminState>> {
         .route("/subscriptions", get(subscription::list).post(subscription::create))
         .route("/subscriptions/{id}", get(subscription::get))
         .route("/subscriptions/{id}/end", post(subscription::end))
+        .route("/subscriptions/{id}/move", post(subscription::move_to))
 }
 
 fn books() -> Router<Arc<AdminState>> {

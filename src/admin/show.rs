@@ -110,6 +110,7 @@ pub(super) fn subscription(subscription: &Subscription) -> Value {
         "app": subscription.app.as_str(),
         "product": subscription.product.as_str(),
         "plan": subscription.plan.as_str(),
+        "version": subscription.version,
         "from": subscription.from.to_string(),
         "until": subscription.until.map(|at| at.to_string()),
     })

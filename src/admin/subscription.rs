@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde_json::Value;
 
 use super::administrator::Administrator;
 use super::answer::{Answer, created, ok};
@@ -17,6 +18,7 @@ use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
 use crate::domain::identity::Subscription;
 use crate::domain::random::new_id;
+use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
 use crate::store::StoreError;
 use crate::store::subscription::SubscriptionFilter;
@@ -39,7 +41,11 @@ pub(super) async fn create(
     let built = (|| Some((app?, product?, plan?)))();
     let (app, product, plan) = body.finish(built)?;
     let id = SubscriptionId::new(&new_id("sub_", &*state.random)?).map_err(|_| Problem::Internal)?;
-    let subscription = Subscription { id, app, product, plan, from: state.clock.now(), until: None };
+    let from = state.clock.now();
+    // Without one in force it follows the plan.
+    let version = policies.plans.get(&plan).and_then(|plan| plan.version_at(from));
+    let version = version.map(|version| version.reference.version);
+    let subscription = Subscription { id, app, product, plan, version, from, until: None };
     let shown = show::subscription(&subscription);
     let what = (Action::SubscriptionCreate, subject(&subscription));
     let store = who.recording(&state, what, (None, Some(&shown)));
@@ -93,6 +99,7 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let filter = SubscriptionFilter {
         app: parameters.optional("app"),
         plan: parameters.optional("plan"),
+        version: None,
         product: parameters.optional("product"),
         lasting_after: None,
     };
@@ -132,4 +139,60 @@ pub(super) async fn end(
     state.invalidation.forget_app(&found.app);
     tracing::info!(subscription = %found.id, app = %found.app, "a subscription was ended");
     ok(after)
+}
+
+/// `POST /admin/subscriptions/{id}/move`: to the version of its plan that the body names, or that is in force; if the body has an
+/// app, it must be the subscription's.
+pub(super) async fn move_to(
+    State(state): State<Arc<AdminState>>,
+    who: Administrator,
+    Id(id): Id,
+    mut body: Fields,
+) -> Answer {
+    let app = body.optional("app", fields::text::<AppId>);
+    let version = body.optional("version", number_of_version);
+    let built = (|| Some((app?, version?)))();
+    let (app, version) = body.finish(built)?;
+    let missing = Problem::NotFound(if app.is_some() { "subscription of that app" } else { "subscription" });
+    let Ok(id) = SubscriptionId::new(&id) else { return Err(missing) };
+    let (policies, now) = (state.policies.load(), state.clock.now());
+    let mut transaction = state.store.begin().await?;
+    let is_meant = |found: &Subscription| app.as_ref().is_none_or(|app| *app == found.app);
+    let found = transaction.lock_subscription(&id).await?.filter(is_meant).ok_or(missing)?;
+    let to = in_force(&policies, &found.plan, version, now)
+        .map_err(|detail| Problem::Invalid(vec![FieldError { pointer: "/version".to_owned(), detail }]))?;
+    let after = Subscription { version: Some(to), ..found.clone() };
+    let (before, after) = (show::subscription(&found), show::subscription(&after));
+    transaction.move_subscription(&found.id, to).await?;
+    let what = (Action::SubscriptionMove, subject(&found));
+    who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
+    transaction.commit().await?;
+    state.invalidation.forget_app(&found.app);
+    tracing::info!(subscription = %found.id, app = %found.app, version = to, "a subscription was moved");
+    ok(after)
+}
+
+fn number_of_version(value: &Value) -> Result<u32, String> {
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| "must be the number of a version, such as 2".to_owned())
+}
+
+/// The version of a plan that is named, or was last to come into force; why it cannot be had, if it cannot.
+fn in_force(
+    policies: &Snapshot,
+    plan: &PlanName,
+    version: Option<u32>,
+    now: Timestamp,
+) -> Result<u32, String> {
+    let found = policies.plans.get(plan).ok_or_else(|| format!("the policies have no plan {plan}"))?;
+    let in_force = found.versions.iter().filter(|version| version.effective_from <= now);
+    let numbers: Vec<u32> = in_force.map(|version| version.reference.version).collect();
+    match version {
+        Some(wanted) if numbers.contains(&wanted) => Ok(wanted),
+        Some(wanted) => {
+            let known: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            Err(format!("plan {plan} has no version {wanted} in force; there are: {}", known.join(", ")))
+        }
+        None => numbers.last().copied().ok_or_else(|| format!("no version of plan {plan} is in force yet")),
+    }
 }

@@ -1,6 +1,7 @@
 //! `tollgate plan`: what the policies in force offer. Plans are changed in the policy files, not here.
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::failure::Outcome;
 use super::node::NodeArguments;
@@ -48,6 +49,16 @@ const VERSIONS: &[Column] = &[
     ("file", "/source"),
 ];
 
+/// The items of the fees of all versions.
+const ITEMS: &[Column] = &[
+    ("version", "/version"),
+    ("item", "/item"),
+    ("routes", "/routes"),
+    ("free", "/free_units"),
+    ("price", "/price"),
+    ("file", "/source"),
+];
+
 pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
@@ -60,9 +71,26 @@ pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
                 Format::Json => screen.json(&plan),
                 Format::Human => {
                     let versions = plan["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
-                    screen.list(versions, VERSIONS, "The plan has no versions.")
+                    screen.list(versions, VERSIONS, "The plan has no versions.")?;
+                    let items: Vec<Value> = versions.iter().flat_map(items).collect();
+                    if items.is_empty() {
+                        return Ok(());
+                    }
+                    screen.text("")?;
+                    screen.list(&items, ITEMS, "")
                 }
             }
         }
     }
+}
+
+/// The items of a version's fees, each with the version.
+fn items(version: &Value) -> Vec<Value> {
+    let items = version["fees"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let with_version = |item: &Value| {
+        let mut item = item.clone();
+        item["version"] = version["version"].clone();
+        item
+    };
+    items.iter().map(with_version).collect()
 }

@@ -45,6 +45,17 @@ enum Action {
         #[arg(long, value_name = "NAME")]
         product: Option<String>,
     },
+    /// Move a subscription to another version of its plan now; what was used before stays priced as it was
+    Move {
+        /// The subscription's id
+        id: String,
+        /// The number of the version; the last that is in force when left out
+        #[arg(long, value_name = "NUMBER")]
+        version: Option<u32>,
+        /// The app whose it must be
+        #[arg(long, value_name = "ID")]
+        app: Option<String>,
+    },
     /// End a subscription now; what was used under it is still billed
     End {
         /// The subscription's id
@@ -60,6 +71,7 @@ const COLUMNS: &[Column] = &[
     ("app", "/app"),
     ("product", "/product"),
     ("plan", "/plan"),
+    ("version", "/version"),
     ("from", "/from"),
     ("until", "/until"),
 ];
@@ -74,6 +86,10 @@ pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome 
             let mut subscriptions = node.list(&with_query("/admin/subscriptions", &filter))?;
             subscriptions.sort_by_key(order);
             screen.list(&subscriptions, COLUMNS, "No subscriptions: tollgate app subscribe --help")
+        }
+        Action::Move { id, version, app } => {
+            let path = format!("/admin/subscriptions/{}/move", segment(&id));
+            screen.entry(&node.post(&path, &json!({ "app": app, "version": version }))?, COLUMNS)
         }
         Action::End { id, app } => {
             let path = format!("/admin/subscriptions/{}/end", segment(&id));

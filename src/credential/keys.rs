@@ -227,13 +227,15 @@ impl Memory {
         let (times, ids) = self.packed.split_at_checked(of_app.subscriptions.len() * TIMES)?;
         let mut ids = std::str::from_utf8(ids).ok()?.split('\n');
         let (id, app, partner) = (ids.next()?, ids.next()?, ids.next()?);
-        let subscribed = |(times, (product, plan)): (&[u8], &(ProductName, PlanName))| {
+        let subscribed = |(times, of): (&[u8], &(ProductName, PlanName, Option<u32>))| {
+            let (product, plan, version) = of;
             let (from, until) = times.split_at(TIMES / 2);
             let (from, until) = (number(from), number(until));
             let until = (until != i64::MAX).then(|| Timestamp::from_micros(until));
             Subscribed {
                 product: product.clone(),
                 plan: plan.clone(),
+                version: *version,
                 from: Timestamp::from_micros(from),
                 until,
             }

@@ -32,7 +32,8 @@ pub(super) struct OfApp {
     pub(super) scopes: ScopeSet,
     pub(super) scopes_field: HeaderValue,
     pub(super) app_scopes: ScopeSet,
-    pub(super) subscriptions: Vec<(ProductName, PlanName)>,
+    /// With the version of the plan at which each stands.
+    pub(super) subscriptions: Vec<(ProductName, PlanName, Option<u32>)>,
     /// Of few apps, each with its own.
     pub(super) balances: Vec<PaidFrom>,
 }
@@ -58,7 +59,7 @@ impl KnownTerms {
                 .app
                 .subscriptions
                 .iter()
-                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone()))
+                .map(|subscribed| (subscribed.product.clone(), subscribed.plan.clone(), subscribed.version))
                 .collect(),
             balances: key.app.balances.clone(),
         });

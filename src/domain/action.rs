@@ -92,6 +92,7 @@ actions! {
     StatementClose = "statement.close" of Statement,
     SubscriptionCreate = "subscription.create" of Subscription,
     SubscriptionEnd = "subscription.end" of Subscription,
+    SubscriptionMove = "subscription.move" of Subscription,
     TokenCreate = "token.create" of Token,
     TokenRevoke = "token.revoke" of Token,
 }

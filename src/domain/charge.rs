@@ -1,17 +1,19 @@
 //! Charges: the priced lines that rating makes of usage records, and the statement lines that they sum up to.
 
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::id::{AppId, PartnerId, ProductName};
+use super::id::{AppId, ItemName, PartnerId, ProductName};
 use super::location::Location;
 use super::money::{Amount, Currency};
 use super::plan::PlanRef;
 use super::time::Period;
 
-/// One priced line of one usage record; a record has at most one of each kind.
+/// One priced line of one usage record; a record has at most one of each kind, but for what it moves of other lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Charge {
     /// The usage record that it prices.
@@ -54,6 +56,8 @@ pub struct LineKey {
     pub product: ProductName,
     /// Under which plan version.
     pub plan: PlanRef,
+    /// By which item of its prices; none where there need be no other, and in books of older programs.
+    pub item: Option<ItemName>,
 }
 
 impl LineKey {
@@ -64,7 +68,8 @@ impl LineKey {
     }
 
     /// The line's name, unique on the statements of its app and period, such as
-    /// `CNY 2026-11 service_fee storefront standard@1`: no name holds a space, so no two lines share one.
+    /// `CNY 2026-11 service_fee storefront standard@1`, with the item behind it if that has a name: no name holds a space, so no
+    /// two lines share one.
     #[must_use]
     pub fn id(&self) -> LineId<'_> {
         LineId(self)
@@ -77,8 +82,9 @@ pub struct LineId<'k>(&'k LineKey);
 
 impl fmt::Display for LineId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LineKey { currency, service_period, kind, product, plan, .. } = self.0;
-        write!(f, "{currency} {service_period} {} {product} {plan}", kind.name())
+        let LineKey { currency, service_period, kind, product, plan, item, .. } = self.0;
+        write!(f, "{currency} {service_period} {} {product} {plan}", kind.name())?;
+        item.as_ref().map_or(Ok(()), |item| write!(f, " {item}"))
     }
 }
 
@@ -87,6 +93,9 @@ impl fmt::Display for LineId<'_> {
 pub enum ChargeKind {
     /// The fee for the units of a call.
     ServiceFee,
+    /// What a fee comes to more or less since units of an earlier version of the plan have come, which have their turn in the
+    /// free allowance first.
+    Rewalk,
     /// The platform's share of a sale.
     RevenueShare,
     /// What a refund gives back of a share.
@@ -95,15 +104,25 @@ pub enum ChargeKind {
 
 impl ChargeKind {
     /// All kinds, in the order in which they stand on statements.
-    pub const ALL: [Self; 3] = [Self::ServiceFee, Self::RevenueShare, Self::ShareReversal];
+    pub const ALL: [Self; 4] = [Self::ServiceFee, Self::Rewalk, Self::RevenueShare, Self::ShareReversal];
 
     /// The name used in the store, in answers and in exports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::ServiceFee => "service_fee",
+            Self::Rewalk => "rewalk",
             Self::RevenueShare => "revenue_share",
             Self::ShareReversal => "share_reversal",
+        }
+    }
+
+    /// Whether it is of a fee, and not of a sale's share.
+    #[must_use]
+    pub fn is_fee(self) -> bool {
+        match self {
+            Self::ServiceFee | Self::Rewalk => true,
+            Self::RevenueShare | Self::ShareReversal => false,
         }
     }
 
@@ -123,8 +142,23 @@ pub enum Price {
         charged: u64,
         /// Units that were free of charge.
         free: u64,
-        /// Price of a unit in major units of the line's currency.
+        /// What the last of them costs in major units of the line's currency: each, or of a package the package.
         each: Decimal,
+        /// Where in the item's price they lie.
+        position: Position,
+        /// The item's price in words; none if every unit costs the same, always.
+        words: Option<Arc<str>>,
+    },
+    /// Units that were free of charge, and are not any more.
+    Moved {
+        /// How many.
+        units: u64,
+        /// What the last of them costs.
+        each: Decimal,
+        /// Where in the item's price they lie.
+        position: Position,
+        /// The item's price in words; none if every unit costs the same, always.
+        words: Option<Arc<str>>,
     },
     /// A percentage of a transaction.
     Percent {
@@ -135,4 +169,105 @@ pub enum Price {
         /// The percentage.
         percent: Decimal,
     },
+}
+
+impl Price {
+    /// The price of a unit or the percentage.
+    #[must_use]
+    pub fn rate(&self) -> Decimal {
+        match self {
+            Self::Units { each, .. } | Self::Moved { each, .. } => *each,
+            Self::Percent { percent, .. } => *percent,
+        }
+    }
+
+    /// Where in the item's price it lies.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Units { position, .. } | Self::Moved { position, .. } => *position,
+            Self::Percent { .. } => Position::Whole,
+        }
+    }
+
+    /// The item's price in words, if its rate does not say all.
+    #[must_use]
+    pub fn words(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Units { words, .. } | Self::Moved { words, .. } => words.as_ref(),
+            Self::Percent { .. } => None,
+        }
+    }
+}
+
+/// Where in a price what is charged lies. Places count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Position {
+    /// The price is one for all.
+    #[default]
+    Whole,
+    /// In bands.
+    Bands {
+        /// That of the first unit.
+        first: u32,
+        /// That of the last.
+        last: u32,
+    },
+    /// In a promotion.
+    Promotion(u32),
+}
+
+impl fmt::Display for Position {
+    /// `band 2`, `bands 2-3` or `promotion 1`; nothing if the price is one for all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Bands { first, last } if first == last => write!(f, "band {first}"),
+            Self::Bands { first, last } => write!(f, "bands {first}-{last}"),
+            Self::Promotion(place) => write!(f, "promotion {place}"),
+        }
+    }
+}
+
+/// A text that is no [`Position`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no position in a price")]
+pub struct NoPosition;
+
+impl FromStr for Position {
+    type Err = NoPosition;
+
+    fn from_str(text: &str) -> Result<Self, NoPosition> {
+        let place = |text: &str| text.parse::<u32>().map_err(|_| NoPosition);
+        match text.split_once(' ') {
+            None if text.is_empty() => Ok(Self::Whole),
+            Some(("band", band)) => Ok(Self::Bands { first: place(band)?, last: place(band)? }),
+            Some(("bands", bands)) => {
+                let (first, last) = bands.split_once('-').ok_or(NoPosition)?;
+                Ok(Self::Bands { first: place(first)?, last: place(last)? })
+            }
+            Some(("promotion", promotion)) => Ok(Self::Promotion(place(promotion)?)),
+            Some(_) | None => Err(NoPosition),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_as_it_is_written() {
+        for (position, text) in [
+            (Position::Whole, ""),
+            (Position::Bands { first: 2, last: 2 }, "band 2"),
+            (Position::Bands { first: 2, last: 13 }, "bands 2-13"),
+            (Position::Promotion(1), "promotion 1"),
+        ] {
+            assert_eq!((position.to_string().as_str(), text.parse()), (text, Ok(position)));
+        }
+        for wrong in ["band", "band x", "bands 1", "promotion", "tier 1", " "] {
+            assert_eq!(wrong.parse::<Position>(), Err(NoPosition), "{wrong:?}");
+        }
+    }
 }

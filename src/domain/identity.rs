@@ -155,6 +155,8 @@ pub struct Subscription {
     pub product: ProductName,
     /// Limits and prices.
     pub plan: PlanName,
+    /// At which version of the plan it stands; none: it follows the plan.
+    pub version: Option<u32>,
     /// From when.
     pub from: Timestamp,
     /// Until when, if it has ended or will end.

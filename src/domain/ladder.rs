@@ -82,6 +82,31 @@ impl Ladder {
         };
         Ok(self.cap.map_or(amount, |cap| amount.min(cap)))
     }
+
+    /// The most that any quantity from one to another comes to.
+    ///
+    /// # Errors
+    /// [`ExactError::TooLarge`].
+    pub fn most(&self, from: u64, to: u64) -> Result<Exact, ExactError> {
+        let mut most = self.amount(from)?.max(self.amount(to)?);
+        // Within a band it never falls.
+        if let Steps::Volume(bands) = &self.steps {
+            for (ends, _) in bands.all().filter(|(ends, _)| (from..to).contains(ends)) {
+                most = most.max(self.amount(ends)?);
+            }
+        }
+        Ok(most)
+    }
+
+    /// The band in which unit `number` lies, from 1; none if there are no bands.
+    #[must_use]
+    pub fn band_of(&self, number: u64) -> Option<u32> {
+        let bands = match &self.steps {
+            Steps::Graduated(bands) | Steps::Volume(bands) => bands,
+            Steps::PerUnit(_) | Steps::Package { .. } => return None,
+        };
+        bands.all().zip(1..).find(|((ends, _), _)| number <= *ends).map(|(_, place)| place)
+    }
 }
 
 impl Bands {
@@ -161,6 +186,25 @@ mod tests {
         check(Steps::Volume(bands()), None, &volume);
         let package = Steps::Package { size: NonZeroU64::new(100).unwrap(), price: Exact::of_minor(80) };
         check(package, None, &[(0, 0), (1, 80), (100, 80), (101, 160), (200, 160)]);
+    }
+
+    #[test]
+    fn a_unit_lies_in_the_band_that_ends_with_it_or_later() {
+        let graduated = Ladder { steps: Steps::Graduated(bands()), cap: None };
+        let seen: Vec<_> = [1, 100, 101, 1_000, 1_001].iter().map(|unit| graduated.band_of(*unit)).collect();
+        assert_eq!(seen, [Some(1), Some(1), Some(2), Some(2), Some(3)]);
+        assert_eq!(Ladder::per_unit(Exact::of_minor(3)).band_of(1), None);
+    }
+
+    #[test]
+    fn the_most_is_that_of_the_dearest_quantity_on_the_way() {
+        let most = |steps: Steps, from: u64, to: u64| Ladder { steps, cap: None }.most(from, to);
+        let volume = || Steps::Volume(bands());
+        assert_eq!(most(volume(), 90, 110), Ok(Exact::of_minor(1_000)));
+        assert_eq!(most(volume(), 90, 99), Ok(Exact::of_minor(990)));
+        assert_eq!(most(volume(), 101, 2_000), Ok(Exact::of_minor(10_000)));
+        assert_eq!(most(volume(), 101, 1_500), Ok(Exact::of_minor(8_050)));
+        assert_eq!(most(Steps::Graduated(bands()), 90, 101), Ok(Exact::of_minor(1_058)));
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub mod signing_algorithm;
 pub mod spiffe_id;
 pub mod split;
 pub mod statement;
+pub mod tariff;
 pub mod time;
 pub mod token_rules;
 pub mod transaction;

@@ -8,15 +8,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::HeaderValue;
-use rust_decimal::Decimal;
 
-use super::exact::{Exact, ExactError};
 use super::id::{LimitName, PlanName, ProductName};
-use super::ladder::Ladder;
 use super::location::Location;
-use super::money::{Currency, Rounding};
 use super::refusal::whole_seconds;
-pub use super::share::Share;
+use super::tariff::Tariff;
 use super::time::Timestamp;
 
 /// One version of a plan, written `standard@3`.
@@ -46,6 +42,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The version at `at` for a subscription that stands at `own` version, or follows the plan: its own, or the last in force of
+    /// those behind it to which existing subscriptions move. `None` if its own is not there, or none is in force yet.
+    #[must_use]
+    pub fn version_for(&self, own: Option<u32>, at: Timestamp) -> Option<&PlanVersion> {
+        let Some(own) = own else { return self.version_at(at) };
+        let place = self.versions.iter().position(|version| version.reference.version == own)?;
+        let (first, later) = self.versions.get(place..)?.split_first()?;
+        let moves = |version: &&PlanVersion| {
+            version.effective_from <= at && matches!(version.existing, Existing::Move { .. })
+        };
+        Some(later.iter().rev().find(moves).unwrap_or(first)).filter(|version| version.effective_from <= at)
+    }
+
     /// The version in force at `at`; `None` before the first.
     #[must_use]
     pub fn version_at(&self, at: Timestamp) -> Option<&PlanVersion> {
@@ -60,6 +69,8 @@ pub struct PlanVersion {
     pub reference: PlanRef,
     /// From when it applies.
     pub effective_from: Timestamp,
+    /// What becomes of subscriptions that there are when it comes into force.
+    pub existing: Existing,
     /// How fast its apps may call.
     pub limits: Vec<Limit>,
     /// What its apps pay.
@@ -68,6 +79,19 @@ pub struct PlanVersion {
     pub merchant_fee: Option<MerchantFee>,
     /// Where it stands.
     pub source: Location,
+}
+
+/// What becomes of subscriptions to earlier versions when a version comes into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// They stay where they are.
+    #[default]
+    Stay,
+    /// They move to it.
+    Move {
+        /// How long before at least it must be known.
+        notice: Duration,
+    },
 }
 
 /// What a merchant pays for being served by an app, in words. It is told and never charged here: whoever charges it knows how
@@ -128,36 +152,43 @@ pub enum LimitKey {
     AppAndRoute,
 }
 
-/// What the apps of a plan version pay.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tariff {
-    /// The currency of fees. A revenue share is in its transaction's own currency.
-    pub currency: Currency,
-    /// How decimals become minor units.
-    pub rounding: Rounding,
-    /// The service fee, if calls have one.
-    pub fee: Option<Fee>,
-    /// The revenue share, if transactions have one.
-    pub share: Option<Share>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Rounding;
 
-/// A service fee for each billable unit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fee {
-    /// Price of a unit in major units; at least zero, up to 12 digits after the point.
-    pub per_unit: Decimal,
-    /// Units free of charge in each period, consumed first.
-    pub free_units: u64,
-    /// Where it stands.
-    pub source: Location,
-}
+    fn version(number: u32, from: i64, existing: Existing) -> PlanVersion {
+        let source = Location { file: "plans/plan.yaml".into(), line: 1, column: 1 };
+        let (currency, rounding) = ("CNY".parse().unwrap(), Rounding::HalfUp);
+        PlanVersion {
+            reference: PlanRef { name: "plan".parse().unwrap(), version: number },
+            effective_from: Timestamp::from_seconds(from),
+            existing,
+            limits: Vec::new(),
+            tariff: Tariff { currency, rounding, fees: Vec::new(), share: None },
+            merchant_fee: None,
+            source,
+        }
+    }
 
-impl Fee {
-    /// What units come to beyond the free ones, in a currency.
-    ///
-    /// # Errors
-    /// [`ExactError`].
-    pub fn ladder(&self, currency: Currency) -> Result<Ladder, ExactError> {
-        Ok(Ladder::per_unit(Exact::of_price(self.per_unit, currency)?))
+    #[test]
+    fn a_subscription_stays_at_its_version_until_one_comes_to_which_all_move() {
+        let moves = Existing::Move { notice: Duration::from_secs(1) };
+        let versions =
+            vec![version(1, 10, Existing::Stay), version(2, 20, Existing::Stay), version(4, 30, moves)];
+        let plan = Plan { name: "plan".parse().unwrap(), products: Vec::new(), versions };
+        let at = |own, second| {
+            let found = plan.version_for(own, Timestamp::from_seconds(second));
+            found.map(|version| version.reference.version)
+        };
+        for (own, seen) in [
+            (None, [None, Some(1), Some(2), Some(4)]),
+            (Some(1), [None, Some(1), Some(1), Some(4)]),
+            (Some(2), [None, None, Some(2), Some(4)]),
+            (Some(4), [None, None, None, Some(4)]),
+            (Some(3), [None; 4]),
+        ] {
+            assert_eq!([at(own, 9), at(own, 19), at(own, 29), at(own, 30)], seen, "{own:?}");
+        }
     }
 }

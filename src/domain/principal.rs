@@ -61,6 +61,8 @@ pub struct Subscribed {
     pub product: ProductName,
     /// Limits and prices.
     pub plan: PlanName,
+    /// At which version of the plan it stands; none: it follows the plan.
+    pub version: Option<u32>,
     /// From when.
     pub from: Timestamp,
     /// Until when, if it has ended or will end.
@@ -77,8 +79,8 @@ impl Subscribed {
 
 impl From<Subscription> for Subscribed {
     fn from(subscription: Subscription) -> Self {
-        let Subscription { product, plan, from, until, .. } = subscription;
-        Self { product, plan, from, until }
+        let Subscription { product, plan, version, from, until, .. } = subscription;
+        Self { product, plan, version, from, until }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Statements: what one app comes to in one period and currency, line by line.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::charge::{ChargeKind, LineKey};
@@ -50,12 +52,14 @@ pub struct StatementLine {
     pub key: LineKey,
     /// How many charges it sums up.
     pub charges: u64,
-    /// Units that cost something; of a share, transactions.
+    /// Units that cost something, or that do since a rewalk; of a share, transactions.
     pub quantity: u64,
     /// Units that were free of charge.
     pub free: u64,
-    /// Price of a unit in major units; of a share, the percentage.
+    /// Price of a unit in major units; of a share, the percentage. Zero where the price has words.
     pub rate: Decimal,
+    /// The price in words, if not every unit costs the same.
+    pub price: Option<Arc<str>>,
     /// Of a share, the sum of the amounts of which it is a percentage.
     pub base: Option<Amount>,
     /// What it comes to, rounded once.
@@ -88,7 +92,7 @@ impl Totals {
         for line in lines {
             let sum = match (line.key.is_adjustment(), line.key.kind) {
                 (true, _) => &mut totals.adjustments,
-                (false, ChargeKind::ServiceFee) => &mut totals.fees,
+                (false, ChargeKind::ServiceFee | ChargeKind::Rewalk) => &mut totals.fees,
                 (false, ChargeKind::RevenueShare | ChargeKind::ShareReversal) => &mut totals.share,
             };
             *sum = sum.checked_add(line.amount)?;

@@ -190,7 +190,7 @@ pub(super) fn subscription<'s>(
         .find_map(|subscription| {
             let plan = snapshot.plans.get(&subscription.plan)?;
             plan.products.contains(&subscription.product).then_some(())?;
-            Some((subscription.product.clone(), plan.version_at(now)?))
+            Some((subscription.product.clone(), plan.version_for(subscription.version, now)?))
         })
 }
 

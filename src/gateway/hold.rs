@@ -78,6 +78,9 @@ fn purse<'c>(
     else {
         return Ok(None);
     };
+    if version.tariff.fee_of(call.route().map(|route| &route.name)).is_none() {
+        return Ok(None);
+    }
     let app = &identity.caller.app;
     let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
     let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };

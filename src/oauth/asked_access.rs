@@ -52,7 +52,8 @@ async fn fees(
         if subscription.from > now || subscription.until.is_some_and(|until| until <= now) {
             continue;
         }
-        let version = snapshot.plans.get(&subscription.plan).and_then(|plan| plan.version_at(now));
+        let plan = snapshot.plans.get(&subscription.plan);
+        let version = plan.and_then(|plan| plan.version_for(subscription.version, now));
         let Some(fee) = version.and_then(|version| version.merchant_fee.as_ref()) else { continue };
         let text = language.pick(&fee.en, &fee.zh).to_owned();
         if !fees.contains(&text) {

@@ -132,6 +132,7 @@ async fn demo_app(
             app: app.id.clone(),
             product: ProductName::new(product).map_err(malformed)?,
             plan: PlanName::new(plan).map_err(malformed)?,
+            version: None,
             from: now,
             until: None,
         };

@@ -1,10 +1,10 @@
 //! Charges. Append-only, and none goes to a closed period, by triggers of both stores.
 
 use super::error::StoreError;
-use super::line_total::{LineColumns, line_key};
+use super::line_total::{LineColumns, line_key, words};
 use super::open::Store;
 use super::row::{known, parse};
-use super::running_total::location;
+use super::running_total::{item_text, location};
 use super::usage::{MAX_LISTED, count};
 use super::usage_batch::DAY;
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
@@ -44,10 +44,13 @@ row! {
         product: String,
         plan: String,
         plan_version: i64,
+        item: String,
         currency: String,
         quantity: i64,
         free: i64,
         rate: String,
+        price: String,
+        position: String,
         transaction_id: Option<String>,
         base: Option<i64>,
         minor: i64,
@@ -71,13 +74,23 @@ impl TryFrom<ChargeRow> for KeptCharge {
             kind: &row.kind,
             product: &row.product,
             plan: (&row.plan, row.plan_version),
+            item: &row.item,
             currency: &row.currency,
         })?;
+        let position = row.position.parse().map_err(|_| StoreError::corrupt("charge.position"))?;
         let price = match line.kind {
             ChargeKind::ServiceFee => Price::Units {
                 charged: count("charge.quantity", row.quantity)?,
                 free: count("charge.free", row.free)?,
                 each: rate,
+                position,
+                words: words(&row.price),
+            },
+            ChargeKind::Rewalk => Price::Moved {
+                units: count("charge.quantity", row.quantity)?,
+                each: rate,
+                position,
+                words: words(&row.price),
             },
             ChargeKind::RevenueShare | ChargeKind::ShareReversal => Price::Percent {
                 transaction: known("charge.transaction_id", row.transaction_id)?,
@@ -93,15 +106,15 @@ impl TryFrom<ChargeRow> for KeptCharge {
 
 /// The columns of a charge that stands in its usage record.
 const FEE: &str = "select r.day, u.number, u.id as usage, t.kind, t.partner, t.app, t.period, t.service_period, t.product, t.plan, \
-                   t.plan_version, t.currency, u.units - u.fee_free as quantity, u.fee_free as free, t.rate, \
-                   cast(null as text) as transaction_id, cast(null as bigint) as base, u.fee_minor as minor, l.cause, \
+                   t.plan_version, t.item, t.currency, u.units - u.fee_free as quantity, u.fee_free as free, t.rate, \
+                   t.price, t.position, cast(null as text) as transaction_id, cast(null as bigint) as base, u.fee_minor as minor, l.cause, \
                    t.rule_file, t.rule_line, t.rule_column from usage_run r cross join usage u \
                    join charge_terms t on t.number = u.fee_terms \
                    left join ledger_transaction l on l.number = u.fee_posting";
 
 /// The columns of any other.
 const OTHER: &str = "select r.day, u.number, u.id as usage, o.kind, t.partner, t.app, t.period, t.service_period, t.product, t.plan, \
-                     t.plan_version, t.currency, o.quantity, o.free, t.rate, o.transaction_id, o.base, o.minor, l.cause, \
+                     t.plan_version, t.item, t.currency, o.quantity, o.free, t.rate, t.price, t.position, o.transaction_id, o.base, o.minor, l.cause, \
                      t.rule_file, t.rule_line, t.rule_column from usage_run r cross join usage u \
                      join other_charge o on o.usage = u.number join charge_terms t on t.number = o.terms \
                      left join ledger_transaction l on l.number = o.posting";
@@ -199,7 +212,7 @@ impl Store {
         let which = match line {
             Some(_) => {
                 "and t.partner = $7 and t.service_period = $8 and t.kind = $9 and t.product = $10 and t.plan = $11 \
-                        and t.plan_version = $12 and t.currency = $13"
+                        and t.plan_version = $12 and t.currency = $13 and t.item = $14"
             }
             None => "",
         };
@@ -225,6 +238,7 @@ impl Store {
                         .bind(line.plan.name.as_str())
                         .bind(i64::from(line.plan.version))
                         .bind(line.currency.to_string())
+                        .bind(item_text(line.item.as_ref()))
                         .fetch_all(db)
                         .await,
                     None => query.fetch_all(db).await,

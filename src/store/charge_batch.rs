@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::charge::NewCharge;
 use super::error::StoreError;
 use super::numbers::{Numbers, Terms};
+use super::running_total::item_text;
 use super::transaction::Transaction;
 use super::usage::integer;
 use super::usage_batch::{Batch, Fees, KeptFee};
@@ -50,7 +51,9 @@ impl Transaction {
                     let (charged, free, minor) = (*charged, *free, charge.minor);
                     fees.insert(charge.usage, KeptFee { terms, charged, free, minor, posting });
                 }
-                Price::Units { .. } | Price::Percent { .. } => others.push(Other { charge, terms, posting }),
+                Price::Units { .. } | Price::Moved { .. } | Price::Percent { .. } => {
+                    others.push(Other { charge, terms, posting })
+                }
             }
         }
         self.insert_terms(&new).await?;
@@ -63,12 +66,12 @@ impl Transaction {
         insert_rows!(
             self,
             "insert into charge_terms (number, partner, app, period, service_period, kind, product, plan, plan_version, \
-             currency, rate, rule_file, rule_line, rule_column) ",
-            14,
+             item, currency, rate, price, position, rule_file, rule_line, rule_column) ",
+            17,
             terms,
             "",
             |row, kept| {
-                let (number, line, Terms { rate, rule }) = kept;
+                let (number, line, Terms { rate, position, words, rule }) = kept;
                 row.push_bind(*number)
                     .push_bind(line.partner.as_str())
                     .push_bind(line.app.as_str())
@@ -78,8 +81,11 @@ impl Transaction {
                     .push_bind(line.product.as_str())
                     .push_bind(line.plan.name.as_str())
                     .push_bind(i64::from(line.plan.version))
+                    .push_bind(item_text(line.item.as_ref()))
                     .push_bind(line.currency.to_string())
                     .push_bind(rate.to_string())
+                    .push_bind(words.as_deref().unwrap_or_default())
+                    .push_bind(position.to_string())
                     .push_bind(rule.file.to_string())
                     .push_bind(i64::from(rule.line))
                     .push_bind(i64::from(rule.column));
@@ -155,6 +161,7 @@ impl Transaction {
 fn columns(price: &Price) -> (i64, i64, Option<&str>, Option<i64>) {
     match price {
         Price::Units { charged, free, .. } => (integer(*charged), integer(*free), None, None),
+        Price::Moved { units, .. } => (integer(*units), 0, None, None),
         Price::Percent { transaction, base, .. } => (1, 0, Some(transaction), Some(base.minor)),
     }
 }

@@ -33,6 +33,7 @@ row! {
         partner_standing: String,
         product: Option<String>,
         plan: Option<String>,
+        plan_version: Option<i64>,
         starts_at: Option<i64>,
         ends_at: Option<i64>,
     }
@@ -71,7 +72,7 @@ impl Store {
             sqlx::query_as(
                 "select k.id, k.hash, k.scopes, k.products, k.addresses, k.expires_at, a.id as app, a.partner, a.environment, \
                  a.scopes as app_scopes, a.standing as app_standing, p.standing as partner_standing, \
-                 s.product, s.plan, s.starts_at, s.ends_at \
+                 s.product, s.plan, s.plan_version, s.starts_at, s.ends_at \
                  from (select id, coalesce(narrow_hash, hash) as hash, app, scopes, products, addresses, expires_at from api_key \
                  where id > $1 and revoked_at is null order by id limit $2) k \
                  join app a on a.id = k.app join partner p on p.id = a.partner \
@@ -179,6 +180,7 @@ impl KeyPageRow {
         Ok(Some(Subscribed {
             product: parse("subscription.product", product)?,
             plan: parse("subscription.plan", plan)?,
+            version: super::subscription::version(self.plan_version)?,
             from: Timestamp::from_micros(from),
             until: time(self.ends_at),
         }))

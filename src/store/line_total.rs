@@ -1,8 +1,10 @@
 //! The sums of statement lines: kept beside the charges that they sum up, in the same transactions.
 
+use std::sync::Arc;
+
 use super::error::StoreError;
 use super::row::{known, parse};
-use super::running_total::location;
+use super::running_total::{item, item_text, location};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
 use crate::domain::charge::{ChargeKind, LineKey};
@@ -20,6 +22,7 @@ pub(super) struct LineColumns<'c> {
     pub(super) kind: &'c str,
     pub(super) product: &'c str,
     pub(super) plan: (&'c str, i64),
+    pub(super) item: &'c str,
     pub(super) currency: &'c str,
 }
 
@@ -34,6 +37,7 @@ pub(super) fn line_key(columns: LineColumns<'_>) -> Result<LineKey, StoreError> 
         kind: known("charge.kind", ChargeKind::named(columns.kind))?,
         product: parse("charge.product", columns.product)?,
         plan: plan_ref("charge.plan", columns.plan.0, columns.plan.1)?,
+        item: item("charge.item", columns.item)?,
     })
 }
 
@@ -47,11 +51,13 @@ row! {
         product: String,
         plan: String,
         plan_version: i64,
+        item: String,
         currency: String,
         charges: i64,
         quantity: i64,
         free: i64,
         rate: String,
+        price: String,
         base: Option<i64>,
         minor: i64,
         rule_file: String,
@@ -72,6 +78,7 @@ impl TryFrom<LineRow> for StatementLine {
             kind: &row.kind,
             product: &row.product,
             plan: (&row.plan, row.plan_version),
+            item: &row.item,
             currency: &row.currency,
         })?;
         let currency = key.currency;
@@ -80,6 +87,7 @@ impl TryFrom<LineRow> for StatementLine {
             quantity: count("line_total.quantity", row.quantity)?,
             free: count("line_total.free", row.free)?,
             rate: parse_decimal(&row.rate).map_err(|_| StoreError::corrupt("line_total.rate"))?,
+            price: words(&row.price),
             base: row.base.map(|minor| Amount { minor, currency }),
             amount: Amount { minor: row.minor, currency },
             rule: location(&row.rule_file, row.rule_line, row.rule_column),
@@ -88,17 +96,24 @@ impl TryFrom<LineRow> for StatementLine {
     }
 }
 
+/// A price in words from its column: none where it is empty.
+pub(super) fn words(text: &str) -> Option<Arc<str>> {
+    Some(text).filter(|text| !text.is_empty()).map(Arc::from)
+}
+
 const TOTALS: &str = "select * from line_total ";
 
-/// The same from the charges themselves. A line has one rate and rule, those of its plan version.
-const REBUILT: &str = "select partner, app, period, service_period, kind, product, plan, plan_version, currency, \
-                       cast(sum(charges) as bigint) as charges, cast(sum(quantity) as bigint) as quantity, \
-                       cast(sum(free) as bigint) as free, min(rate) as rate, cast(sum(base) as bigint) as base, \
-                       cast(sum(minor) as bigint) as minor, min(rule_file) as rule_file, \
-                       min(rule_line) as rule_line, min(rule_column) as rule_column from charge_sum ";
+/// The same from the charges themselves. Rate, price and rule are those of the first charge of a line: the rule may stand elsewhere
+/// in its file by the next. Where the price has words, charges have rates of their own, and the line has none.
+const REBUILT: &str = "select s.partner, s.app, s.period, s.service_period, s.kind, s.product, s.plan, s.plan_version, s.item, \
+                       s.currency, s.charges, s.quantity, s.free, case f.price when '' then f.rate else '0' end as rate, f.price, s.base, s.minor, f.rule_file, f.rule_line, \
+                       f.rule_column from (select min(terms) as first, partner, app, period, service_period, kind, product, \
+                       plan, plan_version, item, currency, cast(sum(charges) as bigint) as charges, \
+                       cast(sum(quantity) as bigint) as quantity, cast(sum(free) as bigint) as free, \
+                       cast(sum(base) as bigint) as base, cast(sum(minor) as bigint) as minor from charge_sum ";
 
-const GROUPED: &str =
-    " group by partner, app, period, service_period, kind, product, plan, plan_version, currency";
+const GROUPED: &str = " group by partner, app, period, service_period, kind, product, plan, plan_version, item, currency) s \
+                       join charge_terms f on f.number = s.first";
 
 /// Lines of a period, of one app if it is named.
 fn of_period(select: &str, app: Option<&AppId>, tail: &str) -> String {
@@ -238,11 +253,11 @@ impl Transaction {
     pub async fn add_to_lines(&mut self, lines: &[StatementLine]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into line_total (partner, app, period, service_period, kind, product, plan, plan_version, \
-             currency, charges, quantity, free, rate, base, minor, rule_file, rule_line, rule_column) ",
-            18,
+            "insert into line_total (partner, app, period, service_period, kind, product, plan, plan_version, item, \
+             currency, charges, quantity, free, rate, price, base, minor, rule_file, rule_line, rule_column) ",
+            20,
             lines,
-            "on conflict (period, app, partner, currency, service_period, kind, product, plan, plan_version) \
+            "on conflict (period, app, partner, currency, service_period, kind, product, plan, plan_version, item) \
              do update set charges = line_total.charges + excluded.charges, \
              quantity = line_total.quantity + excluded.quantity, free = line_total.free + excluded.free, \
              base = line_total.base + excluded.base, minor = line_total.minor + excluded.minor",
@@ -256,11 +271,13 @@ impl Transaction {
                     .push_bind(key.product.as_str())
                     .push_bind(key.plan.name.as_str())
                     .push_bind(i64::from(key.plan.version))
+                    .push_bind(item_text(key.item.as_ref()))
                     .push_bind(key.currency.to_string())
                     .push_bind(integer(line.charges))
                     .push_bind(integer(line.quantity))
                     .push_bind(integer(line.free))
                     .push_bind(line.rate.to_string())
+                    .push_bind(line.price.as_deref().unwrap_or_default())
                     .push_bind(line.base.map(|base| base.minor))
                     .push_bind(line.amount.minor)
                     .push_bind(line.rule.file.to_string())

@@ -65,11 +65,13 @@ const STEPS: &[Step] = &[
     step!(31, "new_keys", "0031_new_keys.sql"),
     step!(32, "journal_heads", "0032_journal_heads.sql"),
     step!(33, "repeats", "0033_repeats.sql"),
+    step!(34, "tariffs", "0034_tariffs.sql"),
+    step!(35, "subscription_versions", "0035_subscription_versions.sql"),
     step!(36, "sales", "0036_sales.sql"),
     step!(37, "parties", "0037_parties.sql"),
     step!(38, "completeness", "0038_completeness.sql"),
     step!(39, "balances", "0039_balances.sql"),
-    step!(41, "repeatable_calls", "0041_repeatable_calls.sql"),
+    step!(40, "repeatable_calls", "0040_repeatable_calls.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

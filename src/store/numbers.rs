@@ -4,13 +4,14 @@
 //! lost at any time; one that an uncommitted transaction has added to must be, as its numbers may be given again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use super::error::StoreError;
 use super::transaction::Transaction;
 use crate::domain::account::Account;
-use crate::domain::charge::{Charge, LineKey, Price};
+use crate::domain::charge::{Charge, LineKey, Position};
 use crate::domain::id::AppId;
 use crate::domain::location::Location;
 use crate::domain::money::Currency;
@@ -19,8 +20,8 @@ use crate::domain::usage::{Evidence, UsageRecord};
 /// Most entries of a kind that are remembered; beyond, all of them are forgotten.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// Most terms of a line that are remembered: a rule moves when its file is edited.
-const MAX_TERMS: usize = 8;
+/// Most terms of a line that are remembered: one for each band, and a rule moves when its file is edited.
+const MAX_TERMS: usize = 64;
 
 type Table<K> = HashMap<K, i64, foldhash::fast::RandomState>;
 
@@ -39,6 +40,8 @@ pub struct Numbers {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Terms {
     pub(super) rate: Decimal,
+    pub(super) position: Position,
+    pub(super) words: Option<Arc<str>>,
     pub(super) rule: Location,
 }
 
@@ -101,15 +104,17 @@ impl Numbers {
 
     /// The number of the terms of a charge. New ones are given to `new` with their line.
     pub(super) fn terms<'c>(&mut self, charge: &'c Charge, new: &mut Vec<(i64, &'c LineKey, Terms)>) -> i64 {
-        let rate = match &charge.price {
-            Price::Units { each, .. } => *each,
-            Price::Percent { percent, .. } => *percent,
+        let (rate, position, words) = (charge.price.rate(), charge.price.position(), charge.price.words());
+        let is_same = |(terms, _): &&(Terms, i64)| {
+            terms.rate == rate
+                && terms.position == position
+                && terms.words.as_ref() == words
+                && terms.rule == charge.rule
         };
-        let is_same = |(terms, _): &&(Terms, i64)| terms.rate == rate && terms.rule == charge.rule;
         if let Some((_, number)) = self.terms.get(&charge.line).and_then(|kept| kept.iter().find(is_same)) {
             return *number;
         }
-        let terms = Terms { rate, rule: charge.rule.clone() };
+        let terms = Terms { rate, position, words: words.cloned(), rule: charge.rule.clone() };
         let number = next(&mut self.last.terms);
         new.push((number, &charge.line, terms.clone()));
         if self.terms.len() >= MAX_REMEMBERED {

@@ -3,11 +3,13 @@
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{known, parse};
-use super::share_form;
+use super::tariff_form;
 use super::transaction::Transaction;
 use crate::domain::location::Location;
-use crate::domain::money::{Rounding, parse_decimal};
-use crate::domain::plan::{Fee, PlanRef, Share, Tariff};
+use crate::domain::money::{Currency, Rounding, parse_decimal};
+use crate::domain::plan::PlanRef;
+use crate::domain::share::Share;
+use crate::domain::tariff::{FeeItem, FeeTerms, Tariff};
 use crate::domain::time::Timestamp;
 
 /// A plan version as it was when it came into force.
@@ -24,6 +26,8 @@ row! {
         effective_from: Option<i64>,
         currency: String,
         rounding: String,
+        form: Option<i64>,
+        tariff: Option<String>,
         fee: Option<String>,
         free_units: i64,
         fee_file: Option<String>,
@@ -33,7 +37,6 @@ row! {
         share_file: Option<String>,
         share_line: Option<i64>,
         share_column: Option<i64>,
-        shares: Option<String>,
     }
 }
 
@@ -42,35 +45,32 @@ impl TryFrom<TariffRow> for KeptVersion {
 
     fn try_from(row: TariffRow) -> Result<Self, StoreError> {
         let rounding = known("plan_version.rounding", Rounding::named(&row.rounding))?;
-        let decimal = |text: &str| parse_decimal(text).map_err(|_| StoreError::corrupt("plan_version.fee"));
-        let fee = row.fee.as_deref().map(decimal).transpose()?.map(|per_unit| Fee {
-            per_unit,
-            free_units: u64::try_from(row.free_units).unwrap_or(0),
-            source: location(row.fee_file.as_deref(), row.fee_line, row.fee_column),
-        });
-        let share = match &row.shares {
-            Some(text) => Some(items(text)?),
-            None => row.share.as_deref().map(decimal).transpose()?.map(|percent| {
-                let source = location(row.share_file.as_deref(), row.share_line, row.share_column);
-                Share::of_percent(percent, source)
-            }),
-        };
         let currency = parse("plan_version.currency", &row.currency)?;
-        let tariff = Tariff { currency, rounding, fee, share };
+        let tariff = match (row.form, row.tariff.as_deref()) {
+            (Some(form), Some(text)) => tariff_form::read((form, text), currency, rounding)?,
+            (None, None) => in_columns(&row, currency, rounding)?,
+            (Some(_), None) | (None, Some(_)) => return Err(StoreError::corrupt("plan_version.form")),
+        };
         Ok(Self { tariff, effective_from: super::row::time(row.effective_from) })
     }
 }
 
-fn items(text: &str) -> Result<Share, StoreError> {
-    let value = serde_json::from_str(text).map_err(|_| StoreError::corrupt("plan_version.shares"))?;
-    share_form::from_json(&value)
-}
-
-/// What the columns for one percentage cannot say.
-fn items_text(share: &Share) -> Option<String> {
-    let first = share.items.first()?;
-    let is_plain = *share == Share::of_percent(first.rate.percent, first.source.clone());
-    (!is_plain).then(|| share_form::to_json(share).to_string())
+/// The prices of a row that an older program wrote.
+fn in_columns(row: &TariffRow, currency: Currency, rounding: Rounding) -> Result<Tariff, StoreError> {
+    let corrupt = || StoreError::corrupt("plan_version.fee");
+    let decimal = |text: &str| parse_decimal(text).map_err(|_| corrupt());
+    let mut fees = Vec::new();
+    if let Some(per_unit) = row.fee.as_deref().map(decimal).transpose()? {
+        let free_units = u64::try_from(row.free_units).unwrap_or(0);
+        let source = location(row.fee_file.as_deref(), row.fee_line, row.fee_column);
+        let terms = FeeTerms::calls(per_unit, free_units, source);
+        fees.push(FeeItem::new(terms, currency).map_err(|_| corrupt())?);
+    }
+    let share = row.share.as_deref().map(decimal).transpose()?.map(|percent| {
+        let source = location(row.share_file.as_deref(), row.share_line, row.share_column);
+        Share::of_percent(percent, source)
+    });
+    Ok(Tariff { currency, rounding, fees, share })
 }
 
 fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Location {
@@ -78,8 +78,8 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
     Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
 }
 
-const SELECT: &str = "select effective_from, currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
-                      share_line, share_column, shares from plan_version where plan = $1 and version = $2";
+const SELECT: &str = "select effective_from, currency, rounding, form, tariff, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
+                      share_line, share_column from plan_version where plan = $1 and version = $2";
 
 impl Store {
     /// A plan version that came into force.
@@ -95,27 +95,18 @@ impl Store {
     }
 }
 
-/// Binds a plan version and its prices, in the order of the table's columns.
+/// Binds a plan version and its prices, in the order of the statements below.
 macro_rules! bind_version {
-    ($statement:expr, $plan:expr, $tariff:expr) => {{
-        let fee = $tariff.fee.as_ref();
-        let share = $tariff.share.as_ref().and_then(|share| share.items.first());
+    ($statement:expr, $plan:expr, $tariff:expr, $text:expr) => {
         $statement
             .bind($plan.name.as_str())
             .bind(i64::from($plan.version))
             .bind($tariff.currency.to_string())
             .bind($tariff.rounding.name())
-            .bind(fee.map(|fee| fee.per_unit.to_string()))
-            .bind(fee.map_or(0, |fee| super::usage::integer(fee.free_units)))
-            .bind(fee.map(|fee| fee.source.file.to_string()))
-            .bind(fee.map(|fee| i64::from(fee.source.line)))
-            .bind(fee.map(|fee| i64::from(fee.source.column)))
-            .bind(share.map(|share| share.rate.percent.to_string()))
-            .bind(share.map(|share| share.source.file.to_string()))
-            .bind(share.map(|share| i64::from(share.source.line)))
-            .bind(share.map(|share| i64::from(share.source.column)))
-            .bind($tariff.share.as_ref().and_then(items_text))
-    }};
+            .bind(tariff_form::FORM)
+            .bind($text)
+            .bind(i64::from($tariff.charges_every_call()))
+    };
 }
 
 impl Transaction {
@@ -141,13 +132,13 @@ impl Transaction {
         tariff: &Tariff,
         effective_from: Timestamp,
     ) -> Result<(), StoreError> {
+        let text = tariff_form::write(tariff)?;
         on!(self.connection(), db => {
             let statement = sqlx::query(
-                "insert into plan_version (plan, version, currency, rounding, fee, free_units, fee_file, fee_line, \
-                 fee_column, share, share_file, share_line, share_column, shares, effective_from) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                "insert into plan_version (plan, version, currency, rounding, form, tariff, every_call, effective_from, \
+                 free_units) values ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
             );
-            bind_version!(statement, plan, tariff)
+            bind_version!(statement, plan, tariff, text.as_str())
             .bind(effective_from.as_micros())
             .execute(db)
             .await
@@ -190,15 +181,14 @@ impl Transaction {
         plan: &PlanRef,
         tariff: &Tariff,
     ) -> Result<bool, StoreError> {
+        let text = tariff_form::write(tariff)?;
         let changed = on!(self.connection(), db => {
             let statement = sqlx::query(
-                "update plan_version set currency = $3, rounding = $4, fee = $5, free_units = $6, fee_file = $7, \
-                 fee_line = $8, fee_column = $9, share = $10, share_file = $11, share_line = $12, share_column = $13, \
-                 shares = $14 \
+                "update plan_version set currency = $3, rounding = $4, form = $5, tariff = $6, every_call = $7 \
                  where plan = $1 and version = $2 and effective_from is null \
                  and not exists (select 1 from charge c where c.plan = $1 and c.plan_version = $2)",
             );
-            bind_version!(statement, plan, tariff)
+            bind_version!(statement, plan, tariff, text.as_str())
             .execute(db)
             .await
             .map(|done| done.rows_affected())

@@ -1,13 +1,12 @@
 //! Units counted together: what rating must know of before.
 
-use std::collections::HashMap;
-
 use super::error::StoreError;
 use super::row::parse;
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
+use crate::domain::id::ItemName;
 use crate::domain::location::Location;
-use crate::domain::running_total::{FeeKey, Units};
+use crate::domain::running_total::{Counted, FeeFamily, Units};
 
 row! {
     UnitRow {
@@ -16,25 +15,54 @@ row! {
         plan: String,
         plan_version: i64,
         service_period: String,
+        item: String,
+        promotion: i64,
         units: i64,
         free: i64,
     }
 }
 
-impl TryFrom<UnitRow> for (FeeKey, Units) {
-    type Error = StoreError;
+/// Most promotions of an item that are believed.
+const MAX_PROMOTIONS: usize = 10_000;
 
-    fn try_from(row: UnitRow) -> Result<Self, StoreError> {
-        let key = FeeKey {
-            app: parse("unit_total.app", &row.app)?,
-            product: parse("unit_total.product", &row.product)?,
-            plan: plan_ref("unit_total.plan", &row.plan, row.plan_version)?,
-            service_period: parse("unit_total.service_period", &row.service_period)?,
+impl UnitRow {
+    /// Adds the row to those before it, which stand by family, version and promotion.
+    fn add_to(self, counted: &mut Vec<Counted>) -> Result<(), StoreError> {
+        let plan = plan_ref("fee_total.plan", &self.plan, self.plan_version)?;
+        let family = FeeFamily {
+            app: parse("fee_total.app", &self.app)?,
+            product: parse("fee_total.product", &self.product)?,
+            plan: plan.name,
+            service_period: parse("fee_total.service_period", &self.service_period)?,
+            item: item("fee_total.item", &self.item)?,
         };
-        let units =
-            Units { all: count("unit_total.units", row.units)?, free: count("unit_total.free", row.free)? };
-        Ok((key, units))
+        let of = (family, plan.version);
+        let is_new = counted.last().is_none_or(|last| (&last.family, last.version) != (&of.0, of.1));
+        if is_new {
+            counted.push(Counted { family: of.0, version: of.1, units: Units::default() });
+        }
+        let Some(Counted { units, .. }) = counted.last_mut() else { return Ok(()) };
+        let how_many = count("fee_total.units", self.units)?;
+        match usize::try_from(self.promotion) {
+            Ok(0) => (units.all, units.free) = (how_many, count("fee_total.free", self.free)?),
+            Ok(place) if place <= MAX_PROMOTIONS => {
+                units.promoted.resize(units.promoted.len().max(place), 0);
+                units.promoted[place - 1] = how_many;
+            }
+            Ok(_) | Err(_) => return Err(StoreError::corrupt("fee_total.promotion")),
+        }
+        Ok(())
     }
+}
+
+/// An item's name from its column: none where it is empty.
+pub(super) fn item(column: &'static str, text: &str) -> Result<Option<ItemName>, StoreError> {
+    Some(text).filter(|text| !text.is_empty()).map(|text| parse(column, text)).transpose()
+}
+
+/// The column of an item's name.
+pub(super) fn item_text(item: Option<&ItemName>) -> &str {
+    item.map_or("", ItemName::as_str)
 }
 
 /// A place in a policy file from its columns.
@@ -48,47 +76,61 @@ impl Transaction {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn unit_totals(
+    pub async fn fee_totals(
         &mut self,
         apps: &[String],
         service_periods: &[String],
-    ) -> Result<HashMap<FeeKey, Units>, StoreError> {
+    ) -> Result<Vec<Counted>, StoreError> {
+        let mut counted = Vec::new();
         if apps.is_empty() || service_periods.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(counted);
         }
         let rows: Vec<UnitRow> = on!(self.connection(), db => {
             let mut statement = sqlx::QueryBuilder::new(
-                "select app, product, plan, plan_version, service_period, units, free from unit_total where app in ",
+                "select app, product, plan, plan_version, service_period, item, promotion, units, free from fee_total \
+                 where app in ",
             );
             push_list!(statement, apps);
             statement.push(" and service_period in ");
             push_list!(statement, service_periods);
+            statement.push(" order by app, service_period, product, plan, plan_version, item, promotion");
             statement.build_query_as().persistent(false).fetch_all(db).await
         })?;
-        rows.into_iter().map(<(FeeKey, Units)>::try_from).collect()
+        for row in rows {
+            row.add_to(&mut counted)?;
+        }
+        Ok(counted)
     }
 
-    /// Keeps units counted.
+    /// Keeps units counted: those of each family under a version.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn keep_unit_totals(&mut self, totals: &[(&FeeKey, Units)]) -> Result<(), StoreError> {
+    pub async fn keep_fee_totals(&mut self, totals: &[(&FeeFamily, u32, &Units)]) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(totals.len());
+        for (family, version, units) in totals {
+            rows.push((*family, *version, 0_i64, units.all, units.free));
+            let promoted = (1_i64..).zip(&units.promoted).filter(|(_, units)| **units > 0);
+            rows.extend(promoted.map(|(place, units)| (*family, *version, place, *units, 0)));
+        }
         insert_rows!(
             self,
-            "insert into unit_total (app, product, plan, plan_version, service_period, units, free) ",
-            7,
-            totals,
-            "on conflict (app, service_period, product, plan, plan_version) do update set units = excluded.units, \
-             free = excluded.free",
+            "insert into fee_total (app, product, plan, plan_version, service_period, item, promotion, units, free) ",
+            9,
+            rows,
+            "on conflict (app, service_period, product, plan, plan_version, item, promotion) do update \
+             set units = excluded.units, free = excluded.free",
             |row, total| {
-                let (key, units) = total;
-                row.push_bind(key.app.as_str())
-                    .push_bind(key.product.as_str())
-                    .push_bind(key.plan.name.as_str())
-                    .push_bind(i64::from(key.plan.version))
-                    .push_bind(key.service_period.to_string())
-                    .push_bind(integer(units.all))
-                    .push_bind(integer(units.free));
+                let (family, version, promotion, units, free) = total;
+                row.push_bind(family.app.as_str())
+                    .push_bind(family.product.as_str())
+                    .push_bind(family.plan.as_str())
+                    .push_bind(i64::from(*version))
+                    .push_bind(family.service_period.to_string())
+                    .push_bind(item_text(family.item.as_ref()))
+                    .push_bind(*promotion)
+                    .push_bind(integer(*units))
+                    .push_bind(integer(*free));
             }
         )?;
         Ok(())

@@ -3,12 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::error::StoreError;
 use super::row::{known, optional, parse};
 use super::running_total::location;
-use super::share_form::weights;
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
 use crate::domain::account::{Account, Party};
@@ -107,8 +104,8 @@ impl TryFrom<SaleRow> for (SaleKey, Sale) {
 /// `[["platform", 70], ["partner:acme", 30]]`.
 fn split(text: &str) -> Result<Split<Party>, StoreError> {
     let corrupt = || StoreError::corrupt("sale.split");
-    let value: Value = serde_json::from_str(text).map_err(|_| corrupt())?;
-    let parts = weights(&value)?.into_iter().map(|(name, weight)| {
+    let weights: Vec<(String, u64)> = serde_json::from_str(text).map_err(|_| corrupt())?;
+    let parts = weights.into_iter().map(|(name, weight)| {
         // A party's text is that of any account of it, less what that is for.
         let account: Account = format!("{name}:pending").parse().map_err(|_| corrupt())?;
         Ok((account.party, weight))
@@ -117,8 +114,8 @@ fn split(text: &str) -> Result<Split<Party>, StoreError> {
 }
 
 fn split_text(split: &Split<Party>) -> String {
-    let weight = |(party, weight): &(Party, u64)| json!([party.to_string(), weight]);
-    Value::Array(split.weights().iter().map(weight).collect()).to_string()
+    let weight = |(party, weight): &(Party, u64)| serde_json::json!([party.to_string(), weight]);
+    serde_json::Value::Array(split.weights().iter().map(weight).collect()).to_string()
 }
 
 impl Transaction {

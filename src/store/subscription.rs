@@ -15,6 +15,7 @@ row! {
         app: String,
         product: String,
         plan: String,
+        plan_version: Option<i64>,
         starts_at: i64,
         ends_at: Option<i64>,
     }
@@ -27,6 +28,8 @@ pub struct SubscriptionFilter {
     pub app: Option<AppId>,
     /// Under this plan alone.
     pub plan: Option<PlanName>,
+    /// At this version of the plan alone.
+    pub version: Option<u32>,
     /// To this API product alone.
     pub product: Option<ProductName>,
     /// Those alone that end after that, or never.
@@ -36,10 +39,10 @@ pub struct SubscriptionFilter {
 macro_rules! select_page {
     ($of_whom:literal) => {
         concat!(
-            "select id, app, product, plan, starts_at, ends_at from subscription where ",
+            "select id, app, product, plan, plan_version, starts_at, ends_at from subscription where ",
             $of_whom,
             " and id > $2 and ($3 = '' or plan = $3) and ($4 = '' or product = $4) \
-             and (ends_at is null or ends_at > $5) order by id limit $6"
+             and (ends_at is null or ends_at > $5) and ($7 = 0 or plan_version = $7) order by id limit $6"
         )
     };
 }
@@ -47,6 +50,7 @@ macro_rules! select_page {
 row! {
     InUseRow {
         plan: String,
+        plan_version: Option<i64>,
         product: String,
         count: i64,
     }
@@ -57,10 +61,18 @@ row! {
 pub struct InUse {
     /// The plan.
     pub plan: PlanName,
+    /// At which version they stand; none: they follow the plan.
+    pub version: Option<u32>,
     /// The API product.
     pub product: ProductName,
     /// By how many subscriptions.
     pub count: u64,
+}
+
+/// A version from its column.
+pub(super) fn version(column: Option<i64>) -> Result<Option<u32>, StoreError> {
+    let version = column.map(u32::try_from).transpose();
+    version.map_err(|_| StoreError::corrupt("subscription.plan_version"))
 }
 
 impl TryFrom<InUseRow> for InUse {
@@ -69,6 +81,7 @@ impl TryFrom<InUseRow> for InUse {
     fn try_from(row: InUseRow) -> Result<Self, StoreError> {
         Ok(Self {
             plan: parse("subscription.plan", &row.plan)?,
+            version: version(row.plan_version)?,
             product: parse("subscription.product", &row.product)?,
             count: row.count.unsigned_abs(),
         })
@@ -84,6 +97,7 @@ impl TryFrom<SubscriptionRow> for Subscription {
             app: parse("subscription.app", &row.app)?,
             product: parse("subscription.product", &row.product)?,
             plan: parse("subscription.plan", &row.plan)?,
+            version: version(row.plan_version)?,
             from: Timestamp::from_micros(row.starts_at),
             until: time(row.ends_at),
         })
@@ -123,7 +137,7 @@ impl Store {
     pub async fn subscriptions_of(&self, app: &AppId) -> Result<Vec<Subscription>, StoreError> {
         let rows: Vec<SubscriptionRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select id, app, product, plan, starts_at, ends_at from subscription where app = $1 \
+                "select id, app, product, plan, plan_version, starts_at, ends_at from subscription where app = $1 \
                  order by case when ends_at is null then 0 else 1 end, starts_at desc, id limit $2",
             )
             .bind(app.as_str())
@@ -141,7 +155,7 @@ impl Store {
     pub async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, StoreError> {
         let row: Option<SubscriptionRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select id, app, product, plan, starts_at, ends_at from subscription where id = $1",
+                "select id, app, product, plan, plan_version, starts_at, ends_at from subscription where id = $1",
             )
             .bind(id.as_str())
             .fetch_optional(db)
@@ -172,6 +186,7 @@ impl Store {
                 .bind(filter.product.as_ref().map_or("", ProductName::as_str))
                 .bind(filter.lasting_after.map_or(i64::MIN, Timestamp::as_micros))
                 .bind(page.limit())
+                .bind(i64::from(filter.version.unwrap_or(0)))
                 .fetch_all(db)
                 .await
         })?;
@@ -185,8 +200,9 @@ impl Store {
     pub async fn subscribed(&self, now: Timestamp) -> Result<Vec<InUse>, StoreError> {
         let rows: Vec<InUseRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select plan, product, count(*) as count from subscription \
-                 where ends_at is null or ends_at > $1 group by plan, product order by plan, product",
+                "select plan, plan_version, product, count(*) as count from subscription \
+                 where ends_at is null or ends_at > $1 group by plan, plan_version, product \
+                 order by plan, product, plan_version",
             )
             .bind(now.as_micros())
             .fetch_all(db)
@@ -207,7 +223,7 @@ impl Transaction {
     ) -> Result<Option<Subscription>, StoreError> {
         let row: Option<SubscriptionRow> = lock_row!(
             self,
-            "select id, app, product, plan, starts_at, ends_at from subscription where id = $1",
+            "select id, app, product, plan, plan_version, starts_at, ends_at from subscription where id = $1",
             |query| query.bind(id.as_str())
         )?;
         row.map(Subscription::try_from).transpose()
@@ -227,6 +243,22 @@ impl Transaction {
             .execute(db)
             .await
             .map(|done| done.rows_affected())
+        })?;
+        require("subscription", changed)
+    }
+
+    /// Has a subscription stand at a version of its plan from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
+    pub async fn move_subscription(&mut self, id: &SubscriptionId, version: u32) -> Result<(), StoreError> {
+        let changed = on!(self.connection(), db => {
+            sqlx::query("update subscription set plan_version = $2 where id = $1")
+                .bind(id.as_str())
+                .bind(i64::from(version))
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
         })?;
         require("subscription", changed)
     }
@@ -257,8 +289,8 @@ impl Transaction {
     async fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into subscription (id, app, product, plan, starts_at, ends_at) \
-                 values ($1, $2, $3, $4, $5, $6)",
+                "insert into subscription (id, app, product, plan, starts_at, ends_at, plan_version) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(subscription.id.as_str())
             .bind(subscription.app.as_str())
@@ -266,6 +298,7 @@ impl Transaction {
             .bind(subscription.plan.as_str())
             .bind(subscription.from.as_micros())
             .bind(subscription.until.map(Timestamp::as_micros))
+            .bind(subscription.version.map(i64::from))
             .execute(db)
             .await
             .map(|_| ())

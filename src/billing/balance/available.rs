@@ -6,39 +6,80 @@
 
 use std::sync::Arc;
 
-use crate::domain::exact::ExactError;
-use crate::domain::plan::Tariff;
+use crate::domain::exact::{Exact, ExactError};
+use crate::domain::money::{Currency, Rounding};
 use crate::domain::running_total::Units;
+use crate::domain::tariff::{FeeItem, Tariff};
 
 /// What is counted of the units of an app, API product, plan version and service period, and what is leased beyond.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counted {
     /// The prices.
     pub tariff: Arc<Tariff>,
+    /// By the items of the prices, in their order.
+    pub items: Vec<OfItem>,
+    /// Units leased to nodes, and neither recorded nor given back. Of which item they will be is not known.
+    pub leased: u64,
+}
+
+/// What is counted of an item's units.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OfItem {
     /// Units in the books.
     pub used: Units,
     /// Units that are left of the free allowance, or none if units under another version of the plan are leased too, or asked
     /// for: it is not known whose they will be.
     pub free_left: u64,
-    /// Units leased to nodes, and neither recorded nor given back.
-    pub leased: u64,
+    /// What later versions of the plan have of that allowance.
+    pub later: Vec<Later>,
 }
 
-/// What so many `units` come to beyond those counted, in minor units.
+/// Free units of a later version of the plan, which are charged once units of this one take their place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Later {
+    /// Their price.
+    pub item: FeeItem,
+    /// Its rounding.
+    pub rounding: Rounding,
+    /// Units in the books.
+    pub used: Units,
+    /// How many of them may still be charged so.
+    pub yielding: u64,
+}
+
+/// The most that so many `units` come to beyond those counted, in minor units: of any item and in any promotion, at any time while
+/// they come. For each item as if all were of it, so that it holds however they are mixed.
 ///
 /// # Errors
 /// [`ExactError`] if they come to more than can be counted.
 pub fn cost(counted: &Counted, units: u64) -> Result<i64, ExactError> {
-    let Counted { tariff, used, free_left, .. } = counted;
-    let Some(fee) = &tariff.fee else { return Ok(0) };
-    let ladder = fee.ladder(tariff.currency)?;
-    let worth = |charged: u64| -> Result<i64, ExactError> {
-        Ok(ladder.amount(charged)?.rounded(tariff.currency, tariff.rounding)?.minor)
+    let Counted { tariff, items, .. } = counted;
+    let mut sum = 0_i64;
+    let mut add = |rise: i64| -> Result<(), ExactError> {
+        sum = sum.checked_add(rise).ok_or(ExactError::TooLarge)?;
+        Ok(())
     };
-    let before = used.all.saturating_sub(used.free);
-    let charged = units.saturating_sub(*free_left);
-    let after = before.checked_add(charged).ok_or(ExactError::TooLarge)?;
-    worth(after)?.checked_sub(worth(before)?).ok_or(ExactError::TooLarge)
+    for (item, OfItem { used, free_left, later }) in tariff.fees.iter().zip(items) {
+        let charged = units.saturating_sub(*free_left);
+        add(rise(item, (tariff.currency, tariff.rounding), used, (charged, units))?)?;
+        for Later { item, rounding, used, yielding } in later {
+            add(rise(item, (tariff.currency, *rounding), used, (units.min(*yielding), 0))?)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// By how much an item's line rises at most while so many units come, by its own price and in promotions.
+fn rise(
+    item: &FeeItem,
+    (currency, rounding): (Currency, Rounding),
+    used: &Units,
+    more: (u64, u64),
+) -> Result<i64, ExactError> {
+    let minor = |sum: Exact| Ok::<i64, ExactError>(sum.rounded(currency, rounding)?.minor);
+    let (charged, promoted) = (used.charged(), used.promoted.as_slice());
+    let before = minor(item.amount(charged, promoted)?)?;
+    minor(item.most((charged, promoted), more)?)?.checked_sub(before).ok_or(ExactError::TooLarge)
 }
 
 /// What all units come to that are leased.

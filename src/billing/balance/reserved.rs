@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::available::{Counted, reserved};
+use super::available::{Counted, Later, OfItem, reserved};
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
 use crate::domain::balance::{Balance, Funds, Stretch};
+use crate::domain::money::Currency;
 use crate::domain::plan::PlanRef;
-use crate::domain::running_total::FeeKey;
+use crate::domain::running_total::{self, FeeFamily, Units};
+use crate::domain::tariff::{FeeItem, Tariff};
 use crate::domain::time::Period;
 use crate::store::Transaction;
 
@@ -58,27 +60,64 @@ async fn count(
     let apps: Vec<String> = apps.into_iter().map(str::to_owned).collect();
     let periods: BTreeSet<Period> = leased.keys().map(|stretch| stretch.service_period).collect();
     let periods: Vec<String> = periods.iter().map(ToString::to_string).collect();
-    let totals = transaction.unit_totals(&apps, &periods).await?;
+    let totals = transaction.fee_totals(&apps, &periods).await?;
     let mut counted = BTreeMap::new();
     for (stretch, units) in &leased {
-        let key = key(stretch);
-        let kept = transaction.plan_version(&stretch.plan).await?;
-        let tariff = Arc::new(kept.ok_or_else(|| BillingError::PlanUnknown(stretch.plan.clone()))?.tariff);
-        let is_same_allowance = |other: &FeeKey| other.allowance() == key.allowance();
-        let freed = totals.iter().filter(|(other, _)| is_same_allowance(other)).map(|(_, units)| units.free);
-        let freed = freed.fold(0, u64::saturating_add);
+        let tariff = tariff(transaction, stretch.plan.clone()).await?;
         let has_others = leased.keys().any(|other| is_other_version(other, stretch));
-        let allowance = tariff.fee.as_ref().map_or(0, |fee| fee.free_units);
-        let free_left = if has_others { 0 } else { allowance.saturating_sub(freed) };
-        let used = totals.get(&key).copied().unwrap_or_default();
-        counted.insert(stretch.clone(), Counted { tariff, used, free_left, leased: *units });
+        let mut items = Vec::with_capacity(tariff.fees.len());
+        for item in &tariff.fees {
+            let mut versions =
+                totals.iter().filter(|one| is_of(&one.family, stretch, item)).collect::<Vec<_>>();
+            versions.sort_unstable_by_key(|one| one.version);
+            let mut of_item = own(item, &versions, stretch.plan.version);
+            for other in versions.iter().filter(|other| other.version > stretch.plan.version) {
+                let plan = PlanRef { version: other.version, ..stretch.plan.clone() };
+                let later = self::tariff(transaction, plan).await?;
+                of_item.later.extend(self::later((item, &of_item), (&later, &other.units), tariff.currency));
+            }
+            if has_others {
+                of_item.free_left = 0;
+            }
+            items.push(of_item);
+        }
+        counted.insert(stretch.clone(), Counted { tariff, items, leased: *units });
     }
     Ok(counted)
 }
 
-fn key(Stretch { app, product, plan, service_period, .. }: &Stretch) -> FeeKey {
-    let (app, product, plan) = (app.clone(), product.clone(), plan.clone());
-    FeeKey { app, product, plan, service_period: *service_period }
+async fn tariff(transaction: &mut Transaction, plan: PlanRef) -> Result<Arc<Tariff>, BillingError> {
+    let kept = transaction.plan_version(&plan).await?;
+    Ok(Arc::new(kept.ok_or(BillingError::PlanUnknown(plan))?.tariff))
+}
+
+/// Whether units are of a stretch's item, under whichever version of its plan.
+fn is_of(family: &FeeFamily, stretch: &Stretch, item: &FeeItem) -> bool {
+    (&family.app, &family.product, &family.plan, family.service_period, family.item.as_ref())
+        == (&stretch.app, &stretch.product, &stretch.plan.name, stretch.service_period, item.key())
+}
+
+/// What is counted of an item under a version itself: earlier versions have their turn in the free allowance before it.
+fn own(item: &FeeItem, versions: &[&running_total::Counted], version: u32) -> OfItem {
+    let until_it = versions.iter().filter(|one| one.version <= version);
+    let freed = until_it.fold(0_u64, |sum, one| sum.saturating_add(one.units.free));
+    let used = versions.iter().find(|one| one.version == version);
+    OfItem {
+        used: used.map(|one| one.units.clone()).unwrap_or_default(),
+        free_left: item.terms().free_units.saturating_sub(freed),
+        later: Vec::new(),
+    }
+}
+
+/// What a later version may have to give up of the allowance; none if that is paid in another currency, from elsewhere.
+fn later(
+    (item, of_item): (&FeeItem, &OfItem),
+    (tariff, used): (&Tariff, &Units),
+    currency: Currency,
+) -> Option<Later> {
+    let item = tariff.fee_named(item.key()).filter(|_| tariff.currency == currency)?.clone();
+    let yielding = used.free.min(of_item.free_left);
+    (yielding > 0).then(|| Later { item, rounding: tariff.rounding, used: used.clone(), yielding })
 }
 
 /// Whether a stretch is of another version of the same plan, which shares the free allowance.

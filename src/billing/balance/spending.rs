@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::billing::error::BillingError;
 use crate::domain::balance::{Balance, Owner};
-use crate::domain::charge::{ChargeKind, LineKey};
+use crate::domain::charge::LineKey;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
 use crate::domain::time::Period;
@@ -23,7 +23,7 @@ pub(in crate::billing) async fn spend(
     transaction: &mut Transaction,
     charges: &[NewCharge],
 ) -> Result<(), BillingError> {
-    let is_fee = |new: &&NewCharge| new.charge.line.kind == ChargeKind::ServiceFee;
+    let is_fee = |new: &&NewCharge| new.charge.line.kind.is_fee();
     if !charges.iter().any(|new| is_fee(&new)) || !transaction.has_balances().await? {
         return Ok(());
     }

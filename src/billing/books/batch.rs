@@ -15,13 +15,14 @@ use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, Posted, post};
 use crate::billing::rating::totals::{Totals, sale_key};
 use crate::billing::rating::{
-    Billable, Booking, HALF, Rated, Running, ShareChange, Standing, Unrated, lines, rate, rate_transaction,
-    standing,
+    Billable, Booking, HALF, Prices, Rated, Running, ShareChange, Standing, Unrated, lines, rate,
+    rate_transaction, standing,
 };
 use crate::domain::charge::Charge;
 use crate::domain::id::AppId;
-use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::plan::PlanRef;
 use crate::domain::sale::SaleKey;
+use crate::domain::tariff::Tariff;
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::transaction::{Reach, Transaction, TransactionKind};
 use crate::store;
@@ -148,7 +149,7 @@ impl<'t> Books<'t> {
         }
         let apps = texts(distinct(unknown.iter().map(|(app, _)| *app)));
         let service = texts(distinct(unknown.iter().map(|(_, booking)| booking.service_period)));
-        let units = self.transaction.unit_totals(&apps, &service).await?;
+        let units = self.transaction.fee_totals(&apps, &service).await?;
         if self.sums == Sums::Read {
             let periods = texts(distinct(unknown.iter().map(|(_, booking)| booking.period)));
             self.totals.load_lines(&self.transaction.lines_of(&apps, &periods).await?);
@@ -212,7 +213,13 @@ impl<'t> Books<'t> {
             return Ok(Err((ExceptionKind::Plan, None)));
         };
         let booking = self.calendar.booking(call.at);
-        Ok(match rate(call, &tariff, booking, &mut self.totals) {
+        let mut later = Vec::new();
+        for version in self.totals.later_versions(call, &tariff, booking.service_period) {
+            let plan = PlanRef { name: call.plan.name.clone(), version };
+            later.extend(self.tariff(&plan).await?.map(|tariff| (version, tariff)));
+        }
+        let prices = Prices { tariff: &tariff, later: &later };
+        Ok(match rate(call, prices, booking, &mut self.totals) {
             Ok(rated) => match self.keep(call, rated) {
                 None => Ok(()),
                 Some(unrated) => Err((ExceptionKind::Transaction, Some(unrated))),
@@ -293,8 +300,8 @@ impl<'t> Books<'t> {
         let posted = transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         let mut units: Vec<_> = totals.changed_units().collect();
-        units.sort_unstable_by(|one, other| one.0.cmp(other.0));
-        transaction.keep_unit_totals(&units).await?;
+        units.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
+        transaction.keep_fee_totals(&units).await?;
         let sales = totals.changed_sales().map(|(key, sale)| {
             let Standing { returned, pending, .. } = standing(sale)?;
             Ok(NewSale { key, sale, returned, pending })
@@ -338,6 +345,7 @@ impl<'t> Books<'t> {
                 | Unrated::PartyUnknown(_)
                 | Unrated::OtherCurrency { .. }
                 | Unrated::SaleAmbiguous { .. }
+                | Unrated::PricesUnknown(_)
                 | Unrated::SaleDiffers { .. }
                 | Unrated::EventDiffers { .. }
                 | Unrated::EventUnnamed { .. }

@@ -43,8 +43,9 @@ pub(super) fn digests(records: &[Recorded]) -> Vec<Digest> {
 /// What a call is compared by. It stays as it is: the store has it.
 pub(super) fn worth(transaction: Option<&Transaction>) -> Worth {
     let written = |one: &Transaction| {
-        let amount = (one.amount.to_string(), one.amount.currency.code());
-        json!([one.kind.name(), one.id, one.of, amount.0, amount.1]).to_string()
+        // Of all that is left there is no amount, which is not the same as one of nothing.
+        let amount = one.minor().map(|_| one.amount.to_string());
+        json!([one.kind.name(), one.id, one.of, amount, one.amount.currency.code()]).to_string()
     };
     Worth::Billed(transaction.map_or_else(String::new, written))
 }

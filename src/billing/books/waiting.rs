@@ -9,8 +9,8 @@ use crate::billing::error::BillingError;
 use crate::billing::rating::totals::{event_key, sale_key};
 use crate::billing::rating::{Billable, Unrated};
 use crate::domain::money::{Amount, Currency};
-use crate::domain::plan::Tariff;
 use crate::domain::sale::{EventKey, SaleKey, WaitingEvent};
+use crate::domain::tariff::Tariff;
 use crate::domain::transaction::{Reach, Transaction};
 use crate::store;
 

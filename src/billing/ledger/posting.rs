@@ -1,7 +1,8 @@
 //! Charges → balanced ledger transactions, each keyed by what caused it. Pure.
 //!
 //! What changes a sale's share is a transaction by itself (`share_posting.rs`), whether it is charged yet or not. Fees of a batch
-//! are one for each statement line, as most are smaller than a minor unit. A charge that comes to nothing is not posted.
+//! are one for each statement line, as most are smaller than a minor unit. What comes to nothing is not posted, be it one charge or
+//! all those of a line and batch together.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::share_posting;
 use crate::billing::rating::ShareChange;
 use crate::domain::account::{Account, Party, Purpose};
-use crate::domain::charge::{Charge, ChargeKind, LineKey};
+use crate::domain::charge::{Charge, LineKey};
 use crate::domain::id::NodeId;
 use crate::domain::ledger::{About, LedgerTransaction, Posting, Unbalanced};
 use crate::domain::money::{Amount, MoneyError};
@@ -93,7 +94,7 @@ pub fn post(
         let posting = match (charge.minor, known) {
             (0, _) => None,
             // It is posted with the change that it is of.
-            _ if is_of_share(charge.line.kind) => None,
+            _ if !charge.line.kind.is_fee() => None,
             (_, Some(place)) => Some(place),
             (_, None) => {
                 let (line, cause) = (charge.line.clone(), cause(origin, &charge));
@@ -117,28 +118,23 @@ pub fn post(
             ledger.push(transaction);
         }
     }
-    for NewCharge { charge, posting } in posted.iter_mut().filter(|new| is_of_share(new.charge.line.kind)) {
+    for NewCharge { charge, posting } in posted.iter_mut().filter(|new| !new.charge.line.kind.is_fee()) {
         *posting = places.get(&charge.usage).copied().filter(|_| charge.minor != 0);
     }
     Ok(Posted { charges: posted, ledger, changes: places })
 }
 
-fn is_of_share(kind: ChargeKind) -> bool {
-    match kind {
-        ChargeKind::ServiceFee => false,
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => true,
-    }
-}
-
-/// By line, as stores keep postings by account: what comes in that order goes where the one before it went.
-fn sort(groups: &mut [Group], posted: &mut [NewCharge]) {
+/// By line, as stores keep postings by account: what comes in that order goes where the one before it went. Those that come to
+/// nothing go: where a price falls with its quantity, one call may take back what another has added.
+fn sort(groups: &mut Vec<Group>, posted: &mut [NewCharge]) {
+    let mut places = vec![None; groups.len()];
+    groups.retain(|group| group.sum.minor != 0);
     groups.sort_by(|one, other| one.line.cmp(&other.line));
-    let mut places = vec![0; groups.len()];
     for (place, group) in groups.iter().enumerate() {
-        places[group.begun] = place;
+        places[group.begun] = Some(place);
     }
     for charge in posted {
-        charge.posting = charge.posting.and_then(|begun| places.get(begun).copied());
+        charge.posting = charge.posting.and_then(|begun| places.get(begun).copied().flatten());
     }
 }
 

@@ -1,10 +1,11 @@
 //! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by
 //! them. Until then they may still be changed.
 
+use super::notice::{self, TooSoon};
 use super::subscribed::{Lacking, lacking};
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
-use crate::domain::plan::{PlanRef, PlanVersion, Tariff};
+use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
 use crate::store::plan_version::KeptVersion;
@@ -29,6 +30,9 @@ pub enum PlanError {
     /// A version that was in force is another now.
     #[error(transparent)]
     Changed(#[from] Changed),
+    /// A version to which subscriptions move comes into force too soon.
+    #[error(transparent)]
+    TooSoon(#[from] TooSoon),
     /// Subscriptions use what the snapshot lacks.
     #[error(transparent)]
     Lacking(#[from] Lacking),
@@ -51,6 +55,7 @@ pub enum Occasion {
 ///
 /// # Errors
 /// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
+/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice;
 /// [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
 pub async fn admit(
     store: &Store,
@@ -69,6 +74,9 @@ pub async fn admit(
     }
     let is_done = is_done(store, snapshot, now).await??;
     let mut transaction = store.begin().await?;
+    if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, now).await? {
+        return Err(too_soon.into());
+    }
     if !is_done {
         register(&mut transaction, snapshot, now).await?;
     }
@@ -166,7 +174,7 @@ enum Step {
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
-    match (kept.effective_from, is_same_price(&kept.tariff, &version.tariff)) {
+    match (kept.effective_from, kept.tariff.prices_like(&version.tariff)) {
         (Some(from), true) if from == version.effective_from => Ok(Step::None),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
@@ -197,17 +205,4 @@ async fn keep(
         Err(changed) => return Ok(Err(changed)),
     }
     Ok(Ok(()))
-}
-
-/// Whether two tariffs price alike; where they stand does not matter.
-fn is_same_price(one: &Tariff, other: &Tariff) -> bool {
-    let fee = |tariff: &Tariff| tariff.fee.as_ref().map(|fee| (fee.per_unit, fee.free_units));
-    let is_same_share = match (&one.share, &other.share) {
-        (Some(one), Some(other)) => one.is_same_price(other),
-        (one, other) => one.is_none() && other.is_none(),
-    };
-    one.currency == other.currency
-        && one.rounding == other.rounding
-        && fee(one) == fee(other)
-        && is_same_share
 }

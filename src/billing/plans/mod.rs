@@ -1,7 +1,9 @@
 //! Plan versions as the books keep them, and what subscriptions use of them.
 
 mod keep;
+mod notice;
 mod subscribed;
 
 pub use self::keep::{Changed, Occasion, PlanError, admit, in_force, keep_due, next_after};
+pub use self::notice::TooSoon;
 pub use self::subscribed::{Lack, Lacking};

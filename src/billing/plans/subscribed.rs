@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::domain::id::{PlanName, ProductName, SubscriptionId};
+use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
 use crate::store::subscription::{InUse, SubscriptionFilter};
@@ -17,6 +18,8 @@ const NAMED: u32 = 3;
 pub enum Lack {
     /// A plan.
     Plan(PlanName),
+    /// A version of a plan at which subscriptions stand.
+    Version(PlanRef),
     /// An API product.
     Product(ProductName),
     /// A plan's being for an API product.
@@ -27,6 +30,7 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plan(plan) => write!(f, "plan {plan} is missing"),
+            Self::Version(version) => write!(f, "plan version {version} is missing"),
             Self::Product(product) => write!(f, "API product {product} is missing"),
             Self::Offer(plan, product) => {
                 write!(f, "plan {plan} is no longer for API product {product}")
@@ -38,13 +42,15 @@ impl fmt::Display for Lack {
 impl Lack {
     /// The subscriptions that use it, of those that last after `now`.
     fn users(&self, now: Timestamp) -> SubscriptionFilter {
-        let (plan, product) = match self {
-            Self::Plan(plan) => (Some(plan), None),
-            Self::Product(product) => (None, Some(product)),
-            Self::Offer(plan, product) => (Some(plan), Some(product)),
+        let (plan, version, product) = match self {
+            Self::Plan(plan) => (Some(plan), None, None),
+            Self::Version(PlanRef { name, version }) => (Some(name), Some(*version), None),
+            Self::Product(product) => (None, None, Some(product)),
+            Self::Offer(plan, product) => (Some(plan), None, Some(product)),
         };
         SubscriptionFilter {
             plan: plan.cloned(),
+            version,
             product: product.cloned(),
             lasting_after: Some(now),
             ..SubscriptionFilter::default()
@@ -54,7 +60,7 @@ impl Lack {
     /// The options by which they are listed.
     fn options(&self) -> String {
         match self {
-            Self::Plan(plan) => format!("--plan {plan}"),
+            Self::Plan(plan) | Self::Version(PlanRef { name: plan, .. }) => format!("--plan {plan}"),
             Self::Product(product) => format!("--product {product}"),
             Self::Offer(plan, product) => format!("--plan {plan} --product {product}"),
         }
@@ -94,7 +100,8 @@ impl fmt::Display for Lacking {
             )?;
         }
         f.write_str(
-            "keep it in the policies, or end those subscriptions first: `tollgate subscription end ID`",
+            "keep it in the policies, or first end those subscriptions (`tollgate subscription end ID`) or, if it is a version, move \
+             them to another (`tollgate subscription move ID`)",
         )
     }
 }
@@ -126,11 +133,15 @@ pub(super) async fn lacking(
 }
 
 fn lacks(snapshot: &Snapshot, used: &InUse) -> Vec<Lack> {
-    let InUse { plan, product, .. } = used;
+    let InUse { plan, version, product, .. } = used;
     let found = snapshot.plans.get(plan);
     let mut lacks = Vec::new();
-    if found.is_none() {
-        lacks.push(Lack::Plan(plan.clone()));
+    match (found, version) {
+        (None, _) => lacks.push(Lack::Plan(plan.clone())),
+        (Some(found), Some(own)) if found.versions.iter().all(|one| one.reference.version != *own) => {
+            lacks.push(Lack::Version(PlanRef { name: plan.clone(), version: *own }));
+        }
+        (Some(_), _) => {}
     }
     if !snapshot.products.contains_key(product) {
         lacks.push(Lack::Product(product.clone()));

@@ -66,6 +66,28 @@ impl Bounds {
         }
     }
 
+    /// Adds charges; nothing is added if a sum would be too large.
+    pub(super) fn add_all(&mut self, charges: &[Charge]) -> Result<(), TooLarge> {
+        for (place, charge) in charges.iter().enumerate() {
+            if let Err(too_large) = self.add(charge) {
+                charges.iter().take(place).for_each(|added| self.take_back(added));
+                return Err(too_large);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back a charge that was added.
+    fn take_back(&mut self, charge: &Charge) {
+        let Counted { quantity, free, base } = counted(charge);
+        let Some(line) = self.lines.get_mut(&charge.line) else { return };
+        line.units = line.units.saturating_sub(quantity.saturating_add(free));
+        line.base = line.base.saturating_sub(base.map_or(0, |base| base.minor.unsigned_abs()));
+        if let Some(total) = self.totals.get_mut(line.statement) {
+            *total = total.saturating_sub(charge.minor.unsigned_abs());
+        }
+    }
+
     /// Adds a charge; nothing is added if a sum would be too large.
     pub(super) fn add(&mut self, charge: &Charge) -> Result<(), TooLarge> {
         let largest = match self.lines.get_mut(&charge.line) {

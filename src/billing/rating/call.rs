@@ -71,7 +71,7 @@ pub struct Booking {
     pub service_period: Period,
 }
 
-/// The statement line of a charge.
+/// The statement line of a charge by an item that has no name.
 pub(super) fn line(call: &Billable, booking: Booking, kind: ChargeKind, currency: Currency) -> LineKey {
     LineKey {
         partner: call.partner.clone(),
@@ -82,5 +82,6 @@ pub(super) fn line(call: &Billable, booking: Booking, kind: ChargeKind, currency
         kind,
         product: call.product.clone(),
         plan: call.plan.clone(),
+        item: None,
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use rust_decimal::Decimal;
+
 use crate::domain::charge::{Charge, LineKey, Price};
 use crate::domain::money::{Amount, MoneyError};
 use crate::domain::statement::StatementLine;
@@ -29,12 +31,18 @@ pub fn sum<'c>(charges: impl Iterator<Item = &'c Charge>) -> Result<Vec<Statemen
 
 fn line_of(charge: &Charge) -> StatementLine {
     let Counted { quantity, free, base } = counted(charge);
-    let rate = match &charge.price {
-        Price::Units { each, .. } => *each,
-        Price::Percent { percent, .. } => *percent,
-    };
-    let (key, amount, rule) = (charge.line.clone(), charge.amount(), charge.rule.clone());
-    StatementLine { key, charges: 1, quantity, free, rate, base, amount, rule }
+    let price = charge.price.words().cloned();
+    StatementLine {
+        key: charge.line.clone(),
+        charges: 1,
+        quantity,
+        free,
+        rate: price.as_ref().map_or_else(|| charge.price.rate(), |_| Decimal::ZERO),
+        price,
+        base,
+        amount: charge.amount(),
+        rule: charge.rule.clone(),
+    }
 }
 
 /// What a charge adds to the columns of its line.
@@ -47,6 +55,7 @@ pub(super) struct Counted {
 pub(super) fn counted(charge: &Charge) -> Counted {
     match &charge.price {
         Price::Units { charged, free, .. } => Counted { quantity: *charged, free: *free, base: None },
+        Price::Moved { units, .. } => Counted { quantity: *units, free: 0, base: None },
         Price::Percent { base, .. } => Counted { quantity: 1, free: 0, base: Some(*base) },
     }
 }

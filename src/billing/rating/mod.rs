@@ -16,6 +16,6 @@ pub(super) use self::bounds::HALF;
 pub use self::call::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS};
 pub use self::lifecycle::{Standing, standing};
 pub use self::outcome::{Rated, ShareChange, Unrated};
-pub use self::rate::rate;
+pub use self::rate::{Prices, rate};
 pub(super) use self::running::Running;
 pub use self::sale::rate_transaction;

@@ -9,6 +9,7 @@ use crate::domain::charge::Charge;
 use crate::domain::exact::ExactError;
 use crate::domain::id::{PartnerId, PartyName};
 use crate::domain::money::{Amount, Currency, MoneyError};
+use crate::domain::plan::PlanRef;
 use crate::domain::sale::EventKey;
 use crate::domain::split::Split;
 use crate::domain::time::{Period, Timestamp};
@@ -40,6 +41,9 @@ pub enum Unrated {
         /// The sale's.
         currency: Currency,
     },
+    /// It would take from units of a later version of its plan what is free of them, and the prices of that are not known.
+    #[error("the prices of plan {0}, with whose units it shares a free allowance, are not known")]
+    PricesUnknown(PlanRef),
     /// A transaction of a sale that is not known, or not yet.
     #[error("it {} {sale}, of which no sale in {currency} is known", verb(*kind))]
     SaleUnknown {
@@ -147,7 +151,7 @@ impl From<ExactError> for Unrated {
 /// What rating a call came to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rated {
-    /// Its charges: at most one of each kind.
+    /// Its charges: at most one of each kind, but for rewalks, of which there is one for each line at most.
     pub charges: Vec<Charge>,
     /// Why its transaction has no charge although it should.
     pub unrated: Option<Unrated>,

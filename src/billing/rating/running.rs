@@ -5,12 +5,11 @@
 //! all of it once anybody else has written to the books.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::bounds::Bounds;
 use crate::domain::id::AppId;
-use crate::domain::running_total::{AllowanceKey, FeeKey, Units};
+use crate::domain::running_total::{Counted, FeeFamily, Units};
 use crate::domain::time::Period;
 
 /// Most apps and service periods, and most lines, that are remembered: some 100 MiB. Beyond, all of them are forgotten.
@@ -21,17 +20,23 @@ type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 /// What is remembered.
 #[derive(Debug, Default)]
 pub(in crate::billing) struct Running {
-    units: Table<FeeKey, Counted>,
-    free: Table<AllowanceKey, u64>,
+    /// The versions of each family by their numbers.
+    families: Table<FeeFamily, Vec<Versioned>>,
+    /// Whether there is a family of more than one version.
+    has_versions: bool,
     /// The apps of which all that was counted in a service period is here.
     known: Table<Period, HashSet<AppId, foldhash::fast::RandomState>>,
-    changed: Vec<FeeKey>,
+    changed: Vec<(FeeFamily, u32)>,
     pub(super) bounds: Bounds,
 }
 
-#[derive(Debug, Default)]
-struct Counted {
-    units: Units,
+/// Units under one version of a plan.
+#[derive(Debug)]
+pub(super) struct Versioned {
+    /// The version.
+    pub(super) version: u32,
+    /// The units.
+    pub(super) units: Units,
     is_changed: bool,
 }
 
@@ -46,58 +51,66 @@ impl Running {
     }
 
     /// Takes what the store knows; what is known here already stays as it is.
-    pub(super) fn load(&mut self, units: HashMap<FeeKey, Units>) {
-        for (key, units) in units {
-            if let Entry::Vacant(place) = self.units.entry(key) {
-                let free = self.free.entry(place.key().allowance()).or_default();
-                *free = free.saturating_add(units.free);
-                place.insert(Counted { units, is_changed: false });
+    pub(super) fn load(&mut self, counted: Vec<Counted>) {
+        for Counted { family, version, units } in counted {
+            let versions = self.families.entry(family).or_default();
+            if let Err(place) = versions.binary_search_by_key(&version, |one| one.version) {
+                versions.insert(place, Versioned { version, units, is_changed: false });
+            }
+            self.has_versions |= versions.len() > 1;
+        }
+    }
+
+    /// Units by version.
+    pub(super) fn versions(&self, family: &FeeFamily) -> &[Versioned] {
+        self.families.get(family).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether units of more than one version share an allowance anywhere.
+    pub(super) fn has_versions(&self) -> bool {
+        self.has_versions
+    }
+
+    /// Has the units of a version be these.
+    pub(super) fn set_units(&mut self, family: &FeeFamily, version: u32, units: Units) {
+        let versions = match self.families.get_mut(family) {
+            Some(versions) => versions,
+            None => self.families.entry(family.clone()).or_default(),
+        };
+        match versions.binary_search_by_key(&version, |one| one.version) {
+            Err(place) => {
+                versions.insert(place, Versioned { version, units, is_changed: true });
+                self.has_versions |= versions.len() > 1;
+                self.changed.push((family.clone(), version));
+            }
+            Ok(place) => {
+                let Some(one) = versions.get_mut(place) else { return };
+                one.units = units;
+                if !std::mem::replace(&mut one.is_changed, true) {
+                    self.changed.push((family.clone(), version));
+                }
             }
         }
     }
 
-    pub(super) fn units(&self, key: &FeeKey) -> Units {
-        self.units.get(key).map(|counted| counted.units).unwrap_or_default()
-    }
-
-    /// Units that were free so far, under whatever version of the plan.
-    pub(super) fn free_units(&self, key: &FeeKey) -> u64 {
-        self.free.get(&key.allowance()).copied().unwrap_or(0)
-    }
-
-    /// Counts units on top of those before.
-    pub(super) fn set_units(&mut self, key: FeeKey, units: Units) {
-        let before = self.units(&key);
-        let more = units.free.saturating_sub(before.free);
-        if more > 0 {
-            let free = self.free.entry(key.allowance()).or_default();
-            *free = free.saturating_add(more);
-        }
-        let counted = match self.units.get_mut(&key) {
-            Some(counted) => counted,
-            None => self.units.entry(key.clone()).or_default(),
-        };
-        counted.units = units;
-        if !std::mem::replace(&mut counted.is_changed, true) {
-            self.changed.push(key);
-        }
-    }
-
-    /// The units that changed in this batch.
-    pub(super) fn changed_units(&self) -> impl Iterator<Item = (&FeeKey, Units)> {
-        self.changed.iter().map(|key| (key, self.units(key)))
+    /// The units that changed in this batch, with their versions.
+    pub(super) fn changed_units(&self) -> impl Iterator<Item = (&FeeFamily, u32, &Units)> {
+        self.changed.iter().filter_map(|(family, version)| {
+            let versions = self.versions(family);
+            let one = versions.iter().find(|one| one.version == *version)?;
+            Some((family, *version, &one.units))
+        })
     }
 
     /// What is remembered for the next batch, once this one is written.
     pub(super) fn settled(mut self) -> Self {
         let apps = self.known.values().map(HashSet::len).fold(0, usize::saturating_add);
-        if apps.max(self.units.len()).max(self.bounds.len()) > MAX_REMEMBERED {
+        if apps.max(self.families.len()).max(self.bounds.len()) > MAX_REMEMBERED {
             return Self::default();
         }
-        for key in std::mem::take(&mut self.changed) {
-            if let Some(counted) = self.units.get_mut(&key) {
-                counted.is_changed = false;
-            }
+        for (family, _) in std::mem::take(&mut self.changed) {
+            let versions = self.families.get_mut(&family).into_iter().flatten();
+            versions.for_each(|one| one.is_changed = false);
         }
         self
     }

@@ -15,9 +15,9 @@ use super::totals::{Totals, event_key, sale_key};
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
 use crate::domain::id::ItemName;
 use crate::domain::money::Amount;
-use crate::domain::plan::Tariff;
 use crate::domain::sale::{Event, EventKey, Sale, Sums};
 use crate::domain::share::Earned;
+use crate::domain::tariff::Tariff;
 use crate::domain::transaction::{Transaction, TransactionKind};
 
 /// Rates the transaction of a call alone, and counts it in `totals`.
@@ -201,6 +201,7 @@ fn line(change: &ShareChange, sale: &Sale, booking: Booking) -> LineKey {
         kind,
         product: sale.product.clone(),
         plan: sale.plan.clone(),
+        item: (sale.item != ItemName::of_share()).then(|| sale.item.clone()),
     }
 }
 

@@ -8,9 +8,9 @@ use super::outcome::Unrated;
 use crate::domain::account::Party;
 use crate::domain::exact::Exact;
 use crate::domain::money::{Amount, Currency};
-use crate::domain::plan::Tariff;
 use crate::domain::share::{Held, Receiver, Share, ShareItem, ShareRate};
 use crate::domain::split::Split;
+use crate::domain::tariff::Tariff;
 use crate::domain::transaction::Transaction;
 
 /// The item of a share that is for a sale, if there is one.

@@ -9,21 +9,26 @@ use std::collections::{HashMap, HashSet};
 use super::bounds::TooLarge;
 use super::call::Billable;
 use super::outcome::Unrated;
-use super::running::Running;
+use super::running::{Running, Versioned};
 use crate::domain::charge::Charge;
 use crate::domain::id::AppId;
 use crate::domain::money::Currency;
-use crate::domain::running_total::{FeeKey, Units};
+use crate::domain::running_total::{Counted, FeeFamily, Units};
 use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
 use crate::domain::statement::StatementLine;
+use crate::domain::tariff::{FeeItem, Tariff};
 use crate::domain::time::Period;
 use crate::domain::transaction::{Reach, Transaction};
 
-/// Where a call's units are counted.
-#[must_use]
-pub fn fee_key(call: &Billable, service_period: Period) -> FeeKey {
-    let (app, product, plan) = (call.app.clone(), call.product.clone(), call.plan.clone());
-    FeeKey { app, product, plan, service_period }
+/// Where a call's units are counted that is charged by an item.
+pub(super) fn fee_family(call: &Billable, item: &FeeItem, service_period: Period) -> FeeFamily {
+    FeeFamily {
+        app: call.app.clone(),
+        product: call.product.clone(),
+        plan: call.plan.name.clone(),
+        service_period,
+        item: item.key().cloned(),
+    }
 }
 
 /// The sale of the calling app that a transaction is, or is of.
@@ -73,7 +78,7 @@ impl Totals {
     pub(in crate::billing) fn load_units(
         &mut self,
         apps: impl IntoIterator<Item = (AppId, Period)>,
-        units: HashMap<FeeKey, Units>,
+        units: Vec<Counted>,
     ) {
         self.running.load(units);
         for (app, service_period) in apps {
@@ -110,15 +115,19 @@ impl Totals {
         self.running.bounds.load(lines);
     }
 
-    /// Units counted so far.
-    #[must_use]
-    pub fn units(&self, key: &FeeKey) -> Units {
-        self.running.units(key)
+    /// Units counted so far, by version.
+    pub(super) fn sums(&self, family: &FeeFamily) -> &[Versioned] {
+        self.running.versions(family)
     }
 
-    /// Units that were free so far, under whatever version of the plan.
-    pub(super) fn free_units(&self, key: &FeeKey) -> u64 {
-        self.running.free_units(key)
+    /// The versions behind that of a call, in order, that share its free allowance: their prices are needed to rate it.
+    #[must_use]
+    pub fn later_versions(&self, call: &Billable, tariff: &Tariff, service_period: Period) -> Vec<u32> {
+        // Nearly always a plan has one version in a period.
+        let item = tariff.fee_of(call.route.as_ref()).filter(|_| self.running.has_versions());
+        let Some(item) = item else { return Vec::new() };
+        let sums = self.sums(&fee_family(call, item, service_period));
+        sums.iter().map(|one| one.version).filter(|version| *version > call.plan.version).collect()
     }
 
     /// A sale that is known.
@@ -162,9 +171,9 @@ impl Totals {
         self.events.get(key)
     }
 
-    /// Counts units on top of those before.
-    pub(super) fn set_units(&mut self, key: FeeKey, units: Units) {
-        self.running.set_units(key, units);
+    /// Has the units of a version be these.
+    pub(super) fn set_units(&mut self, family: &FeeFamily, version: u32, units: Units) {
+        self.running.set_units(family, version, units);
     }
 
     pub(super) fn set_sale(&mut self, key: SaleKey, sale: Sale) {
@@ -182,6 +191,11 @@ impl Totals {
         self.running.bounds.add(charge)
     }
 
+    /// Adds charges to the sums of their lines and statements, if all of these stay within what is believed.
+    pub(super) fn add_to_lines(&mut self, charges: &[Charge]) -> Result<(), TooLarge> {
+        self.running.bounds.add_all(charges)
+    }
+
     /// Apps and periods of statements of which the store was not asked yet how large they are, if nothing was added to any
     /// that could be too much for a small one.
     pub(in crate::billing) fn small_statements(&self) -> Option<(Vec<String>, Vec<String>)> {
@@ -193,8 +207,8 @@ impl Totals {
         self.running.bounds.were_small();
     }
 
-    /// The units that changed.
-    pub fn changed_units(&self) -> impl Iterator<Item = (&FeeKey, Units)> {
+    /// The units that changed, with their versions.
+    pub fn changed_units(&self) -> impl Iterator<Item = (&FeeFamily, u32, &Units)> {
         self.running.changed_units()
     }
 

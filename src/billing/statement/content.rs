@@ -3,6 +3,8 @@
 //! Its form has a number, and its fields a fixed order. A later form is another number; what was written in an earlier
 //! one is read for ever.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::charge::{ChargeKind, LineKey};
@@ -13,8 +15,9 @@ use crate::domain::statement::{Statement, StatementLine, StatementStanding, Tota
 use crate::domain::time::{Period, Timestamp};
 use crate::store::statement::KeptStatement;
 
-/// The form that is written. Form 0 had neither number nor time of closing, and its fields in the order of the alphabet.
-const FORMAT: u32 = 1;
+/// The form that is written. Form 0 had neither number nor time of closing, and its fields in the order of the alphabet; of
+/// form 1, lines had neither items nor prices in words.
+const FORMAT: u32 = 2;
 
 /// A content that cannot be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +52,8 @@ struct Line {
     kind: String,
     product: String,
     plan: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item: Option<String>,
     service_period: String,
     is_adjustment: bool,
     charges: u64,
@@ -58,6 +63,9 @@ struct Line {
     free_units: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit_price: Option<String>,
+    /// In words, of a line whose units do not all cost the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transactions: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +103,7 @@ pub fn write(statement: &Statement, number: i64, closed_at: Timestamp) -> Result
 fn write_line(line: &StatementLine) -> Line {
     let rate = Some(line.rate.normalize().to_string());
     let is_fee = match line.key.kind {
-        ChargeKind::ServiceFee => true,
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => true,
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => false,
     };
     Line {
@@ -103,12 +111,14 @@ fn write_line(line: &StatementLine) -> Line {
         kind: line.key.kind.name().to_owned(),
         product: line.key.product.to_string(),
         plan: line.key.plan.to_string(),
+        item: line.key.item.as_ref().map(ToString::to_string),
         service_period: line.key.service_period.to_string(),
         is_adjustment: line.key.is_adjustment(),
         charges: line.charges,
         units: is_fee.then_some(line.quantity),
         free_units: is_fee.then_some(line.free),
-        unit_price: rate.clone().filter(|_| is_fee),
+        unit_price: rate.clone().filter(|_| is_fee && line.price.is_none()),
+        price: line.price.as_ref().map(ToString::to_string),
         transactions: (!is_fee).then_some(line.quantity),
         base: line.base.map(|base| base.to_string()),
         percent: rate.filter(|_| !is_fee),
@@ -161,7 +171,11 @@ fn statement(content: Content, kept: &KeptStatement) -> Result<Statement, &'stat
 
 fn read_line(line: &Line, statement: &Statement) -> Result<StatementLine, &'static str> {
     let currency = statement.currency;
-    let rate = line.unit_price.as_ref().or(line.percent.as_ref()).ok_or("unit_price or percent")?;
+    let rate = match (&line.unit_price, &line.percent, &line.price) {
+        (Some(rate), _, _) | (None, Some(rate), _) => rate.as_str(),
+        (None, None, Some(_)) => "0",
+        (None, None, None) => return Err("unit_price or percent"),
+    };
     let base = line.base.as_deref().map(|base| Amount::parse(base, currency).map_err(|_| "base"));
     Ok(StatementLine {
         key: LineKey {
@@ -173,11 +187,13 @@ fn read_line(line: &Line, statement: &Statement) -> Result<StatementLine, &'stat
             kind: ChargeKind::named(&line.kind).ok_or("kind")?,
             product: line.product.parse().map_err(|_| "product")?,
             plan: plan(&line.plan).ok_or("plan")?,
+            item: line.item.as_deref().map(|item| item.parse().map_err(|_| "item")).transpose()?,
         },
         charges: line.charges,
         quantity: line.units.or(line.transactions).ok_or("units or transactions")?,
         free: line.free_units.unwrap_or(0),
         rate: parse_decimal(rate).map_err(|_| "unit_price or percent")?,
+        price: line.price.as_deref().map(Arc::from),
         base: base.transpose()?,
         amount: Amount::parse(&line.amount, currency).map_err(|_| "amount")?,
         rule: place(&line.rule).ok_or("rule")?,
@@ -214,11 +230,13 @@ mod tests {
                 kind,
                 product: "store.front".parse().unwrap(),
                 plan: PlanRef { name: "pro@home".parse().unwrap(), version: 3 },
+                item: None,
             },
             charges: 2,
             quantity: 5,
             free: if is_fee { 7 } else { 0 },
             rate: parse_decimal("0.0100").unwrap(),
+            price: None,
             base: (!is_fee).then_some(Amount { minor: -10_000, currency }),
             amount: Amount { minor, currency },
             rule: Location { file: "plans/a:b.yaml".into(), line: 12, column: 7 },
@@ -249,7 +267,7 @@ mod tests {
 
     /// These bytes are hashed and kept for years: a change of them is a new form.
     const GOLDEN: &str = concat!(
-        r#"{"format":1,"number":42,"closed_at":"2026-11-30T16:00:00Z","partner":"acme","app":"app_1","#,
+        r#"{"format":2,"number":42,"closed_at":"2026-11-30T16:00:00Z","partner":"acme","app":"app_1","#,
         r#""period":"2026-11","currency":"CNY","lines":["#,
         r#"{"id":"CNY 2026-11 service_fee store.front pro@home@3","kind":"service_fee","product":"store.front","#,
         r#""plan":"pro@home@3","service_period":"2026-11","is_adjustment":false,"charges":2,"units":5,"#,
@@ -269,12 +287,33 @@ mod tests {
     }
 
     #[test]
-    fn the_form_before_is_read_and_a_later_one_is_not() {
-        let start = r#"{"format":1,"number":42,"closed_at":"2026-11-30T16:00:00Z","#;
-        let before = GOLDEN.replace(start, "{");
-        assert_eq!(read(&kept(&before)).unwrap(), read(&kept(GOLDEN)).unwrap());
-        let later = GOLDEN.replace(r#""format":1"#, r#""format":2"#);
-        assert!(read(&kept(&later)).unwrap_err().reason.contains("form 2"));
+    fn a_line_of_an_item_with_a_price_in_words_is_read_back() {
+        let mut tiered = line(ChargeKind::Rewalk, 5);
+        tiered.key.item = Some("orders".parse().unwrap());
+        tiered.price = Some("volume: 0.01 each to unit 10, 0.005 each beyond".into());
+        (tiered.rate, tiered.base) = (rust_decimal::Decimal::ZERO, None);
+        let statement = Statement { lines: vec![tiered], ..sample() };
+        let text = write(&statement, 42, Timestamp::from_seconds(1_796_054_400)).unwrap();
+        for part in [
+            r#""id":"CNY 2026-10 rewalk store.front pro@home@3 orders","#,
+            r#""plan":"pro@home@3","item":"orders","#,
+            r#""price":"volume: 0.01 each to unit 10, 0.005 each beyond","amount":"#,
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(read(&kept(&text)).unwrap().lines, statement.lines);
+    }
+
+    #[test]
+    fn the_forms_before_are_read_and_a_later_one_is_not() {
+        let start = r#"{"format":2,"number":42,"closed_at":"2026-11-30T16:00:00Z","#;
+        let first = GOLDEN.replace(start, "{");
+        let second = GOLDEN.replace(r#""format":2"#, r#""format":1"#);
+        for before in [first, second] {
+            assert_eq!(read(&kept(&before)).unwrap(), read(&kept(GOLDEN)).unwrap());
+        }
+        let later = GOLDEN.replace(r#""format":2"#, r#""format":3"#);
+        assert!(read(&kept(&later)).unwrap_err().reason.contains("form 3"));
         for (text, wrong, field) in [
             (r#""fees":"0.05""#, r#""fees":"0,05""#, "fees"),
             (r#""amount":"-2.50""#, r#""amount":"-2.505""#, "amount"),

@@ -4,7 +4,8 @@ use askama::Template;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::domain::charge::{ChargeKind, Price};
+use crate::domain::charge::{Charge, ChargeKind, Position, Price};
+use crate::domain::id::ItemName;
 use crate::domain::money::Currency;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::store::charge::KeptCharge;
@@ -54,11 +55,17 @@ fn line_to_json(line: &StatementLine) -> Value {
         "currency": line.key.currency.code(),
         "rule": line.rule.to_string(),
     });
+    if let Some(item) = &line.key.item {
+        value["item"] = json!(item.as_str());
+    }
     match line.key.kind {
-        ChargeKind::ServiceFee => {
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => {
             value["units"] = json!(line.quantity);
             value["free_units"] = json!(line.free);
-            value["unit_price"] = json!(plain(line.rate));
+            match &line.price {
+                Some(price) => value["price"] = json!(&**price),
+                None => value["unit_price"] = json!(plain(line.rate)),
+            }
         }
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             value["transactions"] = json!(line.quantity);
@@ -69,15 +76,22 @@ fn line_to_json(line: &StatementLine) -> Value {
     value
 }
 
-/// A charge, down to the usage record, plan version and rule that made it. `amount` is exact; `posted` is what it adds to
-/// its line, which is rounded as a whole.
+/// A charge, down to the usage record, plan version and rule that made it. `amount` is exact, where every unit costs the same;
+/// `posted` is what it adds to its line, which is rounded as a whole.
 #[must_use]
 pub fn charge_to_json(kept: &KeptCharge) -> Value {
     let KeptCharge { charge, cause } = kept;
     let (amount, price) = match &charge.price {
-        Price::Units { charged, free, each } => (
-            each.checked_mul(Decimal::from(*charged)).map(|exact| money(exact, charge.line.currency)),
-            json!({"units": charged, "free_units": free, "unit_price": plain(*each)}),
+        Price::Units { charged, free, each, position, words } => (
+            exact(charge, *charged),
+            in_position(
+                json!({"units": charged, "free_units": free, "unit_price": plain(*each)}),
+                (*position, words.as_deref()),
+            ),
+        ),
+        Price::Moved { units, each, position, words } => (
+            exact(charge, *units),
+            in_position(json!({"units": units, "unit_price": plain(*each)}), (*position, words.as_deref())),
         ),
         Price::Percent { transaction, base, percent } => (
             Some(charge.amount().to_string()),
@@ -99,6 +113,28 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
         "rule": charge.rule.to_string(),
         "ledger_cause": cause,
     })
+}
+
+/// What units come to that all cost the same; of others, what they add to their line.
+fn exact(charge: &Charge, units: u64) -> Option<String> {
+    match charge.price.words() {
+        None => {
+            let exact = charge.price.rate().checked_mul(Decimal::from(units));
+            exact.map(|exact| money(exact, charge.line.currency))
+        }
+        Some(_) => Some(charge.amount().to_string()),
+    }
+}
+
+/// A price with its words, and where in it what is charged lies.
+fn in_position(mut price: Value, (position, words): (Position, Option<&str>)) -> Value {
+    if let Some(words) = words {
+        price["price"] = json!(words);
+    }
+    if position != Position::Whole {
+        price["position"] = json!(position.to_string());
+    }
+    price
 }
 
 /// An exact amount with the currency's digits, or more if it needs them.
@@ -137,6 +173,8 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
         "currency",
         "rule",
         "line",
+        "item",
+        "price",
     ])?;
     for line in statements.iter().flat_map(|statement| &statement.lines) {
         let key = &line.key;
@@ -150,17 +188,24 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
             key.service_period.to_string(),
             line.quantity.to_string(),
             line.free.to_string(),
-            plain(line.rate),
+            rate(line),
             line.base.map(|base| base.to_string()).unwrap_or_default(),
             line.amount.to_string(),
             key.currency.to_string(),
             inert(&line.rule.to_string()),
             inert(&key.id().to_string()),
+            inert(key.item.as_ref().map_or("", ItemName::as_str)),
+            inert(line.price.as_deref().unwrap_or_default()),
         ])?;
     }
     let bytes =
         writer.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))?;
     Ok(String::from_utf8(bytes).unwrap_or_default())
+}
+
+/// The rate of a line; nothing where its price has words.
+fn rate(line: &StatementLine) -> String {
+    if line.price.is_none() { plain(line.rate) } else { String::new() }
 }
 
 /// A text that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers are left alone.
@@ -172,9 +217,20 @@ pub(in crate::billing) fn inert(text: &str) -> String {
 fn words(line: &StatementLine) -> &'static str {
     match line.key.kind {
         ChargeKind::ServiceFee => "Service fee",
+        ChargeKind::Rewalk => "Units no longer free, as earlier ones came",
         ChargeKind::RevenueShare => "Share of sales",
         ChargeKind::ShareReversal => "Share given back for refunds",
     }
+}
+
+/// The same with the item.
+fn heading(line: &StatementLine) -> String {
+    line.key.item.as_ref().map_or_else(|| words(line).to_owned(), |item| format!("{} ({item})", words(line)))
+}
+
+/// The price of a line: in words, or each or the percentage.
+fn price(line: &StatementLine) -> String {
+    line.price.as_ref().map_or_else(|| plain(line.rate), ToString::to_string)
 }
 
 #[derive(Template)]
@@ -187,7 +243,7 @@ th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-a
 {% for statement in statements %}<section><h1>Statement {{ statement.period }}</h1>
 <p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.standing %}{% when StatementStanding::Draft %}Draft: the period is open.{% when StatementStanding::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
 <table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Price or %</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
-{% for line in statement.lines %}<tr><td>{{ self::words(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ line.rate.normalize() }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
+{% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
 {% endfor %}</tbody><tfoot><tr><td colspan="8">Service fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
 )]
 struct Page<'a> {

@@ -113,6 +113,7 @@ impl Facts {
             app: id.clone(),
             product: of.product.clone(),
             plan: of.plan.clone(),
+            version: None,
             from: now,
             until: None,
         };
@@ -262,6 +263,7 @@ fn subscription(of: &Value) -> Result<Subscription, Failure> {
         app: field(of, "app")?,
         product: field(of, "product")?,
         plan: field(of, "plan")?,
+        version: of["version"].as_u64().and_then(|version| u32::try_from(version).ok()),
         from: field(of, "from")?,
         until: optional(of, "until")?,
     })

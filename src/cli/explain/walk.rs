@@ -16,6 +16,7 @@ use crate::credential::message_signature::Body;
 use crate::domain::plan::{Limit, LimitKey};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::domain::scope::ScopeSet;
+use crate::domain::tariff::FeeTerms;
 use crate::domain::time::Timestamp;
 use crate::gateway::admit::admit;
 use crate::gateway::authorize::{Circumstances, Permit, authorize_before};
@@ -95,6 +96,7 @@ fn walk(
     }
     let permit = authorized?;
     count(decisions, (route, &permit), identity.as_ref(), from)?;
+    tell_fee(decisions, route, &permit);
     look_at_body(decisions, &permit, asked)?;
     // Who has no subscription counts as nobody.
     tell_masked(decisions, route, identity.as_ref().filter(|_| permit.subscribed.is_some()));
@@ -123,6 +125,18 @@ fn is_own(
     let identity = proof.ok_or(Refusal::CredentialMissing)?.identity()?;
     question.check(&identity.caller, asked.from.unwrap_or(HERE))?;
     Ok(true)
+}
+
+/// By which item of the plan the call is charged, if it turns out to be billable.
+fn tell_fee(decisions: &mut Decisions, route: &Route, permit: &Permit<'_>) {
+    let Some((_, version)) = permit.subscribed.as_ref().filter(|_| route.meter.is_some()) else { return };
+    let Some(item) = version.tariff.fee_of(Some(&route.name)) else { return };
+    let FeeTerms { name, free_units, source, .. } = item.terms();
+    let currency = version.tariff.currency;
+    let price = format!("{name} of {}, in {currency}: {}", version.reference, item.price_in_words());
+    let free =
+        if *free_units == 0 { String::new() } else { format!(", after {free_units} free units a month") };
+    decisions.add("fee", Some(source), format!("charged if it is billable by {price}{free}"));
 }
 
 /// What the caller gets masked of the answer.

@@ -14,6 +14,7 @@ fn known(number: usize, plan: &str) -> (KeyHash, KnownKey) {
     let subscribed = Subscribed {
         product: ProductName::new("tracking").unwrap(),
         plan: PlanName::new(plan).unwrap(),
+        version: Some(2),
         from: Timestamp::from_seconds(5),
         until: number.is_multiple_of(2).then(|| Timestamp::from_seconds(9)),
     };

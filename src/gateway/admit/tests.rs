@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
-use crate::domain::plan::{PlanRef, Tariff};
+use crate::domain::plan::{Existing, PlanRef};
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 use crate::limit::cell::Cells;
 
@@ -28,6 +29,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
     PlanVersion {
         reference: PlanRef { name: PlanName::new(plan).unwrap(), version },
         effective_from: Timestamp::default(),
+        existing: Existing::Stay,
         limits: vec![Limit {
             announced: rate.announced(&limit),
             name: limit,
@@ -38,7 +40,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
         tariff: Tariff {
             currency: "CNY".parse().unwrap(),
             rounding: Rounding::HalfUp,
-            fee: None,
+            fees: Vec::new(),
             share: None,
         },
         merchant_fee: None,

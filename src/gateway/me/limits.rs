@@ -18,15 +18,21 @@ use crate::policy::snapshot::{Route, Snapshot};
 /// The answer to `/me/limits`.
 pub(super) fn document((snapshot, cells): (&Snapshot, &Cells), identity: &Identity, moment: Moment) -> Value {
     let caller = &identity.caller;
-    let plans: BTreeSet<&PlanName> = active(caller, moment.now).map(|subscribed| &subscribed.plan).collect();
-    let versions = plans
+    let plans: BTreeSet<(&PlanName, Option<u32>)> =
+        active(caller, moment.now).map(|subscribed| (&subscribed.plan, subscribed.version)).collect();
+    let mut versions: Vec<&PlanVersion> = plans
         .into_iter()
-        .filter_map(|plan| snapshot.plans.get(plan).and_then(|plan| plan.version_at(moment.now)));
+        .filter_map(|(plan, own)| snapshot.plans.get(plan)?.version_for(own, moment.now))
+        .collect();
+    // Subscriptions that stand at several versions may have come to the same.
+    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
+    versions.dedup_by(|one, other| one.reference == other.reference);
     let shown = |version: &PlanVersion, limit: &Limit| {
         let of = Of { snapshot, cells, app: &caller.app.id, version, now: moment.monotonic };
         of.limit(limit)
     };
     let limits: Vec<Value> = versions
+        .into_iter()
         .flat_map(|version| version.limits.iter().map(move |limit| (version, limit)))
         .map(|(version, limit)| shown(version, limit))
         .collect();

@@ -87,7 +87,7 @@ pub(super) fn active(caller: &Caller, now: Timestamp) -> impl Iterator<Item = &S
 fn subscriptions(snapshot: &Snapshot, caller: &Caller, now: Timestamp) -> Vec<Value> {
     let shown = |subscribed: &Subscribed| {
         let plan = snapshot.plans.get(&subscribed.plan);
-        let version = plan.and_then(|plan| plan.version_at(now));
+        let version = plan.and_then(|plan| plan.version_for(subscribed.version, now));
         json!({
             "product": subscribed.product.as_str(),
             "plan": version.map_or_else(

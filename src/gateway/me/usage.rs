@@ -54,10 +54,14 @@ fn line(line: &StatementLine) -> Value {
         "amount": line.amount.to_string(),
         "currency": line.key.currency.code(),
     });
+    if let Some(item) = &line.key.item {
+        shown["item"] = json!(item.as_str());
+    }
     match line.key.kind {
         ChargeKind::ServiceFee => {
             (shown["units"], shown["free_units"]) = (json!(line.quantity), json!(line.free));
         }
+        ChargeKind::Rewalk => shown["units"] = json!(line.quantity),
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             shown["base"] = json!(line.base.map(|base| base.to_string()));
         }

@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod binding;
+mod fees;
 mod issuers;
 mod journal;
 mod login;

@@ -1,20 +1,24 @@
 //! `plans/*.yaml`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 
-use super::super::file::plans::{LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry};
+use super::super::file::plans::{
+    ExistingName, LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry,
+};
 use super::super::load::Document;
 use super::super::source::Kind;
 use super::access::rate;
 use super::basics::duration;
+use super::fees::Fees;
 use super::set::{Compiling, Products};
 use super::shares;
-use crate::domain::id::{LimitName, PlanName};
+use crate::domain::id::{LimitName, PlanName, RouteName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
-use crate::domain::plan::{Fee, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Tariff};
+use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
@@ -23,15 +27,19 @@ pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> Has
         let Some(file) = compiling.decode::<PlanFile>(document, "") else { continue };
         let Some(name) = compiling.take(document, "/plan", PlanName::new(&file.plan)) else { continue };
         let mut for_products = Vec::new();
+        let mut routes: HashSet<&RouteName> = HashSet::new();
         for (index, product) in file.products.iter().enumerate() {
             match products.get_key_value(product.as_str()) {
-                Some((product, _)) => for_products.push(product.clone()),
+                Some((name, product)) => {
+                    for_products.push(name.clone());
+                    routes.extend(&product.routes);
+                }
                 None => {
                     compiling.dangling(document, &format!("/products/{index}"), Kind::Products, product);
                 }
             }
         }
-        let versions = versions(compiling, document, &name, &file);
+        let versions = versions(compiling, document, (&name, &routes), &file);
         if let Some((_, first)) = plans.get(&name) {
             compiling.taken(document, "/plan", &format!("plan {name}"), &first.clone());
             continue;
@@ -45,13 +53,13 @@ pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> Has
 fn versions(
     compiling: &mut Compiling<'_>,
     document: &Document,
-    name: &PlanName,
+    (name, routes): (&PlanName, &HashSet<&RouteName>),
     file: &PlanFile,
 ) -> Vec<PlanVersion> {
     let mut versions: Vec<PlanVersion> = Vec::new();
     for (index, entry) in file.versions.iter().enumerate() {
         let pointer = format!("/versions/{index}");
-        let Some(version) = version(compiling, document, (&pointer, name), entry) else { continue };
+        let Some(version) = version(compiling, document, (&pointer, name, routes), entry) else { continue };
         let rises = versions.last().is_none_or(|last| {
             last.reference.version < version.reference.version && last.effective_from < version.effective_from
         });
@@ -67,7 +75,7 @@ fn versions(
 fn version(
     compiling: &mut Compiling<'_>,
     document: &Document,
-    (pointer, name): (&str, &PlanName),
+    (pointer, name, routes): (&str, &PlanName, &HashSet<&RouteName>),
     entry: &VersionEntry,
 ) -> Option<PlanVersion> {
     let effective_from: Option<Timestamp> =
@@ -83,11 +91,10 @@ fn version(
         }
         limits.push(limit);
     }
-    let fee = entry.fee.as_ref().map(|fee| {
-        let pointer = format!("{pointer}/fee/per_unit");
-        let price = fee.per_unit.decimal();
-        let per_unit = decimal(compiling, document, &pointer, price, Decimal::from(1_000_000_000_i64))?;
-        Some(Fee { per_unit, free_units: fee.free_units, source: document.key_location(&pointer) })
+    // Whether a cap is an amount, and how fine a price is, depends on the currency: what is wrong with that has been told.
+    let fees = currency.map_or_else(Vec::new, |currency| {
+        let mut fees = Fees { compiling: &mut *compiling, document, pointer, routes, currency };
+        fees.compile(entry.fee.as_ref(), &entry.fees)
     });
     // Whether an amount is one depends on the currency: what is wrong with that has been told.
     let share =
@@ -101,6 +108,7 @@ fn version(
         }
         MerchantFee { en: fee.en.clone(), zh: fee.zh.clone() }
     });
+    let existing = existing(compiling, document, pointer, entry);
     let rounding = match entry.rounding {
         None | Some(RoundingName::HalfUp) => Rounding::HalfUp,
         Some(RoundingName::HalfEven) => Rounding::HalfEven,
@@ -108,11 +116,40 @@ fn version(
     Some(PlanVersion {
         reference: PlanRef { name: name.clone(), version: entry.version },
         effective_from: effective_from?,
+        existing: existing?,
         limits,
-        tariff: Tariff { currency: currency?, rounding, fee: fee.flatten(), share },
+        tariff: Tariff { currency: currency?, rounding, fees, share },
         merchant_fee,
         source: document.location(pointer),
     })
+}
+
+fn existing(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    entry: &VersionEntry,
+) -> Option<Existing> {
+    let pointer_of = |part: &str| format!("{pointer}/{part}");
+    match (entry.existing, &entry.notice) {
+        (None | Some(ExistingName::Stay), None) => Some(Existing::Stay),
+        (Some(ExistingName::Move), Some(notice)) => {
+            let notice = duration(compiling, document, &pointer_of("notice"), notice)?;
+            Some(Existing::Move { notice })
+        }
+        (Some(ExistingName::Move), None) => {
+            let message = "existing subscriptions move with notice, and there is none".to_owned();
+            let help = "write `notice: 30d` beside it".to_owned();
+            compiling.wrong(document, &pointer_of("existing"), message, Some(help));
+            None
+        }
+        (None | Some(ExistingName::Stay), Some(_)) => {
+            let message = "existing subscriptions stay, so nobody is given notice".to_owned();
+            let help = "leave it out, or write `existing: move`".to_owned();
+            compiling.wrong(document, &pointer_of("notice"), message, Some(help));
+            None
+        }
+    }
 }
 
 fn limit(

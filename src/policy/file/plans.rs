@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fees::{FeeEntry, FeeItemEntry};
 use super::shares::ShareEntry;
-use super::text::{DecimalText, DurationText};
+use super::text::DurationText;
 
 /// One plan with all its versions.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +30,10 @@ pub struct VersionEntry {
     pub version: u32,
     /// From when it applies, such as 2026-01-01T00:00:00Z.
     pub effective_from: String,
+    /// What becomes of subscriptions to earlier versions when it comes into force; they stay where they are when left out.
+    pub existing: Option<ExistingName>,
+    /// With `existing: move`: how long before it comes into force it must have been in the policies, such as 30d.
+    pub notice: Option<DurationText>,
     /// The currency of its fees (ISO 4217).
     pub currency: String,
     /// How fractions of a cent are rounded; half-up when left out.
@@ -36,8 +41,11 @@ pub struct VersionEntry {
     /// How fast its apps may call.
     #[serde(default)]
     pub limits: Vec<LimitEntry>,
-    /// What each call costs.
+    /// What each call costs: short for `fees` with one item called `calls`.
     pub fee: Option<FeeEntry>,
+    /// What calls cost, by items. A call is charged by the first that has its route; by none, if none has.
+    #[serde(default)]
+    pub fees: Vec<FeeItemEntry>,
     /// The platform's share of each sale: short for `shares` with one item called `share`.
     pub share: Option<ShareEntry>,
     /// What is taken of sales, by items. A sale has the first that has its route and category; none, if none has.
@@ -56,6 +64,16 @@ pub struct MerchantFeeEntry {
     pub en: String,
     /// In Chinese.
     pub zh: String,
+}
+
+/// What becomes of subscriptions to earlier versions.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingName {
+    /// They stay at their version.
+    Stay,
+    /// They move to this one.
+    Move,
 }
 
 /// How fractions of a cent are rounded.
@@ -95,15 +113,4 @@ pub enum LimitKeyName {
     App,
     /// The calls of an app under this plan to each route by itself.
     AppAndRoute,
-}
-
-/// What each billable call costs.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeeEntry {
-    /// Price of a unit in the version's currency; up to 12 digits after the point.
-    pub per_unit: DecimalText,
-    /// Units free of charge in each month, used up first.
-    #[serde(default)]
-    pub free_units: u64,
 }

@@ -41,7 +41,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
             is_beyond!("l.quantity"),
             " or ",
             is_beyond!("l.free"),
-            " union all select t.app || ' ' || t.service_period from unit_total t where ",
+            " union all select t.app || ' ' || t.service_period from fee_total t where ",
             is_beyond!("t.units"),
             " or ",
             is_beyond!("t.free")

@@ -103,7 +103,7 @@ macro_rules! shared {
 const UNRULED: &str = concat!(
     "select distinct coalesce(t.cause, cast(n.number as text)) as cause from (select s.number, s.account from \
      (select c.posting as number, case d.side when 1 then 'partner:' || k.partner || ':receivable' \
-     else case k.kind when 'service_fee' then 'platform:revenue:fees' else 'platform:revenue:share' end end as account, \
+     else case when k.kind in ('service_fee', 'rewalk') then 'platform:revenue:fees' else 'platform:revenue:share' end end as account, \
      c.high * d.side as high, c.low * d.side as low from \
      (select fee_posting as posting, fee_terms as terms, sum(fee_minor / 1000000000) as high, \
      sum(fee_minor % 1000000000) as low from usage where fee_posting is not null group by fee_posting, fee_terms union all \

@@ -17,10 +17,12 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     (
         "app and service period, whose units counted are not those charged",
         "select n.app || ' ' || n.service_period || ' ' || n.plan as cause from \
-         (select app, service_period, product, plan, plan_version, units, free from unit_total union all \
-         select app, service_period, product, plan, plan_version, -(quantity + free), -free from charge_sum \
-         where kind = 'service_fee') n \
-         group by n.app, n.service_period, n.product, n.plan, n.plan_version having sum(n.units) <> 0 or sum(n.free) <> 0",
+         (select app, service_period, product, plan, plan_version, item, units, free from fee_total union all \
+         select app, service_period, product, plan, plan_version, item, -(quantity + free), -free from charge_sum \
+         where kind = 'service_fee' union all \
+         select app, service_period, product, plan, plan_version, item, 0, quantity from charge_sum where kind = 'rewalk') n \
+         group by n.app, n.service_period, n.product, n.plan, n.plan_version, n.item \
+         having sum(n.units) <> 0 or sum(n.free) <> 0",
     ),
     (
         "statement, before whose number one is missing",

@@ -36,7 +36,7 @@ const EARNED: &str = "select s.id as cause from sale s left join \
      from other_charge c join charge_terms t on t.number = c.terms join usage u on u.number = c.usage \
      left join sale_event e on e.usage = u.id and e.id = c.transaction_id and e.app = t.app and e.currency = t.currency \
      and (e.amount is null or e.amount = 0 or e.beyond < e.amount) \
-     where c.kind <> 'service_fee' group by 1, t.app, t.currency) r \
+     where c.kind in ('revenue_share', 'share_reversal') group by 1, t.app, t.currency) r \
      on r.sale = s.id and r.app = s.app and r.currency = s.currency \
      where coalesce(r.minor, 0) <> s.share - s.returned - s.pending";
 

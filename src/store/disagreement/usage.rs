@@ -3,12 +3,7 @@
 use super::Disagreement;
 
 pub(super) const DISAGREEMENTS: &[Disagreement] = &[
-    (
-        "usage record, of which a charge comes to something and is not posted, or the reverse",
-        "select id as cause from usage where (fee_posting is null) <> (coalesce(fee_minor, 0) = 0) union all \
-         select u.id from other_charge o join usage u on u.number = o.usage \
-         where (o.posting is null) <> (o.minor = 0)",
-    ),
+    ("usage record, of which a charge comes to something and is not posted, or the reverse", UNPOSTED),
     ("usage record, whose charge is on another's line, or on one of another kind", MISPLACED),
     (
         "usage record, of which the context, or the terms of its fee, are missing",
@@ -42,8 +37,22 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
 ];
 
+/// Where a price falls with its quantity, fees of a line may take back what others have added: together they come to nothing, and
+/// are not posted.
+const UNPOSTED: &str = concat!(
+    "select id as cause from usage where fee_posting is not null and coalesce(fee_minor, 0) = 0 union all \
+     select u.id from other_charge o join usage u on u.number = o.usage where o.posting is not null and o.minor = 0 union all \
+     select min(u.id) from (select number, fee_terms as terms, fee_minor as minor from usage \
+     where fee_posting is null and fee_minor <> 0 union all \
+     select usage, terms, minor from other_charge where posting is null and minor <> 0) c \
+     join usage u on u.number = c.number left join charge_terms t on t.number = c.terms \
+     group by t.partner, t.app, t.period, t.currency, t.service_period, t.kind, t.product, t.plan, t.plan_version, t.item, \
+     case when t.kind in ('service_fee', 'rewalk') then 0 else c.number end having ",
+    not_zero!("c.minor / 1000000000", "c.minor % 1000000000")
+);
+
 /// What a charge's terms say and its usage record says too, or of a share its sale: whoever calls. What an older program gave back is
-/// its caller's.
+/// its caller's, and what is walked again stands on the line of another version.
 const MISPLACED: &str = "select u.id as cause from usage_record u join charge_terms t on t.number = u.fee_terms \
      where t.kind <> 'service_fee' or t.app <> u.app or t.partner <> u.partner or t.product <> u.product \
      or t.plan <> u.plan or t.plan_version <> u.plan_version union all \
@@ -54,7 +63,8 @@ const MISPLACED: &str = "select u.id as cause from usage_record u join charge_te
      where t.kind <> o.kind or t.app <> coalesce(s.app, u.app) \
      or (t.partner <> u.partner and t.partner <> coalesce(s.partner, u.partner)) \
      or (t.kind <> 'share_reversal' or s.id is not null) and (t.product <> coalesce(s.product, u.product) \
-     or t.plan <> coalesce(s.plan, u.plan) or t.plan_version <> coalesce(s.plan_version, u.plan_version))";
+     or t.plan <> coalesce(s.plan, u.plan) \
+     or (t.plan_version <> coalesce(s.plan_version, u.plan_version) and t.kind <> 'rewalk'))";
 
 /// Batches of a node follow each other, each with the places of its journal and the numbers of its records.
 const UNBATCHED: &str = "select u.id as cause from usage u join usage_context c on c.number = u.context where coalesce( \
@@ -74,7 +84,7 @@ const UNCHARGED: &str = "select u.id as cause from usage_record u \
      where u.outcome <> 'free' and not exists (select 1 from usage_exception e \
      left join exception_resolution r on r.exception = e.id where e.usage = u.id and e.kind <> 'transaction' \
      and (r.exception is null or r.outcome = 'waived')) \
-     and (v.plan is null or (v.fee is not null and u.fee_terms is null and not exists \
+     and (v.plan is null or ((v.every_call = 1 or (v.form is null and v.fee is not null)) and u.fee_terms is null and not exists \
      (select 1 from other_charge c where c.usage = u.number and c.kind = 'service_fee')) \
      or (u.outcome = 'exception' and not exists (select 1 from usage_exception e where e.usage = u.id)))";
 
@@ -82,4 +92,4 @@ const UNCHARGED: &str = "select u.id as cause from usage_record u \
 const EXCUSED: &str = "select u.id as cause from usage_exception e join usage u on u.id = e.usage \
      left join exception_resolution r on r.exception = e.id \
      where e.kind in ('evidence', 'plan') and (r.exception is null or r.outcome = 'waived') and (u.fee_terms is not null \
-     or exists (select 1 from other_charge o where o.usage = u.number and o.kind = 'service_fee'))";
+     or exists (select 1 from other_charge o where o.usage = u.number and o.kind in ('service_fee', 'rewalk')))";

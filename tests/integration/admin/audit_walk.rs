@@ -176,6 +176,8 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let body = json!({"app": app, "product": "storefront", "plan": "standard"});
     let made = walk.calls(("POST /subscriptions", &[]), body, ("subscription.create", None, Nothing)).await;
     let made = text(&made, "id");
+    let moved = ("subscription.move", Some(&*made), Told);
+    walk.calls(("POST /subscriptions/{id}/move", &[&made]), json!({"version": 1}), moved).await;
     let ended = ("subscription.end", Some(&*made), Told);
     walk.calls(("POST /subscriptions/{id}/end", &[&made]), json!({"app": app}), ended).await;
 

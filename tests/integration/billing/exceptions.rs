@@ -6,7 +6,7 @@ use tollgate::billing::error::BillingError;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::rating::{MAX_TRANSACTION, Unrated};
 use tollgate::billing::statement::show;
-use tollgate::domain::plan::Tariff;
+use tollgate::domain::tariff::Tariff;
 use tollgate::domain::usage::{Evidence, Transaction, UsageRecord};
 use tollgate::metering::drain::Drained;
 use tollgate::store::{Page, Store};

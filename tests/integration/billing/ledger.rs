@@ -51,7 +51,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
             "update line_total set minor = minor + 1 where kind = 'revenue_share'",
             "another amount than was posted",
         ),
-        ("update unit_total set units = units + 1", "whose units counted are not those charged"),
+        ("update fee_total set units = units + 1", "whose units counted are not those charged"),
         (
             "insert into ledger_posting select number, 'a', 1 from ledger_transaction where cause like '%:share'",
             ":share: ledger transaction, whose postings do not balance",
@@ -65,7 +65,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
             "y: usage record, which is billable and has neither charge nor exception",
         ),
         (
-            "update unit_total set free = free",
+            "update fee_total set free = free",
             "a 0: app and day, whose usage records are not those of the index",
         ),
         (
@@ -207,8 +207,8 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "update sale set refunded = 0",
         "update sale set amount = amount + 1",
         "delete from sale",
-        "update unit_total set units = 0",
-        "delete from unit_total",
+        "update fee_total set units = 0",
+        "delete from fee_total",
         "update journal_position set sequence = 0",
         "update journal_position set journal = 'x'",
         "update journal_position set recorded = 0",
@@ -248,8 +248,8 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
             "insert or replace into usage_app select * from usage_app",
             "insert or replace into plan_version select * from plan_version",
             "insert or replace into sale_event select * from sale_event",
-            "insert or replace into unit_total (app, product, plan, plan_version, service_period, units) \
-             select app, product, plan, plan_version, service_period, 0 from unit_total",
+            "insert or replace into fee_total select app, product, plan, plan_version, service_period, item, promotion, 0, 0 \
+             from fee_total",
             "insert or replace into journal_position (node, sequence, journal) values ('node-1', 0, 'node-1-journal')",
         ]);
     }
@@ -304,8 +304,7 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
         (kept.tariff.share.unwrap().items[0].rate.percent.to_string(), kept.effective_from)
     };
     register(with_next("2026-12-01", "3"), before).await.unwrap();
-    let columns = "currency, rounding, fee, free_units, fee_file, fee_line, fee_column, share, share_file, share_line, \
-                   share_column";
+    let columns = "currency, rounding, form, tariff, every_call, free_units";
     place
         .tamper(&format!(
             "insert into plan_version (plan, version, {columns}) select plan, 2, {columns} from plan_version \

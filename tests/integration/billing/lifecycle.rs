@@ -10,9 +10,9 @@ use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::money::{Amount, Rounding};
-use tollgate::domain::plan::{Share, Tariff};
-use tollgate::domain::share::{Base, Earned, Held, Receiver, ShareItem, ShareRate};
+use tollgate::domain::share::{Base, Earned, Held, Receiver, Share, ShareItem, ShareRate};
 use tollgate::domain::split::Split;
+use tollgate::domain::tariff::Tariff;
 use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::{Page, Store};
@@ -101,7 +101,7 @@ impl History {
             ..ShareItem::new("goods".parse().unwrap(), ShareRate::percent(percent), rule(14))
         };
         let share = Some(Share { items: vec![item] });
-        Tariff { rounding: self.rounding, fee: None, share, ..tariff("0", 0, "0") }
+        Tariff { rounding: self.rounding, fees: Vec::new(), share, ..tariff("0", 0, "0") }
     }
 
     fn tax(&self, (amount, thousandths): (i64, i64)) -> i64 {
@@ -250,7 +250,7 @@ async fn histories_in_any_order_come_to_what_fractions_do(place: Place) {
 /// A store whose plan takes 2.5 percent, earned on settlement, of which a carrier gets a part if it does.
 async fn opened(place: &Place, carrier: Option<u64>) -> Store {
     let store = place.open().await;
-    let mut tariff = Tariff { fee: None, ..tariff("0", 0, "2.5") };
+    let mut tariff = Tariff { fees: Vec::new(), ..tariff("0", 0, "2.5") };
     let item = &mut tariff.share.as_mut().unwrap().items[0];
     item.earned = Earned::OnSettlement;
     item.split = carrier.map(|weight| {
@@ -324,7 +324,7 @@ async fn a_sale_that_several_apps_have_made_is_asked_about(place: Place) {
 
 async fn what_is_given_back_is_owed_by_whoever_made_the_sale(place: Place) {
     let store = place.open().await;
-    register(&store, &plan("standard", 1), &Tariff { fee: None, ..tariff("0", 0, "2.5") }).await;
+    register(&store, &plan("standard", 1), &Tariff { fees: Vec::new(), ..tariff("0", 0, "2.5") }).await;
     record(&store, 1, &[usage(1, 1, Some(sale("o-1", 10_000)))]).await;
     // The app is another partner's by now.
     let partner = PartnerId::new("partner_2").unwrap();

@@ -10,11 +10,13 @@ mod excepted;
 mod exceptions;
 mod found;
 mod heads;
+mod items;
 mod kills;
 mod late;
 mod ledger;
 mod lifecycle;
 mod manual;
+mod notice;
 mod oracle;
 mod paged;
 mod pending;
@@ -29,6 +31,7 @@ pub(crate) mod seed;
 mod settled;
 mod split;
 mod tampered;
+mod tariffs;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

@@ -1,6 +1,8 @@
 //! What prices come to by fractions of any size: slow, written from what the words mean, and without a line of the program's own
 //! arithmetic.
 
+use std::collections::BTreeSet;
+
 use num_rational::BigRational;
 use tollgate::domain::money::Rounding;
 
@@ -81,6 +83,56 @@ pub(super) fn comes_to_by_units(prices: &Prices, units: u64) -> BigRational {
         }
     }
     sum
+}
+
+/// An item of a version's fees.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) name: &'static str,
+    /// The routes that it is for; none: all.
+    pub(super) routes: Option<Vec<&'static str>>,
+    pub(super) free: u64,
+    pub(super) prices: Prices,
+    pub(super) cap: Option<BigRational>,
+    /// From which hour until which, and what each unit costs.
+    pub(super) promotions: Vec<(u64, u64, BigRational)>,
+}
+
+/// A call: under which version, on which route, in which hour, and how many units.
+pub(super) type Used = (usize, &'static str, u64, u64);
+
+/// What each version's items come to, exactly: all calls are summed first, then priced, version by version.
+pub(super) fn items_come_to(
+    versions: &[Vec<Item>],
+    calls: &[Used],
+) -> Vec<(usize, &'static str, u64, BigRational)> {
+    let mut found = Vec::new();
+    let names: BTreeSet<&str> = versions.iter().flatten().map(|item| item.name).collect();
+    for name in names {
+        let mut allowance_taken = 0;
+        for (version, items) in versions.iter().enumerate() {
+            let Some(place) = items.iter().position(|item| item.name == name) else { continue };
+            let item = &items[place];
+            let takes =
+                |item: &Item, route: &str| item.routes.as_ref().is_none_or(|routes| routes.contains(&route));
+            let is_its = |(of, route, ..): &&Used| {
+                *of == version && items.iter().position(|item| takes(item, route)) == Some(place)
+            };
+            let (mut units, mut sum) = (0, whole(0));
+            for (_, _, hour, count) in calls.iter().filter(is_its) {
+                match item.promotions.iter().find(|(from, until, _)| from <= hour && hour < until) {
+                    Some((_, _, each)) => sum += each * whole(*count),
+                    None => units += count,
+                }
+            }
+            let free = item.free.saturating_sub(allowance_taken).min(units);
+            allowance_taken += free;
+            sum += comes_to(&item.prices, units - free);
+            let capped = item.cap.clone().map_or(sum.clone(), |cap| sum.min(cap));
+            found.push((version, item.name, free, capped));
+        }
+    }
+    found
 }
 
 /// Whole minor units; `None` if they are more than a store holds.

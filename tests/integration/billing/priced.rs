@@ -11,27 +11,28 @@ use tollgate::domain::charge::ChargeKind;
 use tollgate::domain::exact::Exact;
 use tollgate::domain::ladder::{Bands, Ladder, Rate, Steps};
 use tollgate::domain::money::{Amount, Currency, Rounding};
-use tollgate::domain::plan::{Fee, Share, Tariff};
+use tollgate::domain::share::Share;
 use tollgate::domain::split::Split;
+use tollgate::domain::tariff::{self, FeeItem, FeePrice, FeeTerms, Tariff};
 use tollgate::domain::usage::Transaction;
 
 use super::oracle::{Band, Prices, comes_to, comes_to_by_units, decimal, rounded, whole};
 use super::seed::{call, period, refund_named, rule, sale};
 
 /// Digits and how many of them stand behind the point.
-type Number = (i64, u32);
+pub(super) type Number = (i64, u32);
 
-fn any_rounding() -> impl Strategy<Value = Rounding> {
+pub(super) fn any_rounding() -> impl Strategy<Value = Rounding> {
     prop_oneof![Just(Rounding::HalfUp), Just(Rounding::HalfEven)]
 }
 
 /// Of no, two, three and four digits behind the point.
-fn any_currency() -> impl Strategy<Value = Currency> {
+pub(super) fn any_currency() -> impl Strategy<Value = Currency> {
     prop::sample::select(vec!["JPY", "CNY", "KWD", "CLF"]).prop_map(|code| code.parse().unwrap())
 }
 
 /// Prices below 100,000 with up to 12 digits behind the point, many of them small or round.
-fn any_price() -> impl Strategy<Value = Number> {
+pub(super) fn any_price() -> impl Strategy<Value = Number> {
     (0_u32..=12).prop_flat_map(|scale| {
         let most = 10_i64.pow(scale + 5);
         (prop_oneof![0..most, 0..100_i64.min(most), Just(0_i64), Just(most / 2)], Just(scale))
@@ -47,18 +48,18 @@ fn any_quantity() -> impl Strategy<Value = u64> {
     prop_oneof![0..5_u64, 0..5_000_u64, 0..1_000_000_000_000_u64]
 }
 
-fn decimal_of((digits, scale): Number) -> Decimal {
+pub(super) fn decimal_of((digits, scale): Number) -> Decimal {
     Decimal::new(digits, scale)
 }
 
 /// A price in minor units.
-fn minor_of((digits, scale): Number, currency: Currency) -> BigRational {
+pub(super) fn minor_of((digits, scale): Number, currency: Currency) -> BigRational {
     decimal(digits.into(), scale) * whole(10_i128.pow(currency.exponent()))
 }
 
 /// A ladder before it is built: which kind, its bands as widths with rates, the size of a package, and a cap.
 #[derive(Debug, Clone)]
-struct Drawn {
+pub(super) struct Drawn {
     kind: u8,
     bands: Vec<(u64, Number, Number)>,
     last: (Number, Number),
@@ -67,7 +68,7 @@ struct Drawn {
     currency: Currency,
 }
 
-fn any_ladder() -> impl Strategy<Value = Drawn> {
+pub(super) fn any_ladder() -> impl Strategy<Value = Drawn> {
     let width = prop_oneof![1..5_u64, 1..2_000_u64, 1..1_000_000_000_u64];
     let bands = prop::collection::vec((width.clone(), any_price(), any_price()), 0..5);
     let cap = prop::option::of(0..1_000_000_i64);
@@ -96,7 +97,41 @@ impl Drawn {
         Ladder { steps, cap: self.cap.map(Exact::of_minor) }
     }
 
-    fn prices(&self) -> Prices {
+    /// With prices of a currency.
+    pub(super) fn of(self, currency: Currency) -> Self {
+        Self { currency, ..self }
+    }
+
+    /// In major units, as an item of a tariff has it.
+    pub(super) fn price(&self) -> FeePrice {
+        let bands = || {
+            let mut ends = 0;
+            let below = self.bands.iter().map(|(width, each, flat)| {
+                ends += width;
+                band(Some(ends), (*each, *flat))
+            });
+            let below: Vec<_> = below.collect();
+            below.into_iter().chain([band(None, self.last)]).collect()
+        };
+        match self.kind {
+            0 => FeePrice::PerUnit(decimal_of(self.last.0)),
+            1 => FeePrice::Graduated(bands()),
+            2 => FeePrice::Volume(bands()),
+            _ => FeePrice::Package { size: self.size.try_into().unwrap(), price: decimal_of(self.last.0) },
+        }
+    }
+
+    /// In major units.
+    pub(super) fn cap(&self) -> Option<Decimal> {
+        self.cap.map(|minor| Amount { minor, currency: self.currency }.to_decimal())
+    }
+
+    /// In minor units.
+    pub(super) fn cap_minor(&self) -> Option<BigRational> {
+        self.cap.map(whole)
+    }
+
+    pub(super) fn prices(&self) -> Prices {
         let minor = |number: Number| minor_of(number, self.currency);
         let bands = || {
             let mut end = 0;
@@ -114,6 +149,10 @@ impl Drawn {
             _ => Prices::Package(self.size, minor(self.last.0)),
         }
     }
+}
+
+fn band(up_to: Option<u64>, (each, flat): (Number, Number)) -> tariff::Band {
+    tariff::Band { up_to, each: decimal_of(each), flat: decimal_of(flat) }
 }
 
 fn a_ladder_comes_to_what_fractions_do(
@@ -169,7 +208,7 @@ impl Month {
         Tariff {
             currency: self.currency,
             rounding: self.rounding,
-            fee: Some(Fee { per_unit, free_units: self.free, source: rule(12) }),
+            fees: vec![FeeItem::new(FeeTerms::calls(per_unit, self.free, rule(12)), self.currency).unwrap()],
             share: Some(Share::of_percent(percent, rule(14))),
         }
     }

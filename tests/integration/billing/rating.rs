@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 use tollgate::billing::ledger::posting::{Origin, Posted, post};
 use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, MAX_TRANSACTION, MAX_UNITS, Rated, Unrated, rate};
-use tollgate::domain::charge::{Charge, ChargeKind, Price};
+use tollgate::domain::charge::{Charge, ChargeKind, Position, Price};
 use tollgate::domain::money::Rounding;
-use tollgate::domain::plan::Tariff;
+use tollgate::domain::tariff::Tariff;
 use tollgate::domain::transaction::{Transaction, TransactionKind};
 
 use super::seed::{call, cny, november, period, plan, refund, refund_named, sale, tariff};
@@ -61,7 +61,7 @@ fn the_free_allowance_is_used_up_first_and_shown() {
         .iter()
         .map(|charge| match charge.price {
             Price::Units { charged, free, .. } => (charged, free, charge.minor),
-            Price::Percent { .. } => panic!("a percentage of nothing"),
+            Price::Moved { .. } | Price::Percent { .. } => panic!("no fee: {charge:?}"),
         })
         .collect();
     assert_eq!(prices, [(0, 3, 0), (2, 1, 200), (3, 0, 300)]);
@@ -172,7 +172,7 @@ fn all_versions_of_a_plan_share_one_free_allowance() {
     let charges = rate_with(&mut totals, &[next.clone(), next], &tariff("2", 4, "0"));
     let prices: Vec<_> = charges.iter().map(|charge| (charge.price.clone(), charge.minor)).collect();
     let each = Decimal::from(2);
-    let units = |charged, free| Price::Units { charged, free, each };
+    let units = |charged, free| Price::Units { charged, free, each, position: Position::Whole, words: None };
     assert_eq!(prices, [(units(2, 1), 400), (units(3, 0), 600)]);
 }
 
@@ -270,7 +270,7 @@ proptest! {
         prop_assert_eq!(sum(&charges, ChargeKind::ShareReversal), -taken);
         let base = |charge: &Charge| match &charge.price {
             Price::Percent { base, .. } => base.minor,
-            Price::Units { .. } => 0,
+            Price::Units { .. } | Price::Moved { .. } => 0,
         };
         prop_assert_eq!(charges.iter().map(base).sum::<i64>(), 0);
     }

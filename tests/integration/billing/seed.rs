@@ -10,9 +10,11 @@ use tollgate::domain::id::{
 };
 use tollgate::domain::location::Location;
 use tollgate::domain::money::{Amount, Currency, Rounding, parse_decimal};
-use tollgate::domain::plan::{Fee, PlanRef, Share, Tariff};
+use tollgate::domain::plan::PlanRef;
 use tollgate::domain::principal::CredentialKind;
 use tollgate::domain::scope::ScopeSet;
+use tollgate::domain::share::Share;
+use tollgate::domain::tariff::{FeeItem, FeeTerms, Tariff};
 use tollgate::domain::time::{Period, Timestamp, Zone};
 use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
@@ -71,9 +73,15 @@ pub(crate) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
     Tariff {
         currency: cny(),
         rounding: Rounding::HalfUp,
-        fee: Some(Fee { per_unit: parse_decimal(per_unit).unwrap(), free_units, source: rule(12) }),
+        fees: vec![calls(per_unit, free_units)],
         share: Some(Share::of_percent(parse_decimal(percent).unwrap(), rule(14))),
     }
+}
+
+/// A price for each unit of all calls after the free ones.
+pub(crate) fn calls(per_unit: &str, free_units: u64) -> FeeItem {
+    let terms = FeeTerms::calls(parse_decimal(per_unit).unwrap(), free_units, rule(12));
+    FeeItem::new(terms, cny()).unwrap()
 }
 
 pub(crate) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {

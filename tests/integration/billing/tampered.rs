@@ -218,7 +218,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
         ),
         ("usage_context", "delete from usage_context", "of which the context"),
         ("line_total", "delete from line_total where kind = 'service_fee'", "differ from the sums"),
-        ("unit_total", "delete from unit_total", "whose units counted are not those charged"),
+        ("fee_total", "delete from fee_total", "whose units counted are not those charged"),
         ("journal_position", "delete from journal_position", "than its journal's position says"),
     ] {
         let fresh = match place {
@@ -235,7 +235,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
 
 /// The trigger that keeps the rows of a table: SQLite has one for deletes alone.
 fn kept_by(place: &Place, table: &str) -> String {
-    let is_kept_alone = matches!(table, "sale" | "line_total" | "unit_total" | "journal_position");
+    let is_kept_alone = matches!(table, "sale" | "line_total" | "fee_total" | "journal_position");
     match place {
         Place::Schema(_) if !is_kept_alone => format!("{table}_stays"),
         Place::Folder(_) | Place::Schema(_) => format!("{table}_is_kept"),

@@ -35,6 +35,7 @@ const COMMANDS: &[&[&str]] = &[
     &["grant", "revoke"],
     &["subscription", "create"],
     &["subscription", "list"],
+    &["subscription", "move"],
     &["subscription", "end"],
     &["plan", "list"],
     &["plan", "show"],

@@ -57,7 +57,7 @@ fn every_decision_has_its_line() {
     let allowed = explained(&offline(folder, &[&ORDER[..], &["--merchant", "mer_1"]].concat()));
     assert_eq!((&allowed["allowed"], &allowed["upstream"]), (&json!(true), &json!("order")), "{allowed}");
     let names = ["message", "route", "credential", "switch", "access", "subscription", "environment"];
-    let names = [&names[..], &["scopes", "merchant", "limit"]].concat();
+    let names = [&names[..], &["scopes", "merchant", "limit", "fee"]].concat();
     // What is switched off, no policy says.
     let outcome = |name: &str| if name == "switch" { "not known" } else { "allowed" };
     let expected: Vec<_> = names.iter().map(|name| (*name, outcome(name))).collect();
@@ -70,6 +70,7 @@ fn every_decision_has_its_line() {
         ("scopes", "scopes: [order:write]"),
         ("merchant", "merchant: true"),
         ("limit", "requests: 60000"),
+        ("fee", "per_unit: 0.01"),
     ] {
         let line = line(folder, &allowed, decision);
         assert!(line.contains(expected), "{decision} is by {line:?}");

@@ -3,6 +3,7 @@
 mod bound;
 mod broken;
 mod content;
+mod fees;
 mod issuers;
 mod journal;
 mod login;

@@ -66,7 +66,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
         "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || earned || ' ' || refunded || ' ' || returned || ' ' \
          || pending || ' ' || item from sale order by id",
         "select kind || ' ' || id || ' ' || earned || ' ' || pending from sale_event order by kind desc, id",
-        "select units || ' ' || free from unit_total",
+        "select units || ' ' || free || ' ' || item || promotion from fee_total",
         "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome from usage_record \
          where sequence in (1, 4) order by id",
         "select usage || ' ' || kind || ' ' || quantity || ' ' || free || ' ' || rate || ' ' || minor || ' ' || cause || ' ' \
@@ -90,7 +90,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
             "sale o-1 250 0",
             "sale s-1 0 0",
             "refund r-1 -100 0",
-            "5 3",
+            "5 3 0",
             "u1 n 1 a 5 billable",
             "u4 n 4 a 0 billable",
             "u1 service_fee 2 3 0.01 2 c1 12",
@@ -274,7 +274,7 @@ async fn a_signature_key_that_is_narrowed_has_ended_to_an_older_program(place: P
 }
 
 /// A partner and its app as older programs left them.
-const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
+pub(super) const ONE_APP: &str = "insert into partner values ('partner_1', 'P', 'active', 0); \
     insert into app (id, partner, name, environment, kind, redirect_uris, scopes, default_scopes, requires_pkce, \
     standing, created_at) values ('app_1', 'partner_1', 'A', 'live', 'confidential', '[]', 'a', 'a', false, 'active', 0);";
 

@@ -34,6 +34,7 @@ fn subscription(id: &str, app: &AppId, product: &str, until: Option<Timestamp>) 
         app: app.clone(),
         product: ProductName::new(product).unwrap(),
         plan: PlanName::new("plan").unwrap(),
+        version: Some(2),
         from: START,
         until,
     }

@@ -21,6 +21,7 @@ contract! {
     an_app_needs_its_partner,
     an_apps_tokens_are_ended_for_good,
     an_app_has_one_active_subscription_for_each_product,
+    a_subscription_stands_at_a_version_of_its_plan_until_it_is_moved,
     of_many_who_subscribe_at_once_one_succeeds,
     a_key_is_found_by_its_hash_and_revoked_once,
     a_merchant_logs_in_by_its_username,
@@ -114,6 +115,7 @@ fn subscription(id: &str, from: Timestamp, until: Option<Timestamp>) -> Subscrip
         app: AppId::new("app_1").unwrap(),
         product: ProductName::new("orders").unwrap(),
         plan: PlanName::new("standard").unwrap(),
+        version: Some(2),
         from,
         until,
     }
@@ -129,6 +131,29 @@ async fn an_apps_tokens_are_ended_for_good(store: Store) {
     let nobody = AppId::new("nobody").unwrap();
     assert_eq!(store.token_rules(&nobody).await.unwrap(), TokenRules::default());
     assert_missing(store.end_app_tokens(&nobody, START).await, "app");
+}
+
+async fn a_subscription_stands_at_a_version_of_its_plan_until_it_is_moved(store: Store) {
+    seed(&store).await;
+    let first = subscription("sub_1", START, None);
+    store.subscribe(&first).await.unwrap();
+    let product = ProductName::new("catalog").unwrap();
+    let follows = Subscription { product, version: None, ..subscription("sub_2", START, None) };
+    store.subscribe(&follows).await.unwrap();
+    let mut transaction = store.begin().await.unwrap();
+    transaction.move_subscription(&first.id, 3).await.unwrap();
+    let nobody = SubscriptionId::new("nobody").unwrap();
+    assert_missing(transaction.move_subscription(&nobody, 3).await, "subscription");
+    transaction.commit().await.unwrap();
+    let moved = Subscription { version: Some(3), ..first };
+    assert_eq!(store.subscription(&moved.id).await.unwrap(), Some(moved.clone()));
+    assert_eq!(store.subscription(&follows.id).await.unwrap(), Some(follows.clone()));
+    let at = |version| SubscriptionFilter { version: Some(version), ..SubscriptionFilter::default() };
+    assert_eq!(store.subscriptions(&at(3), &Page::first()).await.unwrap(), [moved]);
+    assert_eq!(store.subscriptions(&at(2), &Page::first()).await.unwrap(), []);
+    let versions: Vec<_> =
+        store.subscribed(START).await.unwrap().into_iter().map(|used| used.version).collect();
+    assert_eq!(versions, [None, Some(3)]);
 }
 
 async fn an_app_has_one_active_subscription_for_each_product(store: Store) {

@@ -4,6 +4,7 @@ mod carried_on;
 mod carried_on_balances;
 mod carried_on_counts;
 mod carried_on_parties;
+mod carried_on_prices;
 mod carried_on_repeats;
 mod contract_audit;
 mod contract_client;

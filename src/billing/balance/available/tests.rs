@@ -7,13 +7,28 @@ use rust_decimal::Decimal;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
-use crate::domain::plan::Fee;
+use crate::domain::tariff::{Band, FeePrice, FeeTerms, Promotion};
 
 fn counted(per_unit: Decimal, free_units: u64, rounding: Rounding) -> Counted {
     let source = Location { file: "plans/standard.yaml".into(), line: 12, column: 7 };
-    let fee = Some(Fee { per_unit, free_units, source });
-    let tariff = Tariff { currency: "CNY".parse().unwrap(), rounding, fee, share: None };
-    Counted { tariff: Arc::new(tariff), used: Units::default(), free_left: free_units, leased: 0 }
+    priced(FeeTerms::calls(per_unit, free_units, source), rounding)
+}
+
+fn priced(terms: FeeTerms, rounding: Rounding) -> Counted {
+    let currency = "CNY".parse().unwrap();
+    let items = vec![OfItem { free_left: terms.free_units, ..OfItem::default() }];
+    let fees = vec![FeeItem::new(terms, currency).unwrap()];
+    Counted { tariff: Arc::new(Tariff { currency, rounding, fees, share: None }), items, leased: 0 }
+}
+
+/// What the units in the books come to.
+fn worth(counted: &Counted) -> i64 {
+    let Counted { tariff, items, .. } = counted;
+    let worth = |(item, of_item): (&FeeItem, &OfItem)| {
+        let exact = item.amount(of_item.used.charged(), &of_item.used.promoted).unwrap();
+        exact.rounded(tariff.currency, tariff.rounding).unwrap().minor
+    };
+    tariff.fees.iter().zip(items).map(worth).sum()
 }
 
 fn ask(waiting: u64, ahead: u64) -> Asked {
@@ -37,9 +52,45 @@ fn as_many_units_are_leased_as_the_money_is_worth_and_no_more() {
 }
 
 #[test]
+fn a_unit_costs_as_much_as_the_dearest_quantity_on_the_way_in_whichever_item_and_promotion_it_falls() {
+    let source = Location { file: "plans/standard.yaml".into(), line: 12, column: 7 };
+    let cents = |cents: i64| Decimal::new(cents, 2);
+    let band = |up_to, each: i64| Band { up_to, each: cents(each), flat: Decimal::ZERO };
+    let volume = FeeTerms {
+        price: FeePrice::Volume(vec![band(Some(10), 10), band(None, 1)]),
+        ..FeeTerms::calls(Decimal::ZERO, 0, source.clone())
+    };
+    let mut books = priced(volume, Rounding::HalfUp);
+    assert_eq!([5, 10, 11, 99, 101].map(|units| cost(&books, units)), [50, 100, 100, 100, 101].map(Ok));
+    books.items[0].used.all = 9;
+    assert_eq!([1, 2, 92].map(|units| cost(&books, units)), [10, 10, 11].map(Ok));
+    let promotion = Promotion {
+        from: "2026-11-01T00:00:00Z".parse().unwrap(),
+        until: "2026-11-02T00:00:00Z".parse().unwrap(),
+        each: cents(3),
+    };
+    let second = FeeTerms { promotions: vec![promotion], ..FeeTerms::calls(cents(2), 4, source) };
+    let other = priced(second, Rounding::HalfUp);
+    assert_eq!([4, 6].map(|units| cost(&other, units)), [12, 22].map(Ok), "a promotion has no free units");
+    Arc::make_mut(&mut books.tariff).fees.extend(other.tariff.fees.iter().cloned());
+    books.items.extend(other.items);
+    assert_eq!([1, 2].map(|units| cost(&books, units)), [13, 16].map(Ok));
+}
+
+#[test]
+fn a_unit_that_takes_the_place_of_a_later_version_s_free_one_costs_what_that_comes_to() {
+    let mut books = counted(Decimal::new(1, 2), 2, Rounding::HalfUp);
+    let later = counted(Decimal::new(5, 2), 2, Rounding::HalfUp);
+    let (rounding, used) = (Rounding::HalfUp, Units { all: 2, free: 2, promoted: Vec::new() });
+    books.items[0].later = vec![Later { item: later.tariff.fees[0].clone(), rounding, used, yielding: 2 }];
+    assert_eq!([1, 2, 3].map(|units| cost(&books, units)), [5, 10, 11].map(Ok));
+}
+
+#[test]
 fn what_has_no_fee_costs_nothing() {
     let mut free = counted(Decimal::ONE, 0, Rounding::HalfUp);
-    Arc::make_mut(&mut free.tariff).fee = None;
+    Arc::make_mut(&mut free.tariff).fees.clear();
+    free.items.clear();
     assert_eq!((cost(&free, u64::MAX), lease(&free, 0, ask(9, 9))), (Ok(0), 18));
 }
 
@@ -92,10 +143,12 @@ proptest! {
                 Step::Record(node, units) => {
                     let units = units.min(leased[node]);
                     leased[node] -= units;
-                    spent += cost(&books, units).unwrap();
-                    books.used.free += units.min(books.free_left);
-                    books.free_left -= units.min(books.free_left);
-                    books.used.all += units;
+                    let before = worth(&books);
+                    let OfItem { used, free_left, .. } = &mut books.items[0];
+                    used.free += units.min(*free_left);
+                    *free_left -= units.min(*free_left);
+                    used.all += units;
+                    spent += worth(&books) - before;
                 }
                 Step::GiveBack(node, units) => leased[node] -= units.min(leased[node]),
                 Step::Restart(node) => leased[node] = 0,

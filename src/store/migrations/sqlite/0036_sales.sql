@@ -1,9 +1,6 @@
 -- What becomes of sales: their shares are pending until they are settled, if their plan says so, and what goes back is known by its
 -- kind and its own id. Sums never fall, so that it does not matter in which order transactions come.
 
--- Of a plan version whose share is more than one percentage: its items, JSON.
-alter table plan_version add column shares text;
-
 -- What few transactions have, beside their usage records.
 create table usage_transaction (
     usage integer primary key references usage (number),

@@ -227,6 +227,7 @@ impl IdentitySource for Facts {
             app: app.clone(),
             product: format!("product-{product}").parse().unwrap(),
             plan: format!("plan-{plan}").parse().unwrap(),
+            version: None,
             from: NOW.minus(HOUR),
             until: is_over.then_some(NOW),
         };
