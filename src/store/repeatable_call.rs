@@ -12,6 +12,9 @@ use crate::domain::time::Timestamp;
 /// What is the same of a call and of the same call again.
 pub type Digest = [u8; 16];
 
+/// Most calls of one digest that are told of those that were billed, and of those that are open exceptions.
+pub const MOST_KNOWN: usize = 16;
+
 /// How [`Worth::Any`] stands in the store; no transaction is written so.
 const ANY: &str = "*";
 
@@ -33,9 +36,10 @@ pub struct RepeatableCall {
 pub enum Worth {
     /// Nobody saw it: it is an exception, which is open.
     Unseen,
-    /// It was billed with this transaction, as text; none if that is empty.
+    /// It was billed with these units and this transaction, as text.
     Billed(String),
-    /// It was billed by an older program, which did not write down with which transaction.
+    /// It was billed, and its answer is not known: by an older program, which did not write down with which transaction, or as someone
+    /// said.
     Any,
 }
 
@@ -70,7 +74,7 @@ impl Worth {
 }
 
 impl Transaction {
-    /// Which calls there were like these that were billed, or are open exceptions. The transaction must hold
+    /// Which calls there were like these that were billed, or are open exceptions: the last of them, [`MOST_KNOWN`] of each. The transaction must hold
     /// [`super::transaction::Exclusive::Billing`], so that no other bills one meanwhile.
     ///
     /// # Errors
@@ -80,13 +84,18 @@ impl Transaction {
         for some in digests.chunks(super::arm::MAX_PARAMETERS) {
             let rows: Vec<CallRow> = on!(self.connection(), db => {
                 let mut statement =
-                    sqlx::QueryBuilder::new("select digest, usage, at, worth from repeatable_call c where digest in ");
+                    sqlx::QueryBuilder::new(
+                        "select digest, usage, at, worth from (select digest, usage, at, worth, row_number() over \
+                         (partition by digest, case when worth is null then 1 else 0 end order by at desc, usage desc) as place \
+                         from repeatable_call c where digest in ",
+                    );
                 push_list!(statement, some.iter().map(|digest| digest.to_vec()));
                 // What someone waived is no question any more, and was not billed.
                 statement.push(
                     " and (worth is not null or not exists \
-                     (select 1 from exception_resolution r where r.exception = 'usage:' || c.usage))",
+                     (select 1 from exception_resolution r where r.exception = 'usage:' || c.usage))) newest where place <= ",
                 );
+                statement.push(MOST_KNOWN);
                 statement.build_query_as().persistent(false).fetch_all(db).await
             })?;
             calls.extend(all::<CallRow, RepeatableCall>(rows)?);

@@ -12,6 +12,7 @@ use crate::billing::rating::{Billable, Running};
 use crate::domain::usage::{Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
+use crate::store::repeatable_call::Worth;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
@@ -147,6 +148,7 @@ async fn rate(
     given: Option<Given>,
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
+    let is_given = given.is_some();
     let call = call(transaction, exception, given).await?;
     let anew = (Sums::Read, Running::default());
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;
@@ -164,7 +166,12 @@ async fn rate(
     // Terms get new numbers, which tells whoever remembers sums that these have changed.
     books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await?;
     // If the same call comes again with its Idempotency-Key, it is not billed once more.
-    transaction.learn_worth(call.usage, &repeats::worth(call.transaction.as_ref())).await?;
+    let worth = match is_given {
+        // What someone says of it need not be all that the upstream says.
+        true => Worth::Any,
+        false => repeats::worth(call.units, call.transaction.as_ref()),
+    };
+    transaction.learn_worth(call.usage, &worth).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Which calls are the same call again, a digest in their records says; which of them was billed, the store does. The first that is
 //! recorded is the one: which came first matters to nobody. But what the policies say of an upstream is believed only as far as the
-//! evidence goes: one that names another transaction was done again, and is billed as a call of its own. Of an answer that nobody saw
+//! evidence goes: one that names another transaction or other units was done again, and is billed as a call of its own. Of an answer that nobody saw
 //! nothing can be compared: it was the same call, if there is only one that it can have been.
 
 use std::collections::{HashMap, HashSet};
@@ -15,8 +15,11 @@ use uuid::Uuid;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, Idempotency, Transaction, UsageRecord};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
-use crate::store::repeatable_call::{Digest, RepeatableCall, Worth};
+use crate::store::repeatable_call::{self, Digest, RepeatableCall, Worth};
 use crate::store::usage_batch::Recorded;
+
+/// Most calls of one key that others are compared with, in a batch and before it: whoever sends one key again and again pays.
+const MOST_COMPARED: usize = 2 * repeatable_call::MOST_KNOWN;
 
 /// What a batch has of calls that may come again, or came again; the latter each with the call that is billed for it, or was before.
 #[derive(Debug, Default)]
@@ -40,13 +43,13 @@ pub(super) fn digests(records: &[Recorded]) -> Vec<Digest> {
     digests
 }
 
-/// What a call is compared by. It stays as it is: the store has it.
-pub(super) fn worth(transaction: Option<&Transaction>) -> Worth {
+/// What a call is compared by: its units and its transaction. It stays as it is: the store has it.
+pub(super) fn worth(units: u64, transaction: Option<&Transaction>) -> Worth {
     let written = |one: &Transaction| {
         let amount = (one.amount.to_string(), one.amount.currency.code());
-        json!([one.kind.name(), one.id, one.of, amount.0, amount.1]).to_string()
+        json!([units, one.kind.name(), one.id, one.of, amount.0, amount.1])
     };
-    Worth::Billed(transaction.map_or_else(String::new, written))
+    Worth::Billed(transaction.map_or_else(|| json!([units]), written).to_string())
 }
 
 /// A record that may be of a call that came again.
@@ -108,27 +111,36 @@ impl Repeats {
 
     /// Looks at a record whose evidence was read.
     fn look_at_seen(&mut self, usage: &mut UsageRecord, calls: &mut HashMap<Digest, Vec<RepeatableCall>>) {
-        let Evidence::Billable { transaction, .. } = &usage.evidence else { return };
+        let Evidence::Billable { units, transaction } = &usage.evidence else { return };
         let Some(asked) = asked(usage) else { return };
-        let worth = worth(transaction.as_ref());
+        let worth = worth(*units, transaction.as_ref());
         let calls = calls.entry(asked.digest).or_default();
         let billed = asked.billed(calls);
         let same = billed.iter().find(|call| call.worth == worth || call.worth == Worth::Any);
-        if let Some(first) = same.map(|call| call.usage) {
+        let same = same.map(|call| call.usage);
+        // What was billed for it, if that is known.
+        let answer = match billed.as_slice() {
+            [] => Some(usage.id),
+            [first, others @ ..] if others.iter().all(|other| other.worth == first.worth) => same,
+            _ => None,
+        };
+        let other = billed.first().map(|call| call.usage);
+        if let Some(answer) = answer {
+            let unseen = asked.unseen(calls);
+            calls.retain(|call| !unseen.contains(&call.usage));
+            self.answered.extend(unseen.into_iter().map(|unseen| (unseen, answer)));
+        }
+        if let Some(first) = same {
             self.free.push((usage.id, first));
             usage.evidence = Evidence::Free;
             return;
         }
-        if let Some(other) = billed.first() {
-            self.done_again.push((usage.id, other.usage));
-        } else {
-            let unseen = asked.unseen(calls);
-            calls.retain(|call| !unseen.contains(&call.usage));
-            self.answered.extend(unseen.into_iter().map(|unseen| (unseen, usage.id)));
-        }
+        self.done_again.extend(other.map(|other| (usage.id, other)));
         let call = asked.call(worth);
         self.kept.push(call.clone());
-        calls.push(call);
+        if calls.len() < MOST_COMPARED {
+            calls.push(call);
+        }
     }
 
     /// Looks at a record whose evidence could not be read.

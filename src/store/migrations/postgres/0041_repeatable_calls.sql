@@ -4,7 +4,7 @@ create table repeatable_call (
     digest bytea not null check (length(digest) = 16), -- of what is the same of both
     usage text collate "C" not null, -- id of its usage record
     at bigint not null, -- when it came
-    worth text collate "C", -- the transaction that was billed, empty if there was none; null while the call is an exception
+    worth text collate "C", -- the units and the transaction that were billed, as JSON; null while the call is an exception
     primary key (digest, usage)
 );
 create index repeatable_call_by_time on repeatable_call (at);

@@ -4,7 +4,7 @@ create table repeatable_call (
     digest blob not null check (length(digest) = 16), -- of what is the same of both
     usage text not null, -- id of its usage record
     at integer not null, -- when it came
-    worth text, -- the transaction that was billed, empty if there was none; null while the call is an exception
+    worth text, -- the units and the transaction that were billed, as JSON; null while the call is an exception
     primary key (digest, usage)
 ) strict, without rowid;
 create index repeatable_call_by_time on repeatable_call (at);
