@@ -8,7 +8,6 @@ pub mod evidence;
 pub mod form;
 pub mod lines;
 pub mod record;
-mod room;
 mod sum;
 pub mod tally;
 mod transaction;
