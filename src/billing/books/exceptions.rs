@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::batch::{Books, Sums, billable, tariffs};
 use super::calendar::BooksTime;
-use super::repeats;
+use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::totals::refund_key;
@@ -148,7 +148,7 @@ async fn rate(
     given: Option<Given>,
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
-    let is_given = given.is_some();
+    let (is_given, now) = (given.is_some(), time.now);
     let call = call(transaction, exception, given).await?;
     let anew = (Sums::Read, Running::default());
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;
@@ -171,6 +171,10 @@ async fn rate(
         true => Worth::Any,
         false => repeats::worth(call.units, call.transaction.as_ref()),
     };
+    // Nor are those of the same call of which nobody saw the answer either.
+    let repeats = Repeats::answered_by(call.usage, transaction.unseen_with(call.usage).await?);
+    transaction.insert_repeats(&repeats.answered).await?;
+    transaction.insert_resolutions(&repeats.resolutions(now)).await?;
     transaction.learn_worth(call.usage, &worth).await?;
     Ok(())
 }

@@ -81,7 +81,8 @@ impl Asked<'_> {
     }
 
     fn call(&self, worth: Worth) -> RepeatableCall {
-        RepeatableCall { digest: self.digest, usage: self.usage.id, at: self.usage.at, worth }
+        let known_until = self.usage.at.plus(self.kept_for);
+        RepeatableCall { digest: self.digest, usage: self.usage.id, at: self.usage.at, known_until, worth }
     }
 }
 
@@ -156,6 +157,12 @@ impl Repeats {
             }
             _ => self.kept.push(asked.call(Worth::Unseen)),
         }
+    }
+
+    /// A call that is billed now, and those of the same call that were exceptions until now.
+    pub(super) fn answered_by(usage: Uuid, unseen: Vec<Uuid>) -> Self {
+        let answered = unseen.into_iter().map(|unseen| (unseen, usage)).collect();
+        Self { answered, ..Self::default() }
     }
 
     /// How exceptions are resolved that were the same calls as some that are billed now.

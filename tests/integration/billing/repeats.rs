@@ -187,21 +187,22 @@ async fn an_answer_that_nobody_saw_is_that_of_the_same_call_which_was_billed(pla
 
 async fn what_someone_said_of_an_unseen_call_is_what_was_billed(place: Place) {
     let store = fresh(&place).await;
-    record(&store, 1, &[unseen(1, 1), unseen(2, 2), unseen(6, 1)]).await;
+    let later = UsageRecord { at: november().plus(DAY), ..unseen(7, 1) };
+    record(&store, 1, &[unseen(1, 1), unseen(2, 2), unseen(6, 1), later]).await;
     // It need not be to the last digit what the upstream says.
     let by = Decision::RateBy(Given::Call { units: 1, transaction: Some(sale("o-1", 9_900)) });
     for (number, decision) in [(1, by), (2, Decision::Waive)] {
         let reason = Reason { who: "analyst".to_owned(), why: "the order system says so".to_owned() };
         resolve(&store, &format!("usage:{}", id(number)), decision, reason, time(november())).await.unwrap();
     }
-    assert_eq!(open(&store).await, [id(6)]);
-    record(&store, 4, &[order(3, 1), order(4, 2), order(5, 2)]).await;
+    assert_eq!(open(&store).await, [id(7)], "the upstream did not know the seventh any more");
+    assert_eq!(store.billed_before(&id(6)).await.unwrap(), Some(id(1)));
+    record(&store, 5, &[order(3, 1), order(4, 2), order(5, 2)]).await;
     for (number, before) in [(3, Some(1)), (4, None), (5, Some(4))] {
         assert_eq!(outcome(&store, number).await, before.map(id), "{number}");
     }
-    assert_eq!(store.billed_before(&id(6)).await.unwrap(), Some(id(1)));
     none(&check(&store).await.unwrap().findings);
-    assert!(open(&store).await.is_empty());
+    assert_eq!(open(&store).await, [id(7)]);
     store.close().await;
 }
 
