@@ -77,8 +77,8 @@ impl Worth {
 }
 
 impl Transaction {
-    /// Which calls there were like these that were billed, or are open exceptions: the last of them, [`MOST_KNOWN`] of each. The transaction must hold
-    /// [`super::transaction::Exclusive::Billing`], so that no other bills one meanwhile.
+    /// Which calls there were like these that were billed, or are open exceptions: the last of them, [`MOST_KNOWN`] of each. The
+    /// transaction must hold [`super::transaction::Exclusive::Billing`], so that no other bills one meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].

@@ -3,8 +3,8 @@
 //!
 //! Which calls are the same call again, a digest in their records says; which of them was billed, the store does. The first that is
 //! recorded is the one: which came first matters to nobody. But what the policies say of an upstream is believed only as far as the
-//! evidence goes: one that names another transaction or other units was done again, and is billed as a call of its own. Of an answer that nobody saw
-//! nothing can be compared: it was the same call, if there is only one that it can have been.
+//! evidence goes: one that names another transaction or other units was done again, and is billed as a call of its own. Of an answer
+//! that nobody saw nothing can be compared: it was the same call, if there is only one that it can have been.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
