@@ -139,9 +139,10 @@ impl Repeats {
         self.done_again.extend(other.map(|other| (usage.id, other)));
         let call = asked.call(worth);
         self.kept.push(call.clone());
-        if calls.len() < MOST_COMPARED {
-            calls.push(call);
+        if calls.len() >= MOST_COMPARED {
+            forget_oldest(calls);
         }
+        calls.push(call);
     }
 
     /// Looks at a record whose evidence could not be read.
@@ -176,6 +177,14 @@ impl Repeats {
             evidence: None,
         };
         self.answered.iter().map(resolution).collect()
+    }
+}
+
+/// Compares no more with the oldest call that was billed.
+fn forget_oldest(calls: &mut Vec<RepeatableCall>) {
+    let billed = calls.iter().enumerate().filter(|(_, call)| call.worth != Worth::Unseen);
+    if let Some((oldest, _)) = billed.min_by_key(|(_, call)| (call.at, call.usage)) {
+        calls.swap_remove(oldest);
     }
 }
 

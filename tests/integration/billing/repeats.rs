@@ -225,10 +225,13 @@ async fn of_a_key_that_is_used_again_and_again_the_last_calls_are_compared(place
         let later = Duration::from_secs(u64::try_from(number).unwrap());
         UsageRecord { at: november().plus(later), ..order_as(number, 1, &format!("o-{transaction}")) }
     };
-    let others: Vec<UsageRecord> = (1..=100).map(|number| of(number, number)).collect();
+    let mut others: Vec<UsageRecord> = (1..=100).map(|number| of(number, number)).collect();
+    others.push(of(101, 100));
     record(&store, 1, &others).await;
-    record(&store, 101, &[of(101, 100), of(102, 85), of(103, 1)]).await;
-    for (number, before) in [(1, None), (100, None), (101, Some(100)), (102, Some(85)), (103, None)] {
+    record(&store, 102, &[of(102, 100), of(103, 85), of(104, 1)]).await;
+    for (number, before) in
+        [(1, None), (100, None), (101, Some(100)), (102, Some(100)), (103, Some(85)), (104, None)]
+    {
         assert_eq!(outcome(&store, number).await, before.map(id), "{number}");
     }
     none(&check(&store).await.unwrap().findings);
