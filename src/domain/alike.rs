@@ -1,7 +1,7 @@
 //! Names that some reader takes for one another. Readers differ in case, in `_`, `-` and points, in blanks, in what a zero byte
 //! ends and in brackets; what is checked under one name must not be read under another that is like it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// Whether some reader takes one of two names for the other.
 #[must_use]
@@ -62,23 +62,27 @@ pub fn are_parameters_unlike(names: impl IntoIterator<Item = impl AsRef<str>>) -
     })
 }
 
-/// Whether some server takes one of these names of parameters for one that is asked for, and that it is not.
+/// Whether some reader takes one of two names of members of JSON for the other. Their readers differ in case, and in how words are
+/// joined, but take `_id`, `@type` and `C++` for names of their own.
 #[must_use]
-pub fn is_one_mistakable(names: impl IntoIterator<Item = impl AsRef<str>>, asked: &BTreeSet<String>) -> bool {
-    names.into_iter().any(|name| {
-        let name = name.as_ref();
-        !asked.contains(name) && asked.iter().any(|asked| may_be_taken_for(name, asked))
-    })
+pub fn is_member_alike(one: &str, other: &str) -> bool {
+    member_folded(one).eq(member_folded(other))
 }
 
-/// Whether no reader takes one of these names of members for another one of them. Of those without a letter or digit nobody does.
-#[must_use]
-pub fn are_members_unlike<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
-    let mut seen = HashSet::new();
-    names.into_iter().all(|name| {
-        let folded: String = folded(name).collect();
-        folded.is_empty() || seen.insert(folded)
-    })
+/// A name up to a zero byte, in one case, and without what joins letters.
+fn member_folded(name: &str) -> impl Iterator<Item = char> {
+    let mut rest = name.split('\0').next().unwrap_or_default().chars().peekable();
+    let mut before: Option<char> = None;
+    let joined = std::iter::from_fn(move || {
+        let mut character = rest.next()?;
+        let is_letter = |character: Option<char>| character.is_some_and(char::is_alphabetic);
+        if matches!(character, '_' | '-') && is_letter(before) && is_letter(rest.peek().copied()) {
+            character = rest.next()?;
+        }
+        before = Some(character);
+        before
+    });
+    joined.flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -125,16 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_asked_for_by_another_spelling_is_seen() {
-        let asked = ["dry_run".to_owned(), "n".to_owned()].into();
-        for (names, is_one) in [
-            (&["dry_run", "n", "note"][..], false),
-            (&["dryRun"], true),
-            (&["note", "N"], true),
-            (&["n[]"], true),
-            (&[], false),
-        ] {
-            assert_eq!(is_one_mistakable(names, &asked), is_one, "{names:?}");
+    fn members_are_alike_in_case_and_joints_alone() {
+        for like in ["payId", "PAY_ID", "pay-id", "pay_id\0x", "pay_\u{131}d"] {
+            assert!(is_member_alike(like, "pay_id"), "{like:?}");
+        }
+        for (one, other) in
+            [("_id", "id"), ("@type", "type"), ("C", "C++"), ("sku_1", "sku1"), ("a.b", "ab"), ("id ", "id")]
+        {
+            assert!(!is_member_alike(one, other), "{one} {other}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod alike;
 pub mod api_key;
 pub mod app_certificate;
 pub mod app_credential;
+pub mod asked_names;
 pub mod audit;
 pub mod authentication;
 pub mod balance;

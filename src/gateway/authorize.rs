@@ -14,6 +14,7 @@ use super::{body_kind, fields};
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
 use crate::domain::alike;
+use crate::domain::asked_names::AskedNames;
 use crate::domain::authentication::{Authentication, Step};
 use crate::domain::id::ProductName;
 use crate::domain::narrowing::Narrowing;
@@ -278,10 +279,9 @@ fn check_condition(
         parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let mut variables = Variables::default();
     let is_read = condition.expression.reads("request", "query");
-    let asked = || condition.expression.names_of("request", "query");
+    let asked = || AskedNames::of(condition.expression.names_of("request", "query"));
     let is_clear = || {
-        body_kind::is_query_clear(query, &parts.headers, *body)
-            && !body_kind::is_query_mistakable(query, asked)
+        body_kind::is_query_clear(query, &parts.headers, *body) && asked().check(alike::names(query)).is_ok()
     };
     let query = (is_read && is_clear()).then_some(*query);
     let mut request = request_fields(parts.method.as_str(), &head.path, &params, query);

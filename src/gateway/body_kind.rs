@@ -1,8 +1,6 @@
 //! What the fields of a request say that its body is, to whoever reads them: to an upstream behind CGI `Content_Type` says it too,
 //! and what `Connection` names says it to none.
 
-use std::collections::BTreeSet;
-
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
@@ -59,11 +57,6 @@ pub(super) fn is_query_clear(query: &str, headers: &HeaderMap, body: Body) -> bo
     alike::is_clear(query) && !may_be_form(headers, body)
 }
 
-/// Whether some server finds a parameter in a query that is asked for, where others find none.
-pub(super) fn is_query_mistakable(query: &str, asked: impl FnOnce() -> BTreeSet<String>) -> bool {
-    !query.is_empty() && alike::is_one_mistakable(alike::names(query), &asked())
-}
-
 /// Why the upstream may take a body for something else than its meter does, if it may: then what one finds in it says nothing of what
 /// the other does.
 pub(super) fn mistaken(headers: &HeaderMap, reading: &BodyReading) -> Option<&'static str> {
@@ -77,12 +70,18 @@ pub(super) fn mistaken(headers: &HeaderMap, reading: &BodyReading) -> Option<&'s
         return Some("a field that is like Content-Encoding says of it what that does not");
     }
     let is_typed = like(headers, &CONTENT_TYPE).next().is_some();
-    let only = only_type(headers);
+    let only = one_type(headers);
     if is_typed && only.is_none() {
         return Some("its Content-Type is not well-formed, or there are several");
     }
-    let charset = only.and_then(|only| only.charset()).unwrap_or("utf-8");
-    if !["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+    let is_coded = like(headers, &CONTENT_ENCODING).next().is_some();
+    let is_known = match charset(headers) {
+        Charset::Utf8 => true,
+        // Of what is coded nobody has the bytes before its end.
+        Charset::AlikeInAscii => !is_coded,
+        Charset::Other => false,
+    };
+    if !is_known {
         return Some("its Content-Type names another charset than UTF-8");
     }
     match reading {
@@ -96,6 +95,46 @@ pub(super) fn mistaken(headers: &HeaderMap, reading: &BodyReading) -> Option<&'s
     }
 }
 
+/// The values of the fields that say what a body is: first its types, then its codings.
+pub(super) fn telling(headers: &HeaderMap) -> impl Iterator<Item = &HeaderValue> {
+    like(headers, &CONTENT_TYPE).chain(like(headers, &CONTENT_ENCODING))
+}
+
+/// In which charset a body is, as far as it matters to a reader of UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charset {
+    /// In UTF-8, or nothing is said.
+    Utf8,
+    /// In one that is the same in all bytes that are ASCII.
+    AlikeInAscii,
+    /// In another one.
+    Other,
+}
+
+/// The charset that the type of a body names.
+pub(super) fn charset(headers: &HeaderMap) -> Charset {
+    let Some(charset) = one_type(headers).and_then(|only| only.charset()) else { return Charset::Utf8 };
+    let charset = charset.to_ascii_lowercase();
+    let alike = [
+        "iso-8859-",
+        "iso8859-",
+        "latin",
+        "windows-125",
+        "cp125",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "euc-",
+    ];
+    match charset.as_str() {
+        "utf-8" | "utf8" => Charset::Utf8,
+        "us-ascii" | "ascii" => Charset::AlikeInAscii,
+        other if alike.iter().any(|known| other.starts_with(known)) => Charset::AlikeInAscii,
+        _ => Charset::Other,
+    }
+}
+
 fn are_nominated(headers: &HeaderMap, names: &[HeaderName]) -> bool {
     let nominated = fields::nominated(headers);
     nominated.iter().any(|found| names.iter().any(|name| alike::is_alike(found.as_str(), name.as_str())))
@@ -105,6 +144,13 @@ fn only_type(headers: &HeaderMap) -> Option<MediaType<'_>> {
     let mut types = like(headers, &CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else { return None };
     MediaType::read(only.to_str().ok()?)
+}
+
+/// The type that is named, however often.
+fn one_type(headers: &HeaderMap) -> Option<MediaType<'_>> {
+    let mut types = like(headers, &CONTENT_TYPE);
+    let one = types.next()?;
+    if types.all(|other| other == one) { MediaType::read(one.to_str().ok()?) } else { None }
 }
 
 /// The values of a field, whatever an upstream behind CGI would take for it.
@@ -161,14 +207,17 @@ mod tests {
             (&[json, ("content-encoding", "gzip")], true, false),
             (&[json, ("content_encoding", "gzip")], false, false),
             (&[form, ("content_type", "application/json")], false, false),
-            (&[json, json], false, false),
+            (&[json, json], true, false),
+            (&[json, ("content-type", "text/plain")], false, false),
             (&[("content-type", "multipart/form-data; boundary=x")], false, false),
             (&[("content-type", "json")], false, false),
             (&[json, ("connection", "content-type")], false, false),
             (&[charset("application/json; charset=UTF-8")], true, false),
             (&[charset("application/json; charset=utf-7")], false, false),
             (&[charset("application/x-www-form-urlencoded; charset=utf8")], false, true),
-            (&[charset("application/x-www-form-urlencoded; charset=gbk")], false, false),
+            (&[charset("application/x-www-form-urlencoded; charset=GBK")], false, true),
+            (&[charset("application/json; charset=ISO-8859-1")], true, false),
+            (&[charset("application/json; charset=ascii"), ("content-encoding", "gzip")], false, false),
         ] {
             let headers = headers(fields);
             assert_eq!(mistaken(&headers, &BodyReading::Json).is_none(), as_json, "{fields:?}");

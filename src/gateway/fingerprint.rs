@@ -1,9 +1,10 @@
 //! What tells that a call is another one again: the same app, merchant, route, method and target, the same `Idempotency-Key`, and the
-//! same body, hashed as it goes by. Only calls that bring a key to a route whose meter goes by one are hashed.
+//! same body of the same type and coding, hashed as it goes by. Only calls that bring a key to a route whose meter goes by one are hashed.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use http::{HeaderName, request};
 
+use super::body_kind;
 use super::fields::nominated;
 use super::recording::Call;
 use crate::domain::usage::Idempotency;
@@ -51,6 +52,11 @@ impl Fingerprint {
             // Each behind its length, so that no two calls are hashed alike.
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
+        }
+        // What the same bytes are depends on these.
+        for value in body_kind::telling(&head.headers) {
+            context.update(&(value.len() as u64).to_le_bytes());
+            context.update(value.as_bytes());
         }
         Some(Box::new(Self { context, kept_for }))
     }

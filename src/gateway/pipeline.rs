@@ -205,7 +205,7 @@ async fn stages(
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
         hold::promise(worker, call, &permit).await?;
     }
-    call.target = metered_target::of(call.meter(), &checked, (query, parts, signed_body), &parameters);
+    call.target = metered_target::of(call.meter(), &checked, query, &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
     let mut head = fields((worker, peer), call, (route, &told.request_id), (parts, &checked), head);
     let at = kept_body::goes_on_at(worker, call, &upload);

@@ -93,8 +93,8 @@ pub struct Target {
     pub path: String,
     /// The path's parameters.
     pub params: Vec<(String, String)>,
-    /// The query, if every server reads the same parameters in it.
-    pub query: Option<String>,
+    /// What the meter asks for of the query, or why it is not clear what that is.
+    pub query: Result<String, String>,
 }
 
 impl Call {
@@ -312,7 +312,8 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         if !matches!(self.stage, Stage::Concluded) {
-            self.conclude(End::CallerLeft);
+            let is_stopping = self.worker.watches.is_stopping();
+            self.conclude(if is_stopping { End::Stopped } else { End::CallerLeft });
         }
     }
 }

@@ -3,7 +3,7 @@
 use http::request;
 use hyper::body::Incoming;
 
-use super::body_kind;
+use super::body_kind::{self, Charset};
 use super::fields;
 use super::fingerprint::Fingerprint;
 use super::form::Form;
@@ -11,7 +11,9 @@ use super::peer::Peer;
 use super::recording::Call;
 use super::upload::{Upload, UploadBounds};
 use super::worker::Worker;
+use crate::domain::alike;
 use crate::metering::capture::Capture;
+use crate::policy::body_reading::BodyReading;
 use crate::policy::snapshot::{Meter, Route};
 
 /// The body of a call, as it comes.
@@ -51,13 +53,26 @@ fn begin(call: &mut Call, parts: &request::Parts, query: Option<&str>) {
     let (mut capture, mut coding) = (Capture::nothing(), None);
     if meter.bodies.request.is_any() {
         coding = fields::coding(&parts.headers);
-        capture = match body_kind::mistaken(&parts.headers, &meter.bodies.request) {
+        let mistaken = body_kind::mistaken(&parts.headers, &meter.bodies.request);
+        capture = match mistaken.or_else(|| in_query(meter, query.unwrap_or_default())) {
             Some(why) => Capture::of_mistaken(why),
             None => Capture::of(&meter.bodies.request, meter.max_capture, coding.as_deref()),
         };
+        if body_kind::charset(&parts.headers) == Charset::AlikeInAscii {
+            capture = capture.of_ascii_alone();
+        }
     }
     let mut upload = call.upload.borrow_mut();
     (upload.capture, upload.fingerprint) = (capture, fingerprint);
     drop(upload);
     call.request_coding = coding;
+}
+
+/// Why an upstream that reads query and form as one may find in the query what is asked for of the form, if it may.
+fn in_query(meter: &Meter, query: &str) -> Option<&'static str> {
+    let is_form = matches!(meter.bodies.request, BodyReading::Form(_)) && !query.is_empty();
+    let asked = &meter.asked;
+    let is_of_form = |name: String| asked.form.like(&name).is_some() && !asked.query.has(&name);
+    (is_form && alike::names(query).any(is_of_form))
+        .then_some("its query has a name that is read of the form")
 }

@@ -112,6 +112,12 @@ impl Watches {
         }
     }
 
+    /// Whether the core stops.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.get()
+    }
+
     /// Wakes all tasks, for the core stops.
     pub fn stop(&self) {
         self.is_stopping.set(true);
@@ -186,7 +192,7 @@ impl Watch {
     /// Whether the core stops.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.watches.is_stopping.get()
+        self.watches.is_stopping()
     }
 
     fn with<T: Default>(&self, act: impl FnOnce(&mut Wait) -> T) -> T {

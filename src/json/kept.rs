@@ -51,11 +51,6 @@ impl Kept {
         Self { max, bytes: Vec::new(), found: vec![Found::Nothing; places], keeping: None }
     }
 
-    /// How many bytes are kept.
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Forgets all of it.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();

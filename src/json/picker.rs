@@ -117,12 +117,6 @@ impl Picker {
         self.failed.is_none() && matches!(self.state, State::Top)
     }
 
-    /// How many bytes are kept.
-    #[must_use]
-    pub fn kept(&self) -> usize {
-        self.kept.len()
-    }
-
     /// Sees the next piece of the text.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {

@@ -1,6 +1,8 @@
 //! Which members of JSON texts one asks for, as a tree of their names. It is made when policies are loaded; calls only read it.
 
-use crate::domain::alike::is_alike;
+use memchr::memchr;
+
+use crate::domain::alike::is_member_alike;
 
 /// Where in a tree one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +89,18 @@ impl WantedMembers {
         members.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, below)| *below)
     }
 
-    /// Whether they are asked of texts that may be written to mislead.
-    #[must_use]
-    pub fn is_wary(&self) -> bool {
-        self.is_wary
-    }
-
     /// Whether a name, of which [`Self::telling`] bytes are known, can be taken for one that is asked for, and texts with such are refused.
     pub(super) fn is_mistakable(&self, at: Place, name: &[u8]) -> bool {
-        // Longer ones are like none, whatever else may stand in them.
-        self.is_wary
-            && name.len() < self.telling()
-            && std::str::from_utf8(name)
-                .is_ok_and(|name| self.nodes[at.0].members.iter().any(|(known, _)| is_alike(known, name)))
+        let name = match memchr(0, name) {
+            // To some it ends there.
+            Some(end) => &name[..end],
+            // Longer ones are like none, whatever else may stand in them.
+            None if name.len() >= self.telling() => return false,
+            None => name,
+        };
+        let is_like =
+            |name: &str| self.nodes[at.0].members.iter().any(|(known, _)| is_member_alike(known, name));
+        self.is_wary && std::str::from_utf8(name).is_ok_and(is_like)
     }
 
     /// How many places there are.

@@ -1,14 +1,15 @@
 //! What is kept of the bodies of a call as values: undone content codings, read JSON, forms and lines.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 
 use super::capture::{Capture, Captured};
 use super::coding;
 use super::evidence::CallFacts;
-use super::form::{self, Asked, ReadJson};
+use super::form::{self, Asked};
 use super::lines::Lines;
+use crate::domain::asked_names::AskedNames;
 use crate::json::picker::{Picked, Picker};
+use crate::policy::asked_of_caller::AskedOfCaller;
 use crate::policy::body_reading::{self, BodyReading};
 use crate::policy::expression::Field;
 use crate::policy::expression::json::{self, JsonError};
@@ -35,14 +36,8 @@ impl<'f> Bodies<'f> {
     pub(super) fn request(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
         // Whoever writes it may want to be billed for one thing and to be given another.
-        let body = &meter.bodies.request;
-        let names = match body {
-            BodyReading::Form(_) => meter.names_asked_of(body_reading::FORM),
-            BodyReading::Nothing | BodyReading::Json | BodyReading::Members(_) | BodyReading::Lines(_) => {
-                BTreeSet::new()
-            }
-        };
-        let reading = Reading { body, max: meter.max_capture, json: json::read_warily, names };
+        let reading =
+            Reading { body: &meter.bodies.request, max: meter.max_capture, asked: Some(&meter.asked) };
         let read = || read(facts.request, facts.request_coding, &reading);
         let read = self.request.get_or_init(read).clone();
         read.map_err(|what| format!("the request's body: {what}"))
@@ -51,8 +46,7 @@ impl<'f> Bodies<'f> {
     /// What the response's body holds, or why it cannot be read.
     pub(super) fn response(&self) -> Result<NamedBody, String> {
         let (facts, meter) = (self.facts, self.meter);
-        let (max, names) = (meter.max_capture, BTreeSet::new());
-        let reading = Reading { body: &meter.bodies.response, max, json: json::read, names };
+        let reading = Reading { body: &meter.bodies.response, max: meter.max_capture, asked: None };
         let read = || read(facts.response, facts.response_coding, &reading);
         let read = self.response.get_or_init(read).clone();
         read.map_err(|what| format!("the response's body: {what}"))
@@ -65,21 +59,27 @@ struct Reading<'m> {
     body: &'m BodyReading,
     /// Most bytes of it, decoded too.
     max: usize,
-    /// How JSON in it is read.
-    json: ReadJson,
-    /// Of a form, the names that a caller may not spell in another way.
-    names: BTreeSet<String>,
+    /// Of what a caller writes, the names that are asked for: none may be there by another spelling.
+    asked: Option<&'m AskedOfCaller>,
+}
+
+impl Reading<'_> {
+    /// Reads JSON in it.
+    fn json(&self, bytes: &[u8]) -> Result<Field, String> {
+        let read = match self.asked {
+            Some(asked) => json::read_warily(bytes, &asked.members),
+            None => json::read(bytes),
+        };
+        read.map_err(|error| error.to_string())
+    }
 }
 
 /// Reads a body of which something was kept.
 fn read(capture: &Capture, coding: Option<&str>, reading: &Reading<'_>) -> Result<NamedBody, String> {
     match capture.captured() {
         Captured::TooLong => Err("it is longer than the meter captures".to_owned()),
-        Captured::NoRoom => {
-            Err("the node keeps as much of bodies as it may, and had no room for it".to_owned())
-        }
         Captured::Mistaken(why) => Err(format!("its upstream may take it for something else: {why}")),
-        Captured::Members(picker) => members(picker, reading.json),
+        Captured::Members(picker) => members(picker, reading),
         Captured::Lines(lines) => totals(lines),
         Captured::Whole(bytes) => {
             let bytes = coding::decode(bytes, coding, reading.max).map_err(|error| error.to_string())?;
@@ -91,17 +91,20 @@ fn read(capture: &Capture, coding: Option<&str>, reading: &Reading<'_>) -> Resul
 /// Reads a body that was kept whole.
 fn whole(bytes: &[u8], reading: &Reading<'_>) -> Result<NamedBody, String> {
     match reading.body {
-        BodyReading::Nothing | BodyReading::Json => {
-            let read = (reading.json)(bytes).map_err(|error| error.to_string())?;
-            Ok((body_reading::JSON, read))
-        }
+        BodyReading::Nothing | BodyReading::Json => Ok((body_reading::JSON, reading.json(bytes)?)),
         BodyReading::Members(wanted) => {
             let mut picker = Picker::new(wanted.clone(), reading.max);
             picker.push(bytes);
-            members(&picker, reading.json)
+            members(&picker, reading)
         }
         BodyReading::Form(fields) => {
-            let asked = Asked { json: fields, read_json: reading.json, names: &reading.names };
+            let (none, any) = (AskedNames::None, AskedNames::Any);
+            let asked = match reading.asked {
+                Some(of) => {
+                    Asked { json: fields, members: &of.members, names: &of.form, of_query: &of.query }
+                }
+                None => Asked { json: fields, members: &[], names: &any, of_query: &none },
+            };
             let read = form::read(bytes, asked).map_err(|error| error.to_string())?;
             Ok((body_reading::FORM, read))
         }
@@ -113,19 +116,19 @@ fn whole(bytes: &[u8], reading: &Reading<'_>) -> Result<NamedBody, String> {
     }
 }
 
-fn members(picker: &Picker, json: ReadJson) -> Result<NamedBody, String> {
+fn members(picker: &Picker, reading: &Reading<'_>) -> Result<NamedBody, String> {
     let picked = picker.end().map_err(|error| error.to_string())?;
-    Ok((body_reading::JSON, value(picked, json)?))
+    Ok((body_reading::JSON, value(picked, reading)?))
 }
 
-fn value(picked: Picked<'_>, json: ReadJson) -> Result<Field, String> {
+fn value(picked: Picked<'_>, reading: &Reading<'_>) -> Result<Field, String> {
     match picked {
-        Picked::Value(bytes) => json(bytes).map_err(|error| error.to_string()),
+        Picked::Value(bytes) => reading.json(bytes),
         // What it has makes no difference: it has no members.
         Picked::List => Ok(Field::list(Vec::new())),
         Picked::Object(members) => {
             let members =
-                members.into_iter().map(|(name, picked)| Ok((name.to_owned(), value(picked, json)?)));
+                members.into_iter().map(|(name, picked)| Ok((name.to_owned(), value(picked, reading)?)));
             let members = members.collect::<Result<Vec<_>, String>>()?;
             Field::object(members).ok_or_else(|| JsonError::KeyTwice.to_string())
         }

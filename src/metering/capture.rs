@@ -6,35 +6,26 @@ use crate::policy::body_reading::BodyReading;
 
 use super::coding;
 use super::lines::Lines;
-use super::room::{Hold, Room};
-
-/// What is kept of the bodies of all calls of a node: as a call keeps 256 KiB at most unless its route says otherwise, that is of a
-/// thousand whose bodies are read whole, and of very many others.
-static ROOM: Room = Room::of(256 << 20);
 
 /// What is kept of a body.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Capture {
     kept: Kept,
-    hold: Hold,
+    is_ascii_alone: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Kept {
+    #[default]
     Nothing,
     /// All of it, up to a bound.
-    Whole {
-        bytes: Vec<u8>,
-        max: usize,
-    },
+    Whole { bytes: Vec<u8>, max: usize },
     /// Members of a JSON text. Boxed, as most bodies are not read.
     Members(Box<Picker>),
     /// How many lines there are, and sums.
     Lines(Box<Lines>),
     /// Nothing, for it was longer than the bound.
     TooLong,
-    /// Nothing, for other calls keep as much as may be kept.
-    NoRoom,
     /// Nothing, for its reader may take it for something else than the meter.
     Mistaken(&'static str),
 }
@@ -50,23 +41,15 @@ pub(super) enum Captured<'c> {
     Lines(&'c Lines),
     /// It was longer than the bound.
     TooLong,
-    /// Other calls kept as much as may be kept.
-    NoRoom,
     /// Its reader may take it for something else than the meter, for this reason.
     Mistaken(&'static str),
-}
-
-impl Default for Capture {
-    fn default() -> Self {
-        Self::nothing()
-    }
 }
 
 impl Capture {
     /// Keeps nothing.
     #[must_use]
     pub fn nothing() -> Self {
-        Self::beginning(Kept::Nothing)
+        Self::default()
     }
 
     /// Keeps up to `max` bytes; of a longer body nothing.
@@ -100,45 +83,35 @@ impl Capture {
         }
     }
 
+    /// The same of a body whose bytes are read alike by all only while they are ASCII.
+    #[must_use]
+    pub fn of_ascii_alone(self) -> Self {
+        Self { is_ascii_alone: true, ..self }
+    }
+
     fn beginning(kept: Kept) -> Self {
-        Self { kept, hold: Hold::nothing_of(&ROOM) }
+        Self { kept, is_ascii_alone: false }
     }
 
     /// Takes the next bytes of the body.
     pub fn push(&mut self, data: &[u8]) {
+        if self.is_ascii_alone && !data.is_ascii() && !matches!(self.kept, Kept::Nothing) {
+            self.kept = Kept::Mistaken("its Content-Type names another charset than UTF-8");
+        }
         match &mut self.kept {
-            Kept::Nothing | Kept::TooLong | Kept::NoRoom | Kept::Mistaken(_) => {}
-            Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => {
-                self.keep_none(Kept::TooLong);
-            }
-            Kept::Whole { bytes, .. } => {
-                if self.hold.grow_to(bytes.len().saturating_add(data.len())) {
-                    bytes.extend_from_slice(data);
-                } else {
-                    self.keep_none(Kept::NoRoom);
-                }
-            }
-            Kept::Members(picker) => {
-                picker.push(data);
-                if !self.hold.grow_to(picker.kept()) {
-                    self.keep_none(Kept::NoRoom);
-                }
-            }
+            Kept::Nothing | Kept::TooLong | Kept::Mistaken(_) => {}
+            Kept::Whole { bytes, max } if data.len() > max.saturating_sub(bytes.len()) => self.give_up(),
+            Kept::Whole { bytes, .. } => bytes.extend_from_slice(data),
+            Kept::Members(picker) => picker.push(data),
             Kept::Lines(lines) => lines.push(data),
         }
     }
 
     /// What follows of the body will not be seen: it is longer than may be waited for.
     pub fn give_up(&mut self) {
-        if !matches!(self.kept, Kept::Nothing | Kept::NoRoom | Kept::Mistaken(_)) {
-            self.keep_none(Kept::TooLong);
+        if !matches!(self.kept, Kept::Nothing | Kept::Mistaken(_)) {
+            self.kept = Kept::TooLong;
         }
-    }
-
-    /// Keeps nothing any more, for that reason.
-    fn keep_none(&mut self, why: Kept) {
-        self.kept = why;
-        self.hold.give_back();
     }
 
     /// What was kept of the body, which has ended.
@@ -149,7 +122,6 @@ impl Capture {
             Kept::Members(picker) => Captured::Members(picker),
             Kept::Lines(lines) => Captured::Lines(lines),
             Kept::TooLong => Captured::TooLong,
-            Kept::NoRoom => Captured::NoRoom,
             Kept::Mistaken(why) => Captured::Mistaken(*why),
         }
     }

@@ -5,9 +5,10 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::domain::asked_names::AskedNames;
 use crate::domain::principal::{Caller, Principal};
 use crate::domain::usage::Evidence;
-use crate::policy::body_reading::reads_body;
+use crate::policy::body_reading::{BodyReading, reads_body};
 use crate::policy::expression::{Field, Variables};
 use crate::policy::snapshot::Meter;
 
@@ -26,8 +27,8 @@ pub struct CallFacts<'c> {
     pub path: &'c str,
     /// The path's parameters.
     pub params: &'c [(String, String)],
-    /// The query, if every server reads the same parameters in it.
-    pub query: Option<&'c str>,
+    /// What the meter asks for of the query, or why it is not clear what that is.
+    pub query: Result<&'c str, &'c str>,
     /// The status that the upstream gave.
     pub status: u16,
     /// Who called.
@@ -44,9 +45,10 @@ pub struct CallFacts<'c> {
     pub response_headers: Option<&'c Field>,
 }
 
-/// Which bodies are read.
+/// What is read of a call that may be unreadable.
 #[derive(Debug, Clone, Copy)]
 struct Reads {
+    query: bool,
     request: bool,
     response: bool,
 }
@@ -72,15 +74,30 @@ pub fn read(meter: &Meter, facts: &CallFacts<'_>) -> Evidence {
     read.unwrap_or_else(|reason| Evidence::Exception { reason: bounded(&reason) })
 }
 
+/// Whether a call is not billable whatever its answer is, for `when` says so of the request alone.
+#[must_use]
+pub fn is_free_by_request(meter: &Meter, facts: &CallFacts<'_>) -> bool {
+    let is_of_request = meter.when.as_ref().is_some_and(|when| when.paths("response").is_empty());
+    is_of_request && is_billable(meter, &Bodies::new(facts, meter)) == Ok(false)
+}
+
 /// What `when` says; bodies are read for it only if it reads them.
 fn is_billable(meter: &Meter, bodies: &Bodies<'_>) -> Result<bool, String> {
     let Some(when) = &meter.when else { return Ok(true) };
-    let reads = Reads { request: reads_body(when, "request"), response: reads_body(when, "response") };
+    let query = when.reads("request", "query");
+    // Those that read both as one may find in the form what is asked for of the query.
+    let is_in_form = query && matches!(meter.bodies.request, BodyReading::Form(_));
+    let request = is_in_form || reads_body(when, "request");
+    let reads = Reads { query, request, response: reads_body(when, "response") };
     when.evaluate_bool(&variables(reads, bodies)?).map_err(|error| error.to_string())
 }
 
 fn read_worth(meter: &Meter, bodies: &Bodies<'_>) -> Result<Evidence, String> {
-    let reads = Reads { request: meter.bodies.request.is_any(), response: meter.bodies.response.is_any() };
+    let reads = Reads {
+        query: meter.asked.query != AskedNames::None,
+        request: meter.bodies.request.is_any(),
+        response: meter.bodies.response.is_any(),
+    };
     let variables = variables(reads, bodies)?;
     let units = match &meter.units {
         Some(units) => units.evaluate_units(&variables).map_err(|error| error.to_string())?,
@@ -108,7 +125,10 @@ fn bounded(reason: &str) -> String {
 
 fn variables(reads: Reads, bodies: &Bodies<'_>) -> Result<Variables, String> {
     let facts = bodies.facts;
-    let mut request = request_fields(facts.method, facts.path, facts.params, facts.query);
+    if let (true, Err(why)) = (reads.query, facts.query) {
+        return Err(format!("the request's query: {why}"));
+    }
+    let mut request = request_fields(facts.method, facts.path, facts.params, facts.query.ok());
     if reads.request {
         request.push(bodies.request()?);
     }

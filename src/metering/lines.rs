@@ -36,12 +36,6 @@ pub enum LinesError {
         /// The names that lead to the member.
         member: String,
     },
-    /// A member that is summed up takes away from what those of the other lines come to, which a caller wrote.
-    #[error("line {line} has a member below zero, which would take away from the others")]
-    BelowZero {
-        /// The line, from 1.
-        line: u64,
-    },
     /// There are too many, or they come to too much.
     #[error("its lines come to more than can be counted")]
     TooLarge,
@@ -122,11 +116,7 @@ impl Lines {
         let no_decimal = |names: Vec<&str>| LinesError::NoDecimal { line, member: names.join(".") };
         let mut values = Vec::with_capacity(self.totals.len());
         decimals(&self.sums, WantedMembers::TOP, Some(&picked), &mut values).map_err(no_decimal)?;
-        let is_below_zero = |value: &Decimal| value.is_sign_negative() && !value.is_zero();
-        match self.sums.is_wary() && values.iter().any(is_below_zero) {
-            true => Err(LinesError::BelowZero { line }),
-            false => Ok(values),
-        }
+        Ok(values)
     }
 
     /// What expressions read; `None` if a sum does not fit.

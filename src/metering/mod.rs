@@ -9,7 +9,6 @@ pub mod form;
 pub mod lines;
 pub mod omission;
 pub mod record;
-mod room;
 mod sum;
 pub mod tally;
 mod transaction;

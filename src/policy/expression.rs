@@ -133,14 +133,19 @@ impl Expression {
         reading::paths(&self.tree, variable)
     }
 
-    /// The names that it reads of a map that is a field of a variable, as far as they are known before a call comes.
+    /// The names that it asks for of a map that is a field of a variable; `None` if only a call tells which.
     #[must_use]
-    pub fn names_of(&self, variable: &str, field: &str) -> BTreeSet<String> {
-        let name = |path: Vec<String>| match path.as_slice() {
-            [of, name, ..] if of == field => Some(name.clone()),
-            _ => None,
-        };
-        self.paths(variable).into_iter().filter_map(name).collect()
+    pub fn names_of(&self, variable: &str, field: &str) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        reading::names_of(&self.tree, (variable, field), &mut names).then_some(names)
+    }
+
+    /// All names that it asks for, of whatever.
+    #[must_use]
+    pub fn all_names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        reading::all_names(&self.tree, &mut names);
+        names
     }
 
     /// Whether its value may depend on where a call comes from.

@@ -2,12 +2,13 @@
 //!
 //! A snapshot holds no counters, connections or caches: those outlive it. A request pins one at its start.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use super::asked_of_caller::AskedOfCaller;
 use super::body_reading::BodyReading;
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
@@ -331,6 +332,8 @@ pub struct Meter {
     pub transaction: Option<TransactionMeter>,
     /// What the expressions read of the bodies.
     pub bodies: BodiesRead,
+    /// What they ask for by name of what a caller writes.
+    pub asked: AskedOfCaller,
     /// The fields of the answer's head that they may read.
     pub headers: Vec<HeaderName>,
     /// How much of a body is captured, in bytes.
@@ -347,12 +350,6 @@ impl Meter {
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let of_transaction = self.transaction.iter().flat_map(TransactionMeter::expressions);
         self.when.iter().chain(&self.units).chain(of_transaction)
-    }
-
-    /// The names that they ask for of `request.query` or `request.form`, whichever `map` is.
-    #[must_use]
-    pub fn names_asked_of(&self, map: &str) -> BTreeSet<String> {
-        self.expressions().flat_map(|expression| expression.names_of("request", map)).collect()
     }
 }
 

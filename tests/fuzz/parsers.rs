@@ -13,6 +13,7 @@ use tollgate::credential::message_signature::{Body, MessageSignature};
 use tollgate::credential::parameter_signature::{ParameterSignature, Parameters};
 use tollgate::credential::{dpop, jwk, presented, public_key_text};
 use tollgate::domain::api_key::ApiKey;
+use tollgate::domain::asked_names::AskedNames;
 use tollgate::domain::client_certificate::CertificateName;
 use tollgate::domain::confirmation::NonceRule;
 use tollgate::domain::distinguished_name::DistinguishedName;
@@ -277,8 +278,11 @@ fn lines(bytes: &[u8]) {
 
 /// A form of which a meter reads a part.
 fn form_body(bytes: &[u8]) {
-    let (fields, names) = (["biz_content".to_owned()], ["total_amount".to_owned()].into());
-    let _ = form::read(bytes, form::Asked { json: &fields, read_json: json::read_warily, names: &names });
+    let (json, members) = (["biz_content".to_owned()], ["total_amount".to_owned()]);
+    for names in [AskedNames::of(Some(["total_amount".to_owned()].into())), AskedNames::Any] {
+        let asked = form::Asked { json: &json, members: &members, names: &names, of_query: &names };
+        let _ = form::read(bytes, asked);
+    }
 }
 
 /// A policy file.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::batch::{Books, Sums, tariffs};
 use super::calendar::BooksTime;
 use super::recorded_call::billable;
-use super::repeats;
+use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::{Billable, Running};
@@ -13,6 +13,7 @@ use crate::domain::money::Amount;
 use crate::domain::transaction::{Details, Reach, Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
+use crate::store::repeatable_call::Worth;
 use crate::store::transaction::Exclusive;
 use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
@@ -166,6 +167,7 @@ async fn rate(
     given: Option<Given>,
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
+    let (is_given, now) = (given.is_some(), time.now);
     let mut call = call(transaction, exception, given).await?;
     if exception.kind == ExceptionKind::Time {
         // When it was is not known. It is charged for as of now, and not in a month of long ago or to come.
@@ -191,7 +193,16 @@ async fn rate(
     // Terms get new numbers, which tells whoever remembers sums that these have changed.
     books.write(&Origin::Resolved(call.usage), Batch::default(), &mut Numbers::default()).await?;
     // If the same call comes again with its Idempotency-Key, it is not billed once more.
-    transaction.learn_worth(call.usage, &repeats::worth(call.transaction.as_ref())).await?;
+    let worth = match is_given {
+        // What someone says of it need not be all that the upstream says.
+        true => Worth::Any,
+        false => repeats::worth(call.units, call.transaction.as_ref()),
+    };
+    // Nor are those of the same call of which nobody saw the answer either.
+    let repeats = Repeats::answered_by(call.usage, transaction.unseen_with(call.usage).await?);
+    transaction.insert_repeats(&repeats.answered).await?;
+    transaction.insert_resolutions(&repeats.resolutions(now)).await?;
+    transaction.learn_worth(call.usage, &worth).await?;
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Which calls are the same call again, a digest in their records says; which of them was billed, the store does. The first that is
 //! recorded is the one: which came first matters to nobody. But what the policies say of an upstream is believed only as far as the
-//! evidence goes: one that names another transaction was done again, and is billed as a call of its own. Of an answer that nobody saw
-//! nothing can be compared: it was the same call, if there is only one that it can have been.
+//! evidence goes: one that names another transaction or other units was done again, and is billed as a call of its own. Of an answer
+//! that nobody saw nothing can be compared: it was the same call, if there is only one that it can have been.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -15,8 +15,11 @@ use uuid::Uuid;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, Idempotency, Transaction, UsageRecord};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
-use crate::store::repeatable_call::{Digest, RepeatableCall, Worth};
+use crate::store::repeatable_call::{self, Digest, RepeatableCall, Worth};
 use crate::store::usage_batch::Recorded;
+
+/// Most calls of one key that others are compared with, in a batch and before it: whoever sends one key again and again pays.
+const MOST_COMPARED: usize = 2 * repeatable_call::MOST_KNOWN;
 
 /// What a batch has of calls that may come again, or came again; the latter each with the call that is billed for it, or was before.
 #[derive(Debug, Default)]
@@ -40,14 +43,14 @@ pub(super) fn digests(records: &[Recorded]) -> Vec<Digest> {
     digests
 }
 
-/// What a call is compared by. It stays as it is: the store has it.
-pub(super) fn worth(transaction: Option<&Transaction>) -> Worth {
+/// What a call is compared by: its units and its transaction. It stays as it is: the store has it.
+pub(super) fn worth(units: u64, transaction: Option<&Transaction>) -> Worth {
     let written = |one: &Transaction| {
         // Of all that is left there is no amount, which is not the same as one of nothing.
         let amount = one.minor().map(|_| one.amount.to_string());
-        json!([one.kind.name(), one.id, one.of, amount, one.amount.currency.code()]).to_string()
+        json!([units, one.kind.name(), one.id, one.of, amount, one.amount.currency.code()])
     };
-    Worth::Billed(transaction.map_or_else(String::new, written))
+    Worth::Billed(transaction.map_or_else(|| json!([units]), written).to_string())
 }
 
 /// A record that may be of a call that came again.
@@ -79,7 +82,8 @@ impl Asked<'_> {
     }
 
     fn call(&self, worth: Worth) -> RepeatableCall {
-        RepeatableCall { digest: self.digest, usage: self.usage.id, at: self.usage.at, worth }
+        let known_until = self.usage.at.plus(self.kept_for);
+        RepeatableCall { digest: self.digest, usage: self.usage.id, at: self.usage.at, known_until, worth }
     }
 }
 
@@ -109,26 +113,36 @@ impl Repeats {
 
     /// Looks at a record whose evidence was read.
     fn look_at_seen(&mut self, usage: &mut UsageRecord, calls: &mut HashMap<Digest, Vec<RepeatableCall>>) {
-        let Evidence::Billable { transaction, .. } = &usage.evidence else { return };
+        let Evidence::Billable { units, transaction } = &usage.evidence else { return };
         let Some(asked) = asked(usage) else { return };
-        let worth = worth(transaction.as_ref());
+        let worth = worth(*units, transaction.as_ref());
         let calls = calls.entry(asked.digest).or_default();
         let billed = asked.billed(calls);
         let same = billed.iter().find(|call| call.worth == worth || call.worth == Worth::Any);
-        if let Some(first) = same.map(|call| call.usage) {
+        let same = same.map(|call| call.usage);
+        // What was billed for it, if that is known.
+        let answer = match billed.as_slice() {
+            [] => Some(usage.id),
+            [first, others @ ..] if others.iter().all(|other| other.worth == first.worth) => same,
+            _ => None,
+        };
+        let other = billed.first().map(|call| call.usage);
+        if let Some(answer) = answer {
+            let unseen = asked.unseen(calls);
+            calls.retain(|call| !unseen.contains(&call.usage));
+            self.answered.extend(unseen.into_iter().map(|unseen| (unseen, answer)));
+        }
+        if let Some(first) = same {
             self.free.push((usage.id, first));
             usage.evidence = Evidence::Free;
             return;
         }
-        if let Some(other) = billed.first() {
-            self.done_again.push((usage.id, other.usage));
-        } else {
-            let unseen = asked.unseen(calls);
-            calls.retain(|call| !unseen.contains(&call.usage));
-            self.answered.extend(unseen.into_iter().map(|unseen| (unseen, usage.id)));
-        }
+        self.done_again.extend(other.map(|other| (usage.id, other)));
         let call = asked.call(worth);
         self.kept.push(call.clone());
+        if calls.len() >= MOST_COMPARED {
+            forget_oldest(calls);
+        }
         calls.push(call);
     }
 
@@ -147,6 +161,12 @@ impl Repeats {
         }
     }
 
+    /// A call that is billed now, and those of the same call that were exceptions until now.
+    pub(super) fn answered_by(usage: Uuid, unseen: Vec<Uuid>) -> Self {
+        let answered = unseen.into_iter().map(|unseen| (unseen, usage)).collect();
+        Self { answered, ..Self::default() }
+    }
+
     /// How exceptions are resolved that were the same calls as some that are billed now.
     pub(super) fn resolutions(&self, now: Timestamp) -> Vec<Resolution> {
         let resolution = |(unseen, first): &(Uuid, Uuid)| Resolution {
@@ -158,6 +178,14 @@ impl Repeats {
             evidence: None,
         };
         self.answered.iter().map(resolution).collect()
+    }
+}
+
+/// Compares no more with the oldest call that was billed.
+fn forget_oldest(calls: &mut Vec<RepeatableCall>) {
+    let billed = calls.iter().enumerate().filter(|(_, call)| call.worth != Worth::Unseen);
+    if let Some((oldest, _)) = billed.min_by_key(|(_, call)| (call.at, call.usage)) {
+        calls.swap_remove(oldest);
     }
 }
 

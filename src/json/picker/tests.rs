@@ -80,6 +80,10 @@ fn what_is_no_json_or_could_be_read_in_two_ways_is_not_picked() {
     assert_eq!(picked(&["a"], br#"{"b":1,"b":2,"a":3}"#).as_deref(), Ok("(a=3)"));
 }
 
+/// A long name, of which some readers see no more than its begin.
+const NUL: &str =
+    r#"{"quantity":1,"quantity\u0000xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx":9}"#;
+
 #[test]
 fn a_name_that_can_be_taken_for_one_that_is_asked_for_is_refused_where_one_is_wary() {
     let paths = paths(&["quantity", "a.id"]);
@@ -91,7 +95,9 @@ fn a_name_that_can_be_taken_for_one_that_is_asked_for_is_refused_where_one_is_wa
         (r#"{"quantity":1,"Quantity":9}"#, false),
         (r#"{"QUANTITY":9,"quantity":1}"#, false),
         (r#"{"Quantity":9}"#, false),
-        (r#"{"quantity":1,"quantity ":9}"#, false),
+        (r#"{"quantity":1,"_quantity":9,"quantity1":8,"quantity ":7}"#, true),
+        (r#"{"quantity":1,"quan_tity":9}"#, false),
+        (NUL, false),
         (r#"{"quantity":1,"Quantity" : 9}"#, false),
         (r#"{"quantity":1,"a":{"id":2,"ıd":3}}"#, false),
         (r#"{"quantity":1,"A":{"id":2}}"#, false),

@@ -2,6 +2,7 @@
 
 use crate::domain::location::Location;
 use crate::domain::transaction::{Extent, Reach, TransactionKind};
+use crate::policy::asked_of_caller::AskedOfCaller;
 use crate::policy::body_reading::BodyReading;
 use crate::policy::expression::{Declared, Expression, Wanted};
 use crate::policy::snapshot::{BodiesRead, TransactionMeter};
@@ -27,7 +28,8 @@ fn wanted(text: &str, wanted: Wanted) -> Expression {
 fn reading(meter: Meter) -> Meter {
     let of = |variable| BodyReading::of(variable, meter.expressions()).unwrap();
     let bodies = BodiesRead { request: of("request"), response: of("response") };
-    Meter { bodies, ..meter }
+    let asked = AskedOfCaller::by(&meter.expressions().collect::<Vec<_>>());
+    Meter { bodies, asked, ..meter }
 }
 
 fn order_meter() -> Meter {
@@ -47,6 +49,7 @@ fn order_meter() -> Meter {
             parties: Vec::new(),
         }),
         bodies: BodiesRead::default(),
+        asked: AskedOfCaller::default(),
         headers: Vec::new(),
         max_capture: 1000,
         idempotent_for: None,
@@ -76,7 +79,7 @@ fn order(nothing: &Capture) -> CallFacts<'_> {
         method: "POST",
         path: "/api/orders",
         params: &[],
-        query: Some(""),
+        query: Ok(""),
         status: 201,
         principal: &Principal::Anonymous,
         request: nothing,
@@ -209,7 +212,7 @@ fn control_characters_and_blanks_around_it_make_no_id() {
     let mut response = Capture::up_to(1000);
     response.push(br#"{"total_amount":"1","currency":"CNY"}"#);
     let request = Capture::nothing();
-    let facts = CallFacts { query: Some("id=%00"), response: &response, ..order(&request) };
+    let facts = CallFacts { query: Ok("id=%00"), response: &response, ..order(&request) };
     assert!(matches!(read(&meter, &facts), Evidence::Exception { .. }));
 }
 

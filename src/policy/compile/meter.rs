@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::super::asked_of_caller::AskedOfCaller;
 use super::super::body_reading::BodyReading;
 use super::super::expression::{Declared, Expression, Wanted};
 use super::super::file::routes::MeterEntry;
@@ -38,14 +39,15 @@ impl One<'_, '_> {
         };
         let source = self.document.key_location(&format!("{}/meter", self.pointer));
         let max_capture = usize::try_from(max_capture).ok()?;
-        let bodies = BodiesRead::default();
+        let (bodies, asked) = (BodiesRead::default(), AskedOfCaller::default());
         let idempotent_for = match idempotent_for {
             Some(span) => Some(span?),
             None => None,
         };
         let mut meter =
-            Meter { when, units, transaction, bodies, headers, max_capture, idempotent_for, source };
+            Meter { when, units, transaction, bodies, asked, headers, max_capture, idempotent_for, source };
         meter.bodies = self.bodies_read(&meter)?;
+        meter.asked = AskedOfCaller::by(&meter.expressions().collect::<Vec<_>>());
         Some(meter)
     }
 

@@ -31,6 +31,9 @@ pub enum JsonError {
     /// An object has a key twice: nobody can say which is meant.
     #[error("it has a key twice")]
     KeyTwice,
+    /// An object has a key that some readers take for one that is asked for.
+    #[error("it has a key that some readers take for one that is read")]
+    KeyLike,
     /// Nested too deep.
     #[error("it is nested deeper than {MAX_DEPTH}")]
     TooDeep,
@@ -44,21 +47,21 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`].
 pub fn read(bytes: &[u8]) -> Result<Field, JsonError> {
-    read_by(bytes, false)
+    read_by(bytes, &[])
 }
 
-/// Reads a JSON text that a caller wrote: one in which some readers take one key of an object for another of it is refused, too, as
-/// that is a repeated key to them.
+/// Reads a JSON text that a caller wrote: one in which some readers take a key for one that is `asked` for is refused, too, as that
+/// would be there to them alone.
 ///
 /// # Errors
 /// [`JsonError`].
-pub fn read_warily(bytes: &[u8]) -> Result<Field, JsonError> {
-    read_by(bytes, true)
+pub fn read_warily(bytes: &[u8], asked: &[String]) -> Result<Field, JsonError> {
+    read_by(bytes, asked)
 }
 
-fn read_by(bytes: &[u8], is_wary: bool) -> Result<Field, JsonError> {
+fn read_by(bytes: &[u8], asked: &[String]) -> Result<Field, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Encoding)?;
-    let mut parser = Parser { text, at: 0, values: 0, is_wary };
+    let mut parser = Parser { text, at: 0, values: 0, asked };
     let value = parser.value(0)?;
     parser.skip_blanks();
     match parser.peek() {
@@ -71,7 +74,8 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     values: usize,
-    is_wary: bool,
+    /// The names that no key may be like, but for being the same.
+    asked: &'t [String],
 }
 
 impl<'t> Parser<'t> {
@@ -107,18 +111,23 @@ impl<'t> Parser<'t> {
         loop {
             self.skip_blanks();
             let key = self.string()?;
+            if self.is_like_another(&key) {
+                return Err(JsonError::KeyLike);
+            }
             self.expect(b':')?;
             entries.push((key, self.value(depth + 1)?));
             if self.take_after_blanks(b',') {
                 continue;
             }
             self.expect(b'}')?;
-            let keys = entries.iter().map(|(key, _)| key.as_str());
-            if self.is_wary && !alike::are_members_unlike(keys) {
-                return Err(JsonError::KeyTwice);
-            }
             return Field::object(entries).ok_or(JsonError::KeyTwice);
         }
+    }
+
+    /// Whether some readers take a key for another one that is asked for.
+    fn is_like_another(&self, key: &str) -> bool {
+        !self.asked.iter().any(|asked| asked == key)
+            && self.asked.iter().any(|asked| alike::is_member_alike(asked, key))
     }
 
     fn list(&mut self, depth: usize) -> Result<Field, JsonError> {
@@ -313,13 +322,19 @@ mod tests {
 
     #[test]
     fn keys_that_some_readers_take_for_one_another_are_refused_where_a_caller_wrote_them() {
-        for text in [r#"{"id":1,"ID":2}"#, r#"[{"a":{"pay_id":1,"payId":2}}]"#, r#"{"kind":1,"\u212aind":2}"#]
-        {
+        let asked = ["id", "pay_id", "kind"].map(str::to_owned);
+        let read_warily = |text: &str| super::read_warily(text.as_bytes(), &asked);
+        for text in [r#"{"id":1,"ID":2}"#, r#"[{"a":{"pay_id":1,"payId":2}}]"#, r#"{"\u212aind":2}"#] {
             assert!(read(text.as_bytes()).is_ok(), "{text}");
-            assert_eq!(read_warily(text.as_bytes()), Err(JsonError::KeyTwice), "{text}");
+            assert_eq!(read_warily(text), Err(JsonError::KeyLike), "{text}");
         }
-        for text in [r#"{"id":1,"ids":2}"#, r#"{"a":{"id":1},"b":{"ID":2}}"#, r#"{"$":1,"_":2,"":3}"#] {
-            assert_eq!(read_warily(text.as_bytes()), read(text.as_bytes()), "{text}");
+        for text in [
+            r#"{"id":1,"ids":2,"_id":3}"#,
+            r#"{"sku_id":1,"skuId":2,"@type":3,"type":4}"#,
+            r#"{"C":1,"C++":2,"c":3}"#,
+            r#"{"$":1,"_":2,"":3}"#,
+        ] {
+            assert_eq!(read_warily(text), read(text.as_bytes()), "{text}");
             assert!(read(text.as_bytes()).is_ok(), "{text}");
         }
     }

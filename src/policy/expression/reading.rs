@@ -1,5 +1,7 @@
 //! What an expression reads, found when policies load.
 
+use std::collections::BTreeSet;
+
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 /// Whether it goes over a list or map, as `exists` does.
@@ -31,6 +33,77 @@ pub(super) fn paths(expression: &IdedExpr, variable: &str) -> Vec<Vec<String>> {
         Some((found, names)) if found == variable => vec![names.into_iter().map(str::to_owned).collect()],
         Some(_) => Vec::new(),
         None => parts(expression).into_iter().flat_map(|part| paths(part, variable)).collect(),
+    }
+}
+
+/// Adds the names that it asks for of a map that is a field of a variable; gives whether it is known which these are.
+pub(super) fn names_of(expression: &IdedExpr, of: (&str, &str), names: &mut BTreeSet<String>) -> bool {
+    if let Some((name, map)) = sought(expression)
+        && chain(map).is_some_and(|(variable, way)| variable == of.0 && way == [of.1])
+    {
+        names.insert(name.to_owned());
+        return true;
+    }
+    match chain(expression) {
+        Some((variable, way)) if variable == of.0 => match way.as_slice() {
+            [] => false,
+            [field] => *field != of.1,
+            [field, name, ..] => {
+                if *field == of.1 {
+                    names.insert((*name).to_owned());
+                }
+                true
+            }
+        },
+        Some(_) => true,
+        None => parts(expression).into_iter().all(|part| names_of(part, of, &mut *names)),
+    }
+}
+
+/// Adds all names that it asks for, of whatever.
+pub(super) fn all_names(expression: &IdedExpr, names: &mut BTreeSet<String>) {
+    match &expression.expr {
+        Expr::Select(select) => {
+            names.insert(select.field.clone());
+        }
+        Expr::Call(call) if call.func_name == operators::INDEX || call.func_name == operators::IN => {
+            names.extend(call.args.iter().filter_map(literal).map(str::to_owned));
+        }
+        Expr::Call(_)
+        | Expr::Ident(_)
+        | Expr::List(_)
+        | Expr::Comprehension(_)
+        | Expr::Map(_)
+        | Expr::Struct(_)
+        | Expr::Literal(_)
+        | Expr::Unspecified => {}
+    }
+    parts(expression).into_iter().for_each(|part| all_names(part, names));
+}
+
+/// The name, and in what it asks whether that is there: `'a' in b`.
+fn sought(expression: &IdedExpr) -> Option<(&str, &IdedExpr)> {
+    match &expression.expr {
+        Expr::Call(call) if call.func_name == operators::IN => match call.args.as_slice() {
+            [name, map] => literal(name).map(|name| (name, map)),
+            _ => None,
+        },
+        Expr::Call(_)
+        | Expr::Select(_)
+        | Expr::Ident(_)
+        | Expr::List(_)
+        | Expr::Comprehension(_)
+        | Expr::Map(_)
+        | Expr::Struct(_)
+        | Expr::Literal(_)
+        | Expr::Unspecified => None,
+    }
+}
+
+fn literal(expression: &IdedExpr) -> Option<&str> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
     }
 }
 
@@ -103,5 +176,21 @@ mod tests {
         check("response.status", &[&["status"]]);
         check("size(response)", &[&[]]);
         check("request.path", &[]);
+    }
+
+    #[test]
+    fn which_names_are_asked_for_of_a_map_is_known_or_not() {
+        let names = |text: &str| {
+            let location = Location { file: "f".into(), line: 1, column: 1 };
+            let declared = Declared::for_meters(&[], &[]);
+            let expression = Expression::compile(text, location, &declared, Wanted::Truth).unwrap();
+            expression.names_of("request", "query").map(|names| names.into_iter().collect::<Vec<_>>())
+        };
+        let these = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(names("'a' in request.query && has(request.query.b)"), these(&["a", "b"]));
+        assert_eq!(names("request.query['c'] == request.path"), these(&["c"]));
+        assert_eq!(names("request.path == 'a'"), these(&[]));
+        assert_eq!(names("size(request.query) > 1"), None);
+        assert_eq!(names("request.path in request.query"), None);
     }
 }

@@ -178,7 +178,7 @@ pub struct MeterEntry {
     pub max_capture: Option<SizeText>,
     /// For how long the upstream knows a call that came with an `Idempotency-Key`: the same one again it answers as it did then,
     /// instead of doing it again. That is not billed: a call of the same app, for the same merchant, with the same method, path, query,
-    /// key and body, unless its transaction is another one. 7d at most; when left out, each billable answer is billed.
+    /// key and body, unless its units or its transaction are others. 7d at most; when left out, each billable answer is billed.
     pub idempotent_for: Option<DurationText>,
 }
 

@@ -24,6 +24,8 @@ on_both_stores! {
     what_came_again_as_another_transaction_is_billed_as_a_call_of_its_own,
     an_answer_that_nobody_saw_is_that_of_the_same_call_which_was_billed,
     what_someone_said_of_an_unseen_call_is_what_was_billed,
+    what_is_worth_other_units_was_done_again,
+    of_a_key_that_is_used_again_and_again_the_last_calls_are_compared,
     a_record_that_came_from_elsewhere_before_is_no_call_again,
     which_calls_may_come_again_is_forgotten_once_none_may,
 }
@@ -185,18 +187,54 @@ async fn an_answer_that_nobody_saw_is_that_of_the_same_call_which_was_billed(pla
 
 async fn what_someone_said_of_an_unseen_call_is_what_was_billed(place: Place) {
     let store = fresh(&place).await;
-    record(&store, 1, &[unseen(1, 1), unseen(2, 2)]).await;
-    let by = Decision::RateBy(Given::Call { units: 1, transaction: Some(sale("o-1", 10_000)) });
+    let later = UsageRecord { at: november().plus(DAY), ..unseen(7, 1) };
+    record(&store, 1, &[unseen(1, 1), unseen(2, 2), unseen(6, 1), later]).await;
+    // It need not be to the last digit what the upstream says.
+    let by = Decision::RateBy(Given::Call { units: 1, transaction: Some(sale("o-1", 9_900)) });
     for (number, decision) in [(1, by), (2, Decision::Waive)] {
         let reason = Reason { who: "analyst".to_owned(), why: "the order system says so".to_owned() };
         resolve(&store, &format!("usage:{}", id(number)), decision, reason, time(november())).await.unwrap();
     }
-    record(&store, 3, &[order(3, 1), order(4, 2), order(5, 2)]).await;
+    assert_eq!(open(&store).await, [id(7)], "the upstream did not know the seventh any more");
+    assert_eq!(store.billed_before(&id(6)).await.unwrap(), Some(id(1)));
+    record(&store, 5, &[order(3, 1), order(4, 2), order(5, 2)]).await;
     for (number, before) in [(3, Some(1)), (4, None), (5, Some(4))] {
         assert_eq!(outcome(&store, number).await, before.map(id), "{number}");
     }
     none(&check(&store).await.unwrap().findings);
-    assert!(open(&store).await.is_empty());
+    assert_eq!(open(&store).await, [id(7)]);
+    store.close().await;
+}
+
+async fn what_is_worth_other_units_was_done_again(place: Place) {
+    let store = fresh(&place).await;
+    let of = |id, units| UsageRecord { idempotency: order(1, 1).idempotency, ..usage(id, units, None) };
+    record(&store, 1, &[of(1, 1), of(2, 500), of(3, 500), of(4, 1)]).await;
+    for (number, before) in [(1, None), (2, None), (3, Some(2)), (4, Some(1))] {
+        assert_eq!(store.billed_before(&id(number)).await.unwrap(), before.map(id), "{number}");
+        let charges = store.charges_of_usage(&id(number)).await.unwrap();
+        assert_eq!(charges.is_empty(), before.is_some(), "{number}: {charges:?}");
+    }
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn of_a_key_that_is_used_again_and_again_the_last_calls_are_compared(place: Place) {
+    let store = fresh(&place).await;
+    let of = |number: u128, transaction: u128| {
+        let later = Duration::from_secs(u64::try_from(number).unwrap());
+        UsageRecord { at: november().plus(later), ..order_as(number, 1, &format!("o-{transaction}")) }
+    };
+    let mut others: Vec<UsageRecord> = (1..=100).map(|number| of(number, number)).collect();
+    others.push(of(101, 100));
+    record(&store, 1, &others).await;
+    record(&store, 102, &[of(102, 100), of(103, 85), of(104, 1)]).await;
+    for (number, before) in
+        [(1, None), (100, None), (101, Some(100)), (102, Some(100)), (103, Some(85)), (104, None)]
+    {
+        assert_eq!(outcome(&store, number).await, before.map(id), "{number}");
+    }
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }
 

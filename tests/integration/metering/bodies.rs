@@ -26,6 +26,13 @@ const ROUTES: &str = "
     access: {scopes: [catalog:write]}
     meter: {units: int(request.form.units)}
 
+  - name: by-query
+    methods: [GET, POST]
+    path: /api/by-query
+    upstream: catalog
+    access: {scopes: [catalog:write]}
+    meter: {units: int(request.query.units)}
+
   - name: export
     methods: [GET]
     path: /api/export
@@ -57,7 +64,7 @@ pub(super) fn with_routes(policies: &Path, address: &str) {
     append("products.yaml", &|text| {
         text.replace(
             "- update-stock\n",
-            "- update-stock\n      - bulk-stock\n      - form\n      - export\n      - durable-export\n",
+            "- update-stock\n      - bulk-stock\n      - form\n      - by-query\n      - export\n      - durable-export\n",
         )
     });
     point(policies, "catalog", address);
@@ -134,6 +141,34 @@ fn bulk_requests_forms_and_long_answers_are_metered_by_what_they_say() {
 }
 
 #[test]
+fn what_a_meter_does_not_read_is_no_question() {
+    let address = upstream();
+    let dev = Dev::with_policies(|policies| with_routes(policies, &address));
+    let latin = ("Content-Type", "application/x-www-form-urlencoded; charset=ISO-8859-1");
+    let multipart = ("Content-Type", "multipart/form-data; boundary=x");
+    let sent = [
+        ("GET", "/api/by-query?units=2", FORM, ""),
+        ("POST", "/api/by-query?units=3&page[size]=1&page[number]=2", FORM, "tag=a&tag=b"),
+        ("POST", "/api/by-query?units=4&q=100%", multipart, "--x--"),
+        ("POST", "/api/form?tag=a&tag=b", latin, "units=5&metadata[a]=1&metadata[b]=2&note=a;b"),
+        ("POST", "/api/stock", LINES, "{\"quantity\":9,\"_id\":1,\"id\":2}\n{\"quantity\":-3}\n"),
+    ];
+    for (method, path, of, body) in sent {
+        call(&dev, (method, path), (of, body));
+    }
+    let mut units = Vec::new();
+    wait_for("the usage records", || {
+        let path = format!("/admin/usage?app={}", dev.told("/other_app/client_id"));
+        let usage = dev.admin("GET", &path, "").json();
+        let records = usage["items"].as_array().unwrap();
+        units = records.iter().map(|record| record["units"].as_u64().unwrap()).collect();
+        units.len() == sent.len()
+    });
+    units.sort_unstable();
+    assert_eq!(units, [2, 3, 4, 5, 6], "{}", dev.admin("GET", "/admin/exceptions", "").text());
+}
+
+#[test]
 fn a_durable_answer_that_cannot_be_held_back_whole_is_for_someone_to_look_at() {
     let address = upstream();
     let dev = Dev::with_policies(|policies| with_routes(policies, &address));
@@ -174,9 +209,9 @@ fn a_body_that_its_upstream_may_read_otherwise_is_for_someone_to_look_at() {
             "{\"quantity\":1,\"Quantity\":1000}",
             "a key that some readers take for one that is read",
         ),
-        ("/api/stock", LINES, "{\"quantity\":9}\n{\"quantity\":-9}", "line 2 has a member below zero"),
+        ("/api/form?Units=1000", FORM, "units=1", "its query has a name that is read of the form"),
         ("/api/form", LINES, "units=1", "its Content-Type does not say that it is a form"),
-        ("/api/form", FORM, "units=1&Units=1000", "one that some readers take for another"),
+        ("/api/form", FORM, "units=1&Units=1000", "units is there twice, or by another spelling"),
         ("/api/form", FORM, "units=1&a=b;units=1000", "a semicolon that is not escaped"),
     ];
     for (path, of, body, _) in sent {

@@ -22,7 +22,8 @@ async fn a_call_that_an_older_program_billed_is_known_whatever_it_was(place: Pla
     let mut transaction = store.begin().await.unwrap();
     let known = transaction.repeatable_calls(&[digest, [8; 16]]).await.unwrap();
     transaction.roll_back().await.unwrap();
-    assert_eq!(known, [RepeatableCall { digest, usage, at: Timestamp::from_micros(5), worth: Worth::Any }]);
+    let at = Timestamp::from_micros(5);
+    assert_eq!(known, [RepeatableCall { digest, usage, at, known_until: at, worth: Worth::Any }]);
     store.close().await;
 }
 

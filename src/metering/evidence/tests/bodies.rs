@@ -75,6 +75,32 @@ fn a_form_is_read_by_its_names() {
 }
 
 #[test]
+fn what_is_not_clear_is_no_question_where_it_is_not_read() {
+    let nothing = Capture::nothing();
+    let facts = CallFacts { query: Err("n is there twice"), ..order(&nothing) };
+    let meter = units_meter("'n' in request.query ? int(request.query.n) : 1");
+    let Evidence::Exception { reason } = read(&meter, &facts) else { panic!("{:?}", read(&meter, &facts)) };
+    assert_eq!(reason, "the request's query: n is there twice");
+    assert_eq!(units(&read(&units_meter("2"), &facts)), Some(2));
+    let free = Meter { when: condition("request.method == 'GET'"), ..order_meter() };
+    assert!(is_free_by_request(&free, &facts));
+    let by_answer = Meter { when: condition("response.status == 200"), ..order_meter() };
+    assert!(!is_free_by_request(&by_answer, &facts) && !is_free_by_request(&order_meter(), &facts));
+}
+
+#[test]
+fn what_is_asked_for_of_the_query_is_not_in_the_form() {
+    let meter = units_meter("has(request.query.dry_run) ? 0 : int(request.form.n)");
+    assert_eq!(units(&by_request(&meter, b"n=7&tag[]=a&tag[]=b", None)), Some(7));
+    for body in ["n=7&dry_run=1", "n=7&dryRun=1"] {
+        let Evidence::Exception { reason } = by_request(&meter, body.as_bytes(), None) else {
+            panic!("{body}")
+        };
+        assert!(reason.contains("dry_run, which is read of the query"), "{reason}");
+    }
+}
+
+#[test]
 fn lines_of_a_request_are_counted_and_summed_up_however_many_there_are() {
     let line = "{\"sku\":\"a\",\"quantity\":2}\n";
     let many = line.repeat(1000);

@@ -4,12 +4,14 @@ create table repeatable_call (
     digest blob not null check (length(digest) = 16), -- of what is the same of both
     usage text not null, -- id of its usage record
     at integer not null, -- when it came
-    worth text, -- the transaction that was billed, empty if there was none; null while the call is an exception
+    known_until integer not null, -- until when the upstream knows it
+    worth text, -- the units and the transaction that were billed, as JSON; null while the call is an exception
     primary key (digest, usage)
 ) strict, without rowid;
 create index repeatable_call_by_time on repeatable_call (at);
 create index repeatable_call_of_unknown_worth on repeatable_call (usage) where worth is null;
 
--- Which transactions those were nobody wrote down: they are what comes again, whatever it is, as before.
-insert into repeatable_call (digest, usage, at, worth) select digest, usage, at, '*' from billed_call;
+-- Which transactions those were nobody wrote down: they are what comes again, whatever it is, as before. Until
+-- when each is known, what comes again says.
+insert into repeatable_call (digest, usage, at, known_until, worth) select digest, usage, at, at, '*' from billed_call;
 drop table billed_call;
