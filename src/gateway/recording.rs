@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::hold::Promised;
-use super::losses::lost;
+use super::losses::{NotRecorded, lost};
 use super::seen::Seen;
 use super::standing::Standing;
 use super::upload::UploadOutcome;
@@ -28,7 +28,7 @@ use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
 use crate::journal::writer::{Committed, Writer};
 use crate::limit::purse::Hold;
-use crate::metering::record::{self, Facts, RecordError};
+use crate::metering::record::{self, Facts};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
 /// The status in records and counters of a call whose caller left before an answer had begun; nobody was sent it.
@@ -134,17 +134,6 @@ enum Stage {
     Withheld { evidence: Evidence, bytes: u64 },
     /// It is counted, and its record is the journal's.
     Concluded,
-}
-
-/// A durable call cannot be recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRecorded {
-    /// The journal does not take it.
-    #[error("the journal did not take a usage record")]
-    Journal(#[from] JournalError),
-    /// A broken serializer.
-    #[error("a usage record cannot be encoded")]
-    Encoding(#[from] RecordError),
 }
 
 /// A call that is not concluded yet.

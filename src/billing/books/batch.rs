@@ -335,24 +335,6 @@ impl<'t> Books<'t> {
     }
 
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
-        let sale = match unrated {
-            Some(Unrated::SaleUnknown { sale, .. }) => Some(sale.clone()),
-            Some(
-                Unrated::TooLarge
-                | Unrated::SumTooLarge
-                | Unrated::Lacks(_)
-                | Unrated::HoldsMore(_)
-                | Unrated::PartyUnknown(_)
-                | Unrated::OtherCurrency { .. }
-                | Unrated::SaleAmbiguous { .. }
-                | Unrated::PricesUnknown(_)
-                | Unrated::SaleDiffers { .. }
-                | Unrated::EventDiffers { .. }
-                | Unrated::EventUnnamed { .. }
-                | Unrated::Exceeds { .. },
-            )
-            | None => None,
-        };
         let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
         self.exceptions.push(UsageException {
             id: exception_id(call),
@@ -360,7 +342,7 @@ impl<'t> Books<'t> {
             at: call.at,
             usage: Some(call.usage.to_string()),
             app: Some(call.app.to_string()),
-            sale,
+            sale: unrated.and_then(Unrated::lacking_sale).map(str::to_owned),
             reason: unrated.map_or_else(plan_unknown, ToString::to_string),
             payload: None,
         });

@@ -102,6 +102,28 @@ pub enum Unrated {
     },
 }
 
+impl Unrated {
+    /// The id of the sale that is missing, if it is that: with it, it can be rated.
+    #[must_use]
+    pub fn lacking_sale(&self) -> Option<&str> {
+        match self {
+            Self::SaleUnknown { sale, .. } => Some(sale),
+            Self::TooLarge
+            | Self::SumTooLarge
+            | Self::Lacks(_)
+            | Self::HoldsMore(_)
+            | Self::PartyUnknown(_)
+            | Self::OtherCurrency { .. }
+            | Self::SaleAmbiguous { .. }
+            | Self::PricesUnknown(_)
+            | Self::SaleDiffers { .. }
+            | Self::EventDiffers { .. }
+            | Self::EventUnnamed { .. }
+            | Self::Exceeds { .. } => None,
+        }
+    }
+}
+
 /// What a transaction of a kind does to its sale.
 fn verb(kind: TransactionKind) -> &'static str {
     match kind {
