@@ -42,8 +42,9 @@ impl Promised {
     pub fn settled(self, evidence: &Evidence) -> Self {
         let hold = match evidence {
             Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
-            // What somebody decides of it later is spent then.
-            Evidence::Exception { .. } | Evidence::Free => None,
+            // Its upstream may have acted, and who leaves decides when: what it holds stays reserved until somebody has decided.
+            Evidence::Exception { .. } => self.hold,
+            Evidence::Free => None,
         };
         Self { hold, ..self }
     }

@@ -1,13 +1,13 @@
 //! The sums of a balance as a transaction sees them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::available::{Counted, reserved};
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
 use crate::domain::balance::{Balance, Funds, Stretch};
-use crate::domain::plan::PlanRef;
+use crate::domain::plan::{PlanRef, Tariff};
 use crate::domain::running_total::FeeKey;
 use crate::domain::time::Period;
 use crate::store::Transaction;
@@ -33,10 +33,14 @@ impl Reserved {
         let of = balance.kind.is_monthly().then_some(service_period);
         let mut leased: BTreeMap<Stretch, u64> =
             wanted.map(|wanted| (wanted.clone(), 0)).into_iter().collect();
-        for lease in transaction.open_leases(&balance.id).await? {
-            if of.is_none_or(|period| lease.stretch.service_period == period) {
-                let units = leased.entry(lease.stretch).or_default();
-                *units = units.checked_add(lease.units).ok_or(Unrated::TooLarge)?;
+        let open = transaction.open_leases(&balance.id).await?.into_iter();
+        let open = open.map(|lease| (lease.stretch, lease.units));
+        // What someone has to decide about may have to be paid, too.
+        let disputed = transaction.open_disputes(&balance.id).await?.into_iter();
+        for (stretch, more) in open.chain(disputed.map(|of| (of.stretch, of.units))) {
+            if of.is_none_or(|period| stretch.service_period == period) {
+                let units = leased.entry(stretch).or_default();
+                *units = units.checked_add(more).ok_or(Unrated::TooLarge)?;
             }
         }
         let counted = count(transaction, leased).await?;
@@ -59,18 +63,32 @@ async fn count(
     let periods: BTreeSet<Period> = leased.keys().map(|stretch| stretch.service_period).collect();
     let periods: Vec<String> = periods.iter().map(ToString::to_string).collect();
     let totals = transaction.unit_totals(&apps, &periods).await?;
+    let mut freed: HashMap<_, u64> = HashMap::new();
+    for (key, units) in &totals {
+        let freed = freed.entry(key.allowance()).or_default();
+        *freed = freed.saturating_add(units.free);
+    }
+    // By versions of one plan, which share its allowance.
+    let mut versions: HashMap<_, u64> = HashMap::new();
+    let mut tariffs: HashMap<&PlanRef, Arc<Tariff>> = HashMap::new();
+    let keys: Vec<FeeKey> = leased.keys().map(key).collect();
+    for (key, stretch) in keys.iter().zip(leased.keys()) {
+        let versions = versions.entry(key.allowance()).or_default();
+        *versions = versions.saturating_add(1);
+        if !tariffs.contains_key(&stretch.plan) {
+            let kept = transaction.plan_version(&stretch.plan).await?;
+            let kept = kept.ok_or_else(|| BillingError::PlanUnknown(stretch.plan.clone()))?;
+            tariffs.insert(&stretch.plan, Arc::new(kept.tariff));
+        }
+    }
     let mut counted = BTreeMap::new();
-    for (stretch, units) in &leased {
-        let key = key(stretch);
-        let kept = transaction.plan_version(&stretch.plan).await?;
-        let tariff = Arc::new(kept.ok_or_else(|| BillingError::PlanUnknown(stretch.plan.clone()))?.tariff);
-        let is_same_allowance = |other: &FeeKey| other.allowance() == key.allowance();
-        let freed = totals.iter().filter(|(other, _)| is_same_allowance(other)).map(|(_, units)| units.free);
-        let freed = freed.fold(0, u64::saturating_add);
-        let has_others = leased.keys().any(|other| is_other_version(other, stretch));
+    for (key, (stretch, units)) in keys.iter().zip(&leased) {
+        let Some(tariff) = tariffs.get(&stretch.plan).cloned() else { continue };
         let allowance = tariff.fee.as_ref().map_or(0, |fee| fee.free_units);
-        let free_left = if has_others { 0 } else { allowance.saturating_sub(freed) };
-        let used = totals.get(&key).copied().unwrap_or_default();
+        let is_alone = versions.get(&key.allowance()) == Some(&1);
+        let freed = freed.get(&key.allowance()).copied().unwrap_or(0);
+        let free_left = if is_alone { allowance.saturating_sub(freed) } else { 0 };
+        let used = totals.get(key).copied().unwrap_or_default();
         counted.insert(stretch.clone(), Counted { tariff, used, free_left, leased: *units });
     }
     Ok(counted)
@@ -79,13 +97,4 @@ async fn count(
 fn key(Stretch { app, product, plan, service_period, .. }: &Stretch) -> FeeKey {
     let (app, product, plan) = (app.clone(), product.clone(), plan.clone());
     FeeKey { app, product, plan, service_period: *service_period }
-}
-
-/// Whether a stretch is of another version of the same plan, which shares the free allowance.
-fn is_other_version(other: &Stretch, stretch: &Stretch) -> bool {
-    let PlanRef { name, version } = &stretch.plan;
-    let is_alike = other.plan.name == *name && other.plan.version != *version;
-    is_alike
-        && (&other.app, &other.product, other.service_period)
-            == (&stretch.app, &stretch.product, stretch.service_period)
 }
