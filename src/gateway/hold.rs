@@ -79,6 +79,9 @@ fn purse<'c>(
     else {
         return Ok(None);
     };
+    if version.tariff.fee.is_none() {
+        return Ok(None);
+    }
     let app = &identity.caller.app;
     let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
     let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };
@@ -112,4 +115,37 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
         },
     };
     if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::balance::Stretch;
+    use crate::domain::id::{AppId, BalanceId, PlanName, ProductName};
+    use crate::domain::plan::PlanRef;
+    use crate::domain::time::Timestamp;
+    use crate::limit::purses::Purses;
+
+    #[test]
+    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+        let stretch = Stretch {
+            balance: BalanceId::new("bal_1").unwrap(),
+            app: AppId::new("app_1").unwrap(),
+            product: ProductName::new("storefront").unwrap(),
+            plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
+            service_period: "2026-11".parse().unwrap(),
+        };
+        let span = (Timestamp::default(), Timestamp::default());
+        let purse = Purses::default().find(stretch, span).unwrap();
+        purse.put(1);
+        let promised = || Promised { room: None, hold: purse.take(1) };
+        assert!(promised().settled(&Evidence::Free).hold.is_none());
+        assert_eq!(purse.left(), 1, "it is free, and comes back");
+        let exception =
+            Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
+        let settled = promised().settled(&exception);
+        assert_eq!(settled.hold.as_ref().map(Hold::units), Some(1));
+        settled.hold.into_iter().for_each(Hold::spend);
+        assert_eq!(purse.left(), 0);
+    }
 }
