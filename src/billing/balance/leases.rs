@@ -40,15 +40,24 @@ pub async fn grant(
     Ok(units)
 }
 
+/// What became of units that were given back.
+#[derive(Debug)]
+pub enum GivenBack {
+    /// The balance has them.
+    Now,
+    /// The store did not say whether it has them: they must not be used again, and come back at the node's next start.
+    Unsaid(StoreError),
+}
+
 /// Gives units back that a node has leased and by which it has let no call through.
 ///
 /// # Errors
-/// [`BillingError::Store`]; the node has them still then, or they come back at its next start if the store did not say.
-pub async fn give_back(store: &Store, lease: &Lease) -> Result<(), BillingError> {
+/// [`BillingError::Store`]; the node has them still then.
+pub async fn give_back(store: &Store, lease: &Lease) -> Result<GivenBack, BillingError> {
     let mut transaction = store.begin().await?;
     transaction.lock_balance(&lease.stretch.balance).await?;
     transaction.give_back_units(std::slice::from_ref(lease)).await?;
-    Ok(transaction.commit().await?)
+    Ok(transaction.commit().await.map_or_else(GivenBack::Unsaid, |()| GivenBack::Now))
 }
 
 /// Gives back what a node that will not come back has leased of a balance; gives how many units that was. If it does come back, the

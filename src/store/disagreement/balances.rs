@@ -11,7 +11,7 @@ macro_rules! fees {
          where o.kind = 'service_fee') c join charge_terms k on k.number = c.terms \
          join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
          and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
-         left join usage_exception e on e.id = 'usage:' || c.id and e.kind = 'time' \
+         left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
          left join exception_resolution r on r.exception = e.id where coalesce(r.at, c.at) >= b.created_at)"
     };
 }
