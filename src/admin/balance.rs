@@ -19,7 +19,7 @@ use crate::billing::balance::left;
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
-use crate::domain::balance::{Balance, BalanceKind, Lease, Owner};
+use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Stretch};
 use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
@@ -252,13 +252,20 @@ async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Probl
     told["left"] = money(balance.left(funds));
     let leases = left::leases(&state.store, &balance.id).await?;
     told["leases"] = leases.iter().map(lease).collect();
+    let disputed = left::disputed(&state.store, &balance.id).await?;
+    told["disputed"] = disputed.iter().map(|of| units(&of.stretch, of.units)).collect();
     Ok(told)
 }
 
 /// Units that a node may let through, or has let through and that are not recorded yet.
-fn lease(Lease { stretch, node, units }: &Lease) -> Value {
+fn lease(Lease { stretch, node, units: leased }: &Lease) -> Value {
+    let mut told = units(stretch, *leased);
+    told["node"] = json!(node.as_str());
+    told
+}
+
+fn units(stretch: &Stretch, units: u64) -> Value {
     json!({
-        "node": node.as_str(),
         "app": stretch.app.as_str(),
         "product": stretch.product.as_str(),
         "plan": stretch.plan.to_string(),

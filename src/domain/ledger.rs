@@ -110,8 +110,8 @@ impl LedgerTransaction {
         Ok(Self { cause, at, statement, currency, postings })
     }
 
-    /// A transaction that moves `amount`, which is above zero, from the account that is credited to the one that is debited,
-    /// and stands on no statement.
+    /// A transaction that moves `amount` from the account that is credited to the one that is debited, or back if it is below
+    /// zero, and stands on no statement.
     ///
     /// # Errors
     /// [`Unbalanced`] if the amount is zero, or both accounts are one.

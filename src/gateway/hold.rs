@@ -42,8 +42,9 @@ impl Promised {
     pub fn settled(self, evidence: &Evidence) -> Self {
         let hold = match evidence {
             Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
-            // What somebody decides of it later is spent then.
-            Evidence::Exception { .. } | Evidence::Free => None,
+            // Its upstream may have acted, and who leaves decides when: what it holds stays reserved until somebody has decided.
+            Evidence::Exception { .. } => self.hold,
+            Evidence::Free => None,
         };
         Self { hold, ..self }
     }
@@ -114,4 +115,37 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
         },
     };
     if is_kept { Ok(()) } else { Err(Refusal::Unavailable("Usage cannot be recorded")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::balance::Stretch;
+    use crate::domain::id::{AppId, BalanceId, PlanName, ProductName};
+    use crate::domain::plan::PlanRef;
+    use crate::domain::time::Timestamp;
+    use crate::limit::purses::Purses;
+
+    #[test]
+    fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
+        let stretch = Stretch {
+            balance: BalanceId::new("bal_1").unwrap(),
+            app: AppId::new("app_1").unwrap(),
+            product: ProductName::new("storefront").unwrap(),
+            plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
+            service_period: "2026-11".parse().unwrap(),
+        };
+        let span = (Timestamp::default(), Timestamp::default());
+        let purse = Purses::default().find(stretch, span).unwrap();
+        purse.put(1);
+        let promised = || Promised { room: None, hold: purse.take(1) };
+        assert!(promised().settled(&Evidence::Free).hold.is_none());
+        assert_eq!(purse.left(), 1, "it is free, and comes back");
+        let exception =
+            Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
+        let settled = promised().settled(&exception);
+        assert_eq!(settled.hold.as_ref().map(Hold::units), Some(1));
+        settled.hold.into_iter().for_each(Hold::spend);
+        assert_eq!(purse.left(), 0);
+    }
 }

@@ -186,12 +186,13 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
+    // Who calls too fast takes no units of a balance.
+    told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
     if !is_kept {
         hold::promise(worker, call, &permit).await?;
     }
-    told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
 
     let mut upload = match form.and_then(Option::take) {
         Some(form) => request_body::of_form(call, (parts, query), form),

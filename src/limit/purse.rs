@@ -31,6 +31,8 @@ pub struct Purse {
     refusals: AtomicU64,
     /// Whether that was said so lately that it is not asked again.
     is_refused: AtomicBool,
+    /// Whether that was said so lately for calls to come that only those that wait ask.
+    expects_none: AtomicBool,
     /// Whether it waits at the desk.
     is_asking: AtomicBool,
     answered: Notify,
@@ -75,6 +77,7 @@ impl Purse {
             wanted: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             is_refused: AtomicBool::new(false),
+            expects_none: AtomicBool::new(false),
             is_asking: AtomicBool::new(false),
             answered: Notify::new(),
             desk,
@@ -110,7 +113,10 @@ impl Purse {
     #[must_use]
     pub fn take(self: &Arc<Self>, units: u64) -> Option<Hold> {
         let (_, left) = self.reduce(|left| left.checked_sub(units))?;
-        if left <= self.low.load(Ordering::Relaxed) && !self.is_refused.load(Ordering::Relaxed) {
+        if left <= self.low.load(Ordering::Relaxed)
+            && !self.is_refused.load(Ordering::Relaxed)
+            && !self.expects_none.load(Ordering::Relaxed)
+        {
             self.ask();
         }
         Some(Hold { purse: self.clone(), units })
@@ -146,7 +152,7 @@ impl Purse {
     pub fn put(&self, units: u64) {
         self.low.store(units / LOW, Ordering::Relaxed);
         self.left.fetch_add(units, Ordering::AcqRel);
-        self.is_refused.store(false, Ordering::Release);
+        self.may_ask_again();
         self.answered.notify_waiters();
     }
 
@@ -160,11 +166,12 @@ impl Purse {
     /// Has it be asked again whether there are more.
     pub fn may_ask_again(&self) {
         self.is_refused.store(false, Ordering::Release);
+        self.expects_none.store(false, Ordering::Release);
     }
 
-    /// Says that nothing more comes for calls to come: who needs more asks when nothing is left.
+    /// Says that nothing more comes for calls to come. Until [`Self::may_ask_again`], only calls that wait ask.
     pub fn expect_no_more(&self) {
-        self.low.store(0, Ordering::Relaxed);
+        self.expects_none.store(true, Ordering::Release);
     }
 
     /// Takes out what no call holds, but for so many units, to be given back; gives how many those are.
@@ -173,7 +180,8 @@ impl Purse {
         self.reduce(|left| Some(left.min(units))).map_or(0, |(before, after)| before - after)
     }
 
-    fn put_back(&self, units: u64) {
+    /// Puts units back that were taken out or held, and are not used.
+    pub fn put_back(&self, units: u64) {
         self.left.fetch_add(units, Ordering::AcqRel);
     }
 
@@ -231,7 +239,8 @@ impl Hold {
     }
 
     /// Has it hold so many units, now that it is known how many the call has used: what is too much goes back, and of what is
-    /// missing is taken what there is.
+    /// missing is taken what there is. What is beyond is spent all the same once it is recorded, and leaves no debt here: a balance
+    /// may be overdrawn by the units of calls that were under way beyond the one that each held.
     #[must_use]
     pub fn settled(mut self, units: u64) -> Self {
         match units.checked_sub(self.units) {

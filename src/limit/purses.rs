@@ -126,7 +126,11 @@ impl LocalPurses {
         if self.by_app.len() >= AT_HAND {
             self.by_app.clear();
         }
-        self.by_app.entry(app).or_default().push(purse.clone());
+        let of_app = self.by_app.entry(app).or_default();
+        // It is there, and for another time, if its service period was another when it began.
+        if !of_app.iter().any(|known| Arc::ptr_eq(known, &purse)) {
+            of_app.push(purse.clone());
+        }
         Ok(purse)
     }
 

@@ -18,7 +18,7 @@ use super::doors::Listeners;
 use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
-use super::leases::Leases;
+use super::leases::{Leases, Prices};
 use super::retention::Retention;
 use super::signing::Signing;
 use super::tls;
@@ -275,7 +275,9 @@ impl Node {
         let (live, at) = (services.live.clone(), services.clock.clone());
         sweeping.push(tokio::spawn(Retention::of(&journal, drained.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
-        let leases = Leases::start(&services.store, purses, (&settings.node, journal.state().committed()));
+        let prices = Prices { live: services.live.clone(), clock: services.clock.clone() };
+        let reached = journal.state().committed();
+        let leases = Leases::start(&services.store, purses, prices, (&settings.node, reached));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
             services,

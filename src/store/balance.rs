@@ -250,7 +250,7 @@ impl Transaction {
         Ok(found.map(|(minor,)| minor))
     }
 
-    /// Keeps what was paid in, and posts it. The transaction must hold [`Exclusive::Billing`].
+    /// Keeps what was paid in, and posts it; gives the numbers for what follows. The transaction must hold [`Exclusive::Billing`].
     ///
     /// # Errors
     /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if its cause is known; [`StoreError::Unavailable`].
@@ -258,7 +258,7 @@ impl Transaction {
         &mut self,
         deposit: &Deposit,
         posting: &LedgerTransaction,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Numbers, StoreError> {
         let mut numbers = Numbers::default();
         self.learn_last(&mut numbers).await?;
         let posted = self.post(std::slice::from_ref(posting), &mut numbers).await?;
@@ -274,7 +274,7 @@ impl Transaction {
                 .await
                 .map(|_| ())
         })?;
-        Ok(())
+        Ok(numbers)
     }
 
     /// What was paid into a balance, in minor units.
@@ -311,28 +311,23 @@ impl Transaction {
         Ok(sum)
     }
 
-    /// Notes what fees of calls of a service period took, in minor units. The transaction must have locked the balance.
+    /// Notes what fees of calls took of balances, by service period and each once, in minor units. The transaction must have locked
+    /// the balances.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn add_spent(
-        &mut self,
-        balance: &BalanceId,
-        service_period: Period,
-        minor: i64,
-    ) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
-                "insert into balance_spent (balance, service_period, minor) values ($1, $2, $3) \
-                 on conflict (balance, service_period) do update set minor = balance_spent.minor + excluded.minor",
-            )
-            .bind(balance.as_str())
-            .bind(service_period.to_string())
-            .bind(minor)
-            .execute(db)
-            .await
-            .map(|_| ())
-        })?;
+    pub async fn add_spent(&mut self, sums: &[(&BalanceId, Period, i64)]) -> Result<(), StoreError> {
+        insert_rows!(
+            self,
+            "insert into balance_spent (balance, service_period, minor) ",
+            3,
+            sums,
+            "on conflict (balance, service_period) do update set minor = balance_spent.minor + excluded.minor",
+            |row, sum| {
+                let (balance, service_period, minor) = sum;
+                row.push_bind(balance.as_str()).push_bind(service_period.to_string()).push_bind(*minor);
+            }
+        )?;
         Ok(())
     }
 }

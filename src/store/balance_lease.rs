@@ -1,7 +1,7 @@
 //! Units of balances that nodes may let through. What is granted, consumed and given back only rises, and no more is consumed
 //! and given back than was granted: both stores see to it themselves.
 
-use super::error::{StoreError, require};
+use super::error::StoreError;
 use super::row::{all, parse};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
@@ -47,28 +47,36 @@ macro_rules! select_open {
     };
 }
 
-/// Adds units to a column of a lease, which is there.
+/// Adds units to a column of leases, which are there: what would be granted to one that is not, it would have used up.
 macro_rules! add_units {
-    ($transaction:expr, $column:literal, $lease:expr) => {{
-        let Lease { stretch, node, units } = $lease;
-        let changed = on!($transaction.connection(), db => {
-            sqlx::query(concat!(
-                "update balance_lease set ", $column, " = ", $column, " + $8 where balance = $1 and node = $2 and app = $3 \
-                 and product = $4 and plan = $5 and plan_version = $6 and service_period = $7"
-            ))
-            .bind(stretch.balance.as_str())
-            .bind(node.as_str())
-            .bind(stretch.app.as_str())
-            .bind(stretch.product.as_str())
-            .bind(stretch.plan.name.as_str())
-            .bind(i64::from(stretch.plan.version))
-            .bind(stretch.service_period.to_string())
-            .bind(integer(*units))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        require("lease", changed)
+    ($transaction:expr, $column:literal, $leases:expr) => {{
+        insert_rows!(
+            $transaction,
+            concat!(
+                "insert into balance_lease (balance, node, app, product, plan, plan_version, service_period, granted, ",
+                $column,
+                ") "
+            ),
+            9,
+            $leases,
+            concat!(
+                "on conflict (balance, node, app, product, plan, plan_version, service_period) do update set ",
+                $column, " = balance_lease.", $column, " + excluded.", $column
+            ),
+            |row, lease| {
+                let Lease { stretch, node, units } = lease;
+                row.push_bind(stretch.balance.as_str())
+                    .push_bind(node.as_str())
+                    .push_bind(stretch.app.as_str())
+                    .push_bind(stretch.product.as_str())
+                    .push_bind(stretch.plan.name.as_str())
+                    .push_bind(i64::from(stretch.plan.version))
+                    .push_bind(stretch.service_period.to_string())
+                    .push_bind(integer(*units))
+                    .push_bind(integer(*units));
+            }
+        )?;
+        Ok(())
     }};
 }
 
@@ -147,21 +155,22 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes leased units back from a node that has let nothing through by them and will not. The transaction must have locked
-    /// the balance.
+    /// Takes leased units back from a node that has let nothing through by them and will not, each stretch once. The transaction must
+    /// have locked the balances.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] if it has not so many; [`StoreError::Missing`], [`StoreError::Unavailable`].
-    pub async fn give_back_units(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        add_units!(self, "returned", lease)
+    /// [`StoreError::Corrupt`] or [`StoreError::Conflict`] if it has not so many; [`StoreError::Unavailable`].
+    pub async fn give_back_units(&mut self, leases: &[Lease]) -> Result<(), StoreError> {
+        add_units!(self, "returned", leases)
     }
 
-    /// Notes that calls were recorded that a node let through by leased units. The transaction must have locked the balance.
+    /// Notes that calls were recorded that a node let through by leased units, each stretch once. The transaction must have locked
+    /// the balances.
     ///
     /// # Errors
     /// As [`Self::give_back_units`].
-    pub async fn consume_units(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        add_units!(self, "consumed", lease)
+    pub async fn consume_units(&mut self, leases: &[Lease]) -> Result<(), StoreError> {
+        add_units!(self, "consumed", leases)
     }
 
     /// Takes all back that a node has leased and that no recorded call consumed; gives of how many leases that was.

@@ -21,6 +21,7 @@ macro_rules! not_zero {
     };
 }
 
+mod balances;
 mod bounds;
 mod ledger;
 mod lines;
@@ -32,12 +33,13 @@ mod usage;
 type Disagreement = (&'static str, &'static str);
 
 /// All of it, by theme.
-const THEMES: [&[Disagreement]; 5] = [
+const THEMES: [&[Disagreement]; 6] = [
     ledger::DISAGREEMENTS,
     pending::DISAGREEMENTS,
     usage::DISAGREEMENTS,
     lines::DISAGREEMENTS,
     sales::DISAGREEMENTS,
+    balances::DISAGREEMENTS,
 ];
 
 row! {

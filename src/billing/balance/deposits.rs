@@ -1,5 +1,6 @@
 //! Money that is paid into balances: each cause once, and in the ledger with it.
 
+use super::payment::pay;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::PostingError;
 use crate::domain::account::{Account, Party, Purpose};
@@ -72,7 +73,9 @@ pub async fn deposit(
         None => {}
     }
     let posting = posting(&balance, deposit, partner)?;
-    transaction.insert_deposit(deposit, &posting).await?;
+    let mut numbers = transaction.insert_deposit(deposit, &posting).await?;
+    // What was spent on credit is paid by it.
+    pay(transaction, (&balance, partner), (&posting.cause(), deposit.at), &mut numbers).await?;
     Ok((balance, Deposited::Now))
 }
 

@@ -5,6 +5,7 @@ use crate::billing::error::BillingError;
 use crate::domain::balance::{Balance, Funds, Lease, PaidFrom};
 use crate::domain::id::BalanceId;
 use crate::domain::time::{Period, Timestamp, Zone};
+use crate::store::balance_dispute::Disputed;
 use crate::store::{Store, StoreError};
 
 /// The balances that a store keeps, as those see them who may only look.
@@ -50,6 +51,17 @@ pub async fn leases(store: &Store, balance: &BalanceId) -> Result<Vec<Lease>, St
     let leases = transaction.open_leases(balance).await?;
     transaction.roll_back().await?;
     Ok(leases)
+}
+
+/// The units of a balance by which calls were let through that someone has to decide about.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn disputed(store: &Store, balance: &BalanceId) -> Result<Vec<Disputed>, StoreError> {
+    let mut transaction = store.begin_reading().await?;
+    let disputed = transaction.open_disputes(balance).await?;
+    transaction.roll_back().await?;
+    Ok(disputed)
 }
 
 /// The sums of a balance; of a budget, those of the service period that runs at `now` in `zone`.

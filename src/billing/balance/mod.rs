@@ -7,5 +7,6 @@ pub mod available;
 pub mod deposits;
 pub mod leases;
 pub mod left;
+mod payment;
 mod reserved;
 pub(super) mod spending;

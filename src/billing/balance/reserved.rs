@@ -1,12 +1,13 @@
 //! The sums of a balance as a transaction sees them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::available::{Counted, Later, OfItem, reserved};
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
 use crate::domain::balance::{Balance, Funds, Stretch};
+use crate::domain::id::{AppId, PlanName, ProductName};
 use crate::domain::money::Currency;
 use crate::domain::plan::PlanRef;
 use crate::domain::running_total::{self, FeeFamily, Units};
@@ -35,10 +36,14 @@ impl Reserved {
         let of = balance.kind.is_monthly().then_some(service_period);
         let mut leased: BTreeMap<Stretch, u64> =
             wanted.map(|wanted| (wanted.clone(), 0)).into_iter().collect();
-        for lease in transaction.open_leases(&balance.id).await? {
-            if of.is_none_or(|period| lease.stretch.service_period == period) {
-                let units = leased.entry(lease.stretch).or_default();
-                *units = units.checked_add(lease.units).ok_or(Unrated::TooLarge)?;
+        let open = transaction.open_leases(&balance.id).await?.into_iter();
+        let open = open.map(|lease| (lease.stretch, lease.units));
+        // What someone has to decide about may have to be paid, too.
+        let disputed = transaction.open_disputes(&balance.id).await?.into_iter();
+        for (stretch, more) in open.chain(disputed.map(|of| (of.stretch, of.units))) {
+            if of.is_none_or(|period| stretch.service_period == period) {
+                let units = leased.entry(stretch).or_default();
+                *units = units.checked_add(more).ok_or(Unrated::TooLarge)?;
             }
         }
         let counted = count(transaction, leased).await?;
@@ -61,19 +66,32 @@ async fn count(
     let periods: BTreeSet<Period> = leased.keys().map(|stretch| stretch.service_period).collect();
     let periods: Vec<String> = periods.iter().map(ToString::to_string).collect();
     let totals = transaction.fee_totals(&apps, &periods).await?;
+    let mut totals_of: HashMap<_, Vec<&running_total::Counted>> = HashMap::new();
+    for total in &totals {
+        let FeeFamily { app, product, plan, service_period, .. } = &total.family;
+        totals_of.entry((app, product, plan, *service_period)).or_default().push(total);
+    }
+    // By versions of one plan, which share its allowance.
+    let mut versions_of: HashMap<_, u64> = HashMap::new();
+    for stretch in leased.keys() {
+        let versions = versions_of.entry(plan_of(stretch)).or_default();
+        *versions = versions.saturating_add(1);
+    }
+    let mut tariffs = HashMap::new();
     let mut counted = BTreeMap::new();
     for (stretch, units) in &leased {
-        let tariff = tariff(transaction, stretch.plan.clone()).await?;
-        let has_others = leased.keys().any(|other| is_other_version(other, stretch));
+        let tariff = tariff(transaction, &mut tariffs, stretch.plan.clone()).await?;
+        let has_others = versions_of.get(&plan_of(stretch)).is_some_and(|versions| *versions > 1);
+        let totals = totals_of.get(&plan_of(stretch)).map_or(&[][..], Vec::as_slice);
         let mut items = Vec::with_capacity(tariff.fees.len());
         for item in &tariff.fees {
-            let mut versions =
-                totals.iter().filter(|one| is_of(&one.family, stretch, item)).collect::<Vec<_>>();
+            let is_of = |one: &&&running_total::Counted| one.family.item.as_ref() == item.key();
+            let mut versions: Vec<_> = totals.iter().filter(is_of).copied().collect();
             versions.sort_unstable_by_key(|one| one.version);
             let mut of_item = own(item, &versions, stretch.plan.version);
             for other in versions.iter().filter(|other| other.version > stretch.plan.version) {
                 let plan = PlanRef { version: other.version, ..stretch.plan.clone() };
-                let later = self::tariff(transaction, plan).await?;
+                let later = self::tariff(transaction, &mut tariffs, plan).await?;
                 of_item.later.extend(self::later((item, &of_item), (&later, &other.units), tariff.currency));
             }
             if has_others {
@@ -86,15 +104,24 @@ async fn count(
     Ok(counted)
 }
 
-async fn tariff(transaction: &mut Transaction, plan: PlanRef) -> Result<Arc<Tariff>, BillingError> {
+/// The prices of a plan version, which are read once.
+async fn tariff(
+    transaction: &mut Transaction,
+    known: &mut HashMap<PlanRef, Arc<Tariff>>,
+    plan: PlanRef,
+) -> Result<Arc<Tariff>, BillingError> {
+    if let Some(tariff) = known.get(&plan) {
+        return Ok(tariff.clone());
+    }
     let kept = transaction.plan_version(&plan).await?;
-    Ok(Arc::new(kept.ok_or(BillingError::PlanUnknown(plan))?.tariff))
+    let tariff = Arc::new(kept.ok_or_else(|| BillingError::PlanUnknown(plan.clone()))?.tariff);
+    known.insert(plan, tariff.clone());
+    Ok(tariff)
 }
 
-/// Whether units are of a stretch's item, under whichever version of its plan.
-fn is_of(family: &FeeFamily, stretch: &Stretch, item: &FeeItem) -> bool {
-    (&family.app, &family.product, &family.plan, family.service_period, family.item.as_ref())
-        == (&stretch.app, &stretch.product, &stretch.plan.name, stretch.service_period, item.key())
+/// The plan of a stretch, whichever version, with what its allowance is for.
+fn plan_of(stretch: &Stretch) -> (&AppId, &ProductName, &PlanName, Period) {
+    (&stretch.app, &stretch.product, &stretch.plan.name, stretch.service_period)
 }
 
 /// What is counted of an item under a version itself: earlier versions have their turn in the free allowance before it.
@@ -118,13 +145,4 @@ fn later(
     let item = tariff.fee_named(item.key()).filter(|_| tariff.currency == currency)?.clone();
     let yielding = used.free.min(of_item.free_left);
     (yielding > 0).then(|| Later { item, rounding: tariff.rounding, used: used.clone(), yielding })
-}
-
-/// Whether a stretch is of another version of the same plan, which shares the free allowance.
-fn is_other_version(other: &Stretch, stretch: &Stretch) -> bool {
-    let PlanRef { name, version } = &stretch.plan;
-    let is_alike = other.plan.name == *name && other.plan.version != *version;
-    is_alike
-        && (&other.app, &other.product, other.service_period)
-            == (&stretch.app, &stretch.product, stretch.service_period)
 }

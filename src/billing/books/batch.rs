@@ -3,14 +3,16 @@
 //! A call that cannot be rated becomes an exception; it never holds up the others.
 
 use std::collections::HashSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
+use super::distinct::{distinct, texts};
+use super::recorded_call::exception_id;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
-use crate::billing::balance::spending::spend;
+use crate::billing::balance::leases::consume;
+use crate::billing::balance::spending::Spending;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, Posted, post};
 use crate::billing::rating::totals::{Totals, sale_key};
@@ -293,10 +295,21 @@ impl<'t> Books<'t> {
         batch: Batch<'_>,
         numbers: &mut Numbers,
     ) -> Result<Running, BillingError> {
-        let Self { transaction, sums, charges, changes, totals, waiting, exceptions, resolutions, .. } = self;
+        let Self {
+            transaction,
+            calendar,
+            sums,
+            charges,
+            changes,
+            totals,
+            waiting,
+            exceptions,
+            resolutions,
+            ..
+        } = self;
+        let spending = Spending::of(transaction, &charges).await?;
         let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;
         let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
-        spend(transaction, &charges).await?;
         let posted = transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
         transaction.add_to_lines(&lines).await?;
         let mut units: Vec<_> = totals.changed_units().collect();
@@ -316,6 +329,10 @@ impl<'t> Books<'t> {
         transaction.insert_sale_events(&events.collect::<Vec<_>>()).await?;
         transaction.insert_waiting_transactions(&waiting.into_new()).await?;
         transaction.insert_exceptions(&exceptions).await?;
+        spending.add(transaction, (origin, calendar.now()), numbers).await?;
+        if let Origin::Journal { node, .. } = origin {
+            consume(transaction, node, batch.records, &exceptions, calendar.zone()).await?;
+        }
         transaction.insert_resolutions(&resolutions).await?;
         Ok(match sums {
             Sums::Unread => totals.into_running(),
@@ -367,23 +384,7 @@ impl<'t> Books<'t> {
     }
 }
 
-/// Each once, in order.
-fn distinct<T: Hash + Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut distinct: Vec<T> =
-        values.collect::<HashSet<_, foldhash::fast::RandomState>>().into_iter().collect();
-    distinct.sort_unstable();
-    distinct
-}
-
-fn texts(values: Vec<impl ToString>) -> Vec<String> {
-    values.iter().map(ToString::to_string).collect()
-}
-
 /// Whether it is of a sale, and not one itself.
 fn is_event(transaction: &Transaction) -> bool {
     transaction.kind != TransactionKind::Sale
-}
-
-fn exception_id(call: &Billable) -> String {
-    format!("usage:{}", call.usage)
 }

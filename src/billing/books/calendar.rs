@@ -42,6 +42,11 @@ impl Calendar {
         self.time.now
     }
 
+    /// The zone in which periods begin and end.
+    pub(super) fn zone(&self) -> &Zone {
+        &self.time.zone
+    }
+
     /// A call's own period while it is open; else the current one, or the first open one after that.
     pub(super) fn booking(&mut self, at: Timestamp) -> Booking {
         match self.last {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod calendar;
+mod distinct;
 pub mod exceptions;
 mod incoming;
 mod recorded_call;

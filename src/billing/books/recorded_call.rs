@@ -20,3 +20,8 @@ pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
         transaction: row.transaction.clone(),
     })
 }
+
+/// The id of the exception that a call becomes.
+pub(super) fn exception_id(call: &Billable) -> String {
+    format!("usage:{}", call.usage)
+}

@@ -9,7 +9,6 @@ use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
 use super::incoming::Incoming;
 use super::repeats::{self, Repeats};
-use crate::billing::balance::leases::consume;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::plans;
@@ -273,7 +272,6 @@ async fn take_in(
         sums = Sums::Read;
     };
     keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
-    consume(&mut transaction, &source.node, &incoming.records, &time.zone).await?;
     let after = after(before, &incoming.counts, up_to);
     keep_standing(&mut transaction, source, &after).await?;
     transaction.commit().await?;

@@ -71,6 +71,20 @@ fn it_asks_once_and_before_it_is_empty() {
 }
 
 #[test]
+fn the_last_unit_going_to_and_fro_asks_once_a_look() {
+    let (purse, desk) = purse();
+    purse.put(1);
+    drop(purse.take(1));
+    assert_eq!(desk.take().len(), 1);
+    purse.expect_no_more();
+    (0..9).for_each(|_| drop(purse.take(1)));
+    assert!(desk.take().is_empty(), "nothing is expected");
+    purse.may_ask_again();
+    drop(purse.take(1));
+    assert_eq!(desk.take().len(), 1);
+}
+
+#[test]
 fn threads_never_spend_more_than_was_put_in() {
     const UNITS: u64 = 100_000;
     let (purse, _) = purse();

@@ -13,7 +13,9 @@ macro_rules! moved {
          join ledger_account a on a.number = r.target union all \
          select d.posting, 'platform:cash', 'partner:' || coalesce(a.partner, b.owner) || ':deposit', d.minor \
          from balance_deposit d join balance b on b.id = d.balance \
-         left join app a on b.owner_kind = 'app' and a.id = b.owner)"
+         left join app a on b.owner_kind = 'app' and a.id = b.owner union all \
+         select posting, 'partner:' || partner || ':deposit', 'partner:' || partner || ':receivable', minor \
+         from balance_payment)"
     };
 }
 

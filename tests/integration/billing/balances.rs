@@ -4,6 +4,7 @@ use tollgate::billing::balance::available::Asked;
 use tollgate::billing::balance::deposits::{DepositError, Deposited, deposit};
 use tollgate::billing::balance::leases::{give_back, give_up, grant, settle};
 use tollgate::billing::balance::left::funds;
+use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
 use tollgate::billing::books::recorder::record_batch;
 use tollgate::billing::ledger::check::check;
 use tollgate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Stretch};
@@ -30,6 +31,9 @@ on_both_stores!(
     a_budget_is_whole_again_in_the_next_month,
     an_app_pays_from_its_own_balance_and_from_one_alone,
     a_lease_only_grows,
+    units_of_what_someone_must_decide_about_stay_reserved_until_then,
+    what_is_spent_is_paid_by_what_was_paid_in,
+    fees_of_calls_from_before_a_balance_was_made_are_owed,
 );
 
 /// An app of a partner, whose calls cost a minor unit each after two that are free.
@@ -187,7 +191,7 @@ async fn a_deposit_comes_in_once_and_is_posted(place: Place) {
     assert_eq!(sums(&store, &balance).await, (0, 0, 500));
     let posted = place
         .texts(
-            "select t.cause || ' ' || p.account || ' ' || p.minor from ledger_posting p \
+            "select t.cause || ' ' || p.account || ' ' || p.minor from ledger_posted p \
              join ledger_transaction t on t.number = p.number order by p.minor",
         )
         .await;
@@ -276,5 +280,78 @@ async fn a_lease_only_grows(place: Place) {
     }
     place.tamper("update balance_lease set returned = 5").await;
     assert!(settle(&store, &node("node-1"), 0).await.unwrap());
+    store.close().await;
+}
+
+async fn units_of_what_someone_must_decide_about_stay_reserved_until_then(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 3).await.unwrap();
+    record(&store, 1, &[usage(1, 2, None)]).await;
+    assert_eq!(lease(&store, "node-1", 9).await, 3);
+    let evidence =
+        || Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
+    let left = |id| UsageRecord { evidence: evidence(), ..held(id, 1, 1) };
+    record(&store, 2, &[left(2), left(3)]).await;
+    assert!(settle(&store, &node("node-1"), 3).await.unwrap());
+    assert_eq!(sums(&store, &balance).await, (0, 2, 1), "whoever restarts does not give them back");
+    assert_eq!(lease(&store, "node-2", 9).await, 1);
+    let reason = || Reason { who: "ops".to_owned(), why: "asked".to_owned() };
+    let id = |number: u128| format!("usage:{}", uuid::Uuid::from_u128(number));
+    resolve(&store, &id(2), Decision::Waive, reason(), time(november())).await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (0, 2, 1));
+    let rated = Decision::RateBy(Given::Call { units: 1, transaction: None });
+    resolve(&store, &id(3), rated, reason(), time(november())).await.unwrap();
+    assert_eq!(sums(&store, &balance).await, (1, 1, 1));
+    none(&check(&store).await.unwrap().findings);
+    for sql in [
+        "update balance_dispute set is_open = 1",
+        "update balance_dispute set units = 9",
+        "delete from balance_dispute",
+    ] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    store.close().await;
+}
+
+/// What the partner owes, and what it has paid ahead.
+async fn owed(place: &Place) -> Vec<String> {
+    place
+        .texts(
+            "select account || ' ' || sum(minor) from ledger_posted where account in \
+             ('partner:partner_1:receivable', 'partner:partner_1:deposit') group by account order by account",
+        )
+        .await
+}
+
+async fn what_is_spent_is_paid_by_what_was_paid_in(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Credit(100)).await;
+    pay_in(&store, "transfer 1", 3).await.unwrap();
+    record(&store, 1, &[usage(1, 4, None)]).await;
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit -1", "partner:partner_1:receivable 0"]);
+    record(&store, 2, &[usage(2, 5, None)]).await;
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit 0", "partner:partner_1:receivable 4"]);
+    pay_in(&store, "transfer 2", 10).await.unwrap();
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit -6", "partner:partner_1:receivable 0"]);
+    none(&check(&store).await.unwrap().findings);
+    for sql in
+        ["update balance_payment set minor = 1", "delete from balance_payment", "delete from balance_spent"]
+    {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    place.tamper("update balance_spent set minor = minor + 1").await;
+    let findings = check(&store).await.unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.starts_with("bal_1 2026-11")), "{findings:?}");
+    store.close().await;
+}
+
+async fn fees_of_calls_from_before_a_balance_was_made_are_owed(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Credit(100)).await;
+    let before = UsageRecord { at: at("2026-11-24T07:59:59Z"), ..usage(1, 5, None) };
+    record(&store, 1, &[before, usage(2, 4, None)]).await;
+    assert_eq!(sums(&store, &balance).await.0, 4);
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }

@@ -1,8 +1,10 @@
 //! Calls that are paid from a balance: never more than it bears, however many spend it at once, on whichever node.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -200,6 +202,50 @@ fn what_an_upstream_fails_at_is_not_spent() {
     let (passed, refusal) = drain(&dev);
     assert_eq!((passed, refusal.code().as_str()), (3, "budget_exhausted"));
     assert_eq!(paid.spent(&dev), "0.03");
+}
+
+#[test]
+fn who_hangs_up_has_not_saved_the_unit_that_the_call_held() {
+    let (arrived, done) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+    let (has_arrived, is_done) = (arrived.clone(), done.clone());
+    let origin = Origin::start(move |_, _| {
+        has_arrived.store(true, Ordering::SeqCst);
+        wait_for("the caller to leave", || is_done.load(Ordering::SeqCst));
+    });
+    let dev = Dev::with_policies(|policies| {
+        point(policies, "catalog", &origin.address);
+        let file = policies.join("routes/catalog.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (head, route) = text.split_once("  - name: get-product\n").unwrap();
+        let route = route.replacen("methods: [GET]", "methods: [GET, POST]", 1);
+        std::fs::write(&file, format!("{head}  - name: get-product\n{route}")).unwrap();
+    });
+    let paid = Paid::begin(&dev, json!({"kind": "credit", "limit": "0.01"}));
+    let key = dev.told("/app/api_key");
+    wait_for("the upstream to have a call", || {
+        let mut stream = TcpStream::connect(dev.plain().strip_prefix("http://").unwrap()).unwrap();
+        let head = format!(
+            "POST {METERED} HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // Either the upstream has it, or the node could not lease in time.
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let _ = stream.read(&mut [0; 64]);
+        arrived.load(Ordering::SeqCst)
+    });
+    for _ in 0..9 {
+        wait_for("a refusal", || {
+            let status = http::request(dev.plain(), "POST", METERED, &[("X-Api-Key", key)], "{}").status;
+            assert!(matches!(status, 402 | 503), "{status}");
+            status == 402
+        });
+    }
+    assert_eq!(paid.spent(&dev), "0.00");
+    wait_for("the exception", || {
+        let sums = paid.sums(&dev);
+        sums["reserved"] == "0.01" && sums["disputed"][0]["units"] == 1
+    });
+    done.store(true, Ordering::SeqCst);
 }
 
 #[test]

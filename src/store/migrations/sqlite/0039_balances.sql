@@ -15,6 +15,10 @@ create trigger balance_stays before update on balance
     begin select raise(abort, 'balance is append-only'); end;
 create trigger balance_is_kept before delete on balance
     begin select raise(abort, 'balance is append-only'); end;
+create trigger balance_is_not_replaced before insert on balance
+    when exists (select 1 from balance where id = new.id
+        or (owner = new.owner and owner_kind = new.owner_kind and currency = new.currency))
+    begin select raise(abort, 'balance is append-only'); end;
 -- Every node hears of a new one.
 create trigger balance_made after insert on balance begin
     insert into identity_change (subject) values (new.owner);
@@ -45,6 +49,27 @@ create table balance_spent (
     minor integer not null,
     primary key (balance, service_period)
 ) strict, without rowid;
+create trigger balance_spent_stays before update on balance_spent
+    when new.balance <> old.balance or new.service_period <> old.service_period
+    begin select raise(abort, 'balance_spent is kept'); end;
+create trigger balance_spent_is_kept before delete on balance_spent
+    begin select raise(abort, 'balance_spent is kept'); end;
+
+-- What fees took of money that was paid in: so much of what is owed is paid by it. Below zero, it is owed again.
+create table balance_payment (
+    posting integer not null primary key references ledger_transaction (number),
+    balance text not null references balance (id),
+    partner text not null, -- whose money it is, and who owed it
+    minor integer not null check (minor <> 0)
+) strict, without rowid;
+create index balance_payment_of_balance on balance_payment (balance);
+create trigger balance_payment_stays before update on balance_payment
+    begin select raise(abort, 'balance_payment is append-only'); end;
+create trigger balance_payment_is_kept before delete on balance_payment
+    begin select raise(abort, 'balance_payment is append-only'); end;
+create trigger balance_payment_is_not_replaced before insert on balance_payment
+    when exists (select 1 from balance_payment where posting = new.posting)
+    begin select raise(abort, 'balance_payment is append-only'); end;
 
 -- Units that nodes may let through: granted, and of them consumed by recorded calls, and given back.
 create table balance_lease (
@@ -70,3 +95,30 @@ create trigger balance_lease_grows before update on balance_lease
     begin select raise(abort, 'balance_lease only grows'); end;
 create trigger balance_lease_is_kept before delete on balance_lease
     begin select raise(abort, 'balance_lease only grows'); end;
+
+-- Units by which calls were let through that someone has to decide about: reserved until the exception is resolved.
+create table balance_dispute (
+    exception text not null primary key references usage_exception (id),
+    balance text not null references balance (id),
+    app text not null,
+    product text not null,
+    plan text not null,
+    plan_version integer not null,
+    service_period text not null,
+    units integer not null check (units > 0),
+    is_open integer not null default 1 check (is_open in (0, 1))
+) strict, without rowid;
+create index balance_dispute_of_balance on balance_dispute (balance) where is_open = 1;
+create trigger balance_dispute_ends before update on balance_dispute
+    when new.exception <> old.exception or new.balance <> old.balance or new.app <> old.app or new.product <> old.product
+        or new.plan <> old.plan or new.plan_version <> old.plan_version or new.service_period <> old.service_period
+        or new.units <> old.units or new.is_open > old.is_open
+    begin select raise(abort, 'balance_dispute only ends'); end;
+create trigger balance_dispute_is_kept before delete on balance_dispute
+    begin select raise(abort, 'balance_dispute only ends'); end;
+create trigger balance_dispute_is_not_replaced before insert on balance_dispute
+    when exists (select 1 from balance_dispute where exception = new.exception)
+    begin select raise(abort, 'balance_dispute only ends'); end;
+create trigger balance_dispute_is_decided after insert on exception_resolution begin
+    update balance_dispute set is_open = 0 where exception = new.exception and is_open = 1;
+end;

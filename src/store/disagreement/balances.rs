@@ -1,0 +1,45 @@
+//! Balances: what was spent of them is what their owners' fees came to since they were made, and what could be paid is.
+
+use super::Disagreement;
+
+/// Fees by what pays them: of calls from before it was made, none. A call whose time was not believed is of when that was decided.
+macro_rules! fees {
+    () => {
+        "(select b.id as balance, k.service_period, c.minor from \
+         (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
+         select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
+         where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
+         join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
+         and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
+         left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
+         left join exception_resolution r on r.exception = e.id where coalesce(r.at, c.at) >= b.created_at)"
+    };
+}
+
+pub(super) const DISAGREEMENTS: &[Disagreement] = &[
+    (
+        "balance and period, of which another sum is spent than its fees come to",
+        concat!(
+            "select s.balance || ' ' || s.service_period as cause from (select balance, service_period, \
+             minor / 1000000000 as high, minor % 1000000000 as low from ",
+            fees!(),
+            " f union all select balance, service_period, -(minor / 1000000000), -(minor % 1000000000) from balance_spent) s \
+             group by s.balance, s.service_period having ",
+            not_zero!("s.high", "s.low")
+        ),
+    ),
+    (
+        "balance, whose fees are not paid by what was paid in, as far as it goes",
+        "select b.id as cause from balance b \
+         left join (select balance, sum(minor) as minor from balance_deposit group by balance) d on d.balance = b.id \
+         left join (select balance, sum(minor) as minor from balance_spent group by balance) s on s.balance = b.id \
+         left join (select balance, sum(minor) as minor from balance_payment group by balance) p on p.balance = b.id \
+         where b.kind <> 'budget' and coalesce(p.minor, 0) <> case when coalesce(s.minor, 0) <= 0 or coalesce(d.minor, 0) <= 0 then 0 \
+         when s.minor < d.minor then s.minor else d.minor end",
+    ),
+    (
+        "exception, whose units of a balance are reserved although it is resolved, or are not although it is open",
+        "select d.exception as cause from balance_dispute d left join exception_resolution r on r.exception = d.exception \
+         where (d.is_open = 1) <> (r.exception is null)",
+    ),
+];
