@@ -9,6 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
+use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::balance::spending::spend;
 use crate::billing::error::BillingError;
@@ -19,7 +20,7 @@ use crate::billing::rating::{
     standing,
 };
 use crate::domain::charge::Charge;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PartnerId};
 use crate::domain::plan::{PlanRef, Tariff};
 use crate::domain::sale::SaleKey;
 use crate::domain::time::{Period, Timestamp};
@@ -113,6 +114,11 @@ impl<'t> Books<'t> {
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
         self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
+        let parties = transactions().flat_map(|one| one.details.parties.iter().map(|(_, partner)| partner));
+        let mut parties: HashSet<PartnerId> = parties.cloned().collect();
+        let known = self.transaction.known_partners(&texts(parties.iter().collect())).await?;
+        parties.retain(|partner| !known.contains(partner.as_str()));
+        self.totals.load_strangers(parties);
         self.load_lines_of_others(calls).await
     }
 
@@ -123,7 +129,8 @@ impl<'t> Books<'t> {
         }
         let mut others: HashSet<(AppId, Period)> = HashSet::new();
         for call in calls {
-            let reaches_others = |one: &&Transaction| one.details.reach == Reach::AnyApp;
+            let reaches_others =
+                |one: &&Transaction| one.details.reach == Reach::AnyApp || call.sale_app.is_some();
             let Some(transaction) = call.transaction.as_ref().filter(reaches_others) else { continue };
             if let Ok((sale, _)) = self.totals.sale_of(call, transaction) {
                 others.insert((sale.app, self.calendar.booking(call.at).period));
@@ -180,6 +187,9 @@ impl<'t> Books<'t> {
                 self.set_aside(call, kind, unrated).await?;
             }
         }
+        for (call, unrated) in late_twins(self.transaction, &self.totals, calls).await? {
+            self.note(call, ExceptionKind::Transaction, Some(&unrated));
+        }
         self.rate_waiting(None).await
     }
 
@@ -192,6 +202,8 @@ impl<'t> Books<'t> {
     ) -> Result<(), BillingError> {
         let unrated = match (unrated, &call.transaction, self.tariff(&call.plan).await?) {
             (Some(unknown @ Unrated::SaleUnknown { .. }), Some(transaction), Some(tariff)) => {
+                let is_elsewhere = self.totals.is_in_another_currency(call, transaction);
+                let unknown = (unknown, is_elsewhere);
                 let Some(unrated) = self.waiting.wait((call, transaction), &tariff, unknown) else {
                     return Ok(());
                 };
@@ -328,23 +340,8 @@ impl<'t> Books<'t> {
     }
 
     fn note(&mut self, call: &Billable, kind: ExceptionKind, unrated: Option<&Unrated>) {
-        let sale = match unrated {
-            Some(Unrated::SaleUnknown { sale, .. }) => Some(sale.clone()),
-            Some(
-                Unrated::TooLarge
-                | Unrated::SumTooLarge
-                | Unrated::Lacks(_)
-                | Unrated::HoldsMore(_)
-                | Unrated::PartyUnknown(_)
-                | Unrated::OtherCurrency { .. }
-                | Unrated::SaleAmbiguous { .. }
-                | Unrated::SaleDiffers { .. }
-                | Unrated::EventDiffers { .. }
-                | Unrated::EventUnnamed { .. }
-                | Unrated::Exceeds { .. },
-            )
-            | None => None,
-        };
+        let sale =
+            if let Some(Unrated::SaleUnknown { sale, .. }) = unrated { Some(sale.clone()) } else { None };
         let plan_unknown = || format!("the prices of plan {} are not known", call.plan);
         self.exceptions.push(UsageException {
             id: exception_id(call),
