@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::lifecycle::{by_provider, of_any_app, opened, reasons};
 use super::on_both_stores;
-use super::seed::{app, november, period, record, refund_named, sale, time, usage};
+use super::seed::{app, at, november, period, record, refund_named, sale, time, usage};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -25,6 +25,7 @@ on_both_stores! {
     a_second_sale_of_an_id_of_which_any_apps_was_counted_is_asked_about,
     sales_are_paged_by_their_own_time,
     what_waits_for_its_sale_is_listed_until_that_comes,
+    a_sales_total_never_hangs_on_the_order_and_its_months_do,
 }
 
 async fn decide(store: &Store, number: u128, decision: Decision) -> Result<Resolved, BillingError> {
@@ -197,5 +198,30 @@ async fn what_waits_for_its_sale_is_listed_until_that_comes(place: Place) {
     record(&store, 6, &[settled(6, "o-3")]).await;
     assert_eq!(reasons(&store).await, ["it settles o-3, of which no sale in CNY is known"]);
     assert_eq!(waiting(Page::first()).await, [both[1].clone(), (id(6), "o-3".to_owned(), true)]);
+    store.close().await;
+}
+
+async fn a_sales_total_never_hangs_on_the_order_and_its_months_do(place: Place) {
+    let store = opened(&place, None).await;
+    let by = |name: &str, record: UsageRecord| UsageRecord { app: app(name), ..record };
+    let in_october = |record: UsageRecord| UsageRecord { at: at("2026-10-31T15:00:00Z"), ..record };
+    let sold = |id, name| by(name, in_october(usage(id, 1, Some(sale("o-1", 10_000)))));
+    let settled = |id, name| {
+        let settlement = own(TransactionKind::Settlement, "s-1", Some("o-1"), Some(6_000));
+        by(name, in_october(usage(id, 1, Some(settlement))))
+    };
+    let back = |id, name| by(name, usage(id, 1, Some(refund_named("r-1", "o-1", 6_000))));
+    record(&store, 1, &[sold(1, "app_1"), sold(2, "app_2")]).await;
+    record(&store, 3, &[settled(3, "app_1"), back(4, "app_2")]).await;
+    record(&store, 5, &[back(5, "app_1"), settled(6, "app_2")]).await;
+    let mut months = Vec::new();
+    for (name, month) in
+        [("app_1", "2026-10"), ("app_1", "2026-11"), ("app_2", "2026-10"), ("app_2", "2026-11")]
+    {
+        let charges = store.charges(period(month), &app(name), "").await.unwrap();
+        months.push(charges.iter().map(|kept| kept.charge.minor).sum::<i64>());
+    }
+    assert_eq!(months, [150, -50, 100, 0]);
+    assert!(reasons(&store).await.is_empty());
     store.close().await;
 }
