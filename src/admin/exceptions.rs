@@ -19,7 +19,8 @@ use crate::billing::error::BillingError;
 use crate::billing::statement::export::charge_to_json;
 use crate::domain::action::Action;
 use crate::domain::hexadecimal::hexadecimal;
-use crate::domain::transaction::Transaction;
+use crate::domain::id::AppId;
+use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::exception_resolution::Resolution;
 use crate::store::usage_exception::UsageException;
 
@@ -69,7 +70,8 @@ impl Choice {
 
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_by", "who": …, "why": …}`; to rate by
 /// given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
-/// `transaction` alone. Who and why are kept for ever. The same again changes nothing and gives the same.
+/// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for
+/// ever. The same again changes nothing and gives the same.
 pub(super) async fn resolve(
     State(state): State<Arc<AdminState>>,
     caller: Administrator,
@@ -80,8 +82,12 @@ pub(super) async fn resolve(
     let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
     let units = body.optional("units", units);
     let transaction = body.optional("transaction", transaction);
-    let decision = choice.zip(units.zip(transaction)).and_then(|(choice, evidence)| {
-        decision(choice, evidence).map_err(|(field, detail)| body.wrong(field, detail)).ok()
+    let sale_app = body.optional("sale_app", fields::text::<AppId>);
+    let evidence = units.zip(transaction).zip(sale_app);
+    let decision = choice.zip(evidence).and_then(|(choice, ((units, transaction), sale_app))| {
+        let decision =
+            decision(choice, (units, transaction)).and_then(|decision| of_sale(decision, sale_app));
+        decision.map_err(|(field, detail)| body.wrong(field, detail)).ok()
     });
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
@@ -159,6 +165,23 @@ fn decision(
             Ok(Decision::RateBy(Given::Call { units, transaction }))
         }
         (Choice::RateBy, (None, Some(transaction))) => Ok(Decision::RateBy(Given::Transaction(transaction))),
+    }
+}
+
+/// A decision by a transaction alone may say whose sale that is of.
+fn of_sale(decision: Decision, app: Option<AppId>) -> Result<Decision, (&'static str, String)> {
+    match (decision, app) {
+        (decision, None) => Ok(decision),
+        (Decision::RateBy(Given::Transaction(transaction)), Some(app))
+            if transaction.kind != TransactionKind::Sale =>
+        {
+            Ok(Decision::RateBy(Given::OfSale(transaction, app)))
+        }
+        (Decision::Waive | Decision::RateAgain | Decision::RateBy(_), Some(_)) => {
+            let detail =
+                "says whose sale a transaction is of that is given alone, and that is no sale itself";
+            Err(("sale_app", detail.to_owned()))
+        }
     }
 }
 

@@ -51,8 +51,7 @@ pub(super) async fn accounts(
     let as_of = parameters.optional::<Timestamp>("as_of");
     let party = parameters.optional::<Party>("party");
     parameters.finish()?;
-    let mut balances = balances(&state, as_of).await?;
-    balances.retain(|balance| party.is_none() || party == party_of(balance));
+    let balances = balances(&state, party.as_ref(), as_of).await?;
     match wants_csv(&headers) {
         true => csv(balances_to_csv(&balances)),
         false => ok(whole(&balances, shown)),
@@ -78,7 +77,7 @@ pub(super) async fn trial_balance(
 ) -> Answer {
     let as_of = parameters.optional::<Timestamp>("as_of");
     parameters.finish()?;
-    let sums = sums_of(&balances(&state, as_of).await?).map_err(|error| {
+    let sums = sums_of(&balances(&state, None, as_of).await?).map_err(|error| {
         tracing::error!(%error, "the trial balance does not add up");
         Problem::Internal
     })?;
@@ -166,15 +165,15 @@ fn page(parameters: &mut Parameters) -> (i64, usize) {
     (after, size as usize)
 }
 
-async fn balances(state: &AdminState, as_of: Option<Timestamp>) -> Result<Vec<Balance>, Problem> {
+async fn balances(
+    state: &AdminState,
+    party: Option<&Party>,
+    as_of: Option<Timestamp>,
+) -> Result<Vec<Balance>, Problem> {
     let mut transaction = state.store.begin_reading().await?;
-    let balances = transaction.balances(as_of).await?;
+    let balances = transaction.account_balances(party, as_of).await?;
     transaction.roll_back().await?;
     Ok(balances)
-}
-
-fn party_of(balance: &Balance) -> Option<Party> {
-    balance.account.parse::<Account>().ok().map(|account| account.party)
 }
 
 fn shown(balance: &Balance) -> Value {

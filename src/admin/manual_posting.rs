@@ -11,7 +11,7 @@ use super::fields::{self, Fields};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::billing::ledger::manual::{ManualError, Posted, post as post_by_hand};
-use crate::domain::account::{Account, Party};
+use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
 use crate::domain::id::PostingName;
@@ -40,6 +40,9 @@ pub(super) async fn post(
         let Some(account) = account else { continue };
         if !exists(&state, &account.party).await? {
             body.wrong(field, format!("is an account of {}, and there is none of that id", account.party));
+        }
+        if let Some(keeper) = keeper(account.purpose) {
+            body.wrong(field, format!("is an account to which nothing is posted by hand: {keeper}"));
         }
     }
     let built = name.zip(debit.zip(credit)).zip(amount.zip(reason)).map(|(whose, what)| {
@@ -72,6 +75,22 @@ async fn exists(state: &AdminState, party: &Party) -> Result<bool, StoreError> {
         Party::Platform => Ok(true),
         Party::Partner(id) => Ok(state.store.partner(id).await?.is_some()),
         Party::Merchant(id) => Ok(state.store.merchant(id).await?.is_some()),
+    }
+}
+
+/// What keeps accounts of a purpose right, if that alone may post to them.
+fn keeper(purpose: Purpose) -> Option<&'static str> {
+    match purpose {
+        Purpose::Pending => Some("what becomes of sales does; settle or cancel the sale"),
+        Purpose::Deposit | Purpose::Held => {
+            Some("a balance does; use `tollgate balance deposit`, or `give-back`")
+        }
+        Purpose::Receivable
+        | Purpose::Payable
+        | Purpose::FeeRevenue
+        | Purpose::ShareRevenue
+        | Purpose::Cash
+        | Purpose::WrittenOff => None,
     }
 }
 

@@ -124,6 +124,7 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/balances/{id}/deposits", post(balance::deposit))
         .route("/balances/{id}/give-back", post(balance::give_back))
         .route("/sales/pending", get(sale::pending))
+        .route("/sales/waiting", get(sale::waiting))
         .route("/ledger/check", get(ledger::checked))
         .route("/ledger/accounts", get(ledger::accounts))
         .route("/ledger/accounts/{account}/history", get(ledger::history))

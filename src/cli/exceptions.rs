@@ -56,6 +56,9 @@ struct Transaction {
     /// Of anything but a sale: the id of the sale that it is of, if that is not its own
     #[arg(long, value_name = "ID", requires = "transaction")]
     of: Option<String>,
+    /// Of anything but a sale: the app that made the sale that it is of, if several have one of that id
+    #[arg(long, value_name = "APP", requires = "transaction", conflicts_with = "units")]
+    sale_app: Option<String>,
     /// What it was worth, such as 100.00; a cancellation or a settlement of all that is left has none
     #[arg(long, value_name = "AMOUNT", requires = "transaction")]
     amount: Option<String>,
@@ -172,6 +175,7 @@ impl Resolve {
             "why": self.why,
             "units": self.units,
             "transaction": self.transaction.body(),
+            "sale_app": self.transaction.sale_app,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `tollgate sale`: sales that wait for their settlement.
+//! `tollgate sale`: sales that wait for their settlement, and what waits for its sale.
 
 use clap::{Args, Subcommand};
 
@@ -21,6 +21,11 @@ enum Action {
     /// A share that is earned on settlement is pending until settlements say that the sale's money moved. One that waits for longer than
     /// its plan has it settled within counts as unsettled.
     Pending,
+    /// Refunds, settlements and the like whose sales have not come, the oldest first
+    ///
+    /// Of some nobody is asked, as a payment provider confirms what others sell, too: what waits for long is of a sale that the gateway
+    /// did not see, or saw in another currency.
+    Waiting,
 }
 
 const PENDING: &[Column] = &[
@@ -34,12 +39,28 @@ const PENDING: &[Column] = &[
     ("unsettled", "/unsettled"),
 ];
 
+const WAITING: &[Column] = &[
+    ("sale", "/sale"),
+    ("kind", "/kind"),
+    ("id", "/id"),
+    ("app", "/app"),
+    ("at", "/at"),
+    ("seconds", "/age_seconds"),
+    ("amount", "/amount"),
+    ("currency", "/currency"),
+    ("asked", "/asked"),
+];
+
 pub(super) fn run(arguments: SaleArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
         Action::Pending => {
             let sales = node.list("/admin/sales/pending?limit=500")?;
             screen.list(&sales, PENDING, "No share of a sale is pending.")
+        }
+        Action::Waiting => {
+            let waiting = node.list("/admin/sales/waiting?limit=500")?;
+            screen.list(&waiting, WAITING, "Nothing waits for its sale.")
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: what was posted and given back never comes to more than the amount, and once nothing is left, nothing follows.
 
 use super::account::Account;
+use super::manual_posting::MAX_MANUAL;
 use super::money::Amount;
 use super::time::Timestamp;
 
@@ -60,6 +61,9 @@ pub enum PendingError {
     /// Nothing, or less, would wait.
     #[error("an amount that waits is above zero, and {0} is not")]
     Nothing(Amount),
+    /// More would wait than is ever posted at once.
+    #[error("an amount that waits is at most {MAX_MANUAL} minor units, and {0} is more")]
+    TooMuch(Amount),
     /// It would wait where it comes from.
     #[error("an amount cannot wait on {0}, from which it is taken")]
     Nowhere(Account),
@@ -92,7 +96,7 @@ impl Pending {
     /// An amount of which all is left: it is taken from `source`, and waits on `held`.
     ///
     /// # Errors
-    /// [`PendingError::Nothing`], [`PendingError::Nowhere`].
+    /// [`PendingError::Nothing`], [`PendingError::TooMuch`], [`PendingError::Nowhere`].
     pub fn new(
         (source, held): (Account, Account),
         amount: Amount,
@@ -100,6 +104,9 @@ impl Pending {
     ) -> Result<Self, PendingError> {
         if amount.minor <= 0 {
             return Err(PendingError::Nothing(amount));
+        }
+        if amount.minor > MAX_MANUAL {
+            return Err(PendingError::TooMuch(amount));
         }
         if source == held {
             return Err(PendingError::Nowhere(source));
@@ -242,6 +249,9 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for minor in [0, -1, i64::MIN] {
             assert!(matches!(held(minor), Err(PendingError::Nothing(_))), "{minor}");
+        }
+        for minor in [MAX_MANUAL + 1, i64::MAX] {
+            assert!(matches!(held(minor), Err(PendingError::TooMuch(_))), "{minor}");
         }
         let mut pending = held(5).unwrap();
         for minor in [0, -1, i64::MIN] {

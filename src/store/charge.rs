@@ -112,17 +112,21 @@ const FEE: &str = "select r.day, u.number, u.id as usage, t.kind, t.partner, t.a
                    join charge_terms t on t.number = u.fee_terms \
                    left join ledger_transaction l on l.number = u.fee_posting";
 
-/// The columns of any other.
-const OTHER: &str = "select r.day, u.number, u.id as usage, o.kind, t.partner, t.app, t.period, t.service_period, t.product, t.plan, \
-                     t.plan_version, t.item, t.currency, o.quantity, o.free, t.rate, t.price, t.position, o.transaction_id, o.base, o.minor, l.cause, \
-                     t.rule_file, t.rule_line, t.rule_column from usage_run r cross join usage u \
-                     join other_charge o on o.usage = u.number join charge_terms t on t.number = o.terms \
+/// The columns of any other. It is found by its terms, as the call that it is of may be another app's, or of any day.
+const OTHER: &str = "select u.at / 86400000000 as day, u.number, u.id as usage, o.kind, t.partner, t.app, t.period, \
+                     t.service_period, t.product, t.plan, t.plan_version, t.item, t.currency, o.quantity, o.free, t.rate, t.price, \
+                     t.position, o.transaction_id, o.base, o.minor, l.cause, t.rule_file, t.rule_line, t.rule_column \
+                     from charge_terms t join other_charge o on o.terms = t.number join usage u on u.number = o.usage \
                      left join ledger_transaction l on l.number = o.posting";
 
 /// Of an app and its days, behind a record: read from left to right, it ends as soon as the page is full.
-const PAGE: &str = "where r.app = (select number from usage_app where app = $1) and r.day >= $2 and r.day <= $3 \
-                    and u.number >= r.first and u.number <= r.last and t.app = $1 and t.period = $4 \
-                    and r.day >= $5 and (r.day > $5 or r.last > $6) and (r.day > $5 or u.number > $6)";
+const FEE_PAGE: &str = "where r.app = (select number from usage_app where app = $1) and u.number >= r.first \
+                        and u.number <= r.last and t.app = $1 and t.period = $2 and r.day >= $3 \
+                        and (r.day > $3 or r.last > $4) and (r.day > $3 or u.number > $4)";
+
+/// Of an app, behind a record.
+const OTHER_PAGE: &str = "where t.app = $1 and t.period = $2 and (u.at / 86400000000 > $3 \
+                          or (u.at / 86400000000 = $3 and u.number > $4))";
 
 row! {
     AfterRow { day: i64, number: i64 }
@@ -211,21 +215,22 @@ impl Store {
         let days = (first.start(&zone).as_micros() / DAY - 2, last.end(&zone).as_micros() / DAY + 2);
         let which = match line {
             Some(_) => {
-                "and t.partner = $7 and t.service_period = $8 and t.kind = $9 and t.product = $10 and t.plan = $11 \
-                        and t.plan_version = $12 and t.currency = $13 and t.item = $14"
+                "and t.partner = $5 and t.service_period = $6 and t.kind = $7 and t.product = $8 and t.plan = $9 \
+                        and t.plan_version = $10 and t.currency = $11 and t.item = $12"
             }
             None => "",
         };
+        let within = format!("and r.day between {} and {}", days.0, days.1);
+        let fees = format!("{FEE} {FEE_PAGE} {within} {which} order by r.day, r.first, u.number");
+        let others = format!("{OTHER} {OTHER_PAGE} {which} order by day, u.number");
         let mut rows = Vec::new();
         // A line of another kind has no fees: looking for them would read all usage of its periods.
         let has_fees = line.is_none_or(|line| line.kind == ChargeKind::ServiceFee);
-        for select in [FEE, OTHER].into_iter().skip(usize::from(!has_fees)) {
-            let sql = format!("{select} {PAGE} {which} order by r.day, r.first, u.number limit {MAX_LISTED}");
+        for select in [fees, others].into_iter().skip(usize::from(!has_fees)) {
+            let sql = format!("{select} limit {MAX_LISTED}");
             let some: Vec<ChargeRow> = on!(self.reader(), db => {
                 let query = sqlx::query_as(sqlx::AssertSqlSafe(sql))
                     .bind(app.as_str())
-                    .bind(days.0)
-                    .bind(days.1)
                     .bind(period.to_string())
                     .bind(day)
                     .bind(number);

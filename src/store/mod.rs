@@ -87,7 +87,7 @@ pub mod usage;
 pub mod usage_batch;
 pub mod usage_exception;
 mod usage_transaction;
-mod waiting_transaction;
+pub mod waiting_transaction;
 
 pub use error::StoreError;
 pub use open::Store;

@@ -1,5 +1,7 @@
 //! Partners.
 
+use std::collections::HashSet;
+
 use super::error::StoreError;
 use super::open::Store;
 use super::page::Page;
@@ -8,6 +10,9 @@ use super::transaction::Transaction;
 use crate::domain::id::PartnerId;
 use crate::domain::identity::{Partner, Standing};
 use crate::domain::time::Timestamp;
+
+/// Ids that one statement asks for: within what it may bind.
+const MAX_ASKED: usize = 10_000;
 
 row! {
     PartnerRow { id: String, name: String, standing: String, created_at: i64 }
@@ -23,6 +28,25 @@ impl TryFrom<PartnerRow> for Partner {
             standing: known("partner.standing", Standing::named(&row.standing))?,
             created_at: Timestamp::from_micros(row.created_at),
         })
+    }
+}
+
+impl Transaction {
+    /// Those of these ids that are partners'.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn known_partners(&mut self, ids: &[String]) -> Result<HashSet<String>, StoreError> {
+        let mut known = HashSet::new();
+        for ids in ids.chunks(MAX_ASKED) {
+            let rows: Vec<(String,)> = on!(self.connection(), db => {
+                let mut statement = sqlx::QueryBuilder::new("select id from partner where id in ");
+                push_list!(statement, ids);
+                statement.build_query_as().persistent(false).fetch_all(db).await
+            })?;
+            known.extend(rows.into_iter().map(|(id,)| id));
+        }
+        Ok(known)
     }
 }
 

@@ -87,8 +87,12 @@ impl Store {
         let rows: Vec<PendingRow> = on!(self.reader(), db => {
             sqlx::query_as(
                 "select usage, app, partner, id, currency, at, amount, share, pending, settles_within from sale \
-                 where pending > 0 and usage is not null and ($1 = '' or at > (select u.at from usage u where u.id = $1) \
-                 or (at = (select u.at from usage u where u.id = $1) and usage > $1)) order by at, usage limit $2",
+                 where pending > 0 and usage is not null \
+                 and ($1 = '' or at > (select s.at from sale_event e join sale s on s.id = e.sale and s.app = e.app \
+                 and s.currency = e.currency where e.usage = $1 and e.kind = 'sale') \
+                 or (at = (select s.at from sale_event e join sale s on s.id = e.sale and s.app = e.app \
+                 and s.currency = e.currency where e.usage = $1 and e.kind = 'sale') and usage > $1)) \
+                 order by at, usage limit $2",
             )
             .bind(page.cursor())
             .bind(page.limit())

@@ -1,6 +1,6 @@
 //! What became of sales: the transactions of each, the sale itself among them, once each. Append-only, by triggers of both stores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error::StoreError;
 use super::row::{known, optional, parse};
@@ -71,6 +71,29 @@ impl Transaction {
             statement.build_query_as().persistent(false).fetch_all(db).await
         })?;
         rows.into_iter().map(<(EventKey, Event)>::try_from).collect()
+    }
+
+    /// Those of these ids of sales, and their currencies, of which something was counted that might have been of any app's sale.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sales_of_any_app(
+        &mut self,
+        sales: &[String],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        if sales.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows: Vec<(String, String)> = on!(self.connection(), db => {
+            let mut statement = sqlx::QueryBuilder::new(
+                "select distinct e.sale, e.currency from sale_event e join usage u on u.id = e.usage \
+                 join usage_transaction x on x.usage = u.number \
+                 where x.details like '%\"reach\":\"any-app\"%' and e.sale in ",
+            );
+            push_list!(statement, sales);
+            statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Keeps transactions of sales that were counted.

@@ -4,9 +4,14 @@
 use std::collections::HashMap;
 
 use super::error::StoreError;
+use super::open::Store;
+use super::page::Page;
 use super::row::{known, parse};
 use super::transaction::Transaction;
+use crate::domain::id::AppId;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::sale::{EventKey, SaleKey, WaitingEvent};
+use crate::domain::time::Timestamp;
 use crate::domain::transaction::TransactionKind;
 
 row! {
@@ -32,6 +37,91 @@ impl TryFrom<WaitingRow> for (EventKey, WaitingEvent) {
         let usage = parse("waiting_transaction.usage", &usage)?;
         let key = EventKey { sale: SaleKey { app, id: sale, currency }, kind, id };
         Ok((key, WaitingEvent { usage, amount }))
+    }
+}
+
+/// A transaction whose sale has not come, as it is listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedWaiting {
+    /// The usage record that made it.
+    pub usage: String,
+    /// The app that called; whose sale it may be of, its route says.
+    pub app: AppId,
+    /// The sale's id.
+    pub sale: String,
+    /// What it means for its sale.
+    pub kind: TransactionKind,
+    /// Its own id.
+    pub id: String,
+    /// Its currency.
+    pub currency: Currency,
+    /// Of how much it is; none of all that is left.
+    pub amount: Option<Amount>,
+    /// When it came.
+    pub at: Timestamp,
+    /// Whether someone is asked, by an exception.
+    pub is_asked: bool,
+}
+
+row! {
+    ListedRow {
+        app: String,
+        sale: String,
+        currency: String,
+        kind: String,
+        id: String,
+        usage: String,
+        amount: Option<i64>,
+        at: i64,
+        asked: i64,
+    }
+}
+
+impl TryFrom<ListedRow> for ListedWaiting {
+    type Error = StoreError;
+
+    fn try_from(row: ListedRow) -> Result<Self, StoreError> {
+        let currency = parse("waiting_transaction.currency", &row.currency)?;
+        Ok(Self {
+            usage: row.usage,
+            app: parse("waiting_transaction.app", &row.app)?,
+            sale: row.sale,
+            kind: known("waiting_transaction.kind", TransactionKind::named(&row.kind))?,
+            id: row.id,
+            currency,
+            amount: row.amount.map(|minor| Amount { minor, currency }),
+            at: Timestamp::from_micros(row.at),
+            is_asked: row.asked > 0,
+        })
+    }
+}
+
+impl Store {
+    /// Transactions whose sales have not come, and about which nothing was decided: the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn waiting_for_sales(&self, page: &Page) -> Result<Vec<ListedWaiting>, StoreError> {
+        let rows: Vec<ListedRow> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select w.app, w.sale, w.currency, w.kind, w.id, w.usage, w.amount, u.at, \
+                 (select count(*) from usage_exception x where x.usage = w.usage) as asked \
+                 from waiting_transaction w join usage u on u.id = w.usage \
+                 where not exists (select 1 from sale_event e where e.usage = w.usage) \
+                 and not exists (select 1 from sale_event e where e.sale = w.sale and e.kind = w.kind and e.id = w.id \
+                 and e.currency = w.currency and e.app = w.app) \
+                 and not exists (select 1 from usage_exception x join exception_resolution r on r.exception = x.id \
+                 where x.usage = w.usage) \
+                 and ($1 = '' or u.at > (select p.at from usage p where p.id = $1) \
+                 or (u.at = (select p.at from usage p where p.id = $1) and w.usage > $1)) \
+                 order by u.at, w.usage limit $2",
+            )
+            .bind(page.cursor())
+            .bind(page.limit())
+            .fetch_all(db)
+            .await
+        })?;
+        super::row::all(rows)
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
 use super::recorded_call::exception_id;
+use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::balance::leases::consume;
 use crate::billing::balance::spending::Spending;
@@ -21,7 +22,7 @@ use crate::billing::rating::{
     rate_transaction, standing,
 };
 use crate::domain::charge::Charge;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PartnerId};
 use crate::domain::plan::PlanRef;
 use crate::domain::sale::SaleKey;
 use crate::domain::tariff::Tariff;
@@ -116,6 +117,11 @@ impl<'t> Books<'t> {
         self.totals.load_sales(self.transaction.sales(&sales).await?);
         self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
         self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
+        let parties = transactions().flat_map(|one| one.details.parties.iter().map(|(_, partner)| partner));
+        let mut parties: HashSet<PartnerId> = parties.cloned().collect();
+        let known = self.transaction.known_partners(&texts(parties.iter().collect())).await?;
+        parties.retain(|partner| !known.contains(partner.as_str()));
+        self.totals.load_strangers(parties);
         self.load_lines_of_others(calls).await
     }
 
@@ -126,7 +132,8 @@ impl<'t> Books<'t> {
         }
         let mut others: HashSet<(AppId, Period)> = HashSet::new();
         for call in calls {
-            let reaches_others = |one: &&Transaction| one.details.reach == Reach::AnyApp;
+            let reaches_others =
+                |one: &&Transaction| one.details.reach == Reach::AnyApp || call.sale_app.is_some();
             let Some(transaction) = call.transaction.as_ref().filter(reaches_others) else { continue };
             if let Ok((sale, _)) = self.totals.sale_of(call, transaction) {
                 others.insert((sale.app, self.calendar.booking(call.at).period));
@@ -183,6 +190,9 @@ impl<'t> Books<'t> {
                 self.set_aside(call, kind, unrated).await?;
             }
         }
+        for (call, unrated) in late_twins(self.transaction, &self.totals, calls).await? {
+            self.note(call, ExceptionKind::Transaction, Some(&unrated));
+        }
         self.rate_waiting(None).await
     }
 
@@ -195,6 +205,8 @@ impl<'t> Books<'t> {
     ) -> Result<(), BillingError> {
         let unrated = match (unrated, &call.transaction, self.tariff(&call.plan).await?) {
             (Some(unknown @ Unrated::SaleUnknown { .. }), Some(transaction), Some(tariff)) => {
+                let is_elsewhere = self.totals.is_in_another_currency(call, transaction);
+                let unknown = (unknown, is_elsewhere);
                 let Some(unrated) = self.waiting.wait((call, transaction), &tariff, unknown) else {
                     return Ok(());
                 };

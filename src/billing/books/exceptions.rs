@@ -9,6 +9,7 @@ use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::{Billable, Running};
+use crate::domain::id::AppId;
 use crate::domain::money::Amount;
 use crate::domain::transaction::{Details, Reach, Transaction, TransactionKind};
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
@@ -42,6 +43,19 @@ pub enum Given {
     },
     /// Its transaction alone, of a call whose units are charged already.
     Transaction(Transaction),
+    /// The same, which is of a sale of that app.
+    OfSale(Transaction, AppId),
+}
+
+impl Given {
+    /// The transaction, and whose sale it is of if that is said.
+    fn transaction(self) -> (Option<Transaction>, Option<AppId>) {
+        match self {
+            Self::Call { transaction, .. } => (transaction, None),
+            Self::Transaction(transaction) => (Some(transaction), None),
+            Self::OfSale(transaction, app) => (Some(transaction), Some(app)),
+        }
+    }
 }
 
 impl Decision {
@@ -55,12 +69,17 @@ impl Decision {
     /// The evidence as it is kept beside the decision.
     #[must_use]
     pub fn evidence(&self) -> Option<String> {
-        let (units, transaction) = match self {
+        let (units, transaction, app) = match self {
             Self::Waive | Self::RateAgain => return None,
-            Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref()),
-            Self::RateBy(Given::Transaction(transaction)) => (None, Some(transaction)),
+            Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref(), None),
+            Self::RateBy(Given::Transaction(transaction)) => (None, Some(transaction), None),
+            Self::RateBy(Given::OfSale(transaction, app)) => (None, Some(transaction), Some(app)),
         };
-        Some(json!({ "units": units, "transaction": transaction.map(transaction_to_json) }).to_string())
+        let mut evidence = json!({ "units": units, "transaction": transaction.map(transaction_to_json) });
+        if let Some(app) = app {
+            evidence["sale_app"] = json!(app.as_str());
+        }
+        Some(evidence.to_string())
     }
 }
 
@@ -226,11 +245,11 @@ async fn call(
     let no_plan = "the call was under no plan; it can only be waived";
     let mut call = billable(row).ok_or(BillingError::NotRatable(no_plan))?;
     match (exception.kind, given) {
-        (ExceptionKind::Transaction, Some(Given::Transaction(given))) => {
-            if is_counted_in_part(transaction, &call).await? {
-                return Err(BillingError::NotRatable(COUNTED_IN_PART));
+        (ExceptionKind::Transaction, Some(given @ (Given::Transaction(_) | Given::OfSale(..)))) => {
+            if is_counted(transaction, &call).await? {
+                return Err(BillingError::NotRatable(COUNTED));
             }
-            call.transaction = Some(given);
+            (call.transaction, call.sale_app) = given.transaction();
         }
         (ExceptionKind::Transaction, Some(Given::Call { .. })) => {
             return Err(BillingError::NotRatable(
@@ -251,7 +270,7 @@ async fn call(
             | ExceptionKind::Journal
             | ExceptionKind::Time
             | ExceptionKind::Omitted,
-            Some(Given::Transaction(_)),
+            Some(Given::Transaction(_) | Given::OfSale(..)),
         ) => {
             return Err(BillingError::NotRatable(
                 "its units are not charged yet: give them too; they may be 0",
@@ -265,19 +284,18 @@ async fn call(
     Ok(call)
 }
 
-const COUNTED_IN_PART: &str =
-    "what its sale covers of it is counted already; waive the rest, of which nothing is owed";
+const COUNTED: &str =
+    "its sale has counted it already, as far as there was something left of it; waive the rest";
 
-/// Whether the transaction that passed through was counted for a part already. A call is counted once: its charges are known by it.
-async fn is_counted_in_part(
-    transaction: &mut store::Transaction,
-    call: &Billable,
-) -> Result<bool, BillingError> {
-    let of_sale = |one: &&Transaction| one.kind != TransactionKind::Sale;
-    let Some(event) = call.transaction.as_ref().filter(of_sale) else { return Ok(false) };
-    let known = transaction.sale_events(&[event.sale().to_owned()], std::slice::from_ref(&event.id)).await?;
-    Ok(known.iter().any(|(key, counted)| {
-        let is_it = key.kind == event.kind && counted.usage == Some(call.usage);
-        is_it && counted.amount.is_none_or(|amount| amount > counted.beyond)
-    }))
+/// Whether its transaction that passed through was counted already, or with it the sale that it is. A call is counted once: its
+/// charges are known by it.
+async fn is_counted(transaction: &mut store::Transaction, call: &Billable) -> Result<bool, BillingError> {
+    let Some(passed) = &call.transaction else { return Ok(false) };
+    let sale = [passed.sale().to_owned()];
+    if passed.kind == TransactionKind::Sale {
+        let known = transaction.sales(&sale).await?;
+        return Ok(known.values().any(|sale| sale.usage == Some(call.usage)));
+    }
+    let known = transaction.sale_events(&sale, std::slice::from_ref(&passed.id)).await?;
+    Ok(known.iter().any(|(key, counted)| key.kind == passed.kind && counted.usage == Some(call.usage)))
 }

@@ -8,6 +8,7 @@ mod incoming;
 mod recorded_call;
 pub mod recorder;
 mod repeats;
+mod twins;
 mod waiting;
 
 pub use self::calendar::BooksTime;

@@ -18,6 +18,7 @@ pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
         plan,
         units: row.units,
         transaction: row.transaction.clone(),
+        sale_app: None,
     })
 }
 

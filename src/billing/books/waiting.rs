@@ -34,12 +34,13 @@ impl Waiting {
 
     /// Has a transaction wait whose sale is `unknown`, and gives why someone must look at it, if someone must. Under a plan that
     /// takes no share, most likely nothing is owed, and nobody is asked: the sale decides when it comes. So it is with what may be of
-    /// any app's sale: whoever confirms payments confirms those of others, too.
+    /// any app's sale: whoever confirms payments confirms those of others, too. If its sale `is_elsewhere`, made in another currency,
+    /// none is likely to come.
     pub(super) fn wait(
         &mut self,
         (call, transaction): (&Billable, &Transaction),
         tariff: &Tariff,
-        unknown: Unrated,
+        (unknown, is_elsewhere): (Unrated, bool),
     ) -> Option<Unrated> {
         let (key, amount) = (event_key(&sale_key(call, transaction), transaction), transaction.minor());
         match self.known.get(&key) {
@@ -47,8 +48,8 @@ impl Waiting {
                 let waiting = WaitingEvent { usage: call.usage, amount };
                 self.known.insert(key.clone(), waiting);
                 self.new.push((key, waiting));
-                let is_asked = tariff.share.is_some() && transaction.details.reach == Reach::OwnApp;
-                is_asked.then_some(unknown)
+                let is_owed = tariff.share.is_some() && transaction.details.reach == Reach::OwnApp;
+                (is_owed || is_elsewhere).then_some(unknown)
             }
             Some(before) if before.amount != amount => {
                 let currency = transaction.amount.currency;

@@ -110,8 +110,12 @@ pub async fn time_out(store: &Store, now: Timestamp) -> Result<usize, WaitError>
     let mut timed_out = 0_usize;
     for waiting in transaction.expired_pending(now, AT_ONCE).await? {
         let cause = format!("{waiting} timed out");
-        resolve(&mut transaction, (&waiting, &cause), &Resolution::TimedOut, now).await?;
-        timed_out = timed_out.saturating_add(1);
+        match resolve(&mut transaction, (&waiting, &cause), &Resolution::TimedOut, now).await {
+            Ok(Done::Now | Done::Before) => timed_out = timed_out.saturating_add(1),
+            Err(error @ WaitError::Store(_)) => return Err(error),
+            // Nothing was written of it: it holds up none of the others.
+            Err(error) => tracing::error!(%error, waiting, "what waits in the ledger cannot time out"),
+        }
     }
     transaction.commit().await?;
     Ok(timed_out)

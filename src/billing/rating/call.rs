@@ -38,6 +38,8 @@ pub struct Billable {
     pub units: u64,
     /// The transaction that passed through.
     pub transaction: Option<Transaction>,
+    /// Whose sale the transaction is of, if someone said so.
+    pub sale_app: Option<AppId>,
 }
 
 impl Billable {
@@ -58,6 +60,7 @@ impl Billable {
             plan,
             units: *units,
             transaction: transaction.clone(),
+            sale_app: None,
         })
     }
 }

@@ -57,13 +57,18 @@ fn parts(sale: &Sale, whole: i64, (gone, settled): (i64, i64)) -> Result<Parts, 
     };
     let returned = due(gone)?;
     let left = whole.checked_sub(returned).ok_or(Unrated::TooLarge)?;
-    let earned = due(settled)?.min(left);
+    // Rounded half-even, the portions of two halves may leave a minor unit: once nothing is awaited, nothing is pending.
+    let is_over = gone.saturating_add(settled) >= sale.amount.minor;
+    let earned = if is_over { left } else { due(settled)?.min(left) };
     let pending = left.checked_sub(earned).ok_or(Unrated::TooLarge)?;
     Ok(Parts { returned, earned, pending })
 }
 
+/// A cancellation of all that is left takes nothing of which the money moved.
 fn gone(sums: &Sums, amount: i64) -> i64 {
-    if sums.is_cancelled { amount } else { given_back(sums).min(amount) }
+    let unsettled = amount.saturating_sub(sums.settled).max(0);
+    let cancelled = if sums.is_cancelled { unsettled } else { 0 };
+    given_back(sums).max(cancelled).min(amount)
 }
 
 /// What goes back by amounts, which may be more than there was. What is won back before it was taken counts once it is taken.
@@ -108,13 +113,49 @@ pub(super) fn count(sale: &mut Sale, kind: TransactionKind, amount: Option<i64>)
     };
     *sum = sum.checked_add(amount).ok_or(Unrated::TooLarge)?;
     let reached = match kind {
-        TransactionKind::Sale | TransactionKind::ChargebackWon => return Ok(0),
+        TransactionKind::Sale => return Ok(0),
+        TransactionKind::ChargebackWon => return Ok(unlost(sums).min(amount)),
         TransactionKind::Settlement => sums.settled,
         TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback => {
             given_back(sums)
         }
     };
     Ok(reached.saturating_sub(whole).clamp(0, amount))
+}
+
+/// What was won back of what was never taken, or not yet.
+fn unlost(sums: &Sums) -> i64 {
+    sums.won_back.saturating_sub(sums.charged_back).max(0)
+}
+
+/// What of a transaction that was counted, and was `beyond` what there was then, still is: what is won back is within once it was
+/// taken.
+pub(super) fn still_beyond(sums: &Sums, kind: TransactionKind, beyond: i64) -> i64 {
+    match kind {
+        TransactionKind::ChargebackWon => beyond.min(unlost(sums)),
+        TransactionKind::Sale
+        | TransactionKind::Refund
+        | TransactionKind::Cancellation
+        | TransactionKind::Settlement
+        | TransactionKind::Chargeback => beyond,
+    }
+}
+
+/// Whether a transaction of all that was left says the contrary of another: the rest was cancelled, and it was paid.
+pub(super) fn is_contradicted(sums: &Sums, amount: Option<i64>) -> bool {
+    amount.is_none() && sums.is_cancelled && sums.is_settled
+}
+
+/// Whether a whole sale may have become that once more: it was won back, and then lost again.
+pub(super) fn may_be_whole_again(sums: &Sums, kind: TransactionKind) -> bool {
+    match kind {
+        TransactionKind::Chargeback => sums.won_back > 0,
+        TransactionKind::ChargebackWon => sums.charged_back > sums.won_back,
+        TransactionKind::Sale
+        | TransactionKind::Refund
+        | TransactionKind::Cancellation
+        | TransactionKind::Settlement => false,
+    }
 }
 
 #[cfg(test)]

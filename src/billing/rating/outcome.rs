@@ -30,8 +30,8 @@ pub enum Unrated {
     /// What its amount is said to hold is more than the amount.
     #[error("its {0} comes to more than what its share is taken of")]
     HoldsMore(&'static str),
-    /// A part of its share is for someone whom the evidence does not name.
-    #[error("a part of its share is for its {0}, whom its evidence does not name")]
+    /// A part of its share is for someone whom the evidence does not name, or who is no partner.
+    #[error("a part of its share is for its {0}, as whom its evidence names no partner that there is")]
     PartyUnknown(PartyName),
     /// Its share has amounts of another currency.
     #[error("its share has amounts in {amounts}, and it is in {currency}: nothing is converted")]
@@ -64,6 +64,16 @@ pub enum Unrated {
         /// The transaction's currency.
         currency: Currency,
     },
+    /// Another app has a sale of that id, and of that counted what may be of any app's sale before this one came.
+    #[error(
+        "another app has a sale {sale} in {currency}, and what was counted of that by others may have been of this one"
+    )]
+    SaleShared {
+        /// The sales' id.
+        sale: String,
+        /// Their currency.
+        currency: Currency,
+    },
     /// A sale of that id was rated before, with another amount.
     #[error("sale {sale} was rated before, at {before}")]
     SaleDiffers {
@@ -91,7 +101,7 @@ pub enum Unrated {
         before: Amount,
     },
     /// It is of more than its sale was worth; what does not exceed it is counted.
-    #[error("with it, {by} more of sale {sale} is {} than was paid", participle(*kind))]
+    #[error("with it, {by} more of sale {sale} is {} than was {}", participle(*kind), there_was(*kind))]
     Exceeds {
         /// What it is.
         kind: TransactionKind,
@@ -99,6 +109,14 @@ pub enum Unrated {
         sale: String,
         /// By how much.
         by: Amount,
+    },
+    /// All that was left of its sale was cancelled, and was settled: it cannot be both. What the cancellation takes is gone.
+    #[error("it {} all that was left of sale {sale}, which was both cancelled and settled", verb(*kind))]
+    Contradicted {
+        /// What it is.
+        kind: TransactionKind,
+        /// The sale's id.
+        sale: String,
     },
 }
 
@@ -145,6 +163,18 @@ fn participle(kind: TransactionKind) -> &'static str {
         TransactionKind::Settlement => "settled",
         TransactionKind::Chargeback => "charged back",
         TransactionKind::ChargebackWon => "won back",
+    }
+}
+
+/// What there was for a transaction of a kind to take.
+fn there_was(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::ChargebackWon => "charged back",
+        TransactionKind::Sale
+        | TransactionKind::Refund
+        | TransactionKind::Cancellation
+        | TransactionKind::Settlement
+        | TransactionKind::Chargeback => "paid",
     }
 }
 

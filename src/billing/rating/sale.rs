@@ -8,7 +8,7 @@
 use rust_decimal::Decimal;
 
 use super::call::{Billable, Booking, MAX_TRANSACTION};
-use super::lifecycle::{Standing, count, standing};
+use super::lifecycle::{Standing, count, is_contradicted, may_be_whole_again, standing, still_beyond};
 use super::outcome::{Rated, ShareChange, Unrated};
 use super::share;
 use super::totals::{Totals, event_key, sale_key};
@@ -60,7 +60,7 @@ fn rate_sale(
         }
         None => {}
     }
-    let (event, sale) = (event_key(&key, transaction), sale_of(call, transaction, tariff)?);
+    let (event, sale) = (event_key(&key, transaction), sale_of((call, transaction), tariff, totals)?);
     let change = change(call, event, &sale, (Standing::default(), booking))?;
     let mut rated = Rated::default();
     // A sale whose share is earned at once stands on the statement, even if that comes to nothing.
@@ -71,7 +71,11 @@ fn rate_sale(
 }
 
 /// A sale as its plan version shares it.
-fn sale_of(call: &Billable, transaction: &Transaction, tariff: &Tariff) -> Result<Sale, Unrated> {
+fn sale_of(
+    (call, transaction): (&Billable, &Transaction),
+    tariff: &Tariff,
+    totals: &Totals,
+) -> Result<Sale, Unrated> {
     let mut sale = Sale {
         usage: Some(call.usage),
         at: call.at,
@@ -97,7 +101,7 @@ fn sale_of(call: &Billable, transaction: &Transaction, tariff: &Tariff) -> Resul
     if let Some(item) = item {
         sale.base = share::base(item, transaction)?;
         sale.share = share::amount(&item.rate, (sale.base, sale.amount.currency), tariff)?;
-        sale.split = share::split(item, call, transaction)?;
+        sale.split = share::split(item, (call, transaction), totals.strangers())?;
         (sale.item, sale.percent, sale.rule) =
             (item.name.clone(), item.rate.percent, Some(item.source.clone()));
         (sale.earned, sale.settles_within) = (item.earned, item.settles_within);
@@ -117,16 +121,21 @@ fn rate_event(
         let by = Amount { minor: beyond, currency: key.sale.currency };
         (beyond > 0).then(|| Unrated::Exceeds { kind: key.kind, sale: key.sale.id.clone(), by })
     };
+    let contradicted = || Unrated::Contradicted { kind: key.kind, sale: key.sale.id.clone() };
+    let doubtful = |sums: &Sums, beyond: i64| {
+        exceeds(beyond).or_else(|| is_contradicted(sums, transaction.minor()).then(&contradicted))
+    };
     if let Some(before) = totals.event(&key) {
         let doubt = counted_before(call, (transaction, before), known).or_else(|| {
-            // Rated again, it exceeds its sale as it did.
-            exceeds(before.beyond).filter(|_| before.usage == Some(call.usage))
+            // Rated again, it is as doubtful as it was.
+            let beyond = still_beyond(&known.sums, key.kind, before.beyond);
+            doubtful(&known.sums, beyond).filter(|_| before.usage == Some(call.usage))
         });
         return doubt.map_or(Ok(Rated::default()), Err);
     }
     let (before, mut sale) = (standing(known)?, known.clone());
     let beyond = count(&mut sale, transaction.kind, transaction.minor())?;
-    let mut rated = Rated { unrated: exceeds(beyond), ..Rated::default() };
+    let mut rated = Rated { unrated: doubtful(&sale.sums, beyond), ..Rated::default() };
     let change = change(call, key, &sale, (before, booking))?;
     let is_charged = change.after.earned != before.earned || change.after.earned_base != before.earned_base;
     if is_charged {
@@ -136,7 +145,7 @@ fn rate_event(
 }
 
 /// Why a transaction whose id was counted before is not simply the same again. Without an id of its own it has the sale's, and
-/// only one of the whole sale can be told from a second one.
+/// only one of the whole sale can be told from a second one, unless it was won back since.
 fn counted_before(
     call: &Billable,
     (transaction, before): (&Transaction, &Event),
@@ -148,9 +157,10 @@ fn counted_before(
         let (id, before) = (transaction.id.clone(), before.amount.map(amount));
         return Some(Unrated::EventDiffers { kind, id, before });
     }
-    let part = before.amount.filter(|minor| *minor != sale.amount.minor)?;
+    let may_be_second = |minor: &i64| *minor != sale.amount.minor || may_be_whole_again(&sale.sums, kind);
+    let counted = before.amount.filter(may_be_second)?;
     let is_unnamed = transaction.of.is_none() && before.usage != Some(call.usage);
-    is_unnamed.then(|| Unrated::EventUnnamed { kind, before: amount(part) })
+    is_unnamed.then(|| Unrated::EventUnnamed { kind, before: amount(counted) })
 }
 
 fn change(

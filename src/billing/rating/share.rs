@@ -3,10 +3,13 @@
 //! It is a function of the sale alone: so shares of sales add up to the same in whatever order these come.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
+use std::collections::HashSet;
+
 use super::call::{Billable, MAX_TRANSACTION};
 use super::outcome::Unrated;
 use crate::domain::account::Party;
 use crate::domain::exact::Exact;
+use crate::domain::id::PartnerId;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::share::{Held, Receiver, Share, ShareItem, ShareRate};
 use crate::domain::split::Split;
@@ -59,16 +62,17 @@ pub(super) fn amount(
     Ok(Amount { minor: capped.min(base), currency })
 }
 
-/// Who gets which part of what is taken of a sale; one party that is meant twice gets both.
+/// Who gets which part of what is taken of a sale; one party that is meant twice gets both, and who gets nothing need not be known.
+/// Of the partners that evidence names, `strangers` are none.
 pub(super) fn split(
     item: &ShareItem,
-    call: &Billable,
-    sale: &Transaction,
+    (call, sale): (&Billable, &Transaction),
+    strangers: &HashSet<PartnerId>,
 ) -> Result<Option<Split<Party>>, Unrated> {
     let Some(split) = &item.split else { return Ok(None) };
     let mut parts: Vec<(Party, u64)> = Vec::new();
-    for (receiver, weight) in split.weights() {
-        let party = party(receiver, call, sale)?;
+    for (receiver, weight) in split.weights().iter().filter(|(_, weight)| *weight > 0) {
+        let party = party(receiver, (call, sale), strangers)?;
         match parts.iter_mut().find(|(known, _)| *known == party) {
             Some((_, sum)) => *sum = sum.saturating_add(*weight),
             None => parts.push((party, *weight)),
@@ -77,13 +81,17 @@ pub(super) fn split(
     Split::new(parts).map(Some).map_err(|_| Unrated::TooLarge)
 }
 
-fn party(receiver: &Receiver, call: &Billable, sale: &Transaction) -> Result<Party, Unrated> {
+fn party(
+    receiver: &Receiver,
+    (call, sale): (&Billable, &Transaction),
+    strangers: &HashSet<PartnerId>,
+) -> Result<Party, Unrated> {
     Ok(match receiver {
         Receiver::Platform => Party::Platform,
         Receiver::Partner => Party::Partner(call.partner.clone()),
         Receiver::Merchant => Party::Merchant(call.merchant.clone().ok_or(Unrated::Lacks("merchant"))?),
         Receiver::Named(name) => {
-            let partner = sale.details.party(name).cloned();
+            let partner = sale.details.party(name).filter(|partner| !strangers.contains(*partner)).cloned();
             Party::Partner(partner.ok_or_else(|| Unrated::PartyUnknown(name.clone()))?)
         }
     })

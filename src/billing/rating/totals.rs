@@ -11,7 +11,7 @@ use super::call::Billable;
 use super::outcome::Unrated;
 use super::running::{Running, Versioned};
 use crate::domain::charge::Charge;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::Currency;
 use crate::domain::running_total::{Counted, FeeFamily, Units};
 use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
@@ -52,6 +52,8 @@ pub struct Totals {
     /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
     apps: Table<(String, Currency), Vec<AppId>>,
     events: Table<EventKey, Event>,
+    /// Of the partners whom evidence names, those that there are not.
+    strangers: HashSet<PartnerId>,
     changed_sales: HashSet<SaleKey>,
     new_events: HashSet<EventKey>,
 }
@@ -143,9 +145,10 @@ impl Totals {
     /// counted for none of these before.
     pub fn sale_of(&self, call: &Billable, transaction: &Transaction) -> Result<(SaleKey, &Sale), Unrated> {
         let own = sale_key(call, transaction);
-        let key = match transaction.details.reach {
-            Reach::OwnApp => Some(own.clone()),
-            Reach::AnyApp => self.sale_of_any_app(&own, transaction)?,
+        let key = match (&call.sale_app, transaction.details.reach) {
+            (Some(app), _) => Some(SaleKey { app: app.clone(), ..own.clone() }),
+            (None, Reach::OwnApp) => Some(own.clone()),
+            (None, Reach::AnyApp) => self.sale_of_any_app(&own, transaction)?,
         };
         let known = key.and_then(|key| self.sales.get(&key).map(|sale| (key, sale)));
         known.ok_or(Unrated::SaleUnknown { kind: transaction.kind, sale: own.id, currency: own.currency })
@@ -165,6 +168,33 @@ impl Totals {
         let (kind, sale, currency) = (transaction.kind, named.id.clone(), named.currency);
         let before = apps.iter().map(of).find(was_counted);
         before.map(Some).ok_or(Unrated::SaleAmbiguous { kind, sale, currency })
+    }
+
+    /// Whether the sale that a transaction may be of is known in another currency.
+    pub(in crate::billing) fn is_in_another_currency(
+        &self,
+        call: &Billable,
+        transaction: &Transaction,
+    ) -> bool {
+        let own = sale_key(call, transaction);
+        let is_any = transaction.details.reach == Reach::AnyApp;
+        self.sales
+            .keys()
+            .any(|key| key.id == own.id && key.currency != own.currency && (is_any || key.app == own.app))
+    }
+
+    /// Takes partners whom evidence names, and the store does not know.
+    pub(in crate::billing) fn load_strangers(&mut self, strangers: impl IntoIterator<Item = PartnerId>) {
+        self.strangers.extend(strangers);
+    }
+
+    pub(super) fn strangers(&self) -> &HashSet<PartnerId> {
+        &self.strangers
+    }
+
+    /// Whether several apps have a sale of that id.
+    pub(in crate::billing) fn is_of_several(&self, key: &SaleKey) -> bool {
+        self.apps.get(&(key.id.clone(), key.currency)).is_some_and(|apps| apps.len() > 1)
     }
 
     pub(super) fn event(&self, key: &EventKey) -> Option<&Event> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::super::file::routes::{ParameterStyleName, RouteEntry};
+use super::super::file::routes::{ParameterStyleName, ReachName, RouteEntry};
 use super::super::file::text::SizeText;
 use super::super::load::Document;
 use super::super::places::escape;
@@ -137,6 +137,7 @@ impl One<'_, '_> {
         });
         let mask = self.mask(entry, scopes);
         self.check_accountable(entry);
+        self.check_reach(entry);
         if entry.durable && entry.meter.is_none() {
             let message =
                 "a durable route must have a meter: there is nothing else to make durable".to_owned();
@@ -178,6 +179,20 @@ impl One<'_, '_> {
         for (part, _) in found.into_iter().filter(|(_, is_there)| *is_there) {
             let message = "an anonymous route has no app in whose books this could stand".to_owned();
             self.wrong(part, message, Some("ask for an app: take `anonymous` away".to_owned()));
+        }
+    }
+
+    /// Who may say what became of other apps' sales is not everybody who has a credential.
+    fn check_reach(&mut self, entry: &RouteEntry) {
+        let transaction = entry.meter.as_ref().and_then(|meter| meter.transaction.as_ref());
+        let is_of_any = transaction.is_some_and(|one| matches!(one.sale_of, Some(ReachName::AnyApp)));
+        if is_of_any && entry.access.scopes.is_empty() && entry.access.condition.is_none() {
+            let message = "whoever calls this route changes what is owed of other apps' sales, \
+                           so it must ask for a scope"
+                .to_owned();
+            let help =
+                "give whoever confirms payments a scope of its own, and ask for it: access: {scopes: […]}";
+            self.wrong("/meter/transaction/sale_of", message, Some(help.to_owned()));
         }
     }
 

@@ -236,6 +236,6 @@ pub enum ReachName {
     /// One of the calling app.
     OwnApp,
     /// One of any app, as a payment provider knows orders and not who placed them. If several apps have one of that id, it is an
-    /// exception.
+    /// exception. The route must ask for a scope or a condition.
     AnyApp,
 }

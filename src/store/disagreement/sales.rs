@@ -15,19 +15,20 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ("transaction, by which a sale's share was changed and not posted", UNPOSTED),
 ];
 
-/// Of an older program's refunds a sale counted only what was left of it.
+/// Of an older program's refunds a sale counted only what was left of it, and some of these are not known by themselves.
 const BECOME: &str = "select s.id as cause from sale s join (select sale, app, currency, sum(pending) as pending, \
-     sum(case when kind = 'refund' then amount - beyond else 0 end) as refunded, \
-     sum(case when kind = 'cancellation' then amount - beyond else 0 end) as cancelled, \
-     sum(case when kind = 'chargeback' then amount - beyond else 0 end) as charged_back, \
+     sum(case when kind = 'refund' then amount - beyond else 0 end) as counted, \
+     sum(case when kind = 'refund' then amount else 0 end) as refunded, \
+     sum(case when kind = 'cancellation' then amount else 0 end) as cancelled, \
+     sum(case when kind = 'chargeback' then amount else 0 end) as charged_back, \
      sum(case when kind = 'chargeback-won' then amount else 0 end) as won_back, \
-     sum(case when kind = 'settlement' then amount - beyond else 0 end) as settled, \
+     sum(case when kind = 'settlement' then amount else 0 end) as settled, \
      max(case when kind = 'cancellation' and amount is null then 1 else 0 end) as is_cancelled, \
      max(case when kind = 'settlement' and amount is null then 1 else 0 end) as is_settled \
      from sale_event group by sale, app, currency) e on e.sale = s.id and e.app = s.app and e.currency = s.currency \
-     where e.pending <> s.pending or e.refunded > s.refunded or e.cancelled > s.cancelled \
-     or e.charged_back > s.charged_back or e.won_back <> s.won_back or e.settled > s.settled \
-     or e.is_cancelled <> s.is_cancelled or e.is_settled <> s.is_settled";
+     where e.pending <> s.pending or (e.refunded <> s.refunded and (s.is_older = 0 or e.counted > s.refunded)) \
+     or e.cancelled <> s.cancelled or e.charged_back <> s.charged_back or e.won_back <> s.won_back \
+     or e.settled <> s.settled or e.is_cancelled <> s.is_cancelled or e.is_settled <> s.is_settled";
 
 /// A transaction knows its sale; of two refunds that were counted under one id, before they were known by their ids, the usage
 /// record of the other does.

@@ -12,7 +12,7 @@ async fn empty_books_balance() {
     let world = World::new().await;
     let checked = world.get("/admin/ledger/check").await.expect(200);
     assert_eq!((&checked["balanced"], &checked["findings"]), (&json!(true), &json!([])));
-    for path in ["usage", "exceptions", "statements", "sales/pending", "ledger/accounts"] {
+    for path in ["usage", "exceptions", "statements", "sales/pending", "sales/waiting", "ledger/accounts"] {
         let listed = world.get(&format!("/admin/{path}")).await.expect(200);
         assert_eq!(listed, json!({"items": [], "next": null}), "{path}");
     }

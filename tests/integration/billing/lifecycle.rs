@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::id::PartnerId;
+use tollgate::domain::identity::{Partner, Standing};
 use tollgate::domain::money::{Amount, Rounding};
 use tollgate::domain::share::{Base, Earned, Held, Receiver, Share, ShareItem, ShareRate};
 use tollgate::domain::split::Split;
@@ -19,7 +20,9 @@ use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::oracle::{decimal, rounded, whole};
-use super::seed::{app, cny, none, period, plan, record, refund_named, register, rule, sale, tariff, usage};
+use super::seed::{
+    app, cny, none, november, period, plan, record, refund_named, register, rule, sale, tariff, usage,
+};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -179,15 +182,17 @@ impl History {
         let is_whole = |kind| of(kind).any(|one| one.amount.is_none());
         let charged_back = sum(TransactionKind::Chargeback) - sum(TransactionKind::ChargebackWon);
         let gone = sum(TransactionKind::Refund) + sum(TransactionKind::Cancellation) + charged_back.max(0);
-        let gone = if is_whole(TransactionKind::Cancellation) { amount } else { gone.min(amount) };
+        let paid = sum(TransactionKind::Settlement).min(amount);
+        let rest = if is_whole(TransactionKind::Cancellation) { amount - paid } else { 0 };
+        let gone = gone.max(rest).min(amount);
         let is_settled = self.earned == Earned::OnSale || is_whole(TransactionKind::Settlement);
-        let settled = if is_settled { amount } else { sum(TransactionKind::Settlement).min(amount) };
+        let settled = if is_settled { amount } else { paid };
         let portion = |part: i64| match amount {
             0 => 0,
             amount => rounded(&(whole(share) * whole(part) / whole(amount)), self.rounding).unwrap(),
         };
         let left = share - portion(gone);
-        let earned = portion(settled).min(left);
+        let earned = if gone + settled >= amount { left } else { portion(settled).min(left) };
         (earned, left - earned)
     }
 }
@@ -233,6 +238,7 @@ async fn histories_in_any_order_come_to_what_fractions_do(place: Place) {
             };
             let store = fresh.open().await;
             register(&store, &plan("standard", 1), &history.tariff()).await;
+            haulier(&store).await;
             for (first, batch) in (1..).step_by(3).zip(records.chunks(3)) {
                 record(&store, first, batch).await;
                 record(&store, first, batch).await;
@@ -248,7 +254,7 @@ async fn histories_in_any_order_come_to_what_fractions_do(place: Place) {
 }
 
 /// A store whose plan takes 2.5 percent, earned on settlement, of which a carrier gets a part if it does.
-async fn opened(place: &Place, carrier: Option<u64>) -> Store {
+pub(super) async fn opened(place: &Place, carrier: Option<u64>) -> Store {
     let store = place.open().await;
     let mut tariff = Tariff { fees: Vec::new(), ..tariff("0", 0, "2.5") };
     let item = &mut tariff.share.as_mut().unwrap().items[0];
@@ -258,17 +264,26 @@ async fn opened(place: &Place, carrier: Option<u64>) -> Store {
         Split::new(vec![(Receiver::Platform, 100 - weight), carrier]).unwrap()
     });
     register(&store, &plan("standard", 1), &tariff).await;
+    haulier(&store).await;
     store
 }
 
-fn of_any_app(kind: TransactionKind, id: &str, of: &str, amount: Option<i64>) -> Transaction {
+/// Registers the carrier.
+async fn haulier(store: &Store) {
+    let id = PartnerId::new("haulier").unwrap();
+    let name = "Haulier".to_owned();
+    let partner = Partner { id, name, standing: Standing::Active, created_at: november() };
+    store.create_partner(&partner).await.unwrap();
+}
+
+pub(super) fn of_any_app(kind: TransactionKind, id: &str, of: &str, amount: Option<i64>) -> Transaction {
     let extent = if amount.is_some() { Extent::Amount } else { Extent::Rest };
     let details = Details { extent, reach: Reach::AnyApp, ..Details::default() };
     let amount = Amount { minor: amount.unwrap_or(0), currency: cny() };
     Transaction { id: id.to_owned(), of: Some(of.to_owned()), amount, kind, details }
 }
 
-fn by_provider(id: u128, transaction: Transaction) -> UsageRecord {
+pub(super) fn by_provider(id: u128, transaction: Transaction) -> UsageRecord {
     let partner = PartnerId::new("partner_2").unwrap();
     UsageRecord { app: app("provider"), partner, ..usage(id, 1, Some(transaction)) }
 }
@@ -278,7 +293,7 @@ async fn statements(store: &Store) -> Vec<(String, String)> {
     statements.iter().map(|one| (one.app.to_string(), one.totals.total.to_string())).collect()
 }
 
-async fn reasons(store: &Store) -> Vec<String> {
+pub(super) async fn reasons(store: &Store) -> Vec<String> {
     none(&check(store).await.unwrap().findings);
     let open = store.open_exceptions(&Page::first()).await.unwrap();
     open.into_iter().map(|exception| exception.reason).collect()
@@ -344,8 +359,12 @@ async fn a_part_for_someone_who_is_not_named_is_asked_about(place: Place) {
     record(&store, 1, &[usage(1, 1, Some(named)), usage(2, 1, Some(sale("o-2", 10_000)))]).await;
     assert_eq!(
         reasons(&store).await,
-        ["a part of its share is for its carrier, whom its evidence does not name"]
+        ["a part of its share is for its carrier, as whom its evidence names no partner that there is"]
     );
     assert_eq!(balances(&store).await.get("partner:haulier:pending"), Some(&-25));
+    let stranger = Transaction { details: of("nobody"), ..sale("o-3", 10_000) };
+    record(&store, 3, &[usage(3, 1, Some(stranger))]).await;
+    assert_eq!(reasons(&store).await.len(), 2);
+    assert_eq!(balances(&store).await.get("partner:nobody:pending"), None);
     store.close().await;
 }

@@ -6,6 +6,7 @@ mod books;
 mod cancelled;
 mod crash;
 mod damaged_store;
+mod doubtful;
 mod excepted;
 mod exceptions;
 mod found;

@@ -306,6 +306,9 @@ async fn a_call_of_a_time_that_is_not_believed_costs_something_once_someone_says
     }
     assert_eq!(books.total().await, "5.02", "as of the day that someone said so");
     assert!(show(&books.store, "1970-01".parse().unwrap(), None).await.unwrap().is_empty());
+    let period = Period::of(NOW, &books.live.load().platform.zone);
+    let charges = books.store.charges(period, &AppId::new("app").unwrap(), "").await.unwrap();
+    assert_eq!(charges.iter().map(|kept| kept.charge.minor).sum::<i64>(), 502, "all of it is listed");
     assert_eq!(check::check(&books.store).await.unwrap().findings, Vec::<String>::new());
 }
 

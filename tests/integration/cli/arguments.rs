@@ -47,6 +47,7 @@ const COMMANDS: &[&[&str]] = &[
     &["statement", "export"],
     &["statement", "charges"],
     &["sale", "pending"],
+    &["sale", "waiting"],
     &["ledger", "check"],
     &["ledger", "accounts"],
     &["ledger", "history"],

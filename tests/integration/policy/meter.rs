@@ -52,6 +52,16 @@ fn how_long_a_call_is_known_is_bounded() {
     refused("idempotent_for: always", "has the wrong form", None);
 }
 
+#[test]
+fn what_may_be_of_any_apps_sale_is_for_a_scope() {
+    let access = "      scopes: [order:write]\n";
+    let rest = "      merchant: true\n    durable: true\n    meter:\n      transaction:\n        id: response.body.id\n        \
+                amount: response.body.total_amount\n        currency: response.body.currency\n        kind: ";
+    let (from, to) =
+        (format!("{access}{rest}sale\n"), format!("{rest}settlement\n        sale_of: any-app\n"));
+    check(ORDERS, &from, &to, "so it must ask for a scope", Some("a scope of its own"));
+}
+
 /// What the meter of the shipped route for orders reads with more in it.
 fn read(more: &str) -> (BodiesRead, Vec<HeaderName>) {
     let source = changed(ORDERS, UNITS, &format!("    meter:\n      {more}\n      transaction:\n"));

@@ -64,7 +64,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
         "select id || ' ' || sale || ' ' || usage || ' ' || (amount - beyond) from sale_event where kind = 'refund'",
         "select id || ' ' || sale || ' ' || usage || ' ' || amount from waiting_transaction where kind = 'refund'",
         "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || earned || ' ' || refunded || ' ' || returned || ' ' \
-         || pending || ' ' || item from sale order by id",
+         || pending || ' ' || item || ' ' || is_older from sale order by id",
         "select kind || ' ' || id || ' ' || earned || ' ' || pending from sale_event order by kind desc, id",
         "select units || ' ' || free || ' ' || item || promotion from fee_total",
         "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome from usage_record \
@@ -85,8 +85,8 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
             "s-1 u4 0 none",
             "r-1 o-1 u2 4000",
             "r-5 o-9 u5 300",
-            "o-1 p 0 10000 on-sale 8000 200 0 share",
-            "s-1 p 0 700 on-sale 0 0 0 share",
+            "o-1 p 0 10000 on-sale 8000 200 0 share 1",
+            "s-1 p 0 700 on-sale 0 0 0 share 1",
             "sale o-1 250 0",
             "sale s-1 0 0",
             "refund r-1 -100 0",

@@ -40,12 +40,13 @@ create table sale_life (
     is_settled integer not null check (is_settled in (0, 1)), -- all that was left was
     returned integer not null check (returned between 0 and share), -- what of the share went back
     pending integer not null check (pending between 0 and share - returned), -- what of it is not earned yet
+    is_older integer not null default 0 check (is_older in (0, 1)), -- than this: not all of its refunds are known by themselves
     primary key (id, app, currency)
 ) strict, without rowid;
 insert into sale_life
     select s.app, s.id, s.currency, s.usage, coalesce(u.at, 0), coalesce(c.partner, a.partner), s.product, s.plan, s.plan_version,
         'share', s.percent, s.rounding, s.rule_file, s.rule_line, s.rule_column, s.amount, s.amount, s.share, 'on-sale', null, null,
-        s.refunded, 0, 0, 0, 0, 0, 0, s.returned, 0
+        s.refunded, 0, 0, 0, 0, 0, 0, s.returned, 0, 1
     from sale s left join usage u on u.id = s.usage left join usage_context c on c.number = u.context
     left join app a on a.id = s.app;
 
