@@ -273,7 +273,7 @@ impl Node {
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
-        sweeping.push(tokio::spawn(Retention::of(&journal, drained.clone(), live, at).run()));
+        sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
         let leases = Leases::start(&services.store, purses, (&settings.node, journal.state().committed()));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);

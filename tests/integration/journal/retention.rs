@@ -37,7 +37,7 @@ fn after(span: Duration) -> Timestamp {
 }
 
 fn tended(journal: &Journal, position: u64, terms: &Terms, now: Timestamp) {
-    tend(journal.settings(), journal.state(), position, (terms, now), &|| true).unwrap();
+    tend(journal.settings(), journal.state(), &|| Some(position), (terms, now), &|| true).unwrap();
 }
 
 fn firsts(folder: &Path) -> (Vec<u64>, Vec<u64>) {
