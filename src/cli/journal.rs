@@ -1,7 +1,7 @@
 //! `tollgate journal`: a node's journal of usage records as it lies on the disk, of a node that runs or of none.
 //!
 //! Alone of all commands it reads the files of a node, and its store, by itself: they are looked at beside the program that writes
-//! them. It changes nothing.
+//! them. It changes nothing in them; what somebody gives up is noted beside them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::NodeId;
 use crate::journal::finding::Finding;
 use crate::journal::frame::Form;
+use crate::journal::given_up::give_up;
 use crate::journal::kept_heads::{Comparison, Disagreement, KeptJournal};
 use crate::journal::verify::{Content, SegmentContent, node_of, verify};
 
@@ -69,6 +70,16 @@ enum Action {
     },
     /// Write its usage records as a file for a program
     Export(ExportArguments),
+    /// Give up records that no file has any more
+    ///
+    /// A store that was put back to an older copy may lack records whose segments are kept no longer. The node then waits at them, and
+    /// says so: their files may come back. Once this is said they become one exception, and the node goes on behind them. Nothing that is
+    /// there is given up.
+    GiveUp {
+        /// The last of them, right before the journal's first record
+        #[arg(long, value_name = "N")]
+        until: u64,
+    },
 }
 
 pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
@@ -93,6 +104,10 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
             })?;
             let disagreements = comparison.map(|comparison| comparison.finish(&content)).unwrap_or_default();
             verified(&place, (&content, &disagreements), kept.as_ref(), screen)
+        }
+        Action::GiveUp { until } => {
+            give_up(&place.folder(), until)?;
+            screen.note(&format!("Records up to {until} that the books do not have are given up."))
         }
         Action::Export(arguments) => export(&place.folder(), &arguments, screen),
     }
