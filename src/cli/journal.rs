@@ -1,9 +1,9 @@
 //! `tollgate journal`: a node's journal of usage records as it lies on the disk, of a node that runs or of none.
 //!
 //! Alone of all commands it reads the files of a node, and its store, by itself: they are looked at beside the program that writes
-//! them. It changes nothing.
+//! them. It changes nothing in them; what somebody gives up is noted beside them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -15,8 +15,10 @@ use super::kept_journal;
 use super::screen::{Column, Format, Screen};
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::NodeId;
+use crate::journal::archive;
 use crate::journal::finding::Finding;
-use crate::journal::frame::Form;
+use crate::journal::frame::{Form, Sequence};
+use crate::journal::given_up::give_up;
 use crate::journal::kept_heads::{Comparison, Disagreement, KeptJournal};
 use crate::journal::verify::{Content, SegmentContent, node_of, verify};
 
@@ -69,6 +71,16 @@ enum Action {
     },
     /// Write its usage records as a file for a program
     Export(ExportArguments),
+    /// Give up records that no file has any more
+    ///
+    /// A store that was put back to an older copy may lack records whose segments are kept no longer. The node then waits at them, and
+    /// says so: their files may come back. Once this is said they become one exception, and the node goes on behind them. Nothing that is
+    /// there is given up.
+    GiveUp {
+        /// The last of them, right before the journal's first record
+        #[arg(long, value_name = "N")]
+        until: u64,
+    },
 }
 
 pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
@@ -82,7 +94,7 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
             };
             // First the store, then the folder: what a node writes meanwhile is in the folder alone.
             let kept = match &node {
-                Some(node) => kept_journal::read(node, &place.data)?,
+                Some(node) => kept_journal::read(node, before_first(&place.folder()), &place.data)?,
                 None => None,
             };
             let mut comparison = kept.as_ref().map(Comparison::new);
@@ -91,11 +103,24 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
                     comparison.passed(sequence, head);
                 }
             })?;
+            let counts =
+                comparison.as_ref().map(|comparison| comparison.counts(&content)).unwrap_or_default();
             let disagreements = comparison.map(|comparison| comparison.finish(&content)).unwrap_or_default();
-            verified(&place, (&content, &disagreements), kept.as_ref(), screen)
+            verified(&place, (&content, &disagreements), kept.as_ref().map(|kept| (kept, counts)), screen)
+        }
+        Action::GiveUp { until } => {
+            give_up(&place.folder(), until)?;
+            screen.note(&format!("Records up to {until} that the books do not have are given up."))
         }
         Action::Export(arguments) => export(&place.folder(), &arguments, screen),
     }
+}
+
+/// The record before the first one of a folder: of what the store took before, there is nothing here to compare. A folder that cannot be
+/// read is told of when it is looked over.
+fn before_first(folder: &Path) -> Sequence {
+    let segments = archive::all(folder).unwrap_or_default();
+    segments.first().map_or(0, |segment| segment.first.saturating_sub(1))
 }
 
 const CONTENT: &[Column] = &[
@@ -110,6 +135,7 @@ const CONTENT: &[Column] = &[
     ("head", "/head"),
     ("in the books up to", "/store/position"),
     ("batches compared", "/store/batches"),
+    ("batches passed over", "/store/passed_over"),
     ("right", "/valid"),
 ];
 
@@ -145,14 +171,16 @@ fn inspect(place: &Place, screen: &Screen) -> Outcome {
 fn verified(
     place: &Place,
     (content, disagreements): (&Content, &[Disagreement]),
-    kept: Option<&KeptJournal>,
+    kept: Option<(&KeptJournal, (usize, usize))>,
     screen: &Screen,
 ) -> Outcome {
     let mut shown = shown(place, content);
     let is_valid = content.findings.is_empty() && disagreements.is_empty();
     shown["valid"] = json!(is_valid);
-    shown["store"] =
-        kept.map(|kept| json!({ "position": kept.position, "batches": kept.batches.len() })).into();
+    let store = kept.map(|(kept, (compared, passed_over))| {
+        json!({ "position": kept.position, "batches": compared, "passed_over": passed_over })
+    });
+    shown["store"] = store.into();
     let findings = content.findings.iter().map(finding).chain(disagreements.iter().map(disagreement));
     let findings: Vec<Value> = findings.collect();
     shown["findings"] = Value::from(findings.clone());

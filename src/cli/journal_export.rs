@@ -13,7 +13,7 @@ use super::screen::{Column, Screen};
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::usage::{Evidence, Transaction, UsageRecord};
 use crate::journal::error::JournalError;
-use crate::journal::export;
+use crate::journal::export::{self, Exported};
 use crate::journal::reader::Entry;
 use crate::metering::omission::{self, Omission};
 use crate::metering::record::{self, RecordError};
@@ -23,9 +23,9 @@ pub(super) struct ExportArguments {
     /// In what form
     #[arg(long, value_enum, default_value = "json")]
     format: ExportFormat,
-    /// From this record on, by its place in the journal
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    from: u64,
+    /// From this record on, by its place in the journal [default: the first one that is kept]
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
     /// Up to this record [default: the last one]
     #[arg(long, value_name = "N")]
     until: Option<u64>,
@@ -99,7 +99,7 @@ impl From<io::Error> for Stopped {
 }
 
 pub(super) fn export(folder: &Path, arguments: &ExportArguments, screen: &Screen) -> Outcome {
-    let mut problems = 0;
+    let mut problems = Problems::default();
     let written = match &arguments.to {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -116,31 +116,55 @@ pub(super) fn export(folder: &Path, arguments: &ExportArguments, screen: &Screen
         }
         (Err(Stopped::Output(error)), None) => return Err(error.into()),
     }
-    match problems {
+    if let Some((first, last)) = problems.kept_no_longer {
+        let text =
+            format!("tollgate: records {first} to {last} are kept no longer; those behind are exported");
+        return Err(Failure::Invalid(text));
+    }
+    match problems.entries {
         0 => Ok(()),
-        _ => screen.note(&format!(
-            "{problems} entries say that records are lost or cannot be read: see `tollgate journal verify`."
+        entries => screen.note(&format!(
+            "{entries} entries say that records are lost or cannot be read: see `tollgate journal verify`."
         )),
     }
+}
+
+/// What is not there.
+#[derive(Default)]
+struct Problems {
+    /// Entries that say so.
+    entries: u64,
+    /// Records that were asked for and are kept no longer, first and last.
+    kept_no_longer: Option<(u64, u64)>,
 }
 
 fn write(
     folder: &Path,
     arguments: &ExportArguments,
     to: &mut dyn Write,
-    problems: &mut u64,
+    problems: &mut Problems,
 ) -> Result<(), Stopped> {
-    let range = arguments.from..=arguments.until.unwrap_or(u64::MAX);
-    let mut take = |entry: Entry| {
-        let shown = shown(&entry);
-        *problems += u64::from(shown["problem"].is_string());
-        shown
+    let range = arguments.from.unwrap_or(1)..=arguments.until.unwrap_or(u64::MAX);
+    let mut take = |found: Exported| match found {
+        Exported::Entry(entry) => {
+            let shown = shown(&entry);
+            problems.entries += u64::from(shown["problem"].is_string());
+            Some(shown)
+        }
+        // Who did not say from where on wants what there is.
+        Exported::KeptNoLonger(..) if arguments.from.is_none() => None,
+        Exported::KeptNoLonger(first, last) => {
+            let begin = problems.kept_no_longer.map_or(first, |(begin, _)| begin);
+            problems.kept_no_longer = Some((begin, last));
+            Some(json!({ "sequence": first, "problem": "kept_no_longer", "last": last }))
+        }
     };
     match arguments.format {
         ExportFormat::Json => {
             let mut before = "[\n";
-            export::export(folder, range, |entry| {
-                write!(to, "{before}{}", take(entry))?;
+            export::export(folder, range, |found| {
+                let Some(shown) = take(found) else { return Ok(()) };
+                write!(to, "{before}{shown}")?;
                 before = ",\n";
                 Ok::<(), Stopped>(())
             })?;
@@ -150,8 +174,8 @@ fn write(
             let mut rows = csv::Writer::from_writer(&mut *to);
             let headings = COLUMNS.iter().map(|(heading, _)| *heading);
             rows.write_record(headings).map_err(io::Error::from)?;
-            export::export(folder, range, |entry| {
-                let shown = take(entry);
+            export::export(folder, range, |found| {
+                let Some(shown) = take(found) else { return Ok(()) };
                 let row = COLUMNS.iter().map(|(_, pointer)| cell(shown.pointer(pointer)));
                 rows.write_record(row).map_err(io::Error::from)?;
                 Ok::<(), Stopped>(())

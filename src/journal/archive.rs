@@ -1,7 +1,7 @@
 //! Segments that are drained, compressed and kept for a while: `archive/NNN.segment.zst` holds the bytes of `NNN.segment`.
 //!
-//! An archive is one frame of zstd and a second one, which any program that reads zstd passes over, with the CRC-32C of all bytes before
-//! it: so each byte is looked at, where zstd by itself ignores some.
+//! An archive is one frame of zstd and a second one, which any program that reads zstd passes over, with the segment's length and the
+//! CRC-32C of all bytes before that: so each byte is looked at, where zstd by itself ignores some, and nothing is unpacked without a bound.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,11 +21,12 @@ const ENDING: &str = ".segment.zst";
 const LEVEL: i32 = 3;
 /// Bytes that are read at once.
 pub(super) const CHUNK: usize = 1 << 20;
-/// Most bytes that a damaged archive is unpacked to: it may say anything. A segment has far less.
-const MAX_UNPACKED: u64 = 512 << 20;
+/// Most bytes that an archive is unpacked to: it may say anything. A segment has 64 MiB, and the one group more that ends it.
+const MAX_UNPACKED: u64 = 256 << 20;
 /// The begin of the second frame: its mark (RFC 8878, section 3.1.2) and its length.
-const SUM_FRAME: [u8; 8] = [0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0];
-const SUM_BYTES: usize = SUM_FRAME.len() + 4;
+const SUM_FRAME: [u8; 8] = [0x50, 0x2a, 0x4d, 0x18, 12, 0, 0, 0];
+/// Bytes of the second frame: its begin, the segment's length (u64) and the checksum (u32), little endian.
+const SUM_BYTES: usize = SUM_FRAME.len() + 12;
 
 /// The bytes of a segment.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ pub fn all(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
 /// # Errors
 /// [`JournalError::Io`] if their folder cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
-    let folder = folder.join(FOLDER);
+    let folder = self::folder(folder);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -71,6 +72,21 @@ pub fn list(folder: &Path) -> Result<Vec<SegmentFile>, JournalError> {
     }
     archives.sort_by_key(|archive| archive.first);
     Ok(archives)
+}
+
+/// Where the archives of a journal's folder are.
+pub(super) fn folder(journal: &Path) -> PathBuf {
+    journal.join(FOLDER)
+}
+
+/// Removes what an archive that was not finished has left. Best effort: it harms nobody.
+pub(super) fn remove_drafts(journal: &Path) {
+    let entries = fs::read_dir(folder(journal)).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "draft") {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// Whether a segment's file is an archive.
@@ -107,25 +123,39 @@ pub(super) fn read(folder: &Path, segment: &SegmentFile) -> Result<Option<Conten
 fn unpack(path: &Path) -> io::Result<Contents> {
     let packed = fs::read(path)?;
     let whole = packed.len().checked_sub(SUM_BYTES).and_then(|at| packed.split_at_checked(at));
-    let body = whole.filter(|(body, sum)| *sum == sum_frame(crc32c::crc32c(body))).map(|(body, _)| body);
-    let most = if body.is_some() { u64::MAX } else { MAX_UNPACKED };
+    let whole = whole.and_then(|(body, sum)| Some((body, length_in(sum, crc32c::crc32c(body))?)));
+    let (body, length) = whole.unwrap_or((&packed[..], MAX_UNPACKED));
+    // One byte more than there should be is enough to notice.
+    let most = length.min(MAX_UNPACKED).saturating_add(1);
     let mut bytes = Vec::new();
-    let unpacked = Decoder::with_buffer(body.unwrap_or(&packed))
+    if whole.is_some() && length <= MAX_UNPACKED {
+        bytes.reserve_exact(usize::try_from(most).unwrap_or_default());
+    }
+    let unpacked = Decoder::with_buffer(body)
         .and_then(|decoder| decoder.single_frame().take(most).read_to_end(&mut bytes));
-    let damage = match (unpacked, body) {
+    let damage = match (unpacked, whole) {
         (Err(error), _) => Some(error.to_string()),
         (Ok(_), None) => Some("its checksum is not that of its bytes".to_owned()),
+        (Ok(read), Some(_)) if read as u64 != length => Some(format!("it should hold {length} bytes")),
         (Ok(_), Some(_)) => None,
     };
+    bytes.truncate(usize::try_from(length.min(MAX_UNPACKED)).unwrap_or_default());
     Ok(Contents { bytes, damage })
 }
 
-fn sum_frame(crc: u32) -> [u8; SUM_BYTES] {
+/// The second frame, of a segment of so many bytes whose archive up to there has this CRC-32C.
+fn sum_frame(length: u64, crc: u32) -> [u8; SUM_BYTES] {
+    let length = length.to_le_bytes();
+    let crc = crc32c::crc32c_append(crc, &length).to_le_bytes();
     let mut frame = [0; SUM_BYTES];
-    let (begin, sum) = frame.split_at_mut(SUM_FRAME.len());
-    begin.copy_from_slice(&SUM_FRAME);
-    sum.copy_from_slice(&crc.to_le_bytes());
+    frame.iter_mut().zip(SUM_FRAME.into_iter().chain(length).chain(crc)).for_each(|(to, byte)| *to = byte);
     frame
+}
+
+/// The length that such a frame says; `None` if it is not the one for that checksum.
+fn length_in(frame: &[u8], crc: u32) -> Option<u64> {
+    let length = u64::from_le_bytes(*frame.get(SUM_FRAME.len()..)?.first_chunk()?);
+    (*frame == sum_frame(length, crc)).then_some(length)
 }
 
 /// Packs a segment, durably, and reads the archive once more: whoever removes the segment then loses nothing. `go_on` is asked after each
@@ -139,11 +169,10 @@ pub(super) fn pack(
     go_on: &dyn Fn(usize) -> bool,
 ) -> Result<Option<u64>, JournalError> {
     let path = path_of(folder, segment.first);
-    let archives = folder.join(FOLDER);
-    if !archives.is_dir() {
-        fs::create_dir_all(&archives).map_err(JournalError::io(&archives))?;
-        segment::sync_folder(folder)?;
-    }
+    let archives = self::folder(folder);
+    fs::create_dir_all(&archives).map_err(JournalError::io(&archives))?;
+    // Each time: a process that was killed may have made it and not come as far as this.
+    segment::sync_folder(folder)?;
     let draft = path.with_extension("draft");
     let packed = pack_to(&draft, &segment.path, go_on);
     if !matches!(packed, Ok(Some(_))) {
@@ -158,6 +187,9 @@ pub(super) fn pack(
 fn pack_to(draft: &Path, segment: &Path, go_on: &dyn Fn(usize) -> bool) -> io::Result<Option<u64>> {
     let mut from = File::open(segment)?;
     let length = from.metadata()?.len();
+    if length > MAX_UNPACKED {
+        return Err(io::Error::other(format!("it has {length} bytes, more than an archive may hold")));
+    }
     let mut encoder = Encoder::new(Summed { file: File::create(draft)?, crc: 0 }, LEVEL)?;
     encoder.set_pledged_src_size(Some(length))?;
     encoder.include_checksum(true)?;
@@ -174,7 +206,7 @@ fn pack_to(draft: &Path, segment: &Path, go_on: &dyn Fn(usize) -> bool) -> io::R
         }
     }
     let Summed { mut file, crc: packed } = encoder.finish()?;
-    file.write_all(&sum_frame(packed))?;
+    file.write_all(&sum_frame(length, packed))?;
     file.sync_all()?;
     match unpacked_sum(draft)? == (length, crc) {
         true => Ok(Some(file.metadata()?.len())),
@@ -249,6 +281,34 @@ mod tests {
         }
         fs::remove_file(&archives[0].path).unwrap();
         assert!(read(folder.path(), &segment).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_archive_that_unpacks_to_more_than_it_says_is_damaged_and_unpacked_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let segment = segment(folder.path(), &[7; 100_000]);
+        pack(folder.path(), &segment, &|_| true).unwrap().unwrap();
+        fs::remove_file(&segment.path).unwrap();
+        let path = path_of(folder.path(), 7);
+        let packed = fs::read(&path).unwrap();
+        let body = &packed[..packed.len() - SUM_BYTES];
+        for (says, expected) in [(99_999, 99_999), (100_001, 100_000), (u64::MAX, 100_000), (0, 0)] {
+            fs::write(&path, [body, &sum_frame(says, crc32c::crc32c(body))].concat()).unwrap();
+            let contents = read(folder.path(), &segment).unwrap().unwrap();
+            assert_eq!((contents.bytes.len(), contents.damage.is_some()), (expected, true), "{says}");
+        }
+    }
+
+    #[test]
+    fn drafts_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        remove_drafts(folder.path());
+        let segment = segment(folder.path(), &[7; 100]);
+        pack(folder.path(), &segment, &|_| true).unwrap().unwrap();
+        let draft = path_of(folder.path(), 9).with_extension("draft");
+        fs::write(&draft, "half of it").unwrap();
+        remove_drafts(folder.path());
+        assert!(!draft.exists() && path_of(folder.path(), 7).exists());
     }
 
     #[test]

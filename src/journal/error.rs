@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::frame::Sequence;
 use crate::domain::random::RandomUnavailable;
 
 /// Why the journal could not do what was asked.
@@ -42,6 +43,33 @@ pub enum JournalError {
     /// No identity can be made.
     #[error("the journal cannot be given an identity")]
     Random(#[from] RandomUnavailable),
+    /// Records are wanted that are in no file any more.
+    #[error(
+        "journal records {first} to {last} are wanted, and no file has them any more: put their segments back into the journal's folder, or \
+         those of its archive; or give them up by `tollgate journal give-up --until {last}`, which makes an exception of them"
+    )]
+    Gone {
+        /// The first of them.
+        first: Sequence,
+        /// The last of them, right before the oldest file.
+        last: Sequence,
+    },
+    /// Records that were to be given up are there.
+    #[error(
+        "records up to {last} cannot be given up: the journal in {} begins with record {first}",
+        folder.display()
+    )]
+    StillThere {
+        /// The folder.
+        folder: PathBuf,
+        /// The last record that was to be given up.
+        last: Sequence,
+        /// The first one that is there; 0 if none is.
+        first: Sequence,
+    },
+    /// What is kept of records that were given up is no number.
+    #[error("{} does not hold the number of a record", .0.display())]
+    GivenUp(PathBuf),
     /// A record longer than [`super::frame::MAX_PAYLOAD`].
     #[error("a record of {0} bytes is longer than the journal takes")]
     TooLong(usize),

@@ -10,6 +10,15 @@ use super::frame::{Form, SegmentHeader, Sequence};
 use super::frames::{Found, Frames};
 use super::reader::Entry;
 
+/// What an export comes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exported {
+    /// An entry of the journal.
+    Entry(Entry),
+    /// Records of the range whose segments are kept no longer, first and last.
+    KeptNoLonger(Sequence, Sequence),
+}
+
 /// Gives the entries of `folder` that are in `range` to `take`, one after another; those that are archived too.
 ///
 /// # Errors
@@ -17,14 +26,16 @@ use super::reader::Entry;
 pub fn export<E: From<JournalError>>(
     folder: &Path,
     range: RangeInclusive<Sequence>,
-    take: impl FnMut(Entry) -> Result<(), E>,
+    take: impl FnMut(Exported) -> Result<(), E>,
 ) -> Result<(), E> {
     if !folder.is_dir() {
         return Err(JournalError::Missing(folder.to_owned()).into());
     }
     let segments = archive::all(folder)?;
-    let last = segments.first().map_or(0, |segment| segment.first.saturating_sub(1));
-    let mut export = Export { range, last, take };
+    let mut export = Export { range, last: 0, take };
+    if let Some(oldest) = segments.first() {
+        export.pass_over(oldest.first)?;
+    }
     for (place, segment) in segments.iter().enumerate() {
         let next = segments.get(place + 1).map(|next| next.first);
         if let Some(next) = next.filter(|next| *next <= *export.range.start()) {
@@ -36,8 +47,8 @@ pub fn export<E: From<JournalError>>(
         }
         match (archive::read(folder, segment)?, next) {
             (Some(contents), _) => export.segment(&contents.bytes, (segment.first, next))?,
-            // It is kept no longer.
-            (None, Some(next)) => export.last = export.last.max(next.saturating_sub(1)),
+            // It is kept no longer, since the files were listed.
+            (None, Some(next)) => export.pass_over(next)?,
             (None, None) => {}
         }
     }
@@ -51,7 +62,16 @@ struct Export<T> {
     take: T,
 }
 
-impl<E: From<JournalError>, T: FnMut(Entry) -> Result<(), E>> Export<T> {
+impl<E: From<JournalError>, T: FnMut(Exported) -> Result<(), E>> Export<T> {
+    /// Tells of the records behind the last one and before `next`, of which no file is kept.
+    fn pass_over(&mut self, next: Sequence) -> Result<(), E> {
+        let known = next.saturating_sub(1).max(self.last);
+        let first = self.last.saturating_add(1).max(*self.range.start());
+        self.last = known;
+        let last = known.min(*self.range.end());
+        if first <= last { (self.take)(Exported::KeptNoLonger(first, last)) } else { Ok(()) }
+    }
+
     /// The entries of a segment that begins with `first`; what the next one begins with was given up here.
     fn segment(&mut self, bytes: &[u8], (first, next): (Sequence, Option<Sequence>)) -> Result<(), E> {
         let end = if next.is_some() { bytes.len() } else { sealed(bytes, first) };
@@ -88,10 +108,13 @@ impl<E: From<JournalError>, T: FnMut(Entry) -> Result<(), E>> Export<T> {
     fn give(&mut self, entry: Entry) -> Result<(), E> {
         match entry {
             Entry::Record(sequence, _) if !self.range.contains(&sequence) => Ok(()),
-            Entry::Record(..) => (self.take)(entry),
+            Entry::Record(..) => (self.take)(Exported::Entry(entry)),
             Entry::Lost(first, last) => {
                 let (first, last) = (first.max(*self.range.start()), last.min(*self.range.end()));
-                if first <= last { (self.take)(Entry::Lost(first, last)) } else { Ok(()) }
+                match first <= last {
+                    true => (self.take)(Exported::Entry(Entry::Lost(first, last))),
+                    false => Ok(()),
+                }
             }
         }
     }

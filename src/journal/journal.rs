@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use super::archive;
 use super::chain;
 use super::committer::Committer;
 use super::error::JournalError;
@@ -100,6 +101,7 @@ impl Journal {
         }
         let lock = lock(&settings)?;
         let identity = identity::read_or_make(&settings.folder, random)?;
+        archive::remove_drafts(&settings.folder);
         let recovery = recover(&settings.folder, &settings.node)?;
         let last = recovery.last.max(settings.resume_after);
         if last > recovery.last {

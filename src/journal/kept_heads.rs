@@ -127,6 +127,14 @@ impl<'k> Comparison<'k> {
         }
     }
 
+    /// How many batches of the store could be compared with these bytes, and how many could not: those that are here in part or not at
+    /// all, and those whose head the store does not have.
+    #[must_use]
+    pub fn counts(&self, content: &Content) -> (usize, usize) {
+        let compared = self.kept.batches.iter().filter(|batch| is_compared(batch, content)).count();
+        (compared, self.kept.batches.len() - compared)
+    }
+
     /// What they disagree about, once all seals were passed. Batches of segments that the folder has no more are passed over.
     #[must_use]
     pub fn finish(mut self, content: &Content) -> Vec<Disagreement> {
@@ -145,15 +153,19 @@ impl<'k> Comparison<'k> {
         if let Some(first) = first.filter(|first| *first > kept.position.saturating_add(1)) {
             found.push(Disagreement::Gone { position: kept.position, first });
         }
-        let begin = first.unwrap_or(Sequence::MAX);
         for (batch, is_found) in kept.batches.iter().zip(&self.is_found) {
-            let is_here = batch.last >= begin && batch.last <= last;
-            if is_here && batch.head.is_some() && !is_found {
+            if is_compared(batch, content) && !is_found {
                 found.push(Disagreement::OtherHead { first: batch.first, last: batch.last });
             }
         }
         found
     }
+}
+
+/// Whether a batch ends in what the folder has, and its head is known.
+fn is_compared(batch: &KeptBatch, content: &Content) -> bool {
+    let begin = content.segments.first().map_or(Sequence::MAX, |segment| segment.first);
+    batch.last >= begin && batch.last <= content.last() && batch.head.is_some()
 }
 
 #[cfg(test)]
@@ -206,6 +218,22 @@ mod tests {
         check(25, &[(11, 15, Some(1)), (16, 25, Some(2))], &[]);
         check(30, &[(11, 18, Some(2)), (21, 28, Some(3))], &[]);
         check(30, &[(1, 9, Some(9)), (11, 20, None)], &[]);
+    }
+
+    #[test]
+    fn what_was_compared_is_counted_and_nothing_else() {
+        let batch = |first, last, head| KeptBatch { first, last, head };
+        let known = Some([1; 32]);
+        let batches = vec![
+            batch(1, 9, known),
+            batch(10, 10, known),
+            batch(11, 20, known),
+            batch(21, 25, None),
+            batch(26, 30, known),
+            batch(31, 40, known),
+        ];
+        let kept = KeptJournal { position: 40, identity: None, batches };
+        assert_eq!(Comparison::new(&kept).counts(&content()), (2, 4));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod export;
 pub mod finding;
 pub mod frame;
 pub mod frames;
+pub mod given_up;
 mod identity;
 mod inbox;
 #[expect(clippy::module_inception, reason = "the journal is the main thing of its folder")]

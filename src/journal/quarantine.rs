@@ -1,8 +1,11 @@
 //! Bytes that are kept aside for somebody to look at. It is best effort: a full disk is no reason not to start.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+use super::archive;
+use super::error::JournalError;
 
 /// Keeps a copy of a segment that has rot in it, once. Gives the copy; `None` if there is none.
 pub(super) fn keep_segment(segment: &Path) -> Option<PathBuf> {
@@ -30,6 +33,30 @@ pub(super) fn keep_cut(segment: &Path, offset: usize, bytes: &[u8]) -> bool {
         tracing::warn!(%file, bytes = bytes.len(), "a torn end of the journal is cut; its bytes are kept");
     }
     is_kept
+}
+
+/// What is kept aside of a journal's folder, its archives' too.
+///
+/// # Errors
+/// [`JournalError::Io`] if a folder cannot be read.
+pub(super) fn all(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let mut aside = Vec::new();
+    for folder in [folder.to_owned(), archive::folder(folder)] {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(source) => return Err(JournalError::Io { path: folder, source }),
+        };
+        for entry in entries {
+            let path = entry.map_err(JournalError::io(&folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".segment.corrupt") || name.contains(".segment.cut-") {
+                aside.push(path);
+            }
+        }
+    }
+    aside.sort();
+    Ok(aside)
 }
 
 /// Whole or not at all, by way of a draft.

@@ -12,6 +12,7 @@ use super::error::JournalError;
 use super::frame::{
     Decoded, MAX_FRAME, SEAL_FRAME, SEGMENT_HEADER, Sequence, decode, next_frame, resynchronise,
 };
+use super::given_up;
 use super::quarantine;
 use super::segment::{self, SegmentFile};
 use super::state::State;
@@ -21,7 +22,7 @@ use super::state::State;
 pub enum Entry {
     /// A record.
     Record(Sequence, Vec<u8>),
-    /// Records that rot has made unreadable, first and last.
+    /// Records that rot has made unreadable, or that are given up, first and last.
     Lost(Sequence, Sequence),
 }
 
@@ -98,7 +99,8 @@ impl Reader {
     /// read.
     ///
     /// # Errors
-    /// [`JournalError::Io`].
+    /// [`JournalError::Gone`] if no file has the next record, and nobody has given it up; [`JournalError::Io`],
+    /// [`JournalError::GivenUp`].
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Entry>, JournalError> {
         let committed = self.state.committed();
         // What was read ahead of that last time may have been zeros in place of which there are records now.
@@ -114,7 +116,10 @@ impl Reader {
         let mut bytes = 0;
         while batch.len() < max && bytes < MAX_BATCH_BYTES && self.position < committed {
             let position = self.position;
-            let Some(open) = self.open_segment()? else { break };
+            if self.open.is_none() {
+                self.open_segment(&mut batch)?;
+            }
+            let Some(open) = &mut self.open else { break };
             match open.next(position, committed)? {
                 Some(Next::Record(sequence, payload)) => {
                     // What is read over, to get to the position, is not part of the batch.
@@ -160,7 +165,7 @@ impl Reader {
     fn note_loss(&mut self, next: Sequence, batch: &mut Vec<Entry>) {
         let first = self.position + 1;
         if first < next {
-            tracing::error!(first, last = next - 1, "journal records are lost to rot");
+            tracing::error!(first, last = next - 1, "journal records are lost");
             if let Some(open) = &self.open {
                 quarantine::keep_segment(&open.path);
             }
@@ -169,15 +174,21 @@ impl Reader {
         }
     }
 
-    /// The segment that holds the next record.
-    fn open_segment(&mut self) -> Result<Option<&mut Open>, JournalError> {
-        if self.open.is_none() {
-            let segments = archive::all(&self.folder)?;
-            let wanted = self.position + 1;
-            let place = segments.iter().rposition(|segment| segment.first <= wanted).unwrap_or(0);
-            self.open = Open::of(&self.folder, &segments, place)?;
+    /// Opens the segment that holds the next record. One before the oldest was removed, not broken: by somebody, or as it was in the
+    /// books and these were put back since.
+    fn open_segment(&mut self, batch: &mut Vec<Entry>) -> Result<(), JournalError> {
+        let segments = archive::all(&self.folder)?;
+        let wanted = self.position + 1;
+        let place = segments.iter().rposition(|segment| segment.first <= wanted);
+        if let (None, Some(oldest)) = (place, segments.first()) {
+            let last = oldest.first - 1;
+            if given_up::read(&self.folder)? < last {
+                return Err(JournalError::Gone { first: wanted, last });
+            }
+            self.note_loss(oldest.first, batch);
         }
-        Ok(self.open.as_mut())
+        self.open = Open::of(&self.folder, &segments, place.unwrap_or(0))?;
+        Ok(())
     }
 
     /// At the end of a segment: goes to the next, if there is one. What the next begins after was lost.

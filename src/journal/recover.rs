@@ -125,13 +125,14 @@ fn recover_last(
         recovery.quarantine(&segment.path);
     }
     let torn = &bytes[scan.end..scan.end + used(&bytes[scan.end..])];
-    // What cannot be kept is not cut: it harms nobody, since the next record goes to a new segment.
-    if torn.is_empty() || quarantine::keep_cut(&segment.path, scan.end, torn) {
-        recovery.cut_bytes = torn.len() as u64;
-        recovery.head = mend(&segment.path, &bytes, &scan).map_err(JournalError::io(&segment.path))?;
-    } else {
-        recovery.head = scan.sealed.map(|(_, head)| head);
+    // None of it was ever acknowledged. What cannot be kept is cut all the same: else the records before it would stay without their
+    // seal, and the chain would have a hole.
+    if !quarantine::keep_cut(&segment.path, scan.end, torn) {
+        let (file, bytes) = (segment.path.display(), torn.len());
+        tracing::error!(%file, bytes, "a torn end of the journal is cut, and its bytes are not kept");
     }
+    recovery.cut_bytes = torn.len() as u64;
+    recovery.head = mend(&segment.path, &bytes, &scan).map_err(JournalError::io(&segment.path))?;
     recovery.last = recovery.last.max(scan.last);
     recovery.missing = scan.missing;
     Ok(())
@@ -166,6 +167,7 @@ impl Recovery {
     }
 }
 
+#[derive(Clone)]
 struct Scan {
     last: Sequence,
     missing: Vec<(Sequence, Sequence)>,
@@ -187,7 +189,12 @@ impl Scan {
             sealed: None,
             has_rot: false,
         };
+        // As it was before the first hole behind the last seal.
+        let mut whole: Option<Self> = None;
         for frame in Frames::of(bytes, first) {
+            if scan.sealed.is_some() && whole.is_none() && !scan.goes_on_with(frame.found) {
+                whole = Some(scan.clone());
+            }
             match frame.found {
                 Found::Record(sequence, _) => {
                     scan.has_rot |= sequence != scan.last.saturating_add(1);
@@ -200,12 +207,24 @@ impl Scan {
                     scan.reach(sequence);
                     scan.end = frame.end;
                     scan.sealed = Some((frame.end, head));
+                    whole = None;
                 }
                 Found::Broken => scan.has_rot = true,
-                Found::Rest => scan.read_rest(bytes, frame.end),
+                Found::Rest => scan.read_rest(bytes),
             }
         }
-        scan
+        // A group is acknowledged once it is on disk with its seal. Of one that was not, the pages may have come there in any order: what
+        // is behind a hole in it is torn, not lost.
+        whole.unwrap_or(scan)
+    }
+
+    /// Whether this follows on all before it.
+    fn goes_on_with(&self, found: Found<'_>) -> bool {
+        match found {
+            Found::Record(sequence, _) => sequence == self.last.saturating_add(1),
+            Found::Seal(sequence, _) => sequence == self.last,
+            Found::Broken | Found::Rest => false,
+        }
     }
 
     /// Notes that the journal had come as far as record `last`, whatever of that is there.
@@ -216,11 +235,9 @@ impl Scan {
         }
     }
 
-    /// Looks at what no whole frame is behind: acknowledged and rotten, or torn and never acknowledged. A doubt is
-    /// reported, not cut.
-    fn read_rest(&mut self, bytes: &[u8], used: usize) {
-        // Where records are under seals there are zeros behind them, allocated before; else the file ended there.
-        let bytes = if self.sealed.is_some() { &bytes[..used] } else { bytes };
+    /// Looks at what no whole frame is behind, where no record is under a seal: acknowledged and rotten, or torn and never acknowledged.
+    /// A doubt is reported, not cut.
+    fn read_rest(&mut self, bytes: &[u8]) {
         let mut offset = self.end;
         while !frame::is_broken_seal(&bytes[offset..], self.last) {
             let Some(length) = rotten(&bytes[offset..], self.last.saturating_add(1)) else { return };

@@ -32,6 +32,9 @@ const PAUSE: (Duration, Duration, Duration) =
     (Duration::from_millis(50), Duration::from_millis(500), Duration::from_micros(200));
 /// How long to wait at first before a failed batch is tried again; twice as long each time.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// After so many looks in vain for new records, each [`RETRY_AFTER`] after the one before, the sink is asked where it stands: it may have
+/// been put back to an older copy, and lack records that no new one would tell of.
+const LOOKS: u32 = 8;
 /// Longest wait between tries.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -43,7 +46,7 @@ pub enum Drained {
     /// Bytes that no usage can be recorded from, because they are no usage record or because the sink refused it by
     /// itself, and why: someone must look at them.
     Unreadable(Sequence, Vec<u8>, String),
-    /// Records that are lost to rot, first and last: someone must look for them.
+    /// Records that are lost to rot or given up, first and last: someone must look for them.
     Lost(Sequence, Sequence),
     /// A record that stands for calls of which the journal could take none.
     Omitted(Sequence, Omission),
@@ -69,7 +72,7 @@ pub enum SinkError {
 /// Where usage records go.
 #[async_trait]
 pub trait UsageSink: Send + Sync {
-    /// Where it stands: the last record that was taken, and what became of all up to it.
+    /// Where it stands now: the last record that was taken, and what became of all up to it.
     async fn standing(&self) -> Result<Tally, SinkError>;
 
     /// Takes a batch and moves the position to `up_to`, both or neither. What is at or before the position is
@@ -103,12 +106,14 @@ pub async fn drain(
     let mut stop = std::pin::pin!(stop);
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
+    let mut looks = 0;
     let mut drain = Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
             Ok(0) => {}
             Ok(records) => {
+                looks = 0;
                 retry_after = RETRY_AFTER;
                 let is_behind = journal.committed().saturating_sub(drain.reader.position()) >= BACKLOG;
                 if !is_stopping && !is_behind {
@@ -139,7 +144,11 @@ pub async fn drain(
         tokio::select! {
             () = &mut stop, if !is_stopping => is_stopping = true,
             _ = committed.changed() => {}
-            () = tokio::time::sleep(RETRY_AFTER) => {}
+            () = tokio::time::sleep(RETRY_AFTER) => looks += 1,
+        }
+        if looks >= LOOKS {
+            looks = 0;
+            drain.ask_again().await;
         }
     }
 }
@@ -183,6 +192,13 @@ impl Drain<'_> {
         }
         self.standing = Some(self.state.tally());
         Ok(entries.len())
+    }
+
+    /// Asks the sink where it stands. If it cannot be asked, the next batch says so.
+    async fn ask_again(&mut self) {
+        if let Ok(standing) = self.sink.standing().await {
+            self.standing = Some(standing);
+        }
     }
 
     /// How many records the next batch may have.

@@ -14,7 +14,7 @@ pub struct Tally {
     pub position: Sequence,
     /// Records in the books.
     pub recorded: u64,
-    /// Records that became exceptions: lost to rot, unreadable, or refused.
+    /// Records that became exceptions: lost, unreadable, or refused.
     pub excepted: u64,
     /// Records that stand for calls of which the journal could take none.
     pub omissions: u64,

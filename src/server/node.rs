@@ -273,7 +273,7 @@ impl Node {
         ];
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
-        sweeping.push(tokio::spawn(Retention::of(&journal, drained.clone(), live, at).run()));
+        sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
         let prices = Prices { live: services.live.clone(), clock: services.clock.clone() };
         let reached = journal.state().committed();

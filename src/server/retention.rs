@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::time::Clock;
 use crate::journal::error::JournalError;
+use crate::journal::frame::Sequence;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::journal::retention::{Terms, tend};
 use crate::journal::state::State;
-use crate::metering::tally::DrainState;
 use crate::policy::live::Live;
+use crate::store::Store;
 
 /// How often it is looked what there is to do.
 const EVERY: Duration = Duration::from_secs(5);
@@ -19,20 +21,18 @@ const EVERY: Duration = Duration::from_secs(5);
 /// What is known of the journal by which its segments are kept.
 pub(super) struct Retention {
     settings: JournalSettings,
+    /// The journal's own.
+    identity: String,
     state: Arc<State>,
-    drained: Arc<DrainState>,
+    store: Store,
     live: Arc<Live>,
     clock: Arc<dyn Clock>,
 }
 
 impl Retention {
-    pub(super) fn of(
-        journal: &Journal,
-        drained: Arc<DrainState>,
-        live: Arc<Live>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { settings: journal.settings().clone(), state: journal.state().clone(), drained, live, clock }
+    pub(super) fn of(journal: &Journal, store: Store, live: Arc<Live>, clock: Arc<dyn Clock>) -> Self {
+        let (settings, identity) = (journal.settings().clone(), journal.identity().to_owned());
+        Self { settings, identity, state: journal.state().clone(), store, live, clock }
     }
 
     /// Goes on for ever; what is under way when it is dropped is left off.
@@ -49,7 +49,7 @@ impl Retention {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, source, "segments of the journal cannot be archived; it is tried again");
+                    tracing::error!(%error, source, "not all of the journal can be archived; it is tried again");
                 }
                 Err(error) => tracing::error!(%error, "segments of the journal are not archived"),
             }
@@ -59,7 +59,15 @@ impl Retention {
     fn tend(&self, stop: &CancellationToken) -> Result<(), JournalError> {
         let archiving = self.live.load().platform.archiving;
         let terms = Terms { keep: archiving.keep, most_bytes: archiving.most_bytes };
-        let position = self.drained.tally().position;
-        tend(&self.settings, &self.state, position, (&terms, self.clock.now()), &|| !stop.is_cancelled())
+        let position = || Handle::current().block_on(self.position(stop));
+        tend(&self.settings, &self.state, &position, (&terms, self.clock.now()), &|| !stop.is_cancelled())
+    }
+
+    /// How far the store has this journal, as it says now: it may have been put back since it took the last batch. `None` if it does not
+    /// say, or knows another journal of this node.
+    async fn position(&self, stop: &CancellationToken) -> Option<Sequence> {
+        let asked = self.store.journal_place(&self.settings.node);
+        let place = stop.run_until_cancelled(asked).await?.ok()?;
+        (place.journal.as_ref() == Some(&self.identity)).then_some(place.sequence)
     }
 }

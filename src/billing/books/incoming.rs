@@ -74,7 +74,8 @@ impl Incoming {
             Drained::Lost(first, last) => {
                 let first = first.max(reached.saturating_add(1));
                 self.counts.excepted += last.saturating_sub(first).saturating_add(1);
-                let reason = "these records of the journal are lost to rot".to_owned();
+                let reason =
+                    "these records of the journal are lost: to rot, or somebody gave them up".to_owned();
                 self.exceptions.push(unread(node, (first, last), reason, now));
             }
             Drained::Omitted(sequence, omission) => {

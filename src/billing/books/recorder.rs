@@ -114,6 +114,13 @@ impl Recorder {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets what was learnt of a store that may be another now, or have been put back.
+    fn forget(&self) {
+        self.remember(None);
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.plans.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn remember(&self, standing: Option<Tally>) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
@@ -122,12 +129,12 @@ impl Recorder {
 #[async_trait]
 impl UsageSink for Recorder {
     async fn standing(&self) -> Result<Tally, SinkError> {
-        if let Some(known) = self.remembered() {
-            return Ok(known);
-        }
-        let mut transaction = self.store.begin().await.map_err(BillingError::from)?;
+        let mut transaction = self.store.begin_reading().await.map_err(BillingError::from)?;
         let tally = standing(&mut transaction, &self.source).await?;
         transaction.roll_back().await.map_err(BillingError::from)?;
+        if self.remembered() != Some(tally) {
+            self.forget();
+        }
         self.remember(Some(tally));
         Ok(tally)
     }
@@ -147,7 +154,7 @@ impl UsageSink for Recorder {
             }
             Err(error) => {
                 // It may have been committed, or the store replaced by another.
-                self.remember(None);
+                self.forget();
                 Err(error.into())
             }
         }

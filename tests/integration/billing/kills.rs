@@ -75,7 +75,8 @@ fn child_that_keeps_books_until_it_is_killed() {
         let settings = journal.settings().clone();
         std::thread::spawn(move || {
             loop {
-                tend(&settings, &state, drained.tally().position, (&TERMS, november()), &|| true).unwrap();
+                tend(&settings, &state, &|| Some(drained.tally().position), (&TERMS, november()), &|| true)
+                    .unwrap();
                 std::thread::sleep(Duration::from_millis(5));
             }
         });

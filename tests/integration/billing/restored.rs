@@ -36,7 +36,8 @@ async fn drained(folder: &Path, ids: std::ops::Range<u128>) -> (Vec<Statement>, 
     drain(reader, journal.state().clone(), Arc::new(recorder), state.clone(), async {}).await;
     let tally = state.tally();
     assert_eq!(tally.position, journal.state().committed());
-    tend(journal.settings(), journal.state(), tally.position, (&TERMS, november()), &|| true).unwrap();
+    tend(journal.settings(), journal.state(), &|| Some(tally.position), (&TERMS, november()), &|| true)
+        .unwrap();
     none(&check(&store).await.unwrap().findings);
     verified(&store, folder).await;
     let statements = show(&store, period("2026-11"), None).await.unwrap();

@@ -56,6 +56,7 @@ const COMMANDS: &[&[&str]] = &[
     &["journal", "inspect"],
     &["journal", "verify"],
     &["journal", "export"],
+    &["journal", "give-up"],
     &["exceptions"],
     &["exceptions", "resolve"],
     &["token", "create"],

@@ -145,6 +145,8 @@ fn records_are_exported_for_programs() {
     let damaged = journal(&dev, &["export"]);
     assert!(damaged.status == 0 && damaged.err.contains("tollgate journal verify"), "{}", damaged.err);
     assert!(array(&damaged).iter().any(|record| record["problem"] == "lost"));
+    let there = journal(&dev, &["give-up", "--until", "1"]);
+    assert!(there.status == 1 && there.err.contains("cannot be given up"), "{}", there.err);
     let nowhere = super::run(&["journal", "export", "--folder", "/nowhere"]);
     assert!(
         nowhere.status == 1 && nowhere.err.contains("there is no journal in /nowhere"),

@@ -91,11 +91,45 @@ fn a_start_does_not_need_room_for_what_it_would_keep_aside() {
     // No draft can be written: a folder stands in its place.
     fs::create_dir(folder.path().join("00000000000000000001.segment.draft")).unwrap();
     let (journal, recovery) = open(folder.path());
-    assert_eq!((recovery.last, recovery.cut_bytes, recovery.quarantined.len()), (2, 0, 0));
+    let whole = SEGMENT_HEADER + 2 * FRAME_HEADER + "firstsecond".len();
+    let cut = (bytes.len() - whole) as u64;
+    assert_eq!((recovery.last, recovery.cut_bytes, recovery.quarantined.len()), (2, cut, 0));
     append_durably(&journal, &["next"]);
     assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["lost 1-1", "second", "next"]);
-    assert_eq!(fs::read(&path).unwrap(), bytes, "what cannot be kept is not cut");
+    assert_eq!(fs::read(&path).unwrap(), bytes[..whole], "what cannot be kept was never acknowledged");
     journal.close().unwrap();
+}
+
+#[test]
+fn a_torn_group_whose_pages_came_in_another_order_is_torn_and_not_lost() {
+    for is_kept in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = open(folder.path());
+        append_durably(&journal, &["a"]);
+        journal.close().unwrap();
+        let segment = last_segment(folder.path());
+        let mut bytes = fs::read(&segment).unwrap();
+        encode(&mut bytes, 2, b"b");
+        let hole = bytes.len();
+        encode(&mut bytes, 3, &[7; 100]);
+        let end = bytes.len();
+        encode(&mut bytes, 4, &[8; 100]);
+        // The page between has not come there, and no seal.
+        bytes[hole..end].fill(0);
+        fs::write(&segment, &bytes).unwrap();
+        if !is_kept {
+            fs::create_dir(folder.path().join("00000000000000000001.segment.draft")).unwrap();
+        }
+        let (journal, recovery) = open(folder.path());
+        let cut = (bytes.len() - hole) as u64;
+        assert_eq!((recovery.last, recovery.cut_bytes), (2, cut));
+        assert!(recovery.missing.is_empty() && recovery.quarantined.is_empty(), "{recovery:?}");
+        append_durably(&journal, &["c"]);
+        assert_eq!(payloads(&read_all(&mut journal.reader(0))), ["a", "b", "c"]);
+        journal.close().unwrap();
+        sound(folder.path());
+        assert_eq!(files(folder.path(), "cut-").len(), usize::from(is_kept));
+    }
 }
 
 #[test]

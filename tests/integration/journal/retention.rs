@@ -1,5 +1,6 @@
 //! What is drained is archived, read from there again, and kept as long as it is to be, and as the store needs it.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use tollgate::domain::time::Timestamp;
 use tollgate::journal::archive;
 use tollgate::journal::error::JournalError;
-use tollgate::journal::export::export;
+use tollgate::journal::export::{Exported, export};
+use tollgate::journal::given_up::give_up;
 use tollgate::journal::journal::{Journal, JournalSettings};
-use tollgate::journal::reader::Entry;
 use tollgate::journal::retention::{Terms, tend};
 use tollgate::journal::segment;
 
@@ -37,7 +38,7 @@ fn after(span: Duration) -> Timestamp {
 }
 
 fn tended(journal: &Journal, position: u64, terms: &Terms, now: Timestamp) {
-    tend(journal.settings(), journal.state(), position, (terms, now), &|| true).unwrap();
+    tend(journal.settings(), journal.state(), &|| Some(position), (terms, now), &|| true).unwrap();
 }
 
 fn firsts(folder: &Path) -> (Vec<u64>, Vec<u64>) {
@@ -108,9 +109,102 @@ fn archives_go_when_they_are_old_or_too_many_and_never_while_the_store_needs_the
     // A clock that went back makes nothing old.
     tended(&journal, 12, &KEEP, Timestamp::from_seconds(0));
     assert_eq!(firsts(folder.path()).0, archived[2..]);
-    tended(&journal, 12, &KEEP, old);
+    for left in (2..archived.len()).rev() {
+        tended(&journal, 12, &KEEP, old);
+        assert_eq!(firsts(folder.path()).0.len(), left - 2, "one at a time: a clock may have jumped ahead");
+    }
     assert_eq!(firsts(folder.path()), (Vec::new(), plain));
     sound(folder.path());
+    journal.close().unwrap();
+}
+
+#[test]
+fn a_segment_that_cannot_be_packed_stays_and_keeps_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(folder.path(), 12);
+    let (_, before) = firsts(folder.path());
+    // No draft can be made for the first: a folder stands in its place.
+    fs::create_dir_all(folder.path().join("archive/00000000000000000001.segment.draft")).unwrap();
+    let tend = |terms: &Terms, now| {
+        tend(journal.settings(), journal.state(), &|| Some(12), (terms, now), &|| true).unwrap_err()
+    };
+    assert!(matches!(tend(&KEEP, after(Duration::ZERO)), JournalError::Io { .. }));
+    let (archived, plain) = firsts(folder.path());
+    assert_eq!((plain[0], &archived[..]), (1, &before[1..=archived.len()]));
+    assert!(archived.len() >= 3 && journal.state().archive_failures() == 1, "{archived:?}");
+    // What is kept no longer goes from the oldest on, packed or not.
+    tend(&KEEP, after(Duration::from_secs(2 * 86_400)));
+    assert_eq!((firsts(folder.path()).0, firsts(folder.path()).1[0]), (archived.clone(), plain[1]));
+    journal.close().unwrap();
+}
+
+#[test]
+fn nothing_is_removed_that_the_store_lacks_at_that_moment_or_while_it_does_not_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(folder.path(), 12);
+    let (_, before) = firsts(folder.path());
+    let old = after(Duration::from_secs(2 * 86_400));
+    let tend = |position: &dyn Fn() -> Option<u64>| {
+        tend(journal.settings(), journal.state(), position, (&KEEP, old), &|| true).unwrap();
+    };
+    tend(&|| None);
+    assert_eq!(firsts(folder.path()), (Vec::new(), before.clone()));
+    // It is put back while a segment is packed.
+    let asked = Cell::new(0);
+    tend(&|| Some(if asked.replace(asked.get() + 1) == 0 { 12 } else { 0 }));
+    assert_eq!(firsts(folder.path()), (vec![1], before));
+    journal.close().unwrap();
+}
+
+#[test]
+fn records_that_no_file_has_are_waited_at_until_they_are_given_up_or_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, texts) = journal(folder.path(), 12);
+    tended(&journal, 12, &KEEP, after(Duration::ZERO));
+    let (oldest, kept) = (archives(folder.path()).swap_remove(0), folder.path().join("elsewhere"));
+    fs::rename(&oldest, &kept).unwrap();
+    let first = firsts(folder.path()).0[0];
+    let mut reader = journal.reader(0);
+    for _ in 0..2 {
+        let gone = reader.next_batch(7).unwrap_err();
+        assert!(matches!(gone, JournalError::Gone { first: 1, last } if last == first - 1), "{gone}");
+    }
+    assert!(matches!(give_up(folder.path(), first), Err(JournalError::StillThere { .. })));
+    fs::rename(&kept, &oldest).unwrap();
+    assert_eq!(payloads(&read_all(&mut reader)), texts);
+
+    fs::remove_file(&oldest).unwrap();
+    let mut found = Vec::new();
+    export(folder.path(), 2..=u64::MAX, |one| {
+        found.push(one);
+        Ok::<(), JournalError>(())
+    })
+    .unwrap();
+    assert_eq!(found[0], Exported::KeptNoLonger(2, first - 1));
+    assert_eq!(found.len(), texts.len() + 2 - usize::try_from(first).unwrap());
+    reader.rewind(0);
+    assert!(matches!(reader.next_batch(7), Err(JournalError::Gone { .. })));
+    give_up(folder.path(), first - 1).unwrap();
+    let read = payloads(&read_all(&mut reader));
+    assert_eq!(read[0], format!("lost 1-{}", first - 1));
+    assert_eq!(read[1..], texts[usize::try_from(first).unwrap() - 1..]);
+    let mut names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!names.any(|name| name.to_str().unwrap().ends_with("corrupt")), "none has rot");
+    journal.close().unwrap();
+}
+
+#[test]
+fn bytes_that_were_kept_aside_count_and_go_when_they_are_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(folder.path(), 3);
+    let aside = folder.path().join("00000000000000000001.segment.cut-200");
+    fs::write(&aside, [7; 1000]).unwrap();
+    tended(&journal, 0, &KEEP, after(Duration::ZERO));
+    assert!(aside.exists());
+    assert_eq!(journal.state().archive_bytes(), 1000);
+    tended(&journal, 0, &KEEP, after(Duration::from_secs(2 * 86_400)));
+    assert!(!aside.exists());
+    assert_eq!(journal.state().archive_bytes(), 0);
     journal.close().unwrap();
 }
 
@@ -156,11 +250,34 @@ fn damage_in_an_archive_is_found_and_costs_no_more_than_is_in_it() {
     assert_eq!((&read[..before], &read[before]), (&texts[..before], &lost));
     assert_eq!(read[before + 1..], texts[usize::try_from(archived[2]).unwrap() - 1..]);
     let mut exported = Vec::new();
-    export(folder.path(), 1..=u64::MAX, |entry: Entry| {
+    export(folder.path(), 1..=u64::MAX, |found| {
+        let Exported::Entry(entry) = found else { panic!("{found:?}") };
         exported.push(entry);
         Ok::<(), JournalError>(())
     })
     .unwrap();
     assert_eq!(payloads(&exported), read);
+    journal.close().unwrap();
+}
+
+#[test]
+fn on_a_disk_without_room_the_oldest_goes_and_nothing_is_packed_but_what_the_store_lacks_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(folder.path(), 12);
+    let (_, before) = firsts(folder.path());
+    tended(&journal, before[3] - 1, &KEEP, after(Duration::ZERO));
+    let packed = firsts(folder.path());
+    assert_eq!(packed.0, before[..2]);
+    // No disk has room for two such segments.
+    let mut settings = journal.settings().clone();
+    settings.segment_bytes = 1 << 60;
+    let tend = |position| {
+        let terms = (&KEEP, after(Duration::ZERO));
+        tend(&settings, journal.state(), &|| Some(position), terms, &|| true).unwrap();
+    };
+    tend(0);
+    assert_eq!(firsts(folder.path()), packed);
+    tend(12);
+    assert_eq!(firsts(folder.path()), (Vec::new(), before[before.len() - 2..].to_vec()));
     journal.close().unwrap();
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tollgate::journal::chain;
 use tollgate::journal::error::JournalError;
-use tollgate::journal::export::export;
+use tollgate::journal::export::{Exported, export};
 use tollgate::journal::finding::Flaw;
 use tollgate::journal::frame::{self, SEAL_FRAME, SEGMENT_HEADER};
 use tollgate::journal::frames::{Found, Frames};
@@ -210,7 +210,8 @@ fn records_are_given_out_in_order_as_far_as_they_are_sealed() {
     written(folder.path(), SEVEN);
     let exported = |range: std::ops::RangeInclusive<u64>| {
         let mut entries = Vec::new();
-        export(folder.path(), range, |entry| {
+        export(folder.path(), range, |found| {
+            let Exported::Entry(entry) = found else { panic!("{found:?}") };
             entries.push(entry);
             Ok::<(), JournalError>(())
         })

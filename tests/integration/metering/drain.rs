@@ -221,6 +221,23 @@ async fn a_sink_that_was_set_back_is_given_what_it_has_lost() {
 }
 
 #[tokio::test]
+async fn a_sink_that_is_set_back_while_nothing_comes_is_given_what_it_has_lost() {
+    let sink = Sink::new(|_, _| Mood::Takes);
+    let was_set_back = std::sync::atomic::AtomicBool::new(false);
+    let state = drained(&vec![usage(200); 5], &sink, |sink, state| {
+        let mut taken = sink.taken.lock().unwrap();
+        if state.tally().position == 5 && !was_set_back.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            taken.position = 2;
+            taken.recorded.truncate(2);
+        }
+        was_set_back.load(std::sync::atomic::Ordering::Relaxed) && taken.position == 5
+    })
+    .await;
+    assert_eq!(sink.taken.lock().unwrap().recorded, [1, 2, 3, 4, 5]);
+    assert_eq!(state.tally().position, 5);
+}
+
+#[tokio::test]
 async fn a_record_of_a_newer_format_is_waited_at_and_not_made_an_exception() {
     let mut newer = usage(200);
     newer[0] = u8::MAX;
