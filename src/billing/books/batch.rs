@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
-use super::recorded_call::exception_id;
+use super::recorded_call::{exception_id, is_event};
 use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::balance::leases::consume;
@@ -27,7 +27,7 @@ use crate::domain::plan::PlanRef;
 use crate::domain::sale::SaleKey;
 use crate::domain::tariff::Tariff;
 use crate::domain::time::{Period, Timestamp};
-use crate::domain::transaction::{Reach, Transaction, TransactionKind};
+use crate::domain::transaction::{Reach, Transaction};
 use crate::store;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
@@ -394,9 +394,4 @@ impl<'t> Books<'t> {
         self.last_tariff = Some((plan.clone(), tariff.clone()));
         Ok(Some(tariff))
     }
-}
-
-/// Whether it is of a sale, and not one itself.
-fn is_event(transaction: &Transaction) -> bool {
-    transaction.kind != TransactionKind::Sale
 }

@@ -1,7 +1,8 @@
-//! Calls as the store has them, to be rated again.
+//! Calls as the store has them, to be rated again, and what is asked of a call in the books.
 
 use crate::billing::rating::Billable;
 use crate::domain::id::{MerchantId, RouteName};
+use crate::domain::transaction::{Transaction, TransactionKind};
 use crate::store::usage::UsageRow;
 
 /// A call as it was recorded; `None` if it was under no plan.
@@ -25,4 +26,9 @@ pub(super) fn billable(row: &UsageRow) -> Option<Billable> {
 /// The id of the exception that a call becomes.
 pub(super) fn exception_id(call: &Billable) -> String {
     format!("usage:{}", call.usage)
+}
+
+/// Whether it is of a sale, and not one itself.
+pub(super) fn is_event(transaction: &Transaction) -> bool {
+    transaction.kind != TransactionKind::Sale
 }

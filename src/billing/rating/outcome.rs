@@ -137,6 +137,8 @@ impl Unrated {
             | Self::SaleDiffers { .. }
             | Self::EventDiffers { .. }
             | Self::EventUnnamed { .. }
+            | Self::SaleShared { .. }
+            | Self::Contradicted { .. }
             | Self::Exceeds { .. } => None,
         }
     }

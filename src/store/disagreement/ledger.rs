@@ -62,7 +62,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "select t.cause from (select c.posting, max(c.at) as at from \
          (select fee_posting as posting, max(at) as at from usage where fee_posting is not null group by fee_posting union all \
          select o.posting, max(coalesce(r.at, u.at)) from other_charge o join usage u on u.number = o.usage \
-         left join usage_exception x on x.usage = u.id and x.kind = 'time' \
+         left join usage_exception x on x.usage = u.id and x.newer_kind = 'time' \
          left join exception_resolution r on r.exception = x.id and r.outcome = 'rated' where o.posting is not null \
          group by o.posting) c group by c.posting) n join ledger_transaction t on t.number = n.posting where t.at <> n.at",
     ),

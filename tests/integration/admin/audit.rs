@@ -141,11 +141,11 @@ async fn a_filter_that_can_find_nothing_is_told_with_what_there_is() {
         ("action=", "there are: app.create"),
         (
             "subject=merchnt:mer_1",
-            "kinds are: app, client_certificate, exception, grant, key, kill_switch, merchant,",
+            "kinds are: app, balance, client_certificate, exception, grant, key, kill_switch, ledger, merchant,",
         ),
         (
             "subject=shop:x",
-            "kinds are: app, client_certificate, exception, grant, key, kill_switch, merchant,",
+            "kinds are: app, balance, client_certificate, exception, grant, key, kill_switch, ledger, merchant,",
         ),
         ("subject=nope", "is an id, such as app_…, or KIND:ID; kinds are: app,"),
         ("actor=alice", "kinds are: administrator, merchant, node, presenter"),

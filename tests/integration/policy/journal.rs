@@ -14,7 +14,14 @@ fn spans_and_sizes_that_do_not_fit_are_told_where_they_stand() {
     check(PLATFORM, "oldest: 35d", "oldest: 23h", "it is 1d to 400d", None);
     check(PLATFORM, "ahead: 5m", "ahead: 25h", "it is 1s to 1d", None);
     check(PLATFORM, "keep: 90d", "keep: 1h", "it is 1d to 400d", None);
-    check(PLATFORM, "size: 16GiB", "size: 16GB", "not a size that fits", Some("512MiB"));
+    check(
+        PLATFORM,
+        "size: 16GiB",
+        "size: 16GB",
+        "\"16GB\" has the wrong form",
+        Some("A size: 512B, 64KiB, 1MiB"),
+    );
+    check(PLATFORM, "size: 16GiB", "size: 1MiB", "not a size that fits", Some("512MiB"));
 }
 
 #[test]
