@@ -1,3 +1,5 @@
+//! What items come to, and what is no item.
+
 use super::*;
 use crate::domain::money::parse_decimal;
 
