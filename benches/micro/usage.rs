@@ -51,7 +51,7 @@ fn order(meter: &Meter) -> Evidence {
         method: "POST",
         path: "/api/orders",
         params: &[],
-        query: Some(""),
+        query: Ok(""),
         status: 201,
         principal: &Principal::Anonymous,
         request: &Capture::nothing(),

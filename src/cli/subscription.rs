@@ -46,6 +46,7 @@ enum Action {
         product: Option<String>,
     },
     /// Move a subscription to another version of its plan now; what was used before stays priced as it was
+    #[command(disable_version_flag = true)]
     Move {
         /// The subscription's id
         id: String,

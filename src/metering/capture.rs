@@ -122,7 +122,7 @@ impl Capture {
             Kept::Members(picker) => Captured::Members(picker),
             Kept::Lines(lines) => Captured::Lines(lines),
             Kept::TooLong => Captured::TooLong,
-            Kept::Mistaken(why) => Captured::Mistaken(*why),
+            Kept::Mistaken(why) => Captured::Mistaken(why),
         }
     }
 }

@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bounds::Bounds;
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, PlanName};
+use crate::domain::plan::PlanRef;
 use crate::domain::running_total::{Counted, FeeFamily, Units};
 use crate::domain::time::Period;
 
@@ -22,8 +23,8 @@ type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 pub(in crate::billing) struct Running {
     /// The versions of each family by their numbers.
     families: Table<FeeFamily, Vec<Versioned>>,
-    /// Whether there is a family of more than one version.
-    has_versions: bool,
+    /// The newest version of each plan that anything was counted under.
+    newest: Table<PlanName, u32>,
     /// The apps of which all that was counted in a service period is here.
     known: Table<Period, HashSet<AppId, foldhash::fast::RandomState>>,
     changed: Vec<(FeeFamily, u32)>,
@@ -53,11 +54,11 @@ impl Running {
     /// Takes what the store knows; what is known here already stays as it is.
     pub(super) fn load(&mut self, counted: Vec<Counted>) {
         for Counted { family, version, units } in counted {
+            self.note_version(&family.plan, version);
             let versions = self.families.entry(family).or_default();
             if let Err(place) = versions.binary_search_by_key(&version, |one| one.version) {
                 versions.insert(place, Versioned { version, units, is_changed: false });
             }
-            self.has_versions |= versions.len() > 1;
         }
     }
 
@@ -66,13 +67,23 @@ impl Running {
         self.families.get(family).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether units of more than one version share an allowance anywhere.
-    pub(super) fn has_versions(&self) -> bool {
-        self.has_versions
+    /// Whether anything was counted under a later version of a plan, by whichever app.
+    pub(super) fn has_later(&self, plan: &PlanRef) -> bool {
+        self.newest.get(&plan.name).is_some_and(|newest| *newest > plan.version)
+    }
+
+    fn note_version(&mut self, plan: &PlanName, version: u32) {
+        match self.newest.get_mut(plan) {
+            Some(newest) => *newest = version.max(*newest),
+            None => {
+                self.newest.insert(plan.clone(), version);
+            }
+        }
     }
 
     /// Has the units of a version be these.
     pub(super) fn set_units(&mut self, family: &FeeFamily, version: u32, units: Units) {
+        self.note_version(&family.plan, version);
         let versions = match self.families.get_mut(family) {
             Some(versions) => versions,
             None => self.families.entry(family.clone()).or_default(),
@@ -80,7 +91,6 @@ impl Running {
         match versions.binary_search_by_key(&version, |one| one.version) {
             Err(place) => {
                 versions.insert(place, Versioned { version, units, is_changed: true });
-                self.has_versions |= versions.len() > 1;
                 self.changed.push((family.clone(), version));
             }
             Ok(place) => {

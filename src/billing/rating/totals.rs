@@ -126,7 +126,7 @@ impl Totals {
     #[must_use]
     pub fn later_versions(&self, call: &Billable, tariff: &Tariff, service_period: Period) -> Vec<u32> {
         // Nearly always a plan has one version in a period.
-        let item = tariff.fee_of(call.route.as_ref()).filter(|_| self.running.has_versions());
+        let item = tariff.fee_of(call.route.as_ref()).filter(|_| self.running.has_later(&call.plan));
         let Some(item) = item else { return Vec::new() };
         let sums = self.sums(&fee_family(call, item, service_period));
         sums.iter().map(|one| one.version).filter(|version| *version > call.plan.version).collect()
