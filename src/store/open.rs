@@ -226,9 +226,11 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
-/// A file's connections are threads: kept for as long as the store is.
+/// A file's connections are threads: kept for as long as the store is. But for one on which SQLite itself has ended a transaction,
+/// as it does on a full disk: sqlx takes that for one that goes on, and never begins another there.
 fn sqlite_pool() -> SqlitePoolOptions {
-    SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+    let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+    pool.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 async fn open_postgres(address: &str) -> Result<Inner, StoreError> {
