@@ -23,7 +23,7 @@ mod identify;
 mod intermediaries;
 mod json_member;
 mod kept_body;
-mod losses;
+pub mod losses;
 mod maskable;
 pub mod masked;
 pub mod me;

@@ -24,7 +24,7 @@ async fn a_store_of_the_thirty_third_step_takes_balances(place: Place) {
     store.create_balance(&balance).await.unwrap();
     store.close().await;
     let store = place.open().await;
-    assert_eq!(store.balances(&Page::first()).await.unwrap(), [balance.clone()]);
+    assert_eq!(store.balances(&Page::first()).await.unwrap(), std::slice::from_ref(&balance));
     let paid_from = store.paid_from(&[(app.id.clone(), app.partner)]).await.unwrap();
     assert_eq!(paid_from[&app.id][0].balance, balance.id);
     store.close().await;
