@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may fail loudly")]
 
 mod caller;
+mod loading;
 mod masking;
 mod money;
 mod picking;
@@ -13,9 +14,13 @@ mod usage;
 
 use criterion::{criterion_group, criterion_main};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(
     micro,
     routing::bench,
+    loading::bench,
     caller::bench,
     usage::bench,
     masking::bench,
