@@ -119,7 +119,7 @@ async fn append(journal: &Journal, numbers: std::ops::Range<u64>, apps: u64) {
     let mut writer = journal.writer();
     let last = numbers.end - 1;
     for number in numbers {
-        let bytes = record::encode(&usage(number, apps)).unwrap();
+        let bytes = record::encode(&usage(number, apps));
         if number % AT_ONCE == 0 || number == last {
             writer.append_durable(&bytes).unwrap().await.unwrap().unwrap();
         } else {

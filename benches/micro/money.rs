@@ -32,7 +32,7 @@ fn bench_many_apps(criterion: &mut Criterion, tariff: &Tariff) {
     let one = usage(Evidence::Billable { units: 1, transaction: None });
     let of_app = |number: u64| {
         let app = AppId::new(&format!("app_{number:016x}")).unwrap();
-        record::encode(&UsageRecord { app, ..one.clone() }).unwrap()
+        record::encode(&UsageRecord { app, ..one.clone() })
     };
     let records: Vec<Vec<u8>> = (0..10_000).map(of_app).collect();
     let period = Period::of(one.at, &Zone::utc());

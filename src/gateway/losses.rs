@@ -6,21 +6,9 @@ use std::error::Error;
 use super::recording::Call;
 use super::worker::Worker;
 use crate::journal::error::JournalError;
-use crate::metering::record::RecordError;
-
-/// A durable call cannot be recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRecorded {
-    /// The journal does not take it.
-    #[error("the journal did not take a usage record")]
-    Journal(#[from] JournalError),
-    /// A broken serializer.
-    #[error("a usage record cannot be encoded")]
-    Encoding(#[from] RecordError),
-}
 
 /// Counts a record that is lost, and tells of it unless one of the route was told of lately.
-pub(super) fn lost(worker: &Worker, call: &Call, error: &dyn Error) {
+pub(super) fn lost(worker: &Worker, call: &Call, error: &JournalError) {
     worker.counters.lost_records.add(1);
     if let Some(identity) = &call.identity {
         worker.omitted.borrow_mut().add(&identity.caller.app.id, call.at);

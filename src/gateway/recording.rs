@@ -10,12 +10,12 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::hold::Promised;
-use super::losses::{NotRecorded, lost};
+use super::losses::lost;
 use super::seen::Seen;
 use super::standing::Standing;
 use super::upload::UploadOutcome;
 use super::view::View;
-use super::worker::Worker;
+use super::worker::{SCRATCH, Worker};
 use super::{masked, worth};
 use crate::credential::directory::Identity;
 use crate::domain::ended::Ended;
@@ -214,12 +214,12 @@ impl Recording {
     /// record is on disk; a call of nobody known has none. [`Recording::told`] counts what the caller is told in the end.
     ///
     /// # Errors
-    /// [`NotRecorded`].
+    /// [`JournalError`], if the journal does not take it.
     pub fn finish_durably(
         &mut self,
         end: End,
         refusal: Option<Told>,
-    ) -> Result<Option<Committed>, NotRecorded> {
+    ) -> Result<Option<Committed>, JournalError> {
         let (status, evidence, bytes_out) = self.worth(end);
         self.stage = Stage::Concluded;
         let now = self.worker.shared.clock.monotonic();
@@ -351,7 +351,7 @@ fn record<T>(
     (evidence, bytes_out, bytes_left): (&Evidence, u64, u64),
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
-) -> Result<Option<T>, NotRecorded> {
+) -> Result<Option<T>, JournalError> {
     let Promised { room, hold } = std::mem::take(&mut call.promised).settled(evidence);
     let Some(identity) = &call.identity else { return Ok(None) };
     let caller = &identity.caller;
@@ -386,8 +386,8 @@ fn record<T>(
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();
-    let bytes = record::write(&facts, scratch)?;
-    let taken = take(&mut worker.journal.borrow_mut(), &bytes, room)?;
+    let taken = take(&mut worker.journal.borrow_mut(), record::write(&facts, scratch), room)?;
+    scratch.shrink_to(SCRATCH);
     hold.into_iter().for_each(Hold::spend);
     Ok(Some(taken))
 }

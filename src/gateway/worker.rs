@@ -107,7 +107,7 @@ pub struct Worker {
     /// Counters.
     pub counters: Arc<CoreCounters>,
     /// Where it writes a usage record before the journal takes it.
-    pub scratch: RefCell<Box<[u8]>>,
+    pub scratch: RefCell<Vec<u8>>,
     /// Request ids.
     pub ids: RequestIds,
     /// Calls that are seen to their end even if their caller leaves.
@@ -141,8 +141,8 @@ struct Changes {
 
 /// Credentials of a generation that a core keeps at hand.
 const RECENT_CALLERS: usize = 32_768;
-/// Bytes in which a core writes usage records: more than nearly any record has.
-const SCRATCH: usize = 4096;
+/// Bytes in which a core writes usage records, and that it keeps for that: more than nearly any record has.
+pub(super) const SCRATCH: usize = 4096;
 /// Cells that a core keeps at hand.
 const LOCAL_CELLS: usize = 65_536;
 
@@ -161,7 +161,7 @@ impl Worker {
         let view = View::new((shared.live.load(), version), None, bounds, &shared.tokens);
         Self {
             recent: RefCell::new(Recent::new(shared.directory.clone(), RECENT_CALLERS)),
-            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            scratch: RefCell::new(Vec::with_capacity(SCRATCH)),
             cells: RefCell::new(LocalCells::new(cells, LOCAL_CELLS)),
             purses: RefCell::default(),
             journal: RefCell::new(journal),

@@ -1,11 +1,14 @@
 //! Usage records as bytes of the journal: one byte of format, then postcard. A record of an older format stays
 //! readable as long as a journal may hold one.
 
-use std::borrow::Cow;
+mod written;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
+
+pub use written::write;
 
 use super::omission;
 use crate::domain::id::{
@@ -49,7 +52,7 @@ pub enum RecordError {
     Unknown(&'static str),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Wire<'a> {
     id: [u8; 16],
     at: i64,
@@ -73,7 +76,7 @@ struct Wire<'a> {
     evidence: WireEvidence<'a>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum WireEvidence<'a> {
     Free,
     Billable {
@@ -84,7 +87,7 @@ enum WireEvidence<'a> {
     Exception(&'a str),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct WireTransaction<'a> {
     id: &'a str,
     of: Option<&'a str>,
@@ -94,7 +97,7 @@ struct WireTransaction<'a> {
 }
 
 /// What few transactions have.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct WireDetails<'a> {
     is_rest: bool,
     reaches_any_app: bool,
@@ -154,27 +157,6 @@ pub struct Facts<'a> {
     pub evidence: &'a Evidence,
 }
 
-/// The record's bytes, written into `room` if they fit there, else made anew.
-///
-/// # Errors
-/// [`RecordError::Encoding`], which only a broken serializer gives.
-pub fn write<'r>(facts: &Facts<'_>, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
-    let wire = wire(facts);
-    let details = detailed(facts.evidence);
-    if facts.held > 0 || details.is_some() {
-        let again = facts.idempotency.map(|Idempotency { digest, kept_for }| (digest, kept_for.as_secs()));
-        let details = details.map(wire_details);
-        return put(DETAILED, &(&wire, facts.disclosed, again, facts.held, details), room);
-    }
-    match (facts.disclosed, &facts.idempotency) {
-        ("", None) => put(PLAIN, &wire, room),
-        (scopes, None) => put(DISCLOSING, &(&wire, scopes), room),
-        (scopes, Some(Idempotency { digest, kept_for })) => {
-            put(IDEMPOTENT, &(&wire, scopes, digest, kept_for.as_secs()), room)
-        }
-    }
-}
-
 /// The details of a transaction that an older program would not know what to do with.
 fn detailed(evidence: &Evidence) -> Option<&Details> {
     let Evidence::Billable { transaction: Some(transaction), .. } = evidence else { return None };
@@ -186,17 +168,6 @@ fn detailed(evidence: &Evidence) -> Option<&Details> {
         | TransactionKind::ChargebackWon => false,
     };
     (!is_plain).then_some(&transaction.details)
-}
-
-fn wire_details(details: &Details) -> WireDetails<'_> {
-    WireDetails {
-        is_rest: details.extent == Extent::Rest,
-        reaches_any_app: details.reach == Reach::AnyApp,
-        tax: details.tax,
-        shipping: details.shipping,
-        category: details.category.as_ref().map(CategoryName::as_str),
-        parties: details.parties.iter().map(|(name, partner)| (name.as_str(), partner.as_str())).collect(),
-    }
 }
 
 fn details(wire: &WireDetails<'_>) -> Result<Details, RecordError> {
@@ -213,23 +184,10 @@ fn details(wire: &WireDetails<'_>) -> Result<Details, RecordError> {
     })
 }
 
-/// Puts a format and what stands behind it into `room`, or elsewhere if that is too small.
-fn put<'r>(format: u8, body: &impl Serialize, room: &'r mut [u8]) -> Result<Cow<'r, [u8]>, RecordError> {
-    let anew = || Ok(Cow::Owned(postcard::to_extend(body, vec![format])?));
-    let Some((first, rest)) = room.split_first_mut() else { return anew() };
-    *first = format;
-    match postcard::to_slice(body, rest).map(|written| written.len()) {
-        Ok(length) => Ok(Cow::Borrowed(&room[..=length])),
-        Err(postcard::Error::SerializeBufferFull) => anew(),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// A record's bytes.
-///
-/// # Errors
-/// [`RecordError::Encoding`], which only a broken serializer gives.
-pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
+#[must_use]
+pub fn encode(record: &UsageRecord) -> Vec<u8> {
+    let mut bytes = Vec::new();
     let disclosed = record.disclosed.to_string();
     let facts = Facts {
         id: record.id,
@@ -255,50 +213,8 @@ pub fn encode(record: &UsageRecord) -> Result<Vec<u8>, RecordError> {
         held: record.held,
         evidence: &record.evidence,
     };
-    Ok(write(&facts, &mut [])?.into_owned())
-}
-
-fn wire<'a>(facts: &Facts<'a>) -> Wire<'a> {
-    Wire {
-        id: facts.id.into_bytes(),
-        at: facts.at.as_micros(),
-        node: facts.node.as_str(),
-        snapshot: facts.snapshot.as_str(),
-        app: facts.app.as_str(),
-        partner: facts.partner.as_str(),
-        credential: facts.credential.name(),
-        credential_id: facts.credential_id,
-        merchant: facts.merchant.map(MerchantId::as_str),
-        grant: facts.grant.map(GrantId::as_str),
-        route: facts.route.map(RouteName::as_str),
-        subscribed: facts
-            .subscribed
-            .map(|(product, plan)| (product.as_str(), plan.name.as_str(), plan.version)),
-        method: facts.method,
-        status: facts.status,
-        latency_micros: u64::try_from(facts.latency.as_micros()).unwrap_or(u64::MAX),
-        bytes_in: facts.bytes_in,
-        bytes_out: facts.bytes_out,
-        refusal: facts.refusal,
-        evidence: wire_evidence(facts.evidence),
-    }
-}
-
-fn wire_evidence(evidence: &Evidence) -> WireEvidence<'_> {
-    match evidence {
-        Evidence::Free => WireEvidence::Free,
-        Evidence::Exception { reason } => WireEvidence::Exception(reason),
-        Evidence::Billable { units, transaction } => WireEvidence::Billable {
-            units: *units,
-            transaction: transaction.as_ref().map(|transaction| WireTransaction {
-                id: &transaction.id,
-                of: transaction.of.as_deref(),
-                minor: transaction.amount.minor,
-                currency: transaction.amount.currency.code(),
-                kind: transaction.kind.name(),
-            }),
-        },
-    }
+    write(&facts, &mut bytes);
+    bytes
 }
 
 /// Reads a record's bytes.

@@ -139,7 +139,7 @@ impl Incoming {
             } else {
                 return true;
             };
-            let payload = encode(&record.usage).ok();
+            let payload = Some(encode(&record.usage));
             let unread = unread(node, (sequence, sequence), reason, now);
             counts.recorded = counts.recorded.saturating_sub(1);
             counts.excepted += 1;

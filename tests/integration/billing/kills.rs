@@ -101,11 +101,11 @@ async fn append(journal: &Journal) {
                 2 => last_sale.as_ref().map(|of| refund_named(&format!("r-{id}"), of, 1)),
                 _ => None,
             };
-            writer.append(&encode(&usage(id, 1, transaction)).unwrap()).unwrap();
+            writer.append(&encode(&usage(id, 1, transaction))).unwrap();
             ids.push(Uuid::from_u128(id));
         }
         let id = fastrand::u128(..);
-        let committed = writer.append_durable(&encode(&usage(id, 1, None)).unwrap()).unwrap();
+        let committed = writer.append_durable(&encode(&usage(id, 1, None))).unwrap();
         committed.await.unwrap().unwrap();
         ids.push(Uuid::from_u128(id));
         for id in ids {

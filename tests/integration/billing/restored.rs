@@ -27,7 +27,7 @@ async fn drained(folder: &Path, ids: std::ops::Range<u128>) -> (Vec<Statement>, 
             1 if id > 3 => Some(refund(&format!("o-{}", id - 1), i64::try_from(id).unwrap())),
             _ => None,
         };
-        let record = encode(&usage(id, 1, transaction)).unwrap();
+        let record = encode(&usage(id, 1, transaction));
         writer.append_durable(&record).unwrap().await.unwrap().unwrap();
     }
     drop(writer);

@@ -120,7 +120,7 @@ fn usage(status: u16) -> Vec<u8> {
         held: 0,
         evidence: Evidence::Free,
     };
-    record::encode(&usage).unwrap()
+    record::encode(&usage)
 }
 
 /// Drains a journal of these records into `sink` until `is_done`.
