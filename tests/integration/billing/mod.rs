@@ -4,6 +4,7 @@ mod accounts;
 mod balances;
 mod books;
 mod cancelled;
+mod clocks;
 mod crash;
 mod damaged_store;
 mod doubtful;
