@@ -11,10 +11,14 @@ test:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --no-fail-fast
 
-# The long proofs: crash loops, millions of random cases, big periods. They are the tests marked #[ignore].
+# The long proofs, which are the tests marked #[ignore], one after another: millions of plans with their usage against exact fractions,
+# hundreds of kills, floods, big periods. Each prints what it has shown. They want a machine of their own, and some GB of disk.
+# With PROOF=billing::months only those of that name.
+PROOF ?=
 prove:
 	tests/setup.sh
-	set -a && . ./target/test.env && cargo test --locked --release -- --ignored --nocapture
+	set -a && . ./target/test.env && \
+		cargo test --locked --release --lib --test integration -- --ignored --nocapture --test-threads=1 $(PROOF)
 
 # Each parser of bytes from outside under libFuzzer, for so many seconds (tests/fuzz). Needs a nightly compiler and `cargo install
 # cargo-fuzz`; what breaks a parser is kept in target/fuzz.

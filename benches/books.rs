@@ -3,8 +3,9 @@
 //!
 //! `cargo bench --bench books [-- RECORDS [APPS]]`: on SQLite, and on PostgreSQL too if `TOLLGATE_TEST_POSTGRES` names a server.
 //! The records are per-call-priced calls of 10,000 apps in no order, drained in ten parts, each after it was written: a cost that
-//! grows with the books shows in the later ones, and the journal takes little disk. CPU time is that of all this process's threads,
-//! and of the server's processes that serve them; records a second are by the clock, of the drain alone.
+//! grows with the books shows in the later ones. What is drained of the journal is removed, so that it takes little disk. CPU time is
+//! that of all this process's threads, and of the server's processes that serve them; records a second are by the clock, of the drain
+//! alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::time::{ManualClock, Timestamp};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::journal::journal::{Journal, JournalSettings};
+use tollgate::journal::segment;
 use tollgate::metering::drain::drain;
 use tollgate::metering::record;
 use tollgate::metering::tally::DrainState;
@@ -105,6 +107,10 @@ async fn measure(name: &str, address: &str, mut server: Option<&mut PgConnection
         let spent = Spent::now(server.as_deref_mut()).await.since(&before);
         println!("  {:>9}: {}, {}", first + part, pace(part, took), spent.each(part));
         (whole, drained) = (whole.plus(&spent), drained + took);
+        let segments = segment::list(folder.path()).unwrap();
+        for done in &segments[..segments.len() - 1] {
+            fs::remove_file(&done.path).unwrap();
+        }
     }
     println!("  in all: {}, {}", pace(records, drained), whole.each(records));
     let started = Instant::now();

@@ -54,6 +54,7 @@ fn shown(exception: &UsageException) -> Value {
 enum Choice {
     Waive,
     RateAgain,
+    RateAtItsTime,
     RateBy,
 }
 
@@ -62,14 +63,15 @@ impl Choice {
         match name {
             "waive" => Some(Self::Waive),
             "rate_again" => Some(Self::RateAgain),
+            "rate_at_its_time" => Some(Self::RateAtItsTime),
             "rate_by" => Some(Self::RateBy),
             _ => None,
         }
     }
 }
 
-/// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_by", "who": …, "why": …}`; to rate by
-/// given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
+/// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …, "why": …}`;
+/// to rate by given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
 /// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for
 /// ever. The same again changes nothing and gives the same.
 pub(super) async fn resolve(
@@ -78,7 +80,10 @@ pub(super) async fn resolve(
     Id(id): Id,
     mut body: Fields,
 ) -> Answer {
-    let choice = body.required("decision", fields::one_of(Choice::named, "waive, rate_again or rate_by"));
+    let choice = body.required(
+        "decision",
+        fields::one_of(Choice::named, "waive, rate_again, rate_at_its_time or rate_by"),
+    );
     let (who, why) = (body.required("who", fields::name), body.required("why", fields::name));
     let units = body.optional("units", units);
     let transaction = body.optional("transaction", transaction);
@@ -123,6 +128,7 @@ fn name(decision: &Decision) -> &'static str {
     match decision {
         Decision::Waive => "waive",
         Decision::RateAgain => "rate_again",
+        Decision::RateAtItsTime => "rate_at_its_time",
         Decision::RateBy(_) => "rate_by",
     }
 }
@@ -153,10 +159,11 @@ fn decision(
 ) -> Result<Decision, (&'static str, String)> {
     let only = |field| Err((field, "is evidence for rate_by, and for nothing else".to_owned()));
     match (choice, evidence) {
-        (Choice::Waive | Choice::RateAgain, (Some(_), _)) => only("units"),
-        (Choice::Waive | Choice::RateAgain, (None, Some(_))) => only("transaction"),
+        (Choice::Waive | Choice::RateAgain | Choice::RateAtItsTime, (Some(_), _)) => only("units"),
+        (Choice::Waive | Choice::RateAgain | Choice::RateAtItsTime, (None, Some(_))) => only("transaction"),
         (Choice::Waive, (None, None)) => Ok(Decision::Waive),
         (Choice::RateAgain, (None, None)) => Ok(Decision::RateAgain),
+        (Choice::RateAtItsTime, (None, None)) => Ok(Decision::RateAtItsTime),
         (Choice::RateBy, (None, None)) => Err(("units", "is missing: how many are rated".to_owned())),
         (Choice::RateBy, (Some(0), None)) => {
             Err(("units", "may be 0 only with a transaction; to charge nothing, waive it".to_owned()))
@@ -177,7 +184,7 @@ fn of_sale(decision: Decision, app: Option<AppId>) -> Result<Decision, (&'static
         {
             Ok(Decision::RateBy(Given::OfSale(transaction, app)))
         }
-        (Decision::Waive | Decision::RateAgain | Decision::RateBy(_), Some(_)) => {
+        (Decision::Waive | Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_), Some(_)) => {
             let detail =
                 "says whose sale a transaction is of that is given alone, and that is no sale itself";
             Err(("sale_app", detail.to_owned()))

@@ -73,6 +73,8 @@ enum Decision {
     Waive,
     /// Rate it by the evidence that it has: what was missing has come
     RateAgain,
+    /// Rate a call whose time was in doubt as of that time: the clock was right, and calls that come then are believed
+    RateAtItsTime,
     /// Rate it by evidence that you give: --units, --transaction (with --kind, --amount and --currency), or both
     RateBy,
 }
@@ -82,6 +84,7 @@ impl Decision {
         match self {
             Self::Waive => "waive",
             Self::RateAgain => "rate_again",
+            Self::RateAtItsTime => "rate_at_its_time",
             Self::RateBy => "rate_by",
         }
     }
@@ -164,7 +167,7 @@ impl Resolve {
                 let text = "tollgate: to rate by what you know, give --units, --transaction, or both";
                 Err(Failure::Usage(text.to_owned()))
             }
-            Decision::RateBy | Decision::RateAgain | Decision::Waive => Ok(()),
+            Decision::RateBy | Decision::RateAgain | Decision::RateAtItsTime | Decision::Waive => Ok(()),
         }
     }
 

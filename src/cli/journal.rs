@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
 use super::journal_export::{ExportArguments, export};
-use super::kept_journal;
+use super::kept_journal::KeptInStore;
 use super::screen::{Column, Format, Screen};
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::NodeId;
@@ -19,7 +19,7 @@ use crate::journal::archive;
 use crate::journal::finding::Finding;
 use crate::journal::frame::{Form, Sequence};
 use crate::journal::given_up::give_up;
-use crate::journal::kept_heads::{Comparison, Disagreement, KeptJournal};
+use crate::journal::kept_heads::{Compared, Comparison, Disagreement, KeptJournal};
 use crate::journal::verify::{Content, SegmentContent, node_of, verify};
 
 /// How long a node has to finish a group before its end is looked at again.
@@ -92,27 +92,45 @@ pub(super) fn run(arguments: JournalArguments, screen: &Screen) -> Outcome {
                 true => None,
                 false => node.map(|node| node.to_string()).or(node_of(&place.folder())?),
             };
-            // First the store, then the folder: what a node writes meanwhile is in the folder alone.
-            let kept = match &node {
-                Some(node) => kept_journal::read(node, before_first(&place.folder()), &place.data)?,
+            // First the store's position, then the folder: what a node writes meanwhile is in the folder alone.
+            let store = match &node {
+                Some(node) => KeptInStore::open(node, &place.data)?,
                 None => None,
             };
-            let mut comparison = kept.as_ref().map(Comparison::new);
-            let content = verify(&place.folder(), PAUSE, &mut |sequence, head| {
-                if let Some(comparison) = &mut comparison {
-                    comparison.passed(sequence, head);
-                }
-            })?;
-            let counts =
-                comparison.as_ref().map(|comparison| comparison.counts(&content)).unwrap_or_default();
-            let disagreements = comparison.map(|comparison| comparison.finish(&content)).unwrap_or_default();
-            verified(&place, (&content, &disagreements), kept.as_ref().map(|kept| (kept, counts)), screen)
+            let Some(store) = store else {
+                let content = verify(&place.folder(), PAUSE, &mut |_, _| {})?;
+                return verified(&place, &content, None, screen);
+            };
+            let (content, compared) = compared(&place.folder(), &store)?;
+            let told = verified(&place, &content, Some((&store.journal, &compared)), screen);
+            store.close();
+            told
         }
         Action::GiveUp { until } => {
             give_up(&place.folder(), until)?;
             screen.note(&format!("Records up to {until} that the books do not have are given up."))
         }
         Action::Export(arguments) => export(&place.folder(), &arguments, screen),
+    }
+}
+
+/// Looks a folder over, beside what a store kept of it.
+fn compared(folder: &Path, store: &KeptInStore) -> Result<(Content, Compared), Failure> {
+    let mut failed = None;
+    let mut batches = |after: Sequence| match store.batches(after) {
+        Ok(batches) => batches,
+        Err(error) => {
+            failed = Some(error);
+            Vec::new()
+        }
+    };
+    let first = before_first(folder).saturating_add(1);
+    let mut comparison = Comparison::new(&store.journal, first, &mut batches);
+    let content = verify(folder, PAUSE, &mut |sequence, head| comparison.passed(sequence, head))?;
+    let compared = comparison.finish(&content);
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok((content, compared)),
     }
 }
 
@@ -170,15 +188,16 @@ fn inspect(place: &Place, screen: &Screen) -> Outcome {
 
 fn verified(
     place: &Place,
-    (content, disagreements): (&Content, &[Disagreement]),
-    kept: Option<(&KeptJournal, (usize, usize))>,
+    content: &Content,
+    kept: Option<(&KeptJournal, &Compared)>,
     screen: &Screen,
 ) -> Outcome {
     let mut shown = shown(place, content);
+    let disagreements = kept.map(|(_, compared)| compared.disagreements.as_slice()).unwrap_or_default();
     let is_valid = content.findings.is_empty() && disagreements.is_empty();
     shown["valid"] = json!(is_valid);
-    let store = kept.map(|(kept, (compared, passed_over))| {
-        json!({ "position": kept.position, "batches": compared, "passed_over": passed_over })
+    let store = kept.map(|(kept, compared)| {
+        json!({ "position": kept.position, "batches": compared.batches, "passed_over": compared.passed_over })
     });
     shown["store"] = store.into();
     let findings = content.findings.iter().map(finding).chain(disagreements.iter().map(disagreement));

@@ -90,7 +90,9 @@ pub(super) fn mistaken(headers: &HeaderMap, reading: &BodyReading) -> Option<&'s
         BodyReading::Form(_) => Some("its Content-Type does not say that it is a form"),
         // What has no type is for its reader to look at: those that look for parameters in it are old.
         BodyReading::Json | BodyReading::Members(_) | BodyReading::Lines(_) => {
-            says_form(headers).then_some("its Content-Type says that it is a form")
+            says_form(headers).then_some(
+                "its Content-Type says that it is a form, as that of curl -d does; whoever sends JSON has to say so (application/json)",
+            )
         }
     }
 }

@@ -109,7 +109,7 @@ impl Committer {
         self.state.last_sync_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         // Half a segment is time enough to make the next one.
         if open.length() >= self.segment_bytes / 2 {
-            self.spare.prepare();
+            self.spare.prepare(begun);
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Compares a journal's folder with what a store kept as it took its records: the heads of the chain prove which bytes those were,
-//! and how far the journal had come.
+//! and how far the journal had come. A folder may have any number of batches: only those near the seal that is passed are in memory.
+
+use std::collections::VecDeque;
 
 use super::chain::Head;
 use super::frame::Sequence;
@@ -23,9 +25,11 @@ pub struct KeptJournal {
     pub position: Sequence,
     /// The journal's identity.
     pub identity: Option<String>,
-    /// Its batches by rising sequence.
-    pub batches: Vec<KeptBatch>,
 }
+
+/// Gives batches by rising sequence, of those whose last record comes after the one that it is given: some of them, or none if there are
+/// no more.
+pub type Batches<'k> = dyn FnMut(Sequence) -> Vec<KeptBatch> + 'k;
 
 /// What the folder and the store disagree about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,91 +85,135 @@ impl Disagreement {
     }
 }
 
-/// Compares a folder with what the store had kept before it was looked over, seal by seal as they are passed.
-#[derive(Debug)]
+/// Compares a folder with what the store kept, seal by seal as they are passed.
 pub struct Comparison<'k> {
     kept: &'k KeptJournal,
-    /// Which batches' heads were found where they belong.
-    is_found: Vec<bool>,
+    batches: &'k mut Batches<'k>,
+    /// The last record of those that were asked for.
+    asked: Sequence,
+    has_all: bool,
+    /// Those of which a seal that is to come may have the head, and whether one had it that was passed.
+    near: VecDeque<(KeptBatch, bool)>,
     /// The seal that was passed last.
     before: Option<(Sequence, Head)>,
+    compared: Compared,
+    /// Those whose head no seal had.
+    not_found: Vec<KeptBatch>,
+}
+
+/// What a comparison came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// What folder and store disagree about.
+    pub disagreements: Vec<Disagreement>,
+    /// How many batches of the store could be compared with these bytes.
+    pub batches: usize,
+    /// How many could not: those that end behind the folder's last record, and those whose head the store does not have.
+    pub passed_over: usize,
 }
 
 impl<'k> Comparison<'k> {
-    /// Begins, before any seal.
+    /// Begins, before any seal, for a folder whose first record is `first`.
     #[must_use]
-    pub fn new(kept: &'k KeptJournal) -> Self {
-        Self { kept, is_found: vec![false; kept.batches.len()], before: None }
+    pub fn new(kept: &'k KeptJournal, first: Sequence, batches: &'k mut Batches<'k>) -> Self {
+        Self {
+            kept,
+            batches,
+            asked: first.saturating_sub(1),
+            has_all: false,
+            near: VecDeque::new(),
+            before: None,
+            compared: Compared::default(),
+            not_found: Vec::new(),
+        }
     }
 
     /// A seal behind record `sequence`. The head of a batch is in the last seal at or before its end, or in one behind it and before
     /// the next batch, as what follows may be no records that are kept in batches.
     pub fn passed(&mut self, sequence: Sequence, head: &Head) {
+        while !self.has_all && self.near.back().is_none_or(|(batch, _)| batch.last < sequence) {
+            self.ask();
+        }
         self.settle(sequence);
-        let behind = self.kept.batches.partition_point(|batch| batch.last < sequence);
-        let next = self.kept.batches.get(behind).map_or(Sequence::MAX, |next| next.first);
-        if let Some(place) = behind.checked_sub(1).filter(|_| sequence < next) {
-            self.find(place, head);
+        let behind = self.near.partition_point(|(batch, _)| batch.last < sequence);
+        let next = self.near.get(behind).map_or(Sequence::MAX, |(next, _)| next.first);
+        let last = behind.checked_sub(1).filter(|_| sequence < next);
+        if let Some((batch, is_found)) = last.and_then(|place| self.near.get_mut(place)) {
+            *is_found |= batch.head.as_ref() == Some(head);
         }
         self.before = Some((sequence, *head));
+        // No seal that is to come is that of one before the last.
+        for _ in 1..behind {
+            if let Some((batch, is_found)) = self.near.pop_front() {
+                self.conclude(batch, is_found);
+            }
+        }
+    }
+
+    fn ask(&mut self) {
+        let more = (self.batches)(self.asked);
+        match more.last() {
+            Some(last) => self.asked = last.last,
+            None => self.has_all = true,
+        }
+        self.near.extend(more.into_iter().map(|batch| (batch, false)));
     }
 
     /// The last seal at or before the end of each batch that ends before `next` is known.
     fn settle(&mut self, next: Sequence) {
         let Some((sequence, head)) = self.before else { return };
-        let begin = self.kept.batches.partition_point(|batch| batch.last < sequence);
-        let end = self.kept.batches.partition_point(|batch| batch.last < next);
-        for place in begin..end {
-            self.find(place, &head);
+        for (batch, is_found) in &mut self.near {
+            if (sequence..next).contains(&batch.last) {
+                *is_found |= batch.head.as_ref() == Some(&head);
+            }
         }
     }
 
-    fn find(&mut self, place: usize, head: &Head) {
-        let is_its = self.kept.batches.get(place).is_some_and(|batch| batch.head.as_ref() == Some(head));
-        if let Some(is_found) = self.is_found.get_mut(place).filter(|_| is_its) {
-            *is_found = true;
+    fn conclude(&mut self, batch: KeptBatch, is_found: bool) {
+        if batch.head.is_none() {
+            self.compared.passed_over += 1;
+            return;
+        }
+        self.compared.batches += 1;
+        if !is_found {
+            self.not_found.push(batch);
         }
     }
 
-    /// How many batches of the store could be compared with these bytes, and how many could not: those that are here in part or not at
-    /// all, and those whose head the store does not have.
+    /// What it came to, once all seals were passed. Batches of segments that the folder has no more are passed over.
     #[must_use]
-    pub fn counts(&self, content: &Content) -> (usize, usize) {
-        let compared = self.kept.batches.iter().filter(|batch| is_compared(batch, content)).count();
-        (compared, self.kept.batches.len() - compared)
-    }
-
-    /// What they disagree about, once all seals were passed. Batches of segments that the folder has no more are passed over.
-    #[must_use]
-    pub fn finish(mut self, content: &Content) -> Vec<Disagreement> {
-        self.settle(Sequence::MAX);
-        let kept = self.kept;
-        let mut found = Vec::new();
+    pub fn finish(mut self, content: &Content) -> Compared {
+        let (first, last) = (content.segments.first().map(|segment| segment.first), content.last());
+        loop {
+            self.settle(Sequence::MAX);
+            for (batch, is_found) in std::mem::take(&mut self.near) {
+                match batch.last <= last {
+                    true => self.conclude(batch, is_found),
+                    false => self.compared.passed_over += 1,
+                }
+            }
+            if self.has_all {
+                break;
+            }
+            self.ask();
+        }
+        let Self { kept, mut compared, not_found, .. } = self;
+        let found = &mut compared.disagreements;
         if let (Some(kept), Some(found_here)) = (&kept.identity, &content.identity)
             && kept != found_here
         {
             found.push(Disagreement::OtherJournal { kept: kept.clone(), found: found_here.clone() });
         }
-        let (first, last) = (content.segments.first().map(|segment| segment.first), content.last());
         if kept.position > last {
             found.push(Disagreement::Ahead { position: kept.position, last });
         }
         if let Some(first) = first.filter(|first| *first > kept.position.saturating_add(1)) {
             found.push(Disagreement::Gone { position: kept.position, first });
         }
-        for (batch, is_found) in kept.batches.iter().zip(&self.is_found) {
-            if is_compared(batch, content) && !is_found {
-                found.push(Disagreement::OtherHead { first: batch.first, last: batch.last });
-            }
-        }
-        found
+        let here = not_found.into_iter().filter(|batch| first.is_some_and(|first| batch.last >= first));
+        found.extend(here.map(|batch| Disagreement::OtherHead { first: batch.first, last: batch.last }));
+        compared
     }
-}
-
-/// Whether a batch ends in what the folder has, and its head is known.
-fn is_compared(batch: &KeptBatch, content: &Content) -> bool {
-    let begin = content.segments.first().map_or(Sequence::MAX, |segment| segment.first);
-    batch.last >= begin && batch.last <= content.last() && batch.head.is_some()
 }
 
 #[cfg(test)]
@@ -193,12 +241,19 @@ mod tests {
         Content { identity: Some("a".to_owned()), segments: vec![segment], findings: Vec::new() }
     }
 
-    fn compare(kept: &KeptJournal) -> Vec<&'static str> {
-        let mut comparison = Comparison::new(kept);
+    fn compare(kept: &KeptJournal, batches: &[KeptBatch]) -> Compared {
+        // Two at a time.
+        let mut more =
+            |after: Sequence| batches.iter().filter(|batch| batch.last > after).take(2).copied().collect();
+        let mut comparison = Comparison::new(kept, 11, &mut more);
         for (sequence, head) in &SEALS {
             comparison.passed(*sequence, head);
         }
-        comparison.finish(&content()).iter().map(Disagreement::name).collect()
+        comparison.finish(&content())
+    }
+
+    fn names(compared: &Compared) -> Vec<&'static str> {
+        compared.disagreements.iter().map(Disagreement::name).collect()
     }
 
     #[track_caller]
@@ -208,8 +263,9 @@ mod tests {
             last: *last,
             head: head.map(|head| [head; 32]),
         });
-        let kept = KeptJournal { position, identity: Some("a".to_owned()), batches: batches.collect() };
-        assert_eq!(compare(&kept), expected, "{kept:?}");
+        let (kept, batches) =
+            (KeptJournal { position, identity: Some("a".to_owned()) }, batches.collect::<Vec<_>>());
+        assert_eq!(names(&compare(&kept, &batches)), expected, "{kept:?} {batches:?}");
     }
 
     #[test]
@@ -232,8 +288,12 @@ mod tests {
             batch(26, 30, known),
             batch(31, 40, known),
         ];
-        let kept = KeptJournal { position: 40, identity: None, batches };
-        assert_eq!(Comparison::new(&kept).counts(&content()), (2, 4));
+        let compared = compare(&KeptJournal { position: 40, identity: None }, &batches);
+        assert_eq!(
+            (compared.batches, compared.passed_over),
+            (2, 2),
+            "those before the folder's first are not asked for"
+        );
     }
 
     #[test]
@@ -244,7 +304,7 @@ mod tests {
         check(40, &[(31, 40, Some(4))], &["store_ahead"]);
         check(10, &[(1, 10, Some(1))], &[]);
         check(9, &[(1, 9, Some(1))], &["gone"]);
-        let kept = KeptJournal { position: 30, identity: Some("b".to_owned()), batches: Vec::new() };
-        assert_eq!(compare(&kept)[0], "other_journal");
+        let kept = KeptJournal { position: 30, identity: Some("b".to_owned()) };
+        assert_eq!(names(&compare(&kept, &[]))[0], "other_journal");
     }
 }

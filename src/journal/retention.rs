@@ -221,7 +221,8 @@ impl Tending<'_> {
     /// Whether the disk has no room for so many bytes.
     fn is_without(&self, bytes: u64) -> bool {
         let disk = rustix::fs::statvfs(&self.settings.folder);
-        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < bytes)
+        // A disk without a bound says that it has no blocks at all.
+        disk.is_ok_and(|disk| disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < bytes)
     }
 
     /// The journal itself looks for room only when it begins a segment, which may be long after somebody made some.

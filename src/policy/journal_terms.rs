@@ -25,14 +25,24 @@ pub enum Unwritable {
     Stop,
 }
 
-/// How far the time of a call may be from when its record comes into the books. Beyond, some clock is wrong, or the record is of a
-/// journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
+/// How far the time of a call may be from when its record comes into the books, and from the latest call that these have: the clock that
+/// stamped it is most often the one of the node that records it, and so never far from that. Beyond, some clock is wrong, or the record is
+/// of a journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTimes {
     /// How old a call may be.
     pub oldest: Duration,
     /// How far ahead of the books' clock it may be: clocks of nodes differ by less.
     pub ahead: Duration,
+}
+
+/// What the time of a call is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// That of the node which records it.
+    pub now: Timestamp,
+    /// The time of the latest call of any node that was believed; `None` before the first.
+    pub latest: Option<Timestamp>,
 }
 
 impl Default for RecordTimes {
@@ -42,9 +52,9 @@ impl Default for RecordTimes {
 }
 
 impl RecordTimes {
-    /// Why a call at this time is not believed at `now`, in words; `None` if it is.
+    /// Why a call at this time is not believed, in words; `None` if it is.
     #[must_use]
-    pub fn doubt(&self, at: Timestamp, now: Timestamp) -> Option<String> {
+    pub fn doubt(&self, at: Timestamp, Clocks { now, latest }: Clocks) -> Option<String> {
         let (days, seconds) = (self.oldest.as_secs() / (24 * 3600), self.ahead.as_secs());
         if at < now.minus(self.oldest) {
             return Some(format!(
@@ -52,9 +62,23 @@ impl RecordTimes {
                  waited for so long"
             ));
         }
-        (at > now.plus(self.ahead)).then(|| {
-            format!(
+        if at > now.plus(self.ahead) {
+            return Some(format!(
                 "the call is of {at}, more than {seconds} s ahead of {now} (journal.ahead in platform.yaml): a clock is wrong"
+            ));
+        }
+        let latest = latest?;
+        if at < latest.minus(self.oldest) {
+            return Some(format!(
+                "the call is of {at}, more than {days} days before the latest of the books, which is of {latest} (journal.oldest in \
+                 platform.yaml): a clock is or was wrong, or its record waited for so long"
+            ));
+        }
+        (at > latest.plus(self.oldest)).then(|| {
+            format!(
+                "the call is of {at}, more than {days} days after the latest of the books, which is of {latest} (journal.oldest in \
+                 platform.yaml): a clock is ahead, or there were no calls for so long. Rate one at its time, and those that come then are \
+                 believed"
             )
         })
     }
@@ -69,16 +93,24 @@ mod tests {
         let times = RecordTimes::default();
         let now = Timestamp::from_seconds(1_794_300_000);
         let moment = Duration::from_micros(1);
-        for (at, part) in [
-            (now, None),
-            (now.minus(times.oldest), None),
-            (now.minus(times.oldest).minus(moment), Some("more than 35 days ago")),
-            (Timestamp::from_micros(i64::MIN), Some("days ago")),
-            (now.plus(times.ahead), None),
-            (now.plus(times.ahead).plus(moment), Some("more than 300 s ahead")),
-            (Timestamp::from_micros(i64::MAX), Some("ahead")),
+        let (long_ago, later) = (now.minus(times.oldest), now.plus(times.oldest));
+        for (at, latest, part) in [
+            (now, None, None),
+            (long_ago, None, None),
+            (long_ago.minus(moment), None, Some("more than 35 days ago")),
+            (Timestamp::from_micros(i64::MIN), Some(now), Some("days ago")),
+            (now.plus(times.ahead), None, None),
+            (now.plus(times.ahead).plus(moment), None, Some("more than 300 s ahead")),
+            (Timestamp::from_micros(i64::MAX), Some(now), Some("ahead")),
+            (now, Some(now), None),
+            (now, Some(long_ago), None),
+            (now, Some(long_ago.minus(moment)), Some("days after the latest of the books")),
+            (now, Some(later), None),
+            (now, Some(later.plus(moment)), Some("days before the latest of the books")),
+            (now, Some(Timestamp::from_micros(i64::MAX)), Some("before the latest")),
+            (now, Some(Timestamp::from_micros(i64::MIN)), Some("after the latest")),
         ] {
-            let doubt = times.doubt(at, now);
+            let doubt = times.doubt(at, Clocks { now, latest });
             match part {
                 None => assert_eq!(doubt, None, "{at}"),
                 Some(part) => {

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::time::Clock;
 use crate::journal::error::JournalError;
-use crate::journal::frame::Sequence;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::journal::retention::{Terms, tend};
 use crate::journal::state::State;
 use crate::policy::live::Live;
 use crate::store::Store;
+use crate::store::journal_position::JournalPlace;
 
 /// How often it is looked what there is to do.
 const EVERY: Duration = Duration::from_secs(5);
@@ -59,15 +59,19 @@ impl Retention {
     fn tend(&self, stop: &CancellationToken) -> Result<(), JournalError> {
         let archiving = self.live.load().platform.archiving;
         let terms = Terms { keep: archiving.keep, most_bytes: archiving.most_bytes };
-        let position = || Handle::current().block_on(self.position(stop));
-        tend(&self.settings, &self.state, &position, (&terms, self.clock.now()), &|| !stop.is_cancelled())
+        let place = || Handle::current().block_on(self.place(stop));
+        // A clock that jumps ahead makes nothing older: the calls that the books believe have not come as far.
+        let latest = place().and_then(|place| place.latest);
+        let now = latest.map_or(self.clock.now(), |latest| latest.min(self.clock.now()));
+        let position = || place().map(|place| place.sequence);
+        tend(&self.settings, &self.state, &position, (&terms, now), &|| !stop.is_cancelled())
     }
 
     /// How far the store has this journal, as it says now: it may have been put back since it took the last batch. `None` if it does not
     /// say, or knows another journal of this node.
-    async fn position(&self, stop: &CancellationToken) -> Option<Sequence> {
+    async fn place(&self, stop: &CancellationToken) -> Option<JournalPlace> {
         let asked = self.store.journal_place(&self.settings.node);
         let place = stop.run_until_cancelled(asked).await?.ok()?;
-        (place.journal.as_ref() == Some(&self.identity)).then_some(place.sequence)
+        (place.journal.as_ref() == Some(&self.identity)).then_some(place)
     }
 }

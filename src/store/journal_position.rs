@@ -5,6 +5,7 @@ use super::error::StoreError;
 use super::open::Store;
 use super::transaction::Transaction;
 use super::usage::{count, integer};
+use crate::domain::time::Timestamp;
 
 /// How far a node's journal has been recorded, and which journal that is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub struct JournalPlace {
     pub journal: Option<String>,
     /// What became of the records up to there.
     pub counts: JournalCounts,
+    /// The time of the latest call of all nodes that is in the books and was believed.
+    pub latest: Option<Timestamp>,
     /// Whether a program moved it that did not count: then what is recorded and excepted is not known, and 0 here.
     pub is_uncounted: bool,
 }
@@ -40,11 +43,12 @@ row! {
         excepted: Option<i64>,
         omissions: i64,
         omitted: i64,
+        latest: Option<i64>,
     }
 }
 
-const SELECT: &str =
-    "select sequence, journal, recorded, excepted, omissions, omitted from journal_position where node = $1";
+const SELECT: &str = "select sequence, journal, recorded, excepted, omissions, omitted, \
+     (select max(latest) from journal_position) as latest from journal_position where node = $1";
 
 fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
     let Some(row) = row else { return Ok(JournalPlace::default()) };
@@ -58,6 +62,7 @@ fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
             omissions: count("journal_position.omissions", row.omissions)?,
             omitted: count("journal_position.omitted", row.omitted)?,
         },
+        latest: row.latest.map(Timestamp::from_micros),
         is_uncounted: row.recorded.is_none() || row.excepted.is_none(),
     })
 }
@@ -89,7 +94,8 @@ impl Transaction {
         place(on!(self.connection(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
     }
 
-    /// Moves a node's position, ahead only and in the same journal, with what became of the records up to there.
+    /// Moves a node's position, ahead only and in the same journal, with what became of the records up to there and the latest call
+    /// that is known then.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it would go back, or the node's journal is another; [`StoreError::Unavailable`].
@@ -98,15 +104,15 @@ impl Transaction {
         node: &str,
         journal: &str,
         sequence: u64,
-        counts: &JournalCounts,
+        (counts, latest): (&JournalCounts, Option<Timestamp>),
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "insert into journal_position (node, sequence, journal, recorded, excepted, omissions, omitted) \
-                 values ($1, $2, $3, $4, $5, $6, $7) \
+                "insert into journal_position (node, sequence, journal, recorded, excepted, omissions, omitted, latest) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8) \
                  on conflict (node) do update set sequence = excluded.sequence, journal = excluded.journal, \
                  recorded = excluded.recorded, excepted = excluded.excepted, omissions = excluded.omissions, \
-                 omitted = excluded.omitted",
+                 omitted = excluded.omitted, latest = excluded.latest",
             )
             .bind(node)
             .bind(integer(sequence))
@@ -115,10 +121,28 @@ impl Transaction {
             .bind(integer(counts.excepted))
             .bind(integer(counts.omissions))
             .bind(integer(counts.omitted))
+            .bind(latest.map(Timestamp::as_micros))
             .execute(db)
             .await
             .map(|_| ())
         })?;
+        Ok(())
+    }
+
+    /// Has the latest call be no earlier than one `at`, whose time someone vouches for, and before that no later than `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn believe_time(&mut self, at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let changes = [
+            ("update journal_position set latest = $1 where latest > $1", now),
+            ("update journal_position set latest = $1 where latest < $1", at),
+        ];
+        for (change, time) in changes {
+            on!(self.connection(), db => {
+                sqlx::query(change).bind(time.as_micros()).execute(db).await.map(|_| ())
+            })?;
+        }
         Ok(())
     }
 }

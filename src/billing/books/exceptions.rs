@@ -25,8 +25,10 @@ use crate::store::{self, Store};
 pub enum Decision {
     /// Charge nothing for it.
     Waive,
-    /// Rate it by the evidence that it has: whatever was missing has come.
+    /// Rate it by the evidence that it has: whatever was missing has come. A call whose time is in doubt is rated as of now.
     RateAgain,
+    /// Rate a call as of its own time, which was in doubt: it is right, and so are those that come then.
+    RateAtItsTime,
     /// Rate it by this evidence.
     RateBy(Given),
 }
@@ -62,7 +64,7 @@ impl Decision {
     fn outcome(&self) -> ResolutionOutcome {
         match self {
             Self::Waive => ResolutionOutcome::Waived,
-            Self::RateAgain | Self::RateBy(_) => ResolutionOutcome::Rated,
+            Self::RateAgain | Self::RateAtItsTime | Self::RateBy(_) => ResolutionOutcome::Rated,
         }
     }
 
@@ -71,6 +73,7 @@ impl Decision {
     pub fn evidence(&self) -> Option<String> {
         let (units, transaction, app) = match self {
             Self::Waive | Self::RateAgain => return None,
+            Self::RateAtItsTime => return Some(json!({ "time": "its own" }).to_string()),
             Self::RateBy(Given::Call { units, transaction }) => (Some(*units), transaction.as_ref(), None),
             Self::RateBy(Given::Transaction(transaction)) => (None, Some(transaction), None),
             Self::RateBy(Given::OfSale(transaction, app)) => (None, Some(transaction), Some(app)),
@@ -133,8 +136,9 @@ pub async fn resolve(
     let kept = resolution.clone();
     match decision {
         Decision::Waive => transaction.insert_resolutions(&[kept]).await?,
-        Decision::RateAgain => rate(&mut transaction, &exception, None, (kept, time)).await?,
-        Decision::RateBy(given) => rate(&mut transaction, &exception, Some(given), (kept, time)).await?,
+        Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_) => {
+            rate(&mut transaction, &exception, decision, (kept, time)).await?;
+        }
     }
     transaction.commit().await?;
     Ok(Resolved { was_resolved: false, resolution })
@@ -183,14 +187,22 @@ pub fn transaction_to_json(transaction: &Transaction) -> Value {
 async fn rate(
     transaction: &mut store::Transaction,
     exception: &UsageException,
-    given: Option<Given>,
+    decision: Decision,
     (resolution, time): (Resolution, BooksTime),
 ) -> Result<(), BillingError> {
-    let (is_given, now) = (given.is_some(), time.now);
+    let (is_its_time, now) = (decision == Decision::RateAtItsTime, time.now);
+    let given = match decision {
+        Decision::RateBy(given) => Some(given),
+        Decision::Waive | Decision::RateAgain | Decision::RateAtItsTime => None,
+    };
+    let is_given = given.is_some();
     let mut call = call(transaction, exception, given).await?;
-    if exception.kind == ExceptionKind::Time {
+    match (exception.kind == ExceptionKind::Time, is_its_time) {
+        (true, true) => transaction.believe_time(call.at, now).await?,
         // When it was is not known. It is charged for as of now, and not in a month of long ago or to come.
-        call.at = time.now;
+        (true, false) => call.at = now,
+        (false, true) => return Err(BillingError::NotRatable("its time is in no doubt: rate it again")),
+        (false, false) => {}
     }
     let anew = (Sums::Read, Running::default());
     let mut books = Books::open(transaction, time, tariffs(), std::slice::from_ref(&call), anew).await?;

@@ -13,10 +13,21 @@ use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
 use crate::metering::omission::Omission;
 use crate::metering::record::encode;
-use crate::policy::journal_terms::RecordTimes;
+use crate::policy::journal_terms::{Clocks, RecordTimes};
 use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
+
+/// The calls of a batch that are billable.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    /// Those that are to be rated.
+    pub(super) believed: Vec<Billable>,
+    /// Exceptions of those whose time is not believed.
+    pub(super) doubted: Vec<UsageException>,
+    /// The latest call of all that was believed, of these and before, billable or not.
+    pub(super) latest: Option<Timestamp>,
+}
 
 /// What is new in a batch.
 #[derive(Debug, Default)]
@@ -87,25 +98,26 @@ impl Incoming {
         }
     }
 
-    /// The calls that are to be rated, and exceptions of those whose time is not believed. Nobody need be asked about the time of one
-    /// that costs nothing.
-    pub(super) fn calls(
-        &self,
-        times: Option<&RecordTimes>,
-        now: Timestamp,
-    ) -> (Vec<Billable>, Vec<UsageException>) {
-        let mut doubted = Vec::new();
-        let calls = self.records.iter().filter_map(|recorded| Billable::of(&recorded.usage));
-        let believed = calls.filter(|call| {
-            let doubt = times.and_then(|times| times.doubt(call.at, now));
-            let is_believed = doubt.is_none();
-            doubted.extend(doubt.map(|reason| {
-                // In the period of today, where it is seen.
-                of_call((call.usage, now, call.app.as_str()), ExceptionKind::Time, reason)
-            }));
-            is_believed
-        });
-        (believed.collect(), doubted)
+    /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
+    /// of one that costs nothing.
+    pub(super) fn calls(&self, times: Option<&RecordTimes>, clocks: Clocks) -> Calls {
+        let mut calls = Calls { latest: clocks.latest, ..Calls::default() };
+        for Recorded { usage, .. } in &self.records {
+            let doubt = times.and_then(|times| times.doubt(usage.at, clocks));
+            if doubt.is_none() && times.is_some() {
+                calls.latest = calls.latest.max(Some(usage.at));
+            }
+            match (Billable::of(usage), doubt) {
+                (Some(call), None) => calls.believed.push(call),
+                (Some(call), Some(doubt)) => {
+                    // In the period of today, where it is seen.
+                    let at = (call.usage, clocks.now, call.app.as_str());
+                    calls.doubted.push(of_call(at, ExceptionKind::Time, doubt));
+                }
+                (None, _) => {}
+            }
+        }
+        calls
     }
 
     /// What someone must look at, of the records too.

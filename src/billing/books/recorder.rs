@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::batch::{Books, Sums, Tariffs, tariffs};
 use super::calendar::BooksTime;
-use super::incoming::Incoming;
+use super::incoming::{Calls, Incoming};
 use super::repeats::{self, Repeats};
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
@@ -17,7 +17,7 @@ use crate::domain::id::{NodeId, SnapshotHash};
 use crate::domain::time::{Clock, Timestamp};
 use crate::metering::drain::{Drained, SinkError, UsageSink};
 use crate::metering::tally::Tally;
-use crate::policy::journal_terms::RecordTimes;
+use crate::policy::journal_terms::{Clocks, RecordTimes};
 use crate::policy::live::Live;
 use crate::policy::snapshot::Snapshot;
 use crate::store::journal_position::JournalCounts;
@@ -50,6 +50,13 @@ pub struct Recorder {
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
 }
 
+/// Where the books stand with a journal, and the latest call of all journals that they believe.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    tally: Tally,
+    latest: Option<Timestamp>,
+}
+
 /// What is remembered from batch to batch. It is lost with a batch that is not committed, as that may have added to it.
 #[derive(Debug, Default)]
 struct Memory {
@@ -72,8 +79,9 @@ impl Recorder {
     ) -> Result<Self, BillingError> {
         let mut transaction = store.begin().await?;
         transaction.hold(Exclusive::Billing).await?;
-        let tally = standing(&mut transaction, &source).await?;
-        keep_standing(&mut transaction, &source, &tally).await?;
+        let standing = standing(&mut transaction, &source).await?;
+        let tally = standing.tally;
+        keep_standing(&mut transaction, &source, &standing).await?;
         transaction.commit().await?;
         let (standing, plans, memory) = (Mutex::new(Some(tally)), Mutex::new(None), Mutex::new(None));
         Ok(Self { store, source, live, clock, standing, tariffs: tariffs(), memory, plans })
@@ -130,7 +138,7 @@ impl Recorder {
 impl UsageSink for Recorder {
     async fn standing(&self) -> Result<Tally, SinkError> {
         let mut transaction = self.store.begin_reading().await.map_err(BillingError::from)?;
-        let tally = standing(&mut transaction, &self.source).await?;
+        let Standing { tally, .. } = standing(&mut transaction, &self.source).await?;
         transaction.roll_back().await.map_err(BillingError::from)?;
         if self.remembered() != Some(tally) {
             self.forget();
@@ -186,9 +194,9 @@ async fn record(
 ) -> Result<(Memory, Tally), BillingError> {
     let mut transaction = begin(store).await?;
     let before = standing(&mut transaction, source).await?;
-    let position = before.position;
+    let position = before.tally.position;
     if up_to <= position {
-        return Ok((memory, before));
+        return Ok((memory, before.tally));
     }
     let span = (position.saturating_add(1), up_to);
     let mut incoming = Incoming::sort(batch, &source.node, position, time.now)?;
@@ -198,7 +206,7 @@ async fn record(
     match take_in(transaction, (source, &before, up_to), &incoming, at, (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;
-            if standing(&mut transaction, source).await? != before {
+            if standing(&mut transaction, source).await?.tally != before.tally {
                 return Err(BillingError::Gap { recorded: position, first: span.0 });
             }
             incoming.set_aside(&source.node, &transaction.taken_ids(&incoming.records).await?, time.now);
@@ -250,16 +258,17 @@ async fn begin(store: &Store) -> Result<Transaction, BillingError> {
 /// Rates and keeps what is new up to a place, after what the books had before. Gives where they stand then.
 async fn take_in(
     mut transaction: Transaction,
-    (source, before, up_to): (&JournalOf, &Tally, u64),
+    (source, before, up_to): (&JournalOf, &Standing, u64),
     incoming: &Incoming,
     (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
 ) -> Result<(Memory, Tally), BillingError> {
-    let (calls, doubted) = incoming.calls(times, time.now);
+    let clocks = Clocks { now: time.now, latest: before.latest };
+    let Calls { believed: calls, doubted, latest } = incoming.calls(times, clocks);
     if let Some(first) = doubted.first() {
-        tracing::warn!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
+        tracing::error!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
     }
-    let first = before.position.saturating_add(1);
+    let first = before.tally.position.saturating_add(1);
     let origin = Origin::Journal { node: source.node.clone(), first, last: up_to };
     let Memory { mut numbers, mut running } = memory;
     if !transaction.is_as_numbered(&numbers).await? {
@@ -279,10 +288,10 @@ async fn take_in(
         sums = Sums::Read;
     };
     keep_repeats(&mut transaction, &incoming.repeats, time.now).await?;
-    let after = after(before, &incoming.counts, up_to);
-    keep_standing(&mut transaction, source, &after).await?;
+    let tally = after(&before.tally, &incoming.counts, up_to);
+    keep_standing(&mut transaction, source, &Standing { tally, latest }).await?;
     transaction.commit().await?;
-    Ok((Memory { numbers, running }, after))
+    Ok((Memory { numbers, running }, tally))
 }
 
 /// Where the books stand once they have taken so many up to a place.
@@ -297,7 +306,7 @@ fn after(before: &Tally, taken: &JournalCounts, up_to: u64) -> Tally {
 }
 
 /// How far a journal is recorded and what became of it, if it is the one that the books know by its node's name, or the first.
-async fn standing(transaction: &mut Transaction, source: &JournalOf) -> Result<Tally, BillingError> {
+async fn standing(transaction: &mut Transaction, source: &JournalOf) -> Result<Standing, BillingError> {
     let node = source.node.as_str();
     let place = transaction.journal_place(node).await?;
     if let Some(known) = place.journal.filter(|known| *known != source.journal) {
@@ -312,17 +321,19 @@ async fn standing(transaction: &mut Transaction, source: &JournalOf) -> Result<T
         excepted = transaction.excepted_records(node).await?.min(others);
         recorded = others.saturating_sub(excepted);
     }
-    Ok(Tally { position, recorded, excepted, omissions, omitted })
+    let tally = Tally { position, recorded, excepted, omissions, omitted };
+    Ok(Standing { tally, latest: place.latest })
 }
 
 async fn keep_standing(
     transaction: &mut Transaction,
     source: &JournalOf,
-    tally: &Tally,
+    Standing { tally, latest }: &Standing,
 ) -> Result<(), BillingError> {
     let Tally { position, recorded, excepted, omissions, omitted } = *tally;
     let counts = JournalCounts { recorded, excepted, omissions, omitted };
-    Ok(transaction.keep_journal_place(source.node.as_str(), &source.journal, position, &counts).await?)
+    let known = (&counts, *latest);
+    Ok(transaction.keep_journal_place(source.node.as_str(), &source.journal, position, known).await?)
 }
 
 impl From<BillingError> for SinkError {

@@ -3,7 +3,7 @@
 
 use num_rational::BigRational;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 use rust_decimal::Decimal;
 use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, rate};
@@ -16,6 +16,7 @@ use tollgate::domain::split::Split;
 use tollgate::domain::tariff::{self, FeeItem, FeePrice, FeeTerms, Tariff};
 use tollgate::domain::usage::Transaction;
 
+use super::many::prove;
 use super::oracle::{Band, Prices, comes_to, comes_to_by_units, decimal, rounded, whole};
 use super::seed::{call, period, refund_named, rule, sale};
 
@@ -40,7 +41,7 @@ pub(super) fn any_price() -> impl Strategy<Value = Number> {
 }
 
 /// Percentages with up to 12 digits behind the point.
-fn any_percent() -> impl Strategy<Value = Number> {
+pub(super) fn any_percent() -> impl Strategy<Value = Number> {
     (0_u32..=12).prop_flat_map(|scale| (0..=10_i64.pow(scale + 2), Just(scale)))
 }
 
@@ -306,22 +307,21 @@ fn splits() -> impl Strategy<Value = (i64, Vec<u64>)> {
 
 /// Runs so many cases of each.
 #[track_caller]
-fn prove(cases: u32) {
-    let runner = || TestRunner::new(Config { cases, ..Config::default() });
-    runner().run(&ladders(), a_ladder_comes_to_what_fractions_do).unwrap();
-    runner().run(&any_month(), a_month_comes_to_what_fractions_do).unwrap();
-    runner().run(&splits(), parts_add_up).unwrap();
+fn prove_all(cases: u32) {
+    prove(cases, ladders, a_ladder_comes_to_what_fractions_do);
+    prove(cases, any_month, a_month_comes_to_what_fractions_do);
+    prove(cases, splits, parts_add_up);
 }
 
 #[test]
 fn ladders_months_and_splits_come_to_what_fractions_do() {
-    prove(3_000);
+    prove_all(3_000);
 }
 
 /// `make prove`.
 #[test]
 #[ignore = "a long proof: `make prove`"]
 fn a_million_ladders_months_and_splits_come_to_what_fractions_do() {
-    prove(1_000_000);
+    prove_all(1_000_000);
     println!("1,000,000 ladders, months and splits: each what exact fractions come to");
 }

@@ -227,7 +227,7 @@ async fn position(recorder: &Recorder) -> u64 {
     recorder.standing().await.unwrap().position
 }
 
-fn untrigger(place: &Place, trigger: &str, table: &str) -> String {
+pub(super) fn untrigger(place: &Place, trigger: &str, table: &str) -> String {
     match place {
         Place::Folder(_) => format!("drop trigger {trigger}"),
         Place::Schema(_) => format!("drop trigger {trigger} on {table}"),
@@ -317,12 +317,12 @@ async fn a_plan_version_that_comes_into_force_while_the_node_runs_is_kept_and_ra
     let file = folder.path().join("policies/plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let next = text[text.find("  - version: 1").unwrap()..].replace("version: 1", "version: 2");
-    let next = next.replace("2026-01-01", "2027-01-01").replace("percent: 2.5", "percent: 5");
+    let next = next.replace("2026-01-01", "2026-12-01").replace("percent: 2.5", "percent: 5");
     std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
     let books = Books::with_policies(place, &folder.path().join("policies")).await;
     let recorder = books.recorder().await;
     recorder.record(sales(1..=1), 1).await.unwrap();
-    books.clock.advance(Duration::from_secs(60 * 86_400));
+    books.clock.advance(Duration::from_secs(30 * 86_400));
     let mut sold = usage(2, 10_000);
     if let Drained::Usage(_, usage) = &mut sold {
         usage.at = books.clock.now();

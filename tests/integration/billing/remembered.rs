@@ -8,7 +8,7 @@ use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
 use tollgate::billing::books::recorder::Recorder;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
-use tollgate::domain::time::ManualClock;
+use tollgate::domain::time::{ManualClock, Timestamp};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::UsageSink;
 use tollgate::policy::live::Live;
@@ -37,8 +37,13 @@ async fn fresh(place: &Place) -> Store {
 }
 
 async fn recorder_of(store: &Store, name: &str) -> Recorder {
+    recorder_at(store, name, november()).await
+}
+
+/// A recorder for which it is `now`.
+pub(super) async fn recorder_at(store: &Store, name: &str, now: Timestamp) -> Recorder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let clock = Arc::new(ManualClock::at(november()));
+    let clock = Arc::new(ManualClock::at(now));
     let live = Live::open(&folder, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap();
     Recorder::open(store.clone(), journal_of(name), Arc::new(live), clock).await.unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use num_rational::BigRational;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::TestCaseError;
 use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, Prices, rate};
 use tollgate::domain::charge::{Charge, ChargeKind, Price};
@@ -15,17 +15,18 @@ use tollgate::domain::money::{Currency, Rounding};
 use tollgate::domain::tariff::{FeeItem, FeeTerms, Promotion, Tariff};
 use tollgate::domain::time::Timestamp;
 
+use super::many::prove;
 use super::oracle::{Item, Used, items_come_to, rounded};
 use super::priced::{Drawn, Number, any_currency, any_ladder, any_price, any_rounding, decimal_of, minor_of};
 use super::seed::{call, november, period, plan, rule};
 
 const NAMES: [&str; 3] = ["calls", "orders", "searches"];
-const ROUTES: [&str; 3] = ["place-order", "search", "list"];
+pub(super) const ROUTES: [&str; 3] = ["place-order", "search", "list"];
 
 /// An item before it is built: which routes it is for, its free units, its price, and how long promotions pause and last, with
 /// what each unit costs.
 #[derive(Debug, Clone)]
-struct DrawnItem {
+pub(super) struct DrawnItem {
     routes: u8,
     free: u64,
     price: Drawn,
@@ -34,12 +35,12 @@ struct DrawnItem {
 
 /// A month of an app under some versions of a plan, with the calls in two orders.
 #[derive(Debug, Clone)]
-struct Month {
-    rounding: Rounding,
-    currency: Currency,
-    versions: Vec<Vec<DrawnItem>>,
+pub(super) struct Month {
+    pub(super) rounding: Rounding,
+    pub(super) currency: Currency,
+    pub(super) versions: Vec<Vec<DrawnItem>>,
     /// Version, route, hour, units, and the other order.
-    calls: Vec<(usize, usize, u64, u64, u32)>,
+    pub(super) calls: Vec<(usize, usize, u64, u64, u32)>,
 }
 
 fn any_item() -> impl Strategy<Value = DrawnItem> {
@@ -53,7 +54,7 @@ fn any_item() -> impl Strategy<Value = DrawnItem> {
     })
 }
 
-fn any_month() -> impl Strategy<Value = Month> {
+pub(super) fn any_month() -> impl Strategy<Value = Month> {
     let versions = prop::collection::vec(prop::collection::vec(any_item(), 1..=3), 1..=3);
     let units = prop_oneof![0..5_u64, 0..40_u64, 0..10_000_u64];
     let call = (0..3_usize, 0..3_usize, 0..24_u64, units, any::<u32>());
@@ -116,7 +117,7 @@ impl DrawnItem {
     }
 }
 
-fn at(hour: u64) -> Timestamp {
+pub(super) fn at(hour: u64) -> Timestamp {
     november().plus(Duration::from_secs(hour * 3_600))
 }
 
@@ -124,7 +125,7 @@ fn at(hour: u64) -> Timestamp {
 type Sums = BTreeMap<(u32, String), (i128, i64)>;
 
 impl Month {
-    fn tariffs(&self) -> Vec<Arc<Tariff>> {
+    pub(super) fn tariffs(&self) -> Vec<Arc<Tariff>> {
         let tariff = |items: &Vec<DrawnItem>| {
             let fees = NAMES.iter().zip(items).map(|(&name, item)| item.built(name, self.currency)).collect();
             Arc::new(Tariff { currency: self.currency, rounding: self.rounding, fees, share: None })
@@ -149,16 +150,20 @@ impl Month {
         calls.into_iter().map(billable).collect()
     }
 
+    /// The items of each version as the oracle takes them.
+    pub(super) fn items(&self) -> Vec<Vec<Item>> {
+        let items = |items: &Vec<DrawnItem>| {
+            NAMES.iter().zip(items).map(|(&name, item)| item.expected(name, self.currency)).collect()
+        };
+        self.versions.iter().map(items).collect()
+    }
+
     fn expected(&self) -> Sums {
-        let versions = self.versions.iter().map(|items| {
-            let items = NAMES.iter().zip(items).map(|(&name, item)| item.expected(name, self.currency));
-            items.collect::<Vec<_>>()
-        });
         let used = |(version, route, hour, units, _): &(usize, usize, u64, u64, u32)| -> Used {
             (version % self.versions.len(), ROUTES[*route], *hour, *units)
         };
         let calls: Vec<Used> = self.calls.iter().map(used).collect();
-        let found = items_come_to(&versions.collect::<Vec<_>>(), &calls).into_iter();
+        let found = items_come_to(&self.items(), &calls).into_iter();
         let sums = found.map(|(version, name, free, exact): (usize, &str, u64, BigRational)| {
             let minor = rounded(&exact, self.rounding).unwrap();
             ((u32::try_from(version).unwrap() + 1, name.to_owned()), (i128::from(free), minor))
@@ -207,22 +212,16 @@ fn a_month_comes_to_what_fractions_do(month: Month) -> Result<(), TestCaseError>
     Ok(())
 }
 
-#[track_caller]
-fn prove(cases: u32) {
-    let mut runner = TestRunner::new(Config { cases, ..Config::default() });
-    runner.run(&any_month(), a_month_comes_to_what_fractions_do).unwrap();
-}
-
 #[test]
 fn items_of_several_versions_come_to_what_fractions_do_in_any_order() {
-    prove(3_000);
+    prove(3_000, any_month, a_month_comes_to_what_fractions_do);
 }
 
 /// `make prove`.
 #[test]
 #[ignore = "a long proof: `make prove`"]
 fn a_million_months_of_items_come_to_what_fractions_do() {
-    prove(1_000_000);
+    prove(1_000_000, any_month, a_month_comes_to_what_fractions_do);
     println!("1,000,000 months of items, ladders, caps and promotions: each what exact fractions come to");
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
-use crate::support::http::{self, Answer};
+use crate::support::http::{self, Answer, Connection};
 use crate::support::origin::{Origin, point};
 use crate::support::stores::Place;
 
@@ -136,6 +136,70 @@ fn many_clients_at_once_spend_a_balance_to_its_last_unit_and_no_further() {
     assert_eq!(drain(&dev).0, 0);
     let check = dev.admin("GET", "/admin/ledger/check", "").json();
     assert_eq!(check["findings"], json!([]), "{check}");
+}
+
+/// Many clients spend a balance into which so many minor units are paid bit by bit. It is never overdrawn, and spent whole in the end.
+fn prove_spent_whole(units: u64) {
+    let dev = Dev::with_policies(|policies| {
+        let plan = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&plan).unwrap();
+        let any =
+            text.replace("requests: 60000", "requests: 6000000").replace("burst: 2000", "burst: 1000000");
+        std::fs::write(plan, any).unwrap();
+    });
+    let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
+    let (passed, is_all_paid) = (AtomicU64::new(0), AtomicBool::new(false));
+    let address = dev.plain().strip_prefix("http://").unwrap();
+    let request = format!(
+        "GET {METERED} HTTP/1.1\r\nHost: {address}\r\nX-Api-Key: {}\r\n\r\n",
+        dev.told("/app/api_key")
+    );
+    let spend = || {
+        let mut connection = Connection::open(address);
+        loop {
+            let was_all_paid = is_all_paid.load(Ordering::Relaxed);
+            match connection.exchange(&request).expect("an answer").status {
+                200 => drop(passed.fetch_add(1, Ordering::Relaxed)),
+                402 if was_all_paid => return,
+                402 | 503 => std::thread::yield_now(),
+                other => panic!("{other}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..CLIENTS).for_each(|_| drop(scope.spawn(&spend)));
+        for part in 0..10 {
+            let part_of = units / 10;
+            let amount = format!("{}.{:02}", part_of / 100, part_of % 100);
+            assert_eq!(paid.deposit(&dev, &amount, &format!("transfer {part}")).status, 200);
+            wait_for("most of it to be spent", || {
+                let left = text(&paid.sums(&dev), "left");
+                assert!(!left.starts_with('-'), "{left} is left");
+                passed.load(Ordering::Relaxed) >= part_of * part + part_of / 2
+            });
+        }
+        is_all_paid.store(true, Ordering::Relaxed);
+    });
+    let (rest, refusal) = drain(&dev);
+    assert_eq!((passed.into_inner() + rest, refusal.code().as_str()), (units, "balance_exhausted"));
+    assert_eq!(paid.spent(&dev), format!("{}.{:02}", units / 100, units % 100));
+    let sums = paid.sums(&dev);
+    assert_eq!((&sums["left"], &sums["reserved"]), (&json!("0.00"), &json!("0.00")), "{sums}");
+    let check = dev.admin("GET", "/admin/ledger/check", "").json();
+    assert_eq!(check["findings"], json!([]), "{check}");
+    println!("{CLIENTS} clients spent {units} minor units in 10 parts: each of them once, and not one more");
+}
+
+#[test]
+fn many_clients_spend_what_is_paid_in_bit_by_bit_to_the_last_unit() {
+    prove_spent_whole(2_000);
+}
+
+/// `make prove`.
+#[test]
+#[ignore = "a long proof: `make prove`"]
+fn many_clients_spend_a_large_balance_to_the_last_unit() {
+    prove_spent_whole(500_000);
 }
 
 #[test]

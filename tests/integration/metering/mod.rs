@@ -3,5 +3,6 @@ mod again;
 mod bodies;
 mod disk;
 mod drain;
+mod faults;
 mod left;
 mod omitted;

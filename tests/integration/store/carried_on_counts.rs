@@ -21,7 +21,7 @@ async fn a_position_of_an_older_program_is_counted_by_the_next_that_counts(place
     let mut transaction = store.begin().await.unwrap();
     assert_eq!(transaction.excepted_records("node-1").await.unwrap(), 2);
     let counts = JournalCounts { recorded: 7, excepted: 2, ..JournalCounts::default() };
-    transaction.keep_journal_place("node-1", "node-1-journal", 9, &counts).await.unwrap();
+    transaction.keep_journal_place("node-1", "node-1-journal", 9, (&counts, None)).await.unwrap();
     transaction.commit().await.unwrap();
     let after = store.journal_place("node-1").await.unwrap();
     assert_eq!((after.counts, after.is_uncounted), (counts, false));

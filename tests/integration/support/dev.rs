@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::Connection;
 use tempfile::TempDir;
 
+use super::faults::Faults;
 use super::http::{self, Answer, FORM, form};
 
 /// A running `tollgate dev`.
@@ -47,6 +48,13 @@ impl Dev {
     /// With a log of all that is of `level` or above.
     pub(crate) fn logging(level: &str) -> Self {
         Self::start_with(tempfile::tempdir().unwrap(), &[], &[("TOLLGATE_LOG", level)], |_| {})
+    }
+
+    /// With a disk and a clock that do as they are told.
+    pub(crate) fn with_faults(faults: &Faults) -> Self {
+        let environment = faults.environment();
+        let environment = environment.each_ref().map(|(name, path)| (*name, path.to_str().unwrap()));
+        Self::start_with(tempfile::tempdir().unwrap(), &[], &environment, |_| {})
     }
 
     /// With more options.
@@ -217,9 +225,7 @@ impl Dev {
     /// A figure of the metrics page.
     #[track_caller]
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let page = http::request(self.told("/admin_url"), "GET", "/metrics", &[], "").text();
-        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        line.unwrap_or_else(|| panic!("no {name} in {page}"))
+        http::figure(self.told("/admin_url"), name)
     }
 
     #[track_caller]

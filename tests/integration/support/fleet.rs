@@ -1,7 +1,8 @@
 //! Nodes of one store, each the real binary as `tollgate serve`, with an app and a merchant; they stand for one gateway.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -130,6 +131,27 @@ impl Fleet {
     pub(crate) fn restart(&mut self, number: usize) {
         self.nodes[number].child.wait().unwrap();
         self.nodes[number] = self.start_node(number);
+    }
+
+    /// Starts a node that was told to end, and kills it some time later, ready or not.
+    pub(crate) fn start_and_kill(&mut self, number: usize, after: Duration) {
+        self.nodes[number].child.wait().unwrap();
+        let mut command = self.command(number, "shared.key");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// What a node keeps.
+    pub(crate) fn data(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("data-{number}"))
+    }
+
+    /// A figure of a node's metrics page.
+    #[track_caller]
+    pub(crate) fn figure(&self, number: usize, name: &str) -> u64 {
+        http::figure(&self.nodes[number].admin, name)
     }
 
     /// Where machines connect that show certificates.

@@ -234,6 +234,14 @@ fn exchange(
     connection.receive()
 }
 
+/// A figure of the metrics page of the node whose admin API is there.
+#[track_caller]
+pub(crate) fn figure(admin: &str, name: &str) -> u64 {
+    let page = request(admin, "GET", "/metrics", &[], "").text();
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    line.unwrap_or_else(|| panic!("no {name} in {page}"))
+}
+
 /// A form's body.
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()

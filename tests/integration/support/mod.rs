@@ -4,6 +4,7 @@ pub(crate) mod bound;
 pub(crate) mod clients;
 pub(crate) mod dev;
 pub(crate) mod dpop;
+pub(crate) mod faults;
 pub(crate) mod fleet;
 pub(crate) mod folder;
 pub(crate) mod http;

@@ -1,0 +1,105 @@
+//! A node whose clock is wrong stamps its calls by it. What is far from the latest call of the books is asked about, and believed once
+//! someone has said that its time is right; on both stores.
+
+use std::time::Duration;
+
+use tollgate::billing::books::exceptions::{Decision, Reason, resolve};
+use tollgate::billing::error::BillingError;
+use tollgate::billing::ledger::check::check;
+use tollgate::billing::statement::show;
+use tollgate::domain::time::Timestamp;
+use tollgate::metering::drain::UsageSink;
+use tollgate::store::{Page, Store};
+
+use super::on_both_stores;
+use super::remembered::recorder_at;
+use super::seed::{journal, none, november, period, plan, record, refund, register, tariff, time, usage};
+use crate::support::stores::Place;
+
+on_both_stores! {
+    a_clock_that_is_ahead_books_nothing_in_a_month_to_come,
+    a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so,
+    only_what_was_in_doubt_is_rated_at_its_time,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A node restarts when its clock says `at`, and has a call then.
+async fn call_at(store: &Store, number: u64, at: Timestamp) {
+    let recorder = recorder_at(store, "node-1", at).await;
+    let mut call = usage(number.into(), 1, None);
+    (call.at, call.subscribed.as_mut().unwrap().1) = (at, plan("measured", 1));
+    let (batch, up_to) = journal(number, &[call]);
+    recorder.record(batch, up_to).await.unwrap();
+}
+
+async fn opened(place: &Place) -> Store {
+    let store = place.open().await;
+    register(&store, &plan("measured", 1), &tariff("1", 0, "0")).await;
+    call_at(&store, 1, november()).await;
+    store
+}
+
+/// What is asked about: ids and reasons.
+async fn asked(store: &Store) -> Vec<(String, String)> {
+    none(&check(store).await.unwrap().findings);
+    let open = store.open_exceptions(&Page::first()).await.unwrap();
+    open.into_iter().map(|one| (one.id, one.reason)).collect()
+}
+
+async fn decide(store: &Store, id: &str, decision: Decision, now: Timestamp) -> Result<(), BillingError> {
+    let reason = Reason { who: "operator".to_owned(), why: "the clock is right".to_owned() };
+    resolve(store, id, decision, reason, time(now)).await.map(drop)
+}
+
+/// What the app owes for a month.
+async fn owed(store: &Store, month: &str) -> Vec<String> {
+    let statements = show(store, period(month), None).await.unwrap();
+    statements.iter().map(|one| one.totals.total.to_string()).collect()
+}
+
+async fn a_clock_that_is_ahead_books_nothing_in_a_month_to_come(place: Place) {
+    let store = opened(&place).await;
+    let ahead = november().plus(DAY * 40);
+    call_at(&store, 2, ahead).await;
+    call_at(&store, 3, ahead).await;
+    let open = asked(&store).await;
+    assert_eq!(open.len(), 2);
+    assert!(open.iter().all(|(_, reason)| reason.contains("after the latest of the books")), "{open:?}");
+    assert_eq!(
+        (owed(&store, "2026-11").await, owed(&store, "2027-01").await),
+        (vec!["1.00".to_owned()], vec![])
+    );
+    // Set right again, it goes on as if nothing had been.
+    call_at(&store, 4, november().plus(DAY)).await;
+    assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (open, vec!["2.00".to_owned()]));
+    store.close().await;
+}
+
+async fn a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so(place: Place) {
+    let store = opened(&place).await;
+    let ahead = november().plus(DAY * 40);
+    call_at(&store, 2, ahead).await;
+    decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, ahead).await.unwrap();
+    call_at(&store, 3, ahead).await;
+    assert_eq!((asked(&store).await, owed(&store, "2027-01").await), (vec![], vec!["2.00".to_owned()]));
+    // That was wrong.
+    let now = november().plus(DAY);
+    call_at(&store, 4, now).await;
+    let open = asked(&store).await;
+    assert!(open.len() == 1 && open[0].1.contains("before the latest of the books"), "{open:?}");
+    decide(&store, &open[0].0, Decision::RateAtItsTime, now).await.unwrap();
+    call_at(&store, 5, now.plus(DAY)).await;
+    assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (vec![], vec!["3.00".to_owned()]));
+    store.close().await;
+}
+
+async fn only_what_was_in_doubt_is_rated_at_its_time(place: Place) {
+    let store = opened(&place).await;
+    register(&store, &plan("standard", 1), &tariff("1", 0, "2.5")).await;
+    record(&store, 2, &[usage(2, 1, Some(refund("o-1", 100)))]).await;
+    let refused = decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, november()).await;
+    assert!(matches!(refused, Err(BillingError::NotRatable(_))), "{refused:?}");
+    assert_eq!(asked(&store).await.len(), 1);
+    store.close().await;
+}
