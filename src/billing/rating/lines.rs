@@ -18,7 +18,7 @@ pub fn sum<'c>(charges: impl Iterator<Item = &'c Charge>) -> Result<Vec<Statemen
     let mut lines: Vec<StatementLine> = Vec::new();
     let mut last: Option<(&LineKey, usize)> = None;
     for charge in charges {
-        let known = last.filter(|(line, _)| *line == &charge.line).map(|(_, place)| place);
+        let known = last.filter(|(line, _)| **line == charge.line).map(|(_, place)| place);
         let place = known.or_else(|| places.get(&charge.line).copied());
         match place.and_then(|place| lines.get_mut(place)) {
             Some(line) => add(line, charge)?,
