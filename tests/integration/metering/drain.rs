@@ -186,6 +186,16 @@ async fn what_has_gathered_is_taken_in_large_batches() {
 }
 
 #[tokio::test]
+async fn what_was_read_ahead_behind_a_batch_that_failed_is_read_again() {
+    let sink = Sink::new(|tries, _| match tries {
+        2 => Mood::Fails(SinkError::Unavailable("away".to_owned())),
+        _ => Mood::Takes,
+    });
+    drained(&vec![usage(200); 170_000], &sink, stands_at(170_000)).await;
+    assert_eq!(sink.taken.lock().unwrap().recorded, (1..=170_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_record_that_the_sink_refuses_becomes_an_exception_and_the_others_are_taken() {
     let poison = [1_u64, 500, 501, 1777];
     let sink = Sink::new(|_, batch| {
