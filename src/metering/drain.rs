@@ -3,13 +3,14 @@
 //! The sink keeps records and position in one transaction; after any crash the drain goes on from that position. No
 //! single record stops it: one that the sink refuses becomes an exception, and those behind it go on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::omission::{self, Omission};
-use super::record;
+use super::record::{self, Decoder};
 use super::tally::{DrainState, Tally};
 use crate::domain::usage::UsageRecord;
 use crate::journal::chain::Head;
@@ -19,12 +20,9 @@ use crate::journal::reader::{Entry, Reader};
 use crate::journal::state::State;
 
 /// Most records in one batch: whatever a batch costs by itself, and for each app in it, is divided by them. The writer of a
-/// SQLite file is busy with one for some 0.1 s.
-const MAX_BATCH: usize = 16_000;
-/// Most records in one batch while at least so many wait, as after an outage or when more comes than the books take otherwise:
-/// what a batch costs for each app is divided by more. The writer of a SQLite file is busy with one for some 0.5 s.
-const MAX_CATCHING_UP: usize = 65_536;
-/// A batch is followed at once by the next if so many records wait for that.
+/// SQLite file is busy with one for some 0.5 s.
+const MAX_BATCH: usize = 65_536;
+/// A batch is followed at once by the next if so many records wait for that, which is read while the sink has the one before.
 const BACKLOG: u64 = MAX_BATCH as u64 / 2;
 /// How long to let records gather after a batch: at least, at most, and for each record of the batch. So the books are close
 /// behind what is idle, and under load have few large batches instead of many small ones.
@@ -87,6 +85,8 @@ enum DrainError {
     Sink(#[from] SinkError),
     #[error("the journal cannot be read")]
     Journal(#[from] JournalError),
+    #[error("the journal is not read any more")]
+    Reading(#[from] JoinError),
     /// Written by a newer program that ran here before: only such a one can read it, and nothing behind it is passed.
     #[error(
         "journal record {0} has format {1}, which only a newer version of this program reads: install that one"
@@ -107,7 +107,9 @@ pub async fn drain(
     let mut is_stopping = false;
     let mut retry_after = RETRY_AFTER;
     let mut looks = 0;
-    let mut drain = Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None };
+    let reader = Arc::new(Mutex::new(reader));
+    let mut drain =
+        Drain { reader, journal: &journal, sink: &*sink, state: &state, standing: None, ahead: None };
     loop {
         match drain.step().await {
             Ok(0) if is_stopping => return,
@@ -115,8 +117,7 @@ pub async fn drain(
             Ok(records) => {
                 looks = 0;
                 retry_after = RETRY_AFTER;
-                let is_behind = journal.committed().saturating_sub(drain.reader.position()) >= BACKLOG;
-                if !is_stopping && !is_behind {
+                if !is_stopping && !drain.is_behind(state.tally().position) {
                     tokio::select! {
                         () = &mut stop => is_stopping = true,
                         () = tokio::time::sleep(pause(records)) => {}
@@ -160,12 +161,26 @@ fn pause(records: usize) -> Duration {
 }
 
 struct Drain<'d> {
-    reader: Reader,
+    reader: Arc<Mutex<Reader>>,
     journal: &'d State,
     sink: &'d dyn UsageSink,
     state: &'d DrainState,
     /// Where the sink stands, once it is known. It is asked again after each error.
     standing: Option<Tally>,
+    /// The batch after the one that the sink has, if that was read already: from where, and itself.
+    ahead: Option<(Sequence, JoinHandle<Result<Batch, JournalError>>)>,
+}
+
+/// Entries of the journal, and what they are.
+struct Batch {
+    entries: Vec<Entry>,
+    drained: Vec<Drained>,
+    /// The head of the chain behind them.
+    head: Option<Drained>,
+    /// The last sequence of them.
+    last: Sequence,
+    /// What follows, if only a newer program can read it.
+    newer: Option<DrainError>,
 }
 
 impl Drain<'_> {
@@ -177,21 +192,37 @@ impl Drain<'_> {
         };
         self.standing = Some(standing);
         self.state.stands_at(standing);
-        if self.reader.position() != standing.position {
-            self.reader.rewind(standing.position);
+        let Batch { entries, drained, head, last, newer } = self.read(standing.position).await??;
+        if newer.is_none() && self.is_behind(last) {
+            self.ahead = Some((last, self.begin_reading(last)));
         }
-        let entries = self.reader.next_batch(self.most_at_once())?;
-        if entries.is_empty() {
-            return Ok(0);
-        }
-        let (known, newer) = until_newer(&entries);
-        let head = self.reader.head().filter(|_| newer.is_none());
-        self.hand_over(known, head.map(|head| Drained::Head(self.reader.position(), head))).await?;
+        self.hand_over(&entries, drained, head).await?;
         if let Some(newer) = newer {
             return Err(newer);
         }
         self.standing = Some(self.state.tally());
         Ok(entries.len())
+    }
+
+    /// The batch after a position.
+    async fn read(&mut self, position: Sequence) -> Result<Result<Batch, JournalError>, JoinError> {
+        match self.ahead.take() {
+            Some((from, reading)) if from == position => reading.await,
+            Some(_) | None => self.begin_reading(position).await,
+        }
+    }
+
+    /// Begins to read the batch after a position, on a thread that may be kept from other work by it.
+    fn begin_reading(&self, position: Sequence) -> JoinHandle<Result<Batch, JournalError>> {
+        let reader = self.reader.clone();
+        tokio::task::spawn_blocking(move || {
+            Batch::read(&mut reader.lock().unwrap_or_else(PoisonError::into_inner), position)
+        })
+    }
+
+    /// Whether many records wait behind a position.
+    fn is_behind(&self, position: Sequence) -> bool {
+        self.journal.committed().saturating_sub(position) >= BACKLOG
     }
 
     /// Asks the sink where it stands. If it cannot be asked, the next batch says so.
@@ -201,19 +232,20 @@ impl Drain<'_> {
         }
     }
 
-    /// How many records the next batch may have.
-    fn most_at_once(&self) -> usize {
-        let waiting = self.journal.committed().saturating_sub(self.reader.position());
-        if waiting < MAX_CATCHING_UP as u64 { MAX_BATCH } else { MAX_CATCHING_UP }
-    }
-
     /// Hands entries over in order, and `head` with the last of them. What the sink refuses is halved until the one that it
     /// refuses stands alone.
-    async fn hand_over(&self, entries: &[Entry], head: Option<Drained>) -> Result<(), SinkError> {
+    async fn hand_over(
+        &self,
+        entries: &[Entry],
+        drained: Vec<Drained>,
+        head: Option<Drained>,
+    ) -> Result<(), SinkError> {
+        let mut whole = Some(drained);
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
             let head = head.clone().filter(|_| parts.is_empty());
-            match (self.record(part.iter().map(decode).chain(head).collect()).await, part) {
+            let drained = whole.take().unwrap_or_else(|| decoded(part));
+            match (self.record(drained.into_iter().chain(head).collect()).await, part) {
                 (Ok(()), _) => {}
                 (Err(SinkError::Refused(reason)), [Entry::Record(sequence, payload)]) => {
                     self.set_aside(*sequence, payload, reason).await?;
@@ -256,28 +288,48 @@ impl Drained {
     }
 }
 
-/// The entries before the first that only a newer program reads, and the error that this is.
-fn until_newer(entries: &[Entry]) -> (&[Entry], Option<DrainError>) {
+impl Batch {
+    /// Reads what follows a position.
+    fn read(reader: &mut Reader, position: Sequence) -> Result<Self, JournalError> {
+        if reader.position() != position {
+            reader.rewind(position);
+        }
+        let mut entries = reader.next_batch(MAX_BATCH)?;
+        let newer = cut_newer(&mut entries);
+        let last = reader.position();
+        // It proves nothing of what nobody has read, nor of nothing.
+        let head = reader.head().filter(|_| newer.is_none() && !entries.is_empty());
+        let head = head.map(|head| Drained::Head(last, head));
+        Ok(Self { drained: decoded(&entries), entries, head, last, newer })
+    }
+}
+
+/// Cuts entries off from the first on that only a newer program reads, and gives the error that this is.
+fn cut_newer(entries: &mut Vec<Entry>) -> Option<DrainError> {
     let newer = entries.iter().enumerate().find_map(|(place, entry)| match entry {
         Entry::Record(sequence, payload) => {
             record::newer_format(payload).map(|format| (place, DrainError::Newer(*sequence, format)))
         }
         Entry::Lost(..) => None,
     });
-    match newer {
-        Some((place, error)) => (&entries[..place], Some(error)),
-        None => (entries, None),
-    }
+    let (place, error) = newer?;
+    entries.truncate(place);
+    Some(error)
 }
 
-fn decode(entry: &Entry) -> Drained {
+fn decoded(entries: &[Entry]) -> Vec<Drained> {
+    let mut decoder = Decoder::default();
+    entries.iter().map(|entry| decode(entry, &mut decoder)).collect()
+}
+
+fn decode(entry: &Entry, decoder: &mut Decoder) -> Drained {
     let (sequence, payload) = match entry {
         Entry::Lost(from, to) => return Drained::Lost(*from, *to),
         Entry::Record(sequence, payload) => (*sequence, payload),
     };
     let read = match omission::is_one(payload) {
         true => omission::decode(payload).map(|omission| Drained::Omitted(sequence, omission)),
-        false => record::decode(payload).map(|record| Drained::Usage(sequence, Box::new(record))),
+        false => decoder.decode(payload).map(|record| Drained::Usage(sequence, Box::new(record))),
     };
     read.unwrap_or_else(|error| Drained::Unreadable(sequence, payload.clone(), error.to_string()))
 }

@@ -1,26 +1,27 @@
 //! Usage records as bytes of the journal: one byte of format, then postcard. A record of an older format stays
 //! readable as long as a journal may hold one.
 
-mod written;
-
 use std::time::Duration;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-pub use written::write;
-
+pub use self::decoder::Decoder;
+pub use self::written::write;
 use super::omission;
 use crate::domain::id::{
-    AppId, CategoryName, GrantId, InvalidId, MerchantId, NodeId, PartnerId, PartyName, PlanName, ProductName,
-    RouteName, SnapshotHash,
+    AppId, CategoryName, GrantId, InvalidId, MerchantId, NodeId, PartnerId, ProductName, RouteName,
+    SnapshotHash,
 };
-use crate::domain::money::{Amount, MoneyError};
+use crate::domain::money::MoneyError;
 use crate::domain::plan::PlanRef;
 use crate::domain::principal::CredentialKind;
 use crate::domain::time::Timestamp;
-use crate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
+use crate::domain::transaction::{Details, TransactionKind};
 use crate::domain::usage::{Evidence, Idempotency, UsageRecord};
+
+mod decoder;
+mod written;
 
 /// Of nearly all records, which older programs read too.
 const PLAIN: u8 = 1;
@@ -52,10 +53,9 @@ pub enum RecordError {
     Unknown(&'static str),
 }
 
+/// What many calls have in common: one run of bytes in the midst of each record.
 #[derive(Deserialize)]
-struct Wire<'a> {
-    id: [u8; 16],
-    at: i64,
+struct WireContext<'a> {
     node: &'a str,
     snapshot: &'a str,
     app: &'a str,
@@ -68,6 +68,11 @@ struct Wire<'a> {
     subscribed: Option<(&'a str, &'a str, u32)>,
     method: &'a str,
     status: u16,
+}
+
+/// What is of the call alone.
+#[derive(Deserialize)]
+struct WireCall<'a> {
     latency_micros: u64,
     bytes_in: u64,
     bytes_out: u64,
@@ -170,20 +175,6 @@ fn detailed(evidence: &Evidence) -> Option<&Details> {
     (!is_plain).then_some(&transaction.details)
 }
 
-fn details(wire: &WireDetails<'_>) -> Result<Details, RecordError> {
-    let party = |(name, partner): &(&str, &str)| {
-        Ok::<_, RecordError>((PartyName::new(name)?, PartnerId::new(partner)?))
-    };
-    Ok(Details {
-        extent: if wire.is_rest { Extent::Rest } else { Extent::Amount },
-        reach: if wire.reaches_any_app { Reach::AnyApp } else { Reach::OwnApp },
-        tax: wire.tax,
-        shipping: wire.shipping,
-        category: wire.category.map(CategoryName::new).transpose()?,
-        parties: wire.parties.iter().map(party).collect::<Result<_, _>>()?,
-    })
-}
-
 /// A record's bytes.
 #[must_use]
 pub fn encode(record: &UsageRecord) -> Vec<u8> {
@@ -222,79 +213,13 @@ pub fn encode(record: &UsageRecord) -> Vec<u8> {
 /// # Errors
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord, RecordError> {
-    let (format, rest) = bytes.split_first().ok_or(RecordError::Format(0))?;
-    type Read<'r> = (Wire<'r>, &'r str, Option<([u8; 16], u64)>, u64, Option<WireDetails<'r>>);
-    let (wire, disclosed, again, held, more): Read<'_> = match *format {
-        PLAIN => (postcard::from_bytes(rest)?, "", None, 0, None),
-        DISCLOSING => {
-            let (wire, scopes) = postcard::from_bytes(rest)?;
-            (wire, scopes, None, 0, None)
-        }
-        IDEMPOTENT => {
-            let (wire, scopes, digest, seconds) = postcard::from_bytes(rest)?;
-            (wire, scopes, Some((digest, seconds)), 0, None)
-        }
-        DETAILED => postcard::from_bytes(rest)?,
-        other => return Err(RecordError::Format(other)),
-    };
-    let subscribed = match wire.subscribed {
-        Some((product, plan, version)) => {
-            Some((ProductName::new(product)?, PlanRef { name: PlanName::new(plan)?, version }))
-        }
-        None => None,
-    };
-    Ok(UsageRecord {
-        id: Uuid::from_bytes(wire.id),
-        at: Timestamp::from_micros(wire.at),
-        node: NodeId::new(wire.node)?,
-        snapshot: SnapshotHash::new(wire.snapshot)?,
-        app: AppId::new(wire.app)?,
-        partner: PartnerId::new(wire.partner)?,
-        credential: CredentialKind::named(wire.credential).ok_or(RecordError::Unknown("credential kind"))?,
-        credential_id: wire.credential_id.to_owned(),
-        merchant: wire.merchant.map(MerchantId::new).transpose()?,
-        grant: wire.grant.map(GrantId::new).transpose()?,
-        route: wire.route.map(RouteName::new).transpose()?,
-        subscribed,
-        method: wire.method.to_owned(),
-        status: wire.status,
-        latency: Duration::from_micros(wire.latency_micros),
-        bytes_in: wire.bytes_in,
-        bytes_out: wire.bytes_out,
-        refusal: wire.refusal.map(str::to_owned),
-        disclosed: disclosed.parse().map_err(|_| RecordError::Unknown("scope"))?,
-        idempotency: again
-            .map(|(digest, seconds)| Idempotency { digest, kept_for: Duration::from_secs(seconds) }),
-        held,
-        evidence: evidence(wire.evidence, more.as_ref().map(details).transpose()?.unwrap_or_default())?,
-    })
+    Decoder::default().decode(bytes)
 }
 
 /// The format of a record that only a newer program reads; `None` for any that this one should.
 #[must_use]
 pub fn newer_format(bytes: &[u8]) -> Option<u8> {
     bytes.first().copied().filter(|format| *format > DETAILED && *format != omission::FORMAT)
-}
-
-fn evidence(wire: WireEvidence<'_>, details: Details) -> Result<Evidence, RecordError> {
-    Ok(match wire {
-        WireEvidence::Free => Evidence::Free,
-        WireEvidence::Exception(reason) => Evidence::Exception { reason: reason.to_owned() },
-        WireEvidence::Billable { units, transaction } => Evidence::Billable {
-            units,
-            transaction: match transaction {
-                None => None,
-                Some(wire) => Some(Transaction {
-                    id: wire.id.to_owned(),
-                    of: wire.of.map(str::to_owned),
-                    amount: Amount { minor: wire.minor, currency: wire.currency.parse()? },
-                    kind: TransactionKind::named(wire.kind)
-                        .ok_or(RecordError::Unknown("transaction kind"))?,
-                    details,
-                }),
-            },
-        },
-    })
 }
 
 #[cfg(test)]

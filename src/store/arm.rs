@@ -3,7 +3,11 @@
 //! sqlx's types differ for each store, so the body is compiled twice; its text is written once.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+
+use sqlx::error::BoxDynError;
+use sqlx::{Arguments, Encode, Type};
 
 /// Something of SQLite's or the same of PostgreSQL's.
 pub(super) enum Arm<S, P> {
@@ -69,32 +73,111 @@ pub(super) fn rows_at_once(left: usize, columns: usize) -> usize {
     most.checked_ilog2().map_or(0, |power| 1 << power)
 }
 
+/// The text of the statements that insert rows: written once for each number of rows.
+pub(super) struct InsertText {
+    /// What stands before `values` and behind the rows.
+    around: (&'static str, &'static str),
+    columns: usize,
+    /// What stands for a value: PostgreSQL has a number behind it.
+    value: &'static str,
+    last: (usize, Arc<str>),
+}
+
+impl InsertText {
+    pub(super) fn new(around: (&'static str, &'static str), columns: usize, value: &'static str) -> Self {
+        Self { around, columns, value, last: (0, Arc::from("")) }
+    }
+
+    /// The text for so many rows.
+    pub(super) fn of(&mut self, rows: usize) -> Arc<str> {
+        if self.last.0 != rows {
+            self.last = (rows, self.write(rows).into());
+        }
+        self.last.1.clone()
+    }
+
+    fn write(&self, rows: usize) -> String {
+        let (head, tail) = self.around;
+        let mut text = format!("{head}values ");
+        for place in 0..rows * self.columns {
+            text.push_str(match (place, place % self.columns) {
+                (0, _) => "(",
+                (_, 0) => "), (",
+                (_, _) => ", ",
+            });
+            text.push_str(self.value);
+            if self.value == POSTGRES_VALUE {
+                text.push_str(&(place + 1).to_string());
+            }
+        }
+        text.push_str(") ");
+        text.push_str(tail);
+        text
+    }
+}
+
+/// What stands for a value in a text.
+pub(super) const SQLITE_VALUE: &str = "?";
+/// The same with PostgreSQL, with its number behind it.
+pub(super) const POSTGRES_VALUE: &str = "$";
+
+/// The values of a statement; or why one of them could not be bound.
+pub(super) struct Values<A>(Result<A, BoxDynError>);
+
+impl<A: Arguments> Values<A> {
+    /// None yet, with room for so many.
+    pub(super) fn with_room(values: usize) -> Self {
+        let mut arguments = A::default();
+        arguments.reserve(values, 0);
+        Self(Ok(arguments))
+    }
+
+    pub(super) fn push_bind<'v, T: Encode<'v, A::Database> + Type<A::Database>>(
+        &mut self,
+        value: T,
+    ) -> &mut Self {
+        if let Ok(arguments) = &mut self.0
+            && let Err(error) = arguments.add(value)
+        {
+            self.0 = Err(error);
+        }
+        self
+    }
+
+    pub(super) fn bound(self) -> Result<A, sqlx::Error> {
+        self.0.map_err(sqlx::Error::Encode)
+    }
+}
+
 /// Inserts many rows in few statements, within a transaction, and gives the number of rows that went in.
 /// `$head` ends before `values`; `$tail` follows the rows, such as `on conflict (id) do nothing`; the closure
 /// binds one row's columns, `$columns` of them. The rows of the next statement are bound while the store has the one before it.
 ///
 /// ```ignore
 /// insert_rows!(transaction, "insert into posting (entry, account) ", 2, postings, "",
-///     |tuple, posting| { tuple.push_bind(posting.entry).push_bind(posting.account); })?
+///     |row, posting| { row.push_bind(posting.entry).push_bind(posting.account); })?
 /// ```
 macro_rules! insert_rows {
-    (@on $db:ident, $head:expr, $columns:literal, $rows:expr, $tail:expr,
-     |$tuple:ident, $row:ident| $bind:block) => {{
+    (@on $db:ident, ($arguments:ty, $value:ident), $head:expr, $columns:literal, $rows:expr, $tail:expr,
+     |$values:ident, $row:ident| $bind:block) => {{
         let mut rows = &$rows[..];
+        let mut text = $crate::store::arm::InsertText::new(($head, $tail), $columns, $crate::store::arm::$value);
         let mut bind_next = || {
             let (chunk, rest) = rows.split_at($crate::store::arm::rows_at_once(rows.len(), $columns));
             rows = rest;
             (!chunk.is_empty()).then(|| {
-                let mut statement = sqlx::QueryBuilder::new($head);
-                statement.push_values(chunk, |mut $tuple, $row| $bind);
-                statement.push(" ").push($tail);
-                statement
+                let mut $values = $crate::store::arm::Values::<$arguments>::with_room(chunk.len() * $columns);
+                for $row in chunk {
+                    $bind
+                }
+                let text = sqlx::AssertSqlSafe(text.of(chunk.len()));
+                $values.bound().map(|values| sqlx::query_with(text, values))
             })
         };
         let mut inserted: u64 = 0;
         let mut next = bind_next();
-        while let Some(mut statement) = next {
-            let going_in = $crate::store::arm::in_time(statement.build().execute(&mut *$db));
+        while let Some(statement) = next {
+            let going_in = $crate::store::arm::in_time(statement?.execute(&mut *$db));
             let (done, following) = futures_util::future::join(going_in, async { bind_next() }).await;
             inserted += done?.rows_affected();
             next = following;
@@ -102,14 +185,16 @@ macro_rules! insert_rows {
         Ok::<u64, $crate::store::StoreError>(inserted)
     }};
     ($transaction:expr, $head:expr, $columns:literal, $rows:expr, $tail:expr,
-     |$tuple:ident, $row:ident| $bind:block) => {
+     |$values:ident, $row:ident| $bind:block) => {
         async {
             match $transaction.connection() {
                 $crate::store::arm::Arm::Sqlite(db) => {
-                    insert_rows!(@on db, $head, $columns, $rows, $tail, |$tuple, $row| $bind)
+                    insert_rows!(@on db, (sqlx::sqlite::SqliteArguments, SQLITE_VALUE), $head, $columns, $rows, $tail,
+                        |$values, $row| $bind)
                 }
                 $crate::store::arm::Arm::Postgres(db) => {
-                    insert_rows!(@on db, $head, $columns, $rows, $tail, |$tuple, $row| $bind)
+                    insert_rows!(@on db, (sqlx::postgres::PgArguments, POSTGRES_VALUE), $head, $columns, $rows, $tail,
+                        |$values, $row| $bind)
                 }
             }
         }

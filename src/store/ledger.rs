@@ -3,8 +3,11 @@
 //!
 //! Accounts are rows ([`super::numbers`]); what older programs posted to accounts by their texts is read too.
 
+use std::sync::Arc;
+
 use super::error::StoreError;
 use super::numbers::Numbers;
+use super::row::SameText;
 use super::transaction::Transaction;
 use crate::domain::account::Party;
 use crate::domain::ledger::LedgerTransaction;
@@ -113,6 +116,7 @@ impl Transaction {
     ) -> Result<Vec<i64>, StoreError> {
         let numbered: Vec<(i64, &LedgerTransaction)> =
             transactions.iter().map(|transaction| (numbers.next_ledger(), transaction)).collect();
+        let (mut periods, mut currencies) = (SameText::new(), SameText::new());
         insert_rows!(
             self,
             "insert into ledger_transaction (number, cause, at, app, period, currency) ",
@@ -125,9 +129,9 @@ impl Transaction {
                 row.push_bind(*number)
                     .push_bind(transaction.cause())
                     .push_bind(transaction.at().as_micros())
-                    .push_bind(statement.map_or("", |(app, _)| app.as_str()))
-                    .push_bind(statement.map_or_else(String::new, |(_, period)| period.to_string()))
-                    .push_bind(transaction.currency().to_string());
+                    .push_bind(statement.map_or_else(|| Arc::from(""), |(app, _)| Arc::<str>::from(app)))
+                    .push_bind(statement.map_or_else(|| Arc::from(""), |(_, period)| periods.of(period)))
+                    .push_bind(currencies.of(transaction.currency()));
             }
         )?;
         let mut accounts = Vec::with_capacity(numbered.len().saturating_mul(2));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::StoreError;
-use super::row::{known, parse};
+use super::row::{SameText, known, parse};
 use super::running_total::{item, item_text, location};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
@@ -251,6 +251,8 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::Corrupt`] if the period is closed; [`StoreError::Unavailable`].
     pub async fn add_to_lines(&mut self, lines: &[StatementLine]) -> Result<(), StoreError> {
+        let (mut periods, mut service_periods) = (SameText::new(), SameText::new());
+        let (mut kinds, mut currencies) = (SameText::new(), SameText::new());
         insert_rows!(
             self,
             "insert into line_total (partner, app, period, service_period, kind, product, plan, plan_version, item, \
@@ -263,16 +265,16 @@ impl Transaction {
              base = line_total.base + excluded.base, minor = line_total.minor + excluded.minor",
             |row, line| {
                 let key = &line.key;
-                row.push_bind(key.partner.as_str())
-                    .push_bind(key.app.as_str())
-                    .push_bind(key.period.to_string())
-                    .push_bind(key.service_period.to_string())
-                    .push_bind(key.kind.name())
-                    .push_bind(key.product.as_str())
-                    .push_bind(key.plan.name.as_str())
+                row.push_bind(Arc::<str>::from(&key.partner))
+                    .push_bind(Arc::<str>::from(&key.app))
+                    .push_bind(periods.of(key.period))
+                    .push_bind(service_periods.of(key.service_period))
+                    .push_bind(kinds.of(key.kind.name()))
+                    .push_bind(Arc::<str>::from(&key.product))
+                    .push_bind(Arc::<str>::from(&key.plan.name))
                     .push_bind(i64::from(key.plan.version))
                     .push_bind(item_text(key.item.as_ref()))
-                    .push_bind(key.currency.to_string())
+                    .push_bind(currencies.of(key.currency))
                     .push_bind(integer(line.charges))
                     .push_bind(integer(line.quantity))
                     .push_bind(integer(line.free))
@@ -280,7 +282,7 @@ impl Transaction {
                     .push_bind(line.price.as_deref().unwrap_or_default())
                     .push_bind(line.base.map(|base| base.minor))
                     .push_bind(line.amount.minor)
-                    .push_bind(line.rule.file.to_string())
+                    .push_bind(line.rule.file.clone())
                     .push_bind(i64::from(line.rule.line))
                     .push_bind(i64::from(line.rule.column));
             }

@@ -29,9 +29,12 @@ type Table<K> = HashMap<K, i64, foldhash::fast::RandomState>;
 #[derive(Debug, Default)]
 pub struct Numbers {
     apps: Table<AppId>,
-    accounts: Table<(Account, Currency)>,
+    accounts: HashMap<Account, Vec<(Currency, i64)>, foldhash::fast::RandomState>,
     contexts: Table<Box<[u8]>>,
     terms: HashMap<LineKey, Vec<(Terms, i64)>, foldhash::fast::RandomState>,
+    /// Those that were asked for last, as most are asked for several times one after another.
+    last_context: (Vec<u8>, i64),
+    last_terms: Option<(LineKey, Terms, i64)>,
     room: Vec<u8>,
     last: Last,
 }
@@ -86,45 +89,58 @@ impl Numbers {
     ) -> i64 {
         let mut room = std::mem::take(&mut self.room);
         write_context(usage, &mut room);
-        let number = match self.contexts.get(room.as_slice()) {
-            Some(number) => *number,
-            None => {
-                let number = next(&mut self.last.context);
-                if self.contexts.len() >= MAX_REMEMBERED {
-                    self.contexts.clear();
+        if self.last_context.0 != room {
+            let number = match self.contexts.get(room.as_slice()) {
+                Some(number) => *number,
+                None => {
+                    let number = next(&mut self.last.context);
+                    if self.contexts.len() >= MAX_REMEMBERED {
+                        self.contexts.clear();
+                    }
+                    self.contexts.insert(room.clone().into_boxed_slice(), number);
+                    new.push((number, usage));
+                    number
                 }
-                self.contexts.insert(room.clone().into_boxed_slice(), number);
-                new.push((number, usage));
-                number
-            }
-        };
+            };
+            std::mem::swap(&mut self.last_context.0, &mut room);
+            self.last_context.1 = number;
+        }
         self.room = room;
-        number
+        self.last_context.1
     }
 
     /// The number of the terms of a charge. New ones are given to `new` with their line.
     pub(super) fn terms<'c>(&mut self, charge: &'c Charge, new: &mut Vec<(i64, &'c LineKey, Terms)>) -> i64 {
         let (rate, position, words) = (charge.price.rate(), charge.price.position(), charge.price.words());
-        let is_same = |(terms, _): &&(Terms, i64)| {
+        let is_same = |terms: &Terms| {
             terms.rate == rate
                 && terms.position == position
                 && terms.words.as_ref() == words
                 && terms.rule == charge.rule
         };
-        if let Some((_, number)) = self.terms.get(&charge.line).and_then(|kept| kept.iter().find(is_same)) {
+        if let Some((line, terms, number)) = &self.last_terms
+            && *line == charge.line
+            && is_same(terms)
+        {
             return *number;
         }
-        let terms = Terms { rate, position, words: words.cloned(), rule: charge.rule.clone() };
-        let number = next(&mut self.last.terms);
-        new.push((number, &charge.line, terms.clone()));
-        if self.terms.len() >= MAX_REMEMBERED {
-            self.terms.clear();
-        }
-        let kept = self.terms.entry(charge.line.clone()).or_default();
-        if kept.len() >= MAX_TERMS {
-            kept.clear();
-        }
-        kept.push((terms, number));
+        let known = self.terms.get(&charge.line);
+        let known = known.and_then(|kept| kept.iter().find(|(terms, _)| is_same(terms)).cloned());
+        let (terms, number) = known.unwrap_or_else(|| {
+            let terms = Terms { rate, position, words: words.cloned(), rule: charge.rule.clone() };
+            let number = next(&mut self.last.terms);
+            new.push((number, &charge.line, terms.clone()));
+            if self.terms.len() >= MAX_REMEMBERED {
+                self.terms.clear();
+            }
+            let kept = self.terms.entry(charge.line.clone()).or_default();
+            if kept.len() >= MAX_TERMS {
+                kept.clear();
+            }
+            kept.push((terms.clone(), number));
+            (terms, number)
+        });
+        self.last_terms = Some((charge.line.clone(), terms, number));
         number
     }
 
@@ -135,7 +151,14 @@ impl Numbers {
 
     /// The number of an account in a currency that is remembered.
     pub(super) fn account(&self, account: &Account, currency: Currency) -> Option<i64> {
-        self.accounts.get(&(account.clone(), currency)).copied()
+        let kept = self.accounts.get(account)?;
+        kept.iter().find(|(kept, _)| *kept == currency).map(|(_, number)| *number)
+    }
+
+    fn keep_account(&mut self, account: Account, currency: Currency, number: i64) {
+        let kept = self.accounts.entry(account).or_default();
+        kept.retain(|(known, _)| *known != currency);
+        kept.push((currency, number));
     }
 }
 
@@ -268,7 +291,7 @@ impl Transaction {
             for row in known {
                 // What a newer program keeps accounts for is none of this one's.
                 if let (Ok(account), Ok(currency)) = (row.account.parse(), row.currency.parse()) {
-                    numbers.accounts.insert((account, currency), row.number);
+                    numbers.keep_account(account, currency, row.number);
                 }
             }
         }
@@ -291,9 +314,9 @@ impl Transaction {
                     .push_bind(currency.to_string());
             }
         )?;
-        let numbered =
-            new.into_iter().map(|(number, account, currency)| ((account.clone(), currency), number));
-        numbers.accounts.extend(numbered);
+        for (number, account, currency) in new {
+            numbers.keep_account(account.clone(), currency, number);
+        }
         Ok(())
     }
 }

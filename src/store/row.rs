@@ -1,6 +1,7 @@
 //! Rows and the way from their columns to domain types. A row that does not parse is an error, never a panic.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::error::StoreError;
 use crate::domain::authentication::{Authentication, AuthenticationClass};
@@ -57,6 +58,26 @@ pub(super) fn authentication(
 /// A time of a column that may be null.
 pub(super) fn time(micros: Option<i64>) -> Option<Timestamp> {
     micros.map(Timestamp::from_micros)
+}
+
+/// The text of a column in which one row mostly has what the row before it has: written once for all of those.
+pub(super) struct SameText<T>(Option<(T, Arc<str>)>);
+
+impl<T: PartialEq + ToString> SameText<T> {
+    pub(super) fn new() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn of(&mut self, value: T) -> Arc<str> {
+        match &self.0 {
+            Some((last, text)) if *last == value => text.clone(),
+            Some(_) | None => {
+                let text: Arc<str> = value.to_string().into();
+                self.0 = Some((value, text.clone()));
+                text
+            }
+        }
+    }
 }
 
 /// Turns rows into domain values; stops at the first that does not parse.

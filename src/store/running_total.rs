@@ -1,7 +1,9 @@
 //! Units counted together: what rating must know of before.
 
+use std::sync::Arc;
+
 use super::error::StoreError;
-use super::row::parse;
+use super::row::{SameText, parse};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
 use crate::domain::id::ItemName;
@@ -113,6 +115,7 @@ impl Transaction {
             let promoted = (1_i64..).zip(&units.promoted).filter(|(_, units)| **units > 0);
             rows.extend(promoted.map(|(place, units)| (*family, *version, place, *units, 0)));
         }
+        let mut periods = SameText::new();
         insert_rows!(
             self,
             "insert into fee_total (app, product, plan, plan_version, service_period, item, promotion, units, free) ",
@@ -122,11 +125,11 @@ impl Transaction {
              set units = excluded.units, free = excluded.free",
             |row, total| {
                 let (family, version, promotion, units, free) = total;
-                row.push_bind(family.app.as_str())
-                    .push_bind(family.product.as_str())
-                    .push_bind(family.plan.as_str())
+                row.push_bind(Arc::<str>::from(&family.app))
+                    .push_bind(Arc::<str>::from(&family.product))
+                    .push_bind(Arc::<str>::from(&family.plan))
                     .push_bind(i64::from(*version))
-                    .push_bind(family.service_period.to_string())
+                    .push_bind(periods.of(family.service_period))
                     .push_bind(item_text(family.item.as_ref()))
                     .push_bind(*promotion)
                     .push_bind(integer(*units))

@@ -2,7 +2,10 @@
 
 mod page;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use uuid::Uuid;
 
 pub use page::{InvalidCursor, MAX_LISTED, UsageCursor};
 
@@ -173,6 +176,11 @@ impl Transaction {
         })?;
         super::row::all(rows)
     }
+}
+
+/// An id as it is kept.
+pub(super) fn id_text(id: &Uuid) -> Arc<str> {
+    Arc::from(&*id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 /// A count as a column; those that are summed have bounds far below.

@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::numbers::{Numbers, outcome};
 use super::row::parse;
 use super::transaction::Transaction;
-use super::usage::{count, integer};
+use super::usage::{count, id_text, integer};
 use super::usage_transaction::in_record;
 use crate::domain::id::NodeId;
 use crate::domain::usage::{self, Evidence, UsageRecord};
@@ -50,11 +50,31 @@ pub(super) struct KeptFee {
 pub(super) type Fees = HashMap<Uuid, KeptFee, foldhash::fast::RandomState>;
 
 /// A record under its number.
+#[derive(Clone, Copy)]
 struct Entry<'r> {
     number: i64,
-    context: i64,
     recorded: &'r Recorded,
-    fee: Option<KeptFee>,
+}
+
+/// What records are kept with, and what was found of it while they were bound: so the store has the ones before meanwhile.
+struct Kept<'r, 'n> {
+    fees: &'n Fees,
+    /// Those whose records have come.
+    placed: usize,
+    numbers: &'n mut Numbers,
+    contexts: Vec<(i64, &'r UsageRecord)>,
+}
+
+impl<'r> Kept<'r, '_> {
+    /// The context and the fee of a record.
+    fn with(&mut self, usage: &'r UsageRecord) -> (i64, Option<KeptFee>) {
+        let fee = self.fees.get(&usage.id).copied();
+        // What is not written beside a fee follows from the units of its call.
+        let is_right =
+            |fee: &KeptFee| integer(fee.charged.saturating_add(fee.free)) == units(&usage.evidence);
+        self.placed += usize::from(fee.as_ref().is_some_and(is_right));
+        (self.numbers.context(usage, &mut self.contexts), fee)
+    }
 }
 
 /// Consecutive records of an app and day.
@@ -70,12 +90,12 @@ struct Run {
 
 /// Binds what every record has: thirteen columns.
 macro_rules! push_entry {
-    ($row:ident, $entry:ident) => {{
+    ($row:ident, $entry:ident, $kept:ident) => {{
         let usage = &$entry.recorded.usage;
-        let fee = $entry.fee.as_ref();
+        let (context, fee) = $kept.with(usage);
         $row.push_bind($entry.number)
-            .push_bind(usage.id.to_string())
-            .push_bind($entry.context)
+            .push_bind(id_text(&usage.id))
+            .push_bind(context)
             .push_bind(integer($entry.recorded.sequence))
             .push_bind(usage.at.as_micros())
             .push_bind(i64::try_from(usage.latency.as_micros()).unwrap_or(i64::MAX))
@@ -102,19 +122,21 @@ impl Transaction {
     ) -> Result<HashMap<Uuid, i64>, StoreError> {
         self.number_apps(records.iter().map(|recorded| &recorded.usage.app), numbers).await?;
         let order = in_order(records, numbers);
-        let mut contexts = Vec::new();
-        let entry = |(_, _, _, id, place): &(i64, i64, i64, Uuid, usize)| {
-            let recorded = &records[*place];
-            let context = numbers.context(&recorded.usage, &mut contexts);
-            Entry { number: numbers.next_usage(), context, recorded, fee: fees.get(id).copied() }
+        let entry = |(.., place): &(i64, i64, i64, Uuid, usize)| Entry {
+            number: numbers.next_usage(),
+            recorded: &records[*place],
         };
         let entries: Vec<Entry<'_>> = order.iter().map(entry).collect();
-        check_fees(&entries, fees)?;
-        let (plain, others): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        let (plain, others): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
             entries.iter().partition(|entry| is_plain(&entry.recorded.usage.evidence));
+        let mut kept = Kept { fees, placed: 0, numbers, contexts: Vec::new() };
+        self.insert_plain(&plain, &mut kept).await?;
+        self.insert_others(&others, &mut kept).await?;
+        let Kept { placed, numbers, contexts, .. } = kept;
+        if placed != fees.len() {
+            return Err(StoreError::corrupt("a fee that is not its usage record's"));
+        }
         self.insert_contexts(&contexts).await?;
-        self.insert_plain(&plain).await?;
-        self.insert_others(&others).await?;
         let transactions = others
             .iter()
             .filter_map(|entry| Some((entry.number, transaction(&entry.recorded.usage.evidence)?)));
@@ -162,7 +184,11 @@ impl Transaction {
     }
 
     /// Those with neither transaction nor reason: nearly all.
-    async fn insert_plain(&mut self, entries: &[&Entry<'_>]) -> Result<(), StoreError> {
+    async fn insert_plain<'r>(
+        &mut self,
+        entries: &[Entry<'r>],
+        kept: &mut Kept<'r, '_>,
+    ) -> Result<(), StoreError> {
         insert_rows!(
             self,
             "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
@@ -171,13 +197,17 @@ impl Transaction {
             entries,
             "",
             |row, entry| {
-                push_entry!(row, entry);
+                push_entry!(row, entry, kept);
             }
         )?;
         Ok(())
     }
 
-    async fn insert_others(&mut self, entries: &[&Entry<'_>]) -> Result<(), StoreError> {
+    async fn insert_others<'r>(
+        &mut self,
+        entries: &[Entry<'r>],
+        kept: &mut Kept<'r, '_>,
+    ) -> Result<(), StoreError> {
         insert_rows!(
             self,
             "insert into usage (number, id, context, sequence, at, latency, bytes_in, bytes_out, units, fee_terms, \
@@ -188,7 +218,7 @@ impl Transaction {
             |row, entry| {
                 let evidence = &entry.recorded.usage.evidence;
                 let transaction = transaction(evidence);
-                push_entry!(row, entry)
+                push_entry!(row, entry, kept)
                     .push_bind(transaction.map(|transaction| transaction.id.as_str()))
                     .push_bind(transaction.and_then(|transaction| transaction.of.as_deref()))
                     .push_bind(transaction.and_then(|transaction| in_record(transaction.kind)))
@@ -297,20 +327,6 @@ fn in_order(records: &[Recorded], numbers: &Numbers) -> Vec<(i64, i64, i64, Uuid
     let mut order: Vec<_> = records.iter().enumerate().map(key).collect();
     order.sort_unstable();
     order
-}
-
-/// Every fee stands in the record of its call, whose units it is for: what is not written beside it follows from them.
-fn check_fees(entries: &[Entry<'_>], fees: &Fees) -> Result<(), StoreError> {
-    let is_right = |entry: &Entry<'_>, fee: &KeptFee| {
-        integer(fee.charged.saturating_add(fee.free)) == units(&entry.recorded.usage.evidence)
-    };
-    let placed = entries.iter().filter_map(|entry| Some((entry, entry.fee.as_ref()?)));
-    let right = placed.filter(|(entry, fee)| is_right(entry, fee)).count();
-    if right == fees.len() {
-        Ok(())
-    } else {
-        Err(StoreError::corrupt("a fee that is not its usage record's"))
-    }
 }
 
 /// The runs of the apps, and of all apps, of records by day, app, time and number.

@@ -150,10 +150,11 @@ impl<'t> Books<'t> {
     /// Units of the apps and service periods of `calls`, and the sums of their lines if these are read.
     async fn load_units(&mut self, calls: &[Billable]) -> Result<(), BillingError> {
         let mut unknown: HashSet<(&AppId, Booking), foldhash::fast::RandomState> = HashSet::default();
+        let mut last = None;
         for call in calls {
-            let booking = self.calendar.booking(call.at);
-            if !self.totals.knows(&call.app, booking.service_period) {
-                unknown.insert((&call.app, booking));
+            let one = (&call.app, self.calendar.booking(call.at));
+            if last.replace(one) != Some(one) && !self.totals.knows(&call.app, one.1.service_period) {
+                unknown.insert(one);
             }
         }
         let apps = texts(distinct(unknown.iter().map(|(app, _)| *app)));

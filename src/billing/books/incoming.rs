@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::distinct::distinct;
 use super::repeats::Repeats;
 use crate::billing::error::BillingError;
 use crate::billing::rating::Billable;
-use crate::domain::id::NodeId;
+use crate::domain::id::{AppId, NodeId};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{Evidence, UsageRecord};
 use crate::metering::drain::Drained;
@@ -55,7 +56,7 @@ impl Incoming {
         position: u64,
         now: Timestamp,
     ) -> Result<Self, BillingError> {
-        let mut incoming = Self::default();
+        let mut incoming = Self { records: Vec::with_capacity(batch.len()), ..Self::default() };
         let mut reached = position;
         for drained in batch {
             let (first, last) = span(&drained);
@@ -96,6 +97,15 @@ impl Incoming {
             }
             Drained::Head(_, head) => self.head = Some(head),
         }
+    }
+
+    /// Puts the records of each app together, by time: so what one is rated, posted and numbered by is at hand for the next.
+    pub(super) fn put_together(&mut self) {
+        let apps = distinct(self.records.iter().map(|recorded| &recorded.usage.app));
+        let places: HashMap<AppId, usize, foldhash::fast::RandomState> =
+            apps.into_iter().cloned().zip(0..).collect();
+        self.records
+            .sort_by_cached_key(|Recorded { usage, .. }| (places.get(&usage.app).copied(), usage.at, usage.id));
     }
 
     /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time

@@ -203,6 +203,7 @@ async fn record(
     incoming.set_aside(&source.node, &transaction.taken_places(&source.node, span).await?, time.now);
     set_repeats_free(&mut transaction, &mut incoming).await?;
     let at = (time.clone(), times);
+    incoming.put_together();
     match take_in(transaction, (source, &before, up_to), &incoming, at, (tariffs, memory)).await {
         Err(BillingError::Store(StoreError::Conflict { .. } | StoreError::Corrupt { .. })) => {
             let mut transaction = begin(store).await?;

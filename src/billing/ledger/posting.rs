@@ -88,9 +88,11 @@ pub fn post(
 ) -> Result<Posted, PostingError> {
     let mut fees: HashMap<LineKey, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut groups: Vec<Group> = Vec::new();
-    let mut posted = Vec::with_capacity(charges.len());
+    let mut posted: Vec<NewCharge> = Vec::with_capacity(charges.len());
     for (at, charge) in charges {
-        let known = fees.get(&charge.line).copied();
+        // Those of a line come one after another, mostly.
+        let last = posted.last().filter(|last| last.charge.line == charge.line);
+        let known = last.and_then(|last| last.posting).or_else(|| fees.get(&charge.line).copied());
         let posting = match (charge.minor, known) {
             (0, _) => None,
             // It is posted with the change that it is of.

@@ -36,7 +36,10 @@ struct Sums {
 /// The sums so far.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
-    lines: Table<LineKey, Sums>,
+    places: Table<LineKey, usize>,
+    lines: Vec<Sums>,
+    /// The line that was asked for last, and its place.
+    last: Option<(LineKey, usize)>,
     statements: Table<StatementKey, usize>,
     totals: Vec<u64>,
     /// The largest sum that anything was added to.
@@ -51,7 +54,7 @@ impl Bounds {
     /// Takes lines as they are kept; those that are known here already stay as they are.
     pub(super) fn load(&mut self, lines: &[StatementLine]) {
         for line in lines {
-            if self.lines.contains_key(&line.key) {
+            if self.places.contains_key(&line.key) {
                 continue;
             }
             let sums = Sums {
@@ -59,7 +62,8 @@ impl Bounds {
                 base: line.base.map_or(0, |base| base.minor.unsigned_abs()),
                 statement: self.statement(&line.key),
             };
-            self.lines.insert(line.key.clone(), sums);
+            self.places.insert(line.key.clone(), self.lines.len());
+            self.lines.push(sums);
             if let Some(total) = self.totals.get_mut(sums.statement) {
                 *total = total.saturating_add(line.amount.minor.unsigned_abs());
             }
@@ -80,7 +84,8 @@ impl Bounds {
     /// Takes back a charge that was added.
     fn take_back(&mut self, charge: &Charge) {
         let Counted { quantity, free, base } = counted(charge);
-        let Some(line) = self.lines.get_mut(&charge.line) else { return };
+        let place = self.place(&charge.line);
+        let Some(line) = self.lines.get_mut(place) else { return };
         line.units = line.units.saturating_sub(quantity.saturating_add(free));
         line.base = line.base.saturating_sub(base.map_or(0, |base| base.minor.unsigned_abs()));
         if let Some(total) = self.totals.get_mut(line.statement) {
@@ -90,15 +95,9 @@ impl Bounds {
 
     /// Adds a charge; nothing is added if a sum would be too large.
     pub(super) fn add(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        let largest = match self.lines.get_mut(&charge.line) {
-            Some(line) => add(line, &mut self.totals, charge)?,
-            None => {
-                let mut line = Sums { units: 0, base: 0, statement: self.statement(&charge.line) };
-                let largest = add(&mut line, &mut self.totals, charge)?;
-                self.lines.insert(charge.line.clone(), line);
-                largest
-            }
-        };
+        let place = self.place(&charge.line);
+        let line = self.lines.get_mut(place).ok_or(TooLarge)?;
+        let largest = add(line, &mut self.totals, charge)?;
         self.largest = self.largest.max(largest);
         Ok(())
     }
@@ -121,6 +120,21 @@ impl Bounds {
     /// How many lines there are.
     pub(super) fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    /// The place of a line; a new one is at zero.
+    fn place(&mut self, line: &LineKey) -> usize {
+        if let Some((_, place)) = self.last.as_ref().filter(|(last, _)| last == line) {
+            return *place;
+        }
+        let next = self.lines.len();
+        let place = *self.places.entry(line.clone()).or_insert(next);
+        if place == next {
+            let statement = self.statement(line);
+            self.lines.push(Sums { units: 0, base: 0, statement });
+        }
+        self.last = Some((line.clone(), place));
+        place
     }
 
     /// The place of a line's statement; a new one is at zero.

@@ -2,7 +2,6 @@
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use rust_decimal::Decimal;
 
@@ -15,16 +14,21 @@ use crate::domain::statement::StatementLine;
 /// # Errors
 /// [`MoneyError::Overflow`].
 pub fn sum<'c>(charges: impl Iterator<Item = &'c Charge>) -> Result<Vec<StatementLine>, MoneyError> {
-    let mut lines: HashMap<&LineKey, StatementLine, foldhash::fast::RandomState> = HashMap::default();
+    let mut places: HashMap<&LineKey, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut lines: Vec<StatementLine> = Vec::new();
+    let mut last: Option<(&LineKey, usize)> = None;
     for charge in charges {
-        match lines.entry(&charge.line) {
-            Entry::Vacant(place) => {
-                place.insert(line_of(charge));
+        let known = last.filter(|(line, _)| **line == charge.line).map(|(_, place)| place);
+        let place = known.or_else(|| places.get(&charge.line).copied());
+        match place.and_then(|place| lines.get_mut(place)) {
+            Some(line) => add(line, charge)?,
+            None => {
+                places.insert(&charge.line, lines.len());
+                lines.push(line_of(charge));
             }
-            Entry::Occupied(mut line) => add(line.get_mut(), charge)?,
         }
+        last = Some((&charge.line, place.unwrap_or_else(|| lines.len().saturating_sub(1))));
     }
-    let mut lines: Vec<StatementLine> = lines.into_values().collect();
     lines.sort_unstable_by(|one, other| one.key.cmp(&other.key));
     Ok(lines)
 }

@@ -21,8 +21,11 @@ type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 /// What is remembered.
 #[derive(Debug, Default)]
 pub(in crate::billing) struct Running {
+    places: Table<FeeFamily, usize>,
     /// The versions of each family by their numbers.
-    families: Table<FeeFamily, Vec<Versioned>>,
+    families: Vec<Vec<Versioned>>,
+    /// The family that was asked for last, and its place.
+    last: Option<(FeeFamily, usize)>,
     /// The newest version of each plan that anything was counted under.
     newest: Table<PlanName, u32>,
     /// The apps of which all that was counted in a service period is here.
@@ -55,7 +58,7 @@ impl Running {
     pub(super) fn load(&mut self, counted: Vec<Counted>) {
         for Counted { family, version, units } in counted {
             self.note_version(&family.plan, version);
-            let versions = self.families.entry(family).or_default();
+            let versions = self.versions_mut(&family);
             if let Err(place) = versions.binary_search_by_key(&version, |one| one.version) {
                 versions.insert(place, Versioned { version, units, is_changed: false });
             }
@@ -64,7 +67,26 @@ impl Running {
 
     /// Units by version.
     pub(super) fn versions(&self, family: &FeeFamily) -> &[Versioned] {
-        self.families.get(family).map(Vec::as_slice).unwrap_or_default()
+        let last = self.last.as_ref().filter(|(last, _)| last == family).map(|(_, place)| *place);
+        let place = last.or_else(|| self.places.get(family).copied());
+        place.and_then(|place| self.families.get(place)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The same, to be changed; none yet of a family that is new.
+    fn versions_mut(&mut self, family: &FeeFamily) -> &mut Vec<Versioned> {
+        let place = match &self.last {
+            Some((last, place)) if last == family => *place,
+            Some(_) | None => {
+                let next = self.families.len();
+                let place = *self.places.entry(family.clone()).or_insert(next);
+                if place == next {
+                    self.families.push(Vec::new());
+                }
+                self.last = Some((family.clone(), place));
+                place
+            }
+        };
+        &mut self.families[place]
     }
 
     /// Whether anything was counted under a later version of a plan, by whichever app.
@@ -84,22 +106,19 @@ impl Running {
     /// Has the units of a version be these.
     pub(super) fn set_units(&mut self, family: &FeeFamily, version: u32, units: Units) {
         self.note_version(&family.plan, version);
-        let versions = match self.families.get_mut(family) {
-            Some(versions) => versions,
-            None => self.families.entry(family.clone()).or_default(),
-        };
-        match versions.binary_search_by_key(&version, |one| one.version) {
+        let versions = self.versions_mut(family);
+        let is_new_change = match versions.binary_search_by_key(&version, |one| one.version) {
             Err(place) => {
                 versions.insert(place, Versioned { version, units, is_changed: true });
-                self.changed.push((family.clone(), version));
+                true
             }
-            Ok(place) => {
-                let Some(one) = versions.get_mut(place) else { return };
+            Ok(place) => versions.get_mut(place).is_some_and(|one| {
                 one.units = units;
-                if !std::mem::replace(&mut one.is_changed, true) {
-                    self.changed.push((family.clone(), version));
-                }
-            }
+                !std::mem::replace(&mut one.is_changed, true)
+            }),
+        };
+        if is_new_change {
+            self.changed.push((family.clone(), version));
         }
     }
 
@@ -119,8 +138,7 @@ impl Running {
             return Self::default();
         }
         for (family, _) in std::mem::take(&mut self.changed) {
-            let versions = self.families.get_mut(&family).into_iter().flatten();
-            versions.for_each(|one| one.is_changed = false);
+            self.versions_mut(&family).iter_mut().for_each(|one| one.is_changed = false);
         }
         self
     }

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::id::{PartyName, PlanName};
+use crate::domain::money::Amount;
 use crate::domain::scope::ScopeSet;
+use crate::domain::transaction::Transaction;
 
 fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
     UsageRecord {
@@ -97,6 +100,20 @@ proptest! {
         let bytes = encode(&record);
         prop_assert_eq!(bytes[0] == DETAILED, !is_older || held > 0, "older programs read what they know");
         prop_assert_eq!(decode(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn the_records_of_a_batch_are_read_as_each_by_itself(
+        calls in prop::collection::vec((0..3_u16, "[ab]", prop::option::of("[mn]"), "[xy]{0,1}", 0..2_u64), 1..40)
+    ) {
+        let mut decoder = Decoder::default();
+        for (minor, (status, app, merchant, reason, held)) in (0..).zip(calls) {
+            let app = AppId::new(&app).unwrap();
+            let merchant = merchant.map(|merchant| MerchantId::new(&merchant).unwrap());
+            let id = Uuid::from_u128(u128::from(status) + 9);
+            let record = UsageRecord { id, app, merchant, held, ..record(status, minor, reason) };
+            prop_assert_eq!(decoder.decode(&encode(&record).unwrap()).unwrap(), record);
+        }
     }
 
     #[test]

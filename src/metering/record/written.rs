@@ -1,6 +1,6 @@
 //! A usage record's bytes as postcard reads them, written by hand: each call pays for this, and a serializer takes three times the
-//! instructions. What stands where is said by `Wire` and its like in [`super`], which read them; a record that survives its bytes
-//! is written as it is read.
+//! instructions. What stands where is said by [`super::WireContext`] and its like, which read them; a record that survives
+//! its bytes is written as it is read.
 
 use super::{DETAILED, DISCLOSING, Facts, IDEMPOTENT, PLAIN, detailed};
 use crate::domain::id::{CategoryName, GrantId, MerchantId, RouteName};

@@ -182,7 +182,17 @@ async fn what_has_gathered_is_taken_in_large_batches() {
         Mood::Takes
     });
     drained(&vec![usage(200); 100_000], &sink, stands_at(100_000)).await;
-    assert_eq!(*sizes.lock().unwrap(), [65_536, 16_000, 16_000, 2_464]);
+    assert_eq!(*sizes.lock().unwrap(), [65_536, 34_464]);
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_behind_a_batch_that_failed_is_read_again() {
+    let sink = Sink::new(|tries, _| match tries {
+        2 => Mood::Fails(SinkError::Unavailable("away".to_owned())),
+        _ => Mood::Takes,
+    });
+    drained(&vec![usage(200); 170_000], &sink, stands_at(170_000)).await;
+    assert_eq!(sink.taken.lock().unwrap().recorded, (1..=170_000).collect::<Vec<_>>());
 }
 
 #[tokio::test]
