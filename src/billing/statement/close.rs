@@ -203,15 +203,11 @@ pub async fn charges_of(
     after: &str,
 ) -> Result<Option<Vec<KeptCharge>>, StatementError> {
     let statements = show(store, period, Some(app)).await?;
-    let lines = statements.into_iter().flat_map(|statement| statement.lines);
-    let mut found = Vec::new();
-    for line in lines.filter(|candidate| candidate.key.id().to_string() == line) {
-        found.push(store.charges_of_line(&line.key, after).await?);
+    let mut lines = statements.into_iter().flat_map(|statement| statement.lines);
+    match lines.find(|candidate| candidate.key.id().to_string() == line) {
+        Some(line) => Ok(Some(store.charges_of_line(&line.key, after).await?)),
+        None => Ok(None),
     }
-    Ok(found.into_iter().reduce(|mut one, mut other| {
-        one.append(&mut other);
-        one
-    }))
 }
 
 /// Lines as draft statements: one for each app, partner and currency, in this order; adjustments last.
