@@ -92,6 +92,8 @@ impl TryFrom<ChargeRow> for KeptCharge {
                 position,
                 words: words(&row.price),
             },
+            // They have a table of their own.
+            ChargeKind::MonthlyFee | ChargeKind::Minimum => return Err(StoreError::corrupt("charge.kind")),
             ChargeKind::RevenueShare | ChargeKind::ShareReversal => Price::Percent {
                 transaction: known("charge.transaction_id", row.transaction_id)?,
                 base: Amount { minor: known("charge.base", row.base)?, currency: line.currency },

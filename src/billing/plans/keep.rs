@@ -191,14 +191,15 @@ async fn keep(
     version: &PlanVersion,
     now: Timestamp,
 ) -> Result<Result<(), Changed>, StoreError> {
-    let PlanVersion { reference, tariff, effective_from, .. } = version;
+    let PlanVersion { reference, tariff, effective_from, existing, .. } = version;
+    let dated = (*effective_from, *existing);
     let kept = transaction.plan_version(reference).await?;
     match step(version, kept.as_ref(), now) {
         Ok(Step::None) => {}
-        Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, *effective_from).await?,
-        Ok(Step::Date) => transaction.date_plan_version(reference, *effective_from).await?,
+        Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
+        Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
         Ok(Step::Replace) => {
-            if !transaction.replace_plan_version(reference, tariff).await? {
+            if !transaction.replace_plan_version(reference, tariff, *existing).await? {
                 return Ok(Err(changed(version)));
             }
         }
