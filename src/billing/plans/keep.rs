@@ -15,7 +15,8 @@ use crate::store::{Store, StoreError, Transaction};
 /// A plan version that was in force is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force with other prices or from another time; leave it as it was and add the next version"
+    "{place}: plan {plan} was in force with other prices, from another time or with another `existing`; leave it as it was and add \
+     the next version"
 )]
 pub struct Changed {
     /// The plan version.
@@ -167,14 +168,15 @@ enum Step {
     Keep,
     /// It is kept without a date, which it has now.
     Date,
-    /// It is kept without a date, with other prices; and it is not in force yet.
+    /// It is kept without a date, as another; and it is not in force yet.
     Replace,
 }
 
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
-    match (kept.effective_from, kept.tariff.prices_like(&version.tariff)) {
+    let is_same = kept.tariff.prices_like(&version.tariff) && kept.moves == version.existing.moves();
+    match (kept.effective_from, is_same) {
         (Some(from), true) if from == version.effective_from => Ok(Step::None),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
