@@ -13,6 +13,7 @@ use super::state::AdminState;
 use crate::domain::id::{CategoryName, ProductName, RouteName};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::recurring::Monthly;
 use crate::domain::share::{Held, Receiver, Share, ShareItem};
 use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
 use crate::domain::time::Timestamp;
@@ -77,9 +78,15 @@ fn version(version: &PlanVersion) -> Value {
         "limits": version.limits.iter().map(limit).collect::<Vec<_>>(),
         "fee": tariff.fee_named(None).map(short_fee),
         "fees": tariff.fees.iter().map(fee).collect::<Vec<_>>(),
+        "monthly_fee": tariff.recurring.fee.as_ref().map(|monthly| shown_month(monthly, tariff.currency)),
+        "minimum": tariff.recurring.minimum.as_ref().map(|monthly| shown_month(monthly, tariff.currency)),
         "share": tariff.share.as_ref().map(|share| shown_share(share, tariff.currency)),
         "source": version.source.to_string(),
     })
+}
+
+fn shown_month(monthly: &Monthly, currency: Currency) -> String {
+    Amount { minor: monthly.minor, currency }.to_string()
 }
 
 /// A share with the percentage that it has if it is the only one, and its items.

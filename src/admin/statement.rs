@@ -16,13 +16,16 @@ use super::page::whole;
 use super::parameters::{Ids, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
-use crate::billing::statement::export::{charge_to_json, to_csv, to_html, to_json_with_status};
+use crate::billing::statement::export::{
+    charge_to_json, period_charge_to_json, to_csv, to_html, to_json_with_status,
+};
 use crate::billing::statement::{self, CloseEarly, StatementError};
 use crate::domain::action::Action;
 use crate::domain::id::AppId;
 use crate::domain::money::Currency;
+use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementStanding};
-use crate::domain::time::Period;
+use crate::domain::time::{Period, Zone};
 use crate::store::usage::{MAX_LISTED, UsageRow};
 
 /// Charges of a full page, as the store gives them.
@@ -33,9 +36,14 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     let period = parameters.optional::<Period>("period");
     let app = parameters.optional::<AppId>("app");
     parameters.finish()?;
-    let running = || Period::of(state.clock.now(), &state.policies.load().platform.zone);
-    let statements = statement::show(&state.store, period.unwrap_or_else(running), app.as_ref()).await?;
+    let zone = zone(&state);
+    let period = period.unwrap_or_else(|| Period::of(state.clock.now(), &zone));
+    let statements = statement::foresee(&state.store, (period, &zone), app.as_ref()).await?;
     ok(whole(&statements, to_json_with_status))
+}
+
+fn zone(state: &AdminState) -> Zone {
+    state.policies.load().platform.zone.clone()
 }
 
 /// `POST /admin/statements`: closes a period. Closing it again changes nothing.
@@ -49,7 +57,7 @@ pub(super) async fn close(
     let built = period.zip(early);
     let (period, early) = body.finish(built)?;
     let early = if early.unwrap_or(false) { CloseEarly::Allowed } else { CloseEarly::Refused };
-    let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
+    let (zone, now) = (zone(&state), state.clock.now());
     let what = json!({ "early": early == CloseEarly::Allowed });
     let store = who.recording(&state, (Action::StatementClose, &*period.to_string()), (None, Some(&what)));
     let closed = statement::close(&store, period, (&zone, now), early).await?;
@@ -106,7 +114,7 @@ async fn contents(state: &AdminState, period: Period, app: &AppId) -> Result<Vec
     if !kept.is_empty() {
         return Ok(kept.into_iter().map(|kept| (kept.currency, kept.content)).collect());
     }
-    let mut statements = statement::show(&state.store, period, Some(app)).await?;
+    let mut statements = statement::foresee(&state.store, (period, &zone(state)), Some(app)).await?;
     // Were the period closed meanwhile, these are not the bytes that were kept.
     statements.retain(|statement| statement.standing == StatementStanding::Draft);
     let draft = |draft: &Statement| (draft.currency.to_string(), to_json_with_status(draft).to_string());
@@ -129,7 +137,7 @@ fn missing() -> Problem {
 
 async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Statement>, Problem> {
     let (period, app) = named(period, app)?;
-    let statements = statement::show(&state.store, period, Some(&app)).await?;
+    let statements = statement::foresee(&state.store, (period, &zone(state)), Some(&app)).await?;
     if !statements.is_empty() {
         return Ok(statements);
     }
@@ -138,7 +146,7 @@ async fn find(state: &AdminState, period: &str, app: &str) -> Result<Vec<Stateme
 }
 
 /// `GET /admin/statements/{period}/{app}/charges?line=`: each charge, of one line if it is named, with its usage record, plan
-/// version and rule.
+/// version and rule; behind all others those by the month, with their subscriptions.
 pub(super) async fn charges(
     State(state): State<Arc<AdminState>>,
     Ids(period, app): Ids,
@@ -148,11 +156,15 @@ pub(super) async fn charges(
     let line = parameters.optional::<String>("line");
     parameters.finish()?;
     let (period, app) = named(&period, &app)?;
+    let mut by_the_month = by_the_month(&state, period, &app).await?;
+    by_the_month.retain(|charge| line.as_ref().is_none_or(|line| charge.line.id().to_string() == *line));
     let mut charges = match line {
         None => state.store.charges(period, &app, &after).await?,
-        Some(line) => statement::charges_of(&state.store, (period, &app), &line, &after)
-            .await?
-            .ok_or(Problem::NotFound("statement line"))?,
+        Some(line) => match statement::charges_of(&state.store, (period, &app), &line, &after).await? {
+            Some(charges) => charges,
+            None if is_expected(&state, (period, &app), &line).await? => Vec::new(),
+            None => return Err(Problem::NotFound("statement line")),
+        },
     };
     let is_full = charges.len() >= PAGE;
     if is_full {
@@ -163,8 +175,29 @@ pub(super) async fn charges(
     let next = charges.last().filter(|_| is_full).map(|kept| kept.charge.usage.to_string());
     let mut answer = whole(&charges, charge_to_json);
     name_calls(&state, &mut answer).await?;
+    if let (false, Some(items)) = (is_full, answer["items"].as_array_mut()) {
+        items.extend(by_the_month.iter().map(period_charge_to_json));
+    }
     answer["next"] = json!(next);
     ok(answer)
+}
+
+async fn by_the_month(state: &AdminState, period: Period, app: &AppId) -> Result<Vec<PeriodCharge>, Problem> {
+    let mut transaction = state.store.begin_reading().await?;
+    let charges = transaction.period_charges(period, Some(app)).await?;
+    transaction.roll_back().await?;
+    Ok(charges)
+}
+
+/// Whether it is a line that is charged when the period is closed.
+async fn is_expected(
+    state: &AdminState,
+    (period, app): (Period, &AppId),
+    line: &str,
+) -> Result<bool, Problem> {
+    let drafts = statement::foresee(&state.store, (period, &zone(state)), Some(app)).await?;
+    let mut lines = drafts.iter().flat_map(|draft| &draft.lines);
+    Ok(lines.any(|one| one.key.id().to_string() == line))
 }
 
 /// Gives each charge the time, route and method of its call.
@@ -195,14 +228,18 @@ impl From<StatementError> for Problem {
             StatementError::NotBegun(period, start) => {
                 Self::Conflict(format!("Period {period} begins at {start}; it can be closed after that."))
             }
-            StatementError::EarlierOpen(period, earlier) => {
-                Self::Conflict(format!("Period {earlier} has charges and is open; close it before {period}."))
-            }
+            StatementError::EarlierOpen(period, earlier) => Self::Conflict(format!(
+                "Period {earlier} is open, and has charges or some are due at its close; close it before {period}."
+            )),
             StatementError::Content(error) => {
                 tracing::error!(%error, "a final statement cannot be read");
                 Self::Internal
             }
             StatementError::Store(error) => error.into(),
+            StatementError::Posting(error) => {
+                tracing::error!(%error, "what subscriptions cost by the month cannot be posted");
+                Self::Internal
+            }
             StatementError::Money(error) => {
                 tracing::error!(%error, "a statement does not add up");
                 Self::Internal

@@ -163,7 +163,7 @@ pub(super) async fn move_to(
         .map_err(|detail| Problem::Invalid(vec![FieldError { pointer: "/version".to_owned(), detail }]))?;
     let after = Subscription { version: Some(to), ..found.clone() };
     let (before, after) = (show::subscription(&found), show::subscription(&after));
-    transaction.move_subscription(&found.id, to).await?;
+    transaction.move_subscription(&found.id, to, now).await?;
     let what = (Action::SubscriptionMove, subject(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
     transaction.commit().await?;

@@ -44,6 +44,8 @@ const VERSIONS: &[Column] = &[
     ("fee", "/fee/per_unit"),
     ("currency", "/currency"),
     ("free", "/fee/free_units"),
+    ("a month", "/monthly_fee"),
+    ("at least", "/minimum"),
     ("share %", "/share/percent"),
     ("limits", "/limits"),
     ("file", "/source"),

@@ -24,8 +24,9 @@ pub(super) struct StatementArguments {
 enum Action {
     /// Close a billing period: its statements are made, and never change again
     ///
-    /// Closing it again changes nothing and shows the same statements. What arrives late, or is corrected, is on the
-    /// next period's statement. A period that still runs is closed only if you ask for it with --early.
+    /// What subscriptions cost by the month is charged then. Closing it again changes nothing and shows the same
+    /// statements. What arrives late, or is corrected, is on the next period's statement. A period that still runs is
+    /// closed only if you ask for it with --early.
     Close {
         /// The period, such as 2026-11
         #[arg(long, value_name = "MONTH")]
@@ -124,6 +125,7 @@ const LINES: &[Column] = &[
     ("charges", "/charges"),
     ("units", "/units"),
     ("free", "/free_units"),
+    ("days", "/days"),
     ("each", "/unit_price"),
     ("price", "/price"),
     ("percent", "/percent"),

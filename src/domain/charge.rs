@@ -96,6 +96,10 @@ pub enum ChargeKind {
     /// What a fee comes to more or less since units of an earlier version of the plan have come, which have their turn in the
     /// free allowance first.
     Rewalk,
+    /// What a subscription costs by the month, whatever it is used for.
+    MonthlyFee,
+    /// What the fees of a subscription's month lack of the least that they come to.
+    Minimum,
     /// The platform's share of a sale.
     RevenueShare,
     /// What a refund gives back of a share.
@@ -104,7 +108,14 @@ pub enum ChargeKind {
 
 impl ChargeKind {
     /// All kinds, in the order in which they stand on statements.
-    pub const ALL: [Self; 4] = [Self::ServiceFee, Self::Rewalk, Self::RevenueShare, Self::ShareReversal];
+    pub const ALL: [Self; 6] = [
+        Self::ServiceFee,
+        Self::Rewalk,
+        Self::MonthlyFee,
+        Self::Minimum,
+        Self::RevenueShare,
+        Self::ShareReversal,
+    ];
 
     /// The name used in the store, in answers and in exports.
     #[must_use]
@@ -112,6 +123,8 @@ impl ChargeKind {
         match self {
             Self::ServiceFee => "service_fee",
             Self::Rewalk => "rewalk",
+            Self::MonthlyFee => "monthly_fee",
+            Self::Minimum => "minimum",
             Self::RevenueShare => "revenue_share",
             Self::ShareReversal => "share_reversal",
         }
@@ -121,8 +134,17 @@ impl ChargeKind {
     #[must_use]
     pub fn is_fee(self) -> bool {
         match self {
-            Self::ServiceFee | Self::Rewalk => true,
+            Self::ServiceFee | Self::Rewalk | Self::MonthlyFee | Self::Minimum => true,
             Self::RevenueShare | Self::ShareReversal => false,
+        }
+    }
+
+    /// Whether it is charged by days as a month is closed, and not by what is used.
+    #[must_use]
+    pub fn is_recurring(self) -> bool {
+        match self {
+            Self::MonthlyFee | Self::Minimum => true,
+            Self::ServiceFee | Self::Rewalk | Self::RevenueShare | Self::ShareReversal => false,
         }
     }
 

@@ -46,20 +46,35 @@ impl Plan {
     /// those behind it to which existing subscriptions move. `None` if its own is not there, or none is in force yet.
     #[must_use]
     pub fn version_for(&self, own: Option<u32>, at: Timestamp) -> Option<&PlanVersion> {
-        let Some(own) = own else { return self.version_at(at) };
-        let place = self.versions.iter().position(|version| version.reference.version == own)?;
-        let (first, later) = self.versions.get(place..)?.split_first()?;
-        let moves = |version: &&PlanVersion| {
-            version.effective_from <= at && matches!(version.existing, Existing::Move { .. })
-        };
-        Some(later.iter().rev().find(moves).unwrap_or(first)).filter(|version| version.effective_from <= at)
+        version_for(&self.versions, own, at)
     }
 
     /// The version in force at `at`; `None` before the first.
     #[must_use]
     pub fn version_at(&self, at: Timestamp) -> Option<&PlanVersion> {
-        self.versions.iter().rev().find(|version| version.effective_from <= at)
+        version_for(&self.versions, None, at)
     }
+}
+
+/// A version of a plan, as far as it says who is at it from when on.
+pub trait Dated {
+    /// Its number.
+    fn number(&self) -> u32;
+    /// From when it applies.
+    fn effective_from(&self) -> Timestamp;
+    /// Whether subscriptions to earlier versions move to it.
+    fn is_moved_to(&self) -> bool;
+}
+
+/// [`Plan::version_for`] of versions by rising effective date.
+#[must_use]
+pub fn version_for<V: Dated>(versions: &[V], own: Option<u32>, at: Timestamp) -> Option<&V> {
+    let is_in_force = |version: &&V| version.effective_from() <= at;
+    let Some(own) = own else { return versions.iter().rev().find(is_in_force) };
+    let place = versions.iter().position(|version| version.number() == own)?;
+    let (first, later) = versions.get(place..)?.split_first()?;
+    let moved_to = later.iter().rev().find(|version| is_in_force(version) && version.is_moved_to());
+    Some(moved_to.unwrap_or(first)).filter(is_in_force)
 }
 
 /// One version of a plan.
@@ -81,6 +96,20 @@ pub struct PlanVersion {
     pub source: Location,
 }
 
+impl Dated for PlanVersion {
+    fn number(&self) -> u32 {
+        self.reference.version
+    }
+
+    fn effective_from(&self) -> Timestamp {
+        self.effective_from
+    }
+
+    fn is_moved_to(&self) -> bool {
+        self.existing.moves()
+    }
+}
+
 /// What becomes of subscriptions to earlier versions when a version comes into force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
@@ -92,6 +121,14 @@ pub enum Existing {
         /// How long before at least it must be known.
         notice: Duration,
     },
+}
+
+impl Existing {
+    /// Whether they move to it.
+    #[must_use]
+    pub fn moves(self) -> bool {
+        matches!(self, Self::Move { .. })
+    }
 }
 
 /// What a merchant pays for being served by an app, in words. It is told and never charged here: whoever charges it knows how
@@ -156,6 +193,7 @@ pub enum LimitKey {
 mod tests {
     use super::*;
     use crate::domain::money::Rounding;
+    use crate::domain::recurring::Recurring;
 
     fn version(number: u32, from: i64, existing: Existing) -> PlanVersion {
         let source = Location { file: "plans/plan.yaml".into(), line: 1, column: 1 };
@@ -165,7 +203,13 @@ mod tests {
             effective_from: Timestamp::from_seconds(from),
             existing,
             limits: Vec::new(),
-            tariff: Tariff { currency, rounding, fees: Vec::new(), share: None },
+            tariff: Tariff {
+                currency,
+                rounding,
+                fees: Vec::new(),
+                share: None,
+                recurring: Recurring::default(),
+            },
             merchant_fee: None,
             source,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::charge::{ChargeKind, LineKey};
+use super::charge::LineKey;
 use super::id::{AppId, PartnerId};
 use super::location::Location;
 use super::money::{Amount, Currency, MoneyError};
@@ -45,6 +45,14 @@ pub enum StatementStanding {
     },
 }
 
+impl Statement {
+    /// Whether a line of it is not charged yet: it is what it would be were the period closed as things stand.
+    #[must_use]
+    pub fn expects(&self, line: &StatementLine) -> bool {
+        self.standing == StatementStanding::Draft && line.key.kind.is_recurring()
+    }
+}
+
 /// One line of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementLine {
@@ -52,7 +60,7 @@ pub struct StatementLine {
     pub key: LineKey,
     /// How many charges it sums up.
     pub charges: u64,
-    /// Units that cost something, or that do since a rewalk; of a share, transactions.
+    /// Units that cost something, or that do since a rewalk; of a share, transactions; of what recurs, days.
     pub quantity: u64,
     /// Units that were free of charge.
     pub free: u64,
@@ -60,7 +68,7 @@ pub struct StatementLine {
     pub rate: Decimal,
     /// The price in words, if not every unit costs the same.
     pub price: Option<Arc<str>>,
-    /// Of a share, the sum of the amounts of which it is a percentage.
+    /// Of a share, the sum of the amounts of which it is a percentage; of a minimum, what that is.
     pub base: Option<Amount>,
     /// What it comes to, rounded once.
     pub amount: Amount,
@@ -68,10 +76,29 @@ pub struct StatementLine {
     pub rule: Location,
 }
 
+impl StatementLine {
+    /// Adds what another line of the same key comes to.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`], [`MoneyError::MixedCurrencies`].
+    pub fn add(&mut self, other: &Self) -> Result<(), MoneyError> {
+        let count = |one: u64, other: u64| one.checked_add(other).ok_or(MoneyError::Overflow);
+        self.charges = count(self.charges, other.charges)?;
+        self.quantity = count(self.quantity, other.quantity)?;
+        self.free = count(self.free, other.free)?;
+        self.amount = self.amount.checked_add(other.amount)?;
+        self.base = match (self.base, other.base) {
+            (Some(base), Some(more)) => Some(base.checked_add(more)?),
+            (base, _) => base,
+        };
+        Ok(())
+    }
+}
+
 /// What the lines of a statement come to. Adjustments, of whatever kind, are summed by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
-    /// Service fees of the period.
+    /// Fees of the period: of calls, and by the month.
     pub fees: Amount,
     /// Shares of the period's sales, less what refunds gave back.
     pub share: Amount,
@@ -92,8 +119,8 @@ impl Totals {
         for line in lines {
             let sum = match (line.key.is_adjustment(), line.key.kind) {
                 (true, _) => &mut totals.adjustments,
-                (false, ChargeKind::ServiceFee | ChargeKind::Rewalk) => &mut totals.fees,
-                (false, ChargeKind::RevenueShare | ChargeKind::ShareReversal) => &mut totals.share,
+                (false, kind) if kind.is_fee() => &mut totals.fees,
+                (false, _) => &mut totals.share,
             };
             *sum = sum.checked_add(line.amount)?;
             totals.total = totals.total.checked_add(line.amount)?;

@@ -1,4 +1,4 @@
-//! What the apps of a plan version pay: fees by items, and a share of transactions.
+//! What the apps of a plan version pay: fees by items, a share of transactions, and by the month.
 //!
 //! An item is a price for the units of some routes, or of all. What its units come to in a period follows from how many there
 //! were, free of charge or not, and in which promotion: never from the order in which they came.
@@ -16,6 +16,7 @@ use super::id::{ItemName, RouteName};
 use super::ladder::{Bands, Disordered, Ladder, Rate, Steps};
 use super::location::Location;
 use super::money::{Amount, Currency, Rounding};
+use super::recurring::Recurring;
 use super::share::Share;
 use super::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Tariff {
     pub fees: Vec<FeeItem>,
     /// The revenue share, if transactions have one.
     pub share: Option<Share>,
+    /// What a subscription costs by the month.
+    pub recurring: Recurring,
 }
 
 impl Tariff {
@@ -69,6 +72,7 @@ impl Tariff {
             && self.fees.len() == other.fees.len()
             && self.fees.iter().zip(&other.fees).all(is_alike)
             && is_same_share
+            && self.recurring.is_same_price(&other.recurring)
     }
 }
 

@@ -272,10 +272,22 @@ impl Period {
     /// The first moment of the period in the platform's zone.
     #[must_use]
     pub fn start(self, zone: &Zone) -> Timestamp {
-        let start = Date::new(self.year, self.month, 1)
+        self.start_of_day(1, zone)
+    }
+
+    fn start_of_day(self, day: i8, zone: &Zone) -> Timestamp {
+        let start = Date::new(self.year, self.month, day)
             .ok()
             .and_then(|date| zone.0.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible().ok());
         Timestamp(start.map_or(0, jiff::Timestamp::as_microsecond))
+    }
+
+    /// The last moment of each of its days in the platform's zone.
+    #[must_use]
+    pub fn ends_of_days(self, zone: &Zone) -> Vec<Timestamp> {
+        let days = Date::new(self.year, self.month, 1).map_or(0, Date::days_in_month);
+        let nexts = (2..=days).map(|day| self.start_of_day(day, zone));
+        nexts.chain([self.end(zone)]).map(|next| Timestamp(next.0.saturating_sub(1))).collect()
     }
 
     /// The first moment after the period in the platform's zone.

@@ -92,6 +92,8 @@ impl TryFrom<ChargeRow> for KeptCharge {
                 position,
                 words: words(&row.price),
             },
+            // They have a table of their own.
+            ChargeKind::MonthlyFee | ChargeKind::Minimum => return Err(StoreError::corrupt("charge.kind")),
             ChargeKind::RevenueShare | ChargeKind::ShareReversal => Price::Percent {
                 transaction: known("charge.transaction_id", row.transaction_id)?,
                 base: Amount { minor: known("charge.base", row.base)?, currency: line.currency },
@@ -192,7 +194,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The charges behind a statement line, in the order of [`Store::charges`].
+    /// The charges behind a statement line, in the order of [`Store::charges`]; those of another partner's line of that
+    /// [`LineKey::id`] too, as an app has if it went from one to the other.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -215,8 +218,8 @@ impl Store {
         let days = (first.start(&zone).as_micros() / DAY - 2, last.end(&zone).as_micros() / DAY + 2);
         let which = match line {
             Some(_) => {
-                "and t.partner = $5 and t.service_period = $6 and t.kind = $7 and t.product = $8 and t.plan = $9 \
-                        and t.plan_version = $10 and t.currency = $11 and t.item = $12"
+                "and t.service_period = $5 and t.kind = $6 and t.product = $7 and t.plan = $8 and t.plan_version = $9 \
+                 and t.currency = $10 and t.item = $11"
             }
             None => "",
         };
@@ -236,7 +239,6 @@ impl Store {
                     .bind(number);
                 match line {
                     Some(line) => query
-                        .bind(line.partner.as_str())
                         .bind(line.service_period.to_string())
                         .bind(line.kind.name())
                         .bind(line.product.as_str())

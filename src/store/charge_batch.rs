@@ -62,7 +62,8 @@ impl Transaction {
         Ok(postings)
     }
 
-    async fn insert_terms(&mut self, terms: &[(i64, &LineKey, Terms)]) -> Result<(), StoreError> {
+    /// Keeps the terms of charges, each with its number and line.
+    pub(super) async fn insert_terms(&mut self, terms: &[(i64, &LineKey, Terms)]) -> Result<(), StoreError> {
         insert_rows!(
             self,
             "insert into charge_terms (number, partner, app, period, service_period, kind, product, plan, plan_version, \

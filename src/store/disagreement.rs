@@ -26,6 +26,7 @@ mod bounds;
 mod ledger;
 mod lines;
 mod pending;
+mod recurring;
 mod sales;
 mod usage;
 
@@ -33,11 +34,12 @@ mod usage;
 type Disagreement = (&'static str, &'static str);
 
 /// All of it, by theme.
-const THEMES: [&[Disagreement]; 6] = [
+const THEMES: [&[Disagreement]; 7] = [
     ledger::DISAGREEMENTS,
     pending::DISAGREEMENTS,
     usage::DISAGREEMENTS,
     lines::DISAGREEMENTS,
+    recurring::DISAGREEMENTS,
     sales::DISAGREEMENTS,
     balances::DISAGREEMENTS,
 ];

@@ -81,6 +81,11 @@ impl Numbers {
         next(&mut self.last.ledger)
     }
 
+    /// A number for terms of a charge that shares them with no other.
+    pub(super) fn next_terms(&mut self) -> i64 {
+        next(&mut self.last.terms)
+    }
+
     /// The number of a record's context. A new one is given to `new` with it.
     pub(super) fn context<'r>(
         &mut self,

@@ -1,13 +1,18 @@
 //! The prices of every plan version that was ever in force: usage is rated by them even after they left the files.
 
+use std::collections::HashMap;
+
 use super::error::StoreError;
 use super::open::Store;
 use super::row::{known, parse};
 use super::tariff_form;
 use super::transaction::Transaction;
+use super::usage::plan_ref;
+use crate::domain::id::{AppId, PlanName};
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding, parse_decimal};
-use crate::domain::plan::PlanRef;
+use crate::domain::plan::{Dated, Existing, PlanRef};
+use crate::domain::recurring::Recurring;
 use crate::domain::share::Share;
 use crate::domain::tariff::{FeeItem, FeeTerms, Tariff};
 use crate::domain::time::Timestamp;
@@ -15,14 +20,35 @@ use crate::domain::time::Timestamp;
 /// A plan version as it was when it came into force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptVersion {
+    /// Its name and number.
+    pub reference: PlanRef,
     /// Its prices.
     pub tariff: Tariff,
     /// From when it applies; none if it was kept when that was not.
     pub effective_from: Option<Timestamp>,
+    /// Whether subscriptions to earlier versions moved to it.
+    pub moves: bool,
+}
+
+impl Dated for KeptVersion {
+    fn number(&self) -> u32 {
+        self.reference.version
+    }
+
+    fn effective_from(&self) -> Timestamp {
+        self.effective_from.unwrap_or(Timestamp::from_micros(i64::MIN))
+    }
+
+    fn is_moved_to(&self) -> bool {
+        self.moves
+    }
 }
 
 row! {
     TariffRow {
+        plan: String,
+        version: i64,
+        moves: i64,
         effective_from: Option<i64>,
         currency: String,
         rounding: String,
@@ -51,7 +77,12 @@ impl TryFrom<TariffRow> for KeptVersion {
             (None, None) => in_columns(&row, currency, rounding)?,
             (Some(_), None) | (None, Some(_)) => return Err(StoreError::corrupt("plan_version.form")),
         };
-        Ok(Self { tariff, effective_from: super::row::time(row.effective_from) })
+        Ok(Self {
+            reference: plan_ref("plan_version.version", &row.plan, row.version)?,
+            tariff,
+            effective_from: super::row::time(row.effective_from),
+            moves: row.moves != 0,
+        })
     }
 }
 
@@ -70,7 +101,7 @@ fn in_columns(row: &TariffRow, currency: Currency, rounding: Rounding) -> Result
         let source = location(row.share_file.as_deref(), row.share_line, row.share_column);
         Share::of_percent(percent, source)
     });
-    Ok(Tariff { currency, rounding, fees, share })
+    Ok(Tariff { currency, rounding, fees, share, recurring: Recurring::default() })
 }
 
 fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Location {
@@ -78,8 +109,20 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
     Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
 }
 
-const SELECT: &str = "select effective_from, currency, rounding, form, tariff, fee, free_units, fee_file, fee_line, fee_column, share, share_file, \
-                      share_line, share_column from plan_version where plan = $1 and version = $2";
+/// What an older program kept says by its notice whether subscriptions moved to it.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "select v.plan, v.version, cast(coalesce(v.moves, (select 1 from plan_notice n where n.plan = v.plan \
+             and n.version = v.version), 0) as bigint) as moves, v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, \
+             v.free_units, v.fee_file, v.fee_line, v.fee_column, v.share, v.share_file, v.share_line, v.share_column \
+             from plan_version v where ",
+            $which
+        )
+    };
+}
+
+const SELECT: &str = select!("v.plan = $1 and v.version = $2");
 
 impl Store {
     /// A plan version that came into force.
@@ -97,15 +140,16 @@ impl Store {
 
 /// Binds a plan version and its prices, in the order of the statements below.
 macro_rules! bind_version {
-    ($statement:expr, $plan:expr, $tariff:expr, $text:expr) => {
+    ($statement:expr, $plan:expr, ($tariff:expr, $text:expr), $existing:expr) => {
         $statement
             .bind($plan.name.as_str())
             .bind(i64::from($plan.version))
             .bind($tariff.currency.to_string())
             .bind($tariff.rounding.name())
-            .bind(tariff_form::FORM)
-            .bind($text)
+            .bind($text.0)
+            .bind($text.1.as_str())
             .bind(i64::from($tariff.charges_every_call()))
+            .bind(i64::from($existing.moves()))
     };
 }
 
@@ -122,6 +166,34 @@ impl Transaction {
         row.map(KeptVersion::try_from).transpose()
     }
 
+    /// All versions that came into force, in order, of each plan under which there are subscriptions: of one app, if it is named.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn plans_in_use(
+        &mut self,
+        app: Option<&AppId>,
+    ) -> Result<HashMap<PlanName, Vec<KeptVersion>>, StoreError> {
+        // An app's are found by their index.
+        let sql = match app {
+            Some(_) => {
+                select!("v.plan in (select plan from subscription where app = $1) order by v.plan, v.version")
+            }
+            None => {
+                select!("$1 = '' and v.plan in (select plan from subscription) order by v.plan, v.version")
+            }
+        };
+        let rows: Vec<TariffRow> = on!(self.connection(), db => {
+            sqlx::query_as(sql).bind(app.map_or("", AppId::as_str)).fetch_all(db).await
+        })?;
+        let mut plans: HashMap<PlanName, Vec<KeptVersion>> = HashMap::new();
+        for row in rows {
+            let kept = KeptVersion::try_from(row)?;
+            plans.entry(kept.reference.name.clone()).or_default().push(kept);
+        }
+        Ok(plans)
+    }
+
     /// Keeps a plan version that came into force.
     ///
     /// # Errors
@@ -130,15 +202,15 @@ impl Transaction {
         &mut self,
         plan: &PlanRef,
         tariff: &Tariff,
-        effective_from: Timestamp,
+        (effective_from, existing): (Timestamp, Existing),
     ) -> Result<(), StoreError> {
         let text = tariff_form::write(tariff)?;
         on!(self.connection(), db => {
             let statement = sqlx::query(
-                "insert into plan_version (plan, version, currency, rounding, form, tariff, every_call, effective_from, \
-                 free_units) values ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
+                "insert into plan_version (plan, version, currency, rounding, form, tariff, every_call, moves, effective_from, \
+                 free_units) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
             );
-            bind_version!(statement, plan, tariff, text.as_str())
+            bind_version!(statement, plan, (tariff, text), existing)
             .bind(effective_from.as_micros())
             .execute(db)
             .await
@@ -154,16 +226,17 @@ impl Transaction {
     pub async fn date_plan_version(
         &mut self,
         plan: &PlanRef,
-        effective_from: Timestamp,
+        (effective_from, existing): (Timestamp, Existing),
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
             sqlx::query(
-                "update plan_version set effective_from = $3 where plan = $1 and version = $2 \
+                "update plan_version set effective_from = $3, moves = $4 where plan = $1 and version = $2 \
                  and effective_from is null",
             )
             .bind(plan.name.as_str())
             .bind(i64::from(plan.version))
             .bind(effective_from.as_micros())
+            .bind(i64::from(existing.moves()))
             .execute(db)
             .await
             .map(|_| ())
@@ -180,15 +253,17 @@ impl Transaction {
         &mut self,
         plan: &PlanRef,
         tariff: &Tariff,
+        existing: Existing,
     ) -> Result<bool, StoreError> {
         let text = tariff_form::write(tariff)?;
         let changed = on!(self.connection(), db => {
             let statement = sqlx::query(
-                "update plan_version set currency = $3, rounding = $4, form = $5, tariff = $6, every_call = $7 \
+                "update plan_version set currency = $3, rounding = $4, form = $5, tariff = $6, every_call = $7, \
+                 moves = $8 \
                  where plan = $1 and version = $2 and effective_from is null \
                  and not exists (select 1 from charge c where c.plan = $1 and c.plan_version = $2)",
             );
-            bind_version!(statement, plan, tariff, text.as_str())
+            bind_version!(statement, plan, (tariff, text), existing)
             .execute(db)
             .await
             .map(|done| done.rows_affected())

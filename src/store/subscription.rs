@@ -247,11 +247,29 @@ impl Transaction {
         require("subscription", changed)
     }
 
-    /// Has a subscription stand at a version of its plan from now on.
+    /// Has a subscription stand at a version of its plan from `now` on, and notes at which it stood before.
     ///
     /// # Errors
     /// [`StoreError::Missing`] without such a subscription; [`StoreError::Unavailable`].
-    pub async fn move_subscription(&mut self, id: &SubscriptionId, version: u32) -> Result<(), StoreError> {
+    pub async fn move_subscription(
+        &mut self,
+        id: &SubscriptionId,
+        version: u32,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into subscription_move (subscription, part, at, version_before, version) select s.id, \
+                 (select coalesce(max(m.part), 0) + 1 from subscription_move m where m.subscription = s.id), $3, s.plan_version, $2 \
+                 from subscription s where s.id = $1",
+            )
+            .bind(id.as_str())
+            .bind(i64::from(version))
+            .bind(now.as_micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
         let changed = on!(self.connection(), db => {
             sqlx::query("update subscription set plan_version = $2 where id = $1")
                 .bind(id.as_str())

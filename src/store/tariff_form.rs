@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use crate::domain::location::Location;
 use crate::domain::money::{Currency, Rounding};
+use crate::domain::recurring::{Monthly, Recurring};
 use crate::domain::share::Share;
 use crate::domain::tariff::Tariff;
 
-/// The form that is written. Rows without one have their prices in columns.
-pub(super) const FORM: i64 = 1;
+/// The form that is written of prices of which the first programs with forms knew all. Rows without one have their prices in columns.
+const FIRST: i64 = 1;
+/// The form with what recurs by the month.
+const RECURRING: i64 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +26,34 @@ struct Document {
     /// The items of the share; none if there is no share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     shares: Vec<share::Item>,
+    /// By the month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    monthly_fee: Option<Month>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    minimum: Option<Month>,
+}
+
+/// An amount of a month.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Month {
+    minor: i64,
+    source: Place,
+}
+
+impl From<&Monthly> for Month {
+    fn from(monthly: &Monthly) -> Self {
+        Self { minor: monthly.minor, source: Place::from(&monthly.source) }
+    }
+}
+
+impl TryFrom<Month> for Monthly {
+    type Error = StoreError;
+
+    fn try_from(Month { minor, source }: Month) -> Result<Self, StoreError> {
+        let minor = Some(minor).filter(|minor| *minor >= 0).ok_or_else(wrong)?;
+        Ok(Self { minor, source: source.into() })
+    }
 }
 
 /// Where something stands in the policy files.
@@ -51,16 +82,20 @@ fn wrong() -> StoreError {
     StoreError::corrupt("plan_version.tariff")
 }
 
-/// The fees and shares of a tariff, in form [`FORM`].
+/// What a tariff says, and in which form.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if JSON could not hold them.
-pub(super) fn write(tariff: &Tariff) -> Result<String, StoreError> {
+pub(super) fn write(tariff: &Tariff) -> Result<(i64, String), StoreError> {
+    let Recurring { fee, minimum } = &tariff.recurring;
     let document = Document {
         fees: tariff.fees.iter().map(|item| fee::to_json(item.terms())).collect(),
         shares: tariff.share.iter().flat_map(|share| &share.items).map(share::to_json).collect(),
+        monthly_fee: fee.as_ref().map(Month::from),
+        minimum: minimum.as_ref().map(Month::from),
     };
-    serde_json::to_string(&document).map_err(|_| wrong())
+    let form = if tariff.recurring.is_none() { FIRST } else { RECURRING };
+    Ok((form, serde_json::to_string(&document).map_err(|_| wrong())?))
 }
 
 /// The tariff that was written so in that form.
@@ -72,8 +107,8 @@ pub(super) fn read(
     currency: Currency,
     rounding: Rounding,
 ) -> Result<Tariff, StoreError> {
-    if form != FORM {
-        let known = format!("plan_version.form: {form}, and this program knows {FORM}");
+    if !(FIRST..=RECURRING).contains(&form) {
+        let known = format!("plan_version.form: {form}, and this program knows {FIRST} to {RECURRING}");
         return Err(StoreError::corrupt(known));
     }
     let document: Document = serde_json::from_str(text).map_err(|_| wrong())?;
@@ -81,7 +116,11 @@ pub(super) fn read(
     let fees = document.fees.into_iter().map(item).collect::<Result<_, _>>()?;
     let items: Vec<_> = document.shares.into_iter().map(share::from_json).collect::<Result<_, _>>()?;
     let share = (!items.is_empty()).then_some(Share { items });
-    Ok(Tariff { currency, rounding, fees, share })
+    let recurring = Recurring {
+        fee: document.monthly_fee.map(Monthly::try_from).transpose()?,
+        minimum: document.minimum.map(Monthly::try_from).transpose()?,
+    };
+    Ok(Tariff { currency, rounding, fees, share, recurring })
 }
 
 #[cfg(test)]
@@ -142,25 +181,49 @@ mod tests {
         };
         let mut share = Share::of_percent(number("2.50"), source);
         share.items.insert(0, digital);
-        Tariff { currency, rounding: Rounding::HalfEven, fees, share: Some(share) }
+        let (rounding, recurring) = (Rounding::HalfEven, Recurring::default());
+        Tariff { currency, rounding, fees, share: Some(share), recurring }
     }
 
     #[test]
     fn a_tariff_is_these_very_bytes_and_is_read_back() {
         let tariff = tariff();
-        assert_eq!(write(&tariff).unwrap(), GOLDEN);
-        let read = |text: &str| read((FORM, text), tariff.currency, tariff.rounding);
-        let again = read(GOLDEN).unwrap();
+        assert_eq!(write(&tariff).unwrap(), (FIRST, GOLDEN.to_owned()));
+        let read = |(form, text): (i64, &str)| read((form, text), tariff.currency, tariff.rounding);
+        let again = read((FIRST, GOLDEN)).unwrap();
         assert!(again.prices_like(&tariff), "{again:?}");
         let bare = Tariff { fees: Vec::new(), share: None, ..tariff.clone() };
-        assert_eq!(read(&write(&bare).unwrap()).unwrap(), bare);
+        let (form, text) = write(&bare).unwrap();
+        assert_eq!(read((form, &text)).unwrap(), bare);
+    }
+
+    #[test]
+    fn what_recurs_is_of_a_form_of_its_own() {
+        let source = Location { file: "plans/a.yaml".into(), line: 3, column: 7 };
+        let monthly = |minor| Some(Monthly { minor, source: source.clone() });
+        let recurring = Recurring { fee: monthly(9_900), minimum: monthly(50_000) };
+        let tariff = Tariff { fees: Vec::new(), share: None, recurring, ..tariff() };
+        let golden = concat!(
+            r#"{"fees":[],"monthly_fee":{"minor":9900,"source":{"file":"plans/a.yaml","line":3,"column":7}},"#,
+            r#""minimum":{"minor":50000,"source":{"file":"plans/a.yaml","line":3,"column":7}}}"#,
+        );
+        assert_eq!(write(&tariff).unwrap(), (RECURRING, golden.to_owned()));
+        let read = |text: &str| read((RECURRING, text), tariff.currency, tariff.rounding);
+        assert_eq!(read(golden).unwrap(), tariff);
+        assert!(read(&golden.replace("9900", "-1")).is_err());
+        let elsewhere = Location { line: 9, ..source.clone() };
+        let moved =
+            Recurring { fee: Some(Monthly { minor: 9_900, source: elsewhere }), ..tariff.recurring.clone() };
+        assert!(tariff.prices_like(&Tariff { recurring: moved, ..tariff.clone() }));
+        let dearer = Recurring { fee: monthly(9_901), ..tariff.recurring.clone() };
+        assert!(!tariff.prices_like(&Tariff { recurring: dearer, ..tariff.clone() }));
     }
 
     #[test]
     fn what_is_no_tariff_is_refused() {
         let tariff = tariff();
         let read = |form, text: &str| read((form, text), tariff.currency, tariff.rounding);
-        assert!(read(2, GOLDEN).unwrap_err().to_string().contains("form"));
+        assert!(read(3, GOLDEN).unwrap_err().to_string().contains("form"));
         for (text, wrong) in [
             (r#""each":"0.01""#, r#""each":"0,01""#),
             (r#""cap":"20000""#, r#""cap":"-1""#),
@@ -171,7 +234,7 @@ mod tests {
             (r#""item":"calls""#, r#""item":"""#),
         ] {
             let text = GOLDEN.replacen(text, wrong, 1);
-            assert!(matches!(read(FORM, &text), Err(StoreError::Corrupt { .. })), "{text}");
+            assert!(matches!(read(FIRST, &text), Err(StoreError::Corrupt { .. })), "{text}");
         }
     }
 }

@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
+use crate::domain::money::Amount;
+use crate::domain::period_charge::PeriodCharge;
+use crate::domain::plan::PlanRef;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
 use crate::store::ledger::Balance;
 use crate::store::statement::KeptStatement;
@@ -104,6 +108,7 @@ async fn compare_period(
             names.into_iter().collect::<Vec<_>>().join(", ")
         ));
     }
+    check_recurring(transaction, period, findings).await?;
     let kept = transaction.statements(period, None).await?;
     let Some(closed_at) = transaction.closed_at(period).await? else {
         let numbers = kept.iter().map(|kept| kept.number);
@@ -116,6 +121,39 @@ async fn compare_period(
     );
     check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
     Ok(())
+}
+
+/// Whether what was charged by the month is what the plan versions say, as they were in force.
+async fn check_recurring(
+    transaction: &mut Transaction,
+    period: Period,
+    findings: &mut Vec<String>,
+) -> Result<(), StatementError> {
+    let mut tariffs: BTreeMap<PlanRef, Option<Tariff>> = BTreeMap::new();
+    for charge in transaction.period_charges(period, None).await? {
+        let plan = &charge.line.plan;
+        if !tariffs.contains_key(plan) {
+            let kept = transaction.plan_version(plan).await?.map(|kept| kept.tariff);
+            tariffs.insert(plan.clone(), kept);
+        }
+        let tariff = tariffs.get(plan).and_then(Option::as_ref);
+        if !tariff.is_some_and(|tariff| comes_to(tariff, &charge)) {
+            findings.push(format!("{}: it is not what plan version {plan} says of its days", charge.cause()));
+        }
+    }
+    Ok(())
+}
+
+fn comes_to(tariff: &Tariff, charge: &PeriodCharge) -> bool {
+    let (monthly, by_days) = match charge.base {
+        None => (&tariff.recurring.fee, charge.amount),
+        Some(base) => (&tariff.recurring.minimum, base),
+    };
+    monthly.as_ref().is_some_and(|monthly| {
+        let whole = Amount { minor: monthly.minor, currency: tariff.currency };
+        let part = monthly.for_days((charge.days, charge.of_days), tariff.currency, tariff.rounding);
+        charge.monthly == whole && part == Ok(by_days)
+    })
 }
 
 /// Whether each kept statement is what its charges come to, and each that they come to is kept.

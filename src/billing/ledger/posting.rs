@@ -146,12 +146,24 @@ fn cause(origin: &Origin, charge: &Charge) -> String {
     format!("{origin} {} {} {} {}", line.partner, line.app, line.period, line.id())
 }
 
-/// The partner owes `sum`, and the platform has earned it; below zero, the other way round.
 fn transfer(Group { line, cause, at, sum, .. }: Group) -> Result<LedgerTransaction, PostingError> {
+    post_fee(cause, &line, (at, sum))
+}
+
+/// What is added to a line of fees: its partner owes `sum`, and the platform has earned it; below zero, the other way round.
+///
+/// # Errors
+/// [`PostingError`].
+pub(in crate::billing) fn post_fee(
+    cause: String,
+    line: &LineKey,
+    (at, sum): (Timestamp, Amount),
+) -> Result<LedgerTransaction, PostingError> {
+    let partner = Party::Partner(line.partner.clone());
     let postings = vec![
-        Posting { account: Account::new(Party::Partner(line.partner), Purpose::Receivable), amount: sum },
+        Posting { account: Account::new(partner, Purpose::Receivable), amount: sum },
         Posting { account: Account::new(Party::Platform, Purpose::FeeRevenue), amount: sum.negated()? },
     ];
-    let about = About { app: line.app, period: line.period, at };
+    let about = About { app: line.app.clone(), period: line.period, at };
     Ok(LedgerTransaction::new(cause, about, postings)?)
 }

@@ -15,7 +15,8 @@ use crate::store::{Store, StoreError, Transaction};
 /// A plan version that was in force is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force with other prices or from another time; leave it as it was and add the next version"
+    "{place}: plan {plan} was in force with other prices, from another time or with another `existing`; leave it as it was and add \
+     the next version"
 )]
 pub struct Changed {
     /// The plan version.
@@ -167,14 +168,15 @@ enum Step {
     Keep,
     /// It is kept without a date, which it has now.
     Date,
-    /// It is kept without a date, with other prices; and it is not in force yet.
+    /// It is kept without a date, as another; and it is not in force yet.
     Replace,
 }
 
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
-    match (kept.effective_from, kept.tariff.prices_like(&version.tariff)) {
+    let is_same = kept.tariff.prices_like(&version.tariff) && kept.moves == version.existing.moves();
+    match (kept.effective_from, is_same) {
         (Some(from), true) if from == version.effective_from => Ok(Step::None),
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
@@ -191,14 +193,15 @@ async fn keep(
     version: &PlanVersion,
     now: Timestamp,
 ) -> Result<Result<(), Changed>, StoreError> {
-    let PlanVersion { reference, tariff, effective_from, .. } = version;
+    let PlanVersion { reference, tariff, effective_from, existing, .. } = version;
+    let dated = (*effective_from, *existing);
     let kept = transaction.plan_version(reference).await?;
     match step(version, kept.as_ref(), now) {
         Ok(Step::None) => {}
-        Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, *effective_from).await?,
-        Ok(Step::Date) => transaction.date_plan_version(reference, *effective_from).await?,
+        Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
+        Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
         Ok(Step::Replace) => {
-            if !transaction.replace_plan_version(reference, tariff).await? {
+            if !transaction.replace_plan_version(reference, tariff, *existing).await? {
                 return Ok(Err(changed(version)));
             }
         }

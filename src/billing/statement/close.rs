@@ -4,15 +4,19 @@
 //! keeps what it came to as bytes under a number and a hash: from then on the statement is those bytes, and nothing else.
 //! What comes later is an adjustment on a later statement.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::accrual;
 use super::content::{self, Unreadable};
+use crate::billing::ledger::posting::{PostingError, post_fee};
 use crate::domain::charge::LineKey;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
+use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding, Totals};
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::store::charge::KeptCharge;
@@ -29,7 +33,7 @@ pub enum StatementError {
     /// The period has not begun.
     #[error("period {0} begins at {1}")]
     NotBegun(Period, Timestamp),
-    /// An earlier period has charges and is open.
+    /// An earlier period has charges, or some are due, and is open.
     #[error("period {1} is open; it is closed before {0}")]
     EarlierOpen(Period, Period),
     /// What is kept of a final statement cannot be read.
@@ -41,6 +45,9 @@ pub enum StatementError {
     /// The lines do not add up.
     #[error("the lines do not add up")]
     Money(#[from] MoneyError),
+    /// What subscriptions cost by the month cannot be posted.
+    #[error("what subscriptions cost by the month cannot be posted")]
+    Posting(#[from] PostingError),
 }
 
 /// Whether a period may be closed before its end.
@@ -61,7 +68,7 @@ pub struct Closed {
     pub statements: Vec<KeptStatement>,
 }
 
-/// Closes a period: its statements are final.
+/// Closes a period: what its subscriptions cost by the month is charged, and its statements are final.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -73,13 +80,15 @@ pub async fn close(
 ) -> Result<Closed, StatementError> {
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
-    let was_closed = transaction.closed_periods().await?.contains(&period);
+    let closed = transaction.closed_periods().await?;
+    let was_closed = closed.contains(&period);
     if was_closed {
         let statements = transaction.statements(period, None).await?;
         transaction.roll_back().await?;
         return Ok(Closed { was_closed, statements });
     }
-    may_close(&mut transaction, period, (zone, now), early).await?;
+    may_close(&mut transaction, (period, &closed), (zone, now), early).await?;
+    charge_subscriptions(&mut transaction, period, (zone, now)).await?;
     let first = transaction.next_statement_number().await?;
     let statements = arrange(transaction.line_totals(period, None).await?, period)?;
     let keep = |(number, statement)| keep(number, statement, now);
@@ -93,7 +102,7 @@ pub async fn close(
 /// Periods are closed in order, each after its end or, on demand, while it runs.
 async fn may_close(
     transaction: &mut Transaction,
-    period: Period,
+    (period, closed): (Period, &BTreeSet<Period>),
     (zone, now): (&Zone, Timestamp),
     early: CloseEarly,
 ) -> Result<(), StatementError> {
@@ -104,10 +113,50 @@ async fn may_close(
     if now < end && early == CloseEarly::Refused {
         return Err(StatementError::StillOpen(period, end));
     }
-    match transaction.open_before(period).await? {
+    let charged = transaction.open_before(period).await?;
+    let due = accrual::open_before(transaction, (period, zone), closed).await?;
+    match charged.into_iter().chain(due).min() {
         Some(earlier) => Err(StatementError::EarlierOpen(period, earlier)),
         None => Ok(()),
     }
+}
+
+/// Charges what subscriptions cost in a period by the month. The transaction closes the period too: so it is done once.
+async fn charge_subscriptions(
+    transaction: &mut Transaction,
+    period: Period,
+    (zone, now): (&Zone, Timestamp),
+) -> Result<(), StatementError> {
+    let lines = transaction.line_totals(period, None).await?;
+    let due = accrual::due(transaction, (period, zone), None, &lines).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let mut posted = Vec::with_capacity(due.len());
+    for charge in due {
+        let charge = PeriodCharge { at: charge.at.min(now), ..charge };
+        let posting = post_fee(charge.cause(), &charge.line, (charge.at, charge.amount))?;
+        posted.push((charge, posting));
+    }
+    transaction.keep_period_charges(&posted).await?;
+    let lines = lines_of(posted.iter().map(|(charge, _)| charge))?;
+    transaction.add_to_lines(&lines).await?;
+    Ok(())
+}
+
+/// The lines that charges by the month come to.
+fn lines_of<'c>(charges: impl Iterator<Item = &'c PeriodCharge>) -> Result<Vec<StatementLine>, MoneyError> {
+    let mut lines: BTreeMap<LineKey, StatementLine> = BTreeMap::new();
+    for charge in charges {
+        let one = charge.statement_line();
+        match lines.entry(charge.line.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(one);
+            }
+            Entry::Occupied(mut line) => line.get_mut().add(&one)?,
+        }
+    }
+    Ok(lines.into_values().collect())
 }
 
 fn keep(number: i64, statement: &Statement, now: Timestamp) -> Result<KeptStatement, Unreadable> {
@@ -124,8 +173,8 @@ fn keep(number: i64, statement: &Statement, now: Timestamp) -> Result<KeptStatem
     })
 }
 
-/// The statements of a period, of one app if it is named: if the period is closed, as they were kept, else as they would
-/// be now.
+/// The statements of a period, of one app if it is named: if the period is closed, as they were kept, else drafts of what is
+/// charged by now.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -135,7 +184,22 @@ pub async fn show(
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
     let mut transaction = store.begin_reading().await?;
-    let statements = read(&mut transaction, period, app).await?;
+    let statements = read(&mut transaction, (period, None), app).await?;
+    transaction.roll_back().await?;
+    Ok(statements)
+}
+
+/// The same, with drafts as they would be were the period closed as things stand: with what subscriptions cost by the month.
+///
+/// # Errors
+/// [`StatementError`].
+pub async fn foresee(
+    store: &Store,
+    (period, zone): (Period, &Zone),
+    app: Option<&AppId>,
+) -> Result<Vec<Statement>, StatementError> {
+    let mut transaction = store.begin_reading().await?;
+    let statements = read(&mut transaction, (period, Some(zone)), app).await?;
     transaction.roll_back().await?;
     Ok(statements)
 }
@@ -152,9 +216,9 @@ pub async fn running(
 ) -> Result<(Period, Vec<Statement>), StatementError> {
     let mut transaction = store.begin_reading().await?;
     let period = first_open(&transaction.closed_periods().await?, Period::of(now, zone));
-    let lines = transaction.line_totals(period, Some(app)).await?;
+    let statements = read(&mut transaction, (period, Some(zone)), Some(app)).await?;
     transaction.roll_back().await?;
-    Ok((period, arrange(lines, period)?))
+    Ok((period, statements))
 }
 
 /// The first period from `from` on that is not `closed`.
@@ -166,18 +230,22 @@ pub(in crate::billing) fn first_open(closed: &BTreeSet<Period>, from: Period) ->
     period
 }
 
+/// Drafts with what is due at the close, if a zone says when months begin and end.
 async fn read(
     transaction: &mut Transaction,
-    period: Period,
+    (period, zone): (Period, Option<&Zone>),
     app: Option<&AppId>,
 ) -> Result<Vec<Statement>, StatementError> {
-    match transaction.closed_at(period).await? {
-        Some(_) => {
-            let kept = transaction.statements(period, app).await?;
-            Ok(kept.iter().map(content::read).collect::<Result<_, _>>()?)
-        }
-        None => Ok(arrange(transaction.line_totals(period, app).await?, period)?),
+    if transaction.closed_at(period).await?.is_some() {
+        let kept = transaction.statements(period, app).await?;
+        return Ok(kept.iter().map(content::read).collect::<Result<_, _>>()?);
     }
+    let mut lines = transaction.line_totals(period, app).await?;
+    if let Some(zone) = zone {
+        let due = accrual::due(transaction, (period, zone), app, &lines).await?;
+        lines.extend(lines_of(due.iter())?);
+    }
+    Ok(arrange(lines, period)?)
 }
 
 /// The final statements of an app and period, as they are kept: one for each currency; none if the period is open.
@@ -203,15 +271,11 @@ pub async fn charges_of(
     after: &str,
 ) -> Result<Option<Vec<KeptCharge>>, StatementError> {
     let statements = show(store, period, Some(app)).await?;
-    let lines = statements.into_iter().flat_map(|statement| statement.lines);
-    let mut found = Vec::new();
-    for line in lines.filter(|candidate| candidate.key.id().to_string() == line) {
-        found.push(store.charges_of_line(&line.key, after).await?);
+    let mut lines = statements.into_iter().flat_map(|statement| statement.lines);
+    match lines.find(|candidate| candidate.key.id().to_string() == line) {
+        Some(line) => Ok(Some(store.charges_of_line(&line.key, after).await?)),
+        None => Ok(None),
     }
-    Ok(found.into_iter().reduce(|mut one, mut other| {
-        one.append(&mut other);
-        one
-    }))
 }
 
 /// Lines as draft statements: one for each app, partner and currency, in this order; adjustments last.

@@ -16,8 +16,8 @@ use crate::domain::time::{Period, Timestamp};
 use crate::store::statement::KeptStatement;
 
 /// The form that is written. Form 0 had neither number nor time of closing, and its fields in the order of the alphabet; of
-/// form 1, lines had neither items nor prices in words.
-const FORMAT: u32 = 2;
+/// form 1, lines had neither items nor prices in words; of form 2, nothing was charged by the month.
+const FORMAT: u32 = 3;
 
 /// A content that cannot be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,8 @@ struct Line {
     price: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transactions: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    days: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,9 +104,10 @@ pub fn write(statement: &Statement, number: i64, closed_at: Timestamp) -> Result
 
 fn write_line(line: &StatementLine) -> Line {
     let rate = Some(line.rate.normalize().to_string());
-    let is_fee = match line.key.kind {
-        ChargeKind::ServiceFee | ChargeKind::Rewalk => true,
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => false,
+    let (is_fee, is_share) = match line.key.kind {
+        ChargeKind::ServiceFee | ChargeKind::Rewalk => (true, false),
+        ChargeKind::MonthlyFee | ChargeKind::Minimum => (false, false),
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal => (false, true),
     };
     Line {
         id: line.key.id().to_string(),
@@ -119,9 +122,10 @@ fn write_line(line: &StatementLine) -> Line {
         free_units: is_fee.then_some(line.free),
         unit_price: rate.clone().filter(|_| is_fee && line.price.is_none()),
         price: line.price.as_ref().map(ToString::to_string),
-        transactions: (!is_fee).then_some(line.quantity),
+        transactions: is_share.then_some(line.quantity),
+        days: line.key.kind.is_recurring().then_some(line.quantity),
         base: line.base.map(|base| base.to_string()),
-        percent: rate.filter(|_| !is_fee),
+        percent: rate.filter(|_| is_share),
         amount: line.amount.to_string(),
         currency: line.key.currency.to_string(),
         rule: line.rule.to_string(),
@@ -190,7 +194,7 @@ fn read_line(line: &Line, statement: &Statement) -> Result<StatementLine, &'stat
             item: line.item.as_deref().map(|item| item.parse().map_err(|_| "item")).transpose()?,
         },
         charges: line.charges,
-        quantity: line.units.or(line.transactions).ok_or("units or transactions")?,
+        quantity: line.units.or(line.transactions).or(line.days).ok_or("units, transactions or days")?,
         free: line.free_units.unwrap_or(0),
         rate: parse_decimal(rate).map_err(|_| "unit_price or percent")?,
         price: line.price.as_deref().map(Arc::from),
@@ -267,7 +271,7 @@ mod tests {
 
     /// These bytes are hashed and kept for years: a change of them is a new form.
     const GOLDEN: &str = concat!(
-        r#"{"format":2,"number":42,"closed_at":"2026-11-30T16:00:00Z","partner":"acme","app":"app_1","#,
+        r#"{"format":3,"number":42,"closed_at":"2026-11-30T16:00:00Z","partner":"acme","app":"app_1","#,
         r#""period":"2026-11","currency":"CNY","lines":["#,
         r#"{"id":"CNY 2026-11 service_fee store.front pro@home@3","kind":"service_fee","product":"store.front","#,
         r#""plan":"pro@home@3","service_period":"2026-11","is_adjustment":false,"charges":2,"units":5,"#,
@@ -305,15 +309,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_charged_by_the_month_is_read_back() {
+        let monthly = |kind, price: &str, base| {
+            let mut line = line(kind, 5);
+            (line.quantity, line.rate, line.price, line.base) =
+                (13, rust_decimal::Decimal::ZERO, Some(price.into()), base);
+            line
+        };
+        let base = Amount { minor: 21_667, currency: "CNY".parse().unwrap() };
+        let fee = monthly(ChargeKind::MonthlyFee, "99.00 for a month of 30 days", None);
+        let minimum = monthly(ChargeKind::Minimum, "at least 500.00 for a month of 30 days", Some(base));
+        let statement = Statement { lines: vec![fee, minimum], ..sample() };
+        let text = write(&statement, 42, Timestamp::from_seconds(1_796_054_400)).unwrap();
+        for part in [
+            r#""charges":2,"price":"99.00 for a month of 30 days","days":13,"amount":"0.05""#,
+            r#""price":"at least 500.00 for a month of 30 days","days":13,"base":"216.67","amount":"0.05""#,
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(read(&kept(&text)).unwrap().lines, statement.lines);
+    }
+
+    #[test]
     fn the_forms_before_are_read_and_a_later_one_is_not() {
-        let start = r#"{"format":2,"number":42,"closed_at":"2026-11-30T16:00:00Z","#;
-        let first = GOLDEN.replace(start, "{");
-        let second = GOLDEN.replace(r#""format":2"#, r#""format":1"#);
-        for before in [first, second] {
+        let start = r#"{"format":3,"number":42,"closed_at":"2026-11-30T16:00:00Z","#;
+        let of_form = |form: &str| GOLDEN.replace(r#""format":3"#, &format!(r#""format":{form}"#));
+        for before in [GOLDEN.replace(start, "{"), of_form("1"), of_form("2")] {
             assert_eq!(read(&kept(&before)).unwrap(), read(&kept(GOLDEN)).unwrap());
         }
-        let later = GOLDEN.replace(r#""format":2"#, r#""format":3"#);
-        assert!(read(&kept(&later)).unwrap_err().reason.contains("form 3"));
+        assert!(read(&kept(&of_form("4"))).unwrap_err().reason.contains("form 4"));
         for (text, wrong, field) in [
             (r#""fees":"0.05""#, r#""fees":"0,05""#, "fees"),
             (r#""amount":"-2.50""#, r#""amount":"-2.505""#, "amount"),

@@ -7,18 +7,27 @@ use serde_json::{Value, json};
 use crate::domain::charge::{Charge, ChargeKind, Position, Price};
 use crate::domain::id::ItemName;
 use crate::domain::money::Currency;
+use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::store::charge::KeptCharge;
 
 /// A statement as JSON.
 fn to_json(statement: &Statement) -> Value {
     let totals = &statement.totals;
+    let line = |line: &StatementLine| {
+        let mut value = line_to_json(line);
+        if statement.expects(line) {
+            value["is_expected"] = json!(true);
+        }
+        value
+    };
+    let lines: Vec<Value> = statement.lines.iter().map(line).collect();
     json!({
         "partner": statement.partner.as_str(),
         "app": statement.app.as_str(),
         "period": statement.period.to_string(),
         "currency": statement.currency.code(),
-        "lines": statement.lines.iter().map(line_to_json).collect::<Vec<_>>(),
+        "lines": lines,
         "fees": totals.fees.to_string(),
         "share": totals.share.to_string(),
         "adjustments": totals.adjustments.to_string(),
@@ -67,6 +76,13 @@ fn line_to_json(line: &StatementLine) -> Value {
                 None => value["unit_price"] = json!(plain(line.rate)),
             }
         }
+        ChargeKind::MonthlyFee | ChargeKind::Minimum => {
+            value["days"] = json!(line.quantity);
+            value["price"] = json!(line.price.as_deref());
+            if let Some(base) = line.base {
+                value["base"] = json!(base.to_string());
+            }
+        }
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             value["transactions"] = json!(line.quantity);
             value["base"] = json!(line.base.map(|base| base.to_string()));
@@ -112,6 +128,32 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
         "price": price,
         "rule": charge.rule.to_string(),
         "ledger_cause": cause,
+    })
+}
+
+/// A charge for days of a month, down to the subscription, plan version and rule that made it.
+#[must_use]
+pub fn period_charge_to_json(charge: &PeriodCharge) -> Value {
+    let mut price = json!({"days": charge.days, "price": &*charge.price()});
+    if let Some(base) = charge.base {
+        price["base"] = json!(base.to_string());
+    }
+    json!({
+        "usage": null,
+        "subscription": charge.subscription.as_str(),
+        "at": charge.at.to_string(),
+        "line": charge.line.id().to_string(),
+        "kind": charge.line.kind.name(),
+        "plan": charge.line.plan.to_string(),
+        "product": charge.line.product.as_str(),
+        "service_period": charge.line.service_period.to_string(),
+        "period": charge.line.period.to_string(),
+        "amount": charge.amount.to_string(),
+        "posted": charge.amount.to_string(),
+        "currency": charge.line.currency.code(),
+        "price": price,
+        "rule": charge.rule.to_string(),
+        "ledger_cause": charge.cause(),
     })
 }
 
@@ -218,6 +260,8 @@ fn words(line: &StatementLine) -> &'static str {
     match line.key.kind {
         ChargeKind::ServiceFee => "Service fee",
         ChargeKind::Rewalk => "Units no longer free, as earlier ones came",
+        ChargeKind::MonthlyFee => "Monthly fee, by days",
+        ChargeKind::Minimum => "Lacking of the minimum, by days",
         ChargeKind::RevenueShare => "Share of sales",
         ChargeKind::ShareReversal => "Share given back for refunds",
     }
@@ -243,8 +287,8 @@ th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-a
 {% for statement in statements %}<section><h1>Statement {{ statement.period }}</h1>
 <p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.standing %}{% when StatementStanding::Draft %}Draft: the period is open.{% when StatementStanding::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
 <table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Price or %</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
-{% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
-{% endfor %}</tbody><tfoot><tr><td colspan="8">Service fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
+{% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}{% if statement.expects(line) %}<br><small>expected</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
+{% endfor %}</tbody><tfoot><tr><td colspan="8">Fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
 )]
 struct Page<'a> {
     statements: &'a [Statement],

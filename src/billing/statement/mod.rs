@@ -1,9 +1,10 @@
 //! Statements: of periods that run, and of those that are closed.
 
+mod accrual;
 mod close;
 pub mod content;
 pub mod export;
 pub mod running_charges;
 
-pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, kept, running, show};
+pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, foresee, kept, running, show};
 pub(super) use self::close::{arrange, first_open, hash};

@@ -10,6 +10,7 @@ use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
 use crate::domain::plan::{Existing, PlanRef};
+use crate::domain::recurring::Recurring;
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 use crate::limit::cell::Cells;
@@ -42,6 +43,7 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
             rounding: Rounding::HalfUp,
             fees: Vec::new(),
             share: None,
+            recurring: Recurring::default(),
         },
         merchant_fee: None,
         source,

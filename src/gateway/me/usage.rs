@@ -62,6 +62,12 @@ fn line(line: &StatementLine) -> Value {
             (shown["units"], shown["free_units"]) = (json!(line.quantity), json!(line.free));
         }
         ChargeKind::Rewalk => shown["units"] = json!(line.quantity),
+        // They are charged when the period is closed, and for no calls.
+        ChargeKind::MonthlyFee | ChargeKind::Minimum => {
+            (shown["calls"], shown["days"], shown["is_expected"]) =
+                (json!(0), json!(line.quantity), json!(true));
+            shown["price"] = json!(line.price.as_deref());
+        }
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             shown["base"] = json!(line.base.map(|base| base.to_string()));
         }

@@ -112,7 +112,7 @@ proptest! {
             let merchant = merchant.map(|merchant| MerchantId::new(&merchant).unwrap());
             let id = Uuid::from_u128(u128::from(status) + 9);
             let record = UsageRecord { id, app, merchant, held, ..record(status, minor, reason) };
-            prop_assert_eq!(decoder.decode(&encode(&record).unwrap()).unwrap(), record);
+            prop_assert_eq!(decoder.decode(&encode(&record)).unwrap(), record);
         }
     }
 

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::super::file::plans::{
     ExistingName, LimitEntry, LimitKeyName, PlanFile, RoundingName, VersionEntry,
 };
+use super::super::file::text::DecimalText;
 use super::super::load::Document;
 use super::super::source::Kind;
 use super::access::rate;
@@ -16,10 +17,14 @@ use super::set::{Compiling, Products};
 use super::shares;
 use crate::domain::id::{LimitName, PlanName, RouteName};
 use crate::domain::location::Location;
-use crate::domain::money::{Currency, Rounding};
+use crate::domain::money::{Amount, Currency, Rounding};
 use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
+use crate::domain::recurring::{Monthly, Recurring};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
+
+/// The most that a month costs, in major units.
+const MOST_A_MONTH: i64 = 1_000_000_000;
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
     let mut plans: HashMap<PlanName, (Plan, Location)> = HashMap::new();
@@ -99,6 +104,17 @@ fn version(
     // Whether an amount is one depends on the currency: what is wrong with that has been told.
     let share =
         currency.and_then(|currency| shares::compile(compiling, document, (pointer, currency), entry));
+    let recurring = currency.and_then(|currency| {
+        let fee = monthly(
+            compiling,
+            document,
+            &format!("{pointer}/monthly_fee"),
+            (entry.monthly_fee.as_ref(), currency),
+        );
+        let minimum =
+            monthly(compiling, document, &format!("{pointer}/minimum"), (entry.minimum.as_ref(), currency));
+        Some(Recurring { fee: fee?, minimum: minimum? })
+    });
     let merchant_fee = entry.merchant_fee.as_ref().map(|fee| {
         for (language, text) in [("en", &fee.en), ("zh", &fee.zh)] {
             if text.trim().is_empty() {
@@ -118,10 +134,31 @@ fn version(
         effective_from: effective_from?,
         existing: existing?,
         limits,
-        tariff: Tariff { currency: currency?, rounding, fees, share },
+        tariff: Tariff { currency: currency?, rounding, fees, share, recurring: recurring? },
         merchant_fee,
         source: document.location(pointer),
     })
+}
+
+/// `Some(None)` if there is none.
+fn monthly(
+    compiling: &mut Compiling<'_>,
+    document: &Document,
+    pointer: &str,
+    (text, currency): (Option<&DecimalText>, Currency),
+) -> Option<Option<Monthly>> {
+    let Some(text) = text else { return Some(None) };
+    let within = |value: &Decimal| *value >= Decimal::ZERO && *value <= Decimal::from(MOST_A_MONTH);
+    let amount = text.decimal().filter(within).and_then(|value| Amount::exact(value, currency).ok());
+    let Some(Amount { minor, .. }) = amount else {
+        let digits = currency.exponent();
+        let message = format!(
+            "this must be an amount in {currency}: from 0 to {MOST_A_MONTH}, with up to {digits} digits after the point"
+        );
+        compiling.wrong(document, pointer, message, Some("write it like 99".to_owned()));
+        return None;
+    };
+    Some(Some(Monthly { minor, source: document.key_location(pointer) }))
 }
 
 fn existing(

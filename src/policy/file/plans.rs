@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::fees::{FeeEntry, FeeItemEntry};
 use super::shares::ShareEntry;
-use super::text::DurationText;
+use super::text::{DecimalText, DurationText};
 
 /// One plan with all its versions.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -46,6 +46,12 @@ pub struct VersionEntry {
     /// What calls cost, by items. A call is charged by the first that has its route; by none, if none has.
     #[serde(default)]
     pub fees: Vec<FeeItemEntry>,
+    /// What a subscription costs a month, whatever it is used for, such as 99.00: charged when the month is closed, for the days that
+    /// the subscription stood at this version.
+    pub monthly_fee: Option<DecimalText>,
+    /// The least that the fees of a subscription come to in a month, such as 500.00, for the days that it stood at this version. What
+    /// they lack of it is charged when the month is closed.
+    pub minimum: Option<DecimalText>,
     /// The platform's share of each sale: short for `shares` with one item called `share`.
     pub share: Option<ShareEntry>,
     /// What is taken of sales, by items. A sale has the first that has its route and category; none, if none has.

@@ -31,6 +31,16 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         ),
     ),
     (
+        "ledger transaction, by which more is charged of a month than any may be",
+        concat!(
+            "select coalesce(l.cause, cast(p.posting as text)) as cause from period_charge p \
+             left join ledger_transaction l on l.number = p.posting where ",
+            is_beyond!("p.minor"),
+            " or ",
+            is_beyond!("p.base")
+        ),
+    ),
+    (
         "app and period, of which a line or the units come to more than any may",
         concat!(
             "select l.app || ' ' || l.period as cause from line_total l where ",

@@ -61,6 +61,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "ledger transaction, which is of another time than the last call that it charges",
         "select t.cause from (select c.posting, max(c.at) as at from \
          (select fee_posting as posting, max(at) as at from usage where fee_posting is not null group by fee_posting union all \
+         select posting, at from period_charge union all \
          select o.posting, max(coalesce(r.at, u.at)) from other_charge o join usage u on u.number = o.usage \
          left join usage_exception x on x.usage = u.id and x.newer_kind = 'time' \
          left join exception_resolution r on r.exception = x.id and r.outcome = 'rated' where o.posting is not null \
@@ -71,6 +72,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         concat!(
             "select t.cause from ledger_transaction t join (select number from ledger_transaction \
              except select fee_posting from usage except select posting from other_charge \
+             except select posting from period_charge \
              except select posting from sale_event except select m.number from ",
             moved!(),
             " m) n on n.number = t.number"
@@ -85,6 +87,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
              where n.causes > 1 or t.app <> '' or t.period <> '' \
              or t.number in (select fee_posting from usage where fee_posting is not null) \
              or t.number in (select posting from other_charge where posting is not null) \
+             or t.number in (select posting from period_charge) \
              or t.number in (select posting from sale_event where posting is not null)"
         ),
     ),
@@ -108,10 +111,12 @@ macro_rules! shared {
 const UNRULED: &str = concat!(
     "select distinct coalesce(t.cause, cast(n.number as text)) as cause from (select s.number, s.account from \
      (select c.posting as number, case d.side when 1 then 'partner:' || k.partner || ':receivable' \
-     else case when k.kind in ('service_fee', 'rewalk') then 'platform:revenue:fees' else 'platform:revenue:share' end end as account, \
+     else case when k.kind in ('revenue_share', 'share_reversal') then 'platform:revenue:share' else 'platform:revenue:fees' end \
+     end as account, \
      c.high * d.side as high, c.low * d.side as low from \
      (select fee_posting as posting, fee_terms as terms, sum(fee_minor / 1000000000) as high, \
      sum(fee_minor % 1000000000) as low from usage where fee_posting is not null group by fee_posting, fee_terms union all \
+     select posting, terms, minor / 1000000000, minor % 1000000000 from period_charge union all \
      select posting, terms, sum(minor / 1000000000), sum(minor % 1000000000) from other_charge where posting is not null \
      and posting not in (select posting from sale_event where posting is not null) group by posting, terms) c \
      join charge_terms k on k.number = c.terms cross join ",

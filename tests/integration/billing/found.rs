@@ -23,6 +23,7 @@ use crate::support::stores::Place;
 on_both_stores! {
     usage_is_found_by_app_and_time,
     every_charge_is_found_once_by_its_line_and_by_its_record,
+    charges_of_a_line_of_two_partners_are_in_the_order_of_their_records,
 }
 
 const DAY: u64 = 86_400;
@@ -156,6 +157,29 @@ async fn every_charge_is_found_once_by_its_line_and_by_its_record(place: Place) 
                 |kept| kept.charge.usage == record.id && kept.cause.is_some() == (kept.charge.minor != 0)
             )
         );
+    }
+    store.close().await;
+}
+
+/// As an app has it that went from one partner to another in the month.
+async fn charges_of_a_line_of_two_partners_are_in_the_order_of_their_records(place: Place) {
+    let store = place.open().await;
+    register(&store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
+    let by_turns = |number: u128| {
+        let partner = format!("partner_{}", number % 2).parse().unwrap();
+        let at = november().plus(Duration::from_secs(u64::try_from(number).unwrap()));
+        UsageRecord { partner, at, ..usage(number, 1, None) }
+    };
+    record_at(&store, november(), 1, &(1..=4).map(by_turns).collect::<Vec<_>>()).await;
+    let (month, of) = (period("2026-11"), app("app_1"));
+    let statements = show(&store, month, Some(&of)).await.unwrap();
+    assert_eq!(statements.len(), 2, "{statements:#?}");
+    let line = statements[0].lines[0].key.id().to_string();
+    let (line, after) = (line.as_str(), Uuid::from_u128(2).to_string());
+    for (after, expected) in [("", vec![1, 2, 3, 4]), (&after, vec![3, 4])] {
+        let found = charges_of(&store, (month, &of), line, after).await.unwrap().unwrap();
+        let numbers: Vec<u128> = found.iter().map(|kept| kept.charge.usage.as_u128()).collect();
+        assert_eq!(numbers, expected);
     }
     store.close().await;
 }

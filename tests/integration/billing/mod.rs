@@ -29,6 +29,7 @@ mod personal_data;
 mod priced;
 mod rating;
 mod recorder;
+mod recurring;
 mod remembered;
 mod repeats;
 mod restored;

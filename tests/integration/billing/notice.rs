@@ -12,6 +12,7 @@ use crate::support::stores::Place;
 
 on_both_stores! {
     subscriptions_move_with_notice_alone,
+    a_version_in_force_does_not_have_them_move_later,
     a_version_at_which_subscriptions_stand_stays_in_the_policies,
 }
 
@@ -72,6 +73,22 @@ async fn subscriptions_move_with_notice_alone(place: Place) {
     admitted(&store, &with_next("2026-12-25", moves), later).await.unwrap();
     let in_force = at("2026-12-26T00:00:00Z");
     admitted(&store, &with_next("2026-12-25", moves), in_force).await.unwrap();
+    store.close().await;
+}
+
+/// They would move at once, and nobody would have told them.
+async fn a_version_in_force_does_not_have_them_move_later(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let now = at("2026-11-24T08:00:00Z");
+    admitted(&store, &with_next("2026-11-20", "existing: stay"), now).await.unwrap();
+    let moves = with_next("2026-11-20", "existing: move\n    notice: 30d");
+    for occasion in [Occasion::Reload, Occasion::Start] {
+        let refused = admit(&store, &moves, (now, occasion), &[]).await;
+        let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
+        let told = changed.to_string();
+        assert!(told.contains("standard@2") && told.contains("another `existing`"), "{told}");
+    }
+    admitted(&store, &with_next("2026-11-20", "existing: stay"), now).await.unwrap();
     store.close().await;
 }
 

@@ -11,6 +11,7 @@ use tollgate::domain::charge::ChargeKind;
 use tollgate::domain::exact::Exact;
 use tollgate::domain::ladder::{Bands, Ladder, Rate, Steps};
 use tollgate::domain::money::{Amount, Currency, Rounding};
+use tollgate::domain::recurring::Recurring;
 use tollgate::domain::share::Share;
 use tollgate::domain::split::Split;
 use tollgate::domain::tariff::{self, FeeItem, FeePrice, FeeTerms, Tariff};
@@ -211,6 +212,7 @@ impl Month {
             rounding: self.rounding,
             fees: vec![FeeItem::new(FeeTerms::calls(per_unit, self.free, rule(12)), self.currency).unwrap()],
             share: Some(Share::of_percent(percent, rule(14))),
+            recurring: Recurring::default(),
         }
     }
 

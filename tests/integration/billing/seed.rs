@@ -10,8 +10,9 @@ use tollgate::domain::id::{
 };
 use tollgate::domain::location::Location;
 use tollgate::domain::money::{Amount, Currency, Rounding, parse_decimal};
-use tollgate::domain::plan::PlanRef;
+use tollgate::domain::plan::{Existing, PlanRef};
 use tollgate::domain::principal::CredentialKind;
+use tollgate::domain::recurring::Recurring;
 use tollgate::domain::scope::ScopeSet;
 use tollgate::domain::share::Share;
 use tollgate::domain::tariff::{FeeItem, FeeTerms, Tariff};
@@ -75,6 +76,7 @@ pub(crate) fn tariff(per_unit: &str, free_units: u64, percent: &str) -> Tariff {
         rounding: Rounding::HalfUp,
         fees: vec![calls(per_unit, free_units)],
         share: Some(Share::of_percent(parse_decimal(percent).unwrap(), rule(14))),
+        recurring: Recurring::default(),
     }
 }
 
@@ -86,7 +88,8 @@ pub(crate) fn calls(per_unit: &str, free_units: u64) -> FeeItem {
 
 pub(crate) async fn register(store: &Store, plan: &PlanRef, tariff: &Tariff) {
     let mut transaction = store.begin().await.unwrap();
-    transaction.keep_plan_version(plan, tariff, Timestamp::default()).await.unwrap();
+    let dated = (Timestamp::default(), Existing::Stay);
+    transaction.keep_plan_version(plan, tariff, dated).await.unwrap();
     transaction.commit().await.unwrap();
 }
 

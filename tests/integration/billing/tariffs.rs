@@ -12,6 +12,7 @@ use tollgate::billing::rating::totals::Totals;
 use tollgate::billing::rating::{Billable, Booking, Prices, rate};
 use tollgate::domain::charge::{Charge, ChargeKind, Price};
 use tollgate::domain::money::{Currency, Rounding};
+use tollgate::domain::recurring::Recurring;
 use tollgate::domain::tariff::{FeeItem, FeeTerms, Promotion, Tariff};
 use tollgate::domain::time::Timestamp;
 
@@ -128,7 +129,8 @@ impl Month {
     pub(super) fn tariffs(&self) -> Vec<Arc<Tariff>> {
         let tariff = |items: &Vec<DrawnItem>| {
             let fees = NAMES.iter().zip(items).map(|(&name, item)| item.built(name, self.currency)).collect();
-            Arc::new(Tariff { currency: self.currency, rounding: self.rounding, fees, share: None })
+            let (currency, rounding, recurring) = (self.currency, self.rounding, Recurring::default());
+            Arc::new(Tariff { currency, rounding, fees, share: None, recurring })
         };
         self.versions.iter().map(tariff).collect()
     }

@@ -34,6 +34,7 @@ mod merchant_binding_slow;
 mod narrow_keys;
 mod outside;
 mod parked;
+mod recurring;
 mod reload;
 mod resource;
 mod route_addresses;

@@ -158,3 +158,28 @@ fn a_version_says_what_becomes_of_existing_subscriptions() {
     let stays = load_source(&changed(PLAN, currency, &with("existing: stay")), &NoValues).unwrap();
     assert_eq!(stays.plans["standard"].versions[0].existing, Existing::Stay);
 }
+
+#[test]
+fn what_a_month_costs_is_an_amount_with_the_digits_of_its_currency() {
+    let currency = "    currency: CNY\n";
+    let with = |text: &str| format!("{currency}    {text}\n");
+    for wrong in ["monthly_fee: 99.001", "monthly_fee: -1", "minimum: 1000000001"] {
+        let help = Some("write it like 99");
+        check(
+            PLAN,
+            currency,
+            &with(wrong),
+            "from 0 to 1000000000, with up to 2 digits after the point",
+            help,
+        );
+    }
+    let recurring = with("monthly_fee: 99\n    minimum: 500.00");
+    let snapshot = load_source(&changed(PLAN, currency, &recurring), &NoValues).unwrap();
+    let tariff = &snapshot.plans["standard"].versions[0].tariff;
+    let monthly = tariff.recurring.fee.as_ref().unwrap();
+    assert_eq!(
+        (monthly.minor, tariff.recurring.minimum.as_ref().map(|least| least.minor)),
+        (9_900, Some(50_000))
+    );
+    assert!(monthly.source.to_string().starts_with("plans/standard.yaml:"), "{}", monthly.source);
+}

@@ -95,6 +95,36 @@ async fn subscriptions_stand_at_the_version_in_force(place: Place) {
     assert!(place.try_tamper("delete from plan_notice").await.is_err());
 }
 
+/// Versions that an older program kept: of the second it was noted that subscriptions move to it.
+async fn who_moved_to_a_version_is_known_by_its_notice(place: Place) {
+    step(&place, 40).await;
+    place.tamper(ONE_APP).await;
+    place.tamper(SUBSCRIBED).await;
+    place.tamper("insert into plan_notice values ('standard', 2, 0)").await;
+    let store = place.open().await;
+    let kept = async |version| {
+        let plan = PlanRef { name: "standard".parse().unwrap(), version };
+        store.plan_version(&plan).await.unwrap().unwrap()
+    };
+    assert_eq!((kept(1).await.moves, kept(2).await.moves, kept(3).await.moves), (false, true, false));
+    assert!(kept(1).await.tariff.recurring.is_none());
+    store.close().await;
+    place.tamper("insert into subscription_move values ('s1', 1, 7, 1, 2)").await;
+    for sql in ["update subscription_move set at = 0", "delete from subscription_move"] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+}
+
+#[tokio::test]
+async fn who_moved_to_a_version_is_known_by_its_notice_in_sqlite() {
+    who_moved_to_a_version_is_known_by_its_notice(Place::sqlite()).await;
+}
+
+#[tokio::test]
+async fn who_moved_to_a_version_is_known_by_its_notice_in_postgres() {
+    who_moved_to_a_version_is_known_by_its_notice(Place::postgres().await).await;
+}
+
 #[tokio::test]
 async fn prices_in_columns_are_carried_on_in_sqlite() {
     prices_in_columns_and_lines_without_items_are_carried_on(Place::sqlite()).await;

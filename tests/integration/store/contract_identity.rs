@@ -141,9 +141,9 @@ async fn a_subscription_stands_at_a_version_of_its_plan_until_it_is_moved(store:
     let follows = Subscription { product, version: None, ..subscription("sub_2", START, None) };
     store.subscribe(&follows).await.unwrap();
     let mut transaction = store.begin().await.unwrap();
-    transaction.move_subscription(&first.id, 3).await.unwrap();
+    transaction.move_subscription(&first.id, 3, START).await.unwrap();
     let nobody = SubscriptionId::new("nobody").unwrap();
-    assert_missing(transaction.move_subscription(&nobody, 3).await, "subscription");
+    assert_missing(transaction.move_subscription(&nobody, 3, START).await, "subscription");
     transaction.commit().await.unwrap();
     let moved = Subscription { version: Some(3), ..first };
     assert_eq!(store.subscription(&moved.id).await.unwrap(), Some(moved.clone()));

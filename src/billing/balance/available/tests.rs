@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
+use crate::domain::recurring::Recurring;
 use crate::domain::tariff::{Band, FeePrice, FeeTerms, Promotion};
 
 fn counted(per_unit: Decimal, free_units: u64, rounding: Rounding) -> Counted {
@@ -18,7 +19,12 @@ fn priced(terms: FeeTerms, rounding: Rounding) -> Counted {
     let currency = "CNY".parse().unwrap();
     let items = vec![OfItem { free_left: terms.free_units, ..OfItem::default() }];
     let fees = vec![FeeItem::new(terms, currency).unwrap()];
-    Counted { tariff: Arc::new(Tariff { currency, rounding, fees, share: None }), items, leased: 0 }
+    let recurring = Recurring::default();
+    Counted {
+        tariff: Arc::new(Tariff { currency, rounding, fees, share: None, recurring }),
+        items,
+        leased: 0,
+    }
 }
 
 /// What the units in the books come to.

@@ -1,0 +1,196 @@
+//! What subscriptions cost by the month: a fee, and what the fees of the month lack of the least that they come to.
+//!
+//! It is in arrears: charged as the month is closed, in the transaction that closes it, and expected until then. What counts towards
+//! the minimum of a subscription are the fees of the month of its app, for its API product, under its plan and in the minimum's
+//! currency, its monthly fee with them; shares do not. Fees that several minimums are of, as the subscription was moved or another
+//! began, fill them in the order of subscriptions and versions, so that together they lack what their sum lacks.
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::close::StatementError;
+use crate::domain::charge::{ChargeKind, LineKey};
+use crate::domain::id::{AppId, PlanName, ProductName};
+use crate::domain::money::{Amount, Currency, MoneyError};
+use crate::domain::period_charge::PeriodCharge;
+use crate::domain::recurring::{Monthly, Tenure};
+use crate::domain::statement::StatementLine;
+use crate::domain::time::{Period, Timestamp, Zone};
+use crate::store::Transaction;
+use crate::store::plan_version::KeptVersion;
+
+/// The plans' versions that came into force, in order.
+type Plans = HashMap<PlanName, Vec<KeptVersion>>;
+
+/// Of what fees count towards one minimum.
+type Family<'t> = (&'t AppId, &'t ProductName, &'t PlanName, Currency);
+
+/// A month for which is charged, and the period on whose statements that stands.
+struct Month {
+    period: Period,
+    service_period: Period,
+    days: Vec<Timestamp>,
+}
+
+impl Month {
+    fn new((period, service_period): (Period, Period), zone: &Zone) -> Self {
+        Self { period, service_period, days: service_period.ends_of_days(zone) }
+    }
+}
+
+/// What is due of a period once it is closed, of one app if it is named, beside its `lines`: for itself, and for the month before
+/// if that was closed before its end, of subscriptions that were not charged for it then.
+///
+/// # Errors
+/// [`StatementError::Store`], [`StatementError::Money`].
+pub(super) async fn due(
+    transaction: &mut Transaction,
+    (period, zone): (Period, &Zone),
+    app: Option<&AppId>,
+    lines: &[StatementLine],
+) -> Result<Vec<PeriodCharge>, StatementError> {
+    let plans = transaction.plans_in_use(app).await?;
+    if begins(&plans).is_none() {
+        return Ok(Vec::new());
+    }
+    let mut due = Vec::new();
+    if let Some(before) = cut_short(transaction, (period, zone)).await? {
+        let charged = transaction.charged_for(before).await?;
+        let mut tenures = transaction.tenures((before.start(zone), before.end(zone)), app).await?;
+        tenures.retain(|tenure| !charged.contains(&tenure.subscription.id));
+        let mut all = transaction.line_totals(before, app).await?;
+        all.extend_from_slice(lines);
+        due = accrue(&Month::new((period, before), zone), &tenures, &plans, &all)?;
+    }
+    let tenures = transaction.tenures((period.start(zone), period.end(zone)), app).await?;
+    due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, lines)?);
+    Ok(due)
+}
+
+/// The first open period before `period` of which something is due.
+///
+/// # Errors
+/// [`StatementError::Store`], [`StatementError::Money`].
+pub(super) async fn open_before(
+    transaction: &mut Transaction,
+    (period, zone): (Period, &Zone),
+    closed: &BTreeSet<Period>,
+) -> Result<Option<Period>, StatementError> {
+    let plans = transaction.plans_in_use(None).await?;
+    let Some(begins) = begins(&plans) else { return Ok(None) };
+    let tenures = transaction.tenures((begins, period.start(zone)), None).await?;
+    let first = tenures.iter().map(|tenure| tenure.subscription.from.max(begins)).min();
+    let mut month = first.map_or(period, |first| Period::of(first, zone));
+    while month < period {
+        let is_open = !closed.contains(&month);
+        if is_open && !accrue(&Month::new((month, month), zone), &tenures, &plans, &[])?.is_empty() {
+            return Ok(Some(month));
+        }
+        month = month.next();
+    }
+    Ok(None)
+}
+
+/// From when on anything costs by the month.
+fn begins(plans: &Plans) -> Option<Timestamp> {
+    let recurring = plans.values().flatten().filter(|version| !version.tariff.recurring.is_none());
+    recurring.map(|version| version.effective_from.unwrap_or_default()).min()
+}
+
+/// The period before `period`, if it was closed before its end.
+async fn cut_short(
+    transaction: &mut Transaction,
+    (period, zone): (Period, &Zone),
+) -> Result<Option<Period>, StatementError> {
+    let closed = transaction.closed_periods().await?;
+    let Some(before) = closed.into_iter().find(|closed| *closed < period && closed.next() == period) else {
+        return Ok(None);
+    };
+    let closed_at = transaction.closed_at(before).await?;
+    Ok(closed_at.is_some_and(|closed_at| closed_at < before.end(zone)).then_some(before))
+}
+
+/// What is due for a month of `tenures`, which are in order, beside `lines`.
+fn accrue(
+    month: &Month,
+    tenures: &[Tenure],
+    plans: &Plans,
+    lines: &[StatementLine],
+) -> Result<Vec<PeriodCharge>, MoneyError> {
+    let (mut fees, mut minimums) = (Vec::new(), Vec::new());
+    for tenure in tenures {
+        let versions = plans.get(&tenure.subscription.plan).map_or(&[][..], Vec::as_slice);
+        for (number, days) in tenure.days_by_version(versions, &month.days) {
+            let Some(version) = versions.iter().find(|version| version.reference.version == number) else {
+                continue;
+            };
+            let recurring = &version.tariff.recurring;
+            let charge = |kind, monthly| charge(month, (tenure, version, days), (kind, monthly));
+            if let Some(monthly) = &recurring.fee {
+                fees.push(charge(ChargeKind::MonthlyFee, monthly)?);
+            }
+            if let Some(monthly) = &recurring.minimum {
+                minimums.push(charge(ChargeKind::Minimum, monthly)?);
+            }
+        }
+    }
+    let mut counted = HashMap::new();
+    let recorded = lines.iter().map(|line| (&line.key, line.amount));
+    for (key, amount) in recorded.chain(fees.iter().map(|fee: &PeriodCharge| (&fee.line, fee.amount))) {
+        if key.kind.is_fee() && key.service_period == month.service_period {
+            let sum = counted.entry(family(key)).or_insert(0_i64);
+            *sum = sum.checked_add(amount.minor).ok_or(MoneyError::Overflow)?;
+        }
+    }
+    for minimum in &mut minimums {
+        let left = counted.get_mut(&family(&minimum.line));
+        let due = minimum.amount.minor;
+        let filled = left.as_ref().map_or(0, |left| (**left).clamp(0, due));
+        if let Some(left) = left {
+            *left = left.saturating_sub(filled);
+        }
+        minimum.base = Some(minimum.amount);
+        minimum.amount.minor = due.saturating_sub(filled);
+    }
+    let mut all = fees;
+    all.append(&mut minimums);
+    all.retain(|charge| charge.amount.minor > 0);
+    Ok(all)
+}
+
+fn family(key: &LineKey) -> Family<'_> {
+    (&key.app, &key.product, &key.plan.name, key.currency)
+}
+
+/// What an amount of a month comes to for days of a subscription at a version.
+fn charge(
+    month: &Month,
+    (tenure, version, days): (&Tenure, &KeptVersion, u32),
+    (kind, monthly): (ChargeKind, &Monthly),
+) -> Result<PeriodCharge, MoneyError> {
+    let (currency, rounding) = (version.tariff.currency, version.tariff.rounding);
+    let of_days = u32::try_from(month.days.len()).map_err(|_| MoneyError::Overflow)?;
+    let subscription = &tenure.subscription;
+    let line = LineKey {
+        partner: tenure.partner.clone(),
+        app: subscription.app.clone(),
+        period: month.period,
+        currency,
+        service_period: month.service_period,
+        kind,
+        product: subscription.product.clone(),
+        plan: version.reference.clone(),
+        item: None,
+    };
+    Ok(PeriodCharge {
+        subscription: subscription.id.clone(),
+        line,
+        days,
+        of_days,
+        monthly: Amount { minor: monthly.minor, currency },
+        base: None,
+        amount: monthly.for_days((days, of_days), currency, rounding)?,
+        at: month.days.last().copied().unwrap_or_default(),
+        rule: monthly.source.clone(),
+    })
+}

@@ -1,0 +1,86 @@
+-- What subscriptions cost by the month is charged as a month is closed: by no usage record, but by days at versions of their plan.
+
+-- Whether subscriptions to earlier versions moved to this one as it came into force; of what older programs kept, its notice says it.
+alter table plan_version add column moves integer; -- null: kept by an older program
+
+-- At which version a subscription stood before it was moved, and when that was.
+create table subscription_move (
+    subscription text not null references subscription (id),
+    part integer not null check (part > 0), -- from 1 on
+    at integer not null,
+    version_before integer, -- null: it followed the plan
+    version integer not null,
+    primary key (subscription, part)
+) strict, without rowid;
+
+-- A charge of a subscription for days of a month. Its cause, which its ledger transaction has, names it: it is charged once.
+create table period_charge (
+    posting integer primary key references ledger_transaction (number),
+    subscription text not null references subscription (id),
+    terms integer not null unique, -- in charge_terms
+    days integer not null check (days between 1 and of_days),
+    of_days integer not null check (of_days between 28 and 31),
+    base integer, -- of a minimum: what it comes to by days
+    minor integer not null check (minor > 0), -- what it adds to its line
+    at integer not null
+) strict;
+
+-- What is there stays, and is neither removed nor replaced.
+create trigger subscription_move_stays before update on subscription_move
+    begin select raise(abort, 'subscription_move is append-only'); end;
+create trigger subscription_move_is_kept before delete on subscription_move
+    begin select raise(abort, 'subscription_move is append-only'); end;
+create trigger subscription_move_is_not_replaced before insert on subscription_move
+    when exists (select 1 from subscription_move where subscription = new.subscription and part = new.part)
+    begin select raise(abort, 'subscription_move is append-only'); end;
+create trigger period_charge_stays before update on period_charge
+    begin select raise(abort, 'period_charge is append-only'); end;
+create trigger period_charge_is_kept before delete on period_charge
+    begin select raise(abort, 'period_charge is append-only'); end;
+create trigger period_charge_is_not_replaced before insert on period_charge
+    when exists (select 1 from period_charge where posting = new.posting)
+        or exists (select 1 from period_charge where terms = new.terms)
+    begin select raise(abort, 'period_charge is append-only'); end;
+create trigger period_charge_insert_in_a_closed_period before insert on period_charge
+    when exists (select 1 from charge_terms t join closed_period p on p.period = t.period where t.number = new.terms)
+    begin select raise(abort, 'the period is closed'); end;
+
+drop view charge;
+drop view charge_sum;
+
+-- All charges as they are read.
+create view charge as
+    select u.at / 86400000000 as day, u.number, u.id as usage, t.kind, t.partner, t.app, t.period, t.service_period, t.product,
+        t.plan, t.plan_version, t.item, t.currency, u.units - u.fee_free as quantity, u.fee_free as free, t.rate, t.price,
+        t.position, null as transaction_id, null as base, u.fee_minor as minor, l.cause, t.rule_file,
+        t.rule_line, t.rule_column
+    from usage u join charge_terms t on t.number = u.fee_terms left join ledger_transaction l on l.number = u.fee_posting
+    union all
+    select u.at / 86400000000, u.number, u.id, o.kind, t.partner, t.app, t.period, t.service_period, t.product,
+        t.plan, t.plan_version, t.item, t.currency, o.quantity, o.free, t.rate, t.price, t.position, o.transaction_id, o.base,
+        o.minor, l.cause, t.rule_file, t.rule_line, t.rule_column
+    from other_charge o join usage u on u.number = o.usage join charge_terms t on t.number = o.terms
+    left join ledger_transaction l on l.number = o.posting
+    union all
+    select p.at / 86400000000, null, null, t.kind, t.partner, t.app, t.period, t.service_period, t.product,
+        t.plan, t.plan_version, t.item, t.currency, p.days, 0, t.rate, t.price, t.position, null, p.base, p.minor, l.cause,
+        t.rule_file, t.rule_line, t.rule_column
+    from period_charge p join charge_terms t on t.number = p.terms
+    left join ledger_transaction l on l.number = p.posting;
+
+-- What charges come to, by their terms and the ledger transactions that post them.
+create view charge_sum as
+    select n.terms, n.posting, n.charges, n.quantity, n.free, n.base, n.minor, t.partner, t.app, t.period, t.service_period,
+        t.kind, t.product, t.plan, t.plan_version, t.item, t.currency, t.rate, t.price, t.rule_file, t.rule_line, t.rule_column
+    from (
+        select fee_terms as terms, fee_posting as posting, count(*) as charges,
+            cast(sum(units - fee_free) as bigint) as quantity, cast(sum(fee_free) as bigint) as free, null as base,
+            cast(sum(fee_minor) as bigint) as minor
+        from usage where fee_terms is not null group by fee_terms, fee_posting
+        union all
+        select terms, posting, count(*), cast(sum(quantity) as bigint), cast(sum(free) as bigint),
+            cast(sum(base) as bigint), cast(sum(minor) as bigint)
+        from other_charge group by terms, posting
+        union all
+        select terms, posting, 1, days, 0, base, minor from period_charge
+    ) n join charge_terms t on t.number = n.terms;
