@@ -12,7 +12,8 @@ use super::problem::Problem;
 use super::state::AdminState;
 use crate::domain::id::{CategoryName, ProductName, RouteName};
 use crate::domain::money::{Amount, Currency};
-use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion};
+use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion, Quantity};
+use crate::domain::quota::Quota;
 use crate::domain::recurring::Monthly;
 use crate::domain::share::{Held, Receiver, Share, ShareItem};
 use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
@@ -76,6 +77,7 @@ fn version(version: &PlanVersion) -> Value {
         },
         "currency": tariff.currency.to_string(),
         "limits": version.limits.iter().map(limit).collect::<Vec<_>>(),
+        "quotas": version.quotas.iter().map(quota).collect::<Vec<_>>(),
         "fee": tariff.fee_named(None).map(short_fee),
         "fees": tariff.fees.iter().map(fee).collect::<Vec<_>>(),
         "monthly_fee": tariff.recurring.fee.as_ref().map(|monthly| shown_month(monthly, tariff.currency)),
@@ -169,15 +171,32 @@ fn promotion(promotion: &Promotion) -> Value {
     })
 }
 
+fn quota(quota: &Quota) -> Value {
+    let mut shown =
+        json!({ "name": quota.name.as_str(), "counts": quota.of.name(), "per": quota.every.name() });
+    shown[field(quota.of)] = json!(quota.most);
+    shown
+}
+
+/// The field that says how many, as in policy files.
+fn field(of: Quantity) -> &'static str {
+    match of {
+        Quantity::Calls => "requests",
+        Quantity::Units => "units",
+    }
+}
+
 fn limit(limit: &Limit) -> Value {
-    json!({
+    let mut shown = json!({
         "name": limit.name.as_str(),
-        "requests": limit.rate.requests,
+        "counts": limit.of.name(),
         "window_seconds": limit.rate.window.as_secs(),
         "burst": limit.rate.burst,
         "per": match limit.per {
             LimitKey::App => "app",
             LimitKey::AppAndRoute => "app_and_route",
         },
-    })
+    });
+    shown[field(limit.of)] = json!(limit.rate.requests);
+    shown
 }

@@ -5,5 +5,6 @@ pub mod books;
 pub mod error;
 pub mod ledger;
 pub mod plans;
+pub mod quota;
 pub mod rating;
 pub mod statement;

@@ -72,6 +72,7 @@ impl Refusal {
             | Self::MerchantUnclear(..)
             | Self::ConditionUnmet(_)
             | Self::LimitReached { .. }
+            | Self::BeyondPlan(_)
             | Self::BalanceExhausted(_) => Fault::Caller,
         }
     }

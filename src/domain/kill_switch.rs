@@ -66,6 +66,17 @@ pub struct KillSwitch {
     pub off_since: Timestamp,
 }
 
+impl KillSwitch {
+    /// What a caller is told of it.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match &self.message {
+            Some(message) => message.clone(),
+            None => "It is off for the time being, and the call had no effect.".to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use http::HeaderValue;
 
 use super::id::{LimitName, PlanName, ProductName};
 use super::location::Location;
+use super::quota::Quota;
 use super::refusal::whole_seconds;
 use super::tariff::Tariff;
 use super::time::Timestamp;
@@ -88,6 +89,8 @@ pub struct PlanVersion {
     pub existing: Existing,
     /// How fast its apps may call.
     pub limits: Vec<Limit>,
+    /// How much its apps may use in a calendar window.
+    pub quotas: Vec<Quota>,
     /// What its apps pay.
     pub tariff: Tariff,
     /// What merchants pay for being served by its apps, as they are told before they consent.
@@ -141,14 +144,16 @@ pub struct MerchantFee {
     pub zh: String,
 }
 
-/// A named limit on requests.
+/// A named limit on calls, or on the units that they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// Its name, unique in its plan version; partners see it in `RateLimit-Policy`.
     pub name: LimitName,
     /// How much it lets through.
     pub rate: Rate,
-    /// The two as callers are told: [`Rate::announced`].
+    /// What it counts.
+    pub of: Quantity,
+    /// Name, rate and what is counted as callers are told: [`Rate::announced`].
     pub announced: HeaderValue,
     /// What is counted together.
     pub per: LimitKey,
@@ -156,8 +161,34 @@ pub struct Limit {
     pub source: Location,
 }
 
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quantity {
+    /// Each call as one.
+    Calls,
+    /// The units that a call is, as its route's meter says.
+    Units,
+}
+
+impl Quantity {
+    /// What it counts, in a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Units => "units",
+        }
+    }
+
+    /// The quantity of that [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Calls, Self::Units].into_iter().find(|quantity| quantity.name() == name)
+    }
+}
+
 /// A rate for the generic cell rate algorithm: over any stretch of time `t`, at most
-/// `burst + t × requests ÷ window` requests pass, and never more than `burst` at once.
+/// `burst + t × requests ÷ window` requests pass, and never more than `burst` at once. Of a limit on units, each is a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// Requests per window.
@@ -170,11 +201,16 @@ pub struct Rate {
 
 impl Rate {
     /// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11) of a limit called `name`: requests per window, and how many
-    /// at once. It is on every answer, so it is made once.
+    /// at once; and that they are units, if they are. It is on every answer, so it is made once.
     #[must_use]
-    pub fn announced(&self, name: &LimitName) -> HeaderValue {
+    pub fn announced(&self, name: &LimitName, of: Quantity) -> HeaderValue {
         let Self { requests, window, burst } = self;
-        let field = format!("\"{name}\";q={requests};w={};tollgate-burst={burst}", whole_seconds(*window));
+        let unit = match of {
+            Quantity::Calls => "",
+            Quantity::Units => ";qu=\"tollgate-units\"",
+        };
+        let window = whole_seconds(*window);
+        let field = format!("\"{name}\";q={requests}{unit};w={window};tollgate-burst={burst}");
         // A checked policy's names have no quote in them, nor anything else that a field cannot hold.
         HeaderValue::from_maybe_shared(field.into_bytes()).unwrap_or(HeaderValue::from_static(""))
     }
@@ -210,6 +246,7 @@ mod tests {
                 share: None,
                 recurring: Recurring::default(),
             },
+            quotas: Vec::new(),
             merchant_fee: None,
             source,
         }

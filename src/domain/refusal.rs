@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::authentication::Step;
 use super::balance::PaidFrom;
+use super::beyond_plan::BeyondPlan;
 use super::ended::Ended;
 use super::id::{LimitName, ProductName, UpstreamName};
 use super::kill_switch::KillSwitch;
@@ -107,6 +108,8 @@ pub enum Refusal {
         /// After how long one call would pass.
         retry_after: Duration,
     },
+    /// The plan does not let it through, and no short wait mends that.
+    BeyondPlan(Box<BeyondPlan>),
     /// What the app's fees are paid from bears no more.
     BalanceExhausted(Box<PaidFrom>),
     /// No endpoint of the upstream takes a connection.
@@ -222,6 +225,7 @@ impl Refusal {
             Self::SwitchedOff(_) => "switched_off",
             Self::Ended(ended) => ended.code(),
             Self::LimitReached { .. } => "limit_reached",
+            Self::BeyondPlan(beyond) => beyond.code(),
             Self::BalanceExhausted(paid_from) => paid_from.kind.code_when_exhausted(),
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -271,6 +275,7 @@ impl Refusal {
             Self::SwitchedOff(_) => "The platform has switched this off",
             Self::Ended(ended) => ended.title(),
             Self::LimitReached { .. } => "A limit is used up",
+            Self::BeyondPlan(beyond) => beyond.title(),
             Self::BalanceExhausted(paid_from) => paid_from.kind.title_when_exhausted(),
             Self::UpstreamUnreachable => "The upstream cannot be reached",
             Self::UpstreamTimeout => "The upstream took too long",
@@ -341,14 +346,12 @@ impl Refusal {
             Self::MerchantUnclear(field, why) => format!("The {field} {why}."),
             Self::ConditionUnmet(None) => "The platform's policy does not allow this call.".to_owned(),
             Self::ConditionUnmet(Some(message)) => message.to_string(),
-            Self::SwitchedOff(switch) => match &switch.message {
-                Some(message) => message.clone(),
-                None => "It is off for the time being, and the call had no effect.".to_owned(),
-            },
+            Self::SwitchedOff(switch) => switch.detail(),
             Self::Ended(ended) => ended.detail(),
             Self::LimitReached { limit, retry_after } => {
                 format!("Limit {limit} is used up; try again after {} s.", whole_seconds(*retry_after))
             }
+            Self::BeyondPlan(beyond) => beyond.detail(),
             Self::BalanceExhausted(paid_from) => paid_from.detail_when_exhausted(),
             Self::UpstreamUnreachable => "The call had no effect; try again later.".to_owned(),
             Self::UpstreamTimeout | Self::UpstreamBroken => {
@@ -363,11 +366,9 @@ impl Refusal {
             Self::UpstreamTokenRefused { upstream } => format!(
                 "Upstream {upstream} did not take the gateway's own access token. The call had no effect; try again shortly."
             ),
-            Self::UpstreamTokenMissing { upstream } => {
-                format!(
-                    "There is no access token for upstream {upstream} at present. The call had no effect; try again shortly."
-                )
-            }
+            Self::UpstreamTokenMissing { upstream } => format!(
+                "There is no access token for upstream {upstream} at present. The call had no effect; try again shortly."
+            ),
             Self::Unavailable(what) => format!("{what}; try again shortly."),
             Self::Unrecorded => {
                 "The call took effect. Look at what it made before you send it once more.".to_owned()

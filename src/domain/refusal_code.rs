@@ -1,7 +1,7 @@
 //! The codes of refusals, for those who name one: who writes `scope_mising` is told so.
 
 /// The code of each [`Refusal`](super::refusal::Refusal), in the order in which the README lists them.
-pub const ALL: [&str; 58] = [
+pub const ALL: [&str; 60] = [
     "message_malformed",
     "transfer_coding_unsupported",
     "upgrade_unsupported",
@@ -48,6 +48,8 @@ pub const ALL: [&str; 58] = [
     "switched_off_under_way",
     "unclear_under_way",
     "limit_reached",
+    "call_too_large",
+    "quota_used_up",
     "balance_exhausted",
     "credit_exhausted",
     "budget_exhausted",

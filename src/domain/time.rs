@@ -211,6 +211,18 @@ impl Zone {
         Some(Shown { first: Timestamp(first.as_microsecond()), last: Timestamp(last.as_microsecond()) })
     }
 
+    /// The calendar day in which `at` falls: its first moment, and the first after it.
+    #[must_use]
+    pub fn day(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let date = self.0.to_datetime(at).date();
+        let start = |date: Date| self.0.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible();
+        let micros =
+            |at: Option<jiff::Timestamp>, or: jiff::Timestamp| Timestamp(at.unwrap_or(or).as_microsecond());
+        let tomorrow = date.tomorrow().and_then(start);
+        (micros(start(date).ok(), jiff::Timestamp::MIN), micros(tomorrow.ok(), jiff::Timestamp::MAX))
+    }
+
     /// What clocks in this zone show at `at`, in the form that [`Self::when`] reads.
     #[must_use]
     pub fn shown(&self, at: Timestamp) -> String {

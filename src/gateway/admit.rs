@@ -1,15 +1,18 @@
 //! Whether a permitted call comes too fast: every limit of the caller's plan, or the route's limit for its address.
 
+pub mod units;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 
-use super::authorize::Permit;
+use self::units::UnitsTaken;
+use super::authorize::{Circumstances, Permit};
 use crate::credential::directory::Identity;
 use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
-use crate::domain::plan::{Limit, LimitKey, PlanVersion, Rate};
+use crate::domain::plan::{Limit, LimitKey, PlanVersion, Quantity, Rate};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::limit::cell::{Cell, CellKey, LocalCells};
 use crate::limit::gcra::{Verdict, admit as ask, give_back, reset_after};
@@ -40,20 +43,22 @@ struct Counted<'l> {
     reset: Duration,
 }
 
-/// Counts a call against its limits; gives the tightest, if there is any.
+/// Counts a call against its limits; gives the tightest, if there is any. Those that count units give it what they count, to be settled
+/// once it is known how many it has used.
 ///
 /// # Errors
-/// [`Refusal::LimitReached`] with what that limit says; a refused call uses up nothing of any limit.
+/// [`Refusal::LimitReached`] with what that limit says, or [`Refusal::BeyondPlan`]; a refused call uses up nothing of any limit.
 pub fn admit(
     cells: &mut LocalCells,
-    route: &Route,
-    permit: &Permit<'_>,
+    (route, permit): (&Route, &Permit<'_>),
     identity: Option<&Arc<Identity>>,
-    (address, now): (IpAddr, Duration),
+    (circumstances, address, now): (&Circumstances<'_>, IpAddr, Duration),
+    taken: &mut Option<Box<UnitsTaken>>,
 ) -> Result<Option<Admission>, (Refusal, Admission)> {
     match (&permit.subscribed, identity) {
         (Some((_, version)), Some(identity)) => {
-            under_plan(cells, version, (&identity.caller.app.id, &route.name), now)
+            let known = || units::known(route, identity, circumstances);
+            under_plan(cells, version, (&identity.caller.app.id, &route.name), (known, now), taken)
         }
         _ => match &route.address_limit {
             Some(AddressLimit { name, rate, announced, .. }) => {
@@ -81,17 +86,26 @@ fn under_plan(
     cells: &mut LocalCells,
     version: &PlanVersion,
     caller: (&AppId, &RouteName),
-    now: Duration,
+    (known, now): (impl Fn() -> u64, Duration),
+    taken: &mut Option<Box<UnitsTaken>>,
 ) -> Result<Option<Admission>, (Refusal, Admission)> {
     let plan = &version.reference.name;
     let mut tightest: Option<Counted<'_>> = None;
     for (number, limit) in version.limits.iter().enumerate() {
-        let Limit { name, rate, announced, .. } = limit;
-        let cell = cells.find(&key(limit, plan, caller), now);
-        let counted = count(&cell, Counting { name, rate, announced }, now).inspect_err(|_| {
-            for counted in &version.limits[..number] {
-                give_back(&cells.find(&key(counted, plan, caller), now), &counted.rate);
+        let key_of = |limit| key(limit, plan, caller);
+        let counted = match limit.of {
+            Quantity::Calls => {
+                let Limit { name, rate, announced, .. } = limit;
+                count(&cells.find(&key_of(limit), now), Counting { name, rate, announced }, now)
             }
+            Quantity::Units => units::count(cells, (limit, &key_of(limit)), (known(), now), taken),
+        };
+        let counted = counted.inspect_err(|_| {
+            let before = version.limits[..number].iter();
+            for counted in before.filter(|limit| limit.of == Quantity::Calls) {
+                give_back(&cells.find(&key_of(counted), now), &counted.rate);
+            }
+            *taken = None;
         })?;
         if tightest.as_ref().is_none_or(|other| counted.remaining < other.remaining) {
             tightest = Some(counted);

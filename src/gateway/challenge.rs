@@ -118,6 +118,7 @@ fn error(refusal: &Refusal) -> Option<String> {
         | Refusal::SwitchedOff(_)
         | Refusal::Ended(Ended::Suspended(_) | Ended::SwitchedOff(_) | Ended::Unclear)
         | Refusal::LimitReached { .. }
+        | Refusal::BeyondPlan(_)
         | Refusal::BalanceExhausted(_)
         | Refusal::UpstreamTokenMissing { .. }
         | Refusal::UpstreamTokenRefused { .. }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::admit::units::UnitsTaken;
 use super::authorize::Permit;
 use super::recording::Call;
 use super::worker::Worker;
@@ -33,20 +34,25 @@ pub struct Promised {
     pub room: Option<Reservation>,
     /// Units of the balance that it is paid from.
     pub hold: Option<Hold>,
+    /// Units of its plan's limits that count them, and what it holds of quotas.
+    pub units: Option<Box<UnitsTaken>>,
 }
 
 impl Promised {
     /// What of it a call needs that was worth so much: units are to be spent once its record is the journal's, and those that it did
-    /// not use go back here.
+    /// not use go back here, as do those of its limits.
     #[must_use]
     pub fn settled(self, evidence: &Evidence) -> Self {
+        if let Some(taken) = self.units {
+            taken.settle(evidence);
+        }
         let hold = match evidence {
             Evidence::Billable { units, .. } => self.hold.map(|hold| hold.settled(*units)),
             // Its upstream may have acted, and who leaves decides when: what it holds stays reserved until somebody has decided.
             Evidence::Exception { .. } => self.hold,
             Evidence::Free => None,
         };
-        Self { hold, ..self }
+        Self { hold, room: self.room, units: None }
     }
 }
 
@@ -138,7 +144,7 @@ mod tests {
         let span = (Timestamp::default(), Timestamp::default());
         let purse = Purses::default().find(stretch, span).unwrap();
         purse.put(1);
-        let promised = || Promised { room: None, hold: purse.take(1) };
+        let promised = || Promised { room: None, hold: purse.take(1), units: None };
         assert!(promised().settled(&Evidence::Free).hold.is_none());
         assert_eq!(purse.left(), 1, "it is free, and comes back");
         let exception =

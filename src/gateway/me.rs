@@ -7,6 +7,7 @@
 mod balances;
 mod limits;
 mod permitted;
+mod quotas;
 mod usage;
 
 use std::net::IpAddr;
@@ -24,11 +25,12 @@ use super::pipeline::Telling;
 use super::respond;
 use super::worker::Worker;
 use crate::billing::balance::left::Balances;
+use crate::billing::quota::LeftOfQuotas;
 use crate::billing::statement::running_charges::RunningCharges;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
 use crate::domain::id::LimitName;
-use crate::domain::plan::Rate;
+use crate::domain::plan::{Quantity, Rate};
 use crate::domain::principal::Caller;
 use crate::domain::refusal::{Narrowed, Refusal};
 use crate::domain::time::Moment;
@@ -108,6 +110,7 @@ pub struct Questions {
     limits: Arc<Cells>,
     charges: RunningCharges,
     balances: Balances,
+    quotas: LeftOfQuotas,
     switches: Arc<KillSwitches>,
 }
 
@@ -124,15 +127,15 @@ impl Questions {
     #[must_use]
     pub fn new(
         limits: Arc<Cells>,
-        (charges, balances): (RunningCharges, Balances),
+        (charges, balances, quotas): (RunningCharges, Balances, LeftOfQuotas),
         switches: Arc<KillSwitches>,
     ) -> Self {
         let requests = NonZeroU32::new(AT_ONCE).unwrap_or(NonZeroU32::MIN);
         let rate = Rate { requests, window: WINDOW, burst: requests };
         let name = LimitName::of_questions();
-        let announced = rate.announced(&name);
+        let announced = rate.announced(&name, Quantity::Calls);
         let bound = Bound { name, rate, announced, cells: Cells::new(ASKERS) };
-        Self { bound, limits, charges, balances, switches }
+        Self { bound, limits, charges, balances, quotas, switches }
     }
 
     /// Counts a question of a caller's app.
@@ -162,6 +165,7 @@ impl Questions {
                 let mut told = limits::document((snapshot, &self.limits), identity, moment);
                 balances::add(&mut told, (&self.balances, &snapshot.platform.zone), identity, moment.now)
                     .await?;
+                quotas::add(&mut told, (&self.quotas, snapshot), identity, moment.now).await?;
                 Ok(told)
             }
             Question::Usage => {

@@ -33,6 +33,7 @@ pub mod omitted;
 pub mod peer;
 pub mod pipeline;
 mod places;
+mod quota;
 pub mod raw_head;
 pub mod recording;
 mod request_body;

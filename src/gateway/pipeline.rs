@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::admit::{Admission, admit};
 use super::answer::Answer;
-use super::authorize::{Circumstances, authorize};
+use super::authorize::{Circumstances, Permit, authorize};
 use super::caller_address::CallerAddress;
 use super::fields::{self, Told};
 use super::forward::Permitted;
@@ -23,8 +23,8 @@ use super::signed_parameters::{self, Looked};
 use super::witness::Nobody;
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, hold, kept_body, masked, metered_target, request_body, request_id,
-    respond, unread, upload, upstream_token,
+    document, durable, forward, head, hold, kept_body, masked, metered_target, quota, request_body,
+    request_id, respond, unread, upload, upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
@@ -187,10 +187,13 @@ async fn stages(
     }
     check_length(route, body.as_ref())?;
     // Who calls too fast takes no units of a balance.
-    told.admission = count(worker, (peer, call, route), &permit, &mut told.admission)?;
+    told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
     if !is_kept {
+        if quota::counts(&permit) {
+            Box::pin(quota::promise(worker, call, (&permit, &circumstances), &mut told.admission)).await?;
+        }
         hold::promise(worker, call, &permit).await?;
     }
 
@@ -204,6 +207,9 @@ async fn stages(
     if is_kept {
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
+        if quota::counts(&permit) {
+            Box::pin(quota::promise(worker, call, (&permit, &circumstances), &mut told.admission)).await?;
+        }
         hold::promise(worker, call, &permit).await?;
     }
     call.target = metered_target::of(call.meter(), &checked, query, &parameters);
@@ -238,13 +244,14 @@ fn signed_body(body: Option<&Incoming>) -> SignedBody {
 /// counted at a later time than this one arrived.
 fn count(
     worker: &Worker,
-    (peer, call, route): (&Peer, &Call, &Route),
-    permit: &super::authorize::Permit<'_>,
+    (peer, call, route): (&Peer, &mut Call, &Route),
+    (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
     told: &mut Option<Admission>,
 ) -> Result<Option<Admission>, Refusal> {
     let cells = &mut worker.cells.borrow_mut();
-    let mut ask = |now| admit(cells, route, permit, call.identity.as_ref(), (peer.address, now));
-    ask(call.started).or_else(|_| ask(worker.shared.clock.monotonic())).map_err(|(refusal, admission)| {
+    let (identity, units, arrived) = (call.identity.as_ref(), &mut call.promised.units, call.started);
+    let mut ask = |now| admit(cells, (route, permit), identity, (circumstances, peer.address, now), units);
+    ask(arrived).or_else(|_| ask(worker.shared.clock.monotonic())).map_err(|(refusal, admission)| {
         *told = Some(admission);
         refusal
     })

@@ -352,7 +352,7 @@ fn record<T>(
     now: Duration,
     take: impl FnOnce(&mut Writer, &[u8], Option<Reservation>) -> Result<T, JournalError>,
 ) -> Result<Option<T>, JournalError> {
-    let Promised { room, hold } = std::mem::take(&mut call.promised).settled(evidence);
+    let Promised { room, hold, .. } = std::mem::take(&mut call.promised).settled(evidence);
     let Some(identity) = &call.identity else { return Ok(None) };
     let caller = &identity.caller;
     worker.counters.usage_records.add(1);

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::admit::Admission;
 use super::answer::Answer;
 use super::fields::X_REQUEST_ID;
+use crate::domain::beyond_plan::BeyondPlan;
 use crate::domain::ended::Ended;
 use crate::domain::refusal::{Refusal, whole_seconds};
 
@@ -51,6 +52,10 @@ pub fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::ConditionUnmet(_)
         | Refusal::Ended(Ended::Suspended(_)) => StatusCode::FORBIDDEN,
         Refusal::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::BeyondPlan(beyond) => match **beyond {
+            BeyondPlan::CallTooLarge { .. } => StatusCode::FORBIDDEN,
+            BeyondPlan::QuotaUsedUp { .. } => StatusCode::TOO_MANY_REQUESTS,
+        },
         Refusal::BalanceExhausted(_) => StatusCode::PAYMENT_REQUIRED,
         Refusal::UpstreamUnreachable
         | Refusal::UpstreamBroken
@@ -84,6 +89,9 @@ pub fn refuse(refusal: &Refusal, request_id: &HeaderValue, admission: Option<Adm
     if let Refusal::LimitReached { limit, .. } = refusal {
         problem["violated-policies"] = serde_json::json!([limit.as_str()]);
     }
+    if let Refusal::BeyondPlan(beyond) = refusal {
+        problem["violated-policies"] = serde_json::json!([beyond.name()]);
+    }
     if let Refusal::BalanceExhausted(paid_from) = refusal {
         problem["balance"] = serde_json::json!(paid_from.balance.as_str());
     }
@@ -112,6 +120,11 @@ fn add_refusal_fields(headers: &mut HeaderMap, refusal: &Refusal) {
         }
         Refusal::LimitReached { retry_after, .. } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after).max(1)));
+        }
+        Refusal::BeyondPlan(beyond) => {
+            if let BeyondPlan::QuotaUsedUp { retry_after, .. } = **beyond {
+                headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)));
+            }
         }
         Refusal::UpstreamTokenMissing { .. } | Refusal::Unavailable(_) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(1));

@@ -29,6 +29,7 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
 use crate::limit::cell::LocalCells;
 use crate::limit::purses::{LocalPurses, Purses};
+use crate::limit::quota_purse::{LocalQuotas, QuotaPurses};
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::kill_switches::KillSwitches;
 use crate::policy::live::Live;
@@ -73,6 +74,8 @@ pub struct Shared {
     pub questions: Questions,
     /// Units leased of balances that fees are paid from.
     pub purses: Arc<Purses>,
+    /// What is leased of plans' quotas.
+    pub quotas: Arc<QuotaPurses>,
     /// Room for bodies of callers that are known, which are read whole before their calls go on.
     pub body_room: Arc<BodyRoom>,
     /// Room for forms that may say who calls.
@@ -102,6 +105,8 @@ pub struct Worker {
     pub cells: RefCell<LocalCells>,
     /// Purses of leased units.
     pub purses: RefCell<LocalPurses>,
+    /// What is leased of quotas.
+    pub quotas: RefCell<LocalQuotas>,
     /// The way into the journal.
     pub journal: RefCell<Writer>,
     /// Counters.
@@ -164,6 +169,7 @@ impl Worker {
             scratch: RefCell::new(Vec::with_capacity(SCRATCH)),
             cells: RefCell::new(LocalCells::new(cells, LOCAL_CELLS)),
             purses: RefCell::default(),
+            quotas: RefCell::default(),
             journal: RefCell::new(journal),
             counters,
             ids: RequestIds::new(seed),
@@ -250,6 +256,7 @@ impl Worker {
             let now = self.shared.clock.monotonic();
             self.cells.borrow_mut().sweep(now);
             self.purses.borrow_mut().sweep();
+            self.quotas.borrow_mut().sweep();
             self.view().sweep(now);
             self.warnings.sweep(now);
             self.losses.sweep(now);

@@ -2,16 +2,16 @@
 //!
 //! Cores find a cell in a map of their own and only then in the shared one, so a steady caller costs no lock.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::uniform::Uniform;
+use super::keyed::{AtHand, Digest, Keyed, State};
+use super::unit_cell::UnitCell;
 use crate::domain::id::{AppId, LimitName, MerchantId, PlanName, RouteName};
 
 /// The state of one limit for one key: the theoretical arrival time in nanoseconds of monotonic time; 0 is unused.
@@ -35,6 +35,12 @@ impl Cell {
                 Err(changed) => before = changed,
             }
         }
+    }
+}
+
+impl State for Cell {
+    fn remembers_until(&self) -> u64 {
+        self.arrival()
     }
 }
 
@@ -92,59 +98,51 @@ pub fn site(network: IpAddr) -> IpAddr {
     }
 }
 
-const SHARDS: usize = 64;
-/// A shard that has room for so many times what it holds gives memory back.
-const TOO_LARGE: usize = 4;
-
-/// What a cell is found by: a keyed hash of its key, so that no names are kept for it. That two keys of one process have the
-/// same is as likely as that a key is guessed.
-type Digest = u128;
-type Shard = HashMap<Digest, Arc<Cell>, BuildHasherDefault<Uniform>>;
-
 /// All cells of the process.
 #[derive(Debug)]
 pub struct Cells {
-    shards: Vec<Mutex<Shard>>,
+    calls: Keyed<Cell>,
+    units: Keyed<UnitCell>,
     hasher: SipHasher13,
-    capacity_per_shard: usize,
 }
 
 impl Cells {
-    /// Room for about `capacity` cells.
+    /// Room for about `capacity` cells that count calls, and as many that count units.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         // Each state has a secret key of its own, so what it makes of nothing is one, too.
         let secret = || RandomState::new().build_hasher().finish();
         let hasher = SipHasher13::new_with_keys(secret(), secret());
-        Self { shards, hasher, capacity_per_shard: capacity.div_ceil(SHARDS).max(1) }
+        Self { calls: Keyed::new(capacity), units: Keyed::new(capacity), hasher }
     }
 
-    /// The cell of `key`. In a full shard a few cells are looked at: those that are spent at `now` are dropped, or else the
-    /// one that would be spent first. So memory stays bounded, a new key costs the same however many there are, and few
-    /// requests are forgiven. A cell that a core holds stays: the limit would count twice.
+    /// The cell of `key`, which counts calls.
     pub fn find(&self, key: &CellKey<'_>, now: Duration) -> Arc<Cell> {
-        self.find_by(self.digest(key), now)
+        self.calls.find(self.digest(key), now)
     }
 
-    /// The cell of `key`, if there is one: without, nothing was used.
+    /// The cell of `key` that counts calls, if there is one: without, nothing was used.
     #[must_use]
     pub fn known(&self, key: &CellKey<'_>) -> Option<Arc<Cell>> {
-        let digest = self.digest(key);
-        lock(self.shard(digest)).get(&digest).cloned()
+        self.calls.known(self.digest(key))
+    }
+
+    /// The cell of `key` that counts units, if there is one: without, nothing was used.
+    #[must_use]
+    pub fn known_of_units(&self, key: &CellKey<'_>) -> Option<Arc<UnitCell>> {
+        self.units.known(self.digest(key))
     }
 
     /// Drops every cell that is spent at `now` and that no core holds.
     pub fn sweep(&self, now: Duration) {
-        for shard in &self.shards {
-            drop_spent(&mut lock(shard), now);
-        }
+        self.calls.sweep(now);
+        self.units.sweep(now);
     }
 
     /// How many cells there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.calls.count() + self.units.count()
     }
 
     fn digest(&self, key: &CellKey<'_>) -> Digest {
@@ -152,111 +150,43 @@ impl Cells {
         key.hash(&mut hasher);
         hasher.finish128().as_u128()
     }
-
-    /// The upper bits are the number of a shard, the lower ones a place in it.
-    fn shard(&self, digest: Digest) -> &Mutex<Shard> {
-        let index = usize::try_from((digest >> 64) % SHARDS as u128).unwrap_or(0);
-        &self.shards[index]
-    }
-
-    fn find_by(&self, digest: Digest, now: Duration) -> Arc<Cell> {
-        let mut shard = lock(self.shard(digest));
-        if let Some(cell) = shard.get(&digest) {
-            return cell.clone();
-        }
-        if shard.len() >= self.capacity_per_shard {
-            make_room(&mut shard, now);
-        }
-        shard.entry(digest).or_default().clone()
-    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn is_spent(cell: &Cell, now: Duration) -> bool {
-    u128::from(cell.arrival()) <= now.as_nanos()
-}
-
-/// Cells that are looked at to make room for one.
-const LOOKED_AT: usize = 16;
-
-fn make_room(shard: &mut Shard, now: Duration) {
-    let mut looked_at: Vec<(Digest, u64)> = shard
-        .iter()
-        .filter(|(_, cell)| Arc::strong_count(cell) == 1)
-        .take(LOOKED_AT)
-        .map(|(digest, cell)| (*digest, cell.arrival()))
-        .collect();
-    looked_at.sort_unstable_by_key(|(_, arrival)| *arrival);
-    for (place, (digest, arrival)) in looked_at.iter().enumerate() {
-        if place == 0 || u128::from(*arrival) <= now.as_nanos() {
-            shard.remove(digest);
-        }
-    }
-}
-
-fn drop_spent(shard: &mut Shard, now: Duration) {
-    shard.retain(|_, cell| Arc::strong_count(cell) > 1 || !is_spent(cell, now));
-    if shard.capacity() / TOO_LARGE > shard.len() {
-        shard.shrink_to(2 * shard.len());
-    }
-}
-
-/// Cells of a [`Place`].
-const WAYS: usize = 4;
-
-/// A core's own view of the cells that it used lately. A cell has one of four entries in a place of its own; what needs the
-/// entry next takes it. So nothing is ever cleared at once, however many keys there are.
+/// A core's own view of the cells that it used lately.
 #[derive(Debug)]
 pub struct LocalCells {
     shared: Arc<Cells>,
-    places: Box<[Option<Box<Place>>]>,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    entries: [Option<(Digest, Arc<Cell>)>; WAYS],
-    next: usize,
+    calls: AtHand<Cell>,
+    /// Where no plan's limit counts units there are none.
+    units: Option<AtHand<UnitCell>>,
+    capacity: usize,
 }
 
 impl LocalCells {
-    /// A view that remembers up to `capacity` cells.
+    /// A view that remembers up to `capacity` cells of either kind.
     #[must_use]
     pub fn new(shared: Arc<Cells>, capacity: usize) -> Self {
-        let places = (0..capacity.div_ceil(WAYS).max(1)).map(|_| None).collect();
-        Self { shared, places }
+        Self { shared, calls: AtHand::new(capacity), units: None, capacity }
     }
 
-    /// The cell of `key`.
+    /// The cell of `key`, which counts calls.
     pub fn find(&mut self, key: &CellKey<'_>, now: Duration) -> Arc<Cell> {
         let digest = self.shared.digest(key);
-        // The lower half alone: to divide all of it is a function of its own.
-        let index = usize::try_from(digest as u64 % self.places.len() as u64).unwrap_or(0);
-        let place = self.places[index].get_or_insert_default();
-        let known = place.entries.iter().flatten().find(|(known, _)| *known == digest);
-        if let Some((_, cell)) = known {
-            return cell.clone();
-        }
-        let cell = self.shared.find_by(digest, now);
-        place.entries[place.next % WAYS] = Some((digest, cell.clone()));
-        place.next = place.next.wrapping_add(1);
-        cell
+        self.calls.find(&self.shared.calls, digest, now)
+    }
+
+    /// The cell of `key`, which counts units.
+    pub fn find_of_units(&mut self, key: &CellKey<'_>, now: Duration) -> Arc<UnitCell> {
+        let digest = self.shared.digest(key);
+        let units = self.units.get_or_insert_with(|| AtHand::new(self.capacity));
+        units.find(&self.shared.units, digest, now)
     }
 
     /// Forgets the cells that are spent at `now`, so that the shared map can drop them.
     pub fn sweep(&mut self, now: Duration) {
-        for place in &mut self.places {
-            let Some(entries) = place.as_mut().map(|place| &mut place.entries) else { continue };
-            for entry in
-                entries.iter_mut().filter(|entry| entry.as_ref().is_some_and(|(_, cell)| is_spent(cell, now)))
-            {
-                *entry = None;
-            }
-            if entries.iter().all(Option::is_none) {
-                *place = None;
-            }
+        self.calls.sweep(now);
+        if let Some(units) = &mut self.units {
+            units.sweep(now);
         }
     }
 }
@@ -335,7 +265,7 @@ mod tests {
         for number in 0..10_000 {
             of_core(&mut core, number, now).replace(|_| Ok::<_, ()>(((), u64::MAX))).unwrap();
         }
-        let held = core.places.iter().flatten().flat_map(|place| &place.entries).flatten().count();
+        let held = core.calls.count();
         assert!(held <= 64, "{held} cells are held");
         assert_eq!(shared.count(), 10_000);
         for number in 0..10_000 {

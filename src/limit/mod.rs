@@ -2,6 +2,9 @@
 
 pub mod cell;
 pub mod gcra;
+mod keyed;
 pub mod purse;
 pub mod purses;
+pub mod quota_purse;
 pub mod uniform;
+pub mod unit_cell;

@@ -9,6 +9,7 @@ pub mod file;
 pub mod issuer;
 pub mod journal_terms;
 pub mod kill_switches;
+pub mod known_units;
 pub mod lifetimes;
 pub mod live;
 pub mod load;

@@ -14,6 +14,7 @@ use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::issuer::ForeignIssuer;
 use super::journal_terms::{Archiving, RecordTimes, Unwritable};
+use super::known_units::KnownUnits;
 use super::login::Login;
 use super::mask::Mask;
 use super::token_source::TokenSource;
@@ -328,6 +329,8 @@ pub struct Meter {
     pub when: Option<Expression>,
     /// How many units it is; without it: 1.
     pub units: Option<Expression>,
+    /// How many units it is as far as its request's head tells, for limits; without it: 1.
+    pub known: Option<KnownUnits>,
     /// The transaction that passes through.
     pub transaction: Option<TransactionMeter>,
     /// What the expressions read of the bodies.

@@ -19,6 +19,8 @@ use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
 use super::leases::{Leases, Prices};
+use super::open_store::open_store;
+use super::quotas::Quotas;
 use super::retention::Retention;
 use super::signing::Signing;
 use super::tls;
@@ -26,6 +28,7 @@ use super::tls::certificates::Certificates;
 use super::worker_thread::{self, Core};
 use super::{housekeeping, issuers, own_endpoints, policies, signing};
 use crate::billing::balance::left::Balances;
+use crate::billing::quota::LeftOfQuotas;
 use crate::billing::statement::running_charges::RunningCharges;
 use crate::config::public_url::PublicUrl;
 use crate::config::settings::{Bounds, TlsSettings};
@@ -154,6 +157,7 @@ pub struct Node {
     cores: Vec<JoinHandle<()>>,
     sweeping: Vec<Task<()>>,
     leases: Leases,
+    quotas: Quotas,
     draining: Task<()>,
     _watch: PolicyWatch,
     data: DataFolder,
@@ -223,6 +227,7 @@ impl Node {
         let cells = Arc::new(Cells::new(bounds.limiter_cells));
         let charges = RunningCharges::new(services.store.clone(), services.clock.clone());
         let (balances, purses) = (Balances::new(services.store.clone()), Arc::<Purses>::default());
+        let quotas = LeftOfQuotas::new(services.store.clone());
         let shared = Arc::new(Shared {
             live: services.live.clone(),
             kill_switches: services.kill_switches.clone(),
@@ -239,8 +244,13 @@ impl Node {
             proofs: Proofs::new(services.nonces.clone(), services.clock.now()),
             key_uses: services.key_uses.clone(),
             signatures: Signatures::new(services.clock.now()),
-            questions: Questions::new(cells.clone(), (charges, balances), services.kill_switches.clone()),
+            questions: Questions::new(
+                cells.clone(),
+                (charges, balances, quotas.clone()),
+                services.kill_switches.clone(),
+            ),
             purses: purses.clone(),
+            quotas: quotas.purses(),
             body_room: Arc::default(),
             form_room: Arc::default(),
             control: ControlPlane::new(own_endpoints::router(&services), control, &bounds),
@@ -278,6 +288,8 @@ impl Node {
         let prices = Prices { live: services.live.clone(), clock: services.clock.clone() };
         let reached = journal.state().committed();
         let leases = Leases::start(&services.store, purses, prices, (&settings.node, reached));
+        let quotas =
+            Quotas::start(&services.store, quotas.purses(), &services.clock, (&settings.node, reached));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
             services,
@@ -293,6 +305,7 @@ impl Node {
             cores,
             sweeping,
             leases,
+            quotas,
             draining,
             _watch: watch,
             data,
@@ -330,6 +343,7 @@ impl Node {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
         self.leases.stop(journaled.committed()).await;
+        self.quotas.stop(journaled.committed()).await;
         let Services { store, last_uses, key_uses, .. } = &self.services;
         let last_uses = async {
             housekeeping::write_last_uses(store, last_uses).await;
@@ -351,17 +365,6 @@ async fn open_journal(settings: &NodeSettings, services: &Services) -> Result<Jo
     let (journal, recovery) = tokio::task::block_in_place(|| Journal::open(kept, clock, &*random))?;
     tracing::info!(?recovery, "the journal is open");
     Ok(journal)
-}
-
-/// Opens the store, in a task, so that SQLite's threads give way to the cores.
-async fn open_store(settings: &NodeSettings) -> Result<Store, ServerError> {
-    let address = match &settings.store {
-        Some(address) => address.clone(),
-        None => format!("sqlite:{}", settings.data.join("tollgate.db").display()),
-    };
-    let opening = tokio::spawn(async move { Store::open(&address).await });
-    let opened = opening.await.map_err(|error| ServerError::Threads(std::io::Error::other(error)))?;
-    Ok(opened?)
 }
 
 type Cores = (Vec<JoinHandle<()>>, Vec<Arc<CoreCounters>>);

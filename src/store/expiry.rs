@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 pub(super) const MAX_FORGOTTEN: i64 = 1_000;
 
 /// Children before what they refer to.
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 10] = [
     "delete from federated_login where state_hash in \
      (select state_hash from federated_login where expires_at < $1 limit $2)",
     "delete from authorization_code where hash in \
@@ -25,6 +25,10 @@ const STATEMENTS: [&str; 8] = [
     // No upstream knows a call for longer than seven days.
     "delete from repeatable_call where (digest, usage) in \
      (select digest, usage from repeatable_call where at < $1 - 604800000000 limit $2)",
+    "delete from quota_lease where (app, plan, quota, counts, window_from, node) in \
+     (select app, plan, quota, counts, window_from, node from quota_lease where window_until < $1 limit $2)",
+    "delete from quota_use where (app, plan, quota, counts, window_from) in \
+     (select app, plan, quota, counts, window_from from quota_use where window_until < $1 limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires. A device is told for ten minutes more that it is too late.

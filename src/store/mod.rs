@@ -68,6 +68,7 @@ pub mod personal_data_read;
 mod plan_notice;
 pub mod plan_version;
 pub mod pushed_request;
+pub mod quota_lease;
 pub mod recorded;
 mod refresh_family;
 pub mod refresh_token;

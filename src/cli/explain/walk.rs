@@ -13,12 +13,13 @@ use super::switches::{self, Switches};
 use super::unknown;
 use crate::credential::directory::Identity;
 use crate::credential::message_signature::Body;
-use crate::domain::plan::{Limit, LimitKey};
+use crate::domain::plan::{Limit, LimitKey, Quantity};
+use crate::domain::quota::Quota;
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::domain::scope::ScopeSet;
 use crate::domain::tariff::FeeTerms;
 use crate::domain::time::Timestamp;
-use crate::gateway::admit::admit;
+use crate::gateway::admit::{admit, units};
 use crate::gateway::authorize::{Circumstances, Permit, authorize_before};
 use crate::gateway::caller_address::CallerAddress;
 use crate::gateway::raw_head::Unseen;
@@ -95,7 +96,7 @@ fn walk(
         return Ok(());
     }
     let permit = authorized?;
-    count(decisions, (route, &permit), identity.as_ref(), from)?;
+    count(decisions, (route, &permit), identity.as_ref(), (&circumstances, from))?;
     tell_fee(decisions, route, &permit);
     look_at_body(decisions, &permit, asked)?;
     // Who has no subscription counts as nobody.
@@ -156,18 +157,35 @@ fn count(
     decisions: &mut Decisions,
     (route, permit): (&Route, &Permit<'_>),
     identity: Option<&Arc<Identity>>,
-    address: IpAddr,
+    (circumstances, address): (&Circumstances<'_>, IpAddr),
 ) -> Result<(), Refusal> {
     let cells = &mut LocalCells::new(Arc::new(Cells::new(16)), 16);
     match (&permit.subscribed, &route.address_limit) {
         (Some((_, version)), _) => {
-            for Limit { name, rate, per, source, .. } in &version.limits {
+            for Limit { name, rate, of: quantity, per, source, .. } in &version.limits {
                 let of = match per {
                     LimitKey::App => "of the app",
                     LimitKey::AppAndRoute => "of the app to this route",
                 };
                 let (requests, seconds) = (rate.requests, whole_seconds(rate.window));
-                let told = format!("{name}: {requests} calls {of} in {seconds} s, {} at once", rate.burst);
+                let mut told = format!(
+                    "{name}: {requests} {} {of} in {seconds} s, {} at once",
+                    quantity.name(),
+                    rate.burst
+                );
+                if let (Quantity::Units, Some(identity)) = (quantity, identity) {
+                    let known = units::known(route, identity, circumstances);
+                    told.push_str(&format!("; this call takes {known} of them before it is answered"));
+                }
+                decisions.add("limit", Some(source), told);
+            }
+            for quota in &version.quotas {
+                let Quota { name, of, most, every, source } = quota;
+                let per = every.name();
+                let told = format!(
+                    "{name}: {most} {} of the app in each {per}; what is left is not looked at",
+                    of.name()
+                );
                 decisions.add("limit", Some(source), told);
             }
         }
@@ -179,7 +197,7 @@ fn count(
         }
         (None, None) => {}
     }
-    admit(cells, route, permit, identity, (address, Duration::ZERO))
+    admit(cells, (route, permit), identity, (circumstances, address, Duration::ZERO), &mut None)
         .map(|_| ())
         .map_err(|(refusal, _)| refusal)
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::location::Location;
 use crate::domain::money::Rounding;
-use crate::domain::plan::{Existing, PlanRef};
+use crate::domain::plan::{Existing, PlanRef, Quantity};
 use crate::domain::recurring::Recurring;
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
@@ -32,12 +32,14 @@ fn version(plan: &str, version: u32, rate: Rate, per: LimitKey) -> PlanVersion {
         effective_from: Timestamp::default(),
         existing: Existing::Stay,
         limits: vec![Limit {
-            announced: rate.announced(&limit),
+            announced: rate.announced(&limit, Quantity::Calls),
             name: limit,
             rate,
+            of: Quantity::Calls,
             per,
             source: source.clone(),
         }],
+        quotas: Vec::new(),
         tariff: Tariff {
             currency: "CNY".parse().unwrap(),
             rounding: Rounding::HalfUp,
@@ -56,7 +58,7 @@ fn cells() -> LocalCells {
 
 fn passes(cells: &mut LocalCells, version: &PlanVersion, route: &str, now: Duration) -> bool {
     let (app, route) = (AppId::new("app_1").unwrap(), RouteName::new(route).unwrap());
-    under_plan(cells, version, (&app, &route), now).is_ok()
+    under_plan(cells, version, (&app, &route), (|| 1, now), &mut None).is_ok()
 }
 
 /// How many may pass between two times that passed, both counted.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::permitted::active;
 use crate::credential::directory::Identity;
 use crate::domain::id::{AppId, PlanName};
-use crate::domain::plan::{Limit, LimitKey, PlanVersion};
+use crate::domain::plan::{Limit, LimitKey, PlanVersion, Quantity};
 use crate::domain::refusal::whole_seconds;
-use crate::domain::time::Moment;
+use crate::domain::time::{Moment, Timestamp};
 use crate::limit::cell::{CellKey, Cells};
 use crate::limit::gcra;
 use crate::policy::snapshot::{Route, Snapshot};
@@ -18,15 +18,7 @@ use crate::policy::snapshot::{Route, Snapshot};
 /// The answer to `/me/limits`.
 pub(super) fn document((snapshot, cells): (&Snapshot, &Cells), identity: &Identity, moment: Moment) -> Value {
     let caller = &identity.caller;
-    let plans: BTreeSet<(&PlanName, Option<u32>)> =
-        active(caller, moment.now).map(|subscribed| (&subscribed.plan, subscribed.version)).collect();
-    let mut versions: Vec<&PlanVersion> = plans
-        .into_iter()
-        .filter_map(|(plan, own)| snapshot.plans.get(plan)?.version_for(own, moment.now))
-        .collect();
-    // Subscriptions that stand at several versions may have come to the same.
-    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
-    versions.dedup_by(|one, other| one.reference == other.reference);
+    let versions = versions(snapshot, identity, moment.now);
     let shown = |version: &PlanVersion, limit: &Limit| {
         let of = Of { snapshot, cells, app: &caller.app.id, version, now: moment.monotonic };
         of.limit(limit)
@@ -37,6 +29,23 @@ pub(super) fn document((snapshot, cells): (&Snapshot, &Cells), identity: &Identi
         .map(|(version, limit)| shown(version, limit))
         .collect();
     json!({ "app": caller.app.id.as_str(), "as_of": moment.now.to_string(), "limits": limits })
+}
+
+/// The plan versions of an app's subscriptions.
+pub(super) fn versions<'s>(
+    snapshot: &'s Snapshot,
+    identity: &Identity,
+    now: Timestamp,
+) -> Vec<&'s PlanVersion> {
+    let subscribed = active(&identity.caller, now);
+    let plans: BTreeSet<(&PlanName, Option<u32>)> =
+        subscribed.map(|subscribed| (&subscribed.plan, subscribed.version)).collect();
+    let mut versions: Vec<&PlanVersion> =
+        plans.into_iter().filter_map(|(plan, own)| snapshot.plans.get(plan)?.version_for(own, now)).collect();
+    // Subscriptions that stand at several versions may have come to the same.
+    versions.sort_by(|one, other| one.reference.cmp(&other.reference));
+    versions.dedup_by(|one, other| one.reference == other.reference);
+    versions
 }
 
 /// Whose limits are asked for.
@@ -54,10 +63,14 @@ impl Of<'_> {
         let mut shown = json!({
             "plan": self.version.reference.to_string(),
             "limit": limit.name.as_str(),
-            "requests": limit.rate.requests,
+            "counts": limit.of.name(),
             "window_seconds": whole_seconds(limit.rate.window),
             "burst": limit.rate.burst,
         });
+        match limit.of {
+            Quantity::Calls => shown["requests"] = json!(limit.rate.requests),
+            Quantity::Units => shown["units"] = json!(limit.rate.requests),
+        }
         match limit.per {
             LimitKey::App => {
                 shown["per"] = json!("app");
@@ -88,8 +101,10 @@ impl Of<'_> {
 
     /// How many more may pass at once, and in how many seconds the burst is whole again; `None` if nothing was used.
     fn left(&self, limit: &Limit, key: &CellKey<'_>) -> Option<(u32, u64)> {
-        let cell = self.cells.known(key)?;
-        let (remaining, reset) = gcra::left(&cell, &limit.rate, self.now);
+        let (remaining, reset) = match limit.of {
+            Quantity::Calls => gcra::left(&self.cells.known(key)?, &limit.rate, self.now),
+            Quantity::Units => self.cells.known_of_units(key)?.left(&limit.rate, self.now),
+        };
         Some((remaining, whole_seconds(reset)))
     }
 }

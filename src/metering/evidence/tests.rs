@@ -36,6 +36,7 @@ fn order_meter() -> Meter {
     reading(Meter {
         when: None,
         units: None,
+        known: None,
         transaction: Some(TransactionMeter {
             id: expression("response.body.id"),
             of: None,

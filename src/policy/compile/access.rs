@@ -15,7 +15,7 @@ use super::set::Compiling;
 use crate::domain::authentication::{AuthenticationClass, Step};
 use crate::domain::id::LimitName;
 use crate::domain::narrowing::{Networks, network};
-use crate::domain::plan::Rate;
+use crate::domain::plan::{Quantity, Rate};
 use crate::domain::scope::{Scope, ScopeSet};
 use crate::limit::gcra::{Unenforceable, enforceable};
 
@@ -123,33 +123,38 @@ impl One<'_, '_> {
         }
         let pointer = format!("{}/access/address_limit", self.pointer);
         let window = duration(self.compiling, self.document, &format!("{pointer}/window"), &limit.window)?;
-        let rate = rate(self.compiling, self.document, &pointer, (limit.requests, window, limit.burst))?;
+        let requests = Counted("requests", limit.requests);
+        let rate = rate(self.compiling, self.document, &pointer, (requests, window, limit.burst))?;
         let name = LimitName::new("address").ok()?;
-        let announced = rate.announced(&name);
+        let announced = rate.announced(&name, Quantity::Calls);
         Some(Some(AddressLimit { name, rate, announced, source: self.document.key_location(&pointer) }))
     }
 }
+
+/// How many a rate lets through in its window, and the name of the field that says so.
+#[derive(Clone, Copy)]
+pub(super) struct Counted(pub(super) &'static str, pub(super) u32);
 
 /// A rate from a file's numbers.
 pub(super) fn rate(
     compiling: &mut Compiling<'_>,
     document: &Document,
     pointer: &str,
-    (requests, window, burst): (u32, Duration, Option<u32>),
+    (counted, window, burst): (Counted, Duration, Option<u32>),
 ) -> Option<Rate> {
+    let Counted(field, requests) = counted;
     let (Some(requests), Some(burst)) =
         (NonZeroU32::new(requests), NonZeroU32::new(burst.unwrap_or(requests)))
     else {
-        compiling.wrong(document, pointer, "requests and burst must be at least 1".to_owned(), None);
+        compiling.wrong(document, pointer, format!("{field} and burst must be at least 1"), None);
         return None;
     };
     let rate = Rate { requests, window, burst };
     let Err(why) = enforceable(&rate) else { return Some(rate) };
     let (field, help) = match why {
-        Unenforceable::TooFast => (
-            "requests",
-            "ask for one request in 100ns or fewer, or for all of them in a longer window".to_owned(),
-        ),
+        Unenforceable::TooFast => {
+            (field, "ask for one in 100ns or fewer, or for all of them in a longer window".to_owned())
+        }
         Unenforceable::TooLong { most: 0 } => ("window", "ask for a shorter window".to_owned()),
         Unenforceable::TooLong { most } => (
             "burst",

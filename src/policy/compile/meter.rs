@@ -9,6 +9,7 @@ use super::super::body_reading::BodyReading;
 use super::super::expression::{Declared, Expression, Wanted};
 use super::super::file::routes::MeterEntry;
 use super::super::file::text::DurationText;
+use super::super::known_units::KnownUnits;
 use super::super::snapshot::{BodiesRead, Meter};
 use super::basics::duration;
 use super::routes::{One, parameters};
@@ -26,6 +27,8 @@ impl One<'_, '_> {
         let declared = Declared::for_meters(&parameters(path), &names);
         let when = self.optional("/meter/when", entry.when.as_deref(), (&declared, Wanted::Truth));
         let units = self.optional("/meter/units", entry.units.as_deref(), (&declared, Wanted::Units));
+        let of_head = Declared::for_reserves(&parameters(path));
+        let reserve = self.optional("/meter/reserve", entry.reserve.as_deref(), (&of_head, Wanted::Units));
         let transaction = entry.transaction.as_ref().map(|entry| self.transaction(entry, &declared));
         let max_capture = self.size("/meter/max_capture", entry.max_capture.as_ref(), MAX_CAPTURE)?;
         if max_capture > CAPTURE_LIMIT {
@@ -33,6 +36,7 @@ impl One<'_, '_> {
         }
         let idempotent_for = entry.idempotent_for.as_ref().map(|text| self.idempotent_for(text));
         let (when, units) = (when?, units?);
+        let known = self.known(units.as_ref(), reserve?.as_ref());
         let transaction = match transaction {
             Some(transaction) => Some(transaction?),
             None => None,
@@ -44,11 +48,35 @@ impl One<'_, '_> {
             Some(span) => Some(span?),
             None => None,
         };
-        let mut meter =
-            Meter { when, units, transaction, bodies, asked, headers, max_capture, idempotent_for, source };
+        let mut meter = Meter {
+            when,
+            units,
+            known,
+            transaction,
+            bodies,
+            asked,
+            headers,
+            max_capture,
+            idempotent_for,
+            source,
+        };
         meter.bodies = self.bodies_read(&meter)?;
         meter.asked = AskedOfCaller::by(&meter.expressions().collect::<Vec<_>>());
         Some(meter)
+    }
+
+    /// What is known of the units beforehand: what `units` gives if it reads the head alone, or else what is reserved.
+    fn known(&mut self, units: Option<&Expression>, reserve: Option<&Expression>) -> Option<KnownUnits> {
+        let known = units.and_then(KnownUnits::by);
+        if let Some(reserve) = reserve {
+            let message = match (units, &known) {
+                (None, _) => "each call is 1 unit, which is known beforehand",
+                (Some(_), Some(_)) => "units reads nothing but the request's head, so it is known beforehand",
+                (Some(_), None) => return KnownUnits::by(reserve),
+            };
+            self.wrong("/meter/reserve", message.to_owned(), Some("take `reserve` away".to_owned()));
+        }
+        known
     }
 
     fn idempotent_for(&mut self, text: &DurationText) -> Option<Duration> {

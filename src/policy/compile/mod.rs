@@ -10,6 +10,7 @@ mod login;
 mod mask;
 mod meter;
 mod plans;
+mod quotas;
 mod routes;
 mod set;
 mod shares;

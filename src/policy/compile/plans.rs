@@ -9,16 +9,17 @@ use super::super::file::plans::{
 };
 use super::super::file::text::DecimalText;
 use super::super::load::Document;
+use super::super::snapshot::Route;
 use super::super::source::Kind;
-use super::access::rate;
+use super::access::{Counted, rate};
 use super::basics::duration;
 use super::fees::Fees;
-use super::set::{Compiling, Products};
-use super::shares;
+use super::set::{Compiling, Origin, Products};
+use super::{quotas, shares};
 use crate::domain::id::{LimitName, PlanName, RouteName};
 use crate::domain::location::Location;
 use crate::domain::money::{Amount, Currency, Rounding};
-use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
+use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion, Quantity};
 use crate::domain::recurring::{Monthly, Recurring};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
@@ -26,7 +27,17 @@ use crate::domain::time::Timestamp;
 /// The most that a month costs, in major units.
 const MOST_A_MONTH: i64 = 1_000_000_000;
 
-pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
+pub(super) fn compile(
+    compiling: &mut Compiling<'_>,
+    products: &Products,
+    all: &[(Route, Origin<'_>)],
+) -> HashMap<PlanName, Plan> {
+    let unmetered: HashSet<&RouteName> = all
+        .iter()
+        .map(|(route, _)| route)
+        .filter(|route| route.meter.is_none())
+        .map(|route| &route.name)
+        .collect();
     let mut plans: HashMap<PlanName, (Plan, Location)> = HashMap::new();
     for document in compiling.of(Kind::Plans) {
         let Some(file) = compiling.decode::<PlanFile>(document, "") else { continue };
@@ -45,6 +56,10 @@ pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> Has
             }
         }
         let versions = versions(compiling, document, (&name, &routes), &file);
+        let unmetered = routes.intersection(&unmetered).min();
+        if let Some(route) = unmetered {
+            quotas::refuse_without_meter(compiling, document, route, &file);
+        }
         if let Some((_, first)) = plans.get(&name) {
             compiling.taken(document, "/plan", &format!("plan {name}"), &first.clone());
             continue;
@@ -96,6 +111,7 @@ fn version(
         }
         limits.push(limit);
     }
+    let quotas = quotas::compile(compiling, document, (pointer, &limits), &entry.quotas);
     // Whether a cap is an amount, and how fine a price is, depends on the currency: what is wrong with that has been told.
     let fees = currency.map_or_else(Vec::new, |currency| {
         let mut fees = Fees { compiling: &mut *compiling, document, pointer, routes, currency };
@@ -134,6 +150,7 @@ fn version(
         effective_from: effective_from?,
         existing: existing?,
         limits,
+        quotas,
         tariff: Tariff { currency: currency?, rounding, fees, share, recurring: recurring? },
         merchant_fee,
         source: document.location(pointer),
@@ -197,14 +214,22 @@ fn limit(
 ) -> Option<Limit> {
     let name = compiling.take(document, &format!("{pointer}/name"), LimitName::new(&entry.name));
     let window = duration(compiling, document, &format!("{pointer}/window"), &entry.window)?;
-    let rate = rate(compiling, document, pointer, (entry.requests, window, entry.burst))?;
+    let (of, counted) = match (entry.requests, entry.units) {
+        (Some(requests), None) => (Quantity::Calls, Counted("requests", requests)),
+        (None, Some(units)) => (Quantity::Units, Counted("units", units)),
+        (None, None) | (Some(_), Some(_)) => {
+            quotas::refuse_both_or_none(compiling, document, (pointer, "limit"));
+            return None;
+        }
+    };
+    let rate = rate(compiling, document, pointer, (counted, window, entry.burst))?;
     let per = match entry.per {
         None | Some(LimitKeyName::App) => LimitKey::App,
         Some(LimitKeyName::AppAndRoute) => LimitKey::AppAndRoute,
     };
     let name = name?;
-    let announced = rate.announced(&name);
-    Some(Limit { name, rate, announced, per, source: document.location(pointer) })
+    let announced = rate.announced(&name, of);
+    Some(Limit { name, rate, of, announced, per, source: document.location(pointer) })
 }
 
 /// A decimal from 0 to `most` with at most 12 digits after the point.

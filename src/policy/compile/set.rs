@@ -212,7 +212,7 @@ pub fn compile(
     let upstreams = basics::upstreams(&mut compiling);
     let mut routes = routes::compile(&mut compiling, &scopes, &upstreams);
     let products = basics::products(&mut compiling, &mut routes);
-    let plans = plans::compile(&mut compiling, &products);
+    let plans = plans::compile(&mut compiling, &products, &routes);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
     let hash = source.hash();

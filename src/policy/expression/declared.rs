@@ -16,6 +16,12 @@ impl Declared {
         Self(vec![("request", request), ("principal", principal()), ("source", source)])
     }
 
+    /// What is known of a call's units before its upstream has it: nothing of the answer, and no body.
+    #[must_use]
+    pub fn for_reserves(parameters: &[&str]) -> Self {
+        Self(vec![("request", request(parameters, [])), ("principal", principal())])
+    }
+
     /// What a meter may read. `parameters` are those of its route's path, `headers` the fields of the answer's head that it names.
     #[must_use]
     pub fn for_meters(parameters: &[&str], headers: &[&str]) -> Self {

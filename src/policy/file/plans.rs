@@ -41,6 +41,9 @@ pub struct VersionEntry {
     /// How fast its apps may call.
     #[serde(default)]
     pub limits: Vec<LimitEntry>,
+    /// How much its apps may use in a calendar day or month, on all nodes together.
+    #[serde(default)]
+    pub quotas: Vec<QuotaEntry>,
     /// What each call costs: short for `fees` with one item called `calls`.
     pub fee: Option<FeeEntry>,
     /// What calls cost, by items. A call is charged by the first that has its route; by none, if none has.
@@ -98,17 +101,47 @@ pub enum RoundingName {
 pub struct LimitEntry {
     /// The limit's name; partners see it in the RateLimit header fields.
     pub name: String,
-    /// How many requests in each window.
+    /// How many requests in each window; this, or `units`.
     #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub requests: u32,
+    pub requests: Option<u32>,
+    /// How many units in each window, as the meters of the routes count them. A call takes those that its request tells of (see `reserve`
+    /// of a meter), and its answer settles what it has used: one that is refused, or free, nothing.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub units: Option<u32>,
     /// The window.
     pub window: DurationText,
-    /// How many may come at once; as many as `requests` when left out. In any span of time, at most
+    /// How many may come at once; as many as `requests`, or `units`, when left out. In any span of time, at most
     /// burst + requests × span ÷ window pass.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub burst: Option<u32>,
     /// What is counted together; all calls of an app under this plan when left out.
     pub per: Option<LimitKeyName>,
+}
+
+/// How much an app may use in a calendar window of the platform's time zone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaEntry {
+    /// The quota's name; partners see it in refusals. No limit of the version has it.
+    pub name: String,
+    /// How many billable requests in each window; this, or `units`.
+    #[schemars(range(min = 1))]
+    pub requests: Option<u64>,
+    /// How many units in each window, as the meters of the routes count them.
+    #[schemars(range(min = 1))]
+    pub units: Option<u64>,
+    /// The windows.
+    pub per: WindowName,
+}
+
+/// Calendar windows.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowName {
+    /// From midnight to midnight.
+    Day,
+    /// From the first of a month to that of the next.
+    Month,
 }
 
 /// What is counted together.

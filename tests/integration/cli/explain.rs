@@ -195,6 +195,35 @@ fn what_is_masked_for_the_caller_is_told_with_its_line() {
 }
 
 #[test]
+fn how_many_units_a_call_takes_beforehand_is_told() {
+    let folder = folder::policies();
+    for (file, from, to) in [
+        (
+            "plans/standard.yaml",
+            "{name: calls, requests: 60000, window: 1m, burst: 2000}",
+            "{name: items, units: 20, window: 1h}",
+        ),
+        ("routes/orders.yaml", "    meter:\n", "    meter:\n      units: int(request.query.count)\n"),
+    ] {
+        let file = folder.path().join(file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+    }
+    let asked = |call| {
+        explained(&offline(folder.path(), &[&[call][..], &ORDER[1..], &["--merchant", "mer_1"]].concat()))
+    };
+    let told = asked("POST /api/orders?count=7");
+    assert_eq!(told["allowed"], true, "{told}");
+    assert!(
+        told.to_string().contains("items: 20 units of the app in 3600 s, 20 at once; this call takes 7"),
+        "{told}"
+    );
+    assert_eq!(line(folder.path(), &told, "limit"), "- {name: items, units: 20, window: 1h}");
+    assert_eq!(asked("POST /api/orders?count=21")["code"], "call_too_large");
+}
+
+#[test]
 fn what_cannot_be_explained_is_said() {
     let folder = folder::policies();
     for (more, status, told) in [

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tollgate::domain::authentication::Step;
 use tollgate::domain::balance::{BalanceKind, PaidFrom};
+use tollgate::domain::beyond_plan::BeyondPlan;
 use tollgate::domain::ended::Ended;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
@@ -285,8 +286,7 @@ fn table_of_admin() -> String {
 
 /// One of each. A new one does not compile here until it stands in the list.
 fn each() -> Vec<Refusal> {
-    let limit = "calls".parse().unwrap();
-    let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
+    let (limit, key) = ("calls".parse().unwrap(), SwitchKey { kind: SwitchKind::Route, name: String::new() });
     let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
     let switch = Arc::new(switch);
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
@@ -294,6 +294,7 @@ fn each() -> Vec<Refusal> {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
         Refusal::BalanceExhausted(Box::new(PaidFrom { balance, kind, currency }))
     };
+    let beyond = |plan| Refusal::BeyondPlan(Box::new(plan));
     let mut all = vec![
         Refusal::MessageMalformed(""),
         Refusal::TransferCodingUnsupported,
@@ -328,7 +329,9 @@ fn each() -> Vec<Refusal> {
         Refusal::Ended(Ended::Suspended(Subject::App)),
         Refusal::Ended(Ended::SwitchedOff(switch)),
         Refusal::Ended(Ended::Unclear),
-        Refusal::LimitReached { limit, retry_after: Duration::ZERO },
+        Refusal::LimitReached { limit: limit.clone(), retry_after: Duration::ZERO },
+        beyond(BeyondPlan::CallTooLarge { limit: limit.clone(), units: 2, most: 1 }),
+        beyond(BeyondPlan::QuotaUsedUp { quota: limit, units: 1, retry_after: Duration::ZERO }),
         exhausted(BalanceKind::Prepaid),
         exhausted(BalanceKind::Credit(0)),
         exhausted(BalanceKind::Budget(0)),
@@ -343,8 +346,7 @@ fn each() -> Vec<Refusal> {
         Refusal::Unrecorded,
     ];
     let after = all.iter().position(|refusal| matches!(refusal, Refusal::AuthenticationInsufficient(_)));
-    let after = after.unwrap();
-    all.splice(after..after, SignatureMistake::ALL.iter().map(signature));
+    all.splice(after.unwrap()..after.unwrap(), SignatureMistake::ALL.iter().map(signature));
     for refusal in &all {
         match refusal {
             Refusal::MessageMalformed(_)
@@ -381,6 +383,7 @@ fn each() -> Vec<Refusal> {
                 Ended::Revoked(_) | Ended::Suspended(_) | Ended::SwitchedOff(_) | Ended::Unclear,
             )
             | Refusal::LimitReached { .. }
+            | Refusal::BeyondPlan(_)
             | Refusal::BalanceExhausted(_)
             | Refusal::UpstreamUnreachable
             | Refusal::UpstreamTimeout

@@ -104,7 +104,8 @@ impl Gate {
         };
         let permit = authorize(&self.snapshot, route, identity.as_ref(), &circumstances)?;
         let cells = &mut LocalCells::new(Arc::new(Cells::new(100)), 100);
-        admit(cells, route, &permit, identity.as_ref(), (from, moment.monotonic))
+        let asked = (&circumstances, from, moment.monotonic);
+        admit(cells, (route, &permit), identity.as_ref(), asked, &mut None)
             .map_err(|(refusal, _)| refusal)?;
         let Some(names) = permit.body else { return Ok(()) };
         names.look_at(body.as_bytes())
