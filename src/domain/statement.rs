@@ -93,7 +93,9 @@ impl Totals {
             let sum = match (line.key.is_adjustment(), line.key.kind) {
                 (true, _) => &mut totals.adjustments,
                 (false, ChargeKind::ServiceFee | ChargeKind::Rewalk) => &mut totals.fees,
-                (false, ChargeKind::RevenueShare | ChargeKind::ShareReversal) => &mut totals.share,
+                (false, ChargeKind::RevenueShare | ChargeKind::ShareReversal | ChargeKind::ShareRewalk) => {
+                    &mut totals.share
+                }
             };
             *sum = sum.checked_add(line.amount)?;
             totals.total = totals.total.checked_add(line.amount)?;

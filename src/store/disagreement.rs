@@ -27,18 +27,20 @@ mod ledger;
 mod lines;
 mod pending;
 mod sales;
+mod tiers;
 mod usage;
 
 /// What can be wrong: what it means, and SQL that finds it, a row of one column `cause` for each place.
 type Disagreement = (&'static str, &'static str);
 
 /// All of it, by theme.
-const THEMES: [&[Disagreement]; 6] = [
+const THEMES: [&[Disagreement]; 7] = [
     ledger::DISAGREEMENTS,
     pending::DISAGREEMENTS,
     usage::DISAGREEMENTS,
     lines::DISAGREEMENTS,
     sales::DISAGREEMENTS,
+    tiers::DISAGREEMENTS,
     balances::DISAGREEMENTS,
 ];
 

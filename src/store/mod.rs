@@ -82,6 +82,7 @@ mod standing;
 pub mod statement;
 pub mod subscription;
 mod tariff_form;
+pub mod tier_total;
 pub mod transaction;
 pub mod usage;
 pub mod usage_batch;

@@ -8,6 +8,7 @@ mod incoming;
 mod recorded_call;
 pub mod recorder;
 mod repeats;
+mod tiers;
 mod twins;
 mod waiting;
 

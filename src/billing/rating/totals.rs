@@ -5,18 +5,21 @@
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::bounds::TooLarge;
 use super::call::Billable;
 use super::outcome::Unrated;
 use super::running::{Running, Versioned};
+use super::tiers;
 use crate::domain::charge::Charge;
 use crate::domain::id::{AppId, PartnerId};
 use crate::domain::money::Currency;
-use crate::domain::running_total::{Counted, FeeFamily, Units};
+use crate::domain::running_total::{Counted, FeeFamily, TierFamily, TierSum, Units};
 use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
 use crate::domain::statement::StatementLine;
 use crate::domain::tariff::{FeeItem, Tariff};
+use crate::domain::tiers::Tiers;
 use crate::domain::time::Period;
 use crate::domain::transaction::{Reach, Transaction};
 
@@ -52,10 +55,12 @@ pub struct Totals {
     /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
     apps: Table<(String, Currency), Vec<AppId>>,
     events: Table<EventKey, Event>,
+    tiers: Table<TierFamily, tiers::Counted>,
     /// Of the partners whom evidence names, those that there are not.
     strangers: HashSet<PartnerId>,
     changed_sales: HashSet<SaleKey>,
     new_events: HashSet<EventKey>,
+    changed_tiers: HashSet<TierFamily>,
 }
 
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -183,6 +188,33 @@ impl Totals {
             .any(|key| key.id == own.id && key.currency != own.currency && (is_any || key.app == own.app))
     }
 
+    /// Whether it is known what sales of a family come to together.
+    #[must_use]
+    pub fn knows_tiers(&self, family: &TierFamily) -> bool {
+        self.tiers.contains_key(family)
+    }
+
+    /// Takes what sales of a family come to together, by which tiers; what is known here already stays as it is.
+    pub fn load_tiers(&mut self, family: TierFamily, tiers: Arc<Tiers>, sum: TierSum) {
+        self.tiers.entry(family).or_insert(tiers::Counted { tiers, sum });
+    }
+
+    pub(super) fn tier(&self, family: &TierFamily) -> Result<&tiers::Counted, Unrated> {
+        self.tiers.get(family).ok_or_else(|| Unrated::TiersUnknown(family.plan.clone()))
+    }
+
+    pub(super) fn set_tier(&mut self, family: TierFamily, sum: TierSum) {
+        if let Some(counted) = self.tiers.get_mut(&family) {
+            counted.sum = sum;
+            self.changed_tiers.insert(family);
+        }
+    }
+
+    /// What sales come to together of which one is new or changed.
+    pub fn changed_tiers(&self) -> impl Iterator<Item = (&TierFamily, TierSum)> {
+        self.changed_tiers.iter().filter_map(|family| Some((family, self.tiers.get(family)?.sum)))
+    }
+
     /// Takes partners whom evidence names, and the store does not know.
     pub(in crate::billing) fn load_strangers(&mut self, strangers: impl IntoIterator<Item = PartnerId>) {
         self.strangers.extend(strangers);
@@ -214,11 +246,6 @@ impl Totals {
     pub(super) fn set_event(&mut self, key: EventKey, event: Event) {
         self.new_events.insert(key.clone());
         self.events.insert(key, event);
-    }
-
-    /// Adds a charge to the sums of its line and statement, if they stay within what is believed.
-    pub(super) fn add_to_line(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        self.running.bounds.add(charge)
     }
 
     /// Adds charges to the sums of their lines and statements, if all of these stay within what is believed.

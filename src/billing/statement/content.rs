@@ -104,7 +104,7 @@ fn write_line(line: &StatementLine) -> Line {
     let rate = Some(line.rate.normalize().to_string());
     let is_fee = match line.key.kind {
         ChargeKind::ServiceFee | ChargeKind::Rewalk => true,
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => false,
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal | ChargeKind::ShareRewalk => false,
     };
     Line {
         id: line.key.id().to_string(),
@@ -121,7 +121,7 @@ fn write_line(line: &StatementLine) -> Line {
         price: line.price.as_ref().map(ToString::to_string),
         transactions: (!is_fee).then_some(line.quantity),
         base: line.base.map(|base| base.to_string()),
-        percent: rate.filter(|_| !is_fee),
+        percent: rate.filter(|_| !is_fee && line.price.is_none()),
         amount: line.amount.to_string(),
         currency: line.key.currency.to_string(),
         rule: line.rule.to_string(),

@@ -62,6 +62,7 @@ fn line(line: &StatementLine) -> Value {
             (shown["units"], shown["free_units"]) = (json!(line.quantity), json!(line.free));
         }
         ChargeKind::Rewalk => shown["units"] = json!(line.quantity),
+        ChargeKind::ShareRewalk => {}
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             shown["base"] = json!(line.base.map(|base| base.to_string()));
         }

@@ -14,6 +14,7 @@ mod routes;
 mod set;
 mod shares;
 mod signing_keys;
+mod tiers;
 mod token_source;
 mod transaction;
 mod variables;

@@ -11,7 +11,7 @@ use tollgate::billing::statement::show;
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::identity::{Partner, Standing};
 use tollgate::domain::money::{Amount, Rounding};
-use tollgate::domain::share::{Base, Earned, Held, Receiver, Share, ShareItem, ShareRate};
+use tollgate::domain::share::{Base, Earned, Held, Receiver, SaleRate, Share, ShareItem, ShareRate};
 use tollgate::domain::split::Split;
 use tollgate::domain::tariff::Tariff;
 use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
@@ -98,7 +98,12 @@ impl History {
         });
         let item = ShareItem {
             base: Base { tax: if self.without_tax { Held::Out } else { Held::In }, ..Base::default() },
-            rate: ShareRate { percent, fixed: self.fixed, floor: self.floor, cap: self.cap },
+            rate: ShareRate::PerSale(SaleRate {
+                percent,
+                fixed: self.fixed,
+                floor: self.floor,
+                cap: self.cap,
+            }),
             split,
             earned: self.earned,
             ..ShareItem::new("goods".parse().unwrap(), ShareRate::percent(percent), rule(14))
@@ -214,14 +219,14 @@ fn parts(minor: i64, weights: [u64; 3]) -> [i64; 3] {
     [parts[0], parts[1], parts[2]]
 }
 
-async fn balances(store: &Store) -> BTreeMap<String, i128> {
+pub(super) async fn balances(store: &Store) -> BTreeMap<String, i128> {
     let checked = check(store).await.unwrap();
     none(&checked.findings);
     let balances = checked.balances.into_iter().filter(|balance| balance.minor != 0);
     balances.map(|balance| (balance.account, balance.minor)).collect()
 }
 
-fn sample<S: Strategy>(strategy: S) -> S::Value {
+pub(super) fn sample<S: Strategy>(strategy: S) -> S::Value {
     strategy.new_tree(&mut TestRunner::default()).unwrap().current()
 }
 
@@ -269,7 +274,7 @@ pub(super) async fn opened(place: &Place, carrier: Option<u64>) -> Store {
 }
 
 /// Registers the carrier.
-async fn haulier(store: &Store) {
+pub(super) async fn haulier(store: &Store) {
     let id = PartnerId::new("haulier").unwrap();
     let name = "Haulier".to_owned();
     let partner = Partner { id, name, standing: Standing::Active, created_at: november() };

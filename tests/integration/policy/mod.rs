@@ -12,5 +12,6 @@ mod meter;
 mod reload;
 mod shipped;
 mod step_up;
+mod tiers;
 mod upstream_token;
 mod words;
