@@ -1,6 +1,8 @@
-//! What is wrong with tiers of a share is told at its place, with what to do.
+//! What is wrong with tiers of a share, and what no meter reads that a share hangs on, is told at its place, with what to do.
 
-use super::broken::check;
+use tollgate::policy::load::{NoValues, load_source};
+
+use super::broken::{changed, check};
 
 const PLAN: &str = "plans/standard.yaml";
 
@@ -44,4 +46,21 @@ fn what_is_wrong_with_tiers_is_told_at_its_place() {
     check_share("volume: [{percent: 101}]", "from 0 to 100", None);
     check_share("volume: [{up_to: 1.001, percent: 3}, {percent: 2}]", "must be an amount in CNY", None);
     check_share("volume: []", "at least 1", None);
+}
+
+#[test]
+fn what_a_share_hangs_on_is_read_by_the_meters_of_its_sales() {
+    let hangs_on = |more: &str, what: &str, help: &str| {
+        let message = format!("the share hangs on the {what} of a sale, and route place-order knows none");
+        check_share(&format!("percent: 2.5\n      {more}"), &message, Some(help));
+    };
+    hangs_on("base: {tax: out}", "tax", "add `tax` to the meter's transaction of route place-order");
+    hangs_on("base: {shipping: out}", "shipping", "add `shipping`");
+    hangs_on("categories: [ebook]", "category", "add `category`");
+    hangs_on("split: {platform: 9, carrier: 1}", "carrier", "`parties` of the meter's transaction");
+    // Nobody is named who gets nothing, and the route's calls are for merchants.
+    let fine =
+        "      percent: 2.5\n      paid_by: merchant\n      split: {platform: 9, merchant: 1, carrier: 0}\n";
+    let loaded = load_source(&changed(PLAN, "      percent: 2.5\n", fine), &NoValues);
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
 }
