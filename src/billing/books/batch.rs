@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
+use super::environments::load_environments;
 use super::recorded_call::{exception_id, is_event, new_sale};
 use super::tiers::load_tiers;
 use super::twins::late_twins;
@@ -114,6 +115,7 @@ impl<'t> Books<'t> {
         let events = transactions().filter(|transaction| is_event(transaction));
         let events = distinct(events.map(|event| event.id.clone()));
         self.totals.load_sales(self.transaction.sales(&sales).await?);
+        load_environments(self.transaction, &mut self.totals, calls).await?;
         self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
         self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
         let parties = transactions().flat_map(|one| one.details.parties.iter().map(|(_, partner)| partner));
@@ -190,7 +192,7 @@ impl<'t> Books<'t> {
                 self.set_aside(call, kind, unrated).await?;
             }
         }
-        for (call, unrated) in late_twins(self.transaction, &self.totals, calls).await? {
+        for (call, unrated) in late_twins(self.transaction, &mut self.totals, calls).await? {
             self.note(call, ExceptionKind::Transaction, Some(&unrated));
         }
         self.rate_waiting(None).await

@@ -3,6 +3,7 @@
 mod batch;
 mod calendar;
 mod distinct;
+mod environments;
 pub mod exceptions;
 mod incoming;
 mod recorded_call;

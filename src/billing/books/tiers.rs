@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::batch::Books;
+use super::environments::load_environments;
 use super::recorded_call::is_event;
 use crate::billing::error::BillingError;
 use crate::billing::rating::{Billable, family_of};
@@ -39,6 +40,7 @@ pub(super) async fn load_tiers(books: &mut Books<'_>, calls: &[Billable]) -> Res
 async fn family(books: &mut Books<'_>, call: &Billable) -> Result<Option<TierFamily>, BillingError> {
     let Some(transaction) = &call.transaction else { return Ok(None) };
     if is_event(transaction) {
+        load_environments(books.transaction, &mut books.totals, std::slice::from_ref(call)).await?;
         let sale = books.totals.sale_of(call, transaction).ok();
         return Ok(sale.and_then(|(_, sale)| sale.family.clone()));
     }

@@ -14,6 +14,7 @@ use super::running::{Running, Versioned};
 use super::tiers;
 use crate::domain::charge::Charge;
 use crate::domain::id::{AppId, PartnerId};
+use crate::domain::identity::Environment;
 use crate::domain::money::Currency;
 use crate::domain::running_total::{Counted, FeeFamily, TierFamily, TierSum, Units};
 use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
@@ -54,6 +55,8 @@ pub struct Totals {
     sales: Table<SaleKey, Sale>,
     /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
     apps: Table<(String, Currency), Vec<AppId>>,
+    /// Where apps are: those of one environment never speak of sales of another. None of an app that is not registered.
+    environments: Table<AppId, Option<Environment>>,
     events: Table<EventKey, Event>,
     tiers: Table<TierFamily, tiers::Counted>,
     /// Of the partners whom evidence names, those that there are not.
@@ -164,15 +167,38 @@ impl Totals {
         named: &SaleKey,
         transaction: &Transaction,
     ) -> Result<Option<SaleKey>, Unrated> {
-        let of = |app: &AppId| SaleKey { app: app.clone(), ..named.clone() };
-        let apps = self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default();
-        if let [] | [_] = apps {
-            return Ok(apps.first().map(of));
+        let apps: Vec<SaleKey> = self.alike(named).collect();
+        if let [] | [_] = apps.as_slice() {
+            return Ok(apps.into_iter().next());
         }
         let was_counted = |sale: &SaleKey| self.events.contains_key(&event_key(sale, transaction));
         let (kind, sale, currency) = (transaction.kind, named.id.clone(), named.currency);
-        let before = apps.iter().map(of).find(was_counted);
+        let before = apps.into_iter().find(was_counted);
         before.map(Some).ok_or(Unrated::SaleAmbiguous { kind, sale, currency })
+    }
+
+    /// The sales of that id of all apps that are where the one of `named` is.
+    fn alike(&self, named: &SaleKey) -> impl Iterator<Item = SaleKey> {
+        let apps = self.apps_with(named).iter();
+        let environment = |app: &AppId| self.environments.get(app).copied().flatten();
+        let here = environment(&named.app);
+        apps.filter(move |app| environment(app) == here)
+            .map(move |app| SaleKey { app: app.clone(), ..named.clone() })
+    }
+
+    /// The apps that have a sale of that id.
+    pub(in crate::billing) fn apps_with(&self, named: &SaleKey) -> &[AppId] {
+        self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it is known where an app is.
+    pub(in crate::billing) fn knows_environment(&self, app: &AppId) -> bool {
+        self.environments.contains_key(app)
+    }
+
+    /// Takes where an app is; none of one that is not registered.
+    pub fn load_environment(&mut self, app: AppId, environment: Option<Environment>) {
+        self.environments.insert(app, environment);
     }
 
     /// Whether the sale that a transaction may be of is known in another currency.
@@ -224,9 +250,9 @@ impl Totals {
         &self.strangers
     }
 
-    /// Whether several apps have a sale of that id.
+    /// Whether several apps that are where the sale's is have a sale of that id.
     pub(in crate::billing) fn is_of_several(&self, key: &SaleKey) -> bool {
-        self.apps.get(&(key.id.clone(), key.currency)).is_some_and(|apps| apps.len() > 1)
+        self.alike(key).nth(1).is_some()
     }
 
     pub(super) fn event(&self, key: &EventKey) -> Option<&Event> {

@@ -57,7 +57,9 @@ const UNSHARED: &str = "select u.id as cause from usage_record u left join usage
      and w.id = u.transaction_id and w.kind = coalesce(u.transaction_kind, x.kind) and w.app = u.app \
      and w.currency = u.currency and coalesce(w.amount, -1) = coalesce(u.amount, -1) \
      and (not exists (select 1 from sale s where s.id = w.sale and s.currency = w.currency \
-     and (s.app = w.app or x.details like '%\"reach\":\"any-app\"%')) \
+     and (s.app = w.app or (x.details like '%\"reach\":\"any-app\"%' \
+     and coalesce((select a.environment from app a where a.id = s.app), '') \
+     = coalesce((select a.environment from app a where a.id = w.app), '')))) \
      or exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
      where e.usage = w.usage and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)))) \
      and not exists (select 1 from sale_event f where f.sale = coalesce(u.transaction_of, u.transaction_id) \

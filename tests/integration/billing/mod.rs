@@ -28,6 +28,7 @@ mod recorder;
 mod remembered;
 mod repeats;
 mod restored;
+mod sandboxed;
 pub(crate) mod seed;
 mod settled;
 mod split;
