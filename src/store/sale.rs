@@ -35,6 +35,9 @@ pub struct NewSale<'s> {
     pub net: i64,
 }
 
+/// Sales of a page that a check reads.
+const PENDING_AT_ONCE: usize = 10_000;
+
 row! {
     SaleRow {
         app: String,
@@ -163,6 +166,32 @@ impl Transaction {
             let mut statement = sqlx::QueryBuilder::new("select * from sale where id in ");
             push_list!(statement, ids);
             statement.build_query_as().persistent(false).fetch_all(db).await
+        })?;
+        rows.into_iter().map(<(SaleKey, Sale)>::try_from).collect()
+    }
+
+    /// A page of sales of which a share is pending, behind one of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn sales_with_pending(
+        &mut self,
+        after: Option<&SaleKey>,
+    ) -> Result<Vec<(SaleKey, Sale)>, StoreError> {
+        let time = self.answer_time();
+        let (id, app, currency) = after.map_or_else(Default::default, |key| {
+            (key.id.clone(), key.app.to_string(), key.currency.to_string())
+        });
+        let rows: Vec<SaleRow> = on!(self.connection(), within time, db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "select * from sale where pending > 0 and (id, app, currency) > ($1, $2, $3) \
+                 order by id, app, currency limit {PENDING_AT_ONCE}"
+            )))
+            .bind(&id)
+            .bind(&app)
+            .bind(&currency)
+            .fetch_all(db)
+            .await
         })?;
         rows.into_iter().map(<(SaleKey, Sale)>::try_from).collect()
     }

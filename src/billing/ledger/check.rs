@@ -1,16 +1,13 @@
 //! Whether the books are right: every finding is one that must never be.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_sales::{check_pending, check_tiers};
 use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
-use crate::domain::plan::PlanRef;
-use crate::domain::running_total::TierFamily;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
-use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
 use crate::store::ledger::Balance;
 use crate::store::statement::KeptStatement;
@@ -62,6 +59,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
     }
     findings.extend(transaction.disagreements().await?);
     check_tiers(transaction, &mut findings).await?;
+    check_pending(transaction, &mut findings).await?;
     let periods = match transaction.periods().await {
         Err(StoreError::Corrupt { what }) => {
             findings.push(format!("a period cannot be read: {what}"));
@@ -73,45 +71,6 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
         check_period(transaction, period, &mut findings).await?;
     }
     Ok(Checked { balances, trial_balance, findings })
-}
-
-/// Whether sales with tiers come to what these say of their net amount, whatever came in which order.
-async fn check_tiers(
-    transaction: &mut Transaction,
-    findings: &mut Vec<String>,
-) -> Result<(), StatementError> {
-    let totals = match transaction.all_tier_totals().await {
-        Err(StoreError::Corrupt { what }) => {
-            findings.push(format!("what sales with tiers come to cannot be read: {what}"));
-            return Ok(());
-        }
-        totals => totals?,
-    };
-    let mut tariffs: BTreeMap<PlanRef, Option<Tariff>> = BTreeMap::new();
-    for (family, sum) in totals {
-        let tariff = match tariffs.entry(family.plan.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let kept = transaction.plan_version(&family.plan).await;
-                place.insert(kept.ok().flatten().map(|kept| kept.tariff))
-            }
-        };
-        let tiers = |tariff: &Tariff| {
-            let tiers = tariff.share.as_ref()?.tiers_of(&family.item)?;
-            tiers.total(sum.net, (family.currency, tariff.rounding)).ok()
-        };
-        let expected = tariff.as_ref().and_then(tiers);
-        if expected != Some(sum.minor) {
-            let TierFamily { scope, product, plan, item, currency, month } = &family;
-            let month = month.map_or_else(|| "all time".to_owned(), |month| month.to_string());
-            findings.push(format!(
-                "{scope} {product} {plan} {item} {currency} {month}: of a net amount of {} minor units, {} is the share, and its \
-                 tiers say {expected:?}",
-                sum.net, sum.minor
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Checks a period; what of it cannot even be read, or summed up, is a finding too.

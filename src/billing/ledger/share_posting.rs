@@ -11,6 +11,7 @@ use crate::billing::rating::{ShareChange, Standing};
 use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::ledger::{About, LedgerTransaction, Posting};
 use crate::domain::money::{Amount, MoneyError};
+use crate::domain::sale::Sale;
 use crate::domain::split::Split;
 use crate::domain::transaction::TransactionKind;
 
@@ -40,6 +41,19 @@ pub(super) fn transaction(change: &ShareChange) -> Result<Option<LedgerTransacti
     }
     let about = About { app: change.event.sale.app.clone(), period: change.period, at: change.at };
     Ok(Some(LedgerTransaction::new(cause(change), about, postings)?))
+}
+
+/// What stands in accounts of what is pending, of a sale's share as it stands.
+pub(super) fn pending(sale: &Sale, standing: &Standing) -> Result<Vec<(Account, i64)>, MoneyError> {
+    let mut moved = Moved::default();
+    let partner = sale.partner.clone().map(Party::Partner);
+    if let Some(payer) = sale.payer.clone().map(Party::Merchant).or(partner) {
+        moved.add(Account::new(payer, Purpose::Pending), standing.pending, 0)?;
+    }
+    for part in parts(sale.split.as_ref(), standing)? {
+        moved.add(Account::new(part.party, Purpose::Pending), 0, part.pending)?;
+    }
+    Ok(moved.0)
 }
 
 fn earned(standing: &Standing) -> Result<i64, MoneyError> {
