@@ -107,6 +107,7 @@ fn share_item(item: &ShareItem, currency: Currency) -> Value {
         "routes": item.routes.iter().map(RouteName::as_str).collect::<Vec<_>>(),
         "with_tax": is_in(item.base.tax),
         "with_shipping": is_in(item.base.shipping),
+        "price": item.rate.price_in_words(currency),
         "paid_by": item.paid_by.name(),
         "split": split,
         "earned": item.earned.name(),

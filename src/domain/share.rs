@@ -114,6 +114,15 @@ impl ShareRate {
             Self::Tiers(tiers) => Some(tiers.words().clone()),
         }
     }
+
+    /// The same, said also if it is a percentage alone.
+    #[must_use]
+    pub fn price_in_words(&self, currency: Currency) -> String {
+        match self {
+            Self::PerSale(rate) => rate.spelled_out(currency),
+            Self::Tiers(tiers) => tiers.words().to_string(),
+        }
+    }
 }
 
 /// How much is taken of a sale: `percent` of the base and `fixed`, at least `floor`, at most `cap`, and never more than the

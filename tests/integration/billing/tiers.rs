@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::{CloseEarly, close, show};
+use tollgate::domain::id::PartnerId;
 use tollgate::domain::money::Amount;
 use tollgate::domain::share::{Earned, Payer, Share, ShareItem, ShareRate};
 use tollgate::domain::statement::StatementLine;
 use tollgate::domain::tariff::Tariff;
 use tollgate::domain::tiers::{Across, Over, TierBand, TierTerms, Tiers, Walk};
-use tollgate::domain::transaction::{Transaction, TransactionKind};
+use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
-use super::lifecycle::{balances, reasons};
+use super::ledger::{found, without};
+use super::lifecycle::{balances, opened, reasons};
 use super::on_both_stores;
 use super::seed::{
     at, cny, period, plan, record, record_at, refund_named, register, rule, sale, tariff, usage, zone,
@@ -25,6 +28,7 @@ on_both_stores! {
     what_is_settled_takes_its_position_then,
     what_goes_back_in_a_later_month_stands_there_and_walks_the_month_of_the_sale,
     a_merchant_who_owes_a_share_has_it_in_accounts_and_no_statement,
+    what_tiers_come_to_and_what_is_pending_cannot_be_changed_unseen,
     a_sale_in_another_currency_is_asked_about_and_one_without_amounts_is_summed_up_by_itself,
 }
 
@@ -166,5 +170,66 @@ async fn a_sale_in_another_currency_is_asked_about_and_one_without_amounts_is_su
     let amounts = "its share has amounts in CNY, and it is in USD: nothing is converted";
     assert_eq!(reasons(&store).await, [amounts]);
     assert_eq!(balances(&store).await.get("partner:partner_1:receivable"), Some(&200));
+    store.close().await;
+}
+
+async fn what_tiers_come_to_and_what_is_pending_cannot_be_changed_unseen(place: Place) {
+    let store = place.open().await;
+    register(&store, &plan("standard", 1), &priced(tiered(two_bands(Walk::Graduated)))).await;
+    let sold = |id: u128, of: &str| usage(id, 1, Some(sale(of, 100_000)));
+    let back = usage(3, 1, Some(refund_named("r-1", "o-1", 100_000)));
+    record(&store, 1, &[sold(1, "o-1"), sold(2, "o-2"), back]).await;
+    for table in ["other_charge", "sale_event"] {
+        place.tamper(&without(&place, &format!("{table}_stays"), table)).await;
+    }
+    for (there, undone, finding) in [
+        (
+            "update tier_total set minor = minor - 1",
+            "update tier_total set minor = minor + 1",
+            "and its tiers say 3000",
+        ),
+        (
+            "update tier_total set net = net + 1",
+            "update tier_total set net = net - 1",
+            "come to another net amount",
+        ),
+        ("update sale set net = net + 1", "update sale set net = net - 1", "of which another base"),
+        (
+            "update sale set walked = walked + 1 where id = 'o-1'",
+            "update sale set walked = walked - 1 where id = 'o-1'",
+            "by which tiers were walked by another sum",
+        ),
+        (
+            "update sale_event set walked = walked - 1 where kind = 'refund'",
+            "update sale_event set walked = walked + 1 where kind = 'refund'",
+            "which posted other amounts, or to other accounts",
+        ),
+        (
+            "update other_charge set minor = minor - 1 where kind = 'share_rewalk'",
+            "update other_charge set minor = minor + 1 where kind = 'share_rewalk'",
+            "of which another base or adjustment is charged",
+        ),
+    ] {
+        place.tamper(there).await;
+        found(&check(&store).await.unwrap().findings, finding);
+        place.tamper(undone).await;
+        super::seed::none(&check(&store).await.unwrap().findings);
+    }
+    store.close().await;
+    let place = match place {
+        Place::Folder(_) => Place::sqlite(),
+        Place::Schema(_) => Place::postgres().await,
+    };
+    let store = opened(&place, Some(10)).await;
+    let parties = vec![("carrier".parse().unwrap(), PartnerId::new("haulier").unwrap())];
+    let details = Details { parties, ..Details::default() };
+    record(&store, 1, &[usage(1, 1, Some(Transaction { details, ..sale("o-1", 10_000) }))]).await;
+    place.tamper(&without(&place, "ledger_entry_stays", "ledger_entry")).await;
+    place.tamper("update ledger_entry set minor = minor - 5 where minor = -225").await;
+    place.tamper("update ledger_entry set minor = minor + 5 where minor = -25").await;
+    found(
+        &check(&store).await.unwrap().findings,
+        "partner:haulier:pending: its sales say that -5 minor units more",
+    );
     store.close().await;
 }

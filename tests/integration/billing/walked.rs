@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 use num_rational::BigRational;
 use proptest::prelude::*;
 use tollgate::billing::books::recorder::record_batch;
+use tollgate::billing::rating::totals::Totals;
+use tollgate::billing::rating::{Billable, Booking, Standing, Unrated, family_of, rate_transaction};
 use tollgate::billing::statement::show;
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::money::{Amount, Rounding};
+use tollgate::domain::running_total::TierSum;
 use tollgate::domain::share::{Base, Earned, Held, Payer, Receiver, ShareItem};
 use tollgate::domain::split::Split;
 use tollgate::domain::tariff::Tariff;
 use tollgate::domain::tiers::{Across, Over, TierBand, TierTerms, Walk};
+use tollgate::domain::time::Period;
 use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
@@ -21,7 +25,7 @@ use super::lifecycle::{balances, haulier, sample};
 use super::on_both_stores;
 use super::oracle::{Band, Prices, comes_to, decimal, rounded, whole};
 use super::seed::{
-    app, at, cny, journal, journal_of, node, november, period, plan, register, sale, time, usage,
+    app, at, cny, journal, journal_of, node, november, period, plan, register, sale, time, usage, zone,
 };
 use super::tiers::{priced, tiered};
 use crate::support::stores::Place;
@@ -325,4 +329,40 @@ async fn stated(store: &Store) -> i64 {
         sum += statements.iter().map(|one| one.totals.total.minor).sum::<i64>();
     }
     sum
+}
+
+proptest! {
+    #[test]
+    fn rating_alone_comes_to_what_the_net_amount_does((history, mut waiting) in any_history().prop_flat_map(|history| {
+        let records = Just(history.records()).prop_shuffle();
+        (Just(history), records)
+    })) {
+        let tariff = history.tariff();
+        let tiers = tariff.share.as_ref().unwrap().items[0].rate.tiers().unwrap();
+        let mut totals = Totals::default();
+        let (mut charged, mut moved) = (0, 0);
+        // What comes before its sale is rated behind all the others.
+        while !waiting.is_empty() {
+            for record in std::mem::take(&mut waiting) {
+                let call = Billable::of(&record).unwrap();
+                let month = Period::of(call.at, &zone());
+                let booking = Booking { period: month, service_period: month };
+                if let Some(family) = family_of(&call, &tariff, month) {
+                    totals.load_tiers(family, tiers.clone(), TierSum::default());
+                }
+                match rate_transaction(&call, &tariff, booking, &mut totals) {
+                    Err(Unrated::SaleUnknown { .. }) => waiting.push(record),
+                    Err(unrated) => prop_assert!(false, "{unrated}"),
+                    Ok(rated) => {
+                        charged += rated.charges.iter().map(|charge| charge.minor).sum::<i64>();
+                        let change = rated.change.unwrap();
+                        let standing = |one: Standing| one.earned + one.walked;
+                        moved += standing(change.after) - standing(change.before);
+                    }
+                }
+            }
+        }
+        prop_assert_eq!(moved, history.expected());
+        prop_assert_eq!(charged, if history.paid_by == Payer::Partner { moved } else { 0 });
+    }
 }
