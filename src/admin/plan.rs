@@ -15,8 +15,9 @@ use crate::domain::money::{Amount, Currency};
 use crate::domain::plan::{Existing, Limit, LimitKey, Plan, PlanVersion, Quantity};
 use crate::domain::quota::Quota;
 use crate::domain::recurring::Monthly;
-use crate::domain::share::{Held, Receiver, Share, ShareItem};
+use crate::domain::share::{Held, Receiver, Share, ShareItem, ShareRate};
 use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
+use crate::domain::tiers::{TierBand, TierTerms, Walk};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::ApiProduct;
 
@@ -94,7 +95,7 @@ fn shown_month(monthly: &Monthly, currency: Currency) -> String {
 /// A share with the percentage that it has if it is the only one, and its items.
 fn shown_share(share: &Share, currency: Currency) -> Value {
     let percent = match share.items.as_slice() {
-        [only] => Some(only.rate.percent.to_string()),
+        [only] => only.rate.one_percent().map(|percent| percent.to_string()),
         _ => None,
     };
     let item = |item: &ShareItem| share_item(item, currency);
@@ -109,21 +110,38 @@ fn share_item(item: &ShareItem, currency: Currency) -> Value {
             |(receiver, weight): &(Receiver, u64)| json!({ "to": receiver.name(), "weight": weight });
         split.weights().iter().map(weight).collect::<Vec<_>>()
     });
-    json!({
+    let mut shown = json!({
         "item": item.name.as_str(),
         "categories": item.categories.iter().map(CategoryName::as_str).collect::<Vec<_>>(),
         "routes": item.routes.iter().map(RouteName::as_str).collect::<Vec<_>>(),
         "with_tax": is_in(item.base.tax),
         "with_shipping": is_in(item.base.shipping),
-        "percent": item.rate.percent.to_string(),
-        "fixed": money(item.rate.fixed),
-        "floor": item.rate.floor.map(money),
-        "cap": item.rate.cap.map(money),
+        "price": item.rate.price_in_words(currency),
+        "paid_by": item.paid_by.name(),
         "split": split,
         "earned": item.earned.name(),
         "settles_within_seconds": item.settles_within.map(|span| span.as_secs()),
         "source": item.source.to_string(),
-    })
+    });
+    match &item.rate {
+        ShareRate::PerSale(rate) => {
+            shown["percent"] = json!(rate.percent.to_string());
+            shown["fixed"] = json!(money(rate.fixed));
+            (shown["floor"], shown["cap"]) = (json!(rate.floor.map(money)), json!(rate.cap.map(money)));
+        }
+        ShareRate::Tiers(tiers) => {
+            let TierTerms { walk, bands, over, across, floor, cap } = tiers.terms();
+            let tier = |band: &TierBand| json!({ "up_to": band.up_to.map(money), "percent": band.percent.to_string() });
+            let walk = match walk {
+                Walk::Graduated => "graduated",
+                Walk::Volume => "volume",
+            };
+            shown[walk] = bands.iter().map(tier).collect();
+            (shown["over"], shown["across"]) = (json!(over.name()), json!(across.name()));
+            (shown["period_floor"], shown["period_cap"]) = (json!(floor.map(money)), json!(cap.map(money)));
+        }
+    }
+    shown
 }
 
 /// The item for all calls that has no name, as plans had it before there were others; without a price if it is not one for all.

@@ -61,6 +61,18 @@ const ITEMS: &[Column] = &[
     ("file", "/source"),
 ];
 
+/// The items of the shares of versions that have more than one percentage.
+const SHARES: &[Column] = &[
+    ("version", "/version"),
+    ("share", "/item"),
+    ("categories", "/categories"),
+    ("routes", "/routes"),
+    ("price", "/price"),
+    ("paid by", "/paid_by"),
+    ("earned", "/earned"),
+    ("file", "/source"),
+];
+
 pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
     let node = arguments.node.node()?;
     match arguments.action {
@@ -74,21 +86,30 @@ pub(super) fn run(arguments: PlanArguments, screen: &Screen) -> Outcome {
                 Format::Human => {
                     let versions = plan["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
                     screen.list(versions, VERSIONS, "The plan has no versions.")?;
-                    let items: Vec<Value> = versions.iter().flat_map(items).collect();
-                    if items.is_empty() {
-                        return Ok(());
-                    }
-                    screen.text("")?;
-                    screen.list(&items, ITEMS, "")
+                    let fees = versions.iter().flat_map(|version| items(version, "/fees"));
+                    let is_of_several = |version: &&Value| version["share"]["percent"].is_null();
+                    let shares = versions.iter().filter(is_of_several);
+                    let shares = shares.flat_map(|version| items(version, "/share/items"));
+                    below(screen, &fees.collect::<Vec<_>>(), ITEMS)?;
+                    below(screen, &shares.collect::<Vec<_>>(), SHARES)
                 }
             }
         }
     }
 }
 
-/// The items of a version's fees, each with the version.
-fn items(version: &Value) -> Vec<Value> {
-    let items = version["fees"].as_array().map(Vec::as_slice).unwrap_or_default();
+/// Another list, if there is anything in it.
+fn below(screen: &Screen, rows: &[Value], columns: &[Column]) -> Outcome {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    screen.text("")?;
+    screen.list(rows, columns, "")
+}
+
+/// The items of a version's fees or shares, each with the version.
+fn items(version: &Value, at: &str) -> Vec<Value> {
+    let items = version.pointer(at).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let with_version = |item: &Value| {
         let mut item = item.clone();
         item["version"] = version["version"].clone();

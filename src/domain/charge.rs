@@ -104,17 +104,20 @@ pub enum ChargeKind {
     RevenueShare,
     /// What a refund gives back of a share.
     ShareReversal,
+    /// What shares come to more or less as tiers are walked again, beside what sales gave and took back by themselves.
+    ShareRewalk,
 }
 
 impl ChargeKind {
     /// All kinds, in the order in which they stand on statements.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ServiceFee,
         Self::Rewalk,
         Self::MonthlyFee,
         Self::Minimum,
         Self::RevenueShare,
         Self::ShareReversal,
+        Self::ShareRewalk,
     ];
 
     /// The name used in the store, in answers and in exports.
@@ -127,6 +130,7 @@ impl ChargeKind {
             Self::Minimum => "minimum",
             Self::RevenueShare => "revenue_share",
             Self::ShareReversal => "share_reversal",
+            Self::ShareRewalk => "share_rewalk",
         }
     }
 
@@ -135,7 +139,7 @@ impl ChargeKind {
     pub fn is_fee(self) -> bool {
         match self {
             Self::ServiceFee | Self::Rewalk | Self::MonthlyFee | Self::Minimum => true,
-            Self::RevenueShare | Self::ShareReversal => false,
+            Self::RevenueShare | Self::ShareReversal | Self::ShareRewalk => false,
         }
     }
 
@@ -144,7 +148,7 @@ impl ChargeKind {
     pub fn is_recurring(self) -> bool {
         match self {
             Self::MonthlyFee | Self::Minimum => true,
-            Self::ServiceFee | Self::Rewalk | Self::RevenueShare | Self::ShareReversal => false,
+            Self::ServiceFee | Self::Rewalk | Self::RevenueShare | Self::ShareReversal | Self::ShareRewalk => false,
         }
     }
 
@@ -190,6 +194,15 @@ pub enum Price {
         base: Amount,
         /// The percentage.
         percent: Decimal,
+        /// How much is taken, in words; none if the percentage says all.
+        words: Option<Arc<str>>,
+    },
+    /// What tiers come to beside a transaction's own share.
+    Tiers {
+        /// The transaction's id.
+        transaction: String,
+        /// The tiers in words.
+        words: Option<Arc<str>>,
     },
 }
 
@@ -200,6 +213,7 @@ impl Price {
         match self {
             Self::Units { each, .. } | Self::Moved { each, .. } => *each,
             Self::Percent { percent, .. } => *percent,
+            Self::Tiers { .. } => Decimal::ZERO,
         }
     }
 
@@ -208,7 +222,7 @@ impl Price {
     pub fn position(&self) -> Position {
         match self {
             Self::Units { position, .. } | Self::Moved { position, .. } => *position,
-            Self::Percent { .. } => Position::Whole,
+            Self::Percent { .. } | Self::Tiers { .. } => Position::Whole,
         }
     }
 
@@ -216,8 +230,10 @@ impl Price {
     #[must_use]
     pub fn words(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Units { words, .. } | Self::Moved { words, .. } => words.as_ref(),
-            Self::Percent { .. } => None,
+            Self::Units { words, .. }
+            | Self::Moved { words, .. }
+            | Self::Percent { words, .. }
+            | Self::Tiers { words, .. } => words.as_ref(),
         }
     }
 }

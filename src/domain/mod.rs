@@ -62,6 +62,7 @@ pub mod spiffe_id;
 pub mod split;
 pub mod statement;
 pub mod tariff;
+pub mod tiers;
 pub mod time;
 pub mod token_rules;
 pub mod transaction;

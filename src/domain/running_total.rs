@@ -1,6 +1,11 @@
-//! What rating must know of before: units of each service period. Sales are in [`super::sale`].
+//! What rating must know of before: units of each service period, and what sales with tiers come to together. Sales are in
+//! [`super::sale`].
 
-use super::id::{AppId, ItemName, PlanName, ProductName};
+use std::fmt;
+
+use super::id::{AppId, ItemName, PartnerId, PlanName, ProductName};
+use super::money::Currency;
+use super::plan::PlanRef;
 use super::time::Period;
 
 /// Whose units share a free allowance: those that an app used of an item's in a period, under all versions of a plan.
@@ -46,4 +51,49 @@ pub struct Counted {
     pub version: u32,
     /// How many.
     pub units: Units,
+}
+
+/// Sales that are summed up for their tiers: those under one plan version, as each walks its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TierFamily {
+    /// Whose.
+    pub scope: TierScope,
+    /// Of which API product.
+    pub product: ProductName,
+    /// Under which plan version.
+    pub plan: PlanRef,
+    /// By which item of its share.
+    pub item: ItemName,
+    /// In which currency.
+    pub currency: Currency,
+    /// Of which month; of all time, if of none.
+    pub month: Option<Period>,
+}
+
+/// Whose sales are summed up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TierScope {
+    /// An app's.
+    App(AppId),
+    /// Those of all apps of a partner.
+    Partner(PartnerId),
+}
+
+impl fmt::Display for TierScope {
+    /// `app:ID` or `partner:ID`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(app) => write!(f, "app:{app}"),
+            Self::Partner(partner) => write!(f, "partner:{partner}"),
+        }
+    }
+}
+
+/// What sales of a family come to together, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TierSum {
+    /// Their net amount: of so much of their bases a share is earned.
+    pub net: i64,
+    /// What that comes to.
+    pub minor: i64,
 }

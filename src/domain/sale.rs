@@ -1,15 +1,17 @@
 //! Sales as the books remember them, with the sums of what became of each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::account::Party;
-use super::id::{AppId, ItemName, PartnerId, ProductName};
+use super::id::{AppId, ItemName, MerchantId, PartnerId, ProductName};
 use super::location::Location;
 use super::money::{Amount, Currency, Rounding};
 use super::plan::PlanRef;
+use super::running_total::TierFamily;
 use super::share::Earned;
 use super::split::Split;
 use super::time::Timestamp;
@@ -33,16 +35,20 @@ pub struct Sale {
     pub usage: Option<Uuid>,
     /// When it was made; the beginning of time, if that is not known.
     pub at: Timestamp,
-    /// Whose app made it, and owes the share; not known of some old ones.
+    /// Whose app made it, and owes the share if nobody else does; not known of some old ones.
     pub partner: Option<PartnerId>,
+    /// The merchant who owes the share in the partner's place.
+    pub payer: Option<MerchantId>,
     /// The API product.
     pub product: ProductName,
     /// The plan version in force.
     pub plan: PlanRef,
     /// The item of its share.
     pub item: ItemName,
-    /// The percentage of the share that was taken.
+    /// The percentage of the share that was taken; of tiers, that of the band which was reached.
     pub percent: Decimal,
+    /// How much is taken, in words; none if the percentage says all.
+    pub price: Option<Arc<str>>,
     /// Its rounding.
     pub rounding: Rounding,
     /// Its rule; none if the plan takes no share.
@@ -51,8 +57,12 @@ pub struct Sale {
     pub amount: Amount,
     /// Minor units of that of which the share is a percentage; never more than the amount.
     pub base: i64,
-    /// The share that was taken of all of it.
+    /// The share that was taken of all of it. Of tiers, it is an estimate as far as it is not earned.
     pub share: Amount,
+    /// The sales with which it is summed up, if its share has tiers.
+    pub family: Option<TierFamily>,
+    /// By how many minor units what became of it moved what these come to, beside its own share.
+    pub walked: i64,
     /// When that is earned.
     pub earned: Earned,
     /// How long it may wait for that before someone should ask.
@@ -106,6 +116,8 @@ pub struct Event {
     pub pending: i64,
     /// By how many minor units it changed what is earned of the share.
     pub earned: i64,
+    /// By how many more it moved what the sales come to with which its own is summed up.
+    pub walked: i64,
 }
 
 /// A transaction of a sale that is not known yet.

@@ -1,12 +1,16 @@
 //! Revenue shares: what a platform takes of the sales that pass through it, when that is earned, and who gets which part.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 
 use super::id::{CategoryName, ItemName, PartyName, RouteName};
 use super::location::Location;
+use super::money::{Amount, Currency};
 use super::split::Split;
+use super::tiers::Tiers;
 
 /// The revenue share of a plan version: items, of which a sale has the first that is for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +32,8 @@ pub struct ShareItem {
     pub base: Base,
     /// How much it is.
     pub rate: ShareRate,
+    /// Who owes it.
+    pub paid_by: Payer,
     /// Who gets which part; all of it is the platform's, if nobody is named.
     pub split: Option<Split<Receiver>>,
     /// When it is earned.
@@ -57,10 +63,72 @@ pub struct Base {
     pub shipping: Held,
 }
 
+/// How much is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShareRate {
+    /// Of each sale by itself.
+    PerSale(SaleRate),
+    /// Of what many sales come to together.
+    Tiers(Arc<Tiers>),
+}
+
+impl ShareRate {
+    /// A percentage of each sale, and nothing else.
+    #[must_use]
+    pub fn percent(percent: Decimal) -> Self {
+        Self::PerSale(SaleRate::percent(percent))
+    }
+
+    /// The percentage, if it is one for all sales.
+    #[must_use]
+    pub fn one_percent(&self) -> Option<Decimal> {
+        match self {
+            Self::PerSale(rate) => Some(rate.percent),
+            Self::Tiers(_) => None,
+        }
+    }
+
+    /// The tiers, if there are.
+    #[must_use]
+    pub fn tiers(&self) -> Option<&Arc<Tiers>> {
+        match self {
+            Self::PerSale(_) => None,
+            Self::Tiers(tiers) => Some(tiers),
+        }
+    }
+
+    /// Whether it has amounts, which are of one currency.
+    #[must_use]
+    pub fn has_amounts(&self) -> bool {
+        match self {
+            Self::PerSale(rate) => rate.has_amounts(),
+            Self::Tiers(tiers) => tiers.has_amounts(),
+        }
+    }
+
+    /// It in words, with amounts of that currency; none if a percentage says all.
+    #[must_use]
+    pub fn words(&self, currency: Currency) -> Option<Arc<str>> {
+        match self {
+            Self::PerSale(rate) => rate.has_amounts().then(|| rate.spelled_out(currency).into()),
+            Self::Tiers(tiers) => Some(tiers.words().clone()),
+        }
+    }
+
+    /// The same, said also if it is a percentage alone.
+    #[must_use]
+    pub fn price_in_words(&self, currency: Currency) -> String {
+        match self {
+            Self::PerSale(rate) => rate.spelled_out(currency),
+            Self::Tiers(tiers) => tiers.words().to_string(),
+        }
+    }
+}
+
 /// How much is taken of a sale: `percent` of the base and `fixed`, at least `floor`, at most `cap`, and never more than the
 /// base. Amounts are minor units of the tariff's currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShareRate {
+pub struct SaleRate {
     /// Percentage of the base, 0 to 100.
     pub percent: Decimal,
     /// So much of each sale.
@@ -71,7 +139,7 @@ pub struct ShareRate {
     pub cap: Option<i64>,
 }
 
-impl ShareRate {
+impl SaleRate {
     /// A percentage, and nothing else.
     #[must_use]
     pub fn percent(percent: Decimal) -> Self {
@@ -83,6 +151,50 @@ impl ShareRate {
     pub fn has_amounts(&self) -> bool {
         self.fixed != 0 || self.floor.is_some() || self.cap.is_some()
     }
+
+    /// Such as `2.5% and 0.30; at least 0.50; at most 50.00`.
+    fn spelled_out(&self, currency: Currency) -> String {
+        let money = |minor: i64| Amount { minor, currency };
+        let mut text = format!("{}%", self.percent.normalize());
+        // Writing to a text cannot fail.
+        if self.fixed != 0 {
+            let _ = write!(text, " and {}", money(self.fixed));
+        }
+        if let Some(floor) = self.floor {
+            let _ = write!(text, "; at least {}", money(floor));
+        }
+        if let Some(cap) = self.cap {
+            let _ = write!(text, "; at most {}", money(cap));
+        }
+        text
+    }
+}
+
+/// Who owes a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Payer {
+    /// The partner whose app made the sale.
+    #[default]
+    Partner,
+    /// The merchant for whom it was made.
+    Merchant,
+}
+
+impl Payer {
+    /// The name used in policies and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Merchant => "merchant",
+        }
+    }
+
+    /// That of this [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Partner, Self::Merchant].into_iter().find(|payer| payer.name() == name)
+    }
 }
 
 /// Who gets a part of a share.
@@ -90,7 +202,7 @@ impl ShareRate {
 pub enum Receiver {
     /// The platform.
     Platform,
-    /// The partner whose app made the sale. It owes the share, and is owed its part of it.
+    /// The partner whose app made the sale. It mostly owes the share, and is owed its part of it.
     Partner,
     /// The merchant for whom it was made.
     Merchant,
@@ -184,6 +296,12 @@ impl Share {
         Ok(None)
     }
 
+    /// The tiers of that item, if it has any.
+    #[must_use]
+    pub fn tiers_of(&self, item: &ItemName) -> Option<&Arc<Tiers>> {
+        self.items.iter().find(|one| one.name == *item).and_then(|item| item.rate.tiers())
+    }
+
     /// Whether two shares take the same of the same sales; where they stand does not matter.
     #[must_use]
     pub fn is_same_price(&self, other: &Self) -> bool {
@@ -204,6 +322,7 @@ impl ShareItem {
             routes: Vec::new(),
             base: Base::default(),
             rate,
+            paid_by: Payer::Partner,
             split: None,
             earned: Earned::OnSale,
             settles_within: None,
@@ -225,6 +344,20 @@ mod tests {
             categories: categories.iter().map(|name| CategoryName::new(name).unwrap()).collect(),
             ..ShareItem::new(ItemName::new(name).unwrap(), ShareRate::percent(Decimal::ONE), source)
         }
+    }
+
+    #[test]
+    fn a_rate_with_amounts_is_told_in_words() {
+        let currency = "CNY".parse().unwrap();
+        let rate = SaleRate {
+            fixed: 30,
+            floor: Some(50),
+            cap: Some(5_000),
+            ..SaleRate::percent(Decimal::new(250, 2))
+        };
+        let words = ShareRate::PerSale(rate).words(currency);
+        assert_eq!(words.as_deref(), Some("2.5% and 0.30; at least 0.50; at most 50.00"));
+        assert_eq!(ShareRate::percent(Decimal::ONE).words(currency), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Apps.
 
+use std::collections::HashMap;
+
 use super::error::{StoreError, require};
 use super::open::Store;
 use super::page::Page;
@@ -10,6 +12,9 @@ use crate::domain::id::{AppId, PartnerId};
 use crate::domain::identity::{App, ClientKind, DefaultScopes, Environment, SecretHash, Standing};
 use crate::domain::time::Timestamp;
 use crate::domain::token_rules::{Binding, TokenRules};
+
+/// Apps that are asked for at once: within what a statement may bind.
+const MAX_ASKED: usize = 10_000;
 
 row! {
     pub(super) AppRow {
@@ -185,6 +190,25 @@ impl Store {
 }
 
 impl Transaction {
+    /// The environments of these apps; of one that is not registered, none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn environments(&mut self, ids: &[String]) -> Result<HashMap<String, Environment>, StoreError> {
+        let mut environments = HashMap::new();
+        for ids in ids.chunks(MAX_ASKED) {
+            let rows: Vec<(String, String)> = on!(self.connection(), db => {
+                let mut statement = sqlx::QueryBuilder::new("select id, environment from app where id in ");
+                push_list!(statement, ids);
+                statement.build_query_as().persistent(false).fetch_all(db).await
+            })?;
+            for (id, name) in rows {
+                environments.insert(id, known("app.environment", Environment::named(&name))?);
+            }
+        }
+        Ok(environments)
+    }
+
     /// As [`Store::update_app`].
     ///
     /// # Errors

@@ -98,6 +98,11 @@ impl TryFrom<ChargeRow> for KeptCharge {
                 transaction: known("charge.transaction_id", row.transaction_id)?,
                 base: Amount { minor: known("charge.base", row.base)?, currency: line.currency },
                 percent: rate,
+                words: words(&row.price),
+            },
+            ChargeKind::ShareRewalk => Price::Tiers {
+                transaction: known("charge.transaction_id", row.transaction_id)?,
+                words: words(&row.price),
             },
         };
         let rule = location(&row.rule_file, row.rule_line, row.rule_column);

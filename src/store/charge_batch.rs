@@ -51,7 +51,7 @@ impl Transaction {
                     let (charged, free, minor) = (*charged, *free, charge.minor);
                     fees.insert(charge.usage, KeptFee { terms, charged, free, minor, posting });
                 }
-                Price::Units { .. } | Price::Moved { .. } | Price::Percent { .. } => {
+                Price::Units { .. } | Price::Moved { .. } | Price::Percent { .. } | Price::Tiers { .. } => {
                     others.push(Other { charge, terms, posting })
                 }
             }
@@ -164,5 +164,6 @@ fn columns(price: &Price) -> (i64, i64, Option<&str>, Option<i64>) {
         Price::Units { charged, free, .. } => (integer(*charged), integer(*free), None, None),
         Price::Moved { units, .. } => (integer(*units), 0, None, None),
         Price::Percent { transaction, base, .. } => (1, 0, Some(transaction), Some(base.minor)),
+        Price::Tiers { transaction, .. } => (1, 0, Some(transaction), None),
     }
 }

@@ -28,6 +28,7 @@ mod lines;
 mod pending;
 mod recurring;
 mod sales;
+mod tiers;
 mod usage;
 
 /// What can be wrong: what it means, and SQL that finds it, a row of one column `cause` for each place.
@@ -41,6 +42,7 @@ const THEMES: [&[Disagreement]; 7] = [
     lines::DISAGREEMENTS,
     recurring::DISAGREEMENTS,
     sales::DISAGREEMENTS,
+    tiers::DISAGREEMENTS,
     balances::DISAGREEMENTS,
 ];
 

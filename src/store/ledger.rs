@@ -28,6 +28,12 @@ row! {
     BalanceRow { account: String, currency: String, high: i64, low: i64 }
 }
 
+impl From<BalanceRow> for Balance {
+    fn from(row: BalanceRow) -> Self {
+        Self { minor: whole(row.high, row.low), account: row.account, currency: row.currency }
+    }
+}
+
 /// Accounts are summed in two parts, so that no balance is too large for the stores' integers.
 const BALANCE_PART: i128 = 1_000_000_000;
 
@@ -81,12 +87,26 @@ impl Transaction {
                 .fetch_all(db)
                 .await
         })?;
-        let balance = |row: BalanceRow| Balance {
-            minor: whole(row.high, row.low),
-            account: row.account,
-            currency: row.currency,
-        };
-        Ok(rows.into_iter().map(balance).collect())
+        Ok(rows.into_iter().map(Balance::from).collect())
+    }
+
+    /// What sales have posted to accounts of what is pending, by account and currency.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn pending_of_sales(&mut self) -> Result<Vec<Balance>, StoreError> {
+        let time = self.answer_time();
+        let rows: Vec<BalanceRow> = on!(self.connection(), within time, db => {
+            sqlx::query_as(
+                "select p.account, t.currency, cast(sum(p.minor / 1000000000) as bigint) as high, \
+                 cast(sum(p.minor % 1000000000) as bigint) as low from ledger_posted p \
+                 join ledger_transaction t on t.number = p.number where p.account like '%:pending' \
+                 and p.number in (select posting from sale_event where posting is not null) group by p.account, t.currency",
+            )
+            .fetch_all(db)
+            .await
+        })?;
+        Ok(rows.into_iter().map(Balance::from).collect())
     }
 
     /// Posts transactions that stand on no statement, and gives each its number. The transaction must hold

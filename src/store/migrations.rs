@@ -73,6 +73,7 @@ const STEPS: &[Step] = &[
     step!(39, "balances", "0039_balances.sql"),
     step!(40, "repeatable_calls", "0040_repeatable_calls.sql"),
     step!(41, "recurring", "0041_recurring.sql"),
+    step!(42, "tiers", "0042_tiers.sql"),
     step!(44, "quotas", "0044_quotas.sql"),
 ];
 

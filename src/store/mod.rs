@@ -85,6 +85,7 @@ pub mod statement;
 pub mod subscription;
 mod tariff_form;
 mod tenure;
+pub mod tier_total;
 pub mod transaction;
 pub mod usage;
 pub mod usage_batch;

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::StoreError;
+use super::line_total::words;
 use super::row::{known, optional, parse};
 use super::running_total::location;
+use super::tier_total::{month_text, scope};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
 use crate::domain::account::{Account, Party};
+use crate::domain::id::{ItemName, ProductName};
 use crate::domain::money::{Amount, Rounding, parse_decimal};
+use crate::domain::plan::PlanRef;
+use crate::domain::running_total::TierFamily;
 use crate::domain::sale::{Sale, SaleKey, Sums};
 use crate::domain::share::Earned;
 use crate::domain::split::Split;
@@ -26,7 +31,12 @@ pub struct NewSale<'s> {
     pub returned: i64,
     /// What of it is pending.
     pub pending: i64,
+    /// Of so much of its base a share is earned.
+    pub net: i64,
 }
+
+/// Sales of a page that a check reads.
+const PENDING_AT_ONCE: usize = 10_000;
 
 row! {
     SaleRow {
@@ -36,11 +46,13 @@ row! {
         usage: Option<String>,
         at: i64,
         partner: Option<String>,
+        payer: Option<String>,
         product: String,
         plan: String,
         plan_version: i64,
         item: String,
         percent: String,
+        price: String,
         rounding: String,
         rule_file: Option<String>,
         rule_line: Option<i64>,
@@ -51,6 +63,9 @@ row! {
         earned: String,
         settles_within: Option<i64>,
         split: Option<String>,
+        tier_scope: Option<String>,
+        tier_month: String,
+        walked: i64,
         refunded: i64,
         cancelled: i64,
         charged_back: i64,
@@ -70,15 +85,34 @@ impl TryFrom<SaleRow> for (SaleKey, Sale) {
             (Some(file), Some(line), Some(column)) => Some(location(file, line, column)),
             _ => None,
         };
+        let (product, plan) =
+            (parse("sale.product", &row.product)?, plan_ref("sale.plan", &row.plan, row.plan_version)?);
+        let item = parse("sale.item", &row.item)?;
+        let family = row.tier_scope.as_deref().map(|text| {
+            Ok::<_, StoreError>(TierFamily {
+                scope: scope("sale.tier_scope", text)?,
+                product: ProductName::clone(&product),
+                plan: PlanRef::clone(&plan),
+                item: ItemName::clone(&item),
+                currency,
+                month: optional(
+                    "sale.tier_month",
+                    Some(row.tier_month.as_str()).filter(|month| !month.is_empty()),
+                )?,
+            })
+        });
         let settles_within = row.settles_within.map(|seconds| count("sale.settles_within", seconds));
         let sale = Sale {
             usage: optional("sale.usage", row.usage.as_deref())?,
             at: Timestamp::from_micros(row.at),
             partner: optional("sale.partner", row.partner.as_deref())?,
-            product: parse("sale.product", &row.product)?,
-            plan: plan_ref("sale.plan", &row.plan, row.plan_version)?,
-            item: parse("sale.item", &row.item)?,
+            payer: optional("sale.payer", row.payer.as_deref())?,
+            family: family.transpose()?,
+            product,
+            plan,
+            item,
             percent: parse_decimal(&row.percent).map_err(|_| StoreError::corrupt("sale.percent"))?,
+            price: words(&row.price),
             rounding: known("sale.rounding", Rounding::named(&row.rounding))?,
             rule,
             amount: Amount { minor: row.amount, currency },
@@ -87,6 +121,7 @@ impl TryFrom<SaleRow> for (SaleKey, Sale) {
             earned: known("sale.earned", Earned::named(&row.earned))?,
             settles_within: settles_within.transpose()?.map(Duration::from_secs),
             split: row.split.as_deref().map(split).transpose()?,
+            walked: row.walked,
             sums: Sums {
                 refunded: row.refunded,
                 cancelled: row.cancelled,
@@ -135,6 +170,32 @@ impl Transaction {
         rows.into_iter().map(<(SaleKey, Sale)>::try_from).collect()
     }
 
+    /// A page of sales of which a share is pending, behind one of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn sales_with_pending(
+        &mut self,
+        after: Option<&SaleKey>,
+    ) -> Result<Vec<(SaleKey, Sale)>, StoreError> {
+        let time = self.answer_time();
+        let (id, app, currency) = after.map_or_else(Default::default, |key| {
+            (key.id.clone(), key.app.to_string(), key.currency.to_string())
+        });
+        let rows: Vec<SaleRow> = on!(self.connection(), within time, db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(format!(
+                "select * from sale where pending > 0 and (id, app, currency) > ($1, $2, $3) \
+                 order by id, app, currency limit {PENDING_AT_ONCE}"
+            )))
+            .bind(&id)
+            .bind(&app)
+            .bind(&currency)
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter().map(<(SaleKey, Sale)>::try_from).collect()
+    }
+
     /// Keeps sales, and what became of them.
     ///
     /// # Errors
@@ -142,29 +203,32 @@ impl Transaction {
     pub async fn keep_sales(&mut self, sales: &[NewSale<'_>]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into sale (app, id, currency, usage, at, partner, product, plan, plan_version, item, percent, rounding, \
-             rule_file, rule_line, rule_column, amount, base, share, earned, settles_within, split, refunded, cancelled, \
-             charged_back, won_back, settled, is_cancelled, is_settled, returned, pending) ",
-            30,
+            "insert into sale (app, id, currency, usage, at, partner, payer, product, plan, plan_version, item, percent, price, \
+             rounding, rule_file, rule_line, rule_column, amount, base, share, earned, settles_within, split, tier_scope, tier_month, \
+             refunded, cancelled, charged_back, won_back, settled, is_cancelled, is_settled, returned, pending, net, walked) ",
+            36,
             sales,
             "on conflict (id, app, currency) do update set refunded = excluded.refunded, cancelled = excluded.cancelled, \
              charged_back = excluded.charged_back, won_back = excluded.won_back, settled = excluded.settled, \
              is_cancelled = excluded.is_cancelled, is_settled = excluded.is_settled, returned = excluded.returned, \
-             pending = excluded.pending",
+             pending = excluded.pending, share = excluded.share, percent = excluded.percent, net = excluded.net, \
+             walked = excluded.walked",
             |row, kept| {
-                let NewSale { key, sale, returned, pending } = kept;
-                let rule = sale.rule.as_ref();
+                let NewSale { key, sale, returned, pending, net } = kept;
+                let (rule, family) = (sale.rule.as_ref(), sale.family.as_ref());
                 row.push_bind(key.app.as_str())
                     .push_bind(&key.id)
                     .push_bind(key.currency.to_string())
                     .push_bind(sale.usage.map(|usage| usage.to_string()))
                     .push_bind(sale.at.as_micros())
                     .push_bind(sale.partner.as_ref().map(|partner| partner.as_str()))
+                    .push_bind(sale.payer.as_ref().map(|payer| payer.as_str()))
                     .push_bind(sale.product.as_str())
                     .push_bind(sale.plan.name.as_str())
                     .push_bind(i64::from(sale.plan.version))
                     .push_bind(sale.item.as_str())
                     .push_bind(sale.percent.to_string())
+                    .push_bind(sale.price.as_deref().unwrap_or_default())
                     .push_bind(sale.rounding.name())
                     .push_bind(rule.map(|rule| rule.file.to_string()))
                     .push_bind(rule.map(|rule| i64::from(rule.line)))
@@ -175,6 +239,8 @@ impl Transaction {
                     .push_bind(sale.earned.name())
                     .push_bind(sale.settles_within.map(|span| integer(span.as_secs())))
                     .push_bind(sale.split.as_ref().map(split_text))
+                    .push_bind(family.map(|family| family.scope.to_string()))
+                    .push_bind(family.map_or_else(String::new, month_text))
                     .push_bind(sale.sums.refunded)
                     .push_bind(sale.sums.cancelled)
                     .push_bind(sale.sums.charged_back)
@@ -183,7 +249,9 @@ impl Transaction {
                     .push_bind(i64::from(sale.sums.is_cancelled))
                     .push_bind(i64::from(sale.sums.is_settled))
                     .push_bind(*returned)
-                    .push_bind(*pending);
+                    .push_bind(*pending)
+                    .push_bind(*net)
+                    .push_bind(sale.walked);
             }
         )?;
         Ok(())

@@ -30,7 +30,8 @@ row! {
         amount: Option<i64>,
         beyond: i64,
         pending: i64,
-        earned: i64,
+        own_earned: i64,
+        walked: i64,
     }
 }
 
@@ -38,12 +39,24 @@ impl TryFrom<EventRow> for (EventKey, Event) {
     type Error = StoreError;
 
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let EventRow { app, sale, currency, kind, id, usage, amount, beyond, pending, earned } = row;
+        let EventRow {
+            app,
+            sale,
+            currency,
+            kind,
+            id,
+            usage,
+            amount,
+            beyond,
+            pending,
+            own_earned: earned,
+            walked,
+        } = row;
         let (app, currency) = (parse("sale_event.app", &app)?, parse("sale_event.currency", &currency)?);
         let kind = known("sale_event.kind", TransactionKind::named(&kind))?;
         let usage = optional("sale_event.usage", usage.as_deref())?;
         let key = EventKey { sale: SaleKey { app, id: sale, currency }, kind, id };
-        Ok((key, Event { usage, amount, beyond, pending, earned }))
+        Ok((key, Event { usage, amount, beyond, pending, earned, walked }))
     }
 }
 
@@ -62,7 +75,7 @@ impl Transaction {
         }
         let rows: Vec<EventRow> = on!(self.connection(), db => {
             let mut statement = sqlx::QueryBuilder::new(
-                "select app, sale, currency, kind, id, usage, amount, beyond, pending, earned from sale_event \
+                "select app, sale, currency, kind, id, usage, amount, beyond, pending, own_earned, walked from sale_event \
                  where kind <> 'sale' and sale in ",
             );
             push_list!(statement, sales);
@@ -103,8 +116,9 @@ impl Transaction {
     pub async fn insert_sale_events(&mut self, events: &[NewEvent<'_>]) -> Result<(), StoreError> {
         insert_rows!(
             self,
-            "insert into sale_event (app, sale, currency, kind, id, usage, amount, beyond, pending, earned, posting) ",
-            11,
+            "insert into sale_event (app, sale, currency, kind, id, usage, amount, beyond, pending, own_earned, walked, \
+             posting) ",
+            12,
             events,
             "",
             |row, new| {
@@ -119,6 +133,7 @@ impl Transaction {
                     .push_bind(event.beyond)
                     .push_bind(event.pending)
                     .push_bind(event.earned)
+                    .push_bind(event.walked)
                     .push_bind(*posting);
             }
         )?;

@@ -114,7 +114,8 @@ pub(super) fn read(
     let document: Document = serde_json::from_str(text).map_err(|_| wrong())?;
     let item = |item| fee::from_json(item, currency);
     let fees = document.fees.into_iter().map(item).collect::<Result<_, _>>()?;
-    let items: Vec<_> = document.shares.into_iter().map(share::from_json).collect::<Result<_, _>>()?;
+    let items: Vec<_> =
+        document.shares.into_iter().map(|item| share::from_json(item, currency)).collect::<Result<_, _>>()?;
     let share = (!items.is_empty()).then_some(Share { items });
     let recurring = Recurring {
         fee: document.monthly_fee.map(Monthly::try_from).transpose()?,
@@ -129,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::domain::money::parse_decimal;
-    use crate::domain::share::{Base, Earned, Held, Receiver, ShareItem, ShareRate};
+    use crate::domain::share::{Base, Earned, Held, Receiver, SaleRate, ShareItem, ShareRate};
     use crate::domain::split::Split;
     use crate::domain::tariff::{Band, FeeItem, FeePrice, FeeTerms, Promotion};
 
@@ -173,7 +174,7 @@ mod tests {
         let digital = ShareItem {
             categories: vec!["ebook".parse().unwrap()],
             base: Base { tax: Held::Out, shipping: Held::In },
-            rate: ShareRate { floor: Some(10), ..ShareRate::percent(1.into()) },
+            rate: ShareRate::PerSale(SaleRate { floor: Some(10), ..SaleRate::percent(1.into()) }),
             split: Some(Split::new(vec![(Receiver::Platform, 70), (Receiver::Partner, 30)]).unwrap()),
             earned: Earned::OnSettlement,
             settles_within: Some(Duration::from_secs(86_400)),

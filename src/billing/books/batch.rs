@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::calendar::{BooksTime, Calendar};
 use super::distinct::{distinct, texts};
-use super::recorded_call::{exception_id, is_event};
+use super::environments::load_environments;
+use super::recorded_call::{exception_id, is_event, new_sale};
+use super::tiers::load_tiers;
 use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
 use crate::billing::balance::leases::consume;
@@ -18,8 +20,7 @@ use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, Posted, post};
 use crate::billing::rating::totals::{Totals, sale_key};
 use crate::billing::rating::{
-    Billable, Booking, HALF, Prices, Rated, Running, ShareChange, Standing, Unrated, lines, rate,
-    rate_transaction, standing,
+    Billable, Booking, HALF, Prices, Rated, Running, ShareChange, Unrated, lines, rate, rate_transaction,
 };
 use crate::domain::charge::Charge;
 use crate::domain::id::{AppId, PartnerId};
@@ -31,7 +32,6 @@ use crate::domain::transaction::{Reach, Transaction};
 use crate::store;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
-use crate::store::sale::NewSale;
 use crate::store::sale_event::NewEvent;
 use crate::store::usage_batch::Batch;
 use crate::store::usage_exception::{ExceptionKind, UsageException};
@@ -62,12 +62,12 @@ pub(super) enum Sums {
 
 /// A batch in the making.
 pub(super) struct Books<'t> {
-    transaction: &'t mut store::Transaction,
-    calendar: Calendar,
+    pub(super) transaction: &'t mut store::Transaction,
+    pub(super) calendar: Calendar,
     sums: Sums,
     known: Tariffs,
     last_tariff: Option<(PlanRef, Arc<Tariff>)>,
-    totals: Totals,
+    pub(super) totals: Totals,
     charges: Vec<(Timestamp, Charge)>,
     changes: Vec<ShareChange>,
     new_sales: HashSet<SaleKey>,
@@ -115,6 +115,7 @@ impl<'t> Books<'t> {
         let events = transactions().filter(|transaction| is_event(transaction));
         let events = distinct(events.map(|event| event.id.clone()));
         self.totals.load_sales(self.transaction.sales(&sales).await?);
+        load_environments(self.transaction, &mut self.totals, calls).await?;
         self.totals.load_events(self.transaction.sale_events(&sales, &events).await?);
         self.waiting.load(self.transaction.waiting_transactions(&sales, &events).await?);
         let parties = transactions().flat_map(|one| one.details.parties.iter().map(|(_, partner)| partner));
@@ -122,6 +123,7 @@ impl<'t> Books<'t> {
         let known = self.transaction.known_partners(&texts(parties.iter().collect())).await?;
         parties.retain(|partner| !known.contains(partner.as_str()));
         self.totals.load_strangers(parties);
+        load_tiers(self, calls).await?;
         self.load_lines_of_others(calls).await
     }
 
@@ -191,7 +193,7 @@ impl<'t> Books<'t> {
                 self.set_aside(call, kind, unrated).await?;
             }
         }
-        for (call, unrated) in late_twins(self.transaction, &self.totals, calls).await? {
+        for (call, unrated) in late_twins(self.transaction, &mut self.totals, calls).await? {
             self.note(call, ExceptionKind::Transaction, Some(&unrated));
         }
         self.rate_waiting(None).await
@@ -227,6 +229,7 @@ impl<'t> Books<'t> {
         let Some(tariff) = self.tariff(&call.plan).await? else {
             return Ok(Err((ExceptionKind::Plan, None)));
         };
+        load_tiers(self, std::slice::from_ref(call)).await?;
         let booking = self.calendar.booking(call.at);
         let mut later = Vec::new();
         for version in self.totals.later_versions(call, &tariff, booking.service_period) {
@@ -251,6 +254,7 @@ impl<'t> Books<'t> {
         let Some(tariff) = self.tariff(&call.plan).await? else {
             return Err(BillingError::PlanUnknown(call.plan.clone()));
         };
+        load_tiers(self, std::slice::from_ref(call)).await?;
         let booking = self.calendar.booking(call.at);
         Ok(rate_transaction(call, &tariff, booking, &mut self.totals)
             .and_then(|rated| self.keep(call, rated).map_or(Ok(()), Err)))
@@ -328,11 +332,9 @@ impl<'t> Books<'t> {
         let mut units: Vec<_> = totals.changed_units().collect();
         units.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
         transaction.keep_fee_totals(&units).await?;
-        let sales = totals.changed_sales().map(|(key, sale)| {
-            let Standing { returned, pending, .. } = standing(sale)?;
-            Ok(NewSale { key, sale, returned, pending })
-        });
+        let sales = totals.changed_sales().map(new_sale);
         transaction.keep_sales(&sales.collect::<Result<Vec<_>, Unrated>>()?).await?;
+        transaction.keep_tier_totals(&totals.changed_tiers().collect::<Vec<_>>()).await?;
         let posting = |usage: &Uuid| places.get(usage).and_then(|place| posted.get(*place)).copied();
         let events = totals.new_events().map(|(key, event)| NewEvent {
             key,
@@ -378,7 +380,7 @@ impl<'t> Books<'t> {
         });
     }
 
-    async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
+    pub(super) async fn tariff(&mut self, plan: &PlanRef) -> Result<Option<Arc<Tariff>>, BillingError> {
         if let Some((_, tariff)) = self.last_tariff.as_ref().filter(|(last, _)| last == plan) {
             return Ok(Some(tariff.clone()));
         }

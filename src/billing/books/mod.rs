@@ -3,11 +3,13 @@
 mod batch;
 mod calendar;
 mod distinct;
+mod environments;
 pub mod exceptions;
 mod incoming;
 mod recorded_call;
 pub mod recorder;
 mod repeats;
+mod tiers;
 mod twins;
 mod waiting;
 

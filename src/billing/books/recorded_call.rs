@@ -1,8 +1,10 @@
-//! Calls as the store has them, to be rated again, and what is asked of a call in the books.
+//! Calls and sales as the store has them, and what is asked of a call in the books.
 
-use crate::billing::rating::Billable;
+use crate::billing::rating::{Billable, Standing, Unrated, standing};
 use crate::domain::id::{MerchantId, RouteName};
+use crate::domain::sale::{Sale, SaleKey};
 use crate::domain::transaction::{Transaction, TransactionKind};
+use crate::store::sale::NewSale;
 use crate::store::usage::UsageRow;
 
 /// A call as it was recorded; `None` if it was under no plan.
@@ -31,4 +33,11 @@ pub(super) fn exception_id(call: &Billable) -> String {
 /// Whether it is of a sale, and not one itself.
 pub(super) fn is_event(transaction: &Transaction) -> bool {
     transaction.kind != TransactionKind::Sale
+}
+
+/// A sale as it is kept.
+pub(super) fn new_sale<'s>((key, sale): (&'s SaleKey, &'s Sale)) -> Result<NewSale<'s>, Unrated> {
+    let Standing { returned, pending, earned_base, .. } = standing(sale)?;
+    let net = if sale.family.is_some() { earned_base } else { 0 };
+    Ok(NewSale { key, sale, returned, pending, net })
 }

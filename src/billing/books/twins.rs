@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 
+use super::environments;
 use super::waiting::MAX_AT_ONCE;
 use crate::billing::error::BillingError;
 use crate::billing::rating::totals::{Totals, sale_key};
 use crate::billing::rating::{Billable, Unrated};
+use crate::domain::id::AppId;
 use crate::domain::sale::SaleKey;
 use crate::domain::transaction::TransactionKind;
 use crate::store;
@@ -15,10 +17,11 @@ use crate::store;
 /// have been of any app's.
 pub(super) async fn late_twins<'c>(
     transaction: &mut store::Transaction,
-    totals: &Totals,
+    totals: &mut Totals,
     calls: &'c [Billable],
 ) -> Result<Vec<(&'c Billable, Unrated)>, BillingError> {
     let mut twins = Vec::new();
+    let mut apps: HashSet<AppId> = HashSet::new();
     for call in calls {
         let Some(sale) = &call.transaction else { continue };
         if sale.kind != TransactionKind::Sale {
@@ -26,10 +29,13 @@ pub(super) async fn late_twins<'c>(
         }
         let key = sale_key(call, sale);
         let is_its_own = totals.sale(&key).is_some_and(|known| known.usage == Some(call.usage));
-        if is_its_own && totals.is_of_several(&key) {
+        if is_its_own && totals.apps_with(&key).len() > 1 {
+            apps.extend(totals.apps_with(&key).iter().cloned());
             twins.push((call, key));
         }
     }
+    environments::load(transaction, totals, apps).await?;
+    twins.retain(|(_, key)| totals.is_of_several(key));
     let ids: Vec<String> = twins.iter().map(|(_, key)| key.id.clone()).collect();
     let mut counted = HashSet::new();
     for ids in ids.chunks(MAX_AT_ONCE) {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_sales::{check_pending, check_tiers};
 use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
@@ -61,6 +62,8 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
         return Ok(Checked { balances, trial_balance, findings });
     }
     findings.extend(transaction.disagreements().await?);
+    check_tiers(transaction, &mut findings).await?;
+    check_pending(transaction, &mut findings).await?;
     let periods = match transaction.periods().await {
         Err(StoreError::Corrupt { what }) => {
             findings.push(format!("a period cannot be read: {what}"));

@@ -1,6 +1,7 @@
 //! Charges as postings, what is posted by hand or waits, and whether the books are right.
 
 pub mod check;
+mod check_sales;
 pub mod export;
 pub mod history;
 pub mod manual;

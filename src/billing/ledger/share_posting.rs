@@ -3,7 +3,7 @@
 //! Who owes the share has it in `pending` until the sale is settled, and in `receivable` from then on; so have those who get a
 //! part of it, each its own, in `pending` and then in `revenue:share`, if it is the platform, or in `payable`. What stays of a share
 //! is split as a whole, what is earned of it too, and what is pending is the difference: so parts add up, and all are nothing
-//! once all was given back.
+//! once all was given back. What tiers come to beside the sale's own share is earned with it.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use super::posting::PostingError;
@@ -11,6 +11,7 @@ use crate::billing::rating::{ShareChange, Standing};
 use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::ledger::{About, LedgerTransaction, Posting};
 use crate::domain::money::{Amount, MoneyError};
+use crate::domain::sale::Sale;
 use crate::domain::split::Split;
 use crate::domain::transaction::TransactionKind;
 
@@ -18,9 +19,9 @@ use crate::domain::transaction::TransactionKind;
 pub(super) fn transaction(change: &ShareChange) -> Result<Option<LedgerTransaction>, PostingError> {
     let (before, after) = (&change.before, &change.after);
     let mut moved = Moved::default();
-    let payer = Party::Partner(change.payer.clone());
-    moved.add(Account::new(payer.clone(), Purpose::Pending), after.pending, before.pending)?;
-    moved.add(Account::new(payer, Purpose::Receivable), after.earned, before.earned)?;
+    let payer = || change.payer.clone();
+    moved.add(Account::new(payer(), Purpose::Pending), after.pending, before.pending)?;
+    moved.add(Account::new(payer(), Purpose::Receivable), earned(after)?, earned(before)?)?;
     let split = change.split.as_ref();
     for (was, is) in parts(split, before)?.into_iter().zip(parts(split, after)?) {
         // Credits: what was before comes in.
@@ -40,6 +41,23 @@ pub(super) fn transaction(change: &ShareChange) -> Result<Option<LedgerTransacti
     }
     let about = About { app: change.event.sale.app.clone(), period: change.period, at: change.at };
     Ok(Some(LedgerTransaction::new(cause(change), about, postings)?))
+}
+
+/// What stands in accounts of what is pending, of a sale's share as it stands.
+pub(super) fn pending(sale: &Sale, standing: &Standing) -> Result<Vec<(Account, i64)>, MoneyError> {
+    let mut moved = Moved::default();
+    let partner = sale.partner.clone().map(Party::Partner);
+    if let Some(payer) = sale.payer.clone().map(Party::Merchant).or(partner) {
+        moved.add(Account::new(payer, Purpose::Pending), standing.pending, 0)?;
+    }
+    for part in parts(sale.split.as_ref(), standing)? {
+        moved.add(Account::new(part.party, Purpose::Pending), 0, part.pending)?;
+    }
+    Ok(moved.0)
+}
+
+fn earned(standing: &Standing) -> Result<i64, MoneyError> {
+    standing.earned.checked_add(standing.walked).ok_or(MoneyError::Overflow)
 }
 
 fn cause(change: &ShareChange) -> String {
@@ -78,7 +96,7 @@ struct Part {
 }
 
 fn parts(split: Option<&Split<Party>>, standing: &Standing) -> Result<Vec<Part>, MoneyError> {
-    let Standing { earned, pending, .. } = *standing;
+    let (earned, pending) = (earned(standing)?, standing.pending);
     let Some(split) = split else { return Ok(vec![Part { party: Party::Platform, earned, pending }]) };
     let left = earned.checked_add(pending).ok_or(MoneyError::Overflow)?;
     let parts = split.of(left).into_iter().zip(split.of(earned)).map(|((party, left), (_, earned))| {
@@ -120,7 +138,8 @@ mod tests {
             usage: uuid::Uuid::from_u128(7),
             at: Timestamp::default(),
             period: "2026-11".parse().unwrap(),
-            payer: PartnerId::new("acme").unwrap(),
+            partner: PartnerId::new("acme").unwrap(),
+            payer: party("acme"),
             split,
             before,
             after,
@@ -147,6 +166,16 @@ mod tests {
         check(None, (pending, earned), &settled);
         check(None, (earned, none), &[("partner:acme:receivable", -250), ("platform:revenue:share", 250)]);
         check(None, (earned, earned), &[]);
+    }
+
+    #[test]
+    fn what_tiers_come_to_beside_a_share_is_split_with_it() {
+        let split: &[(&str, u64)] = &[("platform", 70), ("acme", 30)];
+        let walked = |earned, walked| Standing { walked, ..standing(earned, 0) };
+        let lower =
+            [("partner:acme:receivable", -101), ("platform:revenue:share", 71), ("partner:acme:payable", 30)];
+        check(Some(split), (walked(100, 0), walked(0, -1)), &lower);
+        check(Some(split), (walked(100, 0), walked(200, -100)), &[]);
     }
 
     #[test]

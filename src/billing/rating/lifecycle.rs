@@ -26,6 +26,8 @@ pub struct Standing {
     pub pending: i64,
     /// Of which part of the sale's base a share is earned.
     pub earned_base: i64,
+    /// By how much it moved what the sales come to with which it is summed up, beside its own share.
+    pub walked: i64,
 }
 
 /// How the share of a sale stands.
@@ -38,7 +40,7 @@ pub fn standing(sale: &Sale) -> Result<Standing, Unrated> {
     let share = parts(sale, sale.share.minor, (gone, settled))?;
     let base = parts(sale, sale.base, (gone, settled))?;
     let Parts { returned, earned, pending } = share;
-    Ok(Standing { gone, settled, returned, earned, pending, earned_base: base.earned })
+    Ok(Standing { gone, settled, returned, earned, pending, earned_base: base.earned, walked: sale.walked })
 }
 
 /// Of a share or its base.

@@ -61,6 +61,7 @@ pub(super) fn counted(charge: &Charge) -> Counted {
         Price::Units { charged, free, .. } => Counted { quantity: *charged, free: *free, base: None },
         Price::Moved { units, .. } => Counted { quantity: *units, free: 0, base: None },
         Price::Percent { base, .. } => Counted { quantity: 1, free: 0, base: Some(*base) },
+        Price::Tiers { .. } => Counted { quantity: 1, free: 0, base: None },
     }
 }
 

@@ -10,6 +10,7 @@ mod rate;
 mod running;
 mod sale;
 mod share;
+mod tiers;
 pub mod totals;
 
 pub(super) use self::bounds::HALF;
@@ -19,3 +20,4 @@ pub use self::outcome::{Rated, ShareChange, Unrated};
 pub use self::rate::{Prices, rate};
 pub(super) use self::running::Running;
 pub use self::sale::rate_transaction;
+pub use self::tiers::family_of;

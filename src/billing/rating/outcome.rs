@@ -44,6 +44,9 @@ pub enum Unrated {
     /// It would take from units of a later version of its plan what is free of them, and the prices of that are not known.
     #[error("the prices of plan {0}, with whose units it shares a free allowance, are not known")]
     PricesUnknown(PlanRef),
+    /// The prices under which its sale was made are not known.
+    #[error("the prices of plan {0}, under which its sale was made, are not known")]
+    TiersUnknown(PlanRef),
     /// A transaction of a sale that is not known, or not yet.
     #[error("it {} {sale}, of which no sale in {currency} is known", verb(*kind))]
     SaleUnknown {
@@ -134,6 +137,7 @@ impl Unrated {
             | Self::OtherCurrency { .. }
             | Self::SaleAmbiguous { .. }
             | Self::PricesUnknown(_)
+            | Self::TiersUnknown(_)
             | Self::SaleDiffers { .. }
             | Self::EventDiffers { .. }
             | Self::EventUnnamed { .. }
@@ -224,8 +228,10 @@ pub struct ShareChange {
     pub at: Timestamp,
     /// The period on whose statement it stands.
     pub period: Period,
+    /// Whose app made the sale.
+    pub partner: PartnerId,
     /// Who owes the share.
-    pub payer: PartnerId,
+    pub payer: Party,
     /// Who gets which part; the platform gets all, if nobody is named.
     pub split: Option<Split<Party>>,
     /// How it stood before.

@@ -11,12 +11,14 @@ use super::call::{Billable, Booking, MAX_TRANSACTION};
 use super::lifecycle::{Standing, count, is_contradicted, may_be_whole_again, standing, still_beyond};
 use super::outcome::{Rated, ShareChange, Unrated};
 use super::share;
+use super::tiers;
 use super::totals::{Totals, event_key, sale_key};
+use crate::domain::account::Party;
 use crate::domain::charge::{Charge, ChargeKind, LineKey, Price};
 use crate::domain::id::ItemName;
 use crate::domain::money::Amount;
 use crate::domain::sale::{Event, EventKey, Sale, Sums};
-use crate::domain::share::Earned;
+use crate::domain::share::{Earned, ShareRate};
 use crate::domain::tariff::Tariff;
 use crate::domain::transaction::{Transaction, TransactionKind};
 
@@ -60,30 +62,31 @@ fn rate_sale(
         }
         None => {}
     }
-    let (event, sale) = (event_key(&key, transaction), sale_of((call, transaction), tariff, totals)?);
-    let change = change(call, event, &sale, (Standing::default(), booking))?;
-    let mut rated = Rated::default();
+    let event = event_key(&key, transaction);
+    let sale = sale_of((call, transaction), tariff, booking, totals)?;
     // A sale whose share is earned at once stands on the statement, even if that comes to nothing.
-    if sale.rule.is_some() && sale.earned == Earned::OnSale {
-        rated.charges.extend(charge(&change, &sale, booking)?);
-    }
-    keep(totals, (change, sale), (transaction.minor(), 0), rated)
+    let is_charged = sale.rule.is_some() && sale.earned == Earned::OnSale;
+    let counted = Counted { event, amount: transaction.minor(), beyond: 0, is_charged };
+    keep(call, (counted, sale), (Standing::default(), booking), totals)
 }
 
 /// A sale as its plan version shares it.
 fn sale_of(
     (call, transaction): (&Billable, &Transaction),
     tariff: &Tariff,
+    booking: Booking,
     totals: &Totals,
 ) -> Result<Sale, Unrated> {
     let mut sale = Sale {
         usage: Some(call.usage),
         at: call.at,
         partner: Some(call.partner.clone()),
+        payer: None,
         product: call.product.clone(),
         plan: call.plan.clone(),
         item: ItemName::of_share(),
         percent: Decimal::ZERO,
+        price: None,
         rounding: tariff.rounding,
         rule: None,
         amount: transaction.amount,
@@ -92,20 +95,33 @@ fn sale_of(
         earned: Earned::OnSale,
         settles_within: None,
         split: None,
+        family: None,
+        walked: 0,
         sums: Sums::default(),
     };
     let item = match &tariff.share {
         Some(share) => share::item(share, call, transaction)?,
         None => None,
     };
-    if let Some(item) = item {
-        sale.base = share::base(item, transaction)?;
-        sale.share = share::amount(&item.rate, (sale.base, sale.amount.currency), tariff)?;
-        sale.split = share::split(item, (call, transaction), totals.strangers())?;
-        (sale.item, sale.percent, sale.rule) =
-            (item.name.clone(), item.rate.percent, Some(item.source.clone()));
-        (sale.earned, sale.settles_within) = (item.earned, item.settles_within);
-    }
+    let Some(item) = item else { return Ok(sale) };
+    let currency = sale.amount.currency;
+    share::check_currency(&item.rate, currency, tariff)?;
+    sale.base = share::base(item, transaction)?;
+    sale.payer = share::payer(item, call)?;
+    sale.split = share::split(item, (call, transaction), totals.strangers())?;
+    (sale.item, sale.rule) = (item.name.clone(), Some(item.source.clone()));
+    sale.price = item.rate.words(tariff.currency);
+    (sale.earned, sale.settles_within) = (item.earned, item.settles_within);
+    (sale.share, sale.percent) = match &item.rate {
+        ShareRate::PerSale(rate) => (share::amount(rate, (sale.base, currency), tariff)?, rate.percent),
+        ShareRate::Tiers(_) => {
+            let family = tiers::family(item, (call, transaction), booking.service_period);
+            let family = family.ok_or(Unrated::TooLarge)?;
+            let taken = tiers::take_position(totals, &family, (sale.base, sale.rounding))?;
+            sale.family = Some(family);
+            taken
+        }
+    };
     Ok(sale)
 }
 
@@ -135,13 +151,13 @@ fn rate_event(
     }
     let (before, mut sale) = (standing(known)?, known.clone());
     let beyond = count(&mut sale, transaction.kind, transaction.minor())?;
-    let mut rated = Rated { unrated: doubtful(&sale.sums, beyond), ..Rated::default() };
-    let change = change(call, key, &sale, (before, booking))?;
-    let is_charged = change.after.earned != before.earned || change.after.earned_base != before.earned_base;
-    if is_charged {
-        rated.charges.extend(charge(&change, &sale, booking)?);
-    }
-    keep(totals, (change, sale), (transaction.minor(), beyond), rated)
+    let unrated = doubtful(&sale.sums, beyond);
+    tiers::settle(totals, (transaction.kind, &before), &mut sale)?;
+    let after = standing(&sale)?;
+    let is_charged = after.earned != before.earned || after.earned_base != before.earned_base;
+    let counted = Counted { event: key, amount: transaction.minor(), beyond, is_charged };
+    let rated = keep(call, (counted, sale), (before, booking), totals)?;
+    Ok(Rated { unrated, ..rated })
 }
 
 /// Why a transaction whose id was counted before is not simply the same again. Without an id of its own it has the sale's, and
@@ -163,47 +179,103 @@ fn counted_before(
     is_unnamed.then(|| Unrated::EventUnnamed { kind, before: amount(counted) })
 }
 
-fn change(
-    call: &Billable,
+/// A transaction that is to be counted.
+struct Counted {
     event: EventKey,
-    sale: &Sale,
+    amount: Option<i64>,
+    beyond: i64,
+    /// Whether it stands on the statement, if anybody owes the share there.
+    is_charged: bool,
+}
+
+/// Counts a transaction in the totals, whole or not at all.
+fn keep(
+    call: &Billable,
+    (counted, mut sale): (Counted, Sale),
     (before, booking): (Standing, Booking),
-) -> Result<ShareChange, Unrated> {
-    Ok(ShareChange {
-        event,
+    totals: &mut Totals,
+) -> Result<Rated, Unrated> {
+    let walked = tiers::walk(totals, &sale, &before)?;
+    if let Some((_, _, step)) = &walked {
+        sale.walked = sale.walked.checked_add(*step).ok_or(Unrated::TooLarge)?;
+    }
+    let partner = sale.partner.clone().unwrap_or_else(|| call.partner.clone());
+    let change = ShareChange {
+        event: counted.event,
         usage: call.usage,
         at: call.at,
         period: booking.period,
-        payer: sale.partner.clone().unwrap_or_else(|| call.partner.clone()),
+        payer: sale.payer.clone().map_or_else(|| Party::Partner(partner.clone()), Party::Merchant),
+        partner,
         split: sale.split.clone(),
+        after: standing(&sale)?,
         before,
-        after: standing(sale)?,
-    })
-}
-
-/// What a change of a sale's share adds to its line.
-fn charge(change: &ShareChange, sale: &Sale, booking: Booking) -> Result<Option<Charge>, Unrated> {
-    let Some(rule) = sale.rule.clone() else { return Ok(None) };
+    };
     let step = |before: i64, after: i64| after.checked_sub(before).ok_or(Unrated::TooLarge);
     let (before, after) = (&change.before, &change.after);
-    let base = Amount { minor: step(before.earned_base, after.earned_base)?, currency: sale.amount.currency };
-    let price = Price::Percent { transaction: change.event.id.clone(), base, percent: sale.percent };
-    let minor = step(before.earned, after.earned)?;
-    Ok(Some(Charge { usage: change.usage, line: line(change, sale, booking), price, minor, rule }))
+    let event = Event {
+        usage: Some(change.usage),
+        amount: counted.amount,
+        beyond: counted.beyond,
+        pending: step(before.pending, after.pending)?,
+        earned: step(before.earned, after.earned)?,
+        walked: step(before.walked, after.walked)?,
+    };
+    let charges = charges((&change, counted.is_charged), &event, &sale, booking)?;
+    totals.add_to_lines(&charges)?;
+    if let Some((family, sum, _)) = walked {
+        totals.set_tier(family, sum);
+    }
+    totals.set_sale(change.event.sale.clone(), sale);
+    totals.set_event(change.event.clone(), event);
+    Ok(Rated { charges, unrated: None, change: Some(change) })
 }
 
-/// The line of the sale's own app, product and plan.
-fn line(change: &ShareChange, sale: &Sale, booking: Booking) -> LineKey {
-    let kind = match change.event.kind {
+/// What a change of a sale's share adds to the lines of its app: none if its partner does not owe it, as nobody else has a statement.
+fn charges(
+    (change, is_charged): (&ShareChange, bool),
+    event: &Event,
+    sale: &Sale,
+    booking: Booking,
+) -> Result<Vec<Charge>, Unrated> {
+    let Some(rule) = sale.rule.clone().filter(|_| sale.payer.is_none()) else { return Ok(Vec::new()) };
+    let (transaction, words) = (change.event.id.clone(), sale.price.clone());
+    let base = change.after.earned_base.checked_sub(change.before.earned_base).ok_or(Unrated::TooLarge)?;
+    let base = Amount { minor: base, currency: sale.amount.currency };
+    let own = Price::Percent {
+        transaction: transaction.clone(),
+        base,
+        percent: sale.percent,
+        words: words.clone(),
+    };
+    let own = is_charged.then_some((kind(change), own, event.earned));
+    let walked = Price::Tiers { transaction, words };
+    let walked = (event.walked != 0).then_some((ChargeKind::ShareRewalk, walked, event.walked));
+    let charge = |(kind, price, minor)| Charge {
+        usage: change.usage,
+        line: line(change, sale, (kind, booking)),
+        price,
+        minor,
+        rule: rule.clone(),
+    };
+    Ok(own.into_iter().chain(walked).map(charge).collect())
+}
+
+fn kind(change: &ShareChange) -> ChargeKind {
+    match change.event.kind {
         TransactionKind::Sale | TransactionKind::Settlement | TransactionKind::ChargebackWon => {
             ChargeKind::RevenueShare
         }
         TransactionKind::Refund | TransactionKind::Cancellation | TransactionKind::Chargeback => {
             ChargeKind::ShareReversal
         }
-    };
+    }
+}
+
+/// The line of the sale's own app, product and plan.
+fn line(change: &ShareChange, sale: &Sale, (kind, booking): (ChargeKind, Booking)) -> LineKey {
     LineKey {
-        partner: change.payer.clone(),
+        partner: change.partner.clone(),
         app: change.event.sale.app.clone(),
         period: booking.period,
         currency: sale.amount.currency,
@@ -213,28 +285,4 @@ fn line(change: &ShareChange, sale: &Sale, booking: Booking) -> LineKey {
         plan: sale.plan.clone(),
         item: (sale.item != ItemName::of_share()).then(|| sale.item.clone()),
     }
-}
-
-/// Counts a transaction in the totals, whole or not at all.
-fn keep(
-    totals: &mut Totals,
-    (change, sale): (ShareChange, Sale),
-    (amount, beyond): (Option<i64>, i64),
-    mut rated: Rated,
-) -> Result<Rated, Unrated> {
-    let step = |before: i64, after: i64| after.checked_sub(before).ok_or(Unrated::TooLarge);
-    let event = Event {
-        usage: Some(change.usage),
-        amount,
-        beyond,
-        pending: step(change.before.pending, change.after.pending)?,
-        earned: step(change.before.earned, change.after.earned)?,
-    };
-    for charge in &rated.charges {
-        totals.add_to_line(charge)?;
-    }
-    totals.set_sale(change.event.sale.clone(), sale);
-    totals.set_event(change.event.clone(), event);
-    rated.change = Some(change);
-    Ok(rated)
 }

@@ -9,9 +9,9 @@ use super::call::{Billable, MAX_TRANSACTION};
 use super::outcome::Unrated;
 use crate::domain::account::Party;
 use crate::domain::exact::Exact;
-use crate::domain::id::PartnerId;
+use crate::domain::id::{MerchantId, PartnerId};
 use crate::domain::money::{Amount, Currency};
-use crate::domain::share::{Held, Receiver, Share, ShareItem, ShareRate};
+use crate::domain::share::{Held, Payer, Receiver, SaleRate, Share, ShareItem, ShareRate};
 use crate::domain::split::Split;
 use crate::domain::tariff::Tariff;
 use crate::domain::transaction::Transaction;
@@ -45,15 +45,28 @@ pub(super) fn base(item: &ShareItem, sale: &Transaction) -> Result<i64, Unrated>
     Ok(base)
 }
 
-/// What is taken of a base.
-pub(super) fn amount(
-    rate: &ShareRate,
-    (base, currency): (i64, Currency),
-    tariff: &Tariff,
-) -> Result<Amount, Unrated> {
+/// Whether amounts of a rate can be told beside one in that currency.
+pub(super) fn check_currency(rate: &ShareRate, currency: Currency, tariff: &Tariff) -> Result<(), Unrated> {
     if rate.has_amounts() && currency != tariff.currency {
         return Err(Unrated::OtherCurrency { amounts: tariff.currency, currency });
     }
+    Ok(())
+}
+
+/// The merchant who owes a share, if a merchant does.
+pub(super) fn payer(item: &ShareItem, call: &Billable) -> Result<Option<MerchantId>, Unrated> {
+    match item.paid_by {
+        Payer::Partner => Ok(None),
+        Payer::Merchant => call.merchant.clone().map(Some).ok_or(Unrated::Lacks("merchant")),
+    }
+}
+
+/// What is taken of a base.
+pub(super) fn amount(
+    rate: &SaleRate,
+    (base, currency): (i64, Currency),
+    tariff: &Tariff,
+) -> Result<Amount, Unrated> {
     let exact = Exact::of_percent(rate.percent)?.times(base)?.plus(Exact::of_minor(rate.fixed))?;
     let rounded = exact.rounded(currency, tariff.rounding)?.minor;
     // Bounds are whole minor units: it is the same to round before.

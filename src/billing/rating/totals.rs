@@ -5,18 +5,22 @@
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::bounds::TooLarge;
 use super::call::Billable;
 use super::outcome::Unrated;
 use super::running::{Running, Versioned};
+use super::tiers;
 use crate::domain::charge::Charge;
 use crate::domain::id::{AppId, PartnerId};
+use crate::domain::identity::Environment;
 use crate::domain::money::Currency;
-use crate::domain::running_total::{Counted, FeeFamily, Units};
+use crate::domain::running_total::{Counted, FeeFamily, TierFamily, TierSum, Units};
 use crate::domain::sale::{Event, EventKey, Sale, SaleKey};
 use crate::domain::statement::StatementLine;
 use crate::domain::tariff::{FeeItem, Tariff};
+use crate::domain::tiers::Tiers;
 use crate::domain::time::Period;
 use crate::domain::transaction::{Reach, Transaction};
 
@@ -51,11 +55,15 @@ pub struct Totals {
     sales: Table<SaleKey, Sale>,
     /// Whose sales have an id: of many apps, if their upstreams give ids by themselves.
     apps: Table<(String, Currency), Vec<AppId>>,
+    /// Where apps are: those of one environment never speak of sales of another. None of an app that is not registered.
+    environments: Table<AppId, Option<Environment>>,
     events: Table<EventKey, Event>,
+    tiers: Table<TierFamily, tiers::Counted>,
     /// Of the partners whom evidence names, those that there are not.
     strangers: HashSet<PartnerId>,
     changed_sales: HashSet<SaleKey>,
     new_events: HashSet<EventKey>,
+    changed_tiers: HashSet<TierFamily>,
 }
 
 type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -159,15 +167,38 @@ impl Totals {
         named: &SaleKey,
         transaction: &Transaction,
     ) -> Result<Option<SaleKey>, Unrated> {
-        let of = |app: &AppId| SaleKey { app: app.clone(), ..named.clone() };
-        let apps = self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default();
-        if let [] | [_] = apps {
-            return Ok(apps.first().map(of));
+        let apps: Vec<SaleKey> = self.alike(named).collect();
+        if let [] | [_] = apps.as_slice() {
+            return Ok(apps.into_iter().next());
         }
         let was_counted = |sale: &SaleKey| self.events.contains_key(&event_key(sale, transaction));
         let (kind, sale, currency) = (transaction.kind, named.id.clone(), named.currency);
-        let before = apps.iter().map(of).find(was_counted);
+        let before = apps.into_iter().find(was_counted);
         before.map(Some).ok_or(Unrated::SaleAmbiguous { kind, sale, currency })
+    }
+
+    /// The sales of that id of all apps that are where the one of `named` is.
+    fn alike(&self, named: &SaleKey) -> impl Iterator<Item = SaleKey> {
+        let apps = self.apps_with(named).iter();
+        let environment = |app: &AppId| self.environments.get(app).copied().flatten();
+        let here = environment(&named.app);
+        apps.filter(move |app| environment(app) == here)
+            .map(move |app| SaleKey { app: app.clone(), ..named.clone() })
+    }
+
+    /// The apps that have a sale of that id.
+    pub(in crate::billing) fn apps_with(&self, named: &SaleKey) -> &[AppId] {
+        self.apps.get(&(named.id.clone(), named.currency)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it is known where an app is.
+    pub(in crate::billing) fn knows_environment(&self, app: &AppId) -> bool {
+        self.environments.contains_key(app)
+    }
+
+    /// Takes where an app is; none of one that is not registered.
+    pub fn load_environment(&mut self, app: AppId, environment: Option<Environment>) {
+        self.environments.insert(app, environment);
     }
 
     /// Whether the sale that a transaction may be of is known in another currency.
@@ -183,6 +214,33 @@ impl Totals {
             .any(|key| key.id == own.id && key.currency != own.currency && (is_any || key.app == own.app))
     }
 
+    /// Whether it is known what sales of a family come to together.
+    #[must_use]
+    pub fn knows_tiers(&self, family: &TierFamily) -> bool {
+        self.tiers.contains_key(family)
+    }
+
+    /// Takes what sales of a family come to together, by which tiers; what is known here already stays as it is.
+    pub fn load_tiers(&mut self, family: TierFamily, tiers: Arc<Tiers>, sum: TierSum) {
+        self.tiers.entry(family).or_insert(tiers::Counted { tiers, sum });
+    }
+
+    pub(super) fn tier(&self, family: &TierFamily) -> Result<&tiers::Counted, Unrated> {
+        self.tiers.get(family).ok_or_else(|| Unrated::TiersUnknown(family.plan.clone()))
+    }
+
+    pub(super) fn set_tier(&mut self, family: TierFamily, sum: TierSum) {
+        if let Some(counted) = self.tiers.get_mut(&family) {
+            counted.sum = sum;
+            self.changed_tiers.insert(family);
+        }
+    }
+
+    /// What sales come to together of which one is new or changed.
+    pub fn changed_tiers(&self) -> impl Iterator<Item = (&TierFamily, TierSum)> {
+        self.changed_tiers.iter().filter_map(|family| Some((family, self.tiers.get(family)?.sum)))
+    }
+
     /// Takes partners whom evidence names, and the store does not know.
     pub(in crate::billing) fn load_strangers(&mut self, strangers: impl IntoIterator<Item = PartnerId>) {
         self.strangers.extend(strangers);
@@ -192,9 +250,9 @@ impl Totals {
         &self.strangers
     }
 
-    /// Whether several apps have a sale of that id.
+    /// Whether several apps that are where the sale's is have a sale of that id.
     pub(in crate::billing) fn is_of_several(&self, key: &SaleKey) -> bool {
-        self.apps.get(&(key.id.clone(), key.currency)).is_some_and(|apps| apps.len() > 1)
+        self.alike(key).nth(1).is_some()
     }
 
     pub(super) fn event(&self, key: &EventKey) -> Option<&Event> {
@@ -214,11 +272,6 @@ impl Totals {
     pub(super) fn set_event(&mut self, key: EventKey, event: Event) {
         self.new_events.insert(key.clone());
         self.events.insert(key, event);
-    }
-
-    /// Adds a charge to the sums of its line and statement, if they stay within what is believed.
-    pub(super) fn add_to_line(&mut self, charge: &Charge) -> Result<(), TooLarge> {
-        self.running.bounds.add(charge)
     }
 
     /// Adds charges to the sums of their lines and statements, if all of these stay within what is believed.

@@ -107,7 +107,7 @@ fn write_line(line: &StatementLine) -> Line {
     let (is_fee, is_share) = match line.key.kind {
         ChargeKind::ServiceFee | ChargeKind::Rewalk => (true, false),
         ChargeKind::MonthlyFee | ChargeKind::Minimum => (false, false),
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => (false, true),
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal | ChargeKind::ShareRewalk => (false, true),
     };
     Line {
         id: line.key.id().to_string(),
@@ -125,7 +125,7 @@ fn write_line(line: &StatementLine) -> Line {
         transactions: is_share.then_some(line.quantity),
         days: line.key.kind.is_recurring().then_some(line.quantity),
         base: line.base.map(|base| base.to_string()),
-        percent: rate.filter(|_| is_share),
+        percent: rate.filter(|_| is_share && line.price.is_none()),
         amount: line.amount.to_string(),
         currency: line.key.currency.to_string(),
         rule: line.rule.to_string(),

@@ -83,10 +83,13 @@ fn line_to_json(line: &StatementLine) -> Value {
                 value["base"] = json!(base.to_string());
             }
         }
-        ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
+        ChargeKind::RevenueShare | ChargeKind::ShareReversal | ChargeKind::ShareRewalk => {
             value["transactions"] = json!(line.quantity);
             value["base"] = json!(line.base.map(|base| base.to_string()));
-            value["percent"] = json!(plain(line.rate));
+            match &line.price {
+                Some(price) => value["price"] = json!(&**price),
+                None => value["percent"] = json!(plain(line.rate)),
+            }
         }
     }
     value
@@ -109,9 +112,16 @@ pub fn charge_to_json(kept: &KeptCharge) -> Value {
             exact(charge, *units),
             in_position(json!({"units": units, "unit_price": plain(*each)}), (*position, words.as_deref())),
         ),
-        Price::Percent { transaction, base, percent } => (
+        Price::Percent { transaction, base, percent, words } => (
             Some(charge.amount().to_string()),
-            json!({"transaction": transaction, "base": base.to_string(), "percent": plain(*percent)}),
+            in_position(
+                json!({"transaction": transaction, "base": base.to_string(), "percent": plain(*percent)}),
+                (Position::Whole, words.as_deref()),
+            ),
+        ),
+        Price::Tiers { transaction, words } => (
+            Some(charge.amount().to_string()),
+            in_position(json!({"transaction": transaction}), (Position::Whole, words.as_deref())),
         ),
     };
     json!({
@@ -264,6 +274,7 @@ fn words(line: &StatementLine) -> &'static str {
         ChargeKind::Minimum => "Lacking of the minimum, by days",
         ChargeKind::RevenueShare => "Share of sales",
         ChargeKind::ShareReversal => "Share given back for refunds",
+        ChargeKind::ShareRewalk => "Share adjusted by its tiers",
     }
 }
 

@@ -68,6 +68,7 @@ fn line(line: &StatementLine) -> Value {
                 (json!(0), json!(line.quantity), json!(true));
             shown["price"] = json!(line.price.as_deref());
         }
+        ChargeKind::ShareRewalk => {}
         ChargeKind::RevenueShare | ChargeKind::ShareReversal => {
             shown["base"] = json!(line.base.map(|base| base.to_string()));
         }

@@ -3,6 +3,7 @@
 mod access;
 mod basics;
 mod binding;
+mod fed;
 mod fees;
 mod issuers;
 mod journal;
@@ -15,6 +16,7 @@ mod routes;
 mod set;
 mod shares;
 mod signing_keys;
+mod tiers;
 mod token_source;
 mod transaction;
 mod variables;

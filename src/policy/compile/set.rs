@@ -12,7 +12,7 @@ use super::super::shape::{nearest, suggest};
 use super::super::snapshot::{Access, ApiProduct, Route, Snapshot};
 use super::super::source::{Kind, Source, digest};
 use super::variables::{self, Substituted};
-use super::{basics, plans, routes};
+use super::{basics, fed, plans, routes};
 use crate::domain::id::ProductName;
 use crate::domain::location::Location;
 
@@ -215,6 +215,8 @@ pub fn compile(
     let plans = plans::compile(&mut compiling, &products, &routes);
     let table = table(&mut compiling, &routes);
     check_reachable(&mut compiling, &routes);
+    fed::check_fed(&mut compiling, &plans, &routes);
+    fed::check_reach(&mut compiling, &routes);
     let hash = source.hash();
     let values = digest(compiling.substituted.iter().map(String::as_str));
     match (platform, hash) {

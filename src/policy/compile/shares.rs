@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::super::file::plans::VersionEntry;
-use super::super::file::shares::{EarnedName, HeldName, ShareEntry};
+use super::super::file::shares::{EarnedName, HeldName, PayerName, ShareEntry};
 use super::super::file::text::DecimalText;
 use super::super::load::Document;
 use super::super::source::Kind;
@@ -14,8 +14,9 @@ use super::plans::decimal;
 use super::set::Compiling;
 use crate::domain::id::{CategoryName, ItemName, RouteName};
 use crate::domain::money::{Amount, Currency};
-use crate::domain::share::{Base, Earned, Held, Receiver, Share, ShareItem, ShareRate};
+use crate::domain::share::{Base, Earned, Held, Payer, Receiver, SaleRate, Share, ShareItem, ShareRate};
 use crate::domain::split::Split;
+use crate::domain::tiers::Walk;
 
 /// Largest weight of a split.
 const MAX_WEIGHT: u64 = 1_000_000;
@@ -50,11 +51,11 @@ pub(super) fn compile(
 }
 
 /// One item on its way.
-struct One<'c, 'd, 'f> {
-    compiling: &'c mut Compiling<'d>,
-    document: &'f Document,
-    pointer: String,
-    currency: Currency,
+pub(super) struct One<'c, 'd, 'f> {
+    pub(super) compiling: &'c mut Compiling<'d>,
+    pub(super) document: &'f Document,
+    pub(super) pointer: String,
+    pub(super) currency: Currency,
 }
 
 impl One<'_, '_, '_> {
@@ -62,15 +63,11 @@ impl One<'_, '_, '_> {
         let name = self.name(entry.item.as_deref(), unnamed);
         let categories = self.categories(&entry.categories);
         let routes = self.routes(&entry.routes);
-        let at = format!("{}/percent", self.pointer);
-        let percent =
-            decimal(self.compiling, self.document, &at, entry.percent.decimal(), Decimal::ONE_HUNDRED);
-        let fixed = self.amount("fixed", entry.fixed.as_ref());
-        let floor = self.amount("floor", entry.floor.as_ref());
-        let cap = self.amount("cap", entry.cap.as_ref());
-        if floor.flatten().zip(cap.flatten()).is_some_and(|(floor, cap)| floor > cap) {
-            self.wrong("floor", "the floor is above the cap".to_owned(), None);
-        }
+        let (rate, part) = self.rate(entry);
+        let paid_by = match entry.paid_by {
+            None | Some(PayerName::Partner) => Payer::Partner,
+            Some(PayerName::Merchant) => Payer::Merchant,
+        };
         let split = self.split(&entry.split);
         let earned = match entry.earned {
             None | Some(EarnedName::OnSale) => Earned::OnSale,
@@ -94,15 +91,60 @@ impl One<'_, '_, '_> {
             categories: categories?,
             routes: routes?,
             base: Base { tax: held(entry.base.tax), shipping: held(entry.base.shipping) },
-            rate: ShareRate { percent: percent?, fixed: fixed?.unwrap_or(0), floor: floor?, cap: cap? },
+            rate: rate?,
+            paid_by,
             split: split?,
             earned,
             settles_within: settles_within?,
-            source: self.document.key_location(&at),
+            source: self.document.key_location(&format!("{}/{part}", self.pointer)),
         })
     }
 
-    fn wrong(&mut self, part: &str, message: String, help: Option<String>) {
+    /// How much is taken, and what says so.
+    fn rate(&mut self, entry: &ShareEntry) -> (Option<ShareRate>, &'static str) {
+        match (&entry.percent, &entry.graduated, &entry.volume) {
+            (Some(percent), None, None) => (self.of_each(entry, percent).map(ShareRate::PerSale), "percent"),
+            (None, Some(bands), None) => (self.tiers(entry, (Walk::Graduated, bands)), "graduated"),
+            (None, None, Some(bands)) => (self.tiers(entry, (Walk::Volume, bands)), "volume"),
+            (None, None, None) => {
+                let message = "a share says how much is taken: percent, graduated or volume".to_owned();
+                let pointer = self.pointer.clone();
+                self.compiling.wrong(
+                    self.document,
+                    &pointer,
+                    message,
+                    Some("write it like percent: 2.5".to_owned()),
+                );
+                (None, "percent")
+            }
+            (percent, _, _) => {
+                let message = "a share has one of percent, graduated and volume".to_owned();
+                let help = "make what takes something else an item of its own".to_owned();
+                self.wrong(if percent.is_some() { "percent" } else { "volume" }, message, Some(help));
+                (None, "percent")
+            }
+        }
+    }
+
+    /// What is taken of each sale by itself.
+    fn of_each(&mut self, entry: &ShareEntry, percent: &DecimalText) -> Option<SaleRate> {
+        self.refuse_terms_of_tiers(entry);
+        let percent = self.percent("percent", percent);
+        let fixed = self.amount("fixed", entry.fixed.as_ref());
+        let floor = self.amount("floor", entry.floor.as_ref());
+        let cap = self.amount("cap", entry.cap.as_ref());
+        if floor.flatten().zip(cap.flatten()).is_some_and(|(floor, cap)| floor > cap) {
+            self.wrong("floor", "the floor is above the cap".to_owned(), None);
+        }
+        Some(SaleRate { percent: percent?, fixed: fixed?.unwrap_or(0), floor: floor?, cap: cap? })
+    }
+
+    pub(super) fn percent(&mut self, part: &str, text: &DecimalText) -> Option<Decimal> {
+        let at = format!("{}/{part}", self.pointer);
+        decimal(self.compiling, self.document, &at, text.decimal(), Decimal::ONE_HUNDRED)
+    }
+
+    pub(super) fn wrong(&mut self, part: &str, message: String, help: Option<String>) {
         self.compiling.wrong(self.document, &format!("{}/{part}", self.pointer), message, help);
     }
 
@@ -142,7 +184,7 @@ impl One<'_, '_, '_> {
     }
 
     /// Minor units of the version's currency; `Some(None)` if there is none.
-    fn amount(&mut self, part: &str, text: Option<&DecimalText>) -> Option<Option<i64>> {
+    pub(super) fn amount(&mut self, part: &str, text: Option<&DecimalText>) -> Option<Option<i64>> {
         let Some(text) = text else { return Some(None) };
         let currency = self.currency;
         let amount = text.decimal().filter(|value| !value.is_sign_negative() || value.is_zero());

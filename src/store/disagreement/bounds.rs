@@ -51,6 +51,8 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
             is_beyond!("l.quantity"),
             " or ",
             is_beyond!("l.free"),
+            " union all select t.scope || ' ' || t.month from tier_total t where ",
+            is_beyond!("t.net"),
             " union all select t.app || ' ' || t.service_period from fee_total t where ",
             is_beyond!("t.units"),
             " or ",

@@ -96,15 +96,16 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
 /// What changed sales' shares: by how much more is earned of it, and who owes that.
 macro_rules! shared {
     () => {
-        "(select e.posting as number, max(s.partner) as partner, sum(e.earned / 1000000000) as high, \
-         sum(e.earned % 1000000000) as low from sale_event e \
+        "(select e.posting as number, max(coalesce('merchant:' || s.payer, 'partner:' || s.partner)) as payer, \
+         sum(e.own_earned / 1000000000 + e.walked / 1000000000) as high, \
+         sum(e.own_earned % 1000000000 + e.walked % 1000000000) as low from sale_event e \
          join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency where e.posting is not null \
          group by e.posting)"
     };
 }
 
 /// The rules of posting. Who owes a fee is its partner, and it is the platform's revenue from fees; so is what older programs
-/// charged of shares, of its revenue from shares. What changed a share says how much more of it is earned: its partner owes that,
+/// charged of shares, of its revenue from shares. What changed a share says how much more of it is earned: its payer owes that,
 /// and those who get a part of it have as much more together; what is pending of it, with all of them, comes to nothing. What was
 /// posted by hand, waits, or was resolved says itself from where and to where. Of each transaction and account, what they come to
 /// less what was posted is nothing.
@@ -121,7 +122,7 @@ const UNRULED: &str = concat!(
      and posting not in (select posting from sale_event where posting is not null) group by posting, terms) c \
      join charge_terms k on k.number = c.terms cross join ",
     sides!(),
-    " d union all select h.number, case d.side when 1 then coalesce('partner:' || h.partner || ':receivable', 'owed') \
+    " d union all select h.number, case d.side when 1 then coalesce(h.payer || ':receivable', 'owed') \
      else 'earned' end, h.high * d.side, h.low * d.side from ",
     shared!(),
     " h cross join ",
@@ -134,7 +135,7 @@ const UNRULED: &str = concat!(
     " d union all select p.number, case when h.number is null then p.account \
      when p.account like '%:pending' then 'pending' \
      when p.account like '%:payable' or p.account = 'platform:revenue:share' then 'earned' \
-     when h.partner is null and p.account like 'partner:%:receivable' then 'owed' else p.account end, \
+     when h.payer is null and p.account like 'partner:%:receivable' then 'owed' else p.account end, \
      -(p.minor / 1000000000), -(p.minor % 1000000000) from ledger_posted p left join ",
     shared!(),
     " h on h.number = p.number) s group by s.number, s.account having ",

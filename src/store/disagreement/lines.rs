@@ -9,7 +9,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
             "select s.app || ' ' || s.period || ' ' || s.currency as cause from \
              (select app, period, currency, minor / 1000000000 as high, minor % 1000000000 as low from line_total union all \
              select t.app, t.period, t.currency, -(p.minor / 1000000000), -(p.minor % 1000000000) from ledger_posted p \
-             join ledger_transaction t on t.number = p.number where p.account like '%:receivable' and t.period <> '') s \
+             join ledger_transaction t on t.number = p.number where p.account like 'partner:%:receivable' and t.period <> '') s \
              group by s.app, s.period, s.currency having ",
             not_zero!("s.high", "s.low")
         ),

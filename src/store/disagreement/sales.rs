@@ -39,12 +39,13 @@ const EARNED: &str = "select s.id as cause from sale s left join \
      and (e.amount is null or e.amount = 0 or e.beyond < e.amount) \
      where c.kind in ('revenue_share', 'share_reversal') group by 1, t.app, t.currency) r \
      on r.sale = s.id and r.app = s.app and r.currency = s.currency \
-     where coalesce(r.minor, 0) <> s.share - s.returned - s.pending";
+     where s.payer is null and coalesce(r.minor, 0) <> s.share - s.returned - s.pending";
 
 /// What was posted is compared with what the transaction changed by the rules of posting.
 const UNPOSTED: &str = "select e.id as cause from sale_event e \
      join sale s on s.id = e.sale and s.app = e.app and s.currency = e.currency \
-     where e.posting is null and e.pending <> 0 and s.split is null";
+     where e.posting is null and ((e.pending <> 0 and s.split is null) \
+     or (s.payer is not null and e.own_earned + e.walked <> 0))";
 
 /// A transaction is known by its kind, id and amount. What was rated by evidence that someone gave has that evidence beside it. What
 /// came before its sale waits, or shares what is decided about the first of its id.
@@ -56,7 +57,9 @@ const UNSHARED: &str = "select u.id as cause from usage_record u left join usage
      and w.id = u.transaction_id and w.kind = coalesce(u.transaction_kind, x.kind) and w.app = u.app \
      and w.currency = u.currency and coalesce(w.amount, -1) = coalesce(u.amount, -1) \
      and (not exists (select 1 from sale s where s.id = w.sale and s.currency = w.currency \
-     and (s.app = w.app or x.details like '%\"reach\":\"any-app\"%')) \
+     and (s.app = w.app or (x.details like '%\"reach\":\"any-app\"%' \
+     and coalesce((select a.environment from app a where a.id = s.app), '') \
+     = coalesce((select a.environment from app a where a.id = w.app), '')))) \
      or exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
      where e.usage = w.usage and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)))) \
      and not exists (select 1 from sale_event f where f.sale = coalesce(u.transaction_of, u.transaction_id) \

@@ -37,8 +37,8 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
 ];
 
-/// Where a price falls with its quantity, fees of a line may take back what others have added: together they come to nothing, and
-/// are not posted.
+/// Where a price falls with its quantity, fees of a line may take back what others have added, and tiers what a sale gives by itself:
+/// together they come to nothing, and are not posted.
 const UNPOSTED: &str = concat!(
     "select id as cause from usage where fee_posting is not null and coalesce(fee_minor, 0) = 0 union all \
      select u.id from other_charge o join usage u on u.number = o.usage where o.posting is not null and o.minor = 0 union all \
@@ -46,7 +46,8 @@ const UNPOSTED: &str = concat!(
      where fee_posting is null and fee_minor <> 0 union all \
      select usage, terms, minor from other_charge where posting is null and minor <> 0) c \
      join usage u on u.number = c.number left join charge_terms t on t.number = c.terms \
-     group by t.partner, t.app, t.period, t.currency, t.service_period, t.kind, t.product, t.plan, t.plan_version, t.item, \
+     group by t.partner, t.app, t.period, t.currency, t.service_period, \
+     case when t.kind in ('service_fee', 'rewalk') then t.kind else 'share' end, t.product, t.plan, t.plan_version, t.item, \
      case when t.kind in ('service_fee', 'rewalk') then 0 else c.number end having ",
     not_zero!("c.minor / 1000000000", "c.minor % 1000000000")
 );

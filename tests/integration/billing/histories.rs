@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tollgate::domain::id::{AppId, MerchantId, PartnerId, ProductName};
 use tollgate::domain::money::{Amount, Currency, Rounding};
 use tollgate::domain::plan::PlanRef;
-use tollgate::domain::share::{Base, Earned, Held, Receiver, Share, ShareItem, ShareRate};
+use tollgate::domain::share::{Base, Earned, Held, Receiver, SaleRate, Share, ShareItem, ShareRate};
 use tollgate::domain::split::Split;
 use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, TransactionKind};
 use tollgate::domain::usage::UsageRecord;
@@ -178,7 +178,7 @@ impl Taken {
             Split::new(receivers.into_iter().zip(weights).collect()).unwrap()
         });
         let (percent, fixed) = (decimal_of(self.percent), self.fixed);
-        let rate = ShareRate { percent, fixed, floor: self.floor, cap: self.cap };
+        let rate = ShareRate::PerSale(SaleRate { percent, fixed, floor: self.floor, cap: self.cap });
         ShareItem {
             categories: categories.iter().map(|name| name.parse().unwrap()).collect(),
             base: Base { tax: held(self.without_tax), shipping: held(self.without_shipping) },

@@ -276,7 +276,7 @@ async fn a_plan_version_keeps_its_prices(place: Place) {
     let Err(PlanError::Changed(changed)) = &refused else { panic!("{refused:?}") };
     assert_eq!((&changed.plan, &*changed.place.file), (&plan("standard", 1), "plans/standard.yaml"));
     let kept = store.plan_version(&plan("standard", 1)).await.unwrap().unwrap().tariff;
-    assert_eq!(kept.share.unwrap().items[0].rate.percent.to_string(), "2.5");
+    assert_eq!(kept.share.unwrap().items[0].rate.one_percent().unwrap().to_string(), "2.5");
     store.close().await;
 }
 
@@ -301,7 +301,7 @@ async fn a_version_kept_without_a_date_may_change_until_it_is_due_and_has_its_da
     let register = async |snapshot, now| admit(&store, &snapshot, (now, Occasion::Start), &[]).await;
     let kept = async || {
         let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-        (kept.tariff.share.unwrap().items[0].rate.percent.to_string(), kept.effective_from)
+        (kept.tariff.share.unwrap().items[0].rate.one_percent().unwrap().to_string(), kept.effective_from)
     };
     register(with_next("2026-12-01", "3"), before).await.unwrap();
     let columns = "currency, rounding, form, tariff, every_call, free_units";
@@ -349,7 +349,7 @@ async fn a_plan_version_of_a_set_that_could_not_be_recorded_is_not_kept(place: P
     assert_eq!(store.plan_version(&plan("standard", 2)).await.unwrap(), None);
     try_admit(&with_next("2026-12-01", "3")).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
-    assert_eq!(kept.tariff.share.unwrap().items[0].rate.percent.to_string(), "3");
+    assert_eq!(kept.tariff.share.unwrap().items[0].rate.one_percent().unwrap().to_string(), "3");
     let recorded = store.audit_records(&AuditFilter::default(), &Page::first()).await.unwrap();
     assert_eq!(recorded.len(), 1);
     store.close().await;
@@ -366,7 +366,10 @@ async fn a_plan_version_may_change_until_it_comes_into_force(place: Place) {
     register(with_next("2026-12-01", "4"), after).await.unwrap();
     let kept = store.plan_version(&plan("standard", 2)).await.unwrap().unwrap();
     assert_eq!(
-        (kept.tariff.share.unwrap().items[0].rate.percent.to_string().as_str(), kept.effective_from),
+        (
+            kept.tariff.share.unwrap().items[0].rate.one_percent().unwrap().to_string().as_str(),
+            kept.effective_from
+        ),
         ("4", Some(after))
     );
     for changed in [with_next("2026-12-01", "5"), with_next("2026-11-30", "4"), with_next("2027-01-01", "4")]

@@ -28,7 +28,7 @@ on_both_stores! {
     a_part_for_someone_who_is_not_named_is_asked_about,
 }
 
-async fn balances(store: &Store) -> BTreeMap<String, i128> {
+pub(super) async fn balances(store: &Store) -> BTreeMap<String, i128> {
     let checked = check(store).await.unwrap();
     none(&checked.findings);
     let balances = checked.balances.into_iter().filter(|balance| balance.minor != 0);
@@ -51,7 +51,7 @@ pub(super) async fn opened(place: &Place, carrier: Option<u64>) -> Store {
 }
 
 /// Registers the carrier.
-async fn haulier(store: &Store) {
+pub(super) async fn haulier(store: &Store) {
     let id = PartnerId::new("haulier").unwrap();
     let name = "Haulier".to_owned();
     let partner = Partner { id, name, standing: Standing::Active, created_at: november() };

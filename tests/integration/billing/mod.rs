@@ -33,11 +33,14 @@ mod recurring;
 mod remembered;
 mod repeats;
 mod restored;
+mod sandboxed;
 pub(crate) mod seed;
 mod settled;
 mod split;
 mod tampered;
 mod tariffs;
+mod tiers;
+mod walked;
 
 /// Declares each test once for each store. A test takes the place of a fresh one.
 macro_rules! on_both_stores {

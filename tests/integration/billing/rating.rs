@@ -61,7 +61,7 @@ fn the_free_allowance_is_used_up_first_and_shown() {
         .iter()
         .map(|charge| match charge.price {
             Price::Units { charged, free, .. } => (charged, free, charge.minor),
-            Price::Moved { .. } | Price::Percent { .. } => panic!("no fee: {charge:?}"),
+            Price::Moved { .. } | Price::Percent { .. } | Price::Tiers { .. } => panic!("no fee: {charge:?}"),
         })
         .collect();
     assert_eq!(prices, [(0, 3, 0), (2, 1, 200), (3, 0, 300)]);
@@ -270,7 +270,7 @@ proptest! {
         prop_assert_eq!(sum(&charges, ChargeKind::ShareReversal), -taken);
         let base = |charge: &Charge| match &charge.price {
             Price::Percent { base, .. } => base.minor,
-            Price::Units { .. } | Price::Moved { .. } => 0,
+            Price::Units { .. } | Price::Moved { .. } | Price::Tiers { .. } => 0,
         };
         prop_assert_eq!(charges.iter().map(base).sum::<i64>(), 0);
     }

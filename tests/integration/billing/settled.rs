@@ -16,6 +16,7 @@ const ROUTES: &str = r"
     rewrite: /payments/{id}/settlement
     access:
       scopes: [payment:write]
+      condition: principal.environment == 'sandbox'
     meter:
       transaction:
         id: response.body.id
@@ -32,6 +33,7 @@ const ROUTES: &str = r"
     max_body: 256KiB
     access:
       scopes: [payment:write]
+      condition: principal.environment == 'sandbox'
     meter:
       transaction:
         id: response.body.id

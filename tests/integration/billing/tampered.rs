@@ -108,8 +108,8 @@ const CHANGED: &[Tampering] = &[
     ),
     (
         "sale_event",
-        "update sale_event set earned = earned - 1 where kind = 'refund'",
-        "update sale_event set earned = earned + 1 where kind = 'refund'",
+        "update sale_event set own_earned = own_earned - 1 where kind = 'refund'",
+        "update sale_event set own_earned = own_earned + 1 where kind = 'refund'",
         "which posted other amounts, or to other accounts",
     ),
     (

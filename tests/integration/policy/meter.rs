@@ -60,6 +60,14 @@ fn what_may_be_of_any_apps_sale_is_for_a_scope() {
     let (from, to) =
         (format!("{access}{rest}sale\n"), format!("{rest}settlement\n        sale_of: any-app\n"));
     check(ORDERS, &from, &to, "so it must ask for a scope", Some("a scope of its own"));
+    let to = format!("{access}{to}");
+    check(
+        ORDERS,
+        &from,
+        &to,
+        "each of its scopes is asked for by routes that do not",
+        Some("a scope of its own"),
+    );
 }
 
 /// What the meter of the shipped route for orders reads with more in it.

@@ -12,6 +12,7 @@ mod meter;
 mod reload;
 mod shipped;
 mod step_up;
+mod tiers;
 mod units;
 mod upstream_token;
 mod words;

@@ -22,7 +22,7 @@ fn open(folder: &Path, admit: Admit) -> Arc<Live> {
 fn percent(live: &Live) -> String {
     let snapshot = live.load();
     let share = snapshot.plans["standard"].versions[0].tariff.share.clone().unwrap();
-    share.items[0].rate.percent.to_string()
+    share.items[0].rate.one_percent().unwrap().to_string()
 }
 
 #[track_caller]

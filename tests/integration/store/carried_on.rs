@@ -63,9 +63,9 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
         "select id || ' ' || usage || ' ' || share || ' ' || coalesce(cast(rule_line as text), 'none') from sale order by id",
         "select id || ' ' || sale || ' ' || usage || ' ' || (amount - beyond) from sale_event where kind = 'refund'",
         "select id || ' ' || sale || ' ' || usage || ' ' || amount from waiting_transaction where kind = 'refund'",
-        "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || earned || ' ' || refunded || ' ' || returned || ' ' \
+        "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || own_earned || ' ' || refunded || ' ' || returned || ' ' \
          || pending || ' ' || item || ' ' || is_older from sale order by id",
-        "select kind || ' ' || id || ' ' || earned || ' ' || pending from sale_event order by kind desc, id",
+        "select kind || ' ' || id || ' ' || own_earned || ' ' || pending from sale_event order by kind desc, id",
         "select units || ' ' || free || ' ' || item || promotion from fee_total",
         "select id || ' ' || node || ' ' || sequence || ' ' || app || ' ' || units || ' ' || outcome from usage_record \
          where sequence in (1, 4) order by id",

@@ -39,7 +39,10 @@ async fn prices_in_columns_and_lines_without_items_are_carried_on(place: Place) 
     let FeeTerms { price, free_units, routes, source, .. } = fee.terms();
     assert_eq!((fee.key(), free_units, routes, source.to_string().as_str()), (None, &3, &None, "f:12:7"));
     assert!(matches!(price, FeePrice::PerUnit(each) if each.to_string() == "0.01"), "{price:?}");
-    assert_eq!(kept.share.map(|share| share.items[0].rate.percent.to_string()).as_deref(), Some("2.5"));
+    assert_eq!(
+        kept.share.map(|share| share.items[0].rate.one_percent().unwrap().to_string()).as_deref(),
+        Some("2.5")
+    );
     assert_eq!(kept.rounding.name(), "half-even");
     assert!(store.open_exceptions(&Page::first()).await.unwrap().is_empty());
     let mut seen = Vec::new();

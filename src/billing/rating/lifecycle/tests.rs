@@ -16,10 +16,12 @@ fn sale(amount: i64, (base, share): (i64, i64), earned: Earned, rounding: Roundi
         usage: None,
         at: Timestamp::default(),
         partner: None,
+        payer: None,
         product: ProductName::new("storefront").unwrap(),
         plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
         item: ItemName::of_share(),
         percent: Decimal::ONE,
+        price: None,
         rounding,
         rule: None,
         amount: Amount { minor: amount, currency },
@@ -28,6 +30,8 @@ fn sale(amount: i64, (base, share): (i64, i64), earned: Earned, rounding: Roundi
         earned,
         settles_within: None,
         split: None,
+        family: None,
+        walked: 0,
         sums: Sums::default(),
     }
 }

@@ -1,0 +1,46 @@
+//! Where apps are that make sales or speak of those of any app: what a sandbox's provider says is never of a live sale.
+
+use std::collections::HashSet;
+
+use super::distinct::texts;
+use crate::billing::error::BillingError;
+use crate::billing::rating::Billable;
+use crate::billing::rating::totals::{Totals, sale_key};
+use crate::domain::id::AppId;
+use crate::domain::transaction::Reach;
+use crate::store;
+
+/// Loads it for those of `calls` that may be of any app's sale, and for the apps that have made one of that id, as far as it is not known.
+pub(super) async fn load_environments(
+    transaction: &mut store::Transaction,
+    totals: &mut Totals,
+    calls: &[Billable],
+) -> Result<(), BillingError> {
+    let mut apps: HashSet<AppId> = HashSet::new();
+    for call in calls {
+        let Some(event) = call.transaction.as_ref().filter(|one| one.details.reach == Reach::AnyApp) else {
+            continue;
+        };
+        let named = sale_key(call, event);
+        apps.extend(totals.apps_with(&named).iter().chain([&call.app]).cloned());
+    }
+    load(transaction, totals, apps).await
+}
+
+/// Loads it for apps, as far as it is not known.
+pub(super) async fn load(
+    transaction: &mut store::Transaction,
+    totals: &mut Totals,
+    mut apps: HashSet<AppId>,
+) -> Result<(), BillingError> {
+    apps.retain(|app| !totals.knows_environment(app));
+    if apps.is_empty() {
+        return Ok(());
+    }
+    let mut known = transaction.environments(&texts(apps.iter().collect())).await?;
+    for app in apps {
+        let environment = known.remove(app.as_str());
+        totals.load_environment(app, environment);
+    }
+    Ok(())
+}

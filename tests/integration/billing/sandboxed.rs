@@ -1,0 +1,60 @@
+//! What a sandbox's provider says of a sale is never of a live one, although both may have the same id.
+
+use tollgate::domain::client::ClientSettings;
+use tollgate::domain::id::PartnerId;
+use tollgate::domain::identity::{App, ClientKind, DefaultScopes, Environment, Partner, Standing};
+use tollgate::domain::time::Timestamp;
+use tollgate::domain::transaction::TransactionKind;
+use tollgate::domain::usage::UsageRecord;
+use tollgate::store::Store;
+
+use super::lifecycle::{balances, by_provider, of_any_app, opened, reasons};
+use super::on_both_stores;
+use super::seed::{app, record, sale, usage};
+use crate::support::stores::Place;
+
+on_both_stores! {
+    a_sandbox_settles_no_live_sale,
+}
+
+async fn register(store: &Store, name: &str, environment: Environment) {
+    let app = App {
+        id: app(name),
+        partner: PartnerId::new("haulier").unwrap(),
+        name: name.to_owned(),
+        environment,
+        kind: ClientKind::Confidential,
+        redirect_uris: Vec::new(),
+        scopes: "order:read".parse().unwrap(),
+        default_scopes: DefaultScopes::All,
+        requires_pkce: true,
+        standing: Standing::Active,
+        created_at: Timestamp::default(),
+    };
+    store.create_app(&app, &ClientSettings::of_kind(app.kind), None).await.unwrap();
+}
+
+async fn a_sandbox_settles_no_live_sale(place: Place) {
+    let store = opened(&place, None).await;
+    let environments =
+        [("app_1", Environment::Live), ("app_2", Environment::Sandbox), ("provider", Environment::Sandbox)];
+    for (name, environment) in environments {
+        register(&store, name, environment).await;
+    }
+    let settled = |id| by_provider(id, of_any_app(TransactionKind::Settlement, "s-1", "o-1", None));
+    let live = usage(1, 1, Some(sale("o-1", 10_000)));
+    record(&store, 1, &[settled(2), live]).await;
+    assert_eq!(
+        balances(&store).await.get("partner:partner_1:receivable"),
+        None,
+        "it waits for a sale of the sandbox"
+    );
+    assert!(reasons(&store).await.is_empty());
+    // What waits is of the sandbox's sale once that comes, and of no other.
+    let other = UsageRecord { app: app("app_2"), ..usage(3, 1, Some(sale("o-1", 4_000))) };
+    record(&store, 3, &[other]).await;
+    assert_eq!(balances(&store).await.get("partner:partner_1:receivable"), Some(&100));
+    assert_eq!(balances(&store).await.get("partner:partner_1:pending"), Some(&250));
+    assert!(reasons(&store).await.is_empty());
+    store.close().await;
+}
