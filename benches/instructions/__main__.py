@@ -24,7 +24,7 @@ from cases import CASES, BenchError, Case, Site  # noqa: E402
 from proxies.tollgate import Tollgate  # noqa: E402
 from proxies.tollgate_seed import Seed  # noqa: E402
 
-COUNTED = ("bare", "policy", "api_key")
+COUNTED = ("bare", "policy", "api_key", "masked")
 
 CONNECTIONS = 8
 TOKENS = 64

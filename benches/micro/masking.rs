@@ -1,4 +1,5 @@
-//! What it costs to mask an answer of 4 KiB: a list of orders, of each of which three members are masked.
+//! What it costs to mask an answer of 4 KiB: a list of orders, of each of which three members are masked. Most cases repeat one order;
+//! how alike the values of two orders are must make no difference.
 
 use std::hint::black_box;
 
@@ -21,6 +22,10 @@ pub(super) fn bench(criterion: &mut Criterion) {
     group.bench_function("three members of each", |bencher| {
         bencher.iter(|| mask(&there, black_box(&orders)));
     });
+    let others = various_orders();
+    group.bench_function("three members of each, which differ", |bencher| {
+        bencher.iter(|| mask(&there, black_box(&others)));
+    });
     group.bench_function("none is there", |bencher| {
         bencher.iter(|| mask(&elsewhere, black_box(&orders)));
     });
@@ -42,6 +47,23 @@ fn orders() -> Bytes {
     let order = String::from_utf8(ORDER.to_vec()).unwrap();
     let count = LENGTH / (order.len() + 1);
     Bytes::from(format!("[{}]", vec![order; count].join(",")))
+}
+
+/// About as many bytes of orders that differ in their values, in how long these are, and in how many items they have.
+fn various_orders() -> Bytes {
+    let item = |number: usize| format!(r#"{{"product_id":"p-{number}","quantity":{}}}"#, number % 7 + 1);
+    let order = |number: usize| {
+        let items: Vec<String> = (0..=number % 3).map(|place| item(number * 37 + place)).collect();
+        let (name, paid) = (["Li Lei", "Han Meimei", "Jim"][number % 3], number % 2 == 0);
+        let receiver =
+            format!(r#"{{"name":"{name}","phone":"1380000{number}","address":"{number} Longjing Road"}}"#);
+        format!(
+            r#"{{"id":"o-{}","paid":{paid},"receiver":{receiver},"items":[{}]}}"#,
+            number * 91,
+            items.join(",")
+        )
+    };
+    Bytes::from(format!("[{}]", (0..LENGTH / 200).map(order).collect::<Vec<_>>().join(",")))
 }
 
 fn tree(paths: &[&str]) -> FieldTree {

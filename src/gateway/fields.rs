@@ -155,20 +155,9 @@ pub fn write_request(to: &mut RequestHead, sent: &HeaderMap, version: Version, t
 
 /// Removes the fields whose names are so. One look at each name is cheaper than a search for each that might be there.
 pub(super) fn remove_where(headers: &mut HeaderMap, is_so: impl Fn(&HeaderName) -> bool) {
-    const AT_ONCE: usize = 8;
-    loop {
-        let mut names: [Option<HeaderName>; AT_ONCE] = Default::default();
-        let mut count = 0;
-        for (place, name) in names.iter_mut().zip(headers.keys().filter(|name| is_so(name))) {
-            *place = Some(name.clone());
-            count += 1;
-        }
-        for name in names.into_iter().flatten() {
-            headers.remove(name);
-        }
-        if count < AT_ONCE {
-            return;
-        }
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_so(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 

@@ -14,19 +14,6 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// For none at all, as the upstream has it.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// Until when caches may keep it, beside `Cache-Control`.
-const TO_CACHES: [&str; 4] = ["edge-control", "expires", "surrogate-control", "x-accel-expires"];
-/// Where else a proxy has the body from that it sends in its place: that would not be masked, nor be known to have been read.
-const IN_ITS_PLACE: [&str; 7] = [
-    "x-accel-redirect",
-    "x-litespeed-location",
-    "x-lighttpd-send-file",
-    "x-reproxy-file",
-    "x-reproxy-url",
-    "x-sendfile",
-    "x-sendfile2",
-];
-
 /// Has no cache that many share keep an answer: some do not look at `Vary`, and RFC 9111, section 3.5, is about `Authorization`
 /// alone.
 pub(super) fn keep_to_caller(headers: &mut HeaderMap) {
@@ -44,9 +31,15 @@ pub(super) fn keep_to_caller(headers: &mut HeaderMap) {
 
 /// Whether a field tells some caches or proxies alone what to do with the answer, in place of what `Cache-Control` tells all.
 fn is_for_intermediaries(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    // CDN-Cache-Control and its like, each for caches of its own (RFC 9213, section 2.2).
-    name.ends_with("-cache-control") || TO_CACHES.contains(&name) || IN_ITS_PLACE.contains(&name)
+    match name.as_str() {
+        // Until when caches may keep it.
+        "edge-control" | "expires" | "surrogate-control" | "x-accel-expires" => true,
+        // Where else a proxy has the body from that it sends in its place: that would not be masked, nor be known to have been read.
+        "x-accel-redirect" | "x-litespeed-location" | "x-lighttpd-send-file" => true,
+        "x-reproxy-file" | "x-reproxy-url" | "x-sendfile" | "x-sendfile2" => true,
+        // CDN-Cache-Control and its like, each for caches of its own (RFC 9213, section 2.2).
+        name => name.ends_with("-cache-control"),
+    }
 }
 
 #[cfg(test)]

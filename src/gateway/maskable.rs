@@ -35,6 +35,9 @@ fn content_type(headers: &HeaderMap) -> Option<&str> {
 /// How many JSON texts a body of that type is; `None` if it is not JSON, or not in UTF-8. A type that is built on JSON may have an
 /// answer inside of another, where no field would be found.
 fn of_type(text: &str) -> Option<Form> {
+    if text == "application/json" {
+        return Some(Form::Text);
+    }
     let found = MediaType::read(text)?;
     let is_text =
         |charset: &str| ["utf-8", "utf8", "us-ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known));

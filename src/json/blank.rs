@@ -13,6 +13,10 @@ pub(crate) fn sign(piece: &[u8], at: usize) -> Option<(usize, u8)> {
     if first > b' ' {
         return Some((at, first));
     }
+    let mut at = at;
+    while piece[at..].starts_with(b"        ") {
+        at += 8;
+    }
     let blanks = piece[at..].iter().position(|byte| !is_blank(*byte))?;
     Some((at + blanks, piece[at + blanks]))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::number::Number;
-use super::stops::Stops;
+use super::stops::{BLOCK, first_stop, next_stop};
 
 /// The beginning of a member.
 pub(crate) struct Begun {
@@ -15,9 +15,8 @@ pub(crate) struct Begun {
 
 /// The member that begins with a quote, which stands at `at`, if it is such a one as far as its value, and that begins in the piece.
 #[inline(always)]
-pub(crate) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
-    let bytes = piece.bytes();
-    let name = at + 1..piece.next(at + 1);
+pub(crate) fn begun(bytes: &[u8], at: usize) -> Option<Begun> {
+    let name = at + 1..next_stop(bytes, at + 1);
     if bytes.get(name.end..name.end + 2)? != b"\":" {
         return None;
     }
@@ -27,33 +26,52 @@ pub(crate) fn begun(piece: &mut Stops<'_>, at: usize) -> Option<Begun> {
     is_there.then_some(Begun { name, value })
 }
 
-/// Where the value that begins at `at` ends, if it is a string without escapes, a number or a word; something must follow a number.
+/// What is behind the value with which a text begins, if that is a string without escapes, a number or a word; something must follow a
+/// number.
 #[inline(always)]
-pub(crate) fn plain_value(piece: &mut Stops<'_>, at: usize) -> Option<usize> {
-    let bytes = piece.bytes();
-    match bytes.get(at)? {
-        b'"' => {
-            let end = piece.next(at + 1);
-            (bytes.get(end) == Some(&b'"')).then_some(end + 1)
+pub(crate) fn behind_plain(text: &[u8]) -> Option<&[u8]> {
+    // Most are strings, and short.
+    if let Some([b'"', string @ ..]) = text.first_chunk::<{ 1 + BLOCK }>() {
+        match first_stop(string) {
+            Some(found) if string[found] == b'"' => text.get(1 + found + 1..),
+            Some(_) => None,
+            None => behind_string(text.get(1 + BLOCK..)?),
         }
-        b't' => word(bytes, at, b"true"),
-        b'f' => word(bytes, at, b"false"),
-        b'n' => word(bytes, at, b"null"),
-        first => Some(at + 1 + number(Number::begin(*first)?, &bytes[at + 1..])?),
+    } else {
+        behind_any_plain(text)
     }
 }
 
-fn word(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
-    bytes[at..].starts_with(word).then_some(at + word.len())
+#[inline(never)]
+fn behind_string(text: &[u8]) -> Option<&[u8]> {
+    text.get(next_stop(text, 0)..)?.strip_prefix(b"\"")
 }
 
-/// How many bytes of `rest` belong to the number.
-fn number(begun: Number, rest: &[u8]) -> Option<usize> {
+#[inline(never)]
+fn behind_any_plain(text: &[u8]) -> Option<&[u8]> {
+    match text.split_first()? {
+        (b'"', string) => behind_string(string),
+        (b't', _) => text.strip_prefix(b"true"),
+        (b'f', _) => text.strip_prefix(b"false"),
+        (b'n', _) => text.strip_prefix(b"null"),
+        (first, rest) => behind_number(Number::begin(*first)?, rest),
+    }
+}
+
+/// Where the value that begins at `at` ends, if it is such.
+#[inline]
+pub(crate) fn plain_value(bytes: &[u8], at: usize) -> Option<usize> {
+    let behind = behind_plain(bytes.get(at..)?)?;
+    Some(bytes.len() - behind.len())
+}
+
+/// What of `rest` does not belong to the number.
+fn behind_number(begun: Number, mut rest: &[u8]) -> Option<&[u8]> {
     let mut number = begun;
-    for (length, byte) in rest.iter().enumerate() {
+    while let Some((byte, behind)) = rest.split_first() {
         match number.after(*byte) {
-            Some(after) => number = after,
-            None => return number.may_end().then_some(length),
+            Some(after) => (number, rest) = (after, behind),
+            None => return number.may_end().then_some(rest),
         }
     }
     None
@@ -87,9 +105,8 @@ mod tests {
             (r#""a": "#, None),
             ("", None),
         ] {
-            let mut piece = Stops::of(text.as_bytes());
-            let member = begun(&mut piece, 0).and_then(|begun| {
-                let end = plain_value(&mut piece, begun.value)?;
+            let member = begun(text.as_bytes(), 0).and_then(|begun| {
+                let end = plain_value(text.as_bytes(), begun.value)?;
                 Some((&text[begun.name], &text[begun.value..end]))
             });
             assert_eq!(member, seen, "{text}");

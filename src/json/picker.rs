@@ -12,7 +12,6 @@ use super::kept::{Found, Kept};
 use super::member::{self, Begun};
 use super::number::Number;
 use super::scalar::{self, Passed};
-use super::stops::Stops;
 use super::text::Text;
 use super::unpicked::{MAX_DEPTH, Unpicked};
 use super::utf8::Utf8;
@@ -75,7 +74,6 @@ enum State {
 /// A piece of the text.
 struct Piece<'p> {
     bytes: &'p [u8],
-    stops: Stops<'p>,
     /// From where on it belongs to the value that is being kept.
     from: usize,
 }
@@ -155,7 +153,7 @@ impl Picker {
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), Unpicked> {
         self.utf8.check(bytes).map_err(|_| Unpicked::Encoding)?;
-        let mut piece = Piece { bytes, stops: Stops::of(bytes), from: 0 };
+        let mut piece = Piece { bytes, from: 0 };
         let mut at = 0;
         while at < bytes.len() {
             at = match self.state {
@@ -202,10 +200,10 @@ impl Picker {
     /// and not asked for.
     fn members(&mut self, piece: &mut Piece<'_>, mut at: usize) -> Result<usize, Unpicked> {
         while self.depth <= MAX_DEPTH
-            && let Some(Begun { name, value }) = member::begun(&mut piece.stops, at)
+            && let Some(Begun { name, value }) = member::begun(piece.bytes, at)
         {
             let next = self.named(&piece.bytes[name])?;
-            let end = if next.is_none() { member::plain_value(&mut piece.stops, value) } else { None };
+            let end = if next.is_none() { member::plain_value(piece.bytes, value) } else { None };
             let Some(end) = end else {
                 self.next = next;
                 return self.go_on(State::Value, value);
@@ -224,12 +222,12 @@ impl Picker {
     fn in_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unpicked> {
         let ended = if self.here().is_some() {
             let (name, most) = (&mut self.name, self.wanted.telling());
-            self.text.decode(&mut piece.stops, at, |decoded| {
+            self.text.decode(piece.bytes, at, |decoded| {
                 let room = most.saturating_sub(name.len()).min(decoded.len());
                 name.extend_from_slice(&decoded[..room]);
             })?
         } else {
-            self.text.pass(&mut piece.stops, at)?
+            self.text.pass(piece.bytes, at)?
         };
         let Some(at) = ended else { return Ok(piece.bytes.len()) };
         let name = std::mem::take(&mut self.name);
@@ -320,7 +318,7 @@ impl Picker {
     }
 
     fn in_string(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unpicked> {
-        match self.text.pass(&mut piece.stops, at)? {
+        match self.text.pass(piece.bytes, at)? {
             Some(at) => self.end_value(piece, at),
             None => Ok(piece.bytes.len()),
         }

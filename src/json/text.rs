@@ -1,7 +1,7 @@
 //! JSON strings (RFC 8259, section 7) in pieces: passed over, or decoded as a name, which may be spelled with escapes.
 
 use super::malformed::Malformed;
-use super::stops::Stops;
+use super::stops::next_stop;
 
 /// Where in a string the next byte stands.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ impl Text {
     pub(crate) const BEGUN: Self = Self { escape: Escape::No, unit: 0, half: 0 };
 
     /// Passes over a string; gives the place behind its quote, or `None` if it goes on after the piece.
-    pub(crate) fn pass(&mut self, piece: &mut Stops<'_>, at: usize) -> Result<Option<usize>, Malformed> {
+    pub(crate) fn pass(&mut self, piece: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
         self.read::<false>(piece, at, |_| {})
     }
 
@@ -35,7 +35,7 @@ impl Text {
     /// A name that stands for no text, for it has half of a surrogate pair, is refused: readers differ in what they make of it.
     pub(crate) fn decode(
         &mut self,
-        piece: &mut Stops<'_>,
+        piece: &[u8],
         at: usize,
         decoded: impl FnMut(&[u8]),
     ) -> Result<Option<usize>, Malformed> {
@@ -45,15 +45,14 @@ impl Text {
     #[inline]
     fn read<const IS_NAME: bool>(
         &mut self,
-        stops: &mut Stops<'_>,
+        piece: &[u8],
         mut at: usize,
         mut decoded: impl FnMut(&[u8]),
     ) -> Result<Option<usize>, Malformed> {
-        let piece = stops.bytes();
         loop {
             let digits = match self.escape {
                 Escape::No => {
-                    let end = stops.next(at);
+                    let end = next_stop(piece, at);
                     if IS_NAME && end > at {
                         self.check_whole(at)?;
                         decoded(&piece[at..end]);
@@ -147,7 +146,7 @@ mod tests {
             let cut = 1 + cut.index(quoted.len());
             let bytes = quoted.as_bytes();
             let mut decode = |piece, at| {
-                reading.decode(&mut Stops::of(piece), at, |bytes: &[u8]| name.extend_from_slice(bytes))
+                reading.decode(piece, at, |bytes: &[u8]| name.extend_from_slice(bytes))
             };
             // A string that ends before the cut is one that serde_json finds more behind.
             let ended = match decode(&bytes[..cut], 1) {

@@ -22,6 +22,9 @@ impl Utf8 {
             rest = after;
             self.go_on(*byte)?;
         }
+        if rest.is_ascii() {
+            return Ok(());
+        }
         match std::str::from_utf8(rest) {
             Ok(_) => Ok(()),
             Err(error) if error.error_len().is_none() => {

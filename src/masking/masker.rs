@@ -8,15 +8,15 @@
 use bytes::Bytes;
 
 use super::fields::{Candidates, FieldTree, NodeId, Rules};
+use super::known::{Known, Scalar};
 pub use super::output::MASK;
 use super::output::Output;
 use super::piece::Piece;
-use super::shape::{Scalar, Shapes};
-use super::state::{Mode, State};
+use super::place::{Mode, Place};
+use super::state::State;
 use super::unmaskable::{MAX_DEPTH, Unmaskable};
 use crate::json::number::Number;
 use crate::json::scalar::{self, Passed};
-use crate::json::stops::Stops;
 use crate::json::text::Text;
 use crate::json::utf8::Utf8;
 
@@ -39,20 +39,10 @@ pub enum Form {
 /// Masks one body.
 #[derive(Debug, Clone)]
 pub struct Masker {
-    pub(super) rules: Rules,
+    rules: Rules,
     form: Form,
     pub(super) state: State,
-    pub(super) mode: Mode,
-    /// How many objects and arrays are open around the next byte.
-    pub(super) depth: u8,
-    /// The depth at which the mode began, unless that is [`Mode::Walking`].
-    since: u8,
-    /// Which of those that are open are objects; the innermost is the lowest bit.
-    objects: u128,
-    /// In the tree, the innermost of those that were walked into; an array is where it is a member.
-    pub(super) node: NodeId,
-    /// In the tree, what was around each of those, by its depth.
-    around: [NodeId; MAX_DEPTH as usize],
+    pub(super) place: Place,
     /// In the tree, the member whose value comes next.
     pub(super) member: Option<NodeId>,
     /// The members that the name may be that is being read.
@@ -73,12 +63,7 @@ impl Masker {
             rules,
             form,
             state: State::Mark(0),
-            mode: Mode::Walking,
-            depth: 0,
-            since: 0,
-            objects: 0,
-            node: FieldTree::TOP,
-            around: [FieldTree::TOP; MAX_DEPTH as usize],
+            place: Place::top(form),
             member: None,
             candidates: Candidates::NONE,
             text: Text::BEGUN,
@@ -98,9 +83,8 @@ impl Masker {
 
     fn masked(&mut self, tree: &FieldTree, bytes: Bytes) -> Result<Bytes, Unmaskable> {
         self.utf8.check(&bytes).map_err(|_| Unmaskable::Encoding)?;
-        let output = Output::begin(self.mode == Mode::Masking);
-        let shapes = Shapes::default();
-        let mut piece = Piece { tree, bytes: &bytes, stops: Stops::of(&bytes), output, shapes };
+        let output = Output::begin(matches!(self.place.mode, Mode::Masking(_)));
+        let mut piece = Piece { tree, bytes: &bytes, output, known: Known::nothing() };
         self.read(&mut piece).map_err(|unmaskable| unmaskable.behind(self.before))?;
         self.before = self.before.saturating_add(bytes.len() as u64);
         let output = piece.output;
@@ -115,7 +99,7 @@ impl Masker {
         let is_whole = match self.state {
             State::Mark(length) => length == 0,
             State::Top | State::Nothing => true,
-            State::InNumber(number) => self.depth == 0 && number.may_end(),
+            State::InNumber(number) => self.place.depth == 0 && number.may_end(),
             State::Value
             | State::FirstValue
             | State::Name
@@ -132,12 +116,7 @@ impl Masker {
 
     fn read(&mut self, piece: &mut Piece<'_>) -> Result<(), Unmaskable> {
         let mut at = 0;
-        loop {
-            at = self.compact(piece, at);
-            if at >= piece.bytes.len() {
-                return Ok(());
-            }
-            piece.shapes.give_up();
+        while at < piece.bytes.len() {
             at = match self.state {
                 State::InName => self.in_name(piece, at)?,
                 State::InString => self.in_string(piece, at)?,
@@ -153,27 +132,30 @@ impl Masker {
                 | State::Colon
                 | State::Next
                 | State::Nothing => {
-                    if self.form == Form::Lines && self.depth > 0 {
+                    if self.form == Form::Lines && self.place.depth > 0 {
                         piece.check_line(at)?;
                     }
                     match piece.sign(at) {
                         Some((at, sign)) => self.sign(piece, at, sign)?,
-                        None => return Ok(()),
+                        None => break,
                     }
                 }
             };
         }
+        Ok(())
     }
 
     /// Takes a byte that is not blank and in no name, string, number or word; gives the place behind what it began.
     fn sign(&mut self, piece: &mut Piece<'_>, at: usize, sign: u8) -> Result<usize, Unmaskable> {
         match (self.state, sign) {
-            (State::Next, b',') if self.is_in_object() => self.go_on(State::Name, at + 1),
+            (State::Next, b',') if self.place.is_in_object() => self.go_on(State::Name, at + 1),
             (State::Next, b',') => self.go_on(State::Value, at + 1),
-            (State::Name | State::FirstName, b'"') => self.begin_name(piece, at + 1),
+            (State::Name | State::FirstName, b'"') => self.members(piece, at),
             (State::Colon, b':') => self.go_on(State::Value, at + 1),
-            (State::Next | State::FirstName, b'}') if self.is_in_object() => Ok(self.close(piece, at + 1)),
-            (State::Next | State::FirstValue, b']') if self.depth > 0 && !self.is_in_object() => {
+            (State::Next | State::FirstName, b'}') if self.place.is_in_object() => {
+                Ok(self.close(piece, at + 1))
+            }
+            (State::Next | State::FirstValue, b']') if self.place.depth > 0 && !self.place.is_in_object() => {
                 Ok(self.close(piece, at + 1))
             }
             (State::Value | State::FirstValue | State::Top, _) if sign != RECORD_SEPARATOR => {
@@ -191,19 +173,23 @@ impl Masker {
 
     /// Takes the first byte of a value.
     fn value(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) -> Result<usize, Unmaskable> {
-        if self.mode == Mode::Walking {
-            self.decide(piece, at, first, self.node_of_value());
+        if let b'{' | b'[' = first {
+            if self.place.depth == MAX_DEPTH {
+                return Err(Unmaskable::Depth);
+            }
+            self.open(piece, at, first);
+            return self.go_on(if first == b'{' { State::FirstName } else { State::FirstValue }, at + 1);
+        }
+        let scalar = self.scalar(piece.tree, self.node_of_value());
+        piece.known.begin(piece.bytes, at, &self.place, scalar);
+        if scalar.is_masked(first) {
+            self.begin_masking(piece, at);
         }
         match first {
             b'"' => {
                 self.text = Text::BEGUN;
                 self.state = State::InString;
                 self.in_string(piece, at + 1)
-            }
-            b'{' | b'[' if self.depth == MAX_DEPTH => Err(Unmaskable::Depth),
-            b'{' | b'[' => {
-                self.open(first);
-                self.go_on(if first == b'{' { State::FirstName } else { State::FirstValue }, at + 1)
             }
             b't' => self.in_word(piece, at + 1, b"rue"),
             b'f' => self.in_word(piece, at + 1, b"alse"),
@@ -216,88 +202,86 @@ impl Masker {
     }
 
     /// Where in the tree the value is that comes next, if that leads there.
-    pub(super) fn node_of_value(&self) -> Option<NodeId> {
-        if self.is_in_object() { self.member } else { Some(self.node) }
+    fn node_of_value(&self) -> Option<NodeId> {
+        if self.place.is_in_object() { self.member } else { Some(self.place.node) }
     }
 
-    /// Decides what becomes of the value that begins here.
-    pub(super) fn decide(&mut self, piece: &mut Piece<'_>, at: usize, first: u8, node: Option<NodeId>) {
-        let (tree, rules) = (piece.tree, self.rules);
-        match (node.or(tree.elsewhere(rules)), first) {
-            (Some(node), _) if tree.is_masked(node, rules) => self.begin_masking(piece, at),
-            (Some(node), b'{' | b'[') if tree.leads_on(node, rules) => self.walk_into(node),
-            (Some(node), _) if tree.has_masked_members(node, rules) && first != b'n' => {
-                self.begin_masking(piece, at);
+    /// What becomes of a string, a number or a word that is there in the tree.
+    pub(super) fn scalar(&self, tree: &FieldTree, node: Option<NodeId>) -> Scalar {
+        match node {
+            Some(node) if self.place.mode == Mode::Walking => match node {
+                _ if tree.is_masked(node, self.rules) => Scalar::Masked,
+                _ if tree.has_masked_members(node, self.rules) => Scalar::MaskedUnlessNull,
+                _ => Scalar::Shown,
+            },
+            Some(_) | None => Scalar::Shown,
+        }
+    }
+
+    /// Begins an object or array, of which there are less than [`MAX_DEPTH`] around, and decides what becomes of it.
+    fn open(&mut self, piece: &mut Piece<'_>, at: usize, first: u8) {
+        if self.place.mode == Mode::Walking {
+            let (tree, rules) = (piece.tree, self.rules);
+            match self.node_of_value().or(tree.elsewhere(rules)) {
+                Some(node) if tree.is_masked(node, rules) => self.begin_masking(piece, at),
+                Some(node) if tree.leads_on(node, rules) => self.place.walk_into(node),
+                Some(_) | None => self.place.mode = Mode::Passing(self.place.depth),
             }
-            (_, b'{' | b'[') => (self.mode, self.since) = (Mode::Passing, self.depth),
-            _ => {}
         }
-    }
-
-    /// Walks into an object or array, which is open next.
-    fn walk_into(&mut self, node: NodeId) {
-        if let Some(around) = self.around.get_mut(usize::from(self.depth)) {
-            *around = self.node;
-        }
-        self.node = node;
+        self.place.open(first);
+        piece.known.move_on();
     }
 
     fn begin_masking(&mut self, piece: &mut Piece<'_>, at: usize) {
-        piece.output.mask(piece.bytes, at);
-        (self.mode, self.since) = (Mode::Masking, self.depth);
-    }
-
-    /// Begins an object or an array, of which there are less than [`MAX_DEPTH`] around.
-    pub(super) fn open(&mut self, first: u8) {
-        self.depth += 1;
-        self.objects = self.objects << 1 | u128::from(first == b'{');
+        piece.turn(at);
+        self.place.mode = Mode::Masking(self.place.depth);
     }
 
     /// Ends the innermost object or array, whose last byte is the one before `at`.
-    pub(super) fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
-        self.depth -= 1;
-        self.objects >>= 1;
-        piece.shapes.close(self.depth);
-        if self.mode == Mode::Walking {
-            self.node = self.around[usize::from(self.depth)];
-        }
+    fn close(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
+        self.place.close();
+        piece.known.move_on();
         self.end_value(piece, at);
+        at
+    }
+
+    /// Ends a string, a number or a word, whose last byte is the one before `at`, and goes on as far as what comes is known.
+    pub(super) fn end_scalar(&mut self, piece: &mut Piece<'_>, at: usize) -> usize {
+        self.end_value(piece, at);
+        piece.known.end(at);
+        let Some((place, at)) = piece.known.follow(piece.bytes, at, &mut piece.output) else { return at };
+        self.place.clone_from(place);
+        self.state = self.behind_value();
         at
     }
 
     /// Ends a value, whose last byte is the one before `at`.
     fn end_value(&mut self, piece: &mut Piece<'_>, at: usize) {
-        if self.mode != Mode::Walking && self.depth == self.since {
-            if self.mode == Mode::Masking {
-                piece.output.unmask(at);
+        match self.place.mode {
+            Mode::Masking(since) if since == self.place.depth => {
+                piece.turn(at);
+                self.place.mode = Mode::Walking;
             }
-            self.mode = Mode::Walking;
+            Mode::Passing(since) if since == self.place.depth => self.place.mode = Mode::Walking,
+            Mode::Walking | Mode::Passing(_) | Mode::Masking(_) => {}
         }
-        self.state = match (self.depth, self.form) {
+        self.state = self.behind_value();
+    }
+
+    /// What may come behind a value.
+    fn behind_value(&self) -> State {
+        match (self.place.depth, self.form) {
             (0, Form::Text) => State::Nothing,
             (0, Form::Sequence | Form::Lines) => State::Top,
             _ => State::Next,
-        };
-    }
-
-    pub(super) fn is_in_object(&self) -> bool {
-        self.objects & 1 == 1
-    }
-
-    /// What becomes of a member whose value is a string, a number or a word.
-    pub(super) fn scalar(&self, tree: &FieldTree, member: Option<NodeId>) -> Scalar {
-        match member {
-            Some(member) if tree.is_masked(member, self.rules) => Scalar::Masked,
-            Some(member) if tree.has_masked_members(member, self.rules) => Scalar::MaskedUnlessNull,
-            Some(_) | None => Scalar::Shown,
         }
     }
 
     /// Begins a name behind its quote.
-    fn begin_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        self.candidates = match self.mode {
-            Mode::Walking => piece.tree.members(self.node),
-            Mode::Passing | Mode::Masking => Candidates::NONE,
+    pub(super) fn begin_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
+        self.candidates = match self.place.mode {
+            Mode::Walking => piece.tree.members(self.place.node),
+            Mode::Passing(_) | Mode::Masking(_) => Candidates::NONE,
         };
         self.text = Text::BEGUN;
         self.state = State::InName;
@@ -306,8 +290,8 @@ impl Masker {
 
     /// Takes more of a name.
     fn in_name(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        let (tree, node, candidates) = (piece.tree, self.node, &mut self.candidates);
-        let ended = self.text.decode(&mut piece.stops, at, |decoded| {
+        let (tree, node, candidates) = (piece.tree, self.place.node, &mut self.candidates);
+        let ended = self.text.decode(piece.bytes, at, |decoded| {
             if !candidates.is_empty() {
                 tree.narrow(node, candidates, decoded);
             }
@@ -318,17 +302,13 @@ impl Masker {
     }
 
     fn in_string(&mut self, piece: &mut Piece<'_>, at: usize) -> Result<usize, Unmaskable> {
-        let Some(at) = self.text.pass(&mut piece.stops, at)? else { return Ok(piece.bytes.len()) };
-        self.end_value(piece, at);
-        Ok(at)
+        let Some(at) = self.text.pass(piece.bytes, at)? else { return Ok(piece.bytes.len()) };
+        Ok(self.end_scalar(piece, at))
     }
 
     fn in_number(&mut self, piece: &mut Piece<'_>, at: usize, begun: Number) -> Result<usize, Unmaskable> {
         match scalar::number(begun, piece.bytes, at)? {
-            Passed::Ended(at) => {
-                self.end_value(piece, at);
-                Ok(at)
-            }
+            Passed::Ended(at) => Ok(self.end_scalar(piece, at)),
             Passed::GoesOn(number) => self.go_on(State::InNumber(number), piece.bytes.len()),
         }
     }
@@ -340,10 +320,7 @@ impl Masker {
         rest: &'static [u8],
     ) -> Result<usize, Unmaskable> {
         match scalar::word(rest, piece.bytes, at)? {
-            Passed::Ended(at) => {
-                self.end_value(piece, at);
-                Ok(at)
-            }
+            Passed::Ended(at) => Ok(self.end_scalar(piece, at)),
             Passed::GoesOn(rest) => {
                 self.word = rest;
                 self.go_on(State::InWord, piece.bytes.len())

@@ -2,10 +2,11 @@
 
 mod compact;
 pub mod fields;
+mod known;
 pub mod masker;
 mod output;
 mod path;
 mod piece;
-mod shape;
+mod place;
 mod state;
 pub mod unmaskable;

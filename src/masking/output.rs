@@ -1,67 +1,71 @@
 //! What leaves of one piece of a body. Of a piece in which nothing is masked, that is the piece itself.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::ops::Range;
+
+use bytes::{Buf, Bytes};
 
 /// What stands where something is masked: a text, whatever it was. Nothing is told of what was there, not even its type or
 /// whether it was empty, and nobody takes it for data, as one might take `null`.
 pub const MASK: &[u8] = br#""***""#;
 
+/// As many values as are masked of most pieces.
+const USUAL: usize = 64;
+
 /// What leaves of one piece of a body.
 pub(super) struct Output {
-    written: BytesMut,
-    /// From where on the piece leaves as it is; `None` within what is masked.
+    /// What is masked in it, in order.
+    masked: Vec<Range<usize>>,
+    /// From where on it is masked.
     from: Option<usize>,
-}
-
-/// How much of a piece has been told to leave.
-pub(super) struct Mark {
-    written: usize,
-    from: Option<usize>,
+    /// Whether the first of it goes on with what is masked in the piece before.
+    goes_on: bool,
 }
 
 impl Output {
     /// At the beginning of a piece, which may lie within what is masked.
     pub(super) fn begin(is_masked: bool) -> Self {
-        Self { written: BytesMut::new(), from: (!is_masked).then_some(0) }
+        Self { masked: Vec::new(), from: is_masked.then_some(0), goes_on: is_masked }
     }
 
-    /// From here on, it is masked.
-    pub(super) fn mask(&mut self, piece: &[u8], at: usize) {
-        let Some(from) = self.from.take() else { return };
-        if self.written.capacity() == 0 {
-            // Nearly always enough: what is masked is seldom shorter than what stands for it.
-            self.written.reserve(piece.len() + 8 * MASK.len());
+    /// What stands there is masked, and nothing around it.
+    #[inline]
+    pub(super) fn mask(&mut self, place: Range<usize>) {
+        if self.masked.capacity() == 0 {
+            self.masked.reserve(USUAL);
         }
-        self.written.put_slice(&piece[from..at]);
-        self.written.put_slice(MASK);
+        self.masked.push(place);
     }
 
-    /// From here on, it is not.
-    pub(super) fn unmask(&mut self, at: usize) {
-        self.from = Some(at);
-    }
-
-    /// How much has been told to leave up to now.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { written: self.written.len(), from: self.from }
-    }
-
-    /// Nothing of what came since then is to leave as it was told.
-    pub(super) fn go_back(&mut self, mark: Mark) {
-        self.written.truncate(mark.written);
-        self.from = mark.from;
+    /// From here on, it is masked if it was not, and the other way around.
+    pub(super) fn turn(&mut self, at: usize) {
+        match self.from.take() {
+            Some(from) => self.mask(from..at),
+            None => self.from = Some(at),
+        }
     }
 
     /// At the end of the piece.
-    pub(super) fn end(mut self, piece: Bytes) -> Bytes {
-        match self.from {
-            Some(0) if self.written.is_empty() => piece,
-            Some(from) if self.written.is_empty() => piece.slice(from..),
-            Some(from) => {
-                self.written.put_slice(&piece[from..]);
-                self.written.freeze()
-            }
-            None => self.written.freeze(),
+    pub(super) fn end(mut self, mut piece: Bytes) -> Bytes {
+        if let Some(from) = self.from {
+            self.mask(from..piece.len());
         }
+        let (masked, begun) = match self.masked.split_first() {
+            Some((begun, masked)) if self.goes_on => (masked, begun.end),
+            Some(_) | None => (&self.masked[..], 0),
+        };
+        if masked.is_empty() {
+            piece.advance(begun);
+            return piece;
+        }
+        let gone: usize = masked.iter().map(Range::len).sum();
+        let mut left = Vec::with_capacity(piece.len() - begun - gone + masked.len() * MASK.len());
+        let mut from = begun;
+        for place in masked {
+            left.extend_from_slice(&piece[from..place.start]);
+            left.extend_from_slice(MASK);
+            from = place.end;
+        }
+        left.extend_from_slice(&piece[from..]);
+        left.into()
     }
 }

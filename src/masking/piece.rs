@@ -1,22 +1,26 @@
 //! A piece of a body.
 
 use super::fields::FieldTree;
+use super::known::Known;
 use super::output::Output;
-use super::shape::Shapes;
 use super::unmaskable::Unmaskable;
 use crate::json::blank::{self, is_blank};
-use crate::json::stops::Stops;
 
 /// A piece of a body, and what leaves of it.
 pub(super) struct Piece<'p> {
     pub(super) tree: &'p FieldTree,
     pub(super) bytes: &'p [u8],
-    pub(super) stops: Stops<'p>,
     pub(super) output: Output,
-    pub(super) shapes: Shapes,
+    pub(super) known: Known,
 }
 
 impl Piece<'_> {
+    /// From here on, it is masked if it was not, and the other way around.
+    pub(super) fn turn(&mut self, at: usize) {
+        self.output.turn(at);
+        self.known.turn(at);
+    }
+
     /// The first byte from `at` on that is not blank, with its place.
     pub(super) fn sign(&self, at: usize) -> Option<(usize, u8)> {
         blank::sign(self.bytes, at)

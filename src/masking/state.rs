@@ -1,4 +1,4 @@
-//! Where in a JSON text the next byte stands, and what becomes of it.
+//! What of a JSON text may come next.
 
 use crate::json::number::Number;
 
@@ -33,15 +33,4 @@ pub(super) enum State {
     Nothing,
     /// Nothing at all: what came could not be masked.
     Broken,
-}
-
-/// What becomes of the values that come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// What they are decides.
-    Walking,
-    /// They leave as they are, for the tree leads to nothing in them.
-    Passing,
-    /// They are masked as one.
-    Masking,
 }

@@ -209,7 +209,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
         let mut written = Written::new(seed, rules(places));
-        for value in &values {
+        for value in values.iter().chain(&values) {
             if seed.is_multiple_of(2) {
                 written.put(&[RECORD_SEPARATOR]);
             }

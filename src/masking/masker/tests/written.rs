@@ -11,13 +11,25 @@ pub(super) enum Value {
     Object(Vec<(&'static str, Value)>),
 }
 
+/// How a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As programs write it: without blanks, and with escapes only where they must be.
+    Compact,
+    /// As programs write it for people, each member on a line of its own.
+    Indented,
+    /// With blanks and escapes anywhere.
+    Odd,
+}
+
 /// A text as it is written, in one of many ways, and what should leave of it.
 pub(super) struct Written {
     random: fastrand::Rng,
-    /// Whether it is written as programs write it: without blanks, and with escapes only where they must be.
-    is_compact: bool,
+    style: Style,
     masks: Vec<Pattern>,
     names: Vec<&'static str>,
+    /// How many objects and arrays are open.
+    depth: usize,
     pub(super) text: Vec<u8>,
     pub(super) masked: Vec<u8>,
     is_masking: bool,
@@ -28,10 +40,11 @@ impl Written {
         let (names, text, masked) = (Vec::new(), Vec::new(), Vec::new());
         let mut random = fastrand::Rng::with_seed(seed);
         Self {
-            is_compact: random.bool(),
+            style: *random.choice(&[Style::Compact, Style::Compact, Style::Indented, Style::Odd]).unwrap(),
             random,
             masks: masks(rules),
             names,
+            depth: 0,
             text,
             masked,
             is_masking: false,
@@ -46,9 +59,15 @@ impl Written {
     }
 
     pub(super) fn blanks(&mut self) {
-        while !self.is_compact && self.random.u8(..) < 40 {
+        while self.style == Style::Odd && self.random.u8(..) < 40 {
             let blank = *self.random.choice(b" \t\r\n").unwrap();
             self.put(&[blank]);
+        }
+    }
+
+    fn new_line(&mut self) {
+        if self.style == Style::Indented {
+            self.put(format!("\n{:1$}", "", 2 * self.depth).as_bytes());
         }
     }
 
@@ -56,7 +75,7 @@ impl Written {
         self.put(b"\"");
         for sign in text.chars() {
             let must = matches!(sign, '"' | '\\' | '\0'..' ');
-            if !must && (self.is_compact || self.random.u8(..) < 200) {
+            if !must && (self.style != Style::Odd || self.random.u8(..) < 200) {
                 self.put(sign.encode_utf8(&mut [0; 4]).as_bytes());
             } else if matches!(sign, '"' | '\\' | '/') && self.random.bool() {
                 self.put(&[b'\\', sign as u8]);
@@ -98,6 +117,9 @@ impl Written {
                 written.blanks();
                 written.put(b":");
                 written.blanks();
+                if written.style == Style::Indented {
+                    written.put(b" ");
+                }
                 written.names.push(*name);
                 written.value(value);
                 written.names.pop();
@@ -111,14 +133,18 @@ impl Written {
     fn list<T>(&mut self, (begin, end): (u8, u8), items: &[T], each: impl Fn(&mut Self, &T)) {
         self.put(&[begin]);
         self.blanks();
+        self.depth += 1;
         for (place, item) in items.iter().enumerate() {
             if place > 0 {
                 self.put(b",");
                 self.blanks();
             }
+            self.new_line();
             each(self, item);
             self.blanks();
         }
+        self.depth -= 1;
+        self.new_line();
         self.put(&[end]);
     }
 }
