@@ -43,7 +43,8 @@ pub struct Plan {
 
 impl Plan {
     /// The version at `at` for a subscription that stands at `own` version, or follows the plan: its own, or the last in force of
-    /// those behind it to which existing subscriptions move. `None` if its own is not there, or none is in force yet.
+    /// those behind it to which existing subscriptions move. Where its own is not in force yet, by a clock that is behind that of who
+    /// made it stand there, the one that is. `None` if its own is not there, or none is in force yet.
     #[must_use]
     pub fn version_for(&self, own: Option<u32>, at: Timestamp) -> Option<&PlanVersion> {
         let Some(own) = own else { return self.version_at(at) };
@@ -52,7 +53,8 @@ impl Plan {
         let moves = |version: &&PlanVersion| {
             version.effective_from <= at && matches!(version.existing, Existing::Move { .. })
         };
-        Some(later.iter().rev().find(moves).unwrap_or(first)).filter(|version| version.effective_from <= at)
+        let holds = Some(later.iter().rev().find(moves).unwrap_or(first));
+        holds.filter(|version| version.effective_from <= at).or_else(|| self.version_at(at))
     }
 
     /// The version in force at `at`; `None` before the first.
@@ -184,8 +186,8 @@ mod tests {
         for (own, seen) in [
             (None, [None, Some(1), Some(2), Some(4)]),
             (Some(1), [None, Some(1), Some(1), Some(4)]),
-            (Some(2), [None, None, Some(2), Some(4)]),
-            (Some(4), [None, None, None, Some(4)]),
+            (Some(2), [None, Some(1), Some(2), Some(4)]),
+            (Some(4), [None, Some(1), Some(2), Some(4)]),
             (Some(3), [None; 4]),
         ] {
             assert_eq!([at(own, 9), at(own, 19), at(own, 29), at(own, 30)], seen, "{own:?}");

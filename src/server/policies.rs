@@ -41,9 +41,10 @@ pub(super) async fn open(
             control.block_on(async {
                 let admitted = plans::admit(&store, snapshot, (at.now(), occasion), &changes).await;
                 admitted.map_err(|error| match error {
-                    PlanError::Changed(_) | PlanError::TooSoon(_) | PlanError::Lacking(_) => {
-                        LoadError::Refused(error.to_string())
-                    }
+                    PlanError::Changed(_)
+                    | PlanError::TooSoon(_)
+                    | PlanError::Stayed(_)
+                    | PlanError::Lacking(_) => LoadError::Refused(error.to_string()),
                     PlanError::Store(error) => unavailable(&error),
                 })
             })?;

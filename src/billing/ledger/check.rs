@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
@@ -45,7 +44,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
             findings.push(unknown.to_string());
         }
     }
-    let sums = trial_balance(&balances)?;
+    let sums = transaction.trial_balance(None).await?;
     let trial_balance: BTreeMap<String, i128> =
         sums.into_iter().map(|(currency, sides)| (currency, sides.difference())).collect();
     for (currency, sum) in trial_balance.iter().filter(|(_, sum)| **sum != 0) {

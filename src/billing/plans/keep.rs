@@ -1,7 +1,7 @@
 //! Plan versions are kept when they come into force: from then on neither price nor date changes under what is used by
 //! them. Until then they may still be changed.
 
-use super::notice::{self, TooSoon};
+use super::notice::{self, Stayed, TooSoon, Unfair};
 use super::subscribed::{Lacking, lacking};
 use crate::domain::audit::Change;
 use crate::domain::location::Location;
@@ -33,6 +33,9 @@ pub enum PlanError {
     /// A version to which subscriptions move comes into force too soon.
     #[error(transparent)]
     TooSoon(#[from] TooSoon),
+    /// A version that is in force, and left subscriptions where they were, is to move them now.
+    #[error(transparent)]
+    Stayed(#[from] Stayed),
     /// Subscriptions use what the snapshot lacks.
     #[error(transparent)]
     Lacking(#[from] Lacking),
@@ -55,7 +58,7 @@ pub enum Occasion {
 ///
 /// # Errors
 /// [`PlanError::Lacking`] at a reload; [`PlanError::Changed`] if a version that is kept is another in the snapshot;
-/// [`PlanError::TooSoon`] if subscriptions would move to a version without its notice;
+/// [`PlanError::TooSoon`] and [`PlanError::Stayed`] if subscriptions would move to a version without its notice;
 /// [`PlanError::Store`]. Nothing is kept then, so that a set that never took effect may still be corrected.
 pub async fn admit(
     store: &Store,
@@ -74,8 +77,10 @@ pub async fn admit(
     }
     let is_done = is_done(store, snapshot, now).await??;
     let mut transaction = store.begin().await?;
-    if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, now).await? {
-        return Err(too_soon.into());
+    match notice::give((store, &mut transaction), snapshot, (now, occasion)).await? {
+        None => {}
+        Some(Unfair::TooSoon(too_soon)) => return Err(too_soon.into()),
+        Some(Unfair::Stayed(stayed)) => return Err(stayed.into()),
     }
     if !is_done {
         register(&mut transaction, snapshot, now).await?;

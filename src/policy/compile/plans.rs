@@ -1,6 +1,7 @@
 //! `plans/*.yaml`.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -20,6 +21,9 @@ use crate::domain::money::{Currency, Rounding};
 use crate::domain::plan::{Existing, Limit, LimitKey, MerchantFee, Plan, PlanRef, PlanVersion};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
+
+/// The shortest notice: whoever pays has a day at least to see what it will be.
+const MIN_NOTICE: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn compile(compiling: &mut Compiling<'_>, products: &Products) -> HashMap<PlanName, Plan> {
     let mut plans: HashMap<PlanName, (Plan, Location)> = HashMap::new();
@@ -135,6 +139,12 @@ fn existing(
         (None | Some(ExistingName::Stay), None) => Some(Existing::Stay),
         (Some(ExistingName::Move), Some(notice)) => {
             let notice = duration(compiling, document, &pointer_of("notice"), notice)?;
+            if notice < MIN_NOTICE {
+                let message = "a notice is of a day at least".to_owned();
+                let help = "write how many days before those who pay are to know, such as 30d".to_owned();
+                compiling.wrong(document, &pointer_of("notice"), message, Some(help));
+                return None;
+            }
             Some(Existing::Move { notice })
         }
         (Some(ExistingName::Move), None) => {
