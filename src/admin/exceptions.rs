@@ -73,13 +73,14 @@ impl Choice {
 /// `POST /admin/exceptions/{id}/resolve`: `{"decision": "waive" | "rate_again" | "rate_at_its_time" | "rate_by", "who": …, "why": …}`;
 /// to rate by given evidence, `units` and, if one passed through, `transaction` too; of a call whose units are charged already, the
 /// `transaction` alone, and with it `sale_app` if several apps have a sale of that id. Who and why are kept for
-/// ever. The same again changes nothing and gives the same.
+/// ever. The same again changes nothing and gives the same. A call's exception goes by the id of its usage record, too.
 pub(super) async fn resolve(
     State(state): State<Arc<AdminState>>,
     caller: Administrator,
     Id(id): Id,
     mut body: Fields,
 ) -> Answer {
+    let id = if id.contains(':') { id } else { format!("usage:{id}") };
     let choice = body.required(
         "decision",
         fields::one_of(Choice::named, "waive, rate_again, rate_at_its_time or rate_by"),
@@ -137,6 +138,7 @@ fn resolution(resolution: &Resolved) -> Value {
     let mut answer = resolved(&resolution.resolution);
     answer["resolved"] = json!(true);
     answer["was_resolved"] = json!(resolution.was_resolved);
+    answer["changes_share"] = json!(resolution.changes_share);
     answer
 }
 

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::response::IntoResponse;
-use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, LINK};
+use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ok};
+use super::manual_posting::exists;
 use super::page::whole;
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
 use crate::billing::ledger::export::{balances_to_csv, history_to_csv, major};
-use crate::billing::ledger::history::history as history_of;
-use crate::billing::ledger::trial_balance::trial_balance as sums_of;
+use crate::billing::ledger::history::{HistoryCursor, history as history_of};
 use crate::billing::ledger::{check, history};
 use crate::domain::account::{Account, Party};
 use crate::domain::money::Currency;
@@ -42,19 +42,31 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
 }
 
 /// `GET /admin/ledger/accounts?as_of=&party=`: what each account comes to, by all that had happened then, as far as it is known
-/// now. As JSON or, as `Accept` says, CSV.
+/// now. As JSON or, as `Accept` says, CSV, page by page.
 pub(super) async fn accounts(
     State(state): State<Arc<AdminState>>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Answer {
     let as_of = parameters.optional::<Timestamp>("as_of");
     let party = parameters.optional::<Party>("party");
+    let paging = parameters.page();
     parameters.finish()?;
-    let balances = balances(&state, party.as_ref(), as_of).await?;
+    if let Some(party) = &party
+        && !exists(&state, party).await?
+    {
+        return Err(Problem::NoSuchName(format!("There is no {party}, and so there are no accounts of it.")));
+    }
+    let mut transaction = state.store.begin_reading().await?;
+    let page = transaction.account_balances(party.as_ref(), as_of, &paging.page).await?;
+    transaction.roll_back().await?;
     match wants_csv(&headers) {
-        true => csv(balances_to_csv(&balances)),
-        false => ok(whole(&balances, shown)),
+        true => csv(balances_to_csv(&page.balances), (&uri, page.next.as_deref())),
+        false => ok(json!({
+            "items": page.balances.iter().map(shown).collect::<Vec<_>>(),
+            "next": page.next,
+        })),
     }
 }
 
@@ -62,12 +74,26 @@ fn wants_csv(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).is_some_and(|accepted| accepted == "text/csv")
 }
 
-fn csv(written: Result<String, csv::Error>) -> Answer {
+/// A page as CSV. Where it goes on, its `Link` says (RFC 8288).
+fn csv(written: Result<String, csv::Error>, (uri, next): (&Uri, Option<&str>)) -> Answer {
     let written = written.map_err(|error| {
         tracing::error!(%error, "the ledger cannot be written as CSV");
         Problem::Internal
     })?;
-    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8")], written).into_response())
+    let mut answer = ([(CONTENT_TYPE, "text/csv; charset=utf-8")], written).into_response();
+    let link = next.map(|next| format!("<{}>; rel=\"next\"", following(uri, next)));
+    if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
+        answer.headers_mut().insert(LINK, link);
+    }
+    Ok(answer)
+}
+
+/// The same request after `next`.
+fn following(uri: &Uri, next: &str) -> String {
+    let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(asked.filter(|(name, _)| name != "after")).append_pair("after", next);
+    format!("{}?{}", uri.path(), query.finish())
 }
 
 /// `GET /admin/ledger/trial-balance?as_of=`: by currency, what accounts are debited and credited with.
@@ -77,11 +103,9 @@ pub(super) async fn trial_balance(
 ) -> Answer {
     let as_of = parameters.optional::<Timestamp>("as_of");
     parameters.finish()?;
-    let sums = sums_of(&balances(&state, None, as_of).await?).map_err(|error| {
-        tracing::error!(%error, "the trial balance does not add up");
-        Problem::Internal
-    })?;
-    let sums: Vec<_> = sums.into_iter().collect();
+    let mut transaction = state.store.begin_reading().await?;
+    let sums = transaction.trial_balance(as_of).await?;
+    transaction.roll_back().await?;
     ok(whole(&sums, |(currency, sides)| {
         json!({
             "currency": currency,
@@ -98,6 +122,7 @@ pub(super) async fn trial_balance(
 pub(super) async fn history(
     State(state): State<Arc<AdminState>>,
     Id(account): Id,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Answer {
@@ -120,7 +145,10 @@ pub(super) async fn history(
     };
     let page = history_of(&state.store, (&account, currency), after, size).await?;
     match wants_csv(&headers) {
-        true => csv(history_to_csv((&account, currency), &page)),
+        true => {
+            let next = page.next.map(|next| next.to_string());
+            csv(history_to_csv((&account, currency), &page), (&uri, next.as_deref()))
+        }
         false => ok(told(&account, currency, &page)),
     }
 }
@@ -133,7 +161,7 @@ fn told(account: &Account, currency: Currency, page: &history::History) -> Value
         "opening_balance": major(page.opening, code),
         "items": page.entries.iter().map(|(entry, after)| entry_in(code, entry, *after)).collect::<Vec<_>>(),
         "closing_balance": major(page.closing, code),
-        "next": page.next.map(|number| number.to_string()),
+        "next": page.next.map(|next| next.to_string()),
     })
 }
 
@@ -152,28 +180,13 @@ fn entry_in(currency: &str, entry: &HistoryEntry, after: i128) -> Value {
 }
 
 /// After which entry, and how many entries.
-fn page(parameters: &mut Parameters) -> (i64, usize) {
-    let after = parameters.optional::<String>("after").unwrap_or_else(|| "0".to_owned());
-    let after = after.parse::<i64>().ok().filter(|number| *number >= 0).unwrap_or_else(|| {
-        parameters.wrong("after", "must be what `next` was".to_owned());
-        0
-    });
+fn page(parameters: &mut Parameters) -> (HistoryCursor, usize) {
+    let after = parameters.optional::<HistoryCursor>("after").unwrap_or_default();
     let size = parameters.optional::<u32>("limit").unwrap_or(DEFAULT_PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&size) {
         parameters.wrong("limit", format!("must be 1 to {MAX_PAGE_SIZE}"));
     }
     (after, size as usize)
-}
-
-async fn balances(
-    state: &AdminState,
-    party: Option<&Party>,
-    as_of: Option<Timestamp>,
-) -> Result<Vec<Balance>, Problem> {
-    let mut transaction = state.store.begin_reading().await?;
-    let balances = transaction.account_balances(party, as_of).await?;
-    transaction.roll_back().await?;
-    Ok(balances)
 }
 
 fn shown(balance: &Balance) -> Value {

@@ -1,4 +1,5 @@
-//! What administrators post to the ledger by hand: payments, deposits, corrections. Each by a name, and once.
+//! What administrators post to the ledger by hand: payments, deposits, corrections. Each by a name, and once. What of it waits is in
+//! `waiting_posting.rs`.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
 use super::problem::Problem;
 use super::state::AdminState;
+use super::waiting_posting;
 use crate::billing::ledger::manual::{ManualError, Posted, post as post_by_hand};
 use crate::domain::account::{Account, Party, Purpose};
 use crate::domain::action::Action;
@@ -20,7 +22,8 @@ use crate::domain::money::{Amount, Currency};
 use crate::store::StoreError;
 
 /// `POST /admin/ledger/postings`: `{"cause": …, "debit": ACCOUNT, "credit": ACCOUNT, "amount": "100.00", "currency": "CNY",
-/// "reason": …}`. The same again changes nothing and gives the same; another by the same cause is refused.
+/// "reason": …}`, and `expires_in` if it is to wait until it is resolved, for so long. The same again changes nothing and gives the
+/// same; another by the same cause is refused.
 pub(super) async fn post(
     State(state): State<Arc<AdminState>>,
     who: Administrator,
@@ -32,6 +35,7 @@ pub(super) async fn post(
     let currency = body.required("currency", fields::text::<Currency>);
     let written = body.required("amount", text);
     let reason = body.required("reason", fields::name);
+    let expires_in = body.optional("expires_in", waiting_posting::expires_in);
     let amount = currency.zip(written).and_then(|(currency, written)| {
         let amount = Amount::parse(&written, currency);
         amount.map_err(|error| body.wrong("amount", error.to_string())).ok()
@@ -56,7 +60,10 @@ pub(super) async fn post(
             Err(error @ InvalidPosting::OneAccount) => body.wrong("credit", error.to_string()),
         }
     }
-    let posting = body.finish(built)?;
+    let (posting, expires_in) = body.finish(built.zip(expires_in))?;
+    if let Some(expires_in) = expires_in {
+        return waiting_posting::hold(&state, &who, (posting, expires_in)).await;
+    }
     let (subject, what) = (subject(&posting), told(&posting));
     let store = who.recording(&state, (Action::LedgerPost, subject), (None, Some(&what)));
     let posted = post_by_hand(&store, posting, (who.name(), state.clock.now())).await?;
@@ -65,12 +72,12 @@ pub(super) async fn post(
     ok(answer(&posted))
 }
 
-fn text(value: &Value) -> Result<String, String> {
+pub(super) fn text(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a string such as \"100.00\"".to_owned())
 }
 
 /// Whether there is such a party: an account of nobody's would be a slip of the pen.
-async fn exists(state: &AdminState, party: &Party) -> Result<bool, StoreError> {
+pub(super) async fn exists(state: &AdminState, party: &Party) -> Result<bool, StoreError> {
     match party {
         Party::Platform => Ok(true),
         Party::Partner(id) => Ok(state.store.partner(id).await?.is_some()),
@@ -82,9 +89,8 @@ async fn exists(state: &AdminState, party: &Party) -> Result<bool, StoreError> {
 fn keeper(purpose: Purpose) -> Option<&'static str> {
     match purpose {
         Purpose::Pending => Some("what becomes of sales does; settle or cancel the sale"),
-        Purpose::Deposit | Purpose::Held => {
-            Some("a balance does; use `tollgate balance deposit`, or `give-back`")
-        }
+        Purpose::Deposit => Some("a balance does; use `tollgate balance deposit`"),
+        Purpose::Held => Some("what waits does; use `tollgate ledger post --pending`"),
         Purpose::Receivable
         | Purpose::Payable
         | Purpose::FeeRevenue
@@ -95,7 +101,7 @@ fn keeper(purpose: Purpose) -> Option<&'static str> {
 }
 
 /// The posting by its cause, and whom it is about.
-fn subject(posting: &ManualPosting) -> Subject {
+pub(super) fn subject(posting: &ManualPosting) -> Subject {
     let parties = [&posting.debit.party, &posting.credit.party];
     parties.into_iter().fold(Subject::new(&posting.cause()), |subject, party| match party {
         Party::Platform => subject,
@@ -104,7 +110,7 @@ fn subject(posting: &ManualPosting) -> Subject {
     })
 }
 
-fn told(posting: &ManualPosting) -> Value {
+pub(super) fn told(posting: &ManualPosting) -> Value {
     json!({
         "debit": posting.debit.to_string(),
         "credit": posting.credit.to_string(),
@@ -129,7 +135,7 @@ impl From<ManualError> for Problem {
         match error {
             ManualError::Store(error) => error.into(),
             ManualError::Invalid(error) => Self::Conflict(format!("Nothing was posted: {error}.")),
-            ManualError::Another(_) => Self::Conflict(format!(
+            ManualError::Another(_) | ManualError::Waits(_) => Self::Conflict(format!(
                 "Nothing was posted: {error}. That stays as it is; what should be different is posted by another cause."
             )),
         }

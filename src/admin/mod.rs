@@ -53,6 +53,7 @@ mod subscription;
 mod switch;
 mod token;
 mod usage;
+mod waiting_posting;
 
 pub use administrator::PeerAddress;
 pub use problem::codes;

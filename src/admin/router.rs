@@ -13,7 +13,7 @@ use super::{
     answer, app, app_secret, audit, balance, client_certificate, credential, exceptions, grant, health,
     introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token,
     partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key, standing,
-    statement, subscription, switch, token, usage,
+    statement, subscription, switch, token, usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -129,6 +129,8 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/ledger/accounts", get(ledger::accounts))
         .route("/ledger/accounts/{account}/history", get(ledger::history))
         .route("/ledger/postings", post(manual_posting::post))
+        .route("/ledger/pending", get(waiting_posting::list))
+        .route("/ledger/pending/{cause}/resolve", post(waiting_posting::resolve))
         .route("/ledger/trial-balance", get(ledger::trial_balance))
 }
 

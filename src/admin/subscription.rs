@@ -13,6 +13,7 @@ use super::parameters::{Id, Parameters};
 use super::problem::{FieldError, Problem};
 use super::show;
 use super::state::AdminState;
+use crate::billing::plans::moves::holding;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
 use crate::domain::id::{AppId, PlanName, ProductName, SubscriptionId};
@@ -49,20 +50,37 @@ pub(super) async fn create(
     let shown = show::subscription(&subscription);
     let what = (Action::SubscriptionCreate, subject(&subscription));
     let store = who.recording(&state, what, (None, Some(&shown)));
-    store.subscribe(&subscription).await.map_err(|error| match error {
-        StoreError::Conflict { .. } => {
-            let product = &subscription.product;
-            Problem::Conflict(format!("The app has a subscription to {product} already; end that one first."))
+    match store.subscribe(&subscription).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict { .. }) => return Err(taken(&state, &subscription).await?),
+        Err(StoreError::Missing { .. }) => {
+            let detail = format!("there is no app {}", subscription.app);
+            return Err(Problem::Invalid(vec![FieldError { pointer: "/app".to_owned(), detail }]));
         }
-        StoreError::Missing { .. } => Problem::Invalid(vec![FieldError {
-            pointer: "/app".to_owned(),
-            detail: format!("there is no app {}", subscription.app),
-        }]),
-        other => other.into(),
-    })?;
+        Err(other) => return Err(other.into()),
+    }
     state.invalidation.forget_app(&subscription.app);
     tracing::info!(app = %subscription.app, product = %subscription.product, plan = %subscription.plan, "subscribed");
     created(&format!("/admin/subscriptions/{}", subscription.id), shown)
+}
+
+/// That the app has a subscription to the product, and which that is.
+async fn taken(state: &AdminState, wanted: &Subscription) -> Result<Problem, StoreError> {
+    let product = &wanted.product;
+    let is_in_the_way =
+        |one: &&Subscription| one.product == *product && one.until.is_none_or(|end| end > wanted.from);
+    let subscriptions = state.store.subscriptions_of(&wanted.app).await?;
+    let which = subscriptions.iter().find(is_in_the_way);
+    let which = which.map(|one| format!(": {}, under plan {}", one.id, one.plan)).unwrap_or_default();
+    Ok(Problem::Conflict(format!(
+        "The app has a subscription to {product} already{which}; end that one first."
+    )))
+}
+
+/// A subscription as it is at `now`: with the version of its plan that holds for it then.
+fn shown(policies: &Snapshot, subscription: &Subscription, now: Timestamp) -> Value {
+    let version = holding(policies, subscription, now);
+    show::subscription(&Subscription { version, ..subscription.clone() })
 }
 
 fn subject(subscription: &Subscription) -> Subject {
@@ -105,14 +123,17 @@ pub(super) async fn list(State(state): State<Arc<AdminState>>, mut parameters: P
     };
     parameters.finish()?;
     let subscriptions = state.store.subscriptions(&filter, &paging.page).await?;
-    ok(page(&subscriptions, paging.size, |subscription| subscription.id.as_str(), show::subscription))
+    let (policies, now) = (state.policies.load(), state.clock.now());
+    let shown = |subscription: &Subscription| shown(&policies, subscription, now);
+    ok(page(&subscriptions, paging.size, |subscription| subscription.id.as_str(), shown))
 }
 
 /// `GET /admin/subscriptions/{id}`.
 pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Answer {
     let missing = Problem::NotFound("subscription");
     let Ok(id) = SubscriptionId::new(&id) else { return Err(missing) };
-    ok(show::subscription(&state.store.subscription(&id).await?.ok_or(missing)?))
+    let found = state.store.subscription(&id).await?.ok_or(missing)?;
+    ok(shown(&state.policies.load(), &found, state.clock.now()))
 }
 
 /// `POST /admin/subscriptions/{id}/end`; if the body has an app, it must be the subscription's.
@@ -131,7 +152,8 @@ pub(super) async fn end(
     let found = transaction.lock_subscription(&id).await?.filter(is_meant);
     let (found, now) = (found.ok_or(missing)?, state.clock.now());
     let after = Subscription { until: Some(found.until.map_or(now, |end| end.min(now))), ..found.clone() };
-    let (before, after) = (show::subscription(&found), show::subscription(&after));
+    let policies = state.policies.load();
+    let (before, after) = (shown(&policies, &found, now), shown(&policies, &after, now));
     transaction.end_subscription(&found.id, now).await?;
     let what = (Action::SubscriptionEnd, subject(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
@@ -161,8 +183,13 @@ pub(super) async fn move_to(
     let found = transaction.lock_subscription(&id).await?.filter(is_meant).ok_or(missing)?;
     let to = in_force(&policies, &found.plan, version, now)
         .map_err(|detail| Problem::Invalid(vec![FieldError { pointer: "/version".to_owned(), detail }]))?;
+    if let Some(ended) = found.until.filter(|end| *end <= now) {
+        return Err(Problem::Conflict(format!(
+            "The subscription ended at {ended}: nothing is called under it."
+        )));
+    }
     let after = Subscription { version: Some(to), ..found.clone() };
-    let (before, after) = (show::subscription(&found), show::subscription(&after));
+    let (before, after) = (shown(&policies, &found, now), shown(&policies, &after, now));
     transaction.move_subscription(&found.id, to, now).await?;
     let what = (Action::SubscriptionMove, subject(&found));
     who.record((&state, &mut transaction), what, (Some(&before), Some(&after))).await?;
@@ -188,7 +215,14 @@ fn in_force(
     let in_force = found.versions.iter().filter(|version| version.effective_from <= now);
     let numbers: Vec<u32> = in_force.map(|version| version.reference.version).collect();
     match version {
-        Some(wanted) if numbers.contains(&wanted) => Ok(wanted),
+        Some(wanted) if numbers.contains(&wanted) => match found.version_for(version, now) {
+            Some(holds) if holds.reference.version != wanted => Err(format!(
+                "all subscriptions to earlier versions of plan {plan} moved to version {} when it came into force, at {} (`existing: \
+                 move`): that would hold all the same",
+                holds.reference.version, holds.effective_from
+            )),
+            Some(_) | None => Ok(wanted),
+        },
         Some(wanted) => {
             let known: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             Err(format!("plan {plan} has no version {wanted} in force; there are: {}", known.join(", ")))

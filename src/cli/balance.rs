@@ -35,7 +35,7 @@ enum Action {
         #[arg(long, value_name = "CODE")]
         currency: String,
         /// The limit of a credit, or of a month's budget, such as 100.00
-        #[arg(long, value_name = "AMOUNT")]
+        #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         limit: Option<String>,
     },
     /// All balances
@@ -52,7 +52,7 @@ enum Action {
         /// The balance's id
         id: String,
         /// How much, such as 100.00
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         amount: String,
         /// What names the payment, such as the reference of a bank transfer
         #[arg(long, value_name = "TEXT")]

@@ -18,7 +18,7 @@ pub(super) struct ExceptionsArguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Decide about one: charge nothing for it, rate it again, or rate it by evidence that you give
+    /// Decide about one: charge nothing more for it, rate it again, or rate it by evidence that you give
     ///
     /// Who decides and why is kept for ever. What is charged stands on the statement of the call's own period, or of the
     /// one that runs if that is closed.
@@ -27,7 +27,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Resolve {
-    /// Its id, as the list names it
+    /// Its id, as the list names it, or that of its usage record
     id: String,
     /// What is to be done
     #[arg(value_enum)]
@@ -60,16 +60,33 @@ struct Transaction {
     #[arg(long, value_name = "APP", requires = "transaction", conflicts_with = "units")]
     sale_app: Option<String>,
     /// What it was worth, such as 100.00; a cancellation or a settlement of all that is left has none
-    #[arg(long, value_name = "AMOUNT", requires = "transaction")]
+    #[arg(long, value_name = "AMOUNT", requires = "transaction", allow_negative_numbers = true)]
     amount: Option<String>,
     /// In which currency, such as CNY
     #[arg(long, value_name = "CODE", requires = "transaction")]
     currency: Option<String>,
+    /// Of a sale: what was sold, if a share goes by that
+    #[arg(long, value_name = "NAME", requires = "transaction")]
+    category: Option<String>,
+    /// Of a sale: the tax that the amount holds, if a share leaves it out
+    #[arg(long, value_name = "AMOUNT", requires = "transaction", allow_negative_numbers = true)]
+    tax: Option<String>,
+    /// Of a sale: the shipping that the amount holds, if a share leaves it out
+    #[arg(long, value_name = "AMOUNT", requires = "transaction", allow_negative_numbers = true)]
+    shipping: Option<String>,
+    /// Of a sale: a partner who gets a part of the share, by what he is to it, such as carrier=ID; once for each
+    #[arg(long = "party", value_name = "NAME=PARTNER", requires = "transaction", value_parser = party)]
+    parties: Vec<(String, String)>,
+}
+
+fn party(text: &str) -> Result<(String, String), String> {
+    let (name, partner) = text.split_once('=').ok_or("write what he is to it, =, and the partner's id")?;
+    Ok((name.to_owned(), partner.to_owned()))
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Decision {
-    /// Charge nothing for it
+    /// Charge nothing more for it; if its units are charged already, and only its transaction was not, they stay charged
     Waive,
     /// Rate it by the evidence that it has: what was missing has come
     RateAgain,
@@ -157,6 +174,16 @@ fn told(id: &str, resolved: &Value, screen: &Screen) -> Outcome {
     let again = if resolved["was_resolved"] == true { " already; nothing has changed" } else { "" };
     screen.note(&format!("{id} is resolved{again}."))?;
     let charges = resolved["charges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if resolved["outcome"] == "waived" && !charges.is_empty() {
+        screen.note(
+            "Its transaction is waived. What its units came to was charged before, and stays charged:",
+        )?;
+    }
+    if resolved["changes_share"] == false {
+        screen.note(
+            "It changed no share: its sale has none, has nothing left that it could be of, or has counted it already.",
+        )?;
+    }
     screen.list(charges, CHARGES, "Nothing is charged for its call.")
 }
 
@@ -191,11 +218,20 @@ impl Transaction {
             "kind": self.kind.map(Kind::name),
             "currency": self.currency,
         });
-        if let Some(amount) = &self.amount {
-            body["amount"] = json!(amount);
+        let more = [
+            ("amount", &self.amount),
+            ("of", &self.of),
+            ("category", &self.category),
+            ("tax", &self.tax),
+            ("shipping", &self.shipping),
+        ];
+        for (name, value) in more {
+            if let Some(value) = value {
+                body[name] = json!(value);
+            }
         }
-        if let Some(of) = &self.of {
-            body["of"] = json!(of);
+        for (name, partner) in &self.parties {
+            body["parties"][name] = json!(partner);
         }
         Some(body)
     }

@@ -1,6 +1,6 @@
 //! `tollgate ledger`: the double-entry books.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::failure::{Failure, Outcome};
@@ -45,6 +45,12 @@ enum Action {
     /// A cause is posted once: the same again changes nothing, and another posting by the same cause is refused. Nothing that was
     /// posted ever changes; what was wrong is set right by another posting.
     Post(Post),
+    /// What was posted with --pending, and waits until it is resolved or its time has run out; then it goes back
+    Pending,
+    /// Post what waits, whole or in part, or void it: then what is left goes back
+    ///
+    /// The same again changes nothing.
+    Resolve(Resolve),
 }
 
 #[derive(Debug, Args)]
@@ -68,10 +74,10 @@ struct History {
     /// In which currency, if there are postings in more than one
     #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
-    /// What follows this entry, by its number
+    /// What follows this entry, by its number; or where an earlier list ended, as it says
     #[arg(long, value_name = "NUMBER")]
-    after: Option<u64>,
-    /// How many entries, 1 to 500 [default: 100]
+    after: Option<String>,
+    /// How many entries, 1 to 500 [default: 100; as CSV all]
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u32>,
     #[command(flatten)]
@@ -90,7 +96,7 @@ struct Post {
     #[arg(long, value_name = "ACCOUNT")]
     credit: Account,
     /// How much, such as 100.00
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     amount: String,
     /// In which currency, such as CNY
     #[arg(long, value_name = "CODE")]
@@ -98,6 +104,39 @@ struct Post {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Have it wait until it is resolved: it is debited now, and credited once it is posted
+    #[arg(long)]
+    pending: bool,
+    /// For how long it waits; then it goes back
+    #[arg(long, value_name = "TIME", default_value = "7d", requires = "pending")]
+    expires_in: String,
+}
+
+#[derive(Debug, Args)]
+struct Resolve {
+    /// The cause of what waits
+    #[arg(value_name = "CAUSE")]
+    waiting: String,
+    /// What becomes of it
+    #[arg(value_enum)]
+    resolution: Resolution,
+    /// How much of it is posted, such as 100.00; the rest waits on [default: all that is left]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true, requires = "cause")]
+    amount: Option<String>,
+    /// What this goes by, if it is of a part: the same is done once
+    #[arg(long, value_name = "NAME")]
+    cause: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Resolution {
+    /// It is credited to the account for which it waits
+    Post,
+    /// All that is left goes back
+    Void,
 }
 
 const CHECKED: &[Column] =
@@ -140,6 +179,8 @@ const POSTED: &[Column] = &[
     ("why", "/reason"),
     ("who", "/poster"),
     ("at", "/at"),
+    ("waits until", "/expires_at"),
+    ("left", "/left"),
 ];
 
 pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
@@ -148,12 +189,15 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
         Action::Check => check(&node, screen),
         Action::Accounts { at, party, form } => {
             let (as_of, party) = (at.text(), party.map(|party| party.to_string()));
-            let query = [("as_of", as_of.as_deref()), ("party", party.as_deref())];
+            let query = [("as_of", as_of.as_deref()), ("party", party.as_deref()), ("limit", Some("500"))];
             let path = with_query("/admin/ledger/accounts", &query);
             match form.csv {
-                true => screen.bytes(&node.download(&path, "text/csv")?),
+                true => sheet(&node, &path, screen),
                 false => screen.list(&node.list(&path)?, ACCOUNTS, "Nothing was posted yet."),
             }
+        }
+        Action::History(history) if history.form.csv && history.limit.is_none() => {
+            sheet(&node, &history.path(), screen)
         }
         Action::History(history) if history.form.csv => {
             screen.bytes(&node.download(&history.path(), "text/csv")?)
@@ -171,7 +215,28 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
                 false => Ok(()),
             }
         }
+        Action::Pending => screen.list(&node.list("/admin/ledger/pending")?, POSTED, "Nothing waits."),
+        Action::Resolve(resolve) => {
+            let path = format!("/admin/ledger/pending/{}/resolve", segment(&resolve.waiting));
+            let resolved = node.post(&path, &resolve.body())?;
+            screen.entry(&resolved, POSTED)?;
+            match resolved["was_resolved"] == true {
+                true => screen.note("That was done before; nothing has changed."),
+                false => Ok(()),
+            }
+        }
     }
+}
+
+/// All pages of a sheet, with the heading of the first.
+fn sheet(node: &Node, path: &str, screen: &Screen) -> Outcome {
+    let mut is_first = true;
+    node.download_pages(path, "text/csv", |page| {
+        let heading =
+            page.iter().position(|byte| *byte == b'\n').map_or(page.len(), |end| end.saturating_add(1));
+        let from = if std::mem::take(&mut is_first) { 0 } else { heading };
+        screen.bytes(page.get(from..).unwrap_or_default())
+    })
 }
 
 fn check(node: &Node, screen: &Screen) -> Outcome {
@@ -211,11 +276,10 @@ impl AsOf {
 impl History {
     fn path(&self) -> String {
         let path = format!("/admin/ledger/accounts/{}/history", segment(&self.account.to_string()));
-        let (after, limit) =
-            (self.after.map(|after| after.to_string()), self.limit.map(|limit| limit.to_string()));
+        let limit = self.limit.or(self.form.csv.then_some(500)).map(|limit| limit.to_string());
         let query = [
             ("currency", self.currency.as_ref().map(Currency::code)),
-            ("after", after.as_deref()),
+            ("after", self.after.as_deref()),
             ("limit", limit.as_deref()),
         ];
         with_query(&path, &query)
@@ -230,6 +294,22 @@ impl Post {
             "credit": self.credit.to_string(),
             "amount": self.amount,
             "currency": self.currency.code(),
+            "reason": self.reason,
+            "expires_in": self.pending.then_some(&self.expires_in),
+        })
+    }
+}
+
+impl Resolve {
+    fn body(&self) -> Value {
+        let resolution = match self.resolution {
+            Resolution::Post => "post",
+            Resolution::Void => "void",
+        };
+        json!({
+            "resolution": resolution,
+            "amount": self.amount,
+            "cause": self.cause,
             "reason": self.reason,
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::failure::{Failure, Outcome};
 use super::query::with_query;
 use crate::config::environment;
 
@@ -151,6 +151,26 @@ impl Node {
         self.send(Method::GET, path, None, accept)
     }
 
+    /// Has each page of what `path` answers in the media type `accept` taken, as it is; the `Link` of each says where the next one is.
+    pub(super) fn download_pages(
+        &self,
+        path: &str,
+        accept: &'static str,
+        mut take: impl FnMut(Bytes) -> Outcome,
+    ) -> Outcome {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_PAGES {
+            let (head, body) = self.answer(Method::GET, &path, None, accept)?;
+            take(body)?;
+            let next = head.headers().get(LINK).and_then(|link| link.to_str().ok()).and_then(next_in);
+            match next {
+                Some(next) => next.clone_into(&mut path),
+                None => return Ok(()),
+            }
+        }
+        Err(anyhow!("what {path} answers does not end").into())
+    }
+
     /// Sends `body` to `path`.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         parse(&self.send(Method::POST, path, Some(body), "application/json")?)
@@ -196,6 +216,16 @@ impl Node {
         body: Option<&Value>,
         accept: &'static str,
     ) -> Result<Bytes, Failure> {
+        Ok(self.answer(method, path, body, accept)?.1)
+    }
+
+    fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        accept: &'static str,
+    ) -> Result<(Response<()>, Bytes), Failure> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -210,7 +240,11 @@ impl Node {
                 .context("the node does not answer")?
         });
         let (response, body) = answered?;
-        if response.status().is_success() { Ok(body) } else { Err(self.problem(&response, &body)) }
+        if response.status().is_success() {
+            Ok((response, body))
+        } else {
+            Err(self.problem(&response, &body))
+        }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(Response<()>, Bytes)> {
@@ -234,6 +268,12 @@ impl Node {
         };
         Ok((Response::from_parts(head, ()), body.to_bytes()))
     }
+}
+
+/// The path of the next page in a `Link` field, if it is one of this node.
+fn next_in(link: &str) -> Option<&str> {
+    let path = link.strip_suffix(">; rel=\"next\"")?.strip_prefix('<')?;
+    path.starts_with('/').then_some(path)
 }
 
 fn parse(body: &[u8]) -> Result<Value, Failure> {

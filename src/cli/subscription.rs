@@ -45,7 +45,14 @@ enum Action {
         #[arg(long, value_name = "NAME")]
         product: Option<String>,
     },
+    /// One subscription
+    Show {
+        /// Its id
+        id: String,
+    },
     /// Move a subscription to another version of its plan now; what was used before stays priced as it was
+    ///
+    /// Not to one behind which another is in force with `existing: move`: that holds for all subscriptions to earlier versions.
     #[command(disable_version_flag = true)]
     Move {
         /// The subscription's id
@@ -87,6 +94,9 @@ pub(super) fn run(arguments: SubscriptionArguments, screen: &Screen) -> Outcome 
             let mut subscriptions = node.list(&with_query("/admin/subscriptions", &filter))?;
             subscriptions.sort_by_key(order);
             screen.list(&subscriptions, COLUMNS, "No subscriptions: tollgate app subscribe --help")
+        }
+        Action::Show { id } => {
+            screen.entry(&node.get(&format!("/admin/subscriptions/{}", segment(&id)))?, COLUMNS)
         }
         Action::Move { id, version, app } => {
             let path = format!("/admin/subscriptions/{}/move", segment(&id));

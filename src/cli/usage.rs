@@ -110,6 +110,7 @@ const DETAILS: &[Column] = &[
     ("decided", "/resolution/outcome"),
     ("by", "/resolution/who"),
     ("because", "/resolution/why"),
+    ("by this evidence", "/resolution/evidence"),
     ("decided at", "/resolution/at"),
 ];
 

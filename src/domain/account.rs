@@ -44,7 +44,7 @@ pub enum Purpose {
     Cash,
     /// What the party paid ahead and has not spent.
     Deposit,
-    /// What of a deposit is reserved for calls under way.
+    /// What waits until it is known whether it becomes the party's.
     Held,
     /// What the party owed and nobody will get.
     WrittenOff,

@@ -66,6 +66,7 @@ actions! {
     KillSwitchOff = "kill_switch.off" of KillSwitch,
     KillSwitchOn = "kill_switch.on" of KillSwitch,
     LedgerPost = "ledger.post" of Ledger,
+    LedgerResolve = "ledger.resolve" of Ledger,
     MerchantCreate = "merchant.create" of Merchant,
     MerchantSuspend = "merchant.suspend" of Merchant,
     MerchantResume = "merchant.resume" of Merchant,

@@ -67,6 +67,16 @@ impl LineKey {
         self.service_period != self.period
     }
 
+    /// The item by which it is charged: where none is named, the one that all calls, or all sales, have.
+    #[must_use]
+    pub fn item_name(&self) -> &str {
+        let unnamed = match self.kind {
+            ChargeKind::ServiceFee | ChargeKind::Rewalk => ItemName::CALLS,
+            ChargeKind::RevenueShare | ChargeKind::ShareReversal => ItemName::SHARE,
+        };
+        self.item.as_ref().map_or(unnamed, ItemName::as_str)
+    }
+
     /// The line's name, unique on the statements of its app and period, such as
     /// `CNY 2026-11 service_fee storefront standard@1`, with the item behind it if that has a name: no name holds a space, so no
     /// two lines share one.

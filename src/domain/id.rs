@@ -147,10 +147,15 @@ impl LimitName {
 }
 
 impl ItemName {
+    /// The item of fees of which lines need say no name: that of a plan that has a single price for all calls.
+    pub const CALLS: &str = "calls";
+    /// The item of a share of which they need not: that of a plan that has but one.
+    pub const SHARE: &str = "share";
+
     /// The share of a plan that has but one, and does not name it.
     #[must_use]
     pub fn of_share() -> Self {
-        Self(Arc::from("share"))
+        Self(Arc::from(Self::SHARE))
     }
 }
 

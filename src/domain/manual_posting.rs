@@ -1,10 +1,11 @@
 //! What an administrator posts by hand: a payment, a deposit, a correction. Once for each name, so that to say it again changes
 //! nothing.
 
-use super::account::Account;
+use super::account::{Account, Purpose};
 use super::id::PostingName;
 use super::ledger::LedgerTransaction;
 use super::money::Amount;
+use super::pending::{Pending, PendingError};
 use super::time::Timestamp;
 
 /// Most minor units that are posted by hand at once: far above any that are meant, and far below what a sum cannot hold.
@@ -61,6 +62,21 @@ impl ManualPosting {
     #[must_use]
     pub fn cause_of(name: &PostingName) -> String {
         format!("{PREFIX}{name}")
+    }
+
+    /// The name that makes a cause.
+    #[must_use]
+    pub fn name_in(cause: &str) -> Option<PostingName> {
+        PostingName::new(cause.strip_prefix(PREFIX)?).ok()
+    }
+
+    /// The same as an amount that waits until `expires_at`, on an account of the party to whom it is to go.
+    ///
+    /// # Errors
+    /// [`PendingError`].
+    pub fn pending(&self, expires_at: Timestamp) -> Result<Pending, PendingError> {
+        let held = Account::new(self.credit.party.clone(), Purpose::Held);
+        Pending::new((self.debit.clone(), held), self.amount, expires_at)
     }
 
     /// The transaction that it is, at `at`.

@@ -44,7 +44,8 @@ pub struct Plan {
 
 impl Plan {
     /// The version at `at` for a subscription that stands at `own` version, or follows the plan: its own, or the last in force of
-    /// those behind it to which existing subscriptions move. `None` if its own is not there, or none is in force yet.
+    /// those behind it to which existing subscriptions move. Where its own is not in force yet, by a clock that is behind that of who
+    /// made it stand there, the one that is. `None` if its own is not there, or none is in force yet.
     #[must_use]
     pub fn version_for(&self, own: Option<u32>, at: Timestamp) -> Option<&PlanVersion> {
         version_for(&self.versions, own, at)
@@ -75,7 +76,8 @@ pub fn version_for<V: Dated>(versions: &[V], own: Option<u32>, at: Timestamp) ->
     let place = versions.iter().position(|version| version.number() == own)?;
     let (first, later) = versions.get(place..)?.split_first()?;
     let moved_to = later.iter().rev().find(|version| is_in_force(version) && version.is_moved_to());
-    Some(moved_to.unwrap_or(first)).filter(is_in_force)
+    let holds = Some(moved_to.unwrap_or(first)).filter(is_in_force);
+    holds.or_else(|| versions.iter().rev().find(is_in_force))
 }
 
 /// One version of a plan.
@@ -265,8 +267,8 @@ mod tests {
         for (own, seen) in [
             (None, [None, Some(1), Some(2), Some(4)]),
             (Some(1), [None, Some(1), Some(1), Some(4)]),
-            (Some(2), [None, None, Some(2), Some(4)]),
-            (Some(4), [None, None, None, Some(4)]),
+            (Some(2), [None, Some(1), Some(2), Some(4)]),
+            (Some(4), [None, Some(1), Some(2), Some(4)]),
             (Some(3), [None; 4]),
         ] {
             assert_eq!([at(own, 9), at(own, 19), at(own, 29), at(own, 30)], seen, "{own:?}");

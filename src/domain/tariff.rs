@@ -20,9 +20,6 @@ use super::recurring::Recurring;
 use super::share::Share;
 use super::time::Timestamp;
 
-/// The item of which lines say no name: that of a plan that has a single price for all calls.
-const UNNAMED: &str = "calls";
-
 /// What the apps of a plan version pay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tariff {
@@ -181,7 +178,7 @@ impl FeeTerms {
     #[must_use]
     pub fn calls(per_unit: Decimal, free_units: u64, source: Location) -> Self {
         #[expect(clippy::expect_used, reason = "the name is a constant")]
-        let name = ItemName::new(UNNAMED).expect("a name");
+        let name = ItemName::new(ItemName::CALLS).expect("a name");
         let price = FeePrice::PerUnit(per_unit);
         Self { name, routes: None, free_units, price, cap: None, promotions: Vec::new(), source }
     }
@@ -211,7 +208,7 @@ impl FeeItem {
         check_promotions(&terms.promotions)?;
         let promoted =
             terms.promotions.iter().map(|promotion| exact(promotion.each)).collect::<Result<_, _>>()?;
-        let key = Some(terms.name.clone()).filter(|name| name.as_str() != UNNAMED);
+        let key = Some(terms.name.clone()).filter(|name| name.as_str() != ItemName::CALLS);
         let words = words(&terms);
         Ok(Self { ladder: Ladder { steps, cap: None }, cap, promoted, key, words, terms })
     }

@@ -125,14 +125,17 @@ async fn demo_app(
     }
     store.update_app(&app, &settings).await?;
     store.set_app_standing(&app.id, Standing::Active).await?;
+    let policies = services.live.load();
     for (product, plan) in subscriptions {
+        let plan = PlanName::new(plan).map_err(malformed)?;
+        let version = policies.plans.get(&plan).and_then(|plan| plan.version_at(now));
         let id = new_id("sub_", &*services.random).map_err(no_chance)?;
         let subscription = Subscription {
             id: SubscriptionId::new(&id).map_err(malformed)?,
             app: app.id.clone(),
             product: ProductName::new(product).map_err(malformed)?,
-            plan: PlanName::new(plan).map_err(malformed)?,
-            version: None,
+            version: version.map(|version| version.reference.version),
+            plan,
             from: now,
             until: None,
         };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::billing::ledger::pending::time_out;
+use crate::billing::plans::moves::{next_due, write_down};
 use crate::credential::key_uses::KeyUses;
 use crate::credential::signing_keys::SigningKeys;
-use crate::domain::id::RouteName;
+use crate::domain::id::{NodeId, RouteName};
 use crate::domain::time::{Clock, Timestamp};
 use crate::gateway::worker::Shared;
 use crate::limit::cell::Cells;
@@ -30,6 +31,10 @@ const LAST_USES_EVERY: Duration = Duration::from_secs(5);
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whether something waits in the ledger whose time has run out.
 const PENDING_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether subscriptions moved that nobody wrote down.
+const MOVES_EVERY: Duration = Duration::from_secs(10);
+/// How long such a look holds, unless another version comes into force.
+const MOVES_AGAIN: Duration = Duration::from_secs(600);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -165,6 +170,34 @@ pub(super) async fn time_out_pending(store: Store, clock: Arc<dyn Clock>) {
                 }
             }
             tokio::time::sleep(STORE_REST).await;
+        }
+    }
+}
+
+/// Writes down which subscriptions moved to a version of their plan that came into force, for ever. Any node does so for all.
+pub(super) async fn write_down_moves(store: Store, live: Arc<Live>, (node, clock): (NodeId, Arc<dyn Clock>)) {
+    let mut interval = tokio::time::interval(MOVES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut done: Option<(u64, Timestamp)> = None;
+    loop {
+        interval.tick().await;
+        let (version, snapshot, now) = (live.version(), live.load(), clock.now());
+        if done.is_some_and(|(of, until)| of == version && now < until) {
+            continue;
+        }
+        match write_down(&store, &snapshot, (&node, now)).await {
+            Ok(subscriptions) => {
+                // Another node, whose clock is behind, may have made one meanwhile as it was before.
+                let again = now.plus(MOVES_AGAIN);
+                done = Some((version, next_due(&snapshot, now).map_or(again, |due| due.min(again))));
+                if subscriptions > 0 {
+                    tracing::info!(
+                        subscriptions,
+                        "subscriptions stand at a version of their plan that came into force"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!(%error, "which subscriptions moved is not written down for now"),
         }
     }
 }

@@ -284,6 +284,9 @@ impl Node {
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
         sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
+        let (node, live, at) = (settings.node.clone(), services.live.clone(), services.clock.clone());
+        let moves = housekeeping::write_down_moves(services.store.clone(), live, (node, at));
+        sweeping.push(tokio::spawn(moves));
         let stop_drain = CancellationToken::new();
         let prices = Prices { live: services.live.clone(), clock: services.clock.clone() };
         let reached = journal.state().committed();

@@ -47,10 +47,10 @@ row! {
 macro_rules! select_from {
     ($table:literal) => {
         concat!(
-            "select t.number, t.cause, t.at, t.app, t.period, m.reason, p.minor from ",
+            "select t.number, t.cause, t.at, t.app, t.period, coalesce(m.reason, b.reason) as reason, p.minor from ",
             $table,
             " p join ledger_transaction t on t.number = p.number left join ledger_manual m on m.number = p.number \
-             where p.account = $1 and p.number > $2 and t.currency = $3 order by p.number limit $4"
+             left join ledger_by_hand b on b.number = p.number where p.account = $1 and p.number > $2 and t.currency = $3 order by p.number limit $4"
         )
     };
 }

@@ -9,7 +9,6 @@ use super::error::StoreError;
 use super::numbers::Numbers;
 use super::row::SameText;
 use super::transaction::Transaction;
-use crate::domain::account::Party;
 use crate::domain::ledger::LedgerTransaction;
 use crate::domain::time::Timestamp;
 
@@ -42,50 +41,40 @@ pub(super) fn whole(high: i64, low: i64) -> i128 {
     i128::from(high).saturating_mul(BALANCE_PART).saturating_add(i128::from(low))
 }
 
+/// What was posted to each account until $1, by what older programs posted to and by the entries of today: of those alone for which
+/// the two conditions are. The sums are in two parts.
+macro_rules! by_account {
+    ($posted:literal, $entered:literal) => {
+        concat!(
+            "select p.account, t.currency, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
+             from ledger_posting p join ledger_transaction t on t.number = p.number where t.at <= $1 and ",
+            $posted,
+            " group by p.account, t.currency union all \
+             select a.party || ':' || a.purpose, a.currency, e.high, e.low from \
+             (select p.account, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
+             from ledger_entry p join ledger_transaction t on t.number = p.number where t.at <= $1 and ",
+            $entered,
+            " group by p.account) e join ledger_account a on a.number = e.account"
+        )
+    };
+}
+pub(super) use by_account;
+
+const BALANCES: &str = concat!(
+    "select b.account, b.currency, cast(sum(b.high) as bigint) as high, cast(sum(b.low) as bigint) as low from (",
+    by_account!("1 = 1", "1 = 1"),
+    ") b group by b.account, b.currency order by b.account, b.currency"
+);
+
 impl Transaction {
     /// All balances of what had happened by `as_of`, as far as it is known now, by account and currency.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn balances(&mut self, as_of: Option<Timestamp>) -> Result<Vec<Balance>, StoreError> {
-        self.account_balances(None, as_of).await
-    }
-
-    /// The same, of one party's accounts if one is named.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn account_balances(
-        &mut self,
-        party: Option<&Party>,
-        as_of: Option<Timestamp>,
-    ) -> Result<Vec<Balance>, StoreError> {
         let time = self.answer_time();
-        // Of one party, the index by accounts is read, and not all that was ever posted.
-        let (posted, entered) = match party {
-            None => ("$2 = ''", "$2 = ''"),
-            Some(_) => (
-                "substr(p.account, 1, length($2) + 1) = $2 || ':'",
-                "p.account in (select number from ledger_account where party = $2)",
-            ),
-        };
-        let sql = format!(
-            "select b.account, b.currency, cast(sum(b.high) as bigint) as high, cast(sum(b.low) as bigint) as low from \
-             (select p.account, t.currency, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
-             from ledger_posting p join ledger_transaction t on t.number = p.number where t.at <= $1 and {posted} \
-             group by p.account, t.currency union all \
-             select a.party || ':' || a.purpose, a.currency, e.high, e.low from \
-             (select p.account, sum(p.minor / 1000000000) as high, sum(p.minor % 1000000000) as low \
-             from ledger_entry p join ledger_transaction t on t.number = p.number where t.at <= $1 and {entered} \
-             group by p.account) e join ledger_account a on a.number = e.account) b \
-             group by b.account, b.currency order by b.account, b.currency"
-        );
         let rows: Vec<BalanceRow> = on!(self.connection(), within time, db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(sql))
-                .bind(as_of.map_or(i64::MAX, Timestamp::as_micros))
-                .bind(party.map(ToString::to_string).unwrap_or_default())
-                .fetch_all(db)
-                .await
+            sqlx::query_as(BALANCES).bind(as_of.map_or(i64::MAX, Timestamp::as_micros)).fetch_all(db).await
         })?;
         Ok(rows.into_iter().map(Balance::from).collect())
     }

@@ -75,6 +75,7 @@ const STEPS: &[Step] = &[
     step!(41, "recurring", "0041_recurring.sql"),
     step!(42, "tiers", "0042_tiers.sql"),
     step!(44, "quotas", "0044_quotas.sql"),
+    step!(45, "waiting", "0045_waiting.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

@@ -113,7 +113,7 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
 macro_rules! select {
     ($which:literal) => {
         concat!(
-            "select v.plan, v.version, cast(coalesce(v.moves, (select 1 from plan_notice n where n.plan = v.plan \
+            "select v.plan, v.version, cast(coalesce(v.moves, (select max(1) from plan_announcement n where n.plan = v.plan \
              and n.version = v.version), 0) as bigint) as moves, v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, \
              v.free_units, v.fee_file, v.fee_line, v.fee_column, v.share, v.share_file, v.share_line, v.share_column \
              from plan_version v where ",

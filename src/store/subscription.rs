@@ -47,6 +47,16 @@ macro_rules! select_page {
     };
 }
 
+macro_rules! select_at {
+    ($version:literal) => {
+        concat!(
+            "select id from subscription where plan = $1 and ",
+            $version,
+            " and (ends_at is null or ends_at > $3) order by id limit $4"
+        )
+    };
+}
+
 row! {
     InUseRow {
         plan: String,
@@ -191,6 +201,33 @@ impl Store {
                 .await
         })?;
         all(rows)
+    }
+
+    /// Some of those that stand at a version of a plan, or follow it, and have not ended by `now`; `limit` of them at most, in the
+    /// order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn subscriptions_at(
+        &self,
+        (plan, version): (&PlanName, Option<u32>),
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<SubscriptionId>, StoreError> {
+        let sql = match version {
+            Some(_) => select_at!("plan_version = $2"),
+            None => select_at!("plan_version is null and $2 = 0"),
+        };
+        let rows: Vec<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as(sql)
+                .bind(plan.as_str())
+                .bind(i64::from(version.unwrap_or(0)))
+                .bind(now.as_micros())
+                .bind(i64::from(limit))
+                .fetch_all(db)
+                .await
+        })?;
+        rows.into_iter().map(|(id,)| parse("subscription.id", &id)).collect()
     }
 
     /// The plans and API products of all subscriptions that have not ended by `now`, also of those that begin later.

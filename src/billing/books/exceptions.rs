@@ -102,6 +102,8 @@ pub struct Resolved {
     pub was_resolved: bool,
     /// What is kept.
     pub resolution: Resolution,
+    /// Whether the share of a sale changed, if it was rated now and what passed through is of one.
+    pub changes_share: Option<bool>,
 }
 
 /// Resolves an exception by its id. What is charged goes to the call's own period, or to the current one if that is
@@ -134,21 +136,24 @@ pub async fn resolve(
     let not_open = || BillingError::NotOpen(id.to_owned());
     let exception = transaction.open_exception(id).await?.ok_or_else(not_open)?;
     let kept = resolution.clone();
-    match decision {
-        Decision::Waive => transaction.insert_resolutions(&[kept]).await?,
-        Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_) => {
-            rate(&mut transaction, &exception, decision, (kept, time)).await?;
+    let changes_share = match decision {
+        Decision::Waive => {
+            transaction.insert_resolutions(&[kept]).await?;
+            None
         }
-    }
+        Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_) => {
+            rate(&mut transaction, &exception, decision, (kept, time)).await?
+        }
+    };
     transaction.commit().await?;
-    Ok(Resolved { was_resolved: false, resolution })
+    Ok(Resolved { was_resolved: false, resolution, changes_share })
 }
 
 /// What was decided before, if it is the same again: whoever lost the answer asks again.
 fn same_again(kept: Resolution, again: &Resolution) -> Result<Resolved, BillingError> {
     let is_same = Resolution { at: again.at, ..kept.clone() } == *again;
     if is_same {
-        Ok(Resolved { was_resolved: true, resolution: kept })
+        Ok(Resolved { was_resolved: true, resolution: kept, changes_share: None })
     } else {
         Err(BillingError::ResolvedOtherwise(Box::new(kept)))
     }
@@ -189,7 +194,7 @@ async fn rate(
     exception: &UsageException,
     decision: Decision,
     (resolution, time): (Resolution, BooksTime),
-) -> Result<(), BillingError> {
+) -> Result<Option<bool>, BillingError> {
     let (is_its_time, now) = (decision == Decision::RateAtItsTime, time.now);
     let given = match decision {
         Decision::RateBy(given) => Some(given),
@@ -234,7 +239,24 @@ async fn rate(
     transaction.insert_repeats(&repeats.answered).await?;
     transaction.insert_resolutions(&repeats.resolutions(now)).await?;
     transaction.learn_worth(call.usage, &worth).await?;
-    Ok(())
+    changes_share(transaction, &call).await
+}
+
+/// Whether the call's transaction, which was rated, changed the share of a sale, if it is of one: what is of nothing that was left,
+/// or was counted before, does not.
+async fn changes_share(
+    transaction: &mut store::Transaction,
+    call: &Billable,
+) -> Result<Option<bool>, BillingError> {
+    let of_sale = call.transaction.as_ref().filter(|passed| passed.kind != TransactionKind::Sale);
+    let Some(passed) = of_sale else { return Ok(None) };
+    let known =
+        transaction.sale_events(&[passed.sale().to_owned()], std::slice::from_ref(&passed.id)).await?;
+    let changed = known.iter().any(|(key, event)| {
+        let is_it = key.kind == passed.kind && event.usage == Some(call.usage);
+        is_it && (event.earned != 0 || event.pending != 0)
+    });
+    Ok(Some(changed))
 }
 
 /// The call as it is to be rated.

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_sales::{check_pending, check_tiers};
-use super::trial_balance::trial_balance;
 use crate::billing::statement::{StatementError, arrange, content, hash};
 use crate::domain::account::Account;
 use crate::domain::money::Amount;
@@ -50,7 +49,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
             findings.push(unknown.to_string());
         }
     }
-    let sums = trial_balance(&balances)?;
+    let sums = transaction.trial_balance(None).await?;
     let trial_balance: BTreeMap<String, i128> =
         sums.into_iter().map(|(currency, sides)| (currency, sides.difference())).collect();
     for (currency, sum) in trial_balance.iter().filter(|(_, sum)| **sum != 0) {

@@ -1,10 +1,54 @@
 //! One account's history: what it came to before, each posting since, and what it came to then.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::domain::account::Account;
 use crate::domain::money::Currency;
 use crate::store::account_history::HistoryEntry;
 use crate::store::{Store, StoreError};
+
+/// Where a history goes on: behind an entry, with what the account came to with that, if that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct HistoryCursor {
+    number: i64,
+    balance: Option<i128>,
+}
+
+impl HistoryCursor {
+    /// Behind the entry of that number; what the account came to with it is to be summed up.
+    #[must_use]
+    pub fn after(number: i64) -> Self {
+        Self { number, balance: None }
+    }
+}
+
+impl fmt::Display for HistoryCursor {
+    /// `NUMBER`, or `NUMBER.BALANCE`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.balance {
+            None => write!(f, "{}", self.number),
+            Some(balance) => write!(f, "{}.{balance}", self.number),
+        }
+    }
+}
+
+/// What is no place in a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be what `next` was, or the number of an entry")]
+pub struct InvalidCursor;
+
+impl FromStr for HistoryCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (number, balance) = text.split_once('.').map_or((text, None), |(one, other)| (one, Some(other)));
+        let number = number.parse().ok().filter(|number| *number >= 0).ok_or(InvalidCursor)?;
+        let balance = balance.map(str::parse).transpose().map_err(|_| InvalidCursor)?;
+        Ok(Self { number, balance })
+    }
+}
 
 /// A page of an account's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,27 +59,32 @@ pub struct History {
     pub entries: Vec<(HistoryEntry, i128)>,
     /// What it came to after the last entry.
     pub closing: i128,
-    /// The cursor of the next page, if there may be one.
-    pub next: Option<i64>,
+    /// Where the next page goes on, if there may be one.
+    pub next: Option<HistoryCursor>,
 }
 
-/// What was posted to an account in a currency after the cursor, 0 for all, `size` postings at most; as it was at one moment.
+/// What was posted to an account in a currency after the cursor, `size` postings at most; as it was at one moment.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
 pub async fn history(
     store: &Store,
     (account, currency): (&Account, Currency),
-    after: i64,
+    after: HistoryCursor,
     size: usize,
 ) -> Result<History, StoreError> {
     let mut transaction = store.begin_reading().await?;
-    let opening = transaction.balance_up_to((account, currency), after).await?;
+    let HistoryCursor { number: after, balance } = after;
+    let opening = match balance {
+        Some(known) => known,
+        None => transaction.balance_up_to((account, currency), after).await?,
+    };
     let limit = i64::try_from(size).unwrap_or(i64::MAX);
     let entries = transaction.account_history((account, currency), after, limit).await?;
     transaction.roll_back().await?;
-    let next = entries.last().filter(|_| entries.len() >= size).map(|last| last.number);
+    let last = entries.last().filter(|_| entries.len() >= size).map(|last| last.number);
     let (entries, closing) = running(opening, entries);
+    let next = last.map(|number| HistoryCursor { number, balance: Some(closing) });
     Ok(History { opening, entries, closing, next })
 }
 

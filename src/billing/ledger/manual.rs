@@ -31,6 +31,9 @@ pub enum ManualError {
         .0.posting.credit, .0.posting.reason
     )]
     Another(Box<KeptManualPosting>),
+    /// An amount waits by that cause, or it is what became of one.
+    #[error("{0} is the cause of an amount that waits, or of what became of one")]
+    Waits(String),
 }
 
 /// Posts `posting` by hand of `poster` at `now`, unless it was posted before.
@@ -53,6 +56,9 @@ pub async fn post(
         } else {
             Err(ManualError::Another(Box::new(kept)))
         };
+    }
+    if transaction.is_posted(&posting.cause()).await? {
+        return Err(ManualError::Waits(posting.cause()));
     }
     transaction.post_manually(&made, &posting, poster).await?;
     transaction.commit().await?;

@@ -8,4 +8,4 @@ pub mod manual;
 pub mod pending;
 pub mod posting;
 mod share_posting;
-pub mod trial_balance;
+pub mod waiting_posting;

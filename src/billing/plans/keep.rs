@@ -75,7 +75,7 @@ pub async fn admit(
     }
     let is_done = is_done(store, snapshot, now).await??;
     let mut transaction = store.begin().await?;
-    if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, now).await? {
+    if let Some(too_soon) = notice::give((store, &mut transaction), snapshot, (now, occasion)).await? {
         return Err(too_soon.into());
     }
     if !is_done {

@@ -1,6 +1,7 @@
 //! Plan versions as the books keep them, and what subscriptions use of them.
 
 mod keep;
+pub mod moves;
 mod notice;
 mod subscribed;
 

@@ -1,20 +1,22 @@
-//! Subscriptions move to another version of their plan only with notice: it is known for as long as it says before it comes into
-//! force. When it became known is kept once, by whichever node had it first.
+//! Subscriptions move to another version of their plan only with notice: its prices and its date are known for as long as it says
+//! before it comes into force. When they became known is kept once, by whichever node had them first.
 
 use std::time::Duration;
 
+use super::keep::Occasion;
 use crate::domain::location::Location;
 use crate::domain::plan::{Existing, PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
 use crate::policy::snapshot::Snapshot;
+use crate::store::plan_announcement::Announcement;
 use crate::store::subscription::InUse;
 use crate::store::{Store, StoreError, Transaction};
 
 /// A plan version that comes into force too soon for subscriptions that move to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: subscriptions move to plan {plan} {} after it became known, and its notice is {}: have it apply from {earliest} on, or \
-     let them stay (`existing: stay`)",
+    "{place}: subscriptions move to plan {plan} {} after it became known with these prices and this date, and its notice is {}: \
+     have it apply from {earliest} on, or let them stay (`existing: stay`)",
     days(.after),
     days(.notice)
 )]
@@ -36,15 +38,15 @@ fn days(span: &Duration) -> String {
     format!("{} days and {} hours", hours / 24, hours % 24)
 }
 
-/// Notes of every plan version of `snapshot` to which subscriptions move that it is known `now`, and gives the first that comes
-/// into force too soon for some that there are. Of what is in force already nothing is asked.
+/// Notes of every plan version of `snapshot` to which subscriptions move that its prices and its date are known `now`, and gives the
+/// first that comes too soon for some that there are. Of what is in force already nothing is asked.
 ///
 /// # Errors
 /// [`StoreError`].
 pub(super) async fn give(
     (store, transaction): (&Store, &mut Transaction),
     snapshot: &Snapshot,
-    now: Timestamp,
+    (now, occasion): (Timestamp, Occasion),
 ) -> Result<Option<TooSoon>, StoreError> {
     let moving: Vec<(&PlanVersion, Duration)> = snapshot
         .plans
@@ -61,18 +63,46 @@ pub(super) async fn give(
     let used = store.subscribed(now).await?;
     for (version, notice) in moving {
         let plan = &version.reference;
+        let is_awaited = used.iter().any(|used| moves(used, plan));
         if transaction.plan_version(plan).await?.is_some() {
             continue;
         }
-        let told = transaction.note_plan_version(plan, now).await?;
-        let earliest = told.plus(notice);
-        if version.effective_from < earliest && used.iter().any(|used| moves(used, plan)) {
-            let after = version.effective_from.max(told).since(told);
+        let told = transaction.announcements(plan).await?;
+        let found = as_it_is(&told, version, occasion);
+        let since = found.map_or(now, |found| found.told_at);
+        if found.is_none_or(|found| found.terms.is_none()) {
+            transaction.announce(version, told.len(), since).await?;
+        }
+        let earliest = since.plus(notice);
+        if version.effective_from < earliest && is_awaited {
+            let after = version.effective_from.max(since).since(since);
             let (plan, place) = (plan.clone(), version.source.clone());
             return Ok(Some(TooSoon { plan, place, after, notice, earliest }));
         }
     }
     Ok(None)
+}
+
+/// The announcement of `version` with the prices and the date that it has. What was changed and is changed back was not told all the
+/// while, and is told anew. A node that starts with files of before goes on by what was told of these.
+fn as_it_is<'t>(
+    told: &'t [Announcement],
+    version: &PlanVersion,
+    occasion: Occasion,
+) -> Option<&'t Announcement> {
+    let is_of = |told: &&Announcement| {
+        let terms = told.terms.as_ref();
+        terms.is_some_and(|terms| {
+            terms.effective_from == Some(version.effective_from) && terms.tariff.prices_like(&version.tariff)
+        })
+    };
+    let last = told.last()?;
+    match occasion {
+        // An older program noted that it was known, and not as what.
+        Occasion::Start | Occasion::Reload if last.terms.is_none() => Some(last),
+        Occasion::Reload => Some(last).filter(is_of),
+        Occasion::Start => told.iter().rev().find(is_of),
+    }
 }
 
 /// Whether subscriptions stand at a version before that one.

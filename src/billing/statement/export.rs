@@ -5,7 +5,6 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::domain::charge::{Charge, ChargeKind, Position, Price};
-use crate::domain::id::ItemName;
 use crate::domain::money::Currency;
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
@@ -63,10 +62,8 @@ fn line_to_json(line: &StatementLine) -> Value {
         "amount": line.amount.to_string(),
         "currency": line.key.currency.code(),
         "rule": line.rule.to_string(),
+        "item": line.key.item_name(),
     });
-    if let Some(item) = &line.key.item {
-        value["item"] = json!(item.as_str());
-    }
     match line.key.kind {
         ChargeKind::ServiceFee | ChargeKind::Rewalk => {
             value["units"] = json!(line.quantity);
@@ -246,7 +243,7 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
             key.currency.to_string(),
             inert(&line.rule.to_string()),
             inert(&key.id().to_string()),
-            inert(key.item.as_ref().map_or("", ItemName::as_str)),
+            inert(key.item_name()),
             inert(line.price.as_deref().unwrap_or_default()),
         ])?;
     }
@@ -280,7 +277,7 @@ fn words(line: &StatementLine) -> &'static str {
 
 /// The same with the item.
 fn heading(line: &StatementLine) -> String {
-    line.key.item.as_ref().map_or_else(|| words(line).to_owned(), |item| format!("{} ({item})", words(line)))
+    format!("{} ({})", words(line), line.key.item_name())
 }
 
 /// The price of a line: in words, or each or the percentage.

@@ -53,10 +53,8 @@ fn line(line: &StatementLine) -> Value {
         "calls": line.charges,
         "amount": line.amount.to_string(),
         "currency": line.key.currency.code(),
+        "item": line.key.item_name(),
     });
-    if let Some(item) = &line.key.item {
-        shown["item"] = json!(item.as_str());
-    }
     match line.key.kind {
         ChargeKind::ServiceFee => {
             (shown["units"], shown["free_units"]) = (json!(line.quantity), json!(line.free));

@@ -1,6 +1,7 @@
 //! `plans/*.yaml`.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -26,6 +27,8 @@ use crate::domain::time::Timestamp;
 
 /// The most that a month costs, in major units.
 const MOST_A_MONTH: i64 = 1_000_000_000;
+/// The shortest notice: whoever pays has a day at least to see what it will be.
+const MIN_NOTICE: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn compile(
     compiling: &mut Compiling<'_>,
@@ -189,6 +192,12 @@ fn existing(
         (None | Some(ExistingName::Stay), None) => Some(Existing::Stay),
         (Some(ExistingName::Move), Some(notice)) => {
             let notice = duration(compiling, document, &pointer_of("notice"), notice)?;
+            if notice < MIN_NOTICE {
+                let message = "a notice is of a day at least".to_owned();
+                let help = "write how many days before those who pay are to know, such as 30d".to_owned();
+                compiling.wrong(document, &pointer_of("notice"), message, Some(help));
+                return None;
+            }
             Some(Existing::Move { notice })
         }
         (Some(ExistingName::Move), None) => {

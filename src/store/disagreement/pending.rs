@@ -23,4 +23,11 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          join ledger_pending p on p.number = r.pending left join ledger_transaction t on t.number = r.number \
          where r.outcome <> 'posted' and r.target <> p.source",
     ),
+    (
+        "amount, of which what was posted went elsewhere than was said",
+        "select coalesce(t.cause, cast(r.number as text)) as cause from ledger_resolution r \
+         join ledger_by_hand b on b.number = r.pending join ledger_account a on a.number = r.target \
+         left join ledger_transaction t on t.number = r.number \
+         where r.outcome = 'posted' and coalesce(b.target, '') <> a.party || ':' || a.purpose",
+    ),
 ];

@@ -214,7 +214,13 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
         "amount": "1.00", "currency": "CNY", "reason": "a transfer",
     });
     let posted = ("ledger.post", Some("manual:paid-1"), Nothing);
-    walk.calls(("POST /ledger/postings", &[]), body, posted).await;
+    walk.calls(("POST /ledger/postings", &[]), body.clone(), posted).await;
+    let mut waits = body;
+    (waits["cause"], waits["expires_in"]) = (json!("paid-2"), json!("7d"));
+    world.post("/admin/ledger/postings", &waits).await.expect(200);
+    let resolved = ("ledger.resolve", Some("manual:paid-2"), Nothing);
+    let body = json!({"resolution": "void", "reason": "it never came"});
+    walk.calls(("POST /ledger/pending/{cause}/resolve", &["paid-2"]), body, resolved).await;
 
     // A key that is made has no id but its own name.
     let route = "POST /signing-keys";

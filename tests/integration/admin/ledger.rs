@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate::store::Page;
 use tollgate::store::audit::AuditFilter;
 
-use super::world::World;
+use super::world::{World, text};
 
 /// A payment of a new partner's, under a cause; gives the partner's account.
 async fn paid(world: &World, cause: &str, amount: &str) -> (String, Value) {
@@ -99,7 +99,11 @@ async fn accounts_are_told_as_they_were_and_of_whom() {
     assert!(listed("?as_of=2026-11-24T07:59:59Z").await.is_empty());
     assert_eq!(listed("?party=platform").await, both[1..]);
     assert_eq!(listed(&format!("?party={}", owed.trim_end_matches(":receivable"))).await, both[..1]);
-    assert!(listed("?party=merchant:mer_1").await.is_empty());
+    let nobody = world.get("/admin/ledger/accounts?party=merchant:mer_1").await.expect(404);
+    assert!(nobody["detail"].as_str().unwrap().contains("no merchant:mer_1"), "{nobody}");
+    let first = world.get("/admin/ledger/accounts?limit=1").await.expect(200);
+    assert_eq!(first["items"].as_array().unwrap().len(), 1);
+    assert_eq!(listed(&format!("?limit=5&after={}", text(&first, "next"))).await, both[1..]);
     let sums = world.get("/admin/ledger/trial-balance").await.expect(200);
     let cny =
         json!({"currency": "CNY", "debits": "1.25", "credits": "1.25", "difference": "0.00", "accounts": 2});

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::billing::ledger::check::check;
-use tollgate::billing::ledger::history::history;
+use tollgate::billing::ledger::history::{HistoryCursor, history};
 use tollgate::billing::ledger::manual::post;
 use tollgate::billing::ledger::pending::{Done, WaitError};
-use tollgate::billing::ledger::trial_balance::trial_balance;
 use tollgate::domain::account::Account;
 use tollgate::domain::money::Currency;
 use tollgate::domain::pending::{Moved, Pending, Resolution};
-use tollgate::store::Store;
 use tollgate::store::ledger::Balance;
+use tollgate::store::trial_balance::Sides;
+use tollgate::store::{Page, Store};
 
 use super::ledger::booked;
 use super::manual::posting;
@@ -41,13 +41,34 @@ async fn balances(store: &Store) -> Vec<Balance> {
     balances
 }
 
+async fn sums(store: &Store) -> Vec<(String, Sides)> {
+    let mut transaction = store.begin_reading().await.unwrap();
+    let sums = transaction.trial_balance(None).await.unwrap();
+    transaction.roll_back().await.unwrap();
+    sums
+}
+
+/// All balances, two at a time.
+async fn page_by_page(store: &Store) -> Vec<Balance> {
+    let (mut seen, mut page) = (Vec::new(), Page::first().with_size(2));
+    loop {
+        let mut transaction = store.begin_reading().await.unwrap();
+        let told = transaction.account_balances(None, None, &page).await.unwrap();
+        transaction.roll_back().await.unwrap();
+        assert!(told.balances.len() <= 2);
+        seen.extend(told.balances);
+        let Some(next) = told.next else { return seen };
+        page = Page::after(&next).with_size(2);
+    }
+}
+
 async fn an_account_tells_its_postings_and_what_it_came_to(place: Place) {
     let store = booked(&place).await;
     let owed = account("partner:partner_1:receivable");
     post(&store, posting("paid-1", "platform:cash", "partner:partner_1:receivable", 200), ("li", november()))
         .await
         .unwrap();
-    let told = history(&store, (&owed, cny()), 0, 10).await.unwrap();
+    let told = history(&store, (&owed, cny()), HistoryCursor::default(), 10).await.unwrap();
     let mut entries: Vec<_> =
         told.entries.iter().map(|(entry, _)| (entry.cause.as_str(), entry.minor)).collect();
     entries.sort_unstable();
@@ -68,7 +89,7 @@ async fn an_account_tells_its_postings_and_what_it_came_to(place: Place) {
     }
     assert_eq!((told.opening, told.closing, told.next), (0, 52, None));
     let in_dollars: Currency = "USD".parse().unwrap();
-    let nothing = history(&store, (&owed, in_dollars), 0, 10).await.unwrap();
+    let nothing = history(&store, (&owed, in_dollars), HistoryCursor::default(), 10).await.unwrap();
     assert_eq!((nothing.opening, nothing.entries.len(), nothing.closing), (0, 0, 0));
     store.close().await;
 }
@@ -87,10 +108,11 @@ async fn balances_are_told_as_they_were(place: Place) {
     ] {
         let mut transaction = store.begin_reading().await.unwrap();
         let balances = transaction.balances(Some(at)).await.unwrap();
+        let sums = transaction.trial_balance(Some(at)).await.unwrap();
         transaction.roll_back().await.unwrap();
         let of_partner = balances.iter().find(|balance| balance.account == "partner:partner_1:receivable");
         assert_eq!(of_partner.map(|balance| balance.minor), owed, "at {at}");
-        assert!(trial_balance(&balances).unwrap().values().all(|sides| sides.difference() == 0));
+        assert!(sums.iter().all(|(_, sides)| sides.difference() == 0), "{sums:?}");
     }
     store.close().await;
 }
@@ -185,10 +207,13 @@ async fn agree(store: &Store, counted: &Counted, steps: &[Step]) {
     let known: BTreeMap<String, i128> =
         checked.balances.iter().map(|balance| (balance.account.clone(), balance.minor)).collect();
     assert_eq!(known, counted.0, "{steps:?}");
-    let sums = trial_balance(&checked.balances).unwrap();
-    assert!(sums.values().all(|sides| sides.difference() == 0), "{sums:?}");
+    let sums = sums(store).await;
+    let above = |sum: i128, minor: &i128| sum + (*minor).max(0);
+    let (debits, accounts) = (counted.0.values().fold(0, above), counted.0.len() as u64);
+    assert_eq!(sums, [("CNY".to_owned(), Sides { debits, credits: debits, accounts })], "{steps:?}");
+    assert_eq!(page_by_page(store).await, checked.balances);
     for (name, expected) in &counted.0 {
-        let (owner, mut after, mut came_to) = (account(name), 0, 0);
+        let (owner, mut after, mut came_to) = (account(name), HistoryCursor::default(), 0);
         loop {
             let page = history(store, (&owner, cny()), after, 3).await.unwrap();
             assert_eq!(page.opening, came_to, "{name} after {after}: {steps:?}");
@@ -199,6 +224,10 @@ async fn agree(store: &Store, counted: &Counted, steps: &[Step]) {
             assert_eq!(page.closing, came_to);
             let Some(next) = page.next else { break };
             assert!(next > after);
+            // What the cursor says that it came to is what it comes to.
+            let last = page.entries.last().unwrap().0.number;
+            let summed = history(store, (&owner, cny()), HistoryCursor::after(last), 3).await.unwrap();
+            assert_eq!(summed.opening, came_to, "{name} after {last}");
             after = next;
         }
         assert_eq!(came_to, *expected, "{name}: {steps:?}");
@@ -222,10 +251,13 @@ async fn no_sum_is_too_large_for_the_books(place: Place) {
     let of = |name: &str| checked.balances.iter().find(|balance| balance.account == name).unwrap().minor;
     let huge = 10 * i128::from(largest);
     assert_eq!((of("platform:cash"), of("platform:held")), (huge, -huge));
+    let (_, sides) = sums(&store).await.into_iter().find(|(currency, _)| currency == "CNY").unwrap();
+    assert_eq!((sides.debits, sides.credits), (huge + 252, huge + 252));
     let about: Vec<_> = checked.findings.iter().filter(|finding| finding.starts_with("huge-")).collect();
     assert!(about.iter().all(|finding| !finding.contains("do not balance")), "{about:?}");
     assert!(about.iter().any(|finding| finding.contains("which nothing caused")), "{about:?}");
-    let last = history(&store, (&account("platform:cash"), cny()), 108, 5).await.unwrap();
+    let last =
+        history(&store, (&account("platform:cash"), cny()), HistoryCursor::after(108), 5).await.unwrap();
     assert_eq!((last.opening, last.closing), (huge - i128::from(largest), huge));
     store.close().await;
 }

@@ -1,5 +1,6 @@
 //! Subscriptions move to another version of their plan with notice, and stay without; what they stand at stays in the policies.
 
+use tollgate::billing::plans::moves::write_down;
 use tollgate::billing::plans::{Occasion, PlanError, admit};
 use tollgate::domain::time::Timestamp;
 use tollgate::policy::load::{NoValues, load};
@@ -7,23 +8,31 @@ use tollgate::policy::snapshot::Snapshot;
 use tollgate::store::Store;
 
 use super::on_both_stores;
-use super::seed::at;
+use super::seed::{at, node};
 use crate::support::stores::Place;
 
 on_both_stores! {
     subscriptions_move_with_notice_alone,
+    a_price_or_a_date_that_changes_is_told_anew,
+    what_an_older_program_noted_is_of_what_is_seen_next,
     a_version_in_force_does_not_have_them_move_later,
+    nodes_that_look_at_once_write_each_move_down_once,
     a_version_at_which_subscriptions_stand_stays_in_the_policies,
 }
 
 /// The shipped policies, with a second version of the plan from a date on.
 fn with_next(from: &str, existing: &str) -> Snapshot {
+    at_price(from, existing, "0.01")
+}
+
+/// The same at a price.
+fn at_price(from: &str, existing: &str, per_unit: &str) -> Snapshot {
     let folder = crate::support::folder::copy_of_policies_in_a_project();
     let file = folder.path().join("policies/plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let versions = text.find("  - version: 1").unwrap();
     let next = text[versions..].replace("version: 1", &format!("version: 2\n    {existing}"));
-    let next = next.replace("2026-01-01", from);
+    let next = next.replace("2026-01-01", from).replace("per_unit: 0.01", &format!("per_unit: {per_unit}"));
     std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
     load(&folder.path().join("policies"), &NoValues).unwrap()
 }
@@ -76,6 +85,47 @@ async fn subscriptions_move_with_notice_alone(place: Place) {
     store.close().await;
 }
 
+const MOVES: &str = "existing: move\n    notice: 30d";
+
+#[track_caller]
+fn earliest(refused: Result<(), PlanError>) -> Timestamp {
+    let Err(PlanError::TooSoon(too_soon)) = refused else { panic!("{refused:?}") };
+    too_soon.earliest
+}
+
+async fn a_price_or_a_date_that_changes_is_told_anew(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let told = at("2026-11-24T08:00:00Z");
+    admitted(&store, &with_next("2026-12-25", MOVES), told).await.unwrap();
+    let later = at("2026-12-10T00:00:00Z");
+    let anew = at("2027-01-09T00:00:00Z");
+    for changed in [at_price("2026-12-25", MOVES, "0.02"), with_next("2026-12-26", MOVES)] {
+        assert_eq!(earliest(admitted(&store, &changed, later).await), anew);
+    }
+    // What was refused was not told to anybody.
+    admitted(&store, &with_next("2026-12-25", MOVES), later).await.unwrap();
+    let dearer = at_price("2027-01-10", MOVES, "0.02");
+    admitted(&store, &dearer, later).await.unwrap();
+    // Back again, it was not told all the while; but a node that starts with files of before starts.
+    let first = with_next("2026-12-25", MOVES);
+    assert_eq!(earliest(admitted(&store, &first, later).await), anew);
+    admit(&store, &first, (later, Occasion::Start), &[]).await.unwrap();
+    admitted(&store, &dearer, at("2027-01-09T00:00:00Z")).await.unwrap();
+    store.close().await;
+}
+
+async fn what_an_older_program_noted_is_of_what_is_seen_next(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let noted = at("2026-11-24T08:00:00Z").as_micros();
+    let note = "insert into plan_announcement (plan, version, part, told_at) values";
+    place.tamper(&format!("{note} ('standard', 2, 1, {noted})")).await;
+    let now = at("2026-12-20T00:00:00Z");
+    admitted(&store, &with_next("2026-12-25", MOVES), now).await.unwrap();
+    let dearer = at_price("2026-12-25", MOVES, "0.02");
+    assert_eq!(earliest(admitted(&store, &dearer, now).await), at("2027-01-19T00:00:00Z"));
+    store.close().await;
+}
+
 /// They would move at once, and nobody would have told them.
 async fn a_version_in_force_does_not_have_them_move_later(place: Place) {
     let store = subscribed(&place, 1).await;
@@ -89,6 +139,36 @@ async fn a_version_in_force_does_not_have_them_move_later(place: Place) {
         assert!(told.contains("standard@2") && told.contains("another `existing`"), "{told}");
     }
     admitted(&store, &with_next("2026-11-20", "existing: stay"), now).await.unwrap();
+    store.close().await;
+}
+
+async fn nodes_that_look_at_once_write_each_move_down_once(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let mut others = String::new();
+    for number in 2..=250 {
+        let version = if number % 2 == 0 { "1" } else { "null" };
+        others.push_str(&format!(
+            "insert into subscription (id, app, product, plan, plan_version, starts_at) \
+             values ('sub_{number}', 'app_1', 'p{number}', 'standard', {version}, 0);"
+        ));
+    }
+    // One has ended, and one stands there already.
+    others.push_str("update subscription set ends_at = 1 where id = 'sub_2'; ");
+    others.push_str("update subscription set plan_version = 2 where id = 'sub_3'");
+    place.tamper(&others).await;
+    let (policies, now) = (with_next("2026-12-25", MOVES), at("2026-12-25T00:01:00Z"));
+    let (one, other) = (node("node-1"), node("node-2"));
+    let (first, second) = tokio::join!(
+        write_down(&store, &policies, (&one, now)),
+        write_down(&store, &policies, (&other, now))
+    );
+    assert_eq!(first.unwrap() + second.unwrap(), 248);
+    let records =
+        "select cast(count(*) as text) || ' ' || cast(count(distinct subject) as text) from audit_record";
+    assert_eq!(place.texts(records).await, ["248 248"]);
+    let versions = "select cast(plan_version as text) || ' ' || cast(count(*) as text) from subscription \
+                    group by plan_version order by plan_version";
+    assert_eq!(place.texts(versions).await, ["1 1", "2 249"]);
     store.close().await;
 }
 

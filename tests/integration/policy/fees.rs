@@ -149,6 +149,8 @@ fn a_version_says_what_becomes_of_existing_subscriptions() {
         Some("notice: 30d"),
     );
     check(PLAN, currency, &with("notice: 30d"), "nobody is given notice", Some("existing: move"));
+    let short = with("existing: move\n    notice: 5s");
+    check(PLAN, currency, &short, "a notice is of a day at least", Some("30d"));
     let both = with("existing: stay\n    notice: 30d");
     check(PLAN, currency, &both, "nobody is given notice", Some("existing: move"));
     let moves =

@@ -1,6 +1,6 @@
 //! What older programs posted to accounts by their texts is told with what is posted to accounts by number.
 
-use tollgate::billing::ledger::history::history;
+use tollgate::billing::ledger::history::{HistoryCursor, history};
 use tollgate::billing::ledger::manual::post;
 use tollgate::domain::account::Account;
 use tollgate::domain::id::PostingName;
@@ -26,10 +26,10 @@ async fn postings_of_older_programs_are_told_with_new_ones(place: Place) {
     };
     post(&store, paid, ("li", START)).await.unwrap();
     let told = async |after, size| {
-        let page = history(&store, (&owed, currency), after, size).await.unwrap();
+        let page = history(&store, (&owed, currency), HistoryCursor::after(after), size).await.unwrap();
         let entries =
             page.entries.iter().map(|(entry, balance)| (entry.cause.clone(), entry.minor, *balance));
-        (page.opening, entries.collect::<Vec<_>>(), page.closing, page.next)
+        (page.opening, entries.collect::<Vec<_>>(), page.closing, page.next.map(|next| next.to_string()))
     };
     let entry = |cause: &str, minor: i64, balance: i128| (cause.to_owned(), minor, balance);
     let all = vec![
@@ -40,8 +40,8 @@ async fn postings_of_older_programs_are_told_with_new_ones(place: Place) {
         entry("manual:paid-1", -52, 0),
     ];
     assert_eq!(told(0, 10).await, (0, all.clone(), 0, None));
-    assert_eq!(told(3, 1).await, (152, all[3..4].to_vec(), 52, Some(4)));
-    assert_eq!(told(4, 1).await, (52, all[4..].to_vec(), 0, Some(5)));
+    assert_eq!(told(3, 1).await, (152, all[3..4].to_vec(), 52, Some("4.52".to_owned())));
+    assert_eq!(told(4, 1).await, (52, all[4..].to_vec(), 0, Some("5.0".to_owned())));
     assert_eq!(told(5, 1).await, (0, Vec::new(), 0, None));
     // A node of an older program goes on until it is replaced.
     let posted = "insert into ledger_transaction values (9, 'c9', 0, 'a', '2026-11', 'CNY'); \

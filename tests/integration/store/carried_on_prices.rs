@@ -93,9 +93,27 @@ async fn subscriptions_stand_at_the_version_in_force(place: Place) {
     let versions = "select id || ' ' || coalesce(cast(plan_version as text), 'follows') from subscription \
                     where id in ('s1', 's2') order by id";
     assert_eq!(place.texts(versions).await, ["s1 2", "s2 follows"]);
+}
+
+async fn what_was_noted_of_plan_versions_is_of_the_prices_that_are_seen_next(place: Place) {
+    step(&place, 40).await;
     place.tamper("insert into plan_notice values ('standard', 3, 7)").await;
-    assert!(place.try_tamper("update plan_notice set told_at = 0").await.is_err());
-    assert!(place.try_tamper("delete from plan_notice").await.is_err());
+    place.open().await.close().await;
+    let told = "select plan || ' ' || cast(version as text) || ' ' || cast(part as text) || ' ' || cast(told_at as text) || ' ' \
+                || coalesce(tariff, 'nothing') from plan_announcement";
+    assert_eq!(place.texts(told).await, ["standard 3 1 7 nothing"]);
+    assert!(place.try_tamper("update plan_announcement set told_at = 0").await.is_err());
+    assert!(place.try_tamper("delete from plan_announcement").await.is_err());
+}
+
+#[tokio::test]
+async fn what_was_noted_of_plan_versions_is_carried_on_in_sqlite() {
+    what_was_noted_of_plan_versions_is_of_the_prices_that_are_seen_next(Place::sqlite()).await;
+}
+
+#[tokio::test]
+async fn what_was_noted_of_plan_versions_is_carried_on_in_postgres() {
+    what_was_noted_of_plan_versions_is_of_the_prices_that_are_seen_next(Place::postgres().await).await;
 }
 
 /// Versions that an older program kept: of the second it was noted that subscriptions move to it.

@@ -1,0 +1,102 @@
+//! What was told of plan versions to which subscriptions move, and when. Append-only, by triggers of both stores.
+
+use super::error::StoreError;
+use super::plan_version::KeptVersion;
+use super::row::{known, parse};
+use super::tariff_form;
+use super::transaction::Transaction;
+use crate::domain::money::Rounding;
+use crate::domain::plan::{PlanRef, PlanVersion};
+use crate::domain::time::Timestamp;
+
+/// What was told of a plan version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// When.
+    pub told_at: Timestamp,
+    /// Its prices and its date; none, if an older program noted its number alone.
+    pub terms: Option<KeptVersion>,
+}
+
+row! {
+    AnnouncementRow {
+        told_at: i64,
+        effective_from: Option<i64>,
+        currency: Option<String>,
+        rounding: Option<String>,
+        form: Option<i64>,
+        tariff: Option<String>,
+    }
+}
+
+impl TryFrom<AnnouncementRow> for Announcement {
+    type Error = StoreError;
+
+    fn try_from(row: AnnouncementRow) -> Result<Self, StoreError> {
+        let terms = match (row.currency, row.rounding, row.form, row.tariff) {
+            (Some(currency), Some(rounding), Some(form), Some(tariff)) => {
+                let currency = parse("plan_announcement.currency", &currency)?;
+                let rounding = known("plan_announcement.rounding", Rounding::named(&rounding))?;
+                let tariff = tariff_form::read((form, &tariff), currency, rounding)?;
+                Some(KeptVersion { tariff, effective_from: super::row::time(row.effective_from) })
+            }
+            _ => None,
+        };
+        Ok(Self { told_at: Timestamp::from_micros(row.told_at), terms })
+    }
+}
+
+impl Transaction {
+    /// What was told of a plan version, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn announcements(&mut self, plan: &PlanRef) -> Result<Vec<Announcement>, StoreError> {
+        let rows: Vec<AnnouncementRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select told_at, effective_from, currency, rounding, form, tariff from plan_announcement \
+                 where plan = $1 and version = $2 order by part",
+            )
+            .bind(plan.name.as_str())
+            .bind(i64::from(plan.version))
+            .fetch_all(db)
+            .await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Notes that `version` is told as it is since `told_at`, after so many announcements of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if its prices cannot be written; [`StoreError::Unavailable`].
+    pub async fn announce(
+        &mut self,
+        version: &PlanVersion,
+        after: usize,
+        told_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let PlanVersion { reference, tariff, effective_from, .. } = version;
+        let text = tariff_form::write(tariff)?;
+        let part = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
+        // Another node may note it at the same time: what it says is as right.
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into plan_announcement (plan, version, part, told_at, effective_from, currency, rounding, form, tariff) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+            )
+            .bind(reference.name.as_str())
+            .bind(i64::from(reference.version))
+            .bind(part)
+            .bind(told_at.as_micros())
+            .bind(effective_from.as_micros())
+            .bind(tariff.currency.to_string())
+            .bind(tariff.rounding.name())
+            .bind(tariff_form::FORM)
+            .bind(text.as_str())
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! `tollgate exceptions` against a listening admin API: what someone knows of a call is said on the command line.
+
+use tollgate::domain::id::PartnerId;
+use tollgate::domain::share::{Held, Receiver, Share};
+use tollgate::domain::split::Split;
+use tollgate::domain::transaction::{Details, Extent, TransactionKind};
+use tollgate::domain::usage::{Evidence, UsageRecord};
+
+use super::administration::{json, run};
+use crate::admin::world::World;
+use crate::billing::seed::{plan, record, refund_named, register, sale, tariff, usage};
+
+const WHO: [&str; 4] = ["--who", "li", "--why", "the shop's books"];
+
+/// Books with these records of a node.
+async fn with(records: &[UsageRecord]) -> World {
+    let world = World::new().await;
+    register(&world.store, &plan("standard", 1), &tariff("0.01", 0, "2.5")).await;
+    record(&world.store, 1, records).await;
+    world
+}
+
+fn unreadable(id: u128) -> UsageRecord {
+    UsageRecord {
+        evidence: Evidence::Exception { reason: "it is not JSON".to_owned() },
+        ..usage(id, 1, None)
+    }
+}
+
+fn id(number: u128) -> String {
+    uuid::Uuid::from_u128(number).to_string()
+}
+
+#[tokio::test]
+async fn all_that_a_share_goes_by_can_be_given() {
+    let world = World::new().await;
+    let mut tariff = tariff("0.01", 0, "2.5");
+    if let Some(Share { items }) = &mut tariff.share {
+        let item = items.first_mut().unwrap();
+        item.categories = vec!["ebook".parse().unwrap()];
+        (item.base.tax, item.base.shipping) = (Held::Out, Held::Out);
+        let carrier = Receiver::Named("carrier".parse().unwrap());
+        item.split = Some(Split::new(vec![(Receiver::Platform, 50), (carrier, 50)]).unwrap());
+    }
+    register(&world.store, &plan("standard", 1), &tariff).await;
+    let partner = PartnerId::new(&world.partner().await).unwrap();
+    record(&world.store, 1, &[unreadable(1)]).await;
+    let usage = id(1);
+    let party = format!("carrier={partner}");
+    let rate = [
+        "exceptions",
+        "resolve",
+        &usage,
+        "rate-by",
+        "--units",
+        "1",
+        "--transaction",
+        "o-1",
+        "--kind",
+        "sale",
+    ];
+    let sale = ["--amount", "130.00", "--currency", "CNY", "--category", "ebook", "--tax", "20.00"];
+    let more = ["--shipping", "10.00", "--party", &party];
+    let resolved = json(&world, &[&rate[..], &sale[..], &more[..], &WHO[..]].concat()).await;
+    let evidence = &resolved["evidence"]["transaction"];
+    assert_eq!((&evidence["tax"], &evidence["shipping"]), (&"20.00".into(), &"10.00".into()));
+    assert_eq!(evidence["parties"]["carrier"], partner.as_str());
+    let charges = resolved["charges"].as_array().unwrap();
+    let share = charges.iter().find(|charge| charge["kind"] == "revenue_share").unwrap();
+    assert_eq!(share["amount"], "2.50");
+    let shown = run(&world, &["usage", "show", &usage]).await;
+    assert!(shown.out.contains("by this evidence") && shown.out.contains("130.00"), "{}", shown.out);
+    let wrong =
+        run(&world, &["exceptions", "resolve", &usage, "rate-by", "--transaction", "o", "--party", "x"])
+            .await;
+    assert_eq!(wrong.status, 2);
+}
+
+#[tokio::test]
+async fn what_stays_charged_though_it_is_waived_is_told() {
+    let world = with(&[usage(1, 1, Some(sale("o-1", 100))), usage(2, 1, Some(sale("o-1", 200)))]).await;
+    let listed = json(&world, &["exceptions"]).await;
+    let waive = ["exceptions", "resolve", listed[0]["id"].as_str().unwrap(), "waive"];
+    let waived = run(&world, &[&waive[..], &WHO[..]].concat()).await;
+    assert_eq!(waived.status, 0, "{}", waived.err);
+    assert!(waived.err.contains("stays charged") && waived.out.contains("service_fee"), "{}", waived.err);
+}
+
+#[tokio::test]
+async fn a_refund_of_what_is_gone_is_said_to_change_nothing() {
+    let mut cancelled = refund_named("c-1", "o-1", 0);
+    cancelled.kind = TransactionKind::Cancellation;
+    cancelled.details = Details { extent: Extent::Rest, ..Details::default() };
+    let records = [
+        usage(1, 1, Some(sale("o-1", 10_000))),
+        usage(2, 1, Some(cancelled)),
+        usage(3, 1, Some(sale("o-1", 9_000))),
+        usage(4, 1, Some(sale("o-2", 10_000))),
+        usage(5, 1, Some(sale("o-2", 9_000))),
+    ];
+    let world = with(&records).await;
+    let refund = async |number: u128, of: &str| {
+        let usage = id(number);
+        let rate = [
+            "exceptions",
+            "resolve",
+            &usage,
+            "rate-by",
+            "--transaction",
+            "r-1",
+            "--kind",
+            "refund",
+            "--of",
+            of,
+        ];
+        let sum = ["--amount", "90.00", "--currency", "CNY"];
+        run(&world, &[&rate[..], &sum[..], &WHO[..]].concat()).await
+    };
+    let nothing = refund(3, "o-1").await;
+    assert!(nothing.status == 0 && nothing.err.contains("It changed no share"), "{}", nothing.err);
+    let something = refund(5, "o-2").await;
+    assert!(something.status == 0 && !something.err.contains("It changed no share"), "{}", something.err);
+    assert!(something.out.contains("-2.25"), "{}", something.out);
+}
+
+#[tokio::test]
+async fn an_amount_below_zero_is_told_to_be_wrong_and_is_no_other_argument() {
+    let world = with(&[unreadable(1)]).await;
+    let usage = id(1);
+    let rate = [
+        "exceptions",
+        "resolve",
+        &usage,
+        "rate-by",
+        "--units",
+        "1",
+        "--transaction",
+        "o-1",
+        "--kind",
+        "sale",
+    ];
+    let refused =
+        run(&world, &[&rate[..], &["--amount", "-6", "--currency", "CNY"], &WHO[..]].concat()).await;
+    assert!(refused.status == 3 && refused.err.contains("below zero"), "{}", refused.err);
+}
