@@ -158,7 +158,11 @@ impl ChargeKind {
     pub fn is_recurring(self) -> bool {
         match self {
             Self::MonthlyFee | Self::Minimum => true,
-            Self::ServiceFee | Self::Rewalk | Self::RevenueShare | Self::ShareReversal | Self::ShareRewalk => false,
+            Self::ServiceFee
+            | Self::Rewalk
+            | Self::RevenueShare
+            | Self::ShareReversal
+            | Self::ShareRewalk => false,
         }
     }
 

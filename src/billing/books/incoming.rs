@@ -104,8 +104,9 @@ impl Incoming {
         let apps = distinct(self.records.iter().map(|recorded| &recorded.usage.app));
         let places: HashMap<AppId, usize, foldhash::fast::RandomState> =
             apps.into_iter().cloned().zip(0..).collect();
-        self.records
-            .sort_by_cached_key(|Recorded { usage, .. }| (places.get(&usage.app).copied(), usage.at, usage.id));
+        self.records.sort_by_cached_key(|Recorded { usage, .. }| {
+            (places.get(&usage.app).copied(), usage.at, usage.id)
+        });
     }
 
     /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
