@@ -72,6 +72,7 @@ const STEPS: &[Step] = &[
     step!(38, "completeness", "0038_completeness.sql"),
     step!(39, "balances", "0039_balances.sql"),
     step!(40, "repeatable_calls", "0040_repeatable_calls.sql"),
+    step!(43, "balance_parts", "0043_balance_parts.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

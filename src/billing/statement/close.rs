@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::content::{self, Unreadable};
+use super::paid::tell_paid;
 use crate::domain::charge::LineKey;
 use crate::domain::hexadecimal::hexadecimal;
 use crate::domain::id::{AppId, PartnerId};
@@ -81,7 +82,8 @@ pub async fn close(
     }
     may_close(&mut transaction, period, (zone, now), early).await?;
     let first = transaction.next_statement_number().await?;
-    let statements = arrange(transaction.line_totals(period, None).await?, period)?;
+    let mut statements = arrange(transaction.line_totals(period, None).await?, period)?;
+    tell_paid(&mut transaction, &mut statements, (period, None)).await?;
     let keep = |(number, statement)| keep(number, statement, now);
     let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
     transaction.insert_statements(&kept).await?;
@@ -152,9 +154,10 @@ pub async fn running(
 ) -> Result<(Period, Vec<Statement>), StatementError> {
     let mut transaction = store.begin_reading().await?;
     let period = first_open(&transaction.closed_periods().await?, Period::of(now, zone));
-    let lines = transaction.line_totals(period, Some(app)).await?;
+    let mut statements = arrange(transaction.line_totals(period, Some(app)).await?, period)?;
+    tell_paid(&mut transaction, &mut statements, (period, Some(app))).await?;
     transaction.roll_back().await?;
-    Ok((period, arrange(lines, period)?))
+    Ok((period, statements))
 }
 
 /// The first period from `from` on that is not `closed`.
@@ -176,7 +179,11 @@ async fn read(
             let kept = transaction.statements(period, app).await?;
             Ok(kept.iter().map(content::read).collect::<Result<_, _>>()?)
         }
-        None => Ok(arrange(transaction.line_totals(period, app).await?, period)?),
+        None => {
+            let mut statements = arrange(transaction.line_totals(period, app).await?, period)?;
+            tell_paid(transaction, &mut statements, (period, app)).await?;
+            Ok(statements)
+        }
     }
 }
 
@@ -230,7 +237,8 @@ pub(in crate::billing) fn arrange(
             adjustments_last.then_with(|| one.key.cmp(&other.key))
         });
         let totals = Totals::of(&lines, currency)?;
-        Ok(Statement { standing: StatementStanding::Draft, partner, app, period, currency, lines, totals })
+        let (standing, paid) = (StatementStanding::Draft, None);
+        Ok(Statement { standing, partner, app, period, currency, lines, totals, paid })
     };
     by_party.into_iter().map(statement).collect()
 }

@@ -3,6 +3,7 @@
 mod close;
 pub mod content;
 pub mod export;
+mod paid;
 pub mod running_charges;
 
 pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, kept, running, show};
