@@ -1,4 +1,5 @@
-//! Balances that fees are paid from: made for an app, or for all apps of a partner, looked at, and paid into.
+//! Balances that fees are paid from: made for an app, or for all apps of a partner, and looked at. What changes them is in
+//! [`super::balance_change`].
 
 use std::sync::Arc;
 
@@ -13,19 +14,19 @@ use super::parameters::{Id, Parameters};
 use super::partner::forget_apps;
 use super::problem::{FieldError, Problem};
 use super::state::AdminState;
-use crate::billing::balance::deposits::{DepositError, Deposited, deposit as pay_in};
 use crate::billing::balance::leases::give_up;
 use crate::billing::balance::left;
 use crate::billing::error::BillingError;
 use crate::domain::action::Action;
 use crate::domain::audit::Subject;
-use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Stretch};
+use crate::domain::balance::{Balance, BalanceKind, Lease, Owner, Part, Stretch};
 use crate::domain::id::{AppId, BalanceId, NodeId, PartnerId};
 use crate::domain::money::{Amount, Currency};
 use crate::domain::random::new_id;
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
-use crate::store::StoreError;
-use crate::store::balance::Deposit;
+use crate::store::page::MAX_PAGE_SIZE;
+use crate::store::{Page, StoreError};
 
 /// The kinds of balance by name.
 const KINDS: [&str; 3] = ["prepaid", "credit", "budget"];
@@ -45,16 +46,56 @@ pub(super) async fn create(
     let built = (|| Some((owner?, kind?, currency?)))();
     let (owner, kind, currency) = body.finish(built)?;
     let id = BalanceId::new(&new_id("bal_", &*state.random)?).map_err(|_| Problem::Internal)?;
-    let balance = Balance { id, owner, kind, currency, created_at: state.clock.now() };
-    let made = shown(&balance);
+    let balance = Balance { id, owner, kind, currency, created_at: state.clock.now(), ended_at: None };
+    let mut made = shown(&balance);
     let store = who.recording(&state, (Action::BalanceCreate, subject(&balance)), (None, Some(&made)));
     store.create_balance(&balance).await.map_err(|error| refused(error, &balance))?;
-    match &balance.owner {
-        Owner::App(app) => state.invalidation.forget_app(app),
-        Owner::Partner(partner) => forget_apps(&state, partner).await?,
+    forget(&state, &balance).await?;
+    if !has_fees(&state, &balance).await? {
+        let owner = balance.owner.kind();
+        made["warning"] = json!(format!(
+            "no plan that this {owner} is subscribed to has fees in {currency}: nothing is paid from this balance"
+        ));
     }
     tracing::info!(balance = %balance.id, owner = balance.owner.id(), kind = kind.name(), "a balance was made");
     created(&format!("/admin/balances/{}", balance.id), made)
+}
+
+/// Has what is known of those forgotten whose fees it pays.
+pub(super) async fn forget(state: &AdminState, balance: &Balance) -> Result<(), Problem> {
+    match &balance.owner {
+        Owner::App(app) => state.invalidation.forget_app(app),
+        Owner::Partner(partner) => forget_apps(state, partner).await?,
+    }
+    Ok(())
+}
+
+/// Whether a plan to which someone is subscribed whose fees it pays has fees in its currency, or nobody is subscribed to any yet.
+async fn has_fees(state: &AdminState, balance: &Balance) -> Result<bool, Problem> {
+    let apps = match &balance.owner {
+        Owner::App(app) => vec![app.clone()],
+        Owner::Partner(partner) => {
+            let first = Page::first().with_size(MAX_PAGE_SIZE);
+            let apps = state.store.apps_of(partner, &first).await?;
+            if apps.len() == MAX_PAGE_SIZE as usize {
+                // Not all are looked at: it is not known.
+                return Ok(true);
+            }
+            apps.into_iter().map(|app| app.id).collect()
+        }
+    };
+    let (snapshot, mut is_subscribed) = (state.policies.load(), false);
+    for app in &apps {
+        for subscription in state.store.subscriptions_of(app).await? {
+            let Some(plan) = snapshot.plans.get(&subscription.plan) else { continue };
+            is_subscribed = true;
+            let has_fees = |tariff: &Tariff| tariff.currency == balance.currency && !tariff.fees.is_empty();
+            if plan.versions.iter().any(|version| has_fees(&version.tariff)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(!is_subscribed)
 }
 
 /// Whose the new balance is: an app's or a partner's.
@@ -88,7 +129,7 @@ fn kind(
 }
 
 /// An amount that is not below zero, in minor units.
-fn money(text: &str, currency: Currency) -> Result<i64, String> {
+pub(super) fn money(text: &str, currency: Currency) -> Result<i64, String> {
     match Amount::parse(text, currency) {
         Ok(amount) if amount.minor >= 0 => Ok(amount.minor),
         Ok(_) => Err("must not be below zero".to_owned()),
@@ -96,7 +137,7 @@ fn money(text: &str, currency: Currency) -> Result<i64, String> {
     }
 }
 
-fn text(value: &Value) -> Result<String, String> {
+pub(super) fn text(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a string such as \"100.00\"".to_owned())
 }
 
@@ -129,40 +170,6 @@ pub(super) async fn get(State(state): State<Arc<AdminState>>, Id(id): Id) -> Ans
     ok(with_sums(&state, &balance).await?)
 }
 
-/// `POST /admin/balances/{id}/deposits`: the same again under the same cause changes nothing.
-pub(super) async fn deposit(
-    State(state): State<Arc<AdminState>>,
-    who: Administrator,
-    Id(id): Id,
-    mut body: Fields,
-) -> Answer {
-    let balance = find(&state, &id).await?;
-    let currency = balance.currency;
-    let amount = body.required("amount", |value| match money(&text(value)?, currency)? {
-        0 => Err("must be above zero".to_owned()),
-        minor => Ok(minor),
-    });
-    let cause = body.required("cause", fields::name);
-    let (minor, cause) = body.finish(amount.zip(cause))?;
-    let partner = partner_of(&state, &balance).await?;
-    let at = state.clock.now();
-    let deposit = Deposit { balance: balance.id.clone(), cause, minor, at };
-    let mut transaction = state.store.begin().await?;
-    let (_, deposited) = pay_in(&mut transaction, &deposit, &partner).await.map_err(not_paid_in)?;
-    if deposited == Deposited::Now {
-        let told = json!({
-            "amount": Amount { minor, currency }.to_string(), "currency": currency.code(), "cause": deposit.cause,
-        });
-        let what = (Action::BalanceDeposit, subject(&balance));
-        who.record((&state, &mut transaction), what, (None, Some(&told))).await?;
-        transaction.commit().await?;
-        tracing::info!(balance = %balance.id, minor, "money was paid into a balance");
-    } else {
-        transaction.roll_back().await?;
-    }
-    ok(with_sums(&state, &balance).await?)
-}
-
 /// `POST /admin/balances/{id}/give-back`: what a node has leased of it that will not come back.
 pub(super) async fn give_back(
     State(state): State<Arc<AdminState>>,
@@ -186,17 +193,7 @@ pub(super) async fn give_back(
     ok(with_sums(&state, &balance).await?)
 }
 
-fn not_paid_in(error: DepositError) -> Problem {
-    match error {
-        DepositError::Missing => Problem::NotFound("balance"),
-        DepositError::Budget | DepositError::Differs { .. } => {
-            Problem::Conflict(format!("Nothing was paid in: {error}."))
-        }
-        DepositError::Books(error) => of_books(error),
-    }
-}
-
-fn of_books(error: BillingError) -> Problem {
+pub(super) fn of_books(error: BillingError) -> Problem {
     match error {
         BillingError::Store(error) => error.into(),
         error => {
@@ -206,21 +203,13 @@ fn of_books(error: BillingError) -> Problem {
     }
 }
 
-/// The partner whose the money is that is paid in.
-async fn partner_of(state: &AdminState, balance: &Balance) -> Result<PartnerId, Problem> {
-    match &balance.owner {
-        Owner::Partner(partner) => Ok(partner.clone()),
-        Owner::App(app) => Ok(state.store.app(app).await?.ok_or(Problem::NotFound("app"))?.partner),
-    }
-}
-
-async fn find(state: &AdminState, id: &str) -> Result<Balance, Problem> {
+pub(super) async fn find(state: &AdminState, id: &str) -> Result<Balance, Problem> {
     let missing = Problem::NotFound("balance");
     let Ok(id) = BalanceId::new(id) else { return Err(missing) };
     state.store.balance(&id).await?.ok_or(missing)
 }
 
-fn subject(balance: &Balance) -> Subject {
+pub(super) fn subject(balance: &Balance) -> Subject {
     Subject::new(balance.id.as_str()).about(balance.owner.id())
 }
 
@@ -233,11 +222,12 @@ fn shown(balance: &Balance) -> Value {
         "currency": balance.currency.code(),
         "limit": limit,
         "created_at": balance.created_at.to_string(),
+        "ended_at": balance.ended_at.map(|ended| ended.to_string()),
     })
 }
 
 /// With its sums; of a budget, those of the month that runs.
-async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Problem> {
+pub(super) async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Problem> {
     let (zone, now) = (state.policies.load().platform.zone.clone(), state.clock.now());
     let funds = left::funds(&state.store, balance, now, &zone).await.map_err(of_books)?;
     let money = |minor| json!(Amount { minor, currency: balance.currency }.to_string());
@@ -258,18 +248,25 @@ async fn with_sums(state: &AdminState, balance: &Balance) -> Result<Value, Probl
 }
 
 /// Units that a node may let through, or has let through and that are not recorded yet.
-fn lease(Lease { stretch, node, units: leased }: &Lease) -> Value {
+fn lease(Lease { stretch, run, units: leased }: &Lease) -> Value {
     let mut told = units(stretch, *leased);
-    told["node"] = json!(node.as_str());
+    told["node"] = json!(run.node.as_str());
     told
 }
 
 fn units(stretch: &Stretch, units: u64) -> Value {
-    json!({
+    let mut told = json!({
         "app": stretch.app.as_str(),
         "product": stretch.product.as_str(),
         "plan": stretch.plan.to_string(),
         "period": stretch.service_period.to_string(),
         "units": units,
-    })
+    });
+    if let Some(Part { item, promotion }) = &stretch.part {
+        told["item"] = json!(item.as_str());
+        if let Some(place) = promotion {
+            told["promotion"] = json!(place.saturating_add(1));
+        }
+    }
+    told
 }

@@ -11,6 +11,7 @@ use http::header::CONTENT_TYPE;
 use super::answer::Answer;
 use super::problem::Problem;
 use super::state::AdminState;
+use crate::billing::balance::alerts::PERCENTS;
 
 /// How long the page waits for the count of open exceptions; beyond: it shows the one before.
 const COUNT_TIME: Duration = Duration::from_secs(1);
@@ -40,6 +41,12 @@ pub(super) async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
     let unsettled = state.store.unsettled_sale_count(state.clock.now());
     if let Ok(Ok(count)) = tokio::time::timeout(COUNT_TIME, unsettled).await {
         state.unsettled_sales.store(count, Ordering::Relaxed);
+    }
+    for (percent, known) in PERCENTS.iter().zip(&*state.balance_alerts) {
+        let told = state.store.balance_alert_count(*percent);
+        if let Ok(Ok(count)) = tokio::time::timeout(COUNT_TIME, told).await {
+            known.store(count, Ordering::Relaxed);
+        }
     }
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, media_type)], (state.metrics)()).into_response()

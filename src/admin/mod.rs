@@ -12,6 +12,7 @@ mod app_fields;
 mod app_secret;
 mod audit;
 mod balance;
+mod balance_change;
 mod client_certificate;
 mod client_fields;
 mod credential;

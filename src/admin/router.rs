@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, balance, client_certificate, credential, exceptions, grant, health,
+    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, exceptions, grant, health,
     introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token,
     partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key, standing,
     statement, subscription, switch, token, usage, waiting_posting,
@@ -121,7 +121,11 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/statements/{period}/{app}/charges", get(statement::charges))
         .route("/balances", get(balance::list).post(balance::create))
         .route("/balances/{id}", get(balance::get))
-        .route("/balances/{id}/deposits", post(balance::deposit))
+        .route("/balances/{id}/deposits", post(balance_change::deposit))
+        .route("/balances/{id}/withdrawals", post(balance_change::withdraw))
+        .route("/balances/{id}/corrections", post(balance_change::correct))
+        .route("/balances/{id}/limit", post(balance_change::limit))
+        .route("/balances/{id}/end", post(balance_change::end))
         .route("/balances/{id}/give-back", post(balance::give_back))
         .route("/sales/pending", get(sale::pending))
         .route("/sales/waiting", get(sale::waiting))

@@ -97,6 +97,9 @@ pub struct AdminState {
     pub open_exceptions: Arc<AtomicU64>,
     /// Sales that should be settled and are not, as counted for the last `/metrics`.
     pub unsettled_sales: Arc<AtomicU64>,
+    /// How often it was told that so many percent of a balance are used, as counted for the last `/metrics`, by
+    /// [`crate::billing::balance::alerts::PERCENTS`].
+    pub balance_alerts: Arc<[AtomicU64; 2]>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Why the node should get no calls now, beside its store being out of reach; `Ok` if it should.

@@ -58,6 +58,58 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         cause: String,
     },
+    /// Pay money out again that nothing was spent of
+    ///
+    /// The same cause pays out once. To end a balance first keeps calls from spending it meanwhile.
+    Withdraw {
+        /// The balance's id
+        id: String,
+        /// How much, such as 100.00
+        #[arg(long)]
+        amount: String,
+        /// What names the payment, such as the reference of a bank transfer
+        #[arg(long, value_name = "TEXT")]
+        cause: String,
+    },
+    /// Correct a deposit: say how much had come in
+    ///
+    /// What was spent of money that had never come in is owed again, and calls are refused until the balance has as much.
+    Correct {
+        /// The balance's id
+        id: String,
+        /// The cause of the deposit
+        #[arg(long, value_name = "TEXT")]
+        deposit: String,
+        /// How much had come in, such as 100.00; 0.00 for nothing
+        #[arg(long)]
+        amount: String,
+        /// What names the correction: it is made once
+        #[arg(long, value_name = "TEXT")]
+        cause: String,
+    },
+    /// Change the limit of a credit or a budget
+    ///
+    /// What nodes have leased by then stays leased: a lower limit is kept to within seconds.
+    Limit {
+        /// The balance's id
+        id: String,
+        /// The new limit, such as 100.00
+        #[arg(value_name = "AMOUNT")]
+        limit: String,
+        /// Why: the same cause changes it once
+        #[arg(long, value_name = "TEXT")]
+        cause: String,
+    },
+    /// End a balance: from now on fees are owed, or paid from another one
+    ///
+    /// What is left of it stays its owner's: pay it out with `withdraw`.
+    End {
+        /// The balance's id
+        id: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        cause: String,
+    },
     /// Give back what a node has leased that is lost for good
     ///
     /// A node that starts again under its name gives it back itself. If one does so after this, what its calls have used is spent
@@ -99,6 +151,8 @@ const COLUMNS: &[Column] = &[
     ("currency", "/currency"),
     ("limit", "/limit"),
     ("created", "/created_at"),
+    ("ended", "/ended_at"),
+    ("warning", "/warning"),
 ];
 
 const SUMS: &[Column] = &[
@@ -113,6 +167,8 @@ const SUMS: &[Column] = &[
     ("spent", "/spent"),
     ("reserved", "/reserved"),
     ("left", "/left"),
+    ("ended", "/ended_at"),
+    ("already taken", "/already_taken"),
 ];
 
 pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
@@ -139,6 +195,21 @@ pub(super) fn run(arguments: BalanceArguments, screen: &Screen) -> Outcome {
         Action::Deposit { id, amount, cause } => {
             let body = json!({ "amount": amount, "cause": cause });
             screen.entry(&node.post(&path(&id, "/deposits"), &body)?, SUMS)
+        }
+        Action::Withdraw { id, amount, cause } => {
+            let body = json!({ "amount": amount, "cause": cause });
+            screen.entry(&node.post(&path(&id, "/withdrawals"), &body)?, SUMS)
+        }
+        Action::Correct { id, deposit, amount, cause } => {
+            let body = json!({ "deposit": deposit, "amount": amount, "cause": cause });
+            screen.entry(&node.post(&path(&id, "/corrections"), &body)?, SUMS)
+        }
+        Action::Limit { id, limit, cause } => {
+            let body = json!({ "limit": limit, "cause": cause });
+            screen.entry(&node.post(&path(&id, "/limit"), &body)?, SUMS)
+        }
+        Action::End { id, cause } => {
+            screen.entry(&node.post(&path(&id, "/end"), &json!({ "cause": cause }))?, SUMS)
         }
     }
 }

@@ -109,6 +109,8 @@ const COLUMNS: &[Column] = &[
     ("app", "/app"),
     ("partner", "/partner"),
     ("total", "/total"),
+    ("paid from balance", "/paid_from_balance"),
+    ("left to pay", "/left_to_pay"),
     ("currency", "/currency"),
     ("status", "/status"),
     ("number", "/number"),

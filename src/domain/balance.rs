@@ -4,7 +4,7 @@
 //! What is left follows from sums alone: what was paid in, what was spent, and what is reserved for calls that nodes may still let
 //! through.
 
-use super::id::{AppId, BalanceId, NodeId, PartnerId, ProductName};
+use super::id::{AppId, BalanceId, ItemName, NodeId, PartnerId, ProductName};
 use super::money::Currency;
 use super::plan::PlanRef;
 use super::time::{Period, Timestamp};
@@ -105,7 +105,7 @@ impl BalanceKind {
     }
 }
 
-/// A balance. It never changes: what moves are the sums of what is paid in and spent.
+/// A balance. Only its limit changes, and that it ends; what moves are the sums of what is paid in and spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
     /// Its id.
@@ -118,6 +118,8 @@ pub struct Balance {
     pub currency: Currency,
     /// Since when fees are counted on it.
     pub created_at: Timestamp,
+    /// Until when they are, if it has ended: those of later calls are owed, or paid from another.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// The sums of a balance, in minor units; what is spent of a budget is that of one service period.
@@ -132,6 +134,22 @@ pub struct Funds {
 }
 
 impl Balance {
+    /// Whether fees of calls of that time are counted on it.
+    #[must_use]
+    pub fn is_for(&self, at: Timestamp) -> bool {
+        self.created_at <= at && self.ended_at.is_none_or(|ended| at < ended)
+    }
+
+    /// What of the money that was paid in may be paid out again, in minor units: what nothing was spent of, and nothing is reserved of.
+    #[must_use]
+    pub fn withdrawable(&self, funds: Funds) -> i64 {
+        let unspent = funds.paid_in.saturating_sub(funds.spent.max(0));
+        match self.kind {
+            BalanceKind::Prepaid | BalanceKind::Credit(_) => self.left(funds).min(unspent).max(0),
+            BalanceKind::Budget(_) => 0,
+        }
+    }
+
     /// What may still be promised, in minor units. Below zero only by calls that no node had promised anything for.
     #[must_use]
     pub fn left(&self, funds: Funds) -> i64 {
@@ -162,15 +180,27 @@ impl PaidFrom {
     pub(super) fn detail_when_exhausted(&self) -> String {
         let Self { balance, kind, currency } = self;
         let what = match kind {
-            BalanceKind::Prepaid => "pay money in, and a second later calls pass again.",
-            BalanceKind::Credit(_) => "pay what is owed, or ask the platform for more credit.",
-            BalanceKind::Budget(_) => "it is whole again next month; ask whoever set it for more.",
+            BalanceKind::Prepaid => "Pay money in, and a second later calls pass again.",
+            BalanceKind::Credit(_) => "Pay what is owed, or ask the platform for more credit.",
+            BalanceKind::Budget(_) => "It is whole again next month; ask whoever set it for more.",
         };
-        format!("Balance {balance} in {currency} does not bear this call, which had no effect: {what}")
+        format!(
+            "What balance {balance} has left in {currency}, beside what is reserved for calls under way and on other nodes, is less \
+             than this call may cost, which had no effect. {what}"
+        )
     }
 }
 
-/// For what units of a balance are leased: what they come to is known for such a stretch as a whole.
+/// Which units of a plan version a call uses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Part {
+    /// Those of the item of that name.
+    pub item: ItemName,
+    /// Those in its promotion of that place, from 0; else those that go by its own price.
+    pub promotion: Option<usize>,
+}
+
+/// For what units of a balance are leased. What they come to is known for all of an item together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stretch {
     /// The balance.
@@ -181,8 +211,19 @@ pub struct Stretch {
     pub product: ProductName,
     /// The plan version in force.
     pub plan: PlanRef,
+    /// Which of its units; none: any of them, as older programs leased.
+    pub part: Option<Part>,
     /// The period in which they are used.
     pub service_period: Period,
+}
+
+/// A run of a node, from start to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Run {
+    /// The node.
+    pub node: NodeId,
+    /// The last record of its journal when it started: those of the run's calls come behind it.
+    pub since: u64,
 }
 
 /// Units of a balance that a node may let through, or has let through and are not recorded yet.
@@ -190,8 +231,8 @@ pub struct Stretch {
 pub struct Lease {
     /// For what.
     pub stretch: Stretch,
-    /// To which node.
-    pub node: NodeId,
+    /// To which run of a node.
+    pub run: Run,
     /// How many; above zero.
     pub units: u64,
 }
@@ -207,7 +248,20 @@ mod tests {
             kind,
             currency: "CNY".parse().unwrap(),
             created_at: Timestamp::default(),
+            ended_at: None,
         }
+    }
+
+    #[test]
+    fn what_may_be_paid_out_is_neither_spent_nor_reserved_nor_credit() {
+        let out =
+            |kind, paid_in, spent, reserved| balance(kind).withdrawable(Funds { paid_in, spent, reserved });
+        assert_eq!(out(BalanceKind::Prepaid, 100, 30, 7), 63);
+        assert_eq!(out(BalanceKind::Prepaid, 100, 130, 0), 0);
+        assert_eq!(out(BalanceKind::Credit(50), 100, 30, 7), 70, "what is reserved is within the credit");
+        assert_eq!(out(BalanceKind::Credit(50), 100, 30, 90), 30);
+        assert_eq!(out(BalanceKind::Credit(50), 10, 30, 0), 0);
+        assert_eq!(out(BalanceKind::Budget(50), 0, 0, 0), 0);
     }
 
     #[test]

@@ -27,6 +27,17 @@ pub struct Statement {
     pub lines: Vec<StatementLine>,
     /// What they come to.
     pub totals: Totals,
+    /// What of it was paid from balances by then; none of one that an older program closed, which does not tell.
+    pub paid: Option<Paid>,
+}
+
+/// What of a statement was paid from balances, when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// By what was paid into balances.
+    pub from_balance: Amount,
+    /// What is left to pay: the total less that.
+    pub left: Amount,
 }
 
 /// Whether a statement can still change.

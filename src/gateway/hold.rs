@@ -56,14 +56,25 @@ impl Promised {
     }
 }
 
+/// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits.
+///
+/// # Errors
+/// [`Refusal::BalanceExhausted`].
+pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+    match purse(worker, call, permit)? {
+        Some((purse, paid_from)) if purse.lacks(UNITS) => {
+            Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Promises a call what it needs.
 ///
 /// # Errors
 /// [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody says in time what is left, or if the record could not be kept.
 pub(super) async fn promise(worker: &Worker, call: &mut Call, permit: &Permit<'_>) -> Result<(), Refusal> {
-    if call.identity.as_ref().is_some_and(|identity| !identity.caller.app.balances.is_empty())
-        && let Some((purse, paid_from)) = purse(worker, call, permit)?
-    {
+    if let Some((purse, paid_from)) = purse(worker, call, permit)? {
         let hold = match purse.take(UNITS) {
             Some(hold) => hold,
             // What is seldom awaited is on the heap.
@@ -80,18 +91,18 @@ fn purse<'c>(
     call: &'c Call,
     permit: &Permit<'_>,
 ) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
-    let (Some(identity), Some((product, version)), true) =
-        (&call.identity, &permit.subscribed, call.meter().is_some())
-    else {
-        return Ok(None);
-    };
-    if version.tariff.fee_of(call.route().map(|route| &route.name)).is_none() {
+    let Some(app) = call.identity.as_ref().map(|identity| &identity.caller.app) else { return Ok(None) };
+    if app.balances.is_empty() {
         return Ok(None);
     }
-    let app = &identity.caller.app;
+    let (Some((product, version)), true) = (&permit.subscribed, call.meter().is_some()) else {
+        return Ok(None);
+    };
+    let Some(fee) = version.tariff.fee_of(call.route().map(|route| &route.name)) else { return Ok(None) };
     let pays = |paid_from: &&PaidFrom| paid_from.currency == version.tariff.currency;
     let Some(paid_from) = app.balances.iter().find(pays) else { return Ok(None) };
-    let sought = Sought { paid_from, app: &app.id, product, plan: &version.reference, at: call.at };
+    let (plan, item, promotion) = (&version.reference, &fee.terms().name, fee.promotion_at(call.at));
+    let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
     let zone = &call.view.snapshot.platform.zone;
     let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
     let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
@@ -126,8 +137,8 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::balance::Stretch;
-    use crate::domain::id::{AppId, BalanceId, PlanName, ProductName};
+    use crate::domain::balance::{Part, Stretch};
+    use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
     use crate::domain::plan::PlanRef;
     use crate::domain::time::Timestamp;
     use crate::limit::purses::Purses;
@@ -139,6 +150,7 @@ mod tests {
             app: AppId::new("app_1").unwrap(),
             product: ProductName::new("storefront").unwrap(),
             plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
+            part: Some(Part { item: ItemName::new("calls").unwrap(), promotion: None }),
             service_period: "2026-11".parse().unwrap(),
         };
         let span = (Timestamp::default(), Timestamp::default());

@@ -186,10 +186,13 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
-    // Who calls too fast takes no units of a balance.
-    told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
+    if !is_kept {
+        hold::refuse_known(worker, call, &permit)?;
+    }
+    // Who calls too fast takes no units of a balance.
+    told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     if !is_kept {
         if quota::counts(&permit) {
             Box::pin(quota::promise(worker, call, (&permit, &circumstances), &mut told.admission)).await?;

@@ -23,6 +23,10 @@ pub struct Purse {
     span: (Timestamp, Timestamp),
     /// Units that no call holds.
     left: AtomicU64,
+    /// Units that were put in, and not taken out again.
+    leased: AtomicU64,
+    /// Units of them that calls have spent.
+    spent: AtomicU64,
     /// So many are few: then more are asked for before anyone has to wait.
     low: AtomicU64,
     /// Units that calls wait for.
@@ -73,6 +77,8 @@ impl Purse {
             stretch,
             span,
             left: AtomicU64::new(0),
+            leased: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
             low: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
@@ -101,6 +107,24 @@ impl Purse {
     #[must_use]
     pub fn left(&self) -> u64 {
         self.left.load(Ordering::Acquire)
+    }
+
+    /// Units that were put in, and not taken out again: in all, spent or not.
+    #[must_use]
+    pub fn leased(&self) -> u64 {
+        self.leased.load(Ordering::Acquire)
+    }
+
+    /// Units that calls have spent, in all: the record of each is the journal's.
+    #[must_use]
+    pub fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Acquire)
+    }
+
+    /// Whether it is known that there are not so many.
+    #[must_use]
+    pub fn lacks(&self, units: u64) -> bool {
+        self.is_refused.load(Ordering::Acquire) && self.left() < units
     }
 
     /// Units that calls wait for.
@@ -151,9 +175,15 @@ impl Purse {
     /// Puts units in that were leased.
     pub fn put(&self, units: u64) {
         self.low.store(units / LOW, Ordering::Relaxed);
-        self.left.fetch_add(units, Ordering::AcqRel);
+        self.put_again(units);
         self.may_ask_again();
         self.answered.notify_waiters();
+    }
+
+    /// Puts units in that were taken out, and could not be given back.
+    pub fn put_again(&self, units: u64) {
+        self.leased.fetch_add(units, Ordering::AcqRel);
+        self.left.fetch_add(units, Ordering::AcqRel);
     }
 
     /// Says that there are no more for now. Until [`Self::may_ask_again`], it is not asked again.
@@ -177,12 +207,9 @@ impl Purse {
     /// Takes out what no call holds, but for so many units, to be given back; gives how many those are.
     #[must_use]
     pub fn leave(&self, units: u64) -> u64 {
-        self.reduce(|left| Some(left.min(units))).map_or(0, |(before, after)| before - after)
-    }
-
-    /// Puts units back that were taken out or held, and are not used.
-    pub fn put_back(&self, units: u64) {
-        self.left.fetch_add(units, Ordering::AcqRel);
+        let taken = self.reduce(|left| Some(left.min(units))).map_or(0, |(before, after)| before - after);
+        self.leased.fetch_sub(taken, Ordering::AcqRel);
+        taken
     }
 
     fn ask(self: &Arc<Self>) {
@@ -249,21 +276,24 @@ impl Hold {
                 let taken = self.purse.reduce(|left| Some(left.saturating_sub(missing)));
                 self.units += taken.map_or(0, |(before, after)| before - after);
             }
-            None => self.purse.put_back(std::mem::replace(&mut self.units, units) - units),
+            None => {
+                let before = std::mem::replace(&mut self.units, units);
+                self.purse.left.fetch_add(before - units, Ordering::AcqRel);
+            }
         }
         self
     }
 
     /// Spends them: they do not come back.
     pub fn spend(mut self) {
-        self.units = 0;
+        self.purse.spent.fetch_add(std::mem::take(&mut self.units), Ordering::AcqRel);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         if self.units > 0 {
-            self.purse.put_back(self.units);
+            self.purse.left.fetch_add(self.units, Ordering::AcqRel);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::purse::{Desk, Purse};
-use crate::domain::balance::{PaidFrom, Stretch};
-use crate::domain::id::{AppId, ProductName};
+use crate::domain::balance::{PaidFrom, Part, Stretch};
+use crate::domain::id::{AppId, ItemName, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::time::{Period, Timestamp, Zone};
 
@@ -81,14 +81,19 @@ pub struct Sought<'s> {
     pub product: &'s ProductName,
     /// The plan version in force.
     pub plan: &'s PlanRef,
+    /// The item that charges them.
+    pub item: &'s ItemName,
+    /// The place of the item's promotion in which they are, if there is one.
+    pub promotion: Option<usize>,
     /// When the call came.
     pub at: Timestamp,
 }
 
 impl Sought<'_> {
     fn is_of(&self, purse: &Purse) -> bool {
-        let Stretch { balance, product, plan, .. } = purse.stretch();
-        plan == self.plan
+        let Stretch { balance, product, plan, part, .. } = purse.stretch();
+        part.as_ref().is_some_and(|part| part.item == *self.item && part.promotion == self.promotion)
+            && plan == self.plan
             && product == self.product
             && *balance == self.paid_from.balance
             && purse.is_for(self.at)
@@ -112,7 +117,7 @@ impl LocalPurses {
         if let Some(purse) = known {
             return Ok(purse.clone());
         }
-        let Sought { paid_from, app, product, plan, at } = sought;
+        let Sought { paid_from, app, product, plan, item, promotion, at } = sought;
         let service_period = Period::of(at, zone);
         let (balance, app) = (paid_from.balance.clone(), app.clone());
         let stretch = Stretch {
@@ -120,6 +125,7 @@ impl LocalPurses {
             app: app.clone(),
             product: product.clone(),
             plan: plan.clone(),
+            part: Some(Part { item: item.clone(), promotion }),
             service_period,
         };
         let purse = purses.find(stretch, (service_period.start(zone), service_period.end(zone)))?;

@@ -10,6 +10,7 @@ use super::node::Node;
 use super::tls::certificates::Certificates;
 use super::tls::client_certificates::ClientAuthorities;
 use crate::admin::{self, AdminState, AdminToken};
+use crate::billing::balance::alerts::PERCENTS;
 use crate::credential::foreign_issuers as issuers;
 use crate::domain::kill_switch::KillSwitch;
 use crate::domain::time::Timestamp;
@@ -27,9 +28,8 @@ use crate::telemetry::metrics::{Figure, Figures, Metrics, Series};
 pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     let token = AdminToken::new(token).map_err(|error| ServerError::Secrets(error.to_string()))?;
     let services = &node.services;
-    let open_exceptions = Arc::<AtomicU64>::default();
-    let unsettled_sales = Arc::<AtomicU64>::default();
-    let counted = (open_exceptions.clone(), unsettled_sales.clone());
+    let (open_exceptions, unsettled_sales, balance_alerts) = Counted::default();
+    let counted = (open_exceptions.clone(), unsettled_sales.clone(), balance_alerts.clone());
     let metrics = Metrics::new(node.counters.clone(), figures(node, counted));
     let (journal, directory) = (node.journal.state().clone(), services.directory.clone());
     Ok(admin::router(AdminState {
@@ -45,6 +45,7 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
         hasher: services.hasher.clone(),
         open_exceptions,
         unsettled_sales,
+        balance_alerts,
         metrics: Arc::new(move || metrics.render()),
         readiness: Arc::new(move || {
             let why = [
@@ -60,8 +61,11 @@ pub(super) fn router(node: &Node, token: &str) -> Result<Router, ServerError> {
     }))
 }
 
+/// What is counted in the store: open exceptions, unsettled sales, and what was told of balances.
+type Counted = (Arc<AtomicU64>, Arc<AtomicU64>, Arc<[AtomicU64; 2]>);
+
 /// What is told of everything but the cores.
-fn figures(node: &Node, (open_exceptions, unsettled_sales): (Arc<AtomicU64>, Arc<AtomicU64>)) -> Figures {
+fn figures(node: &Node, (open_exceptions, unsettled_sales, balance_alerts): Counted) -> Figures {
     let (journal, drained) = (node.journal.state().clone(), node.drained.clone());
     let (cells, live, directory) =
         (node.cells.clone(), node.services.live.clone(), node.services.directory.clone());
@@ -137,6 +141,7 @@ fn figures(node: &Node, (open_exceptions, unsettled_sales): (Arc<AtomicU64>, Arc
         series.extend(issuer_series(&directory.issuer_standings()));
         series.extend(oauth.series());
         series.extend(switched_off(&switches));
+        series.push(used_balances(&balance_alerts));
         if let Some(certificates) = &certificates {
             figures.push((
                 "tollgate_tls_reload_failures",
@@ -233,6 +238,18 @@ fn issuer_series(standings: &[issuers::Standing]) -> Vec<Series> {
             of(|standing| Some(standing.failures)),
         ),
     ]
+}
+
+/// How often balances were nearly used up, or were.
+fn used_balances(told: &[AtomicU64; 2]) -> Series {
+    let counts = PERCENTS.iter().zip(told);
+    (
+        "tollgate_balance_alerts",
+        Counter,
+        "Times that it was told, by any node, that so many percent of a balance were used.",
+        &["percent"],
+        counts.map(|(percent, count)| (vec![percent.to_string()], count.load(Ordering::Relaxed))).collect(),
+    )
 }
 
 /// What is switched off. A name has no character that needs escaping.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::node::Services;
+use crate::billing::balance::alerts::alert;
 use crate::billing::ledger::pending::time_out;
 use crate::billing::plans::moves::{next_due, write_down};
 use crate::credential::key_uses::KeyUses;
@@ -35,6 +37,8 @@ const PENDING_EVERY: Duration = Duration::from_secs(10);
 const MOVES_EVERY: Duration = Duration::from_secs(10);
 /// How long such a look holds, unless another version comes into force.
 const MOVES_AGAIN: Duration = Duration::from_secs(600);
+/// How often it is looked how far balances are used.
+const BALANCES_EVERY: Duration = Duration::from_secs(15);
 /// How often the store forgets what has expired.
 const STORE_EVERY: Duration = Duration::from_secs(600);
 /// Rest between two rounds of the store, so that calls come in between.
@@ -170,6 +174,20 @@ pub(super) async fn time_out_pending(store: Store, clock: Arc<dyn Clock>) {
                 }
             }
             tokio::time::sleep(STORE_REST).await;
+        }
+    }
+}
+
+/// Tells of balances that are nearly used up, or are, for ever.
+pub(super) async fn alert_balances(services: Services) {
+    let Services { store, live, clock, .. } = services;
+    let mut interval = tokio::time::interval(BALANCES_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let zone = live.load().platform.zone.clone();
+        if let Err(error) = alert(&store, (&zone, clock.now())).await {
+            tracing::warn!(%error, "it cannot be seen how far balances are used for now");
         }
     }
 }

@@ -1,33 +1,44 @@
 //! Keeps the purses of a node filled: leases units of balances for calls that wait and for those to come, and gives back what
 //! nobody uses. Calls speak to no store: they take what is there, or wait for this.
+//!
+//! What the store did not say was done is asked for before the same is done again; and when the books have all of the journal, what
+//! the store has leased to the node beyond what the node knows of goes back, however that came.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::{JoinHandle as Task, JoinSet};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
+use self::giving::{give_back_all, returned, warn};
+use self::pace::Pace;
+use super::node::Services;
 use crate::billing::balance::available::Asked;
-use crate::billing::balance::leases::{GivenBack, give_back, grant, settle};
+use crate::billing::balance::leases::{
+    Doubt, Granted, Returned, begin, give_back, grant, leased, settle, settle_earlier, was_granted,
+};
 use crate::billing::error::BillingError;
 use crate::billing::plans::keep_due;
-use crate::domain::balance::{Lease, Stretch};
-use crate::domain::id::NodeId;
+use crate::domain::balance::{Run, Stretch};
+use crate::domain::id::BalanceId;
 use crate::domain::time::Clock;
+use crate::journal::journal::Journal;
+use crate::journal::state::State;
 use crate::limit::purse::Purse;
 use crate::limit::purses::Purses;
 use crate::policy::live::Live;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+
+mod giving;
+mod pace;
 
 /// How often purses are looked over: for so long it is remembered that a balance bears no more, too.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks between which nothing was taken of a purse before what is in it is given back.
-const IDLE_LOOKS: u32 = 2;
-/// Units that are leased for calls to come: for the pace of two seconds, and in between.
-const AHEAD: (u64, u64) = (16, 65_536);
-/// So many times what is leased for calls to come stays in a purse of which something is taken.
-const SURPLUS: u64 = 4;
+/// Looks between which it is seen once whether the store has more leased to the node than it knows of.
+const AUDIT_LOOKS: u64 = 5;
 /// Purses that are filled at once: others need the store's connections, too.
 const AT_ONCE: usize = 4;
 /// Looks between which it is told once that the store refuses: a minute's.
@@ -42,235 +53,343 @@ const STOP_TIME: Duration = Duration::from_secs(2);
 /// What leases of a node.
 pub(super) struct Leases {
     store: Store,
-    node: NodeId,
+    run: Run,
     keeping: Task<()>,
 }
 
 impl Leases {
-    /// Begins to lease, once the journal is recorded up to `reached`, where it ended when the node started: until then it is not
-    /// known what the run before has used of its leases.
-    pub(super) fn start(
-        store: &Store,
-        purses: Arc<Purses>,
-        prices: Prices,
-        (node, reached): (&NodeId, u64),
-    ) -> Self {
-        let (store, node) = (store.clone(), node.clone());
+    /// Begins to lease. The journal ended where the run began when the node started: what the runs before have leased and not used is
+    /// given back once it is recorded up to there.
+    pub(super) fn start(store: &Store, purses: Arc<Purses>, known: Known, run: Run) -> Self {
         let keeper = Keeper {
             store: store.clone(),
-            node: node.clone(),
+            run: run.clone(),
             purses,
-            prices,
+            known,
             paces: HashMap::default(),
+            siblings: HashMap::default(),
+            doubts: Vec::new(),
             giving: JoinSet::new(),
             looks: 0,
             warned: None,
+            is_settled: false,
+            has_leased: false,
         };
-        Self { store, node, keeping: tokio::spawn(keeper.keep(reached)) }
+        Self { store: store.clone(), run, keeping: tokio::spawn(keeper.keep()) }
     }
 
     /// Leases no more, and gives all back if the journal is recorded up to `reached`, its end. No core may run any more.
     pub(super) async fn stop(self, reached: u64) {
-        let Self { store, node, keeping } = self;
+        let Self { store, run, keeping } = self;
         keeping.abort();
         // Else it might lease while all is given back.
         let _ = keeping.await;
-        let settled = tokio::time::timeout(STOP_TIME, settle(&store, &node, reached)).await;
+        let settled = tokio::time::timeout(STOP_TIME, settle(&store, &run.node, reached)).await;
         if !matches!(settled, Ok(Ok(true))) {
             tracing::warn!("units of balances that this node has leased are given back at its next start");
         }
     }
 }
 
-/// Which plan versions come into force, and when it is.
-pub(super) struct Prices {
-    pub(super) live: Arc<Live>,
-    pub(super) clock: Arc<dyn Clock>,
+/// What else a node knows that leases.
+pub(super) struct Known {
+    /// Which plan versions come into force.
+    live: Arc<Live>,
+    /// When it is.
+    clock: Arc<dyn Clock>,
+    /// What its journal has taken.
+    journal: Arc<State>,
+}
+
+impl Known {
+    pub(super) fn of(services: &Services, journal: &Journal) -> Self {
+        let (live, clock) = (services.live.clone(), services.clock.clone());
+        Self { live, clock, journal: journal.state().clone() }
+    }
 }
 
 struct Keeper {
     store: Store,
-    node: NodeId,
+    run: Run,
     purses: Arc<Purses>,
-    prices: Prices,
+    known: Known,
     paces: HashMap<Stretch, Pace, foldhash::fast::RandomState>,
+    /// Purses of balances that have several, by the last look.
+    siblings: HashMap<BalanceId, Vec<Weak<Purse>>, foldhash::fast::RandomState>,
+    doubts: Vec<Doubted>,
     /// Gives back what the last look found to be too much.
     giving: JoinSet<()>,
     /// How often it was looked.
     looks: u64,
     /// By which look it was told last that nothing can be leased.
     warned: Option<u64>,
+    /// Whether what the runs before had leased is given back.
+    is_settled: bool,
+    /// Whether the store may have something leased to this run.
+    has_leased: bool,
 }
 
-/// How fast units of a purse are used.
-struct Pace {
-    /// To be leased for calls to come.
-    ahead: u64,
-    /// Leased, and not given back.
-    leased: u64,
-    /// What was taken by the last look.
-    taken: u64,
-    /// Looks since something was taken.
-    idle: u32,
-    /// Whether the store failed since the last look: until the next, it is not asked.
-    has_failed: bool,
-    /// By which look there was such a purse.
-    looked: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { ahead: AHEAD.0, leased: 0, taken: 0, idle: 0, has_failed: false, looked: 0 }
-    }
+/// Units of which the store did not say whether they are leased, with those that were to be given back for them.
+struct Doubted {
+    doubt: Doubt,
+    purse: Arc<Purse>,
+    returned: Vec<(Arc<Purse>, u64)>,
 }
 
 impl Keeper {
-    async fn keep(mut self, reached: u64) {
-        self.settle(reached).await;
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn keep(mut self) {
+        self.begin().await;
+        let every = |period| {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut looks, mut settling) = (every(LOOK_EVERY), every(SETTLE_AGAIN));
         loop {
-            let purses = self.purses.clone();
-            tokio::select! {
-                asking = purses.asking() => {
-                    for purses in asking.chunks(AT_ONCE) {
-                        self.refill(purses).await;
-                    }
-                }
-                _ = looks.tick() => self.look_over(),
+            let step = AssertUnwindSafe(self.step(&mut looks, &mut settling));
+            if step.catch_unwind().await.is_err() {
+                tracing::error!("what leases units of balances has failed, and goes on: this is a bug");
+                tokio::time::sleep(RETRY_AFTER).await;
             }
         }
     }
 
-    /// Gives back what the run before has leased and not used.
-    async fn settle(&self, reached: u64) {
-        loop {
-            match settle(&self.store, &self.node, reached).await {
-                Ok(true) => return,
-                Ok(false) => tokio::time::sleep(SETTLE_AGAIN).await,
-                Err(error) => {
-                    warn(&error, "nothing is leased of balances for now");
-                    tokio::time::sleep(RETRY_AFTER).await;
+    async fn step(&mut self, looks: &mut Interval, settling: &mut Interval) {
+        let purses = self.purses.clone();
+        tokio::select! {
+            asking = purses.asking() => {
+                for purses in asking.chunks(AT_ONCE) {
+                    self.refill(purses).await;
                 }
+            }
+            _ = looks.tick() => self.look_over().await,
+            _ = settling.tick(), if !self.is_settled => self.settle(settling).await,
+        }
+    }
+
+    /// Has it that the run has leased nothing yet.
+    async fn begin(&mut self) {
+        while let Err(error) = begin(&self.store, &self.run).await {
+            self.warn_once(&error, "nothing is leased of balances for now");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// Gives back what the runs before have leased and not used, if it is known what that is.
+    async fn settle(&mut self, settling: &mut Interval) {
+        match settle_earlier(&self.store, &self.run).await {
+            Ok(true) => {
+                self.is_settled = true;
+                self.paces.values_mut().for_each(|pace| pace.has_failed = false);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                self.warn_once(
+                    &error,
+                    "what this node had leased of balances before its start is not given back yet",
+                );
+                settling.reset_after(RETRY_AFTER);
             }
         }
     }
 
-    /// Leases what purses ask for, of all at once. What the store leased without saying so comes back at the next start.
+    /// Leases what purses ask for, of all at once.
     async fn refill(&mut self, purses: &[Arc<Purse>]) {
         let mut asking = Vec::with_capacity(purses.len());
         for purse in purses {
+            let is_doubted = self.is_doubted(purse);
             let pace = self.paces.entry(purse.stretch().clone()).or_default();
-            if pace.has_failed {
-                continue;
+            if !is_doubted && !pace.has_failed {
+                let ahead = pace.quicken();
+                // However many wait, an app gets no more at once than it has used so far.
+                asking.push((purse, Asked { waiting: purse.wanted().min(ahead), ahead }));
             }
-            // However many wait, an app gets no more at once than it has used so far.
-            let waiting = purse.wanted().min(pace.ahead);
-            let asked = Asked { waiting, ahead: pace.ahead };
-            pace.ahead = pace.ahead.saturating_mul(2).min(AHEAD.1);
-            asking.push((purse, asked));
         }
         let mut granting = Vec::with_capacity(asking.len());
         for (purse, asked) in &asking {
-            granting.push(self.grant(purse.stretch(), *asked));
+            granting.push(self.grant(purse.stretch(), *asked, &[]));
         }
         let granted = futures_util::future::join_all(granting).await;
+        let mut refused = Vec::new();
         for ((purse, asked), granted) in asking.into_iter().zip(granted) {
-            let pace = self.paces.entry(purse.stretch().clone()).or_default();
             match granted {
-                Ok(0) if asked.waiting == 0 => purse.expect_no_more(),
-                Ok(0) => purse.refuse(),
-                Ok(units) => {
-                    pace.leased = pace.leased.saturating_add(units);
-                    purse.put(units);
+                Ok(Granted::Now(0)) if asked.waiting > 0 => refused.push((purse, asked)),
+                granted => self.take(purse, asked, (granted, Vec::new())),
+            }
+        }
+        for (purse, asked) in refused {
+            self.refill_from_siblings(purse, asked).await;
+        }
+    }
+
+    /// Leases for calls that wait what other purses of the same balance have at hand: it is of more use here.
+    async fn refill_from_siblings(&mut self, purse: &Arc<Purse>, asked: Asked) {
+        let siblings = self.siblings.get(&purse.stretch().balance).map_or(&[][..], Vec::as_slice);
+        let siblings = siblings.iter().filter_map(Weak::upgrade);
+        let others = siblings.filter(|other| !Arc::ptr_eq(other, purse) && !self.is_doubted(other));
+        let taken = others.map(|other| {
+            let units = other.leave(0);
+            (other, units)
+        });
+        let taken: Vec<(Arc<Purse>, u64)> = taken.filter(|(_, units)| *units > 0).collect();
+        let granted = match taken.is_empty() {
+            true => Ok(Granted::Now(0)),
+            false => self.grant(purse.stretch(), asked, &returned(&taken)).await,
+        };
+        self.take(purse, asked, (granted, taken));
+    }
+
+    /// Takes what came of leasing for a purse, with what was given back for it.
+    fn take(
+        &mut self,
+        purse: &Arc<Purse>,
+        asked: Asked,
+        (granted, returned): (Result<Granted, BillingError>, Vec<(Arc<Purse>, u64)>),
+    ) {
+        let pace = self.paces.entry(purse.stretch().clone()).or_default();
+        match granted {
+            Ok(Granted::Now(0)) if asked.waiting == 0 => purse.expect_no_more(),
+            // What the runs before had leased may be enough.
+            Ok(Granted::Now(0)) if !self.is_settled => pace.has_failed = true,
+            Ok(Granted::Now(0)) => purse.refuse(),
+            Ok(Granted::Now(units)) => {
+                self.has_leased = true;
+                purse.put(units);
+            }
+            Ok(Granted::Unsaid(doubt)) => {
+                self.has_leased = true;
+                tracing::warn!(error = %doubt.error, "the store did not say whether units of a balance are leased");
+                // If nothing was leased, it is seen later whether something is given back.
+                if doubt.units > 0 {
+                    self.doubts.push(Doubted { doubt, purse: purse.clone(), returned });
                 }
-                Err(error) => {
-                    pace.has_failed = true;
-                    if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
-                        self.warned = Some(self.looks);
-                        warn(&error, "units of a balance cannot be leased");
-                    }
-                }
+            }
+            Err(error) => {
+                pace.has_failed = true;
+                returned.iter().for_each(|(other, units)| other.put_again(*units));
+                self.warn_once(&error, "units of a balance cannot be leased");
             }
         }
     }
 
+    fn is_doubted(&self, purse: &Purse) -> bool {
+        self.doubts.iter().any(|doubted| doubted.doubt.stretch() == purse.stretch())
+    }
+
     /// Leases units. Those of a plan version that has just come into force are leased as soon as the books know it.
-    async fn grant(&self, stretch: &Stretch, asked: Asked) -> Result<u64, BillingError> {
-        let Self { store, node, prices, .. } = self;
-        match grant(store, node, stretch, asked).await {
+    async fn grant(
+        &self,
+        stretch: &Stretch,
+        asked: Asked,
+        returned: &[Returned],
+    ) -> Result<Granted, BillingError> {
+        let Self { store, run, known, .. } = self;
+        match grant(store, run, stretch, (asked, returned)).await {
             Err(BillingError::PlanUnknown(_)) => {
-                for changed in keep_due(store, &prices.live.load(), prices.clock.now()).await? {
+                for changed in keep_due(store, &known.live.load(), known.clock.now()).await? {
                     tracing::error!(%changed, "a plan version came into force, and is not what it is on another node");
                 }
-                grant(store, node, stretch, asked).await
+                grant(store, run, stretch, (asked, returned)).await
             }
             granted => granted,
         }
     }
 
     /// Has what nobody uses be given back, and it be asked again what is left of balances that bore no more.
-    fn look_over(&mut self) {
+    async fn look_over(&mut self) {
         self.looks = self.looks.saturating_add(1);
+        self.find_out().await;
         while self.giving.try_join_next().is_some() {}
         let is_giving = !self.giving.is_empty();
-        let mut surplus = Vec::new();
-        for purse in self.purses.all() {
+        let (mut surplus, all) = (Vec::new(), self.purses.all());
+        for purse in &all {
             purse.may_ask_again();
             let pace = self.paces.entry(purse.stretch().clone()).or_default();
-            (pace.has_failed, pace.looked) = (false, self.looks);
-            let before = std::mem::replace(&mut pace.taken, pace.leased.saturating_sub(purse.left()));
-            let used = pace.taken.saturating_sub(before);
-            pace.ahead = used.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
-            pace.idle = if used == 0 { pace.idle.saturating_add(1) } else { 0 };
-            let kept = if pace.idle < IDLE_LOOKS { pace.ahead.saturating_mul(SURPLUS) } else { 0 };
+            let kept = pace.look(purse, self.looks);
             let units = if is_giving { 0 } else { purse.leave(kept) };
             if units > 0 {
-                pace.leased = pace.leased.saturating_sub(units);
-                surplus.push((purse, units));
+                surplus.push((purse.clone(), units));
             }
         }
+        self.siblings.clear();
+        for purse in &all {
+            let of_balance = self.siblings.entry(purse.stretch().balance.clone()).or_default();
+            of_balance.push(Arc::downgrade(purse));
+        }
+        self.siblings.retain(|_, of_balance| of_balance.len() > 1);
+        drop(all);
         if !surplus.is_empty() {
-            self.giving.spawn(give_back_all(self.store.clone(), self.node.clone(), surplus));
+            self.giving.spawn(give_back_all(self.store.clone(), self.run.clone(), surplus));
+        } else if self.has_leased && self.looks.is_multiple_of(AUDIT_LOOKS) {
+            self.audit().await;
         }
         self.purses.sweep();
         let looks = self.looks;
         self.paces.retain(|_, pace| pace.looked == looks);
     }
-}
 
-/// Gives units of purses back. What the store does not take stays in its purse; if it does not say whether it has them, they are not
-/// used again: it takes them back at the next start.
-async fn give_back_all(store: Store, node: NodeId, surplus: Vec<(Arc<Purse>, u64)>) {
-    let mut failed = None;
-    for (purse, units) in surplus {
-        if failed.is_some() {
-            purse.put_back(units);
-            continue;
-        }
-        let lease = Lease { stretch: purse.stretch().clone(), node: node.clone(), units };
-        match give_back(&store, &lease).await {
-            Ok(GivenBack::Now) => {}
-            Ok(GivenBack::Unsaid(error)) => {
-                warn(
-                    &error.into(),
-                    "units of a balance stay leased until the next start: the store did not say if it has them",
-                );
+    /// Finds out whether units are leased of which the store did not say so.
+    async fn find_out(&mut self) {
+        for doubted in std::mem::take(&mut self.doubts) {
+            let Doubted { doubt, purse, returned } = &doubted;
+            match was_granted(&self.store, &self.run, doubt).await {
+                Ok(true) => purse.put(doubt.units),
+                Ok(false) => returned.iter().for_each(|(other, units)| other.put_again(*units)),
+                Err(error) => {
+                    self.warn_once(&error, "the store does not say whether units of a balance are leased");
+                    self.doubts.push(doubted);
+                }
             }
-            Err(error @ BillingError::Store(StoreError::Unavailable { .. })) => {
-                purse.put_back(units);
-                failed = Some(error);
-            }
-            // Somebody has given up what the node had leased: it has no such units.
-            Err(error) => warn(&error, "units of a balance are not this node's to give back"),
         }
     }
-    if let Some(error) = failed {
-        warn(&error, "units of balances could not be given back, and are tried again");
-    }
-}
 
-fn warn(error: &BillingError, what: &'static str) {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(%error, source, "{what}");
+    /// Gives back what the store has leased to this run and no purse knows of. That is certain only while the books have all that the
+    /// journal has taken: then what was spent is recorded, or its record is lost.
+    async fn audit(&mut self) {
+        if !self.doubts.is_empty() || !self.giving.is_empty() {
+            return;
+        }
+        let (open, position) = match leased(&self.store, &self.run).await {
+            Ok(told) => told,
+            Err(error) => return self.warn_once(&error, "it cannot be seen what is leased of balances"),
+        };
+        let purses = self.purses.all();
+        let known: HashMap<&Stretch, u64> = purses
+            .iter()
+            .map(|purse| {
+                let spent = purse.spent();
+                (purse.stretch(), purse.leased().saturating_sub(spent))
+            })
+            .collect();
+        // Asked last: what was spent by now, the journal had taken before.
+        if self.known.journal.accepted() != position {
+            return;
+        }
+        let beyond = open.iter().filter_map(|(stretch, units)| {
+            let beyond = units.saturating_sub(known.get(stretch).copied().unwrap_or(0));
+            (beyond > 0).then(|| (stretch.clone(), beyond))
+        });
+        let beyond: Vec<Returned> = beyond.collect();
+        self.has_leased = !open.is_empty() || !purses.is_empty();
+        if beyond.is_empty() {
+            return;
+        }
+        let units = beyond.iter().fold(0_u64, |sum, (_, units)| sum.saturating_add(*units));
+        match give_back(&self.store, &self.run, &beyond).await {
+            Ok(_) => tracing::warn!(
+                units,
+                "units of balances were leased of which nothing was known, and are given back"
+            ),
+            Err(error) => {
+                self.warn_once(&error, "units of balances could not be given back, and are tried again")
+            }
+        }
+    }
+
+    fn warn_once(&mut self, error: &BillingError, what: &'static str) {
+        if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
+            self.warned = Some(self.looks);
+            warn(error, what);
+        }
+    }
 }

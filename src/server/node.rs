@@ -18,7 +18,7 @@ use super::doors::Listeners;
 use super::error::ServerError;
 use super::following::{self, Follower};
 use super::front::{self, Addresses, Front};
-use super::leases::{Leases, Prices};
+use super::leases::{Known, Leases};
 use super::open_store::open_store;
 use super::quotas::Quotas;
 use super::retention::Retention;
@@ -41,6 +41,7 @@ use crate::credential::sealing::SealingKey;
 use crate::credential::signatures::Signatures;
 use crate::credential::signing_keys::SigningKeys;
 use crate::credential::stored::StoredIdentities;
+use crate::domain::balance::Run;
 use crate::domain::id::NodeId;
 use crate::domain::random::Random;
 use crate::domain::time::Clock;
@@ -265,6 +266,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::time_out_pending(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::alert_balances(services.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
             tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
@@ -288,9 +290,9 @@ impl Node {
         let moves = housekeeping::write_down_moves(services.store.clone(), live, (node, at));
         sweeping.push(tokio::spawn(moves));
         let stop_drain = CancellationToken::new();
-        let prices = Prices { live: services.live.clone(), clock: services.clock.clone() };
-        let reached = journal.state().committed();
-        let leases = Leases::start(&services.store, purses, prices, (&settings.node, reached));
+        let run = Run { node: settings.node.clone(), since: journal.state().committed() };
+        let reached = run.since;
+        let leases = Leases::start(&services.store, purses, Known::of(&services, &journal), run);
         let quotas =
             Quotas::start(&services.store, quotas.purses(), &services.clock, (&settings.node, reached));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);

@@ -1,18 +1,16 @@
-//! Balances, what was paid into them, and what fees have taken of them. A balance never changes; the locked row of one is what
-//! keeps its sums together while somebody adds to any of them.
+//! Balances. Only the limit of one changes, and that it ends, each by a cause; its locked row is what keeps its sums together while
+//! somebody adds to any of them.
 
 use std::collections::HashMap;
 
 use super::error::{StoreError, require};
-use super::numbers::Numbers;
 use super::open::Store;
 use super::page::Page;
 use super::row::{all, known, parse};
 use super::transaction::{Exclusive, Transaction};
 use crate::domain::balance::{Balance, BalanceKind, Owner, PaidFrom};
 use crate::domain::id::{AppId, BalanceId, PartnerId};
-use crate::domain::ledger::LedgerTransaction;
-use crate::domain::time::{Period, Timestamp};
+use crate::domain::time::Timestamp;
 
 row! {
     BalanceRow {
@@ -23,6 +21,7 @@ row! {
         amount_limit: i64,
         currency: String,
         created_at: i64,
+        ended_at: Option<i64>,
     }
 }
 
@@ -41,27 +40,36 @@ impl TryFrom<BalanceRow> for Balance {
             kind: known("balance.kind", BalanceKind::named(&row.kind, row.amount_limit))?,
             currency: parse("balance.currency", &row.currency)?,
             created_at: Timestamp::from_micros(row.created_at),
+            ended_at: row.ended_at.map(Timestamp::from_micros),
         })
     }
 }
 
 macro_rules! select_balance {
     ($tail:literal) => {
-        concat!("select id, owner_kind, owner, kind, amount_limit, currency, created_at from balance ", $tail)
+        concat!(
+            "select id, owner_kind, owner, kind, amount_limit, currency, created_at, ended_at from balance ",
+            $tail
+        )
     };
 }
 
-/// Money that comes in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deposit {
-    /// Into which balance.
-    pub balance: BalanceId,
-    /// What names it to who paid: it comes in once.
-    pub cause: String,
-    /// Minor units; above zero.
-    pub minor: i64,
-    /// When it came in.
-    pub at: Timestamp,
+/// What changes of a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its limit, to so many minor units.
+    Limit(i64),
+    /// It ends.
+    End,
+}
+
+impl Change {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Limit(_) => "limit",
+            Self::End => "end",
+        }
+    }
 }
 
 impl Store {
@@ -135,13 +143,14 @@ impl Store {
     }
 }
 
-/// Those of `balances` that pay for an app, one for each currency: its own comes before its partner's.
+/// Those of `balances` that pay for an app and have not ended, one for each currency: its own comes before its partner's.
 fn paying(balances: &[Balance], app: &AppId, partner: &PartnerId) -> Vec<PaidFrom> {
+    let balances = || balances.iter().filter(|balance| balance.ended_at.is_none());
     let is_own = |balance: &&Balance| matches!(&balance.owner, Owner::App(owner) if owner == app);
     let is_partners =
         |balance: &&Balance| matches!(&balance.owner, Owner::Partner(owner) if owner == partner);
     let mut paying: Vec<PaidFrom> = Vec::new();
-    for balance in balances.iter().filter(is_own).chain(balances.iter().filter(is_partners)) {
+    for balance in balances().filter(is_own).chain(balances().filter(is_partners)) {
         if paying.iter().all(|other| other.currency != balance.currency) {
             let Balance { id, kind, currency, .. } = balance;
             paying.push(PaidFrom { balance: id.clone(), kind: *kind, currency: *currency });
@@ -180,17 +189,18 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether another balance pays for some of the same apps, as their partner's or as one's own.
+    /// Whether another balance, that has not ended by then, pays for some of the same apps, as their partner's or as one's own.
     async fn is_paid_for(&mut self, balance: &Balance) -> Result<bool, StoreError> {
         let found: Option<(String,)> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select b.id from balance b where b.currency = $1 and ((b.owner_kind = $2 and b.owner = $3) \
+                "select b.id from balance b where b.currency = $1 and (b.ended_at is null or b.ended_at > $4) and ((b.owner_kind = $2 and b.owner = $3) \
                  or (b.owner_kind = 'partner' and $2 = 'app' and b.owner in (select partner from app where id = $3)) \
                  or (b.owner_kind = 'app' and $2 = 'partner' and b.owner in (select id from app where partner = $3))) limit 1",
             )
             .bind(balance.currency.to_string())
             .bind(balance.owner.kind())
             .bind(balance.owner.id())
+            .bind(balance.created_at.as_micros())
             .fetch_optional(db)
             .await
         })?;
@@ -235,99 +245,66 @@ impl Transaction {
         Ok(balances)
     }
 
-    /// How much was paid in under that cause, if anything was.
+    /// What changed of a balance by that cause, if anything did.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn deposited(&mut self, balance: &BalanceId, cause: &str) -> Result<Option<i64>, StoreError> {
-        let found: Option<(i64,)> = on!(self.connection(), db => {
-            sqlx::query_as("select minor from balance_deposit where balance = $1 and cause = $2")
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn balance_change(
+        &mut self,
+        balance: &BalanceId,
+        cause: &str,
+    ) -> Result<Option<Change>, StoreError> {
+        let found: Option<(String, i64)> = on!(self.connection(), db => {
+            sqlx::query_as("select what, amount_limit from balance_change where balance = $1 and cause = $2")
                 .bind(balance.as_str())
                 .bind(cause)
                 .fetch_optional(db)
                 .await
         })?;
-        Ok(found.map(|(minor,)| minor))
+        found
+            .map(|(what, limit)| match what.as_str() {
+                "limit" => Ok(Change::Limit(limit)),
+                "end" => Ok(Change::End),
+                _ => Err(StoreError::corrupt("balance_change.what")),
+            })
+            .transpose()
     }
 
-    /// Keeps what was paid in, and posts it; gives the numbers for what follows. The transaction must hold [`Exclusive::Billing`].
+    /// Changes a balance by a cause. The transaction must have locked it, and it must not have ended.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if its cause is known; [`StoreError::Unavailable`].
-    pub async fn insert_deposit(
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if the cause is known, or the balance has ended;
+    /// [`StoreError::Unavailable`].
+    pub async fn change_balance(
         &mut self,
-        deposit: &Deposit,
-        posting: &LedgerTransaction,
-    ) -> Result<Numbers, StoreError> {
-        let mut numbers = Numbers::default();
-        self.learn_last(&mut numbers).await?;
-        let posted = self.post(std::slice::from_ref(posting), &mut numbers).await?;
-        let number = known("balance_deposit.posting", posted.first().copied())?;
+        balance: &Balance,
+        change: Change,
+        (cause, at): (&str, Timestamp),
+    ) -> Result<(), StoreError> {
+        let (limit, ended_at) = match change {
+            Change::Limit(limit) => (limit, None),
+            Change::End => (balance.kind.limit().unwrap_or(0), Some(at.as_micros())),
+        };
         on!(self.connection(), db => {
-            sqlx::query("insert into balance_deposit (balance, cause, minor, at, posting) values ($1, $2, $3, $4, $5)")
-                .bind(deposit.balance.as_str())
-                .bind(&deposit.cause)
-                .bind(deposit.minor)
-                .bind(deposit.at.as_micros())
-                .bind(number)
+            sqlx::query("insert into balance_change (balance, cause, what, amount_limit, at) values ($1, $2, $3, $4, $5)")
+                .bind(balance.id.as_str())
+                .bind(cause)
+                .bind(change.name())
+                .bind(limit)
+                .bind(at.as_micros())
                 .execute(db)
                 .await
                 .map(|_| ())
         })?;
-        Ok(numbers)
-    }
-
-    /// What was paid into a balance, in minor units.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn paid_in(&mut self, balance: &BalanceId) -> Result<i64, StoreError> {
-        let (sum,): (i64,) = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select cast(coalesce(sum(minor), 0) as bigint) as minor from balance_deposit where balance = $1",
-            )
-            .bind(balance.as_str())
-            .fetch_one(db)
-            .await
+        on!(self.connection(), db => {
+            sqlx::query("update balance set amount_limit = $2, ended_at = $3 where id = $1")
+                .bind(balance.id.as_str())
+                .bind(limit)
+                .bind(ended_at)
+                .execute(db)
+                .await
+                .map(|_| ())
         })?;
-        Ok(sum)
-    }
-
-    /// What fees took of a balance, in minor units: for calls of a service period, or of all.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn spent(&mut self, balance: &BalanceId, of: Option<Period>) -> Result<i64, StoreError> {
-        let (sum,): (i64,) = on!(self.connection(), db => {
-            sqlx::query_as(
-                "select cast(coalesce(sum(minor), 0) as bigint) as minor from balance_spent \
-                 where balance = $1 and ($2 = '' or service_period = $2)",
-            )
-            .bind(balance.as_str())
-            .bind(of.map(|period| period.to_string()).unwrap_or_default())
-            .fetch_one(db)
-            .await
-        })?;
-        Ok(sum)
-    }
-
-    /// Notes what fees of calls took of balances, by service period and each once, in minor units. The transaction must have locked
-    /// the balances.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn add_spent(&mut self, sums: &[(&BalanceId, Period, i64)]) -> Result<(), StoreError> {
-        insert_rows!(
-            self,
-            "insert into balance_spent (balance, service_period, minor) ",
-            3,
-            sums,
-            "on conflict (balance, service_period) do update set minor = balance_spent.minor + excluded.minor",
-            |row, sum| {
-                let (balance, service_period, minor) = sum;
-                row.push_bind(balance.as_str()).push_bind(service_period.to_string()).push_bind(*minor);
-            }
-        )?;
         Ok(())
     }
 }

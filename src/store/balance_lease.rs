@@ -1,21 +1,26 @@
 //! Units of balances that nodes may let through. What is granted, consumed and given back only rises, and no more is consumed
 //! and given back than was granted: both stores see to it themselves.
 
+use std::ops::Range;
+
 use super::error::StoreError;
 use super::row::{all, parse};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
-use crate::domain::balance::{Lease, Stretch};
+use crate::domain::balance::{Lease, Part, Run, Stretch};
 use crate::domain::id::{AppId, BalanceId, NodeId};
 
 row! {
     LeaseRow {
         balance: String,
         node: String,
+        since: i64,
         app: String,
         product: String,
         plan: String,
         plan_version: i64,
+        item: String,
+        promotion: i64,
         service_period: String,
         units: i64,
     }
@@ -30,17 +35,34 @@ impl TryFrom<LeaseRow> for Lease {
             app: parse("balance_lease.app", &row.app)?,
             product: parse("balance_lease.product", &row.product)?,
             plan: plan_ref("balance_lease.plan", &row.plan, row.plan_version)?,
+            part: part(&row.item, row.promotion)?,
             service_period: parse("balance_lease.service_period", &row.service_period)?,
         };
         let node = parse("balance_lease.node", &row.node)?;
-        Ok(Self { stretch, node, units: count("balance_lease.granted", row.units)? })
+        let run = Run { node, since: count("balance_lease.since", row.since)? };
+        Ok(Self { stretch, run, units: count("balance_lease.granted", row.units)? })
     }
+}
+
+/// The part of a plan version from its columns.
+pub(super) fn part(item: &str, promotion: i64) -> Result<Option<Part>, StoreError> {
+    if item.is_empty() {
+        return Ok(None);
+    }
+    let place = usize::try_from(promotion).map_err(|_| StoreError::corrupt("balance_lease.promotion"))?;
+    Ok(Some(Part { item: parse("balance_lease.item", item)?, promotion: place.checked_sub(1) }))
+}
+
+/// The columns of a part: the item's name, and the number of the promotion, from 1.
+pub(super) fn part_columns(part: Option<&Part>) -> (&str, i64) {
+    let promotion = part.and_then(|part| part.promotion).map_or(0, |place| place.saturating_add(1));
+    (part.map_or("", |part| part.item.as_str()), i64::try_from(promotion).unwrap_or(i64::MAX))
 }
 
 macro_rules! select_open {
     ($tail:literal) => {
         concat!(
-            "select balance, node, app, product, plan, plan_version, service_period, \
+            "select balance, node, since, app, product, plan, plan_version, item, promotion, service_period, \
              granted - consumed - returned as units from balance_lease where granted > consumed + returned and ",
             $tail
         )
@@ -53,24 +75,30 @@ macro_rules! add_units {
         insert_rows!(
             $transaction,
             concat!(
-                "insert into balance_lease (balance, node, app, product, plan, plan_version, service_period, granted, ",
+                "insert into balance_lease (balance, node, since, app, product, plan, plan_version, item, promotion, \
+                 service_period, granted, ",
                 $column,
                 ") "
             ),
-            9,
+            12,
             $leases,
             concat!(
-                "on conflict (balance, node, app, product, plan, plan_version, service_period) do update set ",
+                "on conflict (balance, node, since, app, product, plan, plan_version, item, promotion, service_period) \
+                 do update set ",
                 $column, " = balance_lease.", $column, " + excluded.", $column
             ),
             |row, lease| {
-                let Lease { stretch, node, units } = lease;
+                let Lease { stretch, run, units } = lease;
+                let (item, promotion) = part_columns(stretch.part.as_ref());
                 row.push_bind(stretch.balance.as_str())
-                    .push_bind(node.as_str())
+                    .push_bind(run.node.as_str())
+                    .push_bind(integer(run.since))
                     .push_bind(stretch.app.as_str())
                     .push_bind(stretch.product.as_str())
                     .push_bind(stretch.plan.name.as_str())
                     .push_bind(i64::from(stretch.plan.version))
+                    .push_bind(item)
+                    .push_bind(promotion)
                     .push_bind(stretch.service_period.to_string())
                     .push_bind(integer(*units))
                     .push_bind(integer(*units));
@@ -112,40 +140,89 @@ impl Transaction {
         Ok(leases)
     }
 
-    /// Whether a node has leased units that are neither consumed nor given back.
+    /// The same of a run of a node.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn open_leases_of_run(&mut self, Run { node, since }: &Run) -> Result<Vec<Lease>, StoreError> {
+        let rows: Vec<LeaseRow> = on!(self.connection(), db => {
+            sqlx::query_as(select_open!("node = $1 and since = $2"))
+                .bind(node.as_str())
+                .bind(integer(*since))
+                .fetch_all(db)
+                .await
+        })?;
+        all(rows)
+    }
+
+    /// Whether runs of a node which began at such places of its journal have leased units that are neither consumed nor given back.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn has_open_leases(&mut self, node: &NodeId) -> Result<bool, StoreError> {
+    pub async fn has_open_leases(&mut self, node: &NodeId, since: Range<u64>) -> Result<bool, StoreError> {
         let found: Option<(String,)> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select balance from balance_lease where granted > consumed + returned and node = $1 limit 1",
+                "select balance from balance_lease where granted > consumed + returned and node = $1 \
+                 and since >= $2 and since < $3 limit 1",
             )
             .bind(node.as_str())
+            .bind(integer(since.start))
+            .bind(integer(since.end))
             .fetch_optional(db)
             .await
         })?;
         Ok(found.is_some())
     }
 
-    /// Leases units to a node, on top of those before. The transaction must have locked the balance.
+    /// How many units were ever leased to a run of what the lease is for.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn grant_units(&mut self, Lease { stretch, node, units }: &Lease) -> Result<(), StoreError> {
-        on!(self.connection(), db => {
-            sqlx::query(
-                "insert into balance_lease (balance, node, app, product, plan, plan_version, service_period, granted) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8) \
-                 on conflict (balance, node, app, product, plan, plan_version, service_period) \
-                 do update set granted = balance_lease.granted + excluded.granted",
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn granted(&mut self, Lease { stretch, run, .. }: &Lease) -> Result<u64, StoreError> {
+        let (item, promotion) = part_columns(stretch.part.as_ref());
+        let found: Option<(i64,)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select granted from balance_lease where balance = $1 and node = $2 and since = $3 and app = $4 and product = $5 \
+                 and plan = $6 and plan_version = $7 and item = $8 and promotion = $9 and service_period = $10",
             )
             .bind(stretch.balance.as_str())
-            .bind(node.as_str())
+            .bind(run.node.as_str())
+            .bind(integer(run.since))
             .bind(stretch.app.as_str())
             .bind(stretch.product.as_str())
             .bind(stretch.plan.name.as_str())
             .bind(i64::from(stretch.plan.version))
+            .bind(item)
+            .bind(promotion)
+            .bind(stretch.service_period.to_string())
+            .fetch_optional(db)
+            .await
+        })?;
+        found.map_or(Ok(0), |(granted,)| count("balance_lease.granted", granted))
+    }
+
+    /// Leases units to a node, on top of those before. The transaction must have locked the balance.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn grant_units(&mut self, Lease { stretch, run, units }: &Lease) -> Result<(), StoreError> {
+        let (item, promotion) = part_columns(stretch.part.as_ref());
+        on!(self.connection(), db => {
+            sqlx::query(
+                "insert into balance_lease (balance, node, since, app, product, plan, plan_version, item, promotion, \
+                 service_period, granted) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                 on conflict (balance, node, since, app, product, plan, plan_version, item, promotion, service_period) \
+                 do update set granted = balance_lease.granted + excluded.granted",
+            )
+            .bind(stretch.balance.as_str())
+            .bind(run.node.as_str())
+            .bind(integer(run.since))
+            .bind(stretch.app.as_str())
+            .bind(stretch.product.as_str())
+            .bind(stretch.plan.name.as_str())
+            .bind(i64::from(stretch.plan.version))
+            .bind(item)
+            .bind(promotion)
             .bind(stretch.service_period.to_string())
             .bind(integer(*units))
             .execute(db)
@@ -173,17 +250,20 @@ impl Transaction {
         add_units!(self, "consumed", leases)
     }
 
-    /// Takes all back that a node has leased and that no recorded call consumed; gives of how many leases that was.
+    /// Takes all back that runs of a node have leased which began at such places of its journal, and that no recorded call consumed;
+    /// gives of how many leases that was.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn give_back_all(&mut self, node: &NodeId) -> Result<u64, StoreError> {
+    pub async fn give_back_all(&mut self, node: &NodeId, since: Range<u64>) -> Result<u64, StoreError> {
         let changed = on!(self.connection(), db => {
             sqlx::query(
                 "update balance_lease set returned = granted - consumed \
-                 where granted > consumed + returned and node = $1",
+                 where granted > consumed + returned and node = $1 and since >= $2 and since < $3",
             )
             .bind(node.as_str())
+            .bind(integer(since.start))
+            .bind(integer(since.end))
             .execute(db)
             .await
             .map(|done| done.rows_affected())

@@ -74,6 +74,7 @@ const STEPS: &[Step] = &[
     step!(40, "repeatable_calls", "0040_repeatable_calls.sql"),
     step!(41, "recurring", "0041_recurring.sql"),
     step!(42, "tiers", "0042_tiers.sql"),
+    step!(43, "balance_parts", "0043_balance_parts.sql"),
     step!(44, "quotas", "0044_quotas.sql"),
     step!(45, "waiting", "0045_waiting.sql"),
 ];

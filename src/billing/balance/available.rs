@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::balance::Part;
 use crate::domain::exact::{Exact, ExactError};
 use crate::domain::money::{Currency, Rounding};
 use crate::domain::running_total::Units;
@@ -18,8 +19,6 @@ pub struct Counted {
     pub tariff: Arc<Tariff>,
     /// By the items of the prices, in their order.
     pub items: Vec<OfItem>,
-    /// Units leased to nodes, and neither recorded nor given back. Of which item they will be is not known.
-    pub leased: u64,
 }
 
 /// What is counted of an item's units.
@@ -32,6 +31,19 @@ pub struct OfItem {
     pub free_left: u64,
     /// What later versions of the plan have of that allowance.
     pub later: Vec<Later>,
+    /// Units leased to nodes, and neither recorded nor given back.
+    pub leased: Leased,
+}
+
+/// Leased units of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leased {
+    /// Those by its own price.
+    pub own: u64,
+    /// Those in each promotion, in order.
+    pub promoted: Vec<u64>,
+    /// Those of which it is not known which they will be.
+    pub any: u64,
 }
 
 /// Free units of a later version of the plan, which are charged once units of this one take their place.
@@ -47,39 +59,75 @@ pub struct Later {
     pub yielding: u64,
 }
 
-/// The most that so many `units` come to beyond those counted, in minor units: of any item and in any promotion, at any time while
-/// they come. For each item as if all were of it, so that it holds however they are mixed.
+impl Counted {
+    /// With so many more units leased; of a part that the prices do not have, or that is not known, each item may get them.
+    ///
+    /// # Errors
+    /// [`ExactError`] if they are more than can be counted.
+    pub fn with(mut self, part: Option<&Part>, units: u64) -> Result<Self, ExactError> {
+        let named = part.and_then(|part| {
+            let place = self.tariff.fees.iter().position(|item| item.terms().name == part.item)?;
+            let promotions = self.tariff.fees.get(place)?.terms().promotions.len();
+            let is_known = part.promotion.is_none_or(|promotion| promotion < promotions);
+            is_known.then_some((place, part.promotion))
+        });
+        for (place, of_item) in self.items.iter_mut().enumerate() {
+            let Leased { own, promoted, any } = &mut of_item.leased;
+            let leased = match named {
+                None => any,
+                Some((named, _)) if named != place => continue,
+                Some((_, None)) => own,
+                Some((_, Some(promotion))) => {
+                    promoted.resize(promoted.len().max(promotion.saturating_add(1)), 0);
+                    promoted.get_mut(promotion).ok_or(ExactError::TooLarge)?
+                }
+            };
+            *leased = leased.checked_add(units).ok_or(ExactError::TooLarge)?;
+        }
+        Ok(self)
+    }
+}
+
+/// The most that all leased units come to beyond those counted, in minor units, at any time while they come.
 ///
 /// # Errors
 /// [`ExactError`] if they come to more than can be counted.
-pub fn cost(counted: &Counted, units: u64) -> Result<i64, ExactError> {
-    let Counted { tariff, items, .. } = counted;
+pub fn cost(counted: &Counted) -> Result<i64, ExactError> {
+    let Counted { tariff, items } = counted;
     let mut sum = 0_i64;
     let mut add = |rise: i64| -> Result<(), ExactError> {
         sum = sum.checked_add(rise).ok_or(ExactError::TooLarge)?;
         Ok(())
     };
-    for (item, OfItem { used, free_left, later }) in tariff.fees.iter().zip(items) {
+    for (item, OfItem { used, free_left, later, leased }) in tariff.fees.iter().zip(items) {
+        let units = leased.own.checked_add(leased.any).ok_or(ExactError::TooLarge)?;
         let charged = units.saturating_sub(*free_left);
-        add(rise(item, (tariff.currency, tariff.rounding), used, (charged, units))?)?;
+        add(rise(item, (tariff.currency, tariff.rounding), used, (charged, leased))?)?;
         for Later { item, rounding, used, yielding } in later {
-            add(rise(item, (tariff.currency, *rounding), used, (units.min(*yielding), 0))?)?;
+            let none = Leased::default();
+            add(rise(item, (tariff.currency, *rounding), used, (units.min(*yielding), &none))?)?;
         }
     }
     Ok(sum)
 }
 
-/// By how much an item's line rises at most while so many units come, by its own price and in promotions.
+/// By how much an item's line rises at most while so many units come that are charged by its own price, and those that are leased in
+/// promotions.
 fn rise(
     item: &FeeItem,
     (currency, rounding): (Currency, Rounding),
     used: &Units,
-    more: (u64, u64),
+    (charged, leased): (u64, &Leased),
 ) -> Result<i64, ExactError> {
     let minor = |sum: Exact| Ok::<i64, ExactError>(sum.rounded(currency, rounding)?.minor);
-    let (charged, promoted) = (used.charged(), used.promoted.as_slice());
-    let before = minor(item.amount(charged, promoted)?)?;
-    minor(item.most((charged, promoted), more)?)?.checked_sub(before).ok_or(ExactError::TooLarge)
+    let before = minor(item.amount(used.charged(), &used.promoted)?)?;
+    let mut promoted = used.promoted.clone();
+    promoted.resize(promoted.len().max(leased.promoted.len()), 0);
+    for (sum, more) in promoted.iter_mut().zip(&leased.promoted) {
+        *sum = sum.checked_add(*more).ok_or(ExactError::TooLarge)?;
+    }
+    let most = item.most((used.charged(), &promoted), (charged, leased.any))?;
+    minor(most)?.checked_sub(before).ok_or(ExactError::TooLarge)
 }
 
 /// What all units come to that are leased.
@@ -87,9 +135,8 @@ fn rise(
 /// # Errors
 /// [`ExactError`] if that is more than can be counted.
 pub fn reserved<'c>(all: impl IntoIterator<Item = &'c Counted>) -> Result<i64, ExactError> {
-    all.into_iter().try_fold(0_i64, |sum, counted| {
-        sum.checked_add(cost(counted, counted.leased)?).ok_or(ExactError::TooLarge)
-    })
+    all.into_iter()
+        .try_fold(0_i64, |sum, counted| sum.checked_add(cost(counted)?).ok_or(ExactError::TooLarge))
 }
 
 /// What a node asks for: units that calls wait for, and so many more for those that will come.
@@ -101,13 +148,13 @@ pub struct Asked {
     pub ahead: u64,
 }
 
-/// How many units can be leased of those that are asked for, with so many minor units left. For calls to come there is at most
-/// half of what is left: others want some, too, and so the last ones go to calls that wait.
+/// How many units of a part can be leased of those that are asked for, with so many minor units left. For calls to come there is at
+/// most half of what is left: others want some, too, and so the last ones go to calls that wait.
 #[must_use]
-pub fn lease(counted: &Counted, left: i64, Asked { waiting, ahead }: Asked) -> u64 {
+pub fn lease(counted: &Counted, part: Option<&Part>, left: i64, Asked { waiting, ahead }: Asked) -> u64 {
     // Units that cost nothing are never refused.
     let left = left.max(0);
-    let most = affordable(counted, left, waiting.saturating_add(ahead.saturating_mul(2)));
+    let most = affordable((counted, part), left, waiting.saturating_add(ahead.saturating_mul(2)));
     match most.checked_sub(waiting) {
         Some(more) => waiting.saturating_add(more / 2),
         None => most,
@@ -116,12 +163,11 @@ pub fn lease(counted: &Counted, left: i64, Asked { waiting, ahead }: Asked) -> u
 
 /// The most units, up to `wanted`, whose cost beside what is leased is within `left` minor units: found by halving, as the cost
 /// never falls.
-fn affordable(counted: &Counted, left: i64, wanted: u64) -> u64 {
-    let Ok(before) = cost(counted, counted.leased) else { return 0 };
+fn affordable((counted, part): (&Counted, Option<&Part>), left: i64, wanted: u64) -> u64 {
+    let Ok(before) = cost(counted) else { return 0 };
     let is_within = |units: u64| {
-        let all = counted.leased.checked_add(units);
-        let more = all.and_then(|all| cost(counted, all).ok()).and_then(|after| after.checked_sub(before));
-        more.is_some_and(|more| more <= left)
+        let after = counted.clone().with(part, units).and_then(|all| cost(&all)).ok();
+        after.and_then(|after| after.checked_sub(before)).is_some_and(|more| more <= left)
     };
     if is_within(wanted) {
         return wanted;

@@ -1,63 +1,137 @@
-//! Units of balances that a node may let through without asking anyone. They are granted, given back, and consumed by what was
-//! recorded of calls.
+//! Units of balances that a node may let through without asking anyone. They are granted, and given back; what records consume of
+//! them is in [`super::consumed`]. Whatever the store leaves unsaid is found out later, never guessed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::available::{Asked, lease};
 use super::reserved::Reserved;
 use crate::billing::error::BillingError;
-use crate::domain::balance::{Lease, Stretch};
-use crate::domain::id::{AppId, BalanceId, NodeId, ProductName};
-use crate::domain::plan::PlanRef;
-use crate::domain::time::{Period, Zone};
-use crate::store::balance_dispute::Disputed;
-use crate::store::usage_batch::Recorded;
-use crate::store::usage_exception::{ExceptionKind, UsageException};
+use crate::domain::balance::{Lease, Run, Stretch};
+use crate::domain::id::{BalanceId, NodeId};
 use crate::store::{Store, StoreError, Transaction};
 
-/// Leases units of a stretch to a node: as many of those that are asked for as the balance can bear.
+/// Units of stretches that go back to their balances.
+pub type Returned = (Stretch, u64);
+
+/// What became of leasing.
+#[derive(Debug)]
+pub enum Granted {
+    /// So many units are leased, and what was to be given back for them is.
+    Now(u64),
+    /// The store did not say whether it is so.
+    Unsaid(Doubt),
+}
+
+/// Units that may have been leased.
+#[derive(Debug)]
+pub struct Doubt {
+    /// How many.
+    pub units: u64,
+    /// What the store said.
+    pub error: StoreError,
+    stretch: Stretch,
+    /// How many would have been leased of the stretch then, in all.
+    granted: u64,
+}
+
+impl Doubt {
+    /// Of which stretch.
+    #[must_use]
+    pub fn stretch(&self) -> &Stretch {
+        &self.stretch
+    }
+}
+
+/// Leases units of a stretch to a run of a node: as many of those that are asked for as the balance can bear, once the node has given
+/// back what is `returned` of the same balance.
 ///
 /// # Errors
-/// [`BillingError`]; nothing is leased then, or it is found at the next start if the store did not say.
+/// [`BillingError`]; nothing is leased or given back then.
 pub async fn grant(
     store: &Store,
-    node: &NodeId,
+    run: &Run,
     stretch: &Stretch,
-    asked: Asked,
-) -> Result<u64, BillingError> {
+    (asked, returned): (Asked, &[Returned]),
+) -> Result<Granted, BillingError> {
     let mut transaction = store.begin().await?;
     let balance = transaction.lock_balance(&stretch.balance).await?;
     let balance = balance.ok_or(StoreError::Missing { what: "balance" })?;
+    transaction.give_back_units(&of_run(run, returned)).await?;
     let period = stretch.service_period;
-    let Reserved { funds, counted } =
-        Reserved::read(&mut transaction, &balance, period, Some(stretch)).await?;
-    let units = counted.get(stretch).map_or(0, |counted| lease(counted, balance.left(funds), asked));
+    let reserved = Reserved::read(&mut transaction, &balance, period, Some(stretch)).await?;
+    let left = balance.left(reserved.funds);
+    let counted = reserved.counted(stretch);
+    let units = counted.map_or(0, |counted| lease(counted, stretch.part.as_ref(), left, asked));
+    let mut granted = 0;
     if units > 0 {
-        let granted = Lease { stretch: stretch.clone(), node: node.clone(), units };
-        transaction.grant_units(&granted).await?;
-        transaction.commit().await?;
+        let lease = Lease { stretch: stretch.clone(), run: run.clone(), units };
+        granted = transaction.granted(&lease).await?.saturating_add(units);
+        transaction.grant_units(&lease).await?;
+    } else if returned.is_empty() {
+        transaction.roll_back().await?;
+        return Ok(Granted::Now(0));
     }
-    Ok(units)
+    Ok(match transaction.commit().await {
+        Ok(()) => Granted::Now(units),
+        Err(error) => Granted::Unsaid(Doubt { units, error, stretch: stretch.clone(), granted }),
+    })
+}
+
+/// Whether units that may have been leased are, and what was to be given back for them is. The run must have leased nothing of the
+/// stretch since.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn was_granted(store: &Store, run: &Run, doubt: &Doubt) -> Result<bool, BillingError> {
+    let Doubt { units, stretch, granted, .. } = doubt;
+    if *units == 0 {
+        return Ok(false);
+    }
+    let mut transaction = store.begin().await?;
+    // If the store is still at it, this waits for it.
+    transaction.lock_balance(&stretch.balance).await?;
+    let lease = Lease { stretch: stretch.clone(), run: run.clone(), units: *units };
+    let known = transaction.granted(&lease).await?;
+    transaction.roll_back().await?;
+    Ok(known >= *granted)
 }
 
 /// What became of units that were given back.
 #[derive(Debug)]
 pub enum GivenBack {
-    /// The balance has them.
+    /// The balances have them.
     Now,
-    /// The store did not say whether it has them: they must not be used again, and come back at the node's next start.
+    /// The store did not say whether they have: they must not be used again. Whether they are still leased, [`leased`] tells.
     Unsaid(StoreError),
 }
 
-/// Gives units back that a node has leased and by which it has let no call through.
+/// Gives units back that a run of a node has leased and by which it has let no call through, each stretch once.
 ///
 /// # Errors
-/// [`BillingError::Store`]; the node has them still then.
-pub async fn give_back(store: &Store, lease: &Lease) -> Result<GivenBack, BillingError> {
+/// [`BillingError::Store`]; the node has all of them still then.
+pub async fn give_back(store: &Store, run: &Run, returned: &[Returned]) -> Result<GivenBack, BillingError> {
     let mut transaction = store.begin().await?;
-    transaction.lock_balance(&lease.stretch.balance).await?;
-    transaction.give_back_units(std::slice::from_ref(lease)).await?;
+    lock(&mut transaction, returned.iter().map(|(stretch, _)| &stretch.balance)).await?;
+    transaction.give_back_units(&of_run(run, returned)).await?;
     Ok(transaction.commit().await.map_or_else(GivenBack::Unsaid, |()| GivenBack::Now))
+}
+
+fn of_run(run: &Run, returned: &[Returned]) -> Vec<Lease> {
+    let lease =
+        |(stretch, units): &Returned| Lease { stretch: stretch.clone(), run: run.clone(), units: *units };
+    returned.iter().map(lease).collect()
+}
+
+/// Locks balances in the order in which all do.
+pub(super) async fn lock(
+    transaction: &mut Transaction,
+    balances: impl Iterator<Item = &BalanceId>,
+) -> Result<(), StoreError> {
+    for balance in balances.collect::<BTreeSet<_>>() {
+        transaction.lock_balance(balance).await?;
+    }
+    Ok(())
 }
 
 /// Gives back what a node that will not come back has leased of a balance; gives how many units that was. If it does come back, the
@@ -72,107 +146,77 @@ pub async fn give_up(
 ) -> Result<u64, BillingError> {
     transaction.lock_balance(balance).await?;
     let mut leases = transaction.open_leases(balance).await?;
-    leases.retain(|lease| lease.node == *node);
+    leases.retain(|lease| lease.run.node == *node);
     transaction.give_back_units(&leases).await?;
     Ok(leases.iter().fold(0, |units, lease| units.saturating_add(lease.units)))
 }
 
-/// Gives back what a node has leased, once its journal is recorded up to `reached`: what no record has consumed by then, no call
-/// was let through by of which anything is left. Gives whether it was done. The node must not have leased anything since.
+/// Begins a run that has leased nothing yet: gives back what runs have leased that began no earlier by the journal, as no record of
+/// theirs is in it.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn begin(store: &Store, run: &Run) -> Result<(), BillingError> {
+    let mut transaction = store.begin().await?;
+    give_back_of(&mut transaction, &run.node, run.since..u64::MAX).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Gives back what earlier runs of a node have leased and not used, once its journal is recorded up to where the run began: what no
+/// record has consumed by then, no call was let through by of which anything is left. Gives whether it was done.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn settle_earlier(store: &Store, run: &Run) -> Result<bool, BillingError> {
+    settle_runs(store, &run.node, (run.since, 0..run.since)).await
+}
+
+/// Gives back all that a node has leased, once its journal is recorded up to `reached`, its end. Gives whether it was done. The node
+/// must lease nothing any more.
 ///
 /// # Errors
 /// [`BillingError::Store`].
 pub async fn settle(store: &Store, node: &NodeId, reached: u64) -> Result<bool, BillingError> {
+    settle_runs(store, node, (reached, 0..u64::MAX)).await
+}
+
+async fn settle_runs(
+    store: &Store,
+    node: &NodeId,
+    (reached, runs): (u64, Range<u64>),
+) -> Result<bool, BillingError> {
     let mut transaction = store.begin().await?;
-    if !transaction.has_open_leases(node).await? {
+    if !transaction.has_open_leases(node, runs.clone()).await? {
         return Ok(true);
     }
     if transaction.journal_place(node.as_str()).await?.sequence < reached {
         return Ok(false);
     }
-    let leases = transaction.give_back_all(node).await?;
+    give_back_of(&mut transaction, node, runs).await?;
     transaction.commit().await?;
-    tracing::info!(leases, "what was leased of balances and not used is given back");
     Ok(true)
 }
 
-/// What leases are found by beside balance and node.
-type Use = (AppId, ProductName, PlanRef, Period);
-
-/// Units by which calls were let through.
-#[derive(Default)]
-struct Held {
-    units: u64,
-    /// Those of calls that someone has to decide about, by their exceptions.
-    disputed: Vec<(String, u64)>,
-}
-
-/// Consumes the leased units by which the calls of new records of a node were let through, in the transaction that adds what they
-/// cost to what was spent. Those of calls whose worth is for someone to decide, by `exceptions` that are kept already, stay reserved
-/// until that is done.
-///
-/// # Errors
-/// [`BillingError::Store`].
-pub(in crate::billing) async fn consume(
+async fn give_back_of(
     transaction: &mut Transaction,
     node: &NodeId,
-    records: &[Recorded],
-    exceptions: &[UsageException],
-    zone: &Zone,
+    runs: Range<u64>,
 ) -> Result<(), BillingError> {
-    let mut held = held(records, exceptions, zone);
-    if held.is_empty() {
-        return Ok(());
-    }
-    let apps: BTreeSet<AppId> = held.keys().map(|(app, ..)| app.clone()).collect();
-    let apps: Vec<AppId> = apps.into_iter().collect();
-    let open = transaction.open_leases_of(node, &apps).await?;
-    let balances: BTreeSet<BalanceId> = open.into_iter().map(|lease| lease.stretch.balance).collect();
-    for balance in &balances {
-        transaction.lock_balance(balance).await?;
-    }
-    let (mut consumed, mut disputes) = (Vec::new(), Vec::new());
-    // Once more, as some may have been given back before the balances were locked.
-    for lease in transaction.open_leases_of(node, &apps).await? {
-        let Stretch { app, product, plan, service_period, .. } = &lease.stretch;
-        let of_it = (app.clone(), product.clone(), plan.clone(), *service_period);
-        let Some(held) = held.get_mut(&of_it) else { continue };
-        let units = lease.units.min(held.units);
-        if units == 0 {
-            continue;
-        }
-        held.units = held.units.saturating_sub(units);
-        for (exception, units) in held.disputed.drain(..) {
-            disputes.push((exception, Disputed { stretch: lease.stretch.clone(), units }));
-        }
-        consumed.push(Lease { units, ..lease });
-    }
-    transaction.consume_units(&consumed).await?;
-    transaction.insert_disputes(&disputes).await?;
-    let beyond = held.values().fold(0_u64, |sum, held| sum.saturating_add(held.units));
-    if beyond > 0 {
-        tracing::error!(%node, units = beyond, "calls were let through by more units of balances than were leased");
+    let leases = transaction.give_back_all(node, runs).await?;
+    if leases > 0 {
+        tracing::info!(leases, "what was leased of balances and not used is given back");
     }
     Ok(())
 }
 
-fn held(records: &[Recorded], exceptions: &[UsageException], zone: &Zone) -> BTreeMap<Use, Held> {
-    // What is left out here is no call's, or of one whose units are charged.
-    let is_of_units = |exception: &&UsageException| exception.kind != ExceptionKind::Transaction;
-    let exceptions = exceptions.iter().filter(is_of_units);
-    let exceptions: HashMap<&str, &str> =
-        exceptions.filter_map(|exception| Some((exception.usage.as_deref()?, &*exception.id))).collect();
-    let mut held = BTreeMap::<Use, Held>::new();
-    for Recorded { usage, .. } in records {
-        let (1.., Some((product, plan))) = (usage.held, &usage.subscribed) else { continue };
-        let of_it = (usage.app.clone(), product.clone(), plan.clone(), Period::of(usage.at, zone));
-        let of_it = held.entry(of_it).or_default();
-        of_it.units = of_it.units.saturating_add(usage.held);
-        if !exceptions.is_empty()
-            && let Some(exception) = exceptions.get(&*usage.id.to_string())
-        {
-            of_it.disputed.push(((*exception).to_owned(), usage.held));
-        }
-    }
-    held
+/// What a run of a node has leased by what the store says, and how far its journal was recorded then.
+///
+/// # Errors
+/// [`BillingError::Store`].
+pub async fn leased(store: &Store, run: &Run) -> Result<(BTreeMap<Stretch, u64>, u64), BillingError> {
+    let mut transaction = store.begin_reading().await?;
+    let position = transaction.journal_place(run.node.as_str()).await?.sequence;
+    let open = transaction.open_leases_of_run(run).await?;
+    transaction.roll_back().await?;
+    Ok((open.into_iter().map(|lease| (lease.stretch, lease.units)).collect(), position))
 }

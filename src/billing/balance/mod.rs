@@ -3,7 +3,10 @@
 //! Invariant: what was spent of a balance, and the most that all leased units can come to, is never more than its bound. A unit
 //! is leased by the transaction that has locked the balance, and consumed in that which adds its fee to what was spent.
 
+pub mod alerts;
 pub mod available;
+pub mod change;
+pub(super) mod consumed;
 pub mod deposits;
 pub mod leases;
 pub mod left;

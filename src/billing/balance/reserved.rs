@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::available::{Counted, Later, OfItem, reserved};
 use crate::billing::error::BillingError;
 use crate::billing::rating::Unrated;
-use crate::domain::balance::{Balance, Funds, Stretch};
+use crate::domain::balance::{Balance, Funds, Part, Stretch};
 use crate::domain::id::{AppId, PlanName, ProductName};
 use crate::domain::money::Currency;
 use crate::domain::plan::PlanRef;
@@ -15,10 +15,16 @@ use crate::domain::tariff::{FeeItem, Tariff};
 use crate::domain::time::Period;
 use crate::store::Transaction;
 
-/// The sums of a balance, and what is counted of each stretch of which units are leased.
+/// Whose units are counted together: those of an app and API product under a plan version, in a service period.
+type Use = (AppId, ProductName, PlanRef, Period);
+
+/// Units by the part of the plan version.
+type ByPart = BTreeMap<Option<Part>, u64>;
+
+/// The sums of a balance, and what is counted of each use of which units are leased.
 pub(super) struct Reserved {
     pub(super) funds: Funds,
-    pub(super) counted: BTreeMap<Stretch, Counted>,
+    counted: BTreeMap<Use, Counted>,
 }
 
 impl Reserved {
@@ -34,15 +40,17 @@ impl Reserved {
         wanted: Option<&Stretch>,
     ) -> Result<Self, BillingError> {
         let of = balance.kind.is_monthly().then_some(service_period);
-        let mut leased: BTreeMap<Stretch, u64> =
-            wanted.map(|wanted| (wanted.clone(), 0)).into_iter().collect();
         let open = transaction.open_leases(&balance.id).await?.into_iter();
         let open = open.map(|lease| (lease.stretch, lease.units));
         // What someone has to decide about may have to be paid, too.
         let disputed = transaction.open_disputes(&balance.id).await?.into_iter();
-        for (stretch, more) in open.chain(disputed.map(|of| (of.stretch, of.units))) {
+        let disputed = disputed.map(|of| (of.stretch, of.units));
+        let wanted = wanted.map(|wanted| (wanted.clone(), 0)).into_iter();
+        let mut leased: BTreeMap<Use, ByPart> = BTreeMap::new();
+        for (stretch, more) in open.chain(disputed).chain(wanted) {
             if of.is_none_or(|period| stretch.service_period == period) {
-                let units = leased.entry(stretch).or_default();
+                let part = stretch.part.clone();
+                let units = leased.entry(use_of(stretch)).or_default().entry(part).or_default();
                 *units = units.checked_add(more).ok_or(Unrated::TooLarge)?;
             }
         }
@@ -54,16 +62,25 @@ impl Reserved {
         };
         Ok(Self { funds, counted })
     }
+
+    /// What is counted of what the units of a stretch are.
+    pub(super) fn counted(&self, stretch: &Stretch) -> Option<&Counted> {
+        self.counted.get(&use_of(stretch.clone()))
+    }
 }
 
-/// What is counted of stretches of which so many units are leased.
+fn use_of(Stretch { app, product, plan, service_period, .. }: Stretch) -> Use {
+    (app, product, plan, service_period)
+}
+
+/// What is counted of uses of which so many units are leased.
 async fn count(
     transaction: &mut Transaction,
-    leased: BTreeMap<Stretch, u64>,
-) -> Result<BTreeMap<Stretch, Counted>, BillingError> {
-    let apps: BTreeSet<&str> = leased.keys().map(|stretch| stretch.app.as_str()).collect();
+    leased: BTreeMap<Use, ByPart>,
+) -> Result<BTreeMap<Use, Counted>, BillingError> {
+    let apps: BTreeSet<&str> = leased.keys().map(|(app, ..)| app.as_str()).collect();
     let apps: Vec<String> = apps.into_iter().map(str::to_owned).collect();
-    let periods: BTreeSet<Period> = leased.keys().map(|stretch| stretch.service_period).collect();
+    let periods: BTreeSet<Period> = leased.keys().map(|(.., period)| *period).collect();
     let periods: Vec<String> = periods.iter().map(ToString::to_string).collect();
     let totals = transaction.fee_totals(&apps, &periods).await?;
     let mut totals_of: HashMap<_, Vec<&running_total::Counted>> = HashMap::new();
@@ -71,41 +88,56 @@ async fn count(
         let FeeFamily { app, product, plan, service_period, .. } = &total.family;
         totals_of.entry((app, product, plan, *service_period)).or_default().push(total);
     }
-    // By versions of one plan, which share its allowance.
-    let mut versions_of: HashMap<_, u64> = HashMap::new();
-    for stretch in leased.keys() {
-        let versions = versions_of.entry(plan_of(stretch)).or_default();
-        *versions = versions.saturating_add(1);
-    }
     let mut tariffs = HashMap::new();
     let mut counted = BTreeMap::new();
-    for (stretch, units) in &leased {
-        let tariff = tariff(transaction, &mut tariffs, stretch.plan.clone()).await?;
-        let has_others = versions_of.get(&plan_of(stretch)).is_some_and(|versions| *versions > 1);
-        let totals = totals_of.get(&plan_of(stretch)).map_or(&[][..], Vec::as_slice);
+    for (of, parts) in &leased {
+        let tariff = tariff(transaction, &mut tariffs, of.2.clone()).await?;
+        let totals = totals_of.get(&plan_of(of)).map_or(&[][..], Vec::as_slice);
         let mut items = Vec::with_capacity(tariff.fees.len());
         for item in &tariff.fees {
             let is_of = |one: &&&running_total::Counted| one.family.item.as_ref() == item.key();
             let mut versions: Vec<_> = totals.iter().filter(is_of).copied().collect();
             versions.sort_unstable_by_key(|one| one.version);
-            let mut of_item = own(item, &versions, stretch.plan.version);
-            for other in versions.iter().filter(|other| other.version > stretch.plan.version) {
-                let plan = PlanRef { version: other.version, ..stretch.plan.clone() };
+            let mut of_item = own(item, &versions, of.2.version);
+            for other in versions.iter().filter(|other| other.version > of.2.version) {
+                let plan = PlanRef { version: other.version, ..of.2.clone() };
                 let later = self::tariff(transaction, &mut tariffs, plan).await?;
                 of_item.later.extend(self::later((item, &of_item), (&later, &other.units), tariff.currency));
             }
-            if has_others {
+            if is_shared(item, of, &leased) {
                 of_item.free_left = 0;
             }
             items.push(of_item);
         }
-        counted.insert(stretch.clone(), Counted { tariff, items, leased: *units });
+        let mut sum = Counted { tariff, items };
+        for (part, units) in parts {
+            sum = sum.with(part.as_ref(), *units).map_err(Unrated::from)?;
+        }
+        counted.insert(of.clone(), sum);
     }
     Ok(counted)
 }
 
+/// Whether units of an item's name are leased, or asked for, under another version of the plan too, which shares its allowance.
+fn is_shared(item: &FeeItem, of: &Use, leased: &BTreeMap<Use, ByPart>) -> bool {
+    let (app, product, plan, period) = of.clone();
+    // Uses stand by version within their plan.
+    let first = (app, product, PlanRef { version: 0, ..plan }, period);
+    let of_plan = leased
+        .range(first..)
+        .take_while(|(other, _)| (&other.0, &other.1, &other.2.name) == (&of.0, &of.1, &of.2.name));
+    let others = of_plan.filter(|(other, _)| other.3 == of.3 && other.2 != of.2);
+    let takes_free = |part: &Option<Part>| {
+        part.as_ref().is_none_or(|part| part.item == item.terms().name && part.promotion.is_none())
+    };
+    others.flat_map(|(_, parts)| parts.keys()).any(takes_free)
+}
+
 /// The prices of a plan version, which are read once.
-async fn tariff(
+///
+/// # Errors
+/// [`BillingError::PlanUnknown`], [`BillingError::Store`].
+pub(super) async fn tariff(
     transaction: &mut Transaction,
     known: &mut HashMap<PlanRef, Arc<Tariff>>,
     plan: PlanRef,
@@ -119,9 +151,9 @@ async fn tariff(
     Ok(tariff)
 }
 
-/// The plan of a stretch, whichever version, with what its allowance is for.
-fn plan_of(stretch: &Stretch) -> (&AppId, &ProductName, &PlanName, Period) {
-    (&stretch.app, &stretch.product, &stretch.plan.name, stretch.service_period)
+/// The plan of a use, whichever version, with what its allowance is for.
+fn plan_of((app, product, plan, period): &Use) -> (&AppId, &ProductName, &PlanName, Period) {
+    (app, product, &plan.name, *period)
 }
 
 /// What is counted of an item under a version itself: earlier versions have their turn in the free allowance before it.
@@ -132,7 +164,7 @@ fn own(item: &FeeItem, versions: &[&running_total::Counted], version: u32) -> Of
     OfItem {
         used: used.map(|one| one.units.clone()).unwrap_or_default(),
         free_left: item.terms().free_units.saturating_sub(freed),
-        later: Vec::new(),
+        ..OfItem::default()
     }
 }
 

@@ -10,8 +10,9 @@ use crate::domain::balance::{Balance, Owner};
 use crate::domain::charge::{Charge, LineKey};
 use crate::domain::id::{AppId, BalanceId, PartnerId};
 use crate::domain::money::{Currency, MoneyError};
-use crate::domain::time::{Period, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::store::Transaction;
+use crate::store::balance_spent::SpentKey;
 use crate::store::numbers::Numbers;
 
 /// Whose fees.
@@ -25,8 +26,8 @@ pub(in crate::billing) struct Spending(BTreeMap<BalanceId, Spent>);
 struct Spent {
     balance: Balance,
     partner: PartnerId,
-    /// Minor units by the period in which the calls were.
-    sums: BTreeMap<Period, i64>,
+    /// Minor units by where they stand.
+    sums: BTreeMap<SpentKey, i64>,
 }
 
 impl Spending {
@@ -42,49 +43,56 @@ impl Spending {
         if !charges.iter().any(|new| is_fee(&new)) || !transaction.has_balances().await? {
             return Ok(Self::default());
         }
-        let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, Period, i64)>> = HashMap::new();
+        let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, SpentKey, i64)>> = HashMap::new();
         for (at, charge) in charges.iter().filter(is_fee) {
-            let LineKey { app, partner, currency, service_period, .. } = &charge.line;
-            let of_payer = fees.entry((app, partner, *currency)).or_default();
-            of_payer.push((*at, *service_period, charge.minor));
+            let LineKey { app, partner, currency, service_period, period, .. } = &charge.line;
+            let key = SpentKey { app: app.clone(), period: *period, service_period: *service_period };
+            fees.entry((app, partner, *currency)).or_default().push((*at, key, charge.minor));
         }
         let owners: BTreeSet<&str> =
             fees.keys().flat_map(|(app, partner, _)| [app.as_str(), partner.as_str()]).collect();
         let owners: Vec<&str> = owners.into_iter().collect();
         let balances = transaction.balances_of(&owners).await?;
-        let balances: HashMap<(&str, &str, Currency), &Balance> = balances
-            .iter()
-            .map(|balance| ((balance.owner.kind(), balance.owner.id(), balance.currency), balance))
-            .collect();
+        let mut of_owner: HashMap<(&str, &str, Currency), Vec<&Balance>> = HashMap::new();
+        for balance in &balances {
+            let owner = (balance.owner.kind(), balance.owner.id(), balance.currency);
+            of_owner.entry(owner).or_default().push(balance);
+        }
         let mut spending = Self::default();
         for (payer @ (_, partner, _), fees) in fees {
-            let Some(balance) = paying(&balances, payer) else { continue };
-            let new = || Spent { balance: balance.clone(), partner: partner.clone(), sums: BTreeMap::new() };
-            let spent = spending.0.entry(balance.id.clone()).or_insert_with(new);
-            for (_, period, minor) in fees.into_iter().filter(|(at, ..)| *at >= balance.created_at) {
-                let sum = spent.sums.entry(period).or_default();
+            let paying = paying(&of_owner, payer);
+            for (at, key, minor) in fees {
+                let Some(balance) = paying.iter().find(|balance| balance.is_for(at)) else { continue };
+                let new =
+                    || Spent { balance: (*balance).clone(), partner: partner.clone(), sums: BTreeMap::new() };
+                let spent = spending.0.entry(balance.id.clone()).or_insert_with(new);
+                let sum = spent.sums.entry(key).or_default();
                 *sum = sum.checked_add(minor).ok_or(MoneyError::Overflow)?;
             }
         }
         Ok(spending)
     }
 
-    /// Adds it, and pays by what was paid in what it can. The balances are locked from then on, so that units which the same batch
-    /// consumes are counted with what they came to. `cause` names the batch, at `now`.
+    /// The balances that it takes something of.
+    pub(super) fn balances(&self) -> impl Iterator<Item = &BalanceId> {
+        self.0.keys()
+    }
+
+    /// Adds it, and pays by what was paid in what it can. The transaction must have locked the balances, so that units which the same
+    /// batch consumes are counted with what they came to. `cause` names the batch, at `now`.
     ///
     /// # Errors
     /// [`BillingError::Store`], [`BillingError::Money`], [`BillingError::Posting`].
-    pub(in crate::billing) async fn add(
+    pub(super) async fn add(
         self,
         transaction: &mut Transaction,
         (cause, now): (&impl Display, Timestamp),
         numbers: &mut Numbers,
     ) -> Result<(), BillingError> {
-        let mut sums = Vec::new();
-        for Spent { balance, sums: of_balance, .. } in self.0.values() {
-            transaction.lock_balance(&balance.id).await?;
-            sums.extend(of_balance.iter().map(|(period, minor)| (&balance.id, *period, *minor)));
-        }
+        let of_balance = |Spent { balance, sums, .. }: &Spent| {
+            sums.iter().map(|(key, minor)| (balance.id.clone(), key.clone(), *minor)).collect::<Vec<_>>()
+        };
+        let sums: Vec<_> = self.0.values().flat_map(of_balance).collect();
         transaction.add_spent(&sums).await?;
         for Spent { balance, partner, .. } in self.0.values() {
             pay(transaction, (balance, partner), (cause, now), numbers).await?;
@@ -93,11 +101,12 @@ impl Spending {
     }
 }
 
-/// The balance that pays someone's fees: an app's own comes before its partner's.
+/// The balances that pay someone's fees, or did: an app's own come before its partner's.
 fn paying<'b>(
-    balances: &HashMap<(&str, &str, Currency), &'b Balance>,
+    balances: &HashMap<(&str, &str, Currency), Vec<&'b Balance>>,
     (app, partner, currency): Payer<'_>,
-) -> Option<&'b Balance> {
+) -> Vec<&'b Balance> {
     let owners = [Owner::App(app.clone()), Owner::Partner(partner.clone())];
-    owners.iter().find_map(|owner| balances.get(&(owner.kind(), owner.id(), currency)).copied())
+    let of_owner = |owner: &Owner| balances.get(&(owner.kind(), owner.id(), currency)).cloned();
+    owners.iter().filter_map(of_owner).flatten().collect()
 }

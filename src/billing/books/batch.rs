@@ -14,7 +14,7 @@ use super::recorded_call::{exception_id, is_event, new_sale};
 use super::tiers::load_tiers;
 use super::twins::late_twins;
 use super::waiting::{MAX_AT_ONCE, Waiting, WaitingCalls};
-use crate::billing::balance::leases::consume;
+use crate::billing::balance::consumed::{Calls, settle};
 use crate::billing::balance::spending::Spending;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, Posted, post};
@@ -344,10 +344,8 @@ impl<'t> Books<'t> {
         transaction.insert_sale_events(&events.collect::<Vec<_>>()).await?;
         transaction.insert_waiting_transactions(&waiting.into_new()).await?;
         transaction.insert_exceptions(&exceptions).await?;
-        spending.add(transaction, (origin, calendar.now()), numbers).await?;
-        if let Origin::Journal { node, .. } = origin {
-            consume(transaction, node, batch.records, &exceptions, calendar.zone()).await?;
-        }
+        let calls = Calls { origin, records: batch.records, exceptions: &exceptions };
+        settle(transaction, spending, calls, (calendar.zone(), calendar.now()), numbers).await?;
         transaction.insert_resolutions(&resolutions).await?;
         Ok(match sums {
             Sums::Unread => totals.into_running(),

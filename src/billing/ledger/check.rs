@@ -9,7 +9,7 @@ use crate::domain::account::Account;
 use crate::domain::money::Amount;
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::plan::PlanRef;
-use crate::domain::statement::{Statement, StatementLine, StatementStanding};
+use crate::domain::statement::{Paid, Statement, StatementLine, StatementStanding};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
 use crate::store::ledger::Balance;
@@ -167,7 +167,8 @@ fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, 
             Ok(statement) => {
                 let is_same = missing
                     .remove(&key(&statement))
-                    .is_some_and(|made| made.totals == statement.totals && made.lines == statement.lines);
+                    .is_some_and(|made| made.totals == statement.totals && made.lines == statement.lines)
+                    && statement.paid.is_none_or(|paid| adds_up(paid, statement.totals.total));
                 if !is_same {
                     findings.push(format!("statement {} is not what its charges come to", kept.number));
                 }
@@ -178,6 +179,11 @@ fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, 
     findings.extend(missing.keys().map(|(app, partner, currency)| {
         format!("{period}: there is no right statement of {app} of {partner} in {currency}")
     }));
+}
+
+/// Whether what was paid and what is left are the whole.
+fn adds_up(Paid { from_balance, left }: Paid, total: Amount) -> bool {
+    from_balance.checked_add(left).is_ok_and(|sum| sum == total)
 }
 
 /// What a kept statement says, if it is the one that was kept.

@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::accrual;
 use super::content::{self, Unreadable};
+use super::paid::tell_paid;
 use crate::billing::ledger::posting::{PostingError, post_fee};
 use crate::domain::charge::LineKey;
 use crate::domain::hexadecimal::hexadecimal;
@@ -90,7 +91,8 @@ pub async fn close(
     may_close(&mut transaction, (period, &closed), (zone, now), early).await?;
     charge_subscriptions(&mut transaction, period, (zone, now)).await?;
     let first = transaction.next_statement_number().await?;
-    let statements = arrange(transaction.line_totals(period, None).await?, period)?;
+    let mut statements = arrange(transaction.line_totals(period, None).await?, period)?;
+    tell_paid(&mut transaction, &mut statements, (period, None)).await?;
     let keep = |(number, statement)| keep(number, statement, now);
     let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
     transaction.insert_statements(&kept).await?;
@@ -245,7 +247,9 @@ async fn read(
         let due = accrual::due(transaction, (period, zone), app, &lines).await?;
         lines.extend(lines_of(due.iter())?);
     }
-    Ok(arrange(lines, period)?)
+    let mut statements = arrange(lines, period)?;
+    tell_paid(transaction, &mut statements, (period, app)).await?;
+    Ok(statements)
 }
 
 /// The final statements of an app and period, as they are kept: one for each currency; none if the period is open.
@@ -294,7 +298,8 @@ pub(in crate::billing) fn arrange(
             adjustments_last.then_with(|| one.key.cmp(&other.key))
         });
         let totals = Totals::of(&lines, currency)?;
-        Ok(Statement { standing: StatementStanding::Draft, partner, app, period, currency, lines, totals })
+        let (standing, paid) = (StatementStanding::Draft, None);
+        Ok(Statement { standing, partner, app, period, currency, lines, totals, paid })
     };
     by_party.into_iter().map(statement).collect()
 }

@@ -11,12 +11,13 @@ use crate::domain::charge::{ChargeKind, LineKey};
 use crate::domain::location::Location;
 use crate::domain::money::{Amount, Currency, parse_decimal};
 use crate::domain::plan::PlanRef;
-use crate::domain::statement::{Statement, StatementLine, StatementStanding, Totals};
+use crate::domain::statement::{Paid, Statement, StatementLine, StatementStanding, Totals};
 use crate::domain::time::{Period, Timestamp};
 use crate::store::statement::KeptStatement;
 
 /// The form that is written. Form 0 had neither number nor time of closing, and its fields in the order of the alphabet; of
-/// form 1, lines had neither items nor prices in words; of form 2, nothing was charged by the month.
+/// form 1, lines had neither items nor prices in words; of form 2, nothing was charged by the month, and it did not
+/// tell what balances had paid.
 const FORMAT: u32 = 3;
 
 /// A content that cannot be read, and why.
@@ -44,6 +45,10 @@ struct Content {
     share: String,
     adjustments: String,
     total: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paid_from_balance: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_to_pay: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +103,8 @@ pub fn write(statement: &Statement, number: i64, closed_at: Timestamp) -> Result
         share: share.to_string(),
         adjustments: adjustments.to_string(),
         total: total.to_string(),
+        paid_from_balance: statement.paid.map(|paid| paid.from_balance.to_string()),
+        left_to_pay: statement.paid.map(|paid| paid.left.to_string()),
     };
     serde_json::to_string(&content).map_err(|error| Unreadable { number, reason: error.to_string() })
 }
@@ -166,6 +173,14 @@ fn statement(content: Content, kept: &KeptStatement) -> Result<Statement, &'stat
             share: amount(&content.share, "share")?,
             adjustments: amount(&content.adjustments, "adjustments")?,
             total: amount(&content.total, "total")?,
+        },
+        paid: match (&content.paid_from_balance, &content.left_to_pay) {
+            (Some(paid), Some(left)) => Some(Paid {
+                from_balance: amount(paid, "paid_from_balance")?,
+                left: amount(left, "left_to_pay")?,
+            }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err("left_to_pay"),
         },
     };
     statement.lines =
@@ -253,7 +268,9 @@ mod tests {
         let totals = Totals::of(&lines, currency).unwrap();
         let (partner, app) = ("acme".parse().unwrap(), "app_1".parse().unwrap());
         let period = "2026-11".parse().unwrap();
-        Statement { standing: StatementStanding::Draft, partner, app, period, currency, lines, totals }
+        let amount = |minor| Amount { minor, currency };
+        let paid = Some(Paid { from_balance: amount(5), left: amount(-250) });
+        Statement { standing: StatementStanding::Draft, partner, app, period, currency, lines, totals, paid }
     }
 
     fn kept(content: &str) -> KeptStatement {
@@ -279,7 +296,8 @@ mod tests {
         r#"{"id":"CNY 2026-10 share_reversal store.front pro@home@3","kind":"share_reversal","#,
         r#""product":"store.front","plan":"pro@home@3","service_period":"2026-10","is_adjustment":true,"#,
         r#""charges":2,"transactions":5,"base":"-100.00","percent":"0.01","amount":"-2.50","currency":"CNY","#,
-        r#""rule":"plans/a:b.yaml:12:7"}],"fees":"0.05","share":"0.00","adjustments":"-2.50","total":"-2.45"}"#,
+        r#""rule":"plans/a:b.yaml:12:7"}],"fees":"0.05","share":"0.00","adjustments":"-2.50","total":"-2.45","#,
+        r#""paid_from_balance":"0.05","left_to_pay":"-2.50"}"#,
     );
 
     #[test]
@@ -332,12 +350,17 @@ mod tests {
 
     #[test]
     fn the_forms_before_are_read_and_a_later_one_is_not() {
+        let untold = GOLDEN.replace(r#","paid_from_balance":"0.05","left_to_pay":"-2.50""#, "");
         let start = r#"{"format":3,"number":42,"closed_at":"2026-11-30T16:00:00Z","#;
-        let of_form = |form: &str| GOLDEN.replace(r#""format":3"#, &format!(r#""format":{form}"#));
-        for before in [GOLDEN.replace(start, "{"), of_form("1"), of_form("2")] {
-            assert_eq!(read(&kept(&before)).unwrap(), read(&kept(GOLDEN)).unwrap());
+        let first = untold.replace(start, "{");
+        let second = untold.replace(r#""format":3"#, r#""format":1"#);
+        let third = untold.replace(r#""format":3"#, r#""format":2"#);
+        for before in [first, second, third] {
+            let expected = Statement { paid: None, ..read(&kept(GOLDEN)).unwrap() };
+            assert_eq!(read(&kept(&before)).unwrap(), expected);
         }
-        assert!(read(&kept(&of_form("4"))).unwrap_err().reason.contains("form 4"));
+        let later = GOLDEN.replace(r#""format":3"#, r#""format":4"#);
+        assert!(read(&kept(&later)).unwrap_err().reason.contains("form 4"));
         for (text, wrong, field) in [
             (r#""fees":"0.05""#, r#""fees":"0,05""#, "fees"),
             (r#""amount":"-2.50""#, r#""amount":"-2.505""#, "amount"),

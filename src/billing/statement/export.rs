@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::domain::charge::{Charge, ChargeKind, Position, Price};
-use crate::domain::money::Currency;
+use crate::domain::id::ItemName;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
 use crate::store::charge::KeptCharge;
@@ -21,7 +22,7 @@ fn to_json(statement: &Statement) -> Value {
         value
     };
     let lines: Vec<Value> = statement.lines.iter().map(line).collect();
-    json!({
+    let mut value = json!({
         "partner": statement.partner.as_str(),
         "app": statement.app.as_str(),
         "period": statement.period.to_string(),
@@ -31,7 +32,12 @@ fn to_json(statement: &Statement) -> Value {
         "share": totals.share.to_string(),
         "adjustments": totals.adjustments.to_string(),
         "total": totals.total.to_string(),
-    })
+    });
+    if let Some(paid) = statement.paid {
+        value["paid_from_balance"] = json!(paid.from_balance.to_string());
+        value["left_to_pay"] = json!(paid.left.to_string());
+    }
+    value
 }
 
 /// A statement with its standing, as the admin API shows it.
@@ -200,32 +206,77 @@ fn plain(value: Decimal) -> String {
     value.normalize().to_string()
 }
 
-/// Statements as CSV, a row a line.
+/// What the rows of a CSV file have.
+const COLUMNS: [&str; 17] = [
+    "period",
+    "partner",
+    "app",
+    "kind",
+    "plan",
+    "product",
+    "service_period",
+    "quantity",
+    "free",
+    "rate",
+    "base",
+    "amount",
+    "currency",
+    "rule",
+    "line",
+    "item",
+    "price",
+];
+/// The kind of the row that tells what balances paid.
+const PAID: &str = "paid_from_balance";
+
+/// Statements as CSV, a row a line; and one for what balances paid of a statement, if they did, so that its rows add up to what is left
+/// to pay.
 ///
 /// # Errors
 /// What the CSV writer says.
 pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "period",
-        "partner",
-        "app",
-        "kind",
-        "plan",
-        "product",
-        "service_period",
-        "quantity",
-        "free",
-        "rate",
-        "base",
-        "amount",
-        "currency",
-        "rule",
-        "line",
-        "item",
-        "price",
-    ])?;
-    for line in statements.iter().flat_map(|statement| &statement.lines) {
+    writer.write_record(COLUMNS)?;
+    for statement in statements {
+        write_lines(&mut writer, statement)?;
+        write_paid(&mut writer, statement)?;
+    }
+    let bytes =
+        writer.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))?;
+    Ok(String::from_utf8(bytes).unwrap_or_default())
+}
+
+fn write_paid(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Result<(), csv::Error> {
+    let Some(paid) = statement.paid.filter(|paid| paid.from_balance.minor != 0) else { return Ok(()) };
+    let Amount { minor, currency } = paid.from_balance;
+    let back = Amount { minor: minor.saturating_neg(), currency };
+    let (period, partner) = (statement.period.to_string(), inert(statement.partner.as_str()));
+    let (app, amount, currency) = (inert(statement.app.as_str()), back.to_string(), currency.to_string());
+    let none = String::new;
+    let row: [String; COLUMNS.len()] = [
+        period,
+        partner,
+        app,
+        PAID.to_owned(),
+        none(),
+        none(),
+        none(),
+        none(),
+        none(),
+        none(),
+        none(),
+        amount,
+        currency,
+        none(),
+        PAID.to_owned(),
+        none(),
+        none(),
+    ];
+    writer.write_record(row)
+}
+
+fn write_lines(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Result<(), csv::Error> {
+    for line in &statement.lines {
         let key = &line.key;
         writer.write_record([
             key.period.to_string(),
@@ -247,9 +298,7 @@ pub fn to_csv(statements: &[Statement]) -> Result<String, csv::Error> {
             inert(line.price.as_deref().unwrap_or_default()),
         ])?;
     }
-    let bytes =
-        writer.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))?;
-    Ok(String::from_utf8(bytes).unwrap_or_default())
+    Ok(())
 }
 
 /// The rate of a line; nothing where its price has words.
@@ -296,7 +345,7 @@ th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #999}.n{text-a
 <p>{{ statement.partner }} · {{ statement.app }}<br>{% match statement.standing %}{% when StatementStanding::Draft %}Draft: the period is open.{% when StatementStanding::Final { number, closed_at, hash } %}Number {{ number }}, closed {{ closed_at }}<br><small>SHA-256 {{ hash }}</small>{% endmatch %}</p>
 <table><thead><tr><th>For</th><th>Plan</th><th>Product</th><th>Used in</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Price or %</th><th class="n">Of</th><th class="n">{{ statement.currency }}</th></tr></thead><tbody>
 {% for line in statement.lines %}<tr><td>{{ self::heading(line) }}{% if line.key.is_adjustment() %}<br><small>adjusts {{ line.key.service_period }}</small>{% endif %}{% if statement.expects(line) %}<br><small>expected</small>{% endif %}</td><td>{{ line.key.plan }}<br><small>{{ line.rule }}</small></td><td>{{ line.key.product }}</td><td>{{ line.key.service_period }}</td><td class="n">{{ line.quantity }}</td><td class="n">{{ line.free }}</td><td class="n">{{ self::price(line) }}</td><td class="n">{% if let Some(base) = line.base %}{{ base }}{% endif %}</td><td class="n">{{ line.amount }}</td></tr>
-{% endfor %}</tbody><tfoot><tr><td colspan="8">Fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr></tfoot></table></section>{% endfor %}</body></html>"#
+{% endfor %}</tbody><tfoot><tr><td colspan="8">Fees</td><td class="n">{{ statement.totals.fees }}</td></tr><tr><td colspan="8">Shares</td><td class="n">{{ statement.totals.share }}</td></tr><tr><td colspan="8">Adjustments of closed periods</td><td class="n">{{ statement.totals.adjustments }}</td></tr><tr><th colspan="8">Total</th><th class="n">{{ statement.totals.total }}</th></tr>{% if let Some(paid) = statement.paid %}<tr><td colspan="8">Paid from balance</td><td class="n">{{ paid.from_balance }}</td></tr><tr><th colspan="8">Left to pay</th><th class="n">{{ paid.left }}</th></tr>{% endif %}</tfoot></table></section>{% endfor %}</body></html>"#
 )]
 struct Page<'a> {
     statements: &'a [Statement],

@@ -4,6 +4,7 @@ mod accrual;
 mod close;
 pub mod content;
 pub mod export;
+mod paid;
 pub mod running_charges;
 
 pub use self::close::{CloseEarly, Closed, StatementError, charges_of, close, foresee, kept, running, show};

@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::*;
-use crate::domain::id::{AppId, BalanceId, PlanName, ProductName};
+use crate::domain::balance::Part;
+use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
 
@@ -14,6 +15,7 @@ fn purse() -> (Arc<Purse>, Arc<Desk>) {
         app: AppId::new("app_1").unwrap(),
         product: ProductName::new("storefront").unwrap(),
         plan: PlanRef { name: PlanName::new("standard").unwrap(), version: 1 },
+        part: Some(Part { item: ItemName::new("calls").unwrap(), promotion: None }),
         service_period: "2026-11".parse().unwrap(),
     };
     let desk = Arc::new(Desk::default());
@@ -33,6 +35,20 @@ fn what_is_not_spent_comes_back() {
     purse.take(2).unwrap().spend();
     assert_eq!((purse.leave(5), purse.leave(2), purse.left()), (0, 1, 2));
     assert_eq!((purse.leave(0), purse.left()), (2, 0));
+    assert_eq!((purse.leased(), purse.spent()), (2, 2), "what was taken out is not leased any more");
+    purse.put_again(2);
+    assert_eq!((purse.leased(), purse.left()), (4, 2));
+}
+
+#[test]
+fn it_is_known_that_there_are_too_few_only_once_that_was_said() {
+    let (purse, _) = purse();
+    purse.put(1);
+    assert!(!purse.lacks(2), "nobody has asked");
+    purse.refuse();
+    assert!(purse.lacks(2) && !purse.lacks(1));
+    purse.may_ask_again();
+    assert!(!purse.lacks(2));
 }
 
 #[test]

@@ -2,17 +2,18 @@
 
 use super::Disagreement;
 
-/// Fees by what pays them: of calls from before it was made, none. A call whose time was not believed is of when that was decided.
+/// Fees by what pays them: of calls from before it was made or after it ended, none. A call whose time was not believed is of when that was decided.
 macro_rules! fees {
     () => {
-        "(select b.id as balance, k.service_period, c.minor from \
+        "(select b.id as balance, k.service_period, k.period, k.app, c.minor from \
          (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
          select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
          where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
          join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
          and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
          left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
-         left join exception_resolution r on r.exception = e.id where coalesce(r.at, c.at) >= b.created_at)"
+         left join exception_resolution r on r.exception = e.id where coalesce(r.at, c.at) >= b.created_at \
+         and (b.ended_at is null or coalesce(r.at, c.at) < b.ended_at))"
     };
 }
 
@@ -29,13 +30,30 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         ),
     ),
     (
+        "balance, statement's period and app, of which other fees are counted than stand there",
+        concat!(
+            "select s.balance || ' ' || s.period || ' ' || s.app as cause from (select balance, period, app, \
+             minor / 1000000000 as high, minor % 1000000000 as low from ",
+            fees!(),
+            " f union all select balance, period, app, -(minor / 1000000000), -(minor % 1000000000) from balance_billed) s \
+             group by s.balance, s.period, s.app having ",
+            not_zero!("s.high", "s.low")
+        ),
+    ),
+    (
         "balance, whose fees are not paid by what was paid in, as far as it goes",
         "select b.id as cause from balance b \
-         left join (select balance, sum(minor) as minor from balance_deposit group by balance) d on d.balance = b.id \
+         left join (select balance, sum(minor) as minor from (select balance, minor from balance_deposit union all \
+         select balance, -minor from balance_withdrawal) m group by balance) d on d.balance = b.id \
          left join (select balance, sum(minor) as minor from balance_spent group by balance) s on s.balance = b.id \
          left join (select balance, sum(minor) as minor from balance_payment group by balance) p on p.balance = b.id \
-         where b.kind <> 'budget' and coalesce(p.minor, 0) <> case when coalesce(s.minor, 0) <= 0 or coalesce(d.minor, 0) <= 0 then 0 \
+         where coalesce(p.minor, 0) <> case when coalesce(s.minor, 0) <= 0 or coalesce(d.minor, 0) <= 0 then 0 \
          when s.minor < d.minor then s.minor else d.minor end",
+    ),
+    (
+        "balance, of which another end is kept than what changed it says",
+        "select b.id as cause from balance b left join balance_change c on c.balance = b.id and c.what = 'end' \
+         where coalesce(b.ended_at, -1) <> coalesce(c.at, -1)",
     ),
     (
         "exception, whose units of a balance are reserved although it is resolved, or are not although it is open",

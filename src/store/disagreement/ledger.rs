@@ -14,6 +14,9 @@ macro_rules! moved {
          select d.posting, 'platform:cash', 'partner:' || coalesce(a.partner, b.owner) || ':deposit', d.minor \
          from balance_deposit d join balance b on b.id = d.balance \
          left join app a on b.owner_kind = 'app' and a.id = b.owner union all \
+         select w.posting, 'partner:' || coalesce(a.partner, b.owner) || ':deposit', 'platform:cash', w.minor \
+         from balance_withdrawal w join balance b on b.id = w.balance \
+         left join app a on b.owner_kind = 'app' and a.id = b.owner union all \
          select posting, 'partner:' || partner || ':deposit', 'partner:' || partner || ':receivable', minor \
          from balance_payment)"
     };

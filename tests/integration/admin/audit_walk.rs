@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use tollgate::domain::authentication::{Authentication, AuthenticationClass, LoginMethod};
-use tollgate::domain::balance::{Lease, Stretch};
+use tollgate::domain::balance::{Lease, Part, Run, Stretch};
 use tollgate::domain::id::{AppId, GrantId, MerchantId};
 use tollgate::domain::plan::PlanRef;
 use tollgate::domain::secret_hash::SessionHash;
@@ -186,9 +186,20 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let made = text(&made, "id");
     let (body, paid) = (json!({"amount": "5.00", "cause": "transfer 1"}), ("balance.deposit", None, Nothing));
     walk.calls(("POST /balances/{id}/deposits", &[&made]), body, paid).await;
+    let (body, out) = (json!({"amount": "1.00", "cause": "back 1"}), ("balance.withdraw", None, Nothing));
+    walk.calls(("POST /balances/{id}/withdrawals", &[&made]), body, out).await;
+    let body = json!({"deposit": "transfer 1", "amount": "4.00", "cause": "typed wrong"});
+    let corrected = ("balance.correct", None, Nothing);
+    walk.calls(("POST /balances/{id}/corrections", &[&made]), body, corrected).await;
     leased(&world, &made, &app).await;
     let given_back = ("balance.give_back", None, Nothing);
     walk.calls(("POST /balances/{id}/give-back", &[&made]), json!({"node": "node-9"}), given_back).await;
+    let ended = ("balance.end", None, Nothing);
+    walk.calls(("POST /balances/{id}/end", &[&made]), json!({"cause": "left"}), ended).await;
+    let body = json!({"app": app, "kind": "credit", "currency": "CNY", "limit": "5.00"});
+    let made = text(&walk.world.post("/admin/balances", &body).await.expect(201), "id");
+    let (body, limit) = (json!({"limit": "7.00", "cause": "asked for"}), ("balance.limit", None, Told));
+    walk.calls(("POST /balances/{id}/limit", &[&made]), body, limit).await;
 
     let token =
         walk.calls(("POST /tokens", &[]), json!({"name": "alice"}), ("token.create", None, Nothing)).await;
@@ -248,10 +259,11 @@ async fn leased(world: &World, balance: &str, app: &str) {
         app: app.parse().unwrap(),
         product: "storefront".parse().unwrap(),
         plan: PlanRef { name: "standard".parse().unwrap(), version: 1 },
+        part: Some(Part { item: "calls".parse().unwrap(), promotion: None }),
         service_period: "2026-11".parse().unwrap(),
     };
     let mut transaction = world.store.begin().await.unwrap();
-    let lease = Lease { stretch, node: "node-9".parse().unwrap(), units: 7 };
+    let lease = Lease { stretch, run: Run { node: "node-9".parse().unwrap(), since: 3 }, units: 7 };
     transaction.grant_units(&lease).await.unwrap();
     transaction.commit().await.unwrap();
 }

@@ -169,6 +169,7 @@ impl World {
             hasher: Arc::new(Hasher::start().unwrap()),
             open_exceptions: Arc::default(),
             unsettled_sales: Arc::default(),
+            balance_alerts: Arc::default(),
             metrics: Arc::new(|| "tollgate_test 1\n# EOF\n".to_owned()),
             readiness: Arc::new(|| Ok(())),
         };

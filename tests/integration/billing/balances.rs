@@ -1,45 +1,42 @@
-//! Balances in the books: what is leased of them, consumed, given back and spent, on both stores.
+//! Balances in the books: what is paid into them, and what fees take of them, on both stores.
 
 use tollgate::billing::balance::available::Asked;
 use tollgate::billing::balance::deposits::{DepositError, Deposited, deposit};
-use tollgate::billing::balance::leases::{give_back, give_up, grant, settle};
+use tollgate::billing::balance::leases::{Granted, grant};
 use tollgate::billing::balance::left::funds;
-use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
-use tollgate::billing::books::recorder::record_batch;
 use tollgate::billing::ledger::check::check;
-use tollgate::domain::balance::{Balance, BalanceKind, Funds, Lease, Owner, Stretch};
+use tollgate::domain::balance::{Balance, BalanceKind, Funds, Owner, Part, Run, Stretch};
 use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::{AppId, BalanceId, PartnerId, ProductName};
 use tollgate::domain::identity::{App, ClientKind, DefaultScopes, Environment, Partner, Standing};
 use tollgate::domain::time::Timestamp;
-use tollgate::domain::usage::{Evidence, UsageRecord};
-use tollgate::store::balance::Deposit;
+use tollgate::domain::usage::UsageRecord;
+use tollgate::store::balance_deposit::Deposit;
 use tollgate::store::{Store, StoreError};
 
 use super::on_both_stores;
 use super::seed::{
-    app, at, cny, journal, journal_of, node, none, november, period, plan, record, record_at, register,
-    tariff, time, usage, zone,
+    app, at, cny, node, none, november, period, plan, record, record_at, register, tariff, usage, zone,
 };
 use crate::support::stores::Place;
 
 on_both_stores!(
-    units_are_leased_consumed_and_given_back_within_what_was_paid_in,
-    many_leases_at_once_are_within_what_was_paid_in,
-    what_a_restarted_node_had_not_used_comes_back_once_its_journal_is_recorded,
     a_deposit_comes_in_once_and_is_posted,
     a_budget_is_whole_again_in_the_next_month,
     an_app_pays_from_its_own_balance_and_from_one_alone,
-    a_lease_only_grows,
-    units_of_what_someone_must_decide_about_stay_reserved_until_then,
     what_is_spent_is_paid_by_what_was_paid_in,
     fees_of_calls_from_before_a_balance_was_made_are_owed,
 );
 
 /// An app of a partner, whose calls cost a minor unit each after two that are free.
-async fn open(place: &Place) -> Store {
+pub(super) async fn open(place: &Place) -> Store {
     let store = place.open().await;
     register(&store, &plan("standard", 1), &tariff("0.01", 2, "2.5")).await;
+    seed(&store).await;
+    store
+}
+
+pub(super) async fn seed(store: &Store) {
     let (id, created_at) = (PartnerId::new("partner_1").unwrap(), Timestamp::default());
     let partner = Partner { id, name: "A".to_owned(), standing: Standing::Active, created_at };
     store.create_partner(&partner).await.unwrap();
@@ -47,10 +44,9 @@ async fn open(place: &Place) -> Store {
         let app = app_named(name);
         store.create_app(&app, &ClientSettings::of_kind(app.kind), None).await.unwrap();
     }
-    store
 }
 
-fn app_named(name: &str) -> App {
+pub(super) fn app_named(name: &str) -> App {
     App {
         id: app(name),
         partner: PartnerId::new("partner_1").unwrap(),
@@ -66,17 +62,22 @@ fn app_named(name: &str) -> App {
     }
 }
 
-async fn make(store: &Store, id: &str, owner: Owner, kind: BalanceKind) -> Result<Balance, StoreError> {
+pub(super) async fn make(
+    store: &Store,
+    id: &str,
+    owner: Owner,
+    kind: BalanceKind,
+) -> Result<Balance, StoreError> {
     let id = BalanceId::new(id).unwrap();
-    let balance = Balance { id, owner, kind, currency: cny(), created_at: november() };
+    let balance = Balance { id, owner, kind, currency: cny(), created_at: november(), ended_at: None };
     store.create_balance(&balance).await.map(|()| balance)
 }
 
-async fn of_app(store: &Store, kind: BalanceKind) -> Balance {
+pub(super) async fn of_app(store: &Store, kind: BalanceKind) -> Balance {
     make(store, "bal_1", Owner::App(app("app_1")), kind).await.unwrap()
 }
 
-async fn pay_in(store: &Store, cause: &str, minor: i64) -> Result<Deposited, DepositError> {
+pub(super) async fn pay_in(store: &Store, cause: &str, minor: i64) -> Result<Deposited, DepositError> {
     let (balance, cause) = (BalanceId::new("bal_1").unwrap(), cause.to_owned());
     let paid = Deposit { balance, cause, minor, at: november() };
     let mut transaction = store.begin().await.unwrap();
@@ -86,99 +87,42 @@ async fn pay_in(store: &Store, cause: &str, minor: i64) -> Result<Deposited, Dep
     Ok(deposited)
 }
 
-fn stretch(month: &str) -> Stretch {
+pub(super) fn stretch(month: &str) -> Stretch {
     Stretch {
         balance: BalanceId::new("bal_1").unwrap(),
         app: app("app_1"),
         product: ProductName::new("storefront").unwrap(),
         plan: plan("standard", 1),
+        part: Some(Part { item: "calls".parse().unwrap(), promotion: None }),
         service_period: period(month),
     }
 }
 
-async fn lease(store: &Store, on: &str, waiting: u64) -> u64 {
-    grant(store, &node(on), &stretch("2026-11"), Asked { waiting, ahead: 0 }).await.unwrap()
+/// The run of a node that began when there was so much in its journal.
+pub(super) fn run(on: &str, since: u64) -> Run {
+    Run { node: node(on), since }
+}
+
+pub(super) async fn lease_of(store: &Store, run: &Run, stretch: &Stretch, waiting: u64) -> u64 {
+    match grant(store, run, stretch, (Asked { waiting, ahead: 0 }, &[])).await.unwrap() {
+        Granted::Now(units) => units,
+        Granted::Unsaid(doubt) => panic!("{doubt:?}"),
+    }
+}
+
+pub(super) async fn lease(store: &Store, on: &str, waiting: u64) -> u64 {
+    lease_of(store, &run(on, 0), &stretch("2026-11"), waiting).await
 }
 
 /// A call of `app_1` that was let through by leased units.
-fn held(id: u128, units: u64, held: u64) -> UsageRecord {
+pub(super) fn held(id: u128, units: u64, held: u64) -> UsageRecord {
     UsageRecord { held, ..usage(id, units, None) }
 }
 
-async fn sums(store: &Store, balance: &Balance) -> (i64, i64, i64) {
+pub(super) async fn sums(store: &Store, balance: &Balance) -> (i64, i64, i64) {
     let funds = funds(store, balance, november(), &zone()).await.unwrap();
     let Funds { spent, reserved, .. } = funds;
     (spent, reserved, balance.left(funds))
-}
-
-async fn units_are_leased_consumed_and_given_back_within_what_was_paid_in(place: Place) {
-    let store = open(&place).await;
-    let balance = of_app(&store, BalanceKind::Prepaid).await;
-    assert_eq!(lease(&store, "node-1", 50).await, 2, "those that are free");
-    pay_in(&store, "transfer 1", 10).await.unwrap();
-    assert_eq!(lease(&store, "node-1", 4).await, 4);
-    assert_eq!(lease(&store, "node-2", 50).await, 6, "what the other has left");
-    assert_eq!(lease(&store, "node-2", 1).await, 0);
-    assert_eq!(sums(&store, &balance).await, (0, 10, 0));
-    // Two calls of four units, and a refused one.
-    let refused = UsageRecord { evidence: Evidence::Free, ..usage(9, 1, None) };
-    record(&store, 1, &[held(1, 1, 1), held(2, 3, 3), refused]).await;
-    assert_eq!(sums(&store, &balance).await, (2, 8, 0));
-    let lease_of = |units| Lease { stretch: stretch("2026-11"), node: node("node-2"), units };
-    give_back(&store, &lease_of(5)).await.unwrap();
-    assert_eq!(sums(&store, &balance).await, (2, 3, 5));
-    assert!(give_back(&store, &lease_of(2)).await.is_err(), "it has one");
-    assert_eq!(lease(&store, "node-1", 50).await, 5);
-    // More units than were held are spent all the same: then less is left than nothing.
-    record(&store, 4, &[held(4, 9, 7)]).await;
-    assert_eq!(sums(&store, &balance).await, (11, 1, -2));
-    assert_eq!(lease(&store, "node-1", 1).await, 0);
-    none(&check(&store).await.unwrap().findings);
-    store.close().await;
-}
-
-async fn many_leases_at_once_are_within_what_was_paid_in(place: Place) {
-    let store = open(&place).await;
-    let balance = of_app(&store, BalanceKind::Prepaid).await;
-    pay_in(&store, "transfer 1", 100).await.unwrap();
-    let asking: Vec<_> = (0..64)
-        .map(|number: u64| {
-            let (store, on) = (store.clone(), format!("node-{}", number % 3));
-            tokio::spawn(async move { lease(&store, &on, 1 + number % 4).await })
-        })
-        .collect();
-    let mut leased = 0;
-    for asked in asking {
-        leased += asked.await.unwrap();
-    }
-    assert_eq!(leased, 102, "two are free");
-    assert_eq!(sums(&store, &balance).await, (0, 100, 0));
-    store.close().await;
-}
-
-async fn what_a_restarted_node_had_not_used_comes_back_once_its_journal_is_recorded(place: Place) {
-    let store = open(&place).await;
-    let balance = of_app(&store, BalanceKind::Credit(10)).await;
-    assert_eq!(lease(&store, "node-1", 8).await, 8);
-    assert!(!settle(&store, &node("node-1"), 2).await.unwrap(), "two records wait in its journal");
-    assert!(settle(&store, &node("node-2"), 9).await.unwrap(), "it has leased nothing");
-    record(&store, 1, &[held(1, 1, 1), held(2, 2, 2)]).await;
-    assert_eq!(sums(&store, &balance).await, (1, 5, 4));
-    assert!(settle(&store, &node("node-1"), 2).await.unwrap());
-    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
-    // The same records once more change nothing.
-    let again = journal(1, &[held(1, 1, 1), held(2, 2, 2)]);
-    record_batch(&store, &journal_of("node-1"), again, time(november())).await.unwrap();
-    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
-    none(&check(&store).await.unwrap().findings);
-    // Of a node that is lost it comes back because somebody says so.
-    assert_eq!(lease(&store, "node-2", 4).await, 4);
-    let mut transaction = store.begin().await.unwrap();
-    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-1")).await.unwrap(), 0);
-    assert_eq!(give_up(&mut transaction, &balance.id, &node("node-2")).await.unwrap(), 4);
-    transaction.commit().await.unwrap();
-    assert_eq!(sums(&store, &balance).await, (1, 0, 9));
-    store.close().await;
 }
 
 async fn a_deposit_comes_in_once_and_is_posted(place: Place) {
@@ -220,8 +164,7 @@ async fn a_budget_is_whole_again_in_the_next_month(place: Place) {
     assert_eq!(lease(&store, "node-1", 50).await, 7);
     record(&store, 1, &[held(1, 7, 7)]).await;
     assert_eq!(sums(&store, &balance).await, (5, 0, 0));
-    let (asked, december) = (Asked { waiting: 50, ahead: 0 }, stretch("2026-12"));
-    assert_eq!(grant(&store, &node("node-1"), &december, asked).await.unwrap(), 7);
+    assert_eq!(lease_of(&store, &run("node-1", 0), &stretch("2026-12"), 50).await, 7);
     assert_eq!(sums(&store, &balance).await, (5, 0, 0), "November's");
     let used = UsageRecord { at: at("2026-12-02T00:00:00Z"), ..held(2, 7, 7) };
     record_at(&store, at("2026-12-02T00:00:00Z"), 2, &[used]).await;
@@ -246,6 +189,7 @@ async fn an_app_pays_from_its_own_balance_and_from_one_alone(place: Place) {
         kind: BalanceKind::Prepaid,
         currency: "USD".parse().unwrap(),
         created_at: november(),
+        ended_at: None,
     };
     store.create_balance(&dollars).await.unwrap();
     let of = |name: &str| (app(name), PartnerId::new("partner_1").unwrap());
@@ -263,59 +207,8 @@ async fn an_app_pays_from_its_own_balance_and_from_one_alone(place: Place) {
     store.close().await;
 }
 
-async fn a_lease_only_grows(place: Place) {
-    let store = open(&place).await;
-    of_app(&store, BalanceKind::Credit(100)).await;
-    assert_eq!(lease(&store, "node-1", 8).await, 8);
-    record(&store, 1, &[held(1, 3, 3)]).await;
-    for sql in [
-        "update balance_lease set granted = granted - 1",
-        "update balance_lease set consumed = consumed - 1",
-        "update balance_lease set consumed = consumed + 6",
-        "update balance_lease set returned = 6",
-        "update balance_lease set node = 'node-2'",
-        "delete from balance_lease",
-    ] {
-        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
-    }
-    place.tamper("update balance_lease set returned = 5").await;
-    assert!(settle(&store, &node("node-1"), 0).await.unwrap());
-    store.close().await;
-}
-
-async fn units_of_what_someone_must_decide_about_stay_reserved_until_then(place: Place) {
-    let store = open(&place).await;
-    let balance = of_app(&store, BalanceKind::Prepaid).await;
-    pay_in(&store, "transfer 1", 3).await.unwrap();
-    record(&store, 1, &[usage(1, 2, None)]).await;
-    assert_eq!(lease(&store, "node-1", 9).await, 3);
-    let evidence =
-        || Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
-    let left = |id| UsageRecord { evidence: evidence(), ..held(id, 1, 1) };
-    record(&store, 2, &[left(2), left(3)]).await;
-    assert!(settle(&store, &node("node-1"), 3).await.unwrap());
-    assert_eq!(sums(&store, &balance).await, (0, 2, 1), "whoever restarts does not give them back");
-    assert_eq!(lease(&store, "node-2", 9).await, 1);
-    let reason = || Reason { who: "ops".to_owned(), why: "asked".to_owned() };
-    let id = |number: u128| format!("usage:{}", uuid::Uuid::from_u128(number));
-    resolve(&store, &id(2), Decision::Waive, reason(), time(november())).await.unwrap();
-    assert_eq!(sums(&store, &balance).await, (0, 2, 1));
-    let rated = Decision::RateBy(Given::Call { units: 1, transaction: None });
-    resolve(&store, &id(3), rated, reason(), time(november())).await.unwrap();
-    assert_eq!(sums(&store, &balance).await, (1, 1, 1));
-    none(&check(&store).await.unwrap().findings);
-    for sql in [
-        "update balance_dispute set is_open = 1",
-        "update balance_dispute set units = 9",
-        "delete from balance_dispute",
-    ] {
-        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
-    }
-    store.close().await;
-}
-
 /// What the partner owes, and what it has paid ahead.
-async fn owed(place: &Place) -> Vec<String> {
+pub(super) async fn owed(place: &Place) -> Vec<String> {
     place
         .texts(
             "select account || ' ' || sum(minor) from ledger_posted where account in \

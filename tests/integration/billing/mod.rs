@@ -1,6 +1,8 @@
 //! From a call to the books.
 
 mod accounts;
+mod balance_changes;
+mod balance_leases;
 mod balances;
 mod books;
 mod cancelled;

@@ -19,10 +19,10 @@ const METERED: &str = "/api/products/p-1001";
 const CLIENTS: usize = 64;
 
 /// A balance of the first app of `tollgate dev`, by its id.
-struct Paid(String);
+pub(super) struct Paid(pub(super) String);
 
 impl Paid {
-    fn begin(dev: &Dev, settings: Value) -> Self {
+    pub(super) fn begin(dev: &Dev, settings: Value) -> Self {
         let mut body = settings;
         body["app"] = json!(dev.told("/app/client_id"));
         body["currency"] = json!("CNY");
@@ -31,30 +31,30 @@ impl Paid {
         Self(text(&made.json(), "id"))
     }
 
-    fn deposit(&self, dev: &Dev, amount: &str, cause: &str) -> Answer {
+    pub(super) fn deposit(&self, dev: &Dev, amount: &str, cause: &str) -> Answer {
         let body = json!({"amount": amount, "cause": cause}).to_string();
         dev.admin("POST", &format!("/admin/balances/{}/deposits", self.0), &body)
     }
 
-    fn sums(&self, dev: &Dev) -> Value {
+    pub(super) fn sums(&self, dev: &Dev) -> Value {
         let told = dev.admin("GET", &format!("/admin/balances/{}", self.0), "");
         assert_eq!(told.status, 200, "{}", told.text());
         told.json()
     }
 
     /// Waits until all calls are in the books; gives what was spent.
-    fn spent(&self, dev: &Dev) -> String {
+    pub(super) fn spent(&self, dev: &Dev) -> String {
         wait_for("the books", || dev.figure("tollgate_usage_waiting") == 0);
         text(&self.sums(dev), "spent")
     }
 }
 
-fn call(dev: &Dev) -> Answer {
+pub(super) fn call(dev: &Dev) -> Answer {
     dev.get(METERED, &[("X-Api-Key", dev.told("/app/api_key"))])
 }
 
 /// Calls until so many calls have passed.
-fn until_passed(dev: &Dev, calls: u64) {
+pub(super) fn until_passed(dev: &Dev, calls: u64) {
     let mut passed = 0;
     wait_for("calls to pass", || {
         passed += u64::from(call(dev).status == 200);
@@ -63,7 +63,7 @@ fn until_passed(dev: &Dev, calls: u64) {
 }
 
 /// Calls until the balance bears no more; gives how many calls passed, and the refusal.
-fn drain(dev: &Dev) -> (u64, Answer) {
+pub(super) fn drain(dev: &Dev) -> (u64, Answer) {
     let (mut passed, mut unanswered) = (0, 0);
     loop {
         let answer = call(dev);
@@ -111,11 +111,13 @@ fn many_clients_at_once_spend_a_balance_to_its_last_unit_and_no_further() {
     assert_eq!((passed, empty.code().as_str()), (0, "balance_exhausted"), "nothing is paid in yet");
     let problem = empty.json();
     assert_eq!((&problem["balance"], &problem["fault"]), (&json!(paid.0), &json!("caller")));
-    assert!(problem["detail"].as_str().unwrap().contains("pay money in"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("Pay money in"), "{problem}");
 
     let deposited = paid.deposit(&dev, "3.00", "transfer 1");
     assert_eq!((deposited.status, &deposited.json()["left"]), (200, &json!("3.00")));
-    assert_eq!(paid.deposit(&dev, "3.00", "transfer 1").json()["paid_in"], "3.00", "the same again");
+    assert_eq!(deposited.json()["already_taken"], json!(false));
+    let again = paid.deposit(&dev, "3.00", "transfer 1").json();
+    assert_eq!((&again["paid_in"], &again["already_taken"]), (&json!("3.00"), &json!(true)), "{again}");
     assert_eq!(paid.deposit(&dev, "4.00", "transfer 1").status, 409, "another under its cause");
     until_passed(&dev, 1);
     let passed = all_at_once(|_| call(&dev));

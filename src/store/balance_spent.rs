@@ -1,0 +1,155 @@
+//! What fees took of balances: by the period in which calls were used, and by the statement on which they stand. Both are sums of the
+//! same fees.
+
+use std::collections::BTreeMap;
+
+use super::error::StoreError;
+use super::row::{all, parse};
+use super::transaction::Transaction;
+use crate::domain::id::{AppId, BalanceId};
+use crate::domain::money::Currency;
+use crate::domain::time::Period;
+
+/// Where fees stand that a balance pays.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SpentKey {
+    /// Whose calls.
+    pub app: AppId,
+    /// On whose statement they are.
+    pub period: Period,
+    /// When they were used.
+    pub service_period: Period,
+}
+
+row! {
+    BilledRow {
+        balance: String,
+        app: String,
+        currency: String,
+        minor: i64,
+        earlier: i64,
+        paid: i64,
+    }
+}
+
+/// What of a statement stands on a balance, in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Billed {
+    /// The balance.
+    pub balance: BalanceId,
+    /// Whose statement it is.
+    pub app: AppId,
+    /// In which currency.
+    pub currency: Currency,
+    /// The fees that are counted on the balance.
+    pub minor: i64,
+    /// Those that are counted on it and stand on statements of earlier periods.
+    pub earlier: i64,
+    /// What of all its fees was paid by what was paid in.
+    pub paid: i64,
+}
+
+impl TryFrom<BilledRow> for Billed {
+    type Error = StoreError;
+
+    fn try_from(row: BilledRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            balance: parse("balance_billed.balance", &row.balance)?,
+            app: parse("balance_billed.app", &row.app)?,
+            currency: parse("balance.currency", &row.currency)?,
+            minor: row.minor,
+            earlier: row.earlier,
+            paid: row.paid,
+        })
+    }
+}
+
+impl Transaction {
+    /// What fees took of a balance, in minor units: for calls of a service period, or of all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn spent(&mut self, balance: &BalanceId, of: Option<Period>) -> Result<i64, StoreError> {
+        let (sum,): (i64,) = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select cast(coalesce(sum(minor), 0) as bigint) as minor from balance_spent \
+                 where balance = $1 and ($2 = '' or service_period = $2)",
+            )
+            .bind(balance.as_str())
+            .bind(of.map(|period| period.to_string()).unwrap_or_default())
+            .fetch_one(db)
+            .await
+        })?;
+        Ok(sum)
+    }
+
+    /// What of the statements of a period stands on balances, in the order of balances and apps. With an app: of those balances alone on
+    /// which something of its statement stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn billed(&mut self, period: Period, app: Option<&AppId>) -> Result<Vec<Billed>, StoreError> {
+        let rows: Vec<BilledRow> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select s.balance, s.app, b.currency, s.minor, coalesce(e.minor, 0) as earlier, coalesce(p.minor, 0) as paid \
+                 from balance_billed s join balance b on b.id = s.balance \
+                 left join (select balance, cast(sum(minor) as bigint) as minor from balance_billed where period < $1 \
+                 group by balance) e on e.balance = s.balance \
+                 left join (select balance, cast(sum(minor) as bigint) as minor from balance_payment group by balance) p \
+                 on p.balance = s.balance \
+                 where s.period = $1 and ($2 = '' or s.balance in (select balance from balance_billed where period = $1 and app = $2)) \
+                 order by s.balance, s.app",
+            )
+            .bind(period.to_string())
+            .bind(app.map_or("", AppId::as_str))
+            .fetch_all(db)
+            .await
+        })?;
+        all(rows)
+    }
+
+    /// Notes what fees of calls took of balances, each key once, in minor units. The transaction must have locked the balances.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn add_spent(&mut self, sums: &[(BalanceId, SpentKey, i64)]) -> Result<(), StoreError> {
+        let (mut used, mut billed) = (BTreeMap::new(), BTreeMap::new());
+        for (balance, SpentKey { app, period, service_period }, minor) in sums {
+            add(used.entry((balance, *service_period)).or_default(), *minor)?;
+            add(billed.entry((balance, *period, app)).or_default(), *minor)?;
+        }
+        let used: Vec<_> = used.into_iter().collect();
+        let billed: Vec<_> = billed.into_iter().collect();
+        insert_rows!(
+            self,
+            "insert into balance_spent (balance, service_period, minor) ",
+            3,
+            used,
+            "on conflict (balance, service_period) do update set minor = balance_spent.minor + excluded.minor",
+            |row, sum| {
+                let ((balance, service_period), minor) = sum;
+                row.push_bind(balance.as_str()).push_bind(service_period.to_string()).push_bind(*minor);
+            }
+        )?;
+        insert_rows!(
+            self,
+            "insert into balance_billed (balance, period, app, minor) ",
+            4,
+            billed,
+            "on conflict (balance, period, app) do update set minor = balance_billed.minor + excluded.minor",
+            |row, sum| {
+                let ((balance, period, app), minor) = sum;
+                row.push_bind(balance.as_str())
+                    .push_bind(period.to_string())
+                    .push_bind(app.as_str())
+                    .push_bind(*minor);
+            }
+        )?;
+        Ok(())
+    }
+}
+
+fn add(sum: &mut i64, minor: i64) -> Result<(), StoreError> {
+    *sum = sum.checked_add(minor).ok_or_else(|| StoreError::corrupt("balance_spent.minor"))?;
+    Ok(())
+}

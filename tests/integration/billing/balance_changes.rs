@@ -1,0 +1,213 @@
+//! What changes of balances: their limits and ends, deposits that were wrong, money that goes out again, and what statements tell of
+//! what they paid, on both stores.
+
+use tollgate::billing::balance::change::{ChangeError, change};
+use tollgate::billing::balance::deposits::{
+    Correction, DepositError, Deposited, PayOut, correct as correct_it, withdraw as pay_out,
+};
+use tollgate::billing::ledger::check::check;
+use tollgate::billing::statement::export::to_csv;
+use tollgate::billing::statement::{CloseEarly, close, show};
+use tollgate::domain::balance::{Balance, BalanceKind, Owner};
+use tollgate::domain::id::{BalanceId, PartnerId};
+use tollgate::domain::statement::Paid;
+use tollgate::domain::usage::UsageRecord;
+use tollgate::store::balance::Change;
+use tollgate::store::{Store, StoreError};
+
+use super::balances::{lease, make, of_app, open, owed, pay_in, sums};
+use super::on_both_stores;
+use super::seed::{app, at, cny, none, november, period, record, record_at, usage, zone};
+use crate::support::stores::Place;
+
+on_both_stores!(
+    a_limit_changes_by_a_cause_and_once,
+    from_a_balance_s_end_on_fees_are_owed_or_paid_from_another,
+    what_is_not_spent_is_paid_out_and_no_more,
+    a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
+    statements_tell_what_balances_paid_and_what_is_left_to_pay,
+);
+
+fn id() -> BalanceId {
+    BalanceId::new("bal_1").unwrap()
+}
+
+fn partner() -> PartnerId {
+    PartnerId::new("partner_1").unwrap()
+}
+
+async fn changed(store: &Store, what: Change, cause: &str) -> Result<Deposited, ChangeError> {
+    let mut transaction = store.begin().await.unwrap();
+    let (_, done) = change(&mut transaction, &id(), what, (cause, at("2026-11-24T09:00:00Z"))).await?;
+    transaction.commit().await.unwrap();
+    Ok(done)
+}
+
+async fn withdraw(store: &Store, cause: &str, minor: i64) -> Result<Deposited, DepositError> {
+    let out = PayOut { balance: id(), cause: cause.to_owned(), minor, at: november() };
+    let mut transaction = store.begin().await.unwrap();
+    let (_, done) = pay_out(&mut transaction, out, (&partner(), &zone())).await?;
+    transaction.commit().await.unwrap();
+    Ok(done)
+}
+
+async fn correct(store: &Store, deposit: &str, cause: &str, minor: i64) -> Result<Deposited, DepositError> {
+    let (deposit, cause) = (deposit.to_owned(), cause.to_owned());
+    let correction = Correction { balance: id(), deposit, cause, minor, at: november() };
+    let mut transaction = store.begin().await.unwrap();
+    let (_, done) = correct_it(&mut transaction, correction, &partner()).await?;
+    transaction.commit().await.unwrap();
+    Ok(done)
+}
+
+async fn a_limit_changes_by_a_cause_and_once(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Credit(5)).await;
+    assert_eq!(lease(&store, "node-1", 50).await, 7);
+    assert_eq!(changed(&store, Change::Limit(8), "asked for").await.unwrap(), Deposited::Now);
+    assert_eq!(changed(&store, Change::Limit(8), "asked for").await.unwrap(), Deposited::Before);
+    let differs = changed(&store, Change::Limit(9), "asked for").await;
+    assert!(matches!(differs, Err(ChangeError::Differs(_))), "{differs:?}");
+    assert_eq!(lease(&store, "node-1", 50).await, 3);
+    changed(&store, Change::Limit(2), "too much").await.unwrap();
+    assert_eq!(lease(&store, "node-1", 50).await, 0);
+    let kept = store.balance(&balance.id).await.unwrap().unwrap();
+    assert_eq!(sums(&store, &kept).await, (0, 8, -6), "what is leased stays leased");
+    for sql in [
+        "update balance set kind = 'budget'",
+        "update balance set owner = 'app_2'",
+        "update balance_change set amount_limit = 9",
+        "delete from balance_change",
+    ] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn from_a_balance_s_end_on_fees_are_owed_or_paid_from_another(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    let limit = changed(&store, Change::Limit(8), "asked for").await;
+    assert!(matches!(limit, Err(ChangeError::NoLimit)), "{limit:?}");
+    changed(&store, Change::End, "left").await.unwrap();
+    assert_eq!(changed(&store, Change::End, "left").await.unwrap(), Deposited::Before);
+    let again = changed(&store, Change::End, "left again").await;
+    assert!(matches!(again, Err(ChangeError::Ended(_))), "{again:?}");
+    let paid_from = store.paid_from(&[(app("app_1"), partner())]).await.unwrap();
+    assert!(paid_from.is_empty(), "{paid_from:?}");
+    // A call from before it is paid from it, though it is recorded later.
+    let later = UsageRecord { at: at("2026-11-24T09:00:00Z"), ..usage(2, 4, None) };
+    record(&store, 1, &[usage(1, 5, None), later]).await;
+    let ended = store.balance(&balance.id).await.unwrap().unwrap();
+    assert_eq!(sums(&store, &ended).await, (3, 0, 97));
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit -97", "partner:partner_1:receivable 4"]);
+    assert_eq!(withdraw(&store, "back", 97).await.unwrap(), Deposited::Now);
+    let second = |created_at: &str| Balance {
+        id: BalanceId::new("bal_2").unwrap(),
+        kind: BalanceKind::Credit(50),
+        created_at: at(created_at),
+        ..balance.clone()
+    };
+    let too_early = store.create_balance(&second("2026-11-24T08:59:59Z")).await;
+    assert!(matches!(too_early, Err(StoreError::Conflict { .. })), "{too_early:?}");
+    let second = second("2026-11-24T09:30:00Z");
+    store.create_balance(&second).await.unwrap();
+    assert!(make(&store, "bal_3", balance.owner, BalanceKind::Prepaid).await.is_err());
+    let much_later = UsageRecord { at: at("2026-11-24T10:00:00Z"), ..usage(3, 2, None) };
+    record(&store, 3, &[much_later]).await;
+    assert_eq!(sums(&store, &second).await.0, 2);
+    assert!(place.try_tamper("update balance set ended_at = null where id = 'bal_1'").await.is_err());
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn what_is_not_spent_is_paid_out_and_no_more(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    record(&store, 1, &[usage(1, 12, None)]).await;
+    assert_eq!(lease(&store, "node-1", 20).await, 20);
+    let too_much = withdraw(&store, "back", 71).await;
+    assert!(matches!(&too_much, Err(DepositError::TooMuch(most)) if most.minor == 70), "{too_much:?}");
+    assert_eq!(withdraw(&store, "back", 70).await.unwrap(), Deposited::Now);
+    assert_eq!(withdraw(&store, "back", 70).await.unwrap(), Deposited::Before);
+    let differs = withdraw(&store, "back", 60).await;
+    assert!(matches!(differs, Err(DepositError::Differs { .. })), "{differs:?}");
+    assert_eq!(sums(&store, &balance).await, (10, 20, 0));
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit -20", "partner:partner_1:receivable 0"]);
+    for sql in ["update balance_withdrawal set minor = 1", "delete from balance_withdrawal"] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again(place: Place) {
+    let store = open(&place).await;
+    let balance = of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    record(&store, 1, &[usage(1, 32, None)]).await;
+    let unknown = correct(&store, "transfer 2", "typed wrong", 10).await;
+    assert!(matches!(unknown, Err(DepositError::NoDeposit(_))), "{unknown:?}");
+    assert_eq!(correct(&store, "transfer 1", "typed wrong", 10).await.unwrap(), Deposited::Now);
+    assert_eq!(sums(&store, &balance).await, (30, 0, -20));
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit 0", "partner:partner_1:receivable 20"]);
+    none(&check(&store).await.unwrap().findings);
+    // It had been more after all.
+    assert_eq!(correct(&store, "transfer 1", "looked again", 40).await.unwrap(), Deposited::Now);
+    assert_eq!(owed(&place).await, ["partner:partner_1:deposit -10", "partner:partner_1:receivable 0"]);
+    assert_eq!(correct(&store, "transfer 1", "typed wrong", 10).await.unwrap(), Deposited::Before);
+    let differs = correct(&store, "transfer 1", "typed wrong", 40).await;
+    assert!(matches!(differs, Err(DepositError::Differs { .. })), "{differs:?}");
+    let same = correct(&store, "transfer 1", "once more", 40).await;
+    assert!(matches!(same, Err(DepositError::NoCorrection(_))), "{same:?}");
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+/// What the statements of a month tell: of each app what was paid from balances, and what is left to pay.
+async fn told(store: &Store, month: &str) -> Vec<(String, i64, i64)> {
+    let statements = show(store, period(month), None).await.unwrap();
+    let told = statements.into_iter().map(|statement| {
+        let Paid { from_balance, left } = statement.paid.unwrap();
+        assert_eq!(from_balance.checked_add(left).unwrap(), statement.totals.total);
+        (statement.app.to_string(), from_balance.minor, left.minor)
+    });
+    told.collect()
+}
+
+async fn statements_tell_what_balances_paid_and_what_is_left_to_pay(place: Place) {
+    let store = open(&place).await;
+    make(&store, "bal_1", Owner::Partner(partner()), BalanceKind::Credit(500)).await.unwrap();
+    pay_in(&store, "transfer 1", 12).await.unwrap();
+    let second = |id, units| UsageRecord { app: app("app_2"), ..usage(id, units, None) };
+    record(&store, 1, &[usage(1, 12, None), second(2, 7)]).await;
+    let of = |first: (i64, i64), second: (i64, i64)| {
+        vec![("app_1".to_owned(), first.0, first.1), ("app_2".to_owned(), second.0, second.1)]
+    };
+    assert_eq!(told(&store, "2026-11").await, of((10, 0), (2, 3)));
+    let alone = show(&store, period("2026-11"), Some(&app("app_2"))).await.unwrap();
+    assert_eq!(alone[0].paid.unwrap().left.minor, 3);
+    let december = at("2026-12-02T00:00:00Z");
+    close(&store, period("2026-11"), (&zone(), december), CloseEarly::Refused).await.unwrap();
+    assert_eq!(told(&store, "2026-11").await, of((10, 0), (2, 3)));
+    // What comes in later pays what was left of November first: it is no payment of December's.
+    pay_in(&store, "transfer 2", 8).await.unwrap();
+    let later = |record: UsageRecord| UsageRecord { at: december, ..record };
+    record_at(&store, december, 3, &[later(usage(3, 6, None)), later(second(4, 5))]).await;
+    assert_eq!(told(&store, "2026-12").await, of((4, 0), (1, 2)));
+    assert_eq!(told(&store, "2026-11").await, of((10, 0), (2, 3)), "a closed statement stays");
+    let csv = to_csv(&show(&store, period("2026-12"), None).await.unwrap()).unwrap();
+    let sum: i64 = csv::Reader::from_reader(csv.as_bytes())
+        .records()
+        .map(|row| tollgate::domain::money::Amount::parse(&row.unwrap()[11], cny()).unwrap().minor)
+        .sum();
+    assert_eq!(sum, 2, "the rows add up to what is left to pay: {csv}");
+    none(&check(&store).await.unwrap().findings);
+    place.tamper("update balance_billed set minor = minor + 1 where app = 'app_2'").await;
+    let findings = check(&store).await.unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.starts_with("bal_1 2026-11 app_2")), "{findings:?}");
+    store.close().await;
+}
