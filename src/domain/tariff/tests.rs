@@ -83,7 +83,13 @@ fn the_first_item_that_has_the_route_is_the_one() {
     let order: RouteName = "place-order".parse().unwrap();
     let other: RouteName = "list".parse().unwrap();
     let fees = vec![item("orders", Some(vec![order.clone()])), item("calls", None)];
-    let mut tariff = Tariff { currency: cny(), rounding: Rounding::HalfUp, fees, share: None };
+    let mut tariff = Tariff {
+        currency: cny(),
+        rounding: Rounding::HalfUp,
+        fees,
+        share: None,
+        recurring: Recurring::default(),
+    };
     let of = |tariff: &Tariff, route| tariff.fee_of(route).map(|fee| fee.terms().name.to_string());
     assert_eq!(of(&tariff, Some(&order)).as_deref(), Some("orders"));
     assert_eq!(of(&tariff, Some(&other)).as_deref(), Some("calls"));
