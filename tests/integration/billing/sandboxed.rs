@@ -2,7 +2,7 @@
 
 use tollgate::domain::client::ClientSettings;
 use tollgate::domain::id::PartnerId;
-use tollgate::domain::identity::{App, ClientKind, DefaultScopes, Environment, Partner, Standing};
+use tollgate::domain::identity::{App, ClientKind, DefaultScopes, Environment, Standing};
 use tollgate::domain::time::Timestamp;
 use tollgate::domain::transaction::TransactionKind;
 use tollgate::domain::usage::UsageRecord;

@@ -279,9 +279,8 @@ async fn record_by_turns(store: &Store, records: &[UsageRecord], sizes: &[usize]
         let batch: Vec<UsageRecord> =
             batch.iter().map(|record| UsageRecord { node: node(name), ..record.clone() }).collect();
         for _ in 0..2 {
-            let drained = journal(reached[turn % 2] + 1, &batch);
-            let recorded = record_batch(store, &journal_of(name), drained, time(november()));
-            recorded.await.unwrap();
+            let (source, drained) = (journal_of(name), journal(reached[turn % 2] + 1, &batch));
+            record_batch(store, &source, drained, time(november())).await.unwrap();
         }
         reached[turn % 2] += batch.len() as u64;
     }
