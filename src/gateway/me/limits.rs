@@ -102,7 +102,10 @@ impl Of<'_> {
     /// How many more may pass at once, and in how many seconds the burst is whole again; `None` if nothing was used.
     fn left(&self, limit: &Limit, key: &CellKey<'_>) -> Option<(u32, u64)> {
         let (remaining, reset) = match limit.of {
-            Quantity::Calls => gcra::left(&self.cells.known(key)?, &limit.rate, self.now),
+            Quantity::Calls => {
+                let cell = self.cells.known(key)?;
+                gcra::left(&cell, &limit.rate, self.now)
+            }
             Quantity::Units => self.cells.known_of_units(key)?.left(&limit.rate, self.now),
         };
         Some((remaining, whole_seconds(reset)))
