@@ -95,6 +95,9 @@ async fn an_operator_resolves_exceptions_and_each_once() {
     assert_eq!((left["items"].as_array().unwrap().len(), &left["items"][0]["id"]), (1, &json!(usage_id(3))));
     let statements = world.get("/admin/statements?period=2026-11").await.expect(200);
     assert_eq!(statements["items"][0]["total"], "2.51");
+    let items: Vec<_> =
+        statements["items"][0]["lines"].as_array().unwrap().iter().map(|line| line["item"].clone()).collect();
+    assert_eq!(items, ["calls", "share"], "items have names that the plan does not give them, too");
     let checked = world.get("/admin/ledger/check").await.expect(200);
     assert_eq!(checked["findings"], json!([]));
 }
