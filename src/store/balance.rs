@@ -193,7 +193,8 @@ impl Transaction {
     async fn is_paid_for(&mut self, balance: &Balance) -> Result<bool, StoreError> {
         let found: Option<(String,)> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select b.id from balance b where b.currency = $1 and (b.ended_at is null or b.ended_at > $4) and ((b.owner_kind = $2 and b.owner = $3) \
+                "select b.id from balance b where b.currency = $1 and (b.ended_at is null or b.ended_at > $4) \
+                 and ((b.owner_kind = $2 and b.owner = $3) \
                  or (b.owner_kind = 'partner' and $2 = 'app' and b.owner in (select partner from app where id = $3)) \
                  or (b.owner_kind = 'app' and $2 = 'partner' and b.owner in (select id from app where partner = $3))) limit 1",
             )

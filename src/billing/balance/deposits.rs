@@ -46,10 +46,10 @@ pub enum DepositError {
     #[error("nothing came in under the cause {0}")]
     NoDeposit(String),
     /// A correction that corrects nothing.
-    #[error("{0} {} is what came in by what is known already", .0.currency)]
+    #[error("{} {} is what came in by what is known already", .0, .0.currency)]
     NoCorrection(Amount),
     /// More would go out than is there.
-    #[error("only {0} {} are there that nothing was spent of and nothing is reserved of", .0.currency)]
+    #[error("only {} {} are there that nothing was spent of and nothing is reserved of", .0, .0.currency)]
     TooMuch(Amount),
     /// The books cannot be used.
     #[error(transparent)]

@@ -1,5 +1,5 @@
 //! Units of balances that a node may let through without asking anyone. They are granted, and given back; what records consume of
-//! them is in [`super::consumed`]. Whatever the store leaves unsaid is found out later, never guessed.
+//! them is in `consumed.rs`. Whatever the store leaves unsaid is found out later, never guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
