@@ -54,7 +54,7 @@ fn various_orders() -> Bytes {
     let item = |number: usize| format!(r#"{{"product_id":"p-{number}","quantity":{}}}"#, number % 7 + 1);
     let order = |number: usize| {
         let items: Vec<String> = (0..=number % 3).map(|place| item(number * 37 + place)).collect();
-        let (name, paid) = (["Li Lei", "Han Meimei", "Jim"][number % 3], number % 2 == 0);
+        let (name, paid) = (["Li Lei", "Han Meimei", "Jim"][number % 3], number.is_multiple_of(2));
         let receiver =
             format!(r#"{{"name":"{name}","phone":"1380000{number}","address":"{number} Longjing Road"}}"#);
         format!(

@@ -10,10 +10,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, exceptions, grant, health,
-    introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant, named_token,
-    partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key, standing,
-    statement, subscription, switch, token, usage, waiting_posting,
+    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, exceptions,
+    grant, health, introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant,
+    named_token, partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key,
+    standing, statement, subscription, switch, token, usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};

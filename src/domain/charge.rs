@@ -67,14 +67,18 @@ impl LineKey {
         self.service_period != self.period
     }
 
-    /// The item by which it is charged: where none is named, the one that all calls, or all sales, have.
+    /// The item by which it is charged: where none is named, the one that all calls, or all sales, have. What is charged by the month
+    /// has none.
     #[must_use]
-    pub fn item_name(&self) -> &str {
+    pub fn item_name(&self) -> Option<&str> {
         let unnamed = match self.kind {
-            ChargeKind::ServiceFee | ChargeKind::Rewalk => ItemName::CALLS,
-            ChargeKind::RevenueShare | ChargeKind::ShareReversal => ItemName::SHARE,
+            ChargeKind::ServiceFee | ChargeKind::Rewalk => Some(ItemName::CALLS),
+            ChargeKind::MonthlyFee | ChargeKind::Minimum => None,
+            ChargeKind::RevenueShare | ChargeKind::ShareReversal | ChargeKind::ShareRewalk => {
+                Some(ItemName::SHARE)
+            }
         };
-        self.item.as_ref().map_or(unnamed, ItemName::as_str)
+        self.item.as_ref().map(ItemName::as_str).or(unnamed)
     }
 
     /// The line's name, unique on the statements of its app and period, such as

@@ -10,8 +10,7 @@ pub use self::decoder::Decoder;
 pub use self::written::write;
 use super::omission;
 use crate::domain::id::{
-    AppId, CategoryName, GrantId, InvalidId, MerchantId, NodeId, PartnerId, ProductName, RouteName,
-    SnapshotHash,
+    AppId, GrantId, InvalidId, MerchantId, NodeId, PartnerId, ProductName, RouteName, SnapshotHash,
 };
 use crate::domain::money::MoneyError;
 use crate::domain::plan::PlanRef;

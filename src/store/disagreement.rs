@@ -35,7 +35,7 @@ mod usage;
 type Disagreement = (&'static str, &'static str);
 
 /// All of it, by theme.
-const THEMES: [&[Disagreement]; 7] = [
+const THEMES: [&[Disagreement]; 8] = [
     ledger::DISAGREEMENTS,
     pending::DISAGREEMENTS,
     usage::DISAGREEMENTS,

@@ -1,12 +1,12 @@
 //! What was told of plan versions to which subscriptions move, and when. Append-only, by triggers of both stores.
 
 use super::error::StoreError;
-use super::plan_version::KeptVersion;
 use super::row::{known, parse};
 use super::tariff_form;
 use super::transaction::Transaction;
 use crate::domain::money::Rounding;
 use crate::domain::plan::{PlanRef, PlanVersion};
+use crate::domain::tariff::Tariff;
 use crate::domain::time::Timestamp;
 
 /// What was told of a plan version.
@@ -14,8 +14,8 @@ use crate::domain::time::Timestamp;
 pub struct Announcement {
     /// When.
     pub told_at: Timestamp,
-    /// Its prices and its date; none, if an older program noted its number alone.
-    pub terms: Option<KeptVersion>,
+    /// Its prices, and from when it was to apply; none, if an older program noted its number alone.
+    pub terms: Option<(Tariff, Option<Timestamp>)>,
 }
 
 row! {
@@ -38,7 +38,7 @@ impl TryFrom<AnnouncementRow> for Announcement {
                 let currency = parse("plan_announcement.currency", &currency)?;
                 let rounding = known("plan_announcement.rounding", Rounding::named(&rounding))?;
                 let tariff = tariff_form::read((form, &tariff), currency, rounding)?;
-                Some(KeptVersion { tariff, effective_from: super::row::time(row.effective_from) })
+                Some((tariff, super::row::time(row.effective_from)))
             }
             _ => None,
         };
@@ -76,7 +76,7 @@ impl Transaction {
         told_at: Timestamp,
     ) -> Result<(), StoreError> {
         let PlanVersion { reference, tariff, effective_from, .. } = version;
-        let text = tariff_form::write(tariff)?;
+        let (form, text) = tariff_form::write(tariff)?;
         let part = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
         // Another node may note it at the same time: what it says is as right.
         on!(self.connection(), db => {
@@ -91,7 +91,7 @@ impl Transaction {
             .bind(effective_from.as_micros())
             .bind(tariff.currency.to_string())
             .bind(tariff.rounding.name())
-            .bind(tariff_form::FORM)
+            .bind(form)
             .bind(text.as_str())
             .execute(db)
             .await

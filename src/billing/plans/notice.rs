@@ -92,8 +92,8 @@ fn as_it_is<'t>(
 ) -> Option<&'t Announcement> {
     let is_of = |told: &&Announcement| {
         let terms = told.terms.as_ref();
-        terms.is_some_and(|terms| {
-            terms.effective_from == Some(version.effective_from) && terms.tariff.prices_like(&version.tariff)
+        terms.is_some_and(|(tariff, from)| {
+            *from == Some(version.effective_from) && tariff.prices_like(&version.tariff)
         })
     };
     let last = told.last()?;

@@ -5,7 +5,6 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::domain::charge::{Charge, ChargeKind, Position, Price};
-use crate::domain::id::ItemName;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::period_charge::PeriodCharge;
 use crate::domain::statement::{Statement, StatementLine, StatementStanding};
@@ -294,7 +293,7 @@ fn write_lines(writer: &mut csv::Writer<Vec<u8>>, statement: &Statement) -> Resu
             key.currency.to_string(),
             inert(&line.rule.to_string()),
             inert(&key.id().to_string()),
-            inert(key.item_name()),
+            inert(key.item_name().unwrap_or_default()),
             inert(line.price.as_deref().unwrap_or_default()),
         ])?;
     }
@@ -326,7 +325,8 @@ fn words(line: &StatementLine) -> &'static str {
 
 /// The same with the item.
 fn heading(line: &StatementLine) -> String {
-    format!("{} ({})", words(line), line.key.item_name())
+    let words = words(line);
+    line.key.item_name().map_or_else(|| words.to_owned(), |item| format!("{words} ({item})"))
 }
 
 /// The price of a line: in words, or each or the percentage.

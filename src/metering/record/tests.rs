@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::id::{PartyName, PlanName};
+use crate::domain::id::{CategoryName, PartyName, PlanName};
 use crate::domain::money::Amount;
 use crate::domain::scope::ScopeSet;
-use crate::domain::transaction::Transaction;
+use crate::domain::transaction::{Extent, Reach, Transaction};
 
 fn record(status: u16, minor: i64, reason: String) -> UsageRecord {
     UsageRecord {
