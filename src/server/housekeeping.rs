@@ -193,7 +193,8 @@ pub(super) async fn alert_balances(services: Services) {
 }
 
 /// Writes down which subscriptions moved to a version of their plan that came into force, for ever. Any node does so for all.
-pub(super) async fn write_down_moves(store: Store, live: Arc<Live>, (node, clock): (NodeId, Arc<dyn Clock>)) {
+pub(super) async fn write_down_moves(services: Services, node: NodeId) {
+    let Services { store, live, clock, .. } = services;
     let mut interval = tokio::time::interval(MOVES_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut done: Option<(u64, Timestamp)> = None;

@@ -267,6 +267,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::time_out_pending(services.store.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::alert_balances(services.clone())),
+            tokio::spawn(housekeeping::write_down_moves(services.clone(), settings.node.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),
             tokio::spawn(housekeeping::note_key_uses(services.store.clone(), services.key_uses.clone())),
             tokio::spawn(housekeeping::sweep_policies(services.live.clone(), counters.clone())),
@@ -286,15 +287,10 @@ impl Node {
         sweeping.extend(certificates.clone().map(|watched| tokio::spawn(tls::watch::watch(watched))));
         let (live, at) = (services.live.clone(), services.clock.clone());
         sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
-        let (node, live, at) = (settings.node.clone(), services.live.clone(), services.clock.clone());
-        let moves = housekeeping::write_down_moves(services.store.clone(), live, (node, at));
-        sweeping.push(tokio::spawn(moves));
         let stop_drain = CancellationToken::new();
         let run = Run { node: settings.node.clone(), since: journal.state().committed() };
-        let reached = run.since;
+        let quotas = Quotas::start(&services, quotas.purses(), (&run.node, run.since));
         let leases = Leases::start(&services.store, purses, Known::of(&services, &journal), run);
-        let quotas =
-            Quotas::start(&services.store, quotas.purses(), &services.clock, (&settings.node, reached));
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
             services,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle as Task;
 use tokio::time::MissedTickBehavior;
 
+use super::node::Services;
 use crate::billing::quota::{Wanted, give_back, grant, settle};
 use crate::domain::id::NodeId;
 use crate::domain::quota::QuotaWindow;
@@ -44,12 +45,11 @@ impl Quotas {
     /// Begins to lease, once the journal is recorded up to `reached`, where it ended when the node started: until then it is not
     /// known what the run before has used.
     pub(super) fn start(
-        store: &Store,
+        services: &Services,
         purses: Arc<QuotaPurses>,
-        clock: &Arc<dyn Clock>,
         (node, reached): (&NodeId, u64),
     ) -> Self {
-        let (store, node, clock) = (store.clone(), node.clone(), clock.clone());
+        let (store, node, clock) = (services.store.clone(), node.clone(), services.clock.clone());
         let keeper = Keeper {
             store: store.clone(),
             node: node.clone(),

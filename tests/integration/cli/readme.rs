@@ -12,6 +12,7 @@ use tollgate::domain::authentication::Step;
 use tollgate::domain::balance::{BalanceKind, PaidFrom};
 use tollgate::domain::beyond_plan::BeyondPlan;
 use tollgate::domain::ended::Ended;
+use tollgate::domain::id::LimitName;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Narrowed, Refusal, Subject};
@@ -286,9 +287,10 @@ fn table_of_admin() -> String {
 
 /// One of each. A new one does not compile here until it stands in the list.
 fn each() -> Vec<Refusal> {
-    let (limit, key) = ("calls".parse().unwrap(), SwitchKey { kind: SwitchKind::Route, name: String::new() });
-    let switch = KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() };
-    let switch = Arc::new(switch);
+    let (limit, name) = (LimitName::new("calls").unwrap(), String::new());
+    let key = SwitchKey { kind: SwitchKind::Route, name };
+    let switch =
+        Arc::new(KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() });
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
     let exhausted = |kind| {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
