@@ -12,7 +12,6 @@ use tollgate::domain::authentication::Step;
 use tollgate::domain::balance::{BalanceKind, PaidFrom};
 use tollgate::domain::beyond_plan::BeyondPlan;
 use tollgate::domain::ended::Ended;
-use tollgate::domain::id::LimitName;
 use tollgate::domain::kill_switch::{KillSwitch, SwitchKey, SwitchKind};
 use tollgate::domain::merchant_field::MerchantField;
 use tollgate::domain::refusal::{Narrowed, Refusal, Subject};
@@ -287,10 +286,9 @@ fn table_of_admin() -> String {
 
 /// One of each. A new one does not compile here until it stands in the list.
 fn each() -> Vec<Refusal> {
-    let (limit, name) = (LimitName::new("calls").unwrap(), String::new());
-    let key = SwitchKey { kind: SwitchKind::Route, name };
-    let switch =
-        Arc::new(KillSwitch { key, reason: String::new(), message: None, off_since: Timestamp::default() });
+    let (limit, reason, off_since) = (|| "calls".parse().unwrap(), String::new(), Timestamp::default());
+    let key = SwitchKey { kind: SwitchKind::Route, name: String::new() };
+    let switch = Arc::new(KillSwitch { key, reason, message: None, off_since });
     let signature = |mistake: &SignatureMistake| Refusal::from(SignatureError::new(*mistake, ""));
     let exhausted = |kind| {
         let (balance, currency) = ("bal_1".parse().unwrap(), "CNY".parse().unwrap());
@@ -331,9 +329,9 @@ fn each() -> Vec<Refusal> {
         Refusal::Ended(Ended::Suspended(Subject::App)),
         Refusal::Ended(Ended::SwitchedOff(switch)),
         Refusal::Ended(Ended::Unclear),
-        Refusal::LimitReached { limit: limit.clone(), retry_after: Duration::ZERO },
-        beyond(BeyondPlan::CallTooLarge { limit: limit.clone(), units: 2, most: 1 }),
-        beyond(BeyondPlan::QuotaUsedUp { quota: limit, units: 1, retry_after: Duration::ZERO }),
+        Refusal::LimitReached { limit: limit(), retry_after: Duration::ZERO },
+        beyond(BeyondPlan::CallTooLarge { limit: limit(), units: 2, most: 1 }),
+        beyond(BeyondPlan::QuotaUsedUp { quota: limit(), units: 1, retry_after: Duration::ZERO }),
         exhausted(BalanceKind::Prepaid),
         exhausted(BalanceKind::Credit(0)),
         exhausted(BalanceKind::Budget(0)),
