@@ -328,7 +328,7 @@ mod tests {
         let volume = tiers(Walk::Volume, (None, None));
         assert_eq!((taken(&volume, 95_000, 10_000), taken(&volume, 200_000, 10_000)), (200, 200));
         let bounded = tiers(Walk::Volume, (None, Some(2_100)));
-        assert_eq!((taken(&bounded, 95_000, 9_000), taken(&bounded, 105_000, 9_000)), (0, 0));
+        assert_eq!((taken(&bounded, 95_000, 9_000), taken(&bounded, 105_000, 9_000)), (180, 0));
     }
 
     #[test]
