@@ -77,6 +77,7 @@ const STEPS: &[Step] = &[
     step!(43, "balance_parts", "0043_balance_parts.sql"),
     step!(44, "quotas", "0044_quotas.sql"),
     step!(45, "waiting", "0045_waiting.sql"),
+    step!(46, "latest_calls", "0046_latest_calls.sql"),
 ];
 
 /// Brings the store's schema up to this program's.
