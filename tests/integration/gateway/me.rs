@@ -202,7 +202,7 @@ fn what_is_left_is_told_without_using_any_of_it_up() {
     let limits = || told(&dev.get("/me/limits", &headers))["limits"].clone();
     let before = json!([{
         "plan": "standard@1", "limit": "calls", "per": "app", "requests": 100, "window_seconds": 3600,
-        "burst": 20, "remaining": 20, "reset_seconds": 0,
+        "burst": 20, "remaining": 20, "reset_seconds": 0, "counts": "calls",
     }]);
     assert_eq!(limits(), before);
     for left in (0..20).rev() {

@@ -73,7 +73,7 @@ fn fails_and_goes_on(fault: Fault) {
     placed(201);
     faults.set(fault);
     // Nobody knows until the first is to be written; it is told that it may not be on disk.
-    placed(503);
+    placed(500);
     wait_for("the journal to fail", || dev.figure("tollgate_journal_failing") == 1);
     assert_eq!(metered(&dev), 503, "{fault:?}");
     assert_eq!(dev.admin("GET", "/readyz", "").status, 503);

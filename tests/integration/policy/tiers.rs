@@ -45,7 +45,7 @@ fn what_is_wrong_with_tiers_is_told_at_its_place() {
     check_share("volume: [{percent: 3}, {percent: 2}]", "band 1 has no up_to", Some("put it last"));
     check_share("volume: [{percent: 101}]", "from 0 to 100", None);
     check_share("volume: [{up_to: 1.001, percent: 3}, {percent: 2}]", "must be an amount in CNY", None);
-    check_share("volume: []", "at least 1", None);
+    check_share("volume: []", "this list must not be empty", None);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_limit_counts_requests_or_units() {
     let one_of_both = "a limit counts `requests` or `units`";
     check(PLAN, LIMIT, "{name: calls, requests: 6, units: 6, window: 1m}", one_of_both, Some("units: 600"));
     check(PLAN, LIMIT, "{name: calls, window: 1m}", one_of_both, None);
-    check(PLAN, LIMIT, "{name: calls, units: 0, window: 1m}", "units and burst must be at least 1", None);
+    check(PLAN, LIMIT, "{name: calls, units: 0, window: 1m}", "0 is too small: at least 1", None);
     check(PLAN, LIMIT, "{name: calls, units: 1000000000, window: 1ms}", "not told apart", None);
     let of_supply = "{name: calls, units: 6000, window: 1m, burst: 500}";
     let none = "has no meter, so its calls are not counted";
@@ -48,7 +48,7 @@ fn what_is_reserved_is_told_by_the_head_of_a_request() {
         None,
     );
     check_meter("      units: size(response.body.items)\n      reserve: response.status\n", "response", None);
-    check_meter("      units: size(response.body.items)\n      reserve: request.path\n", "gives text", None);
+    check_meter("      units: size(response.body.items)\n      reserve: request.path\n", "this gives a text, not a whole number", None);
 }
 
 /// What is known beforehand of the units of an order.
@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_quota_is_told_at_its_place() {
         check(PLAN, &limits, &format!("{limits}    quotas:\n      - {{{quota}}}\n"), message, None);
     };
     check("name: monthly, requests: 5, units: 5, per: month", "a quota counts `requests` or `units`");
-    check("name: monthly, requests: 0, per: month", "requests must be from 1");
+    check("name: monthly, requests: 0, per: month", "0 is too small: at least 1");
     check("name: calls, requests: 5, per: month", "there is a limit or quota calls already");
     check("name: monthly, requests: 5, per: week", "week");
     let supplier = "{name: calls, requests: 6000, window: 1m, burst: 500}\n";

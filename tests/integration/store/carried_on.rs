@@ -63,7 +63,7 @@ async fn books_of_the_third_step_are_carried_on(place: Place) {
         "select id || ' ' || usage || ' ' || share || ' ' || coalesce(cast(rule_line as text), 'none') from sale order by id",
         "select id || ' ' || sale || ' ' || usage || ' ' || (amount - beyond) from sale_event where kind = 'refund'",
         "select id || ' ' || sale || ' ' || usage || ' ' || amount from waiting_transaction where kind = 'refund'",
-        "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || own_earned || ' ' || refunded || ' ' || returned || ' ' \
+        "select id || ' ' || partner || ' ' || at || ' ' || base || ' ' || earned || ' ' || refunded || ' ' || returned || ' ' \
          || pending || ' ' || item || ' ' || is_older from sale order by id",
         "select kind || ' ' || id || ' ' || own_earned || ' ' || pending from sale_event order by kind desc, id",
         "select units || ' ' || free || ' ' || item || promotion from fee_total",
