@@ -22,6 +22,7 @@ on_both_stores! {
     only_what_was_in_doubt_is_rated_at_its_time,
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A node restarts when its clock says `at`, and has a call then.
@@ -80,7 +81,7 @@ async fn a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so
     let store = opened(&place).await;
     let ahead = november().plus(DAY * 40);
     call_at(&store, 2, ahead).await;
-    decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, ahead).await.unwrap();
+    decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, ahead.plus(HOUR)).await.unwrap();
     call_at(&store, 3, ahead).await;
     assert_eq!((asked(&store).await, owed(&store, "2027-01").await), (vec![], vec!["2.00".to_owned()]));
     // That was wrong.
@@ -88,7 +89,7 @@ async fn a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so
     call_at(&store, 4, now).await;
     let open = asked(&store).await;
     assert!(open.len() == 1 && open[0].1.contains("before the latest of the books"), "{open:?}");
-    decide(&store, &open[0].0, Decision::RateAtItsTime, now).await.unwrap();
+    decide(&store, &open[0].0, Decision::RateAtItsTime, now.plus(HOUR)).await.unwrap();
     call_at(&store, 5, now.plus(DAY)).await;
     assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (vec![], vec!["3.00".to_owned()]));
     store.close().await;
@@ -96,10 +97,13 @@ async fn a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so
 
 async fn only_what_was_in_doubt_is_rated_at_its_time(place: Place) {
     let store = opened(&place).await;
-    register(&store, &plan("standard", 1), &tariff("1", 0, "2.5")).await;
-    record(&store, 2, &[usage(2, 1, Some(refund("o-1", 100)))]).await;
+    // Another than those of the policies, which the recorder has kept.
+    register(&store, &plan("shared", 1), &tariff("1", 0, "2.5")).await;
+    let mut refunded = usage(2, 1, Some(refund("o-1", 100)));
+    refunded.subscribed.as_mut().unwrap().1 = plan("shared", 1);
+    record(&store, 2, &[refunded]).await;
     let refused = decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, november()).await;
-    assert!(matches!(refused, Err(BillingError::NotRatable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(BillingError::NotRatable(why)) if why.contains("no doubt")), "{refused:?}");
     assert_eq!(asked(&store).await.len(), 1);
     store.close().await;
 }
