@@ -9,16 +9,18 @@ use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::time::Timestamp;
 use tollgate::metering::drain::UsageSink;
+use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::remembered::recorder_at;
-use super::seed::{journal, none, november, period, plan, record, refund, register, tariff, time, usage};
+use super::seed::{deciding, journal, none, november, period, plan, record, refund, register, tariff, usage};
 use crate::support::stores::Place;
 
 on_both_stores! {
     a_clock_that_is_ahead_books_nothing_in_a_month_to_come,
     a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so,
+    what_is_still_to_come_is_not_rated_at_its_time,
     only_what_was_in_doubt_is_rated_at_its_time,
 }
 
@@ -50,7 +52,7 @@ async fn asked(store: &Store) -> Vec<(String, String)> {
 
 async fn decide(store: &Store, id: &str, decision: Decision, now: Timestamp) -> Result<(), BillingError> {
     let reason = Reason { who: "operator".to_owned(), why: "the clock is right".to_owned() };
-    resolve(store, id, decision, reason, time(now)).await.map(drop)
+    resolve(store, id, decision, reason, deciding(now)).await.map(drop)
 }
 
 /// What the app owes for a month.
@@ -74,6 +76,25 @@ async fn a_clock_that_is_ahead_books_nothing_in_a_month_to_come(place: Place) {
     // Set right again, it goes on as if nothing had been.
     call_at(&store, 4, november().plus(DAY)).await;
     assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (open, vec!["2.00".to_owned()]));
+    store.close().await;
+}
+
+async fn what_is_still_to_come_is_not_rated_at_its_time(place: Place) {
+    let store = opened(&place).await;
+    let ahead = november().plus(DAY * 40);
+    call_at(&store, 2, ahead).await;
+    let id = asked(&store).await.swap_remove(0).0;
+    let nearly = ahead.minus(RecordTimes::default().ahead);
+    let refused = decide(&store, &id, Decision::RateAtItsTime, nearly.minus(Duration::from_micros(1))).await;
+    assert!(
+        matches!(refused, Err(BillingError::NotRatable(why)) if why.contains("still to come")),
+        "{refused:?}"
+    );
+    // All others are believed as before.
+    call_at(&store, 3, november().plus(DAY)).await;
+    assert_eq!(asked(&store).await.len(), 1);
+    decide(&store, &id, Decision::RateAtItsTime, nearly).await.unwrap();
+    assert_eq!((asked(&store).await, owed(&store, "2027-01").await), (vec![], vec!["1.00".to_owned()]));
     store.close().await;
 }
 
