@@ -55,6 +55,12 @@ impl Default for RecordTimes {
 }
 
 impl RecordTimes {
+    /// From when to when calls agree with a clock by which it is `now`: of the last day, and no further ahead than any may be.
+    #[must_use]
+    pub fn near(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        (now.minus(Duration::from_secs(24 * 3600)), now.plus(self.ahead))
+    }
+
     /// Why a call at this time is not believed, in words; `None` if it is.
     #[must_use]
     pub fn doubt(&self, at: Timestamp, Clocks { now, latest }: Clocks) -> Option<String> {

@@ -207,7 +207,7 @@ async fn rate(
     let mut call = call(transaction, exception, given).await?;
     match (exception.kind == ExceptionKind::Time, is_its_time) {
         (true, true) if call.at > latest => return Err(BillingError::NotRatable(TO_COME)),
-        (true, true) => transaction.believe_time(call.at, now).await?,
+        (true, true) => transaction.believe_time((&call.usage.to_string(), call.at), now).await?,
         // When it was is not known. It is charged for as of now, and not in a month of long ago or to come.
         (true, false) => call.at = now,
         (false, true) => return Err(BillingError::NotRatable("its time is in no doubt: rate it again")),

@@ -26,7 +26,7 @@ pub(super) struct Calls {
     pub(super) believed: Vec<Billable>,
     /// Exceptions of those whose time is not believed.
     pub(super) doubted: Vec<UsageException>,
-    /// The latest call of all that was believed, of these and before, billable or not.
+    /// The latest of them that was believed, billable or not.
     pub(super) latest: Option<Timestamp>,
 }
 
@@ -112,7 +112,7 @@ impl Incoming {
     /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
     /// of one that costs nothing.
     pub(super) fn calls(&self, times: Option<&RecordTimes>, clocks: Clocks) -> Calls {
-        let mut calls = Calls { latest: clocks.latest, ..Calls::default() };
+        let mut calls = Calls::default();
         for Recorded { usage, .. } in &self.records {
             let doubt = times.and_then(|times| times.doubt(usage.at, clocks));
             if doubt.is_none() && times.is_some() {

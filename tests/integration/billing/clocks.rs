@@ -10,29 +10,39 @@ use tollgate::billing::statement::show;
 use tollgate::domain::time::Timestamp;
 use tollgate::metering::drain::UsageSink;
 use tollgate::policy::journal_terms::RecordTimes;
+use tollgate::store::journal_position::JournalCounts;
 use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::remembered::recorder_at;
-use super::seed::{deciding, journal, none, november, period, plan, record, refund, register, tariff, usage};
+use super::seed::{
+    deciding, journal, node, none, november, period, plan, record, refund, register, tariff, usage,
+};
 use crate::support::stores::Place;
 
 on_both_stores! {
     a_clock_that_is_ahead_books_nothing_in_a_month_to_come,
     a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so,
     what_is_still_to_come_is_not_rated_at_its_time,
+    a_node_that_is_believed_and_ahead_shuts_no_other_out,
+    nodes_that_were_ahead_count_if_they_are_more_than_the_others,
     only_what_was_in_doubt_is_rated_at_its_time,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A node restarts when its clock says `at`, and has a call then.
+/// `node-1` restarts when its clock says `at`, and has a call then.
 async fn call_at(store: &Store, number: u64, at: Timestamp) {
-    let recorder = recorder_at(store, "node-1", at).await;
-    let mut call = usage(number.into(), 1, None);
-    (call.at, call.subscribed.as_mut().unwrap().1) = (at, plan("measured", 1));
-    let (batch, up_to) = journal(number, &[call]);
+    call_of(store, ("node-1", number), number.into(), at).await;
+}
+
+/// A node does, whose journal has it at that place.
+async fn call_of(store: &Store, (name, place): (&str, u64), id: u128, at: Timestamp) {
+    let recorder = recorder_at(store, name, at).await;
+    let mut call = usage(id, 1, None);
+    (call.at, call.node, call.subscribed.as_mut().unwrap().1) = (at, node(name), plan("measured", 1));
+    let (batch, up_to) = journal(place, &[call]);
     recorder.record(batch, up_to).await.unwrap();
 }
 
@@ -113,6 +123,46 @@ async fn a_clock_that_was_ahead_and_is_set_back_is_believed_once_someone_says_so
     decide(&store, &open[0].0, Decision::RateAtItsTime, now.plus(HOUR)).await.unwrap();
     call_at(&store, 5, now.plus(DAY)).await;
     assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (vec![], vec!["3.00".to_owned()]));
+    store.close().await;
+}
+
+async fn a_node_that_is_believed_and_ahead_shuts_no_other_out(place: Place) {
+    let store = opened(&place).await;
+    let ahead = november().plus(DAY * 40);
+    call_of(&store, ("node-2", 1), 12, ahead).await;
+    // Whoever said so was told the time by that node.
+    decide(&store, &asked(&store).await[0].0, Decision::RateAtItsTime, ahead).await.unwrap();
+    call_at(&store, 2, november().plus(HOUR)).await;
+    assert_eq!(asked(&store).await, []);
+    // Set right, it goes on too, and is not ahead any more.
+    call_of(&store, ("node-2", 2), 13, november().plus(HOUR)).await;
+    call_at(&store, 3, november().plus(DAY * 3)).await;
+    assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (vec![], vec!["4.00".to_owned()]));
+    store.close().await;
+}
+
+/// How many calls agree with a clock is what tells whether that is wrong, or others were.
+async fn nodes_that_were_ahead_count_if_they_are_more_than_the_others(place: Place) {
+    let store = place.open().await;
+    let (now, times) = (november(), RecordTimes::default());
+    let ahead = now.plus(DAY * 40);
+    let keep = async |node: &str, latest: Option<Timestamp>| {
+        let mut transaction = store.begin().await.unwrap();
+        let known = (&JournalCounts::default(), latest);
+        transaction.keep_journal_place(node, node, 1, known).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    for (node, latest, expected) in [
+        ("a", None, None),
+        ("a", Some(now.minus(DAY * 40)), Some(now.minus(DAY * 40))),
+        ("b", Some(ahead), Some(ahead)),
+        ("c", Some(now.minus(HOUR)), Some(now.minus(HOUR))),
+        ("d", Some(ahead.plus(HOUR)), Some(ahead.plus(HOUR))),
+        ("e", Some(now.plus(times.ahead)), Some(now.plus(times.ahead))),
+    ] {
+        keep(node, latest).await;
+        assert_eq!(store.latest_call(times.near(now)).await.unwrap(), expected, "{node}");
+    }
     store.close().await;
 }
 
