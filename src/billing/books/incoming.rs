@@ -112,13 +112,10 @@ impl Incoming {
     /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
     /// of one that costs nothing.
     pub(super) fn calls(&self, times: Option<&RecordTimes>, clocks: Clocks) -> Calls {
-        let mut calls = Calls::default();
+        let (mut doubts, latest) = times.map(|times| self.doubts(times, clocks)).unwrap_or_default();
+        let mut calls = Calls { latest, ..Calls::default() };
         for Recorded { usage, .. } in &self.records {
-            let doubt = times.and_then(|times| times.doubt(usage.at, clocks));
-            if doubt.is_none() && times.is_some() {
-                calls.latest = calls.latest.max(Some(usage.at));
-            }
-            match (Billable::of(usage), doubt) {
+            match (Billable::of(usage), doubts.remove(&usage.id)) {
                 (Some(call), None) => calls.believed.push(call),
                 (Some(call), Some(doubt)) => {
                     // In the period of today, where it is seen.
@@ -129,6 +126,27 @@ impl Incoming {
             }
         }
         calls
+    }
+
+    /// Why times of its records are not believed, by their ids, and the latest that is. They are asked in their order: one that is believed
+    /// speaks for those that follow it, as in a backlog of weeks.
+    fn doubts(&self, times: &RecordTimes, mut clocks: Clocks) -> (HashMap<Uuid, String>, Option<Timestamp>) {
+        let mut asked: Vec<(Timestamp, Uuid)> =
+            self.records.iter().map(|Recorded { usage, .. }| (usage.at, usage.id)).collect();
+        asked.sort_unstable();
+        let (mut doubts, mut latest) = (HashMap::new(), None);
+        for (at, id) in asked {
+            match times.doubt(at, clocks) {
+                Some(doubt) => {
+                    doubts.insert(id, doubt);
+                }
+                None => {
+                    latest = Some(at);
+                    clocks.latest = clocks.latest.max(latest);
+                }
+            }
+        }
+        (doubts, latest)
     }
 
     /// What someone must look at, of the records too.

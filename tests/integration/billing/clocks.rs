@@ -8,6 +8,7 @@ use tollgate::billing::error::BillingError;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::time::Timestamp;
+use tollgate::domain::usage::UsageRecord;
 use tollgate::metering::drain::UsageSink;
 use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::store::journal_position::JournalCounts;
@@ -26,6 +27,7 @@ on_both_stores! {
     what_is_still_to_come_is_not_rated_at_its_time,
     a_node_that_is_believed_and_ahead_shuts_no_other_out,
     nodes_that_were_ahead_count_if_they_are_more_than_the_others,
+    a_backlog_is_believed_as_far_as_each_call_is_near_the_one_before,
     only_what_was_in_doubt_is_rated_at_its_time,
 }
 
@@ -40,8 +42,7 @@ async fn call_at(store: &Store, number: u64, at: Timestamp) {
 /// A node does, whose journal has it at that place.
 async fn call_of(store: &Store, (name, place): (&str, u64), id: u128, at: Timestamp) {
     let recorder = recorder_at(store, name, at).await;
-    let mut call = usage(id, 1, None);
-    (call.at, call.node, call.subscribed.as_mut().unwrap().1) = (at, node(name), plan("measured", 1));
+    let call = UsageRecord { node: node(name), ..of(id, at) };
     let (batch, up_to) = journal(place, &[call]);
     recorder.record(batch, up_to).await.unwrap();
 }
@@ -51,6 +52,13 @@ async fn opened(place: &Place) -> Store {
     register(&store, &plan("measured", 1), &tariff("1", 0, "0")).await;
     call_at(&store, 1, november()).await;
     store
+}
+
+/// A call at a time, of `node-1`.
+fn of(id: u128, at: Timestamp) -> UsageRecord {
+    let mut call = usage(id, 1, None);
+    (call.at, call.subscribed.as_mut().unwrap().1) = (at, plan("measured", 1));
+    call
 }
 
 /// What is asked about: ids and reasons.
@@ -138,6 +146,22 @@ async fn a_node_that_is_believed_and_ahead_shuts_no_other_out(place: Place) {
     call_of(&store, ("node-2", 2), 13, november().plus(HOUR)).await;
     call_at(&store, 3, november().plus(DAY * 3)).await;
     assert_eq!((asked(&store).await, owed(&store, "2026-11").await), (vec![], vec!["4.00".to_owned()]));
+    store.close().await;
+}
+
+async fn a_backlog_is_believed_as_far_as_each_call_is_near_the_one_before(place: Place) {
+    let store = opened(&place).await;
+    // The first of them is long after the latest of the books, yet no two are far apart; and one is of a clock that jumped.
+    let now = november().plus(DAY * 62);
+    let ago = |days: u32| now.minus(DAY * days);
+    let mut calls: Vec<UsageRecord> =
+        (2..).zip([ago(1), ago(30), ago(16)]).map(|(id, at)| of(id, at)).collect();
+    calls.push(of(5, now.plus(HOUR)));
+    let (batch, up_to) = journal(2, &calls);
+    recorder_at(&store, "node-1", now).await.record(batch, up_to).await.unwrap();
+    let open = asked(&store).await;
+    assert!(open.len() == 1 && open[0].1.contains("journal.ahead"), "{open:?}");
+    assert_eq!(store.journal_place("node-1").await.unwrap().latest, Some(ago(1)));
     store.close().await;
 }
 
