@@ -270,7 +270,7 @@ async fn take_in(
         None => None,
     };
     let clocks = Clocks { now: time.now, latest: of_all };
-    let Calls { believed: calls, doubted, latest } = incoming.calls(times, clocks);
+    let Calls { believed: calls, doubted, exceptions, latest } = incoming.calls(times, clocks);
     // Once a call is believed, one that was ahead of it is not any more.
     let was_ahead = |at: &Timestamp| near.is_some_and(|(_, to)| *at > to);
     let latest =
@@ -288,7 +288,7 @@ async fn take_in(
     let running = loop {
         let counted = (sums, std::mem::take(&mut running));
         let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, counted).await?;
-        books.note_all(incoming.exceptions());
+        books.note_all(exceptions.clone());
         books.note_all(doubted.clone());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {

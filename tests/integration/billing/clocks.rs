@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use tollgate::billing::books::exceptions::{Decision, Reason, resolve};
+use tollgate::billing::books::exceptions::{Decision, Given, Reason, resolve};
 use tollgate::billing::error::BillingError;
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::show;
 use tollgate::domain::time::Timestamp;
-use tollgate::domain::usage::UsageRecord;
+use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::UsageSink;
 use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::store::journal_position::JournalCounts;
@@ -28,6 +28,7 @@ on_both_stores! {
     a_node_that_is_believed_and_ahead_shuts_no_other_out,
     nodes_that_were_ahead_count_if_they_are_more_than_the_others,
     a_backlog_is_believed_as_far_as_each_call_is_near_the_one_before,
+    an_unreadable_call_of_a_clock_that_is_ahead_is_charged_for_as_of_today,
     only_what_was_in_doubt_is_rated_at_its_time,
 }
 
@@ -162,6 +163,32 @@ async fn a_backlog_is_believed_as_far_as_each_call_is_near_the_one_before(place:
     let open = asked(&store).await;
     assert!(open.len() == 1 && open[0].1.contains("journal.ahead"), "{open:?}");
     assert_eq!(store.journal_place("node-1").await.unwrap().latest, Some(ago(1)));
+    store.close().await;
+}
+
+async fn an_unreadable_call_of_a_clock_that_is_ahead_is_charged_for_as_of_today(place: Place) {
+    let store = opened(&place).await;
+    let evidence = Evidence::Exception { reason: "it is not JSON".to_owned() };
+    let (batch, up_to) = journal(2, &[UsageRecord { evidence, ..of(2, november().plus(DAY * 40)) }]);
+    recorder_at(&store, "node-1", november().plus(DAY)).await.record(batch, up_to).await.unwrap();
+    let open = asked(&store).await;
+    let [(id, reason)] = &open[..] else { panic!("{open:?}") };
+    assert!(reason.starts_with("it is not JSON; and the call is of 2027-01-03"), "{reason}");
+    let now = november().plus(DAY + HOUR);
+    for decision in [Decision::RateAgain, Decision::RateAtItsTime] {
+        let refused = decide(&store, id, decision, now).await;
+        assert!(
+            matches!(refused, Err(BillingError::NotRatable(why)) if why.contains("give it")),
+            "{refused:?}"
+        );
+    }
+    let given = Decision::RateBy(Given::Call { units: 2, transaction: None });
+    decide(&store, id, given, now).await.unwrap();
+    assert_eq!(asked(&store).await, []);
+    assert_eq!(
+        (owed(&store, "2026-11").await, owed(&store, "2027-01").await),
+        (vec!["3.00".to_owned()], vec![])
+    );
     store.close().await;
 }
 
