@@ -97,7 +97,9 @@ pub(super) async fn resolve(
     });
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
-    let time = BooksTime { zone: state.policies.load().platform.zone.clone(), now: state.clock.now() };
+    let policies = state.policies.load();
+    let time = BooksTime { zone: policies.platform.zone.clone(), now: state.clock.now() };
+    let time = (time, policies.platform.record_times);
     let evidence = decision.evidence().and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let what = json!({
         "decision": name(&decision), "evidence": evidence, "who": who, "why": why,

@@ -7,6 +7,9 @@ use super::chain::Head;
 use super::frame::Sequence;
 use super::verify::Content;
 
+/// Most batches of other bytes that are told one by one.
+const MOST_TOLD: usize = 1000;
+
 /// A batch of records as a store kept it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptBatch {
@@ -70,6 +73,12 @@ pub enum Disagreement {
         /// The last one.
         last: Sequence,
     },
+    /// The same of more batches than are told one by one.
+    #[error("nor has any seal here the head that the store kept with {batches} batches more")]
+    OtherHeads {
+        /// How many more.
+        batches: usize,
+    },
 }
 
 impl Disagreement {
@@ -80,7 +89,7 @@ impl Disagreement {
             Self::OtherJournal { .. } => "other_journal",
             Self::Ahead { .. } => "store_ahead",
             Self::Gone { .. } => "gone",
-            Self::OtherHead { .. } => "other_head",
+            Self::OtherHead { .. } | Self::OtherHeads { .. } => "other_head",
         }
     }
 }
@@ -97,8 +106,10 @@ pub struct Comparison<'k> {
     /// The seal that was passed last.
     before: Option<(Sequence, Head)>,
     compared: Compared,
-    /// Those whose head no seal had.
+    /// The first of those whose head no seal had.
     not_found: Vec<KeptBatch>,
+    /// How many more there are.
+    untold: usize,
 }
 
 /// What a comparison came to.
@@ -125,6 +136,7 @@ impl<'k> Comparison<'k> {
             before: None,
             compared: Compared::default(),
             not_found: Vec::new(),
+            untold: 0,
         }
     }
 
@@ -162,10 +174,10 @@ impl<'k> Comparison<'k> {
     /// The last seal at or before the end of each batch that ends before `next` is known.
     fn settle(&mut self, next: Sequence) {
         let Some((sequence, head)) = self.before else { return };
-        for (batch, is_found) in &mut self.near {
-            if (sequence..next).contains(&batch.last) {
-                *is_found |= batch.head.as_ref() == Some(&head);
-            }
+        let from = self.near.partition_point(|(batch, _)| batch.last < sequence);
+        let to = self.near.partition_point(|(batch, _)| batch.last < next);
+        for (batch, is_found) in self.near.range_mut(from..to.max(from)) {
+            *is_found |= batch.head.as_ref() == Some(&head);
         }
     }
 
@@ -175,8 +187,10 @@ impl<'k> Comparison<'k> {
             return;
         }
         self.compared.batches += 1;
-        if !is_found {
+        if !is_found && self.not_found.len() < MOST_TOLD {
             self.not_found.push(batch);
+        } else if !is_found {
+            self.untold += 1;
         }
     }
 
@@ -197,7 +211,7 @@ impl<'k> Comparison<'k> {
             }
             self.ask();
         }
-        let Self { kept, mut compared, not_found, .. } = self;
+        let Self { kept, mut compared, not_found, untold, .. } = self;
         let found = &mut compared.disagreements;
         if let (Some(kept), Some(found_here)) = (&kept.identity, &content.identity)
             && kept != found_here
@@ -212,6 +226,9 @@ impl<'k> Comparison<'k> {
         }
         let here = not_found.into_iter().filter(|batch| first.is_some_and(|first| batch.last >= first));
         found.extend(here.map(|batch| Disagreement::OtherHead { first: batch.first, last: batch.last }));
+        if untold > 0 {
+            found.push(Disagreement::OtherHeads { batches: untold });
+        }
         compared
     }
 }
@@ -294,6 +311,28 @@ mod tests {
             (2, 2),
             "those before the folder's first are not asked for"
         );
+    }
+
+    #[test]
+    fn of_many_batches_of_other_bytes_the_first_are_told_and_the_others_counted() {
+        let kept = KeptJournal { position: 30, identity: None };
+        let last = u64::try_from(MOST_TOLD).unwrap() + 11;
+        let mut more = |after: Sequence| {
+            (after + 1..=last)
+                .take(500)
+                .map(|last| KeptBatch { first: last, last, head: Some([9; 32]) })
+                .collect()
+        };
+        let mut comparison = Comparison::new(&kept, 11, &mut more);
+        for sequence in 10..=last {
+            comparison.passed(sequence, &[1; 32]);
+        }
+        let mut content = content();
+        content.segments[0].last = last;
+        let compared = comparison.finish(&content);
+        assert_eq!(compared.batches, MOST_TOLD + 1);
+        assert_eq!(compared.disagreements.len(), MOST_TOLD + 1);
+        assert_eq!(compared.disagreements.last(), Some(&Disagreement::OtherHeads { batches: 1 }));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
+/// How far calls may be apart at least that follow each other: no clock is doubted because nobody called over a weekend or a holiday.
+const APART: Duration = Duration::from_secs(35 * 24 * 3600);
+
 /// How a node keeps records that are in the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Archiving {
@@ -30,7 +33,7 @@ pub enum Unwritable {
 /// of a journal that was forgotten: what it is worth belongs to a month that nobody expects, so someone is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTimes {
-    /// How old a call may be.
+    /// How old a call may be; of more than 35 days, how far from the latest call of the books, too.
     pub oldest: Duration,
     /// How far ahead of the books' clock it may be: clocks of nodes differ by less.
     pub ahead: Duration,
@@ -47,11 +50,17 @@ pub struct Clocks {
 
 impl Default for RecordTimes {
     fn default() -> Self {
-        Self { oldest: Duration::from_secs(35 * 24 * 3600), ahead: Duration::from_secs(300) }
+        Self { oldest: APART, ahead: Duration::from_secs(300) }
     }
 }
 
 impl RecordTimes {
+    /// From when to when calls agree with a clock by which it is `now`: of the last day, and no further ahead than any may be.
+    #[must_use]
+    pub fn near(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        (now.minus(Duration::from_secs(24 * 3600)), now.plus(self.ahead))
+    }
+
     /// Why a call at this time is not believed, in words; `None` if it is.
     #[must_use]
     pub fn doubt(&self, at: Timestamp, Clocks { now, latest }: Clocks) -> Option<String> {
@@ -68,17 +77,19 @@ impl RecordTimes {
             ));
         }
         let latest = latest?;
-        if at < latest.minus(self.oldest) {
+        let apart = self.oldest.max(APART);
+        let days = apart.as_secs() / (24 * 3600);
+        if at < latest.minus(apart) {
             return Some(format!(
                 "the call is of {at}, more than {days} days before the latest of the books, which is of {latest} (journal.oldest in \
-                 platform.yaml): a clock is or was wrong, or its record waited for so long"
+                 platform.yaml, and no less than 35 days): a clock is or was wrong, or its record waited for so long"
             ));
         }
-        (at > latest.plus(self.oldest)).then(|| {
+        (at > latest.plus(apart)).then(|| {
             format!(
                 "the call is of {at}, more than {days} days after the latest of the books, which is of {latest} (journal.oldest in \
-                 platform.yaml): a clock is ahead, or there were no calls for so long. Rate one at its time, and those that come then are \
-                 believed"
+                 platform.yaml, and no less than 35 days): a clock is ahead, or there were no calls for so long. Rate one at its time, \
+                 and those that come then are believed"
             )
         })
     }
@@ -110,12 +121,36 @@ mod tests {
             (now, Some(Timestamp::from_micros(i64::MAX)), Some("before the latest")),
             (now, Some(Timestamp::from_micros(i64::MIN)), Some("after the latest")),
         ] {
-            let doubt = times.doubt(at, Clocks { now, latest });
-            match part {
-                None => assert_eq!(doubt, None, "{at}"),
-                Some(part) => {
-                    assert!(doubt.as_ref().is_some_and(|doubt| doubt.contains(part)), "{at}: {doubt:?}")
-                }
+            check(times, (at, Clocks { now, latest }), part);
+        }
+    }
+
+    #[test]
+    fn however_young_calls_must_be_the_books_may_be_quiet_for_a_month() {
+        let now = Timestamp::from_seconds(1_794_300_000);
+        let day = Duration::from_secs(24 * 3600);
+        for (oldest, quiet, part) in [
+            (day, day * 3, None),
+            (day, day * 35, None),
+            (day, day * 36, Some("more than 35 days after the latest of the books")),
+            (day * 50, day * 50, None),
+            (day * 50, day * 51, Some("more than 50 days after the latest of the books")),
+        ] {
+            let times = RecordTimes { oldest, ..RecordTimes::default() };
+            check(times, (now, Clocks { now, latest: Some(now.minus(quiet)) }), part);
+        }
+        let times = RecordTimes { oldest: day, ..RecordTimes::default() };
+        let two_days_ago = (now.minus(day * 2), Clocks { now, latest: Some(now) });
+        check(times, two_days_ago, Some("more than 1 days ago"));
+    }
+
+    #[track_caller]
+    fn check(times: RecordTimes, (at, clocks): (Timestamp, Clocks), part: Option<&str>) {
+        let doubt = times.doubt(at, clocks);
+        match part {
+            None => assert_eq!(doubt, None, "{at}"),
+            Some(part) => {
+                assert!(doubt.as_ref().is_some_and(|doubt| doubt.contains(part)), "{at}: {doubt:?}")
             }
         }
     }

@@ -159,13 +159,15 @@ pub(super) async fn write_key_uses(store: &Store, uses: &KeyUses) {
 }
 
 /// Gives back what waits in the ledger once its time has run out, for ever. Any node does so for all.
-pub(super) async fn time_out_pending(store: Store, clock: Arc<dyn Clock>) {
+pub(super) async fn time_out_pending(services: Services) {
+    let Services { store, live, clock, .. } = services;
     let mut interval = tokio::time::interval(PENDING_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         loop {
-            match time_out(&store, clock.now()).await {
+            let times = live.load().platform.record_times;
+            match time_out(&store, clock.now(), &times).await {
                 Ok(0) => break,
                 Ok(amounts) => tracing::info!(amounts, "what waited in the ledger has timed out"),
                 Err(error) => {

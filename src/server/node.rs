@@ -265,7 +265,7 @@ impl Node {
             tokio::spawn(housekeeping::sweep_proofs(shared.clone())),
             tokio::spawn(housekeeping::sweep_cells(cells.clone(), services.clock.clone())),
             tokio::spawn(housekeeping::sweep_store(services.store.clone(), services.clock.clone())),
-            tokio::spawn(housekeeping::time_out_pending(services.store.clone(), services.clock.clone())),
+            tokio::spawn(housekeeping::time_out_pending(services.clone())),
             tokio::spawn(housekeeping::alert_balances(services.clone())),
             tokio::spawn(housekeeping::write_down_moves(services.clone(), settings.node.clone())),
             tokio::spawn(housekeeping::note_last_uses(services.store.clone(), services.last_uses.clone())),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::journal::error::JournalError;
 use crate::journal::journal::{Journal, JournalSettings};
 use crate::journal::retention::{Terms, tend};
@@ -59,12 +59,18 @@ impl Retention {
     fn tend(&self, stop: &CancellationToken) -> Result<(), JournalError> {
         let archiving = self.live.load().platform.archiving;
         let terms = Terms { keep: archiving.keep, most_bytes: archiving.most_bytes };
-        let place = || Handle::current().block_on(self.place(stop));
         // A clock that jumps ahead makes nothing older: the calls that the books believe have not come as far.
-        let latest = place().and_then(|place| place.latest);
-        let now = latest.map_or(self.clock.now(), |latest| latest.min(self.clock.now()));
-        let position = || place().map(|place| place.sequence);
+        let now = self.clock.now();
+        let latest = Handle::current().block_on(self.latest_call(stop, now));
+        let now = latest.map_or(now, |latest| latest.min(now));
+        let position = || Handle::current().block_on(self.place(stop)).map(|place| place.sequence);
         tend(&self.settings, &self.state, &position, (&terms, now), &|| !stop.is_cancelled())
+    }
+
+    /// The latest call that the books believe; `None` if there is none, or the store does not say.
+    async fn latest_call(&self, stop: &CancellationToken, now: Timestamp) -> Option<Timestamp> {
+        let near = self.live.load().platform.record_times.near(now);
+        stop.run_until_cancelled(self.store.latest_call(near)).await?.ok()?
     }
 
     /// How far the store has this journal, as it says now: it may have been put back since it took the last batch. `None` if it does not

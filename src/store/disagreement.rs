@@ -21,6 +21,13 @@ macro_rules! not_zero {
     };
 }
 
+/// What is kept beside a decision to rate a call at its own time (`billing/books/exceptions.rs`): no evidence of what it was worth.
+macro_rules! its_own_time {
+    () => {
+        "'{\"time\":\"its own\"}'"
+    };
+}
+
 mod balances;
 mod bounds;
 mod ledger;

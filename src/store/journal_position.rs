@@ -16,7 +16,7 @@ pub struct JournalPlace {
     pub journal: Option<String>,
     /// What became of the records up to there.
     pub counts: JournalCounts,
-    /// The time of the latest call of all nodes that is in the books and was believed.
+    /// The time of the node's latest call that is in the books and was believed.
     pub latest: Option<Timestamp>,
     /// Whether a program moved it that did not count: then what is recorded and excepted is not known, and 0 here.
     pub is_uncounted: bool,
@@ -47,8 +47,16 @@ row! {
     }
 }
 
-const SELECT: &str = "select sequence, journal, recorded, excepted, omissions, omitted, \
-     (select max(latest) from journal_position) as latest from journal_position where node = $1";
+const SELECT: &str = "select sequence, journal, recorded, excepted, omissions, omitted, latest \
+     from journal_position where node = $1";
+
+row! {
+    LatestRow { latest: Option<i64> }
+}
+
+/// Nodes that were ahead are passed over, if no fewer agree with the clock of whoever asks.
+const LATEST: &str = "select case when sum(case when latest > $2 then 1 when latest >= $1 then -1 else 0 end) <= 0 \
+     then max(case when latest <= $2 then latest end) else max(latest) end as latest from journal_position";
 
 fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
     let Some(row) = row else { return Ok(JournalPlace::default()) };
@@ -68,6 +76,21 @@ fn place(row: Option<PlaceRow>) -> Result<JournalPlace, StoreError> {
 }
 
 impl Store {
+    /// The latest call of all nodes that is in the books and was believed. Those of nodes that were ahead of a clock, to which calls of
+    /// the span `near` agree, do not count, unless they are more than those that do agree.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn latest_call(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row: LatestRow = on!(self.reader(), db => {
+            sqlx::query_as(LATEST).bind(from.as_micros()).bind(to.as_micros()).fetch_one(db).await
+        })?;
+        Ok(row.latest.map(Timestamp::from_micros))
+    }
+
     /// The last place of a node's journal that was recorded; 0 before the first.
     ///
     /// # Errors
@@ -86,6 +109,20 @@ impl Store {
 }
 
 impl Transaction {
+    /// [`Store::latest_call`], as this transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn latest_call(
+        &mut self,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row: LatestRow = on!(self.connection(), db => {
+            sqlx::query_as(LATEST).bind(from.as_micros()).bind(to.as_micros()).fetch_one(db).await
+        })?;
+        Ok(row.latest.map(Timestamp::from_micros))
+    }
+
     /// How far a node's journal has been recorded, as this transaction sees it.
     ///
     /// # Errors
@@ -94,8 +131,8 @@ impl Transaction {
         place(on!(self.connection(), db => sqlx::query_as(SELECT).bind(node).fetch_optional(db).await)?)
     }
 
-    /// Moves a node's position, ahead only and in the same journal, with what became of the records up to there and the latest call
-    /// that is known then.
+    /// Moves a node's position, ahead only and in the same journal, with what became of the records up to there and its latest call
+    /// that was believed.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it would go back, or the node's journal is another; [`StoreError::Unavailable`].
@@ -129,20 +166,34 @@ impl Transaction {
         Ok(())
     }
 
-    /// Has the latest call be no earlier than one `at`, whose time someone vouches for, and before that no later than `now`.
+    /// Has the latest call of the node that recorded `usage` be no earlier than that, which was `at` then as someone vouches, and before
+    /// that those of all nodes no later than `now`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn believe_time(&mut self, at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        let changes = [
-            ("update journal_position set latest = $1 where latest > $1", now),
-            ("update journal_position set latest = $1 where latest < $1", at),
-        ];
-        for (change, time) in changes {
-            on!(self.connection(), db => {
-                sqlx::query(change).bind(time.as_micros()).execute(db).await.map(|_| ())
-            })?;
-        }
+    pub async fn believe_time(
+        &mut self,
+        (usage, at): (&str, Timestamp),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update journal_position set latest = $1 where latest > $1")
+                .bind(now.as_micros())
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        on!(self.connection(), db => {
+            sqlx::query(
+                "update journal_position set latest = $1 where (latest is null or latest < $1) \
+                 and node = (select node from usage_record where id = $2)",
+            )
+            .bind(at.as_micros())
+            .bind(usage)
+            .execute(db)
+            .await
+            .map(|_| ())
+        })?;
         Ok(())
     }
 }

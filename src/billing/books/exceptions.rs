@@ -11,7 +11,9 @@ use crate::billing::ledger::posting::Origin;
 use crate::billing::rating::{Billable, Running};
 use crate::domain::id::AppId;
 use crate::domain::money::Amount;
+use crate::domain::time::Timestamp;
 use crate::domain::transaction::{Details, Reach, Transaction, TransactionKind};
+use crate::policy::journal_terms::RecordTimes;
 use crate::store::exception_resolution::{Resolution, ResolutionOutcome};
 use crate::store::numbers::Numbers;
 use crate::store::repeatable_call::Worth;
@@ -107,7 +109,7 @@ pub struct Resolved {
 }
 
 /// Resolves an exception by its id. What is charged goes to the call's own period, or to the current one if that is
-/// closed.
+/// closed. No call is rated at its time that is further ahead of now than the `times` let any be: it would have all others doubted.
 ///
 /// # Errors
 /// [`BillingError::ResolvedOtherwise`]; or [`BillingError::NotOpen`], [`BillingError::NotRatable`],
@@ -117,7 +119,7 @@ pub async fn resolve(
     id: &str,
     decision: Decision,
     reason: Reason,
-    time: BooksTime,
+    (time, times): (BooksTime, RecordTimes),
 ) -> Result<Resolved, BillingError> {
     let mut transaction = store.begin().await?;
     transaction.hold(Exclusive::Billing).await?;
@@ -142,7 +144,8 @@ pub async fn resolve(
             None
         }
         Decision::RateAgain | Decision::RateAtItsTime | Decision::RateBy(_) => {
-            rate(&mut transaction, &exception, decision, (kept, time)).await?
+            let latest = time.now.plus(times.ahead);
+            rate(&mut transaction, &exception, decision, (kept, time, latest)).await?
         }
     };
     transaction.commit().await?;
@@ -193,7 +196,7 @@ async fn rate(
     transaction: &mut store::Transaction,
     exception: &UsageException,
     decision: Decision,
-    (resolution, time): (Resolution, BooksTime),
+    (resolution, time, latest): (Resolution, BooksTime, Timestamp),
 ) -> Result<Option<bool>, BillingError> {
     let (is_its_time, now) = (decision == Decision::RateAtItsTime, time.now);
     let given = match decision {
@@ -203,7 +206,8 @@ async fn rate(
     let is_given = given.is_some();
     let mut call = call(transaction, exception, given).await?;
     match (exception.kind == ExceptionKind::Time, is_its_time) {
-        (true, true) => transaction.believe_time(call.at, now).await?,
+        (true, true) if call.at > latest => return Err(BillingError::NotRatable(TO_COME)),
+        (true, true) => transaction.believe_time((&call.usage.to_string(), call.at), now).await?,
         // When it was is not known. It is charged for as of now, and not in a month of long ago or to come.
         (true, false) => call.at = now,
         (false, true) => return Err(BillingError::NotRatable("its time is in no doubt: rate it again")),
@@ -317,6 +321,8 @@ async fn call(
     }
     Ok(call)
 }
+
+const TO_COME: &str = "its time is still to come by this node's clock: rate it again, or once that has come (see journal.ahead in platform.yaml)";
 
 const COUNTED: &str =
     "its sale has counted it already, as far as there was something left of it; waive the rest";

@@ -19,14 +19,16 @@ use crate::store::journal_position::JournalCounts;
 use crate::store::usage_batch::{Recorded, TakenPlace};
 use crate::store::usage_exception::{ExceptionKind, UsageException};
 
-/// The calls of a batch that are billable.
+/// The calls of a batch that are billable, and what someone must look at.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     /// Those that are to be rated.
     pub(super) believed: Vec<Billable>,
-    /// Exceptions of those whose time is not believed.
+    /// Exceptions of those whose time is not believed, and of those of which the evidence could not be read, too.
     pub(super) doubted: Vec<UsageException>,
-    /// The latest call of all that was believed, of these and before, billable or not.
+    /// What else someone must look at, of the whole batch.
+    pub(super) exceptions: Vec<UsageException>,
+    /// The latest of them that was believed, billable or not.
     pub(super) latest: Option<Timestamp>,
 }
 
@@ -110,31 +112,45 @@ impl Incoming {
     }
 
     /// Its billable calls, those apart whose time is not believed; each is, if there are no `times`. Nobody need be asked about the time
-    /// of one that costs nothing.
+    /// of one that costs nothing; of one whose worth is not known yet, whoever is asked for that charges for it as of then.
     pub(super) fn calls(&self, times: Option<&RecordTimes>, clocks: Clocks) -> Calls {
-        let mut calls = Calls { latest: clocks.latest, ..Calls::default() };
+        let (mut doubts, latest) = times.map(|times| self.doubts(times, clocks)).unwrap_or_default();
+        let mut calls = Calls { latest, ..Calls::default() };
+        calls.exceptions.clone_from(&self.exceptions);
         for Recorded { usage, .. } in &self.records {
-            let doubt = times.and_then(|times| times.doubt(usage.at, clocks));
-            if doubt.is_none() && times.is_some() {
-                calls.latest = calls.latest.max(Some(usage.at));
-            }
-            match (Billable::of(usage), doubt) {
-                (Some(call), None) => calls.believed.push(call),
-                (Some(call), Some(doubt)) => {
-                    // In the period of today, where it is seen.
-                    let at = (call.usage, clocks.now, call.app.as_str());
-                    calls.doubted.push(of_call(at, ExceptionKind::Time, doubt));
+            // In the period of today, where it is seen.
+            let doubted = |why| of_call((usage.id, clocks.now, usage.app.as_str()), ExceptionKind::Time, why);
+            match (Billable::of(usage), &usage.evidence, doubts.remove(&usage.id)) {
+                (Some(call), _, None) => calls.believed.push(call),
+                (Some(_), _, Some(doubt)) => calls.doubted.push(doubted(doubt)),
+                (None, Evidence::Exception { reason }, Some(doubt)) => {
+                    calls.doubted.push(doubted(format!("{reason}; and {doubt}")));
                 }
-                (None, _) => {}
+                (None, _, _) => calls.exceptions.extend(exception_of(usage)),
             }
         }
         calls
     }
 
-    /// What someone must look at, of the records too.
-    pub(super) fn exceptions(&self) -> Vec<UsageException> {
-        let of_records = self.records.iter().filter_map(|recorded| exception_of(&recorded.usage));
-        self.exceptions.iter().cloned().chain(of_records).collect()
+    /// Why times of its records are not believed, by their ids, and the latest that is. They are asked in their order: one that is believed
+    /// speaks for those that follow it, as in a backlog of weeks.
+    fn doubts(&self, times: &RecordTimes, mut clocks: Clocks) -> (HashMap<Uuid, String>, Option<Timestamp>) {
+        let mut asked: Vec<(Timestamp, Uuid)> =
+            self.records.iter().map(|Recorded { usage, .. }| (usage.at, usage.id)).collect();
+        asked.sort_unstable();
+        let (mut doubts, mut latest) = (HashMap::new(), None);
+        for (at, id) in asked {
+            match times.doubt(at, clocks) {
+                Some(doubt) => {
+                    doubts.insert(id, doubt);
+                }
+                None => {
+                    latest = Some(at);
+                    clocks.latest = clocks.latest.max(latest);
+                }
+            }
+        }
+        (doubts, latest)
     }
 
     /// Takes out records that the books have already. One from the very same place has been rated: the position was moved

@@ -50,7 +50,7 @@ pub struct Recorder {
     plans: Mutex<Option<(SnapshotHash, Option<Timestamp>)>>,
 }
 
-/// Where the books stand with a journal, and the latest call of all journals that they believe.
+/// Where the books stand with a journal, and its latest call that they believe.
 #[derive(Debug, Clone, Copy)]
 struct Standing {
     tally: Tally,
@@ -264,8 +264,17 @@ async fn take_in(
     (time, times): (BooksTime, Option<&RecordTimes>),
     (tariffs, memory): (&Tariffs, Memory),
 ) -> Result<(Memory, Tally), BillingError> {
-    let clocks = Clocks { now: time.now, latest: before.latest };
-    let Calls { believed: calls, doubted, latest } = incoming.calls(times, clocks);
+    let near = times.map(|times| times.near(time.now));
+    let of_all = match near {
+        Some(near) => transaction.latest_call(near).await?,
+        None => None,
+    };
+    let clocks = Clocks { now: time.now, latest: of_all };
+    let Calls { believed: calls, doubted, exceptions, latest } = incoming.calls(times, clocks);
+    // Once a call is believed, one that was ahead of it is not any more.
+    let was_ahead = |at: &Timestamp| near.is_some_and(|(_, to)| *at > to);
+    let latest =
+        latest.map_or(before.latest, |latest| before.latest.filter(|at| !was_ahead(at)).max(Some(latest)));
     if let Some(first) = doubted.first() {
         tracing::error!(calls = doubted.len(), first = first.reason, "calls of such times become exceptions");
     }
@@ -279,7 +288,7 @@ async fn take_in(
     let running = loop {
         let counted = (sums, std::mem::take(&mut running));
         let mut books = Books::open(&mut transaction, time.clone(), tariffs.clone(), &calls, counted).await?;
-        books.note_all(incoming.exceptions());
+        books.note_all(exceptions.clone());
         books.note_all(doubted.clone());
         books.rate(&calls).await?;
         if sums == Sums::Read || books.is_far_from_bounds().await? {

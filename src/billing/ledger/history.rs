@@ -9,28 +9,21 @@ use crate::domain::money::Currency;
 use crate::store::account_history::HistoryEntry;
 use crate::store::{Store, StoreError};
 
-/// Where a history goes on: behind an entry, with what the account came to with that, if that is known.
+/// Where a history goes on: behind the entry of that number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct HistoryCursor {
-    number: i64,
-    balance: Option<i128>,
-}
+pub struct HistoryCursor(i64);
 
 impl HistoryCursor {
-    /// Behind the entry of that number; what the account came to with it is to be summed up.
+    /// Behind the entry of that number.
     #[must_use]
     pub fn after(number: i64) -> Self {
-        Self { number, balance: None }
+        Self(number)
     }
 }
 
 impl fmt::Display for HistoryCursor {
-    /// `NUMBER`, or `NUMBER.BALANCE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.balance {
-            None => write!(f, "{}", self.number),
-            Some(balance) => write!(f, "{}.{balance}", self.number),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -43,10 +36,7 @@ impl FromStr for HistoryCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let (number, balance) = text.split_once('.').map_or((text, None), |(one, other)| (one, Some(other)));
-        let number = number.parse().ok().filter(|number| *number >= 0).ok_or(InvalidCursor)?;
-        let balance = balance.map(str::parse).transpose().map_err(|_| InvalidCursor)?;
-        Ok(Self { number, balance })
+        text.parse().ok().filter(|number| *number >= 0).map(Self).ok_or(InvalidCursor)
     }
 }
 
@@ -70,21 +60,17 @@ pub struct History {
 pub async fn history(
     store: &Store,
     (account, currency): (&Account, Currency),
-    after: HistoryCursor,
+    HistoryCursor(after): HistoryCursor,
     size: usize,
 ) -> Result<History, StoreError> {
     let mut transaction = store.begin_reading().await?;
-    let HistoryCursor { number: after, balance } = after;
-    let opening = match balance {
-        Some(known) => known,
-        None => transaction.balance_up_to((account, currency), after).await?,
-    };
+    let opening = transaction.balance_up_to((account, currency), after).await?;
     let limit = i64::try_from(size).unwrap_or(i64::MAX);
     let entries = transaction.account_history((account, currency), after, limit).await?;
     transaction.roll_back().await?;
-    let last = entries.last().filter(|_| entries.len() >= size).map(|last| last.number);
+    let last = entries.last().filter(|_| entries.len() >= size);
+    let next = last.map(|last| HistoryCursor(last.number));
     let (entries, closing) = running(opening, entries);
-    let next = last.map(|number| HistoryCursor { number, balance: Some(closing) });
     Ok(History { opening, entries, closing, next })
 }
 
@@ -99,4 +85,18 @@ fn running(opening: i128, entries: Vec<HistoryEntry>) -> (Vec<(HistoryEntry, i12
     let entries: Vec<_> = entries.into_iter().map(after).collect();
     let closing = entries.last().map_or(opening, |(_, balance)| *balance);
     (entries, closing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_number_and_says_nothing_of_what_an_account_came_to() {
+        assert_eq!("7".parse(), Ok(HistoryCursor::after(7)));
+        assert_eq!(HistoryCursor::after(7).to_string(), "7");
+        for wrong in ["", "-1", "7.100", "7.", "x", "9223372036854775808"] {
+            assert_eq!(wrong.parse::<HistoryCursor>(), Err(InvalidCursor), "{wrong}");
+        }
+    }
 }

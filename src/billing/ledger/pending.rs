@@ -6,6 +6,7 @@
 use crate::domain::ledger::{LedgerTransaction, Unbalanced};
 use crate::domain::pending::{Pending, PendingError, Resolution};
 use crate::domain::time::Timestamp;
+use crate::policy::journal_terms::RecordTimes;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError, Transaction};
 
@@ -96,12 +97,18 @@ pub async fn resolve(
 }
 
 /// Gives back what waits although its time ran out by `now`, some of it at a time: how many amounts that were. Call again until
-/// there are none.
+/// there are none. A clock that jumps ahead gives nothing back: by the calls that the books believe it is no later than these, and what
+/// the `times` let one be ahead.
 ///
 /// # Errors
 /// [`WaitError`].
-pub async fn time_out(store: &Store, now: Timestamp) -> Result<usize, WaitError> {
+pub async fn time_out(store: &Store, now: Timestamp, times: &RecordTimes) -> Result<usize, WaitError> {
     // Nearly always there are none: nobody's turn to write is taken for that.
+    if !store.has_expired_pending(now).await? {
+        return Ok(0);
+    }
+    let latest = store.latest_call(times.near(now)).await?;
+    let now = latest.map_or(now, |latest| now.min(latest.plus(times.ahead)));
     if !store.has_expired_pending(now).await? {
         return Ok(0);
     }

@@ -11,7 +11,7 @@ use super::basics::duration;
 use super::set::Compiling;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// For less, a store that is away over a weekend would make exceptions of what waits for it.
+/// For less, a store that is away overnight would make exceptions of what waits for it.
 const OLDEST: RangeInclusive<Duration> = DAY..=Duration::from_secs(400 * 24 * 3600);
 const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
 const ARCHIVE_BYTES: u64 = 16 << 30;

@@ -35,8 +35,9 @@ pub struct JournalSection {
     /// What becomes of calls while the journal cannot be written, as on a full disk; refuse-money unless it is given.
     #[serde(default)]
     pub unwritable: UnwritableName,
-    /// How old a call may be when its record comes into the books, and how far from the latest call of these; 1d to 400d, 35d unless it
-    /// is given. Any other is charged for only once someone has looked at it: some clock was wrong, or its record waited for so long.
+    /// How old a call may be when its record comes into the books, and if that is more than 35d, how far from the latest call of these;
+    /// 1d to 400d, 35d unless it is given. Any other is charged for only once someone has looked at it: some clock was wrong, or its
+    /// record waited for so long.
     pub oldest: Option<DurationText>,
     /// How far ahead of the clock of the node that records it a call may be, in the same way; 1s to 1d, 5m unless it is given.
     pub ahead: Option<DurationText>,

@@ -2,18 +2,22 @@
 
 use super::Disagreement;
 
-/// Fees by what pays them: of calls from before it was made or after it ended, none. A call whose time was not believed is of when that was decided.
+/// Fees by what pays them: of calls from before it was made or after it ended, none. A call whose time was not believed is of when
+/// that was decided, unless it was decided that its time is right.
 macro_rules! fees {
     () => {
-        "(select b.id as balance, k.service_period, k.period, k.app, c.minor from \
+        concat!(
+            "(select b.id as balance, k.service_period, k.period, k.app, c.minor from \
          (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
          select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
          where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
          join balance b on b.owner in (k.app, k.partner) and b.currency = k.currency \
          and b.owner = case b.owner_kind when 'app' then k.app else k.partner end \
          left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time' \
-         left join exception_resolution r on r.exception = e.id where coalesce(r.at, c.at) >= b.created_at \
-         and (b.ended_at is null or coalesce(r.at, c.at) < b.ended_at))"
+         left join exception_resolution r on r.exception = e.id and coalesce(r.evidence, '') <> ",
+            its_own_time!(),
+            " where coalesce(r.at, c.at) >= b.created_at and (b.ended_at is null or coalesce(r.at, c.at) < b.ended_at))"
+        )
     };
 }
 

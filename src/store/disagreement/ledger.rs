@@ -59,16 +59,20 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          left join ledger_transaction t on t.number = c.posting where c.posting is not null \
          and (t.number is null or t.app <> c.app or t.period <> c.period or t.currency <> c.currency)",
     ),
-    // A call whose own time was not believed is charged for as of when someone said so.
+    // A call whose own time was not believed is charged for as of when someone said so, unless that is that its time is right.
     (
         "ledger transaction, which is of another time than the last call that it charges",
-        "select t.cause from (select c.posting, max(c.at) as at from \
+        concat!(
+            "select t.cause from (select c.posting, max(c.at) as at from \
          (select fee_posting as posting, max(at) as at from usage where fee_posting is not null group by fee_posting union all \
          select posting, at from period_charge union all \
          select o.posting, max(coalesce(r.at, u.at)) from other_charge o join usage u on u.number = o.usage \
          left join usage_exception x on x.usage = u.id and x.newer_kind = 'time' \
-         left join exception_resolution r on r.exception = x.id and r.outcome = 'rated' where o.posting is not null \
-         group by o.posting) c group by c.posting) n join ledger_transaction t on t.number = n.posting where t.at <> n.at",
+         left join exception_resolution r on r.exception = x.id and r.outcome = 'rated' and coalesce(r.evidence, '') <> ",
+            its_own_time!(),
+            " where o.posting is not null group by o.posting) c group by c.posting) n \
+             join ledger_transaction t on t.number = n.posting where t.at <> n.at"
+        ),
     ),
     (
         "ledger transaction, which nothing caused",

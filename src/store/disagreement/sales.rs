@@ -49,10 +49,13 @@ const UNPOSTED: &str = "select e.id as cause from sale_event e \
 
 /// A transaction is known by its kind, id and amount. What was rated by evidence that someone gave has that evidence beside it. What
 /// came before its sale waits, or shares what is decided about the first of its id.
-const UNSHARED: &str = "select u.id as cause from usage_record u left join usage_transaction x on x.usage = u.number \
+const UNSHARED: &str = concat!(
+    "select u.id as cause from usage_record u left join usage_transaction x on x.usage = u.number \
      where u.outcome = 'billable' and u.transaction_id is not null \
      and not exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
-     where e.usage = u.id and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)) \
+     where e.usage = u.id and (r.exception is null or r.outcome = 'waived' or r.evidence <> ",
+    its_own_time!(),
+    ")) \
      and not exists (select 1 from waiting_transaction w where w.sale = coalesce(u.transaction_of, u.transaction_id) \
      and w.id = u.transaction_id and w.kind = coalesce(u.transaction_kind, x.kind) and w.app = u.app \
      and w.currency = u.currency and coalesce(w.amount, -1) = coalesce(u.amount, -1) \
@@ -61,8 +64,11 @@ const UNSHARED: &str = "select u.id as cause from usage_record u left join usage
      and coalesce((select a.environment from app a where a.id = s.app), '') \
      = coalesce((select a.environment from app a where a.id = w.app), '')))) \
      or exists (select 1 from usage_exception e left join exception_resolution r on r.exception = e.id \
-     where e.usage = w.usage and (r.exception is null or r.outcome = 'waived' or r.evidence is not null)))) \
+     where e.usage = w.usage and (r.exception is null or r.outcome = 'waived' or r.evidence <> ",
+    its_own_time!(),
+    ")))) \
      and not exists (select 1 from sale_event f where f.sale = coalesce(u.transaction_of, u.transaction_id) \
      and f.id = u.transaction_id and f.kind = coalesce(u.transaction_kind, x.kind) and f.currency = u.currency \
      and coalesce(f.amount, -1) = coalesce(u.amount, -1) \
-     and (f.app = u.app or x.details like '%\"reach\":\"any-app\"%'))";
+     and (f.app = u.app or x.details like '%\"reach\":\"any-app\"%'))"
+);

@@ -15,7 +15,8 @@ use tollgate::store::Store;
 use super::balances::{held, lease, lease_of, of_app, open, pay_in, run, seed, stretch, sums};
 use super::on_both_stores;
 use super::seed::{
-    app, calls, cny, journal, journal_of, node, none, november, plan, record, register, tariff, time, usage,
+    app, calls, cny, deciding, journal, journal_of, node, none, november, plan, record, register, tariff,
+    time, usage,
 };
 use crate::support::stores::Place;
 
@@ -246,10 +247,10 @@ async fn units_of_what_someone_must_decide_about_stay_reserved_until_then(place:
     assert_eq!(lease(&store, "node-2", 9).await, 1);
     let reason = || Reason { who: "ops".to_owned(), why: "asked".to_owned() };
     let id = |number: u128| format!("usage:{}", uuid::Uuid::from_u128(number));
-    resolve(&store, &id(2), Decision::Waive, reason(), time(november())).await.unwrap();
+    resolve(&store, &id(2), Decision::Waive, reason(), deciding(november())).await.unwrap();
     assert_eq!(sums(&store, &balance).await, (0, 2, 1));
     let rated = Decision::RateBy(Given::Call { units: 1, transaction: None });
-    resolve(&store, &id(3), rated, reason(), time(november())).await.unwrap();
+    resolve(&store, &id(3), rated, reason(), deciding(november())).await.unwrap();
     assert_eq!(sums(&store, &balance).await, (1, 1, 1));
     none(&check(&store).await.unwrap().findings);
     for sql in [

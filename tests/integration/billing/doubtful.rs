@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::lifecycle::{by_provider, of_any_app, opened, reasons};
 use super::on_both_stores;
-use super::seed::{app, at, november, period, record, refund_named, sale, time, usage};
+use super::seed::{app, at, deciding, november, period, record, refund_named, sale, usage};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -30,7 +30,8 @@ on_both_stores! {
 
 async fn decide(store: &Store, number: u128, decision: Decision) -> Result<Resolved, BillingError> {
     let reason = Reason { who: "analyst".to_owned(), why: "the provider says so".to_owned() };
-    resolve(store, &format!("usage:{}", Uuid::from_u128(number)), decision, reason, time(november())).await
+    resolve(store, &format!("usage:{}", Uuid::from_u128(number)), decision, reason, deciding(november()))
+        .await
 }
 
 fn own(kind: TransactionKind, id: &str, of: Option<&str>, amount: Option<i64>) -> Transaction {

@@ -13,7 +13,7 @@ use tollgate::store::usage_exception::ExceptionKind;
 use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
-use super::seed::{app, journal_of, none, november, plan, register, tariff, time, usage};
+use super::seed::{app, deciding, journal_of, none, november, plan, register, tariff, time, usage};
 use crate::support::stores::Place;
 
 async fn counts(store: &Store, node: &str) -> JournalCounts {
@@ -85,7 +85,7 @@ async fn calls_without_a_record_are_an_exception_that_can_only_be_waived(place: 
     );
     let decide = async |decision| {
         let reason = Reason { who: "analyst".to_owned(), why: "they were free".to_owned() };
-        resolve(&store, "omitted:node-1:1", decision, reason, time(november())).await
+        resolve(&store, "omitted:node-1:1", decision, reason, deciding(november())).await
     };
     let rated = decide(Decision::RateAgain).await;
     assert!(

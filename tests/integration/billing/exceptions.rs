@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::on_both_stores;
 use super::seed::{
-    at, journal_of, none, november, period, plan, record, refund, refund_named, register, sale, tariff, time,
-    usage,
+    at, deciding, journal_of, none, november, period, plan, record, refund, refund_named, register, sale,
+    tariff, time, usage,
 };
 use crate::support::stores::Place;
 
@@ -48,7 +48,7 @@ async fn opened(place: &Place) -> Store {
 }
 
 async fn decide(store: &Store, id: &str, decision: Decision) -> Result<Resolved, BillingError> {
-    resolve(store, id, decision, reason(), time(november())).await
+    resolve(store, id, decision, reason(), deciding(november())).await
 }
 
 async fn ids(store: &Store) -> Vec<(String, &'static str)> {
@@ -139,7 +139,7 @@ async fn a_decision_that_is_sent_again_gives_what_was_kept_and_another_is_refuse
     let given = by(1, sale("o-1", 10_000));
     let first = decide(&store, &id(1), given.clone()).await.unwrap();
     assert!(!first.was_resolved);
-    let later = time(at("2026-11-25T08:00:00Z"));
+    let later = deciding(at("2026-11-25T08:00:00Z"));
     let again = resolve(&store, &id(1), given.clone(), reason(), later.clone()).await.unwrap();
     assert!(again.was_resolved);
     assert_eq!(again.resolution, first.resolution);

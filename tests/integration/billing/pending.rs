@@ -8,6 +8,7 @@ use tollgate::domain::account::Account;
 use tollgate::domain::money::Amount;
 use tollgate::domain::pending::{Pending, PendingError, Resolution};
 use tollgate::domain::time::Timestamp;
+use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::store::Store;
 use tollgate::store::transaction::Exclusive;
 
@@ -20,6 +21,7 @@ on_both_stores! {
     what_waits_is_posted_in_parts_and_the_rest_goes_back,
     a_cause_that_comes_again_changes_nothing_and_is_no_other,
     what_timed_out_goes_back_once_whoever_looks,
+    a_clock_that_jumps_ahead_gives_nothing_back,
     no_more_is_taken_of_what_waits_than_there_is_whoever_tries,
     what_waits_and_was_tampered_with_is_found,
 }
@@ -117,12 +119,13 @@ async fn what_timed_out_goes_back_once_whoever_looks(place: Place) {
     }
     becomes(&store, ("call-1", "a"), &posted(30), november()).await.unwrap();
     becomes(&store, ("call-2", "b"), &posted(100), november()).await.unwrap();
+    let times = RecordTimes::default();
     let (early, late) = (november().plus(HOUR - Duration::from_micros(1)), november().plus(HOUR));
-    assert_eq!(time_out(&store, early).await.unwrap(), 0);
+    assert_eq!(time_out(&store, early, &times).await.unwrap(), 0);
     let looking: Vec<_> = (0..4)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { time_out(&store, late).await.unwrap() })
+            tokio::spawn(async move { time_out(&store, late, &times).await.unwrap() })
         })
         .collect();
     let mut timed_out = 0;
@@ -130,10 +133,22 @@ async fn what_timed_out_goes_back_once_whoever_looks(place: Place) {
         timed_out += one.await.unwrap();
     }
     assert_eq!(timed_out, 4, "all but the one of which nothing was left");
-    assert_eq!(time_out(&store, late).await.unwrap(), 0);
+    assert_eq!(time_out(&store, late, &times).await.unwrap(), 0);
     assert_eq!(held(&store).await, ["deposit 130", "held 0", "receivable 122"]);
     let late = becomes(&store, ("call-0", "c"), &posted(1), late).await;
     assert!(matches!(late, Err(WaitError::Pending(PendingError::Resolved))), "{late:?}");
+    store.close().await;
+}
+
+async fn a_clock_that_jumps_ahead_gives_nothing_back(place: Place) {
+    let store = booked(&place).await;
+    waits(&store, "call-1", &hold(100)).await.unwrap();
+    let times = RecordTimes::default();
+    let (late, latest) = (november().plus(HOUR), november().plus(HOUR - times.ahead));
+    for (latest, timed_out) in [(latest.minus(Duration::from_micros(1)), 0), (latest, 1)] {
+        place.tamper(&format!("update journal_position set latest = {}", latest.as_micros())).await;
+        assert_eq!(time_out(&store, late.plus(HOUR * 1000), &times).await.unwrap(), timed_out);
+    }
     store.close().await;
 }
 

@@ -22,6 +22,7 @@ use tollgate::domain::time::{Clock, ManualClock, Period, Timestamp};
 use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::{Drained, SinkError, UsageSink};
+use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::policy::live::Live;
 use tollgate::policy::load::NoValues;
 use tollgate::store::usage_exception::ExceptionKind;
@@ -302,7 +303,7 @@ async fn a_call_of_a_time_that_is_not_believed_costs_something_once_someone_says
     for (exception, decision) in open.iter().zip([Decision::RateAgain, Decision::Waive]) {
         let time = BooksTime { zone: books.live.load().platform.zone.clone(), now: NOW };
         let reason = Reason { who: "analyst".to_owned(), why: "the clock was reset".to_owned() };
-        resolve(&books.store, &exception.id, decision, reason, time).await.unwrap();
+        resolve(&books.store, &exception.id, decision, reason, (time, RecordTimes::default())).await.unwrap();
     }
     assert_eq!(books.total().await, "5.02", "as of the day that someone said so");
     assert!(show(&books.store, "1970-01".parse().unwrap(), None).await.unwrap().is_empty());

@@ -17,7 +17,7 @@ use tollgate::store::Store;
 
 use super::on_both_stores;
 use super::seed::{
-    journal, journal_of, node, none, november, period, plan, record, register, sale, tariff, time, usage,
+    deciding, journal, journal_of, node, none, november, period, plan, record, register, sale, tariff, usage,
 };
 use super::split::{books, polled, records, sample};
 use crate::support::stores::Place;
@@ -111,7 +111,7 @@ async fn what_someone_decides_meanwhile_is_seen(place: Place) {
     let exception = format!("usage:{}", uuid::Uuid::from_u128(2));
     let decision = Decision::RateBy(Given::Call { units: 4, transaction: None });
     let reason = Reason { who: "analyst".to_owned(), why: "it was four".to_owned() };
-    resolve(&store, &exception, decision, reason, time(november())).await.unwrap();
+    resolve(&store, &exception, decision, reason, deciding(november())).await.unwrap();
     // One of these is free still.
     take(&recorder, 3, &measured(vec![usage(3, 101, None)])).await;
     let statement = &show(&store, period("2026-11"), None).await.unwrap()[0];

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::on_both_stores;
 use super::seed::{
-    journal, journal_of, node, none, november, plan, record, register, sale, tariff, time, usage,
+    deciding, journal, journal_of, node, none, november, plan, record, register, sale, tariff, time, usage,
 };
 use crate::support::stores::Place;
 
@@ -193,7 +193,9 @@ async fn what_someone_said_of_an_unseen_call_is_what_was_billed(place: Place) {
     let by = Decision::RateBy(Given::Call { units: 1, transaction: Some(sale("o-1", 9_900)) });
     for (number, decision) in [(1, by), (2, Decision::Waive)] {
         let reason = Reason { who: "analyst".to_owned(), why: "the order system says so".to_owned() };
-        resolve(&store, &format!("usage:{}", id(number)), decision, reason, time(november())).await.unwrap();
+        resolve(&store, &format!("usage:{}", id(number)), decision, reason, deciding(november()))
+            .await
+            .unwrap();
     }
     assert_eq!(open(&store).await, [id(7)], "the upstream did not know the seventh any more");
     assert_eq!(store.billed_before(&id(6)).await.unwrap(), Some(id(1)));

@@ -20,6 +20,7 @@ use tollgate::domain::time::{Period, Timestamp, Zone};
 use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;
+use tollgate::policy::journal_terms::RecordTimes;
 use tollgate::store::Store;
 use uuid::Uuid;
 
@@ -42,6 +43,11 @@ pub(crate) fn november() -> Timestamp {
 /// The books at a time, in Shanghai.
 pub(crate) fn time(now: Timestamp) -> BooksTime {
     BooksTime { zone: zone(), now }
+}
+
+/// Someone decides at a time, by the usual terms.
+pub(crate) fn deciding(now: Timestamp) -> (BooksTime, RecordTimes) {
+    (time(now), RecordTimes::default())
 }
 
 pub(crate) fn zone() -> Zone {

@@ -1,3 +1,7 @@
--- The time of the latest call that the books had when the position was moved, of all nodes and of those whose time was believed, in
--- microseconds; null: none yet. What comes long before or after it is of a wrong clock, whatever that of the node says which records it.
+-- The time of the latest call of a node that is in the books and was believed, in microseconds; null: none yet. What comes long before or
+-- after those of all nodes is of a wrong clock, whatever that of the node says which records it.
 alter table journal_position add column latest integer;
+
+-- What an older program recorded is believed, up to now by the clock of the store.
+update journal_position set latest = (select min(max(newest), cast(strftime('%s', 'now') as integer) * 1000000)
+    from usage_run where app = 0);
