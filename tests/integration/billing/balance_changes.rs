@@ -8,14 +8,14 @@ use tollgate::billing::balance::deposits::{
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::export::to_csv;
 use tollgate::billing::statement::{CloseEarly, close, show};
-use tollgate::domain::balance::{Balance, BalanceKind, Owner};
+use tollgate::domain::balance::{Balance, BalanceKind, Owner, Stretch};
 use tollgate::domain::id::{BalanceId, PartnerId};
 use tollgate::domain::statement::Paid;
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::balance::Change;
 use tollgate::store::{Store, StoreError};
 
-use super::balances::{lease, make, of_app, open, owed, pay_in, sums};
+use super::balances::{held, lease, lease_of, make, of_app, open, owed, pay_in, run, stretch, sums};
 use super::on_both_stores;
 use super::seed::{app, at, cny, none, november, period, record, record_at, usage, zone};
 use crate::support::stores::Place;
@@ -23,6 +23,7 @@ use crate::support::stores::Place;
 on_both_stores!(
     a_limit_changes_by_a_cause_and_once,
     from_a_balance_s_end_on_fees_are_owed_or_paid_from_another,
+    a_call_consumes_units_of_the_balance_that_was_there_for_it,
     what_is_not_spent_is_paid_out_and_no_more,
     a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
     statements_tell_what_balances_paid_and_what_is_left_to_pay,
@@ -119,6 +120,24 @@ async fn from_a_balance_s_end_on_fees_are_owed_or_paid_from_another(place: Place
     record(&store, 3, &[much_later]).await;
     assert_eq!(sums(&store, &second).await.0, 2);
     assert!(place.try_tamper("update balance set ended_at = null where id = 'bal_1'").await.is_err());
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn a_call_consumes_units_of_the_balance_that_was_there_for_it(place: Place) {
+    let store = open(&place).await;
+    let first = of_app(&store, BalanceKind::Credit(50)).await;
+    assert_eq!(lease(&store, "node-1", 5).await, 5);
+    changed(&store, Change::End, "left").await.unwrap();
+    let (id, created_at) = (BalanceId::new("bal_2").unwrap(), at("2026-11-24T09:30:00Z"));
+    let second = Balance { id: id.clone(), created_at, ..first };
+    store.create_balance(&second).await.unwrap();
+    let of_second = Stretch { balance: id, ..stretch("2026-11") };
+    assert_eq!(lease_of(&store, &run("node-1", 0), &of_second, 5).await, 5);
+    let later = UsageRecord { at: at("2026-11-24T10:00:00Z"), ..held(2, 2, 2) };
+    record(&store, 1, &[held(1, 3, 3), later]).await;
+    let consumed = "select balance || ' ' || consumed from balance_lease order by balance";
+    assert_eq!(place.texts(consumed).await, ["bal_1 3", "bal_2 2"]);
     none(&check(&store).await.unwrap().findings);
     store.close().await;
 }
