@@ -1,6 +1,7 @@
 //! What changes of balances: their limits and ends, deposits that were wrong, money that goes out again, and what statements tell of
 //! what they paid, on both stores.
 
+use tollgate::billing::balance::alerts::{PERCENTS, alert};
 use tollgate::billing::balance::change::{ChangeError, change};
 use tollgate::billing::balance::deposits::{
     Correction, DepositError, Deposited, PayOut, correct as correct_it, withdraw as pay_out,
@@ -24,6 +25,7 @@ on_both_stores!(
     a_limit_changes_by_a_cause_and_once,
     from_a_balance_s_end_on_fees_are_owed_or_paid_from_another,
     a_call_consumes_units_of_the_balance_that_was_there_for_it,
+    how_far_a_balance_is_used_is_told_once,
     what_is_not_spent_is_paid_out_and_no_more,
     a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
     statements_tell_what_balances_paid_and_what_is_left_to_pay,
@@ -139,6 +141,34 @@ async fn a_call_consumes_units_of_the_balance_that_was_there_for_it(place: Place
     let consumed = "select balance || ' ' || consumed from balance_lease order by balance";
     assert_eq!(place.texts(consumed).await, ["bal_1 3", "bal_2 2"]);
     none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn how_far_a_balance_is_used_is_told_once(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Credit(10)).await;
+    make(&store, "bal_2", Owner::App(app("app_2")), BalanceKind::Budget(5)).await.unwrap();
+    let told = async |expected: &[&str]| {
+        for left in [1, 0] {
+            let untold = store.untold_balances(period("2026-11"), PERCENTS).await.unwrap();
+            assert!(left == 1 || untold.is_empty(), "{untold:?}");
+            alert(&store, (&zone(), november())).await.unwrap();
+        }
+        let told = "select balance || ' ' || mark || ' ' || percent from balance_alert order by balance, mark, percent";
+        assert_eq!(place.texts(told).await, expected);
+    };
+    record(&store, 1, &[usage(1, 9, None)]).await;
+    told(&[]).await;
+    record(&store, 2, &[usage(2, 1, None)]).await;
+    told(&["bal_1 10 80"]).await;
+    record(&store, 3, &[usage(3, 1, None)]).await;
+    told(&["bal_1 10 80"]).await;
+    let of_budget = UsageRecord { app: app("app_2"), ..usage(5, 7, None) };
+    record(&store, 4, &[usage(4, 1, None), of_budget]).await;
+    told(&["bal_1 10 80", "bal_1 10 100", "bal_2 2026-11 5 100"]).await;
+    pay_in(&store, "transfer 1", 2).await.unwrap();
+    told(&["bal_1 10 80", "bal_1 10 100", "bal_1 12 80", "bal_2 2026-11 5 100"]).await;
+    assert!(store.untold_balances(period("2026-12"), PERCENTS).await.unwrap().is_empty());
     store.close().await;
 }
 
