@@ -29,6 +29,7 @@ on_both_stores!(
     what_is_not_spent_is_paid_out_and_no_more,
     a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
     statements_tell_what_balances_paid_and_what_is_left_to_pay,
+    what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tells,
 );
 
 fn id() -> BalanceId {
@@ -258,5 +259,39 @@ async fn statements_tell_what_balances_paid_and_what_is_left_to_pay(place: Place
     place.tamper("update balance_billed set minor = minor + 1 where app = 'app_2'").await;
     let findings = check(&store).await.unwrap().findings;
     assert!(findings.iter().any(|finding| finding.starts_with("bal_1 2026-11 app_2")), "{findings:?}");
+    store.close().await;
+}
+
+async fn what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tells(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    record(&store, 1, &[usage(1, 12, None)]).await;
+    let of = |paid: i64, left: i64| vec![("app_1".to_owned(), paid, left)];
+    let close_of = async |month: &str, now: &str| {
+        close(&store, period(month), (&zone(), at(now)), CloseEarly::Refused).await.unwrap();
+    };
+    let (december, january) = ("2026-12-02T00:00:00Z", "2027-01-02T00:00:00Z");
+    close_of("2026-11", december).await;
+    assert_eq!(told(&store, "2026-11").await, of(10, 0));
+    correct(&store, "transfer 1", "typed wrong", 4).await.unwrap();
+    let used = UsageRecord { at: at(december), ..usage(2, 7, None) };
+    record_at(&store, at(december), 2, &[used]).await;
+    assert_eq!(
+        told(&store, "2026-12").await,
+        of(-6, 11),
+        "its own fees, and what is owed again of November's"
+    );
+    close_of("2026-12", january).await;
+    assert_eq!(told(&store, "2026-11").await, of(10, 0), "a closed statement stays");
+    // What December's asked for comes in: it is no payment of January's.
+    pay_in(&store, "transfer 2", 11).await.unwrap();
+    let used = UsageRecord { at: at(january), ..usage(3, 9, None) };
+    record_at(&store, at(january), 3, &[used]).await;
+    assert_eq!(told(&store, "2027-01").await, of(0, 7));
+    for sql in ["update balance_settled set minor = 1", "delete from balance_settled"] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }
