@@ -69,7 +69,28 @@ pub(super) async fn post(
     let posted = post_by_hand(&store, posting, (who.name(), state.clock.now())).await?;
     let (again, cause) = (posted.was_posted, posted.kept.posting.cause());
     tracing::info!(cause, again, poster = posted.kept.poster, "a posting was made by hand");
-    ok(answer(&posted))
+    let mut answer = answer(&posted);
+    warn(&state, &posted.kept.posting, &mut answer).await?;
+    ok(answer)
+}
+
+/// Warns of a payment by hand of fees that a balance pays: what is paid into that pays them once more.
+pub(super) async fn warn(
+    state: &AdminState,
+    posting: &ManualPosting,
+    answer: &mut Value,
+) -> Result<(), StoreError> {
+    let (Party::Partner(partner), Purpose::Receivable) = (&posting.credit.party, posting.credit.purpose)
+    else {
+        return Ok(());
+    };
+    if let Some(balance) = state.store.paying_for(partner, posting.amount.currency).await? {
+        answer["warning"] = json!(format!(
+            "fees of {partner} are paid from {balance}: by hand only what pays shares and what is charged by the month is posted. What \
+             pays fees is paid in, by `tollgate balance deposit {balance}`; a later deposit would pay them once more"
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn text(value: &Value) -> Result<String, String> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::administrator::Administrator;
 use super::answer::{Answer, ok};
 use super::fields::{self, Fields};
-use super::manual_posting::{subject, text, told};
+use super::manual_posting::{subject, text, told, warn};
 use super::parameters::{Id, Parameters};
 use super::problem::Problem;
 use super::state::AdminState;
@@ -46,6 +46,7 @@ pub(super) async fn hold(
     tracing::info!(cause, again, poster = waits.kept.poster, "a posting by hand waits");
     let mut answer = shown(&waits.kept);
     answer["was_posted"] = json!(again);
+    warn(state, &posting, &mut answer).await?;
     ok(answer)
 }
 

@@ -210,6 +210,9 @@ pub(super) fn run(arguments: LedgerArguments, screen: &Screen) -> Outcome {
         Action::Post(post) => {
             let posted = node.post("/admin/ledger/postings", &post.body())?;
             screen.entry(&posted, POSTED)?;
+            if let Some(warning) = posted["warning"].as_str() {
+                screen.note(&format!("Warning: {warning}."))?;
+            }
             match posted["was_posted"] == true {
                 true => screen.note("It was posted before; nothing has changed."),
                 false => Ok(()),

@@ -15,7 +15,7 @@ use crate::domain::id::{AppId, LimitName, PlanName, RouteName};
 use crate::domain::plan::{Limit, LimitKey, PlanVersion, Quantity, Rate};
 use crate::domain::refusal::{Refusal, whole_seconds};
 use crate::limit::cell::{Cell, CellKey, LocalCells};
-use crate::limit::gcra::{Verdict, admit as ask, give_back, reset_after};
+use crate::limit::gcra::{self, Verdict, admit as ask, reset_after};
 use crate::policy::snapshot::{AddressLimit, Route};
 
 /// What the tightest limit said, as the `RateLimit` fields of the answer tell it
@@ -82,6 +82,27 @@ pub(super) fn alone(
     count(cell, Counting { name, rate, announced }, now).map(|counted| counted.told())
 }
 
+/// Gives back what a call was counted for under a plan version, as it is refused elsewhere; its units go back with what it was promised.
+pub(super) fn give_back(
+    cells: &mut LocalCells,
+    version: &PlanVersion,
+    caller: (&AppId, &RouteName),
+    now: Duration,
+) {
+    give_back_of(cells, &version.limits, (&version.reference.name, caller), now);
+}
+
+fn give_back_of(
+    cells: &mut LocalCells,
+    counted: &[Limit],
+    (plan, caller): (&PlanName, (&AppId, &RouteName)),
+    now: Duration,
+) {
+    for limit in counted.iter().filter(|limit| limit.of == Quantity::Calls) {
+        gcra::give_back(&cells.find(&key(limit, plan, caller), now), &limit.rate);
+    }
+}
+
 fn under_plan(
     cells: &mut LocalCells,
     version: &PlanVersion,
@@ -101,10 +122,7 @@ fn under_plan(
             Quantity::Units => units::count(cells, (limit, &key_of(limit)), (known(), now), taken),
         };
         let counted = counted.inspect_err(|_| {
-            let before = version.limits[..number].iter();
-            for counted in before.filter(|limit| limit.of == Quantity::Calls) {
-                give_back(&cells.find(&key_of(counted), now), &counted.rate);
-            }
+            give_back_of(cells, &version.limits[..number], (plan, caller), now);
             *taken = None;
         })?;
         if tightest.as_ref().is_none_or(|other| counted.remaining < other.remaining) {

@@ -1,5 +1,5 @@
-//! What is promised for a call before its upstream sees anything: room in the journal for its record and, of one whose app pays
-//! from a balance, units that may be spent. What the call does not use goes back, whatever becomes of it.
+//! What is promised for a call before its upstream sees anything: what it takes of its plan's quotas, room in the journal for its record
+//! and, of one whose app pays from a balance, units that may be spent. What the call does not use goes back, whatever becomes of it.
 //!
 //! Whose app has no balance is found out by a look at what is known of the app; nothing else is done for it.
 
@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::admit::Admission;
 use super::admit::units::UnitsTaken;
-use super::authorize::Permit;
+use super::authorize::{Circumstances, Permit};
+use super::quota;
 use super::recording::Call;
 use super::worker::Worker;
 use crate::domain::balance::PaidFrom;
@@ -69,15 +71,24 @@ pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) ->
     }
 }
 
-/// Promises a call what it needs.
+/// Promises a call what it needs. What one that is refused was promised by then goes back as soon as it is concluded.
 ///
 /// # Errors
-/// [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody says in time what is left, or if the record could not be kept.
-pub(super) async fn promise(worker: &Worker, call: &mut Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+/// As [`quota::promise`], which has `told` say what its quotas say; [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody
+/// says in time what is left, or if the record could not be kept.
+pub(super) async fn promise(
+    worker: &Worker,
+    call: &mut Call,
+    (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+    told: &mut Option<Admission>,
+) -> Result<(), Refusal> {
+    // What is seldom awaited is on the heap.
+    if quota::counts(permit) {
+        Box::pin(quota::promise(worker, call, (permit, circumstances), told)).await?;
+    }
     if let Some((purse, paid_from)) = purse(worker, call, permit)? {
         let hold = match purse.take(UNITS) {
             Some(hold) => hold,
-            // What is seldom awaited is on the heap.
             None => Box::pin(wait(&purse, paid_from)).await?,
         };
         call.promised.hold = Some(hold);

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, request};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::admit::{Admission, admit};
+use super::admit::{self, Admission, admit};
 use super::answer::Answer;
 use super::authorize::{Circumstances, Permit, authorize};
 use super::caller_address::CallerAddress;
@@ -23,12 +23,13 @@ use super::signed_parameters::{self, Looked};
 use super::witness::Nobody;
 use super::worker::Worker;
 use super::{
-    document, durable, forward, head, hold, kept_body, masked, metered_target, quota, request_body,
-    request_id, respond, unread, upload, upstream_token,
+    document, durable, forward, head, hold, kept_body, masked, metered_target, request_body, request_id,
+    respond, unread, upload, upstream_token,
 };
 use crate::credential::message_signature::Body as SignedBody;
 use crate::credential::refused::Refused;
 use crate::domain::id::AppId;
+use crate::domain::plan::PlanVersion;
 use crate::domain::refusal::Refusal;
 use crate::policy::route_table::{Lookup, PathParameters};
 use crate::policy::snapshot::{Route, Snapshot};
@@ -186,18 +187,15 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
+    hold::refuse_known(worker, call, &permit)?;
+    // Who calls too fast takes no units of a balance.
+    told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
+    let counted = permit.subscribed.as_ref().map(|(_, version)| *version);
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
     if !is_kept {
-        hold::refuse_known(worker, call, &permit)?;
-    }
-    // Who calls too fast takes no units of a balance.
-    told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
-    if !is_kept {
-        if quota::counts(&permit) {
-            Box::pin(quota::promise(worker, call, (&permit, &circumstances), &mut told.admission)).await?;
-        }
-        hold::promise(worker, call, &permit).await?;
+        let promised = hold::promise(worker, call, (&permit, &circumstances), &mut told.admission).await;
+        promised.inspect_err(|_| give_back(worker, call, counted))?;
     }
 
     let mut upload = match form.and_then(Option::take) {
@@ -210,10 +208,8 @@ async fn stages(
     if is_kept {
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
-        if quota::counts(&permit) {
-            Box::pin(quota::promise(worker, call, (&permit, &circumstances), &mut told.admission)).await?;
-        }
-        hold::promise(worker, call, &permit).await?;
+        let promised = hold::promise(worker, call, (&permit, &circumstances), &mut told.admission).await;
+        promised.inspect_err(|_| give_back(worker, call, counted))?;
     }
     call.target = metered_target::of(call.meter(), &checked, query, &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
@@ -258,6 +254,17 @@ fn count(
         *told = Some(admission);
         refusal
     })
+}
+
+/// Gives back what a call was counted for under that plan version: it is refused behind its limits.
+fn give_back(worker: &Worker, call: &Call, counted: Option<&PlanVersion>) {
+    if let (Some(version), Some(identity)) = (counted, &call.identity)
+        && let Some(route) = call.route()
+    {
+        let caller = (&identity.caller.app.id, &route.name);
+        let now = worker.shared.clock.monotonic();
+        admit::give_back(&mut worker.cells.borrow_mut(), version, caller, now);
+    }
 }
 
 /// Refuses a body that is too long before any of it is read.

@@ -10,6 +10,7 @@ use super::row::{all, known, parse};
 use super::transaction::{Exclusive, Transaction};
 use crate::domain::balance::{Balance, BalanceKind, Owner, PaidFrom};
 use crate::domain::id::{AppId, BalanceId, PartnerId};
+use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
 
 row! {
@@ -110,6 +111,29 @@ impl Store {
                 .await
         })?;
         all(rows)
+    }
+
+    /// A balance into which money is paid, that has not ended, and from which fees of a partner's apps in a currency are paid, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn paying_for(
+        &self,
+        partner: &PartnerId,
+        currency: Currency,
+    ) -> Result<Option<BalanceId>, StoreError> {
+        let found: Option<(String,)> = on!(self.reader(), db => {
+            sqlx::query_as(
+                "select b.id from balance b where b.ended_at is null and b.kind <> 'budget' and b.currency = $2 \
+                 and ((b.owner_kind = 'partner' and b.owner = $1) \
+                 or (b.owner_kind = 'app' and b.owner in (select id from app where partner = $1))) order by b.id limit 1",
+            )
+            .bind(partner.as_str())
+            .bind(currency.to_string())
+            .fetch_optional(db)
+            .await
+        })?;
+        found.map(|(id,)| parse("balance.id", &id)).transpose()
     }
 
     /// What the fees of apps are paid from, each given with its partner; apps that have nothing such are left out.

@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::open::Store;
-use super::page::Page;
+use super::page::MAX_PAGE_SIZE;
 use super::row::{all, known, parse};
 use crate::domain::balance::{BalanceKind, Funds};
 use crate::domain::id::BalanceId;
@@ -43,23 +43,36 @@ impl TryFrom<UsedRow> for Used {
 }
 
 impl Store {
-    /// A page of the balances that have not ended, with how far each is used in a service period.
+    /// Balances that have not ended and of which one of two percentages is used in a service period, the higher one last, that was not
+    /// told of them yet, each with how far it is used: a page, as those that are told are not among them any more.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    pub async fn used_balances(&self, period: Period, page: &Page) -> Result<Vec<Used>, StoreError> {
+    pub async fn untold_balances(
+        &self,
+        period: Period,
+        [lower, upper]: [u8; 2],
+    ) -> Result<Vec<Used>, StoreError> {
         let rows: Vec<UsedRow> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select b.id, b.kind, b.amount_limit, \
+                "select u.id, u.kind, u.amount_limit, u.paid_in, u.spent \
+                 from (select f.*, cast(f.amount_limit as numeric) + f.paid_in as bound \
+                 from (select b.id, b.kind, b.amount_limit, \
                  cast(coalesce((select sum(d.minor) from balance_deposit d where d.balance = b.id), 0) \
                  - coalesce((select sum(w.minor) from balance_withdrawal w where w.balance = b.id), 0) as bigint) as paid_in, \
                  cast(coalesce((select sum(s.minor) from balance_spent s where s.balance = b.id \
                  and (b.kind <> 'budget' or s.service_period = $1)), 0) as bigint) as spent \
-                 from balance b where b.ended_at is null and b.id > $2 order by b.id limit $3",
+                 from balance b where b.ended_at is null) f where f.spent > 0) u \
+                 where cast(u.spent as numeric) * 100 >= u.bound * cast($2 as bigint) \
+                 and not exists (select 1 from balance_alert a where a.balance = u.id \
+                 and a.mark = (case u.kind when 'budget' then $1 || ' ' else '' end) || cast(u.bound as text) and a.percent >= \
+                 case when cast(u.spent as numeric) * 100 >= u.bound * cast($3 as bigint) then cast($3 as bigint) else cast($2 as bigint) end) \
+                 order by u.id limit $4",
             )
             .bind(period.to_string())
-            .bind(page.cursor())
-            .bind(page.limit())
+            .bind(i64::from(lower))
+            .bind(i64::from(upper))
+            .bind(i64::from(MAX_PAGE_SIZE))
             .fetch_all(db)
             .await
         })?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::error::StoreError;
 use super::row::{all, parse};
 use super::transaction::Transaction;
-use crate::domain::id::{AppId, BalanceId};
+use crate::domain::id::{AppId, BalanceId, PartnerId};
 use crate::domain::money::Currency;
 use crate::domain::time::Period;
 
@@ -15,6 +15,8 @@ use crate::domain::time::Period;
 pub struct SpentKey {
     /// Whose calls.
     pub app: AppId,
+    /// Who owes them.
+    pub partner: PartnerId,
     /// On whose statement they are.
     pub period: Period,
     /// When they were used.
@@ -25,10 +27,12 @@ row! {
     BilledRow {
         balance: String,
         app: String,
+        partner: String,
         currency: String,
         minor: i64,
         earlier: i64,
         paid: i64,
+        settled: Option<i64>,
     }
 }
 
@@ -39,6 +43,8 @@ pub struct Billed {
     pub balance: BalanceId,
     /// Whose statement it is.
     pub app: AppId,
+    /// Who owes it.
+    pub partner: PartnerId,
     /// In which currency.
     pub currency: Currency,
     /// The fees that are counted on the balance.
@@ -47,6 +53,8 @@ pub struct Billed {
     pub earlier: i64,
     /// What of all its fees was paid by what was paid in.
     pub paid: i64,
+    /// What of those on statements was paid when the last earlier period was closed that had some of them.
+    pub settled: Option<i64>,
 }
 
 impl TryFrom<BilledRow> for Billed {
@@ -56,10 +64,12 @@ impl TryFrom<BilledRow> for Billed {
         Ok(Self {
             balance: parse("balance_billed.balance", &row.balance)?,
             app: parse("balance_billed.app", &row.app)?,
+            partner: parse("balance_billed.partner", &row.partner)?,
             currency: parse("balance.currency", &row.currency)?,
             minor: row.minor,
             earlier: row.earlier,
             paid: row.paid,
+            settled: row.settled,
         })
     }
 }
@@ -83,7 +93,7 @@ impl Transaction {
         Ok(sum)
     }
 
-    /// What of the statements of a period stands on balances, in the order of balances and apps. With an app: of those balances alone on
+    /// What of the statements of a period stands on balances, in the order of balances, apps and partners. With an app: of those balances alone on
     /// which something of its statement stands.
     ///
     /// # Errors
@@ -91,14 +101,16 @@ impl Transaction {
     pub async fn billed(&mut self, period: Period, app: Option<&AppId>) -> Result<Vec<Billed>, StoreError> {
         let rows: Vec<BilledRow> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select s.balance, s.app, b.currency, s.minor, coalesce(e.minor, 0) as earlier, coalesce(p.minor, 0) as paid \
+                "select s.balance, s.app, s.partner, b.currency, s.minor, coalesce(e.minor, 0) as earlier, \
+                 coalesce(p.minor, 0) as paid, (select t.minor from balance_settled t where t.balance = s.balance \
+                 and t.period < $1 order by t.period desc limit 1) as settled \
                  from balance_billed s join balance b on b.id = s.balance \
                  left join (select balance, cast(sum(minor) as bigint) as minor from balance_billed where period < $1 \
                  group by balance) e on e.balance = s.balance \
                  left join (select balance, cast(sum(minor) as bigint) as minor from balance_payment group by balance) p \
                  on p.balance = s.balance \
                  where s.period = $1 and ($2 = '' or s.balance in (select balance from balance_billed where period = $1 and app = $2)) \
-                 order by s.balance, s.app",
+                 order by s.balance, s.app, s.partner",
             )
             .bind(period.to_string())
             .bind(app.map_or("", AppId::as_str))
@@ -114,9 +126,9 @@ impl Transaction {
     /// [`StoreError::Unavailable`].
     pub async fn add_spent(&mut self, sums: &[(BalanceId, SpentKey, i64)]) -> Result<(), StoreError> {
         let (mut used, mut billed) = (BTreeMap::new(), BTreeMap::new());
-        for (balance, SpentKey { app, period, service_period }, minor) in sums {
+        for (balance, SpentKey { app, partner, period, service_period }, minor) in sums {
             add(used.entry((balance, *service_period)).or_default(), *minor)?;
-            add(billed.entry((balance, *period, app)).or_default(), *minor)?;
+            add(billed.entry((balance, *period, app, partner)).or_default(), *minor)?;
         }
         let used: Vec<_> = used.into_iter().collect();
         let billed: Vec<_> = billed.into_iter().collect();
@@ -133,16 +145,41 @@ impl Transaction {
         )?;
         insert_rows!(
             self,
-            "insert into balance_billed (balance, period, app, minor) ",
-            4,
+            "insert into balance_billed (balance, period, app, partner, minor) ",
+            5,
             billed,
-            "on conflict (balance, period, app) do update set minor = balance_billed.minor + excluded.minor",
+            "on conflict (balance, period, app, partner) do update set minor = balance_billed.minor + excluded.minor",
             |row, sum| {
-                let ((balance, period, app), minor) = sum;
+                let ((balance, period, app, partner), minor) = sum;
                 row.push_bind(balance.as_str())
                     .push_bind(period.to_string())
                     .push_bind(app.as_str())
+                    .push_bind(partner.as_str())
                     .push_bind(*minor);
+            }
+        )?;
+        Ok(())
+    }
+
+    /// Keeps what of all fees on statements is paid of balances, in minor units, as a period is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] or [`StoreError::Corrupt`] if that is kept already; [`StoreError::Unavailable`].
+    pub async fn keep_settled(
+        &mut self,
+        period: Period,
+        settled: &BTreeMap<BalanceId, i64>,
+    ) -> Result<(), StoreError> {
+        let settled: Vec<_> = settled.iter().collect();
+        insert_rows!(
+            self,
+            "insert into balance_settled (balance, period, minor) ",
+            3,
+            settled,
+            "",
+            |row, sum| {
+                let (balance, minor) = sum;
+                row.push_bind(balance.as_str()).push_bind(period.to_string()).push_bind(**minor);
             }
         )?;
         Ok(())

@@ -5,36 +5,25 @@
 use crate::domain::balance::{BalanceKind, Funds};
 use crate::domain::time::{Period, Timestamp, Zone};
 use crate::store::balance_alert::Used;
-use crate::store::page::{MAX_PAGE_SIZE, Page};
 use crate::store::{Store, StoreError};
 
 /// So many percent of a balance are used when it is told.
 pub const PERCENTS: [u8; 2] = [80, 100];
 
-/// Looks at all balances, and tells of those that have come so far since it was told last.
+/// Tells of balances that have come so far since they were told last: of some of them, if they are many, and of the others next time.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn alert(store: &Store, (zone, now): (&Zone, Timestamp)) -> Result<(), StoreError> {
     let period = Period::of(now, zone);
-    let mut page = Page::first().with_size(MAX_PAGE_SIZE);
-    loop {
-        let balances = store.used_balances(period, &page).await?;
-        for used in &balances {
-            let Used { balance, kind, funds } = used;
-            let Some((bound, percent)) = reached(*kind, *funds) else { continue };
-            let mark = if kind.is_monthly() { format!("{period} {bound}") } else { bound.to_string() };
-            if store.note_balance_alert(balance, (&mark, percent), now).await? {
-                tracing::warn!(%balance, kind = kind.name(), percent, spent = funds.spent, bound, "a balance is used so far");
-            }
-        }
-        match balances.last() {
-            Some(last) if balances.len() == MAX_PAGE_SIZE as usize => {
-                page = Page::after(last.balance.as_str()).with_size(MAX_PAGE_SIZE);
-            }
-            Some(_) | None => return Ok(()),
+    for Used { balance, kind, funds } in store.untold_balances(period, PERCENTS).await? {
+        let Some((bound, percent)) = reached(kind, funds) else { continue };
+        let mark = if kind.is_monthly() { format!("{period} {bound}") } else { bound.to_string() };
+        if store.note_balance_alert(&balance, (&mark, percent), now).await? {
+            tracing::warn!(%balance, kind = kind.name(), percent, spent = funds.spent, bound, "a balance is used so far");
         }
     }
+    Ok(())
 }
 
 /// What bounds a balance, in minor units, and the highest of [`PERCENTS`] that is used of it; none of one of which nothing is spent.

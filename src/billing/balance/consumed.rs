@@ -8,7 +8,7 @@ use super::reserved::tariff;
 use super::spending::Spending;
 use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::Origin;
-use crate::domain::balance::{Lease, Part, Run, Stretch};
+use crate::domain::balance::{Balance, Lease, Part, Run, Stretch};
 use crate::domain::id::{AppId, BalanceId, NodeId, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::tariff::Tariff;
@@ -54,10 +54,10 @@ pub(in crate::billing) async fn settle(
         let open = transaction.open_leases_of(&held.node, &held.apps).await?;
         balances.extend(open.into_iter().map(|lease| lease.stretch.balance));
     }
-    lock(transaction, balances.iter()).await?;
+    let balances = lock(transaction, balances.iter()).await?;
     spending.add(transaction, (calls.origin, now), numbers).await?;
     match held {
-        Some(held) => held.consume(transaction).await,
+        Some(held) => held.consume(transaction, &balances).await,
         None => Ok(()),
     }
 }
@@ -67,6 +67,8 @@ type Use = (AppId, ProductName, PlanRef, Period);
 
 /// Units of a use by which calls were let through.
 struct HeldUnits {
+    /// When the call came.
+    at: Timestamp,
     part: Option<Part>,
     /// The record's place in the journal.
     sequence: u64,
@@ -108,6 +110,7 @@ impl Held {
                 .then(|| exceptions.get(&*usage.id.to_string()).map(|exception| (*exception).to_owned()));
             let of_it = (usage.app.clone(), product.clone(), plan.clone(), Period::of(usage.at, zone));
             by_use.entry(of_it).or_default().push(HeldUnits {
+                at: usage.at,
                 part,
                 sequence: *sequence,
                 units: usage.held,
@@ -119,7 +122,11 @@ impl Held {
         Ok((!held.by_use.is_empty()).then_some(held))
     }
 
-    async fn consume(self, transaction: &mut Transaction) -> Result<(), BillingError> {
+    async fn consume(
+        self,
+        transaction: &mut Transaction,
+        balances: &BTreeMap<BalanceId, Balance>,
+    ) -> Result<(), BillingError> {
         let mut open: BTreeMap<Use, Vec<Lease>> = BTreeMap::new();
         for lease in transaction.open_leases_of(&self.node, &self.apps).await? {
             let Stretch { app, product, plan, service_period, .. } = &lease.stretch;
@@ -129,10 +136,10 @@ impl Held {
         let (mut consumed, mut disputes, mut beyond) = (Consumed::default(), Vec::new(), 0_u64);
         for (of_it, held) in self.by_use {
             let mut leases = open.remove(&of_it).unwrap_or_default();
-            for held in held {
-                let (mut left, mut disputed) = (held.units, held.disputed);
+            for mut held in held {
+                let (mut left, mut disputed) = (held.units, held.disputed.take());
                 while left > 0 {
-                    let Some(lease) = best(&mut leases, &held.part, held.sequence) else { break };
+                    let Some(lease) = best(&mut leases, &held, balances) else { break };
                     let units = lease.units.min(left);
                     consumed.add(lease, units);
                     lease.units = lease.units.saturating_sub(units);
@@ -162,13 +169,19 @@ fn part_of(tariff: &Tariff, usage: &UsageRecord) -> Option<Part> {
     Some(Part { item: item.terms().name.clone(), promotion: item.promotion_at(usage.at) })
 }
 
-/// The lease by which a call was let through, the record of which has that place in the journal: of the run that wrote it, and of its
-/// part; what older programs leased was of any; last what a node leased that knew other prices.
-fn best<'l>(leases: &'l mut [Lease], part: &Option<Part>, sequence: u64) -> Option<&'l mut Lease> {
-    let open = leases.iter_mut().filter(|lease| lease.units > 0 && lease.run.since < sequence);
+/// The lease by which a call was let through: of the run that wrote its record, of the balance that was there for calls of its time, on
+/// which its fee is counted, and of its part; what older programs leased was of any; last what a node leased that knew other prices.
+fn best<'l>(
+    leases: &'l mut [Lease],
+    held: &HeldUnits,
+    balances: &BTreeMap<BalanceId, Balance>,
+) -> Option<&'l mut Lease> {
+    let open = leases.iter_mut().filter(|lease| lease.units > 0 && lease.run.since < held.sequence);
     open.max_by_key(|lease| {
-        let fits = if lease.stretch.part == *part { 2 } else { u8::from(lease.stretch.part.is_none()) };
-        (fits, lease.run.since)
+        let Stretch { balance, part, .. } = &lease.stretch;
+        let pays = balances.get(balance).is_some_and(|balance| balance.is_for(held.at));
+        let fits = if *part == held.part { 2 } else { u8::from(part.is_none()) };
+        (pays, fits, lease.run.since)
     })
 }
 

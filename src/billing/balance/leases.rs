@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::available::{Asked, lease};
 use super::reserved::Reserved;
 use crate::billing::error::BillingError;
-use crate::domain::balance::{Lease, Run, Stretch};
+use crate::domain::balance::{Balance, Lease, Run, Stretch};
 use crate::domain::id::{BalanceId, NodeId};
 use crate::store::{Store, StoreError, Transaction};
 
@@ -123,15 +123,18 @@ fn of_run(run: &Run, returned: &[Returned]) -> Vec<Lease> {
     returned.iter().map(lease).collect()
 }
 
-/// Locks balances in the order in which all do.
+/// Locks balances in the order in which all do; gives them.
 pub(super) async fn lock(
     transaction: &mut Transaction,
     balances: impl Iterator<Item = &BalanceId>,
-) -> Result<(), StoreError> {
+) -> Result<BTreeMap<BalanceId, Balance>, StoreError> {
+    let mut locked = BTreeMap::new();
     for balance in balances.collect::<BTreeSet<_>>() {
-        transaction.lock_balance(balance).await?;
+        if let Some(found) = transaction.lock_balance(balance).await? {
+            locked.insert(balance.clone(), found);
+        }
     }
-    Ok(())
+    Ok(locked)
 }
 
 /// Gives back what a node that will not come back has leased of a balance; gives how many units that was. If it does come back, the

@@ -46,7 +46,12 @@ impl Spending {
         let mut fees: HashMap<Payer<'_>, Vec<(Timestamp, SpentKey, i64)>> = HashMap::new();
         for (at, charge) in charges.iter().filter(is_fee) {
             let LineKey { app, partner, currency, service_period, period, .. } = &charge.line;
-            let key = SpentKey { app: app.clone(), period: *period, service_period: *service_period };
+            let key = SpentKey {
+                app: app.clone(),
+                partner: partner.clone(),
+                period: *period,
+                service_period: *service_period,
+            };
             fees.entry((app, partner, *currency)).or_default().push((*at, key, charge.minor));
         }
         let owners: BTreeSet<&str> =

@@ -92,10 +92,11 @@ pub async fn close(
     charge_subscriptions(&mut transaction, period, (zone, now)).await?;
     let first = transaction.next_statement_number().await?;
     let mut statements = arrange(transaction.line_totals(period, None).await?, period)?;
-    tell_paid(&mut transaction, &mut statements, (period, None)).await?;
+    let settled = tell_paid(&mut transaction, &mut statements, (period, None)).await?;
     let keep = |(number, statement)| keep(number, statement, now);
     let kept = (first..).zip(&statements).map(keep).collect::<Result<Vec<_>, _>>()?;
     transaction.insert_statements(&kept).await?;
+    transaction.keep_settled(period, &settled).await?;
     transaction.close_period(period, now).await?;
     transaction.commit().await?;
     Ok(Closed { was_closed, statements: kept })

@@ -1,18 +1,20 @@
 //! What balances have paid of statements. Fees are paid in the order of the periods on whose statements they stand, and within one in that
-//! of apps: so what is paid is told once, on one statement, and what comes in later pays the oldest that is left.
+//! of apps: so what is paid is told once, on one statement, and what comes in later pays the oldest that is left. If less of those on
+//! closed statements is paid than was when the last one was closed, as a deposit was corrected, the next statement tells it.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
 
 use super::close::StatementError;
-use crate::domain::id::{AppId, BalanceId};
+use crate::domain::id::{AppId, BalanceId, PartnerId};
 use crate::domain::money::{Amount, Currency, MoneyError};
 use crate::domain::statement::{Paid, Statement};
 use crate::domain::time::Period;
 use crate::store::Transaction;
 use crate::store::balance_spent::Billed;
 
-/// Has draft statements of a period, of one app if it is named, tell what balances have paid of them by now.
+/// Has draft statements of a period, of one app if it is named, tell what balances have paid of them by now. Gives what of all fees on
+/// statements up to these each balance has paid, in minor units.
 ///
 /// # Errors
 /// [`StatementError`].
@@ -20,33 +22,50 @@ pub(super) async fn tell_paid(
     transaction: &mut Transaction,
     statements: &mut [Statement],
     (period, app): (Period, Option<&AppId>),
-) -> Result<(), StatementError> {
-    let paid = paid(&transaction.billed(period, app).await?)?;
+) -> Result<BTreeMap<BalanceId, i64>, StatementError> {
+    let FromBalances { paid, settled } = from_balances(&transaction.billed(period, app).await?)?;
     for statement in statements {
-        let minor = paid.get(&(statement.app.clone(), statement.currency)).copied().unwrap_or(0);
-        let from_balance = Amount { minor, currency: statement.currency };
-        let back = Amount { minor: minor.checked_neg().ok_or(MoneyError::Overflow)?, ..from_balance };
-        statement.paid = Some(Paid { from_balance, left: statement.totals.total.checked_add(back)? });
+        let payer = (statement.app.clone(), statement.partner.clone(), statement.currency);
+        let from_balance =
+            Amount { minor: paid.get(&payer).copied().unwrap_or(0), currency: statement.currency };
+        let minor = from_balance.minor.checked_neg().ok_or(MoneyError::Overflow)?;
+        let left = statement.totals.total.checked_add(Amount { minor, ..from_balance })?;
+        statement.paid = Some(Paid { from_balance, left });
     }
-    Ok(())
+    Ok(settled)
 }
 
-/// What balances have paid of each app's fees, of which `billed` says, in the order of balances and apps, what stands on which.
-fn paid(billed: &[Billed]) -> Result<BTreeMap<(AppId, Currency), i64>, MoneyError> {
-    let mut paid: BTreeMap<(AppId, Currency), i64> = BTreeMap::new();
+/// What balances have paid, in minor units.
+#[derive(Debug, Default)]
+struct FromBalances {
+    /// Of what stands on the statements of a period.
+    paid: BTreeMap<(AppId, PartnerId, Currency), i64>,
+    /// Of all that stands on statements by then.
+    settled: BTreeMap<BalanceId, i64>,
+}
+
+/// What balances have paid of fees, of which `billed` says, in the order of balances and apps, what stands on which. What is not paid
+/// any more of earlier ones is told with the first of each balance.
+fn from_balances(billed: &[Billed]) -> Result<FromBalances, MoneyError> {
+    let mut told = FromBalances::default();
     let mut before: Option<(&BalanceId, i64)> = None;
-    for Billed { balance, app, currency, minor, earlier, paid: in_all } in billed {
-        let first = match before {
-            Some((last, sum)) if last == balance => sum,
-            Some(_) | None => *earlier,
+    for Billed { balance, app, partner, currency, minor, earlier, paid: in_all, settled } in billed {
+        let (first, from) = match before {
+            Some((last, sum)) if last == balance => (sum, sum.min(*in_all)),
+            // What came in since pays what was asked for then, and is not told.
+            Some(_) | None => {
+                let paid = (*earlier).min(*in_all);
+                (*earlier, settled.map_or(paid, |settled| paid.max(settled)))
+            }
         };
         let sum = first.checked_add(*minor).ok_or(MoneyError::Overflow)?;
         before = Some((balance, sum));
-        let more = sum.min(*in_all).checked_sub(first.min(*in_all)).ok_or(MoneyError::Overflow)?;
-        let of_app = paid.entry((app.clone(), *currency)).or_default();
+        let more = sum.min(*in_all).checked_sub(from).ok_or(MoneyError::Overflow)?;
+        let of_app = told.paid.entry((app.clone(), partner.clone(), *currency)).or_default();
         *of_app = of_app.checked_add(more).ok_or(MoneyError::Overflow)?;
+        told.settled.insert(balance.clone(), sum.min(*in_all));
     }
-    Ok(paid)
+    Ok(told)
 }
 
 #[cfg(test)]
@@ -59,11 +78,12 @@ mod tests {
 
     fn billed(balance: &str, app: &str, minor: i64, (earlier, paid): (i64, i64)) -> Billed {
         let balance = BalanceId::new(balance).unwrap();
-        Billed { balance, app: app.parse().unwrap(), currency: "CNY".parse().unwrap(), minor, earlier, paid }
+        let (partner, currency) = ("partner_1".parse().unwrap(), "CNY".parse().unwrap());
+        Billed { balance, app: app.parse().unwrap(), partner, currency, minor, earlier, paid, settled: None }
     }
 
-    fn of(paid: &BTreeMap<(AppId, Currency), i64>) -> Vec<(&str, i64)> {
-        paid.iter().map(|((app, _), minor)| (app.as_str(), *minor)).collect()
+    fn of(told: &FromBalances) -> Vec<(&str, i64)> {
+        told.paid.iter().map(|((app, ..), minor)| (app.as_str(), *minor)).collect()
     }
 
     #[test]
@@ -73,12 +93,46 @@ mod tests {
         for (in_all, expected) in
             [(0, [0, 0]), (100, [0, 0]), (120, [20, 0]), (160, [50, 10]), (180, [50, 30])]
         {
-            let paid = paid(&rows(in_all)).unwrap();
-            assert_eq!(of(&paid), [("app_1", expected[0]), ("app_2", expected[1])], "{in_all}");
+            let told = from_balances(&rows(in_all)).unwrap();
+            assert_eq!(of(&told), [("app_1", expected[0]), ("app_2", expected[1])], "{in_all}");
         }
         // What an adjustment took off is not paid; and an app whose first balance has ended has two.
         let rows = [billed("bal_1", "app_1", -10, (50, 100)), billed("bal_2", "app_1", 30, (0, 100))];
-        assert_eq!(of(&paid(&rows).unwrap()), [("app_1", 20)]);
+        assert_eq!(of(&from_balances(&rows).unwrap()), [("app_1", 20)]);
+    }
+
+    #[test]
+    fn each_partner_of_an_app_is_told_of_its_own_fees() {
+        let first = billed("bal_1", "app_1", 10, (0, 25));
+        let second = Billed { partner: "partner_2".parse().unwrap(), minor: 20, ..first.clone() };
+        let told = from_balances(&[first, second]).unwrap();
+        let told = told.paid.iter().map(|((_, partner, _), minor)| (partner.as_str(), *minor));
+        assert_eq!(told.collect::<Vec<_>>(), [("partner_1", 10), ("partner_2", 15)]);
+    }
+
+    #[test]
+    fn what_is_not_paid_any_more_is_told_once_and_what_comes_in_pays_what_was_asked_for() {
+        let rows = |paid, settled| {
+            let rows = [billed("bal_1", "app_1", 20, (100, paid)), billed("bal_1", "app_2", 5, (100, paid))];
+            rows.map(|row| Billed { settled, ..row })
+        };
+        for (in_all, settled, expected, by_then) in [
+            (125, Some(100), [20, 5], 125),
+            (90, Some(100), [-10, 0], 90),
+            (90, Some(90), [0, 0], 90),
+            (110, Some(90), [10, 0], 110),
+            (125, Some(60), [20, 5], 125),
+            (90, None, [0, 0], 90),
+        ] {
+            let told = from_balances(&rows(in_all, settled)).unwrap();
+            assert_eq!(of(&told), [("app_1", expected[0]), ("app_2", expected[1])], "{in_all} {settled:?}");
+            assert_eq!(told.settled.into_values().collect::<Vec<_>>(), [by_then]);
+        }
+        // What an adjustment took off was paid, and is the balance's again.
+        let off = Billed { settled: Some(50), ..billed("bal_1", "app_1", -10, (50, 40)) };
+        assert_eq!(of(&from_balances(&[off]).unwrap()), [("app_1", -10)]);
+        let next = Billed { settled: Some(40), ..billed("bal_1", "app_1", 20, (40, 60)) };
+        assert_eq!(of(&from_balances(&[next]).unwrap()), [("app_1", 20)]);
     }
 
     proptest! {
@@ -93,7 +147,7 @@ mod tests {
                 let rows: Vec<Billed> = month.iter().zip(["app_1", "app_2", "app_3"])
                     .map(|(minor, app)| billed("bal_1", app, *minor, (earlier, in_all)))
                     .collect();
-                told += paid(&rows).unwrap().values().sum::<i64>();
+                told += from_balances(&rows).unwrap().paid.values().sum::<i64>();
                 earlier += month.iter().sum::<i64>();
             }
             prop_assert_eq!(told, in_all);

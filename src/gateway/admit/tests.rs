@@ -106,6 +106,20 @@ proptest! {
 }
 
 #[test]
+fn a_call_that_is_refused_behind_its_limits_has_used_up_nothing_of_them() {
+    let (app, route) = (AppId::new("app_1").unwrap(), RouteName::new("route").unwrap());
+    for per in [LimitKey::App, LimitKey::AppAndRoute] {
+        let (mut cells, now) = (cells(), Duration::from_secs(100));
+        let plan = version("starter", 1, rate(1, 10, 3), per);
+        for _ in 0..10 {
+            assert!(passes(&mut cells, &plan, "route", now));
+            give_back(&mut cells, &plan, (&app, &route), now);
+        }
+        assert_eq!((0..10).filter(|_| passes(&mut cells, &plan, "route", now)).count(), 3);
+    }
+}
+
+#[test]
 fn a_new_version_of_a_plan_goes_on_with_the_count_of_the_last() {
     for per in [LimitKey::App, LimitKey::AppAndRoute] {
         let (mut cells, now) = (cells(), Duration::from_secs(100));

@@ -7,7 +7,7 @@ use super::Disagreement;
 macro_rules! fees {
     () => {
         concat!(
-            "(select b.id as balance, k.service_period, k.period, k.app, c.minor from \
+            "(select b.id as balance, k.service_period, k.period, k.app, k.partner, c.minor from \
          (select number, id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all \
          select u.number, u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage \
          where o.kind in ('service_fee', 'rewalk')) c join charge_terms k on k.number = c.terms \
@@ -34,13 +34,13 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         ),
     ),
     (
-        "balance, statement's period and app, of which other fees are counted than stand there",
+        "balance, statement's period, app and partner, of which other fees are counted than stand there",
         concat!(
-            "select s.balance || ' ' || s.period || ' ' || s.app as cause from (select balance, period, app, \
+            "select s.balance || ' ' || s.period || ' ' || s.app || ' ' || s.partner as cause from (select balance, period, app, partner, \
              minor / 1000000000 as high, minor % 1000000000 as low from ",
             fees!(),
-            " f union all select balance, period, app, -(minor / 1000000000), -(minor % 1000000000) from balance_billed) s \
-             group by s.balance, s.period, s.app having ",
+            " f union all select balance, period, app, partner, -(minor / 1000000000), -(minor % 1000000000) from balance_billed) s \
+             group by s.balance, s.period, s.app, s.partner having ",
             not_zero!("s.high", "s.low")
         ),
     ),

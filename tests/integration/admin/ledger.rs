@@ -46,6 +46,28 @@ async fn a_posting_by_hand_is_recorded_once_with_who_made_it() {
 }
 
 #[tokio::test]
+async fn a_payment_by_hand_of_what_a_balance_pays_is_warned_of() {
+    let world = World::new().await;
+    let (owed, _) = paid(&world, "paid-1", "1.25").await;
+    let partner = owed.split(':').nth(1).unwrap();
+    let balance = json!({"partner": partner, "kind": "credit", "limit": "5.00", "currency": "CNY"});
+    let made = text(&world.post("/admin/balances", &balance).await.expect(201), "id");
+    let mut waits = payment("paid-3", &owed, "1.00");
+    waits["expires_in"] = json!("1d");
+    for body in [payment("paid-2", &owed, "1.00"), waits] {
+        let posted = world.post("/admin/ledger/postings", &body).await.expect(200);
+        let warning = text(&posted, "warning");
+        assert!(warning.contains(&format!("tollgate balance deposit {made}")), "{warning}");
+    }
+    let dollars = json!({
+        "cause": "paid-4", "debit": "platform:cash", "credit": owed, "amount": "1.00", "currency": "USD",
+        "reason": "a transfer",
+    });
+    let posted = world.post("/admin/ledger/postings", &dollars).await.expect(200);
+    assert!(posted.get("warning").is_none(), "{posted}");
+}
+
+#[tokio::test]
 async fn a_posting_by_hand_that_makes_no_sense_is_refused_by_its_fields() {
     let world = World::new().await;
     let (owed, body) = paid(&world, "paid-1", "1.25").await;

@@ -1,6 +1,7 @@
 //! What changes of balances: their limits and ends, deposits that were wrong, money that goes out again, and what statements tell of
 //! what they paid, on both stores.
 
+use tollgate::billing::balance::alerts::{PERCENTS, alert};
 use tollgate::billing::balance::change::{ChangeError, change};
 use tollgate::billing::balance::deposits::{
     Correction, DepositError, Deposited, PayOut, correct as correct_it, withdraw as pay_out,
@@ -8,14 +9,14 @@ use tollgate::billing::balance::deposits::{
 use tollgate::billing::ledger::check::check;
 use tollgate::billing::statement::export::to_csv;
 use tollgate::billing::statement::{CloseEarly, close, show};
-use tollgate::domain::balance::{Balance, BalanceKind, Owner};
+use tollgate::domain::balance::{Balance, BalanceKind, Owner, Stretch};
 use tollgate::domain::id::{BalanceId, PartnerId};
 use tollgate::domain::statement::Paid;
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::balance::Change;
 use tollgate::store::{Store, StoreError};
 
-use super::balances::{lease, make, of_app, open, owed, pay_in, sums};
+use super::balances::{held, lease, lease_of, make, of_app, open, owed, pay_in, run, stretch, sums};
 use super::on_both_stores;
 use super::seed::{app, at, cny, none, november, period, record, record_at, usage, zone};
 use crate::support::stores::Place;
@@ -23,9 +24,12 @@ use crate::support::stores::Place;
 on_both_stores!(
     a_limit_changes_by_a_cause_and_once,
     from_a_balance_s_end_on_fees_are_owed_or_paid_from_another,
+    a_call_consumes_units_of_the_balance_that_was_there_for_it,
+    how_far_a_balance_is_used_is_told_once,
     what_is_not_spent_is_paid_out_and_no_more,
     a_deposit_is_corrected_and_what_was_spent_of_it_is_owed_again,
     statements_tell_what_balances_paid_and_what_is_left_to_pay,
+    what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tells,
 );
 
 fn id() -> BalanceId {
@@ -123,6 +127,52 @@ async fn from_a_balance_s_end_on_fees_are_owed_or_paid_from_another(place: Place
     store.close().await;
 }
 
+async fn a_call_consumes_units_of_the_balance_that_was_there_for_it(place: Place) {
+    let store = open(&place).await;
+    let first = of_app(&store, BalanceKind::Credit(50)).await;
+    assert_eq!(lease(&store, "node-1", 5).await, 5);
+    changed(&store, Change::End, "left").await.unwrap();
+    let (id, created_at) = (BalanceId::new("bal_2").unwrap(), at("2026-11-24T09:30:00Z"));
+    let second = Balance { id: id.clone(), created_at, ..first };
+    store.create_balance(&second).await.unwrap();
+    let of_second = Stretch { balance: id, ..stretch("2026-11") };
+    assert_eq!(lease_of(&store, &run("node-1", 0), &of_second, 5).await, 5);
+    let later = UsageRecord { at: at("2026-11-24T10:00:00Z"), ..held(2, 2, 2) };
+    record(&store, 1, &[held(1, 3, 3), later]).await;
+    let consumed = "select balance || ' ' || consumed from balance_lease order by balance";
+    assert_eq!(place.texts(consumed).await, ["bal_1 3", "bal_2 2"]);
+    none(&check(&store).await.unwrap().findings);
+    store.close().await;
+}
+
+async fn how_far_a_balance_is_used_is_told_once(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Credit(10)).await;
+    make(&store, "bal_2", Owner::App(app("app_2")), BalanceKind::Budget(5)).await.unwrap();
+    let told = async |expected: &[&str]| {
+        for left in [1, 0] {
+            let untold = store.untold_balances(period("2026-11"), PERCENTS).await.unwrap();
+            assert!(left == 1 || untold.is_empty(), "{untold:?}");
+            alert(&store, (&zone(), november())).await.unwrap();
+        }
+        let told = "select balance || ' ' || mark || ' ' || percent from balance_alert order by balance, mark, percent";
+        assert_eq!(place.texts(told).await, expected);
+    };
+    record(&store, 1, &[usage(1, 9, None)]).await;
+    told(&[]).await;
+    record(&store, 2, &[usage(2, 1, None)]).await;
+    told(&["bal_1 10 80"]).await;
+    record(&store, 3, &[usage(3, 1, None)]).await;
+    told(&["bal_1 10 80"]).await;
+    let of_budget = UsageRecord { app: app("app_2"), ..usage(5, 7, None) };
+    record(&store, 4, &[usage(4, 1, None), of_budget]).await;
+    told(&["bal_1 10 80", "bal_1 10 100", "bal_2 2026-11 5 100"]).await;
+    pay_in(&store, "transfer 1", 2).await.unwrap();
+    told(&["bal_1 10 80", "bal_1 10 100", "bal_1 12 80", "bal_2 2026-11 5 100"]).await;
+    assert!(store.untold_balances(period("2026-12"), PERCENTS).await.unwrap().is_empty());
+    store.close().await;
+}
+
 async fn what_is_not_spent_is_paid_out_and_no_more(place: Place) {
     let store = open(&place).await;
     let balance = of_app(&store, BalanceKind::Prepaid).await;
@@ -209,5 +259,39 @@ async fn statements_tell_what_balances_paid_and_what_is_left_to_pay(place: Place
     place.tamper("update balance_billed set minor = minor + 1 where app = 'app_2'").await;
     let findings = check(&store).await.unwrap().findings;
     assert!(findings.iter().any(|finding| finding.starts_with("bal_1 2026-11 app_2")), "{findings:?}");
+    store.close().await;
+}
+
+async fn what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tells(place: Place) {
+    let store = open(&place).await;
+    of_app(&store, BalanceKind::Prepaid).await;
+    pay_in(&store, "transfer 1", 100).await.unwrap();
+    record(&store, 1, &[usage(1, 12, None)]).await;
+    let of = |paid: i64, left: i64| vec![("app_1".to_owned(), paid, left)];
+    let close_of = async |month: &str, now: &str| {
+        close(&store, period(month), (&zone(), at(now)), CloseEarly::Refused).await.unwrap();
+    };
+    let (december, january) = ("2026-12-02T00:00:00Z", "2027-01-02T00:00:00Z");
+    close_of("2026-11", december).await;
+    assert_eq!(told(&store, "2026-11").await, of(10, 0));
+    correct(&store, "transfer 1", "typed wrong", 4).await.unwrap();
+    let used = UsageRecord { at: at(december), ..usage(2, 7, None) };
+    record_at(&store, at(december), 2, &[used]).await;
+    assert_eq!(
+        told(&store, "2026-12").await,
+        of(-6, 11),
+        "its own fees, and what is owed again of November's"
+    );
+    close_of("2026-12", january).await;
+    assert_eq!(told(&store, "2026-11").await, of(10, 0), "a closed statement stays");
+    // What December's asked for comes in: it is no payment of January's.
+    pay_in(&store, "transfer 2", 11).await.unwrap();
+    let used = UsageRecord { at: at(january), ..usage(3, 9, None) };
+    record_at(&store, at(january), 3, &[used]).await;
+    assert_eq!(told(&store, "2027-01").await, of(0, 7));
+    for sql in ["update balance_settled set minor = 1", "delete from balance_settled"] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    none(&check(&store).await.unwrap().findings);
     store.close().await;
 }

@@ -118,10 +118,10 @@ async fn items_are_lines_of_their_own_and_drill_down_to_places_in_their_prices(p
     assert_eq!(
         positions,
         [
-            (100, 0, Position::Promotion(1), 0),
+            (100, 0, Position::Promotion(1), 10),
             (6, 2, bands(1, 1), 6),
             (8, 0, bands(1, 2), 6),
-            (1_000, 0, bands(2, 2), 88),
+            (1_000, 0, bands(2, 2), 78),
         ]
     );
     store.close().await;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
+use super::balances::Paid;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::fleet::Fleet;
 use crate::support::http::{self, Answer};
@@ -133,6 +134,41 @@ fn a_call_of_more_units_than_a_quota_ever_has_is_told_so() {
     let (passed, refused) = drain(&dev, "count=4");
     assert_eq!((passed, refused.code().as_str()), (2, "quota_used_up"));
     assert_eq!(drain(&dev, "count=2").0, 1, "what is left is for smaller ones");
+}
+
+#[test]
+fn what_a_quota_or_a_balance_refuses_uses_up_nothing_else() {
+    let dev = Dev::with_policies(|policies| {
+        set(policies, "{name: monthly, requests: 5, per: month}", "meter: {}");
+        let plan = policies.join("plans/standard.yaml");
+        let text = std::fs::read_to_string(&plan).unwrap();
+        let rate = "requests: 60000, window: 1m, burst: 2000";
+        let slow = text.replace(rate, "requests: 10, window: 1h, burst: 10");
+        assert_ne!(text, slow);
+        std::fs::write(plan, slow).unwrap();
+    });
+    let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
+    let calls = |times: u64, wanted: u16, others: &[&str]| {
+        let mut found = 0;
+        wait_for("calls to be answered", || {
+            let answer = call(&dev, "");
+            let is_wanted = answer.status == wanted;
+            // The machine may be too busy for the node to lease in time.
+            let is_known = |code: String| code == "unavailable" || others.contains(&code.as_str());
+            assert!(answer.status == 200 && is_wanted || is_known(answer.code()), "{}", answer.text());
+            found += u64::from(is_wanted);
+            found == times
+        });
+    };
+    calls(30, 402, &["balance_exhausted"]);
+    wait_for("the quota to be given back", || quota(&dev)["remaining"] == 5);
+    assert_eq!(paid.deposit(&dev, "1.00", "transfer 1").status, 200);
+    calls(5, 200, &["balance_exhausted"]);
+    calls(30, 429, &["quota_used_up"]);
+    let limits = dev.get("/me/limits", &[("X-Api-Key", dev.told("/app/api_key"))]).json();
+    let of_plan = limits["limits"].as_array().unwrap().iter().find(|limit| limit["plan"] == "standard@1");
+    assert!(of_plan.unwrap()["remaining"].as_u64().unwrap() >= 5, "{limits}");
+    assert_eq!(paid.spent(&dev), "0.05");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

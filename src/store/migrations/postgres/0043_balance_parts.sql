@@ -47,12 +47,13 @@ create table balance_billed (
     balance text collate "C" not null references balance (id),
     period text collate "C" not null, -- on whose statement
     app text collate "C" not null,
+    partner text collate "C" not null,
     minor bigint not null,
-    primary key (balance, period, app)
+    primary key (balance, period, app, partner)
 );
 create index balance_billed_by_period on balance_billed (period, app);
 insert into balance_billed
-    select b.id, k.period, k.app, cast(sum(c.minor) as bigint)
+    select b.id, k.period, k.app, k.partner, cast(sum(c.minor) as bigint)
     from (select id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all
         select u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage
         where o.kind in ('service_fee', 'rewalk')) c
@@ -62,11 +63,21 @@ insert into balance_billed
     left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time'
     left join exception_resolution r on r.exception = e.id
     where coalesce(r.at, c.at) >= b.created_at
-    group by b.id, k.period, k.app;
+    group by b.id, k.period, k.app, k.partner;
 create trigger balance_billed_stays before update on balance_billed for each row
-    when (new.balance <> old.balance or new.period <> old.period or new.app <> old.app)
+    when (new.balance <> old.balance or new.period <> old.period or new.app <> old.app or new.partner <> old.partner)
     execute function refuse_step_back();
 create trigger balance_billed_is_kept before delete or truncate on balance_billed
+    for each statement execute function refuse_change();
+
+-- What of all fees that stood on statements by then was paid when a period was closed: if it is less later, a statement tells it.
+create table balance_settled (
+    balance text collate "C" not null references balance (id),
+    period text collate "C" not null,
+    minor bigint not null,
+    primary key (balance, period)
+);
+create trigger balance_settled_stays before update or delete or truncate on balance_settled
     for each statement execute function refuse_change();
 
 -- Of what older programs leased it is not known of which item the units are: of any.

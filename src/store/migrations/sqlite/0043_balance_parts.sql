@@ -77,12 +77,13 @@ create table balance_billed (
     balance text not null references balance (id),
     period text not null, -- on whose statement
     app text not null,
+    partner text not null,
     minor integer not null,
-    primary key (balance, period, app)
+    primary key (balance, period, app, partner)
 ) strict, without rowid;
 create index balance_billed_by_period on balance_billed (period, app);
 insert into balance_billed
-    select b.id, k.period, k.app, cast(sum(c.minor) as integer)
+    select b.id, k.period, k.app, k.partner, cast(sum(c.minor) as integer)
     from (select id, at, fee_terms as terms, fee_minor as minor from usage where fee_minor is not null union all
         select u.id, u.at, o.terms, o.minor from other_charge o join usage u on u.number = o.usage
         where o.kind in ('service_fee', 'rewalk')) c
@@ -92,12 +93,27 @@ insert into balance_billed
     left join usage_exception e on e.id = 'usage:' || c.id and e.newer_kind = 'time'
     left join exception_resolution r on r.exception = e.id
     where coalesce(r.at, c.at) >= b.created_at
-    group by b.id, k.period, k.app;
+    group by b.id, k.period, k.app, k.partner;
 create trigger balance_billed_stays before update on balance_billed
-    when new.balance <> old.balance or new.period <> old.period or new.app <> old.app
+    when new.balance <> old.balance or new.period <> old.period or new.app <> old.app or new.partner <> old.partner
     begin select raise(abort, 'balance_billed is kept'); end;
 create trigger balance_billed_is_kept before delete on balance_billed
     begin select raise(abort, 'balance_billed is kept'); end;
+
+-- What of all fees that stood on statements by then was paid when a period was closed: if it is less later, a statement tells it.
+create table balance_settled (
+    balance text not null references balance (id),
+    period text not null,
+    minor integer not null,
+    primary key (balance, period)
+) strict, without rowid;
+create trigger balance_settled_stays before update on balance_settled
+    begin select raise(abort, 'balance_settled is append-only'); end;
+create trigger balance_settled_is_kept before delete on balance_settled
+    begin select raise(abort, 'balance_settled is append-only'); end;
+create trigger balance_settled_is_not_replaced before insert on balance_settled
+    when exists (select 1 from balance_settled where balance = new.balance and period = new.period)
+    begin select raise(abort, 'balance_settled is append-only'); end;
 
 -- Of what older programs leased it is not known of which item the units are: of any.
 create table balance_lease_before as select * from balance_lease;
