@@ -86,7 +86,7 @@ pub enum OverName {
 pub enum AcrossName {
     /// Those of an app.
     App,
-    /// Those of all apps of a partner under the version.
+    /// Those of all apps of a partner under the version; of live apps and of those of the sandbox by themselves.
     Partner,
 }
 

@@ -325,7 +325,7 @@ proptest! {
                 let call = Billable::of(&record).unwrap();
                 let month = Period::of(call.at, &zone());
                 let booking = Booking { period: month, service_period: month };
-                if let Some(family) = family_of(&call, &tariff, month) {
+                if let Some(family) = family_of(&totals, &call, &tariff, month) {
                     totals.load_tiers(family, tiers.clone(), TierSum::default());
                 }
                 match rate_transaction(&call, &tariff, booking, &mut totals) {
