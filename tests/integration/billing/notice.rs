@@ -15,6 +15,7 @@ use crate::support::stores::Place;
 on_both_stores! {
     subscriptions_move_with_notice_alone,
     a_price_or_a_date_that_changes_is_told_anew,
+    what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
     a_version_in_force_does_not_have_them_move_later,
     of_what_an_older_program_kept_the_file_says_once_who_moved,
@@ -113,6 +114,23 @@ async fn a_price_or_a_date_that_changes_is_told_anew(place: Place) {
     assert_eq!(earliest(admitted(&store, &first, later).await), anew);
     admit(&store, &first, (later, Occasion::Start), &[]).await.unwrap();
     admitted(&store, &dearer, at("2027-01-09T00:00:00Z")).await.unwrap();
+    store.close().await;
+}
+
+async fn what_nodes_announce_at_once_is_told_in_turn(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let now = at("2026-11-24T08:00:00Z");
+    let (one, other) = (at_price("2026-12-25", MOVES, "0.02"), at_price("2026-12-25", MOVES, "0.03"));
+    let (first, second) = tokio::join!(admitted(&store, &one, now), admitted(&store, &other, now));
+    (first.unwrap(), second.unwrap());
+    let parts = "select cast(part as text) from plan_announcement order by part";
+    assert_eq!(place.texts(parts).await, ["1", "2"]);
+    let version = one.plans.values().flat_map(|plan| &plan.versions).find(|one| one.reference.version == 2);
+    let mut transaction = store.begin().await.unwrap();
+    for (after, is_noted) in [(1, false), (2, true)] {
+        assert_eq!(transaction.announce(version.unwrap(), after, now).await.unwrap(), is_noted, "{after}");
+    }
+    transaction.commit().await.unwrap();
     store.close().await;
 }
 
