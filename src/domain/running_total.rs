@@ -75,16 +75,19 @@ pub struct TierFamily {
 pub enum TierScope {
     /// An app's.
     App(AppId),
-    /// Those of all apps of a partner.
+    /// Those of all live apps of a partner.
     Partner(PartnerId),
+    /// Those of all its apps of the sandbox.
+    Sandbox(PartnerId),
 }
 
 impl fmt::Display for TierScope {
-    /// `app:ID` or `partner:ID`.
+    /// `app:ID`, `partner:ID` or `sandbox:ID`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::App(app) => write!(f, "app:{app}"),
             Self::Partner(partner) => write!(f, "partner:{partner}"),
+            Self::Sandbox(partner) => write!(f, "sandbox:{partner}"),
         }
     }
 }

@@ -65,7 +65,8 @@ impl Transaction {
         super::row::all(rows)
     }
 
-    /// Notes that `version` is told as it is since `told_at`, after so many announcements of it.
+    /// Notes that `version` is told as it is since `told_at`, after so many announcements of it, and gives whether it did: not if another
+    /// node noted one more of it in the meantime.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if its prices cannot be written; [`StoreError::Unavailable`].
@@ -74,12 +75,11 @@ impl Transaction {
         version: &PlanVersion,
         after: usize,
         told_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let PlanVersion { reference, tariff, effective_from, .. } = version;
         let (form, text) = tariff_form::write(tariff)?;
         let part = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
-        // Another node may note it at the same time: what it says is as right.
-        on!(self.connection(), db => {
+        let noted = on!(self.connection(), db => {
             sqlx::query(
                 "insert into plan_announcement (plan, version, part, told_at, effective_from, currency, rounding, form, tariff) \
                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
@@ -95,8 +95,8 @@ impl Transaction {
             .bind(text.as_str())
             .execute(db)
             .await
-            .map(|_| ())
+            .map(|done| done.rows_affected())
         })?;
-        Ok(())
+        Ok(noted > 0)
     }
 }

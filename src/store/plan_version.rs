@@ -26,8 +26,10 @@ pub struct KeptVersion {
     pub tariff: Tariff,
     /// From when it applies; none if it was kept when that was not.
     pub effective_from: Option<Timestamp>,
-    /// Whether subscriptions to earlier versions moved to it.
-    pub moves: bool,
+    /// Whether subscriptions to earlier versions moved to it; none if an older program kept it, and nobody said so since.
+    pub moves: Option<bool>,
+    /// Whether it was announced to them, from which it follows as long as nothing says it.
+    is_announced: bool,
 }
 
 impl Dated for KeptVersion {
@@ -40,7 +42,7 @@ impl Dated for KeptVersion {
     }
 
     fn is_moved_to(&self) -> bool {
-        self.moves
+        self.moves.unwrap_or(self.is_announced)
     }
 }
 
@@ -48,7 +50,8 @@ row! {
     TariffRow {
         plan: String,
         version: i64,
-        moves: i64,
+        moves: Option<i64>,
+        is_announced: i64,
         effective_from: Option<i64>,
         currency: String,
         rounding: String,
@@ -81,7 +84,8 @@ impl TryFrom<TariffRow> for KeptVersion {
             reference: plan_ref("plan_version.version", &row.plan, row.version)?,
             tariff,
             effective_from: super::row::time(row.effective_from),
-            moves: row.moves != 0,
+            moves: row.moves.map(|moves| moves != 0),
+            is_announced: row.is_announced != 0,
         })
     }
 }
@@ -109,12 +113,11 @@ fn location(file: Option<&str>, line: Option<i64>, column: Option<i64>) -> Locat
     Location { file: file.unwrap_or_default().into(), line: part(line), column: part(column) }
 }
 
-/// What an older program kept says by its notice whether subscriptions moved to it.
 macro_rules! select {
     ($which:literal) => {
         concat!(
-            "select v.plan, v.version, cast(coalesce(v.moves, (select max(1) from plan_announcement n where n.plan = v.plan \
-             and n.version = v.version), 0) as bigint) as moves, v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, \
+            "select v.plan, v.version, v.moves, cast(coalesce((select max(1) from plan_announcement n where n.plan = v.plan \
+             and n.version = v.version), 0) as bigint) as is_announced, v.effective_from, v.currency, v.rounding, v.form, v.tariff, v.fee, \
              v.free_units, v.fee_file, v.fee_line, v.fee_column, v.share, v.share_file, v.share_line, v.share_column \
              from plan_version v where ",
             $which
@@ -240,6 +243,23 @@ impl Transaction {
             .execute(db)
             .await
             .map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    /// Says of a plan version that an older program kept whether subscriptions moved to it; what is said already stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn say_who_moved(&mut self, plan: &PlanRef, existing: Existing) -> Result<(), StoreError> {
+        on!(self.connection(), db => {
+            sqlx::query("update plan_version set moves = $3 where plan = $1 and version = $2 and moves is null")
+                .bind(plan.name.as_str())
+                .bind(i64::from(plan.version))
+                .bind(i64::from(existing.moves()))
+                .execute(db)
+                .await
+                .map(|_| ())
         })?;
         Ok(())
     }

@@ -70,6 +70,16 @@ impl Transaction {
              join app a on a.id = s.app where {within} order by s.app, s.product, s.plan, s.starts_at, s.id"
         );
         let app = app.map_or("", AppId::as_str);
+        // Where statements see what others commit between them, a move that comes then is known with the version before it. The other way
+        // round, what had moved would seem to have stood at its version for ever.
+        let subscriptions: Vec<TenureRow> = on!(self.connection(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(tenures))
+                .bind(app)
+                .bind(from.as_micros())
+                .bind(until.as_micros())
+                .fetch_all(db)
+                .await
+        })?;
         let rows: Vec<MoveRow> = on!(self.connection(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(moves))
                 .bind(app)
@@ -83,18 +93,10 @@ impl Transaction {
             let moved = Moved { at: Timestamp::from_micros(row.at), before: version(row.version_before)? };
             moves.entry(row.subscription).or_default().push(moved);
         }
-        let rows: Vec<TenureRow> = on!(self.connection(), db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(tenures))
-                .bind(app)
-                .bind(from.as_micros())
-                .bind(until.as_micros())
-                .fetch_all(db)
-                .await
-        })?;
         let tenure = |row: TenureRow| {
             let moves = moves.remove(&row.id).unwrap_or_default();
             row.tenure(moves)
         };
-        rows.into_iter().map(tenure).collect()
+        subscriptions.into_iter().map(tenure).collect()
     }
 }

@@ -36,11 +36,12 @@ impl TryFrom<TierRow> for (TierFamily, TierSum) {
     }
 }
 
-/// Whose sales a column names: `app:ID` or `partner:ID`.
+/// Whose sales a column names: `app:ID`, `partner:ID` or `sandbox:ID`.
 pub(super) fn scope(column: &'static str, text: &str) -> Result<TierScope, StoreError> {
     match text.split_once(':') {
         Some(("app", id)) => Ok(TierScope::App(parse(column, id)?)),
         Some(("partner", id)) => Ok(TierScope::Partner(parse(column, id)?)),
+        Some(("sandbox", id)) => Ok(TierScope::Sandbox(parse(column, id)?)),
         Some(_) | None => Err(StoreError::corrupt(column)),
     }
 }

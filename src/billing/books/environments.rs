@@ -1,4 +1,5 @@
-//! Where apps are that make sales or speak of those of any app: what a sandbox's provider says is never of a live sale.
+//! Where apps are that make sales or speak of those of any app: what a sandbox's provider says is never of a live sale, and sales of the
+//! sandbox are never summed up with live ones.
 
 use std::collections::HashSet;
 

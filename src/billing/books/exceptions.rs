@@ -258,7 +258,7 @@ async fn changes_share(
         transaction.sale_events(&[passed.sale().to_owned()], std::slice::from_ref(&passed.id)).await?;
     let changed = known.iter().any(|(key, event)| {
         let is_it = key.kind == passed.kind && event.usage == Some(call.usage);
-        is_it && (event.earned != 0 || event.pending != 0)
+        is_it && (event.earned != 0 || event.pending != 0 || event.walked != 0)
     });
     Ok(Some(changed))
 }

@@ -170,14 +170,19 @@ enum Step {
     Date,
     /// It is kept without a date, as another; and it is not in force yet.
     Replace,
+    /// An older program kept it, which did not say whether subscriptions move to it.
+    Moves,
 }
 
 fn step(version: &PlanVersion, kept: Option<&KeptVersion>, now: Timestamp) -> Result<Step, Changed> {
     let is_due = version.effective_from <= now;
     let Some(kept) = kept else { return Ok(if is_due { Step::Keep } else { Step::None }) };
-    let is_same = kept.tariff.prices_like(&version.tariff) && kept.moves == version.existing.moves();
+    let moves_alike = kept.moves.is_none_or(|moves| moves == version.existing.moves());
+    let is_same = kept.tariff.prices_like(&version.tariff) && moves_alike;
     match (kept.effective_from, is_same) {
-        (Some(from), true) if from == version.effective_from => Ok(Step::None),
+        (Some(from), true) if from == version.effective_from => {
+            Ok(if kept.moves.is_some() { Step::None } else { Step::Moves })
+        }
         (None, true) => Ok(if is_due { Step::Date } else { Step::None }),
         (None, false) if !is_due => Ok(Step::Replace),
         (Some(_), _) | (None, false) => Err(changed(version)),
@@ -200,6 +205,7 @@ async fn keep(
         Ok(Step::None) => {}
         Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
         Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
+        Ok(Step::Moves) => transaction.say_who_moved(reference, *existing).await?,
         Ok(Step::Replace) => {
             if !transaction.replace_plan_version(reference, tariff, *existing).await? {
                 return Ok(Err(changed(version)));

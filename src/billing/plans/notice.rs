@@ -12,6 +12,9 @@ use crate::store::plan_announcement::Announcement;
 use crate::store::subscription::InUse;
 use crate::store::{Store, StoreError, Transaction};
 
+/// How often a version is announced anew while other nodes announce it, too.
+const ATTEMPTS: usize = 8;
+
 /// A plan version that comes into force too soon for subscriptions that move to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -48,7 +51,7 @@ pub(super) async fn give(
     snapshot: &Snapshot,
     (now, occasion): (Timestamp, Occasion),
 ) -> Result<Option<TooSoon>, StoreError> {
-    let moving: Vec<(&PlanVersion, Duration)> = snapshot
+    let mut moving: Vec<(&PlanVersion, Duration)> = snapshot
         .plans
         .values()
         .flat_map(|plan| &plan.versions)
@@ -60,6 +63,8 @@ pub(super) async fn give(
     if moving.is_empty() {
         return Ok(None);
     }
+    // Nodes that note several at once wait for each other in one order.
+    moving.sort_by(|(one, _), (other, _)| one.reference.cmp(&other.reference));
     let used = store.subscribed(now).await?;
     for (version, notice) in moving {
         let plan = &version.reference;
@@ -67,12 +72,7 @@ pub(super) async fn give(
         if transaction.plan_version(plan).await?.is_some() {
             continue;
         }
-        let told = transaction.announcements(plan).await?;
-        let found = as_it_is(&told, version, occasion);
-        let since = found.map_or(now, |found| found.told_at);
-        if found.is_none_or(|found| found.terms.is_none()) {
-            transaction.announce(version, told.len(), since).await?;
-        }
+        let since = known_since(transaction, version, (now, occasion)).await?;
         let earliest = since.plus(notice);
         if version.effective_from < earliest && is_awaited {
             let after = version.effective_from.max(since).since(since);
@@ -81,6 +81,24 @@ pub(super) async fn give(
         }
     }
     Ok(None)
+}
+
+/// Since when `version` is known as it is: from `now` on, if that was not told.
+async fn known_since(
+    transaction: &mut Transaction,
+    version: &PlanVersion,
+    (now, occasion): (Timestamp, Occasion),
+) -> Result<Timestamp, StoreError> {
+    for _ in 0..ATTEMPTS {
+        let told = transaction.announcements(&version.reference).await?;
+        let found = as_it_is(&told, version, occasion);
+        let since = found.map_or(now, |found| found.told_at);
+        let is_told = found.is_some_and(|found| found.terms.is_some());
+        if is_told || transaction.announce(version, told.len(), since).await? {
+            return Ok(since);
+        }
+    }
+    Err(StoreError::Unavailable { reason: format!("other nodes keep announcing plan {}", version.reference) })
 }
 
 /// The announcement of `version` with the prices and the date that it has. What was changed and is changed back was not told all the

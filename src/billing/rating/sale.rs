@@ -115,7 +115,7 @@ fn sale_of(
     (sale.share, sale.percent) = match &item.rate {
         ShareRate::PerSale(rate) => (share::amount(rate, (sale.base, currency), tariff)?, rate.percent),
         ShareRate::Tiers(_) => {
-            let family = tiers::family(item, (call, transaction), booking.service_period);
+            let family = tiers::family(totals, item, (call, transaction), booking.service_period);
             let family = family.ok_or(Unrated::TooLarge)?;
             let taken = tiers::take_position(totals, &family, (sale.base, sale.rounding))?;
             sale.family = Some(family);

@@ -13,6 +13,7 @@ use super::lifecycle::{Standing, standing};
 use super::outcome::Unrated;
 use super::share;
 use super::totals::Totals;
+use crate::domain::identity::Environment;
 use crate::domain::money::{Amount, Rounding};
 use crate::domain::running_total::{TierFamily, TierScope, TierSum};
 use crate::domain::sale::Sale;
@@ -29,16 +30,18 @@ pub(super) struct Counted {
     pub(super) sum: TierSum,
 }
 
-/// The family of the sale that a call makes in a month, if its share has tiers.
+/// The family of the sale that a call makes in a month, if its share has tiers. Of apps of a partner together, `totals` knows where they
+/// are.
 #[must_use]
-pub fn family_of(call: &Billable, tariff: &Tariff, month: Period) -> Option<TierFamily> {
+pub fn family_of(totals: &Totals, call: &Billable, tariff: &Tariff, month: Period) -> Option<TierFamily> {
     let (share, sale) = (tariff.share.as_ref()?, call.transaction.as_ref()?);
     let item = share::item(share, call, sale).ok()??;
-    family(item, (call, sale), month)
+    family(totals, item, (call, sale), month)
 }
 
 /// The family of a sale by an item, if that has tiers.
 pub(super) fn family(
+    totals: &Totals,
     item: &ShareItem,
     (call, sale): (&Billable, &Transaction),
     month: Period,
@@ -47,6 +50,10 @@ pub(super) fn family(
     Some(TierFamily {
         scope: match terms.across {
             Across::App => TierScope::App(call.app.clone()),
+            // Trials move no prices of real sales.
+            Across::Partner if totals.environment(&call.app) == Some(Environment::Sandbox) => {
+                TierScope::Sandbox(call.partner.clone())
+            }
             Across::Partner => TierScope::Partner(call.partner.clone()),
         },
         product: call.product.clone(),

@@ -180,9 +180,8 @@ impl Totals {
     /// The sales of that id of all apps that are where the one of `named` is.
     fn alike(&self, named: &SaleKey) -> impl Iterator<Item = SaleKey> {
         let apps = self.apps_with(named).iter();
-        let environment = |app: &AppId| self.environments.get(app).copied().flatten();
-        let here = environment(&named.app);
-        apps.filter(move |app| environment(app) == here)
+        let here = self.environment(&named.app);
+        apps.filter(move |app| self.environment(app) == here)
             .map(move |app| SaleKey { app: app.clone(), ..named.clone() })
     }
 
@@ -194,6 +193,11 @@ impl Totals {
     /// Whether it is known where an app is.
     pub(in crate::billing) fn knows_environment(&self, app: &AppId) -> bool {
         self.environments.contains_key(app)
+    }
+
+    /// Where an app is, as far as it is known.
+    pub(super) fn environment(&self, app: &AppId) -> Option<Environment> {
+        self.environments.get(app).copied().flatten()
     }
 
     /// Takes where an app is; none of one that is not registered.

@@ -56,11 +56,12 @@ pub(super) async fn due(
     let mut due = Vec::new();
     if let Some(before) = cut_short(transaction, (period, zone)).await? {
         let charged = transaction.charged_for(before).await?;
-        let mut tenures = transaction.tenures((before.start(zone), before.end(zone)), app).await?;
-        tenures.retain(|tenure| !charged.contains(&tenure.subscription.id));
+        let tenures = transaction.tenures((before.start(zone), before.end(zone)), app).await?;
         let mut all = transaction.line_totals(before, app).await?;
         all.extend_from_slice(lines);
+        // All minimums of the month share its fees and what they lacked then: who was charged before leaves to others what is left.
         due = accrue(&Month::new((period, before), zone), &tenures, &plans, &all)?;
+        due.retain(|charge| !charged.contains(&charge.subscription));
     }
     let tenures = transaction.tenures((period.start(zone), period.end(zone)), app).await?;
     due.extend(accrue(&Month::new((period, period), zone), &tenures, &plans, lines)?);
@@ -135,7 +136,9 @@ fn accrue(
         }
     }
     let mut counted = HashMap::new();
-    let recorded = lines.iter().map(|line| (&line.key, line.amount));
+    // Monthly fees that were charged are among those that are due again.
+    let recorded = lines.iter().filter(|line| line.key.kind != ChargeKind::MonthlyFee);
+    let recorded = recorded.map(|line| (&line.key, line.amount));
     for (key, amount) in recorded.chain(fees.iter().map(|fee: &PeriodCharge| (&fee.line, fee.amount))) {
         if key.kind.is_fee() && key.service_period == month.service_period {
             let sum = counted.entry(family(key)).or_insert(0_i64);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::file::shares::{AcrossName, OverName, ShareEntry, TierEntry};
+use super::super::file::shares::{AcrossName, OverName, PayerName, ShareEntry, TierEntry};
 use super::shares::One;
-use crate::domain::share::ShareRate;
+use crate::domain::share::{Receiver, ShareRate};
 use crate::domain::tiers::{Across, Over, TierBand, TierError, TierTerms, Tiers, Walk};
 
 impl One<'_, '_, '_> {
@@ -15,6 +15,7 @@ impl One<'_, '_, '_> {
         (walk, bands): (Walk, &[TierEntry]),
     ) -> Option<ShareRate> {
         self.refuse_terms_of_each(entry);
+        let is_of_each = self.refuse_parties_of_each(entry);
         let part = match walk {
             Walk::Graduated => "graduated",
             Walk::Volume => "volume",
@@ -41,7 +42,7 @@ impl One<'_, '_, '_> {
             cap: cap?,
         };
         let tiers = Tiers::new(terms, self.currency).map_err(|error| self.tell(part, &error));
-        Some(ShareRate::Tiers(Arc::new(tiers.ok()?)))
+        tiers.ok().filter(|_| !is_of_each).map(|tiers| ShareRate::Tiers(Arc::new(tiers)))
     }
 
     fn band(&mut self, part: &str, entry: &TierEntry) -> Option<TierBand> {
@@ -79,6 +80,30 @@ impl One<'_, '_, '_> {
         for (part, _, help) in terms.into_iter().filter(|(_, is_there, _)| *is_there) {
             self.wrong(part, message.to_owned(), Some(help.to_owned()));
         }
+    }
+
+    /// What one sale moves by bands is of the others, too, which may be for other merchants and parties: it is owed and given among those
+    /// who are the same for all of them. Gives whether anything was refused.
+    fn refuse_parties_of_each(&mut self, entry: &ShareEntry) -> bool {
+        let mut is_refused = false;
+        let message = "bands price the net amount of many sales, each of which may have another";
+        if let Some(PayerName::Merchant) = entry.paid_by {
+            let help =
+                "leave it out: the partner owes what bands take; or write percent in the place of the bands";
+            self.wrong("paid_by", format!("{message} merchant"), Some(help.to_owned()));
+            is_refused = true;
+        }
+        for name in entry.split.iter().filter(|(_, weight)| **weight > 0).map(|(name, _)| name) {
+            let of_each = match Receiver::named(name) {
+                None | Some(Receiver::Platform | Receiver::Partner) => continue,
+                Some(Receiver::Merchant) => "merchant".to_owned(),
+                Some(Receiver::Named(party)) => party.to_string(),
+            };
+            let help = "split it between platform and partner, or write percent in the place of the bands";
+            self.wrong(&format!("split/{name}"), format!("{message} {of_each}"), Some(help.to_owned()));
+            is_refused = true;
+        }
+        is_refused
     }
 
     /// What is of many sales together says nothing about each.

@@ -40,7 +40,7 @@ pub struct ShareEntry {
     pub period_floor: Option<DecimalText>,
     /// With graduated or volume: the most that a net amount comes to, in the version's currency.
     pub period_cap: Option<DecimalText>,
-    /// Who owes it; the partner whose app made the sale when left out.
+    /// Who owes it; the partner whose app made the sale when left out. With graduated or volume it is the partner alone.
     pub paid_by: Option<PayerName>,
     /// So much of each sale, in the version's currency.
     pub fixed: Option<DecimalText>,
@@ -51,6 +51,7 @@ pub struct ShareEntry {
     /// Who gets which part, by weights such as {platform: 70, partner: 20, carrier: 10}; all of it is the platform's when left out.
     /// The partner is the one whose app made the sale, the merchant the one for whom it was made; any other name is of a party whose
     /// partner the route's meter reads. What is left by rounding goes to the largest remainders, of equals to the first by name.
+    /// With graduated or volume, which price many sales together, the platform and the partner alone get parts.
     #[serde(default)]
     pub split: BTreeMap<String, u64>,
     /// When it is earned; with the sale when left out.
@@ -85,7 +86,7 @@ pub enum OverName {
 pub enum AcrossName {
     /// Those of an app.
     App,
-    /// Those of all apps of a partner under the version.
+    /// Those of all apps of a partner under the version; of live apps and of those of the sandbox by themselves.
     Partner,
 }
 

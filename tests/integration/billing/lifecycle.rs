@@ -51,7 +51,7 @@ pub(super) async fn opened(place: &Place, carrier: Option<u64>) -> Store {
 }
 
 /// Registers the carrier.
-pub(super) async fn haulier(store: &Store) {
+async fn haulier(store: &Store) {
     let id = PartnerId::new("haulier").unwrap();
     let name = "Haulier".to_owned();
     let partner = Partner { id, name, standing: Standing::Active, created_at: november() };

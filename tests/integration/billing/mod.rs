@@ -10,6 +10,7 @@ mod clocks;
 mod crash;
 mod damaged_store;
 mod doubtful;
+mod early;
 mod excepted;
 mod exceptions;
 mod found;

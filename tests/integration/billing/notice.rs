@@ -7,6 +7,7 @@ use tollgate::policy::load::{NoValues, load};
 use tollgate::policy::snapshot::Snapshot;
 use tollgate::store::Store;
 
+use super::ledger::without;
 use super::on_both_stores;
 use super::seed::{at, node};
 use crate::support::stores::Place;
@@ -14,8 +15,10 @@ use crate::support::stores::Place;
 on_both_stores! {
     subscriptions_move_with_notice_alone,
     a_price_or_a_date_that_changes_is_told_anew,
+    what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
     a_version_in_force_does_not_have_them_move_later,
+    of_what_an_older_program_kept_the_file_says_once_who_moved,
     nodes_that_look_at_once_write_each_move_down_once,
     a_version_at_which_subscriptions_stand_stays_in_the_policies,
 }
@@ -114,6 +117,23 @@ async fn a_price_or_a_date_that_changes_is_told_anew(place: Place) {
     store.close().await;
 }
 
+async fn what_nodes_announce_at_once_is_told_in_turn(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let now = at("2026-11-24T08:00:00Z");
+    let (one, other) = (at_price("2026-12-25", MOVES, "0.02"), at_price("2026-12-25", MOVES, "0.03"));
+    let (first, second) = tokio::join!(admitted(&store, &one, now), admitted(&store, &other, now));
+    (first.unwrap(), second.unwrap());
+    let parts = "select cast(part as text) from plan_announcement order by part";
+    assert_eq!(place.texts(parts).await, ["1", "2"]);
+    let version = one.plans.values().flat_map(|plan| &plan.versions).find(|one| one.reference.version == 2);
+    let mut transaction = store.begin().await.unwrap();
+    for (after, is_noted) in [(1, false), (2, true)] {
+        assert_eq!(transaction.announce(version.unwrap(), after, now).await.unwrap(), is_noted, "{after}");
+    }
+    transaction.commit().await.unwrap();
+    store.close().await;
+}
+
 async fn what_an_older_program_noted_is_of_what_is_seen_next(place: Place) {
     let store = subscribed(&place, 1).await;
     let noted = at("2026-11-24T08:00:00Z").as_micros();
@@ -139,6 +159,24 @@ async fn a_version_in_force_does_not_have_them_move_later(place: Place) {
         assert!(told.contains("standard@2") && told.contains("another `existing`"), "{told}");
     }
     admitted(&store, &with_next("2026-11-20", "existing: stay"), now).await.unwrap();
+    store.close().await;
+}
+
+/// An older program let `existing` be another than what was announced.
+async fn of_what_an_older_program_kept_the_file_says_once_who_moved(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let now = at("2026-11-24T08:00:00Z");
+    let (stays, moves) = (with_next("2026-11-20", "existing: stay"), with_next("2026-11-20", MOVES));
+    admitted(&store, &stays, now).await.unwrap();
+    place.tamper(&without(&place, "plan_version_stays", "plan_version")).await;
+    let announced =
+        "insert into plan_announcement (plan, version, part, told_at) values ('standard', 2, 1, 0)";
+    place.tamper(&format!("update plan_version set moves = null; {announced}")).await;
+    admit(&store, &stays, (now, Occasion::Start), &[]).await.unwrap();
+    let said = "select cast(moves as text) from plan_version order by version";
+    assert_eq!(place.texts(said).await, ["0", "0"]);
+    let refused = admitted(&store, &moves, now).await;
+    assert!(matches!(refused, Err(PlanError::Changed(_))), "{refused:?}");
     store.close().await;
 }
 

@@ -21,32 +21,31 @@ on_both_stores! {
     days_go_by_the_version_at_which_the_subscription_stood,
     what_was_charged_stays_when_versions_come_and_subscriptions_move,
     two_subscriptions_of_a_month_fill_their_minimums_in_turn,
-    who_comes_after_an_early_close_is_charged_with_the_next_month,
     a_month_of_which_only_fees_are_due_is_closed_before_the_next,
     what_was_charged_by_the_month_and_changed_is_found,
 }
 
 const DECEMBER: &str = "2026-12-01T00:00:00Z";
 
-fn monthly(minor: i64) -> Option<Monthly> {
+pub(super) fn monthly(minor: i64) -> Option<Monthly> {
     Some(Monthly { minor, source: rule(20) })
 }
 
 /// A yuan a call, and by the month what is given.
-fn with(fee: Option<Monthly>, minimum: Option<Monthly>) -> Tariff {
+pub(super) fn with(fee: Option<Monthly>, minimum: Option<Monthly>) -> Tariff {
     Tariff { recurring: Recurring { fee, minimum }, ..tariff("1", 0, "2.5") }
 }
 
 /// Keeps a version of a plan from a time on, to which subscriptions move or not.
-async fn keep(store: &Store, plan: &PlanRef, tariff: &Tariff, dated: (&str, Existing)) {
+pub(super) async fn keep(store: &Store, plan: &PlanRef, tariff: &Tariff, dated: (&str, Existing)) {
     let mut transaction = store.begin().await.unwrap();
     transaction.keep_plan_version(plan, tariff, (at(dated.0), dated.1)).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
-const ALWAYS: (&str, Existing) = ("2026-01-01T00:00:00Z", Existing::Stay);
+pub(super) const ALWAYS: (&str, Existing) = ("2026-01-01T00:00:00Z", Existing::Stay);
 
-async fn with_app(place: &Place) -> Store {
+pub(super) async fn with_app(place: &Place) -> Store {
     let store = place.open().await;
     place
         .tamper(
@@ -59,7 +58,11 @@ async fn with_app(place: &Place) -> Store {
 }
 
 /// Subscribes it to a plan, at its first version: from a time, until another if it ends.
-async fn subscribe(place: &Place, (id, product, plan): (&str, &str, &str), span: (&str, Option<&str>)) {
+pub(super) async fn subscribe(
+    place: &Place,
+    (id, product, plan): (&str, &str, &str),
+    span: (&str, Option<&str>),
+) {
     let until = span.1.map_or("null".to_owned(), |until| at(until).as_micros().to_string());
     let from = at(span.0).as_micros();
     place
@@ -72,7 +75,7 @@ async fn subscribe(place: &Place, (id, product, plan): (&str, &str, &str), span:
 
 /// The one statement's lines: kind, product and version, days or units, and amount.
 #[track_caller]
-fn lines(statements: &[Statement]) -> Vec<(String, u64, String)> {
+pub(super) fn lines(statements: &[Statement]) -> Vec<(String, u64, String)> {
     let [statement] = statements else { panic!("{statements:#?}") };
     let line = |line: &StatementLine| {
         let name = format!("{} {}", line.key.kind.name(), line.key.plan);
@@ -81,11 +84,11 @@ fn lines(statements: &[Statement]) -> Vec<(String, u64, String)> {
     statement.lines.iter().map(line).collect()
 }
 
-fn line(name: &str, quantity: u64, amount: &str) -> (String, u64, String) {
+pub(super) fn line(name: &str, quantity: u64, amount: &str) -> (String, u64, String) {
     (name.to_owned(), quantity, amount.to_owned())
 }
 
-async fn close_at(store: &Store, month: &str, now: &str) -> Vec<Statement> {
+pub(super) async fn close_at(store: &Store, month: &str, now: &str) -> Vec<Statement> {
     close(store, period(month), (&zone(), at(now)), CloseEarly::Refused).await.unwrap();
     none(&check(store).await.unwrap().findings);
     show(store, period(month), None).await.unwrap()
@@ -257,35 +260,6 @@ async fn two_subscriptions_of_a_month_fill_their_minimums_in_turn(place: Place) 
         .texts("select subscription || ' ' || base || ' ' || minor from period_charge where base is not null")
         .await;
     assert_eq!(lacking, ["sub_a 11000 8000"]);
-    store.close().await;
-}
-
-async fn who_comes_after_an_early_close_is_charged_with_the_next_month(place: Place) {
-    let store = with_app(&place).await;
-    keep(&store, &plan("standard", 1), &with(monthly(9_900), monthly(50_000)), ALWAYS).await;
-    subscribe(&place, ("sub_1", "storefront", "standard"), ("2026-10-31T16:00:00Z", None)).await;
-    let (month, early) = (period("2026-11"), at("2026-11-24T08:00:00Z"));
-    close(&store, month, (&zone(), early), CloseEarly::Allowed).await.unwrap();
-    // The month is charged whole, as it was expected then.
-    let statement = show(&store, month, None).await.unwrap();
-    assert_eq!(
-        lines(&statement),
-        [line("monthly_fee standard@1", 30, "99.00"), line("minimum standard@1", 30, "401.00")]
-    );
-    subscribe(&place, ("sub_2", "supply", "standard"), ("2026-11-27T16:00:00Z", None)).await;
-    let closed = close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await;
-    assert_eq!(
-        lines(&closed),
-        [
-            line("monthly_fee standard@1", 31, "99.00"),
-            line("monthly_fee standard@1", 31, "99.00"),
-            line("minimum standard@1", 31, "401.00"),
-            line("minimum standard@1", 31, "401.00"),
-            line("monthly_fee standard@1", 3, "9.90"),
-            line("minimum standard@1", 3, "40.10"),
-        ]
-    );
-    assert_eq!(closed[0].totals.adjustments.to_string(), "50.00");
     store.close().await;
 }
 

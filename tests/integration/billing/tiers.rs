@@ -42,7 +42,7 @@ pub(super) fn priced(item: ShareItem) -> Tariff {
 }
 
 /// 3 % up to 1,000.00 and 2 % beyond, by months and apps.
-fn two_bands(walk: Walk) -> TierTerms {
+pub(super) fn two_bands(walk: Walk) -> TierTerms {
     let band = |up_to, percent: i64| TierBand { up_to, percent: percent.into() };
     let bands = vec![band(Some(100_000), 3), band(None, 2)];
     TierTerms { walk, bands, over: Over::Month, across: Across::App, floor: None, cap: None }

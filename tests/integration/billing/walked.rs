@@ -12,7 +12,7 @@ use tollgate::billing::statement::show;
 use tollgate::domain::id::PartnerId;
 use tollgate::domain::money::{Amount, Rounding};
 use tollgate::domain::running_total::TierSum;
-use tollgate::domain::share::{Base, Earned, Held, Payer, Receiver, ShareItem};
+use tollgate::domain::share::{Base, Earned, Held, Receiver, ShareItem};
 use tollgate::domain::split::Split;
 use tollgate::domain::tariff::Tariff;
 use tollgate::domain::tiers::{Across, Over, TierBand, TierTerms, Walk};
@@ -21,7 +21,7 @@ use tollgate::domain::transaction::{Details, Extent, Reach, Transaction, Transac
 use tollgate::domain::usage::UsageRecord;
 use tollgate::store::Store;
 
-use super::lifecycle::{balances, haulier};
+use super::lifecycle::balances;
 use super::on_both_stores;
 use super::oracle::{Band, Prices, comes_to, decimal, rounded, whole};
 use super::seed::{
@@ -53,9 +53,8 @@ struct History {
     cap: Option<i64>,
     without_tax: bool,
     earned: Earned,
-    paid_by: Payer,
-    /// Weights of the platform, the partner and the carrier.
-    split: Option<[u64; 3]>,
+    /// Weights of the platform and the partner.
+    split: Option<[u64; 2]>,
     sales: Vec<Sold>,
     events: Vec<Event>,
 }
@@ -92,8 +91,7 @@ fn any_history() -> impl Strategy<Value = History> {
     let terms = (
         any::<bool>(),
         prop_oneof![Just(Earned::OnSale), Just(Earned::OnSettlement)],
-        prop_oneof![3 => Just(Payer::Partner), 1 => Just(Payer::Merchant)],
-        prop::option::of([1..100_u64, 0..100_u64, 0..100_u64]),
+        prop::option::of([1..100_u64, 0..100_u64]),
     );
     let sold = (prop_oneof![0..50_i64, 0..50_000_i64], 0..=300_i64, 0..2_usize, 0..2_usize);
     let sold = sold.prop_map(|(amount, tax, moment, app)| Sold { amount, tax, moment, app });
@@ -111,7 +109,7 @@ fn any_history() -> impl Strategy<Value = History> {
             });
             let events = events.collect();
             let (rounding, walk, bands, last, over, across, floor, cap) = tiers;
-            let (without_tax, earned, paid_by, split) = terms;
+            let (without_tax, earned, split) = terms;
             History {
                 rounding,
                 walk,
@@ -123,7 +121,6 @@ fn any_history() -> impl Strategy<Value = History> {
                 cap,
                 without_tax,
                 earned,
-                paid_by,
                 split,
                 sales,
                 events,
@@ -151,12 +148,11 @@ impl History {
             cap: self.cap,
         };
         let split = self.split.map(|weights| {
-            let receivers = [Receiver::Platform, Receiver::Partner, Receiver::named("carrier").unwrap()];
+            let receivers = [Receiver::Platform, Receiver::Partner];
             Split::new(receivers.into_iter().zip(weights).collect()).unwrap()
         });
         let item = ShareItem {
             base: Base { tax: if self.without_tax { Held::Out } else { Held::In }, ..Base::default() },
-            paid_by: self.paid_by,
             split,
             earned: self.earned,
             ..tiered(terms)
@@ -170,11 +166,7 @@ impl History {
 
     fn records(&self) -> Vec<UsageRecord> {
         let sales = self.sales.iter().enumerate().map(|(number, sold)| {
-            let details = Details {
-                tax: Some(sold.amount * sold.tax / 1_000),
-                parties: vec![("carrier".parse().unwrap(), PartnerId::new("haulier").unwrap())],
-                ..Details::default()
-            };
+            let details = Details { tax: Some(sold.amount * sold.tax / 1_000), ..Details::default() };
             let sale = Transaction { details, ..sale(&format!("o-{number}"), sold.amount) };
             let (app, at) = (app(APPS[sold.app]), at(MOMENTS[sold.moment]));
             UsageRecord { app, at, ..usage(1 + number as u128, 1, Some(sale)) }
@@ -256,13 +248,6 @@ impl History {
         let left = base - portion(gone);
         if gone + settled >= amount { left } else { portion(settled).min(left) }
     }
-
-    fn payer(&self) -> &'static str {
-        match self.paid_by {
-            Payer::Partner => "partner:partner_1:receivable",
-            Payer::Merchant => "merchant:merchant_1:receivable",
-        }
-    }
 }
 
 /// Records by two nodes in turn, each batch again after it.
@@ -300,22 +285,15 @@ async fn sales_in_any_order_come_to_what_their_net_amount_does(place: Place) {
             };
             let store = fresh.open().await;
             register(&store, &plan("standard", 1), &history.tariff()).await;
-            haulier(&store).await;
             record_by_turns(&store, &shuffled, &sizes).await;
             let accounts = balances(&store).await;
-            let owed = accounts.get(history.payer()).copied().unwrap_or(0);
+            let owed = accounts.get("partner:partner_1:receivable").copied().unwrap_or(0);
             assert_eq!(
                 owed,
                 i128::from(expected),
                 "round {round}, order {order}: {history:#?} {shuffled:#?} {sizes:?}"
             );
-            let stated = stated(&store).await;
-            let is_stated = history.paid_by == Payer::Partner;
-            assert_eq!(
-                stated,
-                if is_stated { expected } else { 0 },
-                "round {round}, order {order}: {history:#?}"
-            );
+            assert_eq!(stated(&store).await, expected, "round {round}, order {order}: {history:#?}");
             store.close().await;
         }
     }
@@ -347,7 +325,7 @@ proptest! {
                 let call = Billable::of(&record).unwrap();
                 let month = Period::of(call.at, &zone());
                 let booking = Booking { period: month, service_period: month };
-                if let Some(family) = family_of(&call, &tariff, month) {
+                if let Some(family) = family_of(&totals, &call, &tariff, month) {
                     totals.load_tiers(family, tiers.clone(), TierSum::default());
                 }
                 match rate_transaction(&call, &tariff, booking, &mut totals) {
@@ -363,6 +341,6 @@ proptest! {
             }
         }
         prop_assert_eq!(moved, history.expected());
-        prop_assert_eq!(charged, if history.paid_by == Payer::Partner { moved } else { 0 });
+        prop_assert_eq!(charged, moved);
     }
 }

@@ -29,6 +29,15 @@ fn what_is_wrong_with_tiers_is_told_at_its_place() {
         "a share has one of percent, graduated and volume",
         Some("an item of its own"),
     );
+    let of_each =
+        |who: &str| format!("bands price the net amount of many sales, each of which may have another {who}");
+    check_share(&beside("paid_by: merchant"), &of_each("merchant"), Some("the partner owes what bands take"));
+    check_share(
+        &beside("split: {platform: 9, merchant: 1}"),
+        &of_each("merchant"),
+        Some("between platform and partner"),
+    );
+    check_share(&beside("split: {partner: 9, carrier: 1}"), &of_each("carrier"), Some("write percent"));
     check_share("paid_by: partner", "a share says how much is taken", Some("percent: 2.5"));
     check_share("percent: 2.5\n      over: month", "sums up nothing", Some("graduated or volume"));
     check_share("percent: 2.5\n      period_cap: 1", "sums up nothing", Some("write cap"));
@@ -46,6 +55,13 @@ fn what_is_wrong_with_tiers_is_told_at_its_place() {
     check_share("volume: [{percent: 101}]", "from 0 to 100", None);
     check_share("volume: [{up_to: 1.001, percent: 3}, {percent: 2}]", "must be an amount in CNY", None);
     check_share("volume: []", "this list must not be empty", None);
+}
+
+#[test]
+fn bands_are_owed_and_given_among_those_who_are_the_same_for_all_sales() {
+    let fine = "      volume: [{percent: 2}]\n      paid_by: partner\n      split: {platform: 7, partner: 3, carrier: 0}\n";
+    let loaded = load_source(&changed(PLAN, "      percent: 2.5\n", fine), &NoValues);
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
 }
 
 #[test]

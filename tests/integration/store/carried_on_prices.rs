@@ -1,6 +1,8 @@
 //! Prices and lines as older programs kept them are read, and go on.
 
-use tollgate::domain::plan::PlanRef;
+use std::time::Duration;
+
+use tollgate::domain::plan::{Dated, Existing, PlanRef};
 use tollgate::domain::tariff::{FeePrice, FeeTerms};
 use tollgate::store::Page;
 
@@ -116,7 +118,7 @@ async fn what_was_noted_of_plan_versions_is_carried_on_in_postgres() {
     what_was_noted_of_plan_versions_is_of_the_prices_that_are_seen_next(Place::postgres().await).await;
 }
 
-/// Versions that an older program kept: of the second it was noted that subscriptions move to it.
+/// Versions that an older program kept: of the second it was noted that subscriptions move to it. What is said of them since holds.
 async fn who_moved_to_a_version_is_known_by_its_notice(place: Place) {
     step(&place, 40).await;
     place.tamper(ONE_APP).await;
@@ -127,8 +129,30 @@ async fn who_moved_to_a_version_is_known_by_its_notice(place: Place) {
         let plan = PlanRef { name: "standard".parse().unwrap(), version };
         store.plan_version(&plan).await.unwrap().unwrap()
     };
-    assert_eq!((kept(1).await.moves, kept(2).await.moves, kept(3).await.moves), (false, true, false));
-    assert!(kept(1).await.tariff.recurring.is_none());
+    for (version, is_moved_to) in [(1, false), (2, true), (3, false)] {
+        let kept = kept(version).await;
+        assert_eq!((kept.moves, kept.is_moved_to()), (None, is_moved_to), "{version}");
+        assert!(kept.tariff.recurring.is_none());
+    }
+    for sql in
+        ["update plan_version set moves = 1, rounding = 'half-even'", "update plan_version set form = 9"]
+    {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
+    let mut transaction = store.begin().await.unwrap();
+    let moves = Existing::Move { notice: Duration::ZERO };
+    for (version, existing) in [(1, moves), (2, Existing::Stay), (2, moves)] {
+        let plan = PlanRef { name: "standard".parse().unwrap(), version };
+        transaction.say_who_moved(&plan, existing).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    for (version, moves) in [(1, Some(true)), (2, Some(false)), (3, None)] {
+        assert_eq!(kept(version).await.moves, moves, "{version}");
+    }
+    assert!(!kept(2).await.is_moved_to());
+    for sql in ["update plan_version set moves = 1", "update plan_version set moves = null"] {
+        assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
+    }
     store.close().await;
     place.tamper("insert into subscription_move values ('s1', 1, 7, 1, 2)").await;
     for sql in ["update subscription_move set at = 0", "delete from subscription_move"] {

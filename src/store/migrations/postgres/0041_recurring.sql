@@ -1,7 +1,20 @@
 -- What subscriptions cost by the month is charged as a month is closed: by no usage record, but by days at versions of their plan.
 
--- Whether subscriptions to earlier versions moved to this one as it came into force; of what older programs kept, its notice says it.
+-- Whether subscriptions to earlier versions moved to this one as it came into force. Of what older programs kept, its notice says it until
+-- a node has written down, once, what its file says.
 alter table plan_version add column moves bigint; -- null: kept by an older program
+drop trigger plan_version_stays on plan_version;
+create trigger plan_version_stays before update on plan_version for each row
+    when (new.plan <> old.plan or new.version <> old.version
+        or old.effective_from is not null and (old.moves is not null or new.moves is null
+            or new.effective_from is distinct from old.effective_from or new.currency <> old.currency or new.rounding <> old.rounding
+            or new.fee is distinct from old.fee or new.free_units <> old.free_units or new.fee_file is distinct from old.fee_file
+            or new.fee_line is distinct from old.fee_line or new.fee_column is distinct from old.fee_column
+            or new.share is distinct from old.share or new.share_file is distinct from old.share_file
+            or new.share_line is distinct from old.share_line or new.share_column is distinct from old.share_column
+            or new.form is distinct from old.form or new.tariff is distinct from old.tariff
+            or new.every_call is distinct from old.every_call))
+    execute function refuse_change();
 
 -- At which version a subscription stood before it was moved, and when that was.
 create table subscription_move (

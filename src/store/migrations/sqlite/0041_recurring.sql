@@ -1,7 +1,19 @@
 -- What subscriptions cost by the month is charged as a month is closed: by no usage record, but by days at versions of their plan.
 
--- Whether subscriptions to earlier versions moved to this one as it came into force; of what older programs kept, its notice says it.
+-- Whether subscriptions to earlier versions moved to this one as it came into force. Of what older programs kept, its notice says it until
+-- a node has written down, once, what its file says.
 alter table plan_version add column moves integer; -- null: kept by an older program
+drop trigger plan_version_stays;
+create trigger plan_version_stays before update on plan_version
+    when new.plan <> old.plan or new.version <> old.version
+        or old.effective_from is not null and (old.moves is not null or new.moves is null
+            or new.effective_from is not old.effective_from or new.currency <> old.currency or new.rounding <> old.rounding
+            or new.fee is not old.fee or new.free_units <> old.free_units or new.fee_file is not old.fee_file
+            or new.fee_line is not old.fee_line or new.fee_column is not old.fee_column or new.share is not old.share
+            or new.share_file is not old.share_file or new.share_line is not old.share_line
+            or new.share_column is not old.share_column or new.form is not old.form or new.tariff is not old.tariff
+            or new.every_call is not old.every_call)
+    begin select raise(abort, 'plan_version is append-only'); end;
 
 -- At which version a subscription stood before it was moved, and when that was.
 create table subscription_move (

@@ -2,7 +2,8 @@
 
 alter table sale add column payer text; -- the merchant who owes the share in the partner's place; null: the partner does
 alter table sale add column price text not null default ''; -- in words; empty: the percentage says all
--- With whose sales it is summed up, app:ID or partner:ID, and of which month, or of all time where that is empty. Null: by itself.
+-- With whose sales it is summed up: app:ID, or those of all apps of a partner, live ones (partner:ID) or of the sandbox (sandbox:ID);
+-- and of which month, or of all time where that is empty. Null: by itself.
 alter table sale add column tier_scope text;
 alter table sale add column tier_month text not null default '';
 alter table sale add column net integer not null default 0; -- of so much of its base a share is earned, if it is summed up
@@ -14,7 +15,7 @@ alter table sale_event add column walked integer not null default 0; -- by which
 
 -- What sales come to together, by the tiers of a plan version.
 create table tier_total (
-    scope text not null, -- app:ID or partner:ID
+    scope text not null, -- as a sale's tier_scope
     product text not null,
     plan text not null,
     plan_version integer not null,

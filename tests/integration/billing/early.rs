@@ -1,0 +1,87 @@
+//! What subscriptions cost by the month is charged as a month is closed before its end: of what comes then, with the next month.
+
+use tollgate::billing::statement::{CloseEarly, close, show};
+use tollgate::domain::usage::UsageRecord;
+use tollgate::store::Store;
+
+use super::on_both_stores;
+use super::recurring::{ALWAYS, close_at, keep, line, lines, monthly, subscribe, with, with_app};
+use super::seed::{at, period, plan, record, record_at, usage, zone};
+use crate::support::stores::Place;
+
+on_both_stores! {
+    who_comes_after_an_early_close_is_charged_with_the_next_month,
+    a_minimum_is_due_beside_one_that_was_charged_before,
+    fees_after_an_early_close_fill_what_was_not_charged_yet,
+}
+
+async fn who_comes_after_an_early_close_is_charged_with_the_next_month(place: Place) {
+    let store = with_app(&place).await;
+    keep(&store, &plan("standard", 1), &with(monthly(9_900), monthly(50_000)), ALWAYS).await;
+    subscribe(&place, ("sub_1", "storefront", "standard"), ("2026-10-31T16:00:00Z", None)).await;
+    let (month, early) = (period("2026-11"), at("2026-11-24T08:00:00Z"));
+    close(&store, month, (&zone(), early), CloseEarly::Allowed).await.unwrap();
+    // The month is charged whole, as it was expected then.
+    let statement = show(&store, month, None).await.unwrap();
+    assert_eq!(
+        lines(&statement),
+        [line("monthly_fee standard@1", 30, "99.00"), line("minimum standard@1", 30, "401.00")]
+    );
+    subscribe(&place, ("sub_2", "supply", "standard"), ("2026-11-27T16:00:00Z", None)).await;
+    let closed = close_at(&store, "2026-12", "2027-01-02T00:00:00Z").await;
+    assert_eq!(
+        lines(&closed),
+        [
+            line("monthly_fee standard@1", 31, "99.00"),
+            line("monthly_fee standard@1", 31, "99.00"),
+            line("minimum standard@1", 31, "401.00"),
+            line("minimum standard@1", 31, "401.00"),
+            line("monthly_fee standard@1", 3, "9.90"),
+            line("minimum standard@1", 3, "40.10"),
+        ]
+    );
+    assert_eq!(closed[0].totals.adjustments.to_string(), "50.00");
+    store.close().await;
+}
+
+/// 500.00 a month, of which a subscription of the first ten days lacks 66.67 when the month is closed on the 15th; another begins on the
+/// 21st.
+async fn closed_early(place: &Place) -> Store {
+    let store = with_app(place).await;
+    keep(&store, &plan("standard", 1), &with(None, monthly(50_000)), ALWAYS).await;
+    let ended = Some("2026-11-10T16:00:00Z");
+    subscribe(place, ("sub_a", "storefront", "standard"), ("2026-10-31T16:00:00Z", ended)).await;
+    let (at_first, early) = (at("2026-11-05T08:00:00Z"), at("2026-11-15T08:00:00Z"));
+    record_at(&store, at_first, 1, &[UsageRecord { at: at_first, ..usage(1, 100, None) }]).await;
+    close(&store, period("2026-11"), (&zone(), early), CloseEarly::Allowed).await.unwrap();
+    assert_eq!(
+        lines(&show(&store, period("2026-11"), None).await.unwrap()),
+        [line("service_fee standard@1", 100, "100.00"), line("minimum standard@1", 10, "66.67")]
+    );
+    subscribe(place, ("sub_b", "storefront", "standard"), ("2026-11-20T16:00:00Z", None)).await;
+    store
+}
+
+/// The lines of December, whose own minimum is 500.00.
+async fn december(store: &Store) -> Vec<(String, u64, String)> {
+    let mut lines = lines(&close_at(store, "2026-12", "2027-01-02T00:00:00Z").await);
+    let own = lines.iter().position(|one| *one == line("minimum standard@1", 31, "500.00"));
+    lines.remove(own.unwrap());
+    lines
+}
+
+async fn a_minimum_is_due_beside_one_that_was_charged_before(place: Place) {
+    let store = closed_early(&place).await;
+    assert_eq!(december(&store).await, [line("minimum standard@1", 10, "166.67")]);
+    store.close().await;
+}
+
+async fn fees_after_an_early_close_fill_what_was_not_charged_yet(place: Place) {
+    let store = closed_early(&place).await;
+    record(&store, 2, &[usage(2, 150, None)]).await;
+    assert_eq!(
+        december(&store).await,
+        [line("service_fee standard@1", 150, "150.00"), line("minimum standard@1", 10, "16.67")]
+    );
+    store.close().await;
+}
