@@ -151,8 +151,8 @@ impl QuotaPurse {
 
     /// Puts units in that were taken out, and could not be given back.
     pub fn put_again(&self, units: i64) {
-        self.leased.fetch_add(units, Ordering::AcqRel);
-        self.left.fetch_add(units, Ordering::AcqRel);
+        add(&self.leased, units);
+        add(&self.left, units);
     }
 
     /// Says that there are no more for now. Until [`Self::may_ask_again`], it is not asked again.
@@ -179,7 +179,7 @@ impl QuotaPurse {
         let fewer = |left: i64| (left > kept).then_some(kept);
         let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
         let taken = before.map_or(0, |before| before - kept);
-        self.leased.fetch_sub(taken, Ordering::AcqRel);
+        add(&self.leased, taken.saturating_neg());
         taken
     }
 
@@ -193,6 +193,13 @@ impl QuotaPurse {
             self.desk.bell.notify_one();
         }
     }
+}
+
+/// Adds to a sum, which stays where it cannot be told any more.
+fn add(sum: &AtomicI64, units: i64) {
+    let added = |sum: i64| Some(sum.saturating_add(units));
+    // It always has a next value.
+    let _ = sum.fetch_update(Ordering::AcqRel, Ordering::Acquire, added);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -230,7 +237,7 @@ impl QuotaHold {
     pub fn settle(mut self, used: u64) {
         let held = std::mem::take(&mut self.units);
         let [held, used] = [held, used].map(|units| i64::try_from(units).unwrap_or(i64::MAX));
-        self.purse.left.fetch_add(held.saturating_sub(used), Ordering::AcqRel);
+        add(&self.purse.left, held.saturating_sub(used));
     }
 
     /// What it holds is used.
@@ -242,7 +249,7 @@ impl QuotaHold {
 impl Drop for QuotaHold {
     fn drop(&mut self) {
         if let (true, Ok(units)) = (self.units > 0, i64::try_from(self.units)) {
-            self.purse.left.fetch_add(units, Ordering::AcqRel);
+            add(&self.purse.left, units);
         }
     }
 }
@@ -379,6 +386,11 @@ mod tests {
         purse.take(2).unwrap().keep();
         assert_eq!((purse.leave(1), purse.left(), purse.used()), (1, 1, 33));
         assert_eq!(purse.leave(1), 0);
+        let (one, two) = (purse.take(0).unwrap(), purse.take(1).unwrap());
+        one.settle(u64::MAX);
+        two.settle(u64::MAX);
+        assert_eq!(purse.left(), i64::MIN, "it does not wrap");
+        assert!(purse.take(1).is_none());
     }
 
     #[tokio::test]
