@@ -48,12 +48,12 @@ impl TryFrom<LeasedRow> for QuotaLeased {
     }
 }
 
-/// The key of a window, of which values 1 to 5 are.
+/// The key of a window, of which values 1 to 6 are.
 macro_rules! of_window {
     ($head:literal, $tail:literal) => {
         concat!(
             $head,
-            " where app = $1 and plan = $2 and quota = $3 and counts = $4 and window_from = $5",
+            " where app = $1 and plan = $2 and quota = $3 and counts = $4 and window_from = $5 and window_until = $6",
             $tail
         )
     };
@@ -67,6 +67,7 @@ macro_rules! bound {
             .bind($window.quota.as_str())
             .bind($window.of.name())
             .bind($window.from.as_micros())
+            .bind($window.until.as_micros())
     };
 }
 
@@ -81,11 +82,10 @@ impl Transaction {
                 sqlx::query(
                     "insert into quota_use (app, plan, quota, counts, window_from, window_until, leased) \
                      values ($1, $2, $3, $4, $5, $6, 0) \
-                     on conflict (app, plan, quota, counts, window_from) do nothing",
+                     on conflict (app, plan, quota, counts, window_from, window_until) do nothing",
                 ),
                 window
             )
-            .bind(window.until.as_micros())
             .execute(db)
             .await
             .map(|_| ())
@@ -108,22 +108,21 @@ impl Transaction {
         on!(self.connection(), db => {
             bound!(
                 sqlx::query(
-                    "insert into quota_lease (app, plan, quota, counts, window_from, node, window_until, leased) \
+                    "insert into quota_lease (app, plan, quota, counts, window_from, window_until, node, leased) \
                      values ($1, $2, $3, $4, $5, $6, $7, $8) \
-                     on conflict (app, plan, quota, counts, window_from, node) \
+                     on conflict (app, plan, quota, counts, window_from, window_until, node) \
                      do update set leased = quota_lease.leased + excluded.leased",
                 ),
                 window
             )
             .bind(node.as_str())
-            .bind(window.until.as_micros())
             .bind(integer(units))
             .execute(db)
             .await
             .map(|_| ())
         })?;
         on!(self.connection(), db => {
-            bound!(sqlx::query(of_window!("update quota_use set leased = leased + $6", "")), window)
+            bound!(sqlx::query(of_window!("update quota_use set leased = leased + $7", "")), window)
                 .bind(integer(units))
                 .execute(db)
                 .await
@@ -143,7 +142,7 @@ impl Transaction {
         units: u64,
     ) -> Result<(), StoreError> {
         on!(self.connection(), db => {
-            bound!(sqlx::query(of_window!("update quota_lease set leased = leased - $7", " and node = $6")), window)
+            bound!(sqlx::query(of_window!("update quota_lease set leased = leased - $8", " and node = $7")), window)
                 .bind(node.as_str())
                 .bind(integer(units))
                 .execute(db)
@@ -151,7 +150,7 @@ impl Transaction {
                 .map(|_| ())
         })?;
         on!(self.connection(), db => {
-            bound!(sqlx::query(of_window!("update quota_use set leased = leased - $6", "")), window)
+            bound!(sqlx::query(of_window!("update quota_use set leased = leased - $7", "")), window)
                 .bind(integer(units))
                 .execute(db)
                 .await
@@ -173,7 +172,7 @@ impl Transaction {
             sqlx::query_as(
                 "select app, plan, quota, counts, window_from, window_until, leased from quota_lease \
                  where node = $1 and leased > 0 and window_until > $2 \
-                 order by app, plan, quota, counts, window_from",
+                 order by app, plan, quota, counts, window_from, window_until",
             )
             .bind(node.as_str())
             .bind(now.as_micros())

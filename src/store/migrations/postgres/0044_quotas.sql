@@ -8,7 +8,7 @@ create table quota_use (
     window_from bigint not null,
     window_until bigint not null,
     leased bigint not null check (leased >= 0),
-    primary key (app, plan, quota, counts, window_from)
+    primary key (app, plan, quota, counts, window_from, window_until)
 );
 create index quota_use_by_time on quota_use (window_until);
 
@@ -18,10 +18,10 @@ create table quota_lease (
     quota text collate "C" not null,
     counts text collate "C" not null check (counts in ('calls', 'units')),
     window_from bigint not null,
-    node text collate "C" not null,
     window_until bigint not null,
+    node text collate "C" not null,
     leased bigint not null check (leased >= 0),
-    primary key (app, plan, quota, counts, window_from, node)
+    primary key (app, plan, quota, counts, window_from, window_until, node)
 );
 create index quota_lease_by_time on quota_lease (window_until);
 create index quota_lease_of_node on quota_lease (node) where leased > 0;

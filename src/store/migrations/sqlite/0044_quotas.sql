@@ -8,7 +8,7 @@ create table quota_use (
     window_from integer not null,
     window_until integer not null,
     leased integer not null check (leased >= 0),
-    primary key (app, plan, quota, counts, window_from)
+    primary key (app, plan, quota, counts, window_from, window_until)
 ) strict, without rowid;
 create index quota_use_by_time on quota_use (window_until);
 
@@ -18,10 +18,10 @@ create table quota_lease (
     quota text not null,
     counts text not null check (counts in ('calls', 'units')),
     window_from integer not null,
-    node text not null,
     window_until integer not null,
+    node text not null,
     leased integer not null check (leased >= 0),
-    primary key (app, plan, quota, counts, window_from, node)
+    primary key (app, plan, quota, counts, window_from, window_until, node)
 ) strict, without rowid;
 create index quota_lease_by_time on quota_lease (window_until);
 create index quota_lease_of_node on quota_lease (node) where leased > 0;
