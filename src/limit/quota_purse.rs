@@ -101,6 +101,12 @@ impl QuotaPurse {
         u64::try_from(wanted.saturating_sub(self.left())).unwrap_or(0)
     }
 
+    /// Whether a call waits.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > 0
+    }
+
     /// Takes units, all or none. None are always there.
     #[must_use]
     pub fn take(self: &Arc<Self>, units: u64) -> Option<QuotaHold> {
@@ -143,14 +149,14 @@ impl QuotaPurse {
 
     /// Puts units in that were leased.
     pub fn put(&self, units: u64) {
-        let units = i64::try_from(units).unwrap_or(i64::MAX);
-        self.low.store(units / LOW, Ordering::Relaxed);
+        self.low.store(i64::try_from(units).unwrap_or(i64::MAX) / LOW, Ordering::Relaxed);
         self.put_again(units);
         self.answered.notify_waiters();
     }
 
     /// Puts units in that were taken out, and could not be given back.
-    pub fn put_again(&self, units: i64) {
+    pub fn put_again(&self, units: u64) {
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
         add(&self.leased, units);
         add(&self.left, units);
     }
@@ -175,12 +181,12 @@ impl QuotaPurse {
 
     /// Takes out what no call holds, but for so many, to be given back; gives how many those are.
     #[must_use]
-    pub fn leave(&self, kept: i64) -> i64 {
+    pub fn leave(&self, kept: i64) -> u64 {
         let fewer = |left: i64| (left > kept).then_some(kept);
         let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
         let taken = before.map_or(0, |before| before - kept);
         add(&self.leased, taken.saturating_neg());
-        taken
+        u64::try_from(taken).unwrap_or(0)
     }
 
     fn is_silent(&self) -> bool {
