@@ -2,13 +2,17 @@
 //! the books have of it, so a node that was killed leases no less than before for what it had not used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::domain::balance::Run;
 use crate::domain::id::{AppId, NodeId};
 use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Timestamp;
 use crate::limit::quota_purse::QuotaPurses;
-use crate::store::quota_lease::QuotaLeased;
+use crate::store::quota_lease::{QuotaLease, QuotaLeased};
 use crate::store::{Store, StoreError};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What a node asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,26 +23,39 @@ pub struct Wanted {
     pub ahead: u64,
 }
 
-/// Leases of a window to a node; gives how many, which may be fewer than are missing.
+/// Windows of which one transaction leases or takes back: others want to lease, too.
+pub const AT_ONCE: usize = 32;
+
+/// Leases of windows to a run of a node, whose journal has that last record: in one transaction, so no more than [`AT_ONCE`]. Gives how
+/// many of each, which may be fewer than are missing.
 ///
 /// # Errors
 /// [`StoreError`]; if the store did not say whether it has leased, what it has comes back at the node's next start.
 pub async fn grant(
     store: &Store,
-    node: &NodeId,
-    window: &QuotaWindow,
-    wanted: Wanted,
-) -> Result<u64, StoreError> {
+    (run, behind): (&Run, u64),
+    windows: &[(&QuotaWindow, Wanted)],
+) -> Result<Vec<u64>, StoreError> {
+    let mut granted = vec![0; windows.len()];
+    let mut places: Vec<_> = granted.iter_mut().zip(windows).collect();
+    // All lock in one order.
+    places.sort_by(|(_, (one, _)), (_, (other, _))| one.key().cmp(&other.key()));
     let mut transaction = store.begin().await?;
-    let leased = transaction.lock_quota(window).await?;
-    let units = share(window.most.saturating_sub(leased), wanted);
-    if units > 0 {
-        transaction.lease_quota(window, node, units).await?;
-        transaction.commit().await?;
-    } else {
-        transaction.roll_back().await?;
+    let mut has_leased = false;
+    for (granted, (window, wanted)) in places {
+        let leased = transaction.lock_quota(window).await?;
+        let units = share(window.most.saturating_sub(leased), *wanted);
+        if units > 0 {
+            transaction.lease_quota(window, (run, behind), units).await?;
+            (*granted, has_leased) = (units, true);
+        }
     }
-    Ok(units)
+    if has_leased {
+        transaction.commit().await?
+    } else {
+        transaction.roll_back().await?
+    }
+    Ok(granted)
 }
 
 /// For calls to come there is at most half of what is left: others want some, too, and so the last ones go to calls that wait.
@@ -49,53 +66,103 @@ fn share(left: u64, Wanted { missing, ahead }: Wanted) -> u64 {
     }
 }
 
-/// Gives back what a node has leased, and has not used. If the store does not say whether it has it, it must not be used again: it comes
-/// back at the node's next start.
+/// Gives back what a run of a node has leased of windows, and has not used: in one transaction, so of no more than [`AT_ONCE`]. If the
+/// store does not say whether it has it, it must not be used again: it comes back at the node's next start.
 ///
 /// # Errors
 /// [`StoreError`]; the node has it still then.
-pub async fn give_back(
-    store: &Store,
-    node: &NodeId,
-    window: &QuotaWindow,
-    units: u64,
-) -> Result<(), StoreError> {
+pub async fn give_back(store: &Store, run: &Run, unused: &[(&QuotaWindow, u64)]) -> Result<(), StoreError> {
+    let mut unused = unused.to_vec();
+    unused.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
     let mut transaction = store.begin().await?;
-    transaction.lock_quota(window).await?;
-    transaction.give_back_quota(window, node, units).await?;
+    for (window, units) in unused {
+        transaction.lock_quota(window).await?;
+        transaction.give_back_quota(window, run, units).await?;
+    }
     if let Err(error) = transaction.commit().await {
-        tracing::warn!(%error, "the store did not say whether it took back a part of a quota");
+        tracing::warn!(%error, "the store did not say whether it took back parts of quotas");
     }
     Ok(())
 }
 
-/// Gives back what a node has leased, of windows that run at `now`, and the books do not have, once its journal is recorded up to
-/// `reached`. Gives whether it was done. The node must not have leased anything since.
+/// Has it that a run of a node has leased nothing yet: runs that began where it does have used nothing, and what they leased comes back.
+///
+/// # Errors
+/// [`StoreError`]; to be begun again then.
+pub async fn begin(store: &Store, run: &Run, now: Timestamp) -> Result<(), StoreError> {
+    let leases = store.quota_leases(&run.node, run.since..u64::MAX, now).await?;
+    for some in leases.chunks(AT_ONCE) {
+        close(store, &run.node, some.iter().map(|lease| (lease, lease.leased)).collect()).await?;
+    }
+    Ok(())
+}
+
+/// What earlier runs of a node have leased of windows that run at `now`, and what is not settled: of each window by runs.
 ///
 /// # Errors
 /// [`StoreError`].
+pub async fn earlier(store: &Store, run: &Run, now: Timestamp) -> Result<Vec<Vec<QuotaLease>>, StoreError> {
+    let leases = store.quota_leases(&run.node, 0..run.since, now).await?;
+    Ok(leases.chunk_by(|one, other| one.window == other.window).map(<[_]>::to_vec).collect())
+}
+
+/// Whether the books have all records of earlier runs of a node.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn is_recorded(store: &Store, run: &Run) -> Result<bool, StoreError> {
+    let mut reading = store.begin_reading().await?;
+    let place = reading.journal_place(run.node.as_str()).await?;
+    reading.roll_back().await?;
+    Ok(place.sequence >= run.since)
+}
+
+/// Settles what [`earlier`] runs of a node have leased of one window, once all of theirs [`is_recorded`]: what the books have of calls
+/// under the quota is used, and the rest comes back. `is_under` says which plan versions have it.
+///
+/// # Errors
+/// [`StoreError`]; to be tried again then.
 pub async fn settle(
     store: &Store,
-    node: &NodeId,
-    (reached, now): (u64, Timestamp),
-) -> Result<bool, StoreError> {
-    // To sum up a month takes its time, and others want to write: what the books have of the run before does not change any more.
-    let mut reading = store.begin_reading().await?;
-    let is_recorded = reading.journal_place(node.as_str()).await?.sequence >= reached;
-    let mut surplus = Vec::new();
-    for QuotaLeased { window, leased } in reading.quotas_of_node(node, now).await? {
-        if !is_recorded {
-            reading.roll_back().await?;
-            return Ok(false);
+    run: &Run,
+    leases: &[QuotaLease],
+    is_under: impl Fn(u32) -> bool,
+) -> Result<(), StoreError> {
+    let ends = leases.iter().skip(1).map(|next| next.since).chain([run.since]);
+    let mut unused = Vec::with_capacity(leases.len());
+    for (lease, last) in leases.iter().zip(ends) {
+        let mut used = 0_u64;
+        // Of a day at a time: a month is too much for one question.
+        for day in days(&lease.window) {
+            let records = (&run.node, lease.behind, last);
+            let by_version = store.recorded_of_quota(&lease.window, day, records).await?;
+            let under = by_version.into_iter().filter(|(version, _)| is_under(*version));
+            used = under.fold(used, |used, (_, units)| used.saturating_add(units));
         }
-        let used = reading.recorded_of_quota(&window, node).await?;
-        surplus.push((window, leased.saturating_sub(used)));
+        unused.push((lease, lease.leased.saturating_sub(used)));
     }
-    reading.roll_back().await?;
-    for (window, units) in surplus.into_iter().filter(|(_, units)| *units > 0) {
-        give_back(store, node, &window, units).await?;
+    close(store, &run.node, unused).await
+}
+
+async fn close(
+    store: &Store,
+    node: &NodeId,
+    leases: Vec<(&QuotaLease, u64)>,
+) -> Result<(), StoreError> {
+    let mut transaction = store.begin().await?;
+    for (lease, unused) in leases {
+        transaction.lock_quota(&lease.window).await?;
+        transaction.settle_quota_lease(node, lease, unused).await?;
     }
-    Ok(true)
+    transaction.commit().await
+}
+
+/// A window by days of UTC, as usage is kept.
+fn days(window: &QuotaWindow) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    let (from, until) = (window.from, window.until);
+    let end = move |from: Timestamp| from.rounded_down(DAY).plus(DAY).min(until);
+    let next = move |(_, from): &(Timestamp, Timestamp)| (*from < until).then(|| (*from, end(*from)));
+    std::iter::successors((from < until).then(|| (from, end(from))), next)
 }
 
 /// What is left of quotas, for those who ask.
@@ -143,6 +210,25 @@ impl LeftOfQuotas {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_days_of_a_window_are_all_of_it() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let window = QuotaWindow {
+            app: AppId::new("app_1").unwrap(),
+            plan: "standard".parse().unwrap(),
+            quota: "monthly".parse().unwrap(),
+            of: crate::domain::plan::Quantity::Calls,
+            most: 1,
+            from: at("2026-10-29T23:00:00Z"),
+            until: at("2026-11-01T12:00:00Z"),
+        };
+        let ends = ["2026-10-29T23:00:00Z", "2026-10-30T00:00:00Z", "2026-10-31T00:00:00Z"];
+        let ends = [&ends[..], &["2026-11-01T00:00:00Z", "2026-11-01T12:00:00Z"]].concat();
+        let expected: Vec<_> = ends.windows(2).map(|day| (at(day[0]), at(day[1]))).collect();
+        assert_eq!(days(&window).collect::<Vec<_>>(), expected);
+        assert_eq!(days(&QuotaWindow { until: window.from, ..window }).count(), 0);
+    }
 
     #[test]
     fn the_last_ones_go_to_calls_that_wait() {

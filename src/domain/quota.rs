@@ -82,6 +82,14 @@ pub struct QuotaWindow {
     pub until: Timestamp,
 }
 
+impl QuotaWindow {
+    /// What it is known by wherever all nodes share it: those of one key are one window, however many each says it has.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str, &str, &'static str, Timestamp, Timestamp) {
+        (self.app.as_str(), self.plan.as_str(), self.quota.as_str(), self.of.name(), self.from, self.until)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

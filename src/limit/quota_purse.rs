@@ -101,6 +101,12 @@ impl QuotaPurse {
         u64::try_from(wanted.saturating_sub(self.left())).unwrap_or(0)
     }
 
+    /// Whether a call waits.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > 0
+    }
+
     /// Takes units, all or none. None are always there.
     #[must_use]
     pub fn take(self: &Arc<Self>, units: u64) -> Option<QuotaHold> {
@@ -143,16 +149,16 @@ impl QuotaPurse {
 
     /// Puts units in that were leased.
     pub fn put(&self, units: u64) {
-        let units = i64::try_from(units).unwrap_or(i64::MAX);
-        self.low.store(units / LOW, Ordering::Relaxed);
+        self.low.store(i64::try_from(units).unwrap_or(i64::MAX) / LOW, Ordering::Relaxed);
         self.put_again(units);
         self.answered.notify_waiters();
     }
 
     /// Puts units in that were taken out, and could not be given back.
-    pub fn put_again(&self, units: i64) {
-        self.leased.fetch_add(units, Ordering::AcqRel);
-        self.left.fetch_add(units, Ordering::AcqRel);
+    pub fn put_again(&self, units: u64) {
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        add(&self.leased, units);
+        add(&self.left, units);
     }
 
     /// Says that there are no more for now. Until [`Self::may_ask_again`], it is not asked again.
@@ -175,12 +181,12 @@ impl QuotaPurse {
 
     /// Takes out what no call holds, but for so many, to be given back; gives how many those are.
     #[must_use]
-    pub fn leave(&self, kept: i64) -> i64 {
+    pub fn leave(&self, kept: i64) -> u64 {
         let fewer = |left: i64| (left > kept).then_some(kept);
         let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
         let taken = before.map_or(0, |before| before - kept);
-        self.leased.fetch_sub(taken, Ordering::AcqRel);
-        taken
+        add(&self.leased, taken.saturating_neg());
+        u64::try_from(taken).unwrap_or(0)
     }
 
     fn is_silent(&self) -> bool {
@@ -193,6 +199,13 @@ impl QuotaPurse {
             self.desk.bell.notify_one();
         }
     }
+}
+
+/// Adds to a sum, which stays where it cannot be told any more.
+fn add(sum: &AtomicI64, units: i64) {
+    let added = |sum: i64| Some(sum.saturating_add(units));
+    // It always has a next value.
+    let _ = sum.fetch_update(Ordering::AcqRel, Ordering::Acquire, added);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -230,7 +243,7 @@ impl QuotaHold {
     pub fn settle(mut self, used: u64) {
         let held = std::mem::take(&mut self.units);
         let [held, used] = [held, used].map(|units| i64::try_from(units).unwrap_or(i64::MAX));
-        self.purse.left.fetch_add(held.saturating_sub(used), Ordering::AcqRel);
+        add(&self.purse.left, held.saturating_sub(used));
     }
 
     /// What it holds is used.
@@ -242,7 +255,7 @@ impl QuotaHold {
 impl Drop for QuotaHold {
     fn drop(&mut self) {
         if let (true, Ok(units)) = (self.units > 0, i64::try_from(self.units)) {
-            self.purse.left.fetch_add(units, Ordering::AcqRel);
+            add(&self.purse.left, units);
         }
     }
 }
@@ -379,6 +392,11 @@ mod tests {
         purse.take(2).unwrap().keep();
         assert_eq!((purse.leave(1), purse.left(), purse.used()), (1, 1, 33));
         assert_eq!(purse.leave(1), 0);
+        let (one, two) = (purse.take(0).unwrap(), purse.take(1).unwrap());
+        one.settle(u64::MAX);
+        two.settle(u64::MAX);
+        assert_eq!(purse.left(), i64::MIN, "it does not wrap");
+        assert!(purse.take(1).is_none());
     }
 
     #[tokio::test]

@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::keyed::State;
 use crate::domain::plan::Rate;
 
-/// Entries of a cell. Beyond, the oldest call under way counts for good by what was known of it beforehand.
+/// Entries of a cell. Beyond, the oldest call under way is as if it had come with those before it: what it does not use is there again
+/// when it ends, and what it used beyond is taken then.
 const MOST: usize = 1024;
 
 /// The state of one limit in units for one key. Its lock is held for a few additions, and waited for by calls of the same app alone.
@@ -49,7 +50,7 @@ impl UnitCell {
         let remaining = full.saturating_sub(ahead) / flow.each;
         let number = flow.begin(now, units);
         drop(flow);
-        let taken = Taken { cell: self.clone(), number, used: Some(0) };
+        let taken = Taken { cell: self.clone(), number, units, used: Some(0) };
         Ok((taken, u32::try_from(remaining).unwrap_or(u32::MAX)))
     }
 
@@ -86,6 +87,7 @@ impl State for UnitCell {
 pub struct Taken {
     cell: Arc<UnitCell>,
     number: u64,
+    units: u64,
     /// So many as it took, if not others.
     used: Option<u64>,
 }
@@ -104,7 +106,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.cell.lock().end(self.number, self.used);
+        self.cell.lock().end((self.number, self.units), self.used.unwrap_or(self.units));
     }
 }
 
@@ -115,6 +117,8 @@ struct Flow {
     each: u64,
     /// The theoretical arrival time before the first entry.
     before: u64,
+    /// When the last of the units came that are counted in it: it is never earlier.
+    came: u64,
     /// Calls under way, and between two of them one entry for all that has ended, in the order in which they came. The first is under way.
     entries: VecDeque<Counted>,
     /// The number of the next call.
@@ -162,13 +166,22 @@ impl Flow {
         number
     }
 
-    /// A call is no longer under way, and has used so many units, or what it took.
-    fn end(&mut self, number: u64, used: Option<u64>) {
-        let Ok(place) = self.entries.binary_search_by_key(&number, |counted| counted.number) else { return };
-        let Some(counted) = self.entries.get_mut(place) else { return };
-        counted.is_under_way = false;
-        counted.units = used.unwrap_or(counted.units);
-        self.join(place);
+    /// A call is no longer under way that took so many units, and has used so many.
+    fn end(&mut self, (number, taken): (u64, u64), used: u64) {
+        let place = self.entries.binary_search_by_key(&number, |counted| counted.number);
+        match place.ok().and_then(|place| Some((place, self.entries.get_mut(place)?))) {
+            Some((place, counted)) => {
+                counted.is_under_way = false;
+                counted.units = used;
+                self.join(place);
+            }
+            // It is one of the oldest, of which is known only what all took together.
+            None => {
+                let [more, fewer] = [used.saturating_sub(taken), taken.saturating_sub(used)]
+                    .map(|units| units.saturating_mul(self.each));
+                self.before = self.before.saturating_add(more).saturating_sub(fewer).max(self.came);
+            }
+        }
         self.arrival = self.entries.iter().fold(self.before, |arrival, one| one.after(arrival, self.each));
     }
 
@@ -188,6 +201,7 @@ impl Flow {
             && let Some(counted) = self.entries.pop_front()
         {
             self.before = counted.after(self.before, self.each);
+            self.came = self.came.max(counted.at);
         }
     }
 
@@ -209,7 +223,7 @@ impl Flow {
             Some(ahead) => now.saturating_add(scaled(ahead)),
             None => now.saturating_sub(scaled(now - time)),
         };
-        self.before = moved(self.before);
+        (self.before, self.came) = (moved(self.before), moved(self.came));
         self.entries.iter_mut().for_each(|counted| counted.at = moved(counted.at));
         self.arrival = self.entries.iter().fold(self.before, |arrival, one| one.after(arrival, each));
     }

@@ -11,14 +11,26 @@ pub struct KnownUnits {
     pub expression: Expression,
     /// What it asks for of the query.
     pub query: AskedNames,
+    /// The least it says: a guess that the caller makes may not be that the call is nothing.
+    pub least: u64,
 }
 
 impl KnownUnits {
-    /// By this expression; `None` if it reads a body, or the answer.
+    /// By the expression that says how many they are; `None` if it reads a body, or the answer.
     #[must_use]
     pub fn by(expression: &Expression) -> Option<Self> {
+        Self::at_least(0, expression)
+    }
+
+    /// By an expression that guesses how many they are, but at least 1.
+    #[must_use]
+    pub fn guessed(expression: &Expression) -> Option<Self> {
+        Self::at_least(1, expression)
+    }
+
+    fn at_least(least: u64, expression: &Expression) -> Option<Self> {
         let is_of_head = expression.paths("response").is_empty() && !reads_body(expression, "request");
         let query = || AskedNames::of(expression.names_of("request", "query"));
-        is_of_head.then(|| Self { query: query(), expression: expression.clone() })
+        is_of_head.then(|| Self { query: query(), expression: expression.clone(), least })
     }
 }

@@ -289,7 +289,7 @@ impl Node {
         sweeping.push(tokio::spawn(Retention::of(&journal, services.store.clone(), live, at).run()));
         let stop_drain = CancellationToken::new();
         let run = Run { node: settings.node.clone(), since: journal.state().committed() };
-        let quotas = Quotas::start(&services, quotas.purses(), (&run.node, run.since));
+        let quotas = Quotas::start(&services, quotas.purses(), &journal, run.clone());
         let leases = Leases::start(&services.store, purses, Known::of(&services, &journal), run);
         let draining = start_drain((recorder, drained.clone()), &journal, &stop_drain);
         Ok(Self {
@@ -344,7 +344,7 @@ impl Node {
             tracing::warn!("not all of the journal is in the books; the rest is recorded at the next start");
         }
         self.leases.stop(journaled.committed()).await;
-        self.quotas.stop(journaled.committed()).await;
+        self.quotas.stop().await;
         let Services { store, last_uses, key_uses, .. } = &self.services;
         let last_uses = async {
             housekeeping::write_last_uses(store, last_uses).await;

@@ -1,20 +1,29 @@
 //! Keeps what a node has leased of quotas filled, as [`super::leases`] does for balances: leases for calls that wait and for those to
 //! come, and gives back what nobody uses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle as Task;
-use tokio::time::MissedTickBehavior;
+use futures_util::FutureExt;
+use tokio::task::{JoinHandle as Task, JoinSet};
+use tokio::time::{Interval, MissedTickBehavior};
 
+use self::giving::give_back_all;
+use self::settling::{Unsettled, settle_earlier};
 use super::node::Services;
-use crate::billing::quota::{Wanted, give_back, grant, settle};
-use crate::domain::id::NodeId;
+use crate::billing::quota::{AT_ONCE, Wanted, begin, grant};
+use crate::domain::balance::Run;
 use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Clock;
+use crate::journal::journal::Journal;
+use crate::journal::state::State;
 use crate::limit::quota_purse::{QuotaPurse, QuotaPurses};
 use crate::store::{Store, StoreError};
+
+mod giving;
+mod settling;
 
 /// How often purses are looked over: for so long it is remembered that a quota is used up, too.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,8 +35,6 @@ const AHEAD: (u64, u64) = (16, 65_536);
 const SURPLUS: u64 = 4;
 /// Looks between which it is told once that the store refuses: a minute's.
 const WARN_LOOKS: u64 = 60;
-/// How soon it is looked again whether the journal of the run before is recorded.
-const SETTLE_AGAIN: Duration = Duration::from_millis(50);
 /// How soon the store is asked again that did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long an orderly stop waits for what is left to be given back.
@@ -35,52 +42,91 @@ const STOP_TIME: Duration = Duration::from_secs(2);
 
 /// What leases of a node.
 pub(super) struct Quotas {
+    lessee: Lessee,
+    tasks: [Task<()>; 2],
+}
+
+/// Who leases, and for what.
+#[derive(Clone)]
+struct Lessee {
     store: Store,
-    node: NodeId,
-    clock: Arc<dyn Clock>,
-    keeping: Task<()>,
+    run: Run,
+    journal: Arc<State>,
+    purses: Arc<QuotaPurses>,
 }
 
 impl Quotas {
-    /// Begins to lease, once the journal is recorded up to `reached`, where it ended when the node started: until then it is not
-    /// known what the run before has used.
-    pub(super) fn start(
-        services: &Services,
-        purses: Arc<QuotaPurses>,
-        (node, reached): (&NodeId, u64),
-    ) -> Self {
-        let (store, node, clock) = (services.store.clone(), node.clone(), services.clock.clone());
+    /// Begins to lease. What earlier runs have leased and not used is given back besides, once their journal is recorded.
+    pub(super) fn start(services: &Services, purses: Arc<QuotaPurses>, journal: &Journal, run: Run) -> Self {
+        let journal = journal.state().clone();
+        let lessee = Lessee { store: services.store.clone(), run, journal, purses };
+        let unsettled = Arc::<Unsettled>::default();
         let keeper = Keeper {
-            store: store.clone(),
-            node: node.clone(),
-            clock: clock.clone(),
-            purses,
+            lessee: lessee.clone(),
+            clock: services.clock.clone(),
+            unsettled: unsettled.clone(),
+            queue: Vec::new(),
             paces: HashMap::default(),
+            giving: JoinSet::new(),
             looks: 0,
             warned: None,
         };
-        Self { store, node, clock, keeping: tokio::spawn(keeper.keep(reached)) }
+        let known = (services.live.clone(), services.clock.clone());
+        let settling = settle_earlier((lessee.store.clone(), lessee.run.clone()), known, unsettled);
+        Self { lessee, tasks: [tokio::spawn(keeper.keep()), tokio::spawn(settling)] }
     }
 
-    /// Leases no more, and gives back what was not used if the journal is recorded up to `reached`, its end. No core may run any more.
-    pub(super) async fn stop(self, reached: u64) {
-        let Self { store, node, clock, keeping } = self;
-        keeping.abort();
-        // Else it might lease while all is given back.
-        let _ = keeping.await;
-        let settled = tokio::time::timeout(STOP_TIME, settle(&store, &node, (reached, clock.now()))).await;
-        if !matches!(settled, Ok(Ok(true))) {
+    /// Leases no more but for what is owed, and gives back what was not used. No core may run any more.
+    pub(super) async fn stop(self) {
+        let Self { lessee, tasks } = self;
+        for task in tasks {
+            task.abort();
+            // Else it might lease while all is given back.
+            let _ = task.await;
+        }
+        if tokio::time::timeout(STOP_TIME, lessee.leave()).await.is_err() {
             tracing::warn!("what this node has leased of quotas is given back at its next start");
         }
     }
 }
 
+impl Lessee {
+    /// Leases for purses, which are no more than [`AT_ONCE`].
+    async fn grant(&self, asking: &[(Arc<QuotaPurse>, Wanted)]) -> Result<Vec<u64>, StoreError> {
+        let windows: Vec<_> = asking.iter().map(|(purse, wanted)| (purse.window(), *wanted)).collect();
+        grant(&self.store, (&self.run, self.journal.committed()), &windows).await
+    }
+
+    async fn leave(self) {
+        let all = self.purses.all();
+        let owing = all.iter().filter(|purse| purse.left() < 0);
+        let owing = owing.map(|purse| (purse.clone(), Wanted { missing: purse.missing(), ahead: 0 }));
+        for some in owing.collect::<Vec<_>>().chunks(AT_ONCE) {
+            match self.grant(some).await {
+                Ok(granted) => some.iter().zip(granted).for_each(|((purse, _), units)| purse.put(units)),
+                Err(error) => warn(&error, "what calls used of quotas beyond what was leased is not leased"),
+            }
+        }
+        let unused = all.into_iter().filter_map(|purse| left(purse, 0));
+        give_back_all(self.store, self.run, unused.collect()).await;
+    }
+}
+
+/// Takes out of a purse what no call holds, but for so many, if there is more.
+fn left(purse: Arc<QuotaPurse>, kept: i64) -> Option<(Arc<QuotaPurse>, u64)> {
+    let units = purse.leave(kept);
+    (units > 0).then_some((purse, units))
+}
+
 struct Keeper {
-    store: Store,
-    node: NodeId,
+    lessee: Lessee,
     clock: Arc<dyn Clock>,
-    purses: Arc<QuotaPurses>,
+    unsettled: Arc<Unsettled>,
+    /// Purses to be filled, each once, those of calls that wait before others.
+    queue: Vec<Arc<QuotaPurse>>,
     paces: HashMap<QuotaWindow, Pace, foldhash::fast::RandomState>,
+    /// Gives back what the last look found to be too much.
+    giving: JoinSet<()>,
     /// How often it was looked.
     looks: u64,
     /// By which look it was told last that nothing can be leased.
@@ -96,7 +142,7 @@ struct Pace {
     used: i64,
     /// Looks since something was used.
     idle: u32,
-    /// Whether the store failed since the last look: until the next, it is not asked.
+    /// Whether nothing could be leased since the last look: until the next, the store is not asked.
     has_failed: bool,
     /// By which look there was such a purse.
     looked: u64,
@@ -108,96 +154,145 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// What is leased ahead, now that more was asked for: the next time it is twice as much.
+    fn quicken(&mut self) -> u64 {
+        let ahead = self.ahead;
+        self.ahead = ahead.saturating_mul(2).min(AHEAD.1);
+        ahead
+    }
+
+    /// Looks at a purse; gives how many stay in it.
+    fn look(&mut self, purse: &QuotaPurse, look: u64) -> i64 {
+        (self.has_failed, self.looked) = (false, look);
+        let used = purse.used();
+        let more = u64::try_from(used.saturating_sub(std::mem::replace(&mut self.used, used))).unwrap_or(0);
+        self.ahead = more.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
+        self.idle = if more == 0 { self.idle.saturating_add(1) } else { 0 };
+        let kept = if self.idle < IDLE_LOOKS { self.ahead.saturating_mul(SURPLUS) } else { 0 };
+        i64::try_from(kept).unwrap_or(i64::MAX)
+    }
+}
+
 impl Keeper {
-    async fn keep(mut self, reached: u64) {
-        self.settle(reached).await;
+    async fn keep(mut self) {
+        while let Err(error) = begin(&self.lessee.store, &self.lessee.run, self.clock.now()).await {
+            self.warn_once(&error, "nothing is leased of quotas for now");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let purses = self.purses.clone();
-            tokio::select! {
-                asking = purses.asking() => {
-                    for purse in &asking {
-                        self.refill(purse).await;
-                    }
-                }
-                _ = looks.tick() => self.look_over().await,
+            if AssertUnwindSafe(self.step(&mut looks)).catch_unwind().await.is_err() {
+                tracing::error!("what leases of quotas has failed, and goes on: this is a bug");
+                tokio::time::sleep(RETRY_AFTER).await;
             }
         }
     }
 
-    /// Gives back what the run before has leased and not used.
-    async fn settle(&self, reached: u64) {
-        loop {
-            match settle(&self.store, &self.node, (reached, self.clock.now())).await {
-                Ok(true) => return,
-                Ok(false) => tokio::time::sleep(SETTLE_AGAIN).await,
-                Err(error) => {
-                    warn(&error, "nothing is leased of quotas for now");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
+    async fn step(&mut self, looks: &mut Interval) {
+        let (purses, has_queue) = (self.lessee.purses.clone(), !self.queue.is_empty());
+        tokio::select! {
+            biased;
+            _ = looks.tick() => self.look_over(),
+            asking = purses.asking() => self.enqueue(asking),
+            () = std::future::ready(()), if has_queue => {}
         }
+        let some: Vec<_> = self.queue.drain(..self.queue.len().min(AT_ONCE)).collect();
+        self.refill(some).await;
     }
 
-    /// Leases what a purse asks for. What the store leased without saying so comes back at the next start.
-    async fn refill(&mut self, purse: &QuotaPurse) {
-        let pace = self.paces.entry(purse.window().clone()).or_default();
-        if pace.has_failed {
+    fn enqueue(&mut self, asking: Vec<Arc<QuotaPurse>>) {
+        let mut seen = HashSet::new();
+        let all = self.queue.drain(..).chain(asking).filter(|purse| seen.insert(Arc::as_ptr(purse)));
+        let (waiting, others): (Vec<_>, Vec<_>) = all.partition(|purse| purse.is_waiting());
+        self.queue = waiting;
+        self.queue.extend(others);
+    }
+
+    /// Leases what purses ask for. What the store leased without saying so comes back at the next start.
+    async fn refill(&mut self, purses: Vec<Arc<QuotaPurse>>) {
+        let mut asking = Vec::with_capacity(purses.len());
+        for purse in purses {
+            let pace = self.paces.entry(purse.window().clone()).or_default();
+            if !pace.has_failed {
+                let wanted = Wanted { missing: purse.missing(), ahead: pace.quicken() };
+                asking.push((purse, wanted));
+            }
+        }
+        if asking.is_empty() {
             return;
         }
-        let wanted = Wanted { missing: purse.missing(), ahead: pace.ahead };
-        pace.ahead = pace.ahead.saturating_mul(2).min(AHEAD.1);
-        match grant(&self.store, &self.node, purse.window(), wanted).await {
-            Ok(units) => {
-                if units > 0 {
-                    purse.put(units);
-                }
-                if units < wanted.missing {
-                    purse.refuse();
-                } else if units == 0 {
-                    purse.expect_no_more();
+        match self.lessee.grant(&asking).await {
+            Err(error) if asking.len() > 1 && !matches!(error, StoreError::Unavailable { .. }) => {
+                for one in asking.chunks(1) {
+                    let granted = self.lessee.grant(one).await;
+                    self.take(one, granted);
                 }
             }
-            Err(error) => {
-                pace.has_failed = true;
-                if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
-                    self.warned = Some(self.looks);
-                    warn(&error, "a quota cannot be leased of");
-                }
-            }
+            granted => self.take(&asking, granted),
         }
     }
 
-    /// Gives back what nobody uses, leases what is owed, and has it be asked again what is left of quotas that were used up.
-    async fn look_over(&mut self) {
+    /// Takes what came of leasing for purses.
+    fn take(&mut self, asking: &[(Arc<QuotaPurse>, Wanted)], granted: Result<Vec<u64>, StoreError>) {
+        let granted = granted.inspect_err(|error| self.warn_once(error, "quotas cannot be leased of"));
+        for (place, (purse, wanted)) in asking.iter().enumerate() {
+            let has_failed = match granted.as_ref().ok().and_then(|granted| granted.get(place)) {
+                Some(units) => !self.put(purse, *wanted, *units),
+                None => true,
+            };
+            self.paces.entry(purse.window().clone()).or_default().has_failed = has_failed;
+        }
+    }
+
+    /// Puts what was leased into a purse; gives whether it is known that there is no more if it is not enough.
+    fn put(&self, purse: &QuotaPurse, wanted: Wanted, units: u64) -> bool {
+        if units > 0 {
+            purse.put(units);
+        }
+        if units >= wanted.missing {
+            if units == 0 {
+                purse.expect_no_more();
+            }
+            return true;
+        }
+        // What earlier runs had leased may be enough.
+        let is_known = !self.unsettled.has(purse.window());
+        if is_known {
+            purse.refuse();
+        }
+        is_known
+    }
+
+    /// Has what nobody uses be given back, what is owed be leased, and it be asked again what is left of quotas that were used up.
+    fn look_over(&mut self) {
         self.looks = self.looks.saturating_add(1);
-        self.purses.sweep(self.clock.now());
-        for purse in self.purses.all() {
+        self.lessee.purses.sweep(self.clock.now());
+        while self.giving.try_join_next().is_some() {}
+        let (is_giving, mut owing, mut unused) = (!self.giving.is_empty(), Vec::new(), Vec::new());
+        for purse in self.lessee.purses.all() {
             purse.may_ask_again();
-            let pace = self.paces.entry(purse.window().clone()).or_default();
-            (pace.has_failed, pace.looked) = (false, self.looks);
-            let used = purse.used();
-            let more =
-                u64::try_from(used.saturating_sub(std::mem::replace(&mut pace.used, used))).unwrap_or(0);
-            pace.ahead = more.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
-            pace.idle = if more == 0 { pace.idle.saturating_add(1) } else { 0 };
-            let kept = if pace.idle < IDLE_LOOKS { pace.ahead.saturating_mul(SURPLUS) } else { 0 };
-            let surplus = purse.leave(i64::try_from(kept).unwrap_or(i64::MAX));
-            let is_owing = pace.idle == 0 && purse.missing() > 0;
-            if is_owing {
-                self.refill(&purse).await;
+            let kept = self.paces.entry(purse.window().clone()).or_default().look(&purse, self.looks);
+            if purse.left() < 0 {
+                owing.push(purse);
+            } else if !is_giving {
+                unused.extend(left(purse, kept));
             }
-            if let Ok(units @ 1..) = u64::try_from(surplus)
-                && let Err(error) = give_back(&self.store, &self.node, purse.window(), units).await
-            {
-                purse.put_again(surplus);
-                warn(&error, "a part of a quota could not be given back, and is tried again");
-                break;
-            }
+        }
+        self.enqueue(owing);
+        if !unused.is_empty() {
+            self.giving.spawn(give_back_all(self.lessee.store.clone(), self.lessee.run.clone(), unused));
         }
         let looks = self.looks;
         self.paces.retain(|_, pace| pace.looked == looks);
+    }
+
+    fn warn_once(&mut self, error: &StoreError, what: &'static str) {
+        if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
+            self.warned = Some(self.looks);
+            warn(error, what);
+        }
     }
 }
 

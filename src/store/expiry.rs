@@ -25,10 +25,11 @@ const STATEMENTS: [&str; 10] = [
     // No upstream knows a call for longer than seven days.
     "delete from repeatable_call where (digest, usage) in \
      (select digest, usage from repeatable_call where at < $1 - 604800000000 limit $2)",
-    "delete from quota_lease where (app, plan, quota, counts, window_from, node) in \
-     (select app, plan, quota, counts, window_from, node from quota_lease where window_until < $1 limit $2)",
-    "delete from quota_use where (app, plan, quota, counts, window_from) in \
-     (select app, plan, quota, counts, window_from from quota_use where window_until < $1 limit $2)",
+    "delete from quota_lease where (app, plan, quota, counts, window_from, window_until, node, since) in \
+     (select app, plan, quota, counts, window_from, window_until, node, since from quota_lease \
+     where window_until < $1 limit $2)",
+    "delete from quota_use where (app, plan, quota, counts, window_from, window_until) in \
+     (select app, plan, quota, counts, window_from, window_until from quota_use where window_until < $1 limit $2)",
 ];
 
 /// What is of no use from the moment on at which it expires. A device is told for ten minutes more that it is too late.

@@ -67,7 +67,7 @@ pub fn known(route: &Route, identity: &Identity, circumstances: &Circumstances<'
     let request = request_fields(parts.method.as_str(), &head.path, &params, query.as_deref());
     variables.add("request", request);
     variables.add("principal", principal_fields(&Principal::App(identity.caller.clone())));
-    known.expression.evaluate_units(&variables).unwrap_or(ONE)
+    known.expression.evaluate_units(&variables).map_or(ONE, |units| units.max(known.least))
 }
 
 /// Counts a call of so many units against a limit.

@@ -104,8 +104,35 @@ fn a_cell_remembers_so_many_calls_and_no_more() {
     drop(under_way);
     let flow = cell.lock();
     assert!(flow.entries.is_empty());
-    let kept = (5_000 - MOST as u64) * 2 * flow.each;
-    assert_eq!(flow.arrival, nanos(START) + kept, "the oldest count by what they took");
+    assert_eq!(flow.arrival, nanos(START), "all is there again");
+}
+
+#[test]
+fn what_the_oldest_of_too_many_calls_used_counts_once_they_end() {
+    let (cell, rate) = (cell(), rate_of(1_000_000, 1, 1_000_000));
+    let under_way: Vec<Taken> = (0..5_000).map(|_| cell.take(2, &rate, START).unwrap().0).collect();
+    for (number, taken) in (0..).zip(under_way) {
+        match number % 3 {
+            0 => taken.settle(100),
+            1 => taken.settle(1),
+            _ => taken.keep(),
+        }
+    }
+    let flow = cell.lock();
+    let used = 1_667 * 100 + 1_667 + 1_666 * 2;
+    assert_eq!(flow.arrival, nanos(START) + used * flow.each);
+}
+
+#[test]
+fn what_the_oldest_of_too_many_calls_did_not_use_is_not_there_before_others_came() {
+    let (cell, rate) = (cell(), rate_of(1_000_000, 1, 1_000_000));
+    let oldest = cell.take(1_000_000, &rate, START).unwrap().0;
+    let later = START + Duration::from_secs(1);
+    let under_way: Vec<Taken> = (0..5_000).map(|_| cell.take(2, &rate, later).unwrap().0).collect();
+    drop(oldest);
+    let kept = 2 * MOST as u64 * each(&rate);
+    assert!(cell.lock().arrival >= nanos(later) + kept);
+    drop(under_way);
 }
 
 /// What a call does: after a gap it takes units, and ends after so many further calls with other units.

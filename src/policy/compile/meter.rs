@@ -72,7 +72,7 @@ impl One<'_, '_> {
             let message = match (units, &known) {
                 (None, _) => "each call is 1 unit, which is known beforehand",
                 (Some(_), Some(_)) => "units reads nothing but the request's head, so it is known beforehand",
-                (Some(_), None) => return KnownUnits::by(reserve),
+                (Some(_), None) => return KnownUnits::guessed(reserve),
             };
             self.wrong("/meter/reserve", message.to_owned(), Some("take `reserve` away".to_owned()));
         }

@@ -165,8 +165,8 @@ pub struct MeterEntry {
     /// How many units it is; 1 when left out.
     pub units: Option<String>,
     /// How many units are taken of limits that count them before the upstream has the call, where `units` reads a body or the answer:
-    /// an expression over `request`, but for its body, and `principal`, such as int(request.query.count). 1 when left out. What `units`
-    /// gives once the call is answered settles the difference.
+    /// an expression over `request`, but for its body, and `principal`, such as int(request.query.count); at least 1, and 1 when left
+    /// out. What `units` gives once the call is answered settles the difference.
     pub reserve: Option<String>,
     /// The transaction that passes through, of which the platform takes its share.
     pub transaction: Option<TransactionEntry>,

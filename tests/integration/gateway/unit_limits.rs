@@ -109,6 +109,7 @@ fn the_answer_settles_what_was_reserved_and_a_failed_call_has_used_nothing() {
     assert_eq!(call(&dev, "most=9999&used=1").code(), "call_too_large");
     assert_eq!(call(&dev, "most=2&used=30").status, 200, "nobody knew");
     settled(&dev, 0);
+    assert_eq!(call(&dev, "most=0&used=1").status, 429, "who says none takes one");
     let refused = call(&dev, "most=1&used=1");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert_eq!(refused.status, 429);
