@@ -144,11 +144,7 @@ pub async fn settle(
     close(store, &run.node, unused).await
 }
 
-async fn close(
-    store: &Store,
-    node: &NodeId,
-    leases: Vec<(&QuotaLease, u64)>,
-) -> Result<(), StoreError> {
+async fn close(store: &Store, node: &NodeId, leases: Vec<(&QuotaLease, u64)>) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
     for (lease, unused) in leases {
         transaction.lock_quota(&lease.window).await?;

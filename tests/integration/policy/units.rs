@@ -48,7 +48,11 @@ fn what_is_reserved_is_told_by_the_head_of_a_request() {
         None,
     );
     check_meter("      units: size(response.body.items)\n      reserve: response.status\n", "response", None);
-    check_meter("      units: size(response.body.items)\n      reserve: request.path\n", "this gives a text, not a whole number", None);
+    check_meter(
+        "      units: size(response.body.items)\n      reserve: request.path\n",
+        "this gives a text, not a whole number",
+        None,
+    );
 }
 
 /// What is known beforehand of the units of an order.
