@@ -12,11 +12,11 @@ use crate::store::plan_version::KeptVersion;
 use crate::store::transaction::Exclusive;
 use crate::store::{Store, StoreError, Transaction};
 
-/// A plan version that was in force is another now.
+/// A plan version that was in force, or was told last to subscriptions that move to it, is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force with other prices, from another time or with another `existing`; leave it as it was and add \
-     the next version"
+    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time or with another `existing`; \
+     leave it as it was and add the next version"
 )]
 pub struct Changed {
     /// The plan version.
@@ -103,7 +103,7 @@ async fn register(
 }
 
 /// Keeps every plan version of a snapshot in effect that has come into force since, and gives those that are kept as
-/// others already: they hold back none of the rest.
+/// others already, or were told to subscriptions as others: they hold back none of the rest.
 ///
 /// # Errors
 /// [`StoreError`]; then none is kept.
@@ -203,6 +203,7 @@ async fn keep(
     let kept = transaction.plan_version(reference).await?;
     match step(version, kept.as_ref(), now) {
         Ok(Step::None) => {}
+        Ok(Step::Keep) if !notice::stands(transaction, version).await? => return Ok(Err(changed(version))),
         Ok(Step::Keep) => transaction.keep_plan_version(reference, tariff, dated).await?,
         Ok(Step::Date) => transaction.date_plan_version(reference, dated).await?,
         Ok(Step::Moves) => transaction.say_who_moved(reference, *existing).await?,

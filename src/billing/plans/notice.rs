@@ -72,7 +72,7 @@ pub(super) async fn give(
         if transaction.plan_version(plan).await?.is_some() {
             continue;
         }
-        let since = known_since(transaction, version, (now, occasion)).await?;
+        let Some(since) = known_since(transaction, version, (now, occasion)).await? else { continue };
         let earliest = since.plus(notice);
         if version.effective_from < earliest && is_awaited {
             let after = version.effective_from.max(since).since(since);
@@ -83,44 +83,47 @@ pub(super) async fn give(
     Ok(None)
 }
 
-/// Since when `version` is known as it is: from `now` on, if that was not told.
+/// Since when `version` is known as it is: from `now` on, if that is not what was told last. What was changed and is changed back was not
+/// told all the while. None of files of before, with which a node starts: as long as the version is not in force, what was told since
+/// stands, and it is not kept as it is.
 async fn known_since(
     transaction: &mut Transaction,
     version: &PlanVersion,
     (now, occasion): (Timestamp, Occasion),
-) -> Result<Timestamp, StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     for _ in 0..ATTEMPTS {
         let told = transaction.announcements(&version.reference).await?;
-        let found = as_it_is(&told, version, occasion);
+        let found = told.last().filter(|last| is_as_told(version, last));
+        let was_told = |one: &Announcement| one.terms.is_some() && is_as_told(version, one);
+        let may_be_of_before = occasion == Occasion::Start && version.effective_from > now;
+        if found.is_none() && may_be_of_before && told.iter().any(was_told) {
+            let (plan, place) = (&version.reference, &version.source);
+            tracing::warn!(%plan, %place, "a plan version was told to subscriptions otherwise since: it will not be kept as it is");
+            return Ok(None);
+        }
         let since = found.map_or(now, |found| found.told_at);
         let is_told = found.is_some_and(|found| found.terms.is_some());
         if is_told || transaction.announce(version, told.len(), since).await? {
-            return Ok(since);
+            return Ok(Some(since));
         }
     }
     Err(StoreError::Unavailable { reason: format!("other nodes keep announcing plan {}", version.reference) })
 }
 
-/// The announcement of `version` with the prices and the date that it has. What was changed and is changed back was not told all the
-/// while, and is told anew. A node that starts with files of before goes on by what was told of these.
-fn as_it_is<'t>(
-    told: &'t [Announcement],
-    version: &PlanVersion,
-    occasion: Occasion,
-) -> Option<&'t Announcement> {
-    let is_of = |told: &&Announcement| {
-        let terms = told.terms.as_ref();
-        terms.is_some_and(|(tariff, from)| {
-            *from == Some(version.effective_from) && tariff.prices_like(&version.tariff)
-        })
-    };
-    let last = told.last()?;
-    match occasion {
-        // An older program noted that it was known, and not as what.
-        Occasion::Start | Occasion::Reload if last.terms.is_none() => Some(last),
-        Occasion::Reload => Some(last).filter(is_of),
-        Occasion::Start => told.iter().rev().find(is_of),
+/// Whether `version` has the prices and the date that were told; what an older program noted is of whatever is seen next.
+fn is_as_told(version: &PlanVersion, told: &Announcement) -> bool {
+    told.terms.as_ref().is_none_or(|(tariff, from)| {
+        *from == Some(version.effective_from) && tariff.prices_like(&version.tariff)
+    })
+}
+
+/// Whether `version` may be kept as it is: subscriptions move to none that was told otherwise since.
+pub(super) async fn stands(transaction: &mut Transaction, version: &PlanVersion) -> Result<bool, StoreError> {
+    if !version.existing.moves() {
+        return Ok(true);
     }
+    let told = transaction.announcements(&version.reference).await?;
+    Ok(told.last().is_none_or(|last| is_as_told(version, last)))
 }
 
 /// Whether subscriptions stand at a version before that one.

@@ -1,7 +1,7 @@
 //! Subscriptions move to another version of their plan with notice, and stay without; what they stand at stays in the policies.
 
 use tollgate::billing::plans::moves::write_down;
-use tollgate::billing::plans::{Occasion, PlanError, admit};
+use tollgate::billing::plans::{Occasion, PlanError, admit, keep_due};
 use tollgate::domain::time::Timestamp;
 use tollgate::policy::load::{NoValues, load};
 use tollgate::policy::snapshot::Snapshot;
@@ -15,6 +15,7 @@ use crate::support::stores::Place;
 on_both_stores! {
     subscriptions_move_with_notice_alone,
     a_price_or_a_date_that_changes_is_told_anew,
+    a_node_that_starts_with_files_of_before_gets_not_round_the_notice,
     what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
     a_version_in_force_does_not_have_them_move_later,
@@ -114,6 +115,28 @@ async fn a_price_or_a_date_that_changes_is_told_anew(place: Place) {
     assert_eq!(earliest(admitted(&store, &first, later).await), anew);
     admit(&store, &first, (later, Occasion::Start), &[]).await.unwrap();
     admitted(&store, &dearer, at("2027-01-09T00:00:00Z")).await.unwrap();
+    store.close().await;
+}
+
+async fn a_node_that_starts_with_files_of_before_gets_not_round_the_notice(place: Place) {
+    let store = subscribed(&place, 1).await;
+    let (told, later) = (at("2026-11-24T08:00:00Z"), at("2026-12-10T00:00:00Z"));
+    let (first, dearer) = (with_next("2026-12-25", MOVES), at_price("2027-01-10", MOVES, "0.02"));
+    admitted(&store, &first, told).await.unwrap();
+    admitted(&store, &dearer, later).await.unwrap();
+    admit(&store, &first, (later, Occasion::Start), &[]).await.unwrap();
+    // It came into force by its files alone.
+    let due = at("2026-12-26T00:00:00Z");
+    let changed = keep_due(&store, &first, due).await.unwrap();
+    let changed: Vec<String> = changed.iter().map(|changed| changed.plan.to_string()).collect();
+    assert_eq!(changed, ["standard@2"]);
+    let refused = admit(&store, &first, (due, Occasion::Start), &[]).await;
+    assert_eq!(earliest(refused), at("2027-01-25T00:00:00Z"));
+    // What nobody has told before is told by a start, too.
+    let dearest = at_price("2027-01-12", MOVES, "0.03");
+    admit(&store, &dearest, (later, Occasion::Start), &[]).await.unwrap();
+    admit(&store, &dearer, (later, Occasion::Start), &[]).await.unwrap();
+    assert_eq!(keep_due(&store, &dearest, at("2027-01-13T00:00:00Z")).await.unwrap(), []);
     store.close().await;
 }
 
