@@ -103,6 +103,26 @@ fn a_quota_of_calls_is_used_up_by_billable_ones_alone_and_stays_so_over_a_kill()
 }
 
 #[test]
+fn what_was_used_before_there_was_a_quota_is_not_of_it() {
+    let origin = Origin::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let dev = Dev::with_policies(|policies| point(policies, "catalog", &origin.address));
+    let passes = |calls: u64| {
+        let mut passed = 0;
+        wait_for("calls to pass", || {
+            passed += u64::from(call(&dev, "").status == 200);
+            passed == calls
+        });
+        wait_for("the books", || dev.figure("tollgate_usage_waiting") == 0);
+    };
+    passes(5);
+    set(&dev.policies(), "{name: monthly, requests: 20, per: month}", "meter: {}");
+    assert_eq!(dev.admin("POST", "/admin/policy/reload", "{}").status, 200);
+    passes(3);
+    let dev = dev.kill_and_restart();
+    assert_eq!(drain(&dev, "").0, 17);
+}
+
+#[test]
 fn units_that_only_the_answer_tells_are_owed_and_counted() {
     let origin = Origin::start(|stream, head| {
         let used = head.split_once("used=").map_or("1", |(_, rest)| &rest[..rest.find(' ').unwrap()]);
