@@ -50,6 +50,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long an orderly stop waits for the last units to be given back.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
+/// Purses of which something was given back, and how much.
+type GivenBack = Vec<(Arc<Purse>, u64)>;
+
 /// What leases of a node.
 pub(super) struct Leases {
     store: Store,
@@ -244,7 +247,7 @@ impl Keeper {
         &mut self,
         purse: &Arc<Purse>,
         asked: Asked,
-        (granted, returned): (Result<Granted, BillingError>, Vec<(Arc<Purse>, u64)>),
+        (granted, returned): (Result<Granted, BillingError>, GivenBack),
     ) {
         let pace = self.paces.entry(purse.stretch().clone()).or_default();
         match granted {
