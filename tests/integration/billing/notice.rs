@@ -145,7 +145,8 @@ async fn what_nodes_announce_at_once_is_told_in_turn(place: Place) {
     let now = at("2026-11-24T08:00:00Z");
     let (one, other) = (at_price("2026-12-25", MOVES, "0.02"), at_price("2026-12-25", MOVES, "0.03"));
     let (first, second) = tokio::join!(admitted(&store, &one, now), admitted(&store, &other, now));
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     let parts = "select cast(part as text) from plan_announcement order by part";
     assert_eq!(place.texts(parts).await, ["1", "2"]);
     let version = one.plans.values().flat_map(|plan| &plan.versions).find(|one| one.reference.version == 2);

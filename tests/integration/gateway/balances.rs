@@ -169,7 +169,7 @@ fn prove_spent_whole(units: u64) {
         }
     };
     std::thread::scope(|scope| {
-        (0..CLIENTS).for_each(|_| drop(scope.spawn(&spend)));
+        (0..CLIENTS).for_each(|_| drop(scope.spawn(spend)));
         for part in 0..10 {
             let part_of = units / 10;
             let amount = format!("{}.{:02}", part_of / 100, part_of % 100);
