@@ -11,7 +11,7 @@ test:
 	tests/setup.sh
 	set -a && . ./target/test.env && cargo test --locked --no-fail-fast
 
-# The long proofs, which are the tests marked #[ignore], one after another: millions of plans with their usage against exact fractions,
+# The long proofs, which are the tests marked #[ignore], one after another: a million plans with their usage against exact fractions,
 # hundreds of kills, floods, big periods. Each prints what it has shown. They want a machine of their own, and some GB of disk.
 # With PROOF=billing::months only those of that name.
 PROOF ?=

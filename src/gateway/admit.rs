@@ -2,6 +2,7 @@
 
 pub mod units;
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,9 @@ pub fn admit(
 ) -> Result<Option<Admission>, (Refusal, Admission)> {
     match (&permit.subscribed, identity) {
         (Some((_, version)), Some(identity)) => {
-            let known = || units::known(route, identity, circumstances);
+            // However many of its limits count units, its request is read once.
+            let read = OnceCell::new();
+            let known = || *read.get_or_init(|| units::known(route, identity, circumstances));
             under_plan(cells, version, (&identity.caller.app.id, &route.name), (known, now), taken)
         }
         _ => match &route.address_limit {

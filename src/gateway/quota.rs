@@ -43,10 +43,12 @@ pub(super) async fn promise(
         return Ok(());
     };
     let identity: &Identity = &identity;
+    let mut read = None;
     for quota in &version.quotas {
+        let known = || call.route().map_or(1, |route| units::known(route, identity, circumstances));
         let units = match quota.of {
             Quantity::Calls => 1,
-            Quantity::Units => call.route().map_or(1, |route| units::known(route, identity, circumstances)),
+            Quantity::Units => *read.get_or_insert_with(known),
         };
         let purse = purse(worker, call, (version, identity), quota)?;
         let held = match purse.take(units) {
