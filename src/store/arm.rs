@@ -98,7 +98,12 @@ impl InsertText {
 
     fn write(&self, rows: usize) -> String {
         let (head, tail) = self.around;
-        let mut text = format!("{head}values ");
+        let mut text = match head.strip_prefix("insert ") {
+            // After an error the whole transaction is rolled back, as PostgreSQL does: so SQLite need not be able to undo a statement
+            // by itself, for which it would copy each page before the statement touches it.
+            Some(into) if self.value == SQLITE_VALUE => format!("insert or fail {into}values "),
+            Some(_) | None => format!("{head}values "),
+        };
         for place in 0..rows * self.columns {
             text.push_str(match (place, place % self.columns) {
                 (0, _) => "(",

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::charge::NewCharge;
+use super::charge_total::{ChargeTotal, ChargeTotals};
 use super::error::StoreError;
 use super::numbers::{Numbers, Terms};
 use super::running_total::item_text;
@@ -39,9 +40,11 @@ impl Transaction {
         self.learn_last(numbers).await?;
         let postings = self.post(ledger, numbers).await?;
         let (mut fees, mut others, mut new) = (Fees::default(), Vec::new(), Vec::new());
+        let mut totals = ChargeTotals::default();
         fees.reserve(batch.records.len());
         for NewCharge { charge, posting } in charges {
             let terms = numbers.terms(charge, &mut new);
+            totals.add(total(terms, charge))?;
             let posting = posting.and_then(|place| postings.get(place).copied());
             match &charge.price {
                 // Fees of a batch are those of its records; without records, it is of something that was resolved.
@@ -57,6 +60,7 @@ impl Transaction {
             }
         }
         self.insert_terms(&new).await?;
+        self.add_to_charge_totals(totals).await?;
         let numbered = self.insert_usage(batch, &fees, numbers).await?;
         self.insert_other_charges(&others, numbered).await?;
         Ok(postings)
@@ -156,6 +160,12 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// What a charge comes to by itself.
+fn total(terms: i64, charge: &Charge) -> ChargeTotal {
+    let (quantity, free, _, base) = columns(&charge.price);
+    ChargeTotal { terms, charges: 1, quantity, free, base, minor: charge.minor }
 }
 
 /// How a price is kept: quantity, free units, transaction and base.

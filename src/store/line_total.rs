@@ -1,10 +1,10 @@
-//! The sums of statement lines: kept beside the charges that they sum up, in the same transactions.
+//! Statement lines: what their charges come to, as it is kept by terms ([`super::charge_total`]).
 
 use std::sync::Arc;
 
 use super::error::StoreError;
-use super::row::{SameText, known, parse};
-use super::running_total::{item, item_text, location};
+use super::row::{known, parse};
+use super::running_total::{item, location};
 use super::transaction::Transaction;
 use super::usage::{count, integer, plan_ref};
 use crate::domain::charge::{ChargeKind, LineKey};
@@ -219,7 +219,7 @@ impl Transaction {
         let time = self.answer_time();
         let rows: Vec<(String,)> = on!(self.connection(), within time, db => {
             sqlx::query_as(
-                "select period from line_total union select period from charge_terms \
+                "select period from charge_terms \
                  union select period from ledger_transaction where period <> '' union select period from statement \
                  union select period from closed_period order by period",
             )
@@ -236,57 +236,13 @@ impl Transaction {
     pub async fn open_before(&mut self, period: Period) -> Result<Option<Period>, StoreError> {
         let row: Option<(String,)> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select l.period from line_total l where l.period < $1 \
-                 and not exists (select 1 from closed_period c where c.period = l.period) order by l.period limit 1",
+                "select t.period from charge_terms t where t.period < $1 \
+                 and not exists (select 1 from closed_period c where c.period = t.period) order by t.period limit 1",
             )
             .bind(period.to_string())
             .fetch_optional(db)
             .await
         })?;
-        row.map(|(period,)| parse("line_total.period", &period)).transpose()
-    }
-
-    /// Adds what new charges come to to the sums of their lines.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the period is closed; [`StoreError::Unavailable`].
-    pub async fn add_to_lines(&mut self, lines: &[StatementLine]) -> Result<(), StoreError> {
-        let (mut periods, mut service_periods) = (SameText::new(), SameText::new());
-        let (mut kinds, mut currencies) = (SameText::new(), SameText::new());
-        insert_rows!(
-            self,
-            "insert into line_total (partner, app, period, service_period, kind, product, plan, plan_version, item, \
-             currency, charges, quantity, free, rate, price, base, minor, rule_file, rule_line, rule_column) ",
-            20,
-            lines,
-            "on conflict (period, app, partner, currency, service_period, kind, product, plan, plan_version, item) \
-             do update set charges = line_total.charges + excluded.charges, \
-             quantity = line_total.quantity + excluded.quantity, free = line_total.free + excluded.free, \
-             base = line_total.base + excluded.base, minor = line_total.minor + excluded.minor",
-            |row, line| {
-                let key = &line.key;
-                row.push_bind(Arc::<str>::from(&key.partner))
-                    .push_bind(Arc::<str>::from(&key.app))
-                    .push_bind(periods.of(key.period))
-                    .push_bind(service_periods.of(key.service_period))
-                    .push_bind(kinds.of(key.kind.name()))
-                    .push_bind(Arc::<str>::from(&key.product))
-                    .push_bind(Arc::<str>::from(&key.plan.name))
-                    .push_bind(i64::from(key.plan.version))
-                    .push_bind(item_text(key.item.as_ref()))
-                    .push_bind(currencies.of(key.currency))
-                    .push_bind(integer(line.charges))
-                    .push_bind(integer(line.quantity))
-                    .push_bind(integer(line.free))
-                    .push_bind(line.rate.to_string())
-                    .push_bind(line.price.as_deref().unwrap_or_default())
-                    .push_bind(line.base.map(|base| base.minor))
-                    .push_bind(line.amount.minor)
-                    .push_bind(line.rule.file.clone())
-                    .push_bind(i64::from(line.rule.line))
-                    .push_bind(i64::from(line.rule.column));
-            }
-        )?;
-        Ok(())
+        row.map(|(period,)| parse("charge_terms.period", &period)).transpose()
     }
 }

@@ -32,6 +32,7 @@ pub mod balance_payment;
 pub mod balance_spent;
 pub mod charge;
 mod charge_batch;
+mod charge_total;
 pub mod client;
 pub mod client_assertion;
 mod client_certificate;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::charge_total::{ChargeTotal, ChargeTotals};
 use super::error::StoreError;
 use super::line_total::{LineColumns, line_key};
 use super::numbers::{Numbers, Terms};
@@ -74,7 +75,7 @@ impl TryFrom<PeriodChargeRow> for PeriodCharge {
 }
 
 impl Transaction {
-    /// Keeps charges, each with the ledger transaction that posts it. The transaction must hold
+    /// Keeps charges, each with the ledger transaction that posts it, and adds them to their lines. The transaction must hold
     /// [`super::transaction::Exclusive::Billing`].
     ///
     /// # Errors
@@ -91,14 +92,19 @@ impl Transaction {
         let postings = self.post(&ledger, &mut numbers).await?;
         let mut kept = Vec::with_capacity(charges.len());
         let mut terms = Vec::with_capacity(charges.len());
+        let mut totals = ChargeTotals::default();
         for ((charge, _), posting) in charges.iter().zip(postings) {
             let number = numbers.next_terms();
             let words = Some(charge.price());
             let (rate, rule) = (charge.monthly.to_decimal(), charge.rule.clone());
             terms.push((number, &charge.line, Terms { rate, position: Position::Whole, words, rule }));
+            let (quantity, base) = (charge.days.into(), charge.base.map(|base| base.minor));
+            let minor = charge.amount.minor;
+            totals.add(ChargeTotal { terms: number, charges: 1, quantity, free: 0, base, minor })?;
             kept.push((posting, number, charge));
         }
         self.insert_terms(&terms).await?;
+        self.add_to_charge_totals(totals).await?;
         insert_rows!(
             self,
             "insert into period_charge (posting, subscription, terms, days, of_days, base, minor, at) ",

@@ -1,11 +1,9 @@
-//! Units counted together: what rating must know of before.
-
-use std::sync::Arc;
+//! Units counted together: what rating must know of before, as it follows from what charges come to ([`super::charge_total`]).
 
 use super::error::StoreError;
-use super::row::{SameText, parse};
+use super::row::parse;
 use super::transaction::Transaction;
-use super::usage::{count, integer, plan_ref};
+use super::usage::{count, plan_ref};
 use crate::domain::id::ItemName;
 use crate::domain::location::Location;
 use crate::domain::running_total::{Counted, FeeFamily, Units};
@@ -102,40 +100,5 @@ impl Transaction {
             row.add_to(&mut counted)?;
         }
         Ok(counted)
-    }
-
-    /// Keeps units counted: those of each family under a version.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn keep_fee_totals(&mut self, totals: &[(&FeeFamily, u32, &Units)]) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(totals.len());
-        for (family, version, units) in totals {
-            rows.push((*family, *version, 0_i64, units.all, units.free));
-            let promoted = (1_i64..).zip(&units.promoted).filter(|(_, units)| **units > 0);
-            rows.extend(promoted.map(|(place, units)| (*family, *version, place, *units, 0)));
-        }
-        let mut periods = SameText::new();
-        insert_rows!(
-            self,
-            "insert into fee_total (app, product, plan, plan_version, service_period, item, promotion, units, free) ",
-            9,
-            rows,
-            "on conflict (app, service_period, product, plan, plan_version, item, promotion) do update \
-             set units = excluded.units, free = excluded.free",
-            |row, total| {
-                let (family, version, promotion, units, free) = total;
-                row.push_bind(Arc::<str>::from(&family.app))
-                    .push_bind(Arc::<str>::from(&family.product))
-                    .push_bind(Arc::<str>::from(&family.plan))
-                    .push_bind(i64::from(*version))
-                    .push_bind(periods.of(family.service_period))
-                    .push_bind(item_text(family.item.as_ref()))
-                    .push_bind(*promotion)
-                    .push_bind(integer(*units))
-                    .push_bind(integer(*free));
-            }
-        )?;
-        Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::billing::error::BillingError;
 use crate::billing::ledger::posting::{Origin, Posted, post};
 use crate::billing::rating::totals::{Totals, sale_key};
 use crate::billing::rating::{
-    Billable, Booking, HALF, Prices, Rated, Running, ShareChange, Unrated, lines, rate, rate_transaction,
+    Billable, Booking, HALF, Prices, Rated, Running, ShareChange, Unrated, rate, rate_transaction,
 };
 use crate::domain::charge::Charge;
 use crate::domain::id::{AppId, PartnerId};
@@ -326,12 +326,7 @@ impl<'t> Books<'t> {
         } = self;
         let spending = Spending::of(transaction, &charges).await?;
         let Posted { charges, ledger, changes: places } = post(origin, charges, &changes)?;
-        let lines = lines::sum(charges.iter().map(|new| &new.charge))?;
         let posted = transaction.keep_charged(batch, &charges, &ledger, numbers).await?;
-        transaction.add_to_lines(&lines).await?;
-        let mut units: Vec<_> = totals.changed_units().collect();
-        units.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
-        transaction.keep_fee_totals(&units).await?;
         let sales = totals.changed_sales().map(new_sale);
         transaction.keep_sales(&sales.collect::<Result<Vec<_>, Unrated>>()?).await?;
         transaction.keep_tier_totals(&totals.changed_tiers().collect::<Vec<_>>()).await?;

@@ -5,10 +5,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::call::MAX_TRANSACTION;
-use super::lines::{Counted, counted};
-use crate::domain::charge::{Charge, LineKey};
+use crate::domain::charge::{Charge, LineKey, Price};
 use crate::domain::id::{AppId, PartnerId};
-use crate::domain::money::Currency;
+use crate::domain::money::{Amount, Currency};
 use crate::domain::statement::StatementLine;
 use crate::domain::time::Period;
 
@@ -160,4 +159,20 @@ fn add(line: &mut Sums, totals: &mut [u64], charge: &Charge) -> Result<u64, TooL
     *total = sum(*total, charge.minor.unsigned_abs())?;
     (line.units, line.base) = (units, base);
     Ok(units.max(base).max(*total))
+}
+
+/// What a charge adds to its line, apart from money.
+struct Counted {
+    quantity: u64,
+    free: u64,
+    base: Option<Amount>,
+}
+
+fn counted(charge: &Charge) -> Counted {
+    match &charge.price {
+        Price::Units { charged, free, .. } => Counted { quantity: *charged, free: *free, base: None },
+        Price::Moved { units, .. } => Counted { quantity: *units, free: 0, base: None },
+        Price::Percent { base, .. } => Counted { quantity: 1, free: 0, base: Some(*base) },
+        Price::Tiers { .. } => Counted { quantity: 1, free: 0, base: None },
+    }
 }

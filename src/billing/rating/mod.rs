@@ -4,7 +4,6 @@ mod bounds;
 mod call;
 mod fee;
 mod lifecycle;
-pub mod lines;
 mod outcome;
 mod rate;
 mod running;

@@ -30,7 +30,6 @@ pub(in crate::billing) struct Running {
     newest: Table<PlanName, u32>,
     /// The apps of which all that was counted in a service period is here.
     known: Table<Period, HashSet<AppId, foldhash::fast::RandomState>>,
-    changed: Vec<(FeeFamily, u32)>,
     pub(super) bounds: Bounds,
 }
 
@@ -41,7 +40,6 @@ pub(super) struct Versioned {
     pub(super) version: u32,
     /// The units.
     pub(super) units: Units,
-    is_changed: bool,
 }
 
 impl Running {
@@ -60,7 +58,7 @@ impl Running {
             self.note_version(&family.plan, version);
             let versions = self.versions_mut(&family);
             if let Err(place) = versions.binary_search_by_key(&version, |one| one.version) {
-                versions.insert(place, Versioned { version, units, is_changed: false });
+                versions.insert(place, Versioned { version, units });
             }
         }
     }
@@ -107,38 +105,21 @@ impl Running {
     pub(super) fn set_units(&mut self, family: &FeeFamily, version: u32, units: Units) {
         self.note_version(&family.plan, version);
         let versions = self.versions_mut(family);
-        let is_new_change = match versions.binary_search_by_key(&version, |one| one.version) {
-            Err(place) => {
-                versions.insert(place, Versioned { version, units, is_changed: true });
-                true
+        match versions.binary_search_by_key(&version, |one| one.version) {
+            Err(place) => versions.insert(place, Versioned { version, units }),
+            Ok(place) => {
+                if let Some(one) = versions.get_mut(place) {
+                    one.units = units;
+                }
             }
-            Ok(place) => versions.get_mut(place).is_some_and(|one| {
-                one.units = units;
-                !std::mem::replace(&mut one.is_changed, true)
-            }),
-        };
-        if is_new_change {
-            self.changed.push((family.clone(), version));
         }
-    }
-
-    /// The units that changed in this batch, with their versions.
-    pub(super) fn changed_units(&self) -> impl Iterator<Item = (&FeeFamily, u32, &Units)> {
-        self.changed.iter().filter_map(|(family, version)| {
-            let versions = self.versions(family);
-            let one = versions.iter().find(|one| one.version == *version)?;
-            Some((family, *version, &one.units))
-        })
     }
 
     /// What is remembered for the next batch, once this one is written.
-    pub(super) fn settled(mut self) -> Self {
+    pub(super) fn settled(self) -> Self {
         let apps = self.known.values().map(HashSet::len).fold(0, usize::saturating_add);
         if apps.max(self.families.len()).max(self.bounds.len()) > MAX_REMEMBERED {
             return Self::default();
-        }
-        for (family, _) in std::mem::take(&mut self.changed) {
-            self.versions_mut(&family).iter_mut().for_each(|one| one.is_changed = false);
         }
         self
     }

@@ -294,11 +294,6 @@ impl Totals {
         self.running.bounds.were_small();
     }
 
-    /// The units that changed, with their versions.
-    pub fn changed_units(&self) -> impl Iterator<Item = (&FeeFamily, u32, &Units)> {
-        self.running.changed_units()
-    }
-
     /// The sales that are new or changed.
     pub fn changed_sales(&self) -> impl Iterator<Item = (&SaleKey, &Sale)> {
         self.changed_sales.iter().filter_map(|key| Some((key, self.sales.get(key)?)))

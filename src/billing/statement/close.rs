@@ -141,10 +141,7 @@ async fn charge_subscriptions(
         let posting = post_fee(charge.cause(), &charge.line, (charge.at, charge.amount))?;
         posted.push((charge, posting));
     }
-    transaction.keep_period_charges(&posted).await?;
-    let lines = lines_of(posted.iter().map(|(charge, _)| charge))?;
-    transaction.add_to_lines(&lines).await?;
-    Ok(())
+    Ok(transaction.keep_period_charges(&posted).await?)
 }
 
 /// The lines that charges by the month come to.

@@ -41,22 +41,19 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         ),
     ),
     (
-        "app and period, of which a line or the units come to more than any may",
+        "app and period, in which charges or sales come to more than any may",
         concat!(
-            "select l.app || ' ' || l.period as cause from line_total l where ",
-            is_beyond!("l.minor"),
+            "select coalesce(t.app || ' ' || t.period, cast(n.terms as text)) as cause from charge_total n \
+             left join charge_terms t on t.number = n.terms where ",
+            is_beyond!("n.minor"),
             " or ",
-            is_beyond!("l.base"),
+            is_beyond!("n.base"),
             " or ",
-            is_beyond!("l.quantity"),
+            is_beyond!("n.quantity"),
             " or ",
-            is_beyond!("l.free"),
+            is_beyond!("n.free"),
             " union all select t.scope || ' ' || t.month from tier_total t where ",
-            is_beyond!("t.net"),
-            " union all select t.app || ' ' || t.service_period from fee_total t where ",
-            is_beyond!("t.units"),
-            " or ",
-            is_beyond!("t.free")
+            is_beyond!("t.net")
         ),
     ),
 ];

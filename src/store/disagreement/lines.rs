@@ -1,4 +1,4 @@
-//! Statement lines and counted units: what they come to is what was charged and posted.
+//! Statement lines and what is counted of charges: what they come to is what was charged and posted.
 
 use super::Disagreement;
 
@@ -15,14 +15,15 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         ),
     ),
     (
-        "app and service period, whose units counted are not those charged",
-        "select n.app || ' ' || n.service_period || ' ' || n.plan as cause from \
-         (select app, service_period, product, plan, plan_version, item, units, free from fee_total union all \
-         select app, service_period, product, plan, plan_version, item, -(quantity + free), -free from charge_sum \
-         where kind = 'service_fee' union all \
-         select app, service_period, product, plan, plan_version, item, 0, quantity from charge_sum where kind = 'rewalk') n \
-         group by n.app, n.service_period, n.product, n.plan, n.plan_version, n.item \
-         having sum(n.units) <> 0 or sum(n.free) <> 0",
+        "app and period, in which what is counted of charges of the same terms is not what they come to",
+        concat!(
+            "select min(coalesce(t.app || ' ' || t.period || ' ' || t.kind, cast(n.terms as text))) as cause from \
+             (select terms, charges, quantity, free, coalesce(base, 0) as base, minor from charge_total union all \
+             select terms, -charges, -quantity, -free, -coalesce(base, 0), -minor from charge_sum) n \
+             left join charge_terms t on t.number = n.terms group by n.terms \
+             having sum(n.charges) <> 0 or sum(n.quantity) <> 0 or sum(n.free) <> 0 or sum(n.base) <> 0 or ",
+            not_zero!("n.minor / 1000000000", "n.minor % 1000000000")
+        ),
     ),
     (
         "statement, before whose number one is missing",

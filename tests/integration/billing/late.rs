@@ -129,7 +129,7 @@ async fn a_closed_period_takes_nothing_more_whoever_tries(place: Place) {
     record_at(&store, at(OCTOBER), 1, &[in_october(1, 5)]).await;
     closed(&store, "2026-10", november()).await;
     for sql in [
-        "update line_total set minor = 0",
+        "update charge_total set minor = 0",
         "insert into ledger_transaction values (9, 'x', 0, 'app_1', '2026-10', 'CNY')",
         "insert into other_charge select number, 'revenue_share', fee_terms, 1, 0, 'o', 1, fee_minor, fee_posting from usage",
         "insert into usage select number + 1, 'x', context, sequence + 1, at, latency, bytes_in, bytes_out, units, null, null, \
@@ -140,7 +140,7 @@ async fn a_closed_period_takes_nothing_more_whoever_tries(place: Place) {
         "insert into ledger_posting select number, 'platform:revenue:share', 1 from ledger_transaction",
         "insert into ledger_account values (99, 'platform', 'cash', 'CNY'); \
          insert into ledger_entry select number, 99, 1 from ledger_transaction",
-        "update line_total set period = '2026-11'",
+        "update charge_total set terms = terms + 1",
     ] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
     }
@@ -153,9 +153,12 @@ async fn a_final_statement_is_its_kept_bytes_whatever_happens_to_its_lines(place
     record_at(&store, at(OCTOBER), 1, &[in_october(1, 5)]).await;
     let made = closed(&store, "2026-10", november()).await.statements;
     let before = show(&store, period("2026-10"), None).await.unwrap();
-    let on = if matches!(place, Place::Schema(_)) { " on line_total" } else { "" };
-    place.tamper(&format!("drop trigger line_total_update_in_a_closed_period{on}")).await;
-    place.tamper("update line_total set minor = minor + 100, quantity = 1").await;
+    let keeps = match place {
+        Place::Folder(_) => "charge_total_grows",
+        Place::Schema(_) => "charge_total_update_in_a_closed_period on charge_total",
+    };
+    place.tamper(&format!("drop trigger {keeps}")).await;
+    place.tamper("update charge_total set minor = minor + 100, quantity = quantity + 1").await;
     let app = super::seed::app("app_1");
     let exported = kept(&store, period("2026-10"), &app).await.unwrap();
     assert_eq!(exported, made);

@@ -46,12 +46,15 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
             "insert into ledger_transaction values (98, 'y', 0, 'a', '2026-11', 'CNY')",
             "y: ledger transaction, which nothing caused",
         ),
-        ("update line_total set minor = minor + 1 where kind = 'service_fee'", "differ from the sums"),
         (
-            "update line_total set minor = minor + 1 where kind = 'revenue_share'",
+            "update charge_total set minor = minor + 1 where terms in (select number from charge_terms where kind = 'service_fee')",
+            "differ from the sums",
+        ),
+        (
+            "update charge_total set minor = minor + 1 where terms in (select number from charge_terms where kind = 'revenue_share')",
             "another amount than was posted",
         ),
-        ("update fee_total set units = units + 1", "whose units counted are not those charged"),
+        ("update charge_total set quantity = quantity + 1", "is not what they come to"),
         (
             "insert into ledger_posting select number, 'a', 1 from ledger_transaction where cause like '%:share'",
             ":share: ledger transaction, whose postings do not balance",
@@ -65,7 +68,7 @@ async fn whatever_is_tampered_with_is_found(place: Place) {
             "y: usage record, which is billable and has neither charge nor exception",
         ),
         (
-            "update fee_total set free = free",
+            "update charge_total set free = free",
             "a 0: app and day, whose usage records are not those of the index",
         ),
         (
@@ -207,8 +210,9 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
         "update sale set refunded = 0",
         "update sale set amount = amount + 1",
         "delete from sale",
-        "update fee_total set units = 0",
-        "delete from fee_total",
+        "update charge_total set quantity = 0",
+        "update charge_total set charges = charges - 1",
+        "delete from charge_total",
         "update journal_position set sequence = 0",
         "update journal_position set journal = 'x'",
         "update journal_position set recorded = 0",
@@ -248,8 +252,6 @@ async fn what_is_kept_is_neither_replaced_nor_taken_back(place: Place) {
             "insert or replace into usage_app select * from usage_app",
             "insert or replace into plan_version select * from plan_version",
             "insert or replace into sale_event select * from sale_event",
-            "insert or replace into fee_total select app, product, plan, plan_version, service_period, item, promotion, 0, 0 \
-             from fee_total",
             "insert or replace into journal_position (node, sequence, journal) values ('node-1', 0, 'node-1-journal')",
         ]);
     }

@@ -184,7 +184,7 @@ async fn a_full_refund_takes_the_share_back_and_the_books_refuse_to_be_changed(p
         "update charge set minor = 0, cause = null",
         "delete from usage",
         "update plan_version set fee = '0'",
-        "delete from line_total",
+        "delete from charge_total",
     ] {
         assert!(books.place.try_tamper(sql).await.is_err(), "{sql} was done");
     }

@@ -356,7 +356,7 @@ async fn a_close_that_fails_has_charged_nothing() {
     place.tamper(refuse).await;
     let refused = close(&store, period("2026-11"), (&zone(), at(DECEMBER)), CloseEarly::Refused).await;
     assert!(refused.is_err(), "{refused:?}");
-    for table in ["period_charge", "charge_terms", "line_total", "ledger_transaction", "statement"] {
+    for table in ["period_charge", "charge_terms", "charge_total", "ledger_transaction", "statement"] {
         let rows = place.texts(&format!("select cast(count(*) as text) from {table}")).await;
         assert_eq!(rows, ["0"], "{table}");
     }

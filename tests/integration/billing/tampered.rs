@@ -217,8 +217,8 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
             "the terms of its fee, are missing",
         ),
         ("usage_context", "delete from usage_context", "of which the context"),
-        ("line_total", "delete from line_total where kind = 'service_fee'", "differ from the sums"),
-        ("fee_total", "delete from fee_total", "whose units counted are not those charged"),
+        ("charge_total", "delete from charge_total where free > 0 or quantity > 0", "differ from the sums"),
+        ("charge_total", "delete from charge_total where terms = 1", "is not what they come to"),
         ("journal_position", "delete from journal_position", "than its journal's position says"),
     ] {
         let fresh = match place {
@@ -235,7 +235,7 @@ async fn a_removed_row_of_any_table_is_found(place: Place) {
 
 /// The trigger that keeps the rows of a table: SQLite has one for deletes alone.
 fn kept_by(place: &Place, table: &str) -> String {
-    let is_kept_alone = matches!(table, "sale" | "line_total" | "fee_total" | "journal_position");
+    let is_kept_alone = matches!(table, "sale" | "charge_total" | "journal_position");
     match place {
         Place::Schema(_) if !is_kept_alone => format!("{table}_stays"),
         Place::Folder(_) | Place::Schema(_) => format!("{table}_is_kept"),
@@ -265,9 +265,9 @@ async fn amounts_beyond_all_bounds_are_found_before_anything_is_summed_up(place:
             "usage record, of which an amount",
         ),
         (
-            "update line_total set minor = -LARGEST - 1",
-            "update line_total set minor = 1",
-            "of which a line or the units",
+            "update charge_total set minor = -LARGEST - 1",
+            "update charge_total set minor = 1",
+            "in which charges or sales come to more",
         ),
     ] {
         place.tamper(&there.replace("LARGEST", &largest.to_string())).await;

@@ -335,7 +335,7 @@ fn what_was_told_last_stands_while_the_store_is_away_and_says_as_of_when_it_is()
     let headers = [("X-Api-Key", dev.told("/app/api_key"))];
     let first = told(&dev.get("/me/usage", &headers));
     // Renamed, the table is not there for whoever asks.
-    dev.tamper("alter table line_total rename to line_total_away");
+    dev.tamper("alter table closed_period rename to closed_period_away");
     let away_since = Instant::now();
     while away_since.elapsed() < Duration::from_secs(3) {
         std::thread::yield_now();
@@ -343,7 +343,7 @@ fn what_was_told_last_stands_while_the_store_is_away_and_says_as_of_when_it_is()
     assert_eq!(told(&dev.get("/me/usage", &headers)), first);
     let other = dev.get("/me/usage", &[("X-Api-Key", dev.told("/other_app/api_key"))]);
     assert_eq!((other.status, other.code().as_str()), (503, "unavailable"));
-    dev.tamper("alter table line_total_away rename to line_total");
+    dev.tamper("alter table closed_period_away rename to closed_period");
     wait_for("the books to be back", || {
         dev.get("/me/usage", &[("X-Api-Key", dev.told("/other_app/api_key"))]).status == 200
     });

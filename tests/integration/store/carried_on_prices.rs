@@ -67,13 +67,13 @@ async fn prices_in_columns_and_lines_without_items_are_carried_on(place: Place) 
     );
     store.close().await;
     for sql in [
-        "update line_total set minor = 1",
+        "update charge_total set minor = 1",
         "insert into charge_terms (number, partner, app, period, service_period, kind, product, plan, plan_version, item, currency, \
          rate, price, position, rule_file, rule_line, rule_column) select 3, partner, app, period, service_period, kind, product, \
          plan, plan_version, item, currency, rate, price, position, rule_file, rule_line, rule_column from charge_terms \
          where number = 1",
-        "update fee_total set units = 0",
-        "delete from fee_total",
+        "update charge_total set quantity = 0",
+        "delete from charge_total",
         "delete from other_charge",
     ] {
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
