@@ -24,7 +24,7 @@ pub struct Recorded {
     /// The place.
     pub sequence: u64,
     /// The record.
-    pub usage: UsageRecord,
+    pub usage: Box<UsageRecord>,
 }
 
 /// Usage records of a stretch of a node's journal.
@@ -141,7 +141,7 @@ impl Transaction {
             .iter()
             .filter_map(|entry| Some((entry.number, transaction(&entry.recorded.usage.evidence)?)));
         self.insert_usage_transactions(transactions).await?;
-        let numbered_reads = entries.iter().map(|entry| (entry.number, &entry.recorded.usage));
+        let numbered_reads = entries.iter().map(|entry| (entry.number, &*entry.recorded.usage));
         self.insert_personal_data_reads(numbered_reads, numbers).await?;
         let numbered =
             order.iter().zip(&entries).map(|((day, app, at, ..), entry)| (*day, *app, *at, entry.number));
@@ -320,7 +320,7 @@ impl Transaction {
 /// Where the records are, by day, app, time and id.
 fn in_order(records: &[Recorded], numbers: &Numbers) -> Vec<(i64, i64, i64, Uuid, usize)> {
     let key = |(place, recorded): (usize, &Recorded)| {
-        let UsageRecord { id, at, app, .. } = &recorded.usage;
+        let UsageRecord { id, at, app, .. } = &*recorded.usage;
         // Every app of the batch has its number by now.
         (at.as_micros() / DAY, numbers.app(app).unwrap_or(ALL_APPS), at.as_micros(), *id, place)
     };

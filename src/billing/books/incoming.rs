@@ -78,7 +78,7 @@ impl Incoming {
         match drained {
             Drained::Usage(sequence, usage) => {
                 self.counts.recorded += 1;
-                self.records.push(Recorded { sequence, usage: *usage });
+                self.records.push(Recorded { sequence, usage });
             }
             Drained::Unreadable(sequence, payload, reason) => {
                 self.counts.excepted += 1;
