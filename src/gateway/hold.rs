@@ -18,8 +18,9 @@ use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
 use crate::domain::usage::Evidence;
 use crate::journal::reservation::Reservation;
-use crate::limit::purse::{Exhausted, Hold, Purse};
-use crate::limit::purses::{Sought, TooMany};
+use crate::limit::balance_purse::{BalanceHold, BalancePurse, Sought};
+use crate::limit::purse::Exhausted;
+use crate::limit::purses::TooMany;
 use crate::policy::journal_terms::Unwritable;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
@@ -35,7 +36,7 @@ pub struct Promised {
     /// Room in the journal for the record of one that may have to be paid for.
     pub room: Option<Reservation>,
     /// Units of the balance that it is paid from.
-    pub hold: Option<Hold>,
+    pub hold: Option<BalanceHold>,
     /// Units of its plan's limits that count them, and what it holds of quotas.
     pub units: Option<Box<UnitsTaken>>,
 }
@@ -58,20 +59,28 @@ impl Promised {
     }
 }
 
-/// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits.
+/// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits. Gives
+/// the purse of any other that may have to be paid from a balance.
 ///
 /// # Errors
 /// [`Refusal::BalanceExhausted`].
-pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+pub(super) fn refuse_known(
+    worker: &Worker,
+    call: &Call,
+    permit: &Permit<'_>,
+) -> Result<Option<Arc<BalancePurse>>, Refusal> {
     match purse(worker, call, permit)? {
-        Some((purse, paid_from)) if purse.lacks(UNITS) => {
-            Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())))
-        }
-        Some(_) | None => Ok(()),
+        Some(purse) if purse.lacks(UNITS) => Err(exhausted(&purse)),
+        found => Ok(found),
     }
 }
 
-/// Promises a call what it needs. What one that is refused was promised by then goes back as soon as it is concluded.
+fn exhausted(purse: &BalancePurse) -> Refusal {
+    Refusal::BalanceExhausted(Box::new(purse.paid_from().clone()))
+}
+
+/// Promises a call what it needs, of its balance from the purse that is known to be its own. What one that is refused was promised by
+/// then goes back as soon as it is concluded.
 ///
 /// # Errors
 /// As [`quota::promise`], which has `told` say what its quotas say; [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody
@@ -80,28 +89,29 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+    known: Option<Arc<BalancePurse>>,
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
     // What is seldom awaited is on the heap.
-    if quota::counts(permit) {
+    if quota::counts(permit) && !quota::take(worker, call, (permit, circumstances))? {
         Box::pin(quota::promise(worker, call, (permit, circumstances), told)).await?;
     }
-    if let Some((purse, paid_from)) = purse(worker, call, permit)? {
+    let purse = match known {
+        Some(purse) => Some(purse),
+        None => purse(worker, call, permit)?,
+    };
+    if let Some(purse) = purse {
         let hold = match purse.take(UNITS) {
             Some(hold) => hold,
-            None => Box::pin(wait(&purse, paid_from)).await?,
+            None => Box::pin(wait(&purse)).await?,
         };
         call.promised.hold = Some(hold);
     }
     room(worker, call)
 }
 
-/// The purse of a call that may have to be paid from a balance, and that; `None` of one that is owed, or costs nothing.
-fn purse<'c>(
-    worker: &Worker,
-    call: &'c Call,
-    permit: &Permit<'_>,
-) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
+/// The purse of a call that may have to be paid from a balance; `None` of one that is owed, or costs nothing.
+fn purse(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Option<Arc<BalancePurse>>, Refusal> {
     let Some(app) = call.identity.as_ref().map(|identity| &identity.caller.app) else { return Ok(None) };
     if app.balances.is_empty() {
         return Ok(None);
@@ -116,15 +126,14 @@ fn purse<'c>(
     let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
     let zone = &call.view.snapshot.platform.zone;
     let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
-    let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
-    Ok(Some((purse, paid_from)))
+    found.map(Some).map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))
 }
 
 /// Waits until the node has leased units for the call.
-async fn wait(purse: &Arc<Purse>, paid_from: &PaidFrom) -> Result<Hold, Refusal> {
+async fn wait(purse: &Arc<BalancePurse>) -> Result<BalanceHold, Refusal> {
     match timeout(PATIENCE, purse.wait(UNITS)).await {
         Ok(Ok(hold)) => Ok(hold),
-        Ok(Err(Exhausted)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
+        Ok(Err(Exhausted)) => Err(exhausted(purse)),
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
     }
 }
@@ -148,11 +157,11 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::balance::{Part, Stretch};
+    use crate::domain::balance::{BalanceKind, Part, Stretch};
     use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
     use crate::domain::plan::PlanRef;
     use crate::domain::time::Timestamp;
-    use crate::limit::purses::Purses;
+    use crate::limit::balance_purse::{BalancePurses, BalanceUnits};
 
     #[test]
     fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
@@ -165,7 +174,9 @@ mod tests {
             service_period: "2026-11".parse().unwrap(),
         };
         let span = (Timestamp::default(), Timestamp::default());
-        let purse = Purses::default().find(stretch, span).unwrap();
+        let (balance, currency) = (stretch.balance.clone(), "CNY".parse().unwrap());
+        let paid_from = PaidFrom { balance, kind: BalanceKind::Prepaid, currency };
+        let purse = BalancePurses::default().find(BalanceUnits::new(paid_from, stretch, span)).unwrap();
         purse.put(1);
         let promised = || Promised { room: None, hold: purse.take(1), units: None };
         assert!(promised().settled(&Evidence::Free).hold.is_none());
@@ -173,8 +184,8 @@ mod tests {
         let exception =
             Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
         let settled = promised().settled(&exception);
-        assert_eq!(settled.hold.as_ref().map(Hold::units), Some(1));
-        settled.hold.into_iter().for_each(Hold::spend);
+        assert_eq!(settled.hold.as_ref().map(BalanceHold::units), Some(1));
+        settled.hold.into_iter().for_each(BalanceHold::spend);
         assert_eq!(purse.left(), 0);
     }
 }

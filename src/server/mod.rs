@@ -2,6 +2,7 @@
 
 pub mod admin_port;
 mod administration;
+mod asking;
 mod books;
 mod client_stream;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod listener;
 pub mod node;
 mod open_store;
 mod own_endpoints;
+mod pace;
 mod paced;
 mod policies;
 mod quotas;

@@ -34,6 +34,11 @@ impl UnitsTaken {
         self.quotas.push((of, hold));
     }
 
+    /// It holds nothing of quotas any more.
+    pub(in crate::gateway) fn give_quotas_back(&mut self) {
+        self.quotas.clear();
+    }
+
     /// The call was worth so much. What it used of which nobody knows is what it took.
     pub fn settle(self, evidence: &Evidence) {
         let (calls, units) = match evidence {

@@ -64,7 +64,10 @@ fn what_a_balance_is_known_not_to_bear_uses_up_nothing_of_a_limit() {
     let few = "{name: calls, requests: 50, window: 1h, burst: 50}";
     let dev = with_plan("{name: calls, requests: 60000, window: 1m, burst: 2000}", few);
     let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
-    assert_eq!(drain(&dev).0, 0);
+    let (passed, refused) = drain(&dev);
+    assert_eq!(passed, 0);
+    let is_told = |field: &str| assert!(field.starts_with("\"calls\";r=50;"), "{field}");
+    refused.header("ratelimit").into_iter().for_each(is_told);
     for _ in 0..150 {
         let answer = call(&dev);
         assert!(matches!(answer.status, 402 | 503), "{}", answer.text());
