@@ -1,5 +1,5 @@
-//! Quotas over all nodes: each leases ahead of its calls, and what all have leased is never more than there is. What was used is what
-//! the books have of it, so a node that was killed leases no less than before for what it had not used.
+//! Quotas over all nodes: each leases ahead of its calls, and what all have leased is never more than there is. What a node that was
+//! killed had used is what the books have of it: it leases no less than before for what it had not used, and no more for what it owed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,9 @@ pub struct Wanted {
     /// For calls to come.
     pub ahead: u64,
 }
+
+/// More than any quota has: what a run has used beyond is no more, so that sums can be told.
+const MOST_USED: u64 = 1 << 60;
 
 /// Windows of which one transaction leases or takes back: others want to lease, too.
 pub const AT_ONCE: usize = 32;
@@ -92,7 +95,7 @@ pub async fn give_back(store: &Store, run: &Run, unused: &[(&QuotaWindow, u64)])
 pub async fn begin(store: &Store, run: &Run, now: Timestamp) -> Result<(), StoreError> {
     let leases = store.quota_leases(&run.node, run.since..u64::MAX, now).await?;
     for some in leases.chunks(AT_ONCE) {
-        close(store, &run.node, some.iter().map(|lease| (lease, lease.leased)).collect()).await?;
+        close(store, &run.node, some.iter().map(|lease| (lease, 0)).collect()).await?;
     }
     Ok(())
 }
@@ -118,7 +121,7 @@ pub async fn is_recorded(store: &Store, run: &Run) -> Result<bool, StoreError> {
 }
 
 /// Settles what [`earlier`] runs of a node have leased of one window, once all of theirs [`is_recorded`]: what the books have of calls
-/// under the quota is used, and the rest comes back. `is_under` says which plan versions have it.
+/// under the quota is used, and the rest comes back, or what it is beyond is leased now. `is_under` says which plan versions have it.
 ///
 /// # Errors
 /// [`StoreError`]; to be tried again then.
@@ -129,7 +132,7 @@ pub async fn settle(
     is_under: impl Fn(u32) -> bool,
 ) -> Result<(), StoreError> {
     let ends = leases.iter().skip(1).map(|next| next.since).chain([run.since]);
-    let mut unused = Vec::with_capacity(leases.len());
+    let mut settled = Vec::with_capacity(leases.len());
     for (lease, last) in leases.iter().zip(ends) {
         let mut used = 0_u64;
         // Of a day at a time: a month is too much for one question.
@@ -139,16 +142,16 @@ pub async fn settle(
             let under = by_version.into_iter().filter(|(version, _)| is_under(*version));
             used = under.fold(used, |used, (_, units)| used.saturating_add(units));
         }
-        unused.push((lease, lease.leased.saturating_sub(used)));
+        settled.push((lease, used.min(MOST_USED)));
     }
-    close(store, &run.node, unused).await
+    close(store, &run.node, settled).await
 }
 
 async fn close(store: &Store, node: &NodeId, leases: Vec<(&QuotaLease, u64)>) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
-    for (lease, unused) in leases {
+    for (lease, used) in leases {
         transaction.lock_quota(&lease.window).await?;
-        transaction.settle_quota_lease(node, lease, unused).await?;
+        transaction.settle_quota_lease(node, lease, used).await?;
     }
     transaction.commit().await
 }

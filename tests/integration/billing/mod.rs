@@ -30,6 +30,7 @@ mod paged;
 mod pending;
 mod personal_data;
 mod priced;
+mod quota_leases;
 mod rating;
 mod recorder;
 mod recurring;
