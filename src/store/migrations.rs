@@ -78,6 +78,7 @@ const STEPS: &[Step] = &[
     step!(44, "quotas", "0044_quotas.sql"),
     step!(45, "waiting", "0045_waiting.sql"),
     step!(46, "latest_calls", "0046_latest_calls.sql"),
+    step!(49, "told_limits", "0049_told_limits.sql"),
 ];
 
 /// Brings the store's schema up to this program's.
