@@ -34,7 +34,7 @@ mod quota_leases;
 mod rating;
 mod recorder;
 mod recurring;
-mod remembered;
+pub(crate) mod remembered;
 mod repeats;
 mod restored;
 mod sandboxed;
