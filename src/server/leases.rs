@@ -168,10 +168,7 @@ impl Keeper {
             Ok(true) => {
                 self.is_settled = true;
                 self.paces.ask_again();
-                // Calls that wait were left without an answer for what may have come back.
-                let mut purses = self.purses.all();
-                purses.retain(|purse| purse.wanted() > 0);
-                self.asking.add(purses);
+                self.ask_for_waiting();
             }
             Ok(false) => {}
             Err(error) => {
@@ -182,6 +179,13 @@ impl Keeper {
                 settling.reset_after(RETRY_AFTER);
             }
         }
+    }
+
+    /// Has it be asked for calls that wait and were left without an answer: now there may be one.
+    fn ask_for_waiting(&mut self) {
+        let mut purses = self.purses.all();
+        purses.retain(|purse| purse.wanted() > 0);
+        self.asking.add(purses);
     }
 
     /// Leases what purses ask for, of all at once.
@@ -323,7 +327,10 @@ impl Keeper {
             let Doubted { doubt, purse, returned } = &doubted;
             match was_granted(&self.store, &self.run, doubt).await {
                 Ok(true) => purse.put(doubt.units),
-                Ok(false) => returned.iter().for_each(|(other, units)| other.put_again(*units)),
+                Ok(false) => {
+                    returned.iter().for_each(|(other, units)| other.put_again(*units));
+                    self.ask_for_waiting();
+                }
                 Err(error) => {
                     self.warn_once(&error, "the store does not say whether units of a balance are leased");
                     self.doubts.push(doubted);
