@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::admit::Admission;
-use super::admit::units::UnitsTaken;
+use super::admit::units::{self, UnitsTaken};
 use super::authorize::{Circumstances, Permit};
 use super::quota;
 use super::recording::Call;
@@ -25,8 +25,6 @@ use crate::policy::journal_terms::Unwritable;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
-/// Units that a call is promised: how many more it uses is known once it is answered.
-const UNITS: u64 = 1;
 /// For how long a call waits for units that its node has to lease.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -67,10 +65,13 @@ impl Promised {
 pub(super) fn refuse_known(
     worker: &Worker,
     call: &Call,
-    permit: &Permit<'_>,
+    (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
 ) -> Result<Option<Arc<BalancePurse>>, Refusal> {
     match purse(worker, call, permit)? {
-        Some(purse) if purse.lacks(UNITS) => Err(exhausted(&purse)),
+        // Its request is read only if there is none at all.
+        Some(purse) if purse.lacks(1) && purse.lacks(units::of_call(call, circumstances, &mut None)) => {
+            Err(exhausted(&purse))
+        }
         found => Ok(found),
     }
 }
@@ -79,8 +80,8 @@ fn exhausted(purse: &BalancePurse) -> Refusal {
     Refusal::BalanceExhausted(Box::new(purse.paid_from().clone()))
 }
 
-/// Promises a call what it needs, of its balance from the purse that is known to be its own. What one that is refused was promised by
-/// then goes back as soon as it is concluded.
+/// Promises a call what it needs, of its balance from the purse that is known to be its own: as many units as its request tells. How many
+/// more it uses is known once it is answered. What one that is refused was promised by then goes back as soon as it is concluded.
 ///
 /// # Errors
 /// As [`quota::promise`], which has `told` say what its quotas say; [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody
@@ -92,18 +93,21 @@ pub(super) async fn promise(
     known: Option<Arc<BalancePurse>>,
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
+    let asked = (permit, circumstances);
+    let read = &mut None;
     // What is seldom awaited is on the heap.
-    if quota::counts(permit) && !quota::take(worker, call, (permit, circumstances))? {
-        Box::pin(quota::promise(worker, call, (permit, circumstances), told)).await?;
+    if quota::counts(permit) && !quota::take(worker, call, asked, read)? {
+        Box::pin(quota::promise(worker, call, asked, (&mut *read, told))).await?;
     }
     let purse = match known {
         Some(purse) => Some(purse),
         None => purse(worker, call, permit)?,
     };
     if let Some(purse) = purse {
-        let hold = match purse.take(UNITS) {
+        let units = units::of_call(call, circumstances, read);
+        let hold = match purse.take(units) {
             Some(hold) => hold,
-            None => Box::pin(wait(&purse)).await?,
+            None => Box::pin(wait(&purse, units)).await?,
         };
         call.promised.hold = Some(hold);
     }
@@ -130,8 +134,8 @@ fn purse(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Option<Arc
 }
 
 /// Waits until the node has leased units for the call.
-async fn wait(purse: &Arc<BalancePurse>) -> Result<BalanceHold, Refusal> {
-    match timeout(PATIENCE, purse.wait(UNITS)).await {
+async fn wait(purse: &Arc<BalancePurse>, units: u64) -> Result<BalanceHold, Refusal> {
+    match timeout(PATIENCE, purse.wait(units)).await {
         Ok(Ok(hold)) => Ok(hold),
         Ok(Err(Exhausted)) => Err(exhausted(purse)),
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),

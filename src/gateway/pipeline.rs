@@ -187,7 +187,7 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
-    let purse = hold::refuse_known(worker, call, &permit)?;
+    let purse = hold::refuse_known(worker, call, (&permit, &circumstances))?;
     // Who calls too fast takes no units of a balance.
     told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     let counted = permit.subscribed.as_ref().map(|(_, version)| *version);

@@ -29,7 +29,8 @@ pub(super) fn counts(permit: &Permit<'_>) -> bool {
     permit.subscribed.as_ref().is_some_and(|(_, version)| !version.quotas.is_empty())
 }
 
-/// Takes what a call is of its plan's quotas, if all of it is at hand, and gives whether it is; else nothing is taken.
+/// Takes what a call is of its plan's quotas, if all of it is at hand, and gives whether it is; else nothing is taken. How many units it
+/// is, is `read` once.
 ///
 /// # Errors
 /// [`Refusal::Unavailable`] if too many quotas are in use.
@@ -37,11 +38,11 @@ pub(super) fn take(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+    read: &mut Option<u64>,
 ) -> Result<bool, Refusal> {
-    let Some(mut asking) = Asking::of(call, permit, circumstances) else { return Ok(true) };
-    let version = asking.version;
-    for quota in &version.quotas {
-        let units = asking.units(call, quota);
+    let Some(asking) = Asking::of(call, permit, circumstances) else { return Ok(true) };
+    for quota in &asking.version.quotas {
+        let units = asking.units(call, quota, read);
         let held = asking.purse(worker, call, quota)?.take(units).filter(|_| units <= quota.most);
         let taken = call.promised.units.get_or_insert_default();
         match held {
@@ -63,12 +64,11 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
-    told: &mut Option<Admission>,
+    (read, told): (&mut Option<u64>, &mut Option<Admission>),
 ) -> Result<(), Refusal> {
-    let Some(mut asking) = Asking::of(call, permit, circumstances) else { return Ok(()) };
-    let version = asking.version;
-    for quota in &version.quotas {
-        let (units, purse) = (asking.units(call, quota), asking.purse(worker, call, quota)?);
+    let Some(asking) = Asking::of(call, permit, circumstances) else { return Ok(()) };
+    for quota in &asking.version.quotas {
+        let (units, purse) = (asking.units(call, quota, read), asking.purse(worker, call, quota)?);
         let held = match purse.take(units) {
             _ if units > quota.most => Err(Refusal::BeyondPlan(
                 BeyondPlan::CallTooLarge { limit: quota.name.clone(), units, most: quota.most }.into(),
@@ -91,23 +91,19 @@ struct Asking<'c, 'r> {
     version: &'c PlanVersion,
     identity: Arc<Identity>,
     circumstances: &'c Circumstances<'r>,
-    /// How many units it is: its request is read once, however many quotas count them.
-    read: Option<u64>,
 }
 
 impl<'c, 'r> Asking<'c, 'r> {
     fn of(call: &Call, permit: &'c Permit<'_>, circumstances: &'c Circumstances<'r>) -> Option<Self> {
         let (_, version) = permit.subscribed.as_ref()?;
-        Some(Self { version, identity: call.identity.clone()?, circumstances, read: None })
+        Some(Self { version, identity: call.identity.clone()?, circumstances })
     }
 
     /// How much the call is of a quota.
-    fn units(&mut self, call: &Call, quota: &Quota) -> u64 {
-        let (identity, circumstances): (&Identity, _) = (&self.identity, self.circumstances);
-        let known = || call.route().map_or(1, |route| units::known(route, identity, circumstances));
+    fn units(&self, call: &Call, quota: &Quota, read: &mut Option<u64>) -> u64 {
         match quota.of {
             Quantity::Calls => 1,
-            Quantity::Units => *self.read.get_or_insert_with(known),
+            Quantity::Units => units::of_call(call, self.circumstances, read),
         }
     }
 

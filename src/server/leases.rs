@@ -197,7 +197,7 @@ impl Keeper {
             if !is_doubted && !pace.has_failed {
                 let ahead = pace.quicken();
                 // However many wait, an app gets no more at once than it has used so far.
-                asking.push((purse, Asked { waiting: purse.wanted().min(ahead), ahead }));
+                asking.push((purse, Asked { waiting: purse.missing().min(ahead), ahead }));
             }
         }
         let mut granting = Vec::with_capacity(asking.len());

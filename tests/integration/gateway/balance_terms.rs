@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::balances::{Paid, call, drain, until_passed};
+use super::quotas::set_meter;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::http::Answer;
 
@@ -46,6 +47,26 @@ fn a_call_is_asked_only_for_what_its_own_item_may_cost() {
     assert!(detail.contains("less than this call may cost"), "{detail}");
     wait_for("a call to pass that costs nothing at its time", || get(&dev, LISTS).status == 200);
     assert_eq!(paid.spent(&dev), "0.04");
+}
+
+#[test]
+fn a_call_is_asked_for_all_units_that_its_request_tells() {
+    let dev = Dev::with_policies(|policies| set_meter(policies, "meter: {units: int(request.query.count)}"));
+    let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
+    assert_eq!(paid.deposit(&dev, "0.05", "transfer 1").status, 200);
+    let answers = |count: u64, wanted: u16| {
+        wait_for("an answer", || {
+            let status = get(&dev, &format!("/api/products/p-1001?count={count}")).status;
+            // The machine may be too busy for the node to lease in time.
+            assert!(status == wanted || status == 503, "{status} for {count}");
+            status == wanted
+        });
+    };
+    answers(6, 402);
+    answers(5, 200);
+    answers(1, 402);
+    answers(0, 200);
+    assert_eq!(paid.spent(&dev), "0.05");
 }
 
 #[test]
