@@ -81,13 +81,13 @@ impl<Of: Leasable> Purses<Of> {
         lock(&self.all).values().cloned().collect()
     }
 
-    /// Forgets those that nobody has and that are empty, or owe something of what is over. What is over and left is to be given back.
+    /// Forgets those that nobody has and that are empty; of what is over, all that have nothing which is to be given back.
     pub fn sweep(&self, is_over: impl Fn(&Of) -> bool) {
-        let is_settled = |purse: &Purse<Of>| match purse.left() {
-            0 => true,
-            left => left < 0 && is_over(purse.of()),
+        let is_kept = |purse: &Arc<Purse<Of>>| match is_over(purse.of()) {
+            true => purse.left() > 0,
+            false => Arc::strong_count(purse) > 1 || purse.left() != 0,
         };
-        lock(&self.all).retain(|_, purse| Arc::strong_count(purse) > 1 || !is_settled(purse));
+        lock(&self.all).retain(|_, purse| is_kept(purse));
     }
 }
 
