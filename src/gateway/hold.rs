@@ -94,17 +94,17 @@ pub(super) async fn promise(
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
     let asked = (permit, circumstances);
-    let read = &mut None;
+    let mut read = None;
     // What is seldom awaited is on the heap.
-    if quota::counts(permit) && !quota::take(worker, call, asked, read)? {
-        Box::pin(quota::promise(worker, call, asked, (&mut *read, told))).await?;
+    if quota::counts(permit) && !quota::take(worker, call, asked, &mut read)? {
+        Box::pin(quota::promise(worker, call, asked, (&mut read, told))).await?;
     }
     let purse = match known {
         Some(purse) => Some(purse),
         None => purse(worker, call, permit)?,
     };
     if let Some(purse) = purse {
-        let units = units::of_call(call, circumstances, read);
+        let units = units::of_call(call, circumstances, &mut read);
         let hold = match purse.take(units) {
             Some(hold) => hold,
             None => Box::pin(wait(&purse, units)).await?,
