@@ -36,6 +36,12 @@ impl BalanceUnits {
     pub fn new(paid_from: PaidFrom, stretch: Stretch, span: (Timestamp, Timestamp)) -> Self {
         Self { paid_from, stretch, span, spent: AtomicU64::new(0) }
     }
+
+    /// Those for a stretch, in periods of that zone.
+    fn of(paid_from: PaidFrom, stretch: Stretch, zone: &Zone) -> Self {
+        let period = stretch.service_period;
+        Self::new(paid_from, stretch, (period.start(zone), period.end(zone)))
+    }
 }
 
 impl Leasable for BalanceUnits {
@@ -43,6 +49,15 @@ impl Leasable for BalanceUnits {
 
     fn key(&self) -> &Stretch {
         &self.stretch
+    }
+
+    fn span(&self) -> (Timestamp, Timestamp) {
+        self.span
+    }
+
+    fn following(&self, zone: &Zone) -> Self {
+        let stretch = Stretch { service_period: self.stretch.service_period.next(), ..self.stretch.clone() };
+        Self::of(self.paid_from.clone(), stretch, zone)
     }
 }
 
@@ -148,17 +163,15 @@ impl LocalBalances {
             return Ok(purse);
         }
         let Sought { paid_from, app, product, plan, item, promotion, at } = sought;
-        let service_period = Period::of(at, zone);
         let stretch = Stretch {
             balance: paid_from.balance.clone(),
             app: app.clone(),
             product: product.clone(),
             plan: plan.clone(),
             part: Some(Part { item: item.clone(), promotion }),
-            service_period,
+            service_period: Period::of(at, zone),
         };
-        let span = (service_period.start(zone), service_period.end(zone));
-        let purse = purses.find(BalanceUnits::new(paid_from.clone(), stretch, span))?;
+        let purse = purses.find(BalanceUnits::of(paid_from.clone(), stretch, zone))?;
         self.keep(app, &purse);
         Ok(purse)
     }

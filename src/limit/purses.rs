@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::purse::{Desk, Purse, lock};
 use crate::domain::id::AppId;
+use crate::domain::time::{Timestamp, Zone};
 
 /// Purses of a node. Beyond, calls that need another are refused for the moment.
 const MOST: usize = 65_536;
@@ -14,12 +15,19 @@ const MOST: usize = 65_536;
 const AT_HAND: usize = 4096;
 
 /// What units can be leased of.
-pub trait Leasable: Debug {
+pub trait Leasable: Debug + Sized {
     /// What it is known by on a node: of each there is one purse.
     type Key: Debug + Clone + Eq + Hash;
 
     /// What it is known by.
     fn key(&self) -> &Self::Key;
+
+    /// Calls of which time may use it: from when on, and until when.
+    fn span(&self) -> (Timestamp, Timestamp);
+
+    /// The same for calls of the time that follows.
+    #[must_use]
+    fn following(&self, zone: &Zone) -> Self;
 }
 
 /// All purses of a node.

@@ -25,6 +25,14 @@ impl Leasable for QuotaWindow {
     fn key(&self) -> &Self {
         self
     }
+
+    fn span(&self) -> (Timestamp, Timestamp) {
+        (self.from, self.until)
+    }
+
+    fn following(&self, zone: &Zone) -> Self {
+        QuotaWindow::following(self, zone)
+    }
 }
 
 impl QuotaPurse {

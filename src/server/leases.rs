@@ -15,6 +15,7 @@ use tokio::time::Interval;
 
 use self::giving::{give_back_all, returned, warn};
 use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME, every};
+use super::coming::{coming, is_to_come};
 use super::node::Services;
 use super::pace::Paces;
 use crate::billing::balance::available::Asked;
@@ -296,11 +297,13 @@ impl Keeper {
         self.find_out().await;
         while self.giving.try_join_next().is_some() {}
         let is_giving = !self.giving.is_empty();
-        let (mut surplus, all) = (Vec::new(), self.purses.all());
+        let (now, snapshot) = (self.known.clock.now(), self.known.live.load());
+        let (mut surplus, mut next, all) = (Vec::new(), Vec::new(), self.purses.all());
         for purse in &all {
             purse.may_ask_again();
             let kept = self.paces.look(purse.stretch(), purse, look);
-            let units = if is_giving { 0 } else { purse.leave(kept) };
+            next.extend(coming(&self.purses, &mut self.paces, purse, (now, &snapshot.platform.zone)));
+            let units = if is_giving || is_to_come(purse, now) { 0 } else { purse.leave(kept) };
             if units > 0 {
                 surplus.push((purse.clone(), units));
             }
@@ -312,6 +315,7 @@ impl Keeper {
         }
         self.siblings.retain(|_, of_balance| of_balance.len() > 1);
         drop(all);
+        self.asking.add(next);
         if !surplus.is_empty() {
             self.giving.spawn(give_back_all(self.store.clone(), self.run.clone(), surplus));
         } else if self.has_leased && look.is_multiple_of(AUDIT_LOOKS) {

@@ -6,6 +6,7 @@ mod asking;
 mod books;
 mod client_stream;
 pub mod clock;
+mod coming;
 mod connection;
 pub mod control_plane;
 mod data_folder;

@@ -40,6 +40,11 @@ impl Pace {
         ahead
     }
 
+    /// Whether units are used.
+    fn is_busy(&self) -> bool {
+        self.idle < IDLE_LOOKS
+    }
+
     /// Looks at a purse; gives how many units stay in it.
     fn look<Of>(&mut self, purse: &Purse<Of>, look: u64) -> u64 {
         (self.has_failed, self.looked) = (false, look);
@@ -47,7 +52,7 @@ impl Pace {
         let more = u64::try_from(used.saturating_sub(std::mem::replace(&mut self.used, used))).unwrap_or(0);
         self.ahead = more.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
         self.idle = if more == 0 { self.idle.saturating_add(1) } else { 0 };
-        if self.idle < IDLE_LOOKS { self.ahead.saturating_mul(SURPLUS) } else { 0 }
+        if self.is_busy() { self.ahead.saturating_mul(SURPLUS) } else { 0 }
     }
 }
 
@@ -69,6 +74,18 @@ impl<Key: Clone + Eq + Hash> Paces<Key> {
     /// Looks at a purse; gives how many units stay in it.
     pub(super) fn look<Of>(&mut self, key: &Key, purse: &Purse<Of>, look: u64) -> u64 {
         self.of(key).look(purse, look)
+    }
+
+    /// Whether units of a purse are used.
+    pub(super) fn is_busy(&mut self, key: &Key) -> bool {
+        self.of(key).is_busy()
+    }
+
+    /// Has as much be leased ahead for one purse as for another, which was looked at.
+    pub(super) fn pass_on(&mut self, from: &Key, to: &Key) {
+        let &mut Pace { ahead, looked, .. } = self.of(from);
+        let to = self.of(to);
+        (to.ahead, to.looked) = (ahead, looked);
     }
 
     /// Has the store be asked again for all.

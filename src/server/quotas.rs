@@ -11,6 +11,7 @@ use tokio::time::Interval;
 use self::giving::give_back_all;
 use self::settling::{Unsettled, settle_earlier};
 use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME};
+use super::coming::{coming, is_to_come};
 use super::node::Services;
 use super::pace::Paces;
 use crate::billing::quota::{AT_ONCE, Wanted, begin, grant};
@@ -20,6 +21,7 @@ use crate::domain::time::Clock;
 use crate::journal::journal::Journal;
 use crate::journal::state::State;
 use crate::limit::quota_purse::{QuotaPurse, QuotaPurses};
+use crate::policy::live::Live;
 use crate::store::{Store, StoreError};
 
 mod giving;
@@ -48,6 +50,7 @@ impl Quotas {
         let unsettled = Arc::<Unsettled>::default();
         let keeper = Keeper {
             lessee: lessee.clone(),
+            live: services.live.clone(),
             clock: services.clock.clone(),
             unsettled: unsettled.clone(),
             asking: Asking::default(),
@@ -104,6 +107,7 @@ fn left(purse: Arc<QuotaPurse>, kept: u64) -> Option<(Arc<QuotaPurse>, u64)> {
 
 struct Keeper {
     lessee: Lessee,
+    live: Arc<Live>,
     clock: Arc<dyn Clock>,
     unsettled: Arc<Unsettled>,
     asking: Asking<QuotaWindow>,
@@ -201,17 +205,20 @@ impl Keeper {
         // What is left of windows that have ended is given back, too: a clock may jump.
         self.lessee.purses.sweep(|window| window.until <= now);
         while self.giving.try_join_next().is_some() {}
-        let (is_giving, mut owing, mut unused) = (!self.giving.is_empty(), Vec::new(), Vec::new());
+        let (is_giving, snapshot) = (!self.giving.is_empty(), self.live.load());
+        let (mut asking, mut unused) = (Vec::new(), Vec::new());
         for purse in self.lessee.purses.all() {
             purse.may_ask_again();
             let kept = self.paces.look(purse.window(), &purse, look);
+            let zone = &snapshot.platform.zone;
+            asking.extend(coming(&self.lessee.purses, &mut self.paces, &purse, (now, zone)));
             if purse.left() < 0 {
-                owing.push(purse);
-            } else if !is_giving {
+                asking.push(purse);
+            } else if !is_giving && !is_to_come(&purse, now) {
                 unused.extend(left(purse, kept));
             }
         }
-        self.asking.add(owing);
+        self.asking.add(asking);
         if !unused.is_empty() {
             self.giving.spawn(give_back_all(self.lessee.store.clone(), self.lessee.run.clone(), unused));
         }
