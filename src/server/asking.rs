@@ -52,7 +52,7 @@ impl<Of> Asking<Of> {
 #[derive(Default)]
 pub(super) struct Looks {
     /// The number of the last look.
-    pub(super) number: u64,
+    number: u64,
     /// By which look it was told last that nothing can be leased.
     warned: Option<u64>,
 }
