@@ -25,6 +25,8 @@ pub struct Purse<Of> {
     low: AtomicI64,
     /// Units that calls wait for.
     wanted: AtomicU64,
+    /// The most that one call waits for, while any does.
+    largest: AtomicU64,
     /// How often units were put in.
     answers: AtomicU64,
     /// How often it was said that there are no more.
@@ -85,6 +87,7 @@ impl<Of> Purse<Of> {
             leased: AtomicI64::new(0),
             low: AtomicI64::new(0),
             wanted: AtomicU64::new(0),
+            largest: AtomicU64::new(0),
             answers: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             is_refused: AtomicBool::new(false),
@@ -123,6 +126,12 @@ impl<Of> Purse<Of> {
     #[must_use]
     pub fn wanted(&self) -> u64 {
         self.wanted.load(Ordering::Acquire)
+    }
+
+    /// The most units that one call waits for.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.largest.load(Ordering::Acquire)
     }
 
     /// Units that have to be leased for calls that wait, and for what is owed.
@@ -266,19 +275,24 @@ pub(super) fn signed(units: u64) -> i64 {
 /// A call that waits for units.
 struct Waiting<'p> {
     wanted: &'p AtomicU64,
+    largest: &'p AtomicU64,
     units: u64,
 }
 
 impl<'p> Waiting<'p> {
     fn begin<Of>(purse: &'p Purse<Of>, units: u64) -> Self {
         purse.wanted.fetch_add(units, Ordering::SeqCst);
-        Self { wanted: &purse.wanted, units }
+        purse.largest.fetch_max(units, Ordering::AcqRel);
+        Self { wanted: &purse.wanted, largest: &purse.largest, units }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.wanted.fetch_sub(self.units, Ordering::AcqRel);
+        if self.wanted.fetch_sub(self.units, Ordering::AcqRel) == self.units {
+            // If another begins now, it is leased for in more steps.
+            self.largest.store(0, Ordering::Release);
+        }
     }
 }
 

@@ -197,8 +197,9 @@ impl Keeper {
             let pace = self.paces.of(purse.stretch());
             if !is_doubted && !pace.has_failed {
                 let ahead = pace.quicken();
-                // However many wait, an app gets no more at once than it has used so far.
-                asking.push((purse, Asked { waiting: purse.missing().min(ahead), ahead }));
+                // However many wait, an app gets no more at once than it has used so far, or one of them needs.
+                let waiting = purse.missing().min(ahead.max(purse.largest()));
+                asking.push((purse, Asked { waiting, ahead }));
             }
         }
         let mut granting = Vec::with_capacity(asking.len());

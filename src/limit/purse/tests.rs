@@ -142,6 +142,7 @@ async fn who_waits_is_answered_by_what_comes_in_or_by_a_refusal() {
     while purse.wanted() < 5 {
         tokio::task::yield_now().await;
     }
+    assert_eq!((purse.largest(), purse.missing()), (3, 5));
     assert_eq!(desk.take().len(), 1);
     purse.put(3);
     // One of them has its units, the other asks again.
@@ -151,7 +152,7 @@ async fn who_waits_is_answered_by_what_comes_in_or_by_a_refusal() {
     purse.refuse();
     let answers = [first.await.unwrap(), second.await.unwrap()];
     assert_eq!(answers.iter().filter(|answer| **answer == Err(Exhausted)).count(), 1, "{answers:?}");
-    assert_eq!(purse.wanted(), 0);
+    assert_eq!((purse.wanted(), purse.largest()), (0, 0));
     assert_eq!(purse.wait(9).await.map(BalanceHold::spend), Err(Exhausted), "it is not asked again so soon");
     purse.may_ask_again();
     let asking = tokio::time::timeout(Duration::from_millis(20), purse.wait(9)).await;

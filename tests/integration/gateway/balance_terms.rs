@@ -63,6 +63,7 @@ fn a_call_is_asked_for_all_units_that_its_request_tells() {
         });
     };
     answers(6, 402);
+    answers(1_000_000_000_000, 402);
     answers(5, 200);
     answers(1, 402);
     answers(0, 200);
