@@ -14,6 +14,7 @@ use super::authorize::{Circumstances, Permit};
 use super::quota;
 use super::recording::Call;
 use super::worker::Worker;
+use crate::billing::rating::MAX_UNITS;
 use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
 use crate::domain::usage::Evidence;
@@ -104,7 +105,8 @@ pub(super) async fn promise(
         None => purse(worker, call, permit)?,
     };
     if let Some(purse) = purse {
-        let units = units::of_call(call, circumstances, &mut read);
+        // A call of more is an exception, whatever its answer says.
+        let units = units::of_call(call, circumstances, &mut read).min(MAX_UNITS);
         let hold = match purse.take(units) {
             Some(hold) => hold,
             None => Box::pin(wait(&purse, units)).await?,
