@@ -29,36 +29,73 @@ const MOST_USED: u64 = 1 << 60;
 /// Windows of which one transaction leases or takes back: others want to lease, too.
 pub const AT_ONCE: usize = 32;
 
-/// Leases of windows to a run of a node, whose journal has that last record: in one transaction, so no more than [`AT_ONCE`]. Gives how
-/// many of each, which may be fewer than are missing.
+/// What became of leasing.
+#[derive(Debug)]
+pub enum Granted {
+    /// So many of each window are leased, which may be fewer than are missing.
+    Now(Vec<u64>),
+    /// The store did not say whether it is so.
+    Unsaid(Doubt),
+}
+
+/// What may have been leased.
+#[derive(Debug)]
+pub struct Doubt {
+    /// How many of each window.
+    pub units: Vec<u64>,
+    /// What the store said.
+    pub error: StoreError,
+    /// One of the windows, and how many the run had leased of it then, in all.
+    told_by: (QuotaWindow, u64),
+}
+
+/// Leases of windows to a run of a node, whose journal has that last record: in one transaction, so no more than [`AT_ONCE`].
 ///
 /// # Errors
-/// [`StoreError`]; if the store did not say whether it has leased, what it has comes back at the node's next start.
+/// [`StoreError`]; nothing is leased then.
 pub async fn grant(
     store: &Store,
     (run, behind): (&Run, u64),
     windows: &[(&QuotaWindow, Wanted)],
-) -> Result<Vec<u64>, StoreError> {
+) -> Result<Granted, StoreError> {
     let mut granted = vec![0; windows.len()];
     let mut places: Vec<_> = granted.iter_mut().zip(windows).collect();
     // All lock in one order.
     places.sort_by(|(_, (one, _)), (_, (other, _))| one.key().cmp(&other.key()));
     let mut transaction = store.begin().await?;
-    let mut has_leased = false;
+    let mut last = None;
     for (granted, (window, wanted)) in places {
         let leased = transaction.lock_quota(window).await?;
         let units = share(window.most.saturating_sub(leased), *wanted);
         if units > 0 {
             transaction.lease_quota(window, (run, behind), units).await?;
-            (*granted, has_leased) = (units, true);
+            (*granted, last) = (units, Some(*window));
         }
     }
-    if has_leased {
-        transaction.commit().await?
-    } else {
-        transaction.roll_back().await?
-    }
-    Ok(granted)
+    let Some(last) = last else {
+        transaction.roll_back().await?;
+        return Ok(Granted::Now(granted));
+    };
+    let told_by = (last.clone(), transaction.quota_leased_to(last, run).await?);
+    Ok(match transaction.commit().await {
+        Ok(()) => Granted::Now(granted),
+        Err(error) => Granted::Unsaid(Doubt { units: granted, error, told_by }),
+    })
+}
+
+/// Whether what may have been leased is: all of it, or nothing. The run must have leased nothing of these windows since, and given nothing
+/// back.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn was_granted(store: &Store, run: &Run, doubt: &Doubt) -> Result<bool, StoreError> {
+    let (window, leased) = &doubt.told_by;
+    let mut transaction = store.begin().await?;
+    // If the store is still at it, this waits for it.
+    transaction.lock_quota(window).await?;
+    let known = transaction.quota_leased_to(window, run).await?;
+    transaction.roll_back().await?;
+    Ok(known == *leased)
 }
 
 /// For calls to come there is at most half of what is left: others want some, too, and so the last ones go to calls that wait.

@@ -14,7 +14,7 @@ use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME};
 use super::coming::{coming, is_to_come};
 use super::node::Services;
 use super::pace::Paces;
-use crate::billing::quota::{AT_ONCE, Wanted, begin, grant};
+use crate::billing::quota::{AT_ONCE, Doubt, Granted, Wanted, begin, grant, was_granted};
 use crate::domain::balance::Run;
 use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Clock;
@@ -55,6 +55,7 @@ impl Quotas {
             unsettled: unsettled.clone(),
             asking: Asking::default(),
             paces: Paces::default(),
+            doubted: None,
             giving: JoinSet::new(),
             looks: Looks::default(),
         };
@@ -79,7 +80,7 @@ impl Quotas {
 
 impl Lessee {
     /// Leases for purses, which are no more than [`AT_ONCE`].
-    async fn grant(&self, asking: &[(Arc<QuotaPurse>, Wanted)]) -> Result<Vec<u64>, StoreError> {
+    async fn grant(&self, asking: &[(Arc<QuotaPurse>, Wanted)]) -> Result<Granted, StoreError> {
         let windows: Vec<_> = asking.iter().map(|(purse, wanted)| (purse.window(), *wanted)).collect();
         grant(&self.store, (&self.run, self.journal.committed()), &windows).await
     }
@@ -89,10 +90,15 @@ impl Lessee {
         let owing = all.iter().filter(|purse| purse.left() < 0);
         let owing = owing.map(|purse| (purse.clone(), Wanted { missing: purse.missing(), ahead: 0 }));
         for some in owing.collect::<Vec<_>>().chunks(AT_ONCE) {
-            match self.grant(some).await {
-                Ok(granted) => some.iter().zip(granted).for_each(|((purse, _), units)| purse.put(units)),
-                Err(error) => warn(&error, "what calls used of quotas beyond what was leased is not leased"),
-            }
+            let error = match self.grant(some).await {
+                Ok(Granted::Now(granted)) => {
+                    some.iter().zip(granted).for_each(|((purse, _), units)| purse.put(units));
+                    continue;
+                }
+                Ok(Granted::Unsaid(doubt)) => doubt.error,
+                Err(error) => error,
+            };
+            warn(&error, "what calls used of quotas beyond what was leased is leased at the next start");
         }
         let unused = all.into_iter().filter_map(|purse| left(purse, 0));
         give_back_all(self.store, self.run, unused.collect()).await;
@@ -112,6 +118,8 @@ struct Keeper {
     unsettled: Arc<Unsettled>,
     asking: Asking<QuotaWindow>,
     paces: Paces<QuotaWindow>,
+    /// What may be leased, and for which purses: until that is known, nothing is leased or given back.
+    doubted: Option<(Doubt, Vec<Arc<QuotaPurse>>)>,
     /// Gives back what the last look found to be too much.
     giving: JoinSet<()>,
     looks: Looks,
@@ -144,8 +152,12 @@ impl Keeper {
         self.refill(some).await;
     }
 
-    /// Leases what purses ask for. What the store leased without saying so comes back at the next start.
+    /// Leases what purses ask for.
     async fn refill(&mut self, purses: Vec<Arc<QuotaPurse>>) {
+        if !self.find_out().await {
+            purses.iter().for_each(|purse| self.paces.of(purse.window()).has_failed = true);
+            return;
+        }
         let mut asking = Vec::with_capacity(purses.len());
         for purse in purses {
             let pace = self.paces.of(purse.window());
@@ -162,17 +174,50 @@ impl Keeper {
                 for one in asking.chunks(1) {
                     let granted = self.lessee.grant(one).await;
                     self.take(one, granted);
+                    if self.doubted.is_some() {
+                        break;
+                    }
                 }
             }
             granted => self.take(&asking, granted),
         }
     }
 
+    /// Finds out whether something is leased of which the store did not say so; gives whether it is known. What was being given back
+    /// meanwhile counts as not leased, and comes back at the next start.
+    async fn find_out(&mut self) -> bool {
+        let Some((doubt, purses)) = &self.doubted else { return true };
+        match was_granted(&self.lessee.store, &self.lessee.run, doubt).await {
+            Ok(is_granted) => {
+                let granted = purses.iter().zip(&doubt.units).filter(|(_, units)| is_granted && **units > 0);
+                granted.for_each(|(purse, units)| purse.put(*units));
+                self.doubted = None;
+                true
+            }
+            Err(error) => {
+                self.warn_once(&error, "the store does not say whether parts of quotas are leased");
+                false
+            }
+        }
+    }
+
     /// Takes what came of leasing for purses.
-    fn take(&mut self, asking: &[(Arc<QuotaPurse>, Wanted)], granted: Result<Vec<u64>, StoreError>) {
-        let granted = granted.inspect_err(|error| self.warn_once(error, "quotas cannot be leased of"));
+    fn take(&mut self, asking: &[(Arc<QuotaPurse>, Wanted)], granted: Result<Granted, StoreError>) {
+        let granted = match granted {
+            Ok(Granted::Now(granted)) => granted,
+            Ok(Granted::Unsaid(doubt)) => {
+                warn(&doubt.error, "the store did not say whether parts of quotas are leased");
+                let purses = asking.iter().map(|(purse, _)| purse.clone());
+                self.doubted = Some((doubt, purses.collect()));
+                Vec::new()
+            }
+            Err(error) => {
+                self.warn_once(&error, "quotas cannot be leased of");
+                Vec::new()
+            }
+        };
         for (place, (purse, wanted)) in asking.iter().enumerate() {
-            let has_failed = match granted.as_ref().ok().and_then(|granted| granted.get(place)) {
+            let has_failed = match granted.get(place) {
                 Some(units) => !self.put(purse, *wanted, *units),
                 None => true,
             };
@@ -205,7 +250,8 @@ impl Keeper {
         // What is left of windows that have ended is given back, too: a clock may jump.
         self.lessee.purses.sweep(|window| window.until <= now);
         while self.giving.try_join_next().is_some() {}
-        let (is_giving, snapshot) = (!self.giving.is_empty(), self.live.load());
+        let is_giving = !self.giving.is_empty() || self.doubted.is_some();
+        let snapshot = self.live.load();
         let (mut asking, mut unused) = (Vec::new(), Vec::new());
         for purse in self.lessee.purses.all() {
             purse.may_ask_again();

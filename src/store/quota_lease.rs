@@ -175,6 +175,24 @@ impl Transaction {
         self.change_quota(window, integer(units)).await
     }
 
+    /// How many a run of a node has leased of a window.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn quota_leased_to(&mut self, window: &QuotaWindow, run: &Run) -> Result<u64, StoreError> {
+        let row: Option<(i64,)> = on!(self.connection(), db => {
+            bound!(
+                sqlx::query_as(of_window!("select leased from quota_lease", " and node = $7 and since = $8")),
+                window
+            )
+            .bind(run.node.as_str())
+            .bind(integer(run.since))
+            .fetch_optional(db)
+            .await
+        })?;
+        row.map_or(Ok(0), |(leased,)| count("quota_lease.leased", leased))
+    }
+
     /// Takes back so many that a run of a node has leased, and has not used. The transaction must have locked the window.
     ///
     /// # Errors
