@@ -97,15 +97,36 @@ pub(super) async fn resolve(
     });
     let built = decision.zip(who.zip(why));
     let (decision, (who, why)) = body.finish(built)?;
+    let resolved = decided((&state, &caller), &id, (decision, Reason { who, why }), None).await?;
+    let mut answer = resolution(&resolved);
+    // What could not be read is of no usage record, and never charged.
+    let charges = match id.strip_prefix("usage:") {
+        Some(usage) => state.store.charges_of_usage(usage).await?,
+        None => Vec::new(),
+    };
+    answer["charges"] = charges.iter().map(charge_to_json).collect();
+    ok(answer)
+}
+
+/// Decides about one, and records it: among those that were chosen so, if it was with others.
+pub(super) async fn decided(
+    (state, caller): (&AdminState, &Administrator),
+    id: &str,
+    (decision, reason): (Decision, Reason),
+    chosen: Option<&Value>,
+) -> Result<Resolved, BillingError> {
     let policies = state.policies.load();
     let time = BooksTime { zone: policies.platform.zone.clone(), now: state.clock.now() };
     let time = (time, policies.platform.record_times);
     let evidence = decision.evidence().and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let what = json!({
-        "decision": name(&decision), "evidence": evidence, "who": who, "why": why,
+    let mut what = json!({
+        "decision": name(&decision), "evidence": evidence, "who": reason.who, "why": reason.why,
     });
-    let store = caller.recording(&state, (Action::ExceptionResolve, &*id), (None, Some(&what)));
-    let resolved = decide(&store, &id, decision, Reason { who, why }, time).await?;
+    if let Some(chosen) = chosen {
+        what["chosen"] = chosen.clone();
+    }
+    let store = caller.recording(state, (Action::ExceptionResolve, id), (None, Some(&what)));
+    let resolved = decide(&store, id, decision, reason, time).await?;
     let kept = &resolved.resolution;
     let (again, outcome, evidence) = (resolved.was_resolved, kept.outcome.name(), kept.evidence.as_deref());
     tracing::info!(
@@ -117,14 +138,7 @@ pub(super) async fn resolve(
         why = kept.reason,
         "an exception is resolved"
     );
-    let mut answer = resolution(&resolved);
-    // What could not be read is of no usage record, and never charged.
-    let charges = match id.strip_prefix("usage:") {
-        Some(usage) => state.store.charges_of_usage(usage).await?,
-        None => Vec::new(),
-    };
-    answer["charges"] = charges.iter().map(charge_to_json).collect();
-    ok(answer)
+    Ok(resolved)
 }
 
 fn name(decision: &Decision) -> &'static str {

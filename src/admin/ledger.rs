@@ -35,7 +35,7 @@ pub(super) async fn checked(State(state): State<Arc<AdminState>>, parameters: Pa
         .collect();
     ok(json!({
         "balanced": checked.findings.is_empty(),
-        "accounts": checked.balances.len(),
+        "accounts": checked.accounts,
         "trial_balance": sums,
         "findings": checked.findings,
     }))

@@ -17,6 +17,7 @@ mod client_certificate;
 mod client_fields;
 mod credential;
 mod credential_fields;
+mod doubted_calls;
 mod exceptions;
 mod fields;
 mod given_transaction;

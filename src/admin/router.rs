@@ -10,10 +10,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::problem::Problem;
 use super::state::AdminState;
 use super::{
-    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, exceptions,
-    grant, health, introspection, key, key_inspection, ledger, linked_account, manual_posting, merchant,
-    named_token, partner, personal_data_read, plan, policy, sale, session, signature_key, signing_key,
-    standing, statement, subscription, switch, token, usage, waiting_posting,
+    answer, app, app_secret, audit, balance, balance_change, client_certificate, credential, doubted_calls,
+    exceptions, grant, health, introspection, key, key_inspection, ledger, linked_account, manual_posting,
+    merchant, named_token, partner, personal_data_read, plan, policy, sale, session, signature_key,
+    signing_key, standing, statement, subscription, switch, token, usage, waiting_posting,
 };
 use crate::domain::id::{CertificateId, KeyId, SignatureKeyId};
 use crate::domain::identity::{App, Merchant, Partner};
@@ -114,6 +114,7 @@ fn books() -> Router<Arc<AdminState>> {
         .route("/usage", get(usage::list))
         .route("/usage/{id}", get(usage::get))
         .route("/exceptions", get(exceptions::list))
+        .route("/exceptions/resolve", post(doubted_calls::resolve))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
         .route("/statements", get(statement::list).post(statement::close))
         .route("/statements/{period}/{app}", get(statement::get))

@@ -1,5 +1,5 @@
-//! Quotas over all nodes: each leases ahead of its calls, and what all have leased is never more than there is. What was used is what
-//! the books have of it, so a node that was killed leases no less than before for what it had not used.
+//! Quotas over all nodes: each leases ahead of its calls, and what all have leased is never more than there is. What a node that was
+//! killed had used is what the books have of it: it leases no less than before for what it had not used, and no more for what it owed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,39 +23,79 @@ pub struct Wanted {
     pub ahead: u64,
 }
 
+/// More than any quota has: what a run has used beyond is no more, so that sums can be told.
+const MOST_USED: u64 = 1 << 60;
+
 /// Windows of which one transaction leases or takes back: others want to lease, too.
 pub const AT_ONCE: usize = 32;
 
-/// Leases of windows to a run of a node, whose journal has that last record: in one transaction, so no more than [`AT_ONCE`]. Gives how
-/// many of each, which may be fewer than are missing.
+/// What became of leasing.
+#[derive(Debug)]
+pub enum Granted {
+    /// So many of each window are leased, which may be fewer than are missing.
+    Now(Vec<u64>),
+    /// The store did not say whether it is so.
+    Unsaid(Doubt),
+}
+
+/// What may have been leased.
+#[derive(Debug)]
+pub struct Doubt {
+    /// How many of each window.
+    pub units: Vec<u64>,
+    /// What the store said.
+    pub error: StoreError,
+    /// One of the windows, and how many the run had leased of it then, in all.
+    told_by: (QuotaWindow, u64),
+}
+
+/// Leases of windows to a run of a node, whose journal has that last record: in one transaction, so no more than [`AT_ONCE`].
 ///
 /// # Errors
-/// [`StoreError`]; if the store did not say whether it has leased, what it has comes back at the node's next start.
+/// [`StoreError`]; nothing is leased then.
 pub async fn grant(
     store: &Store,
     (run, behind): (&Run, u64),
     windows: &[(&QuotaWindow, Wanted)],
-) -> Result<Vec<u64>, StoreError> {
+) -> Result<Granted, StoreError> {
     let mut granted = vec![0; windows.len()];
     let mut places: Vec<_> = granted.iter_mut().zip(windows).collect();
     // All lock in one order.
     places.sort_by(|(_, (one, _)), (_, (other, _))| one.key().cmp(&other.key()));
     let mut transaction = store.begin().await?;
-    let mut has_leased = false;
+    let mut last = None;
     for (granted, (window, wanted)) in places {
         let leased = transaction.lock_quota(window).await?;
         let units = share(window.most.saturating_sub(leased), *wanted);
         if units > 0 {
             transaction.lease_quota(window, (run, behind), units).await?;
-            (*granted, has_leased) = (units, true);
+            (*granted, last) = (units, Some(*window));
         }
     }
-    if has_leased {
-        transaction.commit().await?
-    } else {
-        transaction.roll_back().await?
-    }
-    Ok(granted)
+    let Some(last) = last else {
+        transaction.roll_back().await?;
+        return Ok(Granted::Now(granted));
+    };
+    let told_by = (last.clone(), transaction.quota_leased_to(last, run).await?);
+    Ok(match transaction.commit().await {
+        Ok(()) => Granted::Now(granted),
+        Err(error) => Granted::Unsaid(Doubt { units: granted, error, told_by }),
+    })
+}
+
+/// Whether what may have been leased is: all of it, or nothing. The run must have leased nothing of these windows since, and given nothing
+/// back.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn was_granted(store: &Store, run: &Run, doubt: &Doubt) -> Result<bool, StoreError> {
+    let (window, leased) = &doubt.told_by;
+    let mut transaction = store.begin().await?;
+    // If the store is still at it, this waits for it.
+    transaction.lock_quota(window).await?;
+    let known = transaction.quota_leased_to(window, run).await?;
+    transaction.roll_back().await?;
+    Ok(known == *leased)
 }
 
 /// For calls to come there is at most half of what is left: others want some, too, and so the last ones go to calls that wait.
@@ -92,7 +132,7 @@ pub async fn give_back(store: &Store, run: &Run, unused: &[(&QuotaWindow, u64)])
 pub async fn begin(store: &Store, run: &Run, now: Timestamp) -> Result<(), StoreError> {
     let leases = store.quota_leases(&run.node, run.since..u64::MAX, now).await?;
     for some in leases.chunks(AT_ONCE) {
-        close(store, &run.node, some.iter().map(|lease| (lease, lease.leased)).collect()).await?;
+        close(store, &run.node, some.iter().map(|lease| (lease, 0)).collect()).await?;
     }
     Ok(())
 }
@@ -118,7 +158,7 @@ pub async fn is_recorded(store: &Store, run: &Run) -> Result<bool, StoreError> {
 }
 
 /// Settles what [`earlier`] runs of a node have leased of one window, once all of theirs [`is_recorded`]: what the books have of calls
-/// under the quota is used, and the rest comes back. `is_under` says which plan versions have it.
+/// under the quota is used, and the rest comes back, or what it is beyond is leased now. `is_under` says which plan versions have it.
 ///
 /// # Errors
 /// [`StoreError`]; to be tried again then.
@@ -129,7 +169,7 @@ pub async fn settle(
     is_under: impl Fn(u32) -> bool,
 ) -> Result<(), StoreError> {
     let ends = leases.iter().skip(1).map(|next| next.since).chain([run.since]);
-    let mut unused = Vec::with_capacity(leases.len());
+    let mut settled = Vec::with_capacity(leases.len());
     for (lease, last) in leases.iter().zip(ends) {
         let mut used = 0_u64;
         // Of a day at a time: a month is too much for one question.
@@ -139,16 +179,16 @@ pub async fn settle(
             let under = by_version.into_iter().filter(|(version, _)| is_under(*version));
             used = under.fold(used, |used, (_, units)| used.saturating_add(units));
         }
-        unused.push((lease, lease.leased.saturating_sub(used)));
+        settled.push((lease, used.min(MOST_USED)));
     }
-    close(store, &run.node, unused).await
+    close(store, &run.node, settled).await
 }
 
 async fn close(store: &Store, node: &NodeId, leases: Vec<(&QuotaLease, u64)>) -> Result<(), StoreError> {
     let mut transaction = store.begin().await?;
-    for (lease, unused) in leases {
+    for (lease, used) in leases {
         transaction.lock_quota(&lease.window).await?;
-        transaction.settle_quota_lease(node, lease, unused).await?;
+        transaction.settle_quota_lease(node, lease, used).await?;
     }
     transaction.commit().await
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use super::doubted_calls::ResolveAll;
 use super::failure::{Failure, Outcome};
 use super::node::NodeArguments;
 use super::query::segment;
@@ -22,7 +23,9 @@ enum Action {
     ///
     /// Who decides and why is kept for ever. What is charged stands on the statement of the call's own period, or of the
     /// one that runs if that is closed.
-    Resolve(Resolve),
+    Resolve(Box<Resolve>),
+    /// Decide about all calls whose time is not believed, or about those that you choose: each by itself, as if by `resolve`
+    ResolveAll(ResolveAll),
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +88,7 @@ fn party(text: &str) -> Result<(String, String), String> {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Decision {
+pub(super) enum Decision {
     /// Charge nothing more for it; if its units are charged already, and only its transaction was not, they stay charged
     Waive,
     /// Rate it by the evidence that it has: what was missing has come
@@ -97,7 +100,7 @@ enum Decision {
 }
 
 impl Decision {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Waive => "waive",
             Self::RateAgain => "rate_again",
@@ -149,8 +152,10 @@ const CHARGES: &[Column] = &[
 ];
 
 pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
-    if let Some(Action::Resolve(resolve)) = &arguments.action {
-        resolve.check()?;
+    match &arguments.action {
+        Some(Action::Resolve(resolve)) => resolve.check()?,
+        Some(Action::ResolveAll(resolve)) => resolve.check()?,
+        None => {}
     }
     let node = arguments.node.node()?;
     match arguments.action {
@@ -158,6 +163,7 @@ pub(super) fn run(arguments: ExceptionsArguments, screen: &Screen) -> Outcome {
             let exceptions = node.list("/admin/exceptions?limit=500")?;
             screen.list(&exceptions, COLUMNS, "No exceptions: all that was used is rated.")
         }
+        Some(Action::ResolveAll(resolve)) => resolve.run(&node, screen),
         Some(Action::Resolve(resolve)) => {
             let path = format!("/admin/exceptions/{}/resolve", segment(&resolve.id));
             let resolved = node.post(&path, &resolve.body())?;

@@ -14,6 +14,7 @@ mod client_authorities;
 mod client_certificate;
 mod credential;
 mod dev;
+mod doubted_calls;
 mod exceptions;
 mod explain;
 mod failure;

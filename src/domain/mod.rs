@@ -6,6 +6,7 @@ pub mod account;
 pub mod action;
 pub mod admin_access;
 pub mod alike;
+pub mod allowed;
 pub mod api_key;
 pub mod app_certificate;
 pub mod app_credential;

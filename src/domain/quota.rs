@@ -1,5 +1,7 @@
 //! Quotas: how many calls, or units, an app may use in each calendar day or month.
 
+use std::time::Duration;
+
 use super::id::{AppId, LimitName, PlanName};
 use super::location::Location;
 use super::plan::Quantity;
@@ -82,7 +84,18 @@ pub struct QuotaWindow {
     pub until: Timestamp,
 }
 
+/// Shorter than any month, and longer than any day.
+const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 impl QuotaWindow {
+    /// The window that follows it.
+    #[must_use]
+    pub fn following(&self, zone: &Zone) -> Self {
+        let every = if self.until.since(self.from) < A_WEEK { Every::Day } else { Every::Month };
+        let (from, until) = every.around(self.until, zone);
+        Self { from, until, ..self.clone() }
+    }
+
     /// What it is known by wherever all nodes share it: those of one key are one window, however many each says it has.
     #[must_use]
     pub fn key(&self) -> (&str, &str, &str, &'static str, Timestamp, Timestamp) {
@@ -106,6 +119,31 @@ mod tests {
             (Every::Month, "2026-10-25T21:00:00Z", "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z"),
         ] {
             assert_eq!(every.around(at(within), &zone), (at(from), at(until)), "{within}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_followed_by_one_of_its_kind_that_begins_as_it_ends() {
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (every, within, until) in [
+            (Every::Day, "2026-03-28T12:00:00Z", "2026-03-29T22:00:00Z"),
+            (Every::Day, "2026-10-25T12:00:00Z", "2026-10-26T23:00:00Z"),
+            (Every::Month, "2026-01-15T12:00:00Z", "2026-02-28T23:00:00Z"),
+            (Every::Month, "2026-02-15T12:00:00Z", "2026-03-31T22:00:00Z"),
+        ] {
+            let (from, ends) = every.around(at(within), &zone);
+            let window = QuotaWindow {
+                app: AppId::new("app_1").unwrap(),
+                plan: "standard".parse().unwrap(),
+                quota: "calls".parse().unwrap(),
+                of: Quantity::Calls,
+                most: 5,
+                from,
+                until: ends,
+            };
+            let next = QuotaWindow { from: ends, until: at(until), ..window.clone() };
+            assert_eq!(window.following(&zone), next, "{within}");
         }
     }
 }

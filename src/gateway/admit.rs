@@ -85,14 +85,25 @@ pub(super) fn alone(
     count(cell, Counting { name, rate, announced }, now).map(|counted| counted.told())
 }
 
-/// Gives back what a call was counted for under a plan version, as it is refused elsewhere; its units go back with what it was promised.
+/// Gives back what a call was counted for under a plan version, as it is refused elsewhere; its units went back with what it was promised.
+/// Gives what the tightest limit says then, if there is any.
 pub(super) fn give_back(
     cells: &mut LocalCells,
     version: &PlanVersion,
     caller: (&AppId, &RouteName),
     now: Duration,
-) {
-    give_back_of(cells, &version.limits, (&version.reference.name, caller), now);
+) -> Option<Admission> {
+    let plan = &version.reference.name;
+    give_back_of(cells, &version.limits, (plan, caller), now);
+    let counted = version.limits.iter().map(|limit| {
+        let (key, Limit { name, rate, announced, .. }) = (key(limit, plan, caller), limit);
+        let (remaining, reset) = match limit.of {
+            Quantity::Calls => gcra::left(&cells.find(&key, now), rate, now),
+            Quantity::Units => cells.find_of_units(&key, now).left(rate, now),
+        };
+        Counted { by: Counting { name, rate, announced }, remaining, reset }
+    });
+    counted.min_by_key(|counted| counted.remaining).map(|counted| counted.told())
 }
 
 fn give_back_of(

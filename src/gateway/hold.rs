@@ -9,23 +9,23 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::admit::Admission;
-use super::admit::units::UnitsTaken;
+use super::admit::units::{self, UnitsTaken};
 use super::authorize::{Circumstances, Permit};
 use super::quota;
 use super::recording::Call;
 use super::worker::Worker;
+use crate::billing::rating::MAX_UNITS;
 use crate::domain::balance::PaidFrom;
 use crate::domain::refusal::Refusal;
 use crate::domain::usage::Evidence;
 use crate::journal::reservation::Reservation;
-use crate::limit::purse::{Exhausted, Hold, Purse};
-use crate::limit::purses::{Sought, TooMany};
+use crate::limit::balance_purse::{BalanceHold, BalancePurse, Sought};
+use crate::limit::purse::Exhausted;
+use crate::limit::purses::TooMany;
 use crate::policy::journal_terms::Unwritable;
 
 /// Room in the journal that a call is promised before the upstream sees it, in bytes: more than nearly any record has.
 const RECORD_ROOM: usize = 2048;
-/// Units that a call is promised: how many more it uses is known once it is answered.
-const UNITS: u64 = 1;
 /// For how long a call waits for units that its node has to lease.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -35,7 +35,7 @@ pub struct Promised {
     /// Room in the journal for the record of one that may have to be paid for.
     pub room: Option<Reservation>,
     /// Units of the balance that it is paid from.
-    pub hold: Option<Hold>,
+    pub hold: Option<BalanceHold>,
     /// Units of its plan's limits that count them, and what it holds of quotas.
     pub units: Option<Box<UnitsTaken>>,
 }
@@ -58,20 +58,31 @@ impl Promised {
     }
 }
 
-/// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits.
+/// Refuses a call early of which it is known that its balance does not bear it, so that it uses up nothing of the plan's limits. Gives
+/// the purse of any other that may have to be paid from a balance.
 ///
 /// # Errors
 /// [`Refusal::BalanceExhausted`].
-pub(super) fn refuse_known(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<(), Refusal> {
+pub(super) fn refuse_known(
+    worker: &Worker,
+    call: &Call,
+    (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+) -> Result<Option<Arc<BalancePurse>>, Refusal> {
     match purse(worker, call, permit)? {
-        Some((purse, paid_from)) if purse.lacks(UNITS) => {
-            Err(Refusal::BalanceExhausted(Box::new(paid_from.clone())))
+        // Its request is read only if there is none at all.
+        Some(purse) if purse.lacks(1) && purse.lacks(units::of_call(call, circumstances, &mut None)) => {
+            Err(exhausted(&purse))
         }
-        Some(_) | None => Ok(()),
+        found => Ok(found),
     }
 }
 
-/// Promises a call what it needs. What one that is refused was promised by then goes back as soon as it is concluded.
+fn exhausted(purse: &BalancePurse) -> Refusal {
+    Refusal::BalanceExhausted(Box::new(purse.paid_from().clone()))
+}
+
+/// Promises a call what it needs, of its balance from the purse that is known to be its own: as many units as its request tells. How many
+/// more it uses is known once it is answered. What one that is refused was promised by then goes back as soon as it is concluded.
 ///
 /// # Errors
 /// As [`quota::promise`], which has `told` say what its quotas say; [`Refusal::BalanceExhausted`]; [`Refusal::Unavailable`] if nobody
@@ -80,28 +91,33 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+    known: Option<Arc<BalancePurse>>,
     told: &mut Option<Admission>,
 ) -> Result<(), Refusal> {
+    let asked = (permit, circumstances);
+    let mut read = None;
     // What is seldom awaited is on the heap.
-    if quota::counts(permit) {
-        Box::pin(quota::promise(worker, call, (permit, circumstances), told)).await?;
+    if quota::counts(permit) && !quota::take(worker, call, asked, &mut read)? {
+        Box::pin(quota::promise(worker, call, asked, (&mut read, told))).await?;
     }
-    if let Some((purse, paid_from)) = purse(worker, call, permit)? {
-        let hold = match purse.take(UNITS) {
+    let purse = match known {
+        Some(purse) => Some(purse),
+        None => purse(worker, call, permit)?,
+    };
+    if let Some(purse) = purse {
+        // A call of more is an exception, whatever its answer says.
+        let units = units::of_call(call, circumstances, &mut read).min(MAX_UNITS);
+        let hold = match purse.take(units) {
             Some(hold) => hold,
-            None => Box::pin(wait(&purse, paid_from)).await?,
+            None => Box::pin(wait(&purse, units)).await?,
         };
         call.promised.hold = Some(hold);
     }
     room(worker, call)
 }
 
-/// The purse of a call that may have to be paid from a balance, and that; `None` of one that is owed, or costs nothing.
-fn purse<'c>(
-    worker: &Worker,
-    call: &'c Call,
-    permit: &Permit<'_>,
-) -> Result<Option<(Arc<Purse>, &'c PaidFrom)>, Refusal> {
+/// The purse of a call that may have to be paid from a balance; `None` of one that is owed, or costs nothing.
+fn purse(worker: &Worker, call: &Call, permit: &Permit<'_>) -> Result<Option<Arc<BalancePurse>>, Refusal> {
     let Some(app) = call.identity.as_ref().map(|identity| &identity.caller.app) else { return Ok(None) };
     if app.balances.is_empty() {
         return Ok(None);
@@ -116,15 +132,14 @@ fn purse<'c>(
     let sought = Sought { paid_from, app: &app.id, product, plan, item, promotion, at: call.at };
     let zone = &call.view.snapshot.platform.zone;
     let found = worker.purses.borrow_mut().find(&worker.shared.purses, sought, zone);
-    let purse = found.map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))?;
-    Ok(Some((purse, paid_from)))
+    found.map(Some).map_err(|TooMany| Refusal::Unavailable("Too many balances are in use at once"))
 }
 
 /// Waits until the node has leased units for the call.
-async fn wait(purse: &Arc<Purse>, paid_from: &PaidFrom) -> Result<Hold, Refusal> {
-    match timeout(PATIENCE, purse.wait(UNITS)).await {
+async fn wait(purse: &Arc<BalancePurse>, units: u64) -> Result<BalanceHold, Refusal> {
+    match timeout(PATIENCE, purse.wait(units)).await {
         Ok(Ok(hold)) => Ok(hold),
-        Ok(Err(Exhausted)) => Err(Refusal::BalanceExhausted(Box::new(paid_from.clone()))),
+        Ok(Err(Exhausted)) => Err(exhausted(purse)),
         Err(_) => Err(Refusal::Unavailable("Nobody says in time what is left of the balance")),
     }
 }
@@ -148,11 +163,11 @@ fn room(worker: &Worker, call: &mut Call) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::balance::{Part, Stretch};
+    use crate::domain::balance::{BalanceKind, Part, Stretch};
     use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
     use crate::domain::plan::PlanRef;
     use crate::domain::time::Timestamp;
-    use crate::limit::purses::Purses;
+    use crate::limit::balance_purse::{BalancePurses, BalanceUnits};
 
     #[test]
     fn a_call_that_someone_has_to_decide_about_keeps_what_it_holds() {
@@ -165,7 +180,9 @@ mod tests {
             service_period: "2026-11".parse().unwrap(),
         };
         let span = (Timestamp::default(), Timestamp::default());
-        let purse = Purses::default().find(stretch, span).unwrap();
+        let (balance, currency) = (stretch.balance.clone(), "CNY".parse().unwrap());
+        let paid_from = PaidFrom { balance, kind: BalanceKind::Prepaid, currency };
+        let purse = BalancePurses::default().find(BalanceUnits::new(paid_from, stretch, span)).unwrap();
         purse.put(1);
         let promised = || Promised { room: None, hold: purse.take(1), units: None };
         assert!(promised().settled(&Evidence::Free).hold.is_none());
@@ -173,8 +190,8 @@ mod tests {
         let exception =
             Evidence::Exception { reason: "the caller left before the upstream's answer".to_owned() };
         let settled = promised().settled(&exception);
-        assert_eq!(settled.hold.as_ref().map(Hold::units), Some(1));
-        settled.hold.into_iter().for_each(Hold::spend);
+        assert_eq!(settled.hold.as_ref().map(BalanceHold::units), Some(1));
+        settled.hold.into_iter().for_each(BalanceHold::spend);
         assert_eq!(purse.left(), 0);
     }
 }

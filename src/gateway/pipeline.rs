@@ -187,15 +187,16 @@ async fn stages(
         call.identity = None;
     }
     check_length(route, body.as_ref())?;
-    hold::refuse_known(worker, call, &permit)?;
+    let purse = hold::refuse_known(worker, call, (&permit, &circumstances))?;
     // Who calls too fast takes no units of a balance.
     told.admission = count(worker, (peer, call, route), (&permit, &circumstances), &mut told.admission)?;
     let counted = permit.subscribed.as_ref().map(|(_, version)| *version);
     // A body that may take its time keeps nothing of the journal.
     let is_kept = permit.body.is_some();
     if !is_kept {
-        let promised = hold::promise(worker, call, (&permit, &circumstances), &mut told.admission).await;
-        promised.inspect_err(|_| give_back(worker, call, counted))?;
+        let asked = (&permit, &circumstances);
+        let promised = hold::promise(worker, call, asked, purse, &mut told.admission).await;
+        promised.inspect_err(|refusal| give_back(worker, call, counted, (refusal, &mut *told)))?;
     }
 
     let mut upload = match form.and_then(Option::take) {
@@ -208,8 +209,9 @@ async fn stages(
     if is_kept {
         let reading = kept_body::read(worker, call, (route, permit), (asking, &circumstances), upload);
         (permit, upload) = Box::pin(reading).await.map_err(|refused| told.of(refused))?;
-        let promised = hold::promise(worker, call, (&permit, &circumstances), &mut told.admission).await;
-        promised.inspect_err(|_| give_back(worker, call, counted))?;
+        let asked = (&permit, &circumstances);
+        let promised = hold::promise(worker, call, asked, None, &mut told.admission).await;
+        promised.inspect_err(|refusal| give_back(worker, call, counted, (refusal, &mut *told)))?;
     }
     call.target = metered_target::of(call.meter(), &checked, query, &parameters);
     let head = forward::begin(route, &parts.method, (&checked.path, query), &parameters)?;
@@ -256,14 +258,24 @@ fn count(
     })
 }
 
-/// Gives back what a call was counted for under that plan version: it is refused behind its limits.
-fn give_back(worker: &Worker, call: &Call, counted: Option<&PlanVersion>) {
+/// Gives back what a call was counted for under that plan version: it is refused behind its limits. It is told what is left of them now, if
+/// it was no quota that refused it, which has told what it says.
+fn give_back(
+    worker: &Worker,
+    call: &mut Call,
+    counted: Option<&PlanVersion>,
+    (refusal, told): (&Refusal, &mut Telling),
+) {
+    call.promised.units = None;
     if let (Some(version), Some(identity)) = (counted, &call.identity)
         && let Some(route) = call.route()
     {
         let caller = (&identity.caller.app.id, &route.name);
         let now = worker.shared.clock.monotonic();
-        admit::give_back(&mut worker.cells.borrow_mut(), version, caller, now);
+        let left = admit::give_back(&mut worker.cells.borrow_mut(), version, caller, now);
+        if !matches!(refusal, Refusal::BeyondPlan(_)) {
+            told.admission = left;
+        }
     }
 }
 

@@ -29,7 +29,34 @@ pub(super) fn counts(permit: &Permit<'_>) -> bool {
     permit.subscribed.as_ref().is_some_and(|(_, version)| !version.quotas.is_empty())
 }
 
-/// Takes what a call is of its plan's quotas.
+/// Takes what a call is of its plan's quotas, if all of it is at hand, and gives whether it is; else nothing is taken. How many units it
+/// is, is `read` once.
+///
+/// # Errors
+/// [`Refusal::Unavailable`] if too many quotas are in use.
+pub(super) fn take(
+    worker: &Worker,
+    call: &mut Call,
+    (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
+    read: &mut Option<u64>,
+) -> Result<bool, Refusal> {
+    let Some(asking) = Asking::of(call, permit, circumstances) else { return Ok(true) };
+    for quota in &asking.version.quotas {
+        let units = asking.units(call, quota, read);
+        let held = asking.purse(worker, call, quota)?.take(units).filter(|_| units <= quota.most);
+        let taken = call.promised.units.get_or_insert_default();
+        match held {
+            Some(hold) => taken.hold(quota.of, hold),
+            None => {
+                taken.give_quotas_back();
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Takes what a call is of its plan's quotas, and waits for what is not at hand.
 ///
 /// # Errors
 /// [`Refusal::BeyondPlan`], with what that quota says; [`Refusal::Unavailable`] if nobody says in time what is left.
@@ -37,20 +64,11 @@ pub(super) async fn promise(
     worker: &Worker,
     call: &mut Call,
     (permit, circumstances): (&Permit<'_>, &Circumstances<'_>),
-    told: &mut Option<Admission>,
+    (read, told): (&mut Option<u64>, &mut Option<Admission>),
 ) -> Result<(), Refusal> {
-    let (Some((_, version)), Some(identity)) = (&permit.subscribed, call.identity.clone()) else {
-        return Ok(());
-    };
-    let identity: &Identity = &identity;
-    let mut read = None;
-    for quota in &version.quotas {
-        let known = || call.route().map_or(1, |route| units::known(route, identity, circumstances));
-        let units = match quota.of {
-            Quantity::Calls => 1,
-            Quantity::Units => *read.get_or_insert_with(known),
-        };
-        let purse = purse(worker, call, (version, identity), quota)?;
+    let Some(asking) = Asking::of(call, permit, circumstances) else { return Ok(()) };
+    for quota in &asking.version.quotas {
+        let (units, purse) = (asking.units(call, quota, read), asking.purse(worker, call, quota)?);
         let held = match purse.take(units) {
             _ if units > quota.most => Err(Refusal::BeyondPlan(
                 BeyondPlan::CallTooLarge { limit: quota.name.clone(), units, most: quota.most }.into(),
@@ -68,17 +86,34 @@ pub(super) async fn promise(
     Ok(())
 }
 
-fn purse(
-    worker: &Worker,
-    call: &Call,
-    (version, identity): (&PlanVersion, &Identity),
-    quota: &Quota,
-) -> Result<Arc<QuotaPurse>, Refusal> {
-    let (app, plan) = (&identity.caller.app.id, &version.reference.name);
-    let zone = &call.view.snapshot.platform.zone;
-    let mut at_hand = worker.quotas.borrow_mut();
-    let found = at_hand.find(&worker.shared.quotas, (app, plan, quota), (call.at, zone));
-    found.map_err(|TooMany| Refusal::Unavailable("Too many quotas are in use at once"))
+/// A call that asks its plan's quotas.
+struct Asking<'c, 'r> {
+    version: &'c PlanVersion,
+    identity: Arc<Identity>,
+    circumstances: &'c Circumstances<'r>,
+}
+
+impl<'c, 'r> Asking<'c, 'r> {
+    fn of(call: &Call, permit: &'c Permit<'_>, circumstances: &'c Circumstances<'r>) -> Option<Self> {
+        let (_, version) = permit.subscribed.as_ref()?;
+        Some(Self { version, identity: call.identity.clone()?, circumstances })
+    }
+
+    /// How much the call is of a quota.
+    fn units(&self, call: &Call, quota: &Quota, read: &mut Option<u64>) -> u64 {
+        match quota.of {
+            Quantity::Calls => 1,
+            Quantity::Units => units::of_call(call, self.circumstances, read),
+        }
+    }
+
+    fn purse(&self, worker: &Worker, call: &Call, quota: &Quota) -> Result<Arc<QuotaPurse>, Refusal> {
+        let (app, plan) = (&self.identity.caller.app.id, &self.version.reference.name);
+        let zone = &call.view.snapshot.platform.zone;
+        let mut at_hand = worker.quotas.borrow_mut();
+        let found = at_hand.find(&worker.shared.quotas, (app, plan, quota), (call.at, zone));
+        found.map_err(|TooMany| Refusal::Unavailable("Too many quotas are in use at once"))
+    }
 }
 
 /// Waits until the node has leased what the call needs.

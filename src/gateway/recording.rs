@@ -27,7 +27,7 @@ use crate::domain::usage::Evidence;
 use crate::journal::error::JournalError;
 use crate::journal::reservation::Reservation;
 use crate::journal::writer::{Committed, Writer};
-use crate::limit::purse::Hold;
+use crate::limit::balance_purse::BalanceHold;
 use crate::metering::record::{self, Facts};
 use crate::policy::snapshot::{Durability, Meter, Route};
 
@@ -382,12 +382,12 @@ fn record<T>(
         refusal,
         disclosed: &disclosed,
         idempotency,
-        held: hold.as_ref().map_or(0, Hold::units),
+        held: hold.as_ref().map_or(0, BalanceHold::units),
         evidence,
     };
     let scratch = &mut worker.scratch.borrow_mut();
     let taken = take(&mut worker.journal.borrow_mut(), record::write(&facts, scratch), room)?;
     scratch.shrink_to(SCRATCH);
-    hold.into_iter().for_each(Hold::spend);
+    hold.into_iter().for_each(BalanceHold::spend);
     Ok(Some(taken))
 }

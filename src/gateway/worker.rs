@@ -27,8 +27,8 @@ use crate::domain::id::NodeId;
 use crate::domain::shown_certificate::Vouching;
 use crate::domain::time::{Clock, Timestamp};
 use crate::journal::writer::Writer;
+use crate::limit::balance_purse::{BalancePurses, LocalBalances};
 use crate::limit::cell::LocalCells;
-use crate::limit::purses::{LocalPurses, Purses};
 use crate::limit::quota_purse::{LocalQuotas, QuotaPurses};
 use crate::outbound::upstream_tokens::UpstreamTokens;
 use crate::policy::kill_switches::KillSwitches;
@@ -73,7 +73,7 @@ pub struct Shared {
     /// What apps ask about themselves.
     pub questions: Questions,
     /// Units leased of balances that fees are paid from.
-    pub purses: Arc<Purses>,
+    pub purses: Arc<BalancePurses>,
     /// What is leased of plans' quotas.
     pub quotas: Arc<QuotaPurses>,
     /// Room for bodies of callers that are known, which are read whole before their calls go on.
@@ -104,7 +104,7 @@ pub struct Worker {
     /// Limiter cells.
     pub cells: RefCell<LocalCells>,
     /// Purses of leased units.
-    pub purses: RefCell<LocalPurses>,
+    pub purses: RefCell<LocalBalances>,
     /// What is leased of quotas.
     pub quotas: RefCell<LocalQuotas>,
     /// The way into the journal.

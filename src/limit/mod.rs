@@ -1,5 +1,6 @@
 //! Admission arithmetic with the clock passed in.
 
+pub mod balance_purse;
 pub mod cell;
 pub mod gcra;
 mod keyed;

@@ -1,50 +1,79 @@
-//! All purses of a node, and each core's own view of those that it used lately, so that a steady caller costs no lock.
+//! All purses of one kind of a node, and each core's own view of those that it used lately, so that a steady caller costs no lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex};
 
-use super::purse::{Desk, Purse};
-use crate::domain::balance::{PaidFrom, Part, Stretch};
-use crate::domain::id::{AppId, ItemName, ProductName};
-use crate::domain::plan::PlanRef;
-use crate::domain::time::{Period, Timestamp, Zone};
+use super::purse::{Desk, Purse, lock};
+use crate::domain::id::AppId;
+use crate::domain::time::{Timestamp, Zone};
 
 /// Purses of a node. Beyond, calls that need another are refused for the moment.
 const MOST: usize = 65_536;
-/// Purses that a core keeps at hand; beyond: it begins anew.
+/// Purses that a core keeps at hand, by apps; beyond: it begins anew.
 const AT_HAND: usize = 4096;
 
+/// What units can be leased of.
+pub trait Leasable: Debug + Sized {
+    /// What it is known by on a node: of each there is one purse.
+    type Key: Debug + Clone + Eq + Hash;
+
+    /// What it is known by.
+    fn key(&self) -> &Self::Key;
+
+    /// Calls of which time may use it: from when on, and until when.
+    fn span(&self) -> (Timestamp, Timestamp);
+
+    /// The same for calls of the time that follows.
+    #[must_use]
+    fn following(&self, zone: &Zone) -> Self;
+}
+
 /// All purses of a node.
-#[derive(Debug, Default)]
-pub struct Purses {
-    all: Mutex<HashMap<Stretch, Arc<Purse>, foldhash::fast::RandomState>>,
-    desk: Arc<Desk>,
+#[derive(Debug)]
+pub struct Purses<Of: Leasable> {
+    all: Mutex<HashMap<Of::Key, Arc<Purse<Of>>, foldhash::fast::RandomState>>,
+    desk: Arc<Desk<Of>>,
 }
 
 /// There are as many purses as there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-impl Purses {
-    /// The purse for a stretch, whose service period has that span.
+impl<Of: Leasable> Default for Purses<Of> {
+    fn default() -> Self {
+        Self { all: Mutex::default(), desk: Arc::default() }
+    }
+}
+
+impl<Of: Leasable> Purses<Of> {
+    /// The purse for units of that.
     ///
     /// # Errors
     /// [`TooMany`].
-    pub fn find(&self, stretch: Stretch, span: (Timestamp, Timestamp)) -> Result<Arc<Purse>, TooMany> {
-        let mut all = self.lock();
-        if let Some(purse) = all.get(&stretch) {
+    pub fn find(&self, of: Of) -> Result<Arc<Purse<Of>>, TooMany> {
+        let mut all = lock(&self.all);
+        if let Some(purse) = all.get(of.key()) {
             return Ok(purse.clone());
         }
         if all.len() >= MOST {
             return Err(TooMany);
         }
-        let purse = Arc::new(Purse::new(stretch.clone(), span, self.desk.clone()));
-        all.insert(stretch, purse.clone());
+        let key = of.key().clone();
+        let purse = Arc::new(Purse::new(of, self.desk.clone()));
+        all.insert(key, purse.clone());
         Ok(purse)
     }
 
+    /// What no call holds of that, or is owed if it is below zero; 0 if nothing was leased of it.
+    #[must_use]
+    pub fn left(&self, key: &Of::Key) -> i64 {
+        lock(&self.all).get(key).map_or(0, |purse| purse.left())
+    }
+
     /// Waits until a purse asks for more; gives those that do.
-    pub async fn asking(&self) -> Vec<Arc<Purse>> {
+    pub async fn asking(&self) -> Vec<Arc<Purse<Of>>> {
         loop {
             let asking = self.desk.take();
             if !asking.is_empty() {
@@ -56,88 +85,48 @@ impl Purses {
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Purse>> {
-        self.lock().values().cloned().collect()
+    pub fn all(&self) -> Vec<Arc<Purse<Of>>> {
+        lock(&self.all).values().cloned().collect()
     }
 
-    /// Forgets those that are empty and that nobody has.
-    pub fn sweep(&self) {
-        self.lock().retain(|_, purse| Arc::strong_count(purse) > 1 || purse.left() > 0);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Stretch, Arc<Purse>, foldhash::fast::RandomState>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whose calls are asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Sought<'s> {
-    /// What pays for them.
-    pub paid_from: &'s PaidFrom,
-    /// The app.
-    pub app: &'s AppId,
-    /// The API product.
-    pub product: &'s ProductName,
-    /// The plan version in force.
-    pub plan: &'s PlanRef,
-    /// The item that charges them.
-    pub item: &'s ItemName,
-    /// The place of the item's promotion in which they are, if there is one.
-    pub promotion: Option<usize>,
-    /// When the call came.
-    pub at: Timestamp,
-}
-
-impl Sought<'_> {
-    fn is_of(&self, purse: &Purse) -> bool {
-        let Stretch { balance, product, plan, part, .. } = purse.stretch();
-        part.as_ref().is_some_and(|part| part.item == *self.item && part.promotion == self.promotion)
-            && plan == self.plan
-            && product == self.product
-            && *balance == self.paid_from.balance
-            && purse.is_for(self.at)
+    /// Forgets those that nobody has and that are empty; of what is over, all that have nothing which is to be given back.
+    pub fn sweep(&self, is_over: impl Fn(&Of) -> bool) {
+        let is_kept = |purse: &Arc<Purse<Of>>| match is_over(purse.of()) {
+            true => purse.left() > 0,
+            false => Arc::strong_count(purse) > 1 || purse.left() != 0,
+        };
+        lock(&self.all).retain(|_, purse| is_kept(purse));
     }
 }
 
 /// A core's own view.
-#[derive(Debug, Default)]
-pub struct LocalPurses {
-    by_app: HashMap<AppId, Vec<Arc<Purse>>, foldhash::fast::RandomState>,
+#[derive(Debug)]
+pub struct LocalPurses<Of> {
+    by_app: HashMap<AppId, Vec<Arc<Purse<Of>>>, foldhash::fast::RandomState>,
 }
 
-impl LocalPurses {
-    /// The purse for a call, in periods of that zone.
-    ///
-    /// # Errors
-    /// [`TooMany`].
-    pub fn find(&mut self, purses: &Purses, sought: Sought<'_>, zone: &Zone) -> Result<Arc<Purse>, TooMany> {
-        let of_app = self.by_app.get(sought.app);
-        let known = of_app.and_then(|of_app| of_app.iter().find(|purse| sought.is_of(purse)));
-        if let Some(purse) = known {
-            return Ok(purse.clone());
-        }
-        let Sought { paid_from, app, product, plan, item, promotion, at } = sought;
-        let service_period = Period::of(at, zone);
-        let (balance, app) = (paid_from.balance.clone(), app.clone());
-        let stretch = Stretch {
-            balance,
-            app: app.clone(),
-            product: product.clone(),
-            plan: plan.clone(),
-            part: Some(Part { item: item.clone(), promotion }),
-            service_period,
-        };
-        let purse = purses.find(stretch, (service_period.start(zone), service_period.end(zone)))?;
+impl<Of> Default for LocalPurses<Of> {
+    fn default() -> Self {
+        Self { by_app: HashMap::default() }
+    }
+}
+
+impl<Of> LocalPurses<Of> {
+    /// The purse of an app that is the one.
+    pub(super) fn known(&self, app: &AppId, is_it: impl Fn(&Purse<Of>) -> bool) -> Option<Arc<Purse<Of>>> {
+        self.by_app.get(app)?.iter().find(|purse| is_it(purse)).cloned()
+    }
+
+    /// Keeps a purse of an app at hand.
+    pub(super) fn keep(&mut self, app: &AppId, purse: &Arc<Purse<Of>>) {
         if self.by_app.len() >= AT_HAND {
             self.by_app.clear();
         }
-        let of_app = self.by_app.entry(app).or_default();
-        // It is there, and for another time, if its service period was another when it began.
-        if !of_app.iter().any(|known| Arc::ptr_eq(known, &purse)) {
+        let of_app = self.by_app.entry(app.clone()).or_default();
+        // It may be there, and be none of those that are sought.
+        if !of_app.iter().any(|known| Arc::ptr_eq(known, purse)) {
             of_app.push(purse.clone());
         }
-        Ok(purse)
     }
 
     /// Forgets all, so that the shared map can drop what nobody uses.

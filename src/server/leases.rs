@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::{JoinHandle as Task, JoinSet};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Interval;
 
 use self::giving::{give_back_all, returned, warn};
-use self::pace::Pace;
+use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME, every};
+use super::coming::{coming, is_to_come};
 use super::node::Services;
+use super::pace::Paces;
 use crate::billing::balance::available::Asked;
 use crate::billing::balance::leases::{
     Doubt, Granted, Returned, begin, give_back, grant, leased, settle, settle_earlier, was_granted,
@@ -27,31 +29,21 @@ use crate::domain::id::BalanceId;
 use crate::domain::time::Clock;
 use crate::journal::journal::Journal;
 use crate::journal::state::State;
-use crate::limit::purse::Purse;
-use crate::limit::purses::Purses;
+use crate::limit::balance_purse::{BalancePurse, BalancePurses, BalanceUnits};
 use crate::policy::live::Live;
 use crate::store::Store;
 
 mod giving;
-mod pace;
 
-/// How often purses are looked over: for so long it is remembered that a balance bears no more, too.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looks between which it is seen once whether the store has more leased to the node than it knows of.
 const AUDIT_LOOKS: u64 = 5;
 /// Purses that are filled at once: others need the store's connections, too.
 const AT_ONCE: usize = 4;
-/// Looks between which it is told once that the store refuses: a minute's.
-const WARN_LOOKS: u64 = 60;
 /// How soon it is looked again whether the journal of the run before is recorded.
 const SETTLE_AGAIN: Duration = Duration::from_millis(50);
-/// How soon the store is asked again that did not answer.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// How long an orderly stop waits for the last units to be given back.
-const STOP_TIME: Duration = Duration::from_secs(2);
 
 /// Purses of which something was given back, and how much.
-type GivenBack = Vec<(Arc<Purse>, u64)>;
+type GivenBack = Vec<(Arc<BalancePurse>, u64)>;
 
 /// What leases of a node.
 pub(super) struct Leases {
@@ -63,18 +55,18 @@ pub(super) struct Leases {
 impl Leases {
     /// Begins to lease. The journal ended where the run began when the node started: what the runs before have leased and not used is
     /// given back once it is recorded up to there.
-    pub(super) fn start(store: &Store, purses: Arc<Purses>, known: Known, run: Run) -> Self {
+    pub(super) fn start(store: &Store, purses: Arc<BalancePurses>, known: Known, run: Run) -> Self {
         let keeper = Keeper {
             store: store.clone(),
             run: run.clone(),
             purses,
             known,
-            paces: HashMap::default(),
+            asking: Asking::default(),
+            paces: Paces::default(),
             siblings: HashMap::default(),
             doubts: Vec::new(),
             giving: JoinSet::new(),
-            looks: 0,
-            warned: None,
+            looks: Looks::default(),
             is_settled: false,
             has_leased: false,
         };
@@ -114,18 +106,16 @@ impl Known {
 struct Keeper {
     store: Store,
     run: Run,
-    purses: Arc<Purses>,
+    purses: Arc<BalancePurses>,
     known: Known,
-    paces: HashMap<Stretch, Pace, foldhash::fast::RandomState>,
+    asking: Asking<BalanceUnits>,
+    paces: Paces<Stretch>,
     /// Purses of balances that have several, by the last look.
-    siblings: HashMap<BalanceId, Vec<Weak<Purse>>, foldhash::fast::RandomState>,
+    siblings: HashMap<BalanceId, Vec<Weak<BalancePurse>>, foldhash::fast::RandomState>,
     doubts: Vec<Doubted>,
     /// Gives back what the last look found to be too much.
     giving: JoinSet<()>,
-    /// How often it was looked.
-    looks: u64,
-    /// By which look it was told last that nothing can be leased.
-    warned: Option<u64>,
+    looks: Looks,
     /// Whether what the runs before had leased is given back.
     is_settled: bool,
     /// Whether the store may have something leased to this run.
@@ -135,19 +125,14 @@ struct Keeper {
 /// Units of which the store did not say whether they are leased, with those that were to be given back for them.
 struct Doubted {
     doubt: Doubt,
-    purse: Arc<Purse>,
-    returned: Vec<(Arc<Purse>, u64)>,
+    purse: Arc<BalancePurse>,
+    returned: GivenBack,
 }
 
 impl Keeper {
     async fn keep(mut self) {
         self.begin().await;
-        let every = |period| {
-            let mut ticks = tokio::time::interval(period);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        };
-        let (mut looks, mut settling) = (every(LOOK_EVERY), every(SETTLE_AGAIN));
+        let (mut looks, mut settling) = (Looks::ticks(), every(SETTLE_AGAIN));
         loop {
             let step = AssertUnwindSafe(self.step(&mut looks, &mut settling));
             if step.catch_unwind().await.is_err() {
@@ -158,16 +143,16 @@ impl Keeper {
     }
 
     async fn step(&mut self, looks: &mut Interval, settling: &mut Interval) {
-        let purses = self.purses.clone();
+        let (purses, is_asked) = (self.purses.clone(), !self.asking.is_empty());
         tokio::select! {
-            asking = purses.asking() => {
-                for purses in asking.chunks(AT_ONCE) {
-                    self.refill(purses).await;
-                }
-            }
+            biased;
             _ = looks.tick() => self.look_over().await,
             _ = settling.tick(), if !self.is_settled => self.settle(settling).await,
+            asking = purses.asking() => self.asking.add(asking),
+            () = std::future::ready(()), if is_asked => {}
         }
+        let some = self.asking.next(AT_ONCE);
+        self.refill(&some).await;
     }
 
     /// Has it that the run has leased nothing yet.
@@ -183,7 +168,8 @@ impl Keeper {
         match settle_earlier(&self.store, &self.run).await {
             Ok(true) => {
                 self.is_settled = true;
-                self.paces.values_mut().for_each(|pace| pace.has_failed = false);
+                self.paces.ask_again();
+                self.ask_for_waiting();
             }
             Ok(false) => {}
             Err(error) => {
@@ -196,16 +182,24 @@ impl Keeper {
         }
     }
 
+    /// Has it be asked for calls that wait and were left without an answer: now there may be one.
+    fn ask_for_waiting(&mut self) {
+        let mut purses = self.purses.all();
+        purses.retain(|purse| purse.wanted() > 0);
+        self.asking.add(purses);
+    }
+
     /// Leases what purses ask for, of all at once.
-    async fn refill(&mut self, purses: &[Arc<Purse>]) {
+    async fn refill(&mut self, purses: &[Arc<BalancePurse>]) {
         let mut asking = Vec::with_capacity(purses.len());
         for purse in purses {
             let is_doubted = self.is_doubted(purse);
-            let pace = self.paces.entry(purse.stretch().clone()).or_default();
+            let pace = self.paces.of(purse.stretch());
             if !is_doubted && !pace.has_failed {
                 let ahead = pace.quicken();
-                // However many wait, an app gets no more at once than it has used so far.
-                asking.push((purse, Asked { waiting: purse.wanted().min(ahead), ahead }));
+                // However many wait, an app gets no more at once than it has used so far, or one of them needs.
+                let waiting = purse.missing().min(ahead.max(purse.largest()));
+                asking.push((purse, Asked { waiting, ahead }));
             }
         }
         let mut granting = Vec::with_capacity(asking.len());
@@ -226,7 +220,7 @@ impl Keeper {
     }
 
     /// Leases for calls that wait what other purses of the same balance have at hand: it is of more use here.
-    async fn refill_from_siblings(&mut self, purse: &Arc<Purse>, asked: Asked) {
+    async fn refill_from_siblings(&mut self, purse: &Arc<BalancePurse>, asked: Asked) {
         let siblings = self.siblings.get(&purse.stretch().balance).map_or(&[][..], Vec::as_slice);
         let siblings = siblings.iter().filter_map(Weak::upgrade);
         let others = siblings.filter(|other| !Arc::ptr_eq(other, purse) && !self.is_doubted(other));
@@ -234,7 +228,7 @@ impl Keeper {
             let units = other.leave(0);
             (other, units)
         });
-        let taken: Vec<(Arc<Purse>, u64)> = taken.filter(|(_, units)| *units > 0).collect();
+        let taken: GivenBack = taken.filter(|(_, units)| *units > 0).collect();
         let granted = match taken.is_empty() {
             true => Ok(Granted::Now(0)),
             false => self.grant(purse.stretch(), asked, &returned(&taken)).await,
@@ -245,11 +239,11 @@ impl Keeper {
     /// Takes what came of leasing for a purse, with what was given back for it.
     fn take(
         &mut self,
-        purse: &Arc<Purse>,
+        purse: &Arc<BalancePurse>,
         asked: Asked,
         (granted, returned): (Result<Granted, BillingError>, GivenBack),
     ) {
-        let pace = self.paces.entry(purse.stretch().clone()).or_default();
+        let pace = self.paces.of(purse.stretch());
         match granted {
             Ok(Granted::Now(0)) if asked.waiting == 0 => purse.expect_no_more(),
             // What the runs before had leased may be enough.
@@ -275,7 +269,7 @@ impl Keeper {
         }
     }
 
-    fn is_doubted(&self, purse: &Purse) -> bool {
+    fn is_doubted(&self, purse: &BalancePurse) -> bool {
         self.doubts.iter().any(|doubted| doubted.doubt.stretch() == purse.stretch())
     }
 
@@ -300,16 +294,17 @@ impl Keeper {
 
     /// Has what nobody uses be given back, and it be asked again what is left of balances that bore no more.
     async fn look_over(&mut self) {
-        self.looks = self.looks.saturating_add(1);
+        let look = self.looks.begin();
         self.find_out().await;
         while self.giving.try_join_next().is_some() {}
         let is_giving = !self.giving.is_empty();
-        let (mut surplus, all) = (Vec::new(), self.purses.all());
+        let (now, snapshot) = (self.known.clock.now(), self.known.live.load());
+        let (mut surplus, mut next, all) = (Vec::new(), Vec::new(), self.purses.all());
         for purse in &all {
             purse.may_ask_again();
-            let pace = self.paces.entry(purse.stretch().clone()).or_default();
-            let kept = pace.look(purse, self.looks);
-            let units = if is_giving { 0 } else { purse.leave(kept) };
+            let kept = self.paces.look(purse.stretch(), purse, look);
+            next.extend(coming(&self.purses, &mut self.paces, purse, (now, &snapshot.platform.zone)));
+            let units = if is_giving || is_to_come(purse, now) { 0 } else { purse.leave(kept) };
             if units > 0 {
                 surplus.push((purse.clone(), units));
             }
@@ -321,14 +316,14 @@ impl Keeper {
         }
         self.siblings.retain(|_, of_balance| of_balance.len() > 1);
         drop(all);
+        self.asking.add(next);
         if !surplus.is_empty() {
             self.giving.spawn(give_back_all(self.store.clone(), self.run.clone(), surplus));
-        } else if self.has_leased && self.looks.is_multiple_of(AUDIT_LOOKS) {
+        } else if self.has_leased && look.is_multiple_of(AUDIT_LOOKS) {
             self.audit().await;
         }
-        self.purses.sweep();
-        let looks = self.looks;
-        self.paces.retain(|_, pace| pace.looked == looks);
+        self.purses.sweep(|_| false);
+        self.paces.forget(look);
     }
 
     /// Finds out whether units are leased of which the store did not say so.
@@ -337,7 +332,10 @@ impl Keeper {
             let Doubted { doubt, purse, returned } = &doubted;
             match was_granted(&self.store, &self.run, doubt).await {
                 Ok(true) => purse.put(doubt.units),
-                Ok(false) => returned.iter().for_each(|(other, units)| other.put_again(*units)),
+                Ok(false) => {
+                    returned.iter().for_each(|(other, units)| other.put_again(*units));
+                    self.ask_for_waiting();
+                }
                 Err(error) => {
                     self.warn_once(&error, "the store does not say whether units of a balance are leased");
                     self.doubts.push(doubted);
@@ -357,13 +355,8 @@ impl Keeper {
             Err(error) => return self.warn_once(&error, "it cannot be seen what is leased of balances"),
         };
         let purses = self.purses.all();
-        let known: HashMap<&Stretch, u64> = purses
-            .iter()
-            .map(|purse| {
-                let spent = purse.spent();
-                (purse.stretch(), purse.leased().saturating_sub(spent))
-            })
-            .collect();
+        let known: HashMap<&Stretch, u64> =
+            purses.iter().map(|purse| (purse.stretch(), purse.unspent())).collect();
         // Asked last: what was spent by now, the journal had taken before.
         if self.known.journal.accepted() != position {
             return;
@@ -390,8 +383,7 @@ impl Keeper {
     }
 
     fn warn_once(&mut self, error: &BillingError, what: &'static str) {
-        if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
-            self.warned = Some(self.looks);
+        if self.looks.is_told() {
             warn(error, what);
         }
     }

@@ -2,9 +2,11 @@
 
 pub mod admin_port;
 mod administration;
+mod asking;
 mod books;
 mod client_stream;
 pub mod clock;
+mod coming;
 mod connection;
 pub mod control_plane;
 mod data_folder;
@@ -25,6 +27,7 @@ pub mod listener;
 pub mod node;
 mod open_store;
 mod own_endpoints;
+mod pace;
 mod paced;
 mod policies;
 mod quotas;

@@ -51,8 +51,8 @@ use crate::gateway::me::Questions;
 use crate::gateway::trusted_proxies::TrustedProxies;
 use crate::gateway::worker::Shared;
 use crate::journal::journal::{Journal, JournalSettings};
+use crate::limit::balance_purse::BalancePurses;
 use crate::limit::cell::Cells;
-use crate::limit::purses::Purses;
 use crate::metering::tally::DrainState;
 use crate::oauth::last_uses::LastUses;
 use crate::outbound::client::Client;
@@ -227,7 +227,7 @@ impl Node {
         tokens.follow(&services.live.load());
         let cells = Arc::new(Cells::new(bounds.limiter_cells));
         let charges = RunningCharges::new(services.store.clone(), services.clock.clone());
-        let (balances, purses) = (Balances::new(services.store.clone()), Arc::<Purses>::default());
+        let (balances, purses) = (Balances::new(services.store.clone()), Arc::<BalancePurses>::default());
         let quotas = LeftOfQuotas::new(services.store.clone());
         let shared = Arc::new(Shared {
             live: services.live.clone(),

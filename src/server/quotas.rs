@@ -1,44 +1,31 @@
 //! Keeps what a node has leased of quotas filled, as [`super::leases`] does for balances: leases for calls that wait and for those to
 //! come, and gives back what nobody uses.
 
-use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::{JoinHandle as Task, JoinSet};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Interval;
 
 use self::giving::give_back_all;
 use self::settling::{Unsettled, settle_earlier};
+use super::asking::{Asking, Looks, RETRY_AFTER, STOP_TIME};
+use super::coming::{coming, is_to_come};
 use super::node::Services;
-use crate::billing::quota::{AT_ONCE, Wanted, begin, grant};
+use super::pace::Paces;
+use crate::billing::quota::{AT_ONCE, Doubt, Granted, Wanted, begin, grant, was_granted};
 use crate::domain::balance::Run;
 use crate::domain::quota::QuotaWindow;
 use crate::domain::time::Clock;
 use crate::journal::journal::Journal;
 use crate::journal::state::State;
 use crate::limit::quota_purse::{QuotaPurse, QuotaPurses};
+use crate::policy::live::Live;
 use crate::store::{Store, StoreError};
 
 mod giving;
 mod settling;
-
-/// How often purses are looked over: for so long it is remembered that a quota is used up, too.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks between which nothing was taken of a purse before what is in it is given back.
-const IDLE_LOOKS: u32 = 2;
-/// Leased for calls to come: for the pace of two seconds, and in between.
-const AHEAD: (u64, u64) = (16, 65_536);
-/// So many times what is leased for calls to come stays in a purse of which something is taken.
-const SURPLUS: u64 = 4;
-/// Looks between which it is told once that the store refuses: a minute's.
-const WARN_LOOKS: u64 = 60;
-/// How soon the store is asked again that did not answer.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// How long an orderly stop waits for what is left to be given back.
-const STOP_TIME: Duration = Duration::from_secs(2);
 
 /// What leases of a node.
 pub(super) struct Quotas {
@@ -63,13 +50,14 @@ impl Quotas {
         let unsettled = Arc::<Unsettled>::default();
         let keeper = Keeper {
             lessee: lessee.clone(),
+            live: services.live.clone(),
             clock: services.clock.clone(),
             unsettled: unsettled.clone(),
-            queue: Vec::new(),
-            paces: HashMap::default(),
+            asking: Asking::default(),
+            paces: Paces::default(),
+            doubted: None,
             giving: JoinSet::new(),
-            looks: 0,
-            warned: None,
+            looks: Looks::default(),
         };
         let known = (services.live.clone(), services.clock.clone());
         let settling = settle_earlier((lessee.store.clone(), lessee.run.clone()), known, unsettled);
@@ -92,7 +80,7 @@ impl Quotas {
 
 impl Lessee {
     /// Leases for purses, which are no more than [`AT_ONCE`].
-    async fn grant(&self, asking: &[(Arc<QuotaPurse>, Wanted)]) -> Result<Vec<u64>, StoreError> {
+    async fn grant(&self, asking: &[(Arc<QuotaPurse>, Wanted)]) -> Result<Granted, StoreError> {
         let windows: Vec<_> = asking.iter().map(|(purse, wanted)| (purse.window(), *wanted)).collect();
         grant(&self.store, (&self.run, self.journal.committed()), &windows).await
     }
@@ -102,10 +90,15 @@ impl Lessee {
         let owing = all.iter().filter(|purse| purse.left() < 0);
         let owing = owing.map(|purse| (purse.clone(), Wanted { missing: purse.missing(), ahead: 0 }));
         for some in owing.collect::<Vec<_>>().chunks(AT_ONCE) {
-            match self.grant(some).await {
-                Ok(granted) => some.iter().zip(granted).for_each(|((purse, _), units)| purse.put(units)),
-                Err(error) => warn(&error, "what calls used of quotas beyond what was leased is not leased"),
-            }
+            let error = match self.grant(some).await {
+                Ok(Granted::Now(granted)) => {
+                    some.iter().zip(granted).for_each(|((purse, _), units)| purse.put(units));
+                    continue;
+                }
+                Ok(Granted::Unsaid(doubt)) => doubt.error,
+                Err(error) => error,
+            };
+            warn(&error, "what calls used of quotas beyond what was leased is leased at the next start");
         }
         let unused = all.into_iter().filter_map(|purse| left(purse, 0));
         give_back_all(self.store, self.run, unused.collect()).await;
@@ -113,65 +106,23 @@ impl Lessee {
 }
 
 /// Takes out of a purse what no call holds, but for so many, if there is more.
-fn left(purse: Arc<QuotaPurse>, kept: i64) -> Option<(Arc<QuotaPurse>, u64)> {
+fn left(purse: Arc<QuotaPurse>, kept: u64) -> Option<(Arc<QuotaPurse>, u64)> {
     let units = purse.leave(kept);
     (units > 0).then_some((purse, units))
 }
 
 struct Keeper {
     lessee: Lessee,
+    live: Arc<Live>,
     clock: Arc<dyn Clock>,
     unsettled: Arc<Unsettled>,
-    /// Purses to be filled, each once, those of calls that wait before others.
-    queue: Vec<Arc<QuotaPurse>>,
-    paces: HashMap<QuotaWindow, Pace, foldhash::fast::RandomState>,
+    asking: Asking<QuotaWindow>,
+    paces: Paces<QuotaWindow>,
+    /// What may be leased, and for which purses: until that is known, nothing is leased or given back.
+    doubted: Option<(Doubt, Vec<Arc<QuotaPurse>>)>,
     /// Gives back what the last look found to be too much.
     giving: JoinSet<()>,
-    /// How often it was looked.
-    looks: u64,
-    /// By which look it was told last that nothing can be leased.
-    warned: Option<u64>,
-}
-
-/// How fast a purse is used.
-#[derive(Clone, Copy)]
-struct Pace {
-    /// To be leased for calls to come.
-    ahead: u64,
-    /// What was used by the last look.
-    used: i64,
-    /// Looks since something was used.
-    idle: u32,
-    /// Whether nothing could be leased since the last look: until the next, the store is not asked.
-    has_failed: bool,
-    /// By which look there was such a purse.
-    looked: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { ahead: AHEAD.0, used: 0, idle: 0, has_failed: false, looked: 0 }
-    }
-}
-
-impl Pace {
-    /// What is leased ahead, now that more was asked for: the next time it is twice as much.
-    fn quicken(&mut self) -> u64 {
-        let ahead = self.ahead;
-        self.ahead = ahead.saturating_mul(2).min(AHEAD.1);
-        ahead
-    }
-
-    /// Looks at a purse; gives how many stay in it.
-    fn look(&mut self, purse: &QuotaPurse, look: u64) -> i64 {
-        (self.has_failed, self.looked) = (false, look);
-        let used = purse.used();
-        let more = u64::try_from(used.saturating_sub(std::mem::replace(&mut self.used, used))).unwrap_or(0);
-        self.ahead = more.saturating_mul(2).clamp(AHEAD.0, AHEAD.1);
-        self.idle = if more == 0 { self.idle.saturating_add(1) } else { 0 };
-        let kept = if self.idle < IDLE_LOOKS { self.ahead.saturating_mul(SURPLUS) } else { 0 };
-        i64::try_from(kept).unwrap_or(i64::MAX)
-    }
+    looks: Looks,
 }
 
 impl Keeper {
@@ -180,8 +131,7 @@ impl Keeper {
             self.warn_once(&error, "nothing is leased of quotas for now");
             tokio::time::sleep(RETRY_AFTER).await;
         }
-        let mut looks = tokio::time::interval(LOOK_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = Looks::ticks();
         loop {
             if AssertUnwindSafe(self.step(&mut looks)).catch_unwind().await.is_err() {
                 tracing::error!("what leases of quotas has failed, and goes on: this is a bug");
@@ -191,30 +141,26 @@ impl Keeper {
     }
 
     async fn step(&mut self, looks: &mut Interval) {
-        let (purses, has_queue) = (self.lessee.purses.clone(), !self.queue.is_empty());
+        let (purses, is_asked) = (self.lessee.purses.clone(), !self.asking.is_empty());
         tokio::select! {
             biased;
             _ = looks.tick() => self.look_over(),
-            asking = purses.asking() => self.enqueue(asking),
-            () = std::future::ready(()), if has_queue => {}
+            asking = purses.asking() => self.asking.add(asking),
+            () = std::future::ready(()), if is_asked => {}
         }
-        let some: Vec<_> = self.queue.drain(..self.queue.len().min(AT_ONCE)).collect();
+        let some = self.asking.next(AT_ONCE);
         self.refill(some).await;
     }
 
-    fn enqueue(&mut self, asking: Vec<Arc<QuotaPurse>>) {
-        let mut seen = HashSet::new();
-        let all = self.queue.drain(..).chain(asking).filter(|purse| seen.insert(Arc::as_ptr(purse)));
-        let (waiting, others): (Vec<_>, Vec<_>) = all.partition(|purse| purse.is_waiting());
-        self.queue = waiting;
-        self.queue.extend(others);
-    }
-
-    /// Leases what purses ask for. What the store leased without saying so comes back at the next start.
+    /// Leases what purses ask for.
     async fn refill(&mut self, purses: Vec<Arc<QuotaPurse>>) {
+        if !self.find_out().await {
+            purses.iter().for_each(|purse| self.paces.of(purse.window()).has_failed = true);
+            return;
+        }
         let mut asking = Vec::with_capacity(purses.len());
         for purse in purses {
-            let pace = self.paces.entry(purse.window().clone()).or_default();
+            let pace = self.paces.of(purse.window());
             if !pace.has_failed {
                 let wanted = Wanted { missing: purse.missing(), ahead: pace.quicken() };
                 asking.push((purse, wanted));
@@ -228,21 +174,54 @@ impl Keeper {
                 for one in asking.chunks(1) {
                     let granted = self.lessee.grant(one).await;
                     self.take(one, granted);
+                    if self.doubted.is_some() {
+                        break;
+                    }
                 }
             }
             granted => self.take(&asking, granted),
         }
     }
 
+    /// Finds out whether something is leased of which the store did not say so; gives whether it is known. What was being given back
+    /// meanwhile counts as not leased, and comes back at the next start.
+    async fn find_out(&mut self) -> bool {
+        let Some((doubt, purses)) = &self.doubted else { return true };
+        match was_granted(&self.lessee.store, &self.lessee.run, doubt).await {
+            Ok(is_granted) => {
+                let granted = purses.iter().zip(&doubt.units).filter(|(_, units)| is_granted && **units > 0);
+                granted.for_each(|(purse, units)| purse.put(*units));
+                self.doubted = None;
+                true
+            }
+            Err(error) => {
+                self.warn_once(&error, "the store does not say whether parts of quotas are leased");
+                false
+            }
+        }
+    }
+
     /// Takes what came of leasing for purses.
-    fn take(&mut self, asking: &[(Arc<QuotaPurse>, Wanted)], granted: Result<Vec<u64>, StoreError>) {
-        let granted = granted.inspect_err(|error| self.warn_once(error, "quotas cannot be leased of"));
+    fn take(&mut self, asking: &[(Arc<QuotaPurse>, Wanted)], granted: Result<Granted, StoreError>) {
+        let granted = match granted {
+            Ok(Granted::Now(granted)) => granted,
+            Ok(Granted::Unsaid(doubt)) => {
+                warn(&doubt.error, "the store did not say whether parts of quotas are leased");
+                let purses = asking.iter().map(|(purse, _)| purse.clone());
+                self.doubted = Some((doubt, purses.collect()));
+                Vec::new()
+            }
+            Err(error) => {
+                self.warn_once(&error, "quotas cannot be leased of");
+                Vec::new()
+            }
+        };
         for (place, (purse, wanted)) in asking.iter().enumerate() {
-            let has_failed = match granted.as_ref().ok().and_then(|granted| granted.get(place)) {
+            let has_failed = match granted.get(place) {
                 Some(units) => !self.put(purse, *wanted, *units),
                 None => true,
             };
-            self.paces.entry(purse.window().clone()).or_default().has_failed = has_failed;
+            self.paces.of(purse.window()).has_failed = has_failed;
         }
     }
 
@@ -267,30 +246,33 @@ impl Keeper {
 
     /// Has what nobody uses be given back, what is owed be leased, and it be asked again what is left of quotas that were used up.
     fn look_over(&mut self) {
-        self.looks = self.looks.saturating_add(1);
-        self.lessee.purses.sweep(self.clock.now());
+        let (look, now) = (self.looks.begin(), self.clock.now());
+        // What is left of windows that have ended is given back, too: a clock may jump.
+        self.lessee.purses.sweep(|window| window.until <= now);
         while self.giving.try_join_next().is_some() {}
-        let (is_giving, mut owing, mut unused) = (!self.giving.is_empty(), Vec::new(), Vec::new());
+        let is_giving = !self.giving.is_empty() || self.doubted.is_some();
+        let snapshot = self.live.load();
+        let (mut asking, mut unused) = (Vec::new(), Vec::new());
         for purse in self.lessee.purses.all() {
             purse.may_ask_again();
-            let kept = self.paces.entry(purse.window().clone()).or_default().look(&purse, self.looks);
+            let kept = self.paces.look(purse.window(), &purse, look);
+            let zone = &snapshot.platform.zone;
+            asking.extend(coming(&self.lessee.purses, &mut self.paces, &purse, (now, zone)));
             if purse.left() < 0 {
-                owing.push(purse);
-            } else if !is_giving {
+                asking.push(purse);
+            } else if !is_giving && !is_to_come(&purse, now) {
                 unused.extend(left(purse, kept));
             }
         }
-        self.enqueue(owing);
+        self.asking.add(asking);
         if !unused.is_empty() {
             self.giving.spawn(give_back_all(self.lessee.store.clone(), self.lessee.run.clone(), unused));
         }
-        let looks = self.looks;
-        self.paces.retain(|_, pace| pace.looked == looks);
+        self.paces.forget(look);
     }
 
     fn warn_once(&mut self, error: &StoreError, what: &'static str) {
-        if self.warned.is_none_or(|warned| warned.saturating_add(WARN_LOOKS) <= self.looks) {
-            self.warned = Some(self.looks);
+        if self.looks.is_told() {
             warn(error, what);
         }
     }

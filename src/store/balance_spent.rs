@@ -161,6 +161,26 @@ impl Transaction {
         Ok(())
     }
 
+    /// What of all fees on statements balances had paid when a period was closed, in minor units: of those of which something stands on its
+    /// statements.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn settled(&mut self, period: Period) -> Result<BTreeMap<BalanceId, i64>, StoreError> {
+        let rows: Vec<(String, i64)> = on!(self.connection(), db => {
+            sqlx::query_as(
+                "select s.balance, s.minor from (select distinct balance from balance_billed where period = $1) b \
+                 join balance_settled s on s.balance = b.balance and s.period = $1",
+            )
+            .bind(period.to_string())
+            .fetch_all(db)
+            .await
+        })?;
+        rows.into_iter()
+            .map(|(balance, minor)| Ok((parse("balance_settled.balance", &balance)?, minor)))
+            .collect()
+    }
+
     /// Keeps what of all fees on statements is paid of balances, in minor units, as a period is closed.
     ///
     /// # Errors

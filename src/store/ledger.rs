@@ -10,7 +10,6 @@ use super::numbers::Numbers;
 use super::row::SameText;
 use super::transaction::Transaction;
 use crate::domain::ledger::LedgerTransaction;
-use crate::domain::time::Timestamp;
 
 /// The balance of an account in a currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,25 +59,7 @@ macro_rules! by_account {
 }
 pub(super) use by_account;
 
-const BALANCES: &str = concat!(
-    "select b.account, b.currency, cast(sum(b.high) as bigint) as high, cast(sum(b.low) as bigint) as low from (",
-    by_account!("1 = 1", "1 = 1"),
-    ") b group by b.account, b.currency order by b.account, b.currency"
-);
-
 impl Transaction {
-    /// All balances of what had happened by `as_of`, as far as it is known now, by account and currency.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn balances(&mut self, as_of: Option<Timestamp>) -> Result<Vec<Balance>, StoreError> {
-        let time = self.answer_time();
-        let rows: Vec<BalanceRow> = on!(self.connection(), within time, db => {
-            sqlx::query_as(BALANCES).bind(as_of.map_or(i64::MAX, Timestamp::as_micros)).fetch_all(db).await
-        })?;
-        Ok(rows.into_iter().map(Balance::from).collect())
-    }
-
     /// What sales have posted to accounts of what is pending, by account and currency.
     ///
     /// # Errors

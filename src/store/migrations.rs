@@ -79,6 +79,7 @@ const STEPS: &[Step] = &[
     step!(45, "waiting", "0045_waiting.sql"),
     step!(46, "latest_calls", "0046_latest_calls.sql"),
     step!(47, "charge_totals", "0047_charge_totals.sql"),
+    step!(48, "told_limits", "0048_told_limits.sql"),
 ];
 
 /// Brings the store's schema up to this program's.

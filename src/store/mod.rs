@@ -18,6 +18,7 @@ pub mod credential;
 
 pub mod account_history;
 pub mod admin_token;
+mod allowed_form;
 pub mod app;
 pub mod app_access;
 pub mod app_secret;

@@ -1,9 +1,11 @@
 //! What was told of plan versions to which subscriptions move, and when. Append-only, by triggers of both stores.
 
+use super::allowed_form;
 use super::error::StoreError;
 use super::row::{known, parse};
 use super::tariff_form;
 use super::transaction::Transaction;
+use crate::domain::allowed::Allowed;
 use crate::domain::money::Rounding;
 use crate::domain::plan::{PlanRef, PlanVersion};
 use crate::domain::tariff::Tariff;
@@ -16,6 +18,8 @@ pub struct Announcement {
     pub told_at: Timestamp,
     /// Its prices, and from when it was to apply; none, if an older program noted its number alone.
     pub terms: Option<(Tariff, Option<Timestamp>)>,
+    /// What it lets its apps use; none, if an older program noted it.
+    pub allowed: Option<Allowed>,
 }
 
 row! {
@@ -26,6 +30,7 @@ row! {
         rounding: Option<String>,
         form: Option<i64>,
         tariff: Option<String>,
+        allowed: Option<String>,
     }
 }
 
@@ -42,7 +47,8 @@ impl TryFrom<AnnouncementRow> for Announcement {
             }
             _ => None,
         };
-        Ok(Self { told_at: Timestamp::from_micros(row.told_at), terms })
+        let allowed = row.allowed.as_deref().map(allowed_form::read).transpose()?;
+        Ok(Self { told_at: Timestamp::from_micros(row.told_at), terms, allowed })
     }
 }
 
@@ -54,7 +60,7 @@ impl Transaction {
     pub async fn announcements(&mut self, plan: &PlanRef) -> Result<Vec<Announcement>, StoreError> {
         let rows: Vec<AnnouncementRow> = on!(self.connection(), db => {
             sqlx::query_as(
-                "select told_at, effective_from, currency, rounding, form, tariff from plan_announcement \
+                "select told_at, effective_from, currency, rounding, form, tariff, allowed from plan_announcement \
                  where plan = $1 and version = $2 order by part",
             )
             .bind(plan.name.as_str())
@@ -78,11 +84,13 @@ impl Transaction {
     ) -> Result<bool, StoreError> {
         let PlanVersion { reference, tariff, effective_from, .. } = version;
         let (form, text) = tariff_form::write(tariff)?;
+        let allowed = allowed_form::write(&Allowed::by(version))?;
         let part = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
         let noted = on!(self.connection(), db => {
             sqlx::query(
-                "insert into plan_announcement (plan, version, part, told_at, effective_from, currency, rounding, form, tariff) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+                "insert into plan_announcement \
+                 (plan, version, part, told_at, effective_from, currency, rounding, form, tariff, allowed) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
             )
             .bind(reference.name.as_str())
             .bind(i64::from(reference.version))
@@ -93,6 +101,7 @@ impl Transaction {
             .bind(tariff.rounding.name())
             .bind(form)
             .bind(text.as_str())
+            .bind(allowed.as_str())
             .execute(db)
             .await
             .map(|done| done.rows_affected())

@@ -172,14 +172,25 @@ impl Transaction {
             .await
             .map(|_| ())
         })?;
-        on!(self.connection(), db => {
-            bound!(sqlx::query(of_window!("update quota_use set leased = leased + $7", "")), window)
-                .bind(integer(units))
-                .execute(db)
-                .await
-                .map(|_| ())
+        self.change_quota(window, integer(units)).await
+    }
+
+    /// How many a run of a node has leased of a window.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn quota_leased_to(&mut self, window: &QuotaWindow, run: &Run) -> Result<u64, StoreError> {
+        let row: Option<(i64,)> = on!(self.connection(), db => {
+            bound!(
+                sqlx::query_as(of_window!("select leased from quota_lease", " and node = $7 and since = $8")),
+                window
+            )
+            .bind(run.node.as_str())
+            .bind(integer(run.since))
+            .fetch_optional(db)
+            .await
         })?;
-        Ok(())
+        row.map_or(Ok(0), |(leased,)| count("quota_lease.leased", leased))
     }
 
     /// Takes back so many that a run of a node has leased, and has not used. The transaction must have locked the window.
@@ -208,11 +219,11 @@ impl Transaction {
             .map(|done| done.rows_affected())
         })?;
         require("lease of a quota", leases)?;
-        self.lower_quota(window, units).await
+        self.change_quota(window, integer(units).saturating_neg()).await
     }
 
-    /// Settles what a run of a node has leased that has ended: so many were not used, and the others are. The transaction must have
-    /// locked the window.
+    /// Settles what a run of a node has leased that has ended: so many were used, which may be more. The transaction must have locked the
+    /// window.
     ///
     /// # Errors
     /// [`StoreError::Missing`] if it is not there, or has changed; [`StoreError::Unavailable`].
@@ -220,7 +231,7 @@ impl Transaction {
         &mut self,
         node: &NodeId,
         lease: &QuotaLease,
-        unused: u64,
+        used: u64,
     ) -> Result<(), StoreError> {
         let leases = on!(self.connection(), db => {
             bound!(
@@ -238,13 +249,14 @@ impl Transaction {
             .map(|done| done.rows_affected())
         })?;
         require("lease of a quota", leases)?;
-        self.lower_quota(&lease.window, unused).await
+        self.change_quota(&lease.window, integer(used).saturating_sub(integer(lease.leased))).await
     }
 
-    async fn lower_quota(&mut self, window: &QuotaWindow, units: u64) -> Result<(), StoreError> {
+    /// So many more are leased in all, or fewer if it is below zero.
+    async fn change_quota(&mut self, window: &QuotaWindow, units: i64) -> Result<(), StoreError> {
         on!(self.connection(), db => {
-            bound!(sqlx::query(of_window!("update quota_use set leased = leased - $7", "")), window)
-                .bind(integer(units))
+            bound!(sqlx::query(of_window!("update quota_use set leased = leased + $7", "")), window)
+                .bind(units)
                 .execute(db)
                 .await
                 .map(|_| ())
@@ -282,7 +294,8 @@ impl Store {
     }
 
     /// What the books have of calls that a node let through in a part of a window, by plan versions: how many were billable, or their
-    /// units. Of its journal's records, those behind the first up to the last are told.
+    /// units. One whose evidence could not be read is one, whatever was decided about it: so much it took at least. Of its journal's
+    /// records, those behind the first up to the last are told.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
@@ -294,13 +307,15 @@ impl Store {
     ) -> Result<Vec<(u32, u64)>, StoreError> {
         let rows: Vec<(i64, i64, i64)> = on!(self.reader(), db => {
             sqlx::query_as(
-                "select c.plan_version, count(*), cast(coalesce(sum(u.units), 0) as bigint) from usage_run r \
+                "select c.plan_version, count(*), \
+                 cast(coalesce(sum(case c.outcome when 'exception' then 1 else u.units end), 0) as bigint) from usage_run r \
                  cross join usage u join usage_context c on c.number = u.context \
                  where r.app = (select number from usage_app where app = $1) \
                  and r.day >= $4 / 86400000000 and r.day <= $5 / 86400000000 \
                  and u.number >= r.first and u.number <= r.last and u.at >= $4 and u.at < $5 \
                  and u.sequence > $6 and u.sequence <= $7 \
-                 and c.app = $1 and c.plan = $2 and c.node = $3 and c.outcome = 'billable' group by c.plan_version",
+                 and c.app = $1 and c.plan = $2 and c.node = $3 and c.outcome in ('billable', 'exception') \
+                 group by c.plan_version",
             )
             .bind(window.app.as_str())
             .bind(window.plan.as_str())

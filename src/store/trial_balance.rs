@@ -70,6 +70,10 @@ const PAGE: &str = concat!(
     ") b on b.account = k.account and b.currency = k.currency group by k.account, k.currency order by k.account, k.currency"
 );
 
+/// Some names of accounts, in order: of those that are named by number, and of what older programs posted to by name.
+const NAMES: &str = "select k.account from (select party || ':' || purpose as account from ledger_account \
+                     union select account from ledger_posting) k where k.account > $1 order by k.account limit $2";
+
 /// Each account's balance as a part above a billion and one below, of one sign, and then the sums of these by currency and side.
 const SIDES: &str = concat!(
     "with n as (select b.currency, cast(sum(b.high) as bigint) + cast(sum(b.low) as bigint) / 1000000000 as high, \
@@ -115,6 +119,18 @@ impl Transaction {
         };
         let balances = rows.into_iter().filter(|row| row.is_posted_to > 0).map(balance).collect();
         Ok(BalancePage { balances, next })
+    }
+
+    /// A page of the names of accounts, each of which may be of several currencies.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn account_names(&mut self, page: &Page) -> Result<Vec<String>, StoreError> {
+        let time = self.answer_time();
+        let rows: Vec<(String,)> = on!(self.connection(), within time, db => {
+            sqlx::query_as(NAMES).bind(page.cursor()).bind(page.limit()).fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     /// By currency, what accounts came to by `as_of`, as far as that is known now.

@@ -5,6 +5,7 @@ use super::open::Store;
 use super::page::Page;
 use super::row::known;
 use super::transaction::Transaction;
+use crate::domain::id::{AppId, NodeId};
 use crate::domain::time::Timestamp;
 
 /// What could not be rated or read.
@@ -75,6 +76,19 @@ impl ExceptionKind {
     }
 }
 
+/// Calls by which exceptions are chosen; all of what is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chosen {
+    /// Whose.
+    pub app: Option<AppId>,
+    /// On which node.
+    pub node: Option<NodeId>,
+    /// From when on, by their own time.
+    pub from: Option<Timestamp>,
+    /// Until when, by their own time.
+    pub until: Option<Timestamp>,
+}
+
 row! {
     ExceptionRow {
         id: String,
@@ -105,9 +119,28 @@ impl TryFrom<ExceptionRow> for UsageException {
     }
 }
 
-const OPEN: &str = "select e.id, coalesce(e.newer_kind, e.kind) as kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload \
-                    from usage_exception e \
-                    where not exists (select 1 from exception_resolution r where r.exception = e.id) ";
+macro_rules! open {
+    ($of:literal) => {
+        concat!(
+            "select e.id, coalesce(e.newer_kind, e.kind) as kind, e.at, e.usage, e.app, e.sale, e.reason, e.payload \
+             from usage_exception e ",
+            $of,
+            " where not exists (select 1 from exception_resolution r where r.exception = e.id) "
+        )
+    };
+}
+
+const OPEN: &str = open!("");
+
+/// Those that come behind $1 in a list, newest first.
+const FOLLOWS: &str = "($1 = '' or e.at < (select c.at from usage_exception c where c.id = $1) \
+                       or (e.at = (select c.at from usage_exception c where c.id = $1) and e.id > $1))";
+
+/// Those of calls whose time is not believed.
+const DOUBTED: &str = concat!(
+    open!("join usage u on u.id = e.usage join usage_context c on c.number = u.context"),
+    "and e.newer_kind = 'time' and ($3 = '' or e.app = $3) and ($4 = '' or c.node = $4) and u.at >= $5 and u.at < $6"
+);
 
 impl Store {
     /// Exceptions that nobody has resolved, newest first.
@@ -115,13 +148,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     pub async fn open_exceptions(&self, page: &Page) -> Result<Vec<UsageException>, StoreError> {
-        let follows = "($1 = '' or e.at < (select c.at from usage_exception c where c.id = $1) \
-                       or (e.at = (select c.at from usage_exception c where c.id = $1) and e.id > $1))";
-        let sql = format!("{OPEN} and {follows} order by e.at desc, e.id limit $2");
+        let sql = format!("{OPEN} and {FOLLOWS} order by e.at desc, e.id limit $2");
         let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
             sqlx::query_as(sqlx::AssertSqlSafe(sql))
                 .bind(page.cursor())
                 .bind(page.limit())
+                .fetch_all(db)
+                .await
+        })?;
+        super::row::all(rows)
+    }
+
+    /// Exceptions of calls whose time is not believed that nobody has resolved, newest first: of chosen calls.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    pub async fn doubted_calls(
+        &self,
+        chosen: &Chosen,
+        page: &Page,
+    ) -> Result<Vec<UsageException>, StoreError> {
+        let sql = format!("{DOUBTED} and {FOLLOWS} order by e.at desc, e.id limit $2");
+        let rows: Vec<ExceptionRow> = on!(self.reader(), db => {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(page.cursor())
+                .bind(page.limit())
+                .bind(chosen.app.as_ref().map_or("", AppId::as_str))
+                .bind(chosen.node.as_ref().map_or("", NodeId::as_str))
+                .bind(chosen.from.map_or(i64::MIN, Timestamp::as_micros))
+                .bind(chosen.until.map_or(i64::MAX, Timestamp::as_micros))
                 .fetch_all(db)
                 .await
         })?;

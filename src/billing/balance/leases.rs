@@ -188,13 +188,15 @@ async fn settle_runs(
     node: &NodeId,
     (reached, runs): (u64, Range<u64>),
 ) -> Result<bool, BillingError> {
+    // It is looked again and again while the books take the journal: that they alone write.
+    let mut reading = store.begin_reading().await?;
+    let is_open = reading.has_open_leases(node, runs.clone()).await?;
+    let recorded = reading.journal_place(node.as_str()).await?.sequence;
+    reading.roll_back().await?;
+    if !is_open || recorded < reached {
+        return Ok(!is_open);
+    }
     let mut transaction = store.begin().await?;
-    if !transaction.has_open_leases(node, runs.clone()).await? {
-        return Ok(true);
-    }
-    if transaction.journal_place(node.as_str()).await?.sequence < reached {
-        return Ok(false);
-    }
     give_back_of(&mut transaction, node, runs).await?;
     transaction.commit().await?;
     Ok(true)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check_sales::{check_pending, check_tiers};
-use crate::billing::statement::{StatementError, arrange, content, hash};
+use crate::billing::statement::{StatementError, arrange, check_paid, content, hash};
 use crate::domain::account::Account;
 use crate::domain::money::Amount;
 use crate::domain::period_charge::PeriodCharge;
@@ -12,16 +12,16 @@ use crate::domain::plan::PlanRef;
 use crate::domain::statement::{Paid, Statement, StatementLine, StatementStanding};
 use crate::domain::tariff::Tariff;
 use crate::domain::time::Period;
-use crate::store::ledger::Balance;
+use crate::store::page::MAX_PAGE_SIZE;
 use crate::store::statement::KeptStatement;
-use crate::store::{Store, StoreError, Transaction};
+use crate::store::{Page, Store, StoreError, Transaction};
 
 /// What a check of the ledger came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// All balances.
-    pub balances: Vec<Balance>,
-    /// Sum of all balances by currency: zero, if all is right.
+    /// How many accounts there are, each by its currency.
+    pub accounts: u64,
+    /// The sum of all accounts by currency: zero, if all is right.
     pub trial_balance: BTreeMap<String, i128>,
     /// What is not right, in words.
     pub findings: Vec<String>,
@@ -42,14 +42,9 @@ pub async fn check(store: &Store) -> Result<Checked, StatementError> {
 }
 
 async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementError> {
-    let balances = transaction.balances(None).await?;
-    let mut findings = Vec::new();
-    for balance in &balances {
-        if let Err(unknown) = balance.account.parse::<Account>() {
-            findings.push(unknown.to_string());
-        }
-    }
+    let mut findings = unknown_accounts(transaction).await?;
     let sums = transaction.trial_balance(None).await?;
+    let accounts = sums.iter().fold(0_u64, |sum, (_, sides)| sum.saturating_add(sides.accounts));
     let trial_balance: BTreeMap<String, i128> =
         sums.into_iter().map(|(currency, sides)| (currency, sides.difference())).collect();
     for (currency, sum) in trial_balance.iter().filter(|(_, sum)| **sum != 0) {
@@ -58,7 +53,7 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
     let out_of_bounds = transaction.out_of_bounds().await?;
     if !out_of_bounds.is_empty() {
         findings.extend(out_of_bounds);
-        return Ok(Checked { balances, trial_balance, findings });
+        return Ok(Checked { accounts, trial_balance, findings });
     }
     findings.extend(transaction.disagreements().await?);
     check_tiers(transaction, &mut findings).await?;
@@ -73,7 +68,19 @@ async fn check_all(transaction: &mut Transaction) -> Result<Checked, StatementEr
     for period in periods {
         check_period(transaction, period, &mut findings).await?;
     }
-    Ok(Checked { balances, trial_balance, findings })
+    Ok(Checked { accounts, trial_balance, findings })
+}
+
+/// Accounts of names that nobody knows; there may be very many accounts.
+async fn unknown_accounts(transaction: &mut Transaction) -> Result<Vec<String>, StoreError> {
+    let mut findings = Vec::new();
+    let mut page = Page::first().with_size(MAX_PAGE_SIZE);
+    loop {
+        let names = transaction.account_names(&page).await?;
+        findings.extend(names.iter().filter_map(|name| Some(name.parse::<Account>().err()?.to_string())));
+        let Some(last) = names.last() else { return Ok(findings) };
+        page = Page::after(last).with_size(MAX_PAGE_SIZE);
+    }
 }
 
 /// Checks a period; what of it cannot even be read, or summed up, is a finding too.
@@ -121,7 +128,8 @@ async fn compare_period(
     findings.extend(
         others.map(|kept| format!("statement {} was closed at another time than {period}", kept.number)),
     );
-    check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
+    let statements = check_statements(&kept, &arrange(rebuilt, period)?, period, findings);
+    findings.extend(check_paid(transaction, period, &statements).await?);
     Ok(())
 }
 
@@ -158,12 +166,18 @@ fn comes_to(tariff: &Tariff, charge: &PeriodCharge) -> bool {
     })
 }
 
-/// Whether each kept statement is what its charges come to, and each that they come to is kept.
-fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, findings: &mut Vec<String>) {
+/// Whether each kept statement is what its charges come to, and each that they come to is kept. Gives those that are as they were kept.
+fn check_statements(
+    kept: &[KeptStatement],
+    made: &[Statement],
+    period: Period,
+    findings: &mut Vec<String>,
+) -> Vec<Statement> {
+    let mut intact = Vec::with_capacity(kept.len());
     let key = |statement: &Statement| (statement.app.clone(), statement.partner.clone(), statement.currency);
     let mut missing: BTreeMap<_, _> = made.iter().map(|made| (key(made), made)).collect();
     for kept in kept {
-        match intact(kept) {
+        match read_intact(kept) {
             Ok(statement) => {
                 let is_same = missing
                     .remove(&key(&statement))
@@ -172,6 +186,7 @@ fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, 
                 if !is_same {
                     findings.push(format!("statement {} is not what its charges come to", kept.number));
                 }
+                intact.push(statement);
             }
             Err(finding) => findings.push(finding),
         }
@@ -179,6 +194,7 @@ fn check_statements(kept: &[KeptStatement], made: &[Statement], period: Period, 
     findings.extend(missing.keys().map(|(app, partner, currency)| {
         format!("{period}: there is no right statement of {app} of {partner} in {currency}")
     }));
+    intact
 }
 
 /// Whether what was paid and what is left are the whole.
@@ -187,7 +203,7 @@ fn adds_up(Paid { from_balance, left }: Paid, total: Amount) -> bool {
 }
 
 /// What a kept statement says, if it is the one that was kept.
-fn intact(kept: &KeptStatement) -> Result<Statement, String> {
+fn read_intact(kept: &KeptStatement) -> Result<Statement, String> {
     let number = kept.number;
     if hash(&kept.content) != kept.hash {
         return Err(format!("statement {number}: its hash is not that of its content"));

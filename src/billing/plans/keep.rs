@@ -15,8 +15,8 @@ use crate::store::{Store, StoreError, Transaction};
 /// A plan version that was in force, or was told last to subscriptions that move to it, is another now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time or with another `existing`; \
-     leave it as it was and add the next version"
+    "{place}: plan {plan} was in force, or told to subscriptions, with other prices, from another time or with another `existing`, or \
+     told with more to use; leave it as it was and add the next version"
 )]
 pub struct Changed {
     /// The plan version.

@@ -1,9 +1,11 @@
-//! Subscriptions move to another version of their plan only with notice: its prices and its date are known for as long as it says
-//! before it comes into force. When they became known is kept once, by whichever node had them first.
+//! Subscriptions move to another version of their plan only with notice: its prices, its date and what it lets its apps use, or less than
+//! that, are known for as long as it says before it comes into force. When they became known is kept once, by whichever node had them
+//! first.
 
 use std::time::Duration;
 
 use super::keep::Occasion;
+use crate::domain::allowed::Allowed;
 use crate::domain::location::Location;
 use crate::domain::plan::{Existing, PlanRef, PlanVersion};
 use crate::domain::time::Timestamp;
@@ -18,8 +20,8 @@ const ATTEMPTS: usize = 8;
 /// A plan version that comes into force too soon for subscriptions that move to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{place}: subscriptions move to plan {plan} {} after it became known with these prices and this date, and its notice is {}: \
-     have it apply from {earliest} on, or let them stay (`existing: stay`)",
+    "{place}: subscriptions move to plan {plan} {} after it became known with these prices, this date and no more to use, and its \
+     notice is {}: have it apply from {earliest} on, or let them stay (`existing: stay`)",
     days(.after),
     days(.notice)
 )]
@@ -41,8 +43,8 @@ fn days(span: &Duration) -> String {
     format!("{} days and {} hours", hours / 24, hours % 24)
 }
 
-/// Notes of every plan version of `snapshot` to which subscriptions move that its prices and its date are known `now`, and gives the
-/// first that comes too soon for some that there are. Of what is in force already nothing is asked.
+/// Notes of every plan version of `snapshot` to which subscriptions move that it is known `now` as it is, and gives the first that comes
+/// too soon for some that there are. Of what is in force already nothing is asked.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -102,7 +104,7 @@ async fn known_since(
             return Ok(None);
         }
         let since = found.map_or(now, |found| found.told_at);
-        let is_told = found.is_some_and(|found| found.terms.is_some());
+        let is_told = found.is_some_and(|found| found.terms.is_some() && found.allowed.is_some());
         if is_told || transaction.announce(version, told.len(), since).await? {
             return Ok(Some(since));
         }
@@ -110,11 +112,14 @@ async fn known_since(
     Err(StoreError::Unavailable { reason: format!("other nodes keep announcing plan {}", version.reference) })
 }
 
-/// Whether `version` has the prices and the date that were told; what an older program noted is of whatever is seen next.
+/// Whether `version` has the prices and the date that were told, and lets nobody use less; what an older program noted is of whatever is
+/// seen next.
 fn is_as_told(version: &PlanVersion, told: &Announcement) -> bool {
-    told.terms.as_ref().is_none_or(|(tariff, from)| {
+    let Announcement { terms, allowed, .. } = told;
+    let has_terms = terms.as_ref().is_none_or(|(tariff, from)| {
         *from == Some(version.effective_from) && tariff.prices_like(&version.tariff)
-    })
+    });
+    has_terms && allowed.as_ref().is_none_or(|told| Allowed::by(version).is_no_less_than(told))
 }
 
 /// Whether `version` may be kept as it is: subscriptions move to none that was told otherwise since.

@@ -3,7 +3,7 @@
 //! closed statements is paid than was when the last one was closed, as a deposit was corrected, the next statement tells it.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::close::StatementError;
 use crate::domain::id::{AppId, BalanceId, PartnerId};
@@ -66,6 +66,75 @@ fn from_balances(billed: &[Billed]) -> Result<FromBalances, MoneyError> {
         told.settled.insert(balance.clone(), sum.min(*in_all));
     }
     Ok(told)
+}
+
+/// What is wrong with what balances had settled when a period was closed, and with what its `statements` tell of it. What was paid by then
+/// follows from what was settled, unless more of it was taken off by adjustments than can be told: of such apps nothing is looked at.
+///
+/// # Errors
+/// [`StatementError`].
+pub(in crate::billing) async fn check_paid(
+    transaction: &mut Transaction,
+    period: Period,
+    statements: &[Statement],
+) -> Result<Vec<String>, StatementError> {
+    // Older programs told nothing of balances, and kept nothing.
+    if statements.iter().any(|statement| statement.paid.is_none()) {
+        return Ok(Vec::new());
+    }
+    let mut billed = transaction.billed(period, None).await?;
+    let kept = transaction.settled(period).await?;
+    let (mut findings, mut untold) = (Vec::new(), BTreeSet::new());
+    for of_balance in billed.chunk_by_mut(|one, other| one.balance == other.balance) {
+        match paid_by_then(of_balance, &kept)? {
+            Ok(Some(paid)) => of_balance.iter_mut().for_each(|row| row.paid = paid),
+            Ok(None) => untold.extend(of_balance.iter().map(payer)),
+            Err(finding) => {
+                findings.push(format!("{period}: {finding}"));
+                untold.extend(of_balance.iter().map(payer));
+            }
+        }
+    }
+    let FromBalances { paid, .. } = from_balances(&billed)?;
+    for statement in statements {
+        let payer = (statement.app.clone(), statement.partner.clone(), statement.currency);
+        let told = statement.paid.map_or(0, |told| told.from_balance.minor);
+        if !untold.contains(&payer) && told != paid.get(&payer).copied().unwrap_or(0) {
+            let (app, partner, currency) = payer;
+            findings.push(format!(
+                "{period}: the statement of {app} of {partner} in {currency} tells that balances paid {told} minor units, which is \
+                 not what they had settled"
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+fn payer(billed: &Billed) -> (AppId, PartnerId, Currency) {
+    (billed.app.clone(), billed.partner.clone(), billed.currency)
+}
+
+/// What a balance had paid in all when a period was closed, from what it had settled by then, or enough for what stood on statements;
+/// none, if that cannot be told; or what is wrong with it.
+fn paid_by_then(
+    of_balance: &[Billed],
+    kept: &BTreeMap<BalanceId, i64>,
+) -> Result<Result<Option<i64>, String>, MoneyError> {
+    let Some(Billed { balance, earlier, .. }) = of_balance.first() else { return Ok(Ok(None)) };
+    let (mut sum, mut highest) = (*earlier, *earlier);
+    for row in of_balance {
+        sum = sum.checked_add(row.minor).ok_or(MoneyError::Overflow)?;
+        highest = highest.max(sum);
+    }
+    Ok(match kept.get(balance) {
+        None => Err(format!("it is not kept what balance {balance} had settled")),
+        Some(settled) if *settled > sum => {
+            Err(format!("balance {balance} had settled more than stands on statements"))
+        }
+        Some(settled) if *settled < sum => Ok(Some(*settled)),
+        // It had paid as much, or more.
+        Some(_) => Ok((highest == sum).then_some(sum)),
+    })
 }
 
 #[cfg(test)]
@@ -133,6 +202,20 @@ mod tests {
         assert_eq!(of(&from_balances(&[off]).unwrap()), [("app_1", -10)]);
         let next = Billed { settled: Some(40), ..billed("bal_1", "app_1", 20, (40, 60)) };
         assert_eq!(of(&from_balances(&[next]).unwrap()), [("app_1", 20)]);
+    }
+
+    #[test]
+    fn what_was_paid_when_a_period_was_closed_follows_from_what_was_settled() {
+        let rows = |last| [billed("bal_1", "app_1", 20, (100, 0)), billed("bal_1", "app_2", last, (100, 0))];
+        let by_then = |last, settled: Option<i64>| {
+            let kept = settled.map(|settled| (BalanceId::new("bal_1").unwrap(), settled));
+            paid_by_then(&rows(last), &kept.into_iter().collect()).unwrap()
+        };
+        assert_eq!(by_then(5, Some(110)), Ok(Some(110)));
+        assert_eq!(by_then(5, Some(125)), Ok(Some(125)), "or more, which comes to the same");
+        assert_eq!(by_then(-5, Some(115)), Ok(None), "what was taken off again may have been paid, or not");
+        assert_eq!(by_then(-5, Some(114)), Ok(Some(114)));
+        assert!(by_then(5, Some(126)).is_err() && by_then(5, None).is_err());
     }
 
     proptest! {

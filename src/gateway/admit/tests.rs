@@ -113,7 +113,8 @@ fn a_call_that_is_refused_behind_its_limits_has_used_up_nothing_of_them() {
         let plan = version("starter", 1, rate(1, 10, 3), per);
         for _ in 0..10 {
             assert!(passes(&mut cells, &plan, "route", now));
-            give_back(&mut cells, &plan, (&app, &route), now);
+            let left = give_back(&mut cells, &plan, (&app, &route), now).unwrap();
+            assert_eq!(left.state, "\"calls\";r=3;t=0", "it is told so");
         }
         assert_eq!((0..10).filter(|_| passes(&mut cells, &plan, "route", now)).count(), 3);
     }

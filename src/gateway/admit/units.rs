@@ -11,6 +11,7 @@ use crate::domain::principal::Principal;
 use crate::domain::refusal::Refusal;
 use crate::domain::usage::Evidence;
 use crate::gateway::authorize::Circumstances;
+use crate::gateway::recording::Call;
 use crate::limit::cell::{CellKey, LocalCells};
 use crate::limit::quota_purse::QuotaHold;
 use crate::limit::unit_cell::{NotTaken, Taken};
@@ -34,6 +35,11 @@ impl UnitsTaken {
         self.quotas.push((of, hold));
     }
 
+    /// It holds nothing of quotas any more.
+    pub(in crate::gateway) fn give_quotas_back(&mut self) {
+        self.quotas.clear();
+    }
+
     /// The call was worth so much. What it used of which nobody knows is what it took.
     pub fn settle(self, evidence: &Evidence) {
         let (calls, units) = match evidence {
@@ -52,6 +58,16 @@ impl UnitsTaken {
             });
         }
     }
+}
+
+/// How many units a call is as far as its request tells, which is read once.
+pub(in crate::gateway) fn of_call(
+    call: &Call,
+    circumstances: &Circumstances<'_>,
+    read: &mut Option<u64>,
+) -> u64 {
+    let of_app = call.route().zip(call.identity.as_ref());
+    *read.get_or_insert_with(|| of_app.map_or(ONE, |(route, identity)| known(route, identity, circumstances)))
 }
 
 /// How many units a call is as far as its request tells: 1, if it does not, or what it says of them has no value.

@@ -4,12 +4,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::*;
-use crate::domain::balance::Part;
+use crate::domain::balance::{BalanceKind, PaidFrom, Part, Stretch};
 use crate::domain::id::{AppId, BalanceId, ItemName, PlanName, ProductName};
 use crate::domain::plan::PlanRef;
 use crate::domain::time::Timestamp;
+use crate::limit::balance_purse::{BalanceHold, BalancePurse, BalanceUnits};
 
-fn purse() -> (Arc<Purse>, Arc<Desk>) {
+fn purse() -> (Arc<BalancePurse>, Arc<Desk<BalanceUnits>>) {
     let stretch = Stretch {
         balance: BalanceId::new("bal_1").unwrap(),
         app: AppId::new("app_1").unwrap(),
@@ -20,7 +21,10 @@ fn purse() -> (Arc<Purse>, Arc<Desk>) {
     };
     let desk = Arc::new(Desk::default());
     let span = (Timestamp::from_seconds(10), Timestamp::from_seconds(20));
-    (Arc::new(Purse::new(stretch, span, desk.clone())), desk)
+    let (balance, currency) = (stretch.balance.clone(), "CNY".parse().unwrap());
+    let paid_from = PaidFrom { balance, kind: BalanceKind::Prepaid, currency };
+    let units = BalanceUnits::new(paid_from, stretch, span);
+    (Arc::new(Purse::new(units, desk.clone())), desk)
 }
 
 #[test]
@@ -35,9 +39,9 @@ fn what_is_not_spent_comes_back() {
     purse.take(2).unwrap().spend();
     assert_eq!((purse.leave(5), purse.leave(2), purse.left()), (0, 1, 2));
     assert_eq!((purse.leave(0), purse.left()), (2, 0));
-    assert_eq!((purse.leased(), purse.spent()), (2, 2), "what was taken out is not leased any more");
+    assert_eq!((purse.leased(), purse.unspent()), (2, 0), "what was taken out is not leased any more");
     purse.put_again(2);
-    assert_eq!((purse.leased(), purse.left()), (4, 2));
+    assert_eq!((purse.leased(), purse.left(), purse.used(), purse.unspent()), (4, 2, 2, 2));
 }
 
 #[test]
@@ -122,7 +126,9 @@ fn threads_never_spend_more_than_was_put_in() {
         }
         scope.spawn(|| (0..UNITS / 100).for_each(|_| purse.put(100)));
     });
-    assert_eq!(spent.load(Ordering::Relaxed) + purse.left(), UNITS, "none is lost or made");
+    let left = u64::try_from(purse.left()).unwrap();
+    assert_eq!(spent.load(Ordering::Relaxed) + left, UNITS, "none is lost or made");
+    assert_eq!(purse.unspent(), left, "no call holds any");
 }
 
 #[tokio::test]
@@ -130,12 +136,13 @@ async fn who_waits_is_answered_by_what_comes_in_or_by_a_refusal() {
     let (purse, desk) = purse();
     let waiting = |units| {
         let purse = purse.clone();
-        tokio::spawn(async move { purse.wait(units).await.map(Hold::spend) })
+        tokio::spawn(async move { purse.wait(units).await.map(BalanceHold::spend) })
     };
     let (first, second) = (waiting(2), waiting(3));
     while purse.wanted() < 5 {
         tokio::task::yield_now().await;
     }
+    assert_eq!((purse.largest(), purse.missing()), (3, 5));
     assert_eq!(desk.take().len(), 1);
     purse.put(3);
     // One of them has its units, the other asks again.
@@ -145,10 +152,28 @@ async fn who_waits_is_answered_by_what_comes_in_or_by_a_refusal() {
     purse.refuse();
     let answers = [first.await.unwrap(), second.await.unwrap()];
     assert_eq!(answers.iter().filter(|answer| **answer == Err(Exhausted)).count(), 1, "{answers:?}");
-    assert_eq!(purse.wanted(), 0);
-    assert_eq!(purse.wait(9).await.map(Hold::spend), Err(Exhausted), "it is not asked again so soon");
+    assert_eq!((purse.wanted(), purse.largest()), (0, 0));
+    assert_eq!(purse.wait(9).await.map(BalanceHold::spend), Err(Exhausted), "it is not asked again so soon");
     purse.may_ask_again();
     let asking = tokio::time::timeout(Duration::from_millis(20), purse.wait(9)).await;
     assert!(asking.is_err() && !desk.take().is_empty(), "now it is");
     assert_eq!(purse.wanted(), 0, "who gave up waits no more");
+}
+
+#[tokio::test]
+async fn what_a_call_gives_back_goes_to_one_that_waits_and_nobody_is_asked_again() {
+    let (purse, desk) = purse();
+    purse.put(2);
+    let (one, other) = (purse.take(1).unwrap(), purse.take(1).unwrap());
+    assert_eq!(desk.take().len(), 1);
+    let waiting = purse.wait(2);
+    let giving = async {
+        assert_eq!(desk.take().len(), 1, "it asks as it begins to wait");
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(desk.take().is_empty() && purse.wanted() == 2, "one is not enough, and no answer");
+        drop(other);
+    };
+    let (waited, ()) = tokio::join!(waiting, giving);
+    assert_eq!(waited.unwrap().units(), 2);
 }

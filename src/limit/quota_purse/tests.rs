@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::domain::plan::Quantity;
+use crate::limit::purse::Exhausted;
 
-fn purse() -> Arc<QuotaPurse> {
-    let window = QuotaWindow {
+fn window() -> QuotaWindow {
+    QuotaWindow {
         app: AppId::new("app_1").unwrap(),
         plan: PlanName::new("standard").unwrap(),
         quota: "monthly".parse().unwrap(),
@@ -12,8 +13,11 @@ fn purse() -> Arc<QuotaPurse> {
         most: 100,
         from: Timestamp::from_seconds(0),
         until: Timestamp::from_seconds(1000),
-    };
-    QuotaPurses::default().find(window).unwrap()
+    }
+}
+
+fn purse() -> Arc<QuotaPurse> {
+    QuotaPurses::default().find(window()).unwrap()
 }
 
 #[test]
@@ -52,5 +56,26 @@ async fn who_waits_is_told_at_once_that_there_is_no_more() {
     let (waited, ()) = tokio::join!(waiting, answering);
     assert_eq!(waited.unwrap_err(), Exhausted);
     assert_eq!(purse.wait(4).await.unwrap_err(), Exhausted, "it was said so lately");
-    assert_eq!(purse.wait(3).await.unwrap().units, 3);
+    assert_eq!(purse.wait(3).await.unwrap().units(), 3);
+}
+
+#[test]
+fn a_window_that_is_over_is_forgotten_once_nothing_of_it_is_to_be_given_back() {
+    let purses = QuotaPurses::default();
+    let sweep = |now: i64| {
+        let now = Timestamp::from_seconds(now);
+        purses.sweep(|window| window.until <= now);
+        purses.all().len()
+    };
+    let purse = purses.find(window()).unwrap();
+    assert_eq!(sweep(999), 1, "a call has it");
+    purse.put(3);
+    drop(purse);
+    assert_eq!(sweep(1000), 1, "three of it are leased, however the clock jumps");
+    let purse = purses.find(window()).unwrap();
+    assert_eq!(purse.leave(0), 3);
+    purse.take(0).unwrap().settle(2);
+    drop(purse);
+    assert_eq!((sweep(999), purses.left(&window())), (1, -2), "what is owed is still to be leased");
+    assert_eq!((sweep(1000), purses.left(&window())), (0, 0), "but of what is over");
 }

@@ -32,8 +32,8 @@ pub struct VersionEntry {
     pub effective_from: String,
     /// What becomes of subscriptions to earlier versions when it comes into force; they stay where they are when left out.
     pub existing: Option<ExistingName>,
-    /// With `existing: move`: how long before it comes into force it must have been in the policies with these prices and this date,
-    /// such as 30d; a day at least.
+    /// With `existing: move`: how long before it comes into force it must have been in the policies with these prices, this date and no
+    /// more to use, such as 30d; a day at least.
     pub notice: Option<DurationText>,
     /// The currency of its fees (ISO 4217).
     pub currency: String,

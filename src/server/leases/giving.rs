@@ -5,19 +5,19 @@ use std::sync::Arc;
 use crate::billing::balance::leases::{GivenBack, Returned, give_back};
 use crate::billing::error::BillingError;
 use crate::domain::balance::Run;
-use crate::limit::purse::Purse;
+use crate::limit::balance_purse::BalancePurse;
 use crate::store::{Store, StoreError};
 
 /// Purses of which something is given back in one transaction.
 const GIVEN_AT_ONCE: usize = 512;
 
-pub(super) fn returned(taken: &[(Arc<Purse>, u64)]) -> Vec<Returned> {
+pub(super) fn returned(taken: &[(Arc<BalancePurse>, u64)]) -> Vec<Returned> {
     taken.iter().map(|(purse, units)| (purse.stretch().clone(), *units)).collect()
 }
 
 /// Gives units of purses back. What the store does not take stays in its purse; if it does not say whether it has them, they are not
 /// used again.
-pub(super) async fn give_back_all(store: Store, run: Run, surplus: Vec<(Arc<Purse>, u64)>) {
+pub(super) async fn give_back_all(store: Store, run: Run, surplus: Vec<(Arc<BalancePurse>, u64)>) {
     for some in surplus.chunks(GIVEN_AT_ONCE) {
         match give_back(&store, &run, &returned(some)).await {
             Ok(given) => tell(given),
@@ -31,7 +31,7 @@ pub(super) async fn give_back_all(store: Store, run: Run, surplus: Vec<(Arc<Purs
     }
 }
 
-async fn give_back_each(store: &Store, run: &Run, surplus: &[(Arc<Purse>, u64)]) {
+async fn give_back_each(store: &Store, run: &Run, surplus: &[(Arc<BalancePurse>, u64)]) {
     for one in surplus {
         match give_back(store, run, &returned(std::slice::from_ref(one))).await {
             Ok(given) => tell(given),

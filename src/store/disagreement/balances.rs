@@ -55,6 +55,13 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
          when s.minor < d.minor then s.minor else d.minor end",
     ),
     (
+        "balance and period, of which it is kept what was settled although it is not closed, or has no fees of it",
+        "select s.balance || ' ' || s.period as cause from balance_settled s \
+         left join closed_period c on c.period = s.period \
+         left join (select distinct balance, period from balance_billed) b on b.balance = s.balance and b.period = s.period \
+         where c.period is null or b.balance is null",
+    ),
+    (
         "balance, of which another end is kept than what changed it says",
         "select b.id as cause from balance b left join balance_change c on c.balance = b.id and c.what = 'end' \
          where coalesce(b.ended_at, -1) <> coalesce(c.at, -1)",

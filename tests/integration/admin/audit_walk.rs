@@ -14,7 +14,7 @@ use tollgate::domain::time::Clock;
 use tollgate::store::first_factor::FirstFactor;
 use tollgate::store::login_session::LoginSession;
 
-use super::books::{usage_id, with_exceptions};
+use super::books::{usage_id, with_doubted, with_exceptions};
 use super::world::{ADDRESS, TOKEN, World, text};
 use crate::support::provider::trust;
 
@@ -218,6 +218,11 @@ async fn every_changing_route_leaves_a_record_with_all_of_it_and_no_secret() {
     let body = json!({"decision": "waive", "who": "li", "why": "a test call"});
     let resolved = ("exception.resolve", Some(&*exception), Nothing);
     walk.calls(("POST /exceptions/{id}/resolve", &[&exception]), body, resolved).await;
+    with_doubted(&world, "node-2", &[(2, crate::billing::seed::at("2026-10-01T00:00:00Z"))]).await;
+    let exception = usage_id(2);
+    let body = json!({"kind": "time", "decision": "waive", "who": "li", "why": "a clock was wrong"});
+    let resolved = ("exception.resolve", Some(&*exception), Nothing);
+    walk.calls(("POST /exceptions/resolve", &[]), body, resolved).await;
     let closed = ("statement.close", Some("2026-10"), Nothing);
     walk.calls(("POST /statements", &[]), json!({"period": "2026-10"}), closed).await;
     let body = json!({

@@ -1,9 +1,12 @@
 //! Usage, statements and ledger over HTTP, on empty books. Full ones are in the README's tour.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use tollgate::billing::books::recorder::record_batch;
+use tollgate::domain::time::Timestamp;
 use tollgate::domain::usage::{Evidence, UsageRecord};
-use tollgate::metering::drain::Drained;
+use tollgate::metering::drain::{Drained, UsageSink};
 
 use super::world::World;
 
@@ -47,6 +50,62 @@ pub(super) async fn with_exceptions(world: &World, numbers: std::ops::RangeInclu
     };
     let batch = (numbers.map(unreadable).collect(), last);
     record_batch(&world.store, &journal_of("node-1"), batch, time(november())).await.unwrap();
+}
+
+/// Books with calls of these numbers and times, of a node of its own whose clock is not believed.
+pub(crate) async fn with_doubted(world: &World, name: &str, calls: &[(u64, Timestamp)]) {
+    use crate::billing::remembered::recorder_at;
+    use crate::billing::seed::{journal, node, november, usage};
+    let of = |(number, at): &(u64, Timestamp)| UsageRecord {
+        at: *at,
+        node: node(name),
+        ..usage(u128::from(*number), 1, None)
+    };
+    let (batch, up_to) = journal(1, &calls.iter().map(of).collect::<Vec<_>>());
+    recorder_at(&world.store, name, november()).await.record(batch, up_to).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_decides_about_all_calls_of_a_clock_that_are_chosen() {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let now = crate::billing::seed::november();
+    let world = World::new().await;
+    with_exceptions(&world, 1..=1).await;
+    with_doubted(&world, "node-2", &[51, 52, 53].map(|number| (number, now.minus(days(number))))).await;
+    with_doubted(&world, "node-3", &[(61, now.minus(days(61))), (40, now.plus(days(40)))]).await;
+    let decide = async |chosen: Value| {
+        let mut body =
+            json!({"kind": "time", "decision": "rate_at_its_time", "who": "li", "why": "it is right"});
+        body.as_object_mut().unwrap().extend(chosen.as_object().unwrap().clone());
+        world.post("/admin/exceptions/resolve", &body).await.expect(200)
+    };
+    let none = json!({"resolved": 0, "refused": [], "next": null});
+    assert_eq!(decide(json!({"node": "node-4"})).await, none);
+    assert_eq!(decide(json!({"app": "app_2"})).await, none);
+    let until = now.minus(days(52)).to_string();
+    let oldest = decide(json!({"node": "node-2", "app": "app_1", "until": until})).await;
+    assert_eq!((&oldest["resolved"], &oldest["next"]), (&json!(1), &Value::Null));
+    let newest = world.get("/admin/audit?limit=1").await.expect(200)["items"][0].clone();
+    assert_eq!((&newest["action"], &newest["subject"]), (&json!("exception.resolve"), &json!(usage_id(53))));
+    assert_eq!(
+        newest["after"]["chosen"],
+        json!({"kind": "time", "node": "node-2", "app": "app_1", "from": null, "until": until})
+    );
+    assert_eq!(decide(json!({"node": "node-2"})).await["resolved"], 2);
+    for resolved in [1, 0] {
+        let rest = decide(json!({})).await;
+        assert_eq!((&rest["resolved"], &rest["refused"][0]["id"]), (&json!(resolved), &json!(usage_id(40))));
+        assert!(rest["refused"][0]["why"].as_str().unwrap().contains("still to come"), "{rest}");
+    }
+    let left = world.get("/admin/exceptions").await.expect(200);
+    assert_eq!(left["items"].as_array().unwrap().len(), 2, "{left}");
+    let owed = world.get("/admin/statements?period=2026-10").await.expect(200);
+    assert_eq!(owed["items"][0]["total"], "0.03");
+    let wrong = json!({"kind": "evidence", "decision": "rate_by", "who": "li", "why": "so"});
+    let wrong = world.post("/admin/exceptions/resolve", &wrong).await.expect(422);
+    assert_eq!(wrong["errors"].as_array().unwrap().len(), 2, "{wrong}");
+    let checked = world.get("/admin/ledger/check").await.expect(200);
+    assert_eq!(checked["findings"], json!([]));
 }
 
 pub(super) fn usage_id(number: u128) -> String {

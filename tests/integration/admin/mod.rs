@@ -3,7 +3,7 @@
 mod access;
 mod audit;
 mod audit_walk;
-mod books;
+pub(crate) mod books;
 mod client_certificates;
 mod clients;
 mod credentials;

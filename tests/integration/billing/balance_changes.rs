@@ -17,6 +17,7 @@ use tollgate::store::balance::Change;
 use tollgate::store::{Store, StoreError};
 
 use super::balances::{held, lease, lease_of, make, of_app, open, owed, pay_in, run, stretch, sums};
+use super::ledger::{found, without};
 use super::on_both_stores;
 use super::seed::{app, at, cny, none, november, period, record, record_at, usage, zone};
 use crate::support::stores::Place;
@@ -293,5 +294,27 @@ async fn what_a_closed_statement_told_and_is_not_paid_any_more_the_next_one_tell
         assert!(place.try_tamper(sql).await.is_err(), "{sql} was done");
     }
     none(&check(&store).await.unwrap().findings);
+    place.tamper(&without(&place, "balance_settled_stays", "balance_settled")).await;
+    for (change, back, part) in [
+        ("minor = 12", "minor = 10", "2026-11: balance bal_1 had settled more"),
+        ("minor = 7", "minor = 10", "2026-11: the statement of app_1"),
+        (
+            "period = '2027-02'",
+            "period = '2026-11'",
+            "2026-11: it is not kept what balance bal_1 had settled",
+        ),
+        (
+            "period = '2027-02'",
+            "period = '2026-11'",
+            "bal_1 2027-02: balance and period, of which it is kept",
+        ),
+    ] {
+        place.tamper(&format!("update balance_settled set {change} where {back}")).await;
+        found(&check(&store).await.unwrap().findings, part);
+        place.tamper(&format!("update balance_settled set {back} where {change}")).await;
+    }
+    none(&check(&store).await.unwrap().findings);
+    place.tamper("update balance_settled set minor = 3 where period = '2026-12'").await;
+    found(&check(&store).await.unwrap().findings, "2026-12: the statement of app_1");
     store.close().await;
 }

@@ -17,7 +17,7 @@ use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
 use super::seed::{
-    app, cny, none, november, period, plan, record, refund_named, register, sale, tariff, usage,
+    accounts_at, app, cny, none, november, period, plan, record, refund_named, register, sale, tariff, usage,
 };
 use crate::support::stores::Place;
 
@@ -31,7 +31,7 @@ on_both_stores! {
 pub(super) async fn balances(store: &Store) -> BTreeMap<String, i128> {
     let checked = check(store).await.unwrap();
     none(&checked.findings);
-    let balances = checked.balances.into_iter().filter(|balance| balance.minor != 0);
+    let balances = accounts_at(store, None).await.into_iter().filter(|balance| balance.minor != 0);
     balances.map(|balance| (balance.account, balance.minor)).collect()
 }
 

@@ -8,7 +8,7 @@ use tollgate::domain::money::Amount;
 
 use super::ledger::{booked, found, without};
 use super::on_both_stores;
-use super::seed::{at, cny, none, november};
+use super::seed::{accounts_at, at, cny, none, november};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -52,8 +52,8 @@ async fn a_posting_by_hand_is_made_once_and_never_another_by_its_name(place: Pla
     }
     let checked = check(&store).await.unwrap();
     none(&checked.findings);
-    let balances: Vec<_> =
-        checked.balances.iter().map(|balance| (balance.account.as_str(), balance.minor)).collect();
+    let accounts = accounts_at(&store, None).await;
+    let balances: Vec<_> = accounts.iter().map(|balance| (balance.account.as_str(), balance.minor)).collect();
     assert_eq!(
         balances,
         [

@@ -27,7 +27,7 @@ use super::on_both_stores;
 use super::oracle::{Used, items_come_to, rounded};
 use super::recorder::untrigger;
 use super::remembered::recorder_at;
-use super::seed::{journal, none, november, period, record, register};
+use super::seed::{accounts_at, journal, none, november, period, record, register};
 use super::tariffs::{Month, ROUTES, any_month, at};
 use crate::support::stores::Place;
 
@@ -260,7 +260,8 @@ impl Mixed {
         let checked = check(&self.store).await.unwrap();
         none(&checked.findings);
         assert!(checked.trial_balance.values().all(|sum| *sum == 0), "{:?}", checked.trial_balance);
-        let balances = checked.balances.into_iter().filter(|balance| balance.minor != 0);
+        let accounts = accounts_at(&self.store, None).await;
+        let balances = accounts.into_iter().filter(|balance| balance.minor != 0);
         balances.map(|one| (format!("{} {}", one.account, one.currency), one.minor)).collect()
     }
 }

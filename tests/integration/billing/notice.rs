@@ -15,6 +15,7 @@ use crate::support::stores::Place;
 on_both_stores! {
     subscriptions_move_with_notice_alone,
     a_price_or_a_date_that_changes_is_told_anew,
+    a_limit_or_a_quota_that_is_cut_is_told_anew,
     a_node_that_starts_with_files_of_before_gets_not_round_the_notice,
     what_nodes_announce_at_once_is_told_in_turn,
     what_an_older_program_noted_is_of_what_is_seen_next,
@@ -31,12 +32,18 @@ fn with_next(from: &str, existing: &str) -> Snapshot {
 
 /// The same at a price.
 fn at_price(from: &str, existing: &str, per_unit: &str) -> Snapshot {
+    next_with(from, existing, ("per_unit: 0.01", &format!("per_unit: {per_unit}")))
+}
+
+/// The same with another text in place of one.
+fn next_with(from: &str, existing: &str, (before, after): (&str, &str)) -> Snapshot {
     let folder = crate::support::folder::copy_of_policies_in_a_project();
     let file = folder.path().join("policies/plans/standard.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let versions = text.find("  - version: 1").unwrap();
     let next = text[versions..].replace("version: 1", &format!("version: 2\n    {existing}"));
-    let next = next.replace("2026-01-01", from).replace("per_unit: 0.01", &format!("per_unit: {per_unit}"));
+    assert!(next.contains(before), "{next}");
+    let next = next.replace("2026-01-01", from).replace(before, after);
     std::fs::write(&file, format!("{}\n{next}", text.trim_end())).unwrap();
     load(&folder.path().join("policies"), &NoValues).unwrap()
 }
@@ -115,6 +122,37 @@ async fn a_price_or_a_date_that_changes_is_told_anew(place: Place) {
     assert_eq!(earliest(admitted(&store, &first, later).await), anew);
     admit(&store, &first, (later, Occasion::Start), &[]).await.unwrap();
     admitted(&store, &dearer, at("2027-01-09T00:00:00Z")).await.unwrap();
+    store.close().await;
+}
+
+const RATE: &str = "requests: 60000, window: 1m, burst: 2000";
+
+async fn a_limit_or_a_quota_that_is_cut_is_told_anew(place: Place) {
+    let store = subscribed(&place, 1).await;
+    admitted(&store, &with_next("2026-12-25", MOVES), at("2026-11-24T08:00:00Z")).await.unwrap();
+    let (later, anew) = (at("2026-12-10T00:00:00Z"), at("2027-01-09T00:00:00Z"));
+    let changed = |before, after| next_with("2026-12-25", MOVES, (before, after));
+    for (before, after) in [
+        (RATE, "requests: 59999, window: 1m, burst: 2000"),
+        (RATE, "requests: 60000, window: 1m, burst: 1999"),
+        ("    fee:\n", "    quotas:\n      - {name: monthly, requests: 20, per: month}\n    fee:\n"),
+    ] {
+        assert_eq!(earliest(admitted(&store, &changed(before, after), later).await), anew, "{after}");
+    }
+    admitted(&store, &changed(RATE, "requests: 1200000, window: 1m, burst: 4000"), later).await.unwrap();
+    // An older program told nothing of limits: those that are seen next are as it told.
+    place.tamper(&without(&place, "plan_announcement_stays", "plan_announcement")).await;
+    place.tamper("update plan_announcement set allowed = null").await;
+    let slower = changed(RATE, "requests: 100, window: 1m, burst: 10");
+    admitted(&store, &slower, later).await.unwrap();
+    assert_eq!(
+        earliest(admitted(&store, &changed(RATE, "requests: 99, window: 1m, burst: 10"), later).await),
+        anew
+    );
+    admitted(&store, &slower, later).await.unwrap();
+    let told = "select cast(told_at as text) from plan_announcement order by part";
+    let since = at("2026-11-24T08:00:00Z").as_micros().to_string();
+    assert_eq!(place.texts(told).await, [since.clone(), since]);
     store.close().await;
 }
 

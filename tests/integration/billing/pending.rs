@@ -14,7 +14,7 @@ use tollgate::store::transaction::Exclusive;
 
 use super::ledger::{booked, found, without};
 use super::on_both_stores;
-use super::seed::{cny, none, november};
+use super::seed::{accounts_at, cny, none, november};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -67,7 +67,8 @@ pub(super) async fn becomes(
 async fn held(store: &Store) -> Vec<String> {
     let checked = check(store).await.unwrap();
     none(&checked.findings);
-    let of_partner = checked.balances.iter().filter(|balance| balance.account.starts_with("partner:"));
+    let accounts = accounts_at(store, None).await;
+    let of_partner = accounts.iter().filter(|balance| balance.account.starts_with("partner:"));
     of_partner.map(|balance| format!("{} {}", &balance.account[18..], balance.minor)).collect()
 }
 

@@ -41,7 +41,7 @@ async fn recorder_of(store: &Store, name: &str) -> Recorder {
 }
 
 /// A recorder for which it is `now`.
-pub(super) async fn recorder_at(store: &Store, name: &str, now: Timestamp) -> Recorder {
+pub(crate) async fn recorder_at(store: &Store, name: &str, now: Timestamp) -> Recorder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let clock = Arc::new(ManualClock::at(now));
     let live = Live::open(&folder, Arc::new(NoValues), Box::new(|_, _| Ok(())), clock.clone()).unwrap();

@@ -21,7 +21,9 @@ use tollgate::domain::transaction::{Details, Transaction, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 use tollgate::metering::drain::Drained;
 use tollgate::policy::journal_terms::RecordTimes;
-use tollgate::store::Store;
+use tollgate::store::ledger::Balance;
+use tollgate::store::page::MAX_PAGE_SIZE;
+use tollgate::store::{Page, Store};
 use uuid::Uuid;
 
 pub(crate) fn cny() -> Currency {
@@ -163,6 +165,20 @@ pub(crate) async fn record_at(store: &Store, now: Timestamp, first: u64, records
 /// Records them in November.
 pub(crate) async fn record(store: &Store, first: u64, records: &[UsageRecord]) {
     record_at(store, november(), first, records).await;
+}
+
+/// What all accounts came to by a time, or by now.
+pub(crate) async fn accounts_at(store: &Store, as_of: Option<Timestamp>) -> Vec<Balance> {
+    let (mut all, mut page) = (Vec::new(), Page::first().with_size(MAX_PAGE_SIZE));
+    let mut transaction = store.begin_reading().await.unwrap();
+    loop {
+        let told = transaction.account_balances(None, as_of, &page).await.unwrap();
+        all.extend(told.balances);
+        let Some(next) = told.next else { break };
+        page = Page::after(&next).with_size(MAX_PAGE_SIZE);
+    }
+    transaction.roll_back().await.unwrap();
+    all
 }
 
 #[track_caller]

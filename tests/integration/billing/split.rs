@@ -9,7 +9,9 @@ use tollgate::domain::usage::UsageRecord;
 use tollgate::store::{Page, Store};
 
 use super::on_both_stores;
-use super::seed::{node, none, period, plan, record, refund_named, register, sale, tariff, usage};
+use super::seed::{
+    accounts_at, node, none, period, plan, record, refund_named, register, sale, tariff, usage,
+};
 use crate::support::stores::Place;
 
 on_both_stores! {
@@ -25,7 +27,7 @@ pub(super) async fn books(store: &Store) -> String {
     none(&checked.findings);
     let statements = show(store, period("2026-11"), None).await.unwrap();
     let position = store.journal_position("node-1").await.unwrap();
-    format!("{statements:#?} {:#?} {position}", checked.balances)
+    format!("{statements:#?} {:#?} {position}", accounts_at(store, None).await)
 }
 
 async fn fresh(place: &Place) -> Store {

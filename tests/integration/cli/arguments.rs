@@ -62,6 +62,7 @@ const COMMANDS: &[&[&str]] = &[
     &["journal", "give-up"],
     &["exceptions"],
     &["exceptions", "resolve"],
+    &["exceptions", "resolve-all"],
     &["token", "create"],
     &["token", "list"],
     &["token", "revoke"],
@@ -97,6 +98,7 @@ fn bad_usage_ends_with_status_2() {
         &["app", "list", "--admin-token", "secret"],
         &["exceptions", "resolve", "usage:1", "waive"],
         &["exceptions", "resolve", "usage:1", "rate-by", "--who", "me", "--why", "so"],
+        &["exceptions", "resolve-all", "rate-by", "--who", "me", "--why", "so"],
     ] {
         let answer = run(bad);
         assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{bad:?}");

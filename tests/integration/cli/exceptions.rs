@@ -7,8 +7,9 @@ use tollgate::domain::transaction::{Details, Extent, TransactionKind};
 use tollgate::domain::usage::{Evidence, UsageRecord};
 
 use super::administration::{json, run};
+use crate::admin::books::with_doubted;
 use crate::admin::world::World;
-use crate::billing::seed::{plan, record, refund_named, register, sale, tariff, usage};
+use crate::billing::seed::{at, plan, record, refund_named, register, sale, tariff, usage};
 
 const WHO: [&str; 4] = ["--who", "li", "--why", "the shop's books"];
 
@@ -121,6 +122,20 @@ async fn a_refund_of_what_is_gone_is_said_to_change_nothing() {
     let something = refund(5, "o-2").await;
     assert!(something.status == 0 && !something.err.contains("It changed no share"), "{}", something.err);
     assert!(something.out.contains("-2.25"), "{}", something.out);
+}
+
+#[tokio::test]
+async fn all_calls_of_a_clock_that_was_wrong_are_decided_about_at_once() {
+    let world = with(&[usage(1, 1, None)]).await;
+    let long_ago = at("2026-09-01T00:00:00Z");
+    let calls: Vec<_> = (2..=105).map(|number| (number, long_ago)).collect();
+    with_doubted(&world, "node-2", &calls).await;
+    let all = ["exceptions", "resolve-all", "rate-again"];
+    let chosen = ["--node", "node-2", "--until", "2026-09-02T00:00:00Z"];
+    let resolved = json(&world, &[&all[..], &chosen[..], &WHO[..]].concat()).await;
+    assert_eq!(resolved, serde_json::json!({"resolved": 104, "refused": []}));
+    let again = run(&world, &[&all[..], &WHO[..]].concat()).await;
+    assert!(again.status == 0 && again.err.contains("0 exceptions are resolved"), "{}", again.err);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::balances::{Paid, call, drain, until_passed};
+use super::quotas::set_meter;
 use crate::support::dev::{Dev, wait_for};
 use crate::support::http::Answer;
 
@@ -49,6 +50,27 @@ fn a_call_is_asked_only_for_what_its_own_item_may_cost() {
 }
 
 #[test]
+fn a_call_is_asked_for_all_units_that_its_request_tells() {
+    let dev = Dev::with_policies(|policies| set_meter(policies, "meter: {units: int(request.query.count)}"));
+    let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
+    assert_eq!(paid.deposit(&dev, "0.05", "transfer 1").status, 200);
+    let answers = |count: u64, wanted: u16| {
+        wait_for("an answer", || {
+            let status = get(&dev, &format!("/api/products/p-1001?count={count}")).status;
+            // The machine may be too busy for the node to lease in time.
+            assert!(status == wanted || status == 503, "{status} for {count}");
+            status == wanted
+        });
+    };
+    answers(6, 402);
+    answers(1_000_000_000_000, 402);
+    answers(5, 200);
+    answers(1, 402);
+    answers(0, 200);
+    assert_eq!(paid.spent(&dev), "0.05");
+}
+
+#[test]
 fn what_a_node_has_leased_for_one_item_goes_to_calls_of_another_that_wait() {
     let dev = with_fees("per_unit: 0.02", "per_unit: 0.15");
     let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
@@ -64,7 +86,10 @@ fn what_a_balance_is_known_not_to_bear_uses_up_nothing_of_a_limit() {
     let few = "{name: calls, requests: 50, window: 1h, burst: 50}";
     let dev = with_plan("{name: calls, requests: 60000, window: 1m, burst: 2000}", few);
     let paid = Paid::begin(&dev, json!({"kind": "prepaid"}));
-    assert_eq!(drain(&dev).0, 0);
+    let (passed, refused) = drain(&dev);
+    assert_eq!(passed, 0);
+    let is_told = |field: &str| assert!(field.starts_with("\"calls\";r=50;"), "{field}");
+    refused.header("ratelimit").into_iter().for_each(is_told);
     for _ in 0..150 {
         let answer = call(&dev);
         assert!(matches!(answer.status, 402 | 503), "{}", answer.text());

@@ -17,13 +17,18 @@ use crate::support::stores::Place;
 const PRODUCT: &str = "/api/products/p-1001";
 const CLIENTS: usize = 32;
 
-/// `standard` with these quotas, and the route for one product with this meter.
+/// `standard` with these quotas, and [`set_meter`].
 fn set(policies: &Path, quotas: &str, meter: &str) {
     let plan = policies.join("plans/standard.yaml");
     let text = std::fs::read_to_string(&plan).unwrap();
     let with = text.replace("    fee:\n", &format!("    quotas:\n      - {quotas}\n    fee:\n"));
     assert_ne!(text, with);
     std::fs::write(&plan, with).unwrap();
+    set_meter(policies, meter);
+}
+
+/// The route for one product with this meter.
+pub(super) fn set_meter(policies: &Path, meter: &str) {
     let file = policies.join("routes/catalog.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let (head, route) = text.split_once("  - name: get-product\n").unwrap();

@@ -102,7 +102,7 @@ async fn what_was_noted_of_plan_versions_is_of_the_prices_that_are_seen_next(pla
     place.tamper("insert into plan_notice values ('standard', 3, 7)").await;
     place.open().await.close().await;
     let told = "select plan || ' ' || cast(version as text) || ' ' || cast(part as text) || ' ' || cast(told_at as text) || ' ' \
-                || coalesce(tariff, 'nothing') from plan_announcement";
+                || coalesce(tariff, allowed, 'nothing') from plan_announcement";
     assert_eq!(place.texts(told).await, ["standard 3 1 7 nothing"]);
     assert!(place.try_tamper("update plan_announcement set told_at = 0").await.is_err());
     assert!(place.try_tamper("delete from plan_announcement").await.is_err());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::billing::quota::{Wanted, begin, earlier, give_back, grant, settle};
+use tollgate::billing::quota::{Granted, Wanted, begin, earlier, give_back, grant, settle};
 use tollgate::domain::balance::Run;
 use tollgate::domain::plan::Quantity;
 use tollgate::domain::quota::QuotaWindow;
@@ -36,7 +36,10 @@ fn run(since: u64) -> Run {
 
 async fn lease(store: &Store, run: &Run, windows: &[QuotaWindow], missing: u64) -> Vec<u64> {
     let wanted: Vec<_> = windows.iter().map(|window| (window, Wanted { missing, ahead: 0 })).collect();
-    grant(store, (run, run.since), &wanted).await.unwrap()
+    match grant(store, (run, run.since), &wanted).await.unwrap() {
+        Granted::Now(units) => units,
+        Granted::Unsaid(doubt) => panic!("{doubt:?}"),
+    }
 }
 
 async fn windows_that_begin_together_and_end_apart_are_two(store: Store) {
